@@ -1,0 +1,1 @@
+"""The resource aggregator (RA): S20-S36."""

@@ -1,0 +1,1 @@
+"""Distributed energy resources: S50-S54."""

@@ -1,0 +1,1 @@
+"""Floor 1: how messages travel: live (MQTT), simulated, recorded."""

@@ -1,0 +1,1 @@
+"""Floor 0: the language of gridpact. Pure: no sockets, no clock, no randomness."""

@@ -1,0 +1,171 @@
+"""The contract of an actor: inputs and instants in, effects out.
+
+No I/O, no clock, no randomness: the same inputs at the same instants give the same effects, byte for byte. That is
+what the journal, the replay and the simulator stand on. `deadline` is a property that is read again after each
+call, because a "wake me at" that is returned would be lost behind an unrelated message.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+from protocol.edges import Edge
+from protocol.errors import RejectReason
+from protocol.messages import Message
+from protocol.units import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A well-formed message on one of the actor's edges."""
+
+    edge: Edge
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Bytes on one of the actor's edges that were no message; the actor answers with a reject."""
+
+    edge: Edge
+    kind: str
+    reason: RejectReason
+    text: str
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A device's reading. `energy_wh` is signed, + = import, of the slot [`from_at`, `at`]; None for a state only."""
+
+    resource_id: str
+    at: datetime
+    soc_wh: int | None = None
+    energy_wh: int | None = None
+    baseline_wh: int | None = None
+    """What the own schedule would have taken in that slot, signed Wh."""
+    event_id: str | None = None
+    slot: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A resident's answer to a `Question`."""
+
+    event_id: str
+    take_part: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """An operator's order at the utility: ask for a change of load, or change the event of that id."""
+
+    event_id: str
+    program_id: str
+    direction: Direction
+    start: datetime
+    power_w: tuple[int, ...]
+    slot_s: int = 1800
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """An operator's order at the utility: nobody stays bound by this event."""
+
+    event_id: str
+    reason: str = "cancelled by the operator"
+
+
+Input: TypeAlias = Received | Refused | Measured | Decided | Issue | Cancel
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Publish a message on an edge."""
+
+    edge: Edge
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Take the retained request off an edge."""
+
+    edge: Edge
+
+
+@dataclass(frozen=True, slots=True)
+class Setpoint:
+    """A device's power from `at` until `until`, signed W, + = import; afterwards its own schedule."""
+
+    resource_id: str
+    power_w: int | None
+    """None: back to the own schedule."""
+    at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Ask a device for the energy of a slot that has ended; the answer is `Measured`."""
+
+    resource_id: str
+    event_id: str
+    slot: int
+    from_at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Ask the resident; the stored rule decides at `answer_by`."""
+
+    event_id: str
+    text: str
+    answer_by: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is worth telling: the patent's step where there is one, an event name, and the figures that decided."""
+
+    name: str
+    event_id: str = ""
+    step: str = ""
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+Effect: TypeAlias = Send | Clear | Setpoint | Measure | Question | Note
+
+
+class Actor(Protocol):
+    """One party of the tree."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When it wants to be woken at the latest; read again after every call."""
+        ...
+
+    def receive(self, item: Input, now: datetime) -> list[Effect]:
+        """Take one input."""
+        ...
+
+    def wake(self, now: datetime) -> list[Effect]:
+        """Do what is due at `now`."""
+        ...
+
+    def parents(self) -> tuple[str, ...]:
+        """The names of those above it, for subscriptions and presence."""
+        ...
+
+    def is_parent(self) -> bool:
+        """Whether anyone is below it."""
+        ...
+
+    def status(self) -> Mapping[str, object]:
+        """Its state in words and figures, for `gridpact status`; JSON types only."""
+        ...

@@ -1,0 +1,68 @@
+"""Bytes to message and back: strict, size-capped, every refusal with a reason."""
+
+import json
+import re
+from functools import lru_cache
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from protocol.edges import ROUTES, Edge, parse_topic
+from protocol.errors import RefusedMessage, RejectReason
+from protocol.messages import VERSION, Message
+
+MAX_PAYLOAD_BYTES = 128 * 1024
+_REF = re.compile(r"[A-Za-z0-9_.:-]{1,250}\Z")
+
+
+@lru_cache(maxsize=None)
+def _adapter(kind: str) -> TypeAdapter[Message]:
+    return TypeAdapter(ROUTES[kind].model)
+
+
+def encode(message: Message) -> bytes:
+    """Compact JSON. The same message always gives the same bytes."""
+    return orjson.dumps(message.model_dump(), option=orjson.OPT_UTC_Z)
+
+
+def decode(topic: str, payload: bytes) -> tuple[Edge, Message]:
+    """The edge and the message of a topic and its payload.
+
+    Raises RefusedMessage with UNKNOWN_TOPIC, TOO_LARGE, UNSUPPORTED_VERSION or MALFORMED; its `message_id` is
+    set where one could be read.
+    """
+    kind, edge = parse_topic(topic)
+    return edge, decode_body(kind, payload)
+
+
+def decode_body(kind: str, payload: bytes) -> Message:
+    """The message of a known kind. Raises as `decode` does."""
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise RefusedMessage(RejectReason.TOO_LARGE, f"{len(payload)} bytes; at most {MAX_PAYLOAD_BYTES} are taken")
+    try:
+        return _adapter(kind).validate_json(payload)
+    except ValidationError as error:
+        raise _refusal(kind, payload, error) from None
+
+
+def _refusal(kind: str, payload: bytes, error: ValidationError) -> RefusedMessage:
+    message_id, version = _peek(payload)
+    if version is not None and version != VERSION:
+        text = f"version {version[:20]!r} is not spoken here; {VERSION!r} is"
+        return RefusedMessage(RejectReason.UNSUPPORTED_VERSION, text, message_id)
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "body"
+    return RefusedMessage(RejectReason.MALFORMED, f"{kind}: {where[:100]}: {first['msg'][:300]}", message_id)
+
+
+def _peek(payload: bytes) -> tuple[str | None, str | None]:
+    """message_id and version of a refused body, where they are readable text."""
+    try:
+        body = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None, None
+    if not isinstance(body, dict):
+        return None, None
+    message_id, version = body.get("message_id"), body.get("version")
+    readable = isinstance(message_id, str) and _REF.match(message_id)
+    return (message_id if readable else None), (version if isinstance(version, str) else None)

@@ -1,0 +1,92 @@
+"""Edges and topics: one table says which kind travels which way, and how.
+
+`dr/{kind}/{parent}/{child}`, for example `dr/request/ra-1/hems-0042`. A message belongs to one edge of the tree;
+the kind says which end hears it.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from protocol import messages as m
+from protocol.errors import RefusedMessage, RejectReason
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+
+
+class Way(StrEnum):
+    DOWN = "down"
+    UP = "up"
+    EITHER = "either"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How a kind travels. QoS is 1 for all: 0 loses, 2 hides an ACL's refusal."""
+
+    model: type[m.Message]
+    way: Way
+    retained: bool = False
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Edge:
+    """Parent and child, by name. `other(name)` is the far end."""
+
+    parent: str
+    child: str
+
+    def other(self, name: str) -> str:
+        return self.child if name == self.parent else self.parent
+
+
+QOS = 1
+ROOT = "dr"
+ROUTES: dict[str, Route] = {
+    "request": Route(m.Request, Way.DOWN, retained=True),
+    "offer": Route(m.Offer, Way.UP),
+    "relax": Route(m.Relax, Way.DOWN),
+    "alternative": Route(m.Alternative, Way.UP),
+    "award": Route(m.Award, Way.DOWN),
+    "confirm": Route(m.Confirm, Way.UP),
+    "dispatch": Route(m.Dispatch, Way.DOWN),
+    "report": Route(m.Report, Way.UP),
+    "withdraw": Route(m.Withdraw, Way.UP),
+    "reject": Route(m.Reject, Way.EITHER),
+    "presence": Route(m.Presence, Way.UP, retained=True),
+}
+
+
+def topic(kind: str, edge: Edge) -> str:
+    """The topic of a kind on an edge."""
+    return f"{ROOT}/{kind}/{edge.parent}/{edge.child}"
+
+
+def parse_topic(text: str) -> tuple[str, Edge]:
+    """Kind and edge of a topic. Raises RefusedMessage(UNKNOWN_TOPIC)."""
+    levels = text.split("/")
+    if len(levels) == 4 and levels[0] == ROOT and levels[1] in ROUTES and all(map(_NAME.match, levels[2:])):
+        return levels[1], Edge(levels[2], levels[3])
+    raise RefusedMessage(RejectReason.UNKNOWN_TOPIC, f"not a topic of ours: {text[:200]!r}")
+
+
+def hearers(kind: str, edge: Edge) -> tuple[str, ...]:
+    """Who hears a kind on an edge: the child, the parent, or both."""
+    match ROUTES[kind].way:
+        case Way.DOWN:
+            return (edge.child,)
+        case Way.UP:
+            return (edge.parent,)
+        case Way.EITHER:
+            return (edge.parent, edge.child)
+
+
+def subscriptions(name: str, *, as_parent: bool, as_child: bool) -> list[str]:
+    """The topic filters of a party: a parent hears what travels up to it, a child what travels down to it."""
+    filters = []
+    for kind, route in ROUTES.items():
+        if as_parent and route.way is not Way.DOWN:
+            filters.append(f"{ROOT}/{kind}/{name}/+")
+        if as_child and route.way is not Way.UP:
+            filters.append(f"{ROOT}/{kind}/+/{name}")
+    return filters

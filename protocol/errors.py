@@ -1,0 +1,41 @@
+"""What can be wrong with what a peer sends. Caught at one place (the codec's caller), answered, counted."""
+
+from enum import StrEnum
+
+
+class RejectReason(StrEnum):
+    """Why a message was refused, in the manner of UFTP's rejection reasons."""
+
+    MALFORMED = "malformed"
+    """Not UTF-8 JSON of the kind's schema."""
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_VERSION = "unsupported_version"
+    UNKNOWN_TOPIC = "unknown_topic"
+    UNKNOWN_PARTY = "unknown_party"
+    """The sender is not in the receiver's book of members."""
+    UNKNOWN_EVENT = "unknown_event"
+    UNKNOWN_REQUEST = "unknown_request"
+    UNKNOWN_OFFER = "unknown_offer"
+    UNKNOWN_AWARD = "unknown_award"
+    STALE = "stale"
+    """A lower revision or an earlier round than the one known."""
+    CONFLICT = "conflict"
+    """The id of an earlier message with another body."""
+    WRONG_SLOTS = "wrong_slots"
+    ABOVE_REQUEST = "above_request"
+    NOT_FIRM_LONG_ENOUGH = "not_firm_long_enough"
+    """The offer frees itself before the last decision above it."""
+    RESOURCE_CLAIMED = "resource_claimed"
+    """Another party answers for that resource."""
+    EXPIRED = "expired"
+    OVERLOAD = "overload"
+
+
+class RefusedMessage(ValueError):
+    """A message that cannot be taken. ``reason`` is for machines, ``str(error)`` one sentence for people."""
+
+    def __init__(self, reason: RejectReason, text: str, message_id: str | None = None) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.text = text
+        self.message_id = message_id

@@ -1,0 +1,377 @@
+"""All that travels: one frozen model a kind (design.md section 5).
+
+Fields hold whole W and Wh and aware UTC instants; plans are magnitudes in the event's direction unless the name
+says `signed` or the docstring says otherwise. Unknown fields are refused except under `extensions`.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from protocol.errors import RejectReason
+from protocol.units import (
+    MAX_SLOTS,
+    Direction,
+    Duration,
+    EnergyWh,
+    Instant,
+    Name,
+    Percent,
+    PowerW,
+    Ref,
+    SignedEnergyWh,
+    SignedPowerW,
+    Text,
+)
+
+VERSION: Literal["1.0"] = "1.0"
+PlanW = Annotated[tuple[PowerW, ...], Field(min_length=1, max_length=MAX_SLOTS)]
+Extensions = Annotated[dict[Annotated[str, Field(max_length=64)], Any], Field(max_length=16)]
+
+
+class Restriction(StrEnum):
+    """What keeps a device from giving more in a slot (S50), and what its owner may have agreed to loosen (S52)."""
+
+    DEPARTURE_SOC = "departure_soc"
+    RESERVE_SOC = "reserve_soc"
+    POWER_LIMIT = "power_limit"
+    RELAY_OPS = "relay_ops"
+    PLUG_WINDOW = "plug_window"
+    MIN_POWER = "min_power"
+    CAPACITY = "capacity"
+    """The battery (or tank) is full."""
+    GENERATION = "generation"
+    """No more sun than forecast."""
+    COMFORT = "comfort"
+    """A flexible load's service (hot water, warmth) would suffer."""
+    COMMITTED = "committed"
+    """On offer or promised in another event."""
+
+
+class OptReason(StrEnum):
+    """Opt reasons of OpenADR 2.0b, verbatim."""
+
+    ECONOMIC = "economic"
+    EMERGENCY = "emergency"
+    MUST_RUN = "mustRun"
+    NOT_PARTICIPATING = "notParticipating"
+    OUTAGE_RUN_STATUS = "outageRunStatus"
+    OVERRIDE_STATUS = "overrideStatus"
+    PARTICIPATING = "participating"
+
+
+class Opt(StrEnum):
+    IN = "opt_in"
+    OUT = "opt_out"
+
+
+class Basis(StrEnum):
+    """Which computation an offer stands on: S51 `own`, S53 `relaxed`."""
+
+    OWN = "own"
+    RELAXED = "relaxed"
+
+
+class OptionBasis(StrEnum):
+    """Which sum an alternative stands on: S24 `offers`, S26 `storage`, S30 `relaxed`."""
+
+    OFFERS = "offers"
+    STORAGE = "storage"
+    RELAXED = "relaxed"
+
+
+class Shape(StrEnum):
+    TRUNCATED = "truncated"
+    FLAT = "flat"
+    SHIFTED = "shifted"
+
+
+class Outcome(StrEnum):
+    CONCLUDED = "concluded"
+    NOT_NEEDED = "not_needed"
+    NO_DEAL = "no_deal"
+    CANCELLED = "cancelled"
+
+
+class ResourceKind(StrEnum):
+    VEHICLE = "vehicle"
+    STORAGE = "storage"
+    SOLAR = "solar"
+    LOAD = "load"
+    AGGREGATE = "aggregate"
+    """What an aggregator offers as the child of another."""
+
+
+class EventStatus(StrEnum):
+    """OpenADR's event status, as a device reports it."""
+
+    FAR = "far"
+    NEAR = "near"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+class ReadingType(StrEnum):
+    """OpenADR 3.1 reading types that we use, verbatim."""
+
+    DIRECT_READ = "DIRECT_READ"
+    ESTIMATED = "ESTIMATED"
+    SUMMED = "SUMMED"
+
+
+class Fallback(StrEnum):
+    """What a device does when a dispatch runs out and no other follows."""
+
+    OWN_SCHEDULE = "own_schedule"
+    HOLD = "hold"
+    """Keep the set-point until the slot ends, then the own schedule."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class IntervalPeriod(_Model):
+    """Where a plan's slots lie: slot i runs from start + i x duration."""
+
+    start: Instant
+    duration: Duration = timedelta(minutes=30)
+
+    def slot_start(self, slot: int) -> Instant:
+        """When slot number `slot` begins; the number of slots gives the end of the last one."""
+        return self.start + slot * self.duration
+
+
+class Terms(_Model):
+    """What the asking party lays down."""
+
+    least_share_pct: Percent = 0
+    """The least share of the asked power, in every slot, that it would accept."""
+    mandate: bool = False
+    """What is secured up to the request's power is bought: the child may conclude downward at once (S2 -> S7)."""
+    price_milli_per_kwh: Annotated[int, Field(ge=0, le=10**12)] | None = None
+    """Price in thousandths of `currency` per kWh."""
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+
+
+class Resource(_Model):
+    """One battery, vehicle, inverter or load and its part of the offer."""
+
+    resource_id: Name
+    kind: ResourceKind
+    power_w: PlanW
+    relaxable: bool = False
+    """Whether its owner has agreed in advance to loosen anything (S28 asks these, if they are vehicles)."""
+
+
+class Option(_Model):
+    """One of the mutually exclusive plans of an alternative (S32)."""
+
+    option_id: Name
+    power_w: PlanW
+    basis: Annotated[tuple[OptionBasis, ...], Field(min_length=1, max_length=3)]
+    shape: Shape
+
+
+class Reading(_Model):
+    """What a meter saw in one slot. Signed: + = import."""
+
+    slot: Annotated[int, Field(ge=0, lt=MAX_SLOTS)]
+    energy_wh: SignedEnergyWh
+    """Metered energy of the slot."""
+    baseline_wh: SignedEnergyWh
+    """What the own schedule would have taken: delivered = direction's sign x (energy_wh - baseline_wh)."""
+    soc_wh: EnergyWh | None = None
+    state: EventStatus
+    reading_type: ReadingType = ReadingType.DIRECT_READ
+
+
+class Message(_Model):
+    """What every message carries."""
+
+    kind: ClassVar[str]
+    version: Literal["1.0"] = VERSION
+    message_id: Ref
+    """Unique for its sender; a repeat has the same id and the same body."""
+    sent_at: Instant
+    extensions: Extensions = Field(default_factory=dict)
+
+
+class EventMessage(Message):
+    """What every message about an event carries."""
+
+    event_id: Name
+    request_id: Ref
+    """The request on this edge that it belongs to."""
+    round: Annotated[int, Field(ge=1, le=1000)]
+    """1 for the request, n + 1 for a re-request."""
+    revision: Annotated[int, Field(ge=1, le=10**6)]
+    """Of a request: of the event as its issuer changed it. Else: of this answer. The higher one is the truth."""
+
+
+class Request(EventMessage):
+    """DR要求計画 / DR要請値: what is asked of a child (S1, S6, S22)."""
+
+    kind: ClassVar[str] = "request"
+    program_id: Name
+    direction: Direction
+    interval_period: IntervalPeriod
+    power_w: PlanW
+    reply_by: Instant
+    """An answer heard later is recorded as late and not counted."""
+    decide_by: Instant
+    """The last decision above: an offer has to stay valid until then."""
+    terms: Terms = Field(default_factory=Terms)
+
+    @model_validator(mode="after")
+    def _nested(self) -> Self:
+        if not self.reply_by <= self.decide_by <= self.interval_period.start:
+            raise ValueError("deadlines must nest: reply_by <= decide_by <= interval_period.start")
+        return self
+
+
+class Offer(EventMessage):
+    """参加可否 and 充放電可能電力: opt in with one joint, firm profile, or out with a reason (S51, S53, S36)."""
+
+    kind: ClassVar[str] = "offer"
+    opt: Opt
+    opt_reason: OptReason = OptReason.PARTICIPATING
+    power_w: PlanW
+    """Firm until `valid_until`; never above the request. Zeros when opting out."""
+    available_w: PlanW
+    """What it could give at most if it were asked for more; not firm."""
+    binding: Annotated[tuple[Restriction | None, ...], Field(max_length=MAX_SLOTS)] = ()
+    """Per slot, why no more; null where the request is met. Empty when not told."""
+    basis: Basis = Basis.OWN
+    resources: Annotated[tuple[Resource, ...], Field(max_length=64)] = ()
+    valid_until: Instant
+
+    @model_validator(mode="after")
+    def _same_slots(self) -> Self:
+        lengths = {len(self.power_w), len(self.available_w), *(len(r.power_w) for r in self.resources)}
+        if len(lengths) != 1 or len(self.binding) not in (0, len(self.power_w)):
+            raise ValueError("power_w, available_w, binding and every resource need one entry a slot")
+        if self.opt is Opt.OUT and any(self.power_w):
+            raise ValueError("an opt_out offers no power")
+        if any(power > most for power, most in zip(self.power_w, self.available_w, strict=True)):
+            raise ValueError("power_w is above available_w")
+        return self
+
+
+class Relax(EventMessage):
+    """制限項目の緩和: ask to recompute with what the owner agreed to loosen (S28)."""
+
+    kind: ClassVar[str] = "relax"
+    shortfall_w: PlanW
+    restrictions: Annotated[tuple[Restriction, ...], Field(min_length=1, max_length=16)]
+    reply_by: Instant
+
+
+class Alternative(EventMessage):
+    """代替計画: the plans that can be met instead (S33). The plan per DER behind them stays with the aggregator."""
+
+    kind: ClassVar[str] = "alternative"
+    options: Annotated[tuple[Option, ...], Field(min_length=1, max_length=8)]
+    valid_until: Instant
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len({option.option_id for option in self.options}) != len(self.options):
+            raise ValueError("option ids must differ")
+        if len({len(option.power_w) for option in self.options}) != 1:
+            raise ValueError("every option needs the same number of slots")
+        return self
+
+
+class Award(EventMessage):
+    """約定: the deal, binding; or that there is none (S7, S35)."""
+
+    kind: ClassVar[str] = "award"
+    award_id: Ref
+    accepts: Ref | None = None
+    """The message_id of the offer, or the option_id, that it accepts; none when nothing is concluded."""
+    outcome: Outcome
+    power_w: PlanW
+    reason: Text = ""
+    confirm_by: Instant
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.outcome is Outcome.CONCLUDED and self.accepts is None:
+            raise ValueError("a concluded award names the offer that it accepts")
+        if self.outcome is not Outcome.CONCLUDED and any(self.power_w):
+            raise ValueError("only a concluded award has power")
+        return self
+
+
+class Confirm(EventMessage):
+    """The child's word on an award: from here on it is bound (after S34, S54)."""
+
+    kind: ClassVar[str] = "confirm"
+    award_id: Ref
+    accepted: bool
+    reason: Text = ""
+
+
+class Dispatch(EventMessage):
+    """発動 / 充放電指令: the set-point of one slot (claim 1)."""
+
+    kind: ClassVar[str] = "dispatch"
+    award_id: Ref
+    slot: Annotated[int, Field(ge=0, lt=MAX_SLOTS)]
+    power_w: SignedPowerW
+    """Signed change of load against the own schedule: + = more import, - = less import or more export."""
+    valid_for_s: Annotated[int, Field(ge=1, le=7 * 86400)]
+    """Life time in seconds from the slot's start."""
+    fallback: Fallback = Fallback.OWN_SCHEDULE
+
+
+class Report(EventMessage):
+    """Meter values, on each of the child's edges (meter 13)."""
+
+    kind: ClassVar[str] = "report"
+    resource_id: Name
+    readings: Annotated[tuple[Reading, ...], Field(min_length=1, max_length=MAX_SLOTS)]
+
+
+class Withdraw(EventMessage):
+    """The child cannot keep its award from a slot on; what it can still give is the truth now."""
+
+    kind: ClassVar[str] = "withdraw"
+    award_id: Ref
+    from_slot: Annotated[int, Field(ge=0, lt=MAX_SLOTS)]
+    power_w: PlanW
+    """What it still gives, all slots, W."""
+    cause: Text
+
+
+class Side(StrEnum):
+    PARENT = "parent"
+    CHILD = "child"
+
+
+class Reject(Message):
+    """A refusal. Never answered by another one."""
+
+    kind: ClassVar[str] = "reject"
+    refused_id: Ref | None = None
+    """The message_id that was refused, where it could be read."""
+    refused_kind: Annotated[str, Field(max_length=64)]
+    refused_by: Side
+    reason: RejectReason
+    text: Text = ""
+
+
+class Presence(Message):
+    """Online or, as the last will, offline."""
+
+    kind: ClassVar[str] = "presence"
+    online: bool
+    software: Text = ""
+    capability: Annotated[dict[Annotated[str, Field(max_length=64)], int], Field(max_length=32)] = Field(
+        default_factory=dict
+    )
+    """Summary: e.g. resources, increase_load_w, decrease_load_w."""
