@@ -1,11 +1,13 @@
 """What a device can give, and the contract that every kind of device keeps.
 
-A device has an own schedule: the signed power (W, + = import) that it would follow without any event. What it offers
-is a change of load against that schedule, a magnitude in the event's direction.
+A device has an own schedule: the signed power (W, + = import) that it would follow without the event. What it offers
+is a change of load against that schedule, a magnitude in the event's direction. What other events hold of it is part
+of the schedule.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from protocol.actor import Measured
@@ -15,17 +17,46 @@ from protocol.units import Direction
 
 
 @dataclass(frozen=True, slots=True)
+class Segment:
+    """A change of load that another event holds from start to end, signed W."""
+
+    start: datetime
+    end: datetime
+    power_w: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
-    """What is asked of one device. All plans have one entry a slot of `period`."""
+    """What is asked of one device. Plans have one entry a slot of `period`."""
 
     direction: Direction
     period: IntervalPeriod
     power_w: Plan
     """W >= 0 in the event's direction; the offer never exceeds it."""
-    committed_w: SignedPlan
-    """Signed change of load, W, already on offer or promised to other events; it is part of the schedule now."""
+    held: tuple[Segment, ...] = ()
+    """What other events hold of this device."""
     relaxed: tuple[Restriction, ...] = ()
     """S52: what is asked to be loosened. The device loosens only what its owner agreed to in advance."""
+
+    @property
+    def slots(self) -> int:
+        return len(self.power_w)
+
+    def opposed(self, slot: int) -> bool:
+        """Whether another event holds the opposite direction in a slot: nothing is offered there."""
+        start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
+        sign = self.direction.sign
+        return any(s.start < end and s.end > start and s.power_w * sign < 0 for s in self.held)
+
+    def held_w(self, slot: int) -> int:
+        """Signed W that other events hold over a slot (their energy in it, spread)."""
+        start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
+        return round(sum(s.power_w * overlap_s(s, start, end) for s in self.held) / (end - start).total_seconds())
+
+
+def overlap_s(segment: Segment, start: datetime, end: datetime) -> float:
+    """Seconds for which a segment lies within start and end."""
+    return max(0.0, (min(segment.end, end) - max(segment.start, start)).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +66,11 @@ class Flexibility:
     power_w: Plan
     """W, at most what was asked."""
     available_w: Plan
-    """W, one joint profile that it could give at most, were it asked for any amount; at least power_w a slot."""
+    """W, one joint profile that it could give at most in the asked slots; at least power_w in each."""
     binding: tuple[Restriction | None, ...]
     """Per slot: what keeps it from giving what was asked; None where the request is met."""
+    schedule_w: SignedPlan
+    """The schedule that the change is measured against, signed W, what other events hold included."""
 
 
 class Device(Protocol):
@@ -54,12 +87,12 @@ class Device(Protocol):
         """What its owner has agreed in advance to loosen."""
         ...
 
-    def flexibility(self, ask: Ask) -> Flexibility:
-        """S50, or S52 when `ask.relaxed` names something."""
+    def capacity_w(self, direction: Direction) -> int:
+        """The most that it could ever change its load, W: for the book of members."""
         ...
 
-    def schedule_w(self, period: IntervalPeriod, slots: int) -> SignedPlan:
-        """The own schedule in those slots, signed W, without any event."""
+    def flexibility(self, ask: Ask) -> Flexibility:
+        """S50, or S52 when `ask.relaxed` names something."""
         ...
 
     def observe(self, reading: Measured) -> None:
@@ -71,9 +104,20 @@ class Driver(Protocol):
     """The border to the physical (or simulated) device: follows set-points and measures."""
 
     def set_power(self, power_w: int | None, at: datetime, until: datetime) -> None:
-        """Signed W, + = import, from `at` until `until`; None returns to the own schedule."""
+        """Signed W, + = import, from `at` until `until`; None returns to the own schedule at `at`."""
         ...
 
     def measure(self, from_at: datetime, until: datetime) -> Measured:
-        """State at `until`, energy and baseline of the span, signed Wh. `event_id` and `slot` are left None."""
+        """State at `until` and energy of the span, signed Wh. `event_id` and `slot` are left None."""
         ...
+
+
+def hours(span: timedelta) -> float:
+    return span.total_seconds() / 3600
+
+
+def nothing(ask: Ask, reason: Restriction, schedule_w: Sequence[int] | None = None) -> Flexibility:
+    """No change in any slot, for one reason."""
+    zeros = (0,) * ask.slots
+    binding = tuple(reason if wanted else None for wanted in ask.power_w)
+    return Flexibility(zeros, zeros, binding, tuple(schedule_w) if schedule_w is not None else zeros)

@@ -1,0 +1,84 @@
+"""Claim 1: the aggregator commands its DERs, slot by slot, and its own storage; then it meters its own storage.
+
+A dispatch goes out `lead` before its slot and lives for that slot only, so a lost cancellation ends by itself.
+"""
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from agents.aggregator.own_storage import OwnStorage
+from protocol import messages as m
+from protocol.actor import Measure, Measured, Setpoint
+from protocol.units import energy_wh
+
+if TYPE_CHECKING:
+    from agents.aggregator.actor import AggregatorEvent
+
+
+class Dispatching:
+    """What is dispatched of one event."""
+
+    def __init__(self, of: "AggregatorEvent", lead_s: int, storage: OwnStorage) -> None:
+        self.of = of
+        self.lead = timedelta(seconds=lead_s)
+        self.storage = storage
+        self.slot = 0
+        self.measured_slot = 0
+
+    def start(self, now: datetime) -> None:
+        self.slot = self.measured_slot = 0
+        self.of.timers["dispatch"] = max(self.of.period.start - self.lead, now)
+        if self.storage:
+            self.of.timers["measure"] = self.of.period.slot_start(1)
+
+    def stop(self) -> None:
+        """Nothing more is commanded; own storage returns to its schedule."""
+        if self.of.timers.pop("dispatch", None) is not None or self.of.timers.pop("measure", None) is not None:
+            for resource_id in self.storage.resource_ids:
+                start = self.of.period.start
+                self.of.party._effect(Setpoint(resource_id, None, start, start))
+
+    def due(self, now: datetime) -> None:
+        of, slot = self.of, self.slot
+        sent = 0
+        for child, plan in of.children.held():
+            if plan[slot] and of.book[child.name].kind == "der":
+                sent += 1
+                of.party._send(of.edge(child.name), self._dispatch(child.award, slot, plan[slot], now))
+        start, end = of.period.slot_start(slot), of.period.slot_start(slot + 1)
+        for resource_id, power_w in self.storage.setpoints(slot).items():
+            of.party._effect(Setpoint(resource_id, power_w, start, end))
+        of.tell("dispatched", "claim 1", slot=slot, dispatched=sent, power_w=of.held_w()[slot])
+        self.slot += 1
+        if self.slot < len(of.asked_w):
+            of.timers["dispatch"] = of.period.slot_start(self.slot) - self.lead
+
+    def _dispatch(self, award: m.Award | None, slot: int, power_w: int, now: datetime) -> m.Dispatch:
+        assert award is not None
+        of = self.of
+        return m.Dispatch(
+            message_id=f"{of.party.name}.dispatch.{award.award_id}.{slot}.{award.revision}", sent_at=now,
+            event_id=of.event_id, request_id=award.request_id, round=award.round, revision=award.revision,
+            award_id=award.award_id, slot=slot, power_w=of.direction.sign * power_w,
+            valid_for_s=int(of.period.duration.total_seconds()),
+        )
+
+    def measure_due(self, now: datetime) -> None:
+        slot = self.measured_slot
+        start, end = self.of.period.slot_start(slot), self.of.period.slot_start(slot + 1)
+        for resource_id in self.storage.resource_ids:
+            self.of.party._effect(Measure(resource_id, self.of.event_id, slot, start, end))
+        self.measured_slot += 1
+        if self.measured_slot < len(self.of.asked_w):
+            self.of.timers["measure"] = self.of.period.slot_start(self.measured_slot + 1)
+
+    def measured(self, item: Measured, now: datetime) -> None:
+        """A meter value of own storage: what other events hold of the device is not this one's doing."""
+        if item.slot is None or item.energy_wh is None or item.baseline_wh is None:
+            return
+        others = energy_wh(self.storage.others_w(item.resource_id, item.slot), self.of.period.duration)
+        reading = m.Reading(
+            slot=item.slot, energy_wh=item.energy_wh, baseline_wh=item.baseline_wh + others, soc_wh=item.soc_wh,
+            state=m.EventStatus.ACTIVE,
+        )
+        self.of.delivery.take(item.resource_id, reading, now)

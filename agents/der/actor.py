@@ -1,0 +1,421 @@
+"""A distributed energy resource (DER): a home's HEMS, a vehicle that answers by itself, a plant. S50-S54.
+
+    considering -> offered | opted_out -> [offered] -> awarded -> active -> completed
+
+`offered -> considering` on a re-request; an event also ends as not_needed, no_deal, cancelled, withdrawn, expired.
+Its own safety wins always: without a valid award and a dispatch that has not run out it follows its own schedule.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from agents.der.devices import build_device
+from agents.der.exclusive import Ledger
+from agents.der.home import Home, HomeFlexibility
+from agents.party import Party, step_instant
+from agents.settings import Consent, DerSettings
+from protocol import messages as m
+from protocol.actor import Cancel, Decided, Issue, Measure, Measured, Question, Setpoint
+from protocol.edges import Edge
+from protocol.errors import RefusedMessage, RejectReason
+from protocol.plan import Plan, add, covers, zero
+from protocol.units import energy_wh
+
+
+class Stage(StrEnum):
+    CONSIDERING = "considering"
+    OFFERED = "offered"
+    OPTED_OUT = "opted_out"
+    AWARDED = "awarded"
+    ACTIVE = "active"
+    CLOSED = "closed"
+
+
+TRANSITIONS: Mapping[Stage, tuple[Stage, ...]] = {
+    Stage.CONSIDERING: (Stage.OFFERED, Stage.OPTED_OUT, Stage.CLOSED),
+    Stage.OFFERED: (Stage.CONSIDERING, Stage.AWARDED, Stage.CLOSED),
+    Stage.OPTED_OUT: (Stage.CONSIDERING, Stage.CLOSED),
+    Stage.AWARDED: (Stage.CONSIDERING, Stage.ACTIVE, Stage.CLOSED),
+    Stage.ACTIVE: (Stage.CONSIDERING, Stage.CLOSED),
+    Stage.CLOSED: (Stage.CONSIDERING,),
+}
+"""Which stage may follow which. Back to considering: a re-request, or a change of the event from above."""
+
+ANSWER_PCT = 50
+"""A resident has half of the time until reply_by to decide; then the stored rule does."""
+
+
+@dataclass(slots=True)
+class DerEvent:
+    """One event at the DER."""
+
+    edge: Edge
+    request: m.Request
+    stage: Stage = Stage.CONSIDERING
+    outcome: str = ""
+    answers: dict[m.Basis, HomeFlexibility] = field(default_factory=dict)
+    offers: dict[m.Basis, m.Offer] = field(default_factory=dict)
+    award: m.Award | None = None
+    parts: Mapping[str, Plan] = field(default_factory=dict)
+    """The award's part of each device, W in the event's direction."""
+    accepted: HomeFlexibility | None = None
+    timers: dict[str, datetime] = field(default_factory=dict)
+    slot: int = 0
+    measured: dict[int, dict[str, Measured]] = field(default_factory=dict)
+
+    def go(self, stage: Stage) -> None:
+        if stage is not self.stage and stage not in TRANSITIONS[self.stage]:
+            raise RuntimeError(f"{self.request.event_id}: {self.stage} -> {stage} is not in the table")
+        self.stage = stage
+
+    @property
+    def slots(self) -> int:
+        return len(self.request.power_w)
+
+    def slot_start(self, slot: int) -> datetime:
+        return self.request.interval_period.slot_start(slot)
+
+
+class Der(Party):
+    """The actor: devices, consent, and its events."""
+
+    MAX_EVENTS = 64
+
+    def __init__(self, settings: DerSettings) -> None:
+        super().__init__(settings.name, (settings.parent,), {})
+        self.settings = settings
+        self.home = Home([build_device(spec) for spec in settings.devices])
+        self.ledger = Ledger()
+        self.events: dict[str, DerEvent] = {}
+        self._handlers = {
+            m.Request: self._on_request, m.Relax: self._on_relax, m.Award: self._on_award,
+            m.Dispatch: self._on_dispatch,
+        }
+
+    # -- time
+
+    @property
+    def deadline(self) -> datetime | None:
+        return min((at for event in self.events.values() for at in event.timers.values()), default=None)
+
+    def _due(self, now: datetime) -> None:
+        for event in list(self.events.values()):
+            for name, at in list(event.timers.items()):
+                if at <= now and event.timers.get(name) == at:
+                    del event.timers[name]
+                    self._timer(name, event, now)
+
+    def _timer(self, name: str, event: DerEvent, now: datetime) -> None:
+        match name:
+            case "answer":
+                self._decide(event, self.settings.stored_rule, "the stored rule", now)
+            case "valid":
+                self._close(event, "expired", now)
+            case "slot":
+                self._slot_over(event, now)
+
+    # -- S50, S51
+
+    def _on_request(self, edge: Edge, request: m.Request, now: datetime) -> None:
+        event = self.events.get(request.event_id)
+        if event is not None:
+            key, known = (request.revision, request.round), (event.request.revision, event.request.round)
+            if key <= known:
+                raise RefusedMessage(RejectReason.STALE, f"revision {key} of the request; {known} is known")
+            self._release(event)
+            event.go(Stage.CONSIDERING)
+            fresh = DerEvent(edge, request)
+            self.events[request.event_id] = event = fresh
+        else:
+            event = self.events[request.event_id] = DerEvent(edge, request)
+            self._make_room()
+        if now > request.reply_by:
+            self._close(event, "expired", now)
+            raise RefusedMessage(RejectReason.EXPIRED, f"heard at {now.isoformat()}, after reply_by")
+        match self.settings.consent:
+            case Consent.NEVER:
+                self._opt_out(event, m.OptReason.NOT_PARTICIPATING, now)
+            case Consent.ALWAYS:
+                self._answer(event, now)
+            case Consent.ASK:
+                by = step_instant(now, request.reply_by, ANSWER_PCT)
+                event.timers["answer"] = by
+                text = f"{request.direction} from {request.interval_period.start.isoformat()}, {event.slots} slots: take part?"
+                self._effect(Question(request.event_id, text, by))
+
+    def _decided(self, item: Decided, now: datetime) -> None:
+        event = self.events.get(item.event_id)
+        if event is None or event.stage is not Stage.CONSIDERING:
+            self._tell("decision_too_late", item.event_id)
+            return
+        self._decide(event, item.take_part, "the resident", now)
+
+    def _decide(self, event: DerEvent, take_part: bool, who: str, now: datetime) -> None:
+        event.timers.pop("answer", None)
+        self._tell("consent_decided", event.request.event_id, "S50", {"take_part": take_part, "by": who})
+        if take_part:
+            self._answer(event, now)
+        else:
+            self._opt_out(event, m.OptReason.OVERRIDE_STATUS, now)
+
+    def _answer(self, event: DerEvent, now: datetime) -> None:
+        answer = self._compute(event, event.request.power_w, ())
+        if any(answer.joint.power_w):
+            self._offer(event, answer, m.Basis.OWN, now)
+        else:
+            self._opt_out(event, m.OptReason.MUST_RUN, now, answer)
+
+    def _compute(self, event: DerEvent, asked_w: Plan, relaxed: tuple[m.Restriction, ...]) -> HomeFlexibility:
+        """S50 (S52 when something is relaxed): what is held in other events is not offered again."""
+        request = event.request
+        held = self.ledger.committed(request.event_id, request.interval_period, event.slots)
+        return self.home.flexibility(request.direction, request.interval_period, asked_w, held, relaxed)
+
+    def _offer(self, event: DerEvent, answer: HomeFlexibility, basis: m.Basis, now: datetime) -> None:
+        request = event.request
+        valid_until = step_instant(request.decide_by, request.interval_period.start, 50)
+        offer = m.Offer(
+            message_id=f"{self.name}.offer.{basis}.{request.request_id}", sent_at=now, event_id=request.event_id,
+            request_id=request.request_id, round=request.round, revision=1, opt=m.Opt.IN,
+            power_w=answer.joint.power_w, available_w=answer.joint.available_w, binding=answer.joint.binding,
+            basis=basis, resources=answer.resources(), valid_until=valid_until,
+        )
+        event.go(Stage.OFFERED)
+        event.answers[basis], event.offers[basis] = answer, offer
+        event.timers["valid"] = valid_until
+        parts = [offered.apportion(offered.joint.power_w) for offered in event.answers.values()]
+        self.ledger.hold(request.event_id, request.direction, request.interval_period, _larger(parts))
+        self._send(event.edge, offer)
+        step = "S51" if basis is m.Basis.OWN else "S53"
+        data = {"power_w": offer.power_w, "asked_w": request.power_w, "binding": offer.binding}
+        self._tell("offered", request.event_id, step, data)
+
+    def _opt_out(self, event: DerEvent, reason: m.OptReason, now: datetime,
+                 answer: HomeFlexibility | None = None) -> None:
+        request, nothing = event.request, zero(event.slots)
+        event.go(Stage.OPTED_OUT)
+        binding = answer.joint.binding if answer is not None else ()
+        self._send(event.edge, m.Offer(
+            message_id=f"{self.name}.offer.own.{request.request_id}", sent_at=now, event_id=request.event_id,
+            request_id=request.request_id, round=request.round, revision=1, opt=m.Opt.OUT, opt_reason=reason,
+            power_w=nothing, available_w=nothing, binding=binding, valid_until=request.decide_by,
+        ))
+        self._tell("opted_out", request.event_id, "S51", {"reason": reason, "binding": binding})
+
+    # -- S52, S53
+
+    def _on_relax(self, edge: Edge, relax: m.Relax, now: datetime) -> None:
+        event = self._event(relax)
+        own = event.offers.get(m.Basis.OWN)
+        if event.stage is not Stage.OFFERED or own is None or m.Basis.RELAXED in event.offers:
+            raise RefusedMessage(RejectReason.UNKNOWN_OFFER, f"no own offer stands in {relax.event_id}")
+        if now > relax.reply_by:
+            raise RefusedMessage(RejectReason.EXPIRED, f"heard at {now.isoformat()}, after reply_by")
+        if len(relax.shortfall_w) != event.slots:
+            raise RefusedMessage(RejectReason.WRONG_SLOTS, f"{len(relax.shortfall_w)} slots")
+        answer = self._compute(event, add(own.power_w, relax.shortfall_w), relax.restrictions)
+        if not covers(answer.joint.power_w, own.power_w):
+            answer = event.answers[m.Basis.OWN]  # loosening may reshape; it never takes back what is firm
+        self._offer(event, answer, m.Basis.RELAXED, now)
+
+    # -- S54
+
+    def _event(self, message: m.EventMessage) -> DerEvent:
+        event = self.events.get(message.event_id)
+        if event is None:
+            raise RefusedMessage(RejectReason.UNKNOWN_EVENT, f"{self.name} knows no event {message.event_id}")
+        if message.request_id != event.request.request_id:
+            text = f"{message.request_id} is superseded by {event.request.request_id}"
+            raise RefusedMessage(RejectReason.STALE, text)
+        return event
+
+    def _on_award(self, edge: Edge, award: m.Award, now: datetime) -> None:
+        event = self._event(award)
+        if event.award is not None and award.revision <= event.award.revision:
+            raise RefusedMessage(RejectReason.STALE, f"revision {award.revision}; {event.award.revision} is known")
+        if award.outcome is not m.Outcome.CONCLUDED:
+            event.award = award
+            self._confirm(event, award, "", now)
+            self._release(event)
+            self._close(event, award.outcome, now)
+            return
+        problem = self._problem(event, award, now)
+        self._confirm(event, award, problem, now)
+        if not problem:
+            self._stand_by(event, award, now)
+
+    def _problem(self, event: DerEvent, award: m.Award, now: datetime) -> str:
+        """Why an award cannot be kept; empty when it can."""
+        basis = next((basis for basis, offer in event.offers.items() if offer.message_id == award.accepts), None)
+        if event.stage is Stage.CLOSED:
+            return f"the event is {event.outcome}"
+        if basis is None:
+            return f"{award.accepts} does not stand"
+        offer = event.offers[basis]
+        if len(award.power_w) != event.slots or not covers(offer.power_w, award.power_w):
+            return "the award is above the offer"
+        if event.award is None and now > offer.valid_until:
+            return "the offer has expired"
+        return ""
+
+    def _stand_by(self, event: DerEvent, award: m.Award, now: datetime) -> None:
+        """S54: note the contract and stand by for control."""
+        basis = next(basis for basis, offer in event.offers.items() if offer.message_id == award.accepts)
+        event.accepted, event.award = event.answers[basis], award
+        event.parts = event.accepted.apportion(award.power_w)
+        request = event.request
+        self.ledger.hold(request.event_id, request.direction, request.interval_period, event.parts)
+        event.timers.pop("valid", None)
+        if event.stage is Stage.OFFERED:
+            event.go(Stage.AWARDED)
+            event.timers["slot"] = event.slot_start(1)
+        data = {"power_w": award.power_w, "basis": basis}
+        self._tell("standing_by", request.event_id, "S54", data)
+
+    def _confirm(self, event: DerEvent, award: m.Award, problem: str, now: datetime) -> None:
+        self._send(event.edge, m.Confirm(
+            message_id=f"{self.name}.confirm.{award.award_id}.{award.revision}", sent_at=now,
+            event_id=award.event_id, request_id=award.request_id, round=award.round, revision=award.revision,
+            award_id=award.award_id, accepted=not problem, reason=problem,
+        ))
+
+    # -- control (claim 1) and metering
+
+    def _on_dispatch(self, edge: Edge, dispatch: m.Dispatch, now: datetime) -> None:
+        event = self._event(dispatch)
+        award = event.award
+        if award is None or award.award_id != dispatch.award_id or event.stage not in (Stage.AWARDED, Stage.ACTIVE):
+            raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award {dispatch.award_id} stands")
+        sign = event.request.direction.sign
+        if dispatch.slot >= event.slots or not 0 <= sign * dispatch.power_w <= award.power_w[dispatch.slot]:
+            raise RefusedMessage(RejectReason.ABOVE_REQUEST, "the dispatch is above the award")
+        if event.slot_start(dispatch.slot + 1) <= now:
+            raise RefusedMessage(RejectReason.EXPIRED, f"slot {dispatch.slot} is over")
+        event.go(Stage.ACTIVE)
+        self._apply(event, dispatch)
+
+    def _apply(self, event: DerEvent, dispatch: m.Dispatch) -> None:
+        """The set-point of each device: own schedule, what other events hold, and this event's part."""
+        assert event.accepted is not None
+        plan = [0] * event.slots
+        plan[dispatch.slot] = abs(dispatch.power_w)
+        parts = event.accepted.apportion_within(event.parts, tuple(plan))
+        start, end = event.slot_start(dispatch.slot), event.slot_start(dispatch.slot + 1)
+        for resource_id, part in parts.items():
+            others = self._others(event, resource_id)
+            own = event.accepted.schedule_w[resource_id][dispatch.slot]
+            change = event.request.direction.sign * part[dispatch.slot]
+            self._effect(Setpoint(resource_id, own + others[dispatch.slot] + change, start, end))
+        data = {"slot": dispatch.slot, "power_w": dispatch.power_w}
+        self._tell("controlling", event.request.event_id, "control", data)
+
+    def _others(self, event: DerEvent, resource_id: str) -> Plan:
+        request = event.request
+        held = self.ledger.committed(request.event_id, request.interval_period, event.slots)
+        return held.get(resource_id, zero(event.slots))
+
+    def _slot_over(self, event: DerEvent, now: datetime) -> None:
+        start, end = event.slot_start(event.slot), event.slot_start(event.slot + 1)
+        for device in self.home.devices:
+            self._effect(Measure(device.resource_id, event.request.event_id, event.slot, start, end))
+        event.slot += 1
+        if event.slot < event.slots:
+            event.timers["slot"] = event.slot_start(event.slot + 1)
+
+    def _measured(self, item: Measured, now: datetime) -> None:
+        self.home.observe(item)
+        event = self.events.get(item.event_id or "")
+        if event is None or item.slot is None or item.energy_wh is None:
+            return
+        values = event.measured.setdefault(item.slot, {})
+        values[item.resource_id] = item
+        if len(values) == len(self.home.devices):
+            self._report(event, item.slot, now)
+
+    def _report(self, event: DerEvent, slot: int, now: datetime) -> None:
+        """The smart meter's value of a slot, to the aggregator and to the utility (meter 13)."""
+        request, values = event.request, event.measured[slot].values()
+        last = slot + 1 == event.slots
+        others = sum(self._others(event, device.resource_id)[slot] for device in self.home.devices)
+        baseline = sum(value.baseline_wh or 0 for value in values)
+        stored = [value.soc_wh for value in values if value.soc_wh is not None]
+        reading = m.Reading(
+            slot=slot, energy_wh=sum(value.energy_wh or 0 for value in values),
+            baseline_wh=baseline + energy_wh(others, request.interval_period.duration),
+            soc_wh=sum(stored) if stored else None,
+            state=m.EventStatus.COMPLETED if last else m.EventStatus.ACTIVE,
+        )
+        for parent in (event.edge.parent, *self.settings.meter_to):
+            self._send(Edge(parent, self.name), m.Report(
+                message_id=f"{self.name}.report.{request.request_id}.{slot}", sent_at=now,
+                event_id=request.event_id, request_id=request.request_id, round=request.round, revision=slot + 1,
+                resource_id=self.name, readings=(reading,),
+            ))
+        if last:
+            self._close(event, "completed", now)
+
+    # -- the end
+
+    def withdraw(self, event_id: str, cause: str, now: datetime) -> None:
+        """The resident's override or a fault: nothing more of this event from now on (only the child withdraws)."""
+        event = self.events[event_id]
+        award = event.award
+        if award is None or event.stage not in (Stage.AWARDED, Stage.ACTIVE):
+            return
+        self._send(event.edge, m.Withdraw(
+            message_id=f"{self.name}.withdraw.{award.award_id}", sent_at=now, event_id=event_id,
+            request_id=award.request_id, round=award.round, revision=1, award_id=award.award_id,
+            from_slot=min(event.slot, event.slots - 1), power_w=zero(event.slots), cause=cause,
+        ))
+        self._release(event)
+        self._close(event, "withdrawn", now)
+
+    def _release(self, event: DerEvent) -> None:
+        """Free what is held; devices under control return to their own schedule."""
+        self.ledger.free(event.request.event_id)
+        if event.stage is Stage.ACTIVE:
+            for device in self.home.devices:
+                start = event.slot_start(0)
+                self._effect(Setpoint(device.resource_id, None, start, start))
+
+    def _close(self, event: DerEvent, outcome: str, now: datetime) -> None:
+        event.timers.clear()
+        self.ledger.free(event.request.event_id)
+        if event.stage is not Stage.CLOSED:
+            event.go(Stage.CLOSED)
+        event.outcome = outcome
+        self._tell("closed", event.request.event_id, data={"outcome": outcome})
+
+    def _make_room(self) -> None:
+        closed = [event_id for event_id, event in self.events.items() if event.stage is Stage.CLOSED]
+        for event_id in closed[: max(0, len(self.events) - self.MAX_EVENTS)]:
+            del self.events[event_id]
+            self._forget(event_id)
+
+    def status(self) -> Mapping[str, object]:
+        return {
+            "name": self.name, "role": "der", "counts": dict(self.counts),
+            "events": [
+                {
+                    "event_id": event.request.event_id, "stage": event.stage, "outcome": event.outcome,
+                    "requested_w": list(event.request.power_w),
+                    "awarded_w": list(event.award.power_w) if event.award is not None else None,
+                }
+                for event in self.events.values()
+            ],
+        }
+
+
+def _larger(parts: list[Mapping[str, Plan]]) -> dict[str, Plan]:
+    """Per device and slot the larger of the standing offers: either may be awarded."""
+    result: dict[str, Plan] = {}
+    for part in parts:
+        for name, plan in part.items():
+            before = result.get(name, plan)
+            result[name] = tuple(max(a, b) for a, b in zip(before, plan, strict=True))
+    return result
+
+
+__all__ = ["Cancel", "Der", "DerEvent", "Issue", "Stage"]

@@ -1,0 +1,136 @@
+"""What the owner and the maker say of each device, as it stands in TOML. Whole W and Wh; instants are aware."""
+
+from datetime import timedelta
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from protocol.messages import Restriction
+from protocol.units import EnergyWh, Instant, Name, PowerW
+
+Efficiency = Annotated[int, Field(ge=50, le=100)]
+
+
+class Spec(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    resource_id: Name
+
+
+class Relaxation(BaseModel):
+    """One restriction that the owner agreed in advance to loosen, in steps, the mildest first (S52).
+
+    The values are, for `departure_soc` and `reserve_soc` the energy (Wh) that may be left instead, for `relay_ops`
+    the operations allowed instead, for `power_limit` the charge and discharge power (W) allowed instead, for
+    `plug_window` the seconds that the departure may be put off.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    restriction: Literal["departure_soc", "reserve_soc", "relay_ops", "power_limit", "plug_window"]
+    steps: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, max_length=8)]
+
+    def value(self, step: int) -> int:
+        return self.steps[min(step, len(self.steps) - 1)]
+
+
+class VehicleSpec(Spec):
+    """A vehicle at its EVSE (50, 50A); `max_discharge_w` 0: it cannot feed back."""
+
+    kind: Literal["vehicle"]
+    capacity_wh: Annotated[int, Field(gt=0)]
+    soc_wh: EnergyWh
+    state_at: Instant
+    """When it had `soc_wh` (at the earliest when it plugs in)."""
+    plugs_in_at: Instant
+    departs_at: Instant
+    departure_soc_wh: EnergyWh
+    reserve_wh: EnergyWh = 0
+    max_charge_w: PowerW
+    max_discharge_w: PowerW = 0
+    min_power_w: PowerW = 0
+    """Below this the charger cannot run, either way."""
+    charge_efficiency_pct: Efficiency = 95
+    discharge_efficiency_pct: Efficiency = 95
+    standby_w: PowerW = 0
+    """Drawn from the battery while the system main relay is closed."""
+    relay_ops_left: Annotated[int, Field(ge=0)] | None = None
+    """Operations (openings and closings) of the system main relay left for an event; none: no limit."""
+    relaxations: tuple[Relaxation, ...] = ()
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if max(self.soc_wh, self.departure_soc_wh, self.reserve_wh) > self.capacity_wh:
+            raise ValueError("soc_wh, departure_soc_wh and reserve_wh cannot be above capacity_wh")
+        if self.departs_at <= self.plugs_in_at:
+            raise ValueError("departs_at has to lie after plugs_in_at")
+        return self
+
+    def loosened(self, restrictions: tuple[Restriction, ...], step: int) -> "VehicleSpec":
+        """This vehicle with those of the restrictions loosened that its owner agreed to, to one step."""
+        changes: dict[str, object] = {}
+        for relaxation in self.relaxations:
+            if relaxation.restriction not in restrictions:
+                continue
+            value = relaxation.value(step)
+            match relaxation.restriction:
+                case "departure_soc":
+                    changes["departure_soc_wh"] = min(self.departure_soc_wh, value)
+                case "reserve_soc":
+                    changes["reserve_wh"] = min(self.reserve_wh, value)
+                case "relay_ops":
+                    changes["relay_ops_left"] = value
+                case "power_limit":
+                    changes["max_charge_w"] = max(self.max_charge_w, value)
+                    changes["max_discharge_w"] = max(self.max_discharge_w, value) if self.max_discharge_w else 0
+                case "plug_window":
+                    changes["departs_at"] = self.departs_at + timedelta(seconds=value)
+        return self.model_copy(update=changes)
+
+
+class StorageSpec(Spec):
+    """A stationary battery: in a home, beside solar, or the aggregator's own (80). Own schedule: idle."""
+
+    kind: Literal["storage"]
+    capacity_wh: Annotated[int, Field(gt=0)]
+    soc_wh: EnergyWh
+    state_at: Instant
+    reserve_wh: EnergyWh = 0
+    max_charge_w: PowerW
+    max_discharge_w: PowerW
+    charge_efficiency_pct: Efficiency = 95
+    discharge_efficiency_pct: Efficiency = 95
+
+
+class SolarSpec(Spec):
+    """A solar plant (90), with or without a battery. Own schedule: generate up to `export_limit_w`.
+
+    In a down-DR it gives the generation that the limit holds back; in an up-DR it curtails (our addition).
+    """
+
+    kind: Literal["solar"]
+    forecast_w: Annotated[tuple[PowerW, ...], Field(min_length=1, max_length=336)]
+    """Possible generation per half hour from `forecast_at` on."""
+    forecast_at: Instant
+    export_limit_w: PowerW
+    battery: StorageSpec | None = None
+
+
+class LoadSpec(Spec):
+    """A flexible load with a store of heat (water heater, heat pump): it can shift its consumption both ways.
+
+    `store_wh` is the electrical energy that the tank can save up; the own schedule draws `schedule_w` all day, which
+    keeps the tank at `level_wh`.
+    """
+
+    kind: Literal["load"]
+    rated_w: PowerW
+    schedule_w: PowerW
+    store_wh: Annotated[int, Field(gt=0)]
+    level_wh: EnergyWh
+    state_at: Instant
+    least_wh: EnergyWh = 0
+    """Below this level comfort suffers."""
+
+
+DeviceSpec: TypeAlias = Annotated[VehicleSpec | StorageSpec | SolarSpec | LoadSpec, Field(discriminator="kind")]

@@ -1,0 +1,401 @@
+"""One event at one parent: ask, collect, award, chase the confirmations, repair, close. Shared by all who have
+children; what differs (what to ask, when enough is enough, how to share out) is in the roles.
+
+Every award ends in one of: confirmed, refused, or cancelled at `confirm_by`. What is lost that way is first taken
+from others that offered more than they were awarded, then stated upward as a shortfall; nobody is left waiting.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from agents.children import Answer, Child, Children
+from agents.party import Party, step_instant
+from protocol import messages as m
+from protocol.edges import Edge
+from protocol.errors import RefusedMessage, RejectReason
+from protocol.plan import Plan, add, excess, least, shortfall, total
+from protocol.units import Direction
+
+REPEATS = 4
+"""How often an unconfirmed award is published again until `confirm_by`, and a cancellation at most."""
+
+
+class Stage(StrEnum):
+    COLLECTING = "collecting"
+    RELAXING = "relaxing"
+    JUDGING = "judging"
+    OFFERED = "offered"
+    PROPOSED = "proposed"
+    STANDBY = "standby"
+    DELIVERING = "delivering"
+    CLOSED = "closed"
+
+
+class Negotiation:
+    """The state of one event at a parent. `transitions` of the role says which stage may follow which."""
+
+    transitions: Mapping[Stage, tuple[Stage, ...]]
+
+    def __init__(self, party: Party, event_id: str, names: tuple[str, ...], claims: Mapping[str, str]) -> None:
+        self.party = party
+        self.event_id = event_id
+        self.stage = Stage.COLLECTING
+        self.children = Children(names, claims)
+        self.timers: dict[str, datetime] = {}
+        self.on_timer: dict[str, Callable[[datetime], None]] = {"stage": self.stage_over, "chase": self._chase}
+        self.deal_w: Plan | None = None
+        self.outcome: str | None = None
+        self.unconfirmed: dict[str, None] = {}
+        self.confirm_by: datetime | None = None
+        self.late: int = 0
+
+    # -- what the roles say
+
+    direction: Direction
+    period: m.IntervalPeriod
+    asked_w: Plan
+    revision: int
+
+    def stage_over(self, now: datetime) -> None:
+        """The stage's deadline has come, or all have answered."""
+        raise NotImplementedError
+
+    def own_power_w(self) -> Plan:
+        """What the party itself adds to the deal (its storage), W."""
+        return (0,) * len(self.asked_w)
+
+    def add_own_power(self, missing_w: Plan, now: datetime) -> Plan:
+        """Take as much of what is missing upon itself as it can; returns what it took, W."""
+        return (0,) * len(missing_w)
+
+    def state_shortfall(self, missing_w: Plan, cause: str, now: datetime) -> None:
+        """What could not be replaced."""
+        raise NotImplementedError
+
+    def metered(self, reading: m.Reading, now: datetime) -> None:
+        """A slot of the delivery is summed up."""
+        raise NotImplementedError
+
+    def finished(self, delivered_wh: int, now: datetime) -> None:
+        """The last slot is summed up."""
+        raise NotImplementedError
+
+    # -- time
+
+    @property
+    def deadline(self) -> datetime | None:
+        return min(self.timers.values(), default=None)
+
+    def due(self, now: datetime) -> None:
+        for name, at in list(self.timers.items()):
+            if at <= now and self.timers.get(name) == at:
+                del self.timers[name]
+                self.on_timer[name](now)
+
+    def go(self, stage: Stage, ends_at: datetime | None = None) -> None:
+        """Change the stage as the table allows; anything else is our own fault and crashes."""
+        if stage is not self.stage and stage not in self.transitions[self.stage]:
+            raise RuntimeError(f"{self.party.name}/{self.event_id}: {self.stage} -> {stage} is not in the table")
+        self.stage = stage
+        self.timers.pop("stage", None)
+        if ends_at is not None:
+            self.timers["stage"] = ends_at
+
+    @property
+    def end_at(self) -> datetime:
+        return self.period.slot_start(len(self.asked_w))
+
+    def tell(self, name: str, step: str = "", **data: object) -> None:
+        self.party._tell(name, self.event_id, step, data)
+
+    def edge(self, child: str) -> Edge:
+        return Edge(self.party.name, child)
+
+    # -- asking (S1, S6, S22)
+
+    def ask(self, name: str, power_w: Plan, reply_by: datetime, decide_by: datetime, terms: m.Terms,
+            program_id: str, now: datetime) -> m.Request:
+        """Send a child its request; a later one supersedes what stood before."""
+        before = self.children[name].request
+        again = before is not None and before.revision == self.revision
+        number = before.round + 1 if before is not None and again else 1
+        request_id = f"{self.event_id}.{self.revision}.{number}"
+        request = m.Request(
+            message_id=f"{self.party.name}.request.{name}.{request_id}", sent_at=now, event_id=self.event_id,
+            request_id=request_id, round=number, revision=self.revision, program_id=program_id,
+            direction=self.direction, interval_period=self.period, power_w=power_w, reply_by=reply_by,
+            decide_by=decide_by, terms=terms,
+        )
+        self.children.renew(name, request)
+        self.unconfirmed.pop(name, None)
+        self.party._send(self.edge(name), request)
+        return request
+
+    # -- answers (S23, S29, S2, S3)
+
+    def on_answer(self, edge: Edge, message: m.Offer | m.Alternative, now: datetime) -> None:
+        child = self.children.check(edge.child, message, len(self.asked_w))
+        if not self._in_time(child, message, now):
+            self._take_late(child, message, now)
+            return
+        if isinstance(message, m.Offer):
+            self.children.take_offer(child, message)
+        else:
+            self.children.take_alternative(child, message)
+        self.children.waiting.pop(child.name, None)
+        self.answered(child, now)
+        if not self.children.waiting and self.stage in (Stage.COLLECTING, Stage.RELAXING):
+            self.timers.pop("stage", None)
+            self.stage_over(now)
+
+    def answered(self, child: Child, now: datetime) -> None:
+        """A child has answered in time."""
+
+    def _in_time(self, child: Child, message: m.Offer | m.Alternative, now: datetime) -> bool:
+        relaxed = isinstance(message, m.Offer) and message.basis is m.Basis.RELAXED
+        asked = child.relax if relaxed else child.request
+        open_stage = Stage.RELAXING if relaxed else Stage.COLLECTING
+        return asked is not None and self.stage is open_stage and now <= asked.reply_by
+
+    def _take_late(self, child: Child, message: m.Offer | m.Alternative, now: datetime) -> None:
+        self.late += 1
+        self.party.counts["late"] += 1
+        self.tell("late_answer_recorded", child=child.name, kind=message.kind)
+        if isinstance(message, m.Offer) and message.opt is m.Opt.OUT:
+            return
+        if child.award is not None and child.award.outcome is m.Outcome.CONCLUDED:
+            return
+        child.owed = True
+        if self.stage is Stage.CLOSED or self.deal_w is not None:
+            self.release(child, m.Outcome.NOT_NEEDED, "too late to be counted", now)
+
+    # -- awards (S7, S35)
+
+    def give(self, child: Child, answer: Answer, power_w: Plan, now: datetime) -> None:
+        """Award a child so much of its answer; a higher revision replaces an earlier award."""
+        if not all(given <= offered for given, offered in zip(power_w, answer.power_w, strict=True)):
+            raise RuntimeError(f"award above the offer of {child.name}")
+        child.accepted, child.confirmed = answer, None
+        self._award(child, m.Outcome.CONCLUDED, power_w, answer.ref, "", now)
+        self.unconfirmed[child.name] = None
+        self._start_chase(now)
+
+    def release(self, child: Child, outcome: m.Outcome, reason: str, now: datetime) -> None:
+        """Tell a child that nothing (more) is asked of it."""
+        stood = child.holds is not None
+        child.confirmed = None
+        self.unconfirmed.pop(child.name, None)
+        self._award(child, outcome, (0,) * len(self.asked_w), None, reason, now)
+        if stood:
+            self.unconfirmed[child.name] = None
+            self._start_chase(now)
+
+    def release_rest(self, outcome: m.Outcome, reason: str, now: datetime) -> None:
+        """Every offer gets an answer: those that are still owed one hear the outcome."""
+        for child in self.children.asked():
+            if child.owed:
+                self.release(child, outcome, reason, now)
+
+    def _award(self, child: Child, outcome: m.Outcome, power_w: Plan, accepts: str | None, reason: str,
+               now: datetime) -> None:
+        assert child.request is not None
+        award_id = f"{child.request.request_id}.{self.party.name}.{child.name}"
+        revision = child.award.revision + 1 if child.award is not None else 1
+        child.award = m.Award(
+            message_id=f"{self.party.name}.award.{award_id}.{revision}", sent_at=now, event_id=self.event_id,
+            request_id=child.request.request_id, round=child.request.round, revision=revision, award_id=award_id,
+            accepts=accepts, outcome=outcome, power_w=power_w, reason=reason, confirm_by=self._confirm_by(now),
+        )
+        child.owed = False
+        self.party._send(self.edge(child.name), child.award)
+
+    def _confirm_by(self, now: datetime) -> datetime:
+        start = self.period.start
+        return step_instant(now, start, 40) if now < start else now + self.period.duration / 4
+
+    def _start_chase(self, now: datetime) -> None:
+        self.confirm_by = self._confirm_by(now)
+        self._chase_every = max((self.confirm_by - now) / REPEATS, timedelta(milliseconds=1))
+        self.timers["chase"] = now + self._chase_every
+
+    def _chase(self, now: datetime) -> None:
+        """Publish again what is unconfirmed; at `confirm_by` it counts as lost."""
+        if not self.unconfirmed or self.confirm_by is None:
+            return
+        if now < self.confirm_by:
+            for name in self.unconfirmed:
+                award = self.children[name].award
+                assert award is not None
+                self.party._send(self.edge(name), award)
+            self.timers["chase"] = min(now + self._chase_every, self.confirm_by)
+            return
+        lost = [self.children[name] for name in self.unconfirmed]
+        self.unconfirmed.clear()
+        for child in lost:
+            if child.holds is not None:
+                self._lost(child, "unconfirmed until confirm_by", now)
+        if self.deal_w is not None:
+            self.repair("unconfirmed award", now)
+
+    def _lost(self, child: Child, cause: str, now: datetime) -> None:
+        self.tell("award_lost", child=child.name, cause=cause, power_w=child.holds)
+        self._award(child, m.Outcome.CANCELLED, (0,) * len(self.asked_w), None, cause, now)
+        child.confirmed = False
+
+    def on_confirm(self, edge: Edge, message: m.Confirm, now: datetime) -> None:
+        child = self.children.by_name.get(edge.child)
+        award = child.award if child is not None else None
+        if child is None or award is None or message.award_id != award.award_id:
+            raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award {message.award_id} stands with {edge.child}")
+        if message.revision != award.revision:
+            self.party._send(edge, award)  # the latest revision is the truth on an edge
+            return
+        self.unconfirmed.pop(child.name, None)
+        if award.outcome is not m.Outcome.CONCLUDED:
+            return
+        child.confirmed = message.accepted
+        if message.accepted:
+            self.confirmed(child, now)
+        else:
+            self._lost_by_child(child, message.reason, now)
+        if not self.unconfirmed:
+            self.timers.pop("chase", None)
+
+    def confirmed(self, child: Child, now: datetime) -> None:
+        """A child is bound now."""
+        if not self.unconfirmed:
+            held = self.children.held()
+            self.tell("all_confirmed", children=len(held), power_w=total([p for _, p in held], len(self.asked_w)))
+
+    def _lost_by_child(self, child: Child, cause: str, now: datetime) -> None:
+        self.tell("award_refused", child=child.name, cause=cause)
+        if self.deal_w is not None:
+            self.repair(f"{child.name}: {cause}", now)
+
+    # -- repair
+
+    def on_withdraw(self, edge: Edge, message: m.Withdraw, now: datetime) -> None:
+        """A child can give less than its award: the rest is replaced or stated (only the child withdraws)."""
+        child = self.children.by_name.get(edge.child)
+        award = child.award if child is not None else None
+        if child is None or award is None or child.holds is None or message.award_id != award.award_id:
+            raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award {message.award_id} stands with {edge.child}")
+        left = least(message.power_w, award.power_w)
+        self.tell("withdrawn", child=child.name, cause=message.cause, power_w=left, awarded_w=award.power_w)
+        if any(left):
+            self._award(child, m.Outcome.CONCLUDED, left, award.accepts, message.cause, now)
+        else:
+            child.confirmed = False
+            self._award(child, m.Outcome.CANCELLED, left, None, message.cause, now)
+            child.confirmed = False
+        if self.deal_w is not None:
+            self.repair(f"{child.name}: {message.cause}", now)
+
+    def held_w(self) -> Plan:
+        """What stands with the children, and the own power, W."""
+        return add(total([plan for _, plan in self.children.held()], len(self.asked_w)), self.own_power_w())
+
+    def repair(self, cause: str, now: datetime) -> None:
+        """Replace what was lost in the slots that are still to come; state what cannot be replaced."""
+        if self.deal_w is None or self.stage is Stage.CLOSED:
+            return
+        missing = self._to_come(shortfall(self.deal_w, self.held_w()), now)
+        for child, plan in self.children.held():
+            if not any(missing):
+                return
+            answer = child.accepted
+            if answer is None or now > answer.valid_until:
+                continue
+            more = least(excess(answer.power_w, plan), missing)
+            if any(more):
+                self.tell("replaced", child=child.name, power_w=more, cause=cause)
+                self.give(child, answer, add(plan, more), now)
+                missing = shortfall(missing, more)
+        missing = shortfall(missing, self.add_own_power(missing, now))
+        if any(missing):
+            self.tell("shortfall_stated", shortfall_w=missing, cause=cause)
+            self.deal_w = shortfall(self.deal_w, missing)
+            self.state_shortfall(missing, cause, now)
+
+    def _to_come(self, plan: Plan, now: datetime) -> Plan:
+        return tuple(w if self.period.slot_start(slot) > now else 0 for slot, w in enumerate(plan))
+
+    # -- the end
+
+    def close(self, outcome: str, now: datetime, release: m.Outcome | None = None, reason: str = "") -> None:
+        """End with an outcome; `release` is what those hear who are still owed an answer or hold an award."""
+        if release is not None:
+            for child in self.children.asked():
+                told = child.award is not None and child.award.outcome is release
+                cancels = release is m.Outcome.CANCELLED and not child.opted_out and not told
+                if child.owed or child.holds is not None or cancels:
+                    self.release(child, release, reason or outcome, now)
+        for child in self.children.asked():
+            self.party._clear(self.edge(child.name))
+        chase = self.timers.get("chase")
+        self.timers.clear()
+        if chase is not None and self.unconfirmed:
+            self.timers["chase"] = chase
+        self.go(Stage.CLOSED)
+        self.outcome = outcome
+        self.tell("closed", outcome=outcome, reason=reason)
+
+    def status(self) -> dict[str, object]:
+        return {
+            "event_id": self.event_id, "stage": self.stage, "outcome": self.outcome, "direction": self.direction,
+            "requested_w": list(self.asked_w), "deal_w": list(self.deal_w) if self.deal_w else None,
+            "late": self.late, **self.children.count(),
+        }
+
+
+class ParentParty(Party):
+    """A party with children: routes what it hears to the event that it is about."""
+
+    MAX_EVENTS = 256
+    """Closed events beyond this many are forgotten, oldest first."""
+
+    def __init__(self, name: str, parents: tuple[str, ...], children: Mapping[str, object]) -> None:
+        super().__init__(name, parents, children)
+        self.events: dict[str, Negotiation] = {}
+        self._handlers |= {
+            m.Offer: self._on_answer, m.Alternative: self._on_answer, m.Confirm: self._on_confirm,
+            m.Withdraw: self._on_withdraw,
+        }
+
+    @property
+    def deadline(self) -> datetime | None:
+        return min((at for event in self.events.values() if (at := event.deadline) is not None), default=None)
+
+    def _due(self, now: datetime) -> None:
+        for event in list(self.events.values()):
+            if event.deadline is not None and event.deadline <= now:
+                event.due(now)
+
+    def _event(self, message: m.EventMessage) -> Negotiation:
+        event = self.events.get(message.event_id)
+        if event is None:
+            raise RefusedMessage(RejectReason.UNKNOWN_EVENT, f"{self.name} knows no event {message.event_id}")
+        return event
+
+    def _on_answer(self, edge: Edge, message: m.Offer | m.Alternative, now: datetime) -> None:
+        self._event(message).on_answer(edge, message, now)
+
+    def _on_confirm(self, edge: Edge, message: m.Confirm, now: datetime) -> None:
+        self._event(message).on_confirm(edge, message, now)
+
+    def _on_withdraw(self, edge: Edge, message: m.Withdraw, now: datetime) -> None:
+        self._event(message).on_withdraw(edge, message, now)
+
+    def _make_room(self) -> None:
+        closed = [event_id for event_id, event in self.events.items() if event.stage is Stage.CLOSED]
+        for event_id in closed[: max(0, len(self.events) - self.MAX_EVENTS)]:
+            del self.events[event_id]
+            self._forget(event_id)
+
+    def status(self) -> Mapping[str, object]:
+        return {
+            "name": self.name, "role": type(self).__name__.lower(), "counts": dict(self.counts),
+            "events": [event.status() for event in self.events.values()],
+        }
+

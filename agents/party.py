@@ -1,0 +1,222 @@
+"""What every party does, whatever its role: know its edges, take repeats as repeats, refuse with a reason.
+
+Same id and same body = a repeat: answered again, nothing counted twice. Same id, other body = refused. A peer's fault
+is caught here, in one place; our own fault is not caught at all.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from protocol import messages as m
+from protocol.actor import Cancel, Clear, Decided, Effect, Input, Issue, Measured, Note, Received, Refused, Send
+from protocol.edges import ROUTES, Edge, Way
+from protocol.errors import RefusedMessage, RejectReason
+
+M = TypeVar("M", bound=m.EventMessage)
+Handler = Callable[[Edge, Any, datetime], None]
+
+MAX_HEARD = 4096
+"""How many messages about one event are remembered for each edge; more is a flood and refused."""
+
+
+class Heard:
+    """What was heard on one edge about one event, and what was said last there."""
+
+    __slots__ = ("messages", "said")
+
+    def __init__(self) -> None:
+        self.messages: dict[str, m.Message] = {}
+        self.said: dict[str, Send] = {}
+        """The last message of each kind, the newest one last."""
+
+
+class Party:
+    """Base of the actors. Subclasses fill `_handlers` and write `_due`."""
+
+    def __init__(self, name: str, parents: tuple[str, ...], children: Mapping[str, object]) -> None:
+        self._name = name
+        self._parents = parents
+        self._children = children
+        self._heard: dict[str, dict[Edge, Heard]] = {}
+        self._effects: list[Effect] = []
+        self.counts: Counter[str] = Counter()
+        self._handlers: dict[type[m.Message], Handler] = {}
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def parents(self) -> tuple[str, ...]:
+        return self._parents
+
+    def is_parent(self) -> bool:
+        return bool(self._children)
+
+    @property
+    def deadline(self) -> datetime | None:
+        raise NotImplementedError
+
+    def receive(self, item: Input, now: datetime) -> list[Effect]:
+        """Do what is due first (late is late, however fast the inbox), then take the input."""
+        self._effects = []
+        if self.deadline is not None and self.deadline <= now:
+            self._due(now)
+        match item:
+            case Received(edge, message):
+                self._receive(edge, message, now)
+            case Refused():
+                self.counts[f"refused.{item.reason}"] += 1
+                self._tell("message_refused", data={"edge": _arrow(item.edge), "reason": item.reason, "text": item.text})
+                if item.kind != "reject" and item.kind != "presence":
+                    self._reject(item.edge, item.kind, RefusedMessage(item.reason, item.text, item.message_id), now)
+            case Measured():
+                self._measured(item, now)
+            case Decided():
+                self._decided(item, now)
+            case Issue() | Cancel():
+                self._ordered(item, now)
+        return self._effects
+
+    def wake(self, now: datetime) -> list[Effect]:
+        """Do what is due at `now`: one step of each event, judged by `now` and not by the old deadline."""
+        self._effects = []
+        self._due(now)
+        return self._effects
+
+    # -- for subclasses
+
+    def _due(self, now: datetime) -> None:
+        raise NotImplementedError
+
+    def _measured(self, item: Measured, now: datetime) -> None:
+        raise TypeError(f"{self.name} has no devices")
+
+    def _decided(self, item: Decided, now: datetime) -> None:
+        raise TypeError(f"{self.name} asks no resident")
+
+    def _ordered(self, item: Issue | Cancel, now: datetime) -> None:
+        raise TypeError(f"{self.name} takes no operator's orders")
+
+    def _send(self, edge: Edge, message: m.Message) -> None:
+        send = Send(edge, message)
+        self.counts[f"sent.{message.kind}"] += 1
+        if isinstance(message, m.EventMessage):
+            said = self._on_edge(message.event_id, edge).said
+            said.pop(message.kind, None)
+            said[message.kind] = send
+        self._effects.append(send)
+
+    def _clear(self, edge: Edge) -> None:
+        self._effects.append(Clear(edge))
+
+    def _effect(self, effect: Effect) -> None:
+        self._effects.append(effect)
+
+    def _tell(self, name: str, event_id: str = "", step: str = "", data: Mapping[str, object] | None = None) -> None:
+        self._effects.append(Note(name, event_id, step, data or {}))
+
+    def _forget(self, event_id: str) -> None:
+        self._heard.pop(event_id, None)
+
+    # -- taking messages
+
+    def _on_edge(self, event_id: str, edge: Edge) -> Heard:
+        return self._heard.setdefault(event_id, {}).setdefault(edge, Heard())
+
+    def _receive(self, edge: Edge, message: m.Message, now: datetime) -> None:
+        if isinstance(message, m.Reject):
+            self._rejected(edge, message)
+            return
+        if isinstance(message, m.Presence):
+            self.counts["received.presence"] += 1
+            return
+        assert isinstance(message, m.EventMessage)
+        self.counts[f"received.{message.kind}"] += 1
+        try:
+            self._belongs(edge, message)
+            if self._repeated(edge, message):
+                return
+            self._handle(edge, message, now)
+        except RefusedMessage as refusal:
+            self.counts[f"refused.{refusal.reason}"] += 1
+            data = {"edge": _arrow(edge), "kind": message.kind, "reason": refusal.reason, "text": refusal.text}
+            self._tell("message_refused", message.event_id, data=data)
+            refusal.message_id = message.message_id
+            self._reject(edge, message.kind, refusal, now)
+
+    def _handle(self, edge: Edge, message: m.EventMessage, now: datetime) -> None:
+        handler = self._handlers.get(type(message))
+        if handler is None:
+            raise RefusedMessage(RejectReason.UNKNOWN_TOPIC, f"{self.name} takes no {message.kind}")
+        handler(edge, message, now)
+        self._on_edge(message.event_id, edge).messages[message.message_id] = message
+
+    def _belongs(self, edge: Edge, message: m.EventMessage) -> None:
+        known = edge.child in self._children if edge.parent == self.name else edge.parent in self._parents
+        mine = edge.parent if ROUTES[message.kind].way is Way.UP else edge.child
+        if not known or mine != self.name:
+            raise RefusedMessage(RejectReason.UNKNOWN_PARTY, f"{edge.other(self.name)} is not in {self.name}'s book")
+
+    def _repeated(self, edge: Edge, message: m.EventMessage) -> bool:
+        """Answer a repeat again with what was last said on that edge since; refuse an id that was used before."""
+        on_edges = self._heard.get(message.event_id)
+        heard = on_edges.get(edge) if on_edges else None
+        if heard is None:
+            return False
+        known = heard.messages.get(message.message_id)
+        if known is None:
+            if len(heard.messages) >= MAX_HEARD:
+                raise RefusedMessage(RejectReason.OVERLOAD, f"more than {MAX_HEARD} messages about one event")
+            return False
+        if known != message:
+            raise RefusedMessage(RejectReason.CONFLICT, f"{message.message_id} was sent before with another body")
+        self.counts[f"repeated.{message.kind}"] += 1
+        for kind, send in reversed(heard.said.items()):
+            if kind in ANSWERED_AGAIN.get(message.kind, ()):
+                self._effects.append(send)
+                break
+        return True
+
+    def _rejected(self, edge: Edge, message: m.Reject) -> None:
+        mine = m.Side.PARENT if edge.parent == self.name else m.Side.CHILD
+        if message.refused_by is mine:
+            return  # our own word, heard on the topic that both ends share
+        self.counts[f"rejected.{message.reason}"] += 1
+        data = {"edge": _arrow(edge), "kind": message.refused_kind, "reason": message.reason, "text": message.text}
+        self._tell("message_rejected_by_peer", data=data)
+
+    def _reject(self, edge: Edge, kind: str, refusal: RefusedMessage, now: datetime) -> None:
+        side = m.Side.PARENT if edge.parent == self.name else m.Side.CHILD
+        number = self.counts["sent.reject"] + 1
+        reject = m.Reject(
+            message_id=f"{self.name}.reject.{number}",
+            sent_at=now,
+            refused_id=refusal.message_id,
+            refused_kind=kind[:64],
+            refused_by=side,
+            reason=refusal.reason,
+            text=refusal.text[:500],
+        )
+        self._send(edge, reject)
+
+
+ANSWERED_AGAIN: dict[str, tuple[str, ...]] = {
+    "request": ("offer", "alternative", "confirm"),
+    "relax": ("offer", "alternative", "confirm"),
+    "award": ("confirm",),
+    "offer": ("award",),
+    "alternative": ("award",),
+    "withdraw": ("award",),
+}
+"""What a repeat of a kind is answered with again: the newest of these kinds that was said on that edge."""
+
+
+def _arrow(edge: Edge) -> str:
+    return f"{edge.parent}/{edge.child}"
+
+
+def step_instant(start: datetime, end: datetime, pct: int) -> datetime:
+    """The instant that lies so many percent of the way from start to end."""
+    return start + (end - start) * pct / 100
