@@ -4,6 +4,7 @@ utility (design.md section 1). Coordinator and aggregator differ in what happens
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from agents.delivery import Delivery
 from agents.negotiation import Negotiation, ParentParty, Stage
@@ -68,7 +69,7 @@ class Between(Negotiation):
             raise RefusedMessage(RejectReason.STALE, f"revision {key} of the request; {known} is known")
         before = [child.name for child in self.children.asked() if child.owed or child.holds is not None]
         self.timers.clear()
-        self._supersede()
+        self._supersede(now)
         self._take(request)
         self.answer, self.award, self.deal_w, self.outcome = None, None, None, None
         self.go(Stage.COLLECTING)
@@ -78,7 +79,7 @@ class Between(Negotiation):
             if child.request is not None and child.request.revision != request.revision or child.owed:
                 self.release(child, m.Outcome.CANCELLED, "superseded by a later request", now)
 
-    def _supersede(self) -> None:
+    def _supersede(self, now: datetime) -> None:
         """Free what is the party's own (storage) before the event starts anew."""
 
     # -- the answer upward (S36, S33)
@@ -106,7 +107,7 @@ class Between(Negotiation):
         )
         self._sent_up(Stage.PROPOSED, now)
 
-    def _answer_ids(self, kind: str, now: datetime) -> dict[str, object]:
+    def _answer_ids(self, kind: str, now: datetime) -> dict[str, Any]:
         request = self.request
         return {
             "message_id": f"{self.party.name}.{kind}.{request.request_id}.{self.answers_sent}", "sent_at": now,

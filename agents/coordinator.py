@@ -222,7 +222,7 @@ class CoordinatorEvent(Between):
                 self._conclude(child, answer, part, now)
         self.release_rest(m.Outcome.NOT_NEEDED, "the deal is covered by others", now)
 
-    def _supersede(self) -> None:
+    def _supersede(self, now: datetime) -> None:
         self.taken = {}
 
 

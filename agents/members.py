@@ -59,10 +59,10 @@ class Members(BaseModel):
 
     @property
     def _by_name(self) -> Mapping[str, Member]:
-        found = self.__dict__.get("_index")
+        found: Mapping[str, Member] | None = self.__dict__.get("_index")
         if found is None:
             found = self.__dict__["_index"] = {member.name: member for member in self.members}
-        return found  # type: ignore[no-any-return]
+        return found
 
     def claims(self) -> dict[str, str]:
         """resource_id -> the party that answers for it."""

@@ -43,8 +43,6 @@ class Measured:
     at: datetime
     soc_wh: int | None = None
     energy_wh: int | None = None
-    baseline_wh: int | None = None
-    """What the own schedule would have taken in that slot, signed Wh."""
     event_id: str | None = None
     slot: int | None = None
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from agents.aggregator.alternative import alternatives
 from agents.aggregator.apportion import Candidate, apportion
 from agents.aggregator.dispatch import Dispatching
-from agents.aggregator.own_storage import OwnStorage
+from agents.aggregator.own_storage import OwnStorage, StorageYard
 from agents.aggregator.request_values import Asked, request_values
 from agents.between import Between, BetweenParty
 from agents.children import Child
@@ -92,7 +92,7 @@ class AggregatorEvent(Between):
             self.asked_w, members, policy=self.settings.request_values, over_request=self.settings.over_request
         )
 
-    def _supersede(self) -> None:
+    def _supersede(self, now: datetime) -> None:
         self.earlier = {}
         for child in self.children.asked():
             if child.best is not None:
@@ -100,7 +100,7 @@ class AggregatorEvent(Between):
             elif child.opted_out:
                 self.earlier[child.name] = zero(len(self.asked_w))
         self.storage.free()
-        self.dispatching.stop()
+        self.dispatching.stop(now)
 
     def _take(self, request: m.Request) -> None:
         known = getattr(self, "request", None)
@@ -282,7 +282,7 @@ class AggregatorEvent(Between):
         super().reduce(power_w, now)
 
     def close(self, outcome: str, now: datetime, release: m.Outcome | None = None, reason: str = "") -> None:
-        self.dispatching.stop()
+        self.dispatching.stop(now)
         self.storage.free()
         super().close(outcome, now, release, reason)
 
@@ -296,7 +296,7 @@ class Aggregator(BetweenParty):
     def __init__(self, settings: AggregatorSettings) -> None:
         self.settings = settings
         self.book = Members(members=settings.members)
-        self.own_storage = OwnStorage.build(settings.storage)
+        self.own_storage = StorageYard.build(settings.storage)
         super().__init__(settings.name, settings.parent, {member.name: member for member in settings.members})
 
     def open(self, edge: Edge, request: m.Request) -> Between:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from agents.aggregator.own_storage import OwnStorage
 from protocol import messages as m
 from protocol.actor import Measure, Measured, Setpoint
-from protocol.units import energy_wh
 
 if TYPE_CHECKING:
     from agents.aggregator.actor import AggregatorEvent
@@ -24,6 +23,8 @@ class Dispatching:
         self.storage = storage
         self.slot = 0
         self.measured_slot = 0
+        self.commanded = False
+        """Whether own storage may be off its schedule."""
 
     def start(self, now: datetime) -> None:
         self.slot = self.measured_slot = 0
@@ -31,23 +32,28 @@ class Dispatching:
         if self.storage:
             self.of.timers["measure"] = self.of.period.slot_start(1)
 
-    def stop(self) -> None:
+    def stop(self, now: datetime) -> None:
         """Nothing more is commanded; own storage returns to its schedule."""
-        if self.of.timers.pop("dispatch", None) is not None or self.of.timers.pop("measure", None) is not None:
+        self.of.timers.pop("dispatch", None)
+        self.of.timers.pop("measure", None)
+        if self.commanded and self.measured_slot < len(self.of.asked_w):
             for resource_id in self.storage.resource_ids:
-                start = self.of.period.start
-                self.of.party._effect(Setpoint(resource_id, None, start, start))
+                self.of.party._effect(Setpoint(resource_id, None, now, now))
+        self.commanded = False
 
     def due(self, now: datetime) -> None:
         of, slot = self.of, self.slot
         sent = 0
         for child, plan in of.children.held():
-            if plan[slot] and of.book[child.name].kind == "der":
+            if any(plan) and of.book[child.name].kind == "der":
                 sent += 1
                 of.party._send(of.edge(child.name), self._dispatch(child.award, slot, plan[slot], now))
         start, end = of.period.slot_start(slot), of.period.slot_start(slot + 1)
-        for resource_id, power_w in self.storage.setpoints(slot).items():
-            of.party._effect(Setpoint(resource_id, power_w, start, end))
+        held, own = self.storage.held, self.storage.committed_w
+        if held is not None and own is not None and any(own):
+            for resource_id, power_w in held.setpoints(slot, own[slot]).items():
+                of.party._effect(Setpoint(resource_id, power_w, max(start, now), end))
+                self.commanded = True
         of.tell("dispatched", "claim 1", slot=slot, dispatched=sent, power_w=of.held_w()[slot])
         self.slot += 1
         if self.slot < len(of.asked_w):
@@ -74,11 +80,12 @@ class Dispatching:
 
     def measured(self, item: Measured, now: datetime) -> None:
         """A meter value of own storage: what other events hold of the device is not this one's doing."""
-        if item.slot is None or item.energy_wh is None or item.baseline_wh is None:
+        if item.slot is None or item.energy_wh is None:
             return
-        others = energy_wh(self.storage.others_w(item.resource_id, item.slot), self.of.period.duration)
+        held = self.storage.held
+        baseline = held.baseline_wh(item.resource_id, item.slot) if held is not None else item.energy_wh
         reading = m.Reading(
-            slot=item.slot, energy_wh=item.energy_wh, baseline_wh=item.baseline_wh + others, soc_wh=item.soc_wh,
+            slot=item.slot, energy_wh=item.energy_wh, baseline_wh=baseline, soc_wh=item.soc_wh,
             state=m.EventStatus.ACTIVE,
         )
         self.of.delivery.take(item.resource_id, reading, now)

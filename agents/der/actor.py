@@ -6,22 +6,22 @@
 Its own safety wins always: without a valid award and a dispatch that has not run out it follows its own schedule.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from agents.der.devices import build_device
 from agents.der.exclusive import Ledger
+from agents.der.held import Held
 from agents.der.home import Home, HomeFlexibility
 from agents.party import Party, step_instant
 from agents.settings import Consent, DerSettings
 from protocol import messages as m
-from protocol.actor import Cancel, Decided, Issue, Measure, Measured, Question, Setpoint
+from protocol.actor import Decided, Measure, Measured, Question, Setpoint
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan, add, covers, zero
-from protocol.units import energy_wh
 
 
 class Stage(StrEnum):
@@ -55,12 +55,10 @@ class DerEvent:
     request: m.Request
     stage: Stage = Stage.CONSIDERING
     outcome: str = ""
-    answers: dict[m.Basis, HomeFlexibility] = field(default_factory=dict)
+    answers: dict[m.Basis, Held] = field(default_factory=dict)
     offers: dict[m.Basis, m.Offer] = field(default_factory=dict)
     award: m.Award | None = None
-    parts: Mapping[str, Plan] = field(default_factory=dict)
-    """The award's part of each device, W in the event's direction."""
-    accepted: HomeFlexibility | None = None
+    accepted: Held | None = None
     timers: dict[str, datetime] = field(default_factory=dict)
     slot: int = 0
     measured: dict[int, dict[str, Measured]] = field(default_factory=dict)
@@ -124,7 +122,7 @@ class Der(Party):
             key, known = (request.revision, request.round), (event.request.revision, event.request.round)
             if key <= known:
                 raise RefusedMessage(RejectReason.STALE, f"revision {key} of the request; {known} is known")
-            self._release(event)
+            self._release(event, now)
             event.go(Stage.CONSIDERING)
             fresh = DerEvent(edge, request)
             self.events[request.event_id] = event = fresh
@@ -147,6 +145,9 @@ class Der(Party):
 
     def _decided(self, item: Decided, now: datetime) -> None:
         event = self.events.get(item.event_id)
+        if event is not None and event.stage in (Stage.AWARDED, Stage.ACTIVE) and not item.take_part:
+            self.withdraw(item.event_id, "the resident's override", now)
+            return
         if event is None or event.stage is not Stage.CONSIDERING:
             self._tell("decision_too_late", item.event_id)
             return
@@ -170,7 +171,7 @@ class Der(Party):
     def _compute(self, event: DerEvent, asked_w: Plan, relaxed: tuple[m.Restriction, ...]) -> HomeFlexibility:
         """S50 (S52 when something is relaxed): what is held in other events is not offered again."""
         request = event.request
-        held = self.ledger.committed(request.event_id, request.interval_period, event.slots)
+        held = self.ledger.but(request.event_id)
         return self.home.flexibility(request.direction, request.interval_period, asked_w, held, relaxed)
 
     def _offer(self, event: DerEvent, answer: HomeFlexibility, basis: m.Basis, now: datetime) -> None:
@@ -183,9 +184,10 @@ class Der(Party):
             basis=basis, resources=answer.resources(), valid_until=valid_until,
         )
         event.go(Stage.OFFERED)
-        event.answers[basis], event.offers[basis] = answer, offer
+        held = Held(request.event_id, request.direction, request.interval_period, answer, self.ledger)
+        event.answers[basis], event.offers[basis] = held, offer
         event.timers["valid"] = valid_until
-        parts = [offered.apportion(offered.joint.power_w) for offered in event.answers.values()]
+        parts = [standing.answer.apportion(standing.answer.joint.power_w) for standing in event.answers.values()]
         self.ledger.hold(request.event_id, request.direction, request.interval_period, _larger(parts))
         self._send(event.edge, offer)
         step = "S51" if basis is m.Basis.OWN else "S53"
@@ -217,7 +219,7 @@ class Der(Party):
             raise RefusedMessage(RejectReason.WRONG_SLOTS, f"{len(relax.shortfall_w)} slots")
         answer = self._compute(event, add(own.power_w, relax.shortfall_w), relax.restrictions)
         if not covers(answer.joint.power_w, own.power_w):
-            answer = event.answers[m.Basis.OWN]  # loosening may reshape; it never takes back what is firm
+            answer = event.answers[m.Basis.OWN].answer  # loosening may reshape; it never takes back what is firm
         self._offer(event, answer, m.Basis.RELAXED, now)
 
     # -- S54
@@ -238,7 +240,7 @@ class Der(Party):
         if award.outcome is not m.Outcome.CONCLUDED:
             event.award = award
             self._confirm(event, award, "", now)
-            self._release(event)
+            self._release(event, now)
             self._close(event, award.outcome, now)
             return
         problem = self._problem(event, award, now)
@@ -264,9 +266,8 @@ class Der(Party):
         """S54: note the contract and stand by for control."""
         basis = next(basis for basis, offer in event.offers.items() if offer.message_id == award.accepts)
         event.accepted, event.award = event.answers[basis], award
-        event.parts = event.accepted.apportion(award.power_w)
+        event.accepted.hold(award.power_w)
         request = event.request
-        self.ledger.hold(request.event_id, request.direction, request.interval_period, event.parts)
         event.timers.pop("valid", None)
         if event.stage is Stage.OFFERED:
             event.go(Stage.AWARDED)
@@ -294,27 +295,12 @@ class Der(Party):
         if event.slot_start(dispatch.slot + 1) <= now:
             raise RefusedMessage(RejectReason.EXPIRED, f"slot {dispatch.slot} is over")
         event.go(Stage.ACTIVE)
-        self._apply(event, dispatch)
-
-    def _apply(self, event: DerEvent, dispatch: m.Dispatch) -> None:
-        """The set-point of each device: own schedule, what other events hold, and this event's part."""
         assert event.accepted is not None
-        plan = [0] * event.slots
-        plan[dispatch.slot] = abs(dispatch.power_w)
-        parts = event.accepted.apportion_within(event.parts, tuple(plan))
         start, end = event.slot_start(dispatch.slot), event.slot_start(dispatch.slot + 1)
-        for resource_id, part in parts.items():
-            others = self._others(event, resource_id)
-            own = event.accepted.schedule_w[resource_id][dispatch.slot]
-            change = event.request.direction.sign * part[dispatch.slot]
-            self._effect(Setpoint(resource_id, own + others[dispatch.slot] + change, start, end))
+        for resource_id, power_w in event.accepted.setpoints(dispatch.slot, abs(dispatch.power_w)).items():
+            self._effect(Setpoint(resource_id, power_w, max(start, now), end))
         data = {"slot": dispatch.slot, "power_w": dispatch.power_w}
         self._tell("controlling", event.request.event_id, "control", data)
-
-    def _others(self, event: DerEvent, resource_id: str) -> Plan:
-        request = event.request
-        held = self.ledger.committed(request.event_id, request.interval_period, event.slots)
-        return held.get(resource_id, zero(event.slots))
 
     def _slot_over(self, event: DerEvent, now: datetime) -> None:
         start, end = event.slot_start(event.slot), event.slot_start(event.slot + 1)
@@ -338,12 +324,13 @@ class Der(Party):
         """The smart meter's value of a slot, to the aggregator and to the utility (meter 13)."""
         request, values = event.request, event.measured[slot].values()
         last = slot + 1 == event.slots
-        others = sum(self._others(event, device.resource_id)[slot] for device in self.home.devices)
-        baseline = sum(value.baseline_wh or 0 for value in values)
+        held = event.accepted
+        assert held is not None
+        baseline = sum(held.baseline_wh(device.resource_id, slot) for device in self.home.devices)
         stored = [value.soc_wh for value in values if value.soc_wh is not None]
         reading = m.Reading(
             slot=slot, energy_wh=sum(value.energy_wh or 0 for value in values),
-            baseline_wh=baseline + energy_wh(others, request.interval_period.duration),
+            baseline_wh=baseline,
             soc_wh=sum(stored) if stored else None,
             state=m.EventStatus.COMPLETED if last else m.EventStatus.ACTIVE,
         )
@@ -369,16 +356,15 @@ class Der(Party):
             request_id=award.request_id, round=award.round, revision=1, award_id=award.award_id,
             from_slot=min(event.slot, event.slots - 1), power_w=zero(event.slots), cause=cause,
         ))
-        self._release(event)
+        self._release(event, now)
         self._close(event, "withdrawn", now)
 
-    def _release(self, event: DerEvent) -> None:
+    def _release(self, event: DerEvent, now: datetime) -> None:
         """Free what is held; devices under control return to their own schedule."""
         self.ledger.free(event.request.event_id)
         if event.stage is Stage.ACTIVE:
             for device in self.home.devices:
-                start = event.slot_start(0)
-                self._effect(Setpoint(device.resource_id, None, start, start))
+                self._effect(Setpoint(device.resource_id, None, now, now))
 
     def _close(self, event: DerEvent, outcome: str, now: datetime) -> None:
         event.timers.clear()
@@ -408,7 +394,7 @@ class Der(Party):
         }
 
 
-def _larger(parts: list[Mapping[str, Plan]]) -> dict[str, Plan]:
+def _larger(parts: Sequence[Mapping[str, Plan]]) -> dict[str, Plan]:
     """Per device and slot the larger of the standing offers: either may be awarded."""
     result: dict[str, Plan] = {}
     for part in parts:
@@ -417,5 +403,3 @@ def _larger(parts: list[Mapping[str, Plan]]) -> dict[str, Plan]:
             result[name] = tuple(max(a, b) for a, b in zip(before, plan, strict=True))
     return result
 
-
-__all__ = ["Cancel", "Der", "DerEvent", "Issue", "Stage"]

@@ -1,0 +1,60 @@
+"""A flexible load with a tank (water heater, heat pump): it draws less from the grid while the tank lasts, or more
+while there is room, and so shifts its consumption (S50)."""
+
+from agents.der.device import Ask, Flexibility, hours
+from agents.der.flexibility import Store, extend, fill
+from agents.der.specs import LoadSpec
+from protocol.actor import Measured
+from protocol.messages import ResourceKind, Restriction
+from protocol.units import Direction
+
+
+class Load:
+    """One flexible load, with its newest level."""
+
+    kind = ResourceKind.LOAD
+    relaxable: tuple[Restriction, ...] = ()
+
+    def __init__(self, spec: LoadSpec) -> None:
+        self.spec = spec
+
+    @property
+    def resource_id(self) -> str:
+        return self.spec.resource_id
+
+    def capacity_w(self, direction: Direction) -> int:
+        spec = self.spec
+        return spec.rated_w - spec.schedule_w if direction is Direction.INCREASE_LOAD else spec.schedule_w
+
+    def observe(self, reading: Measured) -> None:
+        if reading.soc_wh is not None and reading.at >= self.spec.state_at:
+            level_wh = min(reading.soc_wh, self.spec.store_wh)
+            self.spec = self.spec.model_copy(update={"level_wh": level_wh, "state_at": reading.at})
+
+    def flexibility(self, ask: Ask) -> Flexibility:
+        spec, slot_h = self.spec, hours(ask.period.duration)
+        down = ask.direction is Direction.DECREASE_LOAD
+        schedule = tuple(spec.schedule_w + ask.held_w(slot) for slot in range(ask.slots))
+        held_wh = sum(s.power_w * (s.end - s.start).total_seconds() / 3600 for s in ask.held)
+        room = (spec.level_wh - spec.least_wh + min(0.0, held_wh)) if down else (
+            spec.store_wh - spec.level_wh - max(0.0, held_wh))
+        reach = tuple(
+            0.0 if ask.opposed(slot) else float(max(0, power if down else spec.rated_w - power))
+            for slot, power in enumerate(schedule)
+        )
+        store = Store(reach, reach, slot_h, slot_h, (room,) * ask.slots)
+        power_w = tuple(int(power + 1e-6) for power in fill(store, ask.power_w))
+        most = tuple(max(p, int(r) if want else 0) for p, r, want in zip(power_w, reach, ask.power_w, strict=True))
+        available = tuple(int(power + 1e-6) for power in extend(store, power_w, most))
+        binding = tuple(
+            None if power_w[slot] >= want else self._binding(slot, power_w[slot], reach[slot], ask, down)
+            for slot, want in enumerate(ask.power_w)
+        )
+        return Flexibility(power_w, available, binding, schedule)
+
+    def _binding(self, slot: int, power: int, reach: float, ask: Ask, down: bool) -> Restriction:
+        if ask.opposed(slot):
+            return Restriction.COMMITTED
+        if power + 1 >= reach:
+            return Restriction.COMMITTED if ask.held_w(slot) else Restriction.POWER_LIMIT
+        return Restriction.COMFORT if down else Restriction.CAPACITY

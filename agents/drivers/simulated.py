@@ -1,0 +1,195 @@
+"""Simulated devices with the physics of a battery or tank: they follow set-points, or else their own schedule, and
+are metered at the grid side."""
+
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from agents.der.device import Driver, hours
+from agents.der.solar import Solar
+from agents.der.specs import DeviceSpec, LoadSpec, SolarSpec, StorageSpec, VehicleSpec
+from protocol.actor import Measured
+from protocol.units import SLOT
+
+
+class Physics(Protocol):
+    """One kind of device: what it would do by itself, and what a power does to its store."""
+
+    start_at: datetime
+
+    @property
+    def energy_wh(self) -> float:
+        """What is in the store now."""
+        ...
+
+    def edges(self, start: datetime, end: datetime) -> list[datetime]:
+        """Instants between start and end at which the own schedule may change."""
+        ...
+
+    def run(self, power_w: int | None, start: datetime, end: datetime) -> float:
+        """Follow a set-point (None: the own schedule) and return the grid energy, signed Wh. No edge lies within."""
+        ...
+
+
+class SimulatedDriver:
+    """Follows set-points in time order and remembers what flowed."""
+
+    def __init__(self, resource_id: str, physics: Physics, stores: bool) -> None:
+        self.resource_id = resource_id
+        self.physics = physics
+        self.stores = stores
+        self.now = physics.start_at
+        self._orders: list[tuple[datetime, datetime, int]] = []
+        self._flows: list[tuple[datetime, datetime, float]] = []
+
+    def set_power(self, power_w: int | None, at: datetime, until: datetime) -> None:
+        self.advance(at)
+        kept = [(start, min(end, at), power) for start, end, power in self._orders if start < at]
+        self._orders = [order for order in kept if order[0] < order[1]]
+        if power_w is not None:
+            self._orders.append((at, until, power_w))
+
+    def measure(self, from_at: datetime, until: datetime) -> Measured:
+        self.advance(until)
+        energy = sum(
+            wh * hours(min(end, until) - max(start, from_at)) / hours(end - start)
+            for start, end, wh in self._flows
+            if start < until and end > from_at
+        )
+        self._flows = [flow for flow in self._flows if flow[1] > from_at - 96 * SLOT]
+        soc_wh = max(0, round(self.physics.energy_wh)) if self.stores else None
+        return Measured(self.resource_id, until, soc_wh, round(energy))
+
+    def advance(self, to: datetime) -> None:
+        """Let time pass until `to`."""
+        if to <= self.now:
+            return
+        edges = {self.now, to, *self.physics.edges(self.now, to)}
+        edges |= {at for start, end, _ in self._orders for at in (start, end) if self.now < at < to}
+        ordered = sorted(edges)
+        for start, end in zip(ordered, ordered[1:], strict=False):
+            power = next((power for a, b, power in reversed(self._orders) if a <= start < b), None)
+            self._flows.append((start, end, self.physics.run(power, start, end)))
+        self.now = to
+
+
+class VehiclePhysics:
+    """Charges as soon as it is plugged in, until the departure SoC; takes no power while it is away."""
+
+    def __init__(self, spec: VehicleSpec) -> None:
+        self.spec = spec
+        self.energy_wh = float(spec.soc_wh)
+        self.start_at = spec.state_at
+        putting_off = max((r.steps[-1] for r in spec.relaxations if r.restriction == "plug_window"), default=0)
+        limits = [value for r in spec.relaxations if r.restriction == "power_limit" for value in r.steps]
+        self.latest_at = spec.departs_at + timedelta(seconds=putting_off)
+        """A departure that its owner puts off, as agreed, while the device is under control."""
+        self.charge_w = max([spec.max_charge_w, *limits])
+        self.discharge_w = max([spec.max_discharge_w, *limits]) if spec.max_discharge_w else 0
+
+    def edges(self, start: datetime, end: datetime) -> list[datetime]:
+        return [at for at in (self.spec.plugs_in_at, self.spec.departs_at, self.latest_at) if start < at < end]
+
+    def run(self, power_w: int | None, start: datetime, end: datetime) -> float:
+        spec, span = self.spec, hours(end - start)
+        away = start < spec.plugs_in_at or start >= (spec.departs_at if power_w is None else self.latest_at)
+        if away:
+            return 0.0
+        eta_c, eta_d = spec.charge_efficiency_pct / 100, spec.discharge_efficiency_pct / 100
+        if power_w is None:
+            gain = spec.max_charge_w * eta_c - spec.standby_w
+            need = max(0.0, spec.departure_soc_wh - self.energy_wh)
+            charging = min(span, need / gain) if gain > 0 else 0.0
+            self.energy_wh += charging * gain
+            return charging * spec.max_charge_w
+        power = float(max(-self.discharge_w, min(self.charge_w, power_w)))
+        if power > 0:
+            power = min(power, max(0.0, spec.capacity_wh - self.energy_wh) / eta_c / span)
+        elif power < 0:
+            power = -min(-power, max(0.0, self.energy_wh) * eta_d / span)
+        moved = power * eta_c if power > 0 else power / eta_d
+        self.energy_wh = max(0.0, self.energy_wh + span * (moved - spec.standby_w * (power != 0)))
+        return power * span
+
+
+class StoragePhysics:
+    """Idle without a set-point."""
+
+    def __init__(self, spec: StorageSpec) -> None:
+        self.spec = spec
+        self.energy_wh = float(spec.soc_wh)
+        self.start_at = spec.state_at
+
+    def edges(self, start: datetime, end: datetime) -> list[datetime]:
+        return []
+
+    def run(self, power_w: int | None, start: datetime, end: datetime) -> float:
+        spec, span = self.spec, hours(end - start)
+        eta_c, eta_d = spec.charge_efficiency_pct / 100, spec.discharge_efficiency_pct / 100
+        power = float(max(-spec.max_discharge_w, min(spec.max_charge_w, power_w or 0)))
+        if power > 0:
+            power = min(power, max(0.0, spec.capacity_wh - self.energy_wh) / eta_c / span)
+        else:
+            power = -min(-power, max(0.0, self.energy_wh) * eta_d / span)
+        self.energy_wh += span * (power * eta_c if power > 0 else power / eta_d)
+        return power * span
+
+
+class LoadPhysics:
+    """Draws its schedule; after a deviation it stays at the level that it reached until the owner's control refills it."""
+
+    def __init__(self, spec: LoadSpec) -> None:
+        self.spec = spec
+        self.energy_wh = float(spec.level_wh)
+        self.start_at = spec.state_at
+
+    def edges(self, start: datetime, end: datetime) -> list[datetime]:
+        return []
+
+    def run(self, power_w: int | None, start: datetime, end: datetime) -> float:
+        spec, span = self.spec, hours(end - start)
+        power = float(spec.schedule_w if power_w is None else max(0, min(spec.rated_w, power_w)))
+        change = (power - spec.schedule_w) * span
+        change = max(-self.energy_wh, min(spec.store_wh - self.energy_wh, change))
+        self.energy_wh += change
+        return spec.schedule_w * span + change
+
+
+class SolarPhysics:
+    """Generates up to its export limit by itself; a set-point asks for more, less, or the battery's help."""
+
+    def __init__(self, spec: SolarSpec) -> None:
+        self.spec = spec
+        self.panel = Solar(spec)
+        self.battery = StoragePhysics(spec.battery) if spec.battery is not None else None
+        self.start_at = spec.forecast_at if spec.battery is None else min(spec.forecast_at, spec.battery.state_at)
+
+    @property
+    def energy_wh(self) -> float:
+        return self.battery.energy_wh if self.battery is not None else 0.0
+
+    def edges(self, start: datetime, end: datetime) -> list[datetime]:
+        first = -((self.spec.forecast_at - start) // SLOT)
+        count = min(len(self.spec.forecast_w) + 2, int((end - start) / SLOT) + 3)
+        slots = [self.spec.forecast_at + SLOT * (first + index) for index in range(-1, count)]
+        return [at for at in slots if start < at < end]
+
+    def run(self, power_w: int | None, start: datetime, end: datetime) -> float:
+        possible = self.panel.possible_w(start)
+        own = min(possible, self.spec.export_limit_w)
+        generation = own if power_w is None else max(0, min(possible, -power_w))
+        rest = 0 if power_w is None else power_w + generation
+        from_battery = self.battery.run(rest, start, end) if self.battery is not None else 0.0
+        return from_battery - generation * hours(end - start)
+
+
+def build_driver(spec: DeviceSpec) -> Driver:
+    """A simulated driver for a device."""
+    match spec:
+        case VehicleSpec():
+            return SimulatedDriver(spec.resource_id, VehiclePhysics(spec), stores=True)
+        case StorageSpec():
+            return SimulatedDriver(spec.resource_id, StoragePhysics(spec), stores=True)
+        case LoadSpec():
+            return SimulatedDriver(spec.resource_id, LoadPhysics(spec), stores=True)
+        case SolarSpec():
+            return SimulatedDriver(spec.resource_id, SolarPhysics(spec), stores=spec.battery is not None)

@@ -1,0 +1,41 @@
+"""What every carrier offers: bytes in on topics, bytes out on topics. It may lose, repeat and reorder."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What is to be published, at QoS 1."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+    expires_in_s: int | None = None
+    """A hint to an MQTT 5 broker; the deadline that counts stands in the payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What has come in."""
+
+    topic: str
+    payload: bytes
+    retained: bool = False
+
+
+Deliver: TypeAlias = Callable[[Arrival], Awaitable[None]]
+"""Takes one arrival; while it waits, nothing more is read (back-pressure)."""
+
+
+class Bus(Protocol):
+    """A live carrier."""
+
+    async def run(self, deliver: Deliver) -> None:
+        """Stay connected and deliver until cancelled."""
+        ...
+
+    async def publish(self, post: Post) -> None:
+        """Hand a post over; waits while the outgoing queue is full."""
+        ...
