@@ -30,6 +30,8 @@ class Between(Negotiation):
         self.answer: m.Offer | m.Alternative | None = None
         self.award: m.Award | None = None
         self.answers_sent = 0
+        self.superseded: list[str] = []
+        """Earlier requests of this event."""
         self.delivery = Delivery(self, grace)
         self.on_timer |= {"report": self.delivery.due, "start": self._start_delivering}
         self._take(request)
@@ -70,6 +72,7 @@ class Between(Negotiation):
         before = [child.name for child in self.children.asked() if child.owed or child.holds is not None]
         self.timers.clear()
         self._supersede(now)
+        self.superseded.append(self.request.request_id)
         self._take(request)
         self.answer, self.award, self.deal_w, self.outcome = None, None, None, None
         self.go(Stage.COLLECTING)
@@ -129,11 +132,12 @@ class Between(Negotiation):
     # -- the award from above (S34)
 
     def on_award(self, award: m.Award, now: datetime) -> None:
-        if award.request_id != self.request.request_id and award.outcome is not m.Outcome.CANCELLED:
+        cancels = award.outcome is m.Outcome.CANCELLED and award.request_id not in self.superseded
+        if award.request_id != self.request.request_id and not cancels:
             raise RefusedMessage(RejectReason.STALE, f"{award.request_id} is superseded by {self.request.request_id}")
         if self.award is not None and award.award_id == self.award.award_id and award.revision <= self.award.revision:
             raise RefusedMessage(RejectReason.STALE, f"revision {award.revision} of {award.award_id} is not the latest")
-        if len(award.power_w) != len(self.asked_w):
+        if len(award.power_w) != len(self.asked_w) and not cancels:
             raise RefusedMessage(RejectReason.WRONG_SLOTS, f"{len(award.power_w)} slots in the award")
         if award.outcome is m.Outcome.CONCLUDED:
             self._on_concluded(award, now)

@@ -42,7 +42,8 @@ class Child:
     accepted: Answer | None = None
     confirmed: bool | None = None
     """None: not heard yet; False: refused, cancelled or never heard."""
-    readings: dict[int, m.Reading] = field(default_factory=dict)
+    bound_before: bool = False
+    """It held an award of a superseded request and has not answered the new one: it may not know."""
 
     @property
     def best(self) -> Answer | None:
@@ -81,7 +82,9 @@ class Children:
 
     def renew(self, name: str, request: m.Request) -> None:
         """A new request supersedes whatever stood before with this child."""
-        self.by_name[name] = Child(name, request=request)
+        before = self.by_name[name]
+        bound = before.bound_before or before.holds is not None
+        self.by_name[name] = Child(name, request=request, bound_before=bound)
         self.waiting[name] = None
 
     def asked(self) -> list[Child]:
@@ -186,8 +189,3 @@ def _firm(valid_until: datetime, request: m.Request) -> None:
     if valid_until < request.decide_by:
         text = f"it has to stay valid until decide_by {request.decide_by.isoformat()}"
         raise RefusedMessage(RejectReason.NOT_FIRM_LONG_ENOUGH, text)
-
-
-def delivered_wh(readings: dict[int, m.Reading], sign: int) -> int:
-    """Energy delivered in the event's direction, Wh: sign x (metered - baseline)."""
-    return sum(sign * (reading.energy_wh - reading.baseline_wh) for reading in readings.values())

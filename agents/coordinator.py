@@ -118,6 +118,12 @@ class CoordinatorEvent(Between):
             self.children.waiting.clear()
             self.go(Stage.JUDGING)
             self._judge(now)
+        elif self.request.terms.mandate and self.children.held():
+            self.tell("mandate_stands", power_w=self._taken_w())
+            self.deal_w = self._taken_w()
+            self.go(Stage.STANDBY)
+            self.timers["start"] = self.period.start
+            self.release_rest(m.Outcome.NOT_NEEDED, "the deal is covered by others", now)
         elif self.stage in (Stage.OFFERED, Stage.PROPOSED):
             self.close("expired", now, release=m.Outcome.NO_DEAL, reason="no answer from the utility")
 

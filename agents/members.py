@@ -1,12 +1,22 @@
 """The book of contracts: who is under contract, with what capacity, on what terms. Decisions run in its order."""
 
-from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from protocol.messages import Restriction
 from protocol.units import Direction, Name, Percent, PowerW
+
+
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("a whole number is needed, not a boolean")
+    return value
+
+
+Whole = BeforeValidator(_no_boolean)
+"""Python takes True for 1; a book of contracts must not."""
 
 
 class Member(BaseModel):
@@ -18,18 +28,19 @@ class Member(BaseModel):
     kind: Literal["der", "aggregator"] = "der"
     resources: tuple[Name, ...] = ()
     """The resources that this party answers for."""
-    increase_load_w: PowerW = 0
+    increase_load_w: Annotated[PowerW, Whole] = 0
     """Contracted capacity to increase load, W."""
-    decrease_load_w: PowerW = 0
+    decrease_load_w: Annotated[PowerW, Whole] = 0
     """Contracted capacity to decrease load, W."""
-    merit: Annotated[int, Field(ge=0)] = 0
+    merit: Annotated[int, Field(ge=0, le=10**12), Whole] = 0
     """Place in the merit order, the lowest first (a price in thousandths per kWh, for example)."""
-    reliability_pct: Percent = 100
+    reliability_pct: Annotated[Percent, Whole] = 100
     """Share of requests that it has answered with yes so far."""
     relaxations: tuple[Restriction, ...] = ()
     """What its owner agreed in advance to loosen."""
 
     def capacity_w(self, direction: Direction) -> int:
+        """Contracted capacity in a direction, W >= 0."""
         return self.increase_load_w if direction is Direction.INCREASE_LOAD else self.decrease_load_w
 
 
@@ -49,20 +60,30 @@ class Members(BaseModel):
                 raise ValueError(f"{member.name} stands twice in the book of members")
             names[member.name] = None
             for resource in member.resources:
-                if resource in owners:
-                    raise ValueError(f"resource {resource} is claimed by {owners[resource]} and by {member.name}")
-                owners[resource] = member.name
+                owner = owners.setdefault(resource, member.name)
+                if owner != member.name:
+                    raise ValueError(f"resource {resource} is claimed by {owner} and by {member.name}")
+            if len(dict.fromkeys(member.resources)) != len(member.resources):
+                raise ValueError(f"{member.name} names a resource twice")
         return self
 
     def __getitem__(self, name: str) -> Member:
+        """The contract with a party. Raises KeyError for a stranger."""
         return self._by_name[name]
 
-    @property
-    def _by_name(self) -> Mapping[str, Member]:
-        found: Mapping[str, Member] | None = self.__dict__.get("_index")
-        if found is None:
-            found = self.__dict__["_index"] = {member.name: member for member in self.members}
-        return found
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Member]:
+        return {member.name: member for member in self.members}
+
+    def capacity_w(self, direction: Direction) -> int:
+        """Contracted capacity of all in a direction, W."""
+        return sum(member.capacity_w(direction) for member in self.members)
 
     def claims(self) -> dict[str, str]:
         """resource_id -> the party that answers for it."""

@@ -1,43 +1,104 @@
-"""Reads the book of contracts from TOML (`[[members]]`) or CSV; every mistake is one sentence with file and key."""
+"""Reads the book of contracts from TOML (`[[members]]`) or CSV (a header row; `;` between the values of a list).
+
+Every mistake is one sentence with the file, the line and the key.
+"""
 
 import csv
+import io
+import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
-from agents.members import Members
+from agents.members import Member, Members
 
 LISTS = ("resources", "relaxations")
 """Columns of a CSV whose cells hold several values, separated by `;`."""
 
+Rows: TypeAlias = list[tuple[str, Mapping[str, Any]]]
+"""Where a contract stands in its file, and its keys and values."""
+
 
 class MembersError(ValueError):
-    """A mistake in the file; `str(error)` says which file, where, and what to do."""
+    """A mistake in the file; `str(error)` is one sentence that says in which file, where and at which key."""
 
 
 def load_members(path: Path) -> Members:
-    """The book in a file. Raises MembersError."""
+    """The book in a file, in the file's order. Raises MembersError."""
     try:
-        text = path.read_text(encoding="utf-8")
-        rows = _from_csv(text) if path.suffix == ".csv" else tomllib.loads(text).get("members", [])
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise MembersError(f"{path}: cannot be read: {error}") from None
+        text = path.read_text(encoding="utf-8-sig")
+        rows = _from_csv(text) if path.suffix.lower() == ".csv" else _from_toml(text)
+        return _book(rows)
+    except OSError as error:
+        raise MembersError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise MembersError(f"{path}: byte {error.start} is not UTF-8") from None
+    except csv.Error as error:
+        raise MembersError(f"{path}: is not a CSV: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise MembersError(f"{path}: is not TOML: {error}") from None
+    except MembersError as error:
+        raise MembersError(f"{path}: {error}") from None
+
+
+def _book(rows: Rows) -> Members:
+    members: list[Member] = []
+    for where, row in rows:
+        try:
+            members.append(Member.model_validate(row))
+        except ValidationError as error:
+            raise MembersError(f"{where}, {_sentence(error)}") from None
     try:
-        return Members.model_validate({"members": rows})
+        return Members(members=tuple(members))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "members"
-        raise MembersError(f"{path}: {where}: {first['msg']}") from None
+        raise MembersError(_sentence(error)) from None
 
 
-def _from_csv(text: str) -> list[dict[str, Any]]:
-    rows = []
-    for row in csv.DictReader(text.splitlines()):
-        given: dict[str, Any] = {key: value for key, value in row.items() if key is not None and value}
-        for column in LISTS:
-            if column in given:
-                given[column] = [part.strip() for part in given[column].split(";") if part.strip()]
-        rows.append(given)
+def _sentence(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    text = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return text
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "missing":
+        return f"{key}: is missing"
+    if first["type"] == "extra_forbidden":
+        return f"{key}: no such key; there are {', '.join(Member.model_fields)}"
+    return f"{key}: {text} (it is {first['input']!r:.80})"
+
+
+def _from_toml(text: str) -> Rows:
+    tables = tomllib.loads(text).get("members")
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise MembersError("members: one table [[members]] a contract is needed")
+    lines = [number for number, line in enumerate(text.split("\n"), 1) if re.match(r"\s*\[\[\s*members\s*\]\]", line)]
+    if len(lines) == len(tables):  # else they are written inline, where the number of the contract has to do
+        return [(f"line {line}", table) for line, table in zip(lines, tables, strict=True)]
+    return [(f"contract {number}", table) for number, table in enumerate(tables, 1)]
+
+
+def _from_csv(text: str) -> Rows:
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    header = [cell.strip() for cell in next(lines, [])]
+    twice = [key for i, key in enumerate(header) if key in header[:i]]
+    if "name" not in header or twice:
+        mistake = f"{twice[0]!r} stands twice" if twice else "name: is missing"
+        raise MembersError(f"line 1, {mistake} in the header row")
+    rows: Rows = []
+    for cells in lines:
+        where = f"line {lines.line_num}"
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(header):
+            raise MembersError(f"{where}, {len(cells)} cells where the header row has {len(header)}")
+        given = {key: cell.strip() for key, cell in zip(header, cells, strict=True) if cell.strip()}
+        rows.append((where, {key: _cell(key, cell) for key, cell in given.items()}))
     return rows
+
+
+def _cell(key: str, cell: str) -> str | list[str]:
+    """An empty cell is left out, so that the default holds."""
+    return [part.strip() for part in cell.split(";") if part.strip()] if key in LISTS else cell

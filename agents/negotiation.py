@@ -43,7 +43,9 @@ class Negotiation:
         self.stage = Stage.COLLECTING
         self.children = Children(names, claims)
         self.timers: dict[str, datetime] = {}
-        self.on_timer: dict[str, Callable[[datetime], None]] = {"stage": self.stage_over, "chase": self._chase}
+        self.on_timer: dict[str, Callable[[datetime], None]] = {
+            "stage": self.stage_over, "again": self._ask_again, "chase": self._chase,
+        }
         self.deal_w: Plan | None = None
         self.outcome: str | None = None
         self.unconfirmed: dict[str, None] = {}
@@ -129,13 +131,23 @@ class Negotiation:
         )
         self.children.renew(name, request)
         self.unconfirmed.pop(name, None)
+        self.timers["again"] = step_instant(now, reply_by, 50)
         self.party._send(self.edge(name), request)
         return request
+
+    def _ask_again(self, now: datetime) -> None:
+        """Half of the time is over: the wire may have lost the question or the answer of those who are silent."""
+        for name in self.children.waiting:
+            child = self.children[name]
+            question = child.relax if self.stage is Stage.RELAXING else child.request
+            if question is not None and now <= question.reply_by:
+                self.party._send(self.edge(name), question)
 
     # -- answers (S23, S29, S2, S3)
 
     def on_answer(self, edge: Edge, message: m.Offer | m.Alternative, now: datetime) -> None:
         child = self.children.check(edge.child, message, len(self.asked_w))
+        child.bound_before = False
         if not self._in_time(child, message, now):
             self._take_late(child, message, now)
             return
@@ -183,7 +195,8 @@ class Negotiation:
 
     def release(self, child: Child, outcome: m.Outcome, reason: str, now: datetime) -> None:
         """Tell a child that nothing (more) is asked of it."""
-        stood = child.holds is not None
+        stood = child.holds is not None or child.bound_before
+        child.bound_before = False
         child.confirmed = None
         self.unconfirmed.pop(child.name, None)
         self._award(child, outcome, (0,) * len(self.asked_w), None, reason, now)
@@ -192,10 +205,13 @@ class Negotiation:
             self._start_chase(now)
 
     def release_rest(self, outcome: m.Outcome, reason: str, now: datetime) -> None:
-        """Every offer gets an answer: those that are still owed one hear the outcome."""
+        """Every offer gets an answer: those that are still owed one hear the outcome; who may still believe in a
+        superseded award hears that it is cancelled."""
         for child in self.children.asked():
             if child.owed:
                 self.release(child, outcome, reason, now)
+            elif child.bound_before and child.award is None:
+                self.release(child, m.Outcome.CANCELLED, "superseded by a later request", now)
 
     def _award(self, child: Child, outcome: m.Outcome, power_w: Plan, accepts: str | None, reason: str,
                now: datetime) -> None:
@@ -220,23 +236,28 @@ class Negotiation:
         self.timers["chase"] = now + self._chase_every
 
     def _chase(self, now: datetime) -> None:
-        """Publish again what is unconfirmed; at `confirm_by` it counts as lost."""
+        """Publish again what is unconfirmed. At `confirm_by` an award counts as lost and its cancellation is chased
+        in its stead, until the event is over."""
         if not self.unconfirmed or self.confirm_by is None:
             return
-        if now < self.confirm_by:
-            for name in self.unconfirmed:
-                award = self.children[name].award
-                assert award is not None
-                self.party._send(self.edge(name), award)
-            self.timers["chase"] = min(now + self._chase_every, self.confirm_by)
-            return
-        lost = [self.children[name] for name in self.unconfirmed]
-        self.unconfirmed.clear()
+        children = [self.children[name] for name in self.unconfirmed]
+        lost = [child for child in children if child.holds is not None] if now >= self.confirm_by else []
+        for child in children:
+            if child not in lost:
+                self._say_again(child)
         for child in lost:
-            if child.holds is not None:
-                self._lost(child, "unconfirmed until confirm_by", now)
-        if self.deal_w is not None:
+            self._lost(child, "unconfirmed until confirm_by", now)
+        following = now + self._chase_every
+        if now < self.confirm_by:
+            self.timers["chase"] = min(following, self.confirm_by)
+        elif following < self.end_at:
+            self.timers["chase"] = following
+        if lost and self.deal_w is not None:
             self.repair("unconfirmed award", now)
+
+    def _say_again(self, child: Child) -> None:
+        assert child.award is not None
+        self.party._send(self.edge(child.name), child.award)
 
     def _lost(self, child: Child, cause: str, now: datetime) -> None:
         self.tell("award_lost", child=child.name, cause=cause, power_w=child.holds)
@@ -329,7 +350,9 @@ class Negotiation:
             for child in self.children.asked():
                 told = child.award is not None and child.award.outcome is release
                 cancels = release is m.Outcome.CANCELLED and not child.opted_out and not told
-                if child.owed or child.holds is not None or cancels:
+                if child.bound_before and child.award is None:
+                    self.release(child, m.Outcome.CANCELLED, reason or outcome, now)
+                elif child.owed or child.holds is not None or cancels:
                     self.release(child, release, reason or outcome, now)
         for child in self.children.asked():
             self.party._clear(self.edge(child.name))

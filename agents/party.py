@@ -174,7 +174,8 @@ class Party:
             raise RefusedMessage(RejectReason.CONFLICT, f"{message.message_id} was sent before with another body")
         self.counts[f"repeated.{message.kind}"] += 1
         for kind, send in reversed(heard.said.items()):
-            if kind in ANSWERED_AGAIN.get(message.kind, ()):
+            same = isinstance(send.message, m.EventMessage) and send.message.request_id == message.request_id
+            if same and kind in ANSWERED_AGAIN.get(message.kind, ()):
                 self._effects.append(send)
                 break
         return True

@@ -71,14 +71,14 @@ class UtilityEvent(Negotiation):
         self.begin(now)
 
     def stage_over(self, now: datetime) -> None:
-        """Judge: a share of the request in every slot is bought, less is declined."""
+        """Judge: a share of the request in every slot is bought, less is declined; under a mandate all is bought."""
         self.children.waiting.clear()
         self.go(Stage.JUDGING)
         answers = self.children.answered()
         offered = total([answer.power_w for _, answer in answers], len(self.asked_w))
         met = least(offered, self.asked_w)
         share = share_pct(met, self.asked_w)
-        bought = any(met) and share >= self.settings.accept_share_pct
+        bought = any(met) and (self.settings.mandate or share >= self.settings.accept_share_pct)
         self.tell("answer_judged", requested_w=self.asked_w, offered_w=offered, share_pct=share,
                   least_pct=self.settings.accept_share_pct, bought=bought)
         if not bought:

@@ -8,6 +8,7 @@ import heapq
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Protocol
 
@@ -90,7 +91,7 @@ class Simulation:
         self._parties: dict[str, Party] = {}
         self._wakes: dict[str, datetime] = {}
         for party in parties:
-            self.at(party.joins_at or start_at, lambda party=party: self._join(party))
+            self.at(party.joins_at or start_at, partial(self._join, party))
 
     # -- the script
 
@@ -170,7 +171,7 @@ class Simulation:
                 post = Post(topic(kind, edge), encode(message), retain=ROUTES[kind].retained)
                 posts = [(post, timedelta())] if party.intercept is None else party.intercept(name, post)
                 for changed, delay in posts:
-                    self.at(self.now + delay, lambda changed=changed: self._publish(name, changed))
+                    self.at(self.now + delay, partial(self._publish, name, changed))
             case Clear(edge):
                 self._retained.pop(topic("request", edge), None)
             case Setpoint(resource_id, power_w, at, until):
@@ -199,7 +200,7 @@ class Simulation:
         for name in hearers(kind, edge):
             if name in self._parties:
                 for _ in range(self._copies()):
-                    self.at(self.now + self._delay(), lambda name=name: self._deliver(name, post))
+                    self.at(self.now + self._delay(), partial(self._deliver, name, post))
 
     def _copies(self) -> int:
         if self._random.randrange(100) < self._faults.loss_pct:

@@ -189,6 +189,7 @@ class AggregatorEvent(Between):
             )
             self.children.waiting[child.name] = None
             self.party._send(self.edge(child.name), child.relax)
+        self.timers["again"] = step_instant(now, reply_by, 50)
         self.tell("relax_asked", "S28", shortfall_w=short, asked=len(targets), reply_by=reply_by)
 
     relaxing_for_above = False

@@ -54,6 +54,8 @@ class DerEvent:
     edge: Edge
     request: m.Request
     stage: Stage = Stage.CONSIDERING
+    superseded: tuple[str, ...] = ()
+    """Earlier requests of this event."""
     outcome: str = ""
     answers: dict[m.Basis, Held] = field(default_factory=dict)
     offers: dict[m.Basis, m.Offer] = field(default_factory=dict)
@@ -124,7 +126,7 @@ class Der(Party):
                 raise RefusedMessage(RejectReason.STALE, f"revision {key} of the request; {known} is known")
             self._release(event, now)
             event.go(Stage.CONSIDERING)
-            fresh = DerEvent(edge, request)
+            fresh = DerEvent(edge, request, superseded=(*event.superseded, event.request.request_id))
             self.events[request.event_id] = event = fresh
         else:
             event = self.events[request.event_id] = DerEvent(edge, request)
@@ -234,9 +236,10 @@ class Der(Party):
         return event
 
     def _on_award(self, edge: Edge, award: m.Award, now: datetime) -> None:
-        event = self._event(award)
-        if event.award is not None and award.revision <= event.award.revision:
-            raise RefusedMessage(RejectReason.STALE, f"revision {award.revision}; {event.award.revision} is known")
+        event = self._cancelled(award) or self._event(award)
+        known = event.award
+        if known is not None and known.award_id == award.award_id and award.revision <= known.revision:
+            raise RefusedMessage(RejectReason.STALE, f"revision {award.revision}; {known.revision} is known")
         if award.outcome is not m.Outcome.CONCLUDED:
             event.award = award
             self._confirm(event, award, "", now)
@@ -247,6 +250,13 @@ class Der(Party):
         self._confirm(event, award, problem, now)
         if not problem:
             self._stand_by(event, award, now)
+
+    def _cancelled(self, award: m.Award) -> DerEvent | None:
+        """The event that a cancellation ends, even if the request that superseded ours was lost on its way."""
+        event = self.events.get(award.event_id)
+        if event is None or award.outcome is not m.Outcome.CANCELLED or award.request_id in event.superseded:
+            return None
+        return event
 
     def _problem(self, event: DerEvent, award: m.Award, now: datetime) -> str:
         """Why an award cannot be kept; empty when it can."""
