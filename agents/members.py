@@ -1,22 +1,16 @@
 """The book of contracts: who is under contract, with what capacity, on what terms. Decisions run in its order."""
 
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from protocol.messages import Restriction
 from protocol.units import Direction, Name, Percent, PowerW
 
 
-def _no_boolean(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("a whole number is needed, not a boolean")
-    return value
-
-
-Whole = BeforeValidator(_no_boolean)
-"""Python takes True for 1; a book of contracts must not."""
+Whole = Field(strict=True)
+"""Whole numbers only: neither text nor true or false, which Python takes for 1."""
 
 
 class Member(BaseModel):

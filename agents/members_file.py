@@ -18,6 +18,9 @@ from agents.members import Member, Members
 LISTS = ("resources", "relaxations")
 """Columns of a CSV whose cells hold several values, separated by `;`."""
 
+NUMBERS = ("increase_load_w", "decrease_load_w", "merit", "reliability_pct")
+"""Columns of a CSV that hold whole numbers. An empty cell of any column is left out, so that the default holds."""
+
 Rows: TypeAlias = list[tuple[str, Mapping[str, Any]]]
 """Where a contract stands in its file, and its keys and values."""
 
@@ -99,6 +102,7 @@ def _from_csv(text: str) -> Rows:
     return rows
 
 
-def _cell(key: str, cell: str) -> str | list[str]:
-    """An empty cell is left out, so that the default holds."""
-    return [part.strip() for part in cell.split(";") if part.strip()] if key in LISTS else cell
+def _cell(key: str, cell: str) -> str | int | list[str]:
+    if key in LISTS:
+        return [part.strip() for part in cell.split(";") if part.strip()]
+    return int(cell) if key in NUMBERS and re.fullmatch(r"-?[0-9]{1,18}", cell) else cell

@@ -1,0 +1,67 @@
+# make demo    set everything up and run the main job on the shipped scenario
+# make test    set everything up and run all tests
+# make check   lint, types, tests, the wheel in a clean environment
+# make lock    write requirements.lock anew from pyproject.toml
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SCENARIO ?= examples/evening_peak.toml
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
+
+.PHONY: demo test check lint types wheel setup mosquitto lock clean
+
+demo: setup mosquitto
+	$(BIN)/gridpact up $(SCENARIO)
+
+test: setup mosquitto
+	$(BIN)/pytest
+
+check: lint types test wheel
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy --strict
+	$(BIN)/pyright
+
+# The wheel is tried in an environment that has only the locked run-time dependencies and the wheel.
+wheel: setup
+	rm -rf dist build/clean && $(BIN)/python -m build --wheel --no-isolation
+	$(PYTHON) -m venv build/clean
+	build/clean/bin/python -m pip install --quiet --require-hashes -r requirements.lock
+	build/clean/bin/python -m pip install --quiet --no-deps --no-index dist/gridpact-*.whl
+	cd build && clean/bin/gridpact --help >/dev/null
+	cd build && clean/bin/gridpact simulate evening_peak --seed 1 >/dev/null
+	@echo "the wheel works in a clean environment"
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@[ -n "$(PYTHON)" ] || { echo "gridpact needs Python 3.11 or later: install it (Debian, Ubuntu: apt install python3 python3-venv)"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { command -v apt-get >/dev/null \
+		&& $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq python3-venv; } \
+		|| { echo "Python's venv module is missing: install it (Debian, Ubuntu: apt install python3-venv)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+mosquitto:
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"; command -v mosquitto >/dev/null && command -v mosquitto_pub >/dev/null \
+		|| { command -v apt-get >/dev/null && echo "installing Mosquitto" && $(SUDO) apt-get update -qq \
+			&& $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mosquitto mosquitto-clients; } \
+		|| { echo "Mosquitto is missing: install it with your package manager (macOS: brew install mosquitto), or try 'gridpact simulate $(SCENARIO)', which needs no broker"; exit 3; }
+
+lock: setup
+	$(PYTHON) -m venv build/lock && build/lock/bin/python -m pip install --quiet uv
+	build/lock/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet -o requirements.lock
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
