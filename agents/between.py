@@ -29,6 +29,8 @@ class Between(Negotiation):
         self.up = edge
         self.answer: m.Offer | m.Alternative | None = None
         self.award: m.Award | None = None
+        self.standing: dict[str, Plan] = {}
+        """What an award may accept: offers by message_id, options by option_id, W."""
         self.answers_sent = 0
         self.superseded: list[str] = []
         """Earlier requests of this event."""
@@ -53,8 +55,8 @@ class Between(Negotiation):
 
     def relaxed_from_above(self, relax: m.Relax, now: datetime) -> None:
         """The parent asks to loosen; by default there is nothing to add: the standing offer is repeated as relaxed."""
-        if isinstance(self.answer, m.Offer):
-            self.offer_up(self.answer.power_w, self.answer.available_w, now, basis=m.Basis.RELAXED)
+        power_w = next(iter(self.standing.values()))
+        self.offer_up(power_w, power_w, now, basis=m.Basis.RELAXED)
 
     # -- request, re-request, change
 
@@ -75,6 +77,7 @@ class Between(Negotiation):
         self.superseded.append(self.request.request_id)
         self._take(request)
         self.answer, self.award, self.deal_w, self.outcome = None, None, None, None
+        self.standing = {}
         self.go(Stage.COLLECTING)
         self.begin(now)
         for name in before:
@@ -119,6 +122,11 @@ class Between(Negotiation):
         }
 
     def _sent_up(self, stage: Stage, now: datetime) -> None:
+        match self.answer:
+            case m.Offer(message_id=ref, power_w=power_w):
+                self.standing[ref] = power_w
+            case m.Alternative(options=options):
+                self.standing |= {option.option_id: option.power_w for option in options}
         assert self.answer is not None
         self.go(stage, self.answer.valid_until)
         self.party._send(self.up, self.answer)
@@ -126,7 +134,7 @@ class Between(Negotiation):
     def on_relax(self, relax: m.Relax, now: datetime) -> None:
         if relax.request_id != self.request.request_id:
             raise RefusedMessage(RejectReason.STALE, f"{relax.request_id} is superseded")
-        if self.stage is Stage.OFFERED and now <= relax.reply_by:
+        if self.stage in (Stage.OFFERED, Stage.PROPOSED) and self.standing and now <= relax.reply_by:
             self.relaxed_from_above(relax, now)
 
     # -- the award from above (S34)
@@ -148,7 +156,7 @@ class Between(Negotiation):
             self.close(award.outcome, now, release=award.outcome, reason=award.reason)
 
     def _on_concluded(self, award: m.Award, now: datetime) -> None:
-        offered = self._accepted_power(award)
+        offered = self.standing.get(award.accepts or "")
         problem = ""
         if self.stage is Stage.CLOSED or self.answer is None:
             problem = f"the event is {self.outcome or self.stage}"
@@ -172,14 +180,6 @@ class Between(Negotiation):
         self.go(Stage.STANDBY)
         self.timers["start"] = self.period.start
         self.conclude(award.power_w, now)
-
-    def _accepted_power(self, award: m.Award) -> Plan | None:
-        match self.answer:
-            case m.Offer(message_id=message_id, power_w=power_w) if message_id == award.accepts:
-                return power_w
-            case m.Alternative(options=options):
-                return next((option.power_w for option in options if option.option_id == award.accepts), None)
-        return None
 
     def _changed_award(self, power_w: Plan, now: datetime) -> None:
         """The parent changed a standing award: less is given back, more is looked for."""

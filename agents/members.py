@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from protocol.messages import Restriction
 from protocol.units import Direction, Name, Percent, PowerW
 
-
 Whole = Field(strict=True)
 """Whole numbers only: neither text nor true or false, which Python takes for 1."""
 

@@ -31,7 +31,7 @@ TRANSITIONS: Mapping[Stage, tuple[Stage, ...]] = {
     Stage.COLLECTING: (Stage.RELAXING, Stage.OFFERED, Stage.PROPOSED, Stage.CLOSED),
     Stage.RELAXING: (Stage.COLLECTING, Stage.OFFERED, Stage.PROPOSED, Stage.CLOSED),
     Stage.OFFERED: (Stage.COLLECTING, Stage.RELAXING, Stage.STANDBY, Stage.CLOSED),
-    Stage.PROPOSED: (Stage.COLLECTING, Stage.STANDBY, Stage.CLOSED),
+    Stage.PROPOSED: (Stage.COLLECTING, Stage.RELAXING, Stage.STANDBY, Stage.CLOSED),
     Stage.STANDBY: (Stage.COLLECTING, Stage.DELIVERING, Stage.CLOSED),
     Stage.DELIVERING: (Stage.COLLECTING, Stage.CLOSED),
     Stage.CLOSED: (Stage.COLLECTING,),
@@ -50,6 +50,7 @@ class AggregatorEvent(Between):
         grace = timedelta(seconds=party.settings.report_grace_s)
         super().__init__(party, edge, request, party.book.claims(), grace)
         self.storage = OwnStorage(party.own_storage, self.event_id)
+        self.most_relaxed_w: Plan = ()
         self.dispatching = Dispatching(self, party.settings.dispatch_lead_s, self.storage)
         self.on_timer |= {"dispatch": self.dispatching.due, "measure": self.dispatching.measure_due}
         self.delivery.own = self.storage.resource_ids
@@ -99,7 +100,7 @@ class AggregatorEvent(Between):
                 self.earlier[child.name] = child.best.available_w
             elif child.opted_out:
                 self.earlier[child.name] = zero(len(self.asked_w))
-        self.storage.free()
+        self.storage.free(now)
         self.dispatching.stop(now)
 
     def _take(self, request: m.Request) -> None:
@@ -130,7 +131,6 @@ class AggregatorEvent(Between):
             self._sum_up("relaxed_offers_summed", "S30", m.OptionBasis.RELAXED, now)
         elif self.stage in (Stage.OFFERED, Stage.PROPOSED):
             self.close("expired", now, release=m.Outcome.NO_DEAL, reason="no answer from above")
-            self.storage.free()
 
     def _sum_up(self, name: str, step: str, basis: m.OptionBasis, now: datetime) -> None:
         available = self.available_w()
@@ -171,7 +171,7 @@ class AggregatorEvent(Between):
 
     def _relax(self, short: Plan, now: datetime) -> None:
         """S28: ask those DERs that are in vehicles and participate, and no others, to recompute (claim 3)."""
-        targets = [child for child in self.children.asked() if child.relaxable()]
+        targets = self._relaxable()
         kept_for_above = self.settings.relax_from_above and not self.relaxing_for_above
         if not targets or kept_for_above:
             self.tell("nobody_to_relax", shortfall_w=short)
@@ -192,12 +192,21 @@ class AggregatorEvent(Between):
         self.timers["again"] = step_instant(now, reply_by, 50)
         self.tell("relax_asked", "S28", shortfall_w=short, asked=len(targets), reply_by=reply_by)
 
+    def _relaxable(self) -> list[Child]:
+        """Who is asked: vehicles that take part; an aggregator below, if its contract says that it has a rung for it."""
+        return [
+            child for child in self.children.asked()
+            if child.relaxable() or (child.best is not None and self.book[child.name].kind == "aggregator"
+                                     and self.book[child.name].relaxations)
+        ]
+
     relaxing_for_above = False
 
     def relaxed_from_above(self, relax: m.Relax, now: datetime) -> None:
         """The rung that was kept for the parent's `relax` is climbed now; without it the offer is repeated."""
-        short = add(relax.shortfall_w, shortfall(self.asked_w, self.available_w()))
-        if self.settings.relax_from_above and any(child.relaxable() for child in self.children.asked()):
+        short = relax.shortfall_w
+        self.most_relaxed_w = add(self.standing_w(), short)
+        if self.settings.relax_from_above and self._relaxable():
             self.relaxing_for_above = True
             self.rungs = []
             self._relax(short, now)
@@ -207,12 +216,16 @@ class AggregatorEvent(Between):
     def offer_up(self, power_w: Plan, available_w: Plan, now: datetime, basis: m.Basis = m.Basis.OWN) -> None:
         if self.relaxing_for_above and basis is m.Basis.OWN:
             self.relaxing_for_above = False
-            power_w, basis = self.available_w(), m.Basis.RELAXED
+            power_w, basis = least(self.available_w(), self.most_relaxed_w), m.Basis.RELAXED
             available_w = power_w
         super().offer_up(power_w, available_w, now, basis)
 
+    def standing_w(self) -> Plan:
+        """What its first answer to this request holds, W."""
+        return next(iter(self.standing.values()), zero(len(self.asked_w)))
+
     def resources(self, power_w: Plan) -> tuple[m.Resource, ...]:
-        relaxable = self.settings.relax_from_above and any(child.relaxable() for child in self.children.asked())
+        relaxable = self.settings.relax_from_above and bool(self._relaxable())
         return (m.Resource(resource_id=self.party.name, kind=m.ResourceKind.AGGREGATE, power_w=power_w,
                            relaxable=relaxable),)
 
@@ -284,7 +297,7 @@ class AggregatorEvent(Between):
 
     def close(self, outcome: str, now: datetime, release: m.Outcome | None = None, reason: str = "") -> None:
         self.dispatching.stop(now)
-        self.storage.free()
+        self.storage.free(now)
         super().close(outcome, now, release, reason)
 
     def status(self) -> dict[str, object]:

@@ -2,6 +2,7 @@
 offered in another."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from agents.der.device import Device
 from agents.der.devices import StorageSpec, build_device
@@ -81,6 +82,6 @@ class OwnStorage:
         if self.held is not None:
             self.held.hold(power_w)
 
-    def free(self) -> None:
+    def free(self, now: datetime) -> None:
         self.power_w = self.committed_w = self.held = None
-        self.yard.ledger.free(self.event_id)
+        self.yard.ledger.free(self.event_id, now)

@@ -371,14 +371,14 @@ class Der(Party):
 
     def _release(self, event: DerEvent, now: datetime) -> None:
         """Free what is held; devices under control return to their own schedule."""
-        self.ledger.free(event.request.event_id)
+        self.ledger.free(event.request.event_id, now)
         if event.stage is Stage.ACTIVE:
             for device in self.home.devices:
                 self._effect(Setpoint(device.resource_id, None, now, now))
 
     def _close(self, event: DerEvent, outcome: str, now: datetime) -> None:
         event.timers.clear()
-        self.ledger.free(event.request.event_id)
+        self.ledger.free(event.request.event_id, now)
         if event.stage is not Stage.CLOSED:
             event.go(Stage.CLOSED)
         event.outcome = outcome

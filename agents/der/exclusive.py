@@ -1,11 +1,16 @@
 """Power that is on offer or committed in one event is not offered in another: who holds what of which resource."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from agents.der.device import Segment
 from protocol.messages import IntervalPeriod
 from protocol.plan import Plan
 from protocol.units import Direction
+
+KEPT = timedelta(days=1)
+"""How long what is over stays known."""
 
 
 class Ledger:
@@ -25,8 +30,20 @@ class Ledger:
             for name, plan in parts.items()
         }
 
-    def free(self, event_id: str) -> None:
-        self._held.pop(event_id, None)
+    def free(self, event_id: str, now: datetime) -> None:
+        """Nothing is held from now on. What was held before stays known: meter values still refer to it."""
+        kept = {
+            name: tuple(replace(s, end=min(s.end, now)) for s in segments if s.start < now)
+            for name, segments in self._held.pop(event_id, {}).items()
+        }
+        if any(kept.values()):
+            self._held[event_id] = kept
+        self._prune(now - KEPT)
+
+    def _prune(self, before: datetime) -> None:
+        for event_id, parts in list(self._held.items()):
+            if all(segment.end < before for segments in parts.values() for segment in segments):
+                del self._held[event_id]
 
     def but(self, event_id: str) -> dict[str, tuple[Segment, ...]]:
         """Per resource, what all other events hold."""

@@ -1,7 +1,7 @@
 """A flexible load with a tank (water heater, heat pump): it draws less from the grid while the tank lasts, or more
 while there is room, and so shifts its consumption (S50)."""
 
-from agents.der.device import Ask, Flexibility, hours
+from agents.der.device import Ask, Flexibility, hours, overlap_s
 from agents.der.flexibility import Store, extend, fill
 from agents.der.specs import LoadSpec
 from protocol.actor import Measured
@@ -35,7 +35,7 @@ class Load:
         spec, slot_h = self.spec, hours(ask.period.duration)
         down = ask.direction is Direction.DECREASE_LOAD
         schedule = tuple(spec.schedule_w + ask.held_w(slot) for slot in range(ask.slots))
-        held_wh = sum(s.power_w * (s.end - s.start).total_seconds() / 3600 for s in ask.held)
+        held_wh = sum(s.power_w * overlap_s(s, spec.state_at, s.end) / 3600 for s in ask.held)
         room = (spec.level_wh - spec.least_wh + min(0.0, held_wh)) if down else (
             spec.store_wh - spec.level_wh - max(0.0, held_wh))
         reach = tuple(

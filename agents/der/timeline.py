@@ -18,7 +18,7 @@ class Timeline:
         self.plugs_in_at = max(spec.plugs_in_at, spec.state_at)
         self.eta_c, self.eta_d = spec.charge_efficiency_pct / 100, spec.discharge_efficiency_pct / 100
         starts = [ask.period.slot_start(slot) for slot in range(ask.slots + 1)]
-        energy = float(spec.soc_wh)
+        energy = self._undisturbed_wh = float(spec.soc_wh)
         energy, _ = self._run(energy, spec.state_at, starts[0])
         self.energy_wh, self.base_w = [energy], []
         for start, end in zip(starts, starts[1:], strict=False):
@@ -50,19 +50,26 @@ class Timeline:
         return energy, drawn
 
     def _piece(self, energy: float, start: datetime, end: datetime) -> tuple[float, float]:
+        """One piece of time without a change of what is held. Where an event holds it, the set-point stands on the
+        schedule without any event; else it charges up what is missing."""
         if start < self.plugs_in_at or start >= self.spec.departs_at:
             return energy, 0.0
         span = hours(end - start)
         held = sum(segment.power_w for segment in self.ask.held if segment.start <= start < segment.end)
         gain_w = self.spec.max_charge_w * self.eta_c - self.spec.standby_w
-        need = max(0.0, self.spec.departure_soc_wh - energy)
-        charging_h = min(span, need / gain_w) if gain_w > 0 else 0.0
+        undisturbed_h = self._charging_h(self._undisturbed_wh, gain_w, span)
+        self._undisturbed_wh += undisturbed_h * gain_w
         if not held:
+            charging_h = self._charging_h(energy, gain_w, span)
             return energy + charging_h * gain_w, charging_h * self.spec.max_charge_w
-        power = charging_h / span * self.spec.max_charge_w + held
+        power = undisturbed_h / span * self.spec.max_charge_w + held
         power = max(-float(self.spec.max_discharge_w), min(float(self.spec.max_charge_w), power))
         moved = power * self.eta_c if power > 0 else power / self.eta_d
         return energy + span * (moved - self.spec.standby_w * (power != 0)), span * power
+
+    def _charging_h(self, energy: float, gain_w: float, span: float) -> float:
+        need = max(0.0, self.spec.departure_soc_wh - energy)
+        return min(span, need / gain_w) if gain_w > 0 else 0.0
 
     def least_wh(self, boundary: int, spec: VehicleSpec) -> float:
         """What must be left at a slot's boundary: the reserve, and from the event's end (or the departure) on what
