@@ -82,12 +82,22 @@ def _relaxed(deal_w: Plan, candidates: Sequence[Candidate], storage_w: Plan) -> 
         for i in more:
             swapped[i] = None
             have = _swap(have, _offer(candidates[i], False), _offer(candidates[i], True))
-    for i in reversed(list(swapped)):
-        without = _swap(have, _offer(candidates[i], True), _offer(candidates[i], False))
-        if covers(without, deal_w):
-            del swapped[i]
-            have = without
+    _spare_superfluous(swapped, have, deal_w, candidates)
     return swapped
+
+
+def _spare_superfluous(
+    swapped: dict[int, None], have: Plan, deal_w: Plan, candidates: Sequence[Candidate]
+) -> None:
+    """Those added last first. Sparing one may make another superfluous too, so again until nothing changes."""
+    before = -1
+    while before != len(swapped):
+        before = len(swapped)
+        for i in reversed(list(swapped)):
+            without = _swap(have, _offer(candidates[i], True), _offer(candidates[i], False))
+            if covers(without, deal_w):
+                del swapped[i]
+                have = without
 
 
 def _swap(have: Plan, out: Plan, into: Plan) -> Plan:

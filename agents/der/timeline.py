@@ -1,6 +1,7 @@
 """The own schedule of a vehicle over an event's slots, what other events hold included: power, energy, and the least
 energy that still reaches the departure SoC (backward pass, `L_t = max(reserve, L_t+1 - what full charging adds)`)."""
 
+import math
 from datetime import datetime
 
 from agents.der.device import Ask, hours
@@ -19,11 +20,18 @@ class Timeline:
         self.eta_c, self.eta_d = spec.charge_efficiency_pct / 100, spec.discharge_efficiency_pct / 100
         starts = [ask.period.slot_start(slot) for slot in range(ask.slots + 1)]
         energy = self._undisturbed_wh = float(spec.soc_wh)
-        energy, _ = self._run(energy, spec.state_at, starts[0])
+        energy, _, _ = self._run(energy, spec.state_at, starts[0])
         self.energy_wh, self.base_w = [energy], []
+        self.spared_wh: list[float] = []
+        """Per slot, what the battery has less when the slot's mean power is held by set-point: what rounding the mean
+        takes off, and stand-by draw for the part in which the own schedule is idle."""
         for start, end in zip(starts, starts[1:], strict=False):
-            after, drawn_wh = self._run(self.energy_wh[-1], start, end)
-            self.base_w.append(int(drawn_wh / hours(end - start)))
+            after, drawn_wh, closed_h = self._run(self.energy_wh[-1], start, end)
+            mean_w, slot_h = math.floor(drawn_wh / hours(end - start) + 1e-9), hours(end - start)
+            idle_h = slot_h - closed_h if mean_w else 0.0
+            moved = self.eta_c if mean_w >= 0 else 1 / self.eta_d
+            self.spared_wh.append((drawn_wh - mean_w * slot_h) * moved + idle_h * spec.standby_w)
+            self.base_w.append(mean_w)
             self.energy_wh.append(after)
         self.end = starts[-1]
         charging = energy < spec.departure_soc_wh - 1e-6
@@ -38,22 +46,24 @@ class Timeline:
         start, end = self.ask.period.slot_start(slot), self.ask.period.slot_start(slot + 1)
         return self.spec.plugs_in_at <= start and self.spec.state_at <= end and end <= self.departs_at
 
-    def _run(self, energy: float, start: datetime, end: datetime) -> tuple[float, float]:
-        """Energy in the battery at `end` and energy drawn from the grid (signed Wh) between start and end."""
+    def _run(self, energy: float, start: datetime, end: datetime) -> tuple[float, float, float]:
+        """Energy in the battery at `end`; between start and end, energy drawn from the grid (signed Wh) and hours with
+        the relay closed."""
         edges = [start, end, self.plugs_in_at, self.spec.departs_at]
         edges += [at for segment in self.ask.held for at in (segment.start, segment.end)]
         inside = sorted({at for at in edges if start <= at <= end})
-        drawn = 0.0
+        drawn = closed_h = 0.0
         for a, b in zip(inside, inside[1:], strict=False):
-            energy, grid_wh = self._piece(energy, a, b)
+            energy, grid_wh, shut_h = self._piece(energy, a, b)
             drawn += grid_wh
-        return energy, drawn
+            closed_h += shut_h
+        return energy, drawn, closed_h
 
-    def _piece(self, energy: float, start: datetime, end: datetime) -> tuple[float, float]:
+    def _piece(self, energy: float, start: datetime, end: datetime) -> tuple[float, float, float]:
         """One piece of time without a change of what is held. Where an event holds it, the set-point stands on the
         schedule without any event; else it charges up what is missing."""
         if start < self.plugs_in_at or start >= self.spec.departs_at:
-            return energy, 0.0
+            return energy, 0.0, 0.0
         span = hours(end - start)
         held = sum(segment.power_w for segment in self.ask.held if segment.start <= start < segment.end)
         gain_w = self.spec.max_charge_w * self.eta_c - self.spec.standby_w
@@ -61,11 +71,12 @@ class Timeline:
         self._undisturbed_wh += undisturbed_h * gain_w
         if not held:
             charging_h = self._charging_h(energy, gain_w, span)
-            return energy + charging_h * gain_w, charging_h * self.spec.max_charge_w
+            return energy + charging_h * gain_w, charging_h * self.spec.max_charge_w, charging_h
         power = undisturbed_h / span * self.spec.max_charge_w + held
         power = max(-float(self.spec.max_discharge_w), min(float(self.spec.max_charge_w), power))
         moved = power * self.eta_c if power > 0 else power / self.eta_d
-        return energy + span * (moved - self.spec.standby_w * (power != 0)), span * power
+        closed_h = span if power else 0.0
+        return energy + span * moved - closed_h * self.spec.standby_w, span * power, closed_h
 
     def _charging_h(self, energy: float, gain_w: float, span: float) -> float:
         need = max(0.0, self.spec.departure_soc_wh - energy)

@@ -118,6 +118,12 @@ def test_merit_order_takes_the_lowest_first_and_leaves_out_who_is_not_needed() -
     assert shared.shares == {"b": Share(Basis.OWN, (100,)), "c": Share(Basis.OWN, (50,))}
 
 
+def test_least_relay_wear_goes_by_what_is_still_missing() -> None:
+    candidates = [Candidate("a", (10, 10)), Candidate("b", (2, 9)), Candidate("c", (5, 0))]
+    shared = apportion((15, 10), candidates, (0, 0), SharePolicy.LEAST_RELAY_WEAR)
+    assert list(shared.shares) == ["a", "c"]
+
+
 def test_the_one_whose_relaxed_offer_adds_most_is_asked_and_the_others_keep_their_own() -> None:
     candidates = [Candidate("a", (10,), (15,)), Candidate("b", (10,), (30,)), Candidate("c", (10,), (12,))]
     shared = apportion((45,), candidates, (5,), PROPORTIONAL)
@@ -129,6 +135,16 @@ def test_a_relaxed_offer_that_gives_less_in_another_slot_is_made_up_for() -> Non
     candidates = [Candidate("a", (10, 10), (30, 0)), Candidate("b", (10, 10), (10, 20))]
     shared = apportion((40, 20), candidates, (0, 0), PROPORTIONAL)
     assert relaxed_of(shared) == ["a", "b"]
+
+
+def test_who_was_chosen_first_and_turns_out_superfluous_keeps_its_own_offer() -> None:
+    candidates = [Candidate("a", (0, 0), (7, 7)), Candidate("b", (0, 0), (10, 0)), Candidate("c", (0, 0), (0, 10))]
+    assert relaxed_of(apportion((10, 10), candidates, (0, 0), PROPORTIONAL)) == ["b", "c"]
+
+
+def test_who_only_made_up_for_a_superfluous_one_keeps_its_own_offer_too() -> None:
+    candidates = [Candidate("a", (0, 0), (2, 0)), Candidate("b", (3, 0), (0, 1)), Candidate("c", (0, 15), (2, 18))]
+    assert relaxed_of(apportion((3, 16), candidates, (0, 0), PROPORTIONAL)) == ["c"]
 
 
 def test_a_share_within_the_own_offer_accepts_the_own_offer() -> None:

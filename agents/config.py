@@ -1,0 +1,135 @@
+"""A daemon's configuration: TOML read by pydantic models. Every mistake is one sentence with file and key."""
+
+import tomllib
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from agents.behaviour import Behaviour
+from agents.settings import AggregatorSettings, CoordinatorSettings, DerSettings, Settings, UtilitySettings
+from protocol.units import Instant, Name
+
+M = TypeVar("M", bound=BaseModel)
+UNION_TAGS = ("vehicle", "storage", "solar", "load")
+"""Pydantic puts the kind of a device into the place of a mistake; the file has no such key."""
+
+
+class ConfigError(ValueError):
+    """A mistake in a file; `str(error)` is one sentence with the file and the key."""
+
+
+class Role(StrEnum):
+    """What a daemon runs. `der` stands for any number of homes, each with a connection of its own."""
+
+    UTILITY = "utility"
+    COORDINATOR = "coordinator"
+    AGGREGATOR = "aggregator"
+    DER = "der"
+
+
+class BrokerSettings(Settings):
+    """Where the broker is, and which MQTT it is spoken to in."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    protocol: Literal["5", "3.1.1"] = "5"
+    connect_within_s: Annotated[int, Field(ge=1)] = 30
+    """A daemon that cannot reach the broker in this time after its start gives up (exit code 3)."""
+
+
+class ClockSettings(Settings):
+    """now = origin_at + (UTC - anchor_at) x speed; without them it is real time."""
+
+    origin_at: Instant | None = None
+    anchor_at: Instant | None = None
+    speed: Annotated[float, Field(gt=0, le=100_000)] = 1.0
+    wait: bool = False
+    """Stand still until the command `start` on the control socket gives `anchor_at` (as `gridpact up` does)."""
+
+
+class ControlSettings(Settings):
+    """Where the daemon's control socket lies; a directory that only its owner can enter."""
+
+    dir: Path | None = None
+    name: Name | None = None
+    """Of the socket, without `.sock`; the party's name by default."""
+
+
+class DaemonConfig(Settings):
+    """One file a daemon. Of the four last tables the one of the daemon's role is read and the others are absent."""
+
+    broker: BrokerSettings = BrokerSettings()
+    clock: ClockSettings = ClockSettings()
+    control: ControlSettings = ControlSettings()
+    behaviours: dict[Name, Behaviour] = Field(default_factory=dict)
+    """Homes that misbehave on purpose, for demonstrations and tests."""
+    utility: UtilitySettings | None = None
+    coordinator: CoordinatorSettings | None = None
+    aggregator: AggregatorSettings | None = None
+    ders: tuple[DerSettings, ...] = ()
+
+    def role(self) -> Role | None:
+        """The one role that is described; None when there is none or more than one."""
+        given: list[Role] = [Role.UTILITY] if self.utility else []
+        given += [Role.COORDINATOR] if self.coordinator else []
+        given += [Role.AGGREGATOR] if self.aggregator else []
+        given += [Role.DER] if self.ders else []
+        return given[0] if len(given) == 1 else None
+
+
+def load_config(path: Path, role: Role) -> DaemonConfig:
+    """The configuration of a daemon of a role. Raises ConfigError."""
+    config = checked(DaemonConfig, read_toml(path), f"{path}")
+    table = "[[ders]]" if role is Role.DER else f"[{role}]"
+    if config.role() is not role:
+        raise ConfigError(f"{path}: {table} and no other role's table is needed to run a {role}")
+    twice = [a.name for i, a in enumerate(config.ders) if a.name in {b.name for b in config.ders[:i]}]
+    if twice:
+        raise ConfigError(f"{path}: ders: {twice[0]} stands twice")
+    return config
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a file. Raises ConfigError when it cannot be read or is not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start} is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from None
+
+
+def checked(model: type[M], data: Any, where: str) -> M:
+    """The model of some tables; `where` says in which file (and table). Raises ConfigError."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {sentence(error)}") from None
+
+
+def sentence(error: ValidationError) -> str:
+    """The first mistake: its key, what is wrong, and what stands there."""
+    first = error.errors(include_url=False)[0]
+    text = first["msg"].removeprefix("Value error, ")
+    key = ""
+    for part in first["loc"]:
+        if isinstance(part, int):
+            key += f"[{part}]"
+        elif part not in UNION_TAGS:
+            key += f".{part}" if key else part
+    if not key:
+        return text
+    match first["type"]:
+        case "missing":
+            return f"{key}: is missing"
+        case "extra_forbidden":
+            return f"{key}: there is no such key"
+        case "timezone_aware":
+            return f"{key}: an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z"
+    given = first["input"]
+    shown = f" (it is {given!r:.80})" if isinstance(given, str | int | float | bool | list) else ""
+    return f"{key}: {text[0].lower()}{text[1:]}{shown}"
