@@ -10,7 +10,6 @@ from agents.delivery import Delivery
 from agents.negotiation import Negotiation, ParentParty, Stage
 from agents.party import step_instant
 from protocol import messages as m
-from protocol.actor import Measured
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan, energy_wh, least, shortfall
@@ -23,8 +22,9 @@ decision, so that deadlines nest over any number of tiers."""
 class Between(Negotiation):
     """The state of one event at a coordinator or aggregator."""
 
-    def __init__(self, party: ParentParty, edge: Edge, request: m.Request, claims: Mapping[str, str],
-                 grace: timedelta) -> None:
+    def __init__(
+        self, party: ParentParty, edge: Edge, request: m.Request, claims: Mapping[str, str], grace: timedelta
+    ) -> None:
         super().__init__(party, request.event_id, tuple(party._children), claims)
         self.up = edge
         self.answer: m.Offer | m.Alternative | None = None
@@ -82,7 +82,7 @@ class Between(Negotiation):
         self.begin(now)
         for name in before:
             child = self.children[name]
-            if child.request is not None and child.request.revision != request.revision or child.owed:
+            if (child.request is not None and child.request.revision != request.revision) or child.owed:
                 self.release(child, m.Outcome.CANCELLED, "superseded by a later request", now)
 
     def _supersede(self, now: datetime) -> None:
@@ -95,9 +95,13 @@ class Between(Negotiation):
         yes = any(power_w)
         self.answers_sent += 1
         self.answer = m.Offer(
-            **self._answer_ids("offer", now), opt=m.Opt.IN if yes else m.Opt.OUT,
+            **self._answer_ids("offer", now),
+            opt=m.Opt.IN if yes else m.Opt.OUT,
             opt_reason=m.OptReason.PARTICIPATING if yes else m.OptReason.NOT_PARTICIPATING,
-            power_w=power_w, available_w=available_w, basis=basis, valid_until=self.decide_by,
+            power_w=power_w,
+            available_w=available_w,
+            basis=basis,
+            valid_until=self.decide_by,
             resources=self.resources(power_w),
         )
         self._sent_up(Stage.OFFERED, now)
@@ -108,16 +112,17 @@ class Between(Negotiation):
     def propose_up(self, options: tuple[m.Option, ...], now: datetime) -> None:
         """S33: propose the plans that can be met instead."""
         self.answers_sent += 1
-        self.answer = m.Alternative(
-            **self._answer_ids("alternative", now), options=options, valid_until=self.decide_by
-        )
+        self.answer = m.Alternative(**self._answer_ids("alternative", now), options=options, valid_until=self.decide_by)
         self._sent_up(Stage.PROPOSED, now)
 
     def _answer_ids(self, kind: str, now: datetime) -> dict[str, Any]:
         request = self.request
         return {
-            "message_id": f"{self.party.name}.{kind}.{request.request_id}.{self.answers_sent}", "sent_at": now,
-            "event_id": self.event_id, "request_id": request.request_id, "round": request.round,
+            "message_id": f"{self.party.name}.{kind}.{request.request_id}.{self.answers_sent}",
+            "sent_at": now,
+            "event_id": self.event_id,
+            "request_id": request.request_id,
+            "round": request.round,
             "revision": self.answers_sent,
         }
 
@@ -200,11 +205,20 @@ class Between(Negotiation):
                 self.give(child, child.accepted, shortfall(plan, less), now)
 
     def _confirm(self, award: m.Award, accepted: bool, reason: str, now: datetime) -> None:
-        self.party._send(self.up, m.Confirm(
-            message_id=f"{self.party.name}.confirm.{award.award_id}.{award.revision}", sent_at=now,
-            event_id=self.event_id, request_id=award.request_id, round=award.round, revision=award.revision,
-            award_id=award.award_id, accepted=accepted, reason=reason,
-        ))
+        self.party._send(
+            self.up,
+            m.Confirm(
+                message_id=f"{self.party.name}.confirm.{award.award_id}.{award.revision}",
+                sent_at=now,
+                event_id=self.event_id,
+                request_id=award.request_id,
+                round=award.round,
+                revision=award.revision,
+                award_id=award.award_id,
+                accepted=accepted,
+                reason=reason,
+            ),
+        )
 
     # -- delivery
 
@@ -216,11 +230,19 @@ class Between(Negotiation):
     def metered(self, reading: m.Reading, now: datetime) -> None:
         """A slot is summed up: report it to the parent."""
         request = self.request
-        self.party._send(self.up, m.Report(
-            message_id=f"{self.party.name}.report.{request.request_id}.{reading.slot}", sent_at=now,
-            event_id=self.event_id, request_id=request.request_id, round=request.round, revision=reading.slot + 1,
-            resource_id=self.party.name, readings=(reading,),
-        ))
+        self.party._send(
+            self.up,
+            m.Report(
+                message_id=f"{self.party.name}.report.{request.request_id}.{reading.slot}",
+                sent_at=now,
+                event_id=self.event_id,
+                request_id=request.request_id,
+                round=request.round,
+                revision=reading.slot + 1,
+                resource_id=self.party.name,
+                readings=(reading,),
+            ),
+        )
 
     def finished(self, delivered_wh: int, now: datetime) -> None:
         assert self.deal_w is not None
@@ -234,11 +256,21 @@ class Between(Negotiation):
         slot = next(index for index, power in enumerate(missing_w) if power)
         self.answers_sent += 1
         request = self.request
-        self.party._send(self.up, m.Withdraw(
-            message_id=f"{self.party.name}.withdraw.{request.request_id}.{self.answers_sent}", sent_at=now,
-            event_id=self.event_id, request_id=request.request_id, round=request.round, revision=self.answers_sent,
-            award_id=self.award.award_id, from_slot=slot, power_w=self.deal_w, cause=cause[:500],
-        ))
+        self.party._send(
+            self.up,
+            m.Withdraw(
+                message_id=f"{self.party.name}.withdraw.{request.request_id}.{self.answers_sent}",
+                sent_at=now,
+                event_id=self.event_id,
+                request_id=request.request_id,
+                round=request.round,
+                revision=self.answers_sent,
+                award_id=self.award.award_id,
+                from_slot=slot,
+                power_w=self.deal_w,
+                cause=cause[:500],
+            ),
+        )
 
 
 class BetweenParty(ParentParty):
@@ -247,8 +279,11 @@ class BetweenParty(ParentParty):
     def __init__(self, name: str, parent: str, children: Mapping[str, object]) -> None:
         super().__init__(name, (parent,), children)
         self._handlers |= {
-            m.Request: self._on_request, m.Relax: self._on_relax, m.Award: self._on_award,
-            m.Report: self._on_report, m.Dispatch: self._on_dispatch,
+            m.Request: self._on_request,
+            m.Relax: self._on_relax,
+            m.Award: self._on_award,
+            m.Report: self._on_report,
+            m.Dispatch: self._on_dispatch,
         }
 
     def open(self, edge: Edge, request: m.Request) -> Between:

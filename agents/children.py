@@ -66,7 +66,6 @@ class Child:
         return any(resource.relaxable and resource.kind in kinds for resource in own.resources)
 
 
-
 class Children:
     """All children of one event, in the members' order."""
 
@@ -111,7 +110,9 @@ class Children:
         if child is None or child.request is None:
             raise RefusedMessage(RejectReason.UNKNOWN_REQUEST, f"{name} was not asked in {message.event_id}")
         if message.request_id != child.request.request_id:
-            raise RefusedMessage(RejectReason.STALE, f"{message.request_id} is superseded by {child.request.request_id}")
+            raise RefusedMessage(
+                RejectReason.STALE, f"{message.request_id} is superseded by {child.request.request_id}"
+            )
         return child
 
     def take_offer(self, child: Child, offer: m.Offer) -> bool:

@@ -68,8 +68,15 @@ class CoordinatorEvent(Between):
         for name, power_w in plans.items():
             if any(power_w):
                 self._ask(name, power_w, reply_by, now)
-        self.tell("plan_sent", "S1", requested_w=self.asked_w, plan=self.settings.plan, direction=self.direction,
-                  asked=list(self.children.waiting), reply_by=reply_by)
+        self.tell(
+            "plan_sent",
+            "S1",
+            requested_w=self.asked_w,
+            plan=self.settings.plan,
+            direction=self.direction,
+            asked=list(self.children.waiting),
+            reply_by=reply_by,
+        )
         self.go(Stage.COLLECTING, reply_by)
         if not self.children.waiting:
             self.stage_over(now)
@@ -89,11 +96,17 @@ class CoordinatorEvent(Between):
             self.tell("aggregator_opted_out", "S2", aggregator=child.name)
         elif answer.alternative:
             assert child.request is not None
-            self.tell("alternative_received", "S3", aggregator=child.name, requested_w=child.request.power_w,
-                      proposed_w=answer.power_w)
+            self.tell(
+                "alternative_received",
+                "S3",
+                aggregator=child.name,
+                requested_w=child.request.power_w,
+                proposed_w=answer.power_w,
+            )
         else:
-            self.tell("can_meet_received", "S2", aggregator=child.name, power_w=answer.power_w,
-                      available_w=answer.available_w)
+            self.tell(
+                "can_meet_received", "S2", aggregator=child.name, power_w=answer.power_w, available_w=answer.available_w
+            )
             nothing_over = not any(excess(answer.available_w, answer.power_w))
             if self.request.terms.mandate and (nothing_over or not self.rerequests_left):
                 self._conclude_at_once(child, answer, now)
@@ -173,9 +186,17 @@ class CoordinatorEvent(Between):
         over = total(surplus.values(), len(asked))
         fills = self.settings.accept_if_covered and self.rerequests_left > 0 and not any(shortfall(gap, over))
         accepted = share >= max(self.settings.accept_share_pct, self.request.terms.least_share_pct) or fills
-        self.tell("alternative_judged", "S4", aggregator=child.name, proposed_w=answer.power_w, shortfall_w=gap,
-                  share_pct=share, least_pct=self.settings.accept_share_pct, others_have_over_w=over,
-                  accepted=accepted)
+        self.tell(
+            "alternative_judged",
+            "S4",
+            aggregator=child.name,
+            proposed_w=answer.power_w,
+            shortfall_w=gap,
+            share_pct=share,
+            least_pct=self.settings.accept_share_pct,
+            others_have_over_w=over,
+            accepted=accepted,
+        )
         return accepted
 
     def _rerequest(self, again: Mapping[str, Plan], missing: Plan, now: datetime) -> None:
@@ -189,8 +210,9 @@ class CoordinatorEvent(Between):
             self._ask(name, power_w, reply_by, now)
             request = self.children[name].request
             assert request is not None
-            self.tell("rerequest_sent", "S6", aggregator=name, requested_w=power_w, round=request.round,
-                      reply_by=reply_by)
+            self.tell(
+                "rerequest_sent", "S6", aggregator=name, requested_w=power_w, round=request.round, reply_by=reply_by
+            )
         self.go(Stage.COLLECTING, reply_by)
 
     # -- the answer to the utility, and S7

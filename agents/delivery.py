@@ -66,8 +66,12 @@ class Delivery:
         self.delivered_wh += delivered
         awarded_w = of.deal_w[slot] if of.deal_w is not None else 0
         of.tell(
-            "slot_metered", "meter", slot=slot, delivered_wh=delivered,
-            awarded_wh=energy_wh(awarded_w, of.period.duration), reported=len(have),
+            "slot_metered",
+            "meter",
+            slot=slot,
+            delivered_wh=delivered,
+            awarded_wh=energy_wh(awarded_w, of.period.duration),
+            reported=len(have),
             silent=sum(child.name not in have for child, _ in held),
         )
         last = slot + 1 == len(of.asked_w)

@@ -44,7 +44,9 @@ class Negotiation:
         self.children = Children(names, claims)
         self.timers: dict[str, datetime] = {}
         self.on_timer: dict[str, Callable[[datetime], None]] = {
-            "stage": self.stage_over, "again": self._ask_again, "chase": self._chase,
+            "stage": self.stage_over,
+            "again": self._ask_again,
+            "chase": self._chase,
         }
         self.deal_w: Plan | None = None
         self.outcome: str | None = None
@@ -116,18 +118,35 @@ class Negotiation:
 
     # -- asking (S1, S6, S22)
 
-    def ask(self, name: str, power_w: Plan, reply_by: datetime, decide_by: datetime, terms: m.Terms,
-            program_id: str, now: datetime) -> m.Request:
+    def ask(
+        self,
+        name: str,
+        power_w: Plan,
+        reply_by: datetime,
+        decide_by: datetime,
+        terms: m.Terms,
+        program_id: str,
+        now: datetime,
+    ) -> m.Request:
         """Send a child its request; a later one supersedes what stood before."""
         before = self.children[name].request
         again = before is not None and before.revision == self.revision
         number = before.round + 1 if before is not None and again else 1
         request_id = f"{self.event_id}.{self.revision}.{number}"
         request = m.Request(
-            message_id=f"{self.party.name}.request.{name}.{request_id}", sent_at=now, event_id=self.event_id,
-            request_id=request_id, round=number, revision=self.revision, program_id=program_id,
-            direction=self.direction, interval_period=self.period, power_w=power_w, reply_by=reply_by,
-            decide_by=decide_by, terms=terms,
+            message_id=f"{self.party.name}.request.{name}.{request_id}",
+            sent_at=now,
+            event_id=self.event_id,
+            request_id=request_id,
+            round=number,
+            revision=self.revision,
+            program_id=program_id,
+            direction=self.direction,
+            interval_period=self.period,
+            power_w=power_w,
+            reply_by=reply_by,
+            decide_by=decide_by,
+            terms=terms,
         )
         self.children.renew(name, request)
         self.unconfirmed.pop(name, None)
@@ -213,15 +232,25 @@ class Negotiation:
             elif child.bound_before and child.award is None:
                 self.release(child, m.Outcome.CANCELLED, "superseded by a later request", now)
 
-    def _award(self, child: Child, outcome: m.Outcome, power_w: Plan, accepts: str | None, reason: str,
-               now: datetime) -> None:
+    def _award(
+        self, child: Child, outcome: m.Outcome, power_w: Plan, accepts: str | None, reason: str, now: datetime
+    ) -> None:
         assert child.request is not None
         award_id = f"{child.request.request_id}.{self.party.name}.{child.name}"
         revision = child.award.revision + 1 if child.award is not None else 1
         child.award = m.Award(
-            message_id=f"{self.party.name}.award.{award_id}.{revision}", sent_at=now, event_id=self.event_id,
-            request_id=child.request.request_id, round=child.request.round, revision=revision, award_id=award_id,
-            accepts=accepts, outcome=outcome, power_w=power_w, reason=reason, confirm_by=self._confirm_by(now),
+            message_id=f"{self.party.name}.award.{award_id}.{revision}",
+            sent_at=now,
+            event_id=self.event_id,
+            request_id=child.request.request_id,
+            round=child.request.round,
+            revision=revision,
+            award_id=award_id,
+            accepts=accepts,
+            outcome=outcome,
+            power_w=power_w,
+            reason=reason,
+            confirm_by=self._confirm_by(now),
         )
         child.owed = False
         self.party._send(self.edge(child.name), child.award)
@@ -366,9 +395,14 @@ class Negotiation:
 
     def status(self) -> dict[str, object]:
         return {
-            "event_id": self.event_id, "stage": self.stage, "outcome": self.outcome, "direction": self.direction,
-            "requested_w": list(self.asked_w), "deal_w": list(self.deal_w) if self.deal_w else None,
-            "late": self.late, **self.children.count(),
+            "event_id": self.event_id,
+            "stage": self.stage,
+            "outcome": self.outcome,
+            "direction": self.direction,
+            "requested_w": list(self.asked_w),
+            "deal_w": list(self.deal_w) if self.deal_w else None,
+            "late": self.late,
+            **self.children.count(),
         }
 
 
@@ -382,7 +416,9 @@ class ParentParty(Party):
         super().__init__(name, parents, children)
         self.events: dict[str, Negotiation] = {}
         self._handlers |= {
-            m.Offer: self._on_answer, m.Alternative: self._on_answer, m.Confirm: self._on_confirm,
+            m.Offer: self._on_answer,
+            m.Alternative: self._on_answer,
+            m.Confirm: self._on_confirm,
             m.Withdraw: self._on_withdraw,
         }
 
@@ -418,7 +454,8 @@ class ParentParty(Party):
 
     def status(self) -> Mapping[str, object]:
         return {
-            "name": self.name, "role": type(self).__name__.lower(), "counts": dict(self.counts),
+            "name": self.name,
+            "role": type(self).__name__.lower(),
+            "counts": dict(self.counts),
             "events": [event.status() for event in self.events.values()],
         }
-

@@ -68,7 +68,9 @@ class Party:
                 self._receive(edge, message, now)
             case Refused():
                 self.counts[f"refused.{item.reason}"] += 1
-                self._tell("message_refused", data={"edge": _arrow(item.edge), "reason": item.reason, "text": item.text})
+                self._tell(
+                    "message_refused", data={"edge": _arrow(item.edge), "reason": item.reason, "text": item.text}
+                )
                 if item.kind != "reject" and item.kind != "presence":
                     self._reject(item.edge, item.kind, RefusedMessage(item.reason, item.text, item.message_id), now)
             case Measured():

@@ -1,6 +1,6 @@
 """The utility (power company E1): asks for a change of load, judges the answer, awards, sees what was delivered.
 
-    issued (collecting) -> judging -> awarded (standby) -> delivering -> settled (closed)
+issued (collecting) -> judging -> awarded (standby) -> delivering -> settled (closed)
 """
 
 from collections.abc import Mapping
@@ -58,8 +58,14 @@ class UtilityEvent(Negotiation):
         terms = m.Terms(least_share_pct=self.settings.accept_share_pct, mandate=self.settings.mandate)
         for name in self.children.by_name:
             self.ask(name, self.asked_w, reply_by, decide_by, terms, self.issue.program_id, now)
-        self.tell("event_issued", direction=self.direction, requested_w=self.asked_w, start=start,
-                  reply_by=reply_by, revision=self.revision)
+        self.tell(
+            "event_issued",
+            direction=self.direction,
+            requested_w=self.asked_w,
+            start=start,
+            reply_by=reply_by,
+            revision=self.revision,
+        )
         self.go(Stage.COLLECTING, reply_by)
 
     def change(self, issue: Issue, now: datetime) -> None:
@@ -79,8 +85,14 @@ class UtilityEvent(Negotiation):
         met = least(offered, self.asked_w)
         share = share_pct(met, self.asked_w)
         bought = any(met) and (self.settings.mandate or share >= self.settings.accept_share_pct)
-        self.tell("answer_judged", requested_w=self.asked_w, offered_w=offered, share_pct=share,
-                  least_pct=self.settings.accept_share_pct, bought=bought)
+        self.tell(
+            "answer_judged",
+            requested_w=self.asked_w,
+            offered_w=offered,
+            share_pct=share,
+            least_pct=self.settings.accept_share_pct,
+            bought=bought,
+        )
         if not bought:
             self.close("no_deal", now, release=m.Outcome.NO_DEAL, reason=f"{share} % of the request in the worst slot")
             return
@@ -124,10 +136,15 @@ class UtilityEvent(Negotiation):
 
     def finished(self, delivered_wh: int, now: datetime) -> None:
         assert self.deal_w is not None
-        self.tell("settled", "meter", delivered_wh=delivered_wh,
-                  awarded_wh=energy_wh(self.deal_w, self.period.duration),
-                  requested_wh=energy_wh(self.asked_w, self.period.duration),
-                  metered_directly_wh=self.meter_wh, meters=len(self.meters))
+        self.tell(
+            "settled",
+            "meter",
+            delivered_wh=delivered_wh,
+            awarded_wh=energy_wh(self.deal_w, self.period.duration),
+            requested_wh=energy_wh(self.asked_w, self.period.duration),
+            metered_directly_wh=self.meter_wh,
+            meters=len(self.meters),
+        )
         self.close("concluded", now)
 
     def status(self) -> dict[str, object]:

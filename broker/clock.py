@@ -11,7 +11,9 @@ class Clock:
     With speed 1 and origin_at = anchor_at it is real time. All processes that are given the same three values agree.
     """
 
-    def __init__(self, origin_at: datetime | None = None, anchor_at: datetime | None = None, speed: float = 1.0) -> None:
+    def __init__(
+        self, origin_at: datetime | None = None, anchor_at: datetime | None = None, speed: float = 1.0
+    ) -> None:
         if speed <= 0:
             raise ValueError("speed has to be above 0")
         started = datetime.now(UTC)

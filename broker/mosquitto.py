@@ -80,7 +80,11 @@ async def private_broker(port: int | None = None) -> AsyncIterator[Broker]:
         path = Path(folder) / "mosquitto.conf"
         path.write_text(adapted(configuration(), chosen), encoding="utf-8")
         process = await asyncio.create_subprocess_exec(
-            command, "-c", str(path), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+            command,
+            "-c",
+            str(path),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )
         assert process.stderr is not None

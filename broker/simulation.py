@@ -12,12 +12,24 @@ from functools import partial
 from random import Random
 from typing import Protocol
 
-from protocol.actor import Actor, Clear, Effect, Input, Measure, Measured, Note, Question, Received, Refused, Send, Setpoint
+from broker.bus import Post
+from protocol.actor import (
+    Actor,
+    Clear,
+    Effect,
+    Input,
+    Measure,
+    Measured,
+    Note,
+    Question,
+    Received,
+    Refused,
+    Send,
+    Setpoint,
+)
 from protocol.codec import decode, encode
 from protocol.edges import ROUTES, hearers, parse_topic, topic
 from protocol.errors import RefusedMessage
-
-from broker.bus import Post
 
 MAX_STEPS = 5_000_000
 """More steps than any run needs: an actor that spins is a bug and stops the run."""
@@ -222,5 +234,3 @@ def arrived(topic_text: str, payload: bytes) -> Input:
         return Received(*decode(topic_text, payload))
     except RefusedMessage as refusal:
         return Refused(edge, kind, refusal.reason, refusal.text, refusal.message_id)
-
-

@@ -2,7 +2,7 @@
 
 import json
 import re
-from functools import lru_cache
+from functools import cache
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -15,7 +15,7 @@ MAX_PAYLOAD_BYTES = 128 * 1024
 _REF = re.compile(r"[A-Za-z0-9_.:-]{1,250}\Z")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _adapter(kind: str) -> TypeAdapter[Message]:
     return TypeAdapter(ROUTES[kind].model)
 

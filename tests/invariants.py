@@ -81,9 +81,7 @@ def _standing(awards: dict[Edge, list[m.Award]]) -> dict[tuple[str, str], list[t
     return by_parent
 
 
-def _backed_from_above(
-    awards: dict[Edge, list[m.Award]], mandates: dict[tuple[str, str], m.Request]
-) -> list[str]:
+def _backed_from_above(awards: dict[Edge, list[m.Award]], mandates: dict[tuple[str, str], m.Request]) -> list[str]:
     """What a party awards downward is at most what it was awarded, or what a mandate lets it conclude."""
     standing = _standing(awards)
     own = {(edge.child, award.event_id): award for given in standing.values() for edge, award in given}

@@ -26,17 +26,31 @@ START = T0 + timedelta(hours=1)
 def vehicle(resource_id: str, **changes: Any) -> VehicleSpec:
     """A full 40 kWh vehicle that may give 22 kWh above its reserve, at 6 kW either way, plugged in all night."""
     spec: dict[str, Any] = {
-        "kind": "vehicle", "resource_id": resource_id, "capacity_wh": 40_000, "soc_wh": 30_000, "state_at": T0,
-        "plugs_in_at": T0, "departs_at": T0 + timedelta(hours=14), "departure_soc_wh": 30_000, "reserve_wh": 8_000,
-        "max_charge_w": 6_000, "max_discharge_w": 6_000,
+        "kind": "vehicle",
+        "resource_id": resource_id,
+        "capacity_wh": 40_000,
+        "soc_wh": 30_000,
+        "state_at": T0,
+        "plugs_in_at": T0,
+        "departs_at": T0 + timedelta(hours=14),
+        "departure_soc_wh": 30_000,
+        "reserve_wh": 8_000,
+        "max_charge_w": 6_000,
+        "max_discharge_w": 6_000,
     }
     return VehicleSpec.model_validate(spec | changes)
 
 
 def battery(resource_id: str, power_w: int = 5_000, **changes: Any) -> StorageSpec:
     spec: dict[str, Any] = {
-        "kind": "storage", "resource_id": resource_id, "capacity_wh": 20_000, "soc_wh": 15_000, "state_at": T0,
-        "reserve_wh": 1_000, "max_charge_w": power_w, "max_discharge_w": power_w,
+        "kind": "storage",
+        "resource_id": resource_id,
+        "capacity_wh": 20_000,
+        "soc_wh": 15_000,
+        "state_at": T0,
+        "reserve_wh": 1_000,
+        "max_charge_w": power_w,
+        "max_discharge_w": power_w,
     }
     return StorageSpec.model_validate(spec | changes)
 
@@ -55,42 +69,67 @@ class World:
     actors: dict[str, Any] = field(default_factory=dict)
 
     def home(self, name: str, parent: str, *devices: Any, **settings: Any) -> DerSettings:
-        made = DerSettings(name=name, parent=parent, devices=devices or (vehicle(f"ev-{name}"),), meter_to=("utility",),
-                           **settings)
+        made = DerSettings(
+            name=name, parent=parent, devices=devices or (vehicle(f"ev-{name}"),), meter_to=("utility",), **settings
+        )
         self.homes.append(made)
         return made
 
-    def aggregator(self, name: str, homes: Sequence[DerSettings] = (), *, scale_w: int = 0, parent: str = "ac",
-                   members: Sequence[Member] = (), capacity_w: int = 6_000, **settings: Any) -> None:
+    def aggregator(
+        self,
+        name: str,
+        homes: Sequence[DerSettings] = (),
+        *,
+        scale_w: int = 0,
+        parent: str = "ac",
+        members: Sequence[Member] = (),
+        capacity_w: int = 6_000,
+        **settings: Any,
+    ) -> None:
         book = tuple(members) + tuple(
-            Member(name=home.name, resources=tuple(device.resource_id for device in home.devices),
-                   increase_load_w=capacity_w, decrease_load_w=capacity_w)
+            Member(
+                name=home.name,
+                resources=tuple(device.resource_id for device in home.devices),
+                increase_load_w=capacity_w,
+                decrease_load_w=capacity_w,
+            )
             for home in homes
         )
         self.aggregators.append(AggregatorSettings(name=name, parent=parent, members=book, **settings))
         if parent == "ac":
             self.scales[name] = scale_w or capacity_w * len(homes)
 
-    def simple(self, name: str, count: int, *, scale_w: int = 0, vehicle_changes: dict[str, Any] | None = None,
-               **settings: Any) -> None:
+    def simple(
+        self, name: str, count: int, *, scale_w: int = 0, vehicle_changes: dict[str, Any] | None = None, **settings: Any
+    ) -> None:
         """An aggregator with so many like homes."""
         homes = [
             self.home(f"{name}-h{i}", name, vehicle(f"ev-{name}-{i}", **(vehicle_changes or {}))) for i in range(count)
         ]
         self.aggregator(name, homes, scale_w=scale_w, **settings)
 
-    def event(self, *power_w: int, event_id: str = "e1", direction: Direction = Direction.DECREASE_LOAD,
-              issue_at: datetime = T0 + timedelta(minutes=5), start: datetime = START) -> None:
-        self.events.append(EventSettings(event_id=event_id, issue_at=issue_at, direction=direction, start=start,
-                                         power_w=power_w))
+    def event(
+        self,
+        *power_w: int,
+        event_id: str = "e1",
+        direction: Direction = Direction.DECREASE_LOAD,
+        issue_at: datetime = T0 + timedelta(minutes=5),
+        start: datetime = START,
+    ) -> None:
+        self.events.append(
+            EventSettings(event_id=event_id, issue_at=issue_at, direction=direction, start=start, power_w=power_w)
+        )
 
     def build(self, seed: int = 0, faults: Faults | None = None, **options: Any) -> Simulation:
         members = tuple(
             Member(name=name, kind="aggregator", increase_load_w=scale, decrease_load_w=scale)
             for name, scale in self.scales.items()
         )
-        utility = {"children": ("ac",), "meters": tuple(home.name for home in self.homes),
-                   "events": tuple(self.events)} | self.utility
+        utility = {
+            "children": ("ac",),
+            "meters": tuple(home.name for home in self.homes),
+            "events": tuple(self.events),
+        } | self.utility
         parties = [Party(Utility(UtilitySettings(**utility)))]
         parties.append(Party(Coordinator(CoordinatorSettings(**{"name": "ac", "members": members} | self.coordinator))))
         for settings in self.aggregators:

@@ -63,16 +63,27 @@ class AggregatorEvent(Between):
     def begin(self, now: datetime) -> None:
         """S20: a request plan (or a re-request) has come; S21: a value per DER; S22: send it."""
         self.rungs, self.sums, self.started_at = list(self.settings.ladder), [], now
-        self.tell("request_received", "S20", requested_w=self.asked_w, round=self.request.round,
-                  direction=self.direction, reply_by=self.request.reply_by)
+        self.tell(
+            "request_received",
+            "S20",
+            requested_w=self.asked_w,
+            round=self.request.round,
+            direction=self.direction,
+            reply_by=self.request.reply_by,
+        )
         values = self._request_values()
         self.children.waiting.clear()
         reply_by = step_instant(now, self.request.reply_by, self.settings.collect_pct)
         for name, power_w in values.items():
             if any(power_w):
                 self.ask(name, power_w, reply_by, self.decide_by, self.request.terms, self.request.program_id, now)
-        self.tell("request_values_sent", "S22", asked=len(self.children.waiting),
-                  power_w=total(values.values(), len(self.asked_w)), reply_by=reply_by)
+        self.tell(
+            "request_values_sent",
+            "S22",
+            asked=len(self.children.waiting),
+            power_w=total(values.values(), len(self.asked_w)),
+            reply_by=reply_by,
+        )
         self.go(Stage.COLLECTING, reply_by)
         if not self.children.waiting:
             self.stage_over(now)
@@ -106,7 +117,9 @@ class AggregatorEvent(Between):
     def _take(self, request: m.Request) -> None:
         known = getattr(self, "request", None)
         if known is not None and (known.revision, known.interval_period, len(known.power_w)) != (
-            request.revision, request.interval_period, len(request.power_w)
+            request.revision,
+            request.interval_period,
+            len(request.power_w),
         ):
             self.earlier = {}
         super()._take(request)
@@ -137,8 +150,15 @@ class AggregatorEvent(Between):
         stands_on = (*(self.sums[-1][0] if self.sums else ()), basis)
         self.sums.append((stands_on, available))
         short = shortfall(self.asked_w, available)
-        self.tell(name, step, requested_w=self.asked_w, available_w=available, shortfall_w=short,
-                  enough=not any(short), **self.children.count())
+        self.tell(
+            name,
+            step,
+            requested_w=self.asked_w,
+            available_w=available,
+            shortfall_w=short,
+            enough=not any(short),
+            **self.children.count(),
+        )
         self.children.waiting.clear()
         if any(short):
             self._climb(short, now)
@@ -183,9 +203,15 @@ class AggregatorEvent(Between):
         for child in targets:
             assert child.request is not None
             child.relax = m.Relax(
-                message_id=f"{self.party.name}.relax.{child.name}.{child.request.request_id}", sent_at=now,
-                event_id=self.event_id, request_id=child.request.request_id, round=child.request.round, revision=1,
-                shortfall_w=short, restrictions=self.settings.relax_restrictions, reply_by=reply_by,
+                message_id=f"{self.party.name}.relax.{child.name}.{child.request.request_id}",
+                sent_at=now,
+                event_id=self.event_id,
+                request_id=child.request.request_id,
+                round=child.request.round,
+                revision=1,
+                shortfall_w=short,
+                restrictions=self.settings.relax_restrictions,
+                reply_by=reply_by,
             )
             self.children.waiting[child.name] = None
             self.party._send(self.edge(child.name), child.relax)
@@ -195,9 +221,14 @@ class AggregatorEvent(Between):
     def _relaxable(self) -> list[Child]:
         """Who is asked: vehicles that take part; an aggregator below, if its contract says that it has a rung for it."""
         return [
-            child for child in self.children.asked()
-            if child.relaxable() or (child.best is not None and self.book[child.name].kind == "aggregator"
-                                     and self.book[child.name].relaxations)
+            child
+            for child in self.children.asked()
+            if child.relaxable()
+            or (
+                child.best is not None
+                and self.book[child.name].kind == "aggregator"
+                and self.book[child.name].relaxations
+            )
         ]
 
     relaxing_for_above = False
@@ -226,8 +257,11 @@ class AggregatorEvent(Between):
 
     def resources(self, power_w: Plan) -> tuple[m.Resource, ...]:
         relaxable = self.settings.relax_from_above and bool(self._relaxable())
-        return (m.Resource(resource_id=self.party.name, kind=m.ResourceKind.AGGREGATE, power_w=power_w,
-                           relaxable=relaxable),)
+        return (
+            m.Resource(
+                resource_id=self.party.name, kind=m.ResourceKind.AGGREGATE, power_w=power_w, relaxable=relaxable
+            ),
+        )
 
     def _at_most_w(self) -> Plan:
         """What it could give at most: what the DERs could, and its own storage on top."""
@@ -244,8 +278,13 @@ class AggregatorEvent(Between):
         if not options:
             self._climb(shortfall(self.asked_w, firm), now)
             return
-        self.tell("alternative_proposed", "S33", requested_w=self.asked_w, options={o.option_id: o.power_w for o in options},
-                  basis=basis)
+        self.tell(
+            "alternative_proposed",
+            "S33",
+            requested_w=self.asked_w,
+            options={o.option_id: o.power_w for o in options},
+            basis=basis,
+        )
         self.propose_up(options, now)
 
     def _alternative_sum(self) -> tuple[tuple[m.OptionBasis, ...], Plan]:

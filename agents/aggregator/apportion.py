@@ -86,9 +86,7 @@ def _relaxed(deal_w: Plan, candidates: Sequence[Candidate], storage_w: Plan) -> 
     return swapped
 
 
-def _spare_superfluous(
-    swapped: dict[int, None], have: Plan, deal_w: Plan, candidates: Sequence[Candidate]
-) -> None:
+def _spare_superfluous(swapped: dict[int, None], have: Plan, deal_w: Plan, candidates: Sequence[Candidate]) -> None:
     """Those added last first. Sparing one may make another superfluous too, so again until nothing changes."""
     before = -1
     while before != len(swapped):
@@ -125,9 +123,7 @@ def _gain(plan: Plan, missing: Plan) -> int:
     return sum(map(min, plan, missing))
 
 
-def _split(
-    deal_w: Plan, offers: Sequence[Plan], candidates: Sequence[Candidate], policy: SharePolicy
-) -> list[Plan]:
+def _split(deal_w: Plan, offers: Sequence[Plan], candidates: Sequence[Candidate], policy: SharePolicy) -> list[Plan]:
     parts = [zero(len(deal_w))] * len(offers)
     match policy:
         case SharePolicy.PROPORTIONAL:

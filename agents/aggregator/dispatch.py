@@ -63,9 +63,15 @@ class Dispatching:
         assert award is not None
         of = self.of
         return m.Dispatch(
-            message_id=f"{of.party.name}.dispatch.{award.award_id}.{slot}.{award.revision}", sent_at=now,
-            event_id=of.event_id, request_id=award.request_id, round=award.round, revision=award.revision,
-            award_id=award.award_id, slot=slot, power_w=of.direction.sign * power_w,
+            message_id=f"{of.party.name}.dispatch.{award.award_id}.{slot}.{award.revision}",
+            sent_at=now,
+            event_id=of.event_id,
+            request_id=award.request_id,
+            round=award.round,
+            revision=award.revision,
+            award_id=award.award_id,
+            slot=slot,
+            power_w=of.direction.sign * power_w,
             valid_for_s=int(of.period.duration.total_seconds()),
         )
 
@@ -85,7 +91,10 @@ class Dispatching:
         held = self.storage.held
         baseline = held.baseline_wh(item.resource_id, item.slot) if held is not None else item.energy_wh
         reading = m.Reading(
-            slot=item.slot, energy_wh=item.energy_wh, baseline_wh=baseline, soc_wh=item.soc_wh,
+            slot=item.slot,
+            energy_wh=item.energy_wh,
+            baseline_wh=baseline,
+            soc_wh=item.soc_wh,
             state=m.EventStatus.ACTIVE,
         )
         self.of.delivery.take(item.resource_id, reading, now)

@@ -90,7 +90,9 @@ class Der(Party):
         self.ledger = Ledger()
         self.events: dict[str, DerEvent] = {}
         self._handlers = {
-            m.Request: self._on_request, m.Relax: self._on_relax, m.Award: self._on_award,
+            m.Request: self._on_request,
+            m.Relax: self._on_relax,
+            m.Award: self._on_award,
             m.Dispatch: self._on_dispatch,
         }
 
@@ -180,10 +182,19 @@ class Der(Party):
         request = event.request
         valid_until = step_instant(request.decide_by, request.interval_period.start, 50)
         offer = m.Offer(
-            message_id=f"{self.name}.offer.{basis}.{request.request_id}", sent_at=now, event_id=request.event_id,
-            request_id=request.request_id, round=request.round, revision=1, opt=m.Opt.IN,
-            power_w=answer.joint.power_w, available_w=answer.joint.available_w, binding=answer.joint.binding,
-            basis=basis, resources=answer.resources(), valid_until=valid_until,
+            message_id=f"{self.name}.offer.{basis}.{request.request_id}",
+            sent_at=now,
+            event_id=request.event_id,
+            request_id=request.request_id,
+            round=request.round,
+            revision=1,
+            opt=m.Opt.IN,
+            power_w=answer.joint.power_w,
+            available_w=answer.joint.available_w,
+            binding=answer.joint.binding,
+            basis=basis,
+            resources=answer.resources(),
+            valid_until=valid_until,
         )
         event.go(Stage.OFFERED)
         held = Held(request.event_id, request.direction, request.interval_period, answer, self.ledger)
@@ -196,16 +207,29 @@ class Der(Party):
         data = {"power_w": offer.power_w, "asked_w": request.power_w, "binding": offer.binding}
         self._tell("offered", request.event_id, step, data)
 
-    def _opt_out(self, event: DerEvent, reason: m.OptReason, now: datetime,
-                 answer: HomeFlexibility | None = None) -> None:
+    def _opt_out(
+        self, event: DerEvent, reason: m.OptReason, now: datetime, answer: HomeFlexibility | None = None
+    ) -> None:
         request, nothing = event.request, zero(event.slots)
         event.go(Stage.OPTED_OUT)
         binding = answer.joint.binding if answer is not None else ()
-        self._send(event.edge, m.Offer(
-            message_id=f"{self.name}.offer.own.{request.request_id}", sent_at=now, event_id=request.event_id,
-            request_id=request.request_id, round=request.round, revision=1, opt=m.Opt.OUT, opt_reason=reason,
-            power_w=nothing, available_w=nothing, binding=binding, valid_until=request.decide_by,
-        ))
+        self._send(
+            event.edge,
+            m.Offer(
+                message_id=f"{self.name}.offer.own.{request.request_id}",
+                sent_at=now,
+                event_id=request.event_id,
+                request_id=request.request_id,
+                round=request.round,
+                revision=1,
+                opt=m.Opt.OUT,
+                opt_reason=reason,
+                power_w=nothing,
+                available_w=nothing,
+                binding=binding,
+                valid_until=request.decide_by,
+            ),
+        )
         self._tell("opted_out", request.event_id, "S51", {"reason": reason, "binding": binding})
 
     # -- S52, S53
@@ -286,11 +310,20 @@ class Der(Party):
         self._tell("standing_by", request.event_id, "S54", data)
 
     def _confirm(self, event: DerEvent, award: m.Award, problem: str, now: datetime) -> None:
-        self._send(event.edge, m.Confirm(
-            message_id=f"{self.name}.confirm.{award.award_id}.{award.revision}", sent_at=now,
-            event_id=award.event_id, request_id=award.request_id, round=award.round, revision=award.revision,
-            award_id=award.award_id, accepted=not problem, reason=problem,
-        ))
+        self._send(
+            event.edge,
+            m.Confirm(
+                message_id=f"{self.name}.confirm.{award.award_id}.{award.revision}",
+                sent_at=now,
+                event_id=award.event_id,
+                request_id=award.request_id,
+                round=award.round,
+                revision=award.revision,
+                award_id=award.award_id,
+                accepted=not problem,
+                reason=problem,
+            ),
+        )
 
     # -- control (claim 1) and metering
 
@@ -339,17 +372,26 @@ class Der(Party):
         baseline = sum(held.baseline_wh(device.resource_id, slot) for device in self.home.devices)
         stored = [value.soc_wh for value in values if value.soc_wh is not None]
         reading = m.Reading(
-            slot=slot, energy_wh=sum(value.energy_wh or 0 for value in values),
+            slot=slot,
+            energy_wh=sum(value.energy_wh or 0 for value in values),
             baseline_wh=baseline,
             soc_wh=sum(stored) if stored else None,
             state=m.EventStatus.COMPLETED if last else m.EventStatus.ACTIVE,
         )
         for parent in (event.edge.parent, *self.settings.meter_to):
-            self._send(Edge(parent, self.name), m.Report(
-                message_id=f"{self.name}.report.{request.request_id}.{slot}", sent_at=now,
-                event_id=request.event_id, request_id=request.request_id, round=request.round, revision=slot + 1,
-                resource_id=self.name, readings=(reading,),
-            ))
+            self._send(
+                Edge(parent, self.name),
+                m.Report(
+                    message_id=f"{self.name}.report.{request.request_id}.{slot}",
+                    sent_at=now,
+                    event_id=request.event_id,
+                    request_id=request.request_id,
+                    round=request.round,
+                    revision=slot + 1,
+                    resource_id=self.name,
+                    readings=(reading,),
+                ),
+            )
         if last:
             self._close(event, "completed", now)
 
@@ -361,11 +403,21 @@ class Der(Party):
         award = event.award
         if award is None or event.stage not in (Stage.AWARDED, Stage.ACTIVE):
             return
-        self._send(event.edge, m.Withdraw(
-            message_id=f"{self.name}.withdraw.{award.award_id}", sent_at=now, event_id=event_id,
-            request_id=award.request_id, round=award.round, revision=1, award_id=award.award_id,
-            from_slot=min(event.slot, event.slots - 1), power_w=zero(event.slots), cause=cause,
-        ))
+        self._send(
+            event.edge,
+            m.Withdraw(
+                message_id=f"{self.name}.withdraw.{award.award_id}",
+                sent_at=now,
+                event_id=event_id,
+                request_id=award.request_id,
+                round=award.round,
+                revision=1,
+                award_id=award.award_id,
+                from_slot=min(event.slot, event.slots - 1),
+                power_w=zero(event.slots),
+                cause=cause,
+            ),
+        )
         self._release(event, now)
         self._close(event, "withdrawn", now)
 
@@ -392,10 +444,14 @@ class Der(Party):
 
     def status(self) -> Mapping[str, object]:
         return {
-            "name": self.name, "role": "der", "counts": dict(self.counts),
+            "name": self.name,
+            "role": "der",
+            "counts": dict(self.counts),
             "events": [
                 {
-                    "event_id": event.request.event_id, "stage": event.stage, "outcome": event.outcome,
+                    "event_id": event.request.event_id,
+                    "stage": event.stage,
+                    "outcome": event.outcome,
                     "requested_w": list(event.request.power_w),
                     "awarded_w": list(event.award.power_w) if event.award is not None else None,
                 }
@@ -412,4 +468,3 @@ def _larger(parts: Sequence[Mapping[str, Plan]]) -> dict[str, Plan]:
             before = result.get(name, plan)
             result[name] = tuple(max(a, b) for a, b in zip(before, plan, strict=True))
     return result
-

@@ -75,8 +75,14 @@ def _moved(store: Store, power_w: float, slot: int) -> float:
     return cheap * store.cheap_wh + (power_w - cheap) * store.dear_wh
 
 
-def _raise(lower: Sequence[float], upper: Sequence[float], asked_w: Plan, wh_per_w: float, room_wh: Sequence[float],
-           water: bool) -> list[float]:
+def _raise(
+    lower: Sequence[float],
+    upper: Sequence[float],
+    asked_w: Plan,
+    wh_per_w: float,
+    room_wh: Sequence[float],
+    water: bool,
+) -> list[float]:
     """Raise all slots together from lower towards upper; freeze those before a tight bound, go on with the rest."""
     result = list(lower)
     highest = max(asked_w, default=0)
@@ -104,8 +110,9 @@ def _raise(lower: Sequence[float], upper: Sequence[float], asked_w: Plan, wh_per
     return result
 
 
-def _highest(at: Callable[[float], list[float]], low: Sequence[float], room_wh: Sequence[float],
-             wh_per_w: float) -> tuple[float, int | None]:
+def _highest(
+    at: Callable[[float], list[float]], low: Sequence[float], room_wh: Sequence[float], wh_per_w: float
+) -> tuple[float, int | None]:
     """The highest level within all bounds, and the last bound that is tight there (None: no bound is)."""
     if _broken(at(1.0), low, room_wh, wh_per_w) is None:
         return 1.0, None

@@ -14,8 +14,9 @@ from protocol.units import Direction, energy_wh
 class Held:
     """An answer of a home that an event holds."""
 
-    def __init__(self, event_id: str, direction: Direction, period: IntervalPeriod, answer: HomeFlexibility,
-                 ledger: Ledger) -> None:
+    def __init__(
+        self, event_id: str, direction: Direction, period: IntervalPeriod, answer: HomeFlexibility, ledger: Ledger
+    ) -> None:
         self.event_id = event_id
         self.direction = direction
         self.period = period

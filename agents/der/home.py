@@ -95,9 +95,7 @@ class Home:
         available = total(at_most, slots)
         if any(power > most for power, most in zip(power_w, available, strict=True)):
             available = power_w
-        binding = tuple(
-            None if power_w[slot] >= want else _reason(parts, slot) for slot, want in enumerate(asked_w)
-        )
+        binding = tuple(None if power_w[slot] >= want else _reason(parts, slot) for slot, want in enumerate(asked_w))
         schedule: SignedPlan = total([part.schedule_w for part in parts.values()], slots)
         return Flexibility(power_w, available, binding, schedule)
 

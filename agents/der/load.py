@@ -36,8 +36,11 @@ class Load:
         down = ask.direction is Direction.DECREASE_LOAD
         schedule = tuple(spec.schedule_w + ask.held_w(slot) for slot in range(ask.slots))
         held_wh = sum(s.power_w * overlap_s(s, spec.state_at, s.end) / 3600 for s in ask.held)
-        room = (spec.level_wh - spec.least_wh + min(0.0, held_wh)) if down else (
-            spec.store_wh - spec.level_wh - max(0.0, held_wh))
+        room = (
+            (spec.level_wh - spec.least_wh + min(0.0, held_wh))
+            if down
+            else (spec.store_wh - spec.level_wh - max(0.0, held_wh))
+        )
         reach = tuple(
             0.0 if ask.opposed(slot) else float(max(0, power if down else spec.rated_w - power))
             for slot, power in enumerate(schedule)

@@ -4,7 +4,7 @@ up-DR curtails; the battery adds what is still missing (S50)."""
 from dataclasses import replace
 from datetime import datetime
 
-from agents.der.device import Ask, Flexibility, overlap_s, Segment
+from agents.der.device import Ask, Flexibility, Segment, overlap_s
 from agents.der.specs import SolarSpec
 from agents.der.storage import Storage
 from protocol.actor import Measured
@@ -55,13 +55,20 @@ class Solar:
         rest = self.battery.flexibility(replace(ask, power_w=shortfall(ask.power_w, from_panel), held=held_battery))
         limit = self.battery.capacity_w(ask.direction)
         most = self.battery.flexibility(
-            replace(ask, power_w=tuple(limit if want else 0 for want in ask.power_w), held=held_battery))
+            replace(ask, power_w=tuple(limit if want else 0 for want in ask.power_w), held=held_battery)
+        )
         power_w = add(from_panel, rest.power_w)
         joint = add(asked_panel, most.power_w)
         available = joint if all(a >= p for a, p in zip(joint, power_w, strict=True)) else power_w
-        return Flexibility(power_w, available, tuple(
-            None if power >= want else reason
-            for power, want, reason in zip(power_w, ask.power_w, rest.binding, strict=True)), schedule)
+        return Flexibility(
+            power_w,
+            available,
+            tuple(
+                None if power >= want else reason
+                for power, want, reason in zip(power_w, ask.power_w, rest.binding, strict=True)
+            ),
+            schedule,
+        )
 
     def _panel(self, ask: Ask) -> Plan:
         """What the panel alone can change in each slot, W."""

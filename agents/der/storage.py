@@ -81,7 +81,11 @@ class Storage:
 
     def _moved(self, power_w: int) -> float:
         spec = self.spec
-        return power_w * spec.charge_efficiency_pct / 100 if power_w > 0 else power_w / (spec.discharge_efficiency_pct / 100)
+        return (
+            power_w * spec.charge_efficiency_pct / 100
+            if power_w > 0
+            else power_w / (spec.discharge_efficiency_pct / 100)
+        )
 
     def _owed_after(self, ask: Ask, down: bool) -> float:
         """Energy (or room) that later events hold: it cannot be used up before."""

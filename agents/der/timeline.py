@@ -44,7 +44,7 @@ class Timeline:
     def plugged(self, slot: int) -> bool:
         """Plugged in throughout the slot: arrival rounded up, departure rounded down."""
         start, end = self.ask.period.slot_start(slot), self.ask.period.slot_start(slot + 1)
-        return self.spec.plugs_in_at <= start and self.spec.state_at <= end and end <= self.departs_at
+        return self.spec.plugs_in_at <= start and self.spec.state_at <= end <= self.departs_at
 
     def _run(self, energy: float, start: datetime, end: datetime) -> tuple[float, float, float]:
         """Energy in the battery at `end`; between start and end, energy drawn from the grid (signed Wh) and hours with

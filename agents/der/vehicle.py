@@ -80,12 +80,15 @@ def _flexibility(owner: VehicleSpec, spec: VehicleSpec, ask: Ask) -> Flexibility
     usable = [plugged[slot] and not ask.opposed(slot) for slot in slots]
     best = _best(spec, ask, line, usable)
     power_w = _runnable([int(power + 1e-6) for power in best.power_w], line, spec, ask)
-    most = tuple(spec.max_charge_w + spec.max_discharge_w if want and usable[s] else 0 for s, want in enumerate(ask.power_w))
+    most = tuple(
+        spec.max_charge_w + spec.max_discharge_w if want and usable[s] else 0 for s, want in enumerate(ask.power_w)
+    )
     most = tuple(max(p, m) for p, m in zip(power_w, most, strict=True))
     available = [int(power + 1e-6) for power in extend(best.store, power_w, most)]
     binding = tuple(_binding(slot, power_w, ask, line, spec, best, plugged[slot]) for slot in slots)
-    return Flexibility(power_w, tuple(max(p, a) for p, a in zip(power_w, available, strict=True)), binding,
-                       tuple(line.base_w))
+    return Flexibility(
+        power_w, tuple(max(p, a) for p, a in zip(power_w, available, strict=True)), binding, tuple(line.base_w)
+    )
 
 
 def _best(spec: VehicleSpec, ask: Ask, line: Timeline, usable: list[bool]) -> _Best:
@@ -176,8 +179,9 @@ def _runnable(power_w: list[int], line: Timeline, spec: VehicleSpec, ask: Ask) -
     return tuple(result)
 
 
-def _binding(slot: int, power_w: tuple[int, ...], ask: Ask, line: Timeline, spec: VehicleSpec, best: _Best,
-             plugged: bool) -> Restriction | None:
+def _binding(
+    slot: int, power_w: tuple[int, ...], ask: Ask, line: Timeline, spec: VehicleSpec, best: _Best, plugged: bool
+) -> Restriction | None:
     if power_w[slot] >= ask.power_w[slot]:
         return None
     if not plugged:

@@ -56,7 +56,9 @@ def test_toml_and_csv_hold_the_same_book(tmp_path: Path) -> None:
 
 
 def test_capacity_is_that_of_the_direction() -> None:
-    book = Members(members=(Member(name="a", increase_load_w=5, decrease_load_w=3), Member(name="b", increase_load_w=1)))
+    book = Members(
+        members=(Member(name="a", increase_load_w=5, decrease_load_w=3), Member(name="b", increase_load_w=1))
+    )
     assert book["a"].capacity_w(Direction.DECREASE_LOAD) == 3
     assert book.capacity_w(Direction.INCREASE_LOAD) == 6
     assert "b" in book
@@ -89,12 +91,12 @@ def test_a_resource_stands_under_exactly_one_member() -> None:
         ('[[members]]\nname = "a"\n\n[[members]]\nname = "b"\nmerit = -1\n', "line 4, merit: "),
         ('[[members]]\nname = "a"\nincrease_load_w = true\n', "line 1, increase_load_w: "),
         ('[[members]]\nname = "a"\nincrease_load_w = "5"\n', "line 1, increase_load_w: "),
-        ('[[members]]\nmerit = 1\n', "line 1, name: is missing"),
+        ("[[members]]\nmerit = 1\n", "line 1, name: is missing"),
         ('[[members]]\nname = "a"\nrelaxations = ["reserve_soc", "sleep"]\n', "line 1, relaxations.1: "),
         ('[[members]]\nname = "a"\ncapacity = 5\n', "line 1, capacity: no such key; there are name, kind, "),
         ('members = [{name = "a"}, {name = ""}]\n', "contract 2, name: "),
         ('[[member]]\nname = "a"\n', "members: one table [[members]] a contract is needed"),
-        ('[[members]]\nname = \n', "is not TOML: "),
+        ("[[members]]\nname = \n", "is not TOML: "),
         ('[[members]]\nname = "a"\n[[members]]\nname = "a"\n', "a stands twice"),
     ],
 )

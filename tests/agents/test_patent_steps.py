@@ -194,8 +194,15 @@ def test_meter_values_reach_the_aggregator_and_the_utility(story: Story) -> None
 def short_world(*ladder: Rung, **settings: object) -> World:
     """One aggregator that needs everything it has: 3 vehicles, a battery, relaxable reserves."""
     world = World()
-    world.simple("ra-1", 3, scale_w=30_000, vehicle_changes=RELAXABLE, storage=(battery("bat-1", 3_000),),
-                 ladder=ladder, **settings)
+    world.simple(
+        "ra-1",
+        3,
+        scale_w=30_000,
+        vehicle_changes=RELAXABLE,
+        storage=(battery("bat-1", 3_000),),
+        ladder=ladder,
+        **settings,
+    )
     world.event(30_000, 30_000)
     world.utility["accept_share_pct"] = 0
     world.coordinator["accept_share_pct"] = 0

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from invariants import violations
-from worlds import START, T0, Story, World, battery, late, silent, thrice, vehicle
+from worlds import START, T0, Story, World, battery, late, silent, thrice
 
 from agents.members import Member
 from agents.settings import Consent
@@ -88,8 +88,12 @@ def test_no_bytes_stop_a_negotiation_and_each_is_answered_with_a_reject() -> Non
     assert outcome(story) == "concluded"
     refused = [r for r in story.sent("reject", "ra-1") if isinstance(r, m.Reject)]
     assert [r.reason for r in refused[:6]] == [
-        RejectReason.MALFORMED, RejectReason.MALFORMED, RejectReason.MALFORMED, RejectReason.UNSUPPORTED_VERSION,
-        RejectReason.MALFORMED, RejectReason.TOO_LARGE,
+        RejectReason.MALFORMED,
+        RejectReason.MALFORMED,
+        RejectReason.MALFORMED,
+        RejectReason.UNSUPPORTED_VERSION,
+        RejectReason.MALFORMED,
+        RejectReason.TOO_LARGE,
     ]
 
 
@@ -114,11 +118,18 @@ def tampered(**changes: object) -> Story:
         ({"request_id": "e1.1.9"}, RejectReason.STALE),
         ({"event_id": "e9"}, RejectReason.UNKNOWN_EVENT),
         ({"message_id": "ra-1-h0.offer.own.e1.1.1", "power_w": (1, 1)}, RejectReason.CONFLICT),
-        ({"resources": (m.Resource(resource_id="ev-ra-1-1", kind=m.ResourceKind.VEHICLE, power_w=(1, 1)),),
-          "revision": 2}, RejectReason.RESOURCE_CLAIMED),
+        (
+            {
+                "resources": (m.Resource(resource_id="ev-ra-1-1", kind=m.ResourceKind.VEHICLE, power_w=(1, 1)),),
+                "revision": 2,
+            },
+            RejectReason.RESOURCE_CLAIMED,
+        ),
     ],
 )
-def test_offer_that_does_not_belong_is_refused_with_its_reason(changes: dict[str, object], reason: RejectReason) -> None:
+def test_offer_that_does_not_belong_is_refused_with_its_reason(
+    changes: dict[str, object], reason: RejectReason
+) -> None:
     story = tampered(**changes)
     late_ones = story.notes("late_answer_recorded", "ra-1")
     refused = [r.reason for r in story.sent("reject", "ra-1") if isinstance(r, m.Reject)]
@@ -156,8 +167,17 @@ def test_award_after_valid_until_is_refused_as_expired() -> None:
     event = der.events["e1"]
     offer = event.offers[m.Basis.OWN]
     award = m.Award(
-        message_id="late-award", sent_at=T0, event_id="e1", request_id=offer.request_id, round=1, revision=1,
-        award_id="a", accepts=offer.message_id, outcome=m.Outcome.CONCLUDED, power_w=offer.power_w, confirm_by=START,
+        message_id="late-award",
+        sent_at=T0,
+        event_id="e1",
+        request_id=offer.request_id,
+        round=1,
+        revision=1,
+        award_id="a",
+        accepts=offer.message_id,
+        outcome=m.Outcome.CONCLUDED,
+        power_w=offer.power_w,
+        confirm_by=START,
     )
     effects = der.receive(Received(Edge("ra-1", "ra-1-h0"), award), offer.valid_until + timedelta(seconds=1))
     confirm = next(effect.message for effect in effects if hasattr(effect, "message"))
@@ -327,7 +347,9 @@ def three_tiers() -> World:
     world = World()
     world.simple("sub-1", 3, parent="ra-1")
     world.simple("sub-2", 3, parent="ra-1")
-    members = [Member(name=f"sub-{n}", kind="aggregator", increase_load_w=18_000, decrease_load_w=18_000) for n in (1, 2)]
+    members = [
+        Member(name=f"sub-{n}", kind="aggregator", increase_load_w=18_000, decrease_load_w=18_000) for n in (1, 2)
+    ]
     world.aggregator("ra-1", members=members, storage=(battery("bat-1", 4_000),), scale_w=40_000)
     world.event(40_000, 40_000)
     return world
@@ -344,8 +366,7 @@ def test_relax_from_above_reaches_the_rung_that_was_kept_for_it() -> None:
     world = World()
     changes = {"reserve_wh": 28_000, "relaxations": [{"restriction": "reserve_soc", "steps": [8_000]}]}
     world.simple("sub-1", 3, parent="ra-1", vehicle_changes=changes, relax_from_above=True)
-    member = Member(name="sub-1", kind="aggregator", decrease_load_w=18_000,
-                    relaxations=(m.Restriction.RESERVE_SOC,))
+    member = Member(name="sub-1", kind="aggregator", decrease_load_w=18_000, relaxations=(m.Restriction.RESERVE_SOC,))
     world.aggregator("ra-1", members=[member], scale_w=16_000)
     world.event(16_000, 16_000)
     world.utility["accept_share_pct"] = 100

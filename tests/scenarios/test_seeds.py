@@ -25,17 +25,23 @@ def random_world(random: Random) -> World:
         changes = {"reserve_wh": random.choice([8_000, 25_000, 29_000]), "relaxations": relaxations}
         storage = (battery(f"bat-{number}"),) if random.random() < 0.5 else ()
         world.simple(
-            f"ra-{number}", random.randint(1, 5), scale_w=random.choice([6_000, 12_000, 20_000]),
-            vehicle_changes=changes, storage=storage, leave_early=random.random() < 0.2,
+            f"ra-{number}",
+            random.randint(1, 5),
+            scale_w=random.choice([6_000, 12_000, 20_000]),
+            vehicle_changes=changes,
+            storage=storage,
+            leave_early=random.random() < 0.2,
         )
     world.coordinator = {"plan": random.choice(["same", "by_scale"]), "max_rerequests": random.randint(0, 3)}
     world.utility = {"mandate": random.random() < 0.4, "accept_share_pct": random.choice([0, 50, 70])}
     world.event(*[random.choice([5_000, 20_000, 40_000]) for _ in range(random.randint(1, 4))])
     if random.random() < 0.4:
         world.event(
-            *[random.choice([5_000, 20_000]) for _ in range(2)], event_id="e2",
+            *[random.choice([5_000, 20_000]) for _ in range(2)],
+            event_id="e2",
             issue_at=T0 + timedelta(minutes=random.randint(6, 40)),
-            start=START + timedelta(minutes=30 * random.randint(0, 3)), direction=random.choice(list(Direction)),
+            start=START + timedelta(minutes=30 * random.randint(0, 3)),
+            direction=random.choice(list(Direction)),
         )
     return world
 

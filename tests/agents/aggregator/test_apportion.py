@@ -108,7 +108,9 @@ def test_shares_are_proportional_to_the_offers() -> None:
     candidates = [Candidate("a", (100, 0)), Candidate("b", (300, 50)), Candidate("c", (0, 50))]
     shared = apportion((200, 51), candidates, (0, 0), PROPORTIONAL)
     assert {name: share.power_w for name, share in shared.shares.items()} == {
-        "a": (50, 0), "b": (150, 26), "c": (0, 25),
+        "a": (50, 0),
+        "b": (150, 26),
+        "c": (0, 25),
     }
 
 

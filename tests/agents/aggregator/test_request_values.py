@@ -28,8 +28,9 @@ def all_of(members: list[Asked]) -> Plan:
 
 
 @given(plans, fleets, policies, st.booleans())
-def test_nobody_is_asked_for_more_than_its_capacity(asked: Plan, members: list[Asked], policy: ValuePolicy,
-                                                    over: bool) -> None:
+def test_nobody_is_asked_for_more_than_its_capacity(
+    asked: Plan, members: list[Asked], policy: ValuePolicy, over: bool
+) -> None:
     values = request_values(asked, members, policy=policy, over_request=over)
     assert list(values) == [member.name for member in members]
     for member in members:
@@ -64,8 +65,9 @@ def test_a_reliable_fleet_is_asked_for_exactly_what_is_needed(
 
 
 @given(plans, fleets, policies, st.booleans())
-def test_a_level_request_and_its_slots_alone_give_the_same(asked: Plan, members: list[Asked], policy: ValuePolicy,
-                                                           over: bool) -> None:
+def test_a_level_request_and_its_slots_alone_give_the_same(
+    asked: Plan, members: list[Asked], policy: ValuePolicy, over: bool
+) -> None:
     values = request_values(asked, members, policy=policy, over_request=over)
     for slot, power_w in enumerate(asked):
         alone = [Asked(m.name, (m.capacity_w[slot],), m.reliability_pct, m.merit) for m in members]
