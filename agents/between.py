@@ -252,7 +252,8 @@ class Between(Negotiation):
 
     def state_shortfall(self, missing_w: Plan, cause: str, now: datetime) -> None:
         """What could not be replaced is withdrawn upward: the parent may ask another."""
-        assert self.deal_w is not None and self.award is not None
+        assert self.deal_w is not None
+        assert self.award is not None
         slot = next(index for index, power in enumerate(missing_w) if power)
         self.answers_sent += 1
         request = self.request

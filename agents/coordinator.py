@@ -219,7 +219,7 @@ class CoordinatorEvent(Between):
 
     def _answer_up(self, now: datetime) -> None:
         taken = self._taken_w()
-        answers = dict((child.name, answer) for child, answer in self.children.answered())
+        answers = {child.name: answer for child, answer in self.children.answered()}
         if self.request.terms.mandate:
             for name, power_w in self.taken.items():
                 child = self.children[name]

@@ -54,6 +54,27 @@ def extend(store: Store, firm_w: Sequence[float], most_w: Plan) -> list[float]:
     return _two_phases(store, list(firm_w), cheap, most_w, False)
 
 
+def greatest_w(store: Store, firm_w: Sequence[float], asked_w: Plan) -> float | None:
+    """The sum that `extend` reaches, W, without its levels; None where even the firm profile is too much."""
+    room = list(store.room_wh)
+    spent = 0.0
+    for slot, power in enumerate(firm_w):
+        spent += _moved(store, power, slot)
+        room[slot] = max(0.0, room[slot]) - spent
+    if any(wh < -_TIGHT_WH for wh in room):
+        return None
+    result = list(firm_w)
+    for most_w, wh_per_w in ((store.cheap_w, store.cheap_wh), (store.all_w, store.dear_wh)):
+        room, moved = rooms(room), 0.0
+        for slot, power in enumerate(result):
+            more = min(most_w[slot], store.all_w[slot], asked_w[slot]) - power
+            more = max(0.0, min(more, (room[slot] - moved) / wh_per_w))
+            moved += more * wh_per_w
+            room[slot] -= moved
+            result[slot] += more
+    return sum(result)
+
+
 def _two_phases(store: Store, lower: list[float], cheap: list[float], asked_w: Plan, water: bool) -> list[float]:
     room = rooms(store.room_wh)
     spent = 0.0

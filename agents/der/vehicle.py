@@ -5,34 +5,39 @@ Own schedule: charge at full power as soon as it is plugged in, until the depart
 of an event it deviates from that only in the event's direction; afterwards it charges again at full power until it
 departs. It takes part in slots in which it is plugged in throughout.
 
-Relay: closed in a slot when power flows; opening and closing between slots is an operation each, counted from the
-slot before the event to the recovery after it. Every choice of closed slots with no more operations than are left
-(or than the own schedule needs anyway) is tried, the best sum wins, ties go to the fewer operations. While it is
-closed the stand-by draw is paid. Without a limit the relay stays closed in all asked slots.
+Relay (`relay.py`): open only in slots in which no power flows. Every choice of closed slots with no more operations
+than are left (or than the own schedule needs anyway) is tried; the best sum wins, then the most closed slots (a
+fleet of like vehicles does not leave slots empty), then the fewest operations. While it is closed the stand-by
+draw is paid. Without a limit the relay stays closed in all asked slots.
+
+Least power of the charger: where the most even profile would fall below it, the slots that miss it most are given up
+and their energy goes to the others. Sound always, but the one restriction under which it may not be the greatest sum.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import combinations
 
 from agents.der.device import Ask, Flexibility, hours
-from agents.der.flexibility import Store, extend, fill
+from agents.der.flexibility import Store, extend, greatest_w
+from agents.der.relay import Pattern, operations, patterns
 from agents.der.specs import VehicleSpec
 from agents.der.timeline import Timeline
 from protocol.actor import Measured
 from protocol.messages import ResourceKind, Restriction
+from protocol.plan import Plan
 from protocol.units import Direction
 
-MAX_PATTERNS = 4000
-"""Bound on the relay patterns tried: all of them up to 16 slots at 4 operations; beyond, the fewest operations first."""
+_SAME_W = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class _Best:
-    power_w: list[float]
-    store: Store
+    """The choice of closed slots that gives most."""
+
     closed: tuple[bool, ...]
+    store: Store
+    firm_w: tuple[float, ...]
+    """What has to be given so that the relay can be open where it is."""
 
 
 class Vehicle:
@@ -78,127 +83,115 @@ def _flexibility(owner: VehicleSpec, spec: VehicleSpec, ask: Ask) -> Flexibility
     slots = range(ask.slots)
     plugged = [line.plugged(slot) for slot in slots]
     usable = [plugged[slot] and not ask.opposed(slot) for slot in slots]
-    best = _best(spec, ask, line, usable)
-    power_w = _runnable([int(power + 1e-6) for power in best.power_w], line, spec, ask)
-    most = tuple(
-        spec.max_charge_w + spec.max_discharge_w if want and usable[s] else 0 for s, want in enumerate(ask.power_w)
+    asked = tuple(w if u else 0 for w, u in zip(ask.power_w, usable, strict=True))
+    best = _best(spec, ask, line, usable, asked)
+    power_w, given_up = _runnable(best, line, spec, ask, asked)
+    limit = spec.max_charge_w + spec.max_discharge_w
+    most = tuple(max(p, limit if want else 0) for p, want in zip(power_w, asked, strict=True))
+    available = tuple(max(p, _whole(a)) for p, a in zip(power_w, extend(best.store, power_w, most), strict=True))
+    binding = tuple(
+        None if power_w[slot] >= ask.power_w[slot]
+        else Restriction.PLUG_WINDOW if not plugged[slot]
+        else Restriction.MIN_POWER if slot in given_up
+        else _binding(slot, power_w, ask, line, spec, best)
+        for slot in slots
     )
-    most = tuple(max(p, m) for p, m in zip(power_w, most, strict=True))
-    available = [int(power + 1e-6) for power in extend(best.store, power_w, most)]
-    binding = tuple(_binding(slot, power_w, ask, line, spec, best, plugged[slot]) for slot in slots)
-    return Flexibility(
-        power_w, tuple(max(p, a) for p, a in zip(power_w, available, strict=True)), binding, tuple(line.base_w)
-    )
+    return Flexibility(power_w, available, binding, tuple(line.base_w))
 
 
-def _best(spec: VehicleSpec, ask: Ask, line: Timeline, usable: list[bool]) -> _Best:
-    best: _Best | None = None
-    for closed in _patterns(spec, ask, line, usable):
-        store = _store(spec, ask, line, usable, closed)
-        asked = tuple(w if u else 0 for w, u in zip(ask.power_w, usable, strict=True))
-        power = fill(store, asked)
-        if not _open_slots_idle(power, closed, line, ask):
+def _whole(power_w: float) -> int:
+    return int(power_w + 1e-6)
+
+
+def _best(spec: VehicleSpec, ask: Ask, line: Timeline, usable: list[bool], asked: Plan) -> _Best:
+    nothing = (0.0,) * ask.slots
+    best, best_w, best_closed = _Best((False,) * ask.slots, Store(nothing, nothing, 1.0, 1.0, nothing), nothing), 0.0, 0
+    for closed, ends_full in _patterns(spec, ask, line, usable, asked):
+        firm = tuple(0.0 if shut else float(base) for shut, base in zip(closed, line.base_w, strict=True))
+        used = sum(shut for shut, want in zip(closed, asked, strict=True) if want)
+        if sum(want for shut, want in zip(closed, asked, strict=True) if shut) + sum(firm) < best_w - _SAME_W:
             continue
-        if best is None or sum(power) > sum(best.power_w) + 1e-3:
-            best = _Best(power, store, closed)
-    if best is None:
-        zeros = (0.0,) * ask.slots
-        best = _Best(list(zeros), Store(zeros, zeros, 1.0, 1.0, zeros), (False,) * ask.slots)
+        store = _store(spec, ask, line, usable, closed, ends_full)
+        sum_w = greatest_w(store, firm, asked)
+        if sum_w is None or sum_w < best_w - _SAME_W:
+            continue
+        if sum_w > best_w + _SAME_W or used > best_closed:
+            best, best_w, best_closed = _Best(closed, store, firm), sum_w, used
     return best
 
 
-def _open_slots_idle(power: list[float], closed: tuple[bool, ...], line: Timeline, ask: Ask) -> bool:
-    """Whether in every slot with an open relay all of the own schedule is given up."""
-    return all(
-        shut or abs(line.base_w[slot] + ask.direction.sign * power[slot]) < 0.5 for slot, shut in enumerate(closed)
-    )
-
-
-def _patterns(spec: VehicleSpec, ask: Ask, line: Timeline, usable: list[bool]) -> Iterator[tuple[bool, ...]]:
-    """Which slots have a closed relay: all that can be used, or every choice within the operations left."""
+def _patterns(spec: VehicleSpec, ask: Ask, line: Timeline, usable: list[bool], asked: Plan) -> Iterator[Pattern]:
+    """Choices of closed slots: open only where all of the own schedule can be given up, closed only where plugged in."""
     base = tuple(power != 0 for power in line.base_w)
     if spec.relay_ops_left is None:
-        yield tuple(base[s] or (usable[s] and ask.power_w[s] > 0) for s in range(ask.slots))
+        yield Pattern(tuple(b or want > 0 for b, want in zip(base, asked, strict=True)), False)
         return
-    allowed = max(spec.relay_ops_left, _operations(line.closed_before, base, line.closed_after))
-    tried = 0
-    boundaries = range(ask.slots + 1)
-    for operations in range(allowed + 1):
-        for changes in combinations(boundaries, operations):
-            state, pattern = line.closed_before, []
-            for slot in range(ask.slots):
-                state = not state if slot in changes else state
-                pattern.append(state)
-            state = not state if ask.slots in changes else state
-            moved = any(p != b for p, b in zip(pattern, base, strict=True)) or line.closed_after
-            if state is not (line.closed_after or (moved and line.recovers)):
-                continue
-            if all(shut or not b or usable[s] for s, (shut, b) in enumerate(zip(pattern, base, strict=True))):
-                yield tuple(pattern)
-            tried += 1
-            if tried >= MAX_PATTERNS:
-                return
+    down = ask.direction is Direction.DECREASE_LOAD
+    recovery = line.recovers if down else line.closed_after
+    most = max(spec.relay_ops_left, operations(line.closed_before, base, line.closed_after))
+    may_open = [not b or (down and usable[s] and 0 < line.base_w[s] <= asked[s]) for s, b in enumerate(base)]
+    may_close = [b or line.plugged(s) for s, b in enumerate(base)]
+    for pattern in patterns(line.closed_before, ask.slots, most, recovery):
+        if all(may_close[s] if shut else may_open[s] for s, shut in enumerate(pattern.closed)):
+            yield pattern
 
 
-def _operations(before: bool, closed: tuple[bool, ...], after: bool) -> int:
-    states = (before, *closed, after)
-    return sum(a is not b for a, b in zip(states, states[1:], strict=False))
-
-
-def _store(spec: VehicleSpec, ask: Ask, line: Timeline, usable: list[bool], closed: tuple[bool, ...]) -> Store:
+def _store(spec: VehicleSpec, ask: Ask, line: Timeline, usable: list[bool], closed: Sequence[bool],
+           ends_full: bool) -> Store:
     """The bounds of this vehicle for one choice of closed slots."""
-    slot_h = hours(ask.period.duration)
+    slot_h, down = hours(ask.period.duration), ask.direction is Direction.DECREASE_LOAD
     eta_c, eta_d = spec.charge_efficiency_pct / 100, spec.discharge_efficiency_pct / 100
-    standby = 0.0
+    drawn = 0.0
     cheap, most, room = [], [], []
-    for slot in range(ask.slots):
-        base = line.base_w[slot]
-        standby += spec.standby_w * slot_h * (closed[slot] - (base != 0))
-        if ask.direction is Direction.DECREASE_LOAD:
-            cheap.append(float(max(0, base)) if usable[slot] else 0.0)
-            reach = max(0, base) if not closed[slot] else max(0, base + spec.max_discharge_w)
-            room.append(line.energy_wh[slot + 1] - line.least_wh(slot + 1, spec) - standby)
+    for slot, base in enumerate(line.base_w):
+        if base == 0 or usable[slot]:
+            drawn += line.spared_wh[slot] + spec.standby_w * slot_h * (closed[slot] - (base != 0))
+        charging = float(max(0, base))
+        if not usable[slot]:
+            save, reach = 0.0, 0.0
+        elif not down:
+            save = reach = max(0.0, spec.max_charge_w - charging) if closed[slot] else 0.0
         else:
-            reach = max(0, spec.max_charge_w - max(0, base)) if closed[slot] and base >= 0 else 0
-            cheap.append(float(reach) if usable[slot] else 0.0)
-            room.append(spec.capacity_wh - line.energy_wh[slot + 1] + standby)
-        most.append(float(reach) if usable[slot] else 0.0)
+            save, reach = charging, float(max(0, base + spec.max_discharge_w)) if closed[slot] else charging
+        cheap.append(save)
+        most.append(reach)
+        energy = line.energy_wh[slot + 1] - drawn
+        room.append(energy - line.least_wh(slot + 1, spec) if down else spec.capacity_wh - energy)
+    if ends_full and down:
+        room[-1] = min(room[-1], line.energy_wh[-1] - drawn - line.spec.departure_soc_wh)
     return Store(tuple(cheap), tuple(most), eta_c * slot_h, slot_h / eta_d, tuple(room))
 
 
-def _runnable(power_w: list[int], line: Timeline, spec: VehicleSpec, ask: Ask) -> tuple[int, ...]:
-    """Cut what would leave the charger between nothing and its least power."""
-    result = []
-    for slot, power in enumerate(power_w):
-        net = line.base_w[slot] + ask.direction.sign * power
-        if 0 < abs(net) < spec.min_power_w and power:
-            toward_zero = line.base_w[slot] if ask.direction is Direction.DECREASE_LOAD else 0
-            down = max(0, toward_zero - (spec.min_power_w if net > 0 else 0))
-            power = min(power, down)
-        result.append(power)
-    return tuple(result)
+def _runnable(best: _Best, line: Timeline, spec: VehicleSpec, ask: Ask, asked: Plan) -> tuple[Plan, frozenset[int]]:
+    """The profile, and the slots given up so that the charger never runs between nothing and its least power."""
+    most = list(asked)
+    given_up: set[int] = set()
+    while True:
+        power_w = tuple(_whole(power) for power in extend(best.store, best.firm_w, tuple(most)))
+        nets = [base + ask.direction.sign * power for base, power in zip(line.base_w, power_w, strict=True)]
+        missing = {s: spec.min_power_w - abs(net) for s, net in enumerate(nets)
+                   if power_w[s] and 0 < abs(net) < spec.min_power_w}
+        if not missing:
+            return power_w, frozenset(given_up)
+        slot = max(missing, key=lambda s: (missing[s], s))
+        most[slot] = _below(line.base_w[slot], spec.min_power_w, nets[slot], ask.direction)
+        given_up.add(slot)
 
 
-def _binding(
-    slot: int, power_w: tuple[int, ...], ask: Ask, line: Timeline, spec: VehicleSpec, best: _Best, plugged: bool
-) -> Restriction | None:
-    if power_w[slot] >= ask.power_w[slot]:
-        return None
-    if not plugged:
-        return Restriction.PLUG_WINDOW
+def _below(base_w: int, min_power_w: int, net_w: int, direction: Direction) -> int:
+    """The next smaller change that the charger can run with, W."""
+    if direction is Direction.INCREASE_LOAD:
+        return 0
+    return max(0, base_w - min_power_w) if net_w > 0 else max(0, base_w)
+
+
+def _binding(slot: int, power_w: Plan, ask: Ask, line: Timeline, spec: VehicleSpec, best: _Best) -> Restriction:
     if ask.opposed(slot):
         return Restriction.COMMITTED
-    if power_w[slot] < int(best.power_w[slot] + 1e-6):
-        return Restriction.MIN_POWER
     if not best.closed[slot] and spec.relay_ops_left is not None:
         return Restriction.RELAY_OPS
-    if power_w[slot] + 1 >= best.store.all_w[slot]:
-        held = any(power for power in (ask.held_w(slot),))
-        return Restriction.COMMITTED if held else Restriction.POWER_LIMIT
+    if power_w[slot] + 1 > best.store.all_w[slot]:
+        return Restriction.COMMITTED if ask.held_w(slot) else Restriction.POWER_LIMIT
     if ask.direction is Direction.INCREASE_LOAD:
         return Restriction.CAPACITY
     return line.tight(slot, power_w, best.store, spec)
-
-
-def departs_before(spec: VehicleSpec, at: datetime) -> bool:
-    return spec.departs_at <= at

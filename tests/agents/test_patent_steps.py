@@ -260,7 +260,7 @@ def test_variant_without_s5_s6_an_unacceptable_alternative_ends_without_a_deal()
     assert story.notes("rerequest_sent") == []
     award = story.sent("award", "ac")[-1]
     assert isinstance(award, m.Award)
-    assert [a.outcome for a in story.to("award", "ac", "ra-4") if isinstance(a, m.Award)][0] is not m.Outcome.CONCLUDED
+    assert next(a.outcome for a in story.to("award", "ac", "ra-4") if isinstance(a, m.Award)) is not m.Outcome.CONCLUDED
 
 
 def test_variant_s5_asks_the_short_one_for_its_proposal_less_a_margin() -> None:
