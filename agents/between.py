@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from agents.asking import Stage
 from agents.delivery import Delivery
-from agents.negotiation import Negotiation, ParentParty, Stage
+from agents.negotiation import Negotiation
+from agents.parent import ParentParty
 from agents.party import step_instant
 from protocol import messages as m
 from protocol.edges import Edge

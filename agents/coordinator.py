@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 
 from agents.aggregator.alternative import alternatives
 from agents.aggregator.request_values import split_by_scale
+from agents.asking import Stage
 from agents.between import Between, BetweenParty
 from agents.children import Answer, Child
 from agents.members import Members
-from agents.negotiation import Stage
 from agents.party import step_instant
 from agents.residual import reduced, share_residual
 from agents.settings import CoordinatorSettings, PlanMode

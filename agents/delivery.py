@@ -6,7 +6,8 @@ reported it, or when its grace is over, with what is there; the number of silent
 
 from datetime import datetime, timedelta
 
-from agents.negotiation import Negotiation, Stage
+from agents.asking import Stage
+from agents.negotiation import Negotiation
 from protocol import messages as m
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason

@@ -1,69 +1,34 @@
-"""One event at one parent: ask, collect, award, chase the confirmations, repair, close. Shared by all who have
-children; what differs (what to ask, when enough is enough, how to share out) is in the roles.
+"""The second half of an event at a parent: award, chase the confirmations, repair, close.
 
 Every award ends in one of: confirmed, refused, or cancelled at `confirm_by`. What is lost that way is first taken
 from others that offered more than they were awarded, then stated upward as a shortfall; nobody is left waiting.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from agents.children import Answer, Child, Children
+from agents.asking import Asking, Stage
+from agents.children import Answer, Child
 from agents.party import Party, step_instant
 from protocol import messages as m
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan, add, excess, least, shortfall, total
-from protocol.units import Direction
 
 REPEATS = 4
 """How often an unconfirmed award is published again until `confirm_by`, and a cancellation at most."""
 
 
-class Stage(StrEnum):
-    COLLECTING = "collecting"
-    RELAXING = "relaxing"
-    JUDGING = "judging"
-    OFFERED = "offered"
-    PROPOSED = "proposed"
-    STANDBY = "standby"
-    DELIVERING = "delivering"
-    CLOSED = "closed"
-
-
-class Negotiation:
-    """The state of one event at a parent. `transitions` of the role says which stage may follow which."""
-
-    transitions: Mapping[Stage, tuple[Stage, ...]]
+class Negotiation(Asking):
+    """The state of one event at a parent."""
 
     def __init__(self, party: Party, event_id: str, names: tuple[str, ...], claims: Mapping[str, str]) -> None:
-        self.party = party
-        self.event_id = event_id
-        self.stage = Stage.COLLECTING
-        self.children = Children(names, claims)
-        self.timers: dict[str, datetime] = {}
-        self.on_timer: dict[str, Callable[[datetime], None]] = {
-            "stage": self.stage_over,
-            "again": self._ask_again,
-            "chase": self._chase,
-        }
-        self.deal_w: Plan | None = None
-        self.outcome: str | None = None
+        super().__init__(party, event_id, names, claims)
+        self.on_timer["chase"] = self._chase
         self.unconfirmed: dict[str, None] = {}
         self.confirm_by: datetime | None = None
-        self.late: int = 0
 
     # -- what the roles say
-
-    direction: Direction
-    period: m.IntervalPeriod
-    asked_w: Plan
-    revision: int
-
-    def stage_over(self, now: datetime) -> None:
-        """The stage's deadline has come, or all have answered."""
-        raise NotImplementedError
 
     def own_power_w(self) -> Plan:
         """What the party itself adds to the deal (its storage), W."""
@@ -85,39 +50,6 @@ class Negotiation:
         """The last slot is summed up."""
         raise NotImplementedError
 
-    # -- time
-
-    @property
-    def deadline(self) -> datetime | None:
-        return min(self.timers.values(), default=None)
-
-    def due(self, now: datetime) -> None:
-        for name, at in list(self.timers.items()):
-            if at <= now and self.timers.get(name) == at:
-                del self.timers[name]
-                self.on_timer[name](now)
-
-    def go(self, stage: Stage, ends_at: datetime | None = None) -> None:
-        """Change the stage as the table allows; anything else is our own fault and crashes."""
-        if stage is not self.stage and stage not in self.transitions[self.stage]:
-            raise RuntimeError(f"{self.party.name}/{self.event_id}: {self.stage} -> {stage} is not in the table")
-        self.stage = stage
-        self.timers.pop("stage", None)
-        if ends_at is not None:
-            self.timers["stage"] = ends_at
-
-    @property
-    def end_at(self) -> datetime:
-        return self.period.slot_start(len(self.asked_w))
-
-    def tell(self, name: str, step: str = "", **data: object) -> None:
-        self.party._tell(name, self.event_id, step, data)
-
-    def edge(self, child: str) -> Edge:
-        return Edge(self.party.name, child)
-
-    # -- asking (S1, S6, S22)
-
     def ask(
         self,
         name: str,
@@ -128,78 +60,8 @@ class Negotiation:
         program_id: str,
         now: datetime,
     ) -> m.Request:
-        """Send a child its request; a later one supersedes what stood before."""
-        before = self.children[name].request
-        again = before is not None and before.revision == self.revision
-        number = before.round + 1 if before is not None and again else 1
-        request_id = f"{self.event_id}.{self.revision}.{number}"
-        request = m.Request(
-            message_id=f"{self.party.name}.request.{name}.{request_id}",
-            sent_at=now,
-            event_id=self.event_id,
-            request_id=request_id,
-            round=number,
-            revision=self.revision,
-            program_id=program_id,
-            direction=self.direction,
-            interval_period=self.period,
-            power_w=power_w,
-            reply_by=reply_by,
-            decide_by=decide_by,
-            terms=terms,
-        )
-        self.children.renew(name, request)
-        self.unconfirmed.pop(name, None)
-        self.timers["again"] = step_instant(now, reply_by, 50)
-        self.party._send(self.edge(name), request)
-        return request
-
-    def _ask_again(self, now: datetime) -> None:
-        """Half of the time is over: the wire may have lost the question or the answer of those who are silent."""
-        for name in self.children.waiting:
-            child = self.children[name]
-            question = child.relax if self.stage is Stage.RELAXING else child.request
-            if question is not None and now <= question.reply_by:
-                self.party._send(self.edge(name), question)
-
-    # -- answers (S23, S29, S2, S3)
-
-    def on_answer(self, edge: Edge, message: m.Offer | m.Alternative, now: datetime) -> None:
-        child = self.children.check(edge.child, message, len(self.asked_w))
-        child.bound_before = False
-        if not self._in_time(child, message, now):
-            self._take_late(child, message, now)
-            return
-        if isinstance(message, m.Offer):
-            self.children.take_offer(child, message)
-        else:
-            self.children.take_alternative(child, message)
-        self.children.waiting.pop(child.name, None)
-        self.answered(child, now)
-        if not self.children.waiting and self.stage in (Stage.COLLECTING, Stage.RELAXING):
-            self.timers.pop("stage", None)
-            self.stage_over(now)
-
-    def answered(self, child: Child, now: datetime) -> None:
-        """A child has answered in time."""
-
-    def _in_time(self, child: Child, message: m.Offer | m.Alternative, now: datetime) -> bool:
-        relaxed = isinstance(message, m.Offer) and message.basis is m.Basis.RELAXED
-        asked = child.relax if relaxed else child.request
-        open_stage = Stage.RELAXING if relaxed else Stage.COLLECTING
-        return asked is not None and self.stage is open_stage and now <= asked.reply_by
-
-    def _take_late(self, child: Child, message: m.Offer | m.Alternative, now: datetime) -> None:
-        self.late += 1
-        self.party.counts["late"] += 1
-        self.tell("late_answer_recorded", child=child.name, kind=message.kind)
-        if isinstance(message, m.Offer) and message.opt is m.Opt.OUT:
-            return
-        if child.award is not None and child.award.outcome is m.Outcome.CONCLUDED:
-            return
-        child.owed = True
-        if self.stage is Stage.CLOSED or self.deal_w is not None:
-            self.release(child, m.Outcome.NOT_NEEDED, "too late to be counted", now)
+        self.unconfirmed.pop(name, None)  # a new request supersedes the award that was chased
+        return super().ask(name, power_w, reply_by, decide_by, terms, program_id, now)
 
     # -- awards (S7, S35)
 
@@ -403,59 +265,4 @@ class Negotiation:
             "deal_w": list(self.deal_w) if self.deal_w else None,
             "late": self.late,
             **self.children.count(),
-        }
-
-
-class ParentParty(Party):
-    """A party with children: routes what it hears to the event that it is about."""
-
-    MAX_EVENTS = 256
-    """Closed events beyond this many are forgotten, oldest first."""
-
-    def __init__(self, name: str, parents: tuple[str, ...], children: Mapping[str, object]) -> None:
-        super().__init__(name, parents, children)
-        self.events: dict[str, Negotiation] = {}
-        self._handlers |= {
-            m.Offer: self._on_answer,
-            m.Alternative: self._on_answer,
-            m.Confirm: self._on_confirm,
-            m.Withdraw: self._on_withdraw,
-        }
-
-    @property
-    def deadline(self) -> datetime | None:
-        return min((at for event in self.events.values() if (at := event.deadline) is not None), default=None)
-
-    def _due(self, now: datetime) -> None:
-        for event in list(self.events.values()):
-            if event.deadline is not None and event.deadline <= now:
-                event.due(now)
-
-    def _event(self, message: m.EventMessage) -> Negotiation:
-        event = self.events.get(message.event_id)
-        if event is None:
-            raise RefusedMessage(RejectReason.UNKNOWN_EVENT, f"{self.name} knows no event {message.event_id}")
-        return event
-
-    def _on_answer(self, edge: Edge, message: m.Offer | m.Alternative, now: datetime) -> None:
-        self._event(message).on_answer(edge, message, now)
-
-    def _on_confirm(self, edge: Edge, message: m.Confirm, now: datetime) -> None:
-        self._event(message).on_confirm(edge, message, now)
-
-    def _on_withdraw(self, edge: Edge, message: m.Withdraw, now: datetime) -> None:
-        self._event(message).on_withdraw(edge, message, now)
-
-    def _make_room(self) -> None:
-        closed = [event_id for event_id, event in self.events.items() if event.stage is Stage.CLOSED]
-        for event_id in closed[: max(0, len(self.events) - self.MAX_EVENTS)]:
-            del self.events[event_id]
-            self._forget(event_id)
-
-    def status(self) -> Mapping[str, object]:
-        return {
-            "name": self.name,
-            "role": type(self).__name__.lower(),
-            "counts": dict(self.counts),
-            "events": [event.status() for event in self.events.values()],
         }

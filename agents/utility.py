@@ -6,9 +6,11 @@ issued (collecting) -> judging -> awarded (standby) -> delivering -> settled (cl
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from agents.asking import Stage
 from agents.children import Answer, Child
 from agents.delivery import Delivery
-from agents.negotiation import Negotiation, ParentParty, Stage
+from agents.negotiation import Negotiation
+from agents.parent import ParentParty
 from agents.party import step_instant
 from agents.settings import UtilitySettings
 from protocol import messages as m

@@ -16,10 +16,10 @@ from agents.aggregator.apportion import Candidate, apportion
 from agents.aggregator.dispatch import Dispatching
 from agents.aggregator.own_storage import OwnStorage, StorageYard
 from agents.aggregator.request_values import Asked, request_values
+from agents.asking import Stage
 from agents.between import Between, BetweenParty
 from agents.children import Child
 from agents.members import Members
-from agents.negotiation import Stage
 from agents.party import step_instant
 from agents.settings import AggregatorSettings, Rung
 from protocol import messages as m

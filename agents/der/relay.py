@@ -6,7 +6,7 @@ a closed relay: no operation more where the last slot is closed, two where it is
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 MAX_PATTERNS = 4000
@@ -24,7 +24,7 @@ class Pattern(NamedTuple):
 def operations(before: bool, closed: Sequence[bool], recovery: bool) -> int:
     """Operations from the event's start until the departure; `recovery`: it is charged up after the event."""
     states = (before, *closed, recovery, False)
-    return sum(a is not b for a, b in zip(states, states[1:], strict=False))
+    return sum(a is not b for a, b in pairwise(states))
 
 
 def patterns(before: bool, slots: int, most: int, recovery: bool) -> Iterator[Pattern]:

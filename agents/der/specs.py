@@ -79,7 +79,8 @@ class VehicleSpec(Spec):
                 case "reserve_soc":
                     changes["reserve_wh"] = min(self.reserve_wh, value)
                 case "relay_ops":
-                    changes["relay_ops_left"] = value
+                    if self.relay_ops_left is not None:
+                        changes["relay_ops_left"] = max(self.relay_ops_left, value)
                 case "power_limit":
                     changes["max_charge_w"] = max(self.max_charge_w, value)
                     changes["max_discharge_w"] = max(self.max_discharge_w, value) if self.max_discharge_w else 0

@@ -1,6 +1,7 @@
 """The own schedule of a vehicle over an event's slots, what other events hold included: power, energy, and the least
 energy that still reaches the departure SoC (backward pass, `L_t = max(reserve, L_t+1 - what full charging adds)`)."""
 
+import itertools
 import math
 from datetime import datetime
 
@@ -25,7 +26,7 @@ class Timeline:
         self.spared_wh: list[float] = []
         """Per slot, what the battery has less when the slot's mean power is held by set-point: what rounding the mean
         takes off, and stand-by draw for the part in which the own schedule is idle."""
-        for start, end in zip(starts, starts[1:], strict=False):
+        for start, end in itertools.pairwise(starts):
             after, drawn_wh, closed_h = self._run(self.energy_wh[-1], start, end)
             mean_w, slot_h = math.floor(drawn_wh / hours(end - start) + 1e-9), hours(end - start)
             idle_h = slot_h - closed_h if mean_w else 0.0
@@ -53,7 +54,7 @@ class Timeline:
         edges += [at for segment in self.ask.held for at in (segment.start, segment.end)]
         inside = sorted({at for at in edges if start <= at <= end})
         drawn = closed_h = 0.0
-        for a, b in zip(inside, inside[1:], strict=False):
+        for a, b in itertools.pairwise(inside):
             energy, grid_wh, shut_h = self._piece(energy, a, b)
             drawn += grid_wh
             closed_h += shut_h

@@ -90,9 +90,12 @@ def _flexibility(owner: VehicleSpec, spec: VehicleSpec, ask: Ask) -> Flexibility
     most = tuple(max(p, limit if want else 0) for p, want in zip(power_w, asked, strict=True))
     available = tuple(max(p, _whole(a)) for p, a in zip(power_w, extend(best.store, power_w, most), strict=True))
     binding = tuple(
-        None if power_w[slot] >= ask.power_w[slot]
-        else Restriction.PLUG_WINDOW if not plugged[slot]
-        else Restriction.MIN_POWER if slot in given_up
+        None
+        if power_w[slot] >= ask.power_w[slot]
+        else Restriction.PLUG_WINDOW
+        if not plugged[slot]
+        else Restriction.MIN_POWER
+        if slot in given_up
         else _binding(slot, power_w, ask, line, spec, best)
         for slot in slots
     )
@@ -136,8 +139,9 @@ def _patterns(spec: VehicleSpec, ask: Ask, line: Timeline, usable: list[bool], a
             yield pattern
 
 
-def _store(spec: VehicleSpec, ask: Ask, line: Timeline, usable: list[bool], closed: Sequence[bool],
-           ends_full: bool) -> Store:
+def _store(
+    spec: VehicleSpec, ask: Ask, line: Timeline, usable: list[bool], closed: Sequence[bool], ends_full: bool
+) -> Store:
     """The bounds of this vehicle for one choice of closed slots."""
     slot_h, down = hours(ask.period.duration), ask.direction is Direction.DECREASE_LOAD
     eta_c, eta_d = spec.charge_efficiency_pct / 100, spec.discharge_efficiency_pct / 100
@@ -169,8 +173,11 @@ def _runnable(best: _Best, line: Timeline, spec: VehicleSpec, ask: Ask, asked: P
     while True:
         power_w = tuple(_whole(power) for power in extend(best.store, best.firm_w, tuple(most)))
         nets = [base + ask.direction.sign * power for base, power in zip(line.base_w, power_w, strict=True)]
-        missing = {s: spec.min_power_w - abs(net) for s, net in enumerate(nets)
-                   if power_w[s] and 0 < abs(net) < spec.min_power_w}
+        missing = {
+            s: spec.min_power_w - abs(net)
+            for s, net in enumerate(nets)
+            if power_w[s] and 0 < abs(net) < spec.min_power_w
+        }
         if not missing:
             return power_w, frozenset(given_up)
         slot = max(missing, key=lambda s: (missing[s], s))

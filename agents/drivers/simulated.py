@@ -1,6 +1,7 @@
 """Simulated devices with the physics of a battery or tank: they follow set-points, or else their own schedule, and
 are metered at the grid side."""
 
+import itertools
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -66,7 +67,7 @@ class SimulatedDriver:
         edges = {self.now, to, *self.physics.edges(self.now, to)}
         edges |= {at for start, end, _ in self._orders for at in (start, end) if self.now < at < to}
         ordered = sorted(edges)
-        for start, end in zip(ordered, ordered[1:], strict=False):
+        for start, end in itertools.pairwise(ordered):
             power = next((power for a, b, power in reversed(self._orders) if a <= start < b), None)
             self._flows.append((start, end, self.physics.run(power, start, end)))
         self.now = to
@@ -79,10 +80,12 @@ class VehiclePhysics:
         self.spec = spec
         self.energy_wh = float(spec.soc_wh)
         self.start_at = spec.state_at
-        putting_off = max((r.steps[-1] for r in spec.relaxations if r.restriction == "plug_window"), default=0)
-        limits = [value for r in spec.relaxations if r.restriction == "power_limit" for value in r.steps]
+        putting_off = max(_agreed(spec, "plug_window"), default=0)
+        limits = _agreed(spec, "power_limit")
         self.latest_at = spec.departs_at + timedelta(seconds=putting_off)
-        """A departure that its owner puts off, as agreed, while the device is under control."""
+        """A departure that its owner puts off, as agreed, once the device has been under control."""
+        self.least_wh = min([spec.reserve_wh, *_agreed(spec, "reserve_soc")])
+        self.departs_at = spec.departs_at
         self.charge_w = max([spec.max_charge_w, *limits])
         self.discharge_w = max([spec.max_discharge_w, *limits]) if spec.max_discharge_w else 0
 
@@ -91,8 +94,9 @@ class VehiclePhysics:
 
     def run(self, power_w: int | None, start: datetime, end: datetime) -> float:
         spec, span = self.spec, hours(end - start)
-        away = start < spec.plugs_in_at or start >= (spec.departs_at if power_w is None else self.latest_at)
-        if away:
+        if power_w is not None and spec.plugs_in_at <= start < self.departs_at:
+            self.departs_at = self.latest_at
+        if start < spec.plugs_in_at or start >= self.departs_at:
             return 0.0
         eta_c, eta_d = spec.charge_efficiency_pct / 100, spec.discharge_efficiency_pct / 100
         if power_w is None:
@@ -105,10 +109,16 @@ class VehiclePhysics:
         if power > 0:
             power = min(power, max(0.0, spec.capacity_wh - self.energy_wh) / eta_c / span)
         elif power < 0:
-            power = -min(-power, max(0.0, self.energy_wh) * eta_d / span)
+            above_wh = self.energy_wh - self.least_wh - spec.standby_w * span
+            power = -min(-power, max(0.0, above_wh) * eta_d / span)
         moved = power * eta_c if power > 0 else power / eta_d
         self.energy_wh = max(0.0, self.energy_wh + span * (moved - spec.standby_w * (power != 0)))
         return power * span
+
+
+def _agreed(spec: VehicleSpec, restriction: str) -> list[int]:
+    """All that the owner agreed to in advance for one restriction."""
+    return [value for r in spec.relaxations if r.restriction == restriction for value in r.steps]
 
 
 class StoragePhysics:
@@ -129,7 +139,7 @@ class StoragePhysics:
         if power > 0:
             power = min(power, max(0.0, spec.capacity_wh - self.energy_wh) / eta_c / span)
         else:
-            power = -min(-power, max(0.0, self.energy_wh) * eta_d / span)
+            power = -min(-power, max(0.0, self.energy_wh - spec.reserve_wh) * eta_d / span)
         self.energy_wh += span * (power * eta_c if power > 0 else power / eta_d)
         return power * span
 

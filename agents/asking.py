@@ -1,0 +1,176 @@
+"""The first half of an event at a parent: whom it asks, until when, and which answers count.
+
+Shared by all who have children; what to ask and when enough is enough is in the roles.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import StrEnum
+
+from agents.children import Child, Children
+from agents.party import Party, step_instant
+from protocol import messages as m
+from protocol.edges import Edge
+from protocol.plan import Plan
+from protocol.units import Direction
+
+
+class Stage(StrEnum):
+    COLLECTING = "collecting"
+    RELAXING = "relaxing"
+    JUDGING = "judging"
+    OFFERED = "offered"
+    PROPOSED = "proposed"
+    STANDBY = "standby"
+    DELIVERING = "delivering"
+    CLOSED = "closed"
+
+
+class Asking:
+    """The state of one event at a parent. `transitions` of the role says which stage may follow which."""
+
+    transitions: Mapping[Stage, tuple[Stage, ...]]
+
+    def __init__(self, party: Party, event_id: str, names: tuple[str, ...], claims: Mapping[str, str]) -> None:
+        self.party = party
+        self.event_id = event_id
+        self.stage = Stage.COLLECTING
+        self.children = Children(names, claims)
+        self.timers: dict[str, datetime] = {}
+        self.on_timer: dict[str, Callable[[datetime], None]] = {
+            "stage": self.stage_over,
+            "again": self._ask_again,
+        }
+        self.deal_w: Plan | None = None
+        self.outcome: str | None = None
+        self.late: int = 0
+
+    # -- what the roles say
+
+    direction: Direction
+    period: m.IntervalPeriod
+    asked_w: Plan
+    revision: int
+
+    def stage_over(self, now: datetime) -> None:
+        """The stage's deadline has come, or all have answered."""
+        raise NotImplementedError
+
+    def answered(self, child: Child, now: datetime) -> None:
+        """A child has answered in time."""
+
+    def release(self, child: Child, outcome: m.Outcome, reason: str, now: datetime) -> None:
+        """Tell a child that nothing (more) is asked of it."""
+        raise NotImplementedError
+
+    # -- time
+
+    @property
+    def deadline(self) -> datetime | None:
+        return min(self.timers.values(), default=None)
+
+    def due(self, now: datetime) -> None:
+        for name, at in list(self.timers.items()):
+            if at <= now and self.timers.get(name) == at:
+                del self.timers[name]
+                self.on_timer[name](now)
+
+    def go(self, stage: Stage, ends_at: datetime | None = None) -> None:
+        """Change the stage as the table allows; anything else is our own fault and crashes."""
+        if stage is not self.stage and stage not in self.transitions[self.stage]:
+            raise RuntimeError(f"{self.party.name}/{self.event_id}: {self.stage} -> {stage} is not in the table")
+        self.stage = stage
+        self.timers.pop("stage", None)
+        if ends_at is not None:
+            self.timers["stage"] = ends_at
+
+    @property
+    def end_at(self) -> datetime:
+        return self.period.slot_start(len(self.asked_w))
+
+    def tell(self, name: str, step: str = "", **data: object) -> None:
+        self.party._tell(name, self.event_id, step, data)
+
+    def edge(self, child: str) -> Edge:
+        return Edge(self.party.name, child)
+
+    # -- asking (S1, S6, S22)
+
+    def ask(
+        self,
+        name: str,
+        power_w: Plan,
+        reply_by: datetime,
+        decide_by: datetime,
+        terms: m.Terms,
+        program_id: str,
+        now: datetime,
+    ) -> m.Request:
+        """Send a child its request; a later one supersedes what stood before."""
+        before = self.children[name].request
+        again = before is not None and before.revision == self.revision
+        number = before.round + 1 if before is not None and again else 1
+        request_id = f"{self.event_id}.{self.revision}.{number}"
+        request = m.Request(
+            message_id=f"{self.party.name}.request.{name}.{request_id}",
+            sent_at=now,
+            event_id=self.event_id,
+            request_id=request_id,
+            round=number,
+            revision=self.revision,
+            program_id=program_id,
+            direction=self.direction,
+            interval_period=self.period,
+            power_w=power_w,
+            reply_by=reply_by,
+            decide_by=decide_by,
+            terms=terms,
+        )
+        self.children.renew(name, request)
+        self.timers["again"] = step_instant(now, reply_by, 50)
+        self.party._send(self.edge(name), request)
+        return request
+
+    def _ask_again(self, now: datetime) -> None:
+        """Half of the time is over: the wire may have lost the question or the answer of those who are silent."""
+        for name in self.children.waiting:
+            child = self.children[name]
+            question = child.relax if self.stage is Stage.RELAXING else child.request
+            if question is not None and now <= question.reply_by:
+                self.party._send(self.edge(name), question)
+
+    # -- answers (S23, S29, S2, S3)
+
+    def on_answer(self, edge: Edge, message: m.Offer | m.Alternative, now: datetime) -> None:
+        child = self.children.check(edge.child, message, len(self.asked_w))
+        child.bound_before = False
+        if not self._in_time(child, message, now):
+            self._take_late(child, message, now)
+            return
+        if isinstance(message, m.Offer):
+            self.children.take_offer(child, message)
+        else:
+            self.children.take_alternative(child, message)
+        self.children.waiting.pop(child.name, None)
+        self.answered(child, now)
+        if not self.children.waiting and self.stage in (Stage.COLLECTING, Stage.RELAXING):
+            self.timers.pop("stage", None)
+            self.stage_over(now)
+
+    def _in_time(self, child: Child, message: m.Offer | m.Alternative, now: datetime) -> bool:
+        relaxed = isinstance(message, m.Offer) and message.basis is m.Basis.RELAXED
+        asked = child.relax if relaxed else child.request
+        open_stage = Stage.RELAXING if relaxed else Stage.COLLECTING
+        return asked is not None and self.stage is open_stage and now <= asked.reply_by
+
+    def _take_late(self, child: Child, message: m.Offer | m.Alternative, now: datetime) -> None:
+        self.late += 1
+        self.party.counts["late"] += 1
+        self.tell("late_answer_recorded", child=child.name, kind=message.kind)
+        if isinstance(message, m.Offer) and message.opt is m.Opt.OUT:
+            return
+        if child.award is not None and child.award.outcome is m.Outcome.CONCLUDED:
+            return
+        child.owed = True
+        if self.stage is Stage.CLOSED or self.deal_w is not None:
+            self.release(child, m.Outcome.NOT_NEEDED, "too late to be counted", now)

@@ -1,0 +1,66 @@
+"""A party with children: routes what it hears to the event that it is about."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from agents.asking import Stage
+from agents.negotiation import Negotiation
+from agents.party import Party
+from protocol import messages as m
+from protocol.edges import Edge
+from protocol.errors import RefusedMessage, RejectReason
+
+
+class ParentParty(Party):
+    """Base of utility, coordinator and aggregator."""
+
+    MAX_EVENTS = 256
+    """Closed events beyond this many are forgotten, oldest first."""
+
+    def __init__(self, name: str, parents: tuple[str, ...], children: Mapping[str, object]) -> None:
+        super().__init__(name, parents, children)
+        self.events: dict[str, Negotiation] = {}
+        self._handlers |= {
+            m.Offer: self._on_answer,
+            m.Alternative: self._on_answer,
+            m.Confirm: self._on_confirm,
+            m.Withdraw: self._on_withdraw,
+        }
+
+    @property
+    def deadline(self) -> datetime | None:
+        return min((at for event in self.events.values() if (at := event.deadline) is not None), default=None)
+
+    def _due(self, now: datetime) -> None:
+        for event in list(self.events.values()):
+            if event.deadline is not None and event.deadline <= now:
+                event.due(now)
+
+    def _event(self, message: m.EventMessage) -> Negotiation:
+        event = self.events.get(message.event_id)
+        if event is None:
+            raise RefusedMessage(RejectReason.UNKNOWN_EVENT, f"{self.name} knows no event {message.event_id}")
+        return event
+
+    def _on_answer(self, edge: Edge, message: m.Offer | m.Alternative, now: datetime) -> None:
+        self._event(message).on_answer(edge, message, now)
+
+    def _on_confirm(self, edge: Edge, message: m.Confirm, now: datetime) -> None:
+        self._event(message).on_confirm(edge, message, now)
+
+    def _on_withdraw(self, edge: Edge, message: m.Withdraw, now: datetime) -> None:
+        self._event(message).on_withdraw(edge, message, now)
+
+    def _make_room(self) -> None:
+        closed = [event_id for event_id, event in self.events.items() if event.stage is Stage.CLOSED]
+        for event_id in closed[: max(0, len(self.events) - self.MAX_EVENTS)]:
+            del self.events[event_id]
+            self._forget(event_id)
+
+    def status(self) -> Mapping[str, object]:
+        return {
+            "name": self.name,
+            "role": type(self).__name__.lower(),
+            "counts": dict(self.counts),
+            "events": [event.status() for event in self.events.values()],
+        }
