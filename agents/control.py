@@ -6,6 +6,7 @@ each note until the client leaves) and `start` (sets the clock going). Every ans
 
 import asyncio
 import os
+import socket
 import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -236,6 +237,9 @@ def prepare(path: Path) -> None:
         raise ConfigError(f"{path.parent}: control.dir: {error.strerror}") from None
     if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o022:
         raise ConfigError(f"{path.parent}: control.dir: has to belong to this user, and nobody else may write there")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        if probe.connect_ex(str(path)) == 0:
+            raise ConfigError(f"{path}: another daemon listens on this control socket")
     path.unlink(missing_ok=True)
 
 

@@ -1,0 +1,222 @@
+"""One process: one actor (or many homes), each on a connection of its own; logs, signals, readiness, control socket.
+
+Logs are JSON lines on stdout, and coloured lines on a terminal. SIGTERM and SIGINT end it cleanly (exit code 0).
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import structlog
+
+from agents.aggregator.actor import Aggregator
+from agents.behaviour import Behaviour, intercept
+from agents.config import DaemonConfig
+from agents.control import ControlServer, note_line, runtime_dir, to_json
+from agents.coordinator import Coordinator
+from agents.der.actor import Der
+from agents.der.device import Driver
+from agents.drivers.simulated import build_driver
+from agents.exits import Exit
+from agents.notify import notify, watchdog_period_s
+from agents.shell import InterceptedBus, Shell
+from agents.utility import Utility
+from broker.bus import Arrival, Bus, Post
+from broker.clock import Clock
+from broker.mqtt import Address, MqttBus
+from protocol.actor import Actor, Note
+from protocol.codec import encode
+from protocol.edges import Edge, subscriptions, topic
+from protocol.messages import Presence
+
+log = structlog.get_logger("gridpact")
+
+
+class BrokerUnreachable(RuntimeError):
+    """The broker was not reached in time after the start."""
+
+
+@dataclass(slots=True)
+class Party:
+    """An actor, its devices, and its connection."""
+
+    actor: Actor
+    drivers: dict[str, Driver] = field(default_factory=dict)
+    connected: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def parties(config: DaemonConfig) -> list[Party]:
+    """The actors that a configuration describes, with simulated drivers for their devices."""
+    found: list[Party] = []
+    if config.utility is not None:
+        found.append(Party(Utility(config.utility)))
+    if config.coordinator is not None:
+        found.append(Party(Coordinator(config.coordinator)))
+    if config.aggregator is not None:
+        own = {spec.resource_id: build_driver(spec) for spec in config.aggregator.storage}
+        found.append(Party(Aggregator(config.aggregator), own))
+    for home in config.ders:
+        found.append(Party(Der(home), {spec.resource_id: build_driver(spec) for spec in home.devices}))
+    return found
+
+
+def run_daemon(config: DaemonConfig) -> int:
+    """Run until a signal ends it; the exit code."""
+    configure_logging(sys.stdout.isatty())
+    try:
+        return asyncio.run(Daemon(config).run())
+    except BrokerUnreachable as error:
+        log.error("broker_unreachable", text=str(error))
+        return Exit.BROKER
+
+
+class Daemon:
+    """All of one process."""
+
+    def __init__(self, config: DaemonConfig) -> None:
+        self.config = config
+        self.parties = parties(config)
+        self.shells: dict[str, Shell] = {}
+        self.clock: Clock | None = None
+        self._gate, self._started = asyncio.Event(), asyncio.Event()
+        name = config.control.name or self.parties[0].actor.name
+        path = (config.control.dir or runtime_dir()) / f"{name}.sock"
+        self.control = ControlServer(path, self.shells, self._start)
+
+    async def run(self) -> int:
+        """Until SIGTERM or SIGINT. Raises BrokerUnreachable, ConfigError, and what an actor raises."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        serving = asyncio.create_task(self._serve())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+        notify("STOPPING=1")
+        stopping.cancel()
+        serving.cancel()
+        try:
+            await serving
+        except asyncio.CancelledError:
+            log.info("stopped", parties=len(self.parties))
+        except BaseExceptionGroup as group:
+            raise _first(group) from group
+        return Exit.OK
+
+    async def _serve(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.control.run())
+            buses = [self._bus(party) for party in self.parties]
+            for party, bus in zip(self.parties, buses, strict=True):
+                tasks.create_task(bus.run(partial(self._deliver, party.actor.name)))
+            await self._all_connected()
+            notify("READY=1")
+            log.info("ready", parties=len(self.parties), broker=f"{self.config.broker.host}:{self.config.broker.port}")
+            if (period_s := watchdog_period_s()) is not None:
+                tasks.create_task(_feed_watchdog(period_s))
+            clock = await self._running_clock()
+            for party, bus in zip(self.parties, buses, strict=True):
+                shell = Shell(party.actor, self._behaving(bus, party, clock), clock, party.drivers, self._tell)
+                self.shells[party.actor.name] = shell
+                tasks.create_task(shell.run())
+            self._started.set()
+
+    def _bus(self, party: Party) -> MqttBus:
+        actor, broker = party.actor, self.config.broker
+        filters = subscriptions(actor.name, as_parent=actor.is_parent(), as_child=bool(actor.parents()))
+
+        def on_connected(connected: bool) -> None:
+            if connected:
+                party.connected.set()
+
+        address = Address(broker.host, broker.port, broker.protocol)
+        return MqttBus(address, actor.name, filters, partial(self._presence, actor), on_connected)
+
+    def _behaving(self, bus: Bus, party: Party, clock: Clock) -> Bus:
+        name = party.actor.name
+        changed = intercept(self.config.behaviours.get(name, Behaviour.NORMAL))
+        return bus if changed is None else InterceptedBus(bus, name, clock, changed)
+
+    def _presence(self, actor: Actor, online: bool) -> Sequence[Post]:
+        now = self.clock.now() if self.clock is not None else datetime.now(UTC)
+        word = "online" if online else "offline"
+        message = Presence(message_id=f"{actor.name}.presence.{word}", sent_at=now, online=online, software=software())
+        return [Post(topic("presence", Edge(above, actor.name)), encode(message), True) for above in actor.parents()]
+
+    async def _deliver(self, name: str, arrival: Arrival) -> None:
+        await self._started.wait()
+        await self.shells[name].deliver(arrival)
+
+    async def _all_connected(self) -> None:
+        broker = self.config.broker
+        try:
+            async with asyncio.timeout(broker.connect_within_s):
+                for party in self.parties:
+                    await party.connected.wait()
+        except TimeoutError:
+            where = f"{broker.host}:{broker.port}"
+            text = f"the broker at {where} was not reached within {broker.connect_within_s} s"
+            raise BrokerUnreachable(text) from None
+
+    async def _running_clock(self) -> Clock:
+        given = self.config.clock
+        if not given.wait:
+            self.clock = Clock(given.origin_at, given.anchor_at, given.speed)
+            self._gate.set()
+        await self._gate.wait()
+        assert self.clock is not None
+        return self.clock
+
+    def _start(self, anchor_at: datetime) -> None:
+        if self.clock is None:
+            given = self.config.clock
+            self.clock = Clock(given.origin_at, anchor_at, given.speed)
+            self._gate.set()
+
+    def _tell(self, at: datetime, who: str, note: Note) -> None:
+        line = note_line(at, who, note)
+        self.control.tell(to_json(line) + b"\n")
+        log.info(**line)
+
+
+async def _feed_watchdog(period_s: float) -> None:
+    while True:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(period_s)
+
+
+def software() -> str:
+    """Name and version, as presence tells it."""
+    try:
+        return f"gridpact {version('gridpact')}"
+    except PackageNotFoundError:
+        return "gridpact"
+
+
+def configure_logging(terminal: bool) -> None:
+    """JSON lines on stdout; on a terminal lines for people."""
+    shared: list[Any] = [structlog.processors.add_log_level]
+    if terminal:
+        structlog.configure(processors=[*shared, structlog.dev.ConsoleRenderer()])
+        return
+    structlog.configure(
+        processors=[*shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_dumps)],
+        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _dumps(event: Any, **_: Any) -> bytes:
+    return to_json(event)
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

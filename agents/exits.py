@@ -1,0 +1,17 @@
+"""Exit codes of `gridpact`."""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    OK = 0
+    NO_DEAL = 1
+    """`up`, `simulate` and `request`: the event ended without a deal."""
+    USAGE = 2
+    """A mistake on the command line or in a file; one sentence says which."""
+    BROKER = 3
+    """No broker: not installed, not started, or not reached in time."""
+    CONTROL = 4
+    """No daemon answered on its control socket, or it refused the command."""
+    FAULT = 70
+    """A fault of our own; its traceback stands on stderr."""

@@ -1,0 +1,116 @@
+"""An in-memory recording of what was published, and the transcript that a person reads.
+
+Any carrier can be recorded: a simulation has its posts, a live bus is wrapped. A transcript has one line a message;
+without times it is the same for a live run and a simulated one, as far as the order on each edge goes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from broker.bus import Bus, Deliver, Post
+from broker.clock import Clock
+from protocol import messages as m
+from protocol.codec import decode_body
+from protocol.edges import ROUTES, Edge, Way, parse_topic
+from protocol.errors import RefusedMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One published message."""
+
+    at: datetime
+    topic: str
+    payload: bytes
+
+
+@dataclass(slots=True)
+class Recording:
+    """Everything that was published, in order."""
+
+    entries: list[Recorded] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, posts: Iterable[tuple[datetime, str, Post]]) -> "Recording":
+        """From a simulation's posts."""
+        return cls([Recorded(at, post.topic, post.payload) for at, _, post in posts])
+
+    def add(self, at: datetime, post: Post) -> None:
+        self.entries.append(Recorded(at, post.topic, post.payload))
+
+
+class RecordedBus:
+    """A live bus whose posts are recorded on their way out."""
+
+    def __init__(self, bus: Bus, clock: Clock, recording: Recording) -> None:
+        self._bus, self._clock, self._recording = bus, clock, recording
+
+    async def run(self, deliver: Deliver) -> None:
+        await self._bus.run(deliver)
+
+    async def publish(self, post: Post) -> None:
+        self._recording.add(self._clock.now(), post)
+        await self._bus.publish(post)
+
+
+def transcript(recording: Recording, *, times: bool = True, kinds: Iterable[str] = tuple(ROUTES)) -> str:
+    """One line a message: time, who to whom, kind, and what decides. Bytes that are no message are told as such."""
+    wanted = dict.fromkeys(kinds)
+    lines = []
+    for entry in recording.entries:
+        try:
+            kind, edge = parse_topic(entry.topic)
+        except RefusedMessage:
+            lines.append(f"{entry.topic} is no topic of ours")
+            continue
+        if kind in wanted:
+            clock = f"{entry.at:%H:%M:%S}  " if times else ""
+            lines.append(f"{clock}{_line(kind, edge, entry.payload)}".rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def _line(kind: str, edge: Edge, payload: bytes) -> str:
+    up = ROUTES[kind].way is Way.UP
+    who = f"{edge.child} -> {edge.parent}" if up else f"{edge.parent} -> {edge.child}"
+    try:
+        return f"{who:<26} {kind:<11} {summary(decode_body(kind, payload))}"
+    except RefusedMessage as refusal:
+        return f"{who:<26} {kind:<11} ({refusal.reason}: {len(payload)} bytes)"
+
+
+def kilowatts(plan: Iterable[int]) -> str:
+    """A plan for reading: kW with up to three decimals, e.g. ``[26 19.529] kW``."""
+    return "[" + " ".join(f"{power / 1000:g}" for power in plan) + "] kW"
+
+
+def summary(message: m.Message) -> str:
+    """What decides, in a few words."""
+    match message:
+        case m.Request():
+            return f"round {message.round}: {message.direction} {kilowatts(message.power_w)}"
+        case m.Offer(opt=m.Opt.OUT):
+            return f"opts out: {message.opt_reason}"
+        case m.Offer():
+            return f"{message.basis} {kilowatts(message.power_w)}"
+        case m.Relax():
+            return f"short of {kilowatts(message.shortfall_w)}: {', '.join(message.restrictions)}"
+        case m.Alternative():
+            return "; ".join(f"{option.option_id} {kilowatts(option.power_w)}" for option in message.options)
+        case m.Award(outcome=m.Outcome.CONCLUDED):
+            return f"concluded {kilowatts(message.power_w)}"
+        case m.Award():
+            return f"{message.outcome} {message.reason}".strip()
+        case m.Confirm():
+            return "accepted" if message.accepted else f"refused: {message.reason}"
+        case m.Dispatch():
+            return f"slot {message.slot}: {message.power_w / 1000:+g} kW for {message.valid_for_s} s"
+        case m.Report():
+            return "; ".join(f"slot {r.slot}: {r.energy_wh:+d} Wh, baseline {r.baseline_wh:+d} Wh" for r in message.readings)
+        case m.Withdraw():
+            return f"from slot {message.from_slot} still {kilowatts(message.power_w)}: {message.cause}"
+        case m.Reject():
+            return f"{message.refused_kind}: {message.reason}"
+        case m.Presence():
+            return "online" if message.online else "offline"
+    return message.message_id

@@ -1,0 +1,67 @@
+"""The negotiation over a real Mosquitto: the same deal as simulated, whoever misbehaves, over either MQTT."""
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from live_system import LiveSystem
+
+from agents.behaviour import Behaviour, intercept
+from agents.scenario import Scenario, load_scenario
+from agents.simulate import simulated
+from broker.mosquitto import Broker
+from protocol.actor import Note
+
+EVENING_PEAK = Path(__file__).parent.parent.parent / "examples" / "evening_peak.toml"
+SPEED = 600.0
+
+
+def settled(who: str, note: Note) -> bool:
+    return who == "utility" and note.name == "closed"
+
+
+def deals(notes: list[tuple[object, str, Note]]) -> dict[object, object]:
+    """What every party was told to give: aggregators by the coordinator, homes by their own word."""
+    found: dict[object, object] = {}
+    for _, who, note in notes:
+        if note.name == "deal_concluded":
+            found[note.data["aggregator"]] = note.data["power_w"]
+        if note.name == "standing_by":
+            found[who] = note.data["power_w"]
+    return found
+
+
+async def live(broker: Broker, scenario: Scenario, protocol: Literal["5", "3.1.1"] = "5") -> LiveSystem:
+    system = LiveSystem(broker, scenario.start_at, SPEED, protocol)
+    parties = (scenario.utility, scenario.coordinator, *scenario.aggregators, *scenario.homes)
+    strange = {name: found for name, kind in scenario.behaviours.items() if (found := intercept(kind)) is not None}
+    await system.run(parties, settled, strange)
+    return system
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_same_scenario_gives_the_same_deal_live_and_simulated(
+    broker: Broker, protocol: Literal["5", "3.1.1"]
+) -> None:
+    scenario = load_scenario(EVENING_PEAK)
+    simulation = simulated(scenario)
+    simulation.run()
+    system = await live(broker, scenario, protocol)
+    assert deals(list(system.notes)) == deals(list(simulation.notes))
+    outcome = [note.data["outcome"] for _, who, note in system.notes if settled(who, note)]
+    assert outcome == ["concluded"]
+
+
+async def test_silent_late_garbage_and_repeating_homes_do_not_disturb_the_deal(broker: Broker) -> None:
+    scenario = load_scenario(EVENING_PEAK)
+    strange = {"hems-1-1": Behaviour.SILENT, "hems-1-2": Behaviour.LATE, "hems-1-3": Behaviour.GARBAGE,
+               "hems-1-4": Behaviour.REPEATS}
+    for name, kind in strange.items():
+        scenario.behaviours[name] = kind
+    system = await live(broker, scenario)
+    concluded = [note.data["power_w"] for _, who, note in system.notes if note.name == "event_awarded"]
+    assert concluded == [(100_000, 100_000, 100_000, 75_000)]
+    refused = [who for _, who, note in system.notes if note.name == "message_refused"]
+    assert "ra-1" in refused
+    late = [note.data["child"] for _, _, note in system.notes if note.name == "late_answer_recorded"]
+    assert "hems-1-2" in late

@@ -1,0 +1,115 @@
+"""A whole system on a real Mosquitto in one event loop: every party with its own connection and its own shell."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Literal
+
+from agents.aggregator.actor import Aggregator
+from agents.behaviour import Intercept
+from agents.coordinator import Coordinator
+from agents.der.actor import Der
+from agents.drivers.simulated import build_driver
+from agents.settings import AggregatorSettings, CoordinatorSettings, DerSettings, UtilitySettings
+from agents.shell import InterceptedBus, Shell
+from agents.utility import Utility
+from broker.bus import Bus
+from broker.clock import Clock
+from broker.mosquitto import Broker
+from broker.mqtt import Address, MqttBus
+from protocol.actor import Actor, Note
+from protocol.edges import subscriptions
+
+Parties = UtilitySettings | CoordinatorSettings | AggregatorSettings | DerSettings
+
+
+class LiveSystem:
+    """Parties on a broker; `notes` grows while it runs."""
+
+    def __init__(self, broker: Broker, start_at: datetime, speed: float, protocol: Literal["5", "3.1.1"] = "5") -> None:
+        self.address = Address(broker.host, broker.port, protocol)
+        self.start_at, self.speed = start_at, speed
+        self.clock: Clock | None = None
+        self.notes: list[tuple[datetime, str, Note]] = []
+        self._changed = asyncio.Event()
+
+    def tell(self, at: datetime, who: str, note: Note) -> None:
+        self.notes.append((at, who, note))
+        self._changed.set()
+
+    async def until(self, done: Callable[[str, Note], bool]) -> Note:
+        """The first note for which `done(who, note)` holds."""
+        seen = 0
+        while True:
+            for _, who, note in self.notes[seen:]:
+                seen += 1
+                if done(who, note):
+                    return note
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def run(
+        self,
+        parties: Iterable[Parties],
+        done: Callable[[str, Note], bool],
+        intercepts: dict[str, Intercept] | None = None,
+        within_s: float = 60,
+        beside: Callable[[], None] = lambda: None,
+    ) -> Note:
+        """Connect everyone, set the clock going, and wait for a note. Whatever fails in a shell fails here."""
+        connected: list[asyncio.Event] = []
+        buses: list[tuple[Actor, Bus, dict[str, object]]] = []
+        for settings in parties:
+            actor, drivers = _actor(settings)
+            up = asyncio.Event()
+            connected.append(up)
+            filters = subscriptions(actor.name, as_parent=actor.is_parent(), as_child=bool(actor.parents()))
+            bus: Bus = MqttBus(self.address, actor.name, filters, on_connected=lambda _, up=up: up.set())
+            buses.append((actor, bus, drivers))
+        async with asyncio.timeout(within_s), asyncio.TaskGroup() as tasks:
+            shells = []
+            clock_set = asyncio.Event()
+            for actor, bus, drivers in buses:
+                running = tasks.create_task(self._party(actor, bus, drivers, intercepts or {}, clock_set))
+                shells.append(running)
+            await asyncio.gather(*(up.wait() for up in connected))
+            self.clock = Clock(self.start_at, datetime.now(UTC), self.speed)
+            clock_set.set()
+            beside()
+            note = await self.until(done)
+            for shell in shells:
+                shell.cancel()
+        return note
+
+    async def _party(
+        self, actor: Actor, bus: Bus, drivers: dict[str, object], intercepts: dict[str, Intercept], go: asyncio.Event
+    ) -> None:
+        shells: list[Shell] = []
+
+        async def deliver(arrival: object) -> None:
+            await go.wait()
+            while not shells:
+                await asyncio.sleep(0)
+            await shells[0].deliver(arrival)  # type: ignore[arg-type]
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(bus.run(deliver))
+            await go.wait()
+            assert self.clock is not None
+            out = bus
+            if actor.name in intercepts:
+                out = InterceptedBus(bus, actor.name, self.clock, intercepts[actor.name])
+            shells.append(Shell(actor, out, self.clock, drivers, self.tell))  # type: ignore[arg-type]
+            tasks.create_task(shells[0].run())
+
+
+def _actor(settings: Parties) -> tuple[Actor, dict[str, object]]:
+    match settings:
+        case UtilitySettings():
+            return Utility(settings), {}
+        case CoordinatorSettings():
+            return Coordinator(settings), {}
+        case AggregatorSettings():
+            return Aggregator(settings), {spec.resource_id: build_driver(spec) for spec in settings.storage}
+        case DerSettings():
+            return Der(settings), {spec.resource_id: build_driver(spec) for spec in settings.devices}
