@@ -143,7 +143,9 @@ class ControlServer:
             case StatusCommand():
                 return {"parties": [shell.status() for shell in self.shells.values()]}
             case IssueCommand(event=event):
-                issue = Issue(event.event_id, event.program_id, event.direction, event.start, event.power_w, event.slot_s)
+                issue = Issue(
+                    event.event_id, event.program_id, event.direction, event.start, event.power_w, event.slot_s
+                )
                 await self._utility().give(issue)
             case CancelCommand(event_id=event_id, reason=reason):
                 await self._utility().give(Cancel(event_id, reason))
@@ -245,8 +247,14 @@ def prepare(path: Path) -> None:
 
 def note_line(at: datetime, who: str, note: Note) -> dict[str, object]:
     """A note as it is logged and watched."""
-    return {"event": note.name, "at": at, "party": who, "event_id": note.event_id, "step": note.step,
-            "data": dict(note.data)}
+    return {
+        "event": note.name,
+        "at": at,
+        "party": who,
+        "event_id": note.event_id,
+        "step": note.step,
+        "data": dict(note.data),
+    }
 
 
 def to_json(value: object) -> bytes:

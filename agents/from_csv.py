@@ -8,7 +8,6 @@ give the same scenario.
 """
 
 import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -86,8 +85,13 @@ def read_sessions(path: Path) -> dict[str, list[Session]]:
     users: dict[str, list[Session]] = {}
     for line, row in enumerate(read_table(path, SESSION_COLUMNS), 2):
         try:
-            session = Session(_at(row["plug_in"]), _at(row["plug_out"]), float(row["max_kw"]),
-                              float(row["capacity_kwh"]), float(row["soc_arr"]))
+            session = Session(
+                _at(row["plug_in"]),
+                _at(row["plug_out"]),
+                float(row["max_kw"]),
+                float(row["capacity_kwh"]),
+                float(row["soc_arr"]),
+            )
         except ValueError as error:
             raise ConfigError(f"{path}: line {line}: {error}") from None
         users.setdefault(row["user_id"], []).append(session)
@@ -113,8 +117,14 @@ def read_wanted(path: Path) -> dict[str, Wanted]:
 
 
 def scenario_data(
-    sessions: Mapping[str, Sequence[Session]], wanted: Wanted, *, k: float = 0.7, aggregators: int = 3,
-    plugged: Plugged = Plugged.AS_RECORDED, storage_kw: float = 0.0, speed: float = 240.0,
+    sessions: Mapping[str, Sequence[Session]],
+    wanted: Wanted,
+    *,
+    k: float = 0.7,
+    aggregators: int = 3,
+    plugged: Plugged = Plugged.AS_RECORDED,
+    storage_kw: float = 0.0,
+    speed: float = 240.0,
 ) -> dict[str, Any]:
     """The tables of a scenario: request = shape x k x what the fleet can give by itself (S50, nothing relaxed).
 
@@ -131,16 +141,23 @@ def scenario_data(
         for index, (name, device) in enumerate(fleet)
     ]
     event = {
-        "event_id": f"e{wanted.number}", "issue_at": wanted.start - LEAD, "direction": "decrease_load",
-        "start": wanted.start, "power_w": power_w,
+        "event_id": f"e{wanted.number}",
+        "issue_at": wanted.start - LEAD,
+        "direction": "decrease_load",
+        "start": wanted.start,
+        "power_w": power_w,
     }
     outline = {
-        "name": f"event-{wanted.number}", "start_at": wanted.start - LEAD - timedelta(minutes=5),
-        "ends_at": wanted.end + timedelta(minutes=30), "speed": speed,
+        "name": f"event-{wanted.number}",
+        "start_at": wanted.start - LEAD - timedelta(minutes=5),
+        "ends_at": wanted.end + timedelta(minutes=30),
+        "speed": speed,
     }
     used = [name for name in ras if any(home["parent"] == name for home in homes)]
     return {
-        "scenario": outline, "utility": {"events": [event]}, "coordinator": {"name": "ac"},
+        "scenario": outline,
+        "utility": {"events": [event]},
+        "coordinator": {"name": "ac"},
         "aggregators": [{"name": name, "storage": _storage(name, round(storage_kw * 1000))} for name in used],
         "homes": homes,
     }
@@ -210,18 +227,33 @@ def _vehicle(name: str, session: Session, index: int) -> dict[str, Any]:
     if index % 3 == 0:
         relaxations.append({"restriction": "reserve_soc", "steps": [capacity * RESERVE_PCT // 200]})
     return {
-        "kind": "vehicle", "resource_id": f"ev-{name}", "capacity_wh": capacity, "soc_wh": round(capacity * share),
-        "state_at": session.plug_in, "plugs_in_at": session.plug_in, "departs_at": session.plug_out,
-        "departure_soc_wh": needed, "reserve_wh": capacity * RESERVE_PCT // 100, "max_charge_w": charge_w,
-        "max_discharge_w": min(max(charge_w, DISCHARGE_W[0]), DISCHARGE_W[1]), "relaxations": relaxations,
+        "kind": "vehicle",
+        "resource_id": f"ev-{name}",
+        "capacity_wh": capacity,
+        "soc_wh": round(capacity * share),
+        "state_at": session.plug_in,
+        "plugs_in_at": session.plug_in,
+        "departs_at": session.plug_out,
+        "departure_soc_wh": needed,
+        "reserve_wh": capacity * RESERVE_PCT // 100,
+        "max_charge_w": charge_w,
+        "max_discharge_w": min(max(charge_w, DISCHARGE_W[0]), DISCHARGE_W[1]),
+        "relaxations": relaxations,
     }
 
 
 def _storage(name: str, power_w: int) -> list[dict[str, Any]]:
     if power_w <= 0:
         return []
-    return [{"resource_id": f"{name}-storage", "capacity_wh": power_w * 2, "soc_wh": power_w, "max_charge_w": power_w,
-             "max_discharge_w": power_w}]
+    return [
+        {
+            "resource_id": f"{name}-storage",
+            "capacity_wh": power_w * 2,
+            "soc_wh": power_w,
+            "max_charge_w": power_w,
+            "max_discharge_w": power_w,
+        }
+    ]
 
 
 def _at(text: str) -> datetime:
@@ -235,34 +267,3 @@ def _slot_down(at: datetime) -> datetime:
 def _slot_up(at: datetime) -> datetime:
     down = _slot_down(at)
     return down if down == at else down + SLOT
-
-
-# -- TOML out
-
-
-def to_toml(data: Mapping[str, Any]) -> str:
-    """Tables, and lists of tables; what lies deeper is written inline."""
-    lines: list[str] = []
-    for key, value in data.items():
-        many = isinstance(value, list)
-        for table in value if many else [value]:
-            lines.append(f"[[{key}]]" if many else f"[{key}]")
-            lines += [f"{name} = {_inline(item)}" for name, item in table.items()]
-            lines.append("")
-    return "\n".join(lines)
-
-
-def _inline(value: Any) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case datetime():
-            return value.isoformat().replace("+00:00", "Z")
-        case dict():
-            return "{ " + ", ".join(f"{key} = {_inline(item)}" for key, item in value.items()) + " }"
-        case list() | tuple():
-            return "[" + ", ".join(_inline(item) for item in value) + "]"
-        case str():
-            return json.dumps(value, ensure_ascii=False)
-        case _:
-            return str(value)

@@ -21,7 +21,10 @@ from agents.settings import AggregatorSettings, CoordinatorSettings, DerSettings
 from protocol.units import Direction, Instant, Name, Percent
 
 AT_START = {
-    "vehicle": ("state_at", "plugs_in_at"), "storage": ("state_at",), "solar": ("forecast_at",), "load": ("state_at",),
+    "vehicle": ("state_at", "plugs_in_at"),
+    "storage": ("state_at",),
+    "solar": ("forecast_at",),
+    "load": ("state_at",),
 }
 """Instants of a device that are the scenario's start when they are not given."""
 
@@ -122,8 +125,16 @@ def build_scenario(data: dict[str, Any], where: str) -> Scenario:
         if home.parent not in {ra.name for ra in aggregators}:
             raise ConfigError(f"{where}: homes: {home.name} has the parent {home.parent}, which is no aggregator")
     return Scenario(
-        outline.name, outline.start_at, outline.ends_at, outline.speed, outline.seed, utility, coordinator,
-        aggregators, homes, behaviours,
+        outline.name,
+        outline.start_at,
+        outline.ends_at,
+        outline.speed,
+        outline.seed,
+        utility,
+        coordinator,
+        aggregators,
+        homes,
+        behaviours,
     )
 
 
@@ -139,7 +150,9 @@ def _homes(
             raise ConfigError(f"{place}.name: needs {{n}}, as there are {template.count} of them")
         for number in range(1, template.count + 1):
             given = {
-                "name": template.name, "parent": template.parent, "consent": template.consent,
+                "name": template.name,
+                "parent": template.parent,
+                "consent": template.consent,
                 "stored_rule": template.stored_rule,
                 "meter_to": (utility,) if template.meter_to is None else template.meter_to,
                 "devices": [_dated(device, file.scenario.start_at) for device in template.devices],
@@ -165,8 +178,9 @@ def _aggregators(file: ScenarioFile, members: dict[str, list[Member]], where: st
             table = waiting.pop(index)
             given = {"parent": str(file.coordinator.get("name", "ac")), **table}
             given.setdefault("members", members.get(str(table.get("name")), []))
-            given["storage"] = [_dated({"kind": "storage", **own}, file.scenario.start_at)
-                                for own in table.get("storage", [])]
+            given["storage"] = [
+                _dated({"kind": "storage", **own}, file.scenario.start_at) for own in table.get("storage", [])
+            ]
             settings = built[index] = checked(AggregatorSettings, given, f"{where}: aggregators[{index}]")
             members.setdefault(settings.parent, []).append(_as_member(settings))
     return tuple(built[index] for index in range(len(file.aggregators)))
@@ -199,13 +213,17 @@ def contract(home: DerSettings, merit: int = 0, reliability_pct: int = 100) -> M
     """The contract with a home: the rated power of its devices, and what its owner agreed to loosen."""
     devices = [build_device(spec) for spec in home.devices]
     loosened = dict.fromkeys(restriction for device in devices for restriction in device.relaxable)
-    return Member.model_validate({
-        "name": home.name,
-        "resources": [device.resource_id for device in home.devices],
-        "increase_load_w": sum(device.capacity_w(Direction.INCREASE_LOAD) for device in devices),
-        "decrease_load_w": sum(device.capacity_w(Direction.DECREASE_LOAD) for device in devices),
-        "merit": merit, "reliability_pct": reliability_pct, "relaxations": list(loosened),
-    })
+    return Member.model_validate(
+        {
+            "name": home.name,
+            "resources": [device.resource_id for device in home.devices],
+            "increase_load_w": sum(device.capacity_w(Direction.INCREASE_LOAD) for device in devices),
+            "decrease_load_w": sum(device.capacity_w(Direction.DECREASE_LOAD) for device in devices),
+            "merit": merit,
+            "reliability_pct": reliability_pct,
+            "relaxations": list(loosened),
+        }
+    )
 
 
 def _as_member(settings: AggregatorSettings) -> Member:
@@ -215,6 +233,9 @@ def _as_member(settings: AggregatorSettings) -> Member:
         below = sum(member.capacity_w(direction) for member in settings.members)
         both[direction] = below + sum(build_device(own).capacity_w(direction) for own in settings.storage)
     return Member(
-        name=settings.name, kind="aggregator", resources=(settings.name,),
-        increase_load_w=both[Direction.INCREASE_LOAD], decrease_load_w=both[Direction.DECREASE_LOAD],
+        name=settings.name,
+        kind="aggregator",
+        resources=(settings.name,),
+        increase_load_w=both[Direction.INCREASE_LOAD],
+        decrease_load_w=both[Direction.DECREASE_LOAD],
     )

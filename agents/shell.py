@@ -158,9 +158,7 @@ class Shell:
                 expires_in_s = None
                 if isinstance(message, Request):
                     expires_in_s = max(1, round(self.clock.real_seconds_until(message.reply_by)))
-                await self._bus.publish(
-                    Post(topic(kind, edge), encode(message), ROUTES[kind].retained, expires_in_s)
-                )
+                await self._bus.publish(Post(topic(kind, edge), encode(message), ROUTES[kind].retained, expires_in_s))
             case Clear(edge):
                 await self._bus.publish(Post(topic("request", edge), b"", retain=True))
             case Setpoint(resource_id, power_w, at, until):

@@ -106,7 +106,9 @@ def summary(message: m.Message) -> str:
         case m.Dispatch():
             return f"slot {message.slot}: {message.power_w / 1000:+g} kW for {message.valid_for_s} s"
         case m.Report():
-            return "; ".join(f"slot {r.slot}: {r.energy_wh:+d} Wh, baseline {r.baseline_wh:+d} Wh" for r in message.readings)
+            return "; ".join(
+                f"slot {r.slot}: {r.energy_wh:+d} Wh, baseline {r.baseline_wh:+d} Wh" for r in message.readings
+            )
         case m.Withdraw():
             return f"from slot {message.from_slot} still {kilowatts(message.power_w)}: {message.cause}"
         case m.Reject():

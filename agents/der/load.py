@@ -35,17 +35,11 @@ class Load:
         spec, slot_h = self.spec, hours(ask.period.duration)
         down = ask.direction is Direction.DECREASE_LOAD
         schedule = tuple(spec.schedule_w + ask.held_w(slot) for slot in range(ask.slots))
-        held_wh = sum(s.power_w * overlap_s(s, spec.state_at, s.end) / 3600 for s in ask.held)
-        room = (
-            (spec.level_wh - spec.least_wh + min(0.0, held_wh))
-            if down
-            else (spec.store_wh - spec.level_wh - max(0.0, held_wh))
-        )
         reach = tuple(
             0.0 if ask.opposed(slot) else float(max(0, power if down else spec.rated_w - power))
             for slot, power in enumerate(schedule)
         )
-        store = Store(reach, reach, slot_h, slot_h, (room,) * ask.slots)
+        store = Store(reach, reach, slot_h, slot_h, tuple(self._room_wh(ask, slot + 1) for slot in range(ask.slots)))
         power_w = tuple(int(power + 1e-6) for power in fill(store, ask.power_w))
         most = tuple(max(p, int(r) if want else 0) for p, r, want in zip(power_w, reach, ask.power_w, strict=True))
         available = tuple(int(power + 1e-6) for power in extend(store, power_w, most))
@@ -54,6 +48,16 @@ class Load:
             for slot, want in enumerate(ask.power_w)
         )
         return Flexibility(power_w, available, binding, schedule)
+
+    def _room_wh(self, ask: Ask, boundary: int) -> float:
+        """What the tank can give (or take up) until a slot's boundary. What other events hold until then has moved its
+        level; what they hold after the event in the same direction has to remain."""
+        spec, sign = self.spec, ask.direction.sign
+        at, end = ask.period.slot_start(boundary), ask.period.slot_start(ask.slots)
+        level_wh = spec.level_wh + sum(s.power_w * overlap_s(s, spec.state_at, at) / 3600 for s in ask.held)
+        owed_wh = sum(max(0, sign * s.power_w) * overlap_s(s, end, max(end, s.end)) / 3600 for s in ask.held)
+        room = level_wh - spec.least_wh if ask.direction is Direction.DECREASE_LOAD else spec.store_wh - level_wh
+        return room - owed_wh
 
     def _binding(self, slot: int, power: int, reach: float, ask: Ask, down: bool) -> Restriction:
         if ask.opposed(slot):

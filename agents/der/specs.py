@@ -66,6 +66,10 @@ class VehicleSpec(Spec):
             raise ValueError("departs_at has to lie after plugs_in_at")
         return self
 
+    def agreed(self, restriction: str) -> tuple[int, ...]:
+        """All steps that the owner agreed to in advance for one restriction."""
+        return tuple(value for r in self.relaxations if r.restriction == restriction for value in r.steps)
+
     def loosened(self, restrictions: tuple[Restriction, ...], step: int) -> "VehicleSpec":
         """This vehicle with those of the restrictions loosened that its owner agreed to, to one step."""
         changes: dict[str, object] = {}

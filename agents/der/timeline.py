@@ -14,13 +14,20 @@ from protocol.messages import Restriction
 class Timeline:
     """What the vehicle would do without the event, from its newest state to the event's end."""
 
-    def __init__(self, spec: VehicleSpec, ask: Ask, departs_at: datetime) -> None:
-        self.spec, self.ask = spec, ask
-        self.departs_at = departs_at
+    def __init__(self, spec: VehicleSpec, ask: Ask, loosened: VehicleSpec, declared: VehicleSpec) -> None:
+        """`spec` at its newest reading, `declared` as it was before any event touched it."""
+        self.spec, self.ask, self.loosened = spec, ask, loosened
+        self.departs_at = loosened.departs_at
+        agreed_w = spec.agreed("power_limit")
+        self._charge_w = max([spec.max_charge_w, *agreed_w])
+        self._discharge_w = max([spec.max_discharge_w, *agreed_w]) if spec.max_discharge_w else 0
         self.plugs_in_at = max(spec.plugs_in_at, spec.state_at)
         self.eta_c, self.eta_d = spec.charge_efficiency_pct / 100, spec.discharge_efficiency_pct / 100
+        self.gain_w = max(0.0, spec.max_charge_w * self.eta_c - spec.standby_w)
         starts = [ask.period.slot_start(slot) for slot in range(ask.slots + 1)]
-        energy = self._undisturbed_wh = float(spec.soc_wh)
+        touched = any(segment.start < spec.state_at for segment in ask.held)
+        self._undisturbed_wh = self._own_wh(declared, spec.state_at) if touched else float(spec.soc_wh)
+        energy = float(spec.soc_wh)
         energy, _, _ = self._run(energy, spec.state_at, starts[0])
         self.energy_wh, self.base_w = [energy], []
         self.spared_wh: list[float] = []
@@ -41,6 +48,7 @@ class Timeline:
         self.recovers = self.departs_at > self.end
         """Whether there is time to charge again after the event."""
         self.closed_after = self.recovers and last < spec.departure_soc_wh - 1e-6
+        self._least_end_wh, self._most_end_wh = self._after_event()
 
     def plugged(self, slot: int) -> bool:
         """Plugged in throughout the slot: arrival rounded up, departure rounded down."""
@@ -63,44 +71,66 @@ class Timeline:
     def _piece(self, energy: float, start: datetime, end: datetime) -> tuple[float, float, float]:
         """One piece of time without a change of what is held. Where an event holds it, the set-point stands on the
         schedule without any event; else it charges up what is missing."""
-        if start < self.plugs_in_at or start >= self.spec.departs_at:
+        held, away = self._held_w(start), start < self.plugs_in_at or start >= self.spec.departs_at
+        if away and not held:
             return energy, 0.0, 0.0
         span = hours(end - start)
-        held = sum(segment.power_w for segment in self.ask.held if segment.start <= start < segment.end)
-        gain_w = self.spec.max_charge_w * self.eta_c - self.spec.standby_w
-        undisturbed_h = self._charging_h(self._undisturbed_wh, gain_w, span)
-        self._undisturbed_wh += undisturbed_h * gain_w
+        undisturbed_h = 0.0 if away else self._charging_h(self._undisturbed_wh, span)
+        self._undisturbed_wh += undisturbed_h * self.gain_w
         if not held:
-            charging_h = self._charging_h(energy, gain_w, span)
-            return energy + charging_h * gain_w, charging_h * self.spec.max_charge_w, charging_h
+            charging_h = self._charging_h(energy, span)
+            return energy + charging_h * self.gain_w, charging_h * self.spec.max_charge_w, charging_h
         power = undisturbed_h / span * self.spec.max_charge_w + held
-        power = max(-float(self.spec.max_discharge_w), min(float(self.spec.max_charge_w), power))
+        power = max(-float(self._discharge_w), min(float(self._charge_w), power))
         moved = power * self.eta_c if power > 0 else power / self.eta_d
         closed_h = span if power else 0.0
         return energy + span * moved - closed_h * self.spec.standby_w, span * power, closed_h
 
-    def _charging_h(self, energy: float, gain_w: float, span: float) -> float:
-        need = max(0.0, self.spec.departure_soc_wh - energy)
-        return min(span, need / gain_w) if gain_w > 0 else 0.0
+    def _held_w(self, at: datetime) -> int:
+        return sum(segment.power_w for segment in self.ask.held if segment.start <= at < segment.end)
 
-    def least_wh(self, boundary: int, spec: VehicleSpec) -> float:
+    def _charging_h(self, energy: float, span: float) -> float:
+        need = max(0.0, self.spec.departure_soc_wh - energy)
+        return min(span, need / self.gain_w) if self.gain_w else 0.0
+
+    def _own_wh(self, declared: VehicleSpec, at: datetime) -> float:
+        plugged = min(at, declared.departs_at) - max(declared.plugs_in_at, declared.state_at)
+        charged = self._charging_h(declared.soc_wh, max(0.0, hours(plugged))) * self.gain_w
+        return declared.soc_wh + charged
+
+    def least_wh(self, boundary: int) -> float:
         """What must be left at a slot's boundary: the reserve, and from the event's end (or the departure) on what
-        can still be charged up to the departure SoC. The own schedule goes on in between."""
+        other events hold and what can no longer be charged. The own schedule goes on in between."""
         at = self.ask.period.slot_start(boundary)
         if at < min(self.end, self.departs_at):
-            return float(spec.reserve_wh)
-        gain_w = self.spec.max_charge_w * self.eta_c - self.spec.standby_w
-        recovery_h = max(0.0, hours(self.departs_at - at))
-        taken = 0.0
-        for segment in self.ask.held:
-            start, end = max(segment.start, at), min(segment.end, self.departs_at)
-            if start < end:
-                recovery_h -= hours(end - start)
-                taken += max(0.0, -segment.power_w) / self.eta_d * hours(end - start)
-        least = spec.departure_soc_wh - max(0.0, recovery_h) * max(0.0, gain_w) + taken
-        return max(float(spec.reserve_wh), least)
+            return float(self.loosened.reserve_wh)
+        return self._least_end_wh
 
-    def tight(self, slot: int, power_w: tuple[int, ...], store: Store, spec: VehicleSpec) -> Restriction:
+    def most_wh(self, boundary: int) -> float:
+        """What fits at a slot's boundary: the capacity, at the event's end less what other events will charge."""
+        return self._most_end_wh if boundary == self.ask.slots else float(self.spec.capacity_wh)
+
+    def _after_event(self) -> tuple[float, float]:
+        """Least and most energy at the event's end, backward from the departure. Where nothing is held, the own schedule
+        charges up to the departure SoC and no further; where something is, its change of energy is fixed."""
+        start = max(self.end, self.plugs_in_at)
+        cuts = {at for segment in self.ask.held for at in (segment.start, segment.end)} | {start, self.departs_at}
+        pieces = []
+        for a, b in itertools.pairwise(sorted(at for at in cuts if start <= at <= self.departs_at)):
+            after, _, _ = self._piece(0.0, a, b)
+            pieces.append((hours(b - a), after if self._held_w(a) else None))
+        reserve, full, own = float(self.loosened.reserve_wh), float(self.spec.capacity_wh), self.spec.departure_soc_wh
+        least, most = max(reserve, float(self.loosened.departure_soc_wh)), full
+        for span, moved in reversed(pieces):
+            if moved is not None:
+                least, most = least - moved, most - moved
+            else:
+                least -= span * self.gain_w if least <= own else 0.0
+                most -= span * self.gain_w if most < own else 0.0
+            least, most = max(reserve, least), min(full, most)
+        return least, most
+
+    def tight(self, slot: int, power_w: tuple[int, ...], store: Store) -> Restriction:
         """Which bound stops a slot: the tightest of all later ones says."""
         moved, tightest = 0.0, (float("inf"), slot)
         for later, power in enumerate(power_w):
@@ -108,6 +138,7 @@ class Timeline:
             moved += cheap * store.cheap_wh + (power - cheap) * store.dear_wh
             if later >= slot:
                 tightest = min(tightest, (store.room_wh[later] - moved, later))
-        boundary = tightest[1] + 1
-        departure = self.least_wh(boundary, spec) > spec.reserve_wh
-        return Restriction.DEPARTURE_SOC if departure else Restriction.RESERVE_SOC
+        if self.least_wh(tightest[1] + 1) <= self.loosened.reserve_wh:
+            return Restriction.RESERVE_SOC
+        owed = any(segment.power_w < 0 and segment.end > self.end for segment in self.ask.held)
+        return Restriction.COMMITTED if owed else Restriction.DEPARTURE_SOC

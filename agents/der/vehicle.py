@@ -8,7 +8,8 @@ departs. It takes part in slots in which it is plugged in throughout.
 Relay (`relay.py`): open only in slots in which no power flows. Every choice of closed slots with no more operations
 than are left (or than the own schedule needs anyway) is tried; the best sum wins, then the most closed slots (a
 fleet of like vehicles does not leave slots empty), then the fewest operations. While it is closed the stand-by
-draw is paid. Without a limit the relay stays closed in all asked slots.
+draw is paid; the room that it makes for charging is not counted on. Without a limit the relay stays closed in all
+asked slots.
 
 Least power of the charger: where the most even profile would fall below it, the slots that miss it most are given up
 and their energy goes to the others. Sound always, but the one restriction under which it may not be the greatest sum.
@@ -47,6 +48,7 @@ class Vehicle:
 
     def __init__(self, spec: VehicleSpec) -> None:
         self.spec = spec
+        self._declared = spec
 
     @property
     def resource_id(self) -> str:
@@ -69,17 +71,18 @@ class Vehicle:
     def flexibility(self, ask: Ask) -> Flexibility:
         """S50; S52 takes the mildest agreed step that covers what is asked, or else the last."""
         steps = [len(r.steps) for r in self.spec.relaxations if r.restriction in ask.relaxed]
-        answer = _flexibility(self.spec, self.spec, ask)
+        answer = _flexibility(self.spec, self._declared, self.spec, ask)
         for step in range(max(steps, default=0)):
             if answer.power_w == ask.power_w:
                 break
-            answer = _flexibility(self.spec, self.spec.loosened(ask.relaxed, step), ask)
+            answer = _flexibility(self.spec, self._declared, self.spec.loosened(ask.relaxed, step), ask)
         return answer
 
 
-def _flexibility(owner: VehicleSpec, spec: VehicleSpec, ask: Ask) -> Flexibility:
-    """What the vehicle can give under `spec`, against the own schedule of its owner's settings."""
-    line = Timeline(owner, ask, departs_at=spec.departs_at)
+def _flexibility(owner: VehicleSpec, declared: VehicleSpec, spec: VehicleSpec, ask: Ask) -> Flexibility:
+    """What the vehicle can give under `spec`, against the own schedule of its owner's settings. `declared`: before any
+    event touched it."""
+    line = Timeline(owner, ask, spec, declared)
     slots = range(ask.slots)
     plugged = [line.plugged(slot) for slot in slots]
     usable = [plugged[slot] and not ask.opposed(slot) for slot in slots]
@@ -148,7 +151,7 @@ def _store(
     drawn = 0.0
     cheap, most, room = [], [], []
     for slot, base in enumerate(line.base_w):
-        if base == 0 or usable[slot]:
+        if down and (base == 0 or usable[slot]):
             drawn += line.spared_wh[slot] + spec.standby_w * slot_h * (closed[slot] - (base != 0))
         charging = float(max(0, base))
         if not usable[slot]:
@@ -160,7 +163,7 @@ def _store(
         cheap.append(save)
         most.append(reach)
         energy = line.energy_wh[slot + 1] - drawn
-        room.append(energy - line.least_wh(slot + 1, spec) if down else spec.capacity_wh - energy)
+        room.append(energy - line.least_wh(slot + 1) if down else line.most_wh(slot + 1) - energy)
     if ends_full and down:
         room[-1] = min(room[-1], line.energy_wh[-1] - drawn - line.spec.departure_soc_wh)
     return Store(tuple(cheap), tuple(most), eta_c * slot_h, slot_h / eta_d, tuple(room))
@@ -201,4 +204,4 @@ def _binding(slot: int, power_w: Plan, ask: Ask, line: Timeline, spec: VehicleSp
         return Restriction.COMMITTED if ask.held_w(slot) else Restriction.POWER_LIMIT
     if ask.direction is Direction.INCREASE_LOAD:
         return Restriction.CAPACITY
-    return line.tight(slot, power_w, best.store, spec)
+    return line.tight(slot, power_w, best.store)

@@ -80,11 +80,11 @@ class VehiclePhysics:
         self.spec = spec
         self.energy_wh = float(spec.soc_wh)
         self.start_at = spec.state_at
-        putting_off = max(_agreed(spec, "plug_window"), default=0)
-        limits = _agreed(spec, "power_limit")
+        putting_off = max(spec.agreed("plug_window"), default=0)
+        limits = spec.agreed("power_limit")
         self.latest_at = spec.departs_at + timedelta(seconds=putting_off)
         """A departure that its owner puts off, as agreed, once the device has been under control."""
-        self.least_wh = min([spec.reserve_wh, *_agreed(spec, "reserve_soc")])
+        self.least_wh = min([spec.reserve_wh, *spec.agreed("reserve_soc")])
         self.departs_at = spec.departs_at
         self.charge_w = max([spec.max_charge_w, *limits])
         self.discharge_w = max([spec.max_discharge_w, *limits]) if spec.max_discharge_w else 0
@@ -105,20 +105,15 @@ class VehiclePhysics:
             charging = min(span, need / gain) if gain > 0 else 0.0
             self.energy_wh += charging * gain
             return charging * spec.max_charge_w
-        power = float(max(-self.discharge_w, min(self.charge_w, power_w)))
+        power, standby_wh = float(max(-self.discharge_w, min(self.charge_w, power_w))), spec.standby_w * span
         if power > 0:
-            power = min(power, max(0.0, spec.capacity_wh - self.energy_wh) / eta_c / span)
+            power = min(power, max(0.0, spec.capacity_wh - self.energy_wh + standby_wh) / eta_c / span)
         elif power < 0:
-            above_wh = self.energy_wh - self.least_wh - spec.standby_w * span
+            above_wh = self.energy_wh - self.least_wh - standby_wh
             power = -min(-power, max(0.0, above_wh) * eta_d / span)
         moved = power * eta_c if power > 0 else power / eta_d
-        self.energy_wh = max(0.0, self.energy_wh + span * (moved - spec.standby_w * (power != 0)))
+        self.energy_wh = max(0.0, self.energy_wh + span * moved - standby_wh * (power != 0))
         return power * span
-
-
-def _agreed(spec: VehicleSpec, restriction: str) -> list[int]:
-    """All that the owner agreed to in advance for one restriction."""
-    return [value for r in spec.relaxations if r.restriction == restriction for value in r.steps]
 
 
 class StoragePhysics:

@@ -54,8 +54,12 @@ async def test_same_scenario_gives_the_same_deal_live_and_simulated(
 
 async def test_silent_late_garbage_and_repeating_homes_do_not_disturb_the_deal(broker: Broker) -> None:
     scenario = load_scenario(EVENING_PEAK)
-    strange = {"hems-1-1": Behaviour.SILENT, "hems-1-2": Behaviour.LATE, "hems-1-3": Behaviour.GARBAGE,
-               "hems-1-4": Behaviour.REPEATS}
+    strange = {
+        "hems-1-1": Behaviour.SILENT,
+        "hems-1-2": Behaviour.LATE,
+        "hems-1-3": Behaviour.GARBAGE,
+        "hems-1-4": Behaviour.REPEATS,
+    }
     for name, kind in strange.items():
         scenario.behaviours[name] = kind
     system = await live(broker, scenario)

@@ -1,0 +1,306 @@
+"""The commands of `gridpact`. Each returns an exit code (agents/exits.py); mistakes are one sentence on stderr."""
+
+import asyncio
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from agents.cli import operate
+from agents.config import ConfigError, Role, load_config
+from agents.control import Refusal, to_json
+from agents.exits import Exit
+from agents.members_file import MembersError
+from agents.scenario import load_scenario
+from protocol.units import Direction
+
+
+def _version() -> str:
+    try:
+        return version("gridpact")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+app = App(
+    name="gridpact",
+    version=_version,
+    version_flags=["--version"],
+    help="""
+Demand response, negotiated: a request climbs down a tree of agents over MQTT and comes back as a deal.
+
+Exit codes: 0 done; 1 no deal; 2 a mistake on the command line or in a file; 3 no broker; 4 no daemon answered, or it
+refused; 70 a fault of our own.
+""",
+)
+scenario_app = App(name="scenario", help="Make scenarios.")
+app.command(scenario_app)
+
+Json = Annotated[bool, Parameter("--json", negative=(), help="One JSON object a line, for machines.")]
+Verbose = Annotated[bool, Parameter("--verbose", negative=(), help="Tell what every home says, too.")]
+Control = Annotated[Path | None, Parameter("--control", help="The directory with the control sockets.")]
+
+
+def call(arguments: Sequence[str]) -> int:
+    """Run a command line; the exit code. Only faults of our own show a traceback."""
+    from broker.mosquitto import BrokerFailed, BrokerMissing
+
+    try:
+        code = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
+        return int(code or 0)
+    except CycloptsError as error:
+        return _mistake(str(error).splitlines()[0], Exit.USAGE)
+    except (ConfigError, MembersError) as error:
+        return _mistake(str(error), Exit.USAGE)
+    except (BrokerMissing, BrokerFailed) as error:
+        return _mistake(str(error), Exit.BROKER)
+    except Refusal as error:
+        return _mistake(str(error), Exit.CONTROL)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has gone
+        return Exit.OK
+    except Exception:
+        traceback.print_exc()
+        return Exit.FAULT
+
+
+def _mistake(text: str, code: Exit) -> int:
+    print(f"gridpact: {text}", file=sys.stderr)
+    return code
+
+
+@app.command
+def run(role: Role, *, config: Path) -> int:
+    """Run one daemon until SIGTERM.
+
+    Parameters
+    ----------
+    role
+        What the daemon is; `der` runs any number of homes.
+    config
+        Its TOML file.
+    """
+    from agents.daemon import run_daemon
+
+    return run_daemon(load_config(config, role))
+
+
+@app.command
+def up(
+    scenario: Path,
+    *,
+    speed: float | None = None,
+    mqtt: Literal["5", "3.1.1"] = "5",
+    control: Control = None,
+    verbose: Verbose = False,
+    json: Json = False,
+) -> int:
+    """Run a scenario live: a private Mosquitto, a process for each agent, the ladder as it is climbed.
+
+    Parameters
+    ----------
+    scenario
+        A TOML file, or the name of a shipped scenario.
+    speed
+        How much faster than real time; the scenario's own by default.
+    mqtt
+        Which MQTT the agents speak.
+    """
+    from agents.board import Board
+    from agents.up import AgentDied, Up
+    from agents.view import View
+
+    loaded = load_scenario(scenario)
+    if speed is not None:
+        if speed <= 0:
+            raise ConfigError("--speed: has to be above 0")
+        loaded = replace(loaded, speed=speed)
+    view = View(Board(loaded), json=json, verbose=verbose, live=True)
+    try:
+        summary = asyncio.run(Up(loaded, view, protocol=mqtt, control=control).run())
+    except AgentDied as error:
+        return _mistake(str(error), Exit.FAULT)
+    return Exit.OK if summary["deal"] else Exit.NO_DEAL
+
+
+@app.command
+def simulate(
+    scenario: Path,
+    *,
+    seed: int | None = None,
+    loss_pct: int = 0,
+    repeat_pct: int = 0,
+    verbose: Verbose = False,
+    json: Json = False,
+) -> int:
+    """Run a scenario in virtual time, without a broker.
+
+    Parameters
+    ----------
+    scenario
+        A TOML file, or the name of a shipped scenario.
+    seed
+        Of delays and faults; the scenario's own by default.
+    loss_pct
+        Share of messages that are lost.
+    repeat_pct
+        Share of messages that arrive twice.
+    """
+    from agents.board import Board
+    from agents.simulate import simulate as simulated
+    from agents.view import View
+    from broker.simulation import Faults
+
+    for name, share in (("--loss-pct", loss_pct), ("--repeat-pct", repeat_pct)):
+        if not 0 <= share <= 100:
+            raise ConfigError(f"{name}: has to lie between 0 and 100")
+    loaded = load_scenario(scenario)
+    view = View(Board(loaded), json=json, verbose=verbose)
+    faults = Faults(loss_pct=loss_pct, repeat_pct=repeat_pct)
+    summary = simulated(loaded, loaded.seed if seed is None else seed, view, faults)
+    return Exit.OK if summary["deal"] else Exit.NO_DEAL
+
+
+@app.command
+def status(*, control: Control = None, json: Json = False) -> int:
+    """What the running daemons are at."""
+    return asyncio.run(operate.status(control, json))
+
+
+@app.command
+def request(
+    direction: Direction | None = None,
+    *,
+    start: str = "+60m",
+    kw: tuple[float, ...] = (),
+    slot_minutes: int = 30,
+    event_id: str | None = None,
+    program: str = "dr",
+    cancel: str | None = None,
+    control: Control = None,
+    json: Json = False,
+) -> int:
+    """Issue, change or cancel an event at the running utility, and watch it to its end.
+
+    Parameters
+    ----------
+    direction
+        Which way the load is to change.
+    start
+        The first slot: an instant with its offset from UTC, or `+45m` from the utility's now.
+    kw
+        Power in kW, one figure a slot: `--kw 100 --kw 75`.
+    slot_minutes
+        Length of a slot.
+    event_id
+        A new one by default; that of a running event changes it.
+    program
+        The DR program.
+    cancel
+        The id of an event that is to be cancelled instead.
+    """
+    if cancel is not None:
+        return asyncio.run(operate.cancel(control, cancel, json))
+    if direction is None or not kw:
+        raise ConfigError("request: a direction and --kw are needed (or --cancel)")
+    wanted = operate.Wanted(
+        direction, start, tuple(round(power * 1000) for power in kw), slot_minutes * 60, event_id, program
+    )
+    return asyncio.run(operate.request(control, wanted, json))
+
+
+@app.command
+def decide(event_id: str, answer: Literal["yes", "no"], *, party: str | None = None, control: Control = None) -> int:
+    """Give a resident's answer: whether a home takes part in an event.
+
+    Parameters
+    ----------
+    event_id
+        The event that the home asks about (see `gridpact status`).
+    answer
+        Whether it takes part.
+    party
+        The home; needed where more than one asks.
+    """
+    return asyncio.run(operate.decide(control, event_id, answer == "yes", party))
+
+
+@scenario_app.command
+def from_csv(
+    *,
+    sessions: Path,
+    requests: Path,
+    out: Path,
+    event: str | None = None,
+    k: float = 0.7,
+    aggregators: int = 3,
+    storage_kw: float = 0.0,
+    plugged: Literal["as_recorded", "every_evening"] = "as_recorded",
+) -> int:
+    """Make a scenario from a table of charging sessions and a table of requests.
+
+    Parameters
+    ----------
+    sessions
+        CSV with user_id, plug_in, plug_out, max_kw, capacity_kwh, soc_arr; one user is one vehicle.
+    requests
+        CSV with event_id, start, required_mw.
+    out
+        The TOML file that is written.
+    event
+        The event of the requests; the first one by default.
+    k
+        Request = shape of the event x k x what the fleet can give: 0.3 is easy, 1.5 impossible.
+    aggregators
+        How many aggregators share the vehicles.
+    storage_kw
+        Own storage of each aggregator.
+    plugged
+        Who is plugged in: as recorded in one week, or everybody.
+    """
+    from agents import from_csv as tables
+    from agents.toml_out import to_toml
+
+    if k <= 0 or aggregators < 1:
+        raise ConfigError("scenario from-csv: --k has to be above 0 and --aggregators at least 1")
+    events = tables.read_wanted(requests)
+    chosen = events.get(event) if event is not None else next(iter(events.values()), None)
+    if chosen is None:
+        raise ConfigError(f"{requests}: event_id: there is no event {event} that asks for power")
+    data = tables.scenario_data(
+        tables.read_sessions(sessions),
+        chosen,
+        k=k,
+        aggregators=aggregators,
+        storage_kw=storage_kw,
+        plugged=tables.Plugged(plugged),
+    )
+    try:
+        out.write_text(to_toml(data), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{out}: cannot be written: {error.strerror}") from None
+    print(f"{out}: event {chosen.number}, {len(data['homes'])} vehicles, {len(data['aggregators'])} aggregators")
+    return Exit.OK
+
+
+@app.command
+def schema(*, asyncapi: bool = False) -> int:
+    """Print the JSON Schema of all messages, or the AsyncAPI 3 document.
+
+    Parameters
+    ----------
+    asyncapi
+        The AsyncAPI document instead.
+    """
+    from protocol import schema as schemas
+
+    sys.stdout.write(to_json(schemas.asyncapi() if asyncapi else schemas.json_schemas()).decode() + "\n")
+    return Exit.OK

@@ -1,0 +1,163 @@
+"""`status`, `request` and `decide`: the operator's and the resident's side of the control sockets."""
+
+import re
+import sys
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from agents.board import Told
+from agents.config import ConfigError
+from agents.control import Refusal, ask, converse, runtime_dir, sockets, to_json
+from agents.exits import Exit
+from agents.narrate import kilowatts, line
+from protocol.units import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The event that an operator asks for."""
+
+    direction: Direction
+    start: str
+    power_w: tuple[int, ...]
+    slot_s: int
+    event_id: str | None
+    program_id: str
+
+
+async def status(control: Path | None, json: bool) -> int:
+    """Show every party of every daemon that answers."""
+    parties = [party for _, party in await _parties(control)]
+    if json:
+        for party in parties:
+            sys.stdout.write(to_json(party).decode() + "\n")
+        return Exit.OK
+    table = Table("party", "role", "event", "stage", "requested", "deal", "next", "asks its resident")
+    for party in parties:
+        asked = ", ".join(str(question["event_id"]) for question in party.get("questions", []))
+        events = party.get("events", []) or [{}]
+        for event in events:
+            table.add_row(
+                str(party["name"]),
+                str(party["role"]),
+                event.get("event_id", ""),
+                event.get("outcome") or event.get("stage", "idle"),
+                kilowatts(event.get("requested_w")),
+                kilowatts(event.get("deal_w") or event.get("awarded_w")),
+                (party.get("deadline") or "")[11:19],
+                asked,
+            )
+    Console(soft_wrap=True).print(table)
+    return Exit.OK
+
+
+async def request(control: Path | None, wanted: Wanted, json: bool) -> int:
+    """Issue an event and watch it to its end; whether it was a deal is the exit code."""
+    path, utility = await _utility(control)
+    now = datetime.fromisoformat(utility["shell"]["now"])
+    start = _start(wanted.start, now)
+    event_id = wanted.event_id or f"op-{now:%Y%m%d-%H%M%S}"
+    event = {
+        "event_id": event_id,
+        "program_id": wanted.program_id,
+        "issue_at": now,
+        "direction": wanted.direction,
+        "start": start,
+        "slot_s": wanted.slot_s,
+        "power_w": wanted.power_w,
+    }
+    return await _watched(path, {"do": "issue", "event": event}, event_id, json)
+
+
+async def cancel(control: Path | None, event_id: str, json: bool) -> int:
+    """Cancel an event and watch until it has ended."""
+    path, _ = await _utility(control)
+    code = await _watched(path, {"do": "cancel", "event_id": event_id}, event_id, json)
+    return Exit.OK if code == Exit.NO_DEAL else code
+
+
+async def decide(control: Path | None, event_id: str, take_part: bool, party: str | None) -> int:
+    """Give a resident's answer to the home that asks."""
+    asking = [
+        (path, str(found["name"]))
+        for path, found in await _parties(control)
+        if (party is None and any(question["event_id"] == event_id for question in found.get("questions", [])))
+        or party == found["name"]
+    ]
+    if len(asking) != 1:
+        names = ", ".join(name for _, name in asking)
+        raise Refusal(
+            f"{names} ask about {event_id}: say which with --party"
+            if asking
+            else f"no home asks about {event_id}"
+            if party is None
+            else f"{party} does not run here"
+        )
+    path, name = asking[0]
+    await ask(path, {"do": "decide", "event_id": event_id, "take_part": take_part, "party": name})
+    print(f"{name}: {'takes part' if take_part else 'does not take part'} in {event_id}")
+    return Exit.OK
+
+
+async def _watched(path: Path, command: dict[str, object], event_id: str, json: bool) -> int:
+    """Watch first, so that nothing is missed; then order; then show until the event has ended."""
+    async with aclosing(_converse(path, {"do": "watch"})) as notes:
+        await anext(notes)
+        await ask(path, command)
+        async for note in notes:
+            told = Told.read(note)
+            if told is None or told.event_id != event_id:
+                continue
+            print(to_json(note).decode() if json else line(told), flush=True)
+            if told.name == "order_refused":
+                raise Refusal(f"{event_id}: {told.data.get('reason')}")
+            if told.name == "closed":
+                return Exit.OK if told.data.get("outcome") == "concluded" else Exit.NO_DEAL
+    raise Refusal(f"{path}: the daemon ended the conversation")
+
+
+async def _converse(path: Path, command: dict[str, object]) -> AsyncIterator[dict[str, Any]]:
+    async for answer in converse(path, command):
+        yield answer
+
+
+def _start(text: str, now: datetime) -> datetime:
+    """`+45m`, `+2h`, or an instant with its offset. Raises ConfigError."""
+    if relative := re.fullmatch(r"\+(\d{1,5})([smh])", text):
+        unit = {"s": "seconds", "m": "minutes", "h": "hours"}[relative[2]]
+        return (now + timedelta(**{unit: int(relative[1])})).replace(microsecond=0)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise ConfigError(f"--start: {text!r} is neither +45m nor an instant with its offset, as 2026-01-14T18:00:00Z")
+    return at.astimezone(UTC)
+
+
+async def _parties(control: Path | None) -> list[tuple[Path, dict[str, Any]]]:
+    directory = control or runtime_dir()
+    found = []
+    for path in sockets(directory):
+        try:
+            answer = await ask(path, {"do": "status"})
+        except Refusal:
+            continue  # what a dead daemon left
+        found += [(path, party) for party in answer["parties"]]
+    if not found:
+        raise Refusal(f"{directory}: no daemon answers here")
+    return found
+
+
+async def _utility(control: Path | None) -> tuple[Path, dict[str, Any]]:
+    found = [(path, party) for path, party in await _parties(control) if party.get("role") == "utility"]
+    if len(found) != 1:
+        raise Refusal(f"{len(found)} utilities answer in {control or runtime_dir()}: name the directory with --control")
+    return found[0]
