@@ -8,7 +8,7 @@ import asyncio
 import os
 import socket
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -199,7 +199,7 @@ async def ask(path: Path, command: dict[str, object]) -> dict[str, Any]:
     raise Refusal(f"{path}: the daemon ended the conversation")
 
 
-async def converse(path: Path, command: dict[str, object]) -> AsyncIterator[dict[str, Any]]:
+async def converse(path: Path, command: dict[str, object]) -> AsyncGenerator[dict[str, Any], None]:
     """A command and all lines that answer it. Raises Refusal when nobody listens."""
     try:
         reader, writer = await asyncio.open_unix_connection(path, limit=4 * LINE_LIMIT)

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -123,7 +123,7 @@ async def _watched(path: Path, command: dict[str, object], event_id: str, json: 
     raise Refusal(f"{path}: the daemon ended the conversation")
 
 
-async def _converse(path: Path, command: dict[str, object]) -> AsyncIterator[dict[str, Any]]:
+async def _converse(path: Path, command: dict[str, object]) -> AsyncGenerator[dict[str, Any], None]:
     async for answer in converse(path, command):
         yield answer
 

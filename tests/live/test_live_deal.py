@@ -8,7 +8,7 @@ from live_system import LiveSystem
 
 from agents.behaviour import Behaviour, intercept
 from agents.scenario import Scenario, load_scenario
-from agents.simulate import simulated
+from agents.simulate import build_simulation
 from broker.mosquitto import Broker
 from protocol.actor import Note
 
@@ -44,7 +44,7 @@ async def test_same_scenario_gives_the_same_deal_live_and_simulated(
     broker: Broker, protocol: Literal["5", "3.1.1"]
 ) -> None:
     scenario = load_scenario(EVENING_PEAK)
-    simulation = simulated(scenario)
+    simulation = build_simulation(scenario, scenario.seed)
     simulation.run()
     system = await live(broker, scenario, protocol)
     assert deals(list(system.notes)) == deals(list(simulation.notes))

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from agents.scenario import load_scenario
+from agents.simulate import build_simulation
 from broker.recording import Recording, transcript
 
 HERE = Path(__file__).parent
@@ -13,10 +15,7 @@ SHIPPED = HERE.parent.parent / "examples"
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.toml")), ids=lambda path: path.stem)
 def test_shipped_scenario_tells_the_story_that_was_agreed(path: Path) -> None:
-    from agents.scenario import load_scenario
-    from agents.simulate import simulated
-
-    simulation = simulated(load_scenario(path))
+    simulation = build_simulation(load_scenario(path), seed=1)
     simulation.run()
     told = transcript(Recording.of(simulation.posts))
     golden = HERE / "golden" / f"{path.stem}.txt"

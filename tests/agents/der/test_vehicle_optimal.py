@@ -2,19 +2,19 @@
 
 import itertools
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import highspy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import T0, vehicle
 
 from agents.der.device import Ask
 from agents.der.specs import VehicleSpec
 from agents.der.vehicle import Vehicle
-from protocol.messages import IntervalPeriod
-from protocol.units import Direction
+from device_cases import DOWN, ask, directions, plans, vehicles
+from worlds import T0
 
 HALF_H = 0.5
 
