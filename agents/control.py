@@ -87,6 +87,7 @@ class ControlServer:
     def __init__(self, path: Path, shells: dict[str, Shell], start: Callable[[datetime], None]) -> None:
         self.path, self.shells, self._start = path, shells, start
         self._watchers: dict[asyncio.Queue[bytes | None], None] = {}
+        self._conversations: dict[asyncio.Task[object], None] = {}
 
     def tell(self, line: bytes) -> None:
         """Give a note's line to all who watch."""
@@ -101,28 +102,35 @@ class ControlServer:
         """Serve until cancelled. Raises ConfigError when the socket cannot be had."""
         prepare(self.path)
         try:
-            before = os.umask(0o177)
-            try:
-                server = await asyncio.start_unix_server(self._serve, self.path, limit=LINE_LIMIT)
-            finally:
-                os.umask(before)
+            async with await self._listen() as server:
+                await server.serve_forever()
         except OSError as error:
             raise ConfigError(f"{self.path}: the control socket cannot be had: {error.strerror}") from None
-        try:
-            async with server:
-                await server.serve_forever()
         finally:
             self.path.unlink(missing_ok=True)
+            for conversation in self._conversations:
+                conversation.cancel()
+
+    async def _listen(self) -> asyncio.Server:
+        before = os.umask(0o177)  # the socket is its owner's alone from its first moment on
+        try:
+            return await asyncio.start_unix_server(self._serve, self.path, limit=LINE_LIMIT)
+        finally:
+            os.umask(before)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
+        task = asyncio.current_task()
+        assert task is not None
+        self._conversations[task] = None
+        # a cancelled conversation ends in silence: asyncio of Python 3.11 would log it as a fault
+        with suppress(ConnectionError, asyncio.CancelledError):
             try:
                 while line := await reader.readline():
                     await self._answer(line, writer)
             except ValueError:
                 writer.write(orjson.dumps({"ok": False, "error": f"a line has at most {LINE_LIMIT} bytes"}) + b"\n")
-            finally:
-                writer.close()
+        writer.close()
+        del self._conversations[task]
 
     async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
         try:

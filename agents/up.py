@@ -83,6 +83,7 @@ class Up:
     ) -> None:
         self.scenario, self.view, self.protocol = scenario, view, protocol
         self.control = control or runtime_dir() / f"up-{os.getpid()}"
+        self._own_control = control is None
         self._held: list[tuple[datetime, int, float, Told]] = []
         """Lines that wait to be put in order: instant, number, when they came in, note."""
         self._number = 0
@@ -104,8 +105,9 @@ class Up:
             tasks = [asyncio.create_task(self._run_agent(agent, folder)) for agent in agents_]
             stack.callback(lambda: [task.cancel() for task in tasks])
             await self._until_over(agents_, tasks, stop)
-        with suppress(OSError):
-            self.control.rmdir()
+        if self._own_control:
+            with suppress(OSError):
+                self.control.rmdir()
         return self.view.finish()
 
     async def _until_over(self, agents_: list[Agent], tasks: list[asyncio.Task[None]], stop: asyncio.Event) -> None:

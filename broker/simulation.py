@@ -97,7 +97,7 @@ class Simulation:
         self._random = Random(seed)
         self._decide = decide
         self._keep_trace = keep_trace
-        self._queue: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._queue: list[tuple[datetime, int, Callable[[], object]]] = []
         self._order = 0
         self._retained: dict[str, Post] = {}
         self._parties: dict[str, Party] = {}
@@ -107,7 +107,7 @@ class Simulation:
 
     # -- the script
 
-    def at(self, instant: datetime, action: Callable[[], None]) -> None:
+    def at(self, instant: datetime, action: Callable[[], object]) -> None:
         """Do something at an instant of the run."""
         self._order += 1
         heapq.heappush(self._queue, (instant, self._order, action))
@@ -185,7 +185,7 @@ class Simulation:
                 for changed, delay in posts:
                     self.at(self.now + delay, partial(self._publish, name, changed))
             case Clear(edge):
-                self._retained.pop(topic("request", edge), None)
+                self.at(self.now, partial(self._retained.pop, topic("request", edge), None))
             case Setpoint(resource_id, power_w, at, until):
                 party.drivers[resource_id].set_power(power_w, at, until)
             case Measure():

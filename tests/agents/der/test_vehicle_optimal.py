@@ -7,14 +7,14 @@ from typing import Any
 
 import highspy
 import pytest
+from device_cases import DOWN, ask, directions, plans, vehicles
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from worlds import T0
 
 from agents.der.device import Ask
 from agents.der.specs import VehicleSpec
 from agents.der.vehicle import Vehicle
-from device_cases import DOWN, ask, directions, plans, vehicles
-from worlds import T0
 
 HALF_H = 0.5
 
@@ -142,8 +142,8 @@ def tolerance_w(case: Case) -> float:
     """Whole watts, and the energy that the program may use up by rounding (`drift`), dear or cheap."""
     spec = case.spec
     worst = 100 / spec.charge_efficiency_pct
-    partial = spec.standby_w
-    return case.ask.slots * (1 + worst) + 2 * partial * worst
+    slots_with_standby = 2 if case.ask.direction is DOWN else case.ask.slots
+    return case.ask.slots * (1 + worst) + slots_with_standby * spec.standby_w * worst
 
 
 @settings(max_examples=150, deadline=None)

@@ -1,0 +1,148 @@
+"""The live carrier against a real Mosquitto: both MQTT versions, reconnects, presence, what is ignored."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Literal
+
+import aiomqtt
+import pytest
+
+from broker.bus import Arrival, Post
+from broker.mosquitto import Broker, BrokerFailed, BrokerMissing, adapted, configuration, private_broker, program
+from broker.mqtt import Address, MqttBus, PayloadTooLarge
+
+FILTERS = ("dr/offer/ra/+", "dr/request/+/ra")
+
+
+class Listener:
+    """A bus that runs, and what it has heard."""
+
+    def __init__(self, bus: MqttBus) -> None:
+        self.bus = bus
+        self.heard: asyncio.Queue[Arrival] = asyncio.Queue()
+        self.connected: asyncio.Queue[bool] = asyncio.Queue()
+
+    async def deliver(self, arrival: Arrival) -> None:
+        self.heard.put_nowait(arrival)
+
+    async def up(self) -> None:
+        while not await self.connected.get():
+            pass
+
+
+@asynccontextmanager
+async def listening(broker: Broker, name: str = "ra", protocol: Literal["5", "3.1.1"] = "5") -> AsyncIterator[Listener]:
+    listeners: list[Listener] = []
+    bus = MqttBus(
+        Address(broker.host, broker.port, protocol),
+        name,
+        FILTERS,
+        presence=lambda online: (Post(f"dr/presence/ac/{name}", b"online" if online else b"offline", retain=True),),
+        on_connected=lambda connected: listeners[0].connected.put_nowait(connected),
+    )
+    listeners.append(Listener(bus))
+    running = asyncio.create_task(bus.run(listeners[0].deliver))
+    try:
+        async with asyncio.timeout(20):
+            await listeners[0].up()
+            yield listeners[0]
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_what_is_published_arrives_in_order(broker: Broker, protocol: Literal["5", "3.1.1"]) -> None:
+    async with listening(broker, protocol=protocol) as ra:
+        for number in range(300):
+            await ra.bus.publish(Post("dr/offer/ra/der", b"%d" % number))
+        heard = [int((await ra.heard.get()).payload) for _ in range(300)]
+    assert heard == list(range(300))
+
+
+async def test_retained_offer_is_ignored_and_retained_request_is_heard(broker: Broker) -> None:
+    async with aiomqtt.Client(broker.host, broker.port) as planter:
+        await planter.publish("dr/offer/ra/der", b"planted", qos=1, retain=True)
+        await planter.publish("dr/request/ac/ra", b"standing", qos=1, retain=True)
+    async with listening(broker) as ra:
+        first = await ra.heard.get()
+        await ra.bus.publish(Post("dr/offer/ra/der", b"fresh"))
+        second = await ra.heard.get()
+    assert (first.payload, first.retained, second.payload) == (b"standing", True, b"fresh")
+
+
+async def test_broker_that_comes_back_is_found_again_and_subscribed_again() -> None:
+    async with private_broker() as first:
+        port = first.port
+        async with listening(first) as ra:
+            os.kill(first.pid, signal.SIGKILL)
+            assert await ra.connected.get() is False
+            await ra.bus.publish(Post("dr/offer/ra/der", b"while it was away"))
+            async with private_broker(port):
+                await ra.up()
+                assert (await ra.heard.get()).payload == b"while it was away"
+
+
+async def test_presence_is_online_then_offline_when_it_stops_cleanly(broker: Broker) -> None:
+    async with aiomqtt.Client(broker.host, broker.port) as watcher:
+        await watcher.subscribe("dr/presence/#", qos=1)
+        async with listening(broker):
+            pass
+        async with asyncio.timeout(10):
+            seen = [await anext(watcher.messages) for _ in range(2)]
+    assert [message.payload for message in seen] == [b"online", b"offline"]
+
+
+async def test_last_will_tells_of_a_party_that_was_killed(broker: Broker, tmp_path: Path) -> None:
+    script = tmp_path / "party.py"
+    script.write_text(
+        "import asyncio\n"
+        "from broker.bus import Post\n"
+        "from broker.mqtt import Address, MqttBus\n"
+        "def presence(online): return (Post('dr/presence/ac/ra', b'on' if online else b'gone', True),)\n"
+        f"bus = MqttBus(Address('{broker.host}', {broker.port}), 'ra', (), presence)\n"
+        "async def deliver(arrival): pass\n"
+        "asyncio.run(bus.run(deliver))\n"
+    )
+    async with aiomqtt.Client(broker.host, broker.port) as watcher, asyncio.timeout(15):
+        await watcher.subscribe("dr/presence/#", qos=1)
+        root = Path(__file__).parent.parent.parent
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, str(script), env={**os.environ, "PYTHONPATH": str(root)}
+        )
+        assert (await anext(watcher.messages)).payload == b"on"
+        process.kill()
+        await process.wait()
+        assert (await anext(watcher.messages)).payload == b"gone"
+
+
+async def test_oversized_post_is_refused_before_it_ends_the_connection(broker: Broker) -> None:
+    async with listening(broker) as ra:
+        with pytest.raises(PayloadTooLarge, match="the broker takes"):
+            await ra.bus.publish(Post("dr/offer/ra/der", b"x" * 200_000))
+
+
+def test_configuration_keeps_what_was_measured() -> None:
+    lines = adapted(configuration(), 4711).splitlines()
+    assert "listener 4711 127.0.0.1" in lines
+    assert "max_inflight_messages 1000" in lines
+    assert "max_packet_size 262144" in lines
+    assert not any(line.startswith("message_size_limit") for line in lines)
+
+
+def test_missing_program_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broker.mosquitto.SBIN", "")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(BrokerMissing, match="apt-get install mosquitto"):
+        program()
+
+
+async def test_port_in_use_is_told_in_the_brokers_own_words(broker: Broker) -> None:
+    with pytest.raises(BrokerFailed, match=f"port {broker.port}"):
+        async with private_broker(broker.port):
+            pass
