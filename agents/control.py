@@ -114,7 +114,8 @@ class ControlServer:
     async def _listen(self) -> asyncio.Server:
         before = os.umask(0o177)  # the socket is its owner's alone from its first moment on
         try:
-            return await asyncio.start_unix_server(self._serve, self.path, limit=LINE_LIMIT)
+            # serving starts in `run`: a cancellation in between would leave an open socket behind
+            return await asyncio.start_unix_server(self._serve, self.path, limit=LINE_LIMIT, start_serving=False)
         finally:
             os.umask(before)
 

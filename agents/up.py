@@ -81,7 +81,8 @@ class Up:
     def __init__(
         self, scenario: Scenario, view: View, *, protocol: Literal["5", "3.1.1"] = "5", control: Path | None = None
     ) -> None:
-        self.scenario, self.view, self.protocol = scenario, view, protocol
+        self.scenario, self.view = scenario, view
+        self.protocol: Literal["5", "3.1.1"] = protocol
         self.control = control or runtime_dir() / f"up-{os.getpid()}"
         self._own_control = control is None
         self._held: list[tuple[datetime, int, float, Told]] = []

@@ -67,7 +67,7 @@ def call(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has gone
         return Exit.OK
-    except Exception:
+    except Exception:  # noqa: BLE001 - the last resort: our own fault is shown whole and has an exit code of its own
         traceback.print_exc()
         return Exit.FAULT
 

@@ -15,6 +15,7 @@ Least power of the charger: where the most even profile would fall below it, the
 and their energy goes to the others. Sound always, but the one restriction under which it may not be the greatest sum.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -170,21 +171,21 @@ def _store(
 
 
 def _runnable(best: _Best, line: Timeline, spec: VehicleSpec, ask: Ask, asked: Plan) -> tuple[Plan, frozenset[int]]:
-    """The profile, and the slots given up so that the charger never runs between nothing and its least power."""
+    """The profile, and the slots given up so that the charger never runs between nothing and its least power, nor
+    charges more by less than the stand-by draw takes."""
+    least_w = spec.min_power_w
+    if ask.direction is Direction.INCREASE_LOAD:
+        least_w = max(least_w, math.ceil(spec.standby_w * 100 / spec.charge_efficiency_pct))
     most = list(asked)
     given_up: set[int] = set()
     while True:
         power_w = tuple(_whole(power) for power in extend(best.store, best.firm_w, tuple(most)))
         nets = [base + ask.direction.sign * power for base, power in zip(line.base_w, power_w, strict=True)]
-        missing = {
-            s: spec.min_power_w - abs(net)
-            for s, net in enumerate(nets)
-            if power_w[s] and 0 < abs(net) < spec.min_power_w
-        }
+        missing = {s: least_w - abs(net) for s, net in enumerate(nets) if power_w[s] and 0 < abs(net) < least_w}
         if not missing:
             return power_w, frozenset(given_up)
         slot = max(missing, key=lambda s: (missing[s], s))
-        most[slot] = _below(line.base_w[slot], spec.min_power_w, nets[slot], ask.direction)
+        most[slot] = _below(line.base_w[slot], least_w, nets[slot], ask.direction)
         given_up.add(slot)
 
 

@@ -66,8 +66,11 @@ def test_the_same_seed_tells_the_same_story(capsys: pytest.CaptureFixture[str]) 
         (["request"], 2, "request: a direction and --kw are needed (or --cancel)"),
         (["status", "--control", "/nonexistent"], 4, "/nonexistent: no daemon answers here"),
         (["decide", "e1", "yes", "--control", "/nonexistent"], 4, "/nonexistent: no daemon answers here"),
-        (["scenario", "from-csv", "--sessions", "a.csv", "--requests", "b.csv", "--out", "c.toml"], 2,
-         "b.csv: cannot be read: "),
+        (
+            ["scenario", "from-csv", "--sessions", "a.csv", "--requests", "b.csv", "--out", "c.toml"],
+            2,
+            "b.csv: cannot be read: ",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence_on_stderr(
@@ -95,8 +98,22 @@ def test_a_scenario_from_tables_can_be_simulated(tmp_path: Path, capsys: pytest.
     )
     (tmp_path / "r.csv").write_text("event_id,start,required_mw\n1,2023-01-24 17:00:00,10\n1,2023-01-24 17:30:00,20\n")
     out = tmp_path / "made.toml"
-    made = ["scenario", "from-csv", "--sessions", str(tmp_path / "s.csv"), "--requests", str(tmp_path / "r.csv"),
-            "--out", str(out), "--event", "1", "--k", "0.5", "--aggregators", "2"]
+    made = [
+        "scenario",
+        "from-csv",
+        "--sessions",
+        str(tmp_path / "s.csv"),
+        "--requests",
+        str(tmp_path / "r.csv"),
+        "--out",
+        str(out),
+        "--event",
+        "1",
+        "--k",
+        "0.5",
+        "--aggregators",
+        "2",
+    ]
     assert call(made) == 0
     assert "6 vehicles, 2 aggregators" in capsys.readouterr().out
     assert call(["simulate", str(out)]) == 0
@@ -108,8 +125,14 @@ def test_the_packages_are_ours() -> None:
 
 async def _gridpact(*arguments: str, cwd: Path = ROOT) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "agents.cli", *arguments, cwd=cwd, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        sys.executable,
+        "-m",
+        "agents.cli",
+        *arguments,
+        cwd=cwd,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     out, err = await process.communicate()
     assert process.returncode is not None
@@ -130,8 +153,19 @@ async def test_up_operates_a_whole_tree_and_an_operator_and_a_resident_reach_it(
     """Live: the planned event becomes the same deal as simulated; `status`, `decide` and `request` work meanwhile."""
     control = ("--control", str(tmp_path))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "agents.cli", "up", TINY, "--speed", "200", "--json", *control, cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        sys.executable,
+        "-m",
+        "agents.cli",
+        "up",
+        TINY,
+        "--speed",
+        "200",
+        "--json",
+        *control,
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert process.stdout is not None
     told: deque[dict[str, Any]] = deque()

@@ -43,17 +43,28 @@ def test_homes_of_one_daemon_are_read_in_order(tmp_path: Path) -> None:
     ("text", "role", "sentence"),
     [
         ("[utility]\n", Role.UTILITY, "utility.children: is missing"),
-        (UTILITY + "[broker]\nport = 99999\n", Role.UTILITY,
-         "broker.port: input should be less than or equal to 65535 (it is 99999)"),
+        (
+            UTILITY + "[broker]\nport = 99999\n",
+            Role.UTILITY,
+            "broker.port: input should be less than or equal to 65535 (it is 99999)",
+        ),
         (UTILITY + "[broker]\nprotocl = 5\n", Role.UTILITY, "broker.protocl: there is no such key"),
         (UTILITY + "[clock]\nspeed = 0\n", Role.UTILITY, "clock.speed: input should be greater than 0 (it is 0)"),
-        (UTILITY + "[clock]\nanchor_at = 2026-01-14T17:00:00\n", Role.UTILITY,
-         "clock.anchor_at: an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z"),
+        (
+            UTILITY + "[clock]\nanchor_at = 2026-01-14T17:00:00\n",
+            Role.UTILITY,
+            "clock.anchor_at: an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z",
+        ),
         (UTILITY, Role.COORDINATOR, "[coordinator] and no other role's table is needed to run a coordinator"),
         (UTILITY + HOME, Role.DER, "[[ders]] and no other role's table is needed to run a der"),
-        (HOME.replace("5000", '"much"'), Role.DER,
-         "ders[0].devices[0].capacity_wh: input should be a valid integer, unable to parse string as an integer "
-         "(it is 'much')"),
+        (
+            HOME.replace("5000", '"much"'),
+            Role.DER,
+            (
+                "ders[0].devices[0].capacity_wh: input should be a valid integer, unable to parse string as an integer "
+                "(it is 'much')"
+            ),
+        ),
         (HOME.replace("hems-1", "hems 1"), Role.DER, "ders[0].name: string should match pattern"),
         (HOME + HOME, Role.DER, "ders: hems-1 stands twice"),
         ("[utility\n", Role.UTILITY, "is not TOML: "),
@@ -74,6 +85,6 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 def test_bytes_that_are_no_text_are_said(tmp_path: Path) -> None:
     path = tmp_path / "daemon.toml"
-    path.write_bytes(b"name = \"\xff\"")
+    path.write_bytes(b'name = "\xff"')
     with pytest.raises(ConfigError, match="byte 8 is not UTF-8"):
         load_config(path, Role.UTILITY)

@@ -38,8 +38,9 @@ class MemoryBus:
 
 
 @asynccontextmanager
-async def serving(path: Path, *shells: Shell, started: Callable[[datetime], None] = lambda at: None
-                  ) -> AsyncIterator[ControlServer]:
+async def serving(
+    path: Path, *shells: Shell, started: Callable[[datetime], None] = lambda at: None
+) -> AsyncIterator[ControlServer]:
     """A control server and its shells, as in a daemon."""
     server = ControlServer(path, {shell.actor.name: shell for shell in shells}, started)
     tasks = [asyncio.create_task(server.run()), *(asyncio.create_task(shell.run()) for shell in shells)]
@@ -101,9 +102,18 @@ async def test_a_resident_decides(path: Path) -> None:
     bus = MemoryBus()
     shell = asking_home(bus)
     request = m.Request(
-        message_id="r", sent_at=T0, event_id="e1", request_id="e1.1.1", round=1, revision=1, program_id="dr",
-        direction=Direction.DECREASE_LOAD, interval_period=m.IntervalPeriod(start=START), power_w=(3000,),
-        reply_by=START - timedelta(minutes=30), decide_by=START - timedelta(minutes=20),
+        message_id="r",
+        sent_at=T0,
+        event_id="e1",
+        request_id="e1.1.1",
+        round=1,
+        revision=1,
+        program_id="dr",
+        direction=Direction.DECREASE_LOAD,
+        interval_period=m.IntervalPeriod(start=START),
+        power_w=(3000,),
+        reply_by=START - timedelta(minutes=30),
+        decide_by=START - timedelta(minutes=20),
     )
     async with serving(path, shell), asyncio.timeout(5):
         await shell.deliver(Arrival("dr/request/ra-1/hems-1", encode(request)))
@@ -122,8 +132,14 @@ async def test_a_watcher_hears_the_notes_from_then_on(path: Path) -> None:
         server.tell(to_json(note_line(T0, "utility", Note("event_issued", "e1", "S1", {"power_w": (1, 2)}))) + b"\n")
         heard = await anext(lines)
         await lines.aclose()
-    assert heard == {"event": "event_issued", "at": "2026-01-14T17:00:00Z", "party": "utility", "event_id": "e1",
-                     "step": "S1", "data": {"power_w": [1, 2]}}
+    assert heard == {
+        "event": "event_issued",
+        "at": "2026-01-14T17:00:00Z",
+        "party": "utility",
+        "event_id": "e1",
+        "step": "S1",
+        "data": {"power_w": [1, 2]},
+    }
 
 
 async def test_the_clock_is_set_going_once_all_are_there(path: Path) -> None:

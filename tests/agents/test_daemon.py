@@ -80,10 +80,18 @@ class Sleeper:
 
 def request(**changes: object) -> m.Request:
     given: dict[str, object] = {
-        "message_id": "ra-1.request.1", "sent_at": T0, "event_id": "e1", "request_id": "e1.1.1", "round": 1,
-        "revision": 1, "program_id": "dr", "direction": Direction.DECREASE_LOAD,
-        "interval_period": m.IntervalPeriod(start=START), "power_w": (3000, 3000),
-        "reply_by": START - timedelta(minutes=30), "decide_by": START - timedelta(minutes=20),
+        "message_id": "ra-1.request.1",
+        "sent_at": T0,
+        "event_id": "e1",
+        "request_id": "e1.1.1",
+        "round": 1,
+        "revision": 1,
+        "program_id": "dr",
+        "direction": Direction.DECREASE_LOAD,
+        "interval_period": m.IntervalPeriod(start=START),
+        "power_w": (3000, 3000),
+        "reply_by": START - timedelta(minutes=30),
+        "decide_by": START - timedelta(minutes=20),
     }
     return m.Request.model_validate(given | changes)
 
@@ -165,7 +173,7 @@ async def test_a_deadline_is_kept_in_scaled_time() -> None:
 
 async def test_an_own_fault_ends_the_shell() -> None:
     shell = Shell(Sleeper(deadline=T0, moves=False), MemoryBus(), clock())
-    with pytest.raises(RuntimeError, match="its deadline .* did not move"):
+    with pytest.raises(RuntimeError, match=r"its deadline .* did not move"):
         await shell.run()
 
 
@@ -187,8 +195,12 @@ async def test_every_step_is_committed_before_it_is_published() -> None:
 
 async def test_a_resident_who_is_asked_stands_in_the_status_until_the_answer_is_due() -> None:
     asked = asyncio.Event()
-    shell = Shell(home(Consent.ASK), MemoryBus(), clock(),
-                  tell=lambda at, who, note: asked.set() if note.name == "resident_asked" else None)
+    shell = Shell(
+        home(Consent.ASK),
+        MemoryBus(),
+        clock(),
+        tell=lambda at, who, note: asked.set() if note.name == "resident_asked" else None,
+    )
     async with running(shell):
         await shell.deliver(Arrival(TOPIC, encode(request())))
         async with asyncio.timeout(5):
@@ -247,8 +259,16 @@ async def start(tmp_path: Path, text: str, **environment: str) -> asyncio.subpro
     path = tmp_path / "utility.toml"
     path.write_text(text)
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "agents.cli", "run", "utility", "--config", str(path), stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(Path.cwd())} | environment,
+        sys.executable,
+        "-m",
+        "agents.cli",
+        "run",
+        "utility",
+        "--config",
+        str(path),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(Path.cwd())} | environment,
     )
 
 

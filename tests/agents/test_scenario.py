@@ -91,7 +91,9 @@ def _set(data: dict[str, Any], path: str, value: Any) -> None:
         ("aggregators.0.parent", "ra-1", "aggregators: they are each other's parents"),
     ],
 )
-def test_a_mistake_is_one_sentence_with_file_and_key(data: dict[str, Any], path: str, value: Any, sentence: str) -> None:
+def test_a_mistake_is_one_sentence_with_file_and_key(
+    data: dict[str, Any], path: str, value: Any, sentence: str
+) -> None:
     _set(data, path, value)
     with pytest.raises(ConfigError) as caught:
         build_scenario(data, "file.toml")

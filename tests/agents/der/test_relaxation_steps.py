@@ -21,7 +21,9 @@ ALL = tuple(Restriction)
 
 def car(restriction: str, *steps: int, **changes: Any) -> VehicleSpec:
     agreed = ({"restriction": restriction, "steps": steps},)
-    return vehicle("ev", **({"charge_efficiency_pct": 100, "discharge_efficiency_pct": 100, "relaxations": agreed} | changes))
+    return vehicle(
+        "ev", **({"charge_efficiency_pct": 100, "discharge_efficiency_pct": 100, "relaxations": agreed} | changes)
+    )
 
 
 def relaxed(spec: VehicleSpec, *power_w: int, of: tuple[Restriction, ...] = ALL, **more: Any) -> Flexibility:

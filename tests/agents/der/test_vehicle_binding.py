@@ -80,8 +80,10 @@ def test_a_vehicle_that_charges_at_full_power_cannot_charge_more() -> None:
 def test_the_plug_window_binds_slots_that_it_is_not_plugged_in_for_throughout() -> None:
     """Arrival rounds up to a slot, departure rounds down."""
     given = answer(
-        ask(1_000, 1_000, 1_000, 1_000), plugs_in_at=START + timedelta(minutes=10),
-        departs_at=START + timedelta(minutes=110), departure_soc_wh=20_000,
+        ask(1_000, 1_000, 1_000, 1_000),
+        plugs_in_at=START + timedelta(minutes=10),
+        departs_at=START + timedelta(minutes=110),
+        departure_soc_wh=20_000,
     )
     assert given.power_w == (0, 1_000, 1_000, 0)
     assert given.binding == (Restriction.PLUG_WINDOW, None, None, Restriction.PLUG_WINDOW)

@@ -28,7 +28,9 @@ class Case:
 def cases(slots: int = 6, standby: bool = True, ops: bool = False) -> st.SearchStrategy[Case]:
     return st.builds(
         lambda spec, direction, power_w: Case(spec, ask(*power_w, direction=direction)),
-        vehicles(standby=standby, ops=ops), directions, plans(slots),
+        vehicles(standby=standby, ops=ops),
+        directions,
+        plans(slots),
     )
 
 
