@@ -27,7 +27,7 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy --strict
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 # The wheel is tried in an environment that has only the locked run-time dependencies and the wheel.
 wheel: setup

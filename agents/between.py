@@ -20,6 +20,9 @@ HOP_PCT = 25
 """Each tier keeps a quarter of the time between the last decision above it and the first slot for its own last
 decision, so that deadlines nest over any number of tiers."""
 
+WITHDRAW_REPEATS = 10
+"""How often a withdrawal that is not answered is said in the length of a slot."""
+
 
 class Between(Negotiation):
     """The state of one event at a coordinator or aggregator."""
@@ -37,7 +40,12 @@ class Between(Negotiation):
         self.superseded: list[str] = []
         """Earlier requests of this event."""
         self.delivery = Delivery(self, grace)
-        self.on_timer |= {"report": self.delivery.due, "start": self._start_delivering}
+        self.withdrawal: m.Withdraw | None = None
+        self.on_timer |= {
+            "report": self.delivery.due,
+            "start": self._start_delivering,
+            "withdraw": self._withdraw_again,
+        }
         self._take(request)
 
     def _take(self, request: m.Request) -> None:
@@ -76,6 +84,8 @@ class Between(Negotiation):
         before = [child.name for child in self.children.asked() if child.owed or child.holds is not None]
         self.timers.clear()
         self._supersede(now)
+        for child in self.children.asked():
+            child.answers.clear()  # what was offered to the earlier request is not counted in this one
         self.superseded.append(self.request.request_id)
         self._take(request)
         self.answer, self.award, self.deal_w, self.outcome = None, None, None, None
@@ -154,6 +164,7 @@ class Between(Negotiation):
             raise RefusedMessage(RejectReason.STALE, f"revision {award.revision} of {award.award_id} is not the latest")
         if len(award.power_w) != len(self.asked_w) and not cancels:
             raise RefusedMessage(RejectReason.WRONG_SLOTS, f"{len(award.power_w)} slots in the award")
+        self.timers.pop("withdraw", None)
         if award.outcome is m.Outcome.CONCLUDED:
             self._on_concluded(award, now)
             return
@@ -259,21 +270,27 @@ class Between(Negotiation):
         slot = next(index for index, power in enumerate(missing_w) if power)
         self.answers_sent += 1
         request = self.request
-        self.party._send(
-            self.up,
-            m.Withdraw(
-                message_id=f"{self.party.name}.withdraw.{request.request_id}.{self.answers_sent}",
-                sent_at=now,
-                event_id=self.event_id,
-                request_id=request.request_id,
-                round=request.round,
-                revision=self.answers_sent,
-                award_id=self.award.award_id,
-                from_slot=slot,
-                power_w=self.deal_w,
-                cause=cause[:500],
-            ),
+        self.withdrawal = m.Withdraw(
+            message_id=f"{self.party.name}.withdraw.{request.request_id}.{self.answers_sent}",
+            sent_at=now,
+            event_id=self.event_id,
+            request_id=request.request_id,
+            round=request.round,
+            revision=self.answers_sent,
+            award_id=self.award.award_id,
+            from_slot=slot,
+            power_w=self.deal_w,
+            cause=cause[:500],
         )
+        self._withdraw_again(now)
+
+    def _withdraw_again(self, now: datetime) -> None:
+        """Say it until the parent's next award answers it, or the event is over."""
+        assert self.withdrawal is not None
+        self.party._send(self.up, self.withdrawal)
+        again = now + self.period.duration / WITHDRAW_REPEATS
+        if again < self.end_at:
+            self.timers["withdraw"] = again
 
 
 class BetweenParty(ParentParty):

@@ -1,23 +1,16 @@
 """A daemon's configuration: TOML read by pydantic models. Every mistake is one sentence with file and key."""
 
-import tomllib
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 
 from agents.behaviour import Behaviour
+from agents.included import included
+from agents.reading import ConfigError, checked, read_toml
 from agents.settings import AggregatorSettings, CoordinatorSettings, DerSettings, Settings, UtilitySettings
 from protocol.units import Instant, Name
-
-M = TypeVar("M", bound=BaseModel)
-UNION_TAGS = ("vehicle", "storage", "solar", "load")
-"""Pydantic puts the kind of a device into the place of a mistake; the file has no such key."""
-
-
-class ConfigError(ValueError):
-    """A mistake in a file; `str(error)` is one sentence with the file and the key."""
 
 
 class Role(StrEnum):
@@ -81,7 +74,11 @@ class DaemonConfig(Settings):
 
 def load_config(path: Path, role: Role) -> DaemonConfig:
     """The configuration of a daemon of a role. Raises ConfigError."""
-    config = checked(DaemonConfig, read_toml(path), f"{path}")
+    tables = read_toml(path)
+    for key in ("utility", "coordinator", "aggregator"):
+        if isinstance(tables.get(key), dict):
+            tables[key] = included(tables[key], path.parent, f"{path}: {key}")
+    config = checked(DaemonConfig, tables, f"{path}")
     table = "[[ders]]" if role is Role.DER else f"[{role}]"
     if config.role() is not role:
         raise ConfigError(f"{path}: {table} and no other role's table is needed to run a {role}")
@@ -89,47 +86,3 @@ def load_config(path: Path, role: Role) -> DaemonConfig:
     if twice:
         raise ConfigError(f"{path}: ders: {twice[0]} stands twice")
     return config
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of a file. Raises ConfigError when it cannot be read or is not TOML."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: byte {error.start} is not UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: is not TOML: {error}") from None
-
-
-def checked(model: type[M], data: Any, where: str) -> M:
-    """The model of some tables; `where` says in which file (and table). Raises ConfigError."""
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        raise ConfigError(f"{where}: {sentence(error)}") from None
-
-
-def sentence(error: ValidationError) -> str:
-    """The first mistake: its key, what is wrong, and what stands there."""
-    first = error.errors(include_url=False)[0]
-    text = first["msg"].removeprefix("Value error, ")
-    key = ""
-    for part in first["loc"]:
-        if isinstance(part, int):
-            key += f"[{part}]"
-        elif part not in UNION_TAGS:
-            key += f".{part}" if key else part
-    if not key:
-        return text
-    match first["type"]:
-        case "missing":
-            return f"{key}: is missing"
-        case "extra_forbidden":
-            return f"{key}: there is no such key"
-        case "timezone_aware":
-            return f"{key}: an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z"
-    given = first["input"]
-    shown = f" (it is {given!r:.80})" if isinstance(given, str | int | float | bool | list) else ""
-    return f"{key}: {text[0].lower()}{text[1:]}{shown}"

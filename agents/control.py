@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from agents.config import ConfigError, sentence
+from agents.reading import ConfigError, sentence
 from agents.settings import EventSettings
 from agents.shell import Shell
 from agents.utility import Utility

@@ -15,10 +15,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from agents.config import ConfigError
 from agents.der.device import Ask
 from agents.der.devices import build_device
 from agents.der.specs import VehicleSpec
+from agents.reading import ConfigError
 from protocol.messages import IntervalPeriod
 from protocol.units import SLOT, Direction
 

@@ -5,6 +5,7 @@ from others that offered more than they were awarded, then stated upward as a sh
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from agents.asking import Asking, Stage
@@ -194,6 +195,8 @@ class Negotiation(Asking):
         if child is None or award is None or child.holds is None or message.award_id != award.award_id:
             raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award {message.award_id} stands with {edge.child}")
         left = least(message.power_w, award.power_w)
+        if child.accepted is not None:  # what it cannot give any more is not asked of it again
+            child.accepted = replace(child.accepted, power_w=least(message.power_w, child.accepted.power_w))
         self.tell("withdrawn", child=child.name, cause=message.cause, power_w=left, awarded_w=award.power_w)
         if any(left):
             self._award(child, m.Outcome.CONCLUDED, left, award.accepts, message.cause, now)

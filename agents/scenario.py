@@ -14,9 +14,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from agents.behaviour import Behaviour
-from agents.config import ConfigError, checked, read_toml
 from agents.der.devices import build_device
+from agents.included import included
 from agents.members import Member
+from agents.reading import ConfigError, checked, read_toml
 from agents.settings import AggregatorSettings, CoordinatorSettings, DerSettings, Settings, UtilitySettings
 from protocol.units import Direction, Instant, Name, Percent
 
@@ -84,7 +85,7 @@ class Scenario:
 def load_scenario(path: Path) -> Scenario:
     """The scenario in a file, or a shipped one by its name. Raises ConfigError."""
     found = find_scenario(path)
-    return build_scenario(read_toml(found), str(found))
+    return build_scenario(read_toml(found), str(found), found.parent)
 
 
 def find_scenario(path: Path) -> Path:
@@ -100,22 +101,27 @@ def find_scenario(path: Path) -> Path:
     raise ConfigError(f"{path}: there is no such file; shipped scenarios: {', '.join(names) or 'none'}")
 
 
-def build_scenario(data: dict[str, Any], where: str) -> Scenario:
-    """The scenario of some tables; `where` names their file. Raises ConfigError."""
+def build_scenario(data: dict[str, Any], where: str, folder: Path = Path()) -> Scenario:
+    """The scenario of some tables; `where` names their file, `folder` is where files that it names lie.
+
+    Raises ConfigError.
+    """
     file = checked(ScenarioFile, data, where)
     outline = file.scenario
     if outline.ends_at <= outline.start_at:
         raise ConfigError(f"{where}: scenario.ends_at: has to lie after scenario.start_at")
     utility_name = str(file.utility.get("name", "utility"))
     homes, members, behaviours = _homes(file, utility_name, where)
-    aggregators = _aggregators(file, members, where)
+    aggregators = _aggregators(file, members, where, folder)
     below = [_as_member(ra) for ra in aggregators if ra.parent == file.coordinator.get("name", "ac")]
     if not below:
         raise ConfigError(f"{where}: aggregators: none of them has the coordinator as its parent")
     coordinator_given = {"name": "ac", "parent": utility_name, "members": below} | file.coordinator
     coordinator = checked(CoordinatorSettings, coordinator_given, f"{where}: coordinator")
     meters = tuple(home.name for home in homes if utility_name in home.meter_to)
-    utility_given = {"children": (coordinator.name,), "meters": meters} | file.utility
+    utility_given = {"children": (coordinator.name,), "meters": meters} | included(
+        file.utility, folder, f"{where}: utility"
+    )
     utility = checked(UtilitySettings, utility_given, f"{where}: utility")
     names = [utility.name, coordinator.name, *(ra.name for ra in aggregators), *(home.name for home in homes)]
     for name, times in Counter(names).items():
@@ -165,7 +171,9 @@ def _homes(
     return tuple(homes), members, behaviours
 
 
-def _aggregators(file: ScenarioFile, members: dict[str, list[Member]], where: str) -> tuple[AggregatorSettings, ...]:
+def _aggregators(
+    file: ScenarioFile, members: dict[str, list[Member]], where: str, folder: Path
+) -> tuple[AggregatorSettings, ...]:
     """Built from the lowest tier up, as the book of an aggregator of aggregators needs those below it."""
     waiting = dict(enumerate(file.aggregators))
     built: dict[int, AggregatorSettings] = {}
@@ -176,7 +184,8 @@ def _aggregators(file: ScenarioFile, members: dict[str, list[Member]], where: st
             raise ConfigError(f"{where}: aggregators: they are each other's parents")
         for index in ready:
             table = waiting.pop(index)
-            given = {"parent": str(file.coordinator.get("name", "ac")), **table}
+            included_table = included(table, folder, f"{where}: aggregators[{index}]")
+            given = {"parent": str(file.coordinator.get("name", "ac")), **included_table}
             given.setdefault("members", members.get(str(table.get("name")), []))
             given["storage"] = [
                 _dated({"kind": "storage", **own}, file.scenario.start_at) for own in table.get("storage", [])

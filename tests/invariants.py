@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from datetime import timedelta
+from typing import TypeGuard
 
 from broker.simulation import Simulation
 from protocol import messages as m
-from protocol.actor import Received, Send
+from protocol.actor import Note, Received, Send
 from protocol.edges import Edge
-from protocol.plan import covers, total
+from protocol.plan import add, covers, total
 
 GRACE = timedelta(seconds=1)
 
@@ -53,7 +54,77 @@ def violations(simulation: Simulation) -> list[str]:
     found += [f"{edge}: an answer to {request} got no answer" for (edge, request), ok in answered.items() if not ok]
     found += _backed_from_above(awards, mandates)
     found += _ledgers(awards, confirms)
+    return found + shares_that_do_not_sum(simulation) + late_answers(simulation) + unconfirmed(simulation)
+
+
+def shares_that_do_not_sum(simulation: Simulation) -> list[str]:
+    """S35: the shares of the DERs and of the own storage are the deal, to the watt."""
+    found = []
+    for traced in simulation.trace:
+        for note in traced.effects:
+            if not isinstance(note, Note) or note.name != "awards_sent" or "storage_w" not in note.data:
+                continue
+            deal_w, storage_w = (tuple(note.data[key]) for key in ("power_w", "storage_w"))  # type: ignore[arg-type]
+            shares = [
+                effect.message.power_w
+                for effect in traced.effects
+                if isinstance(effect, Send)
+                and isinstance(effect.message, m.Award)
+                and effect.message.event_id == note.event_id
+                and effect.message.outcome is m.Outcome.CONCLUDED
+            ]
+            summed = add(total(shares, len(deal_w)), storage_w)
+            if summed != deal_w:
+                found.append(f"{traced.actor}/{note.event_id}: shares of {summed} for a deal of {deal_w}")
     return found
+
+
+def late_answers(simulation: Simulation) -> list[str]:
+    """Every stage ends in time: a request that is heard in time and stands is answered by its reply_by."""
+    heard: dict[tuple[str, str], m.Request] = {}
+    answered: dict[tuple[str, str], None] = {}
+    found = []
+    for traced in simulation.trace:
+        late = [key for key, request in heard.items() if traced.at > request.reply_by + GRACE]
+        found += [f"{name}: no answer to {ref} by its reply_by" for name, ref in late]
+        for key in late:
+            del heard[key]
+        message = traced.input.message if isinstance(traced.input, Received) else None
+        refused = any(isinstance(effect, Note) and effect.name == "message_refused" for effect in traced.effects)
+        if isinstance(message, m.Request | m.Award) and not refused:  # an earlier request is superseded or over
+            for key in [key for key in heard if key[0] == traced.actor and heard[key].event_id == message.event_id]:
+                del heard[key]
+        in_time = isinstance(message, m.Request) and not refused and traced.at <= message.reply_by
+        if isinstance(message, m.Request) and in_time and (traced.actor, message.request_id) not in answered:
+            heard[traced.actor, message.request_id] = message
+        for effect in traced.effects:
+            if isinstance(effect, Send) and isinstance(effect.message, m.Offer | m.Alternative):
+                answered[traced.actor, effect.message.request_id] = None
+                heard.pop((traced.actor, effect.message.request_id), None)
+    return found
+
+
+def unconfirmed(simulation: Simulation) -> list[str]:
+    """The ledgers agree: of the award that stands on an edge in the end its parent heard that it is confirmed, or
+    refused (and then it was replaced or stated)."""
+    last: dict[tuple[Edge, str], m.Award] = {}
+    heard: dict[tuple[Edge, str, int], None] = {}
+    for traced in simulation.trace:
+        if isinstance(traced.input, Received) and isinstance(traced.input.message, m.Confirm):
+            message = traced.input.message
+            if traced.input.edge.parent == traced.actor:
+                heard[traced.input.edge, message.award_id, message.revision] = None
+        withdrawing = traced.input.edge if _is_withdraw(traced.input) else None
+        for effect in traced.effects:
+            if isinstance(effect, Send) and isinstance(effect.message, m.Award):
+                last[effect.edge, effect.message.event_id] = award = effect.message
+                if effect.edge == withdrawing:  # the child's own word, said before
+                    heard[effect.edge, award.award_id, award.revision] = None
+    return [
+        f"{edge}/{event_id}: award {award.award_id} stands and was never answered"
+        for (edge, event_id), award in last.items()
+        if award.outcome is m.Outcome.CONCLUDED and (edge, award.award_id, award.revision) not in heard
+    ]
 
 
 def _award_within_offer(
@@ -110,3 +181,7 @@ def _ledgers(awards: dict[Edge, list[m.Award]], confirms: dict[Edge, list[m.Conf
             if said.setdefault(key, confirm.accepted) != confirm.accepted:
                 found.append(f"{edge}: {key} was confirmed both ways")
     return found
+
+
+def _is_withdraw(item: object) -> TypeGuard[Received]:
+    return isinstance(item, Received) and isinstance(item.message, m.Withdraw)

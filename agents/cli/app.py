@@ -13,10 +13,11 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from agents.cli import operate
-from agents.config import ConfigError, Role, load_config
+from agents.config import Role, load_config
 from agents.control import Refusal, to_json
 from agents.exits import Exit
 from agents.members_file import MembersError
+from agents.reading import ConfigError
 from agents.scenario import load_scenario
 from protocol.units import Direction
 

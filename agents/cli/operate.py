@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.board import Told
-from agents.config import ConfigError
 from agents.control import Refusal, ask, converse, runtime_dir, sockets, to_json
 from agents.exits import Exit
 from agents.narrate import kilowatts, line
+from agents.reading import ConfigError
 from protocol.units import Direction
 
 

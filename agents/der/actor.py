@@ -40,6 +40,8 @@ class Der(Controlled):
                 self._close(event, "expired", now)
             case "slot":
                 self._slot_over(event, now)
+            case "withdraw":
+                self._withdraw_again(event, now)
 
     # -- S50, S51
 
@@ -178,11 +180,13 @@ class Der(Controlled):
         known = event.award
         if known is not None and known.award_id == award.award_id and award.revision <= known.revision:
             raise RefusedMessage(RejectReason.STALE, f"revision {award.revision}; {known.revision} is known")
+        event.timers.pop("withdraw", None)
         if award.outcome is not m.Outcome.CONCLUDED:
             event.award = award
             self._confirm(event, award, "", now)
-            self._release(event, now)
-            self._close(event, award.outcome, now)
+            if event.stage is not Stage.CLOSED:
+                self._release(event, now)
+                self._close(event, award.outcome, now)
             return
         problem = self._problem(event, award, now)
         self._confirm(event, award, problem, now)

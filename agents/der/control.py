@@ -15,6 +15,9 @@ from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import zero
 
+WITHDRAW_REPEATS = 10
+"""How often a withdrawal that is not answered is said in the length of a slot."""
+
 
 class Controlled(Party):
     """A home with its devices and events; `Der` adds the negotiation."""
@@ -133,23 +136,29 @@ class Controlled(Party):
         award = event.award
         if award is None or event.stage not in (Stage.AWARDED, Stage.ACTIVE):
             return
-        self._send(
-            event.edge,
-            m.Withdraw(
-                message_id=f"{self.name}.withdraw.{award.award_id}",
-                sent_at=now,
-                event_id=event_id,
-                request_id=award.request_id,
-                round=award.round,
-                revision=1,
-                award_id=award.award_id,
-                from_slot=min(event.slot, event.slots - 1),
-                power_w=zero(event.slots),
-                cause=cause,
-            ),
+        event.withdrawal = m.Withdraw(
+            message_id=f"{self.name}.withdraw.{award.award_id}",
+            sent_at=now,
+            event_id=event_id,
+            request_id=award.request_id,
+            round=award.round,
+            revision=1,
+            award_id=award.award_id,
+            from_slot=min(event.slot, event.slots - 1),
+            power_w=zero(event.slots),
+            cause=cause,
         )
         self._release(event, now)
         self._close(event, "withdrawn", now)
+        self._withdraw_again(event, now)
+
+    def _withdraw_again(self, event: DerEvent, now: datetime) -> None:
+        """Say it until the parent's next award answers it, or the event is over."""
+        assert event.withdrawal is not None
+        self._send(event.edge, event.withdrawal)
+        again = now + event.request.interval_period.duration / WITHDRAW_REPEATS
+        if again < event.slot_start(event.slots):
+            event.timers["withdraw"] = again
 
     def _release(self, event: DerEvent, now: datetime) -> None:
         """Free what is held; devices under control return to their own schedule."""

@@ -51,6 +51,7 @@ class DerEvent:
     offers: dict[m.Basis, m.Offer] = field(default_factory=dict)
     award: m.Award | None = None
     accepted: Held | None = None
+    withdrawal: m.Withdraw | None = None
     timers: dict[str, datetime] = field(default_factory=dict)
     slot: int = 0
     measured: dict[int, dict[str, Measured]] = field(default_factory=dict)

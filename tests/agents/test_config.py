@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.config import ConfigError, Role, load_config
+from agents.config import Role, load_config
+from agents.reading import ConfigError
 
 UTILITY = '[utility]\nchildren = ["ac"]\n'
 HOME = """

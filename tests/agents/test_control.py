@@ -11,10 +11,10 @@ import orjson
 import pytest
 from worlds import START, T0, vehicle
 
-from agents.config import ConfigError
 from agents.control import ControlServer, Refusal, ask, converse, note_line, prepare, sockets, to_json
 from agents.der.actor import Der
 from agents.drivers.simulated import build_driver
+from agents.reading import ConfigError
 from agents.settings import Consent, DerSettings, UtilitySettings
 from agents.shell import Shell
 from agents.utility import Utility

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agents import from_csv as tables
-from agents.config import ConfigError
+from agents.reading import ConfigError
 from agents.scenario import build_scenario
 from agents.toml_out import to_toml
 

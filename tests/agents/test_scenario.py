@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agents.behaviour import Behaviour
-from agents.config import ConfigError
+from agents.reading import ConfigError
 from agents.scenario import build_scenario, load_scenario
 from agents.toml_out import to_toml
 from protocol.messages import Restriction

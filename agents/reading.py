@@ -1,0 +1,59 @@
+"""Reads TOML into pydantic models. Every mistake of a user is one sentence with file and key."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+M = TypeVar("M", bound=BaseModel)
+UNION_TAGS = ("vehicle", "storage", "solar", "load")
+"""Pydantic puts the kind of a device into the place of a mistake; the file has no such key."""
+
+
+class ConfigError(ValueError):
+    """A mistake in a file; `str(error)` is one sentence with the file and the key."""
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a file. Raises ConfigError when it cannot be read or is not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start} is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from None
+
+
+def checked(model: type[M], data: Any, where: str) -> M:
+    """The model of some tables; `where` says in which file (and table). Raises ConfigError."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {sentence(error)}") from None
+
+
+def sentence(error: ValidationError) -> str:
+    """The first mistake: its key, what is wrong, and what stands there."""
+    first = error.errors(include_url=False)[0]
+    text = first["msg"].removeprefix("Value error, ")
+    key = ""
+    for part in first["loc"]:
+        if isinstance(part, int):
+            key += f"[{part}]"
+        elif part not in UNION_TAGS:
+            key += f".{part}" if key else part
+    if not key:
+        return text
+    match first["type"]:
+        case "missing":
+            return f"{key}: is missing"
+        case "extra_forbidden":
+            return f"{key}: there is no such key"
+        case "timezone_aware":
+            return f"{key}: an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z"
+    given = first["input"]
+    shown = f" (it is {given!r:.80})" if isinstance(given, str | int | float | bool | list) else ""
+    return f"{key}: {text[0].lower()}{text[1:]}{shown}"
