@@ -51,6 +51,8 @@ def violations(simulation: Simulation) -> list[str]:
                     found += _award_within_offer(edge, message, offers)
                 case m.Confirm():
                     confirms[edge].append(message)
+                case m.Reject() if isinstance(traced.input, Received) and isinstance(traced.input.message, m.Offer):
+                    answered[edge, traced.input.message.request_id] = True  # refused, with the reason
     found += [f"{edge}: an answer to {request} got no answer" for (edge, request), ok in answered.items() if not ok]
     found += _backed_from_above(awards, mandates)
     found += _ledgers(awards, confirms)
