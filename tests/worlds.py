@@ -134,7 +134,7 @@ class World:
         parties.append(Party(Coordinator(CoordinatorSettings(**{"name": "ac", "members": members} | self.coordinator))))
         for settings in self.aggregators:
             drivers = {spec.resource_id: build_driver(spec) for spec in settings.storage}
-            parties.append(Party(Aggregator(settings), drivers))
+            parties.append(Party(Aggregator(settings), drivers, intercept=self.intercepts.get(settings.name)))
         for home in self.homes:
             drivers = {spec.resource_id: build_driver(spec) for spec in home.devices}
             parties.append(Party(Der(home), drivers, intercept=self.intercepts.get(home.name)))

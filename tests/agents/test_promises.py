@@ -9,7 +9,7 @@ from worlds import START, T0, Story, World, battery, late, silent, thrice
 from agents.members import Member
 from agents.settings import Consent
 from broker.bus import Post
-from broker.simulation import Faults
+from broker.simulation import Faults, Intercept
 from protocol import messages as m
 from protocol.actor import Cancel, Decided, Issue, Received
 from protocol.codec import encode
@@ -281,6 +281,67 @@ def test_residents_override_withdraws_and_another_replaces_it() -> None:
     story = Story(simulation, world)
     assert story.note("own_storage_replaces", "ra-1").data["storage_w"] == (6_000, 6_000)
     assert story.note("settled", "utility").data["delivered_wh"] == 18_000
+
+
+def lossy(kind: str, count: int) -> Intercept:
+    """An intercept: the first so many messages of a kind are lost."""
+    lost: list[Post] = []
+
+    def drop(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
+        if f"/{kind}/" in post.topic and len(lost) < count:
+            lost.append(post)
+            return []
+        return [(post, timedelta())]
+
+    return drop
+
+
+def test_withdrawal_that_is_lost_is_said_again_until_it_is_answered() -> None:
+    world = World()
+    world.simple("ra-1", 3, storage=(battery("bat-1", 6_000),))
+    world.event(18_000, 18_000)
+    world.intercepts["ra-1-h1"] = lossy("withdraw", 2)
+    simulation = world.build()
+    simulation.give(START - 10 * MINUTE, "ra-1-h1", Decided("e1", False))
+    simulation.run()
+    story = Story(simulation, world)
+    assert len(story.to("withdraw", "ra-1-h1", "ra-1-h1")) == 3
+    assert story.note("own_storage_replaces", "ra-1").data["storage_w"] == (6_000, 6_000)
+    assert violations(simulation) == []
+
+
+def test_aggregators_withdrawal_that_is_lost_is_said_again() -> None:
+    world = small_world()
+    world.intercepts["ra-1"] = lossy("withdraw", 2)
+    simulation = world.build()
+    simulation.give(START - 10 * MINUTE, "ra-1-h1", Decided("e1", False))
+    simulation.run()
+    story = Story(simulation, world)
+    assert story.note("shortfall_stated", "utility").data["shortfall_w"] == (6_000, 6_000)
+    assert violations(simulation) == []
+
+
+def test_offer_to_an_earlier_request_is_not_counted_in_the_re_request() -> None:
+    world = World()
+    world.simple("ra-1", 6, scale_w=20_000)
+    world.simple("ra-2", 3, scale_w=25_000)
+    world.event(45_000, 45_000)
+    first_only: list[Post] = []
+
+    def deaf_to_the_second_round(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
+        if "/offer/" in post.topic and first_only:
+            return []
+        if "/offer/" in post.topic:
+            first_only.append(post)
+        return [(post, timedelta())]
+
+    world.intercepts["ra-1-h0"] = deaf_to_the_second_round
+    story = world.run()
+    rounds = story.notes("offers_summed", "ra-1")
+    assert [(note.data["yes"], note.data["silent"]) for note in rounds[:2]] == [(6, 0), (5, 1)]
+    powers = [a.power_w for a in story.to("award", "ra-1", "ra-1-h0") if isinstance(a, m.Award)]
+    assert not any(map(any, powers))
+    assert violations(story.simulation) == []
 
 
 def test_what_cannot_be_replaced_is_stated_upward() -> None:
