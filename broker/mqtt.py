@@ -7,6 +7,7 @@ after each connect, offline as the last will (MQTT knows one will a connection: 
 
 import asyncio
 import random
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -28,6 +29,8 @@ INFLIGHT = 64
 """Posts that may be unacknowledged at once; they are acknowledged in their order."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
 SESSION_EXPIRY_S = 3600
+NO_DELAY = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
+"""Without it a small message waits for the acknowledgement of the one before: 40 ms a hop, measured on loopback."""
 
 log = structlog.get_logger("gridpact.mqtt")
 
@@ -135,6 +138,7 @@ class MqttBus:
             keepalive=20,
             max_inflight_messages=INFLIGHT,
             properties=properties,
+            socket_options=NO_DELAY,
         )
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:

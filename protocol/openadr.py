@@ -2,7 +2,7 @@
 
 What travels down an edge is an EVENT, what travels up a REPORT; `reject` and `presence` have no counterpart there
 (an answer's status and a VEN's subscription stand for them). Of the standard only its JSON properties are used;
-what it lacks is a payload of a private type `VPP_...`. `COLUMNS` is the whole mapping: both directions and the
+what it lacks is a payload of a private type `VPP_...`. `openadr_columns` is the whole mapping: both directions and the
 table of docs/openadr.md come from it.
 
 A message is laid out as a sheet: one row an interval (its slots, or its readings), one column a payload type. What
@@ -10,15 +10,14 @@ belongs to the whole message stands in the first row. An offer has one more shee
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from enum import Enum, auto
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from protocol.codec import decode_body
 from protocol.edges import ROUTES, Way
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.messages import Message, Offer, Request
+from protocol.openadr_columns import COLUMNS, KIND, RESOURCE, Column, Form, Per
 from protocol.units import Direction
 
 Json = dict[str, Any]
@@ -27,143 +26,6 @@ Sheet = dict[str, Any]
 
 AGGREGATED = "AGGREGATED_REPORT"
 """OpenADR's resource name for what is reported over all of a VEN's resources."""
-
-
-class Form(Enum):
-    """How a value is written: (to OpenADR, back, unit of the descriptor)."""
-
-    TEXT = (str, str, None)
-    FLAG = (bool, lambda flag: flag, None)
-    WHOLE = (float, round, None)
-    SECONDS = (float, round, "S")
-    PERCENT = (float, round, "PERCENT")
-    KW = (lambda w: w / 1000, lambda kw: round(kw * 1000), "KW")
-    KWH = (lambda wh: wh / 1000, lambda kwh: round(kwh * 1000), "KWH")
-    PRICE = (lambda milli: milli / 1000, lambda price: round(price * 1000), "KWH")
-    JSON = (lambda value: json.dumps(value, separators=(",", ":")), json.loads, None)
-    JOINED = ("+".join, lambda text: text.split("+"), None)
-    OR_NONE = (lambda text: text or "none", lambda text: None if text == "none" else text, None)
-
-    def __init__(self, write: Callable[[Any], Any], read: Callable[[Any], Any], unit: str | None) -> None:
-        self.write, self.read, self.unit = write, read, unit
-
-
-class Per(Enum):
-    """Where the value stands, and how many it is."""
-
-    MESSAGE = auto()
-    """One value, in the first interval."""
-    MESSAGE_LIST = auto()
-    """All values together in the first interval."""
-    INTERVAL = auto()
-    """One value in each interval."""
-    INTERVAL_LIST = auto()
-    """In each interval one value an option, in the options' order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A field of a message and the payload type that carries it."""
-
-    field: str
-    payload_type: str
-    form: Form = Form.TEXT
-    per: Per = Per.MESSAGE
-
-    @property
-    def private(self) -> bool:
-        return self.payload_type.startswith("VPP_")
-
-
-_COMMON = (
-    Column("kind", "VPP_MESSAGE_KIND"),
-    Column("version", "VPP_VERSION"),
-    Column("message_id", "VPP_MESSAGE_ID"),
-    Column("sent_at", "VPP_SENT_AT"),
-    Column("extensions", "VPP_EXTENSIONS", Form.JSON),
-    Column("request_id", "VPP_REQUEST_ID"),
-    Column("round", "VPP_ROUND", Form.WHOLE),
-    Column("revision", "VPP_REVISION", Form.WHOLE),
-)
-_REPLY_BY = Column("reply_by", "VPP_REPLY_BY")
-_VALID_UNTIL = Column("valid_until", "VPP_VALID_UNTIL")
-_AWARD_ID = Column("award_id", "VPP_AWARD_ID")
-_REASON = Column("reason", "VPP_REASON")
-RESOURCE = (
-    Column("power_w", "VPP_OFFER", Form.KW, Per.INTERVAL),
-    Column("kind", "VPP_RESOURCE_KIND"),
-    Column("relaxable", "VPP_RELAXABLE", Form.FLAG),
-)
-
-COLUMNS: dict[str, tuple[Column, ...]] = {
-    "request": (
-        *_COMMON,
-        Column("direction", "VPP_DIRECTION"),
-        Column("power_w", "DISPATCH_SETPOINT_RELATIVE", Form.KW, Per.INTERVAL),
-        _REPLY_BY,
-        Column("decide_by", "VPP_DECIDE_BY"),
-        Column("terms.least_share_pct", "VPP_LEAST_SHARE", Form.PERCENT),
-        Column("terms.mandate", "VPP_MANDATE", Form.FLAG),
-        Column("terms.price_milli_per_kwh", "PRICE", Form.PRICE),
-        Column("terms.currency", "VPP_CURRENCY"),
-    ),
-    "offer": (
-        *_COMMON,
-        Column("opt", "VPP_OPT"),
-        Column("opt_reason", "VPP_OPT_REASON"),
-        Column("power_w", "VPP_OFFER", Form.KW, Per.INTERVAL),
-        Column("available_w", "VPP_AVAILABLE", Form.KW, Per.INTERVAL),
-        Column("binding", "VPP_BINDING", Form.OR_NONE, Per.INTERVAL),
-        Column("basis", "VPP_BASIS"),
-        _VALID_UNTIL,
-    ),
-    "relax": (
-        *_COMMON,
-        Column("shortfall_w", "VPP_SHORTFALL", Form.KW, Per.INTERVAL),
-        Column("restrictions", "VPP_RESTRICTIONS", Form.TEXT, Per.MESSAGE_LIST),
-        _REPLY_BY,
-    ),
-    "alternative": (
-        *_COMMON,
-        Column("options.power_w", "VPP_OPTION", Form.KW, Per.INTERVAL_LIST),
-        Column("options.option_id", "VPP_OPTION_ID", Form.TEXT, Per.MESSAGE_LIST),
-        Column("options.basis", "VPP_OPTION_BASIS", Form.JOINED, Per.MESSAGE_LIST),
-        Column("options.shape", "VPP_OPTION_SHAPE", Form.TEXT, Per.MESSAGE_LIST),
-        _VALID_UNTIL,
-    ),
-    "award": (
-        *_COMMON,
-        _AWARD_ID,
-        Column("accepts", "VPP_ACCEPTS"),
-        Column("outcome", "VPP_OUTCOME"),
-        Column("power_w", "VPP_AWARD", Form.KW, Per.INTERVAL),
-        _REASON,
-        Column("confirm_by", "VPP_CONFIRM_BY"),
-    ),
-    "confirm": (*_COMMON, _AWARD_ID, Column("accepted", "VPP_ACCEPTED", Form.FLAG), _REASON),
-    "dispatch": (
-        *_COMMON,
-        _AWARD_ID,
-        Column("power_w", "DISPATCH_SETPOINT_RELATIVE", Form.KW),
-        Column("valid_for_s", "VPP_VALID_FOR", Form.SECONDS),
-        Column("fallback", "VPP_FALLBACK"),
-    ),
-    "report": (
-        *_COMMON,
-        Column("readings.energy_wh", "USAGE", Form.KWH, Per.INTERVAL),
-        Column("readings.baseline_wh", "BASELINE", Form.KWH, Per.INTERVAL),
-        Column("readings.soc_wh", "VPP_SOC", Form.KWH, Per.INTERVAL),
-        Column("readings.state", "VPP_EVENT_STATUS", Form.TEXT, Per.INTERVAL),
-        Column("readings.reading_type", "VPP_READING_TYPE", Form.TEXT, Per.INTERVAL),
-    ),
-    "withdraw": (
-        *_COMMON,
-        _AWARD_ID,
-        Column("from_slot", "VPP_FROM_SLOT", Form.WHOLE),
-        Column("power_w", "VPP_OFFER", Form.KW, Per.INTERVAL),
-        Column("cause", "VPP_CAUSE"),
-    ),
-}
 
 
 def to_openadr(message: Message, child: str, program_id: str) -> Json:
@@ -221,7 +83,7 @@ def _body(obj: Json) -> tuple[str, Json]:
     is_event = obj["objectType"] == "EVENT"
     first, *others = [obj] if is_event else obj["resources"]
     intervals = first["intervals"]
-    kind = _sheet(_COMMON[:1], intervals)["kind"]
+    kind = _sheet([KIND], intervals)["kind"]
     if (ROUTES[kind].way is Way.DOWN) is not is_event:
         raise ValueError(f"{kind} travels as the other object type")
     body = {"event_id": obj["eventName" if is_event else "eventID"], **_nested(kind, _sheet(COLUMNS[kind], intervals))}
@@ -287,7 +149,8 @@ def _interval_ids(kind: str, body: Json) -> list[int]:
         case "alternative":
             return list(range(len(body["options"][0]["power_w"])))
         case _:
-            return list(range(len(body.get("power_w", body.get("shortfall_w", [0])))))
+            plan: list[int] = body.get("power_w") or body.get("shortfall_w") or [0]
+            return list(range(len(plan)))
 
 
 def _intervals(columns: Iterable[Column], sheet: Sheet, ids: list[int]) -> list[Json]:
@@ -323,7 +186,7 @@ def _sheet(columns: Iterable[Column], intervals: list[Json]) -> Sheet:
             continue
         match column.per:
             case Per.MESSAGE:
-                (sheet[column.field],) = rows[0] or ()
+                [sheet[column.field]] = rows[0] if rows[0] is not None else []
             case Per.MESSAGE_LIST:
                 sheet[column.field] = rows[0]
             case Per.INTERVAL:

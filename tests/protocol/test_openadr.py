@@ -12,7 +12,8 @@ from message_strategies import BY_KIND
 from protocol import messages as m
 from protocol import openadr
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.openadr import COLUMNS, Per, from_openadr, to_openadr
+from protocol.openadr import from_openadr, to_openadr
+from protocol.openadr_columns import COLUMNS, RESOURCE, Per
 from protocol.units import Direction
 
 PAGE = Path(__file__).parents[2] / "docs" / "openadr.md"
@@ -148,7 +149,7 @@ def table() -> list[str]:
     ]
     return rows + [
         f"| offer | `resources.{column.field}` | `{column.payload_type}` | {column.form.unit or ''} | {where[column.per]} |"
-        for column in openadr.RESOURCE
+        for column in RESOURCE
     ]
 
 
