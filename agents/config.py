@@ -75,6 +75,8 @@ class DaemonConfig(Settings):
 def load_config(path: Path, role: Role) -> DaemonConfig:
     """The configuration of a daemon of a role. Raises ConfigError."""
     tables = read_toml(path)
+    if "scenario" in tables:
+        raise ConfigError(f"{path}: is a scenario of many parties: use 'gridpact up' or 'gridpact simulate'")
     for key in ("utility", "coordinator", "aggregator"):
         if isinstance(tables.get(key), dict):
             tables[key] = included(tables[key], path.parent, f"{path}: {key}")

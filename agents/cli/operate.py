@@ -19,6 +19,9 @@ from agents.narrate import kilowatts, line
 from agents.reading import ConfigError
 from protocol.units import Direction
 
+MOST_IDLE = 20
+"""More idle homes than this are one line of `status`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -40,7 +43,10 @@ async def status(control: Path | None, json: bool) -> int:
             sys.stdout.write(to_json(party).decode() + "\n")
         return Exit.OK
     table = Table("party", "role", "event", "stage", "requested", "deal", "next", "asks its resident")
+    idle = [party for party in parties if party["role"] == "der" and not party.get("events")]
     for party in parties:
+        if party in idle and len(idle) > MOST_IDLE:
+            continue
         asked = ", ".join(str(question["event_id"]) for question in party.get("questions", []))
         events = party.get("events", []) or [{}]
         for event in events:
@@ -54,6 +60,8 @@ async def status(control: Path | None, json: bool) -> int:
                 (party.get("deadline") or "")[11:19],
                 asked,
             )
+    if len(idle) > MOST_IDLE:
+        table.add_row(f"{len(idle)} others", "der", "", "idle", "-", "-", "", "")
     Console(soft_wrap=True).print(table)
     return Exit.OK
 

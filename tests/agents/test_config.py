@@ -79,6 +79,11 @@ def test_a_mistake_is_one_sentence_with_file_and_key(tmp_path: Path, text: str, 
     assert "\n" not in str(caught.value)
 
 
+def test_a_scenario_is_no_daemons_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is a scenario of many parties: use 'gridpact up'"):
+        load_config(write(tmp_path, '[scenario]\nname = "x"\n'), Role.UTILITY)
+
+
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml: cannot be read: No such file"):
         load_config(tmp_path / "none.toml", Role.UTILITY)
