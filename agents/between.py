@@ -233,6 +233,12 @@ class Between(Negotiation):
             ),
         )
 
+    def resumed(self, now: datetime) -> None:
+        super().resumed(now)
+        if self.stage in (Stage.OFFERED, Stage.PROPOSED) and self.answer is not None:
+            self.party._send(self.up, self.answer)
+        self.delivery.resumed(now)
+
     # -- delivery
 
     def _start_delivering(self, now: datetime) -> None:

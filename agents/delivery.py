@@ -13,6 +13,9 @@ from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.units import energy_wh
 
+UNKNOWN = "completed_unknown"
+"""The outcome of an event that ended while its party was down."""
+
 
 class Delivery:
     """Readings of the children (and of own devices) of one negotiation."""
@@ -33,6 +36,20 @@ class Delivery:
         self.delivered_wh = 0
         self.of.timers["report"] = self._due_at()
 
+    def resumed(self, now: datetime) -> None:
+        """After a restart: reports that wait at the broker get their grace; an event that ended meanwhile is closed
+        as unknown until reports settle it."""
+        of = self.of
+        if of.stage in (Stage.STANDBY, Stage.DELIVERING) and now >= of.end_at:
+            of.close(UNKNOWN, now)
+        elif of.stage is Stage.DELIVERING and "report" in of.timers:
+            of.timers["report"] = max(of.timers["report"], now + self.grace)
+
+    @property
+    def settling(self) -> bool:
+        """The event ended while nobody was there: reports may still complete it."""
+        return self.of.outcome == UNKNOWN
+
     def _due_at(self) -> datetime:
         return self.of.period.slot_start(self.slot + 1) + self.grace
 
@@ -48,7 +65,7 @@ class Delivery:
             self.pass_on(now)
 
     def _complete(self, now: datetime) -> bool:
-        if self.of.stage is not Stage.DELIVERING or now < self.of.period.slot_start(self.slot + 1):
+        if not (self.of.stage is Stage.DELIVERING or self.settling) or now < self.of.period.slot_start(self.slot + 1):
             return False
         have = self.readings.get(self.slot, {})
         return all(child.name in have for child, _ in self.of.children.held()) and all(own in have for own in self.own)
@@ -81,7 +98,7 @@ class Delivery:
             slot=slot, energy_wh=energy, baseline_wh=baseline, state=state, reading_type=m.ReadingType.SUMMED
         )
         self.slot += 1
-        if not last:
+        if not last and not self.settling:
             of.timers["report"] = self._due_at()
         self.of.metered(reading, now)
         if last:

@@ -186,6 +186,13 @@ class Negotiation(Asking):
         if self.deal_w is not None:
             self.repair(f"{child.name}: {cause}", now)
 
+    def resumed(self, now: datetime) -> None:
+        """The process was started again: ask the silent once more, say unconfirmed awards again."""
+        if self.stage in (Stage.COLLECTING, Stage.RELAXING):
+            self._ask_again(now)
+        for name in self.unconfirmed:
+            self._say_again(self.children[name])
+
     # -- repair
 
     def on_withdraw(self, edge: Edge, message: m.Withdraw, now: datetime) -> None:

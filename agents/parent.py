@@ -36,6 +36,10 @@ class ParentParty(Party):
             if event.deadline is not None and event.deadline <= now:
                 event.due(now)
 
+    def _resumed(self, now: datetime) -> None:
+        for event in list(self.events.values()):
+            event.resumed(now)
+
     def _event(self, message: m.EventMessage) -> Negotiation:
         event = self.events.get(message.event_id)
         if event is None:

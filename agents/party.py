@@ -10,7 +10,20 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from protocol import messages as m
-from protocol.actor import Cancel, Clear, Decided, Effect, Input, Issue, Measured, Note, Received, Refused, Send
+from protocol.actor import (
+    Cancel,
+    Clear,
+    Decided,
+    Effect,
+    Input,
+    Issue,
+    Measured,
+    Note,
+    Received,
+    Refused,
+    Resumed,
+    Send,
+)
 from protocol.edges import ROUTES, Edge, Way
 from protocol.errors import RefusedMessage, RejectReason
 
@@ -61,6 +74,9 @@ class Party:
     def receive(self, item: Input, now: datetime) -> list[Effect]:
         """Do what is due first (late is late, however fast the inbox), then take the input."""
         self._effects = []
+        if isinstance(item, Resumed):  # before what is due: an event may have ended meanwhile
+            self._resumed(now)
+            return self._effects
         if self.deadline is not None and self.deadline <= now:
             self._due(now)
         match item:
@@ -91,6 +107,14 @@ class Party:
 
     def _due(self, now: datetime) -> None:
         raise NotImplementedError
+
+    def _resumed(self, now: datetime) -> None:
+        """Say again what nobody has answered: it may have been lost while the process was down (P6)."""
+        raise NotImplementedError
+
+    def knows(self, event_id: str) -> bool:
+        """Whether it still has the event in its memory."""
+        return event_id in self._heard
 
     def _measured(self, item: Measured, now: datetime) -> None:
         raise TypeError(f"{self.name} has no devices")

@@ -119,6 +119,10 @@ class UtilityEvent(Negotiation):
     def state_shortfall(self, missing_w: Plan, cause: str, now: datetime) -> None:
         """At the top a shortfall is only told: there is nobody above to ask."""
 
+    def resumed(self, now: datetime) -> None:
+        super().resumed(now)
+        self.delivery.resumed(now)
+
     def _start_delivering(self, now: datetime) -> None:
         self.go(Stage.DELIVERING)
         self.delivery.start()

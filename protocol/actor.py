@@ -75,7 +75,15 @@ class Cancel:
     reason: str = "cancelled by the operator"
 
 
-Input: TypeAlias = Received | Refused | Measured | Decided | Issue | Cancel
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The process was started again and knows what its journal knows: say again what nobody has answered (P6)."""
+
+    down_since: datetime
+    """The instant of the last entry before."""
+
+
+Input: TypeAlias = Received | Refused | Measured | Decided | Issue | Cancel | Resumed
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +143,17 @@ class Note:
 
 
 Effect: TypeAlias = Send | Clear | Setpoint | Measure | Question | Note
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One step of an actor, as its journal keeps it: what came in, and what it set off."""
+
+    at: datetime
+    actor: str
+    input: Input | None
+    """None: it was woken by its deadline."""
+    effects: tuple[Effect, ...]
 
 
 class Actor(Protocol):

@@ -42,7 +42,10 @@ class Dispatching:
         self.commanded = False
 
     def due(self, now: datetime) -> None:
-        of, slot = self.of, self.slot
+        of = self.of
+        while self.slot + 1 < len(of.asked_w) and of.period.slot_start(self.slot + 1) <= now:
+            self.slot += 1  # over while the process was down
+        slot = self.slot
         sent = 0
         for child, plan in of.children.held():
             if any(plan) and of.book[child.name].kind == "der":

@@ -43,6 +43,14 @@ class Der(Controlled):
             case "withdraw":
                 self._withdraw_again(event, now)
 
+    def _resumed(self, now: datetime) -> None:
+        for event in self.events.values():
+            if event.stage is Stage.OFFERED:
+                for offer in event.offers.values():
+                    self._send(event.edge, offer)
+            elif event.stage is Stage.CONSIDERING and event.timers.get("answer", now) > now:
+                self._ask_resident(event)
+
     # -- S50, S51
 
     def _on_request(self, edge: Edge, request: m.Request, now: datetime) -> None:
@@ -67,10 +75,13 @@ class Der(Controlled):
             case Consent.ALWAYS:
                 self._answer(event, now)
             case Consent.ASK:
-                by = step_instant(now, request.reply_by, ANSWER_PCT)
-                event.timers["answer"] = by
-                text = f"{request.direction} from {request.interval_period.start.isoformat()}, {event.slots} slots: take part?"
-                self._effect(Question(request.event_id, text, by))
+                event.timers["answer"] = step_instant(now, request.reply_by, ANSWER_PCT)
+                self._ask_resident(event)
+
+    def _ask_resident(self, event: DerEvent) -> None:
+        request = event.request
+        text = f"{request.direction} from {request.interval_period.start.isoformat()}, {event.slots} slots: take part?"
+        self._effect(Question(request.event_id, text, event.timers["answer"]))
 
     def _decided(self, item: Decided, now: datetime) -> None:
         event = self.events.get(item.event_id)

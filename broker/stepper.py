@@ -1,0 +1,82 @@
+"""An actor with its devices, one step after the other: the same for the live shell, the simulation and the fold.
+
+What is due comes before what has come in (late is late, however full the inbox). A `Measure` is answered at once: it
+reads a meter and tells nobody; all other effects wait until their entry is durable.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+from protocol.actor import Actor, Effect, Entry, Input, Measure, Measured, Received, Setpoint
+from protocol.entries import encode_effects
+from protocol.messages import Presence
+
+
+class Driver(Protocol):
+    """What a device's driver offers (agents/der/device.py)."""
+
+    def set_power(self, power_w: int | None, at: datetime, until: datetime) -> None: ...
+
+    def measure(self, from_at: datetime, until: datetime) -> Measured: ...
+
+
+class Diverged(RuntimeError):
+    """A journal's entry cannot be made again by this software: its decisions differ from those that were published."""
+
+
+class Stepper:
+    """One actor and its devices."""
+
+    def __init__(self, actor: Actor, drivers: Mapping[str, Driver] | None = None) -> None:
+        self.actor = actor
+        self.drivers: dict[str, Driver] = dict(drivers or {})
+
+    def begin(self, now: datetime) -> Iterator[Entry]:
+        """Read every device once, as the first thing after a start."""
+        for driver in self.drivers.values():
+            reading = driver.measure(now, now)
+            yield from self._step(reading, self.actor.receive(reading, now), now)
+
+    def take(self, item: Input | None, now: datetime) -> Iterator[Entry]:
+        """What is due, then the input (None: only what is due)."""
+        deadline = self.actor.deadline
+        if deadline is not None and deadline <= now:
+            yield from self._step(None, self.actor.wake(now), now)
+            if self.actor.deadline == deadline:
+                raise RuntimeError(f"{self.actor.name} was woken at {now} and its deadline {deadline} did not move")
+        if item is not None:
+            yield from self._step(item, self.actor.receive(item, now), now)
+
+    def _step(self, item: Input | None, effects: list[Effect], now: datetime) -> Iterator[Entry]:
+        yield Entry(now, self.actor.name, item, tuple(effects))
+        for effect in effects:
+            if isinstance(effect, Measure):
+                taken = self.drivers[effect.resource_id].measure(effect.from_at, effect.until)
+                reading = replace(taken, event_id=effect.event_id, slot=effect.slot)
+                yield from self._step(reading, self.actor.receive(reading, now), now)
+
+    def fold(self, entry: Entry, *, devices_too: bool = False) -> None:
+        """Make a step of an earlier run again, without its effects. Raises Diverged.
+
+        `devices_too` lets simulated devices live through it as well; real ones did when it happened.
+        """
+        now = entry.at
+        effects = self.actor.wake(now) if entry.input is None else self.actor.receive(entry.input, now)
+        if tuple(effects) != entry.effects and encode_effects(effects) != encode_effects(entry.effects):
+            what = "a deadline" if entry.input is None else type(entry.input).__name__
+            raise Diverged(f"{entry.actor} at {now.isoformat()}: {what} sets off other effects than it did")
+        if devices_too:
+            for effect in effects:
+                match effect:
+                    case Setpoint(resource_id, power_w, at, until):
+                        self.drivers[resource_id].set_power(power_w, at, until)
+                    case Measure(resource_id, _, _, from_at, until):
+                        self.drivers[resource_id].measure(from_at, until)
+
+
+def is_durable(entry: Entry) -> bool:
+    """Whether a step belongs into the journal: presence only counts, and is said again at each connect."""
+    heard = entry.input
+    return bool(entry.effects) or not (isinstance(heard, Received) and isinstance(heard.message, Presence))
