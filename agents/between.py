@@ -272,7 +272,8 @@ class Between(Negotiation):
     def state_shortfall(self, missing_w: Plan, cause: str, now: datetime) -> None:
         """What could not be replaced is withdrawn upward: the parent may ask another."""
         assert self.deal_w is not None
-        assert self.award is not None
+        if self.award is None:
+            return  # concluded by mandate, and the parent has not bought it yet: nothing of its is lost
         slot = next(index for index, power in enumerate(missing_w) if power)
         self.answers_sent += 1
         request = self.request
@@ -321,11 +322,11 @@ class BetweenParty(ParentParty):
         return event
 
     def _on_request(self, edge: Edge, request: m.Request, now: datetime) -> None:
+        if now > request.reply_by:
+            raise RefusedMessage(RejectReason.EXPIRED, f"heard at {now.isoformat()}, after reply_by")
         if request.event_id in self.events:
             self._between(request).on_request(request, now)
             return
-        if now > request.reply_by:
-            raise RefusedMessage(RejectReason.EXPIRED, f"heard at {now.isoformat()}, after reply_by")
         event = self.events[request.event_id] = self.open(edge, request)
         event.begin(now)
         self._make_room()

@@ -43,7 +43,8 @@ class Child:
     confirmed: bool | None = None
     """None: not heard yet; False: refused, cancelled or never heard."""
     bound_before: bool = False
-    """It held an award of a superseded request and has not answered the new one: it may not know."""
+    """It held an award of a superseded request (or might sell by its mandate) and has not answered the new one: it
+    may not know."""
 
     @property
     def best(self) -> Answer | None:
@@ -56,6 +57,13 @@ class Child:
         if self.award is None or self.award.outcome is not m.Outcome.CONCLUDED or self.confirmed is False:
             return None
         return self.award.power_w
+
+    def may_have_sold(self, request: m.Request) -> bool:
+        """Whether it may have concluded downward by the mandate of a revision that `request` supersedes."""
+        before = self.request
+        return (
+            before is not None and before.terms.mandate and before.revision != request.revision and not self.opted_out
+        )
 
     def relaxable(self) -> bool:
         """Whether S28 asks it: participating, with a vehicle whose owner agreed to loosen something."""
@@ -82,7 +90,7 @@ class Children:
     def renew(self, name: str, request: m.Request) -> None:
         """A new request supersedes whatever stood before with this child."""
         before = self.by_name[name]
-        bound = before.bound_before or before.holds is not None
+        bound = before.bound_before or before.holds is not None or before.may_have_sold(request)
         self.by_name[name] = Child(name, request=request, bound_before=bound)
         self.waiting[name] = None
 

@@ -185,6 +185,8 @@ class Utility(ParentParty):
         if isinstance(item, Cancel):
             if known is None or known.stage is Stage.CLOSED:
                 self._tell("order_refused", item.event_id, data={"reason": "no open event of that id"})
+            elif now >= known.end_at:
+                self._tell("order_refused", item.event_id, data={"reason": "the last slot is over"})
             else:
                 known.close("cancelled", now, release=m.Outcome.CANCELLED, reason=item.reason)
             return

@@ -1,29 +1,32 @@
 """The simulated carrier: the same actors and the same bytes, in virtual time, with seeded faults.
 
 One heap of (instant, order of scheduling). Randomness comes from one seeded generator here and nowhere else, so a
-seed is a run. An actor's deadline is looked at before its inbox.
+seed is a run. A node has what a process has: a journal that loses what is not yet durable (broker/node.py), and a
+session at the broker that keeps what was not acknowledged.
 """
 
 import heapq
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from random import Random
-from typing import Protocol
 
 from broker.bus import Post
+from broker.node import Crash, Died, Node, Pending
+from broker.stepper import Driver
 from protocol.actor import (
     Actor,
     Clear,
     Effect,
+    Entry,
     Input,
-    Measure,
-    Measured,
     Note,
     Question,
     Received,
     Refused,
+    Resumed,
     Send,
     Setpoint,
 )
@@ -35,21 +38,17 @@ MAX_STEPS = 5_000_000
 """More steps than any run needs: an actor that spins is a bug and stops the run."""
 
 
-class Driver(Protocol):
-    """What a device's driver offers (agents/der/device.py)."""
-
-    def set_power(self, power_w: int | None, at: datetime, until: datetime) -> None: ...
-
-    def measure(self, from_at: datetime, until: datetime) -> Measured: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What happens to a message on its way: delay in ms (drawn evenly; different delays reorder), loss, repeats."""
+    """What happens to messages on their way and to the parties."""
 
     delay_ms: tuple[int, int] = (1, 50)
+    """Drawn evenly; different delays reorder."""
     loss_pct: int = 0
     repeat_pct: int = 0
+    commit_ms: tuple[int, int] = (0, 0)
+    """How long a journal takes to make entries durable; what was taken meanwhile is committed with them."""
+    crashes: tuple[Crash, ...] = ()
 
 
 Intercept = Callable[[str, Post], Iterable[tuple[Post, timedelta]]]
@@ -58,22 +57,13 @@ Intercept = Callable[[str, Post], Iterable[tuple[Post, timedelta]]]
 
 @dataclass(slots=True)
 class Party:
-    """An actor, its devices, and when it joins."""
+    """An actor, its devices, and when it joins. `build` makes the actor anew after a crash."""
 
     actor: Actor
     drivers: Mapping[str, Driver] = field(default_factory=dict)
     joins_at: datetime | None = None
     intercept: Intercept | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Traced:
-    """One step of one actor."""
-
-    at: datetime
-    actor: str
-    input: Input | None
-    effects: tuple[Effect, ...]
+    build: Callable[[], Actor] | None = None
 
 
 class Simulation:
@@ -89,20 +79,26 @@ class Simulation:
         keep_trace: bool = True,
     ) -> None:
         self.now = start_at
-        self.trace: list[Traced] = []
+        self.trace: list[Entry] = []
+        """The journals of all parties, in the order of their commits."""
         self.posts: list[tuple[datetime, str, Post]] = []
         """Everything that was published: instant, sender, post."""
         self.notes: list[tuple[datetime, str, Note]] = []
-        self._faults = faults or Faults()
+        self.crashed: list[tuple[datetime, Crash]] = []
+        self.faults = faults or Faults()
+        self._crashes: dict[str, list[Crash]] = defaultdict(list)
+        for crash in sorted(self.faults.crashes, key=lambda crash: crash.from_at):
+            self._crashes[crash.actor].append(crash)
         self._random = Random(seed)
         self._decide = decide
         self._keep_trace = keep_trace
         self._queue: list[tuple[datetime, int, Callable[[], object]]] = []
         self._order = 0
         self._retained: dict[str, Post] = {}
-        self._parties: dict[str, Party] = {}
-        self._wakes: dict[str, datetime] = {}
+        self._nodes: dict[str, Node] = {}
+        self._intercepts = {}
         for party in parties:
+            self._intercepts[party.actor.name] = party.intercept
             self.at(party.joins_at or start_at, partial(self._join, party))
 
     # -- the script
@@ -113,8 +109,9 @@ class Simulation:
         heapq.heappush(self._queue, (instant, self._order, action))
 
     def give(self, instant: datetime, actor: str, item: Input) -> None:
-        """Give an actor an input at an instant: an operator's order, a resident's decision."""
-        self.at(instant, lambda: self._receive(self._parties[actor], item))
+        """Give an actor an input at an instant: an operator's order, a resident's decision. Who gave it repeats it
+        until it is in the journal."""
+        self.at(instant, lambda: self._hand_over(self._nodes[actor], Pending(item, ordered=True)))
 
     def publish(self, instant: datetime, sender: str, post: Post) -> None:
         """Publish raw bytes at an instant, as a foreign client would."""
@@ -131,75 +128,154 @@ class Simulation:
             action()
         raise RuntimeError(f"more than {MAX_STEPS} steps: some actor spins")
 
-    # -- actors
+    def actor(self, name: str) -> Actor:
+        """The actor that runs under a name now (another one after a restart)."""
+        return self._nodes[name].stepper.actor
+
+    # -- a party's process
 
     def _join(self, party: Party) -> None:
-        name = party.actor.name
-        self._parties[name] = party
-        for driver in party.drivers.values():
-            start = self.now
-            self._take(party, None, party.actor.receive(driver.measure(start, start), start))
+        node = self._nodes[party.actor.name] = Node(party.actor, party.drivers, party.build)
+        self._guard(node, lambda: self._keep(node, node.stepper.begin(self.now)))
+        self._subscribe(node)
+        self._schedule_wake(node)
+
+    def _subscribe(self, node: Node) -> None:
         for post in list(self._retained.values()):
-            _, edge = parse_topic(post.topic)
-            if name in hearers(parse_topic(post.topic)[0], edge):
-                self._deliver(name, post)
-        self._schedule_wake(party)
+            if node.name in hearers(*parse_topic(post.topic)):
+                self._deliver(node.name, post)
 
-    def _receive(self, party: Party, item: Input) -> None:
-        deadline = party.actor.deadline
-        if deadline is not None and deadline <= self.now:
-            self._take(party, None, party.actor.wake(self.now))
-        self._take(party, item, party.actor.receive(item, self.now))
+    def _hand_over(self, node: Node, pending: Pending) -> None:
+        node.session.append(pending)
+        if node.up:
+            self._guard(node, lambda: self._process(node, pending))
 
-    def _schedule_wake(self, party: Party) -> None:
-        deadline, name = party.actor.deadline, party.actor.name
-        if deadline is not None and self._wakes.get(name) != deadline:
-            self._wakes[name] = deadline
-            self.at(max(deadline, self.now), lambda: self._wake(party, deadline))
+    def _process(self, node: Node, pending: Pending | None) -> None:
+        """One input, or a deadline that has come."""
+        self._pass(node, "received")
+        entries = list(node.stepper.take(pending.item if pending else None, self.now))
+        self._pass(node, "stepped")
+        for entry in entries:
+            node.append(entry)
+        if pending is not None:
+            node.unacknowledged.append((node.taken, pending))
+        self._pass(node, "appended")
+        self._schedule_commit(node)
+        self._schedule_wake(node)
 
-    def _wake(self, party: Party, planned: datetime) -> None:
-        name = party.actor.name
-        if self._wakes.get(name) == planned:
-            del self._wakes[name]
-        deadline = party.actor.deadline
-        if deadline is not None and deadline <= self.now:
-            self._take(party, None, party.actor.wake(self.now))
-            if party.actor.deadline == deadline:
-                raise RuntimeError(f"{name} was woken at {self.now} and its deadline {deadline} did not move")
-        self._schedule_wake(party)
+    def _keep(self, node: Node, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            node.append(entry)
+        self._schedule_commit(node)
 
-    def _take(self, party: Party, item: Input | None, effects: list[Effect]) -> None:
+    def _schedule_commit(self, node: Node) -> None:
+        low, high = self.faults.commit_ms
+        if high == 0:
+            self._commit(node)
+        elif not node.committing:
+            node.committing = True
+            delay = timedelta(milliseconds=self._random.randint(low, high))
+            self.at(self.now + delay, partial(self._in_life, node, node.life, partial(self._commit, node)))
+
+    def _commit(self, node: Node) -> None:
+        node.committing = False
+        committed = list(node.commit())
         if self._keep_trace:
-            self.trace.append(Traced(self.now, party.actor.name, item, tuple(effects)))
-        for effect in effects:
-            self._do(party, effect)
-        self._schedule_wake(party)
+            self.trace.extend(entry for _, entry in committed)
+        for number, entry in committed:
+            self._perform(node, number, entry)
+        self._pass(node, "published")
+        for pending in node.acknowledge():
+            node.session.remove(pending)
+        self._pass(node, "acknowledged")
 
-    def _do(self, party: Party, effect: Effect) -> None:
-        name = party.actor.name
+    def _perform(self, node: Node, number: int, entry: Entry) -> None:
+        self._pass(node, "committed")
+        for place, effect in enumerate(entry.effects):
+            self._do(node, effect)
+            node.mark(number, place)
+            if place + 1 < len(entry.effects):
+                self._pass(node, "publishing")
+
+    def _schedule_wake(self, node: Node) -> None:
+        deadline = node.stepper.actor.deadline
+        if node.up and deadline is not None and node.wakes_at != deadline:
+            node.wakes_at = deadline
+            self.at(
+                max(deadline, self.now), partial(self._in_life, node, node.life, partial(self._wake, node, deadline))
+            )
+
+    def _wake(self, node: Node, planned: datetime) -> None:
+        if node.wakes_at == planned:
+            node.wakes_at = None
+        deadline = node.stepper.actor.deadline
+        if deadline is not None and deadline <= self.now:
+            self._process(node, None)
+        self._schedule_wake(node)
+
+    # -- crashes
+
+    def _pass(self, node: Node, point: str) -> None:
+        """A node passes one of the named points (`broker.node.POINTS`). Raises Died when a crash waits there."""
+        waiting = self._crashes.get(node.name)
+        if waiting and waiting[0].point == point and waiting[0].from_at <= self.now:
+            crash = waiting.pop(0)
+            self.crashed.append((self.now, crash))
+            raise Died(crash)
+
+    def _in_life(self, node: Node, life: int, work: Callable[[], object]) -> None:
+        """What a process planned is done only while it lives."""
+        if node.life == life:
+            self._guard(node, work)
+
+    def _guard(self, node: Node, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Died as died:
+            node.die()
+            self.at(self.now + died.crash.down, partial(self._restart, node))
+
+    def _restart(self, node: Node) -> None:
+        undone = node.restart()
+        self._guard(node, lambda: self._resume(node, undone))
+        for pending in list(node.session):
+            if node.up:
+                self._guard(node, partial(self._process, node, pending))
+        if node.up:
+            self._subscribe(node)
+        self._schedule_wake(node)
+
+    def _resume(self, node: Node, undone: list[tuple[int, int, Effect]]) -> None:
+        for number, place, effect in undone:
+            if not isinstance(effect, Setpoint) or effect.until > self.now:
+                self._do(node, effect)
+            node.mark(number, place)
+        if node.journal:
+            self._keep(node, node.stepper.take(Resumed(node.journal[-1].at), self.now))
+        self._keep(node, node.stepper.begin(self.now))
+
+    # -- effects and the wire
+
+    def _do(self, node: Node, effect: Effect) -> None:
+        name = node.name
         match effect:
             case Send(edge, message):
                 kind = message.kind
                 post = Post(topic(kind, edge), encode(message), retain=ROUTES[kind].retained)
-                posts = [(post, timedelta())] if party.intercept is None else party.intercept(name, post)
+                intercept = self._intercepts[name]
+                posts = [(post, timedelta())] if intercept is None else intercept(name, post)
                 for changed, delay in posts:
                     self.at(self.now + delay, partial(self._publish, name, changed))
             case Clear(edge):
                 self.at(self.now, partial(self._retained.pop, topic("request", edge), None))
             case Setpoint(resource_id, power_w, at, until):
-                party.drivers[resource_id].set_power(power_w, at, until)
-            case Measure():
-                reading = party.drivers[effect.resource_id].measure(effect.from_at, effect.until)
-                reading = replace(reading, event_id=effect.event_id, slot=effect.slot)
-                self._take(party, reading, party.actor.receive(reading, self.now))
+                node.stepper.drivers[resource_id].set_power(power_w, at, until)
             case Question():
                 answer = self._decide(name, effect) if self._decide is not None else None
                 if answer is not None:
                     self.give(self.now + answer[1], name, answer[0])
             case Note():
                 self.notes.append((self.now, name, effect))
-
-    # -- the wire
 
     def _publish(self, sender: str, post: Post) -> None:
         self.posts.append((self.now, sender, post))
@@ -210,21 +286,21 @@ class Simulation:
         except RefusedMessage:
             return
         for name in hearers(kind, edge):
-            if name in self._parties:
+            if name in self._nodes:
                 for _ in range(self._copies()):
                     self.at(self.now + self._delay(), partial(self._deliver, name, post))
 
     def _copies(self) -> int:
-        if self._random.randrange(100) < self._faults.loss_pct:
+        if self._random.randrange(100) < self.faults.loss_pct:
             return 0
-        return 2 if self._random.randrange(100) < self._faults.repeat_pct else 1
+        return 2 if self._random.randrange(100) < self.faults.repeat_pct else 1
 
     def _delay(self) -> timedelta:
-        low, high = self._faults.delay_ms
+        low, high = self.faults.delay_ms
         return timedelta(milliseconds=self._random.randint(low, high))
 
     def _deliver(self, name: str, post: Post) -> None:
-        self._receive(self._parties[name], arrived(post.topic, post.payload))
+        self._hand_over(self._nodes[name], Pending(arrived(post.topic, post.payload)))
 
 
 def arrived(topic_text: str, payload: bytes) -> Input:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from agents.aggregator.actor import Aggregator
@@ -14,7 +15,7 @@ from agents.members import Member
 from agents.settings import AggregatorSettings, CoordinatorSettings, DerSettings, EventSettings, UtilitySettings
 from agents.utility import Utility
 from broker.simulation import Faults, Intercept, Party, Simulation
-from protocol.actor import Note
+from protocol.actor import Actor, Note
 from protocol.messages import EventMessage, Message
 from protocol.units import Direction
 
@@ -66,7 +67,14 @@ class World:
     utility: dict[str, Any] = field(default_factory=dict)
     events: list[EventSettings] = field(default_factory=list)
     intercepts: dict[str, Intercept] = field(default_factory=dict)
-    actors: dict[str, Any] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    simulation: Simulation | None = None
+
+    @property
+    def actors(self) -> dict[str, Any]:
+        """What runs under each name in the end."""
+        assert self.simulation is not None
+        return {name: self.simulation.actor(name) for name in self.names}
 
     def home(self, name: str, parent: str, *devices: Any, **settings: Any) -> DerSettings:
         made = DerSettings(
@@ -130,16 +138,18 @@ class World:
             "meters": tuple(home.name for home in self.homes),
             "events": tuple(self.events),
         } | self.utility
-        parties = [Party(Utility(UtilitySettings(**utility)))]
-        parties.append(Party(Coordinator(CoordinatorSettings(**{"name": "ac", "members": members} | self.coordinator))))
-        for settings in self.aggregators:
-            drivers = {spec.resource_id: build_driver(spec) for spec in settings.storage}
-            parties.append(Party(Aggregator(settings), drivers, intercept=self.intercepts.get(settings.name)))
-        for home in self.homes:
-            drivers = {spec.resource_id: build_driver(spec) for spec in home.devices}
-            parties.append(Party(Der(home), drivers, intercept=self.intercepts.get(home.name)))
-        self.actors = {party.actor.name: party.actor for party in parties}
-        return Simulation(parties, T0, seed, faults, **options)
+        coordinator = {"name": "ac", "members": members} | self.coordinator
+        parties = [self._party(partial(Utility, UtilitySettings(**utility)))]
+        parties.append(self._party(partial(Coordinator, CoordinatorSettings(**coordinator))))
+        parties += [self._party(partial(Aggregator, ra), ra.storage) for ra in self.aggregators]
+        parties += [self._party(partial(Der, home), home.devices) for home in self.homes]
+        self.names = tuple(party.actor.name for party in parties)
+        self.simulation = Simulation(parties, T0, seed, faults, **options)
+        return self.simulation
+
+    def _party(self, build: Callable[[], Actor], devices: Sequence[Any] = ()) -> Party:
+        actor, drivers = build(), {spec.resource_id: build_driver(spec) for spec in devices}
+        return Party(actor, drivers, intercept=self.intercepts.get(actor.name), build=build)
 
     def run(self, seed: int = 0, faults: Faults | None = None, **options: Any) -> "Story":
         simulation = self.build(seed, faults, **options)

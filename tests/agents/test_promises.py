@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from invariants import violations
+from checker import violations
 from worlds import START, T0, Story, World, battery, late, silent, thrice
 
 from agents.members import Member
@@ -37,7 +37,7 @@ def test_silent_der_is_counted_and_the_stage_ends_at_its_deadline() -> None:
     story = world.run()
     note = story.notes("offers_summed", "ra-1")[0]
     assert (note.data["yes"], note.data["silent"]) == (2, 1)
-    assert violations(story.simulation) == []
+    assert violations(story.simulation.trace) == []
 
 
 def test_late_offer_is_recorded_and_not_counted() -> None:
@@ -213,7 +213,7 @@ def test_unconfirmed_award_is_said_again_and_at_last_cancelled_and_replaced() ->
     assert awards[-1].outcome is m.Outcome.CANCELLED
     assert len([a for a in awards if a.revision == 1]) >= 3
     assert story.note("own_storage_replaces", "ra-1").data["storage_w"] == (6_000, 6_000)
-    assert violations(story.simulation) == []
+    assert violations(story.simulation.trace) == []
 
 
 # -- the operator changes his mind
@@ -245,7 +245,7 @@ def test_changed_event_supersedes_whatever_stood() -> None:
     simulation.run()
     story = Story(simulation, world)
     assert story.notes("settled", "utility")[-1].data["delivered_wh"] == 4_500
-    assert violations(simulation) == []
+    assert violations(simulation.trace) == []
 
 
 # -- consent
@@ -307,7 +307,7 @@ def test_withdrawal_that_is_lost_is_said_again_until_it_is_answered() -> None:
     story = Story(simulation, world)
     assert len(story.to("withdraw", "ra-1-h1", "ra-1-h1")) == 3
     assert story.note("own_storage_replaces", "ra-1").data["storage_w"] == (6_000, 6_000)
-    assert violations(simulation) == []
+    assert violations(simulation.trace) == []
 
 
 def test_aggregators_withdrawal_that_is_lost_is_said_again() -> None:
@@ -318,7 +318,7 @@ def test_aggregators_withdrawal_that_is_lost_is_said_again() -> None:
     simulation.run()
     story = Story(simulation, world)
     assert story.note("shortfall_stated", "utility").data["shortfall_w"] == (6_000, 6_000)
-    assert violations(simulation) == []
+    assert violations(simulation.trace) == []
 
 
 def test_offer_to_an_earlier_request_is_not_counted_in_the_re_request() -> None:
@@ -341,7 +341,7 @@ def test_offer_to_an_earlier_request_is_not_counted_in_the_re_request() -> None:
     assert [(note.data["yes"], note.data["silent"]) for note in rounds[:2]] == [(6, 0), (5, 1)]
     powers = [a.power_w for a in story.to("award", "ra-1", "ra-1-h0") if isinstance(a, m.Award)]
     assert not any(map(any, powers))
-    assert violations(story.simulation) == []
+    assert violations(story.simulation.trace) == []
 
 
 def test_what_cannot_be_replaced_is_stated_upward() -> None:
@@ -420,7 +420,7 @@ def test_aggregator_of_aggregators_climbs_its_ladder_on_top_of_theirs() -> None:
     story = three_tiers().run()
     assert story.note("own_storage_added", "ra-1").data["storage_w"] == (4_000, 4_000)
     assert story.note("settled", "utility").data["delivered_wh"] == 40_000
-    assert violations(story.simulation) == []
+    assert violations(story.simulation.trace) == []
 
 
 def test_relax_from_above_reaches_the_rung_that_was_kept_for_it() -> None:

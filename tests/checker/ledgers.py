@@ -1,0 +1,279 @@
+"""P1, P2: no award is lost, and the ledgers agree: awards given = awards confirmed + the shortfall that was stated."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeGuard
+
+from checker.wire import refuses, sends
+from protocol import messages as m
+from protocol.actor import Entry, Note, Received, Send
+from protocol.edges import Edge
+from protocol.plan import Plan, add, covers, least, shortfall, total
+
+
+def violations(trace: Sequence[Entry]) -> list[str]:
+    found = above_offer(trace) + unanswered(trace) + not_backed(trace) + confirmed_both_ways(trace)
+    found += awarded_too_early(trace) + withdrawn_but_standing(trace)
+    return found + shares_that_do_not_sum(trace) + unconfirmed(trace) + not_kept(trace)
+
+
+def above_offer(trace: Sequence[Entry]) -> list[str]:
+    """An award is at most the offer that it accepts."""
+    offers: dict[tuple[Edge, str, str], m.Offer | m.Option] = {}
+    found = []
+    for entry, send in sends(trace):
+        edge, message = send.edge, send.message
+        match message:
+            case m.Offer():
+                offers[edge, message.request_id, message.message_id] = message
+            case m.Alternative():
+                for option in message.options:
+                    offers[edge, message.request_id, option.option_id] = option
+            case m.Award(outcome=m.Outcome.CONCLUDED):
+                offer = offers.get((edge, message.request_id, message.accepts or ""))
+                if offer is None:
+                    found.append(f"P1: {entry.actor} accepts {message.accepts}, which was never offered")
+                elif not covers(offer.power_w, message.power_w):
+                    found.append(f"P1: {entry.actor} awards {message.power_w} of an offer of {offer.power_w}")
+    return found
+
+
+def unanswered(trace: Sequence[Entry]) -> list[str]:
+    """Who answered with a yes hears what became of it: an award, a reject, or a newer request."""
+    answered: dict[tuple[Edge, str], bool] = {}
+    for entry in trace:
+        heard = entry.input if isinstance(entry.input, Received) else None
+        answer = heard.message if heard is not None else None
+        yes = isinstance(answer, m.Alternative) or (isinstance(answer, m.Offer) and answer.opt is m.Opt.IN)
+        if yes and heard is not None and isinstance(answer, m.EventMessage) and heard.edge.parent == entry.actor:
+            answered.setdefault((heard.edge, answer.request_id), refuses(entry))
+        for effect in entry.effects:
+            if isinstance(effect, Send) and isinstance(effect.message, m.Award):
+                answered[effect.edge, effect.message.request_id] = True
+            elif isinstance(effect, Send) and isinstance(effect.message, m.Request):
+                for key in answered:
+                    answered[key] |= key[0] == effect.edge and key[1] != effect.message.request_id
+    return [f"P1: {edge}: an answer to {request} got no answer" for (edge, request), ok in answered.items() if not ok]
+
+
+Standing = dict[tuple[str, str], dict[str, m.Award]]
+"""By parent and event: the last award to each child, of its last request."""
+
+
+def last_awards(trace: Sequence[Entry]) -> tuple[Standing, dict[tuple[str, str], tuple[m.Award, datetime]]]:
+    """What each parent's journal holds in the end, and what each child's does: the last award it confirmed, and when."""
+    given: Standing = defaultdict(dict)
+    offered: dict[tuple[str, str], m.Award] = {}
+    own: dict[tuple[str, str], tuple[m.Award, datetime]] = {}
+    newest = Newest()
+    for entry in trace:
+        if (superseded := newest.hear(entry)) is not None:
+            own.pop(superseded, None)
+        if isinstance(entry.input, Received) and isinstance(entry.input.message, m.Award):
+            offered[entry.actor, entry.input.message.award_id] = entry.input.message
+        for effect in entry.effects:
+            message = effect.message if isinstance(effect, Send) else None
+            if isinstance(effect, Send) and isinstance(message, m.Award):
+                given[entry.actor, message.event_id][effect.edge.child] = message
+            elif isinstance(effect, Send) and isinstance(message, m.Request):
+                given[entry.actor, message.event_id].pop(effect.edge.child, None)
+            elif isinstance(message, m.Confirm) and message.accepted:
+                award = offered.get((entry.actor, message.award_id))
+                if award is not None and award.revision == message.revision:
+                    own[entry.actor, message.event_id] = (award, entry.at)
+    return given, own
+
+
+class Newest:
+    """The newest request that each party heard, by party and event; repeats of older ones change nothing."""
+
+    def __init__(self) -> None:
+        self.requests: dict[tuple[str, str], m.Request] = {}
+
+    def hear(self, entry: Entry) -> tuple[str, str] | None:
+        """Party and event when the step took a request that supersedes what was."""
+        message = entry.input.message if isinstance(entry.input, Received) else None
+        if not isinstance(message, m.Request) or refuses(entry):
+            return None
+        at = (entry.actor, message.event_id)
+        known = self.requests.get(at)
+        if known is not None and (known.revision, known.round) >= (message.revision, message.round):
+            return None
+        self.requests[at] = message
+        return at
+
+
+def newest_requests(trace: Sequence[Entry]) -> dict[tuple[str, str], m.Request]:
+    newest = Newest()
+    for entry in trace:
+        newest.hear(entry)
+    return newest.requests
+
+
+def not_backed(trace: Sequence[Entry]) -> list[str]:
+    """What a party awards downward is at most what it was awarded, or what a mandate lets it conclude."""
+    given, own = last_awards(trace)
+    requests = newest_requests(trace)
+    found = []
+    for (parent, event_id), awards in given.items():
+        concluded = [award.power_w for award in awards.values() if award.outcome is m.Outcome.CONCLUDED]
+        request = requests.get((parent, event_id))
+        if not concluded or request is None:
+            continue  # nothing stands, or the utility: nobody is above it
+        sums = total(concluded, len(concluded[0]))
+        award, heard_at = own.get((parent, event_id), (None, None))
+        over = request.interval_period.slot_start(len(request.power_w))
+        if award is not None and heard_at is not None and heard_at >= over:
+            continue  # a word that came when all was delivered binds nobody
+        by_mandate = award is None and request.terms.mandate and covers(request.power_w, sums)
+        by_award = award is not None and award.outcome is m.Outcome.CONCLUDED and covers(award.power_w, sums)
+        if not by_mandate and not by_award:
+            found.append(f"P1: {parent}/{event_id}: awards of {sums} are not backed from above")
+    return found
+
+
+def awarded_too_early(trace: Sequence[Entry]) -> list[str]:
+    """Nobody but the utility awards before it was awarded itself, or was told that it may conclude."""
+    newest = Newest()
+    bought: dict[tuple[str, str], None] = {}
+    found = []
+    for entry in trace:
+        if (superseded := newest.hear(entry)) is not None:
+            bought.pop(superseded, None)
+        for effect in entry.effects:
+            message = effect.message if isinstance(effect, Send) else None
+            at = (entry.actor, message.event_id) if isinstance(message, m.EventMessage) else None
+            if at is None or at not in newest.requests:
+                continue
+            if isinstance(message, m.Confirm) and message.accepted:
+                bought[at] = None
+            elif at in bought or newest.requests[at].terms.mandate:
+                continue
+            elif isinstance(message, m.Award) and message.outcome is m.Outcome.CONCLUDED:
+                found.append(f"P1: {entry.actor} awards {message.award_id} before anybody bought it")
+    return found
+
+
+def withdrawn_but_standing(trace: Sequence[Entry]) -> list[str]:
+    """A withdrawal that was heard is answered: what stands afterwards is no more than what was left."""
+    left: dict[tuple[Edge, str], Plan] = {}
+    stands: dict[tuple[Edge, str], Plan] = {}
+    for entry in trace:
+        heard = entry.input if isinstance(entry.input, Received) else None
+        if heard is not None and isinstance(heard.message, m.Withdraw) and not refuses(entry):
+            left[heard.edge, heard.message.award_id] = heard.message.power_w
+        for effect in entry.effects:
+            if isinstance(effect, Send) and isinstance(effect.message, m.Award):
+                stands[effect.edge, effect.message.award_id] = effect.message.power_w
+    return [
+        f"P1: {edge}: {award_id} stands with {stands[edge, award_id]} after a withdrawal to {power_w}"
+        for (edge, award_id), power_w in left.items()
+        if not covers(power_w, stands.get((edge, award_id), power_w))
+    ]
+
+
+def not_kept(trace: Sequence[Entry]) -> list[str]:
+    """What a party confirmed upward stands with its children and its storage, or was withdrawn: in every slot that
+    was still to come when the last of this changed."""
+    given, own = last_awards(trace)
+    storage: dict[tuple[str, str], Plan] = {}
+    withdrawn: dict[tuple[str, str], Plan] = {}
+    changed: dict[tuple[str, str], datetime] = {}
+    newest = Newest()
+    for entry in trace:
+        if (superseded := newest.hear(entry)) is not None:
+            storage.pop(superseded, None)
+            withdrawn.pop(superseded, None)
+        for effect in entry.effects:
+            if isinstance(effect, Note) and effect.name in ("awards_sent", "own_storage_replaces"):
+                more = _plan(effect, "storage_w")
+                key = (entry.actor, effect.event_id)
+                first = effect.name == "awards_sent" or key not in storage
+                storage[key] = more if first else add(storage[key], more)
+            elif isinstance(effect, Send) and isinstance(effect.message, m.Award | m.Confirm | m.Withdraw):
+                changed[entry.actor, effect.message.event_id] = entry.at
+            if isinstance(effect, Send) and isinstance(effect.message, m.Withdraw):
+                withdrawn[entry.actor, effect.message.event_id] = effect.message.power_w
+    found = []
+    for (name, event_id), (award, _) in own.items():
+        request = newest.requests[name, event_id]
+        if award.outcome is not m.Outcome.CONCLUDED or (name, event_id) not in given:
+            continue
+        slots = len(award.power_w)
+        held = [a.power_w for a in given[name, event_id].values() if a.outcome is m.Outcome.CONCLUDED]
+        stands = add(total(held, slots), storage.get((name, event_id), (0,) * slots))
+        promised = least(award.power_w, withdrawn.get((name, event_id), award.power_w))
+        missing = shortfall(promised, stands)
+        to_come = [request.interval_period.slot_start(slot) > changed[name, event_id] for slot in range(slots)]
+        if any(power and later for power, later in zip(missing, to_come, strict=True)):
+            found.append(f"P1: {name}/{event_id}: {promised} was promised and {stands} stands")
+    return found
+
+
+def confirmed_both_ways(trace: Sequence[Entry]) -> list[str]:
+    """A child never confirms two awards of one id and revision differently."""
+    said: dict[tuple[Edge, str, int], bool] = {}
+    found = []
+    for entry, send in sends(trace):
+        if isinstance(send.message, m.Confirm):
+            confirm = send.message
+            if said.setdefault((send.edge, confirm.award_id, confirm.revision), confirm.accepted) != confirm.accepted:
+                found.append(f"P2: {entry.actor} confirmed {confirm.award_id} both ways")
+    return found
+
+
+def shares_that_do_not_sum(trace: Sequence[Entry]) -> list[str]:
+    """S35: the shares of the DERs and of the own storage are the deal, to the watt."""
+    found = []
+    for entry in trace:
+        for note in entry.effects:
+            if not isinstance(note, Note) or note.name != "awards_sent" or "storage_w" not in note.data:
+                continue
+            deal_w, storage_w = _plan(note, "power_w"), _plan(note, "storage_w")
+            shares = [
+                effect.message.power_w
+                for effect in entry.effects
+                if isinstance(effect, Send)
+                and isinstance(effect.message, m.Award)
+                and effect.message.event_id == note.event_id
+                and effect.message.outcome is m.Outcome.CONCLUDED
+            ]
+            summed = add(total(shares, len(deal_w)), storage_w)
+            if summed != deal_w:
+                found.append(f"P1: {entry.actor}/{note.event_id}: shares of {summed} for a deal of {deal_w}")
+    return found
+
+
+def unconfirmed(trace: Sequence[Entry]) -> list[str]:
+    """The ledgers agree: of the award that stands on an edge in the end its parent heard that it is confirmed, or
+    refused (and then it was replaced or stated)."""
+    last: dict[tuple[Edge, str], m.Award] = {}
+    heard: dict[tuple[Edge, str, int], None] = {}
+    for entry in trace:
+        if isinstance(entry.input, Received) and isinstance(entry.input.message, m.Confirm):
+            message = entry.input.message
+            if entry.input.edge.parent == entry.actor:
+                heard[entry.input.edge, message.award_id, message.revision] = None
+        withdrawing = entry.input.edge if _is_withdraw(entry.input) else None
+        for effect in entry.effects:
+            if isinstance(effect, Send) and isinstance(effect.message, m.Award):
+                last[effect.edge, effect.message.event_id] = award = effect.message
+                if effect.edge == withdrawing:  # the child's own word, said before
+                    heard[effect.edge, award.award_id, award.revision] = None
+    return [
+        f"P1: {edge}/{event_id}: award {award.award_id} stands and was never answered"
+        for (edge, event_id), award in last.items()
+        if award.outcome is m.Outcome.CONCLUDED and (edge, award.award_id, award.revision) not in heard
+    ]
+
+
+def _plan(note: Note, name: str) -> Plan:
+    """A plan that a note tells, W."""
+    told = note.data[name]
+    assert isinstance(told, Sequence)
+    return tuple(told)
+
+
+def _is_withdraw(item: object) -> TypeGuard[Received]:
+    return isinstance(item, Received) and isinstance(item.message, m.Withdraw)

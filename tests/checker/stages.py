@@ -1,0 +1,105 @@
+"""P3, P4, P12: stages end in time, late is not counted, one rung at a time."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from checker.wire import received, refuses, sends
+from protocol import messages as m
+from protocol.actor import Entry, Note, Received, Resumed, Send
+from protocol.edges import Edge
+
+GRACE = timedelta(seconds=1)
+
+
+def violations(trace: Sequence[Entry]) -> list[str]:
+    return late_answers(trace) + late_but_counted(trace) + two_rungs_at_once(trace)
+
+
+def late_answers(trace: Sequence[Entry]) -> list[str]:
+    """P3, P6: a request that is heard in time and stands is answered by its reply_by."""
+    heard: dict[tuple[str, str], m.Request] = {}
+    answered: dict[tuple[str, str], None] = {}
+    down = downtimes(trace)
+    found = []
+    for entry in trace:
+        late = {key: request.reply_by for key, request in heard.items() if entry.at > request.reply_by + GRACE}
+        found += [
+            f"P3: {name}: no answer to {ref} by its reply_by"
+            for (name, ref), by in late.items()
+            if not any(since <= by + GRACE and by <= up_at for since, up_at in down[name])
+        ]
+        for key in late:
+            del heard[key]
+        message = entry.input.message if isinstance(entry.input, Received) else None
+        refused = refuses(entry)
+        if isinstance(message, m.Request | m.Award) and not refused:  # an earlier request is superseded or over
+            for key in [key for key in heard if key[0] == entry.actor and heard[key].event_id == message.event_id]:
+                del heard[key]
+        in_time = isinstance(message, m.Request) and not refused and entry.at <= message.reply_by
+        if isinstance(message, m.Request) and in_time and (entry.actor, message.request_id) not in answered:
+            heard[entry.actor, message.request_id] = message
+        for effect in entry.effects:
+            if isinstance(effect, Send) and isinstance(effect.message, m.Offer | m.Alternative):
+                answered[entry.actor, effect.message.request_id] = None
+                heard.pop((entry.actor, effect.message.request_id), None)
+    return found
+
+
+def downtimes(trace: Sequence[Entry]) -> dict[str, list[tuple[datetime, datetime]]]:
+    """When each party was down: from its last entry before to its first one after."""
+    found: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
+    for entry in trace:
+        if isinstance(entry.input, Resumed):
+            found[entry.actor].append((entry.input.down_since, entry.at))
+    return found
+
+
+def late_but_counted(trace: Sequence[Entry]) -> list[str]:
+    """P4: an award accepts only what its giver heard by the deadline that it had set."""
+    asked: dict[tuple[Edge, str, bool], datetime] = {}
+    for _, send in sends(trace):
+        if isinstance(send.message, m.Request | m.Relax):
+            relaxes = isinstance(send.message, m.Relax)
+            asked[send.edge, send.message.request_id, relaxes] = send.message.reply_by
+    heard: dict[tuple[Edge, str, str], tuple[datetime, bool]] = {}
+    for entry, item in received(trace):
+        if isinstance(item.message, m.Offer):
+            key = (item.edge, item.message.request_id, item.message.message_id)
+            heard.setdefault(key, (entry.at, item.message.basis is m.Basis.RELAXED))
+        elif isinstance(item.message, m.Alternative):
+            for option in item.message.options:
+                heard.setdefault((item.edge, item.message.request_id, option.option_id), (entry.at, False))
+    found = []
+    for entry, send in sends(trace):
+        award = send.message
+        if isinstance(award, m.Award) and award.outcome is m.Outcome.CONCLUDED:
+            at, relaxed = heard.get((send.edge, award.request_id, award.accepts or ""), (None, False))
+            by = asked.get((send.edge, award.request_id, relaxed))
+            if at is None or by is None or at > by:
+                found.append(f"P4: {entry.actor} accepted {award.accepts}, heard at {at}, asked by {by}")
+    return found
+
+
+RUNGS = ("own_storage_added", "relax_asked", "alternative_proposed", "can_meet", "cannot_meet")
+SUMS = ("offers_summed", "relaxed_offers_summed", "storage_summed")
+
+
+def two_rungs_at_once(trace: Sequence[Entry]) -> list[str]:
+    """P12: a rung is climbed only on a sum that was taken after the rung before it had ended."""
+    summed: dict[tuple[str, str], bool] = {}
+    found = []
+    for entry in trace:
+        for effect in entry.effects:
+            if not isinstance(effect, Note):
+                continue
+            at = (entry.actor, effect.event_id)
+            if effect.name in ("request_received", "relax_asked", "own_storage_added"):
+                if effect.name != "request_received" and not summed.get(at):
+                    found.append(f"P12: {entry.actor}/{effect.event_id}: {effect.name} before the last rung had ended")
+                summed[at] = False
+            elif effect.name in SUMS:
+                summed[at] = True
+            elif effect.name in RUNGS and not summed.get(at):
+                found.append(f"P12: {entry.actor}/{effect.event_id}: {effect.name} before the last rung had ended")
+    return found

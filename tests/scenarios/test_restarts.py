@@ -1,0 +1,100 @@
+"""A party dies at every named point of an evening and comes back: the same deal stands."""
+
+from datetime import timedelta
+
+import pytest
+from checker import violations
+from worlds import START, T0, Story, World, battery
+
+from broker.node import POINTS, Crash
+from broker.simulation import Faults
+from protocol import messages as m
+from protocol.actor import Cancel, Issue, Resumed
+from protocol.errors import RejectReason
+from protocol.units import Direction
+
+MINUTE = timedelta(minutes=1)
+
+
+def evening(mandate: bool = False) -> World:
+    """Two aggregators, one of them short: relaxing, own storage and a re-request are all needed."""
+    world = World(utility={"mandate": mandate, "accept_share_pct": 50})
+    relaxations = [{"restriction": "reserve_soc", "steps": [4_000, 2_000]}]
+    changes = {"reserve_wh": 25_000, "relaxations": relaxations}
+    world.simple("ra-1", 3, vehicle_changes=changes, storage=(battery("bat-1", 2_000),))
+    world.simple("ra-2", 2)
+    world.event(20_000, 25_000)
+    return world
+
+
+def awards(story: Story) -> set[tuple[str, tuple[int, ...]]]:
+    return {(a.message_id, a.power_w) for a in story.sent("award") if isinstance(a, m.Award)}
+
+
+def died(actor: str, point: str, minutes: float, down_s: float = 5) -> Faults:
+    return Faults(crashes=(Crash(actor, point, T0 + minutes * MINUTE, timedelta(seconds=down_s)),))
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("actor", ["utility", "ac", "ra-1", "ra-2", "ra-1-h0"])
+@pytest.mark.parametrize("minutes", [4.9, 5.001, 58.9])
+def test_who_dies_at_any_point_concludes_the_same_deal(actor: str, point: str, minutes: float) -> None:
+    story = evening().run(faults=died(actor, point, minutes))
+    assert len(story.simulation.crashed) == 1
+    assert awards(story) == awards(evening().run())
+    assert violations(story.simulation.trace, lossless=True) == []
+
+
+def test_restart_keeps_stage_ids_and_the_original_deadline() -> None:
+    story = evening().run(faults=died("ra-1", "committed", 5, down_s=20))
+    plain = evening().run()
+    ids = [{request.message_id: request for request in s.sent("request", "ra-1")} for s in (story, plain)]
+    assert ids[0].keys() == ids[1].keys()
+    (resumed,) = [entry for entry in story.simulation.trace if isinstance(entry.input, Resumed)]
+    assert resumed.actor == "ra-1"
+
+
+def test_event_that_ended_while_a_party_was_down_is_unknown_until_reports_settle_it() -> None:
+    crash = died("ac", "acknowledged", 45, down_s=4 * 3_600)
+    story = evening().run(faults=crash)
+    outcomes = [note.data["outcome"] for note in story.notes("closed", "ac")]
+    assert outcomes[0] == "completed_unknown"
+    assert violations(story.simulation.trace) == []
+
+
+def test_change_that_is_heard_after_its_reply_by_is_refused_and_binds_nobody() -> None:
+    world = evening()
+    simulation = world.build(faults=died("ra-1", "received", 29.99, down_s=40 * 60))
+    change = Issue("e1", "dr", Direction.DECREASE_LOAD, START, (10_000, 10_000))
+    simulation.give(T0 + 30 * MINUTE, "utility", change)
+    simulation.run()
+    refused = [r for r in Story(simulation, world).sent("reject", "ra-1") if isinstance(r, m.Reject)]
+    assert RejectReason.EXPIRED in {reject.reason for reject in refused}
+    assert violations(simulation.trace) == []
+
+
+def test_operator_cannot_cancel_what_is_over() -> None:
+    world = evening()
+    simulation = world.build()
+    simulation.give(START + 60 * MINUTE + timedelta(milliseconds=5), "utility", Cancel("e1"))
+    simulation.run()
+    story = Story(simulation, world)
+    assert story.note("order_refused").data["reason"] == "the last slot is over"
+    assert [note.data["outcome"] for note in story.notes("closed", "utility")] == ["concluded"]
+
+
+def test_silent_child_that_may_have_sold_by_an_earlier_mandate_is_cancelled() -> None:
+    world = evening(mandate=True)
+    simulation = world.build(faults=died("ac", "acknowledged", 29.9, down_s=26 * 60))
+    simulation.give(T0 + 30 * MINUTE, "utility", Issue("e1", "dr", Direction.DECREASE_LOAD, START, (10_000, 10_000)))
+    simulation.run()
+    told = [a for a in Story(simulation, world).to("award", "utility", "ac") if isinstance(a, m.Award)]
+    assert told[-1].outcome is m.Outcome.CANCELLED
+    assert violations(simulation.trace) == []
+
+
+def test_entry_that_was_not_durable_is_taken_again() -> None:
+    faults = Faults(commit_ms=(5, 20), crashes=died("ra-1", "appended", 5).crashes)
+    story = evening().run(faults=faults)
+    assert awards(story) == awards(evening().run(faults=Faults(commit_ms=(5, 20))))
+    assert violations(story.simulation.trace, lossless=True) == []
