@@ -157,7 +157,9 @@ class Between(Negotiation):
     # -- the award from above (S34)
 
     def on_award(self, award: m.Award, now: datetime) -> None:
+        # the request that superseded ours may have been lost; but what was said before ours is about an earlier one
         cancels = award.outcome is m.Outcome.CANCELLED and award.request_id not in self.superseded
+        cancels = cancels and award.sent_at > self.request.sent_at
         if award.request_id != self.request.request_id and not cancels:
             raise RefusedMessage(RejectReason.STALE, f"{award.request_id} is superseded by {self.request.request_id}")
         if self.award is not None and award.award_id == self.award.award_id and award.revision <= self.award.revision:

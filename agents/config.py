@@ -1,5 +1,6 @@
 """A daemon's configuration: TOML read by pydantic models. Every mistake is one sentence with file and key."""
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -50,12 +51,31 @@ class ControlSettings(Settings):
     """Of the socket, without `.sock`; the party's name by default."""
 
 
+class JournalSettings(Settings):
+    """Where the daemon keeps what it must not forget."""
+
+    path: Path | None = None
+    """By default `NAME.journal` in $STATE_DIRECTORY (systemd), else in $XDG_STATE_HOME/gridpact."""
+    archive_after: Annotated[int, Field(ge=100)] = 10_000
+    """Entries after which all is moved to `PATH.archive/` once every event is closed and over."""
+
+
+class MetricsSettings(Settings):
+    """Figures for Prometheus."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """None: not served."""
+
+
 class DaemonConfig(Settings):
     """One file a daemon. Of the four last tables the one of the daemon's role is read and the others are absent."""
 
     broker: BrokerSettings = BrokerSettings()
     clock: ClockSettings = ClockSettings()
     control: ControlSettings = ControlSettings()
+    journal: JournalSettings = JournalSettings()
+    metrics: MetricsSettings = MetricsSettings()
     behaviours: dict[Name, Behaviour] = Field(default_factory=dict)
     """Homes that misbehave on purpose, for demonstrations and tests."""
     utility: UtilitySettings | None = None
@@ -70,6 +90,15 @@ class DaemonConfig(Settings):
         given += [Role.AGGREGATOR] if self.aggregator else []
         given += [Role.DER] if self.ders else []
         return given[0] if len(given) == 1 else None
+
+
+def journal_path(config: DaemonConfig, name: str) -> Path:
+    """Where the journal of a daemon of that name lies."""
+    if config.journal.path is not None:
+        return config.journal.path
+    given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return (Path(given) if given else Path(state) / "gridpact") / f"{name}.journal"
 
 
 def load_config(path: Path, role: Role) -> DaemonConfig:

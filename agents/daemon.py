@@ -6,7 +6,7 @@ Logs are JSON lines on stdout, and coloured lines on a terminal. SIGTERM and SIG
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -16,26 +16,35 @@ from typing import Any
 import structlog
 
 from agents.aggregator.actor import Aggregator
+from agents.alerts import Alerts
 from agents.behaviour import Behaviour, intercept
-from agents.config import DaemonConfig
+from agents.config import DaemonConfig, journal_path
 from agents.control import ControlServer, note_line, runtime_dir, to_json
 from agents.coordinator import Coordinator
 from agents.der.actor import Der
 from agents.der.device import Driver
 from agents.drivers.simulated import build_driver
 from agents.exits import Exit
+from agents.intercepted import InterceptedBus
+from agents.journal import Journal, JournalError
+from agents.lease import LeaseTaken
+from agents.metrics import Metrics
 from agents.notify import notify, watchdog_period_s
-from agents.shell import InterceptedBus, Shell
+from agents.shell import Shell
 from agents.utility import Utility
 from broker.bus import Arrival, Bus, Post
 from broker.clock import Clock
-from broker.mqtt import Address, MqttBus
+from broker.faults import first_error
+from broker.mqtt import Address, MqttBus, SessionTaken
 from protocol.actor import Actor, Note
 from protocol.codec import encode
 from protocol.edges import Edge, subscriptions, topic
 from protocol.messages import Presence
 
 log = structlog.get_logger("gridpact")
+
+
+ARCHIVE_PERIOD_S = 60.0
 
 
 class BrokerUnreachable(RuntimeError):
@@ -46,23 +55,28 @@ class BrokerUnreachable(RuntimeError):
 class Party:
     """An actor, its devices, and its connection."""
 
-    actor: Actor
+    build: Callable[[], Actor]
+    actor: Actor = field(init=False)
     drivers: dict[str, Driver] = field(default_factory=dict)
     connected: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.actor = self.build()
 
 
 def parties(config: DaemonConfig) -> list[Party]:
     """The actors that a configuration describes, with simulated drivers for their devices."""
     found: list[Party] = []
     if config.utility is not None:
-        found.append(Party(Utility(config.utility)))
+        found.append(Party(partial(Utility, config.utility)))
     if config.coordinator is not None:
-        found.append(Party(Coordinator(config.coordinator)))
+        found.append(Party(partial(Coordinator, config.coordinator)))
     if config.aggregator is not None:
         own = {spec.resource_id: build_driver(spec) for spec in config.aggregator.storage}
-        found.append(Party(Aggregator(config.aggregator), own))
+        found.append(Party(partial(Aggregator, config.aggregator), own))
     for home in config.ders:
-        found.append(Party(Der(home), {spec.resource_id: build_driver(spec) for spec in home.devices}))
+        drivers = {spec.resource_id: build_driver(spec) for spec in home.devices}
+        found.append(Party(partial(Der, home), drivers))
     return found
 
 
@@ -71,9 +85,13 @@ def run_daemon(config: DaemonConfig) -> int:
     configure_logging(sys.stdout.isatty())
     try:
         return asyncio.run(Daemon(config).run())
-    except BrokerUnreachable as error:
-        log.error("broker_unreachable", text=str(error))
+    except (BrokerUnreachable, SessionTaken) as error:
+        event = "broker_unreachable" if isinstance(error, BrokerUnreachable) else "session_taken"
+        log.error(event, text=str(error))
         return Exit.BROKER
+    except (JournalError, LeaseTaken) as error:
+        log.error("journal_unusable", text=str(error))
+        return Exit.JOURNAL
 
 
 class Daemon:
@@ -85,16 +103,22 @@ class Daemon:
         self.shells: dict[str, Shell] = {}
         self.clock: Clock | None = None
         self._gate, self._started = asyncio.Event(), asyncio.Event()
-        name = config.control.name or self.parties[0].actor.name
-        path = (config.control.dir or runtime_dir()) / f"{name}.sock"
+        self.buses: dict[str, MqttBus] = {}
+        self.name = config.control.name or self.parties[0].actor.name
+        path = (config.control.dir or runtime_dir()) / f"{self.name}.sock"
         self.control = ControlServer(path, self.shells, self._start)
 
     async def run(self) -> int:
-        """Until SIGTERM or SIGINT. Raises BrokerUnreachable, ConfigError, and what an actor raises."""
+        """Until SIGTERM or SIGINT. Raises BrokerUnreachable, SessionTaken, JournalError, LeaseTaken, and what an actor
+        raises."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        self.journal = Journal(journal_path(self.config, self.name))
+        self.journal.start()
+        self.alerts = Alerts(self.shells, self.buses, self.journal)
+        self.metrics = Metrics(self.shells, self.buses, self.journal, self.alerts)
         serving = asyncio.create_task(self._serve())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -106,26 +130,54 @@ class Daemon:
         except asyncio.CancelledError:
             log.info("stopped", parties=len(self.parties))
         except BaseExceptionGroup as group:
-            raise _first(group) from group
+            raise first_error(group) from group
+        finally:
+            await self.journal.close()
         return Exit.OK
 
     async def _serve(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.control.run())
-            buses = [self._bus(party) for party in self.parties]
-            for party, bus in zip(self.parties, buses, strict=True):
-                tasks.create_task(bus.run(partial(self._deliver, party.actor.name)))
+            self.buses.update({party.actor.name: self._bus(party) for party in self.parties})
+            self.buses[self.parties[0].actor.name].watch_broker = True
+            for name, bus in self.buses.items():
+                tasks.create_task(bus.run(partial(self._deliver, name)))
             await self._all_connected()
             notify("READY=1")
             log.info("ready", parties=len(self.parties), broker=f"{self.config.broker.host}:{self.config.broker.port}")
             if (period_s := watchdog_period_s()) is not None:
                 tasks.create_task(_feed_watchdog(period_s))
             clock = await self._running_clock()
-            for party, bus in zip(self.parties, buses, strict=True):
-                shell = Shell(party.actor, self._behaving(bus, party, clock), clock, party.drivers, self._tell)
+            for party in self.parties:
+                way_out = self._behaving(self.buses[party.actor.name], party, clock)
+                shell = Shell(party.actor, way_out, clock, party.drivers, self._tell, self.journal, party.build)
                 self.shells[party.actor.name] = shell
                 tasks.create_task(shell.run())
             self._started.set()
+            served = self.config.metrics
+            if served.port is not None:
+                self.metrics.serve(served.host, served.port)
+                log.info("metrics_served", url=f"http://{served.host}:{served.port}/metrics")
+            tasks.create_task(self.alerts.run(self.metrics.look))
+            tasks.create_task(self._archive())
+
+    async def _archive(self) -> None:
+        """Move the journal to the archive when it is long and everybody is at rest."""
+        while True:
+            await asyncio.sleep(ARCHIVE_PERIOD_S)
+            await self.archive_at_rest()
+
+    async def archive_at_rest(self) -> None:
+        """The same, once. What comes between the move and the new beginning is taken by the new actors."""
+        journal, shells = self.journal, list(self.shells.values())
+        if journal.length < self.config.journal.archive_after or not all(shell.at_rest for shell in shells):
+            return
+        moving = journal.archive()  # stands in the writer's queue now, before anything of the new actors
+        for shell in shells:
+            shell.renew()
+        for shell in shells:
+            await shell.begin()
+        log.info("journal_archived", file=str(await moving))
 
     def _bus(self, party: Party) -> MqttBus:
         actor, broker = party.actor, self.config.broker
@@ -180,6 +232,7 @@ class Daemon:
             self._gate.set()
 
     def _tell(self, at: datetime, who: str, note: Note) -> None:
+        self.metrics.tell(at, who, note)
         line = note_line(at, who, note)
         self.control.tell(to_json(line) + b"\n")
         log.info(**line)
@@ -214,9 +267,3 @@ def configure_logging(terminal: bool) -> None:
 
 def _dumps(event: Any, **_: Any) -> bytes:
     return to_json(event)
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

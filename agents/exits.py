@@ -13,5 +13,7 @@ class Exit(IntEnum):
     """No broker: not installed, not started, or not reached in time."""
     CONTROL = 4
     """No daemon answered on its control socket, or it refused the command."""
+    JOURNAL = 5
+    """The journal cannot be used: in use by another process, damaged, or of another version; one sentence says which."""
     FAULT = 70
     """A fault of our own; its traceback stands on stderr."""

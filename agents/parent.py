@@ -55,6 +55,9 @@ class ParentParty(Party):
     def _on_withdraw(self, edge: Edge, message: m.Withdraw, now: datetime) -> None:
         self._event(message).on_withdraw(edge, message, now)
 
+    def at_rest(self, now: datetime) -> bool:
+        return all(event.stage is Stage.CLOSED and event.end_at <= now for event in self.events.values())
+
     def _make_room(self) -> None:
         closed = [event_id for event_id, event in self.events.items() if event.stage is Stage.CLOSED]
         for event_id in closed[: max(0, len(self.events) - self.MAX_EVENTS)]:

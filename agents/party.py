@@ -116,6 +116,10 @@ class Party:
         """Whether it still has the event in its memory."""
         return event_id in self._heard
 
+    def at_rest(self, now: datetime) -> bool:
+        """Whether every event that it knows is closed and over."""
+        raise NotImplementedError
+
     def _measured(self, item: Measured, now: datetime) -> None:
         raise TypeError(f"{self.name} has no devices")
 
@@ -130,6 +134,9 @@ class Party:
         self.counts[f"sent.{message.kind}"] += 1
         if isinstance(message, m.EventMessage):
             said = self._on_edge(message.event_id, edge).said
+            asked = said.get("request")
+            if isinstance(message, m.Request) and asked is not None and asked.message != message:
+                said.clear()  # nothing that answered the superseded request is said again
             said.pop(message.kind, None)
             said[message.kind] = send
         self._effects.append(send)

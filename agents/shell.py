@@ -1,65 +1,34 @@
-"""The shell of one actor: next input or deadline -> actor -> effects. The same loop for every role.
+"""The shell of one actor: next input or deadline -> actor -> journal -> effects. The same loop for every role.
 
 A peer's fault (bytes that are no message) is an input like any other; an own fault is not caught and ends the
 process. The deadline is looked at before the inbox, so a flood cannot starve it; the inbox is bounded, and while it
-is full the carrier reads no more.
+is full the carrier reads no more. With a journal it begins where the last process ended.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 
-from agents.behaviour import Intercept
-from agents.der.device import Driver
-from broker.bus import Arrival, Bus, Deliver, Post
+from agents.journal import Journal, JournalError
+from agents.outgoing import Job, Listener, Outgoing
+from agents.skew import Skew
+from broker.bus import Arrival, Bus
 from broker.clock import Clock
-from protocol.actor import (
-    Actor,
-    Clear,
-    Effect,
-    Input,
-    Measure,
-    Note,
-    Question,
-    Received,
-    Refused,
-    Send,
-    Setpoint,
-)
-from protocol.codec import decode, encode
-from protocol.edges import ROUTES, parse_topic, topic
+from broker.faults import first_error
+from broker.stepper import Diverged, Driver, Stepper, is_durable
+from protocol.actor import Actor, Entry, Input, Question, Received, Refused, Resumed, Setpoint
+from protocol.codec import decode
+from protocol.edges import ROUTES, parse_topic
+from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
-from protocol.messages import Request
+from protocol.messages import EventMessage
 
 INBOX = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One step of an actor: what came in and what it set off."""
-
-    at: datetime
-    actor: str
-    input: Input | None
-    """None: it was woken by its deadline."""
-    effects: tuple[Effect, ...]
-
-
-Commit: TypeAlias = Callable[[Entry], Awaitable[None]]
-"""Where every step passes before anything of it is published: a journal's place."""
-
-Listener: TypeAlias = Callable[[datetime, str, Note], None]
-
-
-async def _commit_nothing(entry: Entry) -> None:
-    """Without a journal nothing is kept."""
-
-
 class Shell:
-    """One actor on one bus. `tell` hears every note."""
+    """One actor on one bus. `tell` hears every note; `build` makes the actor anew when its journal is archived."""
 
     def __init__(
         self,
@@ -68,55 +37,163 @@ class Shell:
         clock: Clock,
         drivers: Mapping[str, Driver] | None = None,
         tell: Listener = lambda at, who, note: None,
-        commit: Commit = _commit_nothing,
+        journal: Journal | None = None,
+        build: Callable[[], Actor] | None = None,
     ) -> None:
-        self.actor, self.clock = actor, clock
-        self.questions: dict[str, Question] = {}
-        """Questions to the resident that nobody has answered yet, by event."""
+        self.clock = clock
         self.counts: Counter[str] = Counter()
-        self._bus, self._drivers, self._tell, self._commit = bus, dict(drivers or {}), tell, commit
-        self._inbox: asyncio.Queue[Input] = asyncio.Queue(INBOX)
+        self.skew = Skew()
+        self.stepper = Stepper(actor, drivers)
+        self.outgoing = Outgoing(actor.name, bus, clock, self.stepper.drivers, tell, journal)
+        self._journal, self._build = journal, build
+        self._inbox: asyncio.Queue[tuple[Input, Callable[[], None]]] = asyncio.Queue(INBOX)
+
+    @property
+    def actor(self) -> Actor:
+        return self.stepper.actor
+
+    @property
+    def questions(self) -> dict[str, Question]:
+        return self.outgoing.questions
 
     async def run(self) -> None:
-        """Until cancelled. Raises what the actor raises."""
-        for driver in self._drivers.values():
-            now = self.clock.now()
-            reading = driver.measure(now, now)
-            await self._step(now, reading, self.actor.receive(reading, now))
-        while True:
-            item = await self._next()
-            now = self.clock.now()
-            if item is not None:
-                await self._step(now, item, self.actor.receive(item, now))
-                continue
-            deadline = self.actor.deadline
-            if deadline is None or deadline > now:
-                continue
-            await self._step(now, None, self.actor.wake(now))
-            if self.actor.deadline == deadline:
-                raise RuntimeError(f"{self.actor.name} was woken at {now} and its deadline {deadline} did not move")
+        """Until cancelled. Raises what the actor raises, and JournalError."""
+        first = list(self._first_jobs())
+        for job in first:
+            await self.outgoing.put(job)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.outgoing.run())
+                tasks.create_task(self._step_on())
+        except BaseExceptionGroup as group:
+            raise first_error(group) from group
+
+    # -- the start
+
+    def _first_jobs(self) -> Iterable[Job]:
+        """Where the last process ended: its memory, what may not have left, and what is to be said again."""
+        now = self.clock.now()
+        last_at = self._fold()
+        if self._journal is not None and last_at is not None:
+            redo = [
+                (mark, effect)
+                for mark, effect in self._journal.undone(self.actor.name)
+                if not isinstance(effect, Setpoint) or effect.until > now
+            ]
+            yield Job(redo=redo)
+            yield Job(self._kept(self.stepper.take(Resumed(last_at), now)))
+        yield Job(self._kept(self.stepper.begin(now)))
+
+    def _fold(self) -> datetime | None:
+        """Take all steps of the journal again; the instant of the last one. Raises JournalError."""
+        last_at = None
+        for kept in self._journal.entries(self.actor.name) if self._journal is not None else ():
+            item, last_at = decode_input(kept.input), kept.at
+            try:
+                effects = self.stepper.fold_bytes(kept.at, item, kept.effects, devices_too=True)
+            except Diverged as error:
+                assert self._journal is not None
+                path = self._journal.path
+                text = f"{path}: entry {kept.seq} cannot be taken again: {error}: run the gridpact that wrote it, or move it away"
+                raise JournalError(text) from None
+            self.questions.update({q.event_id: q for q in effects if isinstance(q, Question)})
+        return last_at
+
+    def renew(self) -> None:
+        """Begin anew, as after a start without a journal: only at rest."""
+        assert self._build is not None
+        self.stepper.actor = self._build()
+
+    async def begin(self) -> None:
+        """Read every device once, after `renew`."""
+        await self.outgoing.put(Job(self._kept(self.stepper.begin(self.clock.now()))))
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is under way or to come of what it knows."""
+        return self._inbox.empty() and self.outgoing.idle and self.actor.at_rest(self.clock.now())
+
+    # -- inputs
 
     async def give(self, item: Input) -> None:
-        """An input from this side: an operator's order, a resident's decision. Waits while the inbox is full."""
-        await self._inbox.put(item)
+        """An input from this side: an operator's order, a resident's decision. Returns when it is durable and what it
+        set off has been handed over."""
+        done = asyncio.get_running_loop().create_future()
+        await self._inbox.put((item, lambda: None if done.done() else done.set_result(None)))
+        await done
 
     async def deliver(self, arrival: Arrival) -> None:
         """What the bus hands over. Waits while the inbox is full."""
+        item = self._input(arrival)
+        if item is None:
+            arrival.acknowledge()
+        else:
+            await self._inbox.put((item, arrival.acknowledge))
+
+    def _input(self, arrival: Arrival) -> Input | None:
         try:
             kind, edge = parse_topic(arrival.topic)
         except RefusedMessage:
             self.counts["foreign_topic"] += 1
-            return
+            return None
         if arrival.retained and not ROUTES[kind].retained:
             self.counts["retained_ignored"] += 1
-            return
+            return None
         if not arrival.payload:
-            return  # a retained message was cleared
+            return None  # a retained message was cleared
         try:
-            item: Input = Received(*decode(arrival.topic, arrival.payload))
+            received = Received(*decode(arrival.topic, arrival.payload))
         except RefusedMessage as refusal:
-            item = Refused(edge, kind, refusal.reason, refusal.text, refusal.message_id)
-        await self._inbox.put(item)
+            return Refused(edge, kind, refusal.reason, refusal.text, refusal.message_id)
+        self.skew.hear(received, self.clock, arrival.retained)
+        return None if self._archived(received) else received
+
+    def _archived(self, received: Received) -> bool:
+        """Whether it is a repeat about an event that is over and in the archive."""
+        message, journal = received.message, self._journal
+        if journal is None or not isinstance(message, EventMessage) or self.actor.knows(message.event_id):
+            return False
+        known = journal.heard(self.actor.name, received.edge, message.message_id)
+        self.counts["repeated_archived"] += known
+        return known
+
+    async def _step_on(self) -> None:
+        while True:
+            item, acknowledge = await self._next()
+            entries = self._kept(self.stepper.take(item, self.clock.now()))
+            await self.outgoing.put(Job(entries, acknowledge=acknowledge))
+
+    def _kept(self, entries: Iterable[Entry]) -> list[tuple[int, Entry]]:
+        """Hand what belongs into the journal over to it."""
+        journal = self._journal
+        return [(journal.append(entry) if journal is not None and is_durable(entry) else 0, entry) for entry in entries]
+
+    async def _next(self) -> tuple[Input | None, Callable[[], None]]:
+        """The next input; None when the deadline has come (or may have moved)."""
+        deadline = self.actor.deadline
+        wait_s = None if deadline is None else self.clock.real_seconds_until(deadline)
+        if wait_s == 0:
+            return None, _nothing
+        if not self._inbox.empty():
+            return self._inbox.get_nowait()
+        try:
+            async with asyncio.timeout(wait_s):
+                return await self._inbox.get()
+        except TimeoutError:
+            return None, _nothing
+
+    # -- telling
+
+    @property
+    def inbox(self) -> int:
+        """Inputs that wait."""
+        return self._inbox.qsize()
+
+    @property
+    def open_events(self) -> int:
+        """Events that are not closed."""
+        events = self.actor.status().get("events", ())
+        return sum(event.get("stage") != "closed" for event in events) if isinstance(events, list) else 0
 
     def status(self) -> dict[str, object]:
         """The actor's own words, and what stands around it."""
@@ -124,76 +201,20 @@ class Shell:
             {"event_id": question.event_id, "text": question.text, "answer_by": question.answer_by}
             for question in self._open_questions()
         ]
-        around = {"inbox": self._inbox.qsize(), "now": self.clock.now(), **self.counts}
+        around = {
+            "inbox": self._inbox.qsize(),
+            "not_done": self.outgoing.waiting,
+            "now": self.clock.now(),
+            **self.counts,
+        }
         return {**self.actor.status(), "deadline": self.actor.deadline, "questions": questions, "shell": around}
 
     def _open_questions(self) -> list[Question]:
         now = self.clock.now()
-        self.questions = {name: asked for name, asked in self.questions.items() if asked.answer_by > now}
+        for name in [name for name, asked in self.questions.items() if asked.answer_by <= now]:
+            del self.questions[name]
         return list(self.questions.values())
 
-    async def _next(self) -> Input | None:
-        """The next input, or None when the deadline has come (or may have moved)."""
-        deadline = self.actor.deadline
-        wait_s = None if deadline is None else self.clock.real_seconds_until(deadline)
-        if wait_s == 0:
-            return None
-        if not self._inbox.empty():
-            return self._inbox.get_nowait()
-        try:
-            async with asyncio.timeout(wait_s):
-                return await self._inbox.get()
-        except TimeoutError:
-            return None
 
-    async def _step(self, now: datetime, item: Input | None, effects: list[Effect]) -> None:
-        await self._commit(Entry(now, self.actor.name, item, tuple(effects)))
-        for effect in effects:
-            await self._do(effect, now)
-
-    async def _do(self, effect: Effect, now: datetime) -> None:
-        match effect:
-            case Send(edge, message):
-                kind = message.kind
-                expires_in_s = None
-                if isinstance(message, Request):
-                    expires_in_s = max(1, round(self.clock.real_seconds_until(message.reply_by)))
-                await self._bus.publish(Post(topic(kind, edge), encode(message), ROUTES[kind].retained, expires_in_s))
-            case Clear(edge):
-                await self._bus.publish(Post(topic("request", edge), b"", retain=True))
-            case Setpoint(resource_id, power_w, at, until):
-                self._drivers[resource_id].set_power(power_w, at, until)
-            case Measure(resource_id, event_id, slot, from_at, until):
-                taken = self._drivers[resource_id].measure(from_at, until)
-                reading = replace(taken, event_id=event_id, slot=slot)
-                await self._step(now, reading, self.actor.receive(reading, now))
-            case Question():
-                self.questions[effect.event_id] = effect
-                asked = {"question": effect.text, "answer_by": effect.answer_by}
-                self._tell(now, self.actor.name, Note("resident_asked", effect.event_id, "S50", asked))
-            case Note():
-                self._tell(now, self.actor.name, effect)
-
-
-class InterceptedBus:
-    """A bus of a party that misbehaves on purpose (agents/behaviour.py): what it publishes leaves changed or later."""
-
-    def __init__(self, bus: Bus, sender: str, clock: Clock, intercept: Intercept) -> None:
-        self._bus, self._sender, self._clock, self._intercept = bus, sender, clock, intercept
-        self._held_up: set[asyncio.Task[None]] = set()
-
-    async def run(self, deliver: Deliver) -> None:
-        await self._bus.run(deliver)
-
-    async def publish(self, post: Post) -> None:
-        for changed, delay in self._intercept(self._sender, post):
-            if delay <= timedelta():
-                await self._bus.publish(changed)
-            else:
-                task = asyncio.create_task(self._later(changed, self._clock.now() + delay))
-                self._held_up.add(task)
-                task.add_done_callback(self._held_up.discard)
-
-    async def _later(self, post: Post, at: datetime) -> None:
-        await self._clock.wait_until(at)
-        await self._bus.publish(post)
+def _nothing() -> None:
+    """There is nothing to acknowledge."""

@@ -20,7 +20,7 @@ import orjson
 
 import agents
 from agents.board import Told
-from agents.config import BrokerSettings, ClockSettings, ControlSettings, DaemonConfig, Role
+from agents.config import BrokerSettings, ClockSettings, ControlSettings, DaemonConfig, JournalSettings, Role
 from agents.control import ask, runtime_dir
 from agents.scenario import Scenario
 from agents.toml_out import to_toml
@@ -53,11 +53,19 @@ class Agent:
     last_words: list[str] = field(default_factory=list)
 
 
-def plan_agents(scenario: Scenario, broker: BrokerSettings, clock: ClockSettings, control: Path) -> list[Agent]:
-    """The daemons of a scenario."""
+def plan_agents(
+    scenario: Scenario, broker: BrokerSettings, clock: ClockSettings, control: Path, journals: Path
+) -> list[Agent]:
+    """The daemons of a scenario, with their journals in a folder."""
 
     def config(name: str, **role: Any) -> DaemonConfig:
-        return DaemonConfig(broker=broker, clock=clock, control=ControlSettings(dir=control, name=name), **role)
+        return DaemonConfig(
+            broker=broker,
+            clock=clock,
+            control=ControlSettings(dir=control, name=name),
+            journal=JournalSettings(path=journals / f"{name}.journal"),
+            **role,
+        )
 
     utility, coordinator = scenario.utility, scenario.coordinator
     found = [
@@ -100,7 +108,7 @@ class Up:
             self.view.say(f"broker at {broker.host}:{broker.port}, control sockets in {self.control}")
             address = BrokerSettings(host=broker.host, port=broker.port, protocol=self.protocol)
             clock = ClockSettings(origin_at=self.scenario.start_at, speed=self.scenario.speed, wait=True)
-            agents_ = plan_agents(self.scenario, address, clock, self.control)
+            agents_ = plan_agents(self.scenario, address, clock, self.control, folder)
             stack.push_async_callback(self._stop_all, agents_)
             stack.enter_context(self.view)
             tasks = [asyncio.create_task(self._run_agent(agent, folder)) for agent in agents_]

@@ -1,7 +1,7 @@
 """What every carrier offers: bytes in on topics, bytes out on topics. It may lose, repeat and reorder."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 
@@ -14,6 +14,10 @@ class Post:
     retain: bool = False
     expires_in_s: int | None = None
     """A hint to an MQTT 5 broker; the deadline that counts stands in the payload."""
+    number: str = field(default="", compare=False)
+    """The carrier's own: the sender's number on this topic."""
+    sent: Callable[[], None] | None = field(default=None, compare=False)
+    """Called when the broker has taken it over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,8 @@ class Arrival:
     topic: str
     payload: bytes
     retained: bool = False
+    acknowledge: Callable[[], None] = field(default=lambda: None, compare=False)
+    """To be called when it is safe with us; until then the broker keeps it and sends it again."""
 
 
 Deliver: TypeAlias = Callable[[Arrival], Awaitable[None]]

@@ -1,15 +1,19 @@
 """The live carrier: MQTT 5 or 3.1.1 through aiomqtt, one connection a party.
 
 It connects again by itself, with full jitter, and subscribes again. What is published meanwhile waits in a bounded
-queue; a post that was not acknowledged goes out again, so the wire may repeat. Presence is a retained message: online
+queue; a post that was not acknowledged goes out again, so the wire may repeat. What comes in is acknowledged by whoever
+takes it, when it is durable (paho's manual acknowledgement, which aiomqtt does not offer: `_client` is the one private
+name of it that is used here); the broker holds back more than `RECEIVE_MAXIMUM` of it. Presence is a retained message: online
 after each connect, offline as the last will (MQTT knows one will a connection: it stands on the first edge).
 """
 
 import asyncio
 import random
 import socket
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import aiomqtt
@@ -20,6 +24,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from broker.bus import Arrival, Deliver, Post
+from broker.faults import first_error
+from broker.sequence import Gaps, Numbers
 from protocol.codec import MAX_PAYLOAD_BYTES
 from protocol.edges import QOS, ROOT
 
@@ -28,7 +34,11 @@ MAX_OUTGOING = 10_000
 INFLIGHT = 64
 """Posts that may be unacknowledged at once; they are acknowledged in their order."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
-SESSION_EXPIRY_S = 3600
+SESSION_EXPIRY_S = 86_400
+RECEIVE_MAXIMUM = 1000
+"""Arrivals that may be unacknowledged at once (MQTT 5; Mosquitto's own limit is 20 for MQTT 3.1.1)."""
+TAKEN_OVER = 0x8E
+"""Reason code: another client has connected with our identifier."""
 NO_DELAY = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 """Without it a small message waits for the acknowledgement of the one before: 40 ms a hop, measured on loopback."""
 
@@ -36,6 +46,15 @@ log = structlog.get_logger("gridpact.mqtt")
 
 RETAINED_TAKEN = (f"{ROOT}/request/", f"{ROOT}/presence/")
 """Retained messages on other topics are planted or stale, and ignored."""
+
+
+NUMBER = "n"
+"""User property: the sender's number of the post on its topic (broker/sequence.py)."""
+DROPPED = "$SYS/broker/publish/messages/dropped"
+
+
+class SessionTaken(RuntimeError):
+    """Another process connected under our name: going on would be a fight that nobody wins."""
 
 
 class PayloadTooLarge(ValueError):
@@ -65,20 +84,35 @@ class MqttBus:
         """`presence(online)` gives the posts that tell it, the first one for the last will."""
         self.address, self.name, self.filters = address, name, tuple(filters)
         self._presence, self._on_connected = presence, on_connected
+        self.gaps = Gaps()
+        self.dropped_by_broker: int | None = None
+        """The broker's own count of messages that it dropped, where it tells (`watch_broker`)."""
+        self.watch_broker = False
+        self._numbers = Numbers()
+        self._moved_at = time.monotonic()
         self._outgoing: asyncio.Queue[Post] = asyncio.Queue(MAX_OUTGOING)
         self._unacknowledged: list[Post] = []
         self._v5 = address.protocol == "5"
+        self._live: aiomqtt.Client | None = None
+        """The connection whose message numbers are valid now."""
 
     @property
     def waiting(self) -> int:
         """Posts that have not been acknowledged by the broker yet."""
         return self._outgoing.qsize() + len(self._unacknowledged)
 
+    @property
+    def stuck_s(self) -> float:
+        """Seconds since the broker last acknowledged something while something waits; 0 when nothing does."""
+        return time.monotonic() - self._moved_at if self.waiting else 0.0
+
     async def publish(self, post: Post) -> None:
         """Hand a post over; waits while the outgoing queue is full. Raises PayloadTooLarge."""
         if len(post.payload) > MAX_PAYLOAD_BYTES:
             raise PayloadTooLarge(f"{post.topic}: {len(post.payload)} bytes; the broker takes {MAX_PAYLOAD_BYTES}")
-        await self._outgoing.put(post)
+        if not self.waiting:
+            self._moved_at = time.monotonic()
+        await self._outgoing.put(replace(post, number=self._numbers.next(post.topic)))
 
     async def run(self, deliver: Deliver) -> None:
         """Stay connected and deliver until cancelled."""
@@ -89,6 +123,10 @@ class MqttBus:
                     failures = 0
                     await self._connected(client, deliver)
             except (aiomqtt.MqttError, OSError) as error:
+                if isinstance(error, aiomqtt.MqttCodeError) and getattr(error.rc, "value", None) == TAKEN_OVER:
+                    where = f"{self.address.host}:{self.address.port}"
+                    text = f"another process is connected to {where} as {self.name}: stop it, or give one of them another name"
+                    raise SessionTaken(text) from None
                 failures += 1
                 longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**failures)
                 pause_s = random.uniform(0, longest)  # full jitter: no storm when the broker comes back
@@ -98,6 +136,7 @@ class MqttBus:
 
     async def _connected(self, client: aiomqtt.Client, deliver: Deliver) -> None:
         client.pending_calls_threshold = INFLIGHT * 2
+        self._live = client
         await self._subscribe(client)
         for post in self._presence(True):
             await self._publish(client, post)
@@ -110,7 +149,7 @@ class MqttBus:
             await self._say_goodbye(client)
             raise
         except BaseExceptionGroup as group:
-            raise _first(group) from None
+            raise first_error(group) from None
 
     async def _say_goodbye(self, client: aiomqtt.Client) -> None:
         try:
@@ -126,8 +165,8 @@ class MqttBus:
         if self._v5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = SESSION_EXPIRY_S
-            properties.ReceiveMaximum = 1000
-        return aiomqtt.Client(
+            properties.ReceiveMaximum = RECEIVE_MAXIMUM
+        client = aiomqtt.Client(
             self.address.host,
             self.address.port,
             identifier=self.name,
@@ -140,6 +179,13 @@ class MqttBus:
             properties=properties,
             socket_options=NO_DELAY,
         )
+        client._client.manual_ack_set(True)
+        return client
+
+    def _acknowledge(self, client: aiomqtt.Client, mid: int, qos: int) -> None:
+        """Tell the broker; a number of an earlier connection means nothing now, and its message comes again."""
+        if client is self._live and qos > 0:
+            client._client.ack(mid, qos)
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:
         for topic in self.filters:
@@ -148,14 +194,23 @@ class MqttBus:
                 await client.subscribe(topic, options=SubscribeOptions(qos=QOS, retainHandling=0))
             else:
                 await client.subscribe(topic, qos=QOS)
+        if self.watch_broker:
+            await client.subscribe(DROPPED, qos=0)
 
     async def _receive_all(self, client: aiomqtt.Client, deliver: Deliver) -> None:
         async for message in client.messages:
             topic = str(message.topic)
-            if message.retain and not topic.startswith(RETAINED_TAKEN):
+            acknowledge = partial(self._acknowledge, client, message.mid, message.qos)
+            if topic == DROPPED:
+                self.dropped_by_broker = int(message.payload) if isinstance(message.payload, bytes) else None
                 continue
-            payload = message.payload
-            await deliver(Arrival(topic, payload if isinstance(payload, bytes) else b"", message.retain))
+            if not message.retain:
+                self.gaps.hear(topic, _number(message))
+            if message.retain and not topic.startswith(RETAINED_TAKEN):
+                acknowledge()
+                continue
+            payload = message.payload if isinstance(message.payload, bytes) else b""
+            await deliver(Arrival(topic, payload, message.retain, acknowledge))
 
     async def _send_all(self, client: aiomqtt.Client) -> None:
         """Publish in order, with a bounded number under way; what a lost connection leaves open goes out again."""
@@ -174,17 +229,22 @@ class MqttBus:
         await self._publish(client, post)
         self._unacknowledged.remove(post)
         places.release()
+        self._moved_at = time.monotonic()
+        if post.sent is not None:
+            post.sent()
 
     async def _publish(self, client: aiomqtt.Client, post: Post) -> None:
         properties = None
-        if self._v5 and post.expires_in_s is not None:
+        if self._v5:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            properties.MessageExpiryInterval = max(1, post.expires_in_s)
+            if post.expires_in_s is not None:
+                properties.MessageExpiryInterval = max(1, post.expires_in_s)
+            if post.number:
+                properties.UserProperty = [(NUMBER, post.number)]
         await client.publish(post.topic, post.payload, QOS, post.retain, properties)
 
 
-def _first(error: BaseException) -> BaseException:
-    """The first error of nested groups: the connection's own, or our fault, which nobody here catches."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+def _number(message: aiomqtt.Message) -> str:
+    """The sender's number of a message; empty where there is none (MQTT 3.1.1, foreign clients)."""
+    given = getattr(message.properties, "UserProperty", ()) if message.properties is not None else ()
+    return next((value for name, value in given if name == NUMBER), "")

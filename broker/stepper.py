@@ -57,23 +57,35 @@ class Stepper:
                 reading = replace(taken, event_id=effect.event_id, slot=effect.slot)
                 yield from self._step(reading, self.actor.receive(reading, now), now)
 
-    def fold(self, entry: Entry, *, devices_too: bool = False) -> None:
-        """Make a step of an earlier run again, without its effects. Raises Diverged.
+    def fold(self, entry: Entry) -> None:
+        """Make a step of an earlier run again, without its effects. Raises Diverged."""
+        effects = self._again(entry.at, entry.input)
+        if tuple(effects) != entry.effects and encode_effects(effects) != encode_effects(entry.effects):
+            raise self._diverged(entry.at, entry.input)
+
+    def fold_bytes(self, at: datetime, item: Input | None, expected: bytes, *, devices_too: bool) -> list[Effect]:
+        """The same from a journal; `expected` are the encoded effects. Raises Diverged.
 
         `devices_too` lets simulated devices live through it as well; real ones did when it happened.
         """
-        now = entry.at
-        effects = self.actor.wake(now) if entry.input is None else self.actor.receive(entry.input, now)
-        if tuple(effects) != entry.effects and encode_effects(effects) != encode_effects(entry.effects):
-            what = "a deadline" if entry.input is None else type(entry.input).__name__
-            raise Diverged(f"{entry.actor} at {now.isoformat()}: {what} sets off other effects than it did")
+        effects = self._again(at, item)
+        if encode_effects(effects) != expected:
+            raise self._diverged(at, item)
         if devices_too:
             for effect in effects:
                 match effect:
-                    case Setpoint(resource_id, power_w, at, until):
-                        self.drivers[resource_id].set_power(power_w, at, until)
+                    case Setpoint(resource_id, power_w, since, until):
+                        self.drivers[resource_id].set_power(power_w, since, until)
                     case Measure(resource_id, _, _, from_at, until):
                         self.drivers[resource_id].measure(from_at, until)
+        return effects
+
+    def _again(self, at: datetime, item: Input | None) -> list[Effect]:
+        return self.actor.wake(at) if item is None else self.actor.receive(item, at)
+
+    def _diverged(self, at: datetime, item: Input | None) -> Diverged:
+        what = "a deadline" if item is None else type(item).__name__
+        return Diverged(f"{self.actor.name} at {at.isoformat()}: {what} sets off other effects than it did")
 
 
 def is_durable(entry: Entry) -> bool:

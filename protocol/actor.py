@@ -183,6 +183,14 @@ class Actor(Protocol):
         """Whether anyone is below it."""
         ...
 
+    def knows(self, event_id: str) -> bool:
+        """Whether it has an event in its memory."""
+        ...
+
+    def at_rest(self, now: datetime) -> bool:
+        """Whether every event that it knows is closed and over: a fresh actor would do just as well."""
+        ...
+
     def status(self) -> Mapping[str, object]:
         """Its state in words and figures, for `gridpact status`; JSON types only."""
         ...

@@ -10,8 +10,9 @@ from agents.behaviour import Intercept
 from agents.coordinator import Coordinator
 from agents.der.actor import Der
 from agents.drivers.simulated import build_driver
+from agents.intercepted import InterceptedBus
 from agents.settings import AggregatorSettings, CoordinatorSettings, DerSettings, UtilitySettings
-from agents.shell import InterceptedBus, Shell
+from agents.shell import Shell
 from agents.utility import Utility
 from broker.bus import Bus
 from broker.clock import Clock

@@ -209,6 +209,8 @@ class Der(Controlled):
         event = self.events.get(award.event_id)
         if event is None or award.outcome is not m.Outcome.CANCELLED or award.request_id in event.superseded:
             return None
+        if award.sent_at <= event.request.sent_at:
+            return None  # said before our request: it is about an earlier one that never came
         return event
 
     def _problem(self, event: DerEvent, award: m.Award, now: datetime) -> str:

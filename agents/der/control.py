@@ -49,6 +49,9 @@ class Controlled(Party):
         """One of an event's timers is due."""
         raise NotImplementedError
 
+    def at_rest(self, now: datetime) -> bool:
+        return all(e.stage is Stage.CLOSED and e.slot_start(e.slots) <= now for e in self.events.values())
+
     def _event(self, message: m.EventMessage) -> DerEvent:
         event = self.events.get(message.event_id)
         if event is None:

@@ -18,9 +18,11 @@ from worlds import START, T0, vehicle
 from agents.behaviour import LATE, Behaviour, intercept
 from agents.der.actor import Der
 from agents.drivers.simulated import build_driver
+from agents.intercepted import InterceptedBus
+from agents.journal import Journal
 from agents.notify import notify, watchdog_period_s
 from agents.settings import Consent, DerSettings
-from agents.shell import Entry, InterceptedBus, Shell
+from agents.shell import Shell
 from broker.bus import Arrival, Deliver, Post
 from broker.clock import Clock
 from broker.mosquitto import private_broker
@@ -67,6 +69,12 @@ class Sleeper:
         if self.moves:
             self.deadline = None
         return [Note("woken")]
+
+    def knows(self, event_id: str) -> bool:
+        return False
+
+    def at_rest(self, now: datetime) -> bool:
+        return False
 
     def parents(self) -> tuple[str, ...]:
         return ("above",)
@@ -177,20 +185,36 @@ async def test_an_own_fault_ends_the_shell() -> None:
         await shell.run()
 
 
-async def test_every_step_is_committed_before_it_is_published() -> None:
-    bus, seen = MemoryBus(), list[tuple[Entry, int]]()
-
-    async def commit(entry: Entry) -> None:
-        seen.append((entry, bus.posts.qsize()))
-
-    shell = Shell(home(), bus, clock(), commit=commit)
+async def test_every_step_is_durable_before_it_is_published(tmp_path: Path) -> None:
+    bus, journal = MemoryBus(), Journal(tmp_path / "hems-1.journal")
+    shell = Shell(home(), bus, clock(), {"ev-1": build_driver(vehicle("ev-1"))}, journal=journal)
+    acknowledged = asyncio.Event()
     async with running(shell):
-        await shell.deliver(Arrival(TOPIC, encode(request())))
+        await shell.deliver(Arrival(TOPIC, encode(request()), acknowledge=acknowledged.set))
+        await asyncio.sleep(0.05)
+        assert bus.posts.empty()  # the journal's writer does not run yet
+        assert not acknowledged.is_set()
+        journal.start()
         async with asyncio.timeout(5):
             await bus.posts.get()
-    [(entry, published_before)] = seen
-    assert (entry.actor, published_before) == ("hems-1", 0)
-    assert entry.effects
+            await acknowledged.wait()
+    assert [kept.entry().actor for kept in journal.entries("hems-1")] == ["hems-1", "hems-1"]
+    await journal.close()
+
+
+async def test_a_restarted_party_says_again_what_may_not_have_left_and_knows_what_it_knew(tmp_path: Path) -> None:
+    posts = []
+    for _ in range(2):
+        bus, journal = MemoryBus(), Journal(tmp_path / "hems-1.journal")
+        journal.start()
+        shell = Shell(home(), bus, clock(), {"ev-1": build_driver(vehicle("ev-1"))}, journal=journal)
+        async with running(shell), asyncio.timeout(5):
+            if not posts:
+                await shell.deliver(Arrival(TOPIC, encode(request())))
+            posts.append(await bus.posts.get())
+            assert shell.actor.knows("e1")
+        await journal.close()
+    assert posts[0] == posts[1]
 
 
 async def test_a_resident_who_is_asked_stands_in_the_status_until_the_answer_is_due() -> None:

@@ -197,8 +197,8 @@ def not_kept(trace: Sequence[Entry]) -> list[str]:
                 withdrawn[entry.actor, effect.message.event_id] = effect.message.power_w
     found = []
     for (name, event_id), (award, _) in own.items():
-        request = newest.requests[name, event_id]
-        if award.outcome is not m.Outcome.CONCLUDED or (name, event_id) not in given:
+        request = newest.requests.get((name, event_id))
+        if request is None or award.outcome is not m.Outcome.CONCLUDED or (name, event_id) not in given:
             continue
         slots = len(award.power_w)
         held = [a.power_w for a in given[name, event_id].values() if a.outcome is m.Outcome.CONCLUDED]
@@ -255,6 +255,11 @@ def unconfirmed(trace: Sequence[Entry]) -> list[str]:
             message = entry.input.message
             if entry.input.edge.parent == entry.actor:
                 heard[entry.input.edge, message.award_id, message.revision] = None
+        answer = entry.input.message if isinstance(entry.input, Received) and not refuses(entry) else None
+        if isinstance(entry.input, Received) and isinstance(answer, m.Offer | m.Alternative):
+            standing = last.get((entry.input.edge, answer.event_id))
+            if standing is not None and standing.request_id != answer.request_id:
+                del last[entry.input.edge, answer.event_id]  # it answers the request that superseded this award
         withdrawing = entry.input.edge if _is_withdraw(entry.input) else None
         for effect in entry.effects:
             if isinstance(effect, Send) and isinstance(effect.message, m.Award):

@@ -16,7 +16,7 @@ FILES = {
 }
 IMPURE = {
     "aiomqtt", "asyncio", "concurrent", "http", "logging", "multiprocessing", "os", "paho", "pathlib", "random",
-    "secrets", "select", "signal", "socket", "sqlite3", "ssl", "structlog", "subprocess", "tempfile", "threading",
+    "secrets", "select", "signal", "socket", "sqlite3", "ssl", "prometheus_client", "structlog", "subprocess", "tempfile", "threading",
     "time", "urllib", "uuid",
 }  # fmt: skip
 SHELL = {
@@ -24,6 +24,7 @@ SHELL = {
     "agents.config", "agents.scenario", "agents.from_csv", "agents.toml_out", "agents.board", "agents.view",
     "agents.simulate", "agents.ours", "agents.members_file", "agents.forecast", "agents.behaviour", "agents.included",
     "agents.narrate", "agents.drivers", "agents.reading", "agents.journal", "agents.lease", "agents.metrics", "agents.doctor",
+    "agents.outgoing", "agents.intercepted", "agents.alerts", "agents.skew",
 }  # fmt: skip
 """What carries the actors into the world. All else in agents/ is an actor or a part of one."""
 

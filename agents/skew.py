@@ -1,0 +1,38 @@
+"""Peers' clocks against ours, from the `sent_at` of what they say.
+
+A message that waited somewhere looks old, so a peer counts as behind only when even the freshest of its last messages
+is old; one that is from the future has no such excuse.
+"""
+
+from collections import deque
+from datetime import timedelta
+
+from broker.clock import Clock
+from protocol.actor import Received
+
+LIMIT_S = 30
+"""In real seconds: with a scaled clock the network's delays are scaled as well."""
+LAST = 5
+
+
+class Skew:
+    """What is known of the clocks of a party's peers."""
+
+    def __init__(self) -> None:
+        self._lags: dict[str, deque[float]] = {}
+
+    def hear(self, received: Received, clock: Clock, retained: bool) -> None:
+        """Note how long ago (real s, negative: in the future) a message says it was sent."""
+        if retained or received.message.kind == "presence":
+            return
+        lag = (clock.now() - received.message.sent_at) / timedelta(seconds=1) / clock.speed
+        peer = f"{received.edge.parent}/{received.edge.child}"
+        self._lags.setdefault(peer, deque(maxlen=LAST)).append(lag)
+
+    def found(self) -> dict[str, float]:
+        """Peers' edges whose clock is off, with our lead over them in real s."""
+        off = {}
+        for peer, lags in self._lags.items():
+            if min(lags) < -LIMIT_S or (len(lags) == LAST and min(lags) > LIMIT_S):
+                off[peer] = min(lags)
+        return off

@@ -1,0 +1,175 @@
+"""The journal: durable groups, what has not left, migration, the lease, a failing disk, archives."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from worlds import World
+
+from agents.journal import MIGRATIONS, Journal, JournalError, migrate
+from agents.lease import LeaseTaken
+from protocol.actor import Entry, Received, Send, Setpoint
+from protocol.entries import encode_effects, encode_input
+
+
+def evening() -> list[Entry]:
+    """The entries of a small evening's aggregator."""
+    world = World()
+    world.simple("ra-1", 2)
+    world.event(6_000)
+    return [entry for entry in world.run().simulation.trace if entry.actor == "ra-1"]
+
+
+def bytes_of(entry: Entry) -> tuple[bytes, bytes]:
+    return encode_input(entry.input), encode_effects(entry.effects)
+
+
+@asynccontextmanager
+async def writing(path: Path) -> AsyncIterator[Journal]:
+    journal = Journal(path)
+    journal.start()
+    try:
+        yield journal
+    finally:
+        await journal.close()
+
+
+async def test_what_is_durable_is_read_back_byte_for_byte(tmp_path: Path) -> None:
+    entries = evening()
+    async with writing(tmp_path / "ra-1.journal") as journal:
+        numbers = [journal.append(entry) for entry in entries]
+        await journal.durable(numbers[-1])
+        assert journal.waiting == 0
+    reopened = Journal(tmp_path / "ra-1.journal")
+    assert [(kept.input, kept.effects) for kept in reopened.entries("ra-1")] == [bytes_of(entry) for entry in entries]
+    assert [kept.entry().input for kept in reopened.entries("ra-1")] == [entry.input for entry in entries]
+    assert [kept.seq for kept in reopened.entries("ra-1")] == numbers
+    assert list(reopened.entries("ra-2")) == []
+    await reopened.close()
+
+
+async def test_effect_counts_as_left_only_when_it_is_marked(tmp_path: Path) -> None:
+    entries = evening()
+    outgoing = [
+        (number, place)
+        for number, entry in enumerate(entries, 1)
+        for place, effect in enumerate(entry.effects)
+        if isinstance(effect, Send | Setpoint) or type(effect).__name__ == "Clear"
+    ]
+    async with writing(tmp_path / "j") as journal:
+        for entry in entries:
+            journal.append(entry)
+        for mark in outgoing[:-2]:
+            journal.sent(mark)
+        await journal.durable(len(entries))
+    async with writing(tmp_path / "j") as journal:
+        assert [mark for mark, _ in journal.undone("ra-1")] == outgoing[-2:]
+        assert journal.pending == 2
+        number, place = outgoing[-1]
+        assert journal.undone("ra-1")[-1][1] == entries[number - 1].effects[place]
+
+
+async def test_answer_of_the_far_end_completes_what_was_sent(tmp_path: Path) -> None:
+    async with writing(tmp_path / "j") as journal:
+        entries = evening()
+        asked = next(i for i, e in enumerate(entries) if any(isinstance(f, Send) for f in e.effects))
+        for entry in entries[: asked + 1]:
+            last = journal.append(entry)
+        for place in range(len(entries[asked].effects)):
+            journal.sent((last, place))
+        for entry in entries[asked + 1 :]:
+            last = journal.append(entry)
+        await journal.durable(last)
+    with sqlite3.connect(tmp_path / "j") as plain:
+        states = [row[0] for row in plain.execute("SELECT state FROM outbox WHERE seq = ?", (asked + 1,))]
+    plain.close()
+    assert states
+    assert set(states) == {2}
+
+
+async def test_message_that_was_taken_is_known_for_ever(tmp_path: Path) -> None:
+    entries = evening()
+    heard = next(entry.input for entry in entries if isinstance(entry.input, Received))
+    async with writing(tmp_path / "j") as journal:
+        assert not journal.heard("ra-1", heard.edge, heard.message.message_id)
+        await journal.durable([journal.append(entry) for entry in entries][-1])
+        archived = await journal.archive()
+        assert archived is not None
+        assert journal.heard("ra-1", heard.edge, heard.message.message_id)
+
+
+async def test_archive_has_everything_and_the_journal_begins_anew(tmp_path: Path) -> None:
+    entries = evening()
+    async with writing(tmp_path / "j") as journal:
+        for entry in entries:
+            journal.append(entry)
+        archived = await journal.archive()
+        assert archived is not None
+        assert await journal.archive() is None
+        await journal.durable(journal.append(entries[0]))
+        assert len(list(journal.entries("ra-1"))) == 1
+    old = Journal(archived)
+    assert [(kept.input, kept.effects) for kept in old.entries("ra-1")] == [bytes_of(entry) for entry in entries]
+    await old.close()
+
+
+async def test_second_process_finds_the_lease_taken(tmp_path: Path) -> None:
+    async with writing(tmp_path / "ra-1.journal"):
+        with pytest.raises(LeaseTaken, match=r"ra-1\.journal is in use by process \d+: stop that one first"):
+            Journal(tmp_path / "ra-1.journal")
+
+
+def test_schema_of_the_version_before_is_migrated_with_its_entries(tmp_path: Path) -> None:
+    entry = evening()[0]
+    old = sqlite3.connect(tmp_path / "j", isolation_level=None)
+    migrate(old, tmp_path / "j", to=1)
+    row = (1, entry.at.isoformat(), entry.actor, *bytes_of(entry))
+    old.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", row)
+    old.close()
+    journal = Journal(tmp_path / "j")
+    assert [(kept.input, kept.effects) for kept in journal.entries("ra-1")] == [bytes_of(entry)]
+    assert journal._scalar("PRAGMA user_version") == len(MIGRATIONS)
+    asyncio.run(journal.close())
+
+
+def test_journal_of_a_newer_gridpact_is_refused(tmp_path: Path) -> None:
+    newer = sqlite3.connect(tmp_path / "j")
+    newer.execute("PRAGMA user_version = 99")
+    newer.close()
+    with pytest.raises(JournalError, match="newer gridpact"):
+        Journal(tmp_path / "j")
+    Path(tmp_path / "j").unlink()
+    asyncio.run(Journal(tmp_path / "j").close())  # the lease was given back
+
+
+def test_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "j").write_bytes(b"these are no pages" * 100)
+    with pytest.raises(JournalError, match="cannot be opened"):
+        Journal(tmp_path / "j")
+
+
+async def test_failing_disk_holds_everything_back_until_it_is_mended(tmp_path: Path) -> None:
+    told: list[str] = []
+    loop, troubled, mended = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+
+    def trouble(text: str) -> None:
+        told.append(text)
+        loop.call_soon_threadsafe((troubled if text else mended).set)
+
+    journal = Journal(tmp_path / "j", trouble)
+    journal._connection.execute("PRAGMA max_page_count = 1")  # a full disk, as SQLite sees it
+    journal.start()
+    number = [journal.append(entry) for entry in evening() * 20][-1]
+    await troubled.wait()
+    waiter = asyncio.ensure_future(journal.durable(number))
+    await asyncio.sleep(0)
+    assert not waiter.done()
+    journal._connection.execute("PRAGMA max_page_count = 1000000")
+    await waiter
+    await mended.wait()
+    assert told == ["database or disk is full", ""]
+    assert journal.figures.failing_since is None
+    await journal.close()
