@@ -2,6 +2,7 @@
 # make test    set everything up and run all tests
 # make check   lint, types, tests, the wheel in a clean environment
 # make hunt    run SEEDS seeds of the simulator with crashes, losses and strangers, and the planted bugs (JSON=1: as JSON)
+# make chaos   break real processes, broker and disks fault by fault (ONLY=text: those rows; JSON=1: as JSON)
 # make lock    write requirements.lock anew from pyproject.toml
 
 VENV := .venv
@@ -13,7 +14,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 
-.PHONY: demo test hunt check lint types wheel setup mosquitto lock clean
+.PHONY: demo test hunt chaos check lint types wheel setup mosquitto lock clean
 
 demo: setup mosquitto
 	$(BIN)/gridpact up $(SCENARIO)
@@ -23,6 +24,9 @@ test: setup mosquitto
 
 hunt: setup
 	@$(BIN)/python tests/hunter.py --seeds $(SEEDS) $(if $(JSON),--json)
+
+chaos: setup mosquitto
+	@$(BIN)/python tests/chaos/run.py $(if $(ONLY),--only "$(ONLY)") $(if $(JSON),--json)
 
 check: lint types test wheel
 

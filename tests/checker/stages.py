@@ -12,22 +12,22 @@ from protocol.edges import Edge
 GRACE = timedelta(seconds=1)
 
 
-def violations(trace: Sequence[Entry]) -> list[str]:
-    return late_answers(trace) + late_but_counted(trace) + two_rungs_at_once(trace)
+def violations(trace: Sequence[Entry], grace: timedelta = GRACE) -> list[str]:
+    return late_answers(trace, grace) + late_but_counted(trace) + two_rungs_at_once(trace)
 
 
-def late_answers(trace: Sequence[Entry]) -> list[str]:
+def late_answers(trace: Sequence[Entry], grace: timedelta = GRACE) -> list[str]:
     """P3, P6: a request that is heard in time and stands is answered by its reply_by."""
     heard: dict[tuple[str, str], m.Request] = {}
     answered: dict[tuple[str, str], None] = {}
     down = downtimes(trace)
     found = []
     for entry in trace:
-        late = {key: request.reply_by for key, request in heard.items() if entry.at > request.reply_by + GRACE}
+        late = {key: request.reply_by for key, request in heard.items() if entry.at > request.reply_by + grace}
         found += [
             f"P3: {name}: no answer to {ref} by its reply_by"
             for (name, ref), by in late.items()
-            if not any(since <= by + GRACE and by <= up_at for since, up_at in down[name])
+            if not any(since <= by + grace and by <= up_at for since, up_at in down[name])
         ]
         for key in late:
             del heard[key]

@@ -1,0 +1,389 @@
+"""The faults, what must happen, and how each is brought about: docs/chaos.md is made from this list.
+
+Every row also demands that the journals of all parties break no promise (tests/checker).
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiomqtt
+from proxy import Proxy
+from system import ROLES, SPEED, BrokerProcess, Outcome, System
+
+from broker.node import POINTS
+
+SAME = {"utility/ac": (24_000, 22_000), "ac/ra-1": (24_000, 22_000)} | {
+    f"ra-1/h{number}": (6_000, 5_500) for number in range(4)
+}
+"""The awards of an undisturbed evening."""
+ASKING = 1.95
+"""Minutes after the start, just before the utility issues its event: the whole asking falls into the fault."""
+FAKETIME = next(iter(sorted(Path("/usr/lib").rglob("libfaketimeMT.so.1"))), None)
+
+
+class Missing(RuntimeError):
+    """This machine cannot bring the fault about; the text says what it lacks."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fault."""
+
+    fault: str
+    expected: str
+    run: Callable[[Path], Awaitable[tuple[str, bool]]]
+    short: bool = False
+    """Whether it runs in `make test`."""
+
+
+def same(outcome: Outcome) -> tuple[str, bool]:
+    """The deal of an undisturbed evening, to the watt."""
+    ok = outcome.awards == SAME and outcome.outcome in ("concluded", "completed_unknown") and not outcome.broken
+    return _seen(outcome), ok
+
+
+def settled(outcome: Outcome) -> tuple[str, bool]:
+    """A deal, perhaps a smaller one; nobody is left in doubt."""
+    return _seen(outcome), outcome.outcome in ("concluded", "no_deal", "completed_unknown") and not outcome.broken
+
+
+def _seen(outcome: Outcome) -> str:
+    bought = sum(outcome.awards.get("utility/ac", (0,)))
+    of = sum(SAME["utility/ac"])
+    seen = f"{outcome.outcome}, {bought} of {of} W"
+    restarted = [name for name, exits in outcome.exits.items() if len(exits) > 1]
+    seen += f"; restarted: {', '.join(restarted)}" if restarted else ""
+    seen += f"; alerts: {', '.join(sorted(outcome.alerts))}" if outcome.alerts else ""
+    return seen + (f"; BROKEN: {outcome.broken[0]}" if outcome.broken else "")
+
+
+Disturb = Callable[[System], Awaitable[None]]
+Judge = Callable[[Outcome], tuple[str, bool]]
+
+
+def row(
+    fault: str,
+    expected: str,
+    disturb: Disturb,
+    judge: Judge = same,
+    *,
+    short: bool = False,
+    before: Callable[[System], Awaitable[None]] | None = None,
+    broker: Mapping[str, str] | None = None,
+    speed: float = SPEED,
+    homes: int = 4,
+    alert: str = "",
+) -> Row:
+    async def run(folder: Path) -> tuple[str, bool]:
+        system = System(folder, broker=broker, speed=speed, homes=homes)
+        if before is not None:
+            await before(system)
+        await system.start()
+        await disturb(system)
+        outcome = await system.finish()
+        seen, ok = judge(outcome)
+        return seen, ok and (not alert or alert in outcome.alerts)
+
+    return Row(fault, expected, run, short)
+
+
+def killed(actor: str, point: str, count: int) -> Row:
+    async def arm(system: System) -> None:
+        system.dying[actor] = (point, count)
+
+    async def wait(system: System) -> None:
+        pass
+
+    def judge(outcome: Outcome) -> tuple[str, bool]:
+        seen, ok = same(outcome)
+        return seen, ok and outcome.exits[actor][0] == -signal.SIGKILL
+
+    short = (actor, point) in (("ra-1", "committed"), ("ac", "publishing"))
+    return row(f"kill -9 of {actor}: {point}", "the same awards", wait, judge, short=short, before=arm)
+
+
+async def nothing(system: System) -> None:
+    pass
+
+
+async def broker_killed(system: System) -> None:
+    await system.until(ASKING)
+    await system.broker.end(signal.SIGKILL)
+    await asyncio.sleep(1)
+    await system.broker.start()
+
+
+async def broker_restarted_cleanly(system: System) -> None:
+    await system.until(ASKING)
+    await system.broker.end(signal.SIGTERM)
+    await system.broker.start()
+
+
+async def broker_stopped_20_s(system: System) -> None:
+    await system.until(ASKING)
+    system.broker.signal(signal.SIGSTOP)
+    await asyncio.sleep(20)
+    system.broker.signal(signal.SIGCONT)
+
+
+async def database_truncated(system: System) -> None:
+    await system.until(ASKING + 2)
+    await system.broker.end(signal.SIGTERM)
+    database = system.folder / "mosquitto.db"
+    database.write_bytes(database.read_bytes()[:40])
+    refused = await asyncio.create_subprocess_exec(
+        "mosquitto" if shutil.which("mosquitto") else "/usr/sbin/mosquitto", "-c", str(system.folder / "mosquitto.conf"),
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(2):
+            await refused.wait()
+    except TimeoutError:
+        refused.kill()
+        await refused.wait()
+    database.unlink(missing_ok=True)
+    await system.broker.start()
+
+
+async def homes_overflow(system: System) -> None:
+    await system.until(ASKING)
+    system.signal("homes", signal.SIGSTOP)
+    async with aiomqtt.Client("127.0.0.1", system.broker.port) as client:
+        for _ in range(50):
+            await client.publish("dr/award/ra-1/h0", b"one more than fits", qos=1)
+    await asyncio.sleep(1)
+    system.signal("homes", signal.SIGCONT)
+
+
+def stopped(name: str, at: float, seconds: float) -> Disturb:
+    async def disturb(system: System) -> None:
+        await system.until(at)
+        system.signal(name, signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        system.signal(name, signal.SIGCONT)
+
+    return disturb
+
+
+async def power_cut(system: System) -> None:
+    await system.until(2.02)
+    for name in ROLES:
+        system.signal(name, signal.SIGKILL)
+    await system.broker.end(signal.SIGKILL)
+    await system.broker.start()
+
+
+def all_killed_at(minutes: float) -> Disturb:
+    async def disturb(system: System) -> None:
+        await system.until(minutes)
+        for name in ROLES:
+            system.signal(name, signal.SIGKILL)
+
+    return disturb
+
+
+class Behind:
+    """An agent behind a proxy."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.proxy: Proxy
+
+    async def before(self, system: System) -> None:
+        self.proxy = Proxy(system.broker.port)
+        await self.proxy.start()
+        system.ports[self.name] = self.proxy.port
+
+    async def cut(self, system: System) -> None:
+        await system.until(ASKING)
+        self.proxy.cut()
+        await asyncio.sleep(2)
+        self.proxy.mend()
+
+    async def stalled(self, system: System) -> None:
+        await system.until(ASKING)
+        self.proxy.stall()
+        await asyncio.sleep(2)
+        self.proxy.flow()
+
+    async def flapping(self, system: System) -> None:
+        await system.until(1)
+        for _ in range(10):
+            self.proxy.cut()
+            await asyncio.sleep(0.2)
+            self.proxy.mend()
+            await asyncio.sleep(0.4)
+
+
+async def command(*words: str) -> int:
+    """Run a program quietly; its exit code."""
+    nowhere = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(*words, stdout=nowhere, stderr=nowhere)
+    return await process.wait()
+
+
+class SmallDisk:
+    """A file system of a megabyte under something."""
+
+    def __init__(self, under: Callable[[System], Path]) -> None:
+        self.under = under
+
+    async def before(self, system: System) -> None:
+        where = self.under(system)
+        where.mkdir(parents=True, exist_ok=True)
+        if await command("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(where)):
+            raise Missing("mounting a tmpfs needs the right to do so")
+
+    async def full(self, system: System) -> None:
+        await system.until(ASKING)
+        filler = self.under(system) / "filler"
+        with suppress(OSError), filler.open("wb") as file:
+            while True:
+                file.write(b"x" * 4096)
+                file.flush()
+        await asyncio.sleep(3)
+        filler.unlink()
+
+    def __call__(self, fault: str, expected: str, judge: Judge, alert: str = "", **options: object) -> Row:
+        made = row(fault, expected, self.full, judge, before=self.before, alert=alert, **options)  # type: ignore[arg-type]
+
+        async def run(folder: Path) -> tuple[str, bool]:
+            try:
+                return await made.run(folder)
+            finally:
+                for mount in (folder / "ra-1", folder / "db"):
+                    await command("umount", "-l", str(mount))
+
+        return Row(fault, expected, run)
+
+
+async def wall_clock_is_faked(system: System) -> None:
+    if FAKETIME is None:
+        raise Missing("libfaketime is not installed")
+    (system.folder / "faketime").write_text("+0")
+    system.environment["ra-1"] = {
+        "LD_PRELOAD": str(FAKETIME),
+        "FAKETIME_TIMESTAMP_FILE": str(system.folder / "faketime"),
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_NO_CACHE": "1",
+    }
+
+
+async def wall_clock_steps(system: System) -> None:
+    for minutes, offset in ((ASKING, "+3600"), (20.0, "-7200"), (58.0, "+86400")):
+        await system.until(minutes)
+        (system.folder / "faketime").write_text(offset)
+
+
+class Second:
+    """A second process of the aggregator."""
+
+    def __init__(self) -> None:
+        self.code = 0
+        self.said = b""
+
+    async def starts(self, system: System) -> None:
+        await system.until(ASKING)
+        process = await system.spawn("ra-1")
+        self.said, _ = await process.communicate()
+        self.code = process.returncode or 0
+
+    def judge(self, outcome: Outcome) -> tuple[str, bool]:
+        seen, ok = same(outcome)
+        return f"exit code {self.code}; {seen}", ok and self.code == 5 and b"is in use by process" in self.said
+
+
+async def session_is_taken(system: System) -> None:
+    await system.until(ASKING + 1)
+    properties = {"protocol": aiomqtt.ProtocolVersion.V5, "identifier": "ra-1", "clean_start": False}
+    with suppress(aiomqtt.MqttError):
+        async with aiomqtt.Client("127.0.0.1", system.broker.port, **properties):  # type: ignore[arg-type]
+            await asyncio.sleep(0.2)
+
+
+def taken(outcome: Outcome) -> tuple[str, bool]:
+    seen, ok = same(outcome)
+    told = any("another process is connected" in text for text in outcome.said)
+    return f"exit codes {outcome.exits['ra-1']}; {seen}", ok and told and outcome.exits["ra-1"][0] == 3
+
+
+async def flood(system: System) -> None:
+    await system.until(1.8)
+    async with aiomqtt.Client("127.0.0.1", system.broker.port) as client:
+        for number in range(500):
+            for topic in ("dr/offer/ra-1/h0", "dr/request/ac/ra-1", "dr/award/ra-1/h1", "dr/confirm/utility/ac"):
+                await client.publish(topic, os.urandom(number % 300), qos=1)
+
+
+async def storm(system: System) -> None:
+    await system.until(1)
+    await system.broker.end(signal.SIGKILL)
+    await system.broker.start()
+
+
+def concluded(outcome: Outcome) -> tuple[str, bool]:
+    return _seen(outcome), outcome.outcome == "concluded" and not outcome.broken
+
+
+PERSISTENT = {"persistence": "true", "autosave_interval": "1"}
+RA, HOMES, SECOND = Behind("ra-1"), Behind("homes"), Second()
+
+
+def rows() -> list[Row]:
+    """The whole catalogue."""
+    counts = {"received": 3, "stepped": 3, "appended": 3, "committed": 2, "publishing": 2, "published": 2}
+    found = [row("none", "all is asked for and bought", nothing, short=True)]
+    for actor in ROLES:
+        found += [killed(actor, point, 1 if actor == "utility" else counts.get(point, 2)) for point in POINTS]
+    found += [
+        row("broker killed -9, without persistence", "the same awards", broker_killed, short=True),
+        row("broker killed -9, with persistence", "the same awards", broker_killed, before=_persist),
+        row("broker restarted cleanly, with persistence", "the same awards", broker_restarted_cleanly, before=_persist),
+        row("broker stopped for 20 s", "the same awards", broker_stopped_20_s, speed=60, alert="outbox_ageing"),
+        row("broker's database truncated", "the same awards without it", database_truncated, before=_persist),
+        row("broker's queues overflow while the homes stand still", "a deal; the loss is noticed",
+            homes_overflow, settled, broker={"max_queued_messages": "5", "max_inflight_messages": "1"},
+            alert="broker_dropped"),
+        row("aggregator cut off for 2 s", "the same awards", RA.cut, before=RA.before),
+        row("homes cut off for 2 s", "a deal", HOMES.cut, settled, before=HOMES.before),
+        row("aggregator's link swallows everything for 2 s", "the same awards", RA.stalled, before=RA.before),
+        row("aggregator's link flaps", "the same awards", RA.flapping, before=RA.before),
+        row("aggregator stands still for 3 s (SIGSTOP)", "a deal", stopped("ra-1", ASKING, 3), settled),
+        row("coordinator stands still for 3 s (SIGSTOP)", "a deal", stopped("ac", ASKING, 3), settled),
+        row("utility stands still for 3 s (SIGSTOP)", "a deal", stopped("utility", ASKING, 3), settled),
+        row("homes are slow: stand still for 3 s (SIGSTOP)", "a deal", stopped("homes", ASKING, 3), settled),
+        SmallDisk(lambda system: system.folder / "ra-1")(
+            "disk full under the aggregator's journal for 3 s", "it says so, waits, and goes on", settled,
+            "journal_failing"),
+        SmallDisk(lambda system: system.folder / "db")(
+            "disk full under the broker's database", "the same awards", same,
+            broker={**PERSISTENT, "persistence_location": "@/db/"}),
+        row("wall clock steps by +1 h, -2 h, +1 d", "the same awards", wall_clock_steps, before=wall_clock_is_faked),
+        row("second process on the same journal", "it exits with a sentence", SECOND.starts, SECOND.judge, short=True),
+        row("session taken over by another client", "it exits with a sentence", session_is_taken, taken),
+        row("flood of 2,000 posts that are no messages", "the same awards", flood),
+        row("reconnect storm of 200 homes", "all is bought", storm, concluded, homes=200, speed=100),
+        row("power cut: everything is killed while asking", "the same awards", power_cut),
+        row("all agents killed on standby", "the same awards", all_killed_at(40)),
+        row("all agents killed while delivering", "the same awards", all_killed_at(70)),
+        row("all agents killed after the last slot", "the same awards", all_killed_at(90.2)),
+    ]  # fmt: skip
+    return found
+
+
+async def _persist(system: System) -> None:
+    system.broker = BrokerProcess(system.folder, {**PERSISTENT, "persistence_location": f"{system.folder}/"})
+
+
+if __name__ == "__main__":
+    print("| Fault | What must happen |\n|---|---|")
+    for one in rows():
+        print(f"| {one.fault} | {one.expected} |")
+    sys.exit(0)

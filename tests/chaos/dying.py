@@ -1,0 +1,90 @@
+"""A daemon that kills itself (SIGKILL) at a named point: `python dying.py POINT COUNT -- arguments of gridpact`.
+
+The points are those of broker/node.py, at their places in the live pipeline; only passes after the first message about
+an event count.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from agents.journal import Journal
+from agents.outgoing import Outgoing
+from broker.mqtt import MqttBus
+from broker.stepper import Stepper
+from protocol.actor import Received, Send
+from protocol.messages import EventMessage
+
+
+class Fuse:
+    """Burns down with every pass of the point."""
+
+    def __init__(self, point: str, count: int) -> None:
+        self.point, self.left, self.lit = point, count, False
+
+    def passes(self, point: str) -> None:
+        if self.lit and point == self.point:
+            self.left -= 1
+            if self.left <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def arm(fuse: Fuse) -> None:
+    """Put the points into the pipeline."""
+    take, append, committed = Stepper.take, Journal.append, Journal._committed
+    do, sent, acknowledge = Outgoing._do, Journal.sent, MqttBus._acknowledge
+
+    def dying_take(self: Stepper, item: Any, now: Any) -> Iterator[Any]:
+        due = self.actor.deadline is not None and self.actor.deadline <= now
+        about_event = isinstance(item, Received) and isinstance(item.message, EventMessage)
+        fuse.lit |= about_event or due
+        if about_event or due:
+            fuse.passes("received")
+        entries = list(take(self, item, now))
+        if about_event or due:
+            fuse.passes("stepped")
+        return iter(entries)
+
+    def dying_append(self: Journal, entry: Any) -> int:
+        number = append(self, entry)
+        fuse.passes("appended")
+        return number
+
+    def dying_committed(self: Journal, seconds: float, entries: int) -> None:
+        if entries:
+            fuse.passes("committed")
+        committed(self, seconds, entries)
+
+    async def dying_do(self: Outgoing, effect: Any, at: Any, mark: Any) -> None:
+        await do(self, effect, at, mark)
+        if isinstance(effect, Send):
+            fuse.passes("publishing")
+
+    def dying_sent(self: Journal, mark: Any) -> None:
+        fuse.passes("published")
+        sent(self, mark)
+
+    def dying_acknowledge(self: MqttBus, client: Any, mid: int, qos: int) -> None:
+        acknowledge(self, client, mid, qos)
+        fuse.passes("acknowledged")
+
+    for owner, name, changed in (
+        (Stepper, "take", dying_take),
+        (Journal, "append", dying_append),
+        (Journal, "_committed", dying_committed),
+        (Outgoing, "_do", dying_do),
+        (Journal, "sent", dying_sent),
+        (MqttBus, "_acknowledge", dying_acknowledge),
+    ):
+        setattr(owner, name, changed)
+
+
+if __name__ == "__main__":
+    point, count = sys.argv[1], int(sys.argv[2])
+    arm(Fuse(point, count))
+    from agents.cli import main
+
+    sys.argv = ["gridpact", *sys.argv[4:]]
+    main()

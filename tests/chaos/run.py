@@ -1,0 +1,66 @@
+"""All faults of the catalogue on real processes: `make chaos`, a table, or with --json one object. ONLY=text selects."""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+if __name__ == "__main__":
+    sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
+
+from catalogue import Missing, Row, rows
+from rich.console import Console
+from rich.table import Table
+
+AT_ONCE = 6
+
+
+async def run_row(row: Row) -> dict[str, object]:
+    """One fault; what went wrong in bringing it about is a finding too."""
+    with tempfile.TemporaryDirectory(prefix="gridpact-chaos-", ignore_cleanup_errors=True) as folder:
+        try:
+            seen, ok = await row.run(Path(folder))
+        except Missing as missing:
+            seen, ok = f"not run: {missing}", True
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
+            seen, ok = f"{type(error).__name__}: {error}", False
+    return {"fault": row.fault, "expected": row.expected, "seen": seen, "ok": ok}
+
+
+async def run_rows(chosen: list[Row], at_once: int = AT_ONCE) -> list[dict[str, object]]:
+    places = asyncio.Semaphore(at_once)
+
+    async def one(row: Row) -> dict[str, object]:
+        async with places:
+            result = await run_row(row)
+            print("." if result["ok"] else "F", end="", file=sys.stderr, flush=True)
+            return result
+
+    return list(await asyncio.gather(*(one(row) for row in chosen)))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--only", default="", help="rows whose fault has this text")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    results = asyncio.run(run_rows([row for row in rows() if given.only in row.fault]))
+    print(file=sys.stderr)
+    if given.json:
+        print(json.dumps({"rows": results}))
+    else:
+        table = Table("fault", "what must happen", "seen", "")
+        for result in results:
+            table.add_row(
+                *(str(result[key]) for key in ("fault", "expected", "seen")), "ok" if result["ok"] else "FAILED"
+            )
+        Console(width=None if sys.stdout.isatty() else 160).print(table)
+        print(f"{len(results)} faults, {sum(not result['ok'] for result in results)} failed")
+    return not all(result["ok"] for result in results)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,11 @@
+"""Makes the modules of tests/chaos importable: they are a program of their own."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "chaos"))
+
+import catalogue
+import run
+
+__all__ = ["catalogue", "run"]
