@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+from uuid import uuid4
 
 import structlog
 
@@ -104,6 +105,7 @@ class Daemon:
         self.clock: Clock | None = None
         self._gate, self._started = asyncio.Event(), asyncio.Event()
         self.buses: dict[str, MqttBus] = {}
+        self._instance = uuid4().hex
         self.name = config.control.name or self.parties[0].actor.name
         path = (config.control.dir or runtime_dir()) / f"{self.name}.sock"
         self.control = ControlServer(path, self.shells, self._start)
@@ -188,7 +190,7 @@ class Daemon:
                 party.connected.set()
 
         address = Address(broker.host, broker.port, broker.protocol)
-        return MqttBus(address, actor.name, filters, partial(self._presence, actor), on_connected)
+        return MqttBus(address, actor.name, filters, partial(self._presence, actor), on_connected, self._instance)
 
     def _behaving(self, bus: Bus, party: Party, clock: Clock) -> Bus:
         name = party.actor.name
@@ -198,7 +200,9 @@ class Daemon:
     def _presence(self, actor: Actor, online: bool) -> Sequence[Post]:
         now = self.clock.now() if self.clock is not None else datetime.now(UTC)
         word = "online" if online else "offline"
-        message = Presence(message_id=f"{actor.name}.presence.{word}", sent_at=now, online=online, software=software())
+        message = Presence(
+            message_id=f"{actor.name}.presence.{self._instance}.{word}", sent_at=now, online=online, software=software()
+        )
         return [Post(topic("presence", Edge(above, actor.name)), encode(message), True) for above in actor.parents()]
 
     async def _deliver(self, name: str, arrival: Arrival) -> None:

@@ -12,6 +12,7 @@ import random
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -37,8 +38,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
 SESSION_EXPIRY_S = 86_400
 RECEIVE_MAXIMUM = 1000
 """Arrivals that may be unacknowledged at once (MQTT 5; Mosquitto's own limit is 20 for MQTT 3.1.1)."""
-TAKEN_OVER = 0x8E
-"""Reason code: another client has connected with our identifier."""
+OWN_PRESENCE_WITHIN_S = 1.0
+"""How long a connection that was lost waits, when it is back, to hear who is online under its name."""
 NO_DELAY = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 """Without it a small message waits for the acknowledgement of the one before: 40 ms a hop, measured on loopback."""
 
@@ -80,8 +81,11 @@ class MqttBus:
         filters: Sequence[str],
         presence: Callable[[bool], Sequence[Post]] = lambda online: (),
         on_connected: Callable[[bool], None] = lambda connected: None,
+        instance: str = "",
     ) -> None:
-        """`presence(online)` gives the posts that tell it, the first one for the last will."""
+        """`presence(online)` gives the posts that tell it, the first one for the last will. `instance` stands in the
+        payloads of this process's presence and in no other's; with it a session that was taken is noticed."""
+        self._instance = instance
         self.address, self.name, self.filters = address, name, tuple(filters)
         self._presence, self._on_connected = presence, on_connected
         self.gaps = Gaps()
@@ -93,6 +97,8 @@ class MqttBus:
         self._outgoing: asyncio.Queue[Post] = asyncio.Queue(MAX_OUTGOING)
         self._unacknowledged: list[Post] = []
         self._v5 = address.protocol == "5"
+        self._connections = 0
+        self._heard_own = asyncio.Event()
         self._live: aiomqtt.Client | None = None
         """The connection whose message numbers are valid now."""
 
@@ -123,10 +129,6 @@ class MqttBus:
                     failures = 0
                     await self._connected(client, deliver)
             except (aiomqtt.MqttError, OSError) as error:
-                if isinstance(error, aiomqtt.MqttCodeError) and getattr(error.rc, "value", None) == TAKEN_OVER:
-                    where = f"{self.address.host}:{self.address.port}"
-                    text = f"another process is connected to {where} as {self.name}: stop it, or give one of them another name"
-                    raise SessionTaken(text) from None
                 failures += 1
                 longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**failures)
                 pause_s = random.uniform(0, longest)  # full jitter: no storm when the broker comes back
@@ -137,19 +139,46 @@ class MqttBus:
     async def _connected(self, client: aiomqtt.Client, deliver: Deliver) -> None:
         client.pending_calls_threshold = INFLIGHT * 2
         self._live = client
+        self._connections += 1
+        self._heard_own.clear()
         await self._subscribe(client)
-        for post in self._presence(True):
-            await self._publish(client, post)
-        self._on_connected(True)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._send_all(client))
                 tasks.create_task(self._receive_all(client, deliver))
+                tasks.create_task(self._greet_and_send(client))
         except asyncio.CancelledError:
             await self._say_goodbye(client)
             raise
         except BaseExceptionGroup as group:
             raise first_error(group) from None
+
+    async def _greet_and_send(self, client: aiomqtt.Client) -> None:
+        """Tell that we are here. When we were here before, hear first whether another process is by now."""
+        if self._own_presence and self._connections > 1:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(OWN_PRESENCE_WITHIN_S):
+                    await self._heard_own.wait()
+        for post in self._presence(True):
+            await self._publish(client, post)
+        self._on_connected(True)
+        await self._send_all(client)
+
+    @property
+    def _own_presence(self) -> str:
+        """The topic on which we tell that we are here; empty for a party without parents."""
+        first = next(iter(self._presence(False)), None)
+        return first.topic if first is not None and self._instance else ""
+
+    def _hear_own_presence(self, payload: bytes) -> None:
+        """Somebody tells to be us. A broker need not say why it closed a connection (Mosquitto 2.0.11 does not), so
+        this is how a process learns that another one has taken its place. What stood there at our first connection
+        was our own earlier life. Raises SessionTaken."""
+        self._heard_own.set()
+        if self._connections > 1 and b'"online":true' in payload and self._instance.encode() not in payload:
+            where = f"{self.address.host}:{self.address.port}"
+            raise SessionTaken(
+                f"another process is connected to {where} as {self.name}: stop it, or give one of them another name"
+            )
 
     async def _say_goodbye(self, client: aiomqtt.Client) -> None:
         try:
@@ -188,7 +217,7 @@ class MqttBus:
             client._client.ack(mid, qos)
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:
-        for topic in self.filters:
+        for topic in (*self.filters, *filter(None, (self._own_presence,))):
             if self._v5:
                 # retain handling 0: a re-connect hears standing requests again; repeats are harmless
                 await client.subscribe(topic, options=SubscribeOptions(qos=QOS, retainHandling=0))
@@ -203,6 +232,10 @@ class MqttBus:
             acknowledge = partial(self._acknowledge, client, message.mid, message.qos)
             if topic == DROPPED:
                 self.dropped_by_broker = int(message.payload) if isinstance(message.payload, bytes) else None
+                continue
+            if topic == self._own_presence:
+                acknowledge()
+                self._hear_own_presence(message.payload if isinstance(message.payload, bytes) else b"")
                 continue
             if not message.retain:
                 self.gaps.hear(topic, _number(message))

@@ -15,6 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 from agents.cli import operate
 from agents.config import Role, load_config
 from agents.control import Refusal, to_json
+from agents.doctor import Verdict, examine
 from agents.exits import Exit
 from agents.members_file import MembersError
 from agents.reading import ConfigError
@@ -37,7 +38,7 @@ app = App(
 Demand response, negotiated: a request climbs down a tree of agents over MQTT and comes back as a deal.
 
 Exit codes: 0 done; 1 no deal; 2 a mistake on the command line or in a file; 3 no broker; 4 no daemon answered, or it
-refused; 70 a fault of our own.
+refused; 5 the journal cannot be used; 70 a fault of our own.
 """,
 )
 scenario_app = App(name="scenario", help="Make scenarios.")
@@ -290,6 +291,30 @@ def from_csv(
         raise ConfigError(f"{out}: cannot be written: {error.strerror}") from None
     print(f"{out}: event {chosen.number}, {len(data['homes'])} vehicles, {len(data['aggregators'])} aggregators")
     return Exit.OK
+
+
+@app.command
+def doctor(*, config: Path | None = None, host: str = "127.0.0.1", port: int = 1883, json: Json = False) -> int:
+    """Check what a daemon stands on, and say what to change: configuration, broker, clock, disk, journal.
+
+    Exit code 1 when there is a fault.
+
+    Parameters
+    ----------
+    config:
+        A daemon's TOML file; its broker and its journal are looked at.
+    host:
+        The broker, when no file is given.
+    port:
+        Its port.
+    """
+    found = examine(config, host, port)
+    if json:
+        sys.stdout.buffer.write(to_json({"findings": [finding.as_json() for finding in found]}) + b"\n")
+    else:
+        for finding in found:
+            print(f"{finding.verdict:<8} {finding.check}: {finding.text}")
+    return Exit.NO_DEAL if any(finding.verdict is Verdict.FAULT for finding in found) else Exit.OK
 
 
 @app.command

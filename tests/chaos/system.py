@@ -192,9 +192,9 @@ class System:
             self.write_config(name, anchored=True)
             await ask(self.folder / "control" / f"{name}.sock", start)
 
-    async def spawn(self, name: str) -> asyncio.subprocess.Process:
+    async def spawn(self, name: str, path: Path | None = None) -> asyncio.subprocess.Process:
         """One process of an agent."""
-        arguments = ["run", ROLES[name].value, "--config", str(self.daemons[name].path)]
+        arguments = ["run", ROLES[name].value, "--config", str(path or self.daemons[name].path)]
         command = [sys.executable, "-P", "-m", "agents.cli", *arguments]
         if name in self.dying:
             point, count = self.dying.pop(name)

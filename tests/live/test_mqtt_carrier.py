@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,10 +12,12 @@ from typing import Literal
 
 import aiomqtt
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from broker.bus import Arrival, Post
 from broker.mosquitto import Broker, BrokerFailed, BrokerMissing, adapted, configuration, private_broker, program
-from broker.mqtt import Address, MqttBus, PayloadTooLarge
+from broker.mqtt import Address, MqttBus, PayloadTooLarge, SessionTaken
 
 FILTERS = ("dr/offer/ra/+", "dr/request/+/ra")
 
@@ -146,3 +149,84 @@ async def test_port_in_use_is_told_in_the_brokers_own_words(broker: Broker) -> N
     with pytest.raises(BrokerFailed, match=f"port {broker.port}"):
         async with private_broker(broker.port):
             pass
+
+
+def instance(broker: Broker, name: str, connected: asyncio.Event) -> MqttBus:
+    """A process that tells its presence, as a daemon does."""
+
+    def presence(online: bool) -> tuple[Post, ...]:
+        payload = b'{"message_id":"%s","online":%s}' % (name.encode(), b"true" if online else b"false")
+        return (Post("dr/presence/ac/ra", payload, retain=True),)
+
+    address = Address(broker.host, broker.port)
+    return MqttBus(address, "ra", FILTERS, presence, lambda up: connected.set() if up else None, instance=name)
+
+
+async def test_of_two_processes_under_one_name_the_later_one_stays(broker: Broker) -> None:
+    ups = asyncio.Event(), asyncio.Event()
+    first, second = (instance(broker, name, up) for name, up in zip(("first", "second"), ups, strict=True))
+
+    async def deliver(arrival: Arrival) -> None:
+        arrival.acknowledge()
+
+    async with asyncio.timeout(20):
+        running = asyncio.create_task(first.run(deliver))
+        await ups[0].wait()
+        staying = asyncio.create_task(second.run(deliver))
+        with pytest.raises(SessionTaken, match="another process is connected"):
+            await running
+        await ups[1].wait()
+        assert not staying.done()
+        staying.cancel()
+        await asyncio.gather(staying, return_exceptions=True)
+
+
+async def test_own_reconnect_is_no_other_process(broker: Broker) -> None:
+    up = asyncio.Event()
+    bus = instance(broker, "one", up)
+
+    async def deliver(arrival: Arrival) -> None:
+        arrival.acknowledge()
+
+    async with asyncio.timeout(20):
+        running = asyncio.create_task(bus.run(deliver))
+        for _ in range(2):
+            await up.wait()
+            up.clear()
+            assert bus._live is not None
+            bus._live._client.loop_misc()
+            sock = bus._live._client.socket()
+            assert sock is not None
+            sock.shutdown(socket.SHUT_RDWR)
+        await up.wait()
+        assert not running.done()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_what_is_not_acknowledged_comes_again(broker: Broker, protocol: Literal["5", "3.1.1"]) -> None:
+    async with listening(broker, protocol=protocol) as ra, listening(broker, "der", protocol) as der:
+        await der.bus.publish(Post("dr/offer/ra/der", b"first"))
+        await der.bus.publish(Post("dr/offer/ra/der", b"second"))
+        (await ra.heard.get()).acknowledge()
+        assert (await ra.heard.get()).payload == b"second"  # and the process dies with it
+    async with listening(broker, protocol=protocol) as ra:
+        again = await ra.heard.get()
+        again.acknowledge()
+        assert again.payload == b"second"
+        assert ra.heard.empty()
+
+
+async def test_number_that_was_skipped_is_a_gap_and_a_repeat_is_none(broker: Broker) -> None:
+    async with (
+        listening(broker) as ra,
+        aiomqtt.Client(broker.host, broker.port, protocol=aiomqtt.ProtocolVersion.V5) as der,
+    ):
+        for number in ("a.1", "a.2", "a.2", "a.5", "b.1"):
+            properties = Properties(PacketTypes.PUBLISH)
+            properties.UserProperty = [("n", number)]
+            await der.publish("dr/offer/ra/der", b"x", qos=1, properties=properties)
+        for _ in range(5):
+            (await ra.heard.get()).acknowledge()
+        assert (ra.bus.gaps.lost, ra.bus.gaps.last_topic) == (2, "dr/offer/ra/der")
