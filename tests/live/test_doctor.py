@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.cli import call
+from agents.cli.app import call
 from agents.doctor import Verdict, examine
 from broker.mosquitto import Broker, free_port
 
