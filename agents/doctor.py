@@ -4,7 +4,6 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -12,19 +11,14 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-
 from agents.config import BrokerSettings, DaemonConfig, Role, journal_path, load_config
 from agents.journal import MIGRATIONS
 from agents.reading import ConfigError
+from broker.probe import WITHIN_S, Probe
 from protocol.codec import MAX_PAYLOAD_BYTES
 
 PROBES = 1_500
 """Posts that a session is left with while nobody is connected; Mosquitto's own default keeps 1,000."""
-WITHIN_S = 10.0
 LEAST_FREE_BYTES = 200_000_000
 BLOCKS_BEHIND_EXPIRED = (2, 0, 11)
 """Up to this Mosquitto, 25 expired messages block a session unless max_inflight_messages is high."""
@@ -90,49 +84,11 @@ def _name(config: DaemonConfig) -> str:
 # -- broker
 
 
-class Probe:
-    """A blocking connection for questions."""
-
-    def __init__(self, broker: BrokerSettings, identifier: str, expiry_s: int) -> None:
-        """Connect. Raises OSError, TimeoutError."""
-        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, identifier, protocol=mqtt.MQTTv5)
-        self.connack: Any = None
-        self.reason: Any = None
-        self.heard: list[mqtt.MQTTMessage] = []
-        self._connected, self._idle = threading.Event(), threading.Event()
-        self.client.on_connect = self._on_connect
-        self.client.on_message = self._on_message
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = expiry_s
-        self.client.connect(broker.host, broker.port, clean_start=False, properties=properties)
-        self.client.loop_start()
-        if not self._connected.wait(WITHIN_S):
-            self.close()
-            raise TimeoutError(f"no answer within {WITHIN_S:.0f} s")
-
-    def _on_connect(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
-        self.connack, self.reason = properties, reason
-        self._connected.set()
-
-    def _on_message(self, client: Any, userdata: Any, message: mqtt.MQTTMessage) -> None:
-        self.heard.append(message)
-        self._idle.set()
-
-    def until_quiet(self, quiet_s: float = 0.5) -> None:
-        """Return when nothing has come for a while."""
-        while self._idle.wait(quiet_s):
-            self._idle.clear()
-
-    def close(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
-
-
 def _broker(broker: BrokerSettings) -> Iterator[Finding]:
     where = f"{broker.host}:{broker.port}"
     name = f"gridpact-doctor-{uuid4().hex[:8]}"
     try:
-        probe = Probe(broker, name, 60)
+        probe = Probe(broker.host, broker.port, name, 60)
     except OSError as error:
         yield Finding("broker", Verdict.FAULT, f"{where} does not answer ({error}): start it, or correct [broker]")
         return
@@ -182,12 +138,12 @@ def _version(text: str) -> Finding:
 
 def _queue(broker: BrokerSettings, name: str, topic: str) -> Finding:
     """Leave a session with posts, come back, and count."""
-    sender = Probe(broker, f"{name}-2", 0)
+    sender = Probe(broker.host, broker.port, f"{name}-2", 0)
     for _ in range(PROBES):
         sent = sender.client.publish(topic, b"probe", qos=1)
     sent.wait_for_publish(WITHIN_S)
     sender.close()
-    back = Probe(broker, name, 0)
+    back = Probe(broker.host, broker.port, name, 0)
     back.until_quiet()
     kept = sum(message.topic == topic for message in back.heard)
     back.client.unsubscribe(topic)
