@@ -139,9 +139,8 @@ def _version(text: str) -> Finding:
 def _queue(broker: BrokerSettings, name: str, topic: str) -> Finding:
     """Leave a session with posts, come back, and count."""
     sender = Probe(broker.host, broker.port, f"{name}-2", 0)
-    for _ in range(PROBES):
-        sent = sender.client.publish(topic, b"probe", qos=1)
-    sent.wait_for_publish(WITHIN_S)
+    posts = [sender.client.publish(topic, b"probe", qos=1) for _ in range(PROBES)]
+    posts[-1].wait_for_publish(WITHIN_S)
     sender.close()
     back = Probe(broker.host, broker.port, name, 0)
     back.until_quiet()

@@ -217,6 +217,35 @@ async def test_a_restarted_party_says_again_what_may_not_have_left_and_knows_wha
     assert posts[0] == posts[1]
 
 
+async def test_what_is_over_is_archived_and_a_late_repeat_is_still_a_repeat(tmp_path: Path) -> None:
+    bus, journal = MemoryBus(), Journal(tmp_path / "hems-1.journal")
+    journal.start()
+    asked = request()
+    fast = Clock(T0 + timedelta(minutes=1), datetime.now(UTC), 3_600)
+    shell = Shell(home(), bus, fast, {"ev-1": build_driver(vehicle("ev-1"))}, journal=journal, build=home)
+    async with running(shell), asyncio.timeout(10):
+        await shell.deliver(Arrival(TOPIC, encode(asked)))
+        await bus.posts.get()
+        assert shell.actor.knows("e1")
+        while not shell.at_rest:
+            await fast.wait_until(fast.now() + timedelta(minutes=10))
+        moved = journal.archive()
+        shell.renew()
+        await shell.begin()
+        assert (await moved) is not None
+        assert not shell.actor.knows("e1")
+        repeated = asyncio.Event()
+        await shell.deliver(Arrival(TOPIC, encode(asked), acknowledge=repeated.set))
+        await repeated.wait()
+        assert shell.counts["repeated_archived"] == 1
+    await journal.close()
+    again = Shell(
+        home(), bus, fast, {"ev-1": build_driver(vehicle("ev-1"))}, journal=Journal(tmp_path / "hems-1.journal")
+    )
+    again._fold()
+    assert not again.actor.knows("e1")
+
+
 async def test_a_resident_who_is_asked_stands_in_the_status_until_the_answer_is_due() -> None:
     asked = asyncio.Event()
     shell = Shell(
