@@ -35,6 +35,9 @@ MAX_OUTGOING = 10_000
 INFLIGHT = 64
 """Posts that may be unacknowledged at once; they are acknowledged in their order."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
+CONNECT_WITHIN_S = 3.0
+"""aiomqtt does not notice a connection that is reset before its CONNACK: it waits this long."""
+ANSWER_WITHIN_S = 10.0
 SESSION_EXPIRY_S = 86_400
 RECEIVE_MAXIMUM = 1000
 """Arrivals that may be unacknowledged at once (MQTT 5; Mosquitto's own limit is 20 for MQTT 3.1.1)."""
@@ -207,6 +210,7 @@ class MqttBus:
             max_inflight_messages=INFLIGHT,
             properties=properties,
             socket_options=NO_DELAY,
+            timeout=CONNECT_WITHIN_S,
         )
         client._client.manual_ack_set(True)
         return client
@@ -220,9 +224,11 @@ class MqttBus:
         for topic in (*self.filters, *filter(None, (self._own_presence,))):
             if self._v5:
                 # retain handling 0: a re-connect hears standing requests again; repeats are harmless
-                await client.subscribe(topic, options=SubscribeOptions(qos=QOS, retainHandling=0))
+                await client.subscribe(
+                    topic, options=SubscribeOptions(qos=QOS, retainHandling=0), timeout=ANSWER_WITHIN_S
+                )
             else:
-                await client.subscribe(topic, qos=QOS)
+                await client.subscribe(topic, qos=QOS, timeout=ANSWER_WITHIN_S)
         if self.watch_broker:
             await client.subscribe(DROPPED, qos=0)
 
@@ -274,7 +280,7 @@ class MqttBus:
                 properties.MessageExpiryInterval = max(1, post.expires_in_s)
             if post.number:
                 properties.UserProperty = [(NUMBER, post.number)]
-        await client.publish(post.topic, post.payload, QOS, post.retain, properties)
+        await client.publish(post.topic, post.payload, QOS, post.retain, properties, timeout=ANSWER_WITHIN_S)
 
 
 def _number(message: aiomqtt.Message) -> str:

@@ -137,7 +137,9 @@ class System:
                     event_id="e1", issue_at=T0 + timedelta(minutes=2), direction=Direction.DECREASE_LOAD, start=START,
                     slot_s=SLOT_S, power_w=(most, most - 2_000)[:SLOTS],
                 )  # fmt: skip
-                return {"utility": UtilitySettings(children=("ac",), meters=tuple(names), events=(event,))}
+                return {
+                    "utility": UtilitySettings(children=("ac",), meters=tuple(names), events=(event,), reply_pct=80)
+                }
             case "ac":
                 ra = Member(name="ra-1", kind="aggregator", increase_load_w=most, decrease_load_w=most)
                 return {"coordinator": CoordinatorSettings(name="ac", members=(ra,))}
@@ -147,7 +149,11 @@ class System:
                     for home in names
                 )
                 storage = (battery("bat-1", 2_000),)
-                return {"aggregator": AggregatorSettings(name="ra-1", parent="ac", members=book, storage=storage)}
+                return {
+                    "aggregator": AggregatorSettings(
+                        name="ra-1", parent="ac", members=book, storage=storage, relax_pct=45
+                    )
+                }
             case _:
                 relaxations = [{"restriction": "reserve_soc", "steps": [6_000, 3_000]}]
                 return {

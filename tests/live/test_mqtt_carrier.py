@@ -230,3 +230,25 @@ async def test_number_that_was_skipped_is_a_gap_and_a_repeat_is_none(broker: Bro
         for _ in range(5):
             (await ra.heard.get()).acknowledge()
         assert (ra.bus.gaps.lost, ra.bus.gaps.last_topic) == (2, "dr/offer/ra/der")
+
+
+async def test_connection_that_is_reset_before_its_answer_is_tried_again_soon() -> None:
+    tries: asyncio.Queue[None] = asyncio.Queue()
+
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tries.put_nowait(None)
+        writer.transport.abort()
+
+    server = await asyncio.start_server(reset, "127.0.0.1", 0)
+    bus = MqttBus(Address("127.0.0.1", server.sockets[0].getsockname()[1]), "ra", FILTERS)
+
+    async def deliver(arrival: Arrival) -> None:
+        arrival.acknowledge()
+
+    running = asyncio.create_task(bus.run(deliver))
+    async with asyncio.timeout(9):  # the library alone would wait ten seconds for an answer
+        for _ in range(2):
+            await tries.get()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    server.close()
