@@ -25,6 +25,10 @@ SAME = {"utility/ac": (24_000, 22_000), "ac/ra-1": (24_000, 22_000)} | {
 """The awards of an undisturbed evening."""
 ASKING = 1.95
 """Minutes after the start, just before the utility issues its event: the whole asking falls into the fault."""
+SLOWER = SPEED / 2
+"""For a fault of seconds amid the asking: a stage of the undisturbed evening is 3.5 s long at the usual speed."""
+RESTARTING = SPEED / 1.5
+"""For a restart amid the asking: Python takes most of a second to start, and several rows run at once."""
 FAKETIME = next(iter(sorted(Path("/usr/lib").rglob("libfaketimeMT.so.1"))), None)
 
 
@@ -106,18 +110,23 @@ def killed(actor: str, point: str, count: int) -> Row:
         return seen, ok and outcome.exits[actor][0] == -signal.SIGKILL
 
     short = (actor, point) in (("ra-1", "committed"), ("ac", "publishing"))
-    return row(f"kill -9 of {actor}: {point}", "the same awards", wait, judge, short=short, before=arm)
+    return row(
+        f"kill -9 of {actor}: {point}", "the same awards", wait, judge, short=short, before=arm, speed=RESTARTING
+    )
 
 
 async def nothing(system: System) -> None:
     pass
 
 
-async def broker_killed(system: System) -> None:
-    await system.until(ASKING)
-    await system.broker.end(signal.SIGKILL)
-    await asyncio.sleep(1)
-    await system.broker.start()
+def broker_killed_at(minutes: float) -> Disturb:
+    async def disturb(system: System) -> None:
+        await system.until(minutes)
+        await system.broker.end(signal.SIGKILL)
+        await asyncio.sleep(1)
+        await system.broker.start()
+
+    return disturb
 
 
 async def broker_restarted_cleanly(system: System) -> None:
@@ -360,18 +369,21 @@ def rows() -> list[Row]:
     for actor in ROLES:
         found += [killed(actor, point, 1 if actor == "utility" else counts.get(point, 2)) for point in POINTS]
     found += [
-        row("broker killed -9, without persistence", "the same awards", broker_killed, short=True),
-        row("broker killed -9, with persistence", "the same awards", broker_killed, before=_persist),
-        row("broker restarted cleanly, with persistence", "the same awards", broker_restarted_cleanly, before=_persist),
-        row("broker stopped for 20 s", "the same awards", broker_stopped_20_s, speed=60, alert="outbox_ageing"),
+        row("broker killed -9, without persistence", "the same awards", broker_killed_at(ASKING), speed=SLOWER),
+        row("broker killed -9, with persistence", "the same awards", broker_killed_at(ASKING), before=_persist,
+            speed=SLOWER),
+        row("broker killed -9 on standby, without persistence", "the same awards", broker_killed_at(54), short=True),
+        row("broker restarted cleanly, with persistence", "the same awards", broker_restarted_cleanly, before=_persist,
+            speed=SLOWER),
+        row("broker stopped for 20 s", "the same awards", broker_stopped_20_s, speed=SLOWER, alert="outbox_ageing"),
         row("broker's database truncated", "the same awards without it", database_truncated, before=_persist),
         row("broker's queues overflow while the homes stand still", "a deal; the loss is noticed",
             homes_overflow, settled, broker={"max_queued_messages": "5", "max_inflight_messages": "1"},
             alert="broker_dropped"),
-        row("aggregator cut off for 2 s", "the same awards", RA.cut, before=RA.before, speed=60),
-        row("homes cut off for 2 s", "a deal", HOMES.cut, settled, before=HOMES.before, speed=60),
-        row("aggregator's link swallows everything for 2 s", "the same awards", RA.stalled, before=RA.before),
-        row("aggregator's link flaps", "the same awards", RA.flapping, before=RA.before, speed=60),
+        row("aggregator cut off for 2 s", "the same awards", RA.cut, before=RA.before, speed=SLOWER),
+        row("homes cut off for 2 s", "a deal", HOMES.cut, settled, before=HOMES.before, speed=SLOWER),
+        row("aggregator's link swallows everything for 2 s", "the same awards", RA.stalled, before=RA.before, speed=SLOWER),
+        row("aggregator's link flaps", "the same awards", RA.flapping, before=RA.before, speed=SLOWER),
         row("aggregator stands still for 3 s (SIGSTOP)", "a deal", stopped("ra-1", ASKING, 3), settled),
         row("coordinator stands still for 3 s (SIGSTOP)", "a deal", stopped("ac", ASKING, 3), settled),
         row("utility stands still for 3 s (SIGSTOP)", "a deal", stopped("utility", ASKING, 3), settled),
@@ -387,7 +399,7 @@ def rows() -> list[Row]:
         row("second process under the same name", "one of them exits with a sentence", TWIN.starts, TWIN.judge),
         row("flood of 2,000 posts that are no messages", "the same awards", flood),
         row("reconnect storm of 200 homes", "all is bought", storm, concluded, homes=200, speed=100),
-        row("power cut: everything is killed while asking", "the same awards", power_cut),
+        row("power cut: everything is killed while asking", "the same awards", power_cut, speed=SLOWER),
         row("all agents killed on standby", "the same awards", all_killed_at(40)),
         row("all agents killed while delivering", "the same awards", all_killed_at(70)),
         row("all agents killed after the last slot", "the same awards", all_killed_at(90.2)),
