@@ -4,6 +4,7 @@ delivered = direction's sign x (metered energy - baseline), Wh. A slot is passed
 reported it, or when its grace is over, with what is there; the number of silent meters is told.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from agents.asking import Stage
@@ -26,6 +27,8 @@ class Delivery:
         self.slot = 0
         """The next slot to be passed on."""
         self.readings: dict[int, dict[str, m.Reading]] = {}
+        self._missing: dict[str, None] = {}
+        """Awarded children that may still owe a reading of the slot: a crowd's slot is not searched at each report."""
         self.delivered_wh = 0
         self.own: tuple[str, ...] = ()
         """Resource ids of own devices that report into this event."""
@@ -33,6 +36,7 @@ class Delivery:
     def start(self) -> None:
         self.slot = 0
         self.readings.clear()
+        self._missing = {}
         self.delivered_wh = 0
         self.of.timers["report"] = self._due_at()
 
@@ -68,7 +72,18 @@ class Delivery:
         if not (self.of.stage is Stage.DELIVERING or self.settling) or now < self.of.period.slot_start(self.slot + 1):
             return False
         have = self.readings.get(self.slot, {})
-        return all(child.name in have for child, _ in self.of.children.held()) and all(own in have for own in self.own)
+        return all(own in have for own in self.own) and not self._owes(have)
+
+    def _owes(self, have: Mapping[str, m.Reading]) -> bool:
+        """Whether an awarded child has not reported the slot."""
+        children = self.of.children
+        while self._missing:
+            name = next(reversed(self._missing))
+            if name not in have and children[name].holds is not None:
+                return True
+            del self._missing[name]
+        self._missing = {child.name: None for child, _ in children.held() if child.name not in have}
+        return bool(self._missing)
 
     def due(self, now: datetime) -> None:
         self.pass_on(now)
@@ -98,6 +113,7 @@ class Delivery:
             slot=slot, energy_wh=energy, baseline_wh=baseline, state=state, reading_type=m.ReadingType.SUMMED
         )
         self.slot += 1
+        self._missing = {}
         if not last and not self.settling:
             of.timers["report"] = self._due_at()
         self.of.metered(reading, now)

@@ -6,6 +6,7 @@ is full the carrier reads no more. With a journal it begins where the last proce
 """
 
 import asyncio
+import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -86,6 +87,13 @@ class Shell:
 
     def _fold(self) -> datetime | None:
         """Take all steps of the journal again; the instant of the last one. Raises JournalError."""
+        gc.disable()  # it would search a memory that only grows: half of the time that a long journal takes
+        try:
+            return self._fold_all()
+        finally:
+            gc.enable()
+
+    def _fold_all(self) -> datetime | None:
         last_at = None
         for kept in self._journal.entries(self.actor.name) if self._journal is not None else ():
             item, last_at = decode_input(kept.input), kept.at
