@@ -68,6 +68,19 @@ class MetricsSettings(Settings):
     """None: not served."""
 
 
+class PartiesConfig(Settings):
+    """The parties of one process, as their journal keeps them."""
+
+    utility: UtilitySettings | None = None
+    coordinator: CoordinatorSettings | None = None
+    aggregator: AggregatorSettings | None = None
+    ders: tuple[DerSettings, ...] = ()
+
+    def as_bytes(self) -> bytes:
+        """JSON; the same settings always give the same bytes."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
 class DaemonConfig(Settings):
     """One file a daemon. Of the four last tables the one of the daemon's role is read and the others are absent."""
 
@@ -82,6 +95,12 @@ class DaemonConfig(Settings):
     coordinator: CoordinatorSettings | None = None
     aggregator: AggregatorSettings | None = None
     ders: tuple[DerSettings, ...] = ()
+
+    def parties(self) -> "PartiesConfig":
+        """Only what decides: the parties' settings."""
+        return PartiesConfig(
+            utility=self.utility, coordinator=self.coordinator, aggregator=self.aggregator, ders=self.ders
+        )
 
     def role(self) -> Role | None:
         """The one role that is described; None when there is none or more than one."""

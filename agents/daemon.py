@@ -117,7 +117,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        self.journal = Journal(journal_path(self.config, self.name))
+        self.journal = Journal(journal_path(self.config, self.name), configuration=self.config.parties().as_bytes())
         self.journal.start()
         self.alerts = Alerts(self.shells, self.buses, self.journal)
         self.metrics = Metrics(self.shells, self.buses, self.journal, self.alerts)

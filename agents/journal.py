@@ -48,6 +48,7 @@ MIGRATIONS = (
         PRIMARY KEY (actor, edge, message_id)
     ) WITHOUT ROWID;
     """,
+    "CREATE TABLE configuration (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);",
 )
 """Step n makes version n + 1. A step that was published is never changed; a new one is added."""
 
@@ -94,9 +95,12 @@ class Figures:
 class Journal:
     """One daemon's journal. `append`, `sent` and `durable` are called from one event loop only."""
 
-    def __init__(self, path: Path, on_trouble: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(
+        self, path: Path, on_trouble: Callable[[str], None] = lambda text: None, configuration: bytes | None = None
+    ) -> None:
         """Open or make the file, with a lease on it. `on_trouble` hears (in the writer's thread) of a failing disk,
-        and an empty text when it is mended. Raises JournalError, LeaseTaken."""
+        and an empty text when it is mended. `configuration` is kept beside the entries, so that whoever reads the file
+        later knows whose decisions they are. Raises JournalError, LeaseTaken."""
         self.path = path
         self.figures = Figures()
         self._on_trouble = on_trouble
@@ -110,6 +114,8 @@ class Journal:
         )
         self._durable = self._next - 1
         self._first = self._scalar(f"SELECT coalesce(min(seq), {self._next}) FROM entry")
+        if configuration is not None:
+            self._keep_configuration(configuration)
         self._work: queue.SimpleQueue[Entry | Mark | Callable[[], None] | None] = queue.SimpleQueue()
         self._numbers = self._next
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
@@ -322,6 +328,11 @@ class Journal:
             self._lease.release()
             raise
         return connection
+
+    def _keep_configuration(self, body: bytes) -> None:
+        last = self._connection.execute("SELECT body FROM configuration ORDER BY seq DESC LIMIT 1").fetchone()
+        if last is None or bytes(last[0]) != body:
+            self._connection.execute("INSERT OR REPLACE INTO configuration VALUES (?, ?)", (self._next, body))
 
     def _scalar(self, statement: str) -> int:
         return int(self._connection.execute(statement).fetchone()[0])

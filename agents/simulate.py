@@ -1,17 +1,22 @@
 """A scenario in virtual time, without a broker: the same actors, the same bytes, seeded faults."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from agents.aggregator.actor import Aggregator
 from agents.behaviour import Behaviour, intercept
 from agents.board import Told
+from agents.config import PartiesConfig
 from agents.coordinator import Coordinator
 from agents.der.actor import Der
 from agents.drivers.simulated import build_driver
+from agents.journal_file import write_journal
 from agents.scenario import Scenario
 from agents.utility import Utility
 from agents.view import View
 from broker.simulation import Faults, Party, Simulation
+from protocol.actor import Entry
 
 
 def build_simulation(
@@ -33,11 +38,30 @@ def _behaviour(behaviours: Mapping[str, Behaviour], name: str) -> Behaviour:
     return behaviours.get(name, Behaviour.NORMAL)
 
 
-def simulate(scenario: Scenario, seed: int, view: View, faults: Faults | None = None) -> dict[str, object]:
-    """Run to the scenario's end and show it; the summary."""
-    simulation = build_simulation(scenario, seed, faults)
+def simulate(
+    scenario: Scenario, seed: int, view: View, faults: Faults | None = None, journals: Path | None = None
+) -> dict[str, object]:
+    """Run to the scenario's end and show it; the summary. Raises JournalError."""
+    simulation = build_simulation(scenario, seed, faults, keep_trace=journals is not None)
     simulation.run(until=scenario.ends_at)
+    if journals is not None:
+        asyncio.run(keep_journals(scenario, simulation.trace, journals))
     with view:
         for at, party, note in simulation.notes:
             view.tell(Told.of(at, party, note))
         return view.finish()
+
+
+async def keep_journals(scenario: Scenario, trace: Iterable[Entry], folder: Path) -> None:
+    """The journals that the processes of a live run would have left: one a party, and one for all homes."""
+    files = {scenario.utility.name: PartiesConfig(utility=scenario.utility)}
+    files[scenario.coordinator.name] = PartiesConfig(coordinator=scenario.coordinator)
+    files |= {settings.name: PartiesConfig(aggregator=settings) for settings in scenario.aggregators}
+    entries: dict[str, list[Entry]] = {name: [] for name in files}
+    homes: list[Entry] = []
+    for entry in trace:
+        entries.get(entry.actor, homes).append(entry)
+    for name, configuration in files.items():
+        await write_journal(folder / f"{name}.journal", entries[name], configuration)
+    if scenario.homes:
+        await write_journal(folder / "homes.journal", homes, PartiesConfig(ders=scenario.homes))

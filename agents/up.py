@@ -87,9 +87,16 @@ class Up:
     """One run."""
 
     def __init__(
-        self, scenario: Scenario, view: View, *, protocol: Literal["5", "3.1.1"] = "5", control: Path | None = None
+        self,
+        scenario: Scenario,
+        view: View,
+        *,
+        protocol: Literal["5", "3.1.1"] = "5",
+        control: Path | None = None,
+        journals: Path | None = None,
     ) -> None:
-        self.scenario, self.view = scenario, view
+        """`journals`: the folder in which they stay; by default they go with the run."""
+        self.scenario, self.view, self.journals = scenario, view, journals
         self.protocol: Literal["5", "3.1.1"] = protocol
         self.control = control or runtime_dir() / f"up-{os.getpid()}"
         self._own_control = control is None
@@ -108,7 +115,7 @@ class Up:
             self.view.say(f"broker at {broker.host}:{broker.port}, control sockets in {self.control}")
             address = BrokerSettings(host=broker.host, port=broker.port, protocol=self.protocol)
             clock = ClockSettings(origin_at=self.scenario.start_at, speed=self.scenario.speed, wait=True)
-            agents_ = plan_agents(self.scenario, address, clock, self.control, folder)
+            agents_ = plan_agents(self.scenario, address, clock, self.control, self.journals or folder)
             stack.push_async_callback(self._stop_all, agents_)
             stack.enter_context(self.view)
             tasks = [asyncio.create_task(self._run_agent(agent, folder)) for agent in agents_]

@@ -17,6 +17,7 @@ from agents.config import Role, load_config
 from agents.control import Refusal, to_json
 from agents.doctor import Verdict, examine
 from agents.exits import Exit
+from agents.journal_file import empty
 from agents.members_file import MembersError
 from agents.reading import ConfigError
 from agents.scenario import load_scenario
@@ -46,11 +47,15 @@ app.command(scenario_app)
 
 Json = Annotated[bool, Parameter("--json", negative=(), help="One JSON object a line, for machines.")]
 Verbose = Annotated[bool, Parameter("--verbose", negative=(), help="Tell what every home says, too.")]
+Journals = Annotated[
+    Path | None, Parameter("--journals", help="A new folder in which every party's journal stays after the run.")
+]
 Control = Annotated[Path | None, Parameter("--control", help="The directory with the control sockets.")]
 
 
 def call(arguments: Sequence[str]) -> int:
     """Run a command line; the exit code. Only faults of our own show a traceback."""
+    from agents.journal import JournalError
     from broker.mosquitto import BrokerFailed, BrokerMissing
 
     try:
@@ -64,6 +69,8 @@ def call(arguments: Sequence[str]) -> int:
         return _mistake(str(error), Exit.BROKER)
     except Refusal as error:
         return _mistake(str(error), Exit.CONTROL)
+    except JournalError as error:
+        return _mistake(str(error), Exit.JOURNAL)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -102,6 +109,7 @@ def up(
     speed: float | None = None,
     mqtt: Literal["5", "3.1.1"] = "5",
     control: Control = None,
+    journals: Journals = None,
     verbose: Verbose = False,
     json: Json = False,
 ) -> int:
@@ -127,7 +135,7 @@ def up(
         loaded = replace(loaded, speed=speed)
     view = View(Board(loaded), json=json, verbose=verbose, live=True)
     try:
-        summary = asyncio.run(Up(loaded, view, protocol=mqtt, control=control).run())
+        summary = asyncio.run(Up(loaded, view, protocol=mqtt, control=control, journals=empty(journals)).run())
     except AgentDied as error:
         return _mistake(str(error), Exit.FAULT)
     return Exit.OK if summary["deal"] else Exit.NO_DEAL
@@ -140,6 +148,7 @@ def simulate(
     seed: int | None = None,
     loss_pct: int = 0,
     repeat_pct: int = 0,
+    journals: Journals = None,
     verbose: Verbose = False,
     json: Json = False,
 ) -> int:
@@ -167,7 +176,7 @@ def simulate(
     loaded = load_scenario(scenario)
     view = View(Board(loaded), json=json, verbose=verbose)
     faults = Faults(loss_pct=loss_pct, repeat_pct=repeat_pct)
-    summary = simulated(loaded, loaded.seed if seed is None else seed, view, faults)
+    summary = simulated(loaded, loaded.seed if seed is None else seed, view, faults, empty(journals))
     return Exit.OK if summary["deal"] else Exit.NO_DEAL
 
 
