@@ -6,6 +6,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 if __name__ == "__main__":
@@ -16,27 +17,31 @@ from rich.console import Console
 from rich.table import Table
 
 AT_ONCE = 6
+SIGNS = {True: ".", False: "F", None: "-"}
+WORDS = {True: "ok", False: "FAILED", None: "not run"}
 
 
-async def run_row(row: Row) -> dict[str, object]:
-    """One fault; what went wrong in bringing it about is a finding too."""
+async def run_row(row: Row) -> dict[str, Any]:
+    """One fault; what went wrong in bringing it about is a finding too. `ok` is None where it cannot be brought about
+    on this machine."""
+    ok: bool | None
     with tempfile.TemporaryDirectory(prefix="gridpact-chaos-", ignore_cleanup_errors=True) as folder:
         try:
             seen, ok = await row.run(Path(folder))
         except Missing as missing:
-            seen, ok = f"not run: {missing}", True
+            seen, ok = f"not run: {missing}", None
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
             seen, ok = f"{type(error).__name__}: {error}", False
     return {"fault": row.fault, "expected": row.expected, "seen": seen, "ok": ok}
 
 
-async def run_rows(chosen: list[Row], at_once: int = AT_ONCE) -> list[dict[str, object]]:
+async def run_rows(chosen: list[Row], at_once: int = AT_ONCE) -> list[dict[str, Any]]:
     places = asyncio.Semaphore(at_once)
 
-    async def one(row: Row) -> dict[str, object]:
+    async def one(row: Row) -> dict[str, Any]:
         async with places:
             result = await run_row(row)
-            print("." if result["ok"] else "F", end="", file=sys.stderr, flush=True)
+            print(SIGNS[result["ok"]], end="", file=sys.stderr, flush=True)
             return result
 
     return list(await asyncio.gather(*(one(row) for row in chosen)))
@@ -54,12 +59,11 @@ def main() -> int:
     else:
         table = Table("fault", "what must happen", "seen", "")
         for result in results:
-            table.add_row(
-                *(str(result[key]) for key in ("fault", "expected", "seen")), "ok" if result["ok"] else "FAILED"
-            )
+            table.add_row(*(str(result[key]) for key in ("fault", "expected", "seen")), WORDS[result["ok"]])
         Console(width=None if sys.stdout.isatty() else 160).print(table)
-        print(f"{len(results)} faults, {sum(not result['ok'] for result in results)} failed")
-    return not all(result["ok"] for result in results)
+        failed, not_run = (sum(result["ok"] is verdict for result in results) for verdict in (False, None))
+        print(f"{len(results)} faults, {failed} failed, {not_run} not run")
+    return any(result["ok"] is False for result in results)
 
 
 if __name__ == "__main__":

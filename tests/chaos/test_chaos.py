@@ -11,7 +11,7 @@ pytestmark = pytest.mark.live
 async def test_short_selection_of_faults_loses_nothing(tmp_path: Path) -> None:
     results = await run.run_rows([row for row in catalogue.rows() if row.short])
     assert len(results) >= 4
-    assert [result for result in results if not result["ok"]] == []
+    assert [result for result in results if result["ok"] is False] == []
 
 
 def test_catalogue_of_the_docs_is_the_catalogue_that_runs() -> None:
