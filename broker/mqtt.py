@@ -85,9 +85,12 @@ class MqttBus:
         presence: Callable[[bool], Sequence[Post]] = lambda online: (),
         on_connected: Callable[[bool], None] = lambda connected: None,
         instance: str = "",
+        session_expiry_s: int = SESSION_EXPIRY_S,
     ) -> None:
         """`presence(online)` gives the posts that tell it, the first one for the last will. `instance` stands in the
-        payloads of this process's presence and in no other's; with it a session that was taken is noticed."""
+        payloads of this process's presence and in no other's; with it a session that was taken is noticed.
+        With `session_expiry_s` 0 the broker keeps nothing for us once we are gone."""
+        self._session_expiry_s = session_expiry_s
         self._instance = instance
         self.address, self.name, self.filters = address, name, tuple(filters)
         self._presence, self._on_connected = presence, on_connected
@@ -196,14 +199,14 @@ class MqttBus:
         properties = None
         if self._v5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.SessionExpiryInterval = SESSION_EXPIRY_S
+            properties.SessionExpiryInterval = self._session_expiry_s
             properties.ReceiveMaximum = RECEIVE_MAXIMUM
         client = aiomqtt.Client(
             self.address.host,
             self.address.port,
             identifier=self.name,
             protocol=aiomqtt.ProtocolVersion.V5 if self._v5 else aiomqtt.ProtocolVersion.V311,
-            clean_session=None if self._v5 else False,
+            clean_session=None if self._v5 else self._session_expiry_s == 0,
             clean_start=False if self._v5 else MQTT_CLEAN_START_FIRST_ONLY,
             will=None if will is None else aiomqtt.Will(will.topic, will.payload, QOS, will.retain),
             keepalive=20,
