@@ -339,3 +339,6 @@ def schema(*, asyncapi: bool = False) -> int:
 
     sys.stdout.write(to_json(schemas.asyncapi() if asyncapi else schemas.json_schemas()).decode() + "\n")
     return Exit.OK
+
+
+app.command("agents.cli.watch:watch")

@@ -25,6 +25,7 @@ SHELL = {
     "agents.simulate", "agents.ours", "agents.members_file", "agents.forecast", "agents.behaviour", "agents.included",
     "agents.narrate", "agents.drivers", "agents.reading", "agents.journal", "agents.journal_file", "agents.lease", "agents.metrics", "agents.doctor",
     "agents.outgoing", "agents.intercepted", "agents.alerts", "agents.skew",
+    "agents.watch.live", "agents.watch.shows", "agents.watch.panels", "agents.watch.keys",
 }  # fmt: skip
 """What carries the actors into the world. All else in agents/ is an actor or a part of one."""
 

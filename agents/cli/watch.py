@@ -1,0 +1,76 @@
+"""`gridpact watch`: what a broker carries, read-only."""
+
+import asyncio
+import logging
+from typing import Annotated, Literal
+
+import structlog
+from cyclopts import Parameter
+from rich.console import Console
+
+from agents.exits import Exit
+from agents.reading import ConfigError
+from agents.watch.live import Watch
+from agents.watch.picture import Picture
+from agents.watch.shows import Lines, Screen, Show, print_once
+from broker.mqtt import Address
+
+Flag = Parameter(negative=())
+
+
+def watch(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 1883,
+    mqtt: Literal["5", "3.1.1"] = "5",
+    speed: float | None = None,
+    once: Annotated[bool, Flag] = False,
+    seconds: float | None = None,
+    json: Annotated[bool, Flag] = False,
+) -> int:
+    """Watch a running system from its topics alone: events, who negotiates, who is there, what is refused.
+
+    Nothing is published. On a terminal q ends it; elsewhere each change is a line.
+
+    Parameters
+    ----------
+    host
+        The broker.
+    port
+        Its port; `gridpact up` prints the one of its own.
+    mqtt
+        Which MQTT is spoken.
+    speed
+        How much faster than real time the system runs; found out by itself when it is not given.
+    once
+        Print the picture after `--seconds` (2 by default) and end.
+    seconds
+        End after so many seconds.
+    json
+        One JSON object a change, or with --once one for the picture.
+    """
+    for name, value in (("--speed", speed), ("--seconds", seconds)):
+        if value is not None and value <= 0:
+            raise ConfigError(f"{name}: has to be above 0")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    picture = Picture()
+    return asyncio.run(
+        _watch(Address(host, port, mqtt), picture, speed, 2.0 if once and not seconds else seconds, once, json)
+    )
+
+
+async def _watch(
+    address: Address, picture: Picture, speed: float | None, seconds: float | None, once: bool, json: bool
+) -> int:
+    console = Console()
+    show: Show
+    if once:
+        show = Lines(picture, json=json, write=lambda line: None)
+    elif console.is_terminal and not json:
+        show = Screen(picture, console)
+    else:
+        show = Lines(picture, json=json)
+    around = await Watch(address, picture, speed).run(show, seconds)
+    if once:
+        print_once(picture, around, json)
+    return Exit.OK

@@ -1,0 +1,107 @@
+"""Listens to a broker and keeps a show going. Read-only: the connection publishes nothing."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+from agents.watch.keys import key
+from agents.watch.panels import Around
+from agents.watch.picture import Change, Heard, Picture
+from agents.watch.rates import SECONDS, Rates
+from agents.watch.shows import Show
+from agents.watch.wire_clock import WireClock
+from broker.bus import Arrival
+from broker.mosquitto import BrokerFailed
+from broker.mqtt import Address
+from broker.tap import tap
+from protocol import messages as m
+
+TICK_S = 0.25
+CONNECT_WITHIN_S = 5.0
+
+
+class Watch:
+    """A picture of what a broker carries."""
+
+    def __init__(self, address: Address, picture: Picture, speed: float | None = None) -> None:
+        """`speed`: how much faster than real time the system runs; estimated when it is not given."""
+        self.picture, self.clock, self.rates = picture, WireClock(speed), Rates()
+        self._address = address
+        self._first, self._connected = asyncio.Event(), False
+        self._bus = tap(address, "watch", self._on_connected)
+        self._show: Show | None = None
+
+    async def run(self, show: Show, seconds: float | None = None) -> Around:
+        """Until q is pressed, for so many seconds, or until cancelled; how things are then. Raises BrokerFailed."""
+        self._show = show
+        listening = asyncio.create_task(self._bus.run(self._deliver))
+        try:
+            await self._reached(listening)
+            stop = asyncio.Event()
+            with key("q", stop.set), show:
+                ticking = asyncio.create_task(self._tick(show))
+                stopping = asyncio.create_task(stop.wait())
+                done, pending = await asyncio.wait(
+                    (listening, ticking, stopping), timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+                )
+                for task in pending - {listening}:
+                    task.cancel()
+                for task in done:
+                    task.result()
+                if done <= {stopping}:
+                    show.tick(self.around())
+        finally:
+            listening.cancel()
+            await asyncio.wait((listening,))
+        return self.around()
+
+    async def _reached(self, listening: asyncio.Task[None]) -> None:
+        first = asyncio.create_task(self._first.wait())
+        await asyncio.wait((listening, first), timeout=CONNECT_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+        first.cancel()
+        if listening.done():
+            listening.result()
+        if not self._first.is_set():
+            where = f"{self._address.host}:{self._address.port}"
+            raise BrokerFailed(f"no broker answers at {where}: 'gridpact up' prints the port of its own, see --port")
+
+    async def _tick(self, show: Show) -> None:
+        while True:
+            show.tick(self.around())
+            await asyncio.sleep(TICK_S)
+
+    def around(self) -> Around:
+        """What is drawn beside the picture."""
+        real_s = time.monotonic()
+        now = self.clock.now(datetime.now(UTC), real_s)
+        where = f"{self._address.host}:{self._address.port}"
+        rates = self.rates.recent(real_s, SECONDS)
+        return Around(where, self._connected, now, self.clock.speed, self.clock.scaled, self.rates.total, rates)
+
+    def _on_connected(self, connected: bool) -> None:
+        self._connected = connected
+        if connected:
+            self._first.set()
+
+    async def _deliver(self, arrival: Arrival) -> None:
+        arrival.acknowledge()
+        wall_at, real_s = datetime.now(UTC), time.monotonic()
+        self.rates.hear(real_s)
+        now = self.clock.now(wall_at, real_s)
+        heard = self.picture.read(arrival.topic, arrival.payload, now, arrival.retained)
+        change: Change | None
+        if isinstance(heard, Heard):
+            self._set_clock(heard, wall_at, real_s)
+            change = self.picture.note(heard, self.clock.now(wall_at, real_s))
+        else:
+            change = heard
+        if change is not None and self._show is not None:
+            self._show.changed(change)
+
+    def _set_clock(self, heard: Heard, wall_at: datetime, real_s: float) -> None:
+        message = heard.message
+        if heard.standing and isinstance(message, m.Request):
+            ends_at = message.interval_period.slot_start(len(message.power_w))
+            self.clock.hear_standing(message.sent_at, ends_at, wall_at, real_s)
+        elif not heard.standing and self.picture.is_parent(heard):
+            self.clock.hear(message.sent_at, wall_at, real_s)

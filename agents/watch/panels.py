@@ -1,0 +1,260 @@
+"""The picture on a terminal: events, who negotiates, who is there, what was refused. Made to fit any size."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from agents.watch.picture import Picture, Refusal
+from agents.watch.presence import Roll
+from agents.watch.row import Row, Stage
+from agents.watch.words import Answered, answers, awards, clock_time, countdown, deal_energy, kw, plan_kw, worst_slot
+from protocol.units import Direction
+
+WIDE = 120
+"""From this many columns on there is room for what is missing in each slot, and for what was delivered."""
+SPARKS = " ▁▂▃▄▅▆▇█"
+STYLES = {
+    Stage.ASKED: "dim",
+    Stage.COLLECTING: "cyan",
+    Stage.RELAXING: "yellow",
+    Stage.OFFERED: "green",
+    Stage.OPTED_OUT: "red",
+    Stage.PROPOSED: "red",
+    Stage.REREQUESTING: "magenta",
+    Stage.AWARDED: "bold green",
+    Stage.DELIVERING: "bold blue",
+    Stage.CLOSED: "dim",
+}
+ARROWS = {Direction.INCREASE_LOAD: "▲", Direction.DECREASE_LOAD: "▼", None: " "}
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the picture does not know: the connection, the clock, how busy the wire is."""
+
+    where: str
+    connected: bool
+    now: datetime
+    speed: float
+    scaled: bool
+    messages: int
+    rates: Sequence[int]
+    """Messages in each of the last seconds, oldest first."""
+
+
+def draw(picture: Picture, around: Around, width: int, height: int) -> RenderableType:
+    """All panels for a terminal of that size."""
+    rows = picture.rows(around.now)
+    events = [row for row in rows if row.depth == 0]
+    shown = _shown(rows)
+    refusals = _last(picture.refusals, height)
+    most_events = max(1, min(len(events) or 1, height // 6))
+    left = height - 1 - (most_events + 2) - 3 - (max(1, len(refusals)) + 2)
+    return Group(
+        header(around, width),
+        _panel("events", _events(events, most_events, around.now)),
+        _panel("negotiation", table(shown, around.now, width, max(1, left - 3))),
+        _panel("presence", presence(picture.roll, width)),
+        _panel(_refused_title(picture), _refusals(refusals)),
+    )
+
+
+def _panel(title: str, body: RenderableType) -> Panel:
+    return Panel(body, title=title, title_align="left", border_style="dim", padding=(0, 1))
+
+
+def header(around: Around, width: int) -> Text:
+    """The first line: where, when, how busy, how to leave."""
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(" gridpact watch ", "reverse")
+    line.append(f" {around.where}  ")
+    if around.connected:
+        line.append(f"{around.now:%Y-%m-%d %H:%M:%S}Z", "bold")
+    else:
+        line.append("no connection to the broker: trying again", "bold red")
+    if around.scaled:
+        line.append(f" x{around.speed:g}", "magenta")
+    line.append(f"  {around.messages} messages ")
+    if width >= WIDE and around.rates:
+        line.append(f" {sum(around.rates) / len(around.rates):.1f}/s ")
+    line.append(sparkline(around.rates[-(30 if width >= WIDE else 10) :]), "cyan")
+    line.append("  q ends", "dim")
+    return line
+
+
+def sparkline(counts: Sequence[int]) -> str:
+    """One block a figure, of the highest one's height."""
+    most = max([*counts, 1])
+    return "".join(SPARKS[-(-count * (len(SPARKS) - 1) // most)] for count in counts)
+
+
+# -- events
+
+
+def _events(events: Sequence[Row], most: int, now: datetime) -> RenderableType:
+    if not events:
+        return Text("nothing is asked at the moment", "dim")
+    ordered = sorted(events, key=lambda row: row.stage is Stage.CLOSED)
+    lines = [event_line(row, now) for row in ordered[:most]]
+    if len(ordered) > most:
+        lines[-1] = Text(f"and {len(ordered) - most + 1} more", "dim")
+    return Group(*lines)
+
+
+def event_line(row: Row, now: datetime) -> Text:
+    """One event, as its first party sees it."""
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(f"{ARROWS[row.direction]} {row.event_id}", "bold")
+    if row.start is not None:
+        line.append(f"  {row.start:%H:%M} {_slots(row)}")
+    line.append(f"  {plan_kw(row.requested_w)} kW  ")
+    line.append(_ended(row) if row.stage is Stage.CLOSED else row.stage.value, STYLES[row.stage])
+    if row.next_at is not None:
+        line.append(f"  {row.next} in {countdown(row.next_at, now)}")
+    if row.due_wh:
+        line.append(f"  delivered {deal_energy(row)} kWh")
+    return line
+
+
+def _slots(row: Row) -> str:
+    minutes = row.slot.total_seconds() / 60
+    return f"{len(row.requested_w or ())}x{minutes:g} min"
+
+
+def _ended(row: Row) -> str:
+    return row.outcome.replace("_", " ") or "closed"
+
+
+# -- negotiation
+
+
+def _shown(rows: Sequence[Row]) -> list[Row]:
+    """Who negotiates: of the events that are open, or else of the last one. An event's first party has its line
+    above already, unless it is the only one."""
+    open_ = {row.event_id: None for row in rows if row.depth == 0 and row.stage is not Stage.CLOSED}
+    wanted = open_ or {row.event_id: None for row in rows[-1:]}
+    chosen = [row for row in rows if row.event_id in wanted]
+    below = {row.event_id for row in chosen if row.depth > 0}
+    return [row for row in chosen if row.depth > 0 or row.event_id not in below]
+
+
+def table(rows: Sequence[Row], now: datetime, width: int, most: int) -> RenderableType:
+    """A line a party; what finds no room is counted."""
+    wide = width >= WIDE
+    found = Table(box=None, pad_edge=False, padding=(0, 1), expand=True, header_style="dim")
+    found.add_column("party", no_wrap=True, min_width=10, max_width=24)
+    found.add_column("stage", no_wrap=True, min_width=13 if wide else 10)
+    found.add_column("available of asked", no_wrap=True, min_width=26 if wide else 20)
+    found.add_column("yes", no_wrap=True, min_width=5)
+    if wide:
+        found.add_column("short, kW a slot", no_wrap=True, overflow="ellipsis", max_width=30)
+    found.add_column("awards", no_wrap=True, min_width=6)
+    if wide:
+        found.add_column("delivered", no_wrap=True)
+    found.add_column("next", no_wrap=True, min_width=13)
+    fit = rows if len(rows) <= most else rows[: most - 1]
+    several = len({row.event_id for row in rows}) > 1
+    for row in fit:
+        cells = [_party(row, several), Text(row.stage.value, STYLES[row.stage]), _bar(row, 16 if wide else 8)]
+        cells += [_answered(row, wide)]
+        if wide:
+            cells.append(Text(plan_kw(row.shortfall_w) if any(row.shortfall_w or ()) else "", "red"))
+        cells.append(_words(awards(row)))
+        if wide:
+            cells.append(Text(deal_energy(row) + " kWh" if row.due_wh else ""))
+        cells.append(Text(f"{row.next} {countdown(row.next_at, now)}" if row.next_at else row.next))
+        found.add_row(*cells)
+    if len(fit) < len(rows):
+        found.add_row(Text(f"and {len(rows) - len(fit)} more", "dim"))
+    if not rows:
+        return Text("nobody negotiates", "dim")
+    return found
+
+
+def _party(row: Row, several: bool) -> Text:
+    name = Text("  " * max(0, row.depth - 1) + row.party)
+    if several:
+        name.append(f" {row.event_id}", "dim")
+    return name
+
+
+def _bar(row: Row, cells: int) -> Text:
+    """The share that is available, and the slot that lacks most in figures; while it delivers, the energy."""
+    if row.due_wh:
+        pct = min(100, max(0, row.delivered_wh * 100 // row.due_wh))
+        text = f" {deal_energy(row)} kWh"
+    else:
+        pct = row.share_pct or 0
+        have, want = worst_slot(row)
+        text = f" {kw(have)}/{kw(want)} kW" if row.share_pct is not None else ""
+    style = "green" if pct >= 100 else "yellow" if pct >= 75 else "red"
+    if row.due_wh and pct >= 98:
+        style = "green"
+    full = pct * cells // 100
+    bar = Text("█" * full, style)
+    bar.append("░" * (cells - full), "dim")
+    bar.append(text)
+    return bar
+
+
+def _answered(row: Row, wide: bool) -> Text:
+    return _words(answers(row, short=not wide))
+
+
+def _words(parts: Iterable[Answered]) -> Text:
+    return Text(" ").join(Text(text, style) for text, style in parts)
+
+
+# -- presence, refusals
+
+
+def presence(roll: Roll, width: int) -> Text:
+    """How many are there, and by name who is not."""
+    offline = roll.offline
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(f"{len(roll.parties) - len(offline)} online", "green")
+    if offline:
+        named = [party.name + (f" since {clock_time(party.since_at)}" if party.since_at else "") for party in offline]
+        line.append(f"  {len(offline)} offline: ", "bold red")
+        line.append(", ".join(named[:20]) + (", ..." if len(named) > 20 else ""), "red")
+    if width >= WIDE or not offline:
+        software = Counter(party.software or "unknown software" for party in roll.parties.values())
+        line.append("".join(f"  {name} x{count}" for name, count in software.most_common(3)), "dim")
+    return line
+
+
+def _last(refusals: Sequence[Refusal], height: int) -> list[Refusal]:
+    return list(refusals)[-max(1, min(6, height // 8)) :]
+
+
+def _refused_title(picture: Picture) -> str:
+    total = sum(picture.reasons.values())
+    told = ", ".join(f"{reason} {count}" for reason, count in picture.reasons.most_common(4))
+    beyond = f"; {picture.not_followed} messages beyond what is followed" if picture.not_followed else ""
+    return f"refusals: {total} ({told}){beyond}" if total else f"refusals{beyond}"
+
+
+def _refusals(refusals: Sequence[Refusal]) -> RenderableType:
+    if not refusals:
+        return Text("none", "dim")
+    return Group(*(refusal_line(refusal) for refusal in refusals))
+
+
+def refusal_line(refusal: Refusal) -> Text:
+    """Who refused what, and why."""
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(f"{clock_time(refusal.at)} ", "dim")
+    edge = refusal.edge
+    if edge is None or not refusal.by:
+        line.append(f"unreadable {refusal.kind}: ")
+    else:
+        line.append(f"{refusal.by} refuses {refusal.kind} of {edge.other(refusal.by)}: ")
+    line.append(refusal.reason.replace("_", " "), "red")
+    line.append(f"  {refusal.text}", "dim")
+    return line
