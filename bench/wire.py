@@ -43,8 +43,11 @@ class RawClient(asyncio.Protocol):
 
     def __init__(self, name: str, heard: Heard = lambda topic, payload: None, *, clean: bool = True) -> None:
         self.name, self.heard, self.clean = name, heard, clean
+        self.acknowledged: Callable[[], None] = lambda: None
+        """Called with each PUBACK."""
         self.on_lost: Callable[[], None] = lambda: None
         self._buffer = b""
+        self._corked: list[bytes] | None = None
         self._acknowledged = self._number = 0
         self._moved = asyncio.Event()
         self._answers: dict[int, asyncio.Future[None]] = {}
@@ -69,7 +72,10 @@ class RawClient(asyncio.Protocol):
         await self._answers[answer]
 
     def send(self, data: bytes) -> None:
-        """Write frames that the caller has made."""
+        """Write frames that the caller has made; what answers one packet leaves as one packet."""
+        if self._corked is not None:
+            self._corked.append(data)
+            return
         assert self._transport is not None
         self._transport.write(data)
 
@@ -89,6 +95,10 @@ class RawClient(asyncio.Protocol):
             self._moved.clear()
             await self._moved.wait()
 
+    @property
+    def _closing(self) -> bool:
+        return self._transport is None or self._transport.is_closing()
+
     def close(self) -> None:
         if self._transport is not None:
             self._transport.close()
@@ -107,7 +117,8 @@ class RawClient(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         data = self._buffer + data if self._buffer else data
-        at, end, acks = 0, len(data), []
+        at, end = 0, len(data)
+        self._corked = corked = list[bytes]()
         while end - at >= 2:
             kind, start = data[at], at + 1
             length = shift = 0
@@ -127,21 +138,22 @@ class RawClient(asyncio.Protocol):
                 self._answered(kind)
             elif kind >= 0x40:
                 self._acknowledged += 1
+                self.acknowledged()
             else:
-                acks.append(self._take(kind, data, start, at))
-        self._buffer = data[at:]
-        if acks and (acked := b"".join(acks)):
-            self.send(acked)
+                self._take(kind, data, start, at)
+        self._buffer, self._corked = data[at:], None
+        if corked and not self._closing:
+            self.send(b"".join(corked))
         self._moved.set()
 
-    def _take(self, kind: int, data: bytes, start: int, end: int) -> bytes:
-        """Hand a message over; the frame that acknowledges it."""
+    def _take(self, kind: int, data: bytes, start: int, end: int) -> None:
+        """Hand a message over and acknowledge it."""
         after = start + 2 + (data[start] << 8 | data[start + 1])
-        topic, ack = data[start + 2 : after], b""
+        topic = data[start + 2 : after]
         if kind & 0x06:
-            ack, after = b"\x40\x02" + data[after : after + 2], after + 2
+            self.send(b"\x40\x02" + data[after : after + 2])
+            after += 2
         self.heard(topic, data[after:end])
-        return ack
 
     def _answered(self, kind: int) -> None:
         future = self._answers.pop(kind, None)
