@@ -26,6 +26,7 @@ SAME = {"utility/ac": (24_000, 22_000), "ac/ra-1": (24_000, 22_000)} | {
 ASKING = 1.95
 """Minutes after the start, just before the utility issues its event: the whole asking falls into the fault."""
 SLOWER = SPEED / 2
+SLOWEST = SPEED / 4
 """For a fault of seconds amid the asking: a stage of the undisturbed evening is 3.5 s long at the usual speed."""
 RESTARTING = SPEED / 1.5
 """For a restart amid the asking: Python takes most of a second to start, and several rows run at once."""
@@ -397,8 +398,8 @@ def rows() -> list[Row]:
         row("wall clock steps by +1 h, -2 h, +1 d", "the same awards", wall_clock_steps, before=wall_clock_is_faked),
         row("second process on the same journal", "it exits with a sentence", SECOND.starts, SECOND.judge, short=True),
         row("second process under the same name", "one of them exits with a sentence", TWIN.starts, TWIN.judge),
-        row("flood of 2,000 posts that are no messages", "the same awards", flood),
-        row("reconnect storm of 200 homes", "all is bought", storm, concluded, homes=200, speed=100),
+        row("flood of 2,000 posts that are no messages", "the same awards", flood, speed=SLOWEST),
+        row("reconnect storm of 200 homes", "all is bought", storm, concluded, homes=200, speed=SLOWEST),
         row("power cut: everything is killed while asking", "the same awards", power_cut, speed=SLOWER),
         row("all agents killed on standby", "the same awards", all_killed_at(40)),
         row("all agents killed while delivering", "the same awards", all_killed_at(70)),
