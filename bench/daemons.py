@@ -14,7 +14,7 @@ import orjson
 from agents.toml_out import to_toml
 
 HERE = Path(__file__).resolve().parents[1]
-READY_WITHIN_S = 120
+STOP_WITHIN_S = 15
 LINE_LIMIT = 4 * 1024 * 1024
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -93,22 +93,28 @@ async def daemon(
             env={**os.environ, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1"},
         )
     found = Daemon(name, process, [], asyncio.Event())
-    listening = asyncio.create_task(_listen(found))
+    listening = asyncio.create_task(listen(found))
     try:
         yield found
     finally:
-        if process.returncode is None:
-            process.terminate()
-        try:
-            async with asyncio.timeout(15):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await stopped(process)
         await listening
 
 
-async def _listen(found: Daemon) -> None:
+async def stopped(process: asyncio.subprocess.Process) -> None:
+    """End a process, and wait for its end."""
+    if process.returncode is None:
+        process.terminate()
+    try:
+        async with asyncio.timeout(STOP_WITHIN_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+async def listen(found: Daemon) -> None:
+    """Take in the lines of JSON that a process writes, until it ends."""
     assert found.process.stdout is not None
     while line := await found.process.stdout.readline():
         try:

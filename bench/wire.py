@@ -48,7 +48,7 @@ class RawClient(asyncio.Protocol):
         self.on_lost: Callable[[], None] = lambda: None
         self._buffer = b""
         self._corked: list[bytes] | None = None
-        self._acknowledged = self._number = 0
+        self._acknowledged = self._published = self._number = 0
         self._moved = asyncio.Event()
         self._answers: dict[int, asyncio.Future[None]] = {}
         self._transport: asyncio.Transport | None = None
@@ -82,7 +82,14 @@ class RawClient(asyncio.Protocol):
     def publish(self, topic: bytes, payload: bytes, flags: int = QOS1) -> None:
         """One message, not waited for."""
         self._number = self._number % 65535 + 1
+        self._published += 1
         self.send(publish_frame(topic, payload, self._number, flags))
+
+    async def flushed(self) -> None:
+        """Until what was published one by one is acknowledged."""
+        while self._acknowledged < self._published:
+            self._moved.clear()
+            await self._moved.wait()
 
     async def publish_all(self, made: Sequence[bytes]) -> None:
         """All frames, as fast as the broker acknowledges them; returns when the last one is."""
