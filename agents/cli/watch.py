@@ -16,6 +16,7 @@ from agents.watch.shows import Lines, Screen, Show, print_once
 from broker.mqtt import Address
 
 Flag = Parameter(negative=())
+ONCE_S = 2.0
 
 
 def watch(
@@ -53,16 +54,19 @@ def watch(
         if value is not None and value <= 0:
             raise ConfigError(f"{name}: has to be above 0")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    picture = Picture()
-    return asyncio.run(
-        _watch(Address(host, port, mqtt), picture, speed, 2.0 if once and not seconds else seconds, once, json)
-    )
+    address = Address(host, port, mqtt)
+    return asyncio.run(watch_broker(address, speed, ONCE_S if once and seconds is None else seconds, once, json))
 
 
-async def _watch(
-    address: Address, picture: Picture, speed: float | None, seconds: float | None, once: bool, json: bool
+async def watch_broker(
+    address: Address,
+    speed: float | None = None,
+    seconds: float | None = None,
+    once: bool = False,
+    json: bool = False,
 ) -> int:
-    console = Console()
+    """Show until the end; with `once` only then."""
+    picture, console = Picture(), Console()
     show: Show
     if once:
         show = Lines(picture, json=json, write=lambda line: None)

@@ -28,6 +28,8 @@ class Watch:
         self.picture, self.clock, self.rates = picture, WireClock(speed), Rates()
         self._address = address
         self._first, self._connected = asyncio.Event(), False
+        self._lost_s = 0.0
+        """When the connection was lost, in monotonic seconds: a clock that is not heard does not go on."""
         self._bus = tap(address, "watch", self._on_connected)
         self._show: Show | None = None
 
@@ -73,12 +75,14 @@ class Watch:
     def around(self) -> Around:
         """What is drawn beside the picture."""
         real_s = time.monotonic()
-        now = self.clock.now(datetime.now(UTC), real_s)
+        now = self.clock.now(datetime.now(UTC), real_s if self._connected else self._lost_s)
         where = f"{self._address.host}:{self._address.port}"
         rates = self.rates.recent(real_s, SECONDS)
         return Around(where, self._connected, now, self.clock.speed, self.clock.scaled, self.rates.total, rates)
 
     def _on_connected(self, connected: bool) -> None:
+        if self._connected and not connected:
+            self._lost_s = time.monotonic()
         self._connected = connected
         if connected:
             self._first.set()

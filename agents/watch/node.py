@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agents.watch.link import Answer, Link
-from agents.watch.row import Row, Stage, Tally, missing, tally
+from agents.watch.row import Row, Stage, Tally, due_wh, missing, tally
 from protocol import messages as m
-from protocol.plan import energy_wh
 from protocol.units import SLOT, Direction
 
 
@@ -18,7 +17,7 @@ class Node:
     above: Link | None = None
     """Its own edge to its parent, when there is one."""
     children: dict[str, Link] = field(default_factory=dict)
-    stage: Stage = Stage.COLLECTING
+    stage: Stage = Stage.ASKED
     outcome: str = ""
     path: list[Stage] = field(default_factory=list)
     """The stages that it has been through, in order; at most one of a kind in a row."""
@@ -105,6 +104,8 @@ class Node:
             return
         found = self.added_up
         slot = found.period.duration if found.period is not None else SLOT
+        if self.stage is Stage.AWARDED and found.period is not None and now >= found.period.start:
+            self._move(Stage.DELIVERING)  # who has only aggregators below sends no dispatch
         asked = sum(found.answers.values())
         given = found.awards["given"]
         over = now >= self._ends_at and (given == 0 or found.reporting >= given or now >= self._ends_at + slot)
@@ -123,9 +124,8 @@ class Node:
         deal_w = above.deal_w if above is not None else found.given_w
         direction = request.direction if request is not None else found.direction
         period = request.interval_period if request is not None else found.period
-        delivered = self._delivered_wh(found, direction)
+        delivered_wh, due = self._metered(found, direction)
         slot = period.duration if period is not None else SLOT
-        due_wh = sum(energy_wh((deal_w[i],), slot) for i in delivered if deal_w is not None and i < len(deal_w))
         open_ = found.answers[Answer.OPEN]
         silent = open_ if found.reply_by is not None and now > found.reply_by else 0
         label, next_at = self._next(found, now)
@@ -157,17 +157,19 @@ class Node:
             cancelled=found.awards["cancelled"],
             released=found.awards["released"],
             withdrawn=found.withdrawn,
-            due_wh=due_wh,
-            delivered_wh=sum(delivered.values()),
+            due_wh=due,
+            delivered_wh=delivered_wh,
             next=label,
             next_at=next_at,
         )
 
-    def _delivered_wh(self, found: Tally, direction: Direction | None) -> dict[int, int]:
-        """By slot: what it reported upward, own storage included; else what its children did."""
-        if self.above is not None and self.above.readings and direction is not None:
-            return self.above.delivered_wh(direction.sign)
-        return dict(found.delivered_wh)
+    def _metered(self, found: Tally, direction: Direction | None) -> tuple[int, int]:
+        """Delivered and due Wh: what it reported upward, own storage included; else what its children did."""
+        above = self.above
+        if above is not None and above.readings and above.request is not None and direction is not None:
+            delivered = above.delivered_wh(direction.sign)
+            return sum(delivered.values()), due_wh(above.deal_w, delivered, above.request.interval_period)
+        return sum(found.delivered_wh.values()), found.due_wh
 
     def _next(self, found: Tally, now: datetime) -> tuple[str, datetime | None]:
         """The next deadline that matters in this stage."""
@@ -177,7 +179,7 @@ class Node:
             return self._next_slot(found, now)
         steps = [("decision", found.decide_by)]
         if self.stage is Stage.RELAXING and found.relax_open:
-            steps.insert(0, ("relaxed offers", found.relax_by))
+            steps.insert(0, ("relaxed", found.relax_by))
         elif found.answers[Answer.OPEN]:
             steps.insert(0, ("replies", found.reply_by))
         if self.above is not None and self.above.request is not None:

@@ -18,6 +18,8 @@ from protocol.units import Direction
 
 WIDE = 120
 """From this many columns on there is room for what is missing in each slot, and for what was delivered."""
+HEADER, BORDER = 1, 2
+"""Lines of them."""
 SPARKS = " ▁▂▃▄▅▆▇█"
 STYLES = {
     Stage.ASKED: "dim",
@@ -53,38 +55,39 @@ def draw(picture: Picture, around: Around, width: int, height: int) -> Renderabl
     rows = picture.rows(around.now)
     events = [row for row in rows if row.depth == 0]
     shown = _shown(rows)
-    refusals = _last(picture.refusals, height)
-    most_events = max(1, min(len(events) or 1, height // 6))
-    left = height - 1 - (most_events + 2) - 3 - (max(1, len(refusals)) + 2)
+    most_events = max(1, min(len(events), height // 6))
+    left = height - HEADER - (most_events + BORDER) - (1 + BORDER) - (1 + BORDER) - BORDER
+    lines = min(left, 1 + max(1, len(shown)))
+    refusals = list(picture.refusals)[-max(1, 1 + left - lines) :]
     return Group(
         header(around, width),
         _panel("events", _events(events, most_events, around.now)),
-        _panel("negotiation", table(shown, around.now, width, max(1, left - 3))),
+        _panel("negotiation", table(shown, around.now, width, max(1, lines - 1))),
         _panel("presence", presence(picture.roll, width)),
-        _panel(_refused_title(picture), _refusals(refusals)),
+        _panel(_refused_title(picture), _refusals(refusals), "q ends"),
     )
 
 
-def _panel(title: str, body: RenderableType) -> Panel:
-    return Panel(body, title=title, title_align="left", border_style="dim", padding=(0, 1))
+def _panel(title: str, body: RenderableType, below: str | None = None) -> Panel:
+    return Panel(body, title=title, title_align="left", subtitle=below, border_style="dim", padding=(0, 1))
 
 
 def header(around: Around, width: int) -> Text:
     """The first line: where, when, how busy, how to leave."""
+    wide = width >= WIDE
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(" gridpact watch ", "reverse")
     line.append(f" {around.where}  ")
     if around.connected:
-        line.append(f"{around.now:%Y-%m-%d %H:%M:%S}Z", "bold")
+        line.append(f"{around.now:%Y-%m-%d %H:%M:%S} UTC" if wide else f"{around.now:%m-%d %H:%M:%S}", "bold")
     else:
-        line.append("no connection to the broker: trying again", "bold red")
+        line.append("the broker is gone: trying again", "bold red")
     if around.scaled:
         line.append(f" x{around.speed:g}", "magenta")
-    line.append(f"  {around.messages} messages ")
-    if width >= WIDE and around.rates:
-        line.append(f" {sum(around.rates) / len(around.rates):.1f}/s ")
-    line.append(sparkline(around.rates[-(30 if width >= WIDE else 10) :]), "cyan")
-    line.append("  q ends", "dim")
+    line.append(f"  {around.messages} messages " if wide else f"  {around.messages} msg ")
+    if wide and around.rates:
+        line.append(f" {sum(around.rates[-10:]) / 10:.1f}/s ")
+    line.append(sparkline(around.rates[-(30 if wide else 10) :]), "cyan")
     return line
 
 
@@ -147,27 +150,28 @@ def _shown(rows: Sequence[Row]) -> list[Row]:
 def table(rows: Sequence[Row], now: datetime, width: int, most: int) -> RenderableType:
     """A line a party; what finds no room is counted."""
     wide = width >= WIDE
-    found = Table(box=None, pad_edge=False, padding=(0, 1), expand=True, header_style="dim")
-    found.add_column("party", no_wrap=True, min_width=10, max_width=24)
-    found.add_column("stage", no_wrap=True, min_width=13 if wide else 10)
-    found.add_column("available of asked", no_wrap=True, min_width=26 if wide else 20)
-    found.add_column("yes", no_wrap=True, min_width=5)
+    found = Table(box=None, pad_edge=False, padding=(0, 1) if wide else (0, 1, 0, 0), header_style="dim")
+    found.add_column("party", no_wrap=True, min_width=8, max_width=30 if wide else 18)
+    found.add_column("stage", no_wrap=True, min_width=10)
+    found.add_column("available of asked, kW" if wide else "available, kW", no_wrap=True, min_width=16)
+    found.add_column("yes", no_wrap=True, overflow="ellipsis")
     if wide:
-        found.add_column("short, kW a slot", no_wrap=True, overflow="ellipsis", max_width=30)
+        found.add_column("short in each slot, kW", no_wrap=True, overflow="ellipsis", max_width=30)
     found.add_column("awards", no_wrap=True, min_width=6)
     if wide:
-        found.add_column("delivered", no_wrap=True)
-    found.add_column("next", no_wrap=True, min_width=13)
+        found.add_column("delivered, kWh", no_wrap=True)
+    found.add_column("next", no_wrap=True, min_width=14)
     fit = rows if len(rows) <= most else rows[: most - 1]
     several = len({row.event_id for row in rows}) > 1
     for row in fit:
-        cells = [_party(row, several), Text(row.stage.value, STYLES[row.stage]), _bar(row, 16 if wide else 8)]
+        stage = _ended(row) if row.stage is Stage.CLOSED else row.stage.value
+        cells = [_party(row, several), Text(stage, STYLES[row.stage]), _bar(row, 16 if wide else 6)]
         cells += [_answered(row, wide)]
         if wide:
             cells.append(Text(plan_kw(row.shortfall_w) if any(row.shortfall_w or ()) else "", "red"))
         cells.append(_words(awards(row)))
         if wide:
-            cells.append(Text(deal_energy(row) + " kWh" if row.due_wh else ""))
+            cells.append(Text(deal_energy(row) if row.due_wh else ""))
         cells.append(Text(f"{row.next} {countdown(row.next_at, now)}" if row.next_at else row.next))
         found.add_row(*cells)
     if len(fit) < len(rows):
@@ -187,15 +191,13 @@ def _party(row: Row, several: bool) -> Text:
 def _bar(row: Row, cells: int) -> Text:
     """The share that is available, and the slot that lacks most in figures; while it delivers, the energy."""
     if row.due_wh:
-        pct = min(100, max(0, row.delivered_wh * 100 // row.due_wh))
+        pct = min(100, max(0, round(row.delivered_wh * 100 / row.due_wh)))
         text = f" {deal_energy(row)} kWh"
     else:
         pct = row.share_pct or 0
         have, want = worst_slot(row)
-        text = f" {kw(have)}/{kw(want)} kW" if row.share_pct is not None else ""
+        text = f" {kw(have)}/{kw(want)}" if row.share_pct is not None else ""
     style = "green" if pct >= 100 else "yellow" if pct >= 75 else "red"
-    if row.due_wh and pct >= 98:
-        style = "green"
     full = pct * cells // 100
     bar = Text("█" * full, style)
     bar.append("░" * (cells - full), "dim")
@@ -227,10 +229,6 @@ def presence(roll: Roll, width: int) -> Text:
         software = Counter(party.software or "unknown software" for party in roll.parties.values())
         line.append("".join(f"  {name} x{count}" for name, count in software.most_common(3)), "dim")
     return line
-
-
-def _last(refusals: Sequence[Refusal], height: int) -> list[Refusal]:
-    return list(refusals)[-max(1, min(6, height // 8)) :]
 
 
 def _refused_title(picture: Picture) -> str:

@@ -20,7 +20,7 @@ from protocol.errors import RefusedMessage, RejectReason
 
 MOST_LINKS, MOST_PARTIES, MOST_EVENTS = 50_000, 50_000, 200
 """More is not followed, and said to be so."""
-KEPT = timedelta(hours=2)
+KEPT = timedelta(hours=24)
 """How long a closed event is shown after its end; less when the room is needed."""
 LAST_REFUSALS = 20
 LAST_YEAR = 9000
@@ -220,7 +220,7 @@ class Picture:
             if node is not None and link is not None and link.request is not None:
                 standing.append((link.request.sent_at, node, link))
         if standing:
-            _, node, link = max(standing, key=lambda one: one[0])
+            _, node, link = max(reversed(standing), key=lambda one: one[0])
             link.cleared = True
             node.touch()
 

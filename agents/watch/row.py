@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from agents.watch.link import Answer, Link
 from protocol import messages as m
-from protocol.plan import Plan, add, shortfall
+from protocol.plan import Plan, add, energy_wh, shortfall
 from protocol.units import Direction
 
 
@@ -44,6 +44,8 @@ class Tally:
     withdrawn: int = 0
     delivered_wh: Counter[int] = field(default_factory=Counter)
     """By slot, of those who have an award."""
+    due_wh: int = 0
+    """Of the awards, in the slots that their children have reported."""
     reporting: int = 0
     """How many of those with an award have reported the last slot."""
     reply_by: datetime | None = None
@@ -88,6 +90,7 @@ class Tally:
                 if self.direction is not None:
                     metered = link.delivered_wh(self.direction.sign)
                     self.delivered_wh.update(metered)
+                    self.due_wh += due_wh(award.power_w, metered, self.period)
                     self.reporting += self.slots - 1 in metered
             case m.Outcome.CANCELLED:
                 self.awards["cancelled"] += 1
@@ -154,6 +157,13 @@ def tally(links: Iterable[Link]) -> Tally:
     for link in links:
         found.add(link)
     return found
+
+
+def due_wh(deal_w: Plan | None, metered: Iterable[int], period: m.IntervalPeriod | None) -> int:
+    """Energy of a deal in the slots that were metered, Wh."""
+    if deal_w is None or period is None:
+        return 0
+    return sum(energy_wh((deal_w[slot],), period.duration) for slot in metered if slot < len(deal_w))
 
 
 def missing(asked: Plan | None, available: Plan | None) -> Plan | None:

@@ -58,6 +58,7 @@ class Lines:
         self._picture, self._json, self._write = picture, json, write
         self._changes: list[Change] = []
         self._told: dict[tuple[str, str], Stage] = {}
+        self._connected = True
 
     def __enter__(self) -> Self:
         return self
@@ -71,6 +72,10 @@ class Lines:
     def tick(self, around: Around) -> None:
         rows = {(row.event_id, row.party): row for row in self._picture.rows(around.now)}
         changes, self._changes = self._changes, []
+        if around.connected is not self._connected:
+            self._connected = around.connected
+            told = {"at": around.now, "connected": around.connected}
+            self._say("connection", told, f"the broker {'is back' if around.connected else 'is gone: trying again'}")
         for change in changes:
             if change.stage is not None:
                 row = rows.get((change.event_id, change.party))

@@ -13,7 +13,7 @@ WALL_WITHIN = timedelta(minutes=2)
 """A system whose messages are no further from the wall clock than this runs on it."""
 LEFT_STANDING = timedelta(minutes=15)
 """A request that ended longer ago than this was not left standing by a system on the wall clock."""
-LEAST_SPAN_S, WINDOW_S = 1.0, 60.0
+LEAST_SPAN_S, WINDOW_S = 0.25, 60.0
 """Real seconds between two samples that give a slope; how far back samples are kept."""
 MOST_SAMPLES = 256
 MOST_BEHIND = 200

@@ -46,7 +46,7 @@ def answers(row: Row, short: bool) -> list[Answered]:
     met = row.yes + row.alternatives
     parts = [(f"{met}/{row.asked}", "green" if met == row.asked else "")]
     others = (
-        (row.alternatives, "alt" if short else "propose another plan", "magenta"),
+        (row.alternatives, "alt" if short else "alternative", "magenta"),
         (row.no, "no", "red"),
         (row.late, "late", "yellow"),
         (row.silent, "mute" if short else "silent", "yellow"),
@@ -59,7 +59,9 @@ def awards(row: Row) -> list[Answered]:
     """How many of the awards are confirmed, and what became of the others."""
     if not (row.awards or row.cancelled or row.released):
         return []
-    parts = [(f"{row.confirmed}/{row.awards}", "green" if row.confirmed == row.awards else "cyan")]
+    parts = (
+        [(f"{row.confirmed}/{row.awards}", "green" if row.confirmed == row.awards else "cyan")] if row.awards else []
+    )
     others = (
         (row.refused, "refused", "red"),
         (row.cancelled, "cancelled", "red"),

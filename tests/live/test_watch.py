@@ -1,0 +1,109 @@
+"""`gridpact watch` beside parties on a real broker."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agents.cli.watch import watch_broker
+from agents.watch.live import Watch
+from agents.watch.picture import Change, Picture
+from agents.watch.row import Stage
+from agents.watch.shows import Lines
+from broker.bus import Arrival, Post
+from broker.mosquitto import Broker, BrokerFailed, free_port
+from broker.mqtt import Address, MqttBus
+from protocol import messages as m
+from protocol.codec import encode
+
+START = datetime(2026, 1, 14, 17, tzinfo=UTC)
+"""A day that is not today: the system has a clock of its own."""
+
+
+def request(child: str, sent_at: datetime = START) -> Post:
+    message = m.Request(
+        message_id=f"p.request.e.{child}",
+        sent_at=sent_at,
+        event_id="e",
+        request_id="e.1",
+        round=1,
+        revision=1,
+        program_id="dr",
+        direction=m.Direction.DECREASE_LOAD,
+        interval_period=m.IntervalPeriod(start=START + timedelta(hours=2)),
+        power_w=(1000,),
+        reply_by=START + timedelta(minutes=10),
+        decide_by=START + timedelta(hours=1),
+    )
+    return Post(f"dr/request/p/{child}", encode(message), retain=True)
+
+
+def presence(online: bool) -> list[Post]:
+    message = m.Presence(message_id=f"h1.{online}", sent_at=START, online=online, software="a device")
+    return [Post("dr/presence/p/h1", encode(message), retain=True)]
+
+
+class Told(Lines):
+    """Also says when something has changed."""
+
+    def __init__(self, picture: Picture) -> None:
+        super().__init__(picture, json=True, write=lambda line: None)
+        self.changes: asyncio.Queue[Change] = asyncio.Queue()
+
+    def changed(self, change: Change) -> None:
+        super().changed(change)
+        self.changes.put_nowait(change)
+
+
+async def nothing(arrival: Arrival) -> None:
+    arrival.acknowledge()
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_standing_requests_live_ones_and_who_went_are_seen(broker: Broker, protocol: str) -> None:
+    address = Address(broker.host, broker.port, "5" if protocol == "5" else "3.1.1")
+    published = asyncio.Event()
+    home = MqttBus(address, "h1", (), presence)
+    picture = Picture()
+    show = Told(picture)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        at_home = tasks.create_task(home.run(nothing))
+        await home.publish(request("h1"))
+        await home.publish(Post("dr/presence/p/h2", presence(True)[0].payload, True, sent=published.set))
+        await published.wait()
+        watching = tasks.create_task(Watch(address, picture).run(show))
+        while len(picture.roll.parties) < 2 or "e" not in picture.events:
+            await show.changes.get()
+        await home.publish(Post("dr/offer/p/h1", b"no message"))
+        await home.publish(request("h2", START + timedelta(seconds=30)))
+        while (await show.changes.get()).refusal is None:
+            pass
+        at_home.cancel()
+        while (await show.changes.get()).presence != "h1":
+            pass
+        watching.cancel()
+    assert [party.name for party in picture.roll.offline] == ["h1"]
+    assert picture.reasons["unreadable"] == 1
+    (row,) = picture.rows(START)
+    assert (row.stage, row.asked, row.next_at) == (Stage.COLLECTING, 2, START + timedelta(minutes=10))
+
+
+async def test_once_prints_the_picture_as_one_object(broker: Broker, capsys: pytest.CaptureFixture[str]) -> None:
+    published = asyncio.Event()
+    address = Address(broker.host, broker.port)
+    bus = MqttBus(address, "p", ())
+    running = asyncio.create_task(bus.run(nothing))
+    post = request("h1")
+    await bus.publish(Post(post.topic, post.payload, True, sent=published.set))
+    await published.wait()
+    assert await watch_broker(address, seconds=1.0, once=True, json=True) == 0
+    running.cancel()
+    told = json.loads(capsys.readouterr().out)
+    assert [(row["party"], row["stage"], row["asked"]) for row in told["rows"]] == [("p", "collecting", 1)]
+    assert told["at"].startswith("2026-01-14T17:00")
+
+
+async def test_no_broker_is_said_in_one_sentence() -> None:
+    with pytest.raises(BrokerFailed, match="no broker answers at"):
+        await Watch(Address(port=free_port()), Picture()).run(Told(Picture()))
