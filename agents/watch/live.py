@@ -1,12 +1,16 @@
 """Listens to a broker and keeps a show going. Read-only: the connection publishes nothing."""
 
 import asyncio
+import signal
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from agents.watch.heard import Change, Heard
 from agents.watch.keys import key
 from agents.watch.panels import Around
-from agents.watch.picture import Change, Heard, Picture
+from agents.watch.picture import Picture
 from agents.watch.rates import SECONDS, Rates
 from agents.watch.shows import Show
 from agents.watch.wire_clock import WireClock
@@ -34,13 +38,13 @@ class Watch:
         self._show: Show | None = None
 
     async def run(self, show: Show, seconds: float | None = None) -> Around:
-        """Until q is pressed, for so many seconds, or until cancelled; how things are then. Raises BrokerFailed."""
+        """Until q or Ctrl-C is pressed, for so many seconds, or until cancelled; how things are then. Raises BrokerFailed."""
         self._show = show
         listening = asyncio.create_task(self._bus.run(self._deliver))
         try:
             await self._reached(listening)
             stop = asyncio.Event()
-            with key("q", stop.set), show:
+            with key("q", stop.set), signals(stop.set), show:
                 ticking = asyncio.create_task(self._tick(show))
                 stopping = asyncio.create_task(stop.wait())
                 done, pending = await asyncio.wait(
@@ -109,3 +113,16 @@ class Watch:
             self.clock.hear_standing(message.sent_at, ends_at, wall_at, real_s)
         elif not heard.standing and self.picture.is_parent(heard):
             self.clock.hear(message.sent_at, wall_at, real_s)
+
+
+@contextmanager
+def signals(told: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the view in good order for as long as the context lasts."""
+    loop, numbers = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        loop.add_signal_handler(number, told)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)

@@ -19,8 +19,6 @@ class Node:
     children: dict[str, Link] = field(default_factory=dict)
     stage: Stage = Stage.ASKED
     outcome: str = ""
-    path: list[Stage] = field(default_factory=list)
-    """The stages that it has been through, in order; at most one of a kind in a row."""
     round: int = 0
     _tally: Tally | None = None
     _ends_at: datetime | None = None
@@ -77,10 +75,7 @@ class Node:
             self._move(Stage.AWARDED)
 
     def _move(self, stage: Stage) -> None:
-        self.stage = stage
-        self.outcome = ""
-        if not self.path or self.path[-1] is not stage:
-            self.path = [*self.path[-15:], stage]
+        self.stage, self.outcome = stage, ""
 
     def _close(self, outcome: m.Outcome) -> None:
         self._move(Stage.CLOSED)
@@ -93,10 +88,6 @@ class Node:
         if self._tally is None:
             self._tally = tally(self.children.values())
         return self._tally
-
-    def ends_at(self) -> datetime | None:
-        """When its last slot ends, where a request told it."""
-        return self._ends_at
 
     def settle(self, now: datetime) -> None:
         """Close what is over: taken back by the parent; metered to the last slot; or a slot after its end."""

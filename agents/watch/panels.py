@@ -10,7 +10,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from agents.watch.picture import Picture, Refusal
+from agents.watch.heard import Refusal
+from agents.watch.picture import Picture
 from agents.watch.presence import Roll
 from agents.watch.row import Row, Stage
 from agents.watch.words import Answered, answers, awards, clock_time, countdown, deal_energy, kw, plan_kw, worst_slot

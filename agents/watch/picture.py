@@ -5,10 +5,10 @@ system that is watched. Bytes that are no message are counted and shown, and cha
 """
 
 from collections import Counter, deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from agents.watch.event import Event
+from agents.watch.heard import Change, Heard, Refusal, ends, printable
 from agents.watch.link import Link
 from agents.watch.node import Node, negotiated
 from agents.watch.presence import Roll
@@ -16,75 +16,13 @@ from agents.watch.row import Row, Stage
 from protocol import messages as m
 from protocol.codec import decode
 from protocol.edges import ROUTES, Edge, Way, parse_topic
-from protocol.errors import RefusedMessage, RejectReason
+from protocol.errors import RefusedMessage
 
 MOST_LINKS, MOST_PARTIES, MOST_EVENTS = 50_000, 50_000, 200
 """More is not followed, and said to be so."""
 KEPT = timedelta(hours=24)
 """How long a closed event is shown after its end; less when the room is needed."""
 LAST_REFUSALS = 20
-LAST_YEAR = 9000
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A message that could be read."""
-
-    edge: Edge
-    message: m.Message
-    standing: bool
-    """Retained: said before we listened."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A rejection that a party sent, or bytes that are no message (then `by` is empty)."""
-
-    at: datetime
-    edge: Edge | None
-    by: str
-    kind: str
-    reason: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a message changed: a party's stage in an event, who is online, a refusal."""
-
-    event_id: str = ""
-    party: str = ""
-    stage: Stage | None = None
-    outcome: str = ""
-    presence: str = ""
-    refusal: Refusal | None = None
-
-
-@dataclass(slots=True)
-class Event:
-    """All edges of one event."""
-
-    event_id: str
-    nodes: dict[str, Node] = field(default_factory=dict)
-    links: int = 0
-    closed_at: datetime | None = None
-
-    def roots(self) -> list[Node]:
-        """Who asks and is asked by nobody."""
-        return [node for node in self.nodes.values() if node.above is None and negotiated(node)]
-
-    def in_order(self) -> Iterator[tuple[int, Node]]:
-        """The tree, each party behind its parent, with its depth. A circle, which no honest system has, ends."""
-        seen: dict[str, None] = {}
-        waiting = [(0, node) for node in reversed(self.roots())]
-        while waiting:
-            depth, node = waiting.pop()
-            if node.name in seen:
-                continue
-            seen[node.name] = None
-            yield depth, node
-            below = [self.nodes[name] for name in node.children if name in self.nodes]
-            waiting += [(depth + 1, child) for child in reversed(below) if negotiated(child)]
 
 
 class Picture:
@@ -117,11 +55,11 @@ class Picture:
                 return None
             edge, message = decode(topic, payload)
             if isinstance(message, m.Request):
-                _ends(message)
+                ends(message)
         except RefusedMessage as refusal:
             self.reasons["unreadable"] += 1
             kind = topic.split("/")[1] if topic.count("/") == 3 else ""
-            return self._refuse(Refusal(at, None, "", kind[:20], refusal.reason.value, _printable(refusal.text)))
+            return self._refuse(Refusal(at, None, "", kind[:20], refusal.reason.value, printable(refusal.text)))
         self.kinds[message.kind] += 1
         return Heard(edge, message, standing)
 
@@ -134,7 +72,7 @@ class Picture:
             case m.Reject(refused_by=by, reason=reason, text=text, refused_kind=kind):
                 self.reasons[reason.value] += 1
                 name = heard.edge.parent if by is m.Side.PARENT else heard.edge.child
-                return self._refuse(Refusal(at, heard.edge, name, kind, reason.value, _printable(text)))
+                return self._refuse(Refusal(at, heard.edge, name, kind, reason.value, printable(text)))
             case m.EventMessage():
                 return self._event_message(heard.edge, heard.message, at, heard.standing)
         return None
@@ -257,27 +195,3 @@ class Picture:
             else:
                 found += rows
         return found
-
-    def row(self, event_id: str, party: str, now: datetime) -> Row | None:
-        """One of them."""
-        event = self.events.get(event_id)
-        for depth, node in event.in_order() if event is not None else ():
-            if node.name == party:
-                return node.row(event_id, depth, now)
-        return None
-
-
-def _ends(request: m.Request) -> datetime:
-    """Raises RefusedMessage for a plan that ends behind the calendar."""
-    try:
-        ends_at = request.interval_period.slot_start(len(request.power_w))
-    except OverflowError:
-        ends_at = datetime.max
-    if ends_at.year > LAST_YEAR:
-        raise RefusedMessage(RejectReason.MALFORMED, f"request: ends after the year {LAST_YEAR}", request.message_id)
-    return ends_at
-
-
-def _printable(text: str) -> str:
-    """A stranger's text for a terminal: nothing in it moves the cursor."""
-    return "".join(char if char.isprintable() else "?" for char in text[:200])

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agents.cli.watch import watch_broker
+from agents.watch.heard import Change
 from agents.watch.live import Watch
-from agents.watch.picture import Change, Picture
+from agents.watch.picture import Picture
 from agents.watch.row import Stage
 from agents.watch.shows import Lines
 from broker.bus import Arrival, Post
