@@ -7,6 +7,8 @@ class Exit(IntEnum):
     OK = 0
     NO_DEAL = 1
     """`up`, `simulate` and `request`: the event ended without a deal."""
+    DIVERGED = 1
+    """`replay`: a recording is not what this software makes of it."""
     USAGE = 2
     """A mistake on the command line or in a file; one sentence says which."""
     BROKER = 3

@@ -57,13 +57,14 @@ def call(arguments: Sequence[str]) -> int:
     """Run a command line; the exit code. Only faults of our own show a traceback."""
     from agents.journal import JournalError
     from broker.mosquitto import BrokerFailed, BrokerMissing
+    from broker.recording_file import RecordingError
 
     try:
         code = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
         return int(code or 0)
     except CycloptsError as error:
         return _mistake(str(error).splitlines()[0], Exit.USAGE)
-    except (ConfigError, MembersError) as error:
+    except (ConfigError, MembersError, RecordingError) as error:
         return _mistake(str(error), Exit.USAGE)
     except (BrokerMissing, BrokerFailed) as error:
         return _mistake(str(error), Exit.BROKER)
@@ -342,3 +343,6 @@ def schema(*, asyncapi: bool = False) -> int:
 
 
 app.command("agents.cli.watch:watch")
+app.command("agents.cli.replay:replay")
+app.command("agents.cli.record:record")
+app.command("agents.cli.journal:journal_app", name="journal")

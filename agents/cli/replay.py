@@ -1,0 +1,137 @@
+"""`gridpact replay`: a recorded negotiation checked, under another policy, played to a live party, kept as a test."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.text import Text
+
+from agents.control import to_json
+from agents.exits import Exit
+from agents.replay.changes import Change
+from agents.replay.source import Source
+from agents.replay.table import side_by_side, told
+from agents.replay.verify import verify as verified
+from agents.replay.what_if import Devices, Recorded
+from agents.settings import PlanMode, Rung, SharePolicy
+from agents.view import PLAIN_WIDTH
+
+replay = App(name="replay", help="A recorded negotiation once more: checked, with another policy, live, as a test.")
+
+Flag = Parameter(negative=())
+Json = Annotated[bool, Parameter("--json", negative=(), help="One JSON object, for machines.")]
+COLOURS = {"-": "red", "+": "green", "@": "cyan"}
+
+
+@replay.command
+def verify(recording: Path, /, *, json: Json = False) -> int:
+    """Make every decision of a recording again and compare it, byte for byte; show the first difference.
+
+    Exit code 1 when something differs.
+
+    Parameters
+    ----------
+    recording
+        A recording with steps, a journal, or a directory of journals.
+    """
+    result = verified(Source(recording))
+    if json:
+        sys.stdout.write(to_json(result.as_json()).decode() + "\n")
+        return Exit.OK if result.divergence is None else Exit.DIVERGED
+    console = _console()
+    if result.cut:
+        console.print(result.cut)
+    if result.divergence is not None:
+        step = result.divergence.step
+        console.print(
+            f"{step.actor} decides otherwise than on {step.at:%Y-%m-%d} at {step.at:%H:%M:%S.%f}, "
+            f"entry {step.seq} of {result.divergence.label}"
+        )
+        console.print(f"it {result.divergence.heard}" if step.input != b"null" else result.divergence.heard)
+        console.print(Text("- recorded", style="red"), Text("+ now", style="green"))
+        for line in result.divergence.lines():
+            console.print(Text(line, style=COLOURS.get(line[:1], "")))
+        return Exit.DIVERGED
+    console.print(
+        f"{result.entries} entries of {len(result.parties)} parties: every decision is made again, byte for byte"
+    )
+    hours = result.span.total_seconds() / 3600
+    console.print(f"{hours:.1f} hours in {result.took_s:.2f} s: {result.times_real:,.0f} times real time")
+    return Exit.OK
+
+
+@replay.command
+def what_if(
+    recording: Path,
+    /,
+    *,
+    set_: Annotated[tuple[str, ...], Parameter("--set", negative=())] = (),
+    storage: bool = True,
+    relax: bool = True,
+    alternative: bool = True,
+    sharing: SharePolicy | None = None,
+    plan: PlanMode | None = None,
+    accept_share_pct: int | None = None,
+    max_rerequests: int | None = None,
+    mandate: bool | None = None,
+    devices: Devices | None = None,
+    everything: Annotated[bool, Flag] = False,
+    json: Json = False,
+) -> int:
+    """The recorded events under another policy, beside what came of them.
+
+    Parameters
+    ----------
+    recording
+        A recording with settings, or a directory of journals.
+    set_
+        KEY=VALUE for all who have the setting, or PARTY.KEY=VALUE; the party may be `utility`, `coordinator`,
+        `aggregators`, `homes`. May stand more than once.
+    storage
+        Whether aggregators use their own storage.
+    relax
+        Whether vehicles are asked to relax.
+    alternative
+        Whether aggregators propose alternatives.
+    sharing
+        How a deal is shared out.
+    plan
+        How the coordinator plans.
+    accept_share_pct
+        The share, in every slot, that utility and coordinator accept.
+    max_rerequests
+        How often the coordinator may re-request.
+    mandate
+        Whether the utility buys what is secured without being asked again.
+    devices
+        `alive`: they compute again (when their settings are there); `recorded`: they answer as they did.
+    everything
+        Show what is the same, too.
+    """
+    given = {
+        "aggregators.sharing": sharing,
+        "coordinator.plan": plan,
+        "accept_share_pct": accept_share_pct,
+        "coordinator.max_rerequests": max_rerequests,
+        "utility.mandate": mandate,
+    }
+    changes = [Change.read(text) for text in set_]
+    changes += [Change.read(f"{key}={value}") for key, value in given.items() if value is not None]
+    ladder = ((Rung.OWN_STORAGE, storage), (Rung.RELAX, relax), (Rung.ALTERNATIVE, alternative))
+    compared = Recorded(Source(recording)).what_if(changes, [rung for rung, kept in ladder if not kept], devices)
+    if json:
+        sys.stdout.write(to_json(compared.as_json()).decode() + "\n")
+        return Exit.OK
+    console = _console()
+    for table in side_by_side(compared, everything):
+        console.print(table)
+    for line in told(compared):
+        console.print(line)
+    return Exit.OK
+
+
+def _console() -> Console:
+    console = Console(soft_wrap=True, highlight=False)
+    return console if console.is_terminal else Console(soft_wrap=True, highlight=False, width=PLAIN_WIDTH)

@@ -1,0 +1,72 @@
+"""Two outcomes side by side, for a terminal."""
+
+from collections.abc import Iterator
+
+from rich.table import Table
+
+from agents.narrate import kilowatts
+from agents.replay.outcome import PartyOutcome, Round
+from agents.replay.what_if import Compared, Devices
+
+CHANGED = "bold yellow"
+
+
+def side_by_side(compared: Compared, everything: bool = False) -> Iterator[Table]:
+    """A table an event: per party what differs; with `everything` what is the same, too."""
+    for event_id in dict.fromkeys([*compared.then.events, *compared.now.events]):
+        parties = dict.fromkeys([*compared.then.events.get(event_id, {}), *compared.now.events.get(event_id, {})])
+        table = Table(title=event_id, title_justify="left")
+        for name in ("party", "", "unchanged" if compared.rerun else "recorded", "what if"):
+            table.add_column(name, overflow="fold")
+        for party in parties:
+            then, now = compared.then.party(event_id, party), compared.now.party(event_id, party)
+            _rows(table, party, then, now, everything)
+        yield table
+
+
+def told(compared: Compared) -> Iterator[str]:
+    """What has to be known about the comparison, one sentence a line."""
+    if compared.kept_awards is not None:
+        kept, of = compared.kept_awards
+        yield f"unchanged, the recording taken again makes {kept} of its {of} recorded deals again"
+    if compared.devices is Devices.RECORDED:
+        yield "devices answer as recorded"
+    for what, count in compared.unanswered.items():
+        silent = "" if what == "was asked for less then" else "; stays silent"
+        yield f"{count} x a device {what}{silent}"
+    if not compared.changed:
+        yield "nothing differs"
+
+
+def _rows(table: Table, party: str, then: PartyOutcome, now: PartyOutcome, everything: bool) -> None:
+    label = party
+    for what, before, after in _lines(then, now):
+        differs = before != after
+        if differs or everything or what == "deal":
+            table.add_row(label, what, before, after, style=CHANGED if differs else "")
+            label = ""
+    table.add_section()
+
+
+def _lines(then: PartyOutcome, now: PartyOutcome) -> Iterator[tuple[str, str, str]]:
+    for number in range(max(len(then.rounds), len(now.rounds))):
+        rounds = [one.rounds[number] if number < len(one.rounds) else None for one in (then, now)]
+        word = "requested" if number == 0 else f"round {number + 1}"
+        yield word, *(kilowatts(list(one.requested_w)) if one else "-" for one in rounds)  # type: ignore[misc]
+        yield "available", *(_climbed(one) for one in rounds)  # type: ignore[misc]
+    for what, figure in (
+        ("re-requests", lambda one: str(one.rerequests or "-")),
+        ("deal", lambda one: kilowatts(None if one.deal_w is None else list(one.deal_w))),
+        ("worst slot", lambda one: "-" if one.share_pct is None else f"{one.share_pct} %"),
+        ("relaxed deals", lambda one: str(one.disturbed or "-")),
+        ("delivered", lambda one: f"{one.delivered_wh / 1000:.1f} kWh"),
+        ("outcome", lambda one: one.outcome.replace("_", " ") or "-"),
+    ):
+        yield what, figure(then), figure(now)
+
+
+def _climbed(one: Round | None) -> str:
+    """The rungs of a round in their order, each with what was available after it."""
+    if one is None:
+        return "-"
+    return "\n".join(f"{rung.name} {kilowatts(list(rung.available_w))}" for rung in one.rungs) or "-"

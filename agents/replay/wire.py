@@ -1,0 +1,116 @@
+"""The messages of a recording, whoever kept them: what a tap heard, what a party's journal says it sent or took in.
+
+A message stands here once, at its first instant; repeats say nothing new. A tap's own clock is another one than that
+of a system which runs faster than real time, so a message that a tap heard stands at its `sent_at`. What a party said and the far
+end, whose journal is there, never took in was lost on its way: it is marked so.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from broker.recording_file import Heard, Step
+from protocol import messages as m
+from protocol.actor import Cancel, Decided, Issue, Received, Send
+from protocol.codec import decode_body, encode
+from protocol.edges import ROUTES, Edge, Way, parse_topic, topic
+from protocol.entries import decode_effects, decode_input
+from protocol.errors import RefusedMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message of a recording."""
+
+    at: datetime
+    sender: str
+    kind: str
+    edge: Edge
+    message: m.Message
+    heard_at: datetime | None = None
+    """When the far end took it in; None when it was lost on its way, or nobody knows."""
+    lost: bool = False
+
+    @property
+    def hearer(self) -> str:
+        return self.edge.other(self.sender)
+
+    @property
+    def topic(self) -> str:
+        return topic(self.kind, self.edge)
+
+    @property
+    def event_id(self) -> str:
+        return self.message.event_id if isinstance(self.message, m.EventMessage) else ""
+
+    @property
+    def payload(self) -> bytes:
+        return encode(self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What an operator or a resident decided, as a journal has it."""
+
+    at: datetime
+    actor: str
+    item: Issue | Cancel | Decided
+
+
+def on_the_wire(lines: Iterable[Heard | Step]) -> list[Said]:
+    """All messages by their instants, each once. Bytes that are no message are left out."""
+    found: dict[tuple[str, Edge, str], Said] = {}
+    taken: dict[tuple[str, Edge, str], datetime] = {}
+    listeners: dict[str, None] = {}
+    for line in lines:
+        if isinstance(line, Step):
+            listeners[line.actor] = None
+        for said in _of_heard(line) if isinstance(line, Heard) else _of_step(line):
+            key = (said.kind, said.edge, said.message.message_id)
+            if said.heard_at is not None:
+                taken.setdefault(key, said.heard_at)
+            before = found.get(key)
+            if before is None or said.at < before.at:
+                found[key] = said
+    for key, said in found.items():
+        heard_at = taken.get(key)
+        found[key] = replace(said, heard_at=heard_at, lost=heard_at is None and said.hearer in listeners)
+    return sorted(found.values(), key=lambda said: said.at)
+
+
+def orders(lines: Iterable[Heard | Step]) -> list[Order]:
+    """What was decided from outside, oldest first."""
+    found = []
+    for line in lines:
+        if isinstance(line, Step) and not line.input.startswith((b'{"input":"received"', b"null")):
+            item = decode_input(line.input)
+            if isinstance(item, Issue | Cancel | Decided):
+                found.append(Order(line.at, line.actor, item))
+    return sorted(found, key=lambda order: order.at)
+
+
+def _of_heard(heard: Heard) -> Iterator[Said]:
+    try:
+        kind, edge = parse_topic(heard.topic)
+        message = decode_body(kind, heard.payload)
+    except RefusedMessage:
+        return
+    yield Said(message.sent_at, _sender(kind, edge, message), kind, edge, message, heard_at=message.sent_at)
+
+
+def _of_step(step: Step) -> Iterator[Said]:
+    if step.input.startswith(b'{"input":"received"'):
+        item = decode_input(step.input)
+        if isinstance(item, Received):
+            sender = item.edge.other(step.actor)
+            yield Said(step.at, sender, item.message.kind, item.edge, item.message, heard_at=step.at)
+    if b'"effect":"send"' in step.effects:
+        for effect in decode_effects(step.effects):
+            if isinstance(effect, Send):
+                yield Said(step.at, step.actor, effect.message.kind, effect.edge, effect.message)
+
+
+def _sender(kind: str, edge: Edge, message: m.Message) -> str:
+    if isinstance(message, m.Reject):
+        return edge.parent if message.refused_by is m.Side.PARENT else edge.child
+    return edge.parent if ROUTES[kind].way is Way.DOWN else edge.child
