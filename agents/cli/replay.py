@@ -132,6 +132,25 @@ def what_if(
     return Exit.OK
 
 
+@replay.command
+def as_test(recording: Path, /, *, out: Path) -> int:
+    """Keep a recording as a test: compressed, with its transcript beside it.
+
+    Parameters
+    ----------
+    recording
+        A recording with steps, a journal, or a directory of journals.
+    out
+        The new files' name without their endings, such as `tests/recordings/evening`.
+    """
+    from agents.daemon import software
+    from agents.replay.as_test import keep
+
+    for path in keep(Source(recording), out, software()):
+        print(f"{path}: {path.stat().st_size / 1024:.0f} KB")
+    return Exit.OK
+
+
 def _console() -> Console:
     console = Console(soft_wrap=True, highlight=False)
     return console if console.is_terminal else Console(soft_wrap=True, highlight=False, width=PLAIN_WIDTH)

@@ -50,19 +50,24 @@ def _rows(table: Table, party: str, then: PartyOutcome, now: PartyOutcome, every
 
 def _lines(then: PartyOutcome, now: PartyOutcome) -> Iterator[tuple[str, str, str]]:
     for number in range(max(len(then.rounds), len(now.rounds))):
-        rounds = [one.rounds[number] if number < len(one.rounds) else None for one in (then, now)]
+        before, after = (one.rounds[number] if number < len(one.rounds) else None for one in (then, now))
         word = "requested" if number == 0 else f"round {number + 1}"
-        yield word, *(kilowatts(list(one.requested_w)) if one else "-" for one in rounds)  # type: ignore[misc]
-        yield "available", *(_climbed(one) for one in rounds)  # type: ignore[misc]
-    for what, figure in (
-        ("re-requests", lambda one: str(one.rerequests or "-")),
-        ("deal", lambda one: kilowatts(None if one.deal_w is None else list(one.deal_w))),
-        ("worst slot", lambda one: "-" if one.share_pct is None else f"{one.share_pct} %"),
-        ("relaxed deals", lambda one: str(one.disturbed or "-")),
-        ("delivered", lambda one: f"{one.delivered_wh / 1000:.1f} kWh"),
-        ("outcome", lambda one: one.outcome.replace("_", " ") or "-"),
-    ):
-        yield what, figure(then), figure(now)
+        yield word, _requested(before), _requested(after)
+        yield "available", _climbed(before), _climbed(after)
+    yield from ((what, before, after) for (what, before), (_, after) in zip(_figures(then), _figures(now), strict=True))
+
+
+def _figures(one: PartyOutcome) -> Iterator[tuple[str, str]]:
+    yield "re-requests", str(one.rerequests or "-")
+    yield "deal", kilowatts(None if one.deal_w is None else list(one.deal_w))
+    yield "worst slot", "-" if one.share_pct is None else f"{one.share_pct} %"
+    yield "relaxed deals", str(one.disturbed or "-")
+    yield "delivered", f"{one.delivered_wh / 1000:.1f} kWh"
+    yield "outcome", one.outcome.replace("_", " ") or "-"
+
+
+def _requested(one: Round | None) -> str:
+    return "-" if one is None else kilowatts(list(one.requested_w))
 
 
 def _climbed(one: Round | None) -> str:

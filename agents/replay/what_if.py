@@ -100,7 +100,10 @@ class Recorded:
         own = dict(actors or {})
         alive, scripted = self._alive(cast, devices), self._scripted(devices, own)
         parties = [self._party(cast.settings[name], own.get(name)) for name in alive]
-        parties += [Party(actor) for name, actor in own.items() if name not in alive]
+        for name, actor in own.items():
+            if name not in alive:
+                known = self.cast.settings.get(name)
+                parties.append(Party(actor, build_drivers(known) if known is not None else {}))
         parties += [Party(actor) for actor in scripted]
         start_at = min([said.at for said in self.wire] + [step.at for step in self.steps] + self._planned(cast))
         simulation = Simulation(parties, start_at, seed)
