@@ -20,7 +20,7 @@ USERS = 12
 def test_fifty_real_events_are_made_again_byte_for_byte(tmp_path: Path) -> None:
     tables = {path.name: path for path in DATA.rglob("*.csv")}
     sessions, wanted = (
-        next((p for name, p in tables.items() if word in name), None) for word in ("session", "request")
+        next((p for name, p in tables.items() if word in name), None) for word in ("ev_session", "dr_request")
     )
     if sessions is None or wanted is None:
         pytest.skip("the tables are not on this machine")

@@ -1,0 +1,21 @@
+"""What real processes over a real Mosquitto decided is made again byte for byte, and again by the same policy."""
+
+from pathlib import Path
+
+from agents.cli.app import call
+from agents.replay.source import Source
+from agents.replay.what_if import Recorded
+
+TINY = str(Path(__file__).parents[1] / "data" / "tiny.toml")
+
+
+def test_live_evening_is_verified_and_negotiated_again(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    assert call(["up", TINY, "--journals", str(folder), "--json"]) == 0
+    assert call(["replay", "verify", str(folder)]) == 0
+    compared = Recorded(Source(folder)).what_if()
+    deals = [
+        [party.deal_w for party in events.values()]
+        for events in (compared.then.events["e1"], compared.now.events["e1"])
+    ]
+    assert deals[0] == deals[1]
