@@ -8,6 +8,7 @@ import orjson
 
 from broker.recording import summary
 from protocol import actor as a
+from protocol.messages import EventMessage
 
 MOST_LINES = 60
 """Of a difference; one entry may set off thousands of messages."""
@@ -71,7 +72,7 @@ def in_words(item: a.Input | None, actor: str) -> str:
         case None:
             return "its deadline had come"
         case a.Received(edge, message):
-            about = f" in {message.event_id}" if hasattr(message, "event_id") else ""
+            about = f" in {message.event_id}" if isinstance(message, EventMessage) else ""
             return f"heard the {message.kind} of {edge.other(actor)}{about}: {summary(message)}"
         case a.Refused():
             return f"heard bytes of {item.edge.other(actor)} that are no {item.kind} ({item.reason}: {item.text})"

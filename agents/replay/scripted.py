@@ -144,7 +144,8 @@ class Scripted:
         at = request.interval_period.slot_start(slot + 1)
         reading = m.Reading(slot=slot, energy_wh=0, baseline_wh=0, state=m.EventStatus.ACTIVE)
         for to in {edge: None} | dict.fromkeys(script.reports_to):
-            fields = _ids(self.name, f"report.{to.parent}.{slot}", request, at) | {"revision": slot + 1}
+            fields: dict[str, Any] = _ids(self.name, f"report.{to.parent}.{slot}", request, at)
+            fields["revision"] = slot + 1
             report = m.Report(**fields, resource_id=script.reports_to.get(to, self.name), readings=(reading,))
             self._say(at, to, report)
 
