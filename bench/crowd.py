@@ -5,12 +5,15 @@ each with ids of its own. Only the homes' computations are missing, so a bench m
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 import orjson
 
-from bench.wire import RawClient
+from bench.ingest import LONG_S, asked
+from bench.wire import QOS1, RETAIN, RawClient
+from protocol.codec import encode
 
 KINDS = ("request", "relax", "award")
 
@@ -101,3 +104,19 @@ class Crowd:
         self.counts[kind] += 1
         if kind not in self.samples:
             self.samples[kind] = (topic, payload)
+
+
+async def collected_s(port: int, leaves: Sequence[str], homes: int) -> float:
+    """Ask `ra-1` as its parent would, with a crowd below the `leaves`; seconds until it answers."""
+    crowd = await Crowd(leaves).connect("127.0.0.1", port)
+    answered = asyncio.Event()
+    parent = RawClient("ac", lambda topic, payload: answered.set())
+    await parent.connect("127.0.0.1", port, ["dr/offer/ac/ra-1", "dr/alternative/ac/ra-1"])
+    began = time.perf_counter()
+    parent.publish(b"dr/request/ac/ra-1", encode(asked(homes)), QOS1 | RETAIN)
+    async with asyncio.timeout(LONG_S):
+        await answered.wait()
+    seconds = time.perf_counter() - began
+    crowd.close()
+    parent.close()
+    return seconds

@@ -5,20 +5,16 @@ the wire, everything journalled. Theirs: the same homes under one process in the
 cores the broker, the crowd and the top aggregator share them, so more than two processes cannot help there.
 """
 
-import asyncio
 import tempfile
-import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from bench.crowd import Crowd
+from bench.crowd import collected_s
 from bench.daemons import base_config, daemon
-from bench.ingest import EACH_W, LONG_S, asked
+from bench.ingest import EACH_W
 from bench.measure import Row, row
-from bench.wire import QOS1, RETAIN, RawClient
 from broker.mosquitto import private_broker
-from protocol.codec import encode
 
 
 def member(name: str, kind: str, power_w: int) -> dict[str, Any]:
@@ -42,7 +38,7 @@ def tree(homes: int, processes: int) -> dict[str, dict[str, Any]]:
     return found | {"ra-1": {"name": "ra-1", "parent": "ac", "members": subs}}
 
 
-async def collected_s(homes: int, processes: int) -> float:
+async def spread_s(homes: int, processes: int) -> float:
     """Seconds from the request to the top to its offer."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gridpact-bench-")))
@@ -53,18 +49,7 @@ async def collected_s(homes: int, processes: int) -> float:
             one = await stack.enter_async_context(daemon("aggregator", name, config, folder))
             await one.ready()
         leaves = list(aggregators)[:-1] or ["ra-1"]
-        crowd = await Crowd(leaves).connect(broker.host, broker.port)
-        answered = asyncio.Event()
-        parent = RawClient("ac", lambda topic, payload: answered.set())
-        await parent.connect(broker.host, broker.port, ["dr/offer/ac/ra-1", "dr/alternative/ac/ra-1"])
-        began = time.perf_counter()
-        parent.publish(b"dr/request/ac/ra-1", encode(asked(homes)), QOS1 | RETAIN)
-        async with asyncio.timeout(LONG_S):
-            await answered.wait()
-        seconds = time.perf_counter() - began
-        crowd.close()
-        parent.close()
-    return seconds
+        return await collected_s(broker.port, leaves, homes)
 
 
 async def rows(quick: bool) -> list[Row]:
@@ -73,7 +58,7 @@ async def rows(quick: bool) -> list[Row]:
     speeds: dict[int, list[float]] = {1: [], 2: [], 4: []}
     for _ in range(rounds):
         for processes, found in speeds.items():
-            found.append(homes / await collected_s(homes, processes))
+            found.append(homes / await spread_s(homes, processes))
     return [
         row(f"{processes} processes", homes, list(zip(found, speeds[1], strict=True)), "homes/s", "one process")
         for processes, found in speeds.items()
