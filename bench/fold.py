@@ -9,6 +9,7 @@ import gc
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -19,14 +20,16 @@ from worlds import START, T0, World
 
 from agents.aggregator.actor import Aggregator
 from agents.journal import Journal
+from bench.measure import Row, row
 from broker.stepper import Stepper
 from protocol.entries import decode_input
 
 HOMES = 500
+ROUNDS = 3
 
 
-async def written(path: Path, entries: int) -> int:
-    """Write at least so many entries; how many."""
+async def written(path: Path, entries: int) -> tuple[int, Callable[[], Aggregator]]:
+    """Write at least so many entries; how many, and what makes their actor."""
     journal = Journal(path)
     journal.start()
     world = World()
@@ -43,37 +46,47 @@ async def written(path: Path, entries: int) -> int:
         number = journal.append(entry)
     await journal.durable(number)
     await journal.close()
-    global build
-    build = partial(Aggregator, world.aggregators[0])
-    return len(mine)
+    return len(mine), partial(Aggregator, world.aggregators[0])
 
 
-def main() -> None:
+async def folded(path: Path, build: Callable[[], Aggregator]) -> tuple[float, float]:
+    """Seconds to fold the journal, and to read it alone."""
+    journal = Journal(path)
+    began = time.perf_counter()
+    for _kept in journal.entries("ra-1"):
+        pass
+    read_s = time.perf_counter() - began
+    gc.collect()
+    gc.disable()
+    stepper, began = Stepper(build()), time.perf_counter()
+    for kept in journal.entries("ra-1"):
+        stepper.fold_bytes(kept.at, decode_input(kept.input), kept.effects, devices_too=False)
+    fold_s = time.perf_counter() - began
+    gc.enable()
+    await journal.close()
+    return fold_s, read_s
+
+
+async def rows(quick: bool) -> list[Row]:
+    """Entries a second at a start."""
+    with tempfile.TemporaryDirectory(prefix="gridpact-bench-") as folder:
+        path = Path(folder) / "ra-1.journal"
+        count, build = await written(path, 5_000 if quick else 50_000)
+        times = [await folded(path, build) for _ in range(ROUNDS)]
+    pairs = [(count / fold_s, count / read_s) for fold_s, read_s in times]
+    return [row("fold at a start", count, pairs, "entries/s", "reading alone")]
+
+
+async def main() -> None:
     entries = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ra-1.journal"
-        count = asyncio.run(written(path, entries))
-        times: list[tuple[float, float]] = []
-        for _ in range(3):
-            journal = Journal(path)
-            began = time.perf_counter()
-            for _kept in journal.entries("ra-1"):
-                pass
-            read_s = time.perf_counter() - began
-            gc.collect()
-            gc.disable()
-            stepper, began = Stepper(build()), time.perf_counter()
-            for kept in journal.entries("ra-1"):
-                stepper.fold_bytes(kept.at, decode_input(kept.input), kept.effects, devices_too=False)
-            times.append((time.perf_counter() - began, read_s))
-            gc.enable()
-            asyncio.run(journal.close())
-        fold_s, read_s = sorted(times)[1]
-        print(f"{count} entries, {path.stat().st_size / count:.0f} bytes each: folded in {fold_s:.2f} s", end="")
-        print(
-            f" ({count / fold_s:.0f}/s), read alone in {read_s:.2f} s; a million at this rate: {fold_s / count * 1e6:.0f} s"
-        )
+        count, build = await written(path, entries)
+        fold_s, read_s = sorted([await folded(path, build) for _ in range(ROUNDS)])[ROUNDS // 2]
+        size = path.stat().st_size / count
+    print(f"{count} entries, {size:.0f} bytes each: folded in {fold_s:.2f} s ({count / fold_s:.0f}/s), ", end="")
+    print(f"read alone in {read_s:.2f} s; a million at this rate: {fold_s / count * 1e6:.0f} s")
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(main())

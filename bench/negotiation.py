@@ -1,7 +1,6 @@
 """A whole negotiation over a real Mosquitto: request, offers, relaxation, alternative, awards, confirmations.
 
-Utility, coordinator and aggregator are daemons with journals. The homes are the crowd of `bench/crowd.py`, or with
-`--fleet` those of `gridpact fleet`. They offer six tenths of what is asked and eight relaxed, so every rung is climbed
+Utility, coordinator and aggregator are daemons with journals. The homes are the crowd of `bench/crowd.py`. They offer six tenths of what is asked and eight relaxed, so every rung is climbed
 and the coordinator buys an alternative. Time runs from the operator's order to the last award confirmed; every stage
 ends because all have answered. The floor: the time that two raw clients need to move the same number of messages of
 the same sizes, in the same stages, through a broker with the same configuration.
@@ -30,8 +29,6 @@ from broker.mosquitto import Broker, private_broker
 FIRST_SLOT_S = 7_200
 WITHIN_S = 900
 OWN_PCT, RELAXED_PCT, ACCEPTED_PCT = 60, 80, 75
-FLAT = 1.2
-"""Growth counts as flat when the processor time for each home stays within this factor."""
 MOST_BYTES = 2_000
 """Target for the memory of an aggregator for each home."""
 
