@@ -87,6 +87,8 @@ class RecordingWriter:
         self._first = path.with_name(path.name + PACKED) if packed and path.suffix != PACKED else path
         self._header, self._rotate_bytes, self._packed = header, rotate_bytes, packed
         self.paths: list[Path] = []
+        self.lines = 0
+        """Lines that were written, headers not counted."""
         self._written = 0
         self._file = self._begin()
 
@@ -96,6 +98,7 @@ class RecordingWriter:
             self._file.close()
             self._file = self._begin()
         self._put(_encode(line))
+        self.lines += 1
 
     def flush(self) -> None:
         """Hand all lines to the operating system: a crash of this process loses none of them."""
@@ -139,10 +142,16 @@ class RecordingFile:
         while path.exists():
             whole = self._whole_lines(path)
             if next(whole, None) is not None:
-                self._header_of(path)
+                self._check_part(path, part)
                 for number, text in enumerate(whole, 2):
                     yield _decode(text, f"{path}: line {number}")
             part, path = part + 1, part_path(self.path, part + 1)
+
+    def _check_part(self, path: Path, part: int) -> None:
+        """Another recording may have a name that looks like a part of this one."""
+        found, ours = self._header_of(path), self.header
+        if (found.part, found.started_at, found.digest) != (part, ours.started_at, ours.digest):
+            raise RecordingError(f"{path}: is no part of {self.path}: rename one of them")
 
     def _header_of(self, path: Path) -> Header:
         first = next(self._whole_lines(path), None)

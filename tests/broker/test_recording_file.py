@@ -66,7 +66,15 @@ def test_long_recording_is_several_parts_that_are_read_as_one(tmp_path: Path) ->
     writer = written(tmp_path / "r.jsonl", LINES * 5, rotate_bytes=600, compress=True)
     assert [path.name for path in writer.paths][:2] == ["r.jsonl.gz", "r.2.jsonl.gz"]
     assert len(writer.paths) > 2
+    assert writer.lines == len(LINES * 5)
     assert list(RecordingFile(tmp_path / "r.jsonl.gz").lines()) == LINES * 5
+
+
+def test_another_recording_whose_name_looks_like_a_part_is_not_read_as_one(tmp_path: Path) -> None:
+    written(tmp_path / "r.jsonl", LINES)
+    written(tmp_path / "r.2.jsonl", LINES)
+    with pytest.raises(RecordingError, match="is no part of"):
+        list(RecordingFile(tmp_path / "r.jsonl").lines())
 
 
 def test_recording_is_not_written_over(tmp_path: Path) -> None:
