@@ -158,4 +158,4 @@ class Agreed:
                     changes["max_discharge_w"] = np.where(feeds, np.maximum(discharge, value), discharge)
                 case _:
                     changes["departs_us"] = owners.departs_us + np.where(agreed, value * 1_000_000, 0)
-        return replace(owners, **changes)  # type: ignore[arg-type]
+        return replace(owners, **changes)
