@@ -76,6 +76,11 @@ class PartiesConfig(Settings):
     aggregator: AggregatorSettings | None = None
     ders: tuple[DerSettings, ...] = ()
 
+    def names(self) -> tuple[str, ...]:
+        """Of the parties."""
+        single = (self.utility, self.coordinator, self.aggregator)
+        return tuple(one.name for one in (*single, *self.ders) if one is not None)
+
     def as_bytes(self) -> bytes:
         """JSON; the same settings always give the same bytes."""
         return self.model_dump_json(exclude_none=True).encode()

@@ -18,6 +18,8 @@ from agents.view import View
 from broker.simulation import Faults, Party, Simulation
 from protocol.actor import Entry
 
+HOMES = "homes"
+
 
 def build_simulation(
     scenario: Scenario, seed: int, faults: Faults | None = None, keep_trace: bool = False
@@ -52,16 +54,19 @@ def simulate(
         return view.finish()
 
 
+def processes(scenario: Scenario) -> dict[str, PartiesConfig]:
+    """The processes of a scenario, by the names of their journals: one a party, and one for all homes."""
+    found = {scenario.utility.name: PartiesConfig(utility=scenario.utility)}
+    found[scenario.coordinator.name] = PartiesConfig(coordinator=scenario.coordinator)
+    found |= {settings.name: PartiesConfig(aggregator=settings) for settings in scenario.aggregators}
+    return found | ({HOMES: PartiesConfig(ders=scenario.homes)} if scenario.homes else {})
+
+
 async def keep_journals(scenario: Scenario, trace: Iterable[Entry], folder: Path) -> None:
-    """The journals that the processes of a live run would have left: one a party, and one for all homes."""
-    files = {scenario.utility.name: PartiesConfig(utility=scenario.utility)}
-    files[scenario.coordinator.name] = PartiesConfig(coordinator=scenario.coordinator)
-    files |= {settings.name: PartiesConfig(aggregator=settings) for settings in scenario.aggregators}
-    entries: dict[str, list[Entry]] = {name: [] for name in files}
-    homes: list[Entry] = []
+    """The journals that a live run would have left."""
+    found = processes(scenario)
+    entries: dict[str, list[Entry]] = {name: [] for name in found}
     for entry in trace:
-        entries.get(entry.actor, homes).append(entry)
-    for name, configuration in files.items():
+        entries[entry.actor if entry.actor in entries else HOMES].append(entry)
+    for name, configuration in found.items():
         await write_journal(folder / f"{name}.journal", entries[name], configuration)
-    if scenario.homes:
-        await write_journal(folder / "homes.journal", homes, PartiesConfig(ders=scenario.homes))

@@ -1,8 +1,8 @@
 """What every carrier offers: bytes in on topics, bytes out on topics. It may lose, repeat and reorder."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,9 @@ class Arrival:
     retained: bool = False
     acknowledge: Callable[[], None] = field(default=lambda: None, compare=False)
     """To be called when it is safe with us; until then the broker keeps it and sends it again."""
+    qos: int = field(default=1, compare=False)
+    properties: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """MQTT 5's, for a tap; nothing that counts stands here."""
 
 
 Deliver: TypeAlias = Callable[[Arrival], Awaitable[None]]

@@ -11,11 +11,11 @@ import asyncio
 import random
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import aiomqtt
 import structlog
@@ -72,6 +72,8 @@ class Address:
     host: str = "127.0.0.1"
     port: int = 1883
     protocol: Literal["5", "3.1.1"] = "5"
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
 
 
 class MqttBus:
@@ -86,10 +88,13 @@ class MqttBus:
         on_connected: Callable[[bool], None] = lambda connected: None,
         instance: str = "",
         session_expiry_s: int = SESSION_EXPIRY_S,
+        whole: bool = False,
     ) -> None:
         """`presence(online)` gives the posts that tell it, the first one for the last will. `instance` stands in the
         payloads of this process's presence and in no other's; with it a session that was taken is noticed.
-        With `session_expiry_s` 0 the broker keeps nothing for us once we are gone."""
+        With `session_expiry_s` 0 the broker keeps nothing for us once we are gone. `whole`: for a tap, which wants
+        everything as it was: retained messages that others ignore, and properties."""
+        self._whole = whole
         self._session_expiry_s = session_expiry_s
         self._instance = instance
         self.address, self.name, self.filters = address, name, tuple(filters)
@@ -205,6 +210,8 @@ class MqttBus:
             self.address.host,
             self.address.port,
             identifier=self.name,
+            username=self.address.username,
+            password=self.address.password,
             protocol=aiomqtt.ProtocolVersion.V5 if self._v5 else aiomqtt.ProtocolVersion.V311,
             clean_session=None if self._v5 else self._session_expiry_s == 0,
             clean_start=False if self._v5 else MQTT_CLEAN_START_FIRST_ONLY,
@@ -248,11 +255,12 @@ class MqttBus:
                 continue
             if not message.retain:
                 self.gaps.hear(topic, _number(message))
-            if message.retain and not topic.startswith(RETAINED_TAKEN):
+            if message.retain and not topic.startswith(RETAINED_TAKEN) and not self._whole:
                 acknowledge()
                 continue
             payload = message.payload if isinstance(message.payload, bytes) else b""
-            await deliver(Arrival(topic, payload, message.retain, acknowledge))
+            properties = _properties(message) if self._whole else {}
+            await deliver(Arrival(topic, payload, message.retain, acknowledge, message.qos, properties))
 
     async def _send_all(self, client: aiomqtt.Client) -> None:
         """Publish in order, with a bounded number under way; what a lost connection leaves open goes out again."""
@@ -284,6 +292,11 @@ class MqttBus:
             if post.number:
                 properties.UserProperty = [(NUMBER, post.number)]
         await client.publish(post.topic, post.payload, QOS, post.retain, properties, timeout=ANSWER_WITHIN_S)
+
+
+def _properties(message: aiomqtt.Message) -> Mapping[str, Any]:
+    given = message.properties
+    return {} if given is None else dict(given.json())  # type: ignore[no-untyped-call]
 
 
 def _number(message: aiomqtt.Message) -> str:

@@ -10,6 +10,7 @@ import re
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -93,19 +94,22 @@ class RecordingWriter:
         self._file = self._begin()
 
     def write(self, line: Line) -> None:
-        """Add a line; it is on its way to the disk after `flush`."""
+        """Add a line; it is on its way to the disk after `flush`. Raises RecordingError, as the others do, when the
+        disk takes no more."""
         if self._rotate_bytes is not None and self._written >= self._rotate_bytes:
-            self._file.close()
+            self.close()
             self._file = self._begin()
         self._put(_encode(line))
         self.lines += 1
 
     def flush(self) -> None:
         """Hand all lines to the operating system: a crash of this process loses none of them."""
-        self._file.flush()
+        with self._told():
+            self._file.flush()
 
     def close(self) -> None:
-        self._file.close()
+        with self._told():
+            self._file.close()
 
     def _begin(self) -> BinaryIO:
         part = len(self.paths) + 1
@@ -122,7 +126,15 @@ class RecordingWriter:
         return self._file
 
     def _put(self, line: bytes) -> None:
-        self._written += self._file.write(line + b"\n")
+        with self._told():
+            self._written += self._file.write(line + b"\n")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RecordingError(f"{self.paths[-1]}: cannot be written: {error.strerror}") from None
 
 
 class RecordingFile:

@@ -1,0 +1,147 @@
+"""`gridpact record`: what a broker carries, into a file."""
+
+import asyncio
+import logging
+import secrets
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import orjson
+import structlog
+from cyclopts import Parameter
+from rich.live import Live
+from rich.text import Text
+
+from agents.anonymise import Anonymiser
+from agents.config import DaemonConfig
+from agents.control import to_json
+from agents.daemon import software
+from agents.exits import Exit
+from agents.reading import ConfigError, checked, read_toml
+from agents.record import Counter, Recorder
+from agents.scenario import load_scenario
+from agents.simulate import processes
+from broker.mqtt import Address
+from broker.recording_file import Header, Heard, RecordingWriter
+
+Flag = Parameter(negative=())
+MEGABYTE = 1_000_000
+TERMINAL_S, PLAIN_S = 0.25, 5.0
+
+
+def record(
+    *,
+    out: Path,
+    host: str = "127.0.0.1",
+    port: int = 1883,
+    mqtt: Literal["5", "3.1.1"] = "5",
+    user: str | None = None,
+    password_file: Path | None = None,
+    scenario: Path | None = None,
+    config: tuple[Path, ...] = (),
+    rotate_mb: int | None = None,
+    compress: Annotated[bool, Flag] = False,
+    anonymise: Annotated[bool, Flag] = False,
+    salt: str | None = None,
+    seconds: float | None = None,
+    json: Annotated[bool, Flag] = False,
+) -> int:
+    """Record everything on `dr/#` until Ctrl-C (or SIGTERM). Nothing is published.
+
+    Parameters
+    ----------
+    out
+        The recording's file, `NAME.jsonl` or `NAME.jsonl.gz`; it must not be there yet.
+    host
+        The broker.
+    port
+        Its port; `gridpact up` prints the one of its own.
+    mqtt
+        Which MQTT is spoken.
+    user
+        Of a user that may only read, where the broker has an access list.
+    password_file
+        A file whose first line is the user's password.
+    scenario
+        A scenario whose settings are kept in the header: what-if needs them.
+    config
+        Daemons' TOML files whose settings are kept in the header.
+    rotate_mb
+        Begin a new part after so many megabytes of lines.
+    compress
+        Write `.gz` parts.
+    anonymise
+        Pseudonyms for all names, dates shifted by whole weeks, no free texts.
+    salt
+        The same salt gives the same pseudonyms; a new one every time when it is not given.
+    seconds
+        End after so many seconds.
+    json
+        The counter as JSON lines.
+    """
+    for name, value in (("--rotate-mb", rotate_mb), ("--seconds", seconds)):
+        if value is not None and value <= 0:
+            raise ConfigError(f"{name}: has to be above 0")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    address = Address(host, port, mqtt, user, _password(password_file))
+    header = Header(
+        "bus",
+        software(),
+        datetime.now(UTC),
+        _settings(scenario, config),
+        about={"broker": f"{host}:{port}", "mqtt": mqtt},
+    )
+    changed: Callable[[Heard], Heard | None] = lambda line: line
+    if anonymise:
+        hidden = Anonymiser(salt or secrets.token_hex(16))
+        header, changed = hidden.header(header), hidden.heard
+    writer = RecordingWriter(
+        out, header, rotate_bytes=None if rotate_mb is None else rotate_mb * MEGABYTE, compress=compress or None
+    )
+    recorder = Recorder(address, writer, changed)
+    counter = asyncio.run(_shown(recorder, seconds, json))
+    if json:
+        sys.stdout.buffer.write(to_json({**counter.as_json(), "files": [str(path) for path in writer.paths]}) + b"\n")
+    else:
+        print(f"{', '.join(map(str, writer.paths))}: {in_words(counter)}")
+    return Exit.OK
+
+
+async def _shown(recorder: Recorder, seconds: float | None, json: bool) -> Counter:
+    if json:
+        return await recorder.run(lambda counter: _line(to_json(counter.as_json())), PLAIN_S, seconds)
+    if not sys.stdout.isatty():
+        return await recorder.run(lambda counter: _line(in_words(counter).encode()), PLAIN_S, seconds)
+    with Live(transient=True) as live:
+        return await recorder.run(lambda counter: live.update(Text(f"● {in_words(counter)}")), TERMINAL_S, seconds)
+
+
+def _line(text: bytes) -> None:
+    sys.stdout.buffer.write(text + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def in_words(counter: Counter) -> str:
+    """The counter for people."""
+    words = f"{counter.messages} messages, {counter.payload_bytes / MEGABYTE:.1f} MB"
+    words += f", {counter.parts} parts" if counter.parts > 1 else ""
+    words += f", connected again {counter.reconnects} times" if counter.reconnects else ""
+    return words + (f", {counter.lost} messages were lost on their way" if counter.lost else "")
+
+
+def _password(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8").splitlines()[0]
+    except (OSError, IndexError):
+        raise ConfigError(f"{path}: --password-file: has no first line that can be read") from None
+
+
+def _settings(scenario: Path | None, configs: tuple[Path, ...]) -> tuple[dict[str, Any], ...]:
+    parties = list(processes(load_scenario(scenario)).values()) if scenario is not None else []
+    parties += [checked(DaemonConfig, read_toml(path), f"{path}").parties() for path in configs]
+    return tuple(orjson.loads(one.as_bytes()) for one in parties)

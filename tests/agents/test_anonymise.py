@@ -1,0 +1,99 @@
+"""A recording without names and dates: nothing of them is left, and it is still the same negotiation."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+
+from agents.anonymise import Anonymiser
+from agents.cli.app import call
+from agents.config import PartiesConfig
+from agents.replay.source import Source
+from agents.replay.verify import verify
+from agents.scenario import load_scenario
+from broker.recording_file import Header, Heard, RecordingFile, Step
+from protocol.codec import decode
+from protocol.messages import Offer
+
+SHIPPED = sorted(path.stem for path in (Path(__file__).parents[2] / "examples").glob("*.toml"))
+AT = datetime(2026, 1, 14, 17, 5, tzinfo=UTC)
+OFFER = {
+    "version": "1.0", "message_id": "hems-0042.offer.e1.1.1.1", "sent_at": "2026-01-14T17:05:00Z", "extensions": {"owner": "x"},
+    "event_id": "e1", "request_id": "e1.1.1", "round": 1, "revision": 1, "opt": "opt_in", "power_w": [3000],
+    "available_w": [3000], "resources": [{"resource_id": "ev-9", "kind": "vehicle", "power_w": [3000]}],
+    "valid_until": "2026-01-14T18:00:00Z",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("scenario", SHIPPED)
+def test_recording_of_steps_is_without_names_and_is_still_verified(tmp_path: Path, scenario: str) -> None:
+    call(["simulate", scenario, "--journals", str(tmp_path), "--json"])
+    out = tmp_path / "evening.jsonl"
+    assert call(["journal", "export", str(tmp_path), "--out", str(out), "--anonymise", "--salt", "pepper"]) == 0
+    loaded = load_scenario(Path(scenario))
+    names = {home.name for home in loaded.homes} | {settings.name for settings in loaded.aggregators}
+    names |= {device.resource_id for home in loaded.homes for device in home.devices}
+    data = out.read_bytes()
+    assert [name for name in names if f'"{name}' in data.decode() or f".{name}." in data.decode()] == []
+    assert str(loaded.start_at.date()).encode() not in data
+    result = verify(Source(out))
+    assert result.divergence is None
+    assert result.entries > 100
+
+
+def test_heard_message_keeps_its_energies_and_loses_names_dates_and_free_texts() -> None:
+    hidden = Anonymiser("pepper")
+    line = hidden.line(Heard(1, AT, "dr/offer/ra-1/hems-0042", orjson.dumps(OFFER), properties={"UserProperty": ["x"]}))
+    assert isinstance(line, Heard)
+    _, offer = decode(line.topic, line.payload)
+    assert isinstance(offer, Offer)
+    assert offer.power_w == (3000,)
+    assert offer.extensions == {}
+    assert line.properties == {}
+    parent, child = line.topic.split("/")[2:]
+    assert offer.message_id.startswith(f"{child}.offer.")
+    assert not any(word in line.payload.decode() for word in ("hems-0042", "ev-9", "ra-1", "2026-01-14", "owner"))
+    assert parent != child
+
+
+def test_dates_move_by_whole_weeks_and_the_time_of_day_stays() -> None:
+    line = Anonymiser("pepper").line(Heard(1, AT, "dr/offer/ra-1/hems-0042", orjson.dumps(OFFER)))
+    assert line.at < AT
+    assert (AT - line.at) % timedelta(weeks=1) == timedelta(0)
+
+
+def test_same_salt_gives_the_same_pseudonyms_and_another_salt_others() -> None:
+    made = [
+        Anonymiser(salt).line(Heard(1, AT, "dr/offer/ra-1/hems-0042", orjson.dumps(OFFER))) for salt in ("a", "a", "b")
+    ]
+    assert made[0] == made[1] != made[2]
+
+
+def test_bytes_of_a_stranger_are_not_kept() -> None:
+    line = Anonymiser("pepper").line(Heard(1, AT, "dr/offer/ra-1/hems-0042", b"\xffhems-0042"))
+    assert isinstance(line, Heard)
+    assert line.payload == b"?" * 10
+
+
+def test_party_that_is_named_like_a_key_or_a_kind_leaves_the_format_whole() -> None:
+    hidden = Anonymiser("pepper")
+    settings = {"utility": {"name": "utility", "children": ["offer"]}}
+    header = hidden.header(Header("journal", "gridpact", AT, (settings,)))
+    (changed,) = (PartiesConfig.model_validate(one) for one in header.configurations)
+    assert changed.utility is not None
+    assert changed.utility.name != "utility"
+    assert header.anonymised
+    note = b'[{"effect":"note","name":"plan_sent","event_id":"","step":"S1","data":{"plans":{"utility":[1]}}}]'
+    step = hidden.line(Step(1, AT, "utility", b"null", note))
+    assert isinstance(step, Step)
+    assert orjson.loads(step.effects)[0]["name"] == "plan_sent"
+    assert b"utility" not in step.effects
+
+
+def test_existing_recording_is_anonymised(tmp_path: Path) -> None:
+    call(["simulate", "evening_peak", "--journals", str(tmp_path), "--json"])
+    call(["journal", "export", str(tmp_path), "--out", str(tmp_path / "a.jsonl.gz")])
+    assert call(["journal", "anonymise", str(tmp_path / "a.jsonl.gz"), "--out", str(tmp_path / "b.jsonl.gz")]) == 0
+    assert RecordingFile(tmp_path / "b.jsonl.gz").header.anonymised
+    assert verify(Source(tmp_path / "b.jsonl.gz")).divergence is None
