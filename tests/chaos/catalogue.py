@@ -61,8 +61,7 @@ def settled(outcome: Outcome) -> tuple[str, bool]:
 
 def _seen(outcome: Outcome) -> str:
     bought = sum(outcome.awards.get("utility/ac", (0,)))
-    of = sum(SAME["utility/ac"])
-    seen = f"{outcome.outcome}, {bought} of {of} W"
+    seen = f"{outcome.outcome}, {bought} W"
     restarted = [name for name, exits in outcome.exits.items() if len(exits) > 1]
     seen += f"; restarted: {', '.join(restarted)}" if restarted else ""
     seen += f"; alerts: {', '.join(sorted(outcome.alerts))}" if outcome.alerts else ""
