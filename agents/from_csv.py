@@ -3,8 +3,8 @@
 Columns that are read: `user_id, plug_in, plug_out, max_kw, capacity_kwh, soc_arr` of the sessions and
 `event_id, start, required_mw` of the requests. Times in the tables are naive local ones; both are taken for UTC.
 What the tables do not say is assumed here and nowhere else: discharge power, reserve, what the owner needs at
-departure, and what owners agree to loosen. Everything is derived from the order of the users, so the same tables
-give the same scenario.
+departure, and what owners agree to loosen. Everything is derived from the order of the users, the event's id and the
+draw, so the same tables give the same scenario.
 """
 
 import csv
@@ -12,8 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from math import ceil
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from agents.der.device import Ask
 from agents.der.devices import build_device
@@ -32,8 +34,13 @@ NEEDED_PCT = (60, 65, 70, 75, 80, 85, 90, 95)
 RESERVE_PCT = 20
 RELAXED_PCT = 50
 """Every second owner agreed to depart with this instead, every third to a reserve of half."""
+STORAGE_EFFICIENCY_PCT = 95
 LEAD = timedelta(hours=2)
 """Between the issue of the event and its first slot."""
+
+
+class GivesNothing(ConfigError):
+    """Nobody who is plugged in can give anything in an event, so no request can be derived from the fleet."""
 
 
 class Plugged(StrEnum):
@@ -124,17 +131,21 @@ def scenario_data(
     aggregators: int = 3,
     plugged: Plugged = Plugged.AS_RECORDED,
     storage_kw: float = 0.0,
+    storage_pct: float = 0.0,
     speed: float = 240.0,
+    draw: int = 0,
 ) -> dict[str, Any]:
     """The tables of a scenario: request = shape x k x what the fleet can give by itself (S50, nothing relaxed).
 
-    `storage_kw` is the power of each aggregator's own storage, with an hour of energy in it.
+    `storage_kw` is the power of each aggregator's own storage, with an hour of energy in it; `storage_pct` is that of
+    all of them together, in percent of what the fleet can give, and it lasts for the event instead. Another `draw`
+    takes other weeks of the same users.
     """
-    fleet = list(_fleet(sessions, wanted, plugged))
+    fleet = list(_fleet(sessions, wanted, plugged, draw))
     fleet_w = fleet_power_w([device for _, device in fleet], wanted)
     power_w = [round(share * k * fleet_w) for share in wanted.shape]
     if not any(power_w):
-        raise ConfigError(f"event {wanted.number}: no vehicle is plugged in and able to give anything")
+        raise GivesNothing(f"event {wanted.number}: no vehicle is plugged in and able to give anything")
     ras = [f"ra-{number}" for number in range(1, aggregators + 1)]
     homes = [
         {"name": f"hems-{name}", "parent": ras[index % aggregators], "devices": [device]}
@@ -154,43 +165,53 @@ def scenario_data(
         "speed": speed,
     }
     used = [name for name in ras if any(home["parent"] == name for home in homes)]
+    storage = _storage(storage_kw * 1000, timedelta(hours=1))
+    if storage_pct > 0:
+        storage = _storage(fleet_w * storage_pct / 100 / len(used), wanted.end - wanted.start)
     return {
         "scenario": outline,
         "utility": {"events": [event]},
         "coordinator": {"name": "ac"},
-        "aggregators": [{"name": name, "storage": _storage(name, round(storage_kw * 1000))} for name in used],
+        "aggregators": [
+            {"name": name, "storage": [{"resource_id": f"{name}-storage", **own} for own in storage]} for name in used
+        ],
         "homes": homes,
     }
 
 
 def fleet_power_w(devices: Sequence[Mapping[str, Any]], wanted: Wanted) -> float:
-    """The greatest multiple of the shape, W, that the vehicles' own offers cover when each is asked for its share."""
+    """The greatest multiple of the shape, W, that the vehicles' own offers cover when each is asked for all that its
+    charger can change (stop charging, and discharge)."""
     period = IntervalPeriod(start=wanted.start, duration=SLOT)
     sums = [0] * len(wanted.shape)
     for device in devices:
         spec = VehicleSpec.model_validate(device)
-        asked = tuple(round(share * spec.max_discharge_w) for share in wanted.shape)
-        given = build_device(spec).flexibility(Ask(Direction.DECREASE_LOAD, period, asked))
+        device = build_device(spec)
+        device_w = device.capacity_w(Direction.DECREASE_LOAD)
+        asked = tuple(round(share * device_w) for share in wanted.shape)
+        given = device.flexibility(Ask(Direction.DECREASE_LOAD, period, asked))
         sums = [so_far + power for so_far, power in zip(sums, given.power_w, strict=True)]
     return min(power / share for power, share in zip(sums, wanted.shape, strict=True) if share > 0)
 
 
 def _fleet(
-    sessions: Mapping[str, Sequence[Session]], wanted: Wanted, plugged: Plugged
+    sessions: Mapping[str, Sequence[Session]], wanted: Wanted, plugged: Plugged, draw: int
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     for index, (user, own) in enumerate(sessions.items()):
-        session = _aligned(own, wanted, plugged, index)
+        session = _aligned(own, wanted, plugged, index, draw)
         if session is not None:
             name = "".join(letter if letter.isalnum() else "-" for letter in user)[-40:]
             yield name, _vehicle(name, session, index)
 
 
-def _aligned(own: Sequence[Session], wanted: Wanted, plugged: Plugged, index: int) -> Session | None:
-    """One of the user's sessions moved by whole days to the event, and in the raster of its slots."""
+def _aligned(own: Sequence[Session], wanted: Wanted, plugged: Plugged, index: int, draw: int) -> Session | None:
+    """One of the user's sessions moved by whole days to the event, and in the raster of its slots. Which one depends
+    on the event, or else all events at one hour would meet the same fleet."""
+    pick = index * 7 + crc32(wanted.number.encode()) + draw
     candidates = [moved for session in own for moved in [_moved(session, wanted)] if moved is not None]
     if plugged is Plugged.AS_RECORDED:
         weeks = sorted({_week(session.plug_in) for session in own})
-        week = weeks[(index * 7 + len(wanted.number)) % len(weeks)]
+        week = weeks[pick % len(weeks)]
         candidates = [
             moved
             for session in own
@@ -198,7 +219,7 @@ def _aligned(own: Sequence[Session], wanted: Wanted, plugged: Plugged, index: in
             for moved in [_moved(session, wanted, week)]
             if moved is not None
         ]
-    return candidates[index % len(candidates)] if candidates else None
+    return candidates[pick % len(candidates)] if candidates else None
 
 
 def _week(at: datetime) -> int:
@@ -242,16 +263,19 @@ def _vehicle(name: str, session: Session, index: int) -> dict[str, Any]:
     }
 
 
-def _storage(name: str, power_w: int) -> list[dict[str, Any]]:
+def _storage(power: float, lasts: timedelta) -> list[dict[str, Any]]:
+    """A battery, half full, that gives so many W for so long; none for nothing."""
+    power_w = round(power)
     if power_w <= 0:
         return []
+    soc_wh = ceil(power_w * (lasts / timedelta(hours=1)) * 100 / STORAGE_EFFICIENCY_PCT)
     return [
         {
-            "resource_id": f"{name}-storage",
-            "capacity_wh": power_w * 2,
-            "soc_wh": power_w,
+            "capacity_wh": soc_wh * 2,
+            "soc_wh": soc_wh,
             "max_charge_w": power_w,
             "max_discharge_w": power_w,
+            "discharge_efficiency_pct": STORAGE_EFFICIENCY_PCT,
         }
     ]
 

@@ -1,7 +1,7 @@
 """A scenario in virtual time, without a broker: the same actors, the same bytes, seeded faults."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from agents.aggregator.actor import Aggregator
@@ -13,6 +13,7 @@ from agents.der.actor import Der
 from agents.drivers.simulated import build_driver
 from agents.journal_file import write_journal
 from agents.scenario import Scenario
+from agents.settings import DerSettings
 from agents.utility import Utility
 from agents.view import View
 from broker.simulation import Faults, Party, Simulation
@@ -22,9 +23,13 @@ HOMES = "homes"
 
 
 def build_simulation(
-    scenario: Scenario, seed: int, faults: Faults | None = None, keep_trace: bool = False
+    scenario: Scenario,
+    seed: int,
+    faults: Faults | None = None,
+    keep_trace: bool = False,
+    der: Callable[[DerSettings], Der] = Der,
 ) -> Simulation:
-    """All parties of a scenario on a simulated bus; nothing has run yet."""
+    """All parties of a scenario on a simulated bus; nothing has run yet. `der` makes the actor of a home."""
     found = [Party(Utility(scenario.utility)), Party(Coordinator(scenario.coordinator))]
     for settings in scenario.aggregators:
         own = {spec.resource_id: build_driver(spec) for spec in settings.storage}
@@ -32,7 +37,7 @@ def build_simulation(
     for home in scenario.homes:
         drivers = {spec.resource_id: build_driver(spec) for spec in home.devices}
         changed = intercept(_behaviour(scenario.behaviours, home.name))
-        found.append(Party(Der(home), drivers, intercept=changed))
+        found.append(Party(der(home), drivers, intercept=changed))
     return Simulation(found, scenario.start_at, seed, faults, keep_trace=keep_trace)
 
 
