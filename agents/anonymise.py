@@ -31,6 +31,8 @@ NAME_KEYS = frozenset(
 )  # fmt: skip
 """What stands under these keys names somebody or something."""
 TEXT_KEYS = frozenset({"text", "cause", "software"})
+FREE_KEYS = frozenset({"extensions", "capability"})
+"""Under these keys a sender may use keys of its own."""
 NOT_NAMES = frozenset({*ROUTES, ROOT, "online", "offline", "", "aggregate", "der", "home", "aggregator"})
 _WORD = re.compile(r"[A-Za-z0-9_-]+")
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?=T\d\d:)")
@@ -163,7 +165,7 @@ def _message(line: Heard) -> dict[str, Any] | None:
 
 def _without_texts(body: dict[str, Any]) -> dict[str, Any]:
     """A message without what a sender may write freely; it stays valid."""
-    kept = {key: "" if key in TEXT_KEYS else value for key, value in body.items() if key != "extensions"}
+    kept = {key: "" if key in TEXT_KEYS else value for key, value in body.items() if key not in FREE_KEYS}
     if isinstance(kept.get("reason"), str) and "refused_kind" not in kept:
         kept["reason"] = ""  # of a reject it is a word of the protocol
     return kept

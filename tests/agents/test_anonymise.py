@@ -1,10 +1,13 @@
 """A recording without names and dates: nothing of them is left, and it is still the same negotiation."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.anonymise import Anonymiser
 from agents.cli.app import call
@@ -12,6 +15,7 @@ from agents.config import PartiesConfig
 from agents.replay.source import Source
 from agents.replay.verify import verify
 from agents.scenario import load_scenario
+from agents.simulate import build_simulation
 from broker.recording_file import Header, Heard, RecordingFile, Step
 from protocol.codec import decode
 from protocol.messages import Offer
@@ -97,3 +101,58 @@ def test_existing_recording_is_anonymised(tmp_path: Path) -> None:
     assert call(["journal", "anonymise", str(tmp_path / "a.jsonl.gz"), "--out", str(tmp_path / "b.jsonl.gz")]) == 0
     assert RecordingFile(tmp_path / "b.jsonl.gz").header.anonymised
     assert verify(Source(tmp_path / "b.jsonl.gz")).divergence is None
+
+
+def test_messages_are_without_names_one_after_the_other_as_while_recording() -> None:
+    """Nothing is known in advance, and every one is still a message."""
+    loaded, hidden, count = load_scenario(Path("evening_peak")), Anonymiser("pepper"), 0
+    simulation = build_simulation(loaded, loaded.seed)
+    simulation.run(until=loaded.ends_at)
+    names = {device.resource_id for home in loaded.homes for device in home.devices}
+    names |= {home.name for home in loaded.homes} | {settings.name for settings in loaded.aggregators}
+    names |= {loaded.coordinator.name, loaded.utility.name, *(event.event_id for event in loaded.utility.events)}
+    for at, _, post in simulation.posts:
+        line = hidden.heard(Heard(0, at, post.topic, post.payload))
+        if line.payload:
+            decode(line.topic, line.payload)
+        words = set(re.findall(r"[A-Za-z0-9_-]+", f"{line.topic} {line.payload.decode()}"))
+        assert words & names == set()
+        assert "2026-01-1" not in line.payload.decode()
+        count += 1
+    assert count > 300
+
+
+PRESENCE = (
+    b'{"message_id":"m","sent_at":"2026-01-14T17:00:00Z","online":true,"software":"by tanaka",'
+    b'"capability":{"tanaka":1},"extensions":{"who":"tanaka 2026-99-99T00:00"}}'
+)
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        ("dr/offer/ra-1/h1", b'{"owner":"tanaka"}'),
+        ("dr/tanaka/of the/hill", b"tanaka"),
+        ("dr/presence/ra-1/tanaka", PRESENCE),
+    ],
+)
+def test_what_a_stranger_wrote_is_not_repeated(topic: str, payload: bytes) -> None:
+    line = Anonymiser("pepper").heard(Heard(0, AT, topic, payload))
+    assert not any(word in line.topic for word in ("tanaka", "hill"))
+    assert not any(word in line.payload for word in (b"tanaka", b"2026-"))
+
+
+@given(topic=st.text(max_size=40), payload=st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
+def test_no_topic_and_no_payload_stops_it(topic: str, payload: bytes) -> None:
+    Anonymiser("pepper").heard(Heard(0, AT, topic, payload))
+
+
+@given(text=st.from_regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d", fullmatch=True))
+def test_no_date_stops_it(text: str) -> None:
+    step = Step(1, AT, "ra-1", orjson.dumps({"input": "cancel", "event_id": "e1", "reason": text}), b"[]")
+    assert isinstance(Anonymiser("pepper").line(step), Step)
+
+
+def test_header_does_not_tell_where_the_broker_is() -> None:
+    header = Header("bus", "gridpact", AT, about={"broker": "tanaka.example:1883"})
+    assert "tanaka" not in repr(Anonymiser("pepper").header(header))

@@ -7,6 +7,7 @@ import pytest
 from agents.cli.app import call
 from agents.journal import Kept
 from agents.journal_file import JournalFile, journal_files
+from broker.recording_file import RecordingFile
 
 SHIPPED = sorted(path.stem for path in (Path(__file__).parents[2] / "examples").glob("*.toml"))
 
@@ -57,3 +58,36 @@ def test_what_is_there_is_not_written_over(tmp_path: Path, capsys: pytest.Captur
     assert call(["journal", "export", str(tmp_path), "--out", str(tmp_path / "r.jsonl")]) == 2
     assert "is there already" in capsys.readouterr().err
     assert JournalFile(tmp_path / "ac.journal").configuration() is not None
+
+
+def test_export_has_all_steps_in_the_order_of_their_instants(tmp_path: Path) -> None:
+    call(["simulate", "evening_peak", "--journals", str(tmp_path), "--json"])
+    assert call(["journal", "export", str(tmp_path), "--out", str(tmp_path / "r.jsonl")]) == 0
+    instants = [line.at for line in RecordingFile(tmp_path / "r.jsonl").lines()]
+    assert instants == sorted(instants)
+
+
+def test_journal_out_of_an_archive_is_exported_by_its_name(tmp_path: Path) -> None:
+    call(["simulate", "evening_peak", "--journals", str(tmp_path), "--json"])
+    archived = (tmp_path / "ac.journal").rename(tmp_path / "2026.sqlite")
+    assert call(["journal", "export", str(archived), "--out", str(tmp_path / "r.jsonl")]) == 0
+    assert len(list(RecordingFile(tmp_path / "r.jsonl").lines())) == len(list(JournalFile(archived).entries())) > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["export", "--out", "{tmp}/x.jsonl"], 2, "name at least one journal"),
+        (["export", "{tmp}", "--out", "{tmp}/x.jsonl"], 5, "no journal here"),
+        (["import", "{tmp}/none.jsonl", "--out", "{tmp}/back"], 2, "cannot be read"),
+        (["import", "{tmp}/text.jsonl", "--out", "{tmp}/back"], 2, "is no recording"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, says: str
+) -> None:
+    (tmp_path / "text.jsonl").write_text("a text\n")
+    assert call(["journal", *(word.format(tmp=tmp_path) for word in arguments)]) == code
+    said = capsys.readouterr().err
+    assert says in said
+    assert said.count("\n") == 1
