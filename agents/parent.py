@@ -29,10 +29,10 @@ class ParentParty(Party):
 
     @property
     def deadline(self) -> datetime | None:
-        return min((at for event in self.events.values() if (at := event.deadline) is not None), default=None)
+        return min((min(event.timers.values()) for event in self.events.values() if event.timers), default=None)
 
     def _due(self, now: datetime) -> None:
-        for event in list(self.events.values()):
+        for event in [event for event in self.events.values() if event.timers]:
             if event.deadline is not None and event.deadline <= now:
                 event.due(now)
 
