@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
+from protocol.codec import encode
 from protocol.edges import Edge
 from protocol.errors import RejectReason
 from protocol.messages import Message
@@ -22,6 +23,13 @@ class Received:
 
     edge: Edge
     message: Message
+    given: bytes = field(default=b"", compare=False, repr=False)
+    """The bytes in which it came; empty where it did not travel as bytes."""
+
+    @property
+    def body(self) -> bytes:
+        """The bytes in which it came, or would have come."""
+        return self.given or encode(self.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,14 @@ class Send:
 
     edge: Edge
     message: Message
+    _encoded: list[bytes] = field(default_factory=list, init=False, compare=False, repr=False)
+
+    @property
+    def body(self) -> bytes:
+        """The message as bytes; they are made once, for the journal and for the wire."""
+        if not self._encoded:
+            self._encoded.append(encode(self.message))
+        return self._encoded[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ the kind says which end hears it.
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from sys import intern
+from typing import NamedTuple
 
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_TOPIC = re.compile(r"dr/([a-z]+)/([A-Za-z0-9_-]{1,64})/([A-Za-z0-9_-]{1,64})\Z")
 
 
 class Way(StrEnum):
@@ -29,9 +31,8 @@ class Route:
     retained: bool = False
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Edge:
-    """Parent and child, by name. `other(name)` is the far end."""
+class Edge(NamedTuple):
+    """Parent and child, by name. `other(name)` is the far end. A tuple: every message looks several up."""
 
     parent: str
     child: str
@@ -64,9 +65,9 @@ def topic(kind: str, edge: Edge) -> str:
 
 def parse_topic(text: str) -> tuple[str, Edge]:
     """Kind and edge of a topic. Raises RefusedMessage(UNKNOWN_TOPIC)."""
-    levels = text.split("/")
-    if len(levels) == 4 and levels[0] == ROOT and levels[1] in ROUTES and all(map(_NAME.match, levels[2:])):
-        return levels[1], Edge(levels[2], levels[3])
+    found = _TOPIC.match(text)
+    if found is not None and found[1] in ROUTES:
+        return found[1], Edge(intern(found[2]), intern(found[3]))
     raise RefusedMessage(RejectReason.UNKNOWN_TOPIC, f"not a topic of ours: {text[:200]!r}")
 
 

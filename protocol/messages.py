@@ -6,6 +6,7 @@ says `signed` or the docstring says otherwise. Unknown fields are refused except
 
 from datetime import timedelta
 from enum import StrEnum
+from operator import gt
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -251,12 +252,16 @@ class Offer(EventMessage):
 
     @model_validator(mode="after")
     def _same_slots(self) -> Self:
-        lengths = {len(self.power_w), len(self.available_w), *(len(r.power_w) for r in self.resources)}
-        if len(lengths) != 1 or len(self.binding) not in (0, len(self.power_w)):
+        slots = len(self.power_w)
+        if (
+            len(self.available_w) != slots
+            or (self.binding and len(self.binding) != slots)
+            or any(len(resource.power_w) != slots for resource in self.resources)
+        ):
             raise ValueError("power_w, available_w, binding and every resource need one entry a slot")
         if self.opt is Opt.OUT and any(self.power_w):
             raise ValueError("an opt_out offers no power")
-        if any(power > most for power, most in zip(self.power_w, self.available_w, strict=True)):
+        if any(map(gt, self.power_w, self.available_w)):
             raise ValueError("power_w is above available_w")
         return self
 

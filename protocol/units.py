@@ -7,6 +7,7 @@ award is a magnitude >= 0 in the event's direction; a reading or a set-point at 
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from operator import methodcaller
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field, PlainSerializer, StringConstraints
@@ -35,8 +36,8 @@ class Direction(StrEnum):
         return 1 if self is Direction.INCREASE_LOAD else -1
 
 
-def _utc(at: datetime) -> datetime:
-    return at.astimezone(UTC)
+_utc = methodcaller("astimezone", UTC)
+"""Written so that a hundred thousand instants do not enter a Python function."""
 
 
 def iso_duration(span: timedelta) -> str:
