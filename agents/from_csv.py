@@ -186,10 +186,10 @@ def fleet_power_w(devices: Sequence[Mapping[str, Any]], wanted: Wanted) -> float
     sums = [0] * len(wanted.shape)
     for device in devices:
         spec = VehicleSpec.model_validate(device)
-        device = build_device(spec)
-        device_w = device.capacity_w(Direction.DECREASE_LOAD)
+        vehicle = build_device(spec)
+        device_w = vehicle.capacity_w(Direction.DECREASE_LOAD)
         asked = tuple(round(share * device_w) for share in wanted.shape)
-        given = device.flexibility(Ask(Direction.DECREASE_LOAD, period, asked))
+        given = vehicle.flexibility(Ask(Direction.DECREASE_LOAD, period, asked))
         sums = [so_far + power for so_far, power in zip(sums, given.power_w, strict=True)]
     return min(power / share for power, share in zip(sums, wanted.shape, strict=True) if share > 0)
 

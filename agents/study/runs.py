@@ -47,6 +47,8 @@ class Outcome:
     disturbed: int
     """Homes whose award stands on a loosened restriction."""
     messages: int
+    run: bool = True
+    """False where it follows from the variant before it."""
 
 
 def outcomes(
@@ -75,7 +77,7 @@ def outcomes(
         before: Outcome | None = None
         for variant in variants:
             if before is not None and before.in_full and not run_all:
-                before = replace(before, case=replace(before.case, variant=variant.name))
+                before = replace(before, run=False, case=replace(before.case, variant=variant.name))
             else:
                 scenario = with_variant(sized(whole, size_pct), variant, accept_pct)
                 before = _run(scenario, Case(wanted.number, plugged, books, size_pct, variant.name), seed, memory)

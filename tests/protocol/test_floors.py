@@ -23,8 +23,8 @@ SHELL = {
     "agents.shell", "agents.daemon", "agents.control", "agents.up", "agents.notify", "agents.cli", "agents.exits",
     "agents.config", "agents.scenario", "agents.from_csv", "agents.toml_out", "agents.board", "agents.view",
     "agents.simulate", "agents.ours", "agents.members_file", "agents.forecast", "agents.behaviour", "agents.included",
-    "agents.narrate", "agents.drivers", "agents.reading", "agents.journal", "agents.journal_file", "agents.record", "agents.anonymise", "agents.journal_export", "agents.lease", "agents.metrics", "agents.doctor",
-    "agents.replay", "agents.pytest_plugin", "agents.outgoing", "agents.intercepted", "agents.alerts", "agents.skew",
+    "agents.narrate", "agents.drivers", "agents.reading", "agents.journal", "agents.journal_file", "agents.snapshot", "agents.record", "agents.anonymise", "agents.journal_export", "agents.lease", "agents.metrics", "agents.doctor",
+    "agents.replay", "agents.pytest_plugin", "agents.outgoing", "agents.intercepted", "agents.alerts", "agents.skew", "agents.study",
     "agents.watch.live", "agents.watch.shows", "agents.watch.panels", "agents.watch.keys",
 }  # fmt: skip
 """What carries the actors into the world. All else in agents/ is an actor or a part of one."""
