@@ -13,6 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +50,7 @@ MIGRATIONS = (
     ) WITHOUT ROWID;
     """,
     "CREATE TABLE configuration (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);",
+    "CREATE TABLE snapshot (actor TEXT PRIMARY KEY, seq INTEGER NOT NULL, maker TEXT NOT NULL, body BLOB NOT NULL);",
 )
 """Step n makes version n + 1. A step that was published is never changed; a new one is added."""
 
@@ -102,6 +104,7 @@ class Journal:
         and an empty text when it is mended. `configuration` is kept beside the entries, so that whoever reads the file
         later knows whose decisions they are. Raises JournalError, LeaseTaken."""
         self.path = path
+        self.settings = configuration or b""
         self.figures = Figures()
         self._on_trouble = on_trouble
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,13 +127,19 @@ class Journal:
 
     # -- reading, before the first append
 
-    def entries(self, actor: str) -> Iterator[Kept]:
-        """All entries of an actor, oldest first."""
+    def entries(self, actor: str, after: int = 0) -> Iterator[Kept]:
+        """Entries of an actor behind a number, oldest first."""
         rows = self._reader.execute(
-            "SELECT seq, at, actor, input, effects FROM entry WHERE actor = ? ORDER BY seq", (actor,)
+            "SELECT seq, at, actor, input, effects FROM entry WHERE actor = ? AND seq > ? ORDER BY seq", (actor, after)
         )
         for seq, at, name, item, effects in rows:
             yield Kept(seq, datetime.fromisoformat(at), name, item, effects)
+
+    def snapshot(self, actor: str, maker: str) -> tuple[int, bytes] | None:
+        """The number of the last entry in an actor's newest snapshot, and the snapshot; None when `maker` made none."""
+        row = self._reader.execute("SELECT seq, body FROM snapshot WHERE actor = ? AND maker = ?", (actor, maker))
+        found = row.fetchone()
+        return None if found is None else (int(found[0]), bytes(found[1]))
 
     def undone(self, actor: str) -> list[tuple[Mark, Effect]]:
         """Effects that are not known to have left, oldest first."""
@@ -177,6 +186,18 @@ class Journal:
         self._next += 1
         self._work.put(entry)
         return number
+
+    def keep_snapshot(self, actor: str, number: int, maker: str, body: bytes) -> None:
+        """Keep what an actor knows after its entry of that number. A disk that refuses it costs time at the next
+        start, and nothing else."""
+
+        def keep() -> None:
+            with suppress(sqlite3.Error):
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)", (actor, number, maker, body)
+                )
+
+        self._work.put(keep)
 
     def sent(self, mark: Mark) -> None:
         """An effect has left: the broker has acknowledged it, or the device took it."""
@@ -350,6 +371,7 @@ class Journal:
         shutil.move(part, target)
         self._connection.execute("BEGIN IMMEDIATE")
         self._connection.execute("DELETE FROM entry")
+        self._connection.execute("DELETE FROM snapshot")
         self._connection.execute("DELETE FROM outbox")
         self._connection.execute("DELETE FROM inbox WHERE seq <= ?", (self._numbers - KEPT_IDS,))
         self._connection.execute("COMMIT")

@@ -14,6 +14,7 @@ from datetime import datetime
 from agents.journal import Journal, JournalError
 from agents.outgoing import Job, Listener, Outgoing
 from agents.skew import Skew
+from agents.snapshot import EVERY, Snapshot, maker, pack, unpack
 from broker.bus import Arrival, Bus
 from broker.clock import Clock
 from broker.faults import first_error
@@ -47,6 +48,8 @@ class Shell:
         self.stepper = Stepper(actor, drivers)
         self.outgoing = Outgoing(actor.name, bus, clock, self.stepper.drivers, tell, journal)
         self._journal, self._build = journal, build
+        self.snapshot_every = EVERY
+        self._since_snapshot, self._maker = 0, ""
         self._inbox: asyncio.Queue[tuple[Input, Callable[[], None]]] = asyncio.Queue(INBOX)
 
     @property
@@ -94,23 +97,52 @@ class Shell:
             gc.enable()
 
     def _fold_all(self) -> datetime | None:
-        last_at = None
-        for kept in self._journal.entries(self.actor.name) if self._journal is not None else ():
+        journal = self._journal
+        if journal is None:
+            return None
+        after, last_at = self._from_snapshot(journal)
+        for kept in journal.entries(self.actor.name, after):
             item, last_at = decode_input(kept.input), kept.at
+            self._since_snapshot += 1
             try:
                 effects = self.stepper.fold_bytes(kept.at, item, kept.effects, devices_too=True)
             except Diverged as error:
-                assert self._journal is not None
-                path = self._journal.path
+                path = journal.path
                 text = f"{path}: entry {kept.seq} cannot be taken again: {error}: run the gridpact that wrote it, or move it away"
                 raise JournalError(text) from None
             self.questions.update({q.event_id: q for q in effects if isinstance(q, Question)})
         return last_at
 
+    def _from_snapshot(self, journal: Journal) -> tuple[int, datetime | None]:
+        """Begin with what the newest snapshot knows; the number and the instant of its last entry."""
+        self._maker = maker(journal.settings)
+        found = journal.snapshot(self.actor.name, self._maker)
+        if found is None:
+            return 0, None
+        number, body = found
+        snapshot = unpack(body)
+        self.stepper.actor = snapshot.actor
+        self.stepper.drivers.update(snapshot.drivers)
+        self.questions.update(snapshot.questions)
+        return number, snapshot.at
+
+    def _keep_snapshot(self, entries: list[tuple[int, Entry]]) -> None:
+        """After enough entries: what the party knows now, so that a start need not take them all again."""
+        kept = [(number, entry.at) for number, entry in entries if number]
+        self._since_snapshot += len(kept)
+        if self._journal is None or not kept or self._since_snapshot < self.snapshot_every:
+            return
+        self._since_snapshot = 0
+        number, at = kept[-1]
+        body = pack(Snapshot(at, self.actor, self.stepper.drivers, self.questions))
+        if body is not None:
+            self._journal.keep_snapshot(self.actor.name, number, self._maker, body)
+
     def renew(self) -> None:
         """Begin anew, as after a start without a journal: only at rest."""
         assert self._build is not None
         self.stepper.actor = self._build()
+        self._since_snapshot = 0
 
     async def begin(self) -> None:
         """Read every device once, after `renew`."""
@@ -169,6 +201,7 @@ class Shell:
         while True:
             item, acknowledge = await self._next()
             entries = self._kept(self.stepper.take(item, self.clock.now()))
+            self._keep_snapshot(entries)
             await self.outgoing.put(Job(entries, acknowledge=acknowledge))
 
     def _kept(self, entries: Iterable[Entry]) -> list[tuple[int, Entry]]:

@@ -20,6 +20,7 @@ from worlds import START, T0, World
 
 from agents.aggregator.actor import Aggregator
 from agents.journal import Journal
+from agents.snapshot import EVERY, Snapshot, pack, unpack
 from bench.measure import Row, row
 from broker.stepper import Stepper
 from protocol.entries import decode_input
@@ -67,6 +68,30 @@ async def folded(path: Path, build: Callable[[], Aggregator]) -> tuple[float, fl
     return fold_s, read_s
 
 
+async def resumed(path: Path, build: Callable[[], Aggregator]) -> tuple[float, float, int]:
+    """Seconds to make a snapshot, seconds to be back from it in the worst case (as many entries behind it as come
+    before the next one), and its bytes."""
+    journal = Journal(path)
+    kept = list(journal.entries("ra-1"))
+    await journal.close()
+    before, behind = kept[: max(0, len(kept) - EVERY)], kept[max(0, len(kept) - EVERY) :]
+    gc.collect()
+    gc.disable()
+    stepper = Stepper(build())
+    for one in before:
+        stepper.fold_bytes(one.at, decode_input(one.input), one.effects, devices_too=False)
+    began = time.perf_counter()
+    body = pack(Snapshot(kept[0].at, stepper.actor, {}, {}))
+    assert body is not None
+    packed = time.perf_counter()
+    stepper = Stepper(unpack(body).actor)
+    for one in behind:
+        stepper.fold_bytes(one.at, decode_input(one.input), one.effects, devices_too=False)
+    back = time.perf_counter()
+    gc.enable()
+    return packed - began, back - packed, len(body)
+
+
 async def rows(quick: bool) -> list[Row]:
     """Entries a second at a start."""
     with tempfile.TemporaryDirectory(prefix="gridpact-bench-") as folder:
@@ -84,8 +109,10 @@ async def main() -> None:
         count, build = await written(path, entries)
         fold_s, read_s = sorted([await folded(path, build) for _ in range(ROUNDS)])[ROUNDS // 2]
         size = path.stat().st_size / count
+        pack_s, back_s, body = await resumed(path, build)
     print(f"{count} entries, {size:.0f} bytes each: folded in {fold_s:.2f} s ({count / fold_s:.0f}/s), ", end="")
     print(f"read alone in {read_s:.2f} s; a million at this rate: {fold_s / count * 1e6:.0f} s")
+    print(f"from a snapshot ({body / 1e6:.1f} MB, made in {pack_s:.2f} s) with {EVERY} entries behind it: {back_s:.2f} s")
 
 
 if __name__ == "__main__":

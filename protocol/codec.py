@@ -21,7 +21,7 @@ _REF = re.compile(r"[A-Za-z0-9_.:-]{1,250}\Z")
 
 @cache
 def _validator(kind: str) -> SchemaValidator:
-    return ROUTES[kind].model.__pydantic_validator__
+    return cast(SchemaValidator, ROUTES[kind].model.__pydantic_validator__)  # of a plugin it would be of like shape
 
 
 def encode(message: Message) -> bytes:
