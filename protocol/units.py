@@ -5,7 +5,7 @@ award is a magnitude >= 0 in the event's direction; a reading or a set-point at 
 (charging, consuming), - = export (discharging, generating).
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from enum import StrEnum
 from operator import methodcaller
 from typing import Annotated
