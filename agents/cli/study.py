@@ -57,8 +57,11 @@ def study(
     ):
         if value is not None and (value < least or (most is not None and value > most)):
             raise ConfigError(f"{name}: has to be at least {least}" + (f" and at most {most}" if most else ""))
-    if out is not None and not out.is_dir():
-        raise ConfigError(f"{out}: is no folder")
+    if out is not None:
+        if not out.is_dir():
+            raise ConfigError(f"{out}: is no folder")
+        picture.can_draw()
+        table.around(out / "study.md")
     count = jobs or os.cpu_count() or 1
     began = time.monotonic()
     found = whole.study(

@@ -21,14 +21,21 @@ COLOURS = ("#999999", "#E69F00", "#56B4E9", "#009E73", "#0072B2")
 WIDTH = 0.18
 
 
-def draw(found: Sequence[Row], path: Path) -> None:
-    """Draw the rows into an SVG or PNG, by the ending. Raises ConfigError when matplotlib is not installed."""
+def can_draw() -> None:
+    """Raises ConfigError when matplotlib is not installed: known before a long run, not after it."""
     try:
-        import matplotlib as mpl
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+        import matplotlib  # noqa: F401
     except ImportError:
         raise ConfigError("the picture needs matplotlib: pip install 'gridpact[report]'") from None
+
+
+def draw(found: Sequence[Row], path: Path) -> None:
+    """Draw the rows into an SVG or PNG, by the ending. Raises ConfigError when that cannot be."""
+    can_draw()
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     books = [one for one in Books if any(row.books is one for row in found)]
     habits = [one for one in Plugged if any(row.plugged is one for row in found)]
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "gridpact", "font.size": 9}):

@@ -9,6 +9,7 @@ from agents.study.results import Row
 from agents.study.variants import VARIANTS, Books
 
 BEGIN, END = "<!-- results: written by gridpact study -->", "<!-- end of results -->"
+EMPTY = f"# What the fallbacks are worth\n\n{BEGIN}\n{END}\n"
 HABITS = {Plugged.AS_RECORDED: "as recorded", Plugged.EVERY_EVENING: "every evening"}
 BOOKS = {Books.KNOWN: "the aggregator knows its fleet", Books.TRUSTED: "the aggregator trusts the contracts"}
 
@@ -50,17 +51,23 @@ def about_line(about: Mapping[str, object]) -> str:
     )
 
 
+def around(path: Path) -> tuple[str, str]:
+    """What stands before and after the results in a page; a new one has a heading. Raises ConfigError."""
+    try:
+        page = path.read_text(encoding="utf-8") if path.exists() else EMPTY
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ConfigError(f"{path}: has no place for results: the lines {BEGIN} and {END}")
+    return before, after
+
+
 def write_page(path: Path, text: str) -> None:
     """Put the results into a page between its marks; a page without them is not touched. Raises ConfigError."""
-    block = f"{BEGIN}\n{text.strip()}\n{END}"
+    before, after = around(path)
     try:
-        page = (
-            path.read_text(encoding="utf-8") if path.exists() else f"# What the fallbacks are worth\n\n{BEGIN}\n{END}\n"
-        )
-        before, begin, rest = page.partition(BEGIN)
-        _, end, after = rest.partition(END)
-        if not begin or not end:
-            raise ConfigError(f"{path}: has no place for results: the lines {BEGIN} and {END}")
-        path.write_text(before + block + after, encoding="utf-8")
+        path.write_text(f"{before}{BEGIN}\n{text.strip()}\n{END}{after}", encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
