@@ -26,6 +26,7 @@ SHELL = {
     "agents.narrate", "agents.drivers", "agents.reading", "agents.journal", "agents.journal_file", "agents.snapshot", "agents.record", "agents.anonymise", "agents.journal_export", "agents.lease", "agents.metrics", "agents.doctor",
     "agents.replay", "agents.pytest_plugin", "agents.outgoing", "agents.intercepted", "agents.alerts", "agents.skew", "agents.study",
     "agents.watch.live", "agents.watch.shows", "agents.watch.panels", "agents.watch.keys",
+    "agents.explain.sources", "agents.explain.text", "agents.explain.page",
 }  # fmt: skip
 """What carries the actors into the world. All else in agents/ is an actor or a part of one."""
 

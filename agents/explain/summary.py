@@ -1,0 +1,116 @@
+"""The story in five lines: what was asked, what came of it, how, what kept it from being more, what went wrong."""
+
+from collections import Counter
+
+from agents.explain import words
+from agents.explain.story import Climb, Story
+from protocol.plan import Plan, total
+
+
+def summary(story: Story) -> list[str]:
+    return [_asked(story), _came(story), _how(story), _short(story), _wrong(story)]
+
+
+def last_climbs(story: Story) -> list[Climb]:
+    """The last climb of each aggregator, in the order in which they first climbed."""
+    found: dict[str, Climb] = {}
+    for climb in story.climbs:
+        found[climb.party] = climb
+    return list(found.values())
+
+
+def top_climbs(story: Story) -> list[Climb]:
+    """Those of aggregators that are not below another one: what a tier below gave is in its parent's offers."""
+    parties = {climb.party for climb in story.climbs}
+    return [climb for climb in last_climbs(story) if climb.parent not in parties]
+
+
+def added(climbs: list[Climb], name: str, slots: int) -> Plan:
+    """What a rung added over several climbs, W per slot."""
+    return total((rung.added_w for one in climbs for rung in one.rungs if rung.name == name), slots)
+
+
+def _asked(story: Story) -> str:
+    direction = story.direction.replace("_", " ")
+    minutes = story.slot_s / 60
+    changed = f"; changed {len(story.issued) - 1} x" if len(story.issued) > 1 else ""
+    return (
+        f"Asked: {direction} by {words.kw(story.requested_w)} from {story.start:%Y-%m-%d %H:%M} UTC "
+        f"({words.count(story.slots, 'slot')} of {minutes:g} min, program {story.program_id}){changed}."
+    )
+
+
+def _came(story: Story) -> str:
+    outcome = (story.outcome or "not known to have ended").replace("_", " ")
+    reason = f" ({story.reason})" if story.reason else ""
+    if not any(story.deal_w):
+        return f"Outcome: {outcome}{reason}; nothing stands."
+    text = f"Outcome: {outcome}{reason}; {words.kw(story.deal_w)} awarded"
+    if story.settled is not None:
+        return f"{text}, {words.kwh(story.settled.delivered_wh)} of {words.kwh(story.settled.awarded_wh)} delivered."
+    told = {one.party for one in story.delivery}
+    first = next((name for name in story.roles if name in told), None)
+    if first is None:
+        return f"{text}; no delivery is told."
+    of_it = [one for one in story.delivery if one.party == first]
+    delivered, awarded = sum(one.delivered_wh for one in of_it), sum(one.awarded_wh for one in of_it)
+    return f"{text}; {first} counts {words.kwh(delivered)} of {words.kwh(awarded)} delivered."
+
+
+def _how(story: Story) -> str:
+    climbs = top_climbs(story)
+    if not climbs:
+        return "How: no aggregator's journal is there, so the ladder is not known."
+    parts = []
+    for name, step in (("offers", "S24"), ("storage", "S26"), ("relaxed", "S30")):
+        of_it = [one.party for one in climbs if any(rung.name == name and any(rung.added_w) for rung in one.rungs)]
+        if of_it:
+            who = f" at {words.names(of_it)}" if name != "offers" else ""
+            plan = words.kw(added(climbs, name, story.slots))
+            parts.append(f"{words.RUNGS[name]} {'gave' if name == 'offers' else 'added'} {plan}{who} ({step})")
+    proposed = [one.party for one in climbs if one.result == "alternative"]
+    if proposed:
+        parts.append(f"{words.names(proposed)} proposed an alternative (S33)")
+    rerequests = [one for planning in story.plannings for one_pass in planning.passes for one in one_pass.rerequests]
+    if rerequests:
+        parts.append(f"{words.count(len(rerequests), 're-request')} to {words.names(_once(rerequests))} (S6)")
+    return f"How: {'; '.join(parts) or 'nothing was offered'}."
+
+
+def _once(rerequests: list) -> list[str]:  # type: ignore[type-arg]
+    return list(dict.fromkeys(one.aggregator for one in rerequests))
+
+
+def _short(story: Story) -> str:
+    """The causes at the devices, where an aggregator was short after its offers."""
+    energy: Counter[str] = Counter()
+    devices: Counter[str] = Counter()
+    parties: dict[str, None] = {}
+    for climb in last_climbs(story):
+        if climb.rungs and not climb.rungs[0].enough:
+            parties[climb.party] = None
+            for one in climb.causes:
+                energy[one.cause] += one.energy_wh
+                devices[one.cause] += one.devices
+    if not parties:
+        known = "Short: nobody; first offers met every request." if story.climbs else "Short: not known."
+        return known
+    told = [
+        f"{words.cause(name)}: {words.kwh(wh)}"
+        + (f" in {words.count(devices[name], 'device')}" if devices[name] else "")
+        for name, wh in energy.most_common(4)
+    ]
+    return f"Short after first offers: {words.names(list(parties))}. Why: {'; '.join(told)}."
+
+
+def _wrong(story: Story) -> str:
+    counted = Counter(trouble.kind for trouble in story.troubles)
+    silent = {one.child for climb in story.climbs for one in climb.answers if one.verdict == "silent"}
+    parts = [f"{len(silent)} silent ({words.names(sorted(silent), 3)})"] if silent else []
+    parts += [f"{number} {kind.replace('_', ' ')}" for kind, number in counted.items()]
+    disturbed = sum(one.disturbed for climb in story.climbs for one in climb.relaxed)
+    text = f"On the way: {', '.join(parts) or 'nothing went wrong'}"
+    text += f"; {words.count(disturbed, 'owner')} disturbed" if disturbed else ""
+    if story.missing_journals:
+        return f"{text}. Journals that are not here: {words.names(story.missing_journals)}."
+    return f"{text}. All journals are here."

@@ -1,0 +1,97 @@
+"""Figures and causes as people read them."""
+
+from collections.abc import Iterable, Sequence
+
+from agents.explain.answers import BELOW, NOT_ASKED, NOT_TOLD
+from protocol.plan import Plan
+
+CAUSES = {
+    "departure_soc": "has to be charged for its departure",
+    "reserve_soc": "keeps its owner's reserve",
+    "power_limit": "is at its greatest power",
+    "relay_ops": "has no relay operations left",
+    "plug_window": "is not plugged in",
+    "min_power": "cannot run below its least power",
+    "capacity": "is full",
+    "generation": "has no more sun than forecast",
+    "comfort": "would spoil its comfort",
+    "committed": "is promised in another event",
+    "silent": "did not answer",
+    "late": "answered too late",
+    "refused": "its answer was refused",
+    NOT_ASKED: "nobody was asked for it: the contracts end there",
+    BELOW: "an aggregator below could not give more",
+    NOT_TOLD: "gave no reason",
+}
+RUNGS = {"offers": "offers", "storage": "own storage", "relaxed": "relaxation"}
+RESULTS = {
+    "can_meet": "can meet it",
+    "alternative": "cannot meet it and proposes an alternative",
+    "cannot_meet": "cannot meet it",
+    "open": "has not answered",
+}
+CHANGES = {
+    "lost": "the award of {child} is lost",
+    "refused": "{child} refuses its award",
+    "withdrawn": "{child} withdraws",
+    "replaced": "{child} replaces",
+    "storage_replaces": "own storage replaces",
+    "shortfall": "cannot be replaced",
+}
+
+
+def cause(name: str) -> str:
+    """A cause in words."""
+    return CAUSES.get(name) or (f"takes no part ({name.removeprefix('no: ')})" if name.startswith("no: ") else name)
+
+
+def kw(plan: Sequence[int] | int) -> str:
+    """`24 24 18 kW`; one figure with how often when all slots have the same, or nothing."""
+    if isinstance(plan, int):
+        return f"{_figure(plan)} kW"
+    if not any(plan):
+        return "0 kW"
+    if len(plan) > 1 and len(set(plan)) == 1:
+        return f"{_figure(plan[0])} kW x {len(plan)}"
+    return " ".join(_figure(power_w) for power_w in plan) + " kW"
+
+
+def bare(plan: Iterable[int]) -> list[str]:
+    """Each slot's kW without the unit, for tables."""
+    return [_figure(power_w) for power_w in plan]
+
+
+def _figure(power_w: int) -> str:
+    """To a tenth of a kW; finer below 1 kW, so that nothing that is there reads as nothing."""
+    if power_w and abs(power_w) < 1000:
+        return f"{power_w / 1000:.3f}".rstrip("0").rstrip(".")
+    return f"{power_w / 1000:.1f}".removesuffix(".0")
+
+
+def kwh(energy_wh: int) -> str:
+    return f"{energy_wh / 1000:.1f}".removesuffix(".0") + " kWh"
+
+
+def energy(plan: Plan, slot_s: int) -> int:
+    """Wh of a plan."""
+    return sum(plan) * slot_s // 3600
+
+
+def names(found: Sequence[str], most: int = 6) -> str:
+    """`a, b and c`; a crowd is cut off with its number."""
+    shown = list(found[:most])
+    if len(found) > most:
+        return f"{', '.join(shown)} and {len(found) - most} more"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 device`, `3 devices`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def lateness(seconds: int | None) -> str:
+    if not seconds:
+        return "after the stage was left"
+    minutes, rest = divmod(seconds, 60)
+    return f"{f'{minutes} min ' if minutes else ''}{rest} s late".strip()
