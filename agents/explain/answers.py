@@ -112,7 +112,7 @@ def _content(message: m.EventMessage, want: Plan) -> tuple[Plan, Plan, tuple[str
         content = plan, plan, (), "alternative", "", True
     slots = len(want)
     if len(content[0]) != slots:  # it was refused for that
-        return zero(slots), zero(slots), (), *content[3:]
+        return zero(slots), zero(slots), (), content[3], content[4], content[5]
     return content
 
 
