@@ -14,12 +14,7 @@ RESULTS = {"can_meet": "can_meet", "alternative_proposed": "alternative", "canno
 
 def climbs(evidence: Evidence, party: str, aggregators: list[str]) -> list[Climb]:
     """Every request that the aggregator worked on, in order."""
-    notes = evidence.notes(party)
-    begins = [number for number, note in enumerate(notes) if note.name == "request_received"]
-    ends = [*begins[1:], len(notes)]
-    return [
-        _climb(evidence, party, notes[begin:end], aggregators) for begin, end in zip(begins, ends, strict=True)
-    ]  # fmt: skip
+    return [_climb(evidence, party, notes, aggregators) for notes in evidence.since(party, "request_received")]
 
 
 def _climb(evidence: Evidence, party: str, notes: list[Told], aggregators: list[str]) -> Climb:

@@ -163,6 +163,16 @@ class Evidence:
     def notes(self, party: str) -> list[Told]:
         return self._by_party.get(party, [])
 
+    def since(self, party: str, name: str) -> list[list[Told]]:
+        """A party's notes from each one of that name up to the next."""
+        parts: list[list[Told]] = []
+        for told in self.notes(party):
+            if told.name == name:
+                parts.append([])
+            if parts:
+                parts[-1].append(told)
+        return parts
+
 
 def gather(event_id: str, entries: Iterable[Entry], settings: Mapping[str, PartySettings]) -> Evidence:
     """The evidence of one event; the entries of all journals in the order in which they happened."""

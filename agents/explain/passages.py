@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agents.explain import words
-from agents.explain.story import Answer, Climb, Issued, Pass, Planning, Rerequest, Rung, Story
+from agents.explain.story import Answer, Ask, Climb, Issued, Pass, Planning, Rerequest, Rung, Story
+from protocol.plan import total
 
 MOST_NAMED = 10
 """Of children whose answer does not count; the others are counted."""
@@ -40,6 +41,21 @@ def _all(story: Story) -> Iterator[Passage]:
             yield _judged(planning, one_pass, number)
     for climb in story.climbs:
         yield Passage(climb.at, climb.party, _title(climb), tuple(_climbed(story, climb)), climb)
+    yield from _only_heard(story)
+
+
+def _only_heard(story: Story) -> Iterator[Passage]:
+    """What parties whose journals are not there asked for, as those below them tell it."""
+    heard: dict[tuple[str, int, int], list[Ask]] = {}
+    for ask in story.asks:
+        if ask.parent in story.missing_journals:
+            heard.setdefault((ask.parent, ask.revision, ask.round), []).append(ask)
+    for (parent, _, number), asks in heard.items():
+        together = words.kw(total((ask.power_w for ask in asks), story.slots))
+        by = max(ask.reply_by for ask in asks)
+        children = sorted((ask.child for ask in asks), key=lambda name: (len(name), name))
+        text = f"asks {words.names(children, MOST_NAMED)} for {together} together{_until(by)}."
+        yield Passage(asks[0].at, parent, f"asks, as others heard it (round {number})", (text,))
 
 
 def _issued(story: Story, one: Issued) -> Passage:

@@ -14,10 +14,7 @@ JUDGING = frozenset({"alternative_judged", "plan_revised", "rerequest_sent", "pl
 
 def plannings(evidence: Evidence, party: str) -> list[Planning]:
     """Every request that the coordinator worked on, in order."""
-    notes = evidence.notes(party)
-    begins = [number for number, note in enumerate(notes) if note.name == "plan_sent"]
-    ends = [*begins[1:], len(notes)]
-    return [_planning(evidence, party, notes[begin:end]) for begin, end in zip(begins, ends, strict=True)]
+    return [_planning(evidence, party, notes) for notes in evidence.since(party, "plan_sent")]
 
 
 def _planning(evidence: Evidence, party: str, notes: list[Told]) -> Planning:

@@ -13,7 +13,8 @@ from agents.explain.troubles import troubles
 from agents.settings import AggregatorSettings, CoordinatorSettings, UtilitySettings
 from protocol import messages as m
 from protocol.actor import Issue
-from protocol.plan import Plan
+from protocol.edges import Edge
+from protocol.plan import Plan, total
 
 UTILITY, COORDINATOR, AGGREGATOR, DEVICE = "utility", "coordinator", "aggregator", "device"
 BY_NOTE = {"event_issued": UTILITY, "plan_sent": COORDINATOR, "request_received": AGGREGATOR}
@@ -40,7 +41,7 @@ def read(evidence: Evidence) -> Story:
         start=request.interval_period.start,
         slot_s=int(request.interval_period.duration.total_seconds()),
         slots=len(request.power_w),
-        requested_w=_requested_w(evidence, request),
+        requested_w=_requested_w(evidence, len(request.power_w)),
         outcome="",
         reason="",
         deal_w=(),
@@ -70,7 +71,7 @@ def _fill(story: Story, evidence: Evidence, requests: list[Said]) -> None:
     story.missing_journals = [
         name for name in roles if name not in evidence.journals and name not in evidence.settings
     ]  # fmt: skip
-    _outcome(story)
+    _outcome(story, evidence)
     story.summary = summary(story)
 
 
@@ -155,21 +156,32 @@ def _highest(requests: list[Said], roles: dict[str, str]) -> Said:
     return requests[-1]
 
 
-def _requested_w(evidence: Evidence, request: m.Request) -> Plan:
+def _tops(evidence: Evidence) -> dict[str, None]:
+    """The parties that ask and that nobody is known to have asked."""
+    asked = {said.edge.child for said in evidence.all(m.Request)}
+    return {said.edge.parent: None for said in evidence.all(m.Request) if said.edge.parent not in asked}
+
+
+def _requested_w(evidence: Evidence, slots: int) -> Plan:
+    """As the highest notes tell it; without them, all that the highest parties asked for last."""
     orders = [one.what for one in evidence.happened if isinstance(one.what, Issue)]
     asked = [told.figures.plan("requested_w") for told in evidence.told if told.name in ("event_issued", "plan_sent")]
-    return (asked or [order.power_w for order in orders] or [request.power_w])[-1]
+    if asked or orders:
+        return (asked or [order.power_w for order in orders])[-1]
+    tops = _tops(evidence)
+    latest: dict[Edge, Plan] = {}
+    for said in evidence.all(m.Request):
+        if said.edge.parent in tops and isinstance(said.message, m.Request) and len(said.message.power_w) == slots:
+            latest[said.edge] = said.message.power_w
+    return total(latest.values(), slots)
 
 
-def _outcome(story: Story) -> None:
+def _outcome(story: Story, evidence: Evidence) -> None:
     """Of the highest party that tells how it ended, and the deal that stands."""
     by_party = {ending.party: ending for ending in story.endings}
     ending = next((by_party[name] for name in story.roles if name in by_party), None)
     if ending is not None:
         story.outcome, story.reason = ending.outcome, ending.reason
-    for name in story.roles:
-        given = [one for one in story.awards if one.parent == name and not one.superseded and any(one.power_w)]
-        if given:
-            story.deal_w = tuple(sum(slot) for slot in zip(*(one.power_w for one in given), strict=True))
-            return
-    story.deal_w = (0,) * len(story.requested_w)
+    tops, slots = _tops(evidence), len(story.requested_w)
+    standing = [one.power_w for one in story.awards if one.parent in tops and not one.superseded]
+    story.deal_w = total((plan for plan in standing if len(plan) == slots), slots)

@@ -80,7 +80,7 @@ def _deal(out: Console, story: Story, party: str | None) -> None:
         return
     _heading(out, "The deal (S7, S35)")
     table = _table("from", "to", "outcome", "power", "stands on", "confirmed")
-    rows = [one for one in standing if party is not None or story.roles.get(one.child) != "device"]
+    rows = [one for one in standing if party is not None or story.roles.get(one.child) != "device"] or standing
     for one in rows[:MOST_ROWS]:
         table.add_row(
             one.parent, one.child, one.outcome.replace("_", " "), words.kw(one.power_w), one.basis, _state(one)
