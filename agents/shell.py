@@ -27,6 +27,8 @@ from protocol.errors import RefusedMessage
 from protocol.messages import EventMessage
 
 INBOX = 10_000
+QUIET_S = 10.0
+"""A snapshot is made only when nothing is due for so long: it takes a second where the memory is large."""
 
 
 class Shell:
@@ -130,13 +132,18 @@ class Shell:
         """After enough entries: what the party knows now, so that a start need not take them all again."""
         kept = [(number, entry.at) for number, entry in entries if number]
         self._since_snapshot += len(kept)
-        if self._journal is None or not kept or self._since_snapshot < self.snapshot_every:
+        if self._journal is None or not kept or self._since_snapshot < self.snapshot_every or not self._quiet():
             return
         self._since_snapshot = 0
         number, at = kept[-1]
         body = pack(Snapshot(at, self.actor, self.stepper.drivers, self.questions))
         if body is not None:
             self._journal.keep_snapshot(self.actor.name, number, self._maker, body)
+
+    def _quiet(self) -> bool:
+        """Whether a pause of a second or two costs nobody anything."""
+        deadline = self.actor.deadline
+        return self._inbox.empty() and (deadline is None or self.clock.real_seconds_until(deadline) > QUIET_S)
 
     def renew(self) -> None:
         """Begin anew, as after a start without a journal: only at rest."""
