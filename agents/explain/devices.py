@@ -1,4 +1,4 @@
-"""One device in one event: what it was asked, what it knew, what it said and why no more, what it was awarded and did."""
+"""One device in one event: what it was asked, knew and said, why no more, what it was awarded and did."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from agents.explain.answers import answer_to, relax_of
 from agents.explain.evidence import Evidence, Said
 from agents.explain.noted import Figures
-from agents.explain.story import Award, Device, DeviceRound, Dispatched, Metered, State
+from agents.explain.story import Award, Device, DeviceRound, Dispatched, Driven, Metered, State
 from agents.settings import DerSettings
 from protocol import messages as m
-from protocol.actor import Measured
+from protocol.actor import Measured, Setpoint
 from protocol.edges import Edge
 
 
@@ -36,12 +36,28 @@ def _device(
     device.rounds = [_round(evidence, name, said, readings) for said in requests]
     for edge in dict.fromkeys(said.edge for said in requests):
         _what_it_did(evidence, device, edge)
+    device.driven = _driven(evidence, name, requests)
     closed = [note for note in evidence.notes(name) if note.name == "closed"]
     if closed:
         device.outcome = closed[-1].figures.text("outcome")
     elif given:
         device.outcome = given[-1].outcome
     return device
+
+
+def _driven(evidence: Evidence, name: str, requests: list[Said]) -> list[Driven]:
+    """Its set-points in the event's slots; they carry no event's id."""
+    asked = [said.message for said in requests if isinstance(said.message, m.Request)]
+    if not asked:
+        return []
+    period, slots = asked[-1].interval_period, len(asked[-1].power_w)
+    return [
+        Driven(one.what.resource_id, one.what.at, one.what.until, one.what.power_w)
+        for one in evidence.happened
+        if one.party == name
+        and isinstance(one.what, Setpoint)
+        and period.start <= one.what.at < period.slot_start(slots)
+    ]
 
 
 def _resources(evidence: Evidence, name: str, requests: list[Said]) -> tuple[str, ...]:

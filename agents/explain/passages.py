@@ -1,4 +1,4 @@
-"""The story in the order in which it happened: passages with a time, a party, and sentences. Text and page share them."""
+"""The story in the order in which it happened: passages with a time, a party, and sentences, for text and page."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

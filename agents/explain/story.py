@@ -242,7 +242,7 @@ class Award:
     reason: str
     revision: int
     state: str
-    """confirmed, refused, unconfirmed; unknown without the journal of either; empty when nothing was to be confirmed."""
+    """confirmed, refused, unconfirmed; unknown without the journal of either; empty when nothing is to be confirmed."""
     text: str = ""
     superseded: bool = False
     """By a later request on this edge."""
@@ -328,6 +328,17 @@ class Dispatched:
 
 
 @dataclass(slots=True)
+class Driven:
+    """A set-point that its party gave one of its resources in the event's time."""
+
+    resource_id: str
+    at: datetime
+    until: datetime
+    power_w: int | None
+    """Signed, + = import; None: back to its own schedule."""
+
+
+@dataclass(slots=True)
 class Metered:
     slot: int
     energy_wh: int
@@ -378,6 +389,7 @@ class Device:
     rounds: list[DeviceRound] = field(default_factory=list)
     awards: list[Award] = field(default_factory=list)
     dispatches: list[Dispatched] = field(default_factory=list)
+    driven: list[Driven] = field(default_factory=list)
     metered: list[Metered] = field(default_factory=list)
     withdrawn: str = ""
     outcome: str = ""

@@ -163,6 +163,10 @@ def write_device(out: Console, story: Story, device: Device) -> None:
         text = f"S35: {award.outcome.replace('_', ' ')}{reason}{power}{state}{old}."
         out.print(Text.assemble((f"{award.at:%H:%M:%S}  ", "dim"), text))
     _device_slots(out, story, device)
+    for driven in device.driven:
+        to = "back to its own schedule" if driven.power_w is None else f"{driven.power_w / 1000:+g} kW"
+        time = f"{driven.at:%H:%M:%S}  "
+        out.print(Text.assemble((time, "dim"), f"sets {driven.resource_id} to {to} until {driven.until:%H:%M:%S}."))
     if device.withdrawn:
         out.print(f"It withdrew: {device.withdrawn}.")
 

@@ -161,6 +161,7 @@ def test_a_device_is_told_what_bound_it_in_each_slot(evening: Path, capsys: Capt
     assert one["relaxed"]["verdict"] == "yes"
     assert [award["basis"] for award in device["awards"]] == ["relaxed"]
     assert [dispatch["slot"] for dispatch in device["dispatches"]] == [0, 1, 2, 3]
+    assert {driven["power_w"] for driven in device["driven"]} >= {one["power_w"] for one in device["dispatches"]}
     text = flat(told(capsys, "--journals", str(evening), "--device", "hems-3-1"))
     assert "why no more keeps its owner's reserve" in text
     assert "S28: asked to relax" in text
