@@ -28,7 +28,7 @@ ASKING = 1.95
 SLOWER = SPEED / 2
 SLOWEST = SPEED / 4
 """For a fault of seconds amid the asking: a stage of the undisturbed evening is 3.5 s long at the usual speed."""
-RESTARTING = SPEED / 1.5
+RESTARTING = SPEED / 2.5
 """For a restart amid the asking: Python takes most of a second to start, and several rows run at once."""
 FAKETIME = next(iter(sorted(Path("/usr/lib").rglob("libfaketimeMT.so.1"))), None)
 
