@@ -1,15 +1,18 @@
 """`gridpact replay`: a recorded negotiation checked, under another policy, played to a live party, kept as a test."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from agents.control import to_json
 from agents.exits import Exit
+from agents.reading import ConfigError
 from agents.replay.changes import Change
 from agents.replay.source import Source
 from agents.replay.table import side_by_side, told
@@ -18,11 +21,22 @@ from agents.replay.what_if import Devices, Recorded
 from agents.settings import PlanMode, Rung, SharePolicy
 from agents.view import PLAIN_WIDTH
 
+if TYPE_CHECKING:
+    from agents.replay.onto import Compared
+
 replay = App(name="replay", help="A recorded negotiation once more: checked, with another policy, live, as a test.")
 
 Flag = Parameter(negative=())
 Json = Annotated[bool, Parameter("--json", negative=(), help="One JSON object, for machines.")]
 COLOURS = {"-": "red", "+": "green", "@": "cyan"}
+MOST_DIFFERENCES = 40
+
+
+class Instants(StrEnum):
+    """In whose time a recording is played."""
+
+    SHIFTED = "shifted"
+    RECORDED = "recorded"
 
 
 @replay.command
@@ -130,6 +144,99 @@ def what_if(
     for line in told(compared):
         console.print(line)
     return Exit.OK
+
+
+@replay.command
+def onto(
+    recording: Path,
+    /,
+    *,
+    under_test: str,
+    host: str = "127.0.0.1",
+    port: int = 1883,
+    speed: float = 1.0,
+    clock: Instants = Instants.SHIFTED,
+    write_clock: Path | None = None,
+    within_s: float = 30,
+    grace_s: float = 10,
+    json: Json = False,
+) -> int:
+    """Play a recording to one live party: all who have an edge with it say again what they said; compare its answers.
+
+    Exit code 1 when it says something else than in the recording.
+
+    Parameters
+    ----------
+    recording
+        A recording, a journal, or a directory of journals.
+    under_test
+        The live party, such as `ra-1`. It begins with an empty memory, and nobody else of the recording is connected.
+    host
+        The broker.
+    port
+        Its port.
+    speed
+        Times real time; other than 1 only with `--clock recorded`.
+    clock
+        `shifted`: every instant is moved to now; `recorded`: instants stay, and the party runs on the clock that is
+        printed.
+    write_clock
+        A file for that clock, as a table for the party's TOML.
+    within_s
+        How long to wait for the party to come online; a recorded clock reaches the first message after this time.
+    grace_s
+        How long to wait after the last recorded message for what is missing.
+    """
+    import asyncio
+    from datetime import UTC, datetime, timedelta
+
+    from agents.replay.onto import Onto
+    from agents.replay.wire import on_the_wire
+    from agents.toml_out import to_toml
+    from broker.clock import Clock
+    from broker.mqtt import Address
+
+    if clock is Instants.SHIFTED and (speed != 1 or write_clock is not None):
+        raise ConfigError("instants that are moved to now need real time: give --clock recorded as well")
+    if speed <= 0 or within_s <= 0 or grace_s < 0:
+        raise ConfigError("speed and within-s have to be above 0, grace-s at least 0")
+    played = Onto(on_the_wire(Source(recording).lines()), under_test)
+    running = None
+    if clock is Instants.RECORDED:
+        anchor_at = datetime.now(UTC) + timedelta(seconds=within_s)
+        running = Clock(played.origin_at, anchor_at, speed)
+        table = to_toml({"clock": {"origin_at": played.origin_at, "anchor_at": anchor_at, "speed": speed}})
+        if write_clock is None:
+            print(table, file=sys.stderr if json else sys.stdout, flush=True)
+        else:
+            write_clock.write_text(table, encoding="utf-8")
+    compared = asyncio.run(played.play(Address(host, port), grace_s, within_s, running))
+    if json:
+        sys.stdout.write(to_json(compared.as_json()).decode() + "\n")
+    else:
+        _print_played(compared)
+    return Exit.OK if compared.same else Exit.DIVERGED
+
+
+def _print_played(compared: "Compared") -> None:
+    console = _console()
+    table = Table(title=f"{compared.under_test} said", title_justify="left")
+    for name in ("", "recorded", "live", "the same"):
+        table.add_column(name, justify="right" if name else "left")
+    for kind, figures in compared.kinds().items():
+        table.add_row(kind, *map(str, figures))
+    console.print(table)
+    differences = compared.differences()
+    for sign, edge, text in differences[:MOST_DIFFERENCES]:
+        console.print(Text(f"{sign} {edge.parent}/{edge.child} {text}", style=COLOURS[sign]))
+    if len(differences) > MOST_DIFFERENCES:
+        console.print(f"... and {len(differences) - MOST_DIFFERENCES} more")
+    for what, count in compared.unanswered.items():
+        console.print(f"{count} x a played child {what}")
+    if compared.unsaid:
+        console.print(f"{compared.unsaid} recorded messages from above were not said: no offer came that they accept")
+    if compared.same:
+        console.print("the same, kinds and power, on every edge")
 
 
 @replay.command

@@ -1,0 +1,109 @@
+"""A recorded evening played to a real aggregator: it strikes the recorded deals, or the difference is told."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections import Counter
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agents.cli.app import call
+from agents.config import BrokerSettings, ClockSettings, ControlSettings, DaemonConfig, JournalSettings
+from agents.reading import ConfigError
+from agents.replay.onto import Compared, Onto
+from agents.replay.source import Source
+from agents.replay.wire import on_the_wire
+from agents.settings import AggregatorSettings, Rung
+from agents.toml_out import to_toml
+from broker.clock import Clock
+from broker.mosquitto import Broker
+from broker.mqtt import Address
+
+TINY = str(Path(__file__).parents[1] / "data" / "tiny.toml")
+SPEED = 600.0
+LEAD = timedelta(seconds=6)
+"""For the daemon's start."""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recorded") / "run"
+    assert call(["simulate", TINY, "--journals", str(folder)]) == 0
+    return folder
+
+
+def aggregator(recording: Path, name: str) -> AggregatorSettings:
+    found = Source(recording).cast.settings[name]
+    assert isinstance(found, AggregatorSettings)
+    return found
+
+
+def recorded_clock(onto: Onto) -> ClockSettings:
+    return ClockSettings(origin_at=onto.origin_at, anchor_at=datetime.now(UTC) + LEAD, speed=SPEED)
+
+
+async def played(
+    onto: Onto, folder: Path, broker: Broker, settings: AggregatorSettings, clock: ClockSettings | None
+) -> Compared:
+    """The recording played to a daemon with these settings; without a clock both run in real time."""
+    config = DaemonConfig(
+        broker=BrokerSettings(port=broker.port),
+        clock=clock or ClockSettings(),
+        control=ControlSettings(dir=folder),
+        journal=JournalSettings(path=folder / "live.journal"),
+        aggregator=settings,
+    )
+    path = folder / "live.toml"
+    path.write_text(to_toml(config.model_dump(exclude_none=True)))
+    command = (sys.executable, "-m", "agents.cli", "run", "aggregator", "--config", str(path))
+    with (folder / "live.log").open("wb") as log:
+        daemon = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log, env=dict(os.environ))
+    try:
+        running = None if clock is None else Clock(clock.origin_at, clock.anchor_at, clock.speed)
+        return await onto.play(Address(port=broker.port), 5, 30, running)
+    finally:
+        with suppress(ProcessLookupError):
+            daemon.send_signal(signal.SIGTERM)
+        await daemon.wait()
+
+
+@pytest.mark.parametrize("name", ["ra-1", "ra-2"])
+async def test_live_aggregator_says_what_it_said_in_the_recording(
+    run: Path, tmp_path: Path, broker: Broker, name: str
+) -> None:
+    onto = Onto(on_the_wire(Source(run).lines()), name)
+    compared = await played(onto, tmp_path, broker, aggregator(run, name), recorded_clock(onto))
+    assert compared.differences() == []
+    assert compared.unanswered == Counter()
+    assert compared.same
+    awards = [text for said in compared.now.values() for text in said if text.startswith("award e1 concluded")]
+    assert awards
+
+
+async def test_aggregator_without_its_storage_is_told_apart(run: Path, tmp_path: Path, broker: Broker) -> None:
+    settings = aggregator(run, "ra-2").model_copy(update={"ladder": (Rung.ALTERNATIVE,)})
+    onto = Onto(on_the_wire(Source(run).lines()), "ra-2")
+    compared = await played(onto, tmp_path, broker, settings, recorded_clock(onto))
+    assert not compared.same
+    assert any(sign == "-" and text.startswith("offer e1") for sign, _, text in compared.differences())
+
+
+async def test_recorded_request_is_moved_to_now_for_a_party_in_real_time(
+    run: Path, tmp_path: Path, broker: Broker
+) -> None:
+    wire = on_the_wire(Source(run).lines())
+    asked = [n for n, said in enumerate(wire) if said.kind == "request" and said.sender == "ra-1"]
+    onto = Onto(wire[: asked[-1] + 1], "ra-1")
+    compared = await played(onto, tmp_path, broker, aggregator(run, "ra-1"), None)
+    assert compared.same
+    assert compared.kinds() == {"request": (3, 3, 3)}
+
+
+async def test_party_that_is_not_there_is_one_sentence(run: Path, broker: Broker) -> None:
+    onto = Onto(on_the_wire(Source(run).lines()), "ra-1")
+    with pytest.raises(ConfigError, match="ra-1 did not come online"):
+        await onto.play(Address(port=broker.port), 0, 0.5, None)
