@@ -112,7 +112,9 @@ async def main() -> None:
         pack_s, back_s, body = await resumed(path, build)
     print(f"{count} entries, {size:.0f} bytes each: folded in {fold_s:.2f} s ({count / fold_s:.0f}/s), ", end="")
     print(f"read alone in {read_s:.2f} s; a million at this rate: {fold_s / count * 1e6:.0f} s")
-    print(f"from a snapshot ({body / 1e6:.1f} MB, made in {pack_s:.2f} s) with {EVERY} entries behind it: {back_s:.2f} s")
+    print(
+        f"from a snapshot ({body / 1e6:.1f} MB, made in {pack_s:.2f} s) with {EVERY} entries behind it: {back_s:.2f} s"
+    )
 
 
 if __name__ == "__main__":
