@@ -46,7 +46,7 @@ def about_line(about: Mapping[str, object]) -> str:
     """What was run, where and when, in one sentence."""
     return (
         f"{about['events']} events, {about['negotiations']} outcomes, of which {about['runs']} were negotiated and the "
-        f"rest follow (docs: how it is run); seed {about['seed']}; {about['date']}, {about['machine']}, "
+        f"rest follow (see 'How it is run'); seed {about['seed']}; {about['date']}, {about['machine']}, "
         f"{about['jobs']} processes, {about['seconds']} s."
     )
 
