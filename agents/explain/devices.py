@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from agents.explain.answers import answer_to, relax_of
-from agents.explain.evidence import Evidence, Said
+from agents.explain.evidence import Evidence, Happened, Said
 from agents.explain.noted import Figures
 from agents.explain.story import Award, Device, DeviceRound, Dispatched, Driven, Metered, State
 from agents.settings import DerSettings
@@ -21,22 +21,22 @@ def devices(evidence: Evidence, names: Iterable[str], awards: list[Award]) -> di
     given: dict[str, list[Award]] = defaultdict(list)
     for award in awards:
         given[award.child].append(award)
-    readings: dict[str, list[tuple[int, Measured]]] = defaultdict(list)
+    own: dict[str, list[Happened]] = defaultdict(list)
     for one in evidence.happened:
-        if isinstance(one.what, Measured):
-            readings[one.party].append((one.place, one.what))
-    return {name: _device(evidence, name, requests[name], given[name], readings[name]) for name in names}
+        own[one.party].append(one)
+    return {name: _device(evidence, name, requests[name], given[name], own[name]) for name in names}
 
 
 def _device(
-    evidence: Evidence, name: str, requests: list[Said], given: list[Award], readings: list[tuple[int, Measured]]
+    evidence: Evidence, name: str, requests: list[Said], given: list[Award], happened: list[Happened]
 ) -> Device:
+    readings = [(one.place, one.what) for one in happened if isinstance(one.what, Measured)]
     device = Device(name, _resources(evidence, name, requests), _agreed(evidence, name), awards=given)
     device.journal = name in evidence.journals
     device.rounds = [_round(evidence, name, said, readings) for said in requests]
     for edge in dict.fromkeys(said.edge for said in requests):
         _what_it_did(evidence, device, edge)
-    device.driven = _driven(evidence, name, requests)
+    device.driven = _driven(happened, requests)
     closed = [note for note in evidence.notes(name) if note.name == "closed"]
     if closed:
         device.outcome = closed[-1].figures.text("outcome")
@@ -45,7 +45,7 @@ def _device(
     return device
 
 
-def _driven(evidence: Evidence, name: str, requests: list[Said]) -> list[Driven]:
+def _driven(happened: list[Happened], requests: list[Said]) -> list[Driven]:
     """Its set-points in the event's slots; they carry no event's id."""
     asked = [said.message for said in requests if isinstance(said.message, m.Request)]
     if not asked:
@@ -53,10 +53,8 @@ def _driven(evidence: Evidence, name: str, requests: list[Said]) -> list[Driven]
     period, slots = asked[-1].interval_period, len(asked[-1].power_w)
     return [
         Driven(one.what.resource_id, one.what.at, one.what.until, one.what.power_w)
-        for one in evidence.happened
-        if one.party == name
-        and isinstance(one.what, Setpoint)
-        and period.start <= one.what.at < period.slot_start(slots)
+        for one in happened
+        if isinstance(one.what, Setpoint) and period.start <= one.what.at < period.slot_start(slots)
     ]
 
 

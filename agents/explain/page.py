@@ -5,14 +5,15 @@ The pictures are SVG that stands in the page. Their ink is the page's text colou
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.explain import words
-from agents.explain.passages import passages
+from agents.explain.passages import passages, told
 from agents.explain.story import Climb, Story
+from agents.explain.summary import added, top_climbs
 from agents.explain.words import RUNGS
 from agents.reading import ConfigError
 from protocol.plan import Plan
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 COLOURS = {"offers": "#56B4E9", "storage": "#E69F00", "relaxed": "#009E73"}
 """Those of Okabe and Ito; the legend stands in the order in which the bars are stacked."""
 CAUSE, AWARDED, DELIVERED = "#CC79A7", "#999999", "#0072B2"
+STEPS = {"offers": "S24", "storage": "S26", "relaxed": "S30"}
 INK = "#123456"
 """Replaced by `currentColor`: matplotlib knows no colour that its surroundings decide."""
 HEAD = re.compile(
@@ -60,11 +62,13 @@ def write_page(story: Story, path: Path) -> None:
         loader=PackageLoader("agents.explain", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    rooms.filters["key"] = id
+    rooms.filters |= {"key": id, "cause": words.cause}
     text = rooms.get_template("page.html.j2").render(
         story=story,
         words=words,
+        told=told,
         passages=passages(story),
+        whole=_whole(story),
         ladders={id(climb): _ladder(climb) for climb in story.climbs if climb.rungs},
         causes={id(climb): _causes(climb) for climb in story.climbs if climb.causes},
         delivery=_delivery(story),
@@ -75,23 +79,40 @@ def write_page(story: Story, path: Path) -> None:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
 
 
+def _whole(story: Story) -> Shown | None:
+    """The whole event: what the rungs of all aggregators added, and the deal that came of it."""
+    climbs = top_climbs(story)
+    parts = [(STEPS[name], name, added(climbs, name, story.slots)) for name in COLOURS]
+    if not climbs:
+        return None
+    return _stacked("all aggregators", story.requested_w, [part for part in parts if any(part[2])], story.deal_w)
+
+
 def _ladder(climb: Climb) -> Shown:
-    """What each rung added, on top of each other, under the request as a step line."""
+    """What each rung of one climb added."""
+    parts = [(rung.step, rung.name, rung.added_w) for rung in climb.rungs if rung.climbed]
+    return _stacked(f"{climb.party}, round {climb.round}", climb.requested_w, parts)
+
+
+def _stacked(whose: str, requested_w: Plan, parts: Sequence[tuple[str, str, Plan]], deal_w: Plan = ()) -> Shown:
+    """Each part (step, rung, W per slot) on top of the one before, under the request as a step line."""
+    slots = len(requested_w)
 
     def draw(panel: "Axes") -> None:
-        slots, bottom = range(len(climb.requested_w)), [0.0] * len(climb.requested_w)
-        for rung in climb.rungs:
-            if rung.climbed:
-                added = _kw(rung.added_w)
-                panel.bar(slots, added, 0.7, bottom, color=COLOURS[rung.name], label=f"{rung.step} {RUNGS[rung.name]}")
-                bottom = [a + b for a, b in zip(bottom, added, strict=True)]
-        edges = [slot - 0.5 for slot in range(len(climb.requested_w) + 1)]
-        panel.stairs(_kw(climb.requested_w), edges, baseline=None, color=INK, linewidth=1.6, label="requested")
-        _slots(panel, len(climb.requested_w), "kW")
+        bottom = [0.0] * slots
+        for step, name, plan in parts:
+            panel.bar(range(slots), _kw(plan), 0.7, bottom, color=COLOURS[name], label=f"{step} {RUNGS[name]}")
+            bottom = [a + b for a, b in zip(bottom, _kw(plan), strict=True)]
+        edges = [slot - 0.5 for slot in range(slots + 1)]
+        panel.stairs(_kw(requested_w), edges, baseline=None, color=INK, linewidth=1.6, label="requested")
+        if any(deal_w):
+            # beside the request's line, which it most often lies on
+            panel.plot(range(slots), _kw(deal_w), "D", color=INK, markersize=5, label="awarded in the end")
+        _slots(panel, slots, "kW")
 
-    said = [f"requested {words.kw(climb.requested_w)}"]
-    said += [f"{RUNGS[rung.name]} {words.kw(rung.added_w)}" for rung in climb.rungs if rung.climbed]
-    return Shown(_svg(draw, 4.6, 2.6), f"{climb.party}, round {climb.round}: {'; '.join(said)}")
+    said = [f"requested {words.kw(requested_w)}", *(f"{RUNGS[name]} {words.kw(plan)}" for _, name, plan in parts)]
+    said += [f"awarded {words.kw(deal_w)}"] if any(deal_w) else []
+    return Shown(_svg(draw, 4.6, 2.6), f"{whose}: {'; '.join(said)}")
 
 
 def _causes(climb: Climb) -> Shown:

@@ -51,7 +51,7 @@ def _only_heard(story: Story) -> Iterator[Passage]:
         if ask.parent in story.missing_journals:
             heard.setdefault((ask.parent, ask.revision, ask.round), []).append(ask)
     for (parent, _, number), asks in heard.items():
-        together = words.kw(total((ask.power_w for ask in asks), story.slots))
+        together = words.kw(total((ask.power_w for ask in asks), len(asks[0].power_w)))
         by = max(ask.reply_by for ask in asks)
         children = sorted((ask.child for ask in asks), key=lambda name: (len(name), name))
         text = f"asks {words.names(children, MOST_NAMED)} for {together} together{_until(by)}."

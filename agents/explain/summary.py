@@ -3,7 +3,7 @@
 from collections import Counter
 
 from agents.explain import words
-from agents.explain.story import Climb, Story
+from agents.explain.story import Climb, Rerequest, Story
 from protocol.plan import Plan, total
 
 
@@ -12,11 +12,10 @@ def summary(story: Story) -> list[str]:
 
 
 def last_climbs(story: Story) -> list[Climb]:
-    """The last climb of each aggregator, in the order in which they first climbed."""
-    found: dict[str, Climb] = {}
-    for climb in story.climbs:
-        found[climb.party] = climb
-    return list(found.values())
+    """The last climb of each aggregator for the event as it was asked last, in the order in which they first climbed."""
+    of_event = [climb for climb in story.climbs if len(climb.requested_w) == story.slots]
+    latest = max((climb.revision for climb in of_event), default=1)
+    return list({climb.party: climb for climb in of_event if climb.revision == latest}.values())
 
 
 def top_climbs(story: Story) -> list[Climb]:
@@ -77,7 +76,7 @@ def _how(story: Story) -> str:
     return f"How: {'; '.join(parts) or 'nothing was offered'}."
 
 
-def _once(rerequests: list) -> list[str]:  # type: ignore[type-arg]
+def _once(rerequests: list[Rerequest]) -> list[str]:
     return list(dict.fromkeys(one.aggregator for one in rerequests))
 
 

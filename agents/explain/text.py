@@ -219,7 +219,7 @@ def _device_slots(out: Console, story: Story, device: Device) -> None:
         sent, meter = dispatched.get(slot), metered.get(slot)
         table.add_row(
             str(slot + 1),
-            words.kw(standing[slot]) if standing else "-",
+            words.kw(standing[slot]) if slot < len(standing) else "-",
             f"{sent.power_w / 1000:+g} kW{f' ({sent.refused})' if sent.refused else ''}" if sent else "-",
             words.kwh(meter.energy_wh) if meter else "silent",
             words.kwh(meter.baseline_wh) if meter else "-",

@@ -1,5 +1,6 @@
 """`gridpact explain`: why a deal came out as it did, from the journals alone."""
 
+import io
 import shutil
 import sys
 from datetime import UTC, datetime, timedelta
@@ -8,15 +9,18 @@ from typing import Any
 
 import orjson
 import pytest
+from hunter import hunt
+from rich.console import Console
 
 from agents.cli.app import call
 from agents.explain.evidence import gather
 from agents.explain.read import read
 from agents.explain.sources import Sources
+from agents.explain.text import write_device, write_story
 from agents.replay.source import Source
 from broker.recording_file import Step
 from protocol import messages as m
-from protocol.actor import Entry, Note, Received, Send
+from protocol.actor import Entry, Note, Received, Resumed, Send
 from protocol.edges import Edge
 from protocol.entries import decode_effects
 from protocol.units import Direction
@@ -245,6 +249,9 @@ def test_the_page_stands_alone_and_has_the_figures(evening: Path, tmp_path: Path
         "ra-3, round 1: requested 16 16 16 12 kW; offers 10.1 10.1 10.1 7.6 kW; relaxation 19.9 19.9 19.9 22 kW" in text
     )
     assert text.count("<svg") == text.count("</svg>") >= 10
+    assert 'aria-label="all aggregators: requested 100 100 100 75 kW; offers 90.1 90.1 90.1 70.6 kW' in text
+    assert '<td>18:30</td><td class="n">50 kWh</td><td class="n">50 kWh</td>' in text
+    assert "<tr><th>hems-4-silent</th>" in text
     told(capsys, "--journals", str(evening), "--html", str(tmp_path / "again.html"))
     assert (tmp_path / "again.html").read_text() == text
 
@@ -258,3 +265,27 @@ def test_without_the_libraries_one_sentence_says_what_to_install(
     assert capsys.readouterr().err == (
         "gridpact: the page needs jinja2 and matplotlib: pip install 'gridpact[report]'\n"
     )
+
+
+@pytest.mark.parametrize("missing", [None, "utility", "ac", "ra-1"])
+@pytest.mark.parametrize("seed", [15, 48, 51])
+def test_crashes_changes_and_missing_journals_do_not_stop_the_story(seed: int, missing: str | None) -> None:
+    _, simulation = hunt(seed)
+    entries = sorted((entry for entry in simulation.trace if entry.actor != missing), key=lambda entry: entry.at)
+    story = read(gather("e1", entries, {}))
+    out = Console(file=io.StringIO(), width=140)
+    write_story(out, story)
+    for device in story.devices.values():
+        write_device(out, story, device)
+    assert story.missing_journals == ([missing] if missing in story.roles else [])
+    closed = [one.actor for one in entries for e in one.effects if isinstance(e, Note) and e.name == "closed"]
+    assert {ending.party for ending in story.endings} <= set(closed)
+
+
+def test_a_restart_is_told_with_the_last_word_before_it() -> None:
+    _, simulation = hunt(15)
+    story = read(gather("e1", sorted(simulation.trace, key=lambda entry: entry.at), {}))
+    told_of = {(one.party, one.at) for one in story.troubles if one.kind == "restarted"}
+    happened = {(entry.actor, entry.at) for entry in simulation.trace if isinstance(entry.input, Resumed)}
+    assert told_of
+    assert told_of <= happened
