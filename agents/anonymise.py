@@ -58,10 +58,7 @@ class Anonymiser:
     def line(self, line: Line) -> Line:
         """A line, renamed and moved."""
         if isinstance(line, Step):
-            self._know(line.actor)
-            item, effects = orjson.loads(line.input), orjson.loads(line.effects)
-            self._learn(item)
-            self._learn(effects)
+            item, effects = self._taken(line)
             return replace(
                 line,
                 at=line.at - self._shift,
@@ -75,30 +72,34 @@ class Anonymiser:
         """Hear of all names before the first line is changed: a text may name somebody who speaks later."""
         for line in lines:
             if isinstance(line, Step):
-                self._know(line.actor)
-                self._learn(orjson.loads(line.input))
-                self._learn(orjson.loads(line.effects))
+                self._taken(line)
             else:
-                self._learn_topic(line.topic)
-                self._learn(_message(line))
+                self._told(line)
 
     def heard(self, line: Heard) -> Heard:
         """A message as a tap heard it, without free texts."""
-        self._learn_topic(line.topic)
-        body = _message(line)
-        if body is None:
-            payload = b"?" * len(line.payload)
-        else:
-            self._learn(body)
-            payload = orjson.dumps(self._changed(_without_texts(body)))
+        body = self._told(line)
+        payload = b"?" * len(line.payload) if body is None else orjson.dumps(self._changed(_without_texts(body)))
         topic = "/".join(self._level(level) for level in line.topic.split("/"))
         return replace(line, at=line.at - self._shift, topic=topic, payload=payload, properties={})
 
     # -- names
 
-    def _learn_topic(self, topic: str) -> None:
-        for level in topic.split("/"):
+    def _taken(self, step: Step) -> tuple[Any, Any]:
+        """Input and effects of a step; their names are known from here on."""
+        item, effects = orjson.loads(step.input), orjson.loads(step.effects)
+        self._know(step.actor)
+        self._learn(item)
+        self._learn(effects)
+        return item, effects
+
+    def _told(self, line: Heard) -> dict[str, Any] | None:
+        """The fields of what was heard, None for no message; its names are known from here on."""
+        for level in line.topic.split("/"):
             self._know(level)
+        body = _message(line)
+        self._learn(body)
+        return body
 
     def _level(self, level: str) -> str:
         """A topic's level; a stranger's topic may have levels that are no names."""

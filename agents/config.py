@@ -10,7 +10,14 @@ from pydantic import Field
 from agents.behaviour import Behaviour
 from agents.included import included
 from agents.reading import ConfigError, checked, read_toml
-from agents.settings import AggregatorSettings, CoordinatorSettings, DerSettings, Settings, UtilitySettings
+from agents.settings import (
+    AggregatorSettings,
+    CoordinatorSettings,
+    DerSettings,
+    PartySettings,
+    Settings,
+    UtilitySettings,
+)
 from protocol.units import Instant, Name
 
 
@@ -76,10 +83,14 @@ class PartiesConfig(Settings):
     aggregator: AggregatorSettings | None = None
     ders: tuple[DerSettings, ...] = ()
 
+    def each(self) -> tuple[PartySettings, ...]:
+        """The settings of every party, those above first."""
+        single = (self.utility, self.coordinator, self.aggregator)
+        return tuple(one for one in (*single, *self.ders) if one is not None)
+
     def names(self) -> tuple[str, ...]:
         """Of the parties."""
-        single = (self.utility, self.coordinator, self.aggregator)
-        return tuple(one.name for one in (*single, *self.ders) if one is not None)
+        return tuple(one.name for one in self.each())
 
     def as_bytes(self) -> bytes:
         """JSON; the same settings always give the same bytes."""

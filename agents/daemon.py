@@ -16,15 +16,11 @@ from uuid import uuid4
 
 import structlog
 
-from agents.aggregator.actor import Aggregator
 from agents.alerts import Alerts
 from agents.behaviour import Behaviour, intercept
+from agents.built import build_actor, build_drivers
 from agents.config import DaemonConfig, journal_path
 from agents.control import ControlServer, note_line, runtime_dir, to_json
-from agents.coordinator import Coordinator
-from agents.der.actor import Der
-from agents.der.device import Driver
-from agents.drivers.simulated import build_driver
 from agents.exits import Exit
 from agents.intercepted import InterceptedBus
 from agents.journal import Journal, JournalError
@@ -32,11 +28,11 @@ from agents.lease import LeaseTaken
 from agents.metrics import Metrics
 from agents.notify import notify, watchdog_period_s
 from agents.shell import Shell
-from agents.utility import Utility
 from broker.bus import Arrival, Bus, Post
 from broker.clock import Clock
 from broker.faults import first_error
 from broker.mqtt import Address, MqttBus, SessionTaken
+from broker.stepper import Driver
 from protocol.actor import Actor, Note
 from protocol.codec import encode
 from protocol.edges import Edge, subscriptions, topic
@@ -67,18 +63,7 @@ class Party:
 
 def parties(config: DaemonConfig) -> list[Party]:
     """The actors that a configuration describes, with simulated drivers for their devices."""
-    found: list[Party] = []
-    if config.utility is not None:
-        found.append(Party(partial(Utility, config.utility)))
-    if config.coordinator is not None:
-        found.append(Party(partial(Coordinator, config.coordinator)))
-    if config.aggregator is not None:
-        own = {spec.resource_id: build_driver(spec) for spec in config.aggregator.storage}
-        found.append(Party(partial(Aggregator, config.aggregator), own))
-    for home in config.ders:
-        drivers = {spec.resource_id: build_driver(spec) for spec in home.devices}
-        found.append(Party(partial(Der, home), drivers))
-    return found
+    return [Party(partial(build_actor, one), build_drivers(one)) for one in config.parties().each()]
 
 
 def run_daemon(config: DaemonConfig) -> int:

@@ -141,6 +141,11 @@ class Journal:
         found = row.fetchone()
         return None if found is None else (int(found[0]), bytes(found[1]))
 
+    @property
+    def has_snapshots(self) -> bool:
+        """Whether there is one at all: only then its maker has to be found out."""
+        return self._reader.execute("SELECT 1 FROM snapshot LIMIT 1").fetchone() is not None
+
     def undone(self, actor: str) -> list[tuple[Mark, Effect]]:
         """Effects that are not known to have left, oldest first."""
         rows = self._reader.execute(

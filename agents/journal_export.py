@@ -18,8 +18,13 @@ from protocol.entries import decode_effects, decode_input
 
 def steps(journals: Iterable[JournalFile]) -> Iterator[Step]:
     """All entries in the order of their instants; the order within each journal is kept. Raises JournalError."""
-    sources = [_steps(journal) for journal in journals]
-    return heapq.merge(*sources, key=lambda step: step.at)
+    return heapq.merge(*(journal.steps() for journal in journals), key=lambda step: step.at)
+
+
+def settings_in(recording: RecordingFile) -> list[PartiesConfig]:
+    """The settings in a recording's header. Raises ConfigError."""
+    where = f"{recording.path}: settings"
+    return [checked(PartiesConfig, given, where) for given in recording.header.configurations]
 
 
 def header(journals: Iterable[JournalFile], software: str) -> Header:
@@ -29,9 +34,7 @@ def header(journals: Iterable[JournalFile], software: str) -> Header:
     configurations: list[PartiesConfig] = []
     whose: dict[str, Path] = {}
     for journal in journals:
-        found = journal.configuration()
-        if found is None:
-            raise ConfigError(f"{journal.path}: does not keep the settings of its parties: it is of an old gridpact")
+        found = journal.settings()
         configurations.append(found)
         for name in found.names():
             if name in whose:
@@ -47,8 +50,7 @@ async def import_journals(recording: RecordingFile, folder: Path) -> list[Path]:
     RecordingError."""
     if recording.header.source == "bus":
         raise ConfigError(f"{recording.path}: is what a tap heard: it has no steps of the parties")
-    where = f"{recording.path}: settings"
-    configurations = [checked(PartiesConfig, given, where) for given in recording.header.configurations]
+    configurations = settings_in(recording)
     owner = {name: number for number, one in enumerate(configurations) for name in one.names()}
     entries: list[list[Entry]] = [[] for _ in configurations]
     for line in recording.lines():
@@ -70,8 +72,3 @@ def _name(configuration: PartiesConfig, written: list[Path]) -> str:
         return configuration.names()[0]
     before = sum(path.stem.startswith("homes") for path in written)
     return f"homes-{before + 1}" if before else "homes"
-
-
-def _steps(journal: JournalFile) -> Iterator[Step]:
-    for kept in journal.entries():
-        yield Step(kept.seq, kept.at, kept.actor, kept.input, kept.effects)

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from agents.config import PartiesConfig
 from agents.journal import Journal, JournalError, Kept
 from agents.reading import ConfigError
+from broker.recording_file import Step
 from protocol.actor import Entry
 
 
@@ -39,6 +40,18 @@ class JournalFile:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             raise JournalError(f"{self.path}: its settings are not of this gridpact: {first['msg']}") from None
+
+    def settings(self) -> PartiesConfig:
+        """The same, where nothing can be done without them. Raises ConfigError, JournalError."""
+        found = self.configuration()
+        if found is None:
+            raise ConfigError(f"{self.path}: does not keep the settings of its parties: it is of an old gridpact")
+        return found
+
+    def steps(self) -> Iterator[Step]:
+        """Entries as the lines of a recording. Raises JournalError."""
+        for kept in self.entries():
+            yield Step(kept.seq, kept.at, kept.actor, kept.input, kept.effects)
 
     def entries(self, actor: str | None = None) -> Iterator[Kept]:
         """Entries in the order in which they were written, of all parties or of one. Raises JournalError."""

@@ -6,7 +6,6 @@ the recorder is away for a moment waits in its session. Losses are noticed by th
 """
 
 import asyncio
-import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,16 +13,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from agents.signals import signals
 from broker.bus import Arrival
-from broker.mosquitto import BrokerFailed
 from broker.mqtt import Address
 from broker.recording_file import Heard, RecordingWriter
-from broker.tap import tap
+from broker.tap import reached, tap
 
 QUEUE = 10_000
 """Messages that wait for the disk; beyond that no more is read, and the broker queues (its own limit holds)."""
 SESSION_S = 600
-CONNECT_WITHIN_S = 5.0
 
 
 @dataclass(slots=True)
@@ -58,13 +56,22 @@ class Recorder:
         """Until SIGINT, SIGTERM or so many seconds; `tell` hears the counter all the while. Raises BrokerFailed,
         RecordingError."""
         stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
+        with signals(stop.set):
+            await self._until(stop, tell, every_s, seconds)
+        return self._count()
+
+    async def _until(
+        self, stop: asyncio.Event, tell: Callable[[Counter], None], every_s: float, seconds: float | None
+    ) -> None:
         listening = asyncio.create_task(self._bus.run(self._deliver))
         writing = asyncio.create_task(self._write_on())
         try:
-            await self._reached(listening)
+            where = f"{self._address.host}:{self._address.port}"
+            await reached(
+                listening,
+                self._connected,
+                f"no broker lets us in at {where}: check the address, the user and the password",
+            )
             telling = asyncio.create_task(self._tell_on(tell, every_s))
             stopping = asyncio.create_task(stop.wait())
             tasks = (listening, writing, telling, stopping)
@@ -76,9 +83,6 @@ class Recorder:
                     task.result()
         finally:
             await self._end(listening, writing)
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
-        return self._count()
 
     async def _end(self, *tasks: asyncio.Task[None]) -> None:
         """No more is taken; what has been taken is written."""
@@ -89,16 +93,6 @@ class Recorder:
             while True:
                 self._put(*self._queue.get_nowait())
         self._writer.close()
-
-    async def _reached(self, listening: asyncio.Task[None]) -> None:
-        first = asyncio.create_task(self._connected.wait())
-        await asyncio.wait((listening, first), timeout=CONNECT_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
-        first.cancel()
-        if listening.done():
-            listening.result()
-        if not self._connected.is_set():
-            where = f"{self._address.host}:{self._address.port}"
-            raise BrokerFailed(f"no broker lets us in at {where}: check the address, the user and the password")
 
     def _on_connected(self, connected: bool) -> None:
         if connected:

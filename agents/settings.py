@@ -1,7 +1,7 @@
 """The settings of every role, read from TOML by the shell. Frozen; defaults are what a newcomer would want."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -146,3 +146,6 @@ class DerSettings(Settings):
     """With `ask`: whether it takes part when the resident does not answer in time."""
     meter_to: tuple[Name, ...] = ()
     """Further parents that its smart meter reports to (the utility)."""
+
+
+PartySettings: TypeAlias = UtilitySettings | CoordinatorSettings | AggregatorSettings | DerSettings

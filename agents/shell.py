@@ -6,7 +6,6 @@ is full the carrier reads no more. With a journal it begins where the last proce
 """
 
 import asyncio
-import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -18,7 +17,7 @@ from agents.snapshot import EVERY, Snapshot, maker, pack, unpack
 from broker.bus import Arrival, Bus
 from broker.clock import Clock
 from broker.faults import first_error
-from broker.stepper import Diverged, Driver, Stepper, is_durable
+from broker.stepper import Diverged, Driver, Stepper, is_durable, no_collection
 from protocol.actor import Actor, Entry, Input, Question, Received, Refused, Resumed, Setpoint
 from protocol.codec import decode
 from protocol.edges import ROUTES, parse_topic
@@ -51,7 +50,7 @@ class Shell:
         self.outgoing = Outgoing(actor.name, bus, clock, self.stepper.drivers, tell, journal)
         self._journal, self._build = journal, build
         self.snapshot_every = EVERY
-        self._since_snapshot, self._maker = 0, ""
+        self._since_snapshot = 0
         self._inbox: asyncio.Queue[tuple[Input, Callable[[], None]]] = asyncio.Queue(INBOX)
 
     @property
@@ -92,11 +91,8 @@ class Shell:
 
     def _fold(self) -> datetime | None:
         """Take all steps of the journal again; the instant of the last one. Raises JournalError."""
-        gc.disable()  # it would search a memory that only grows: half of the time that a long journal takes
-        try:
+        with no_collection():
             return self._fold_all()
-        finally:
-            gc.enable()
 
     def _fold_all(self) -> datetime | None:
         journal = self._journal
@@ -117,8 +113,7 @@ class Shell:
 
     def _from_snapshot(self, journal: Journal) -> tuple[int, datetime | None]:
         """Begin with what the newest snapshot knows; the number and the instant of its last entry."""
-        self._maker = maker(journal.settings)
-        found = journal.snapshot(self.actor.name, self._maker)
+        found = journal.snapshot(self.actor.name, maker(journal.settings)) if journal.has_snapshots else None
         if found is None:
             return 0, None
         number, body = found
@@ -130,15 +125,15 @@ class Shell:
 
     def _keep_snapshot(self, entries: list[tuple[int, Entry]]) -> None:
         """After enough entries: what the party knows now, so that a start need not take them all again."""
-        kept = [(number, entry.at) for number, entry in entries if number]
+        journal, kept = self._journal, [(number, entry.at) for number, entry in entries if number]
         self._since_snapshot += len(kept)
-        if self._journal is None or not kept or self._since_snapshot < self.snapshot_every or not self._quiet():
+        if journal is None or not kept or self._since_snapshot < self.snapshot_every or not self._quiet():
             return
         self._since_snapshot = 0
         number, at = kept[-1]
         body = pack(Snapshot(at, self.actor, self.stepper.drivers, self.questions))
         if body is not None:
-            self._journal.keep_snapshot(self.actor.name, number, self._maker, body)
+            journal.keep_snapshot(self.actor.name, number, maker(journal.settings), body)
 
     def _quiet(self) -> bool:
         """Whether a pause of a second or two costs nobody anything."""

@@ -7,10 +7,10 @@ from pathlib import Path
 from agents.aggregator.actor import Aggregator
 from agents.behaviour import Behaviour, intercept
 from agents.board import Told
+from agents.built import build_drivers
 from agents.config import PartiesConfig
 from agents.coordinator import Coordinator
 from agents.der.actor import Der
-from agents.drivers.simulated import build_driver
 from agents.journal_file import write_journal
 from agents.scenario import Scenario
 from agents.settings import DerSettings
@@ -31,13 +31,10 @@ def build_simulation(
 ) -> Simulation:
     """All parties of a scenario on a simulated bus; nothing has run yet. `der` makes the actor of a home."""
     found = [Party(Utility(scenario.utility)), Party(Coordinator(scenario.coordinator))]
-    for settings in scenario.aggregators:
-        own = {spec.resource_id: build_driver(spec) for spec in settings.storage}
-        found.append(Party(Aggregator(settings), own))
+    found += [Party(Aggregator(settings), build_drivers(settings)) for settings in scenario.aggregators]
     for home in scenario.homes:
-        drivers = {spec.resource_id: build_driver(spec) for spec in home.devices}
         changed = intercept(_behaviour(scenario.behaviours, home.name))
-        found.append(Party(der(home), drivers, intercept=changed))
+        found.append(Party(der(home), build_drivers(home), intercept=changed))
     return Simulation(found, scenario.start_at, seed, faults, keep_trace=keep_trace)
 
 

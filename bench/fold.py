@@ -9,7 +9,7 @@ import gc
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -19,10 +19,10 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / 
 from worlds import START, T0, World
 
 from agents.aggregator.actor import Aggregator
-from agents.journal import Journal
+from agents.journal import Journal, Kept
 from agents.snapshot import EVERY, Snapshot, pack, unpack
 from bench.measure import Row, row
-from broker.stepper import Stepper
+from broker.stepper import Stepper, no_collection
 from protocol.entries import decode_input
 
 HOMES = 500
@@ -50,6 +50,12 @@ async def written(path: Path, entries: int) -> tuple[int, Callable[[], Aggregato
     return len(mine), partial(Aggregator, world.aggregators[0])
 
 
+def take_again(stepper: Stepper, entries: Iterable[Kept]) -> None:
+    """What a start does with its journal."""
+    for kept in entries:
+        stepper.fold_bytes(kept.at, decode_input(kept.input), kept.effects, devices_too=False)
+
+
 async def folded(path: Path, build: Callable[[], Aggregator]) -> tuple[float, float]:
     """Seconds to fold the journal, and to read it alone."""
     journal = Journal(path)
@@ -58,12 +64,10 @@ async def folded(path: Path, build: Callable[[], Aggregator]) -> tuple[float, fl
         pass
     read_s = time.perf_counter() - began
     gc.collect()
-    gc.disable()
-    stepper, began = Stepper(build()), time.perf_counter()
-    for kept in journal.entries("ra-1"):
-        stepper.fold_bytes(kept.at, decode_input(kept.input), kept.effects, devices_too=False)
-    fold_s = time.perf_counter() - began
-    gc.enable()
+    with no_collection():
+        stepper, began = Stepper(build()), time.perf_counter()
+        take_again(stepper, journal.entries("ra-1"))
+        fold_s = time.perf_counter() - began
     await journal.close()
     return fold_s, read_s
 
@@ -76,19 +80,15 @@ async def resumed(path: Path, build: Callable[[], Aggregator]) -> tuple[float, f
     await journal.close()
     before, behind = kept[: max(0, len(kept) - EVERY)], kept[max(0, len(kept) - EVERY) :]
     gc.collect()
-    gc.disable()
-    stepper = Stepper(build())
-    for one in before:
-        stepper.fold_bytes(one.at, decode_input(one.input), one.effects, devices_too=False)
-    began = time.perf_counter()
-    body = pack(Snapshot(kept[0].at, stepper.actor, {}, {}))
-    assert body is not None
-    packed = time.perf_counter()
-    stepper = Stepper(unpack(body).actor)
-    for one in behind:
-        stepper.fold_bytes(one.at, decode_input(one.input), one.effects, devices_too=False)
-    back = time.perf_counter()
-    gc.enable()
+    with no_collection():
+        stepper = Stepper(build())
+        take_again(stepper, before)
+        began = time.perf_counter()
+        body = pack(Snapshot(kept[0].at, stepper.actor, {}, {}))
+        assert body is not None
+        packed = time.perf_counter()
+        take_again(Stepper(unpack(body).actor), behind)
+        back = time.perf_counter()
     return packed - began, back - packed, len(body)
 
 

@@ -11,7 +11,8 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -126,8 +127,9 @@ async def take_all(broker: Broker, ra: Daemon, homes: int) -> tuple[Taken, list[
     return taken, posts
 
 
-async def ours(homes: int, root: Path = HERE) -> tuple[Taken, list[tuple[bytes, bytes]]]:
-    """A fresh broker, a fresh daemon, one negotiation."""
+@asynccontextmanager
+async def running_aggregator(homes: int, root: Path = HERE) -> AsyncIterator[tuple[Broker, Daemon]]:
+    """A fresh broker and a fresh aggregator with so many members."""
     with tempfile.TemporaryDirectory(prefix="gridpact-bench-") as name:
         folder = Path(name)
         book(folder, homes)
@@ -137,7 +139,13 @@ async def ours(homes: int, root: Path = HERE) -> tuple[Taken, list[tuple[bytes, 
             }
             async with daemon("aggregator", "ra-1", config, folder, root) as ra:
                 await ra.ready()
-                return await take_all(broker, ra, homes)
+                yield broker, ra
+
+
+async def ours(homes: int, root: Path = HERE) -> tuple[Taken, list[tuple[bytes, bytes]]]:
+    """A fresh broker, a fresh daemon, one negotiation."""
+    async with running_aggregator(homes, root) as (broker, ra):
+        return await take_all(broker, ra, homes)
 
 
 async def theirs(posts: Sequence[tuple[bytes, bytes]]) -> float:

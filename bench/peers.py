@@ -9,12 +9,10 @@ seconds, asked and asking in that one process.
 import asyncio
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from bench.crowd import collected_s
-from bench.daemons import base_config, daemon
-from bench.ingest import LONG_S, book
+from bench.ingest import LONG_S, running_aggregator
 from bench.measure import Row, row
 from broker.mosquitto import free_port, private_broker
 
@@ -39,16 +37,8 @@ def environment() -> Path:
 
 async def ours_s(homes: int) -> float:
     """Seconds from the request to the aggregator until its own offer."""
-    with tempfile.TemporaryDirectory(prefix="gridpact-bench-") as name:
-        folder = Path(name)
-        book(folder, homes)
-        async with private_broker() as broker:
-            config = base_config("ra-1", broker.port, folder) | {
-                "aggregator": {"name": "ra-1", "parent": "ac", "members_file": "members.csv"}
-            }
-            async with daemon("aggregator", "ra-1", config, folder) as ra:
-                await ra.ready()
-                return await collected_s(broker.port, ["ra-1"], homes)
+    async with running_aggregator(homes) as (broker, _):
+        return await collected_s(broker.port, ["ra-1"], homes)
 
 
 async def peer_s(python: Path, peer: str, homes: int) -> float:

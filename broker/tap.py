@@ -1,12 +1,15 @@
 """A connection that hears everything and says nothing: no presence, and by default no session that outlives it."""
 
+import asyncio
 from collections.abc import Callable
 from uuid import uuid4
 
+from broker.mosquitto import BrokerFailed
 from broker.mqtt import Address, MqttBus
 from protocol.edges import ROOT
 
 EVERYTHING = f"{ROOT}/#"
+CONNECT_WITHIN_S = 5.0
 
 
 def tap(
@@ -23,3 +26,15 @@ def tap(
     return MqttBus(
         address, name, (EVERYTHING,), on_connected=on_connected, session_expiry_s=session_expiry_s, whole=whole
     )
+
+
+async def reached(listening: asyncio.Task[None], connected: asyncio.Event, otherwise: str) -> None:
+    """Return when the tap is connected for the first time. Raises what `listening` (its `run`) raises, and BrokerFailed
+    with the words `otherwise` when that takes too long."""
+    first = asyncio.create_task(connected.wait())
+    await asyncio.wait((listening, first), timeout=CONNECT_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+    first.cancel()
+    if listening.done():
+        listening.result()
+    if not connected.is_set():
+        raise BrokerFailed(otherwise)

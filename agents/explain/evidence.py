@@ -7,15 +7,14 @@ what the wire did to it.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from agents.explain.noted import Figures
-from agents.settings import AggregatorSettings, CoordinatorSettings, DerSettings, UtilitySettings
+from agents.settings import PartySettings
 from protocol import messages as m
 from protocol.actor import Cancel, Entry, Issue, Measured, Note, Received, Refused, Resumed, Send, Setpoint
 from protocol.edges import Edge
 
-PartySettings: TypeAlias = UtilitySettings | CoordinatorSettings | AggregatorSettings | DerSettings
 M = TypeVar("M", bound=m.EventMessage)
 
 

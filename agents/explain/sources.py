@@ -7,11 +7,13 @@ import heapq
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from agents.config import DaemonConfig, PartiesConfig, journal_path
-from agents.explain.evidence import Evidence, PartySettings, gather
+from agents.config import DaemonConfig, journal_path
+from agents.explain.evidence import Evidence, gather
 from agents.journal import JournalError, Kept
+from agents.journal_export import settings_in
 from agents.journal_file import journal_files
-from agents.reading import ConfigError, checked
+from agents.reading import ConfigError
+from agents.settings import PartySettings
 from broker.recording_file import RecordingError, RecordingFile, Step
 from protocol.actor import Entry, Received, Send
 from protocol.entries import decode_effects, decode_input
@@ -65,12 +67,9 @@ class Sources:
     def _settings(self) -> Iterator[tuple[str, PartySettings]]:
         configurations = [found for journal in self._journals if (found := journal.configuration()) is not None]
         for recording in self._recordings:
-            where = f"{recording.path}: settings"
-            configurations += [checked(PartiesConfig, given, where) for given in recording.header.configurations]
+            configurations += settings_in(recording)
         for one in configurations:
-            for party in (one.utility, one.coordinator, one.aggregator, *one.ders):
-                if party is not None:
-                    yield party.name, party
+            yield from ((party.name, party) for party in one.each())
 
 
 def _recording(path: Path) -> RecordingFile:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.reading import ConfigError, checked
-from agents.replay.cast import Cast, PartySettings
-from agents.settings import AggregatorSettings, CoordinatorSettings, DerSettings, Rung, UtilitySettings
+from agents.replay.cast import Cast
+from agents.settings import AggregatorSettings, CoordinatorSettings, DerSettings, PartySettings, Rung, UtilitySettings
 
 ROLES: dict[str, type[PartySettings]] = {
     "utility": UtilitySettings,

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents.config import PartiesConfig
-from agents.journal_file import JournalFile, journal_files
-from agents.reading import ConfigError, checked
+from agents.journal_export import settings_in, steps
+from agents.journal_file import journal_files
+from agents.reading import ConfigError
 from agents.replay.cast import Cast
 from broker.recording_file import Heard, RecordingError, RecordingFile, Step
 
@@ -55,7 +56,7 @@ class Source:
     def groups(self) -> Iterator[Group]:
         """Steps to be taken again. Raises ConfigError, JournalError."""
         for journal in self._journals:
-            yield Group(journal.path.name, _steps(journal))
+            yield Group(journal.path.name, journal.steps())
         if self._recording is not None:
             yield Group(self.path.name, (line for line in self.lines() if isinstance(line, Step)))
 
@@ -67,20 +68,12 @@ class Source:
             except RecordingError as error:
                 raise ConfigError(str(error)) from None
             return
-        steps = [step for journal in self._journals for step in _steps(journal)]
-        yield from sorted(steps, key=lambda step: step.at)
+        yield from steps(self._journals)
 
     def _configurations(self) -> Iterator[PartiesConfig]:
-        for journal in self._journals:
-            found = journal.configuration()
-            if found is None:
-                raise ConfigError(
-                    f"{journal.path}: does not keep the settings of its parties: it is of an old gridpact"
-                )
-            yield found
+        yield from (journal.settings() for journal in self._journals)
         if self._recording is not None:
-            for given in self._recording.header.configurations:
-                yield checked(PartiesConfig, given, f"{self.path}: settings")
+            yield from settings_in(self._recording)
 
 
 def _has_journals(path: Path) -> bool:
@@ -98,8 +91,3 @@ def _recording(path: Path) -> RecordingFile:
         return RecordingFile(path)
     except RecordingError as error:
         raise ConfigError(str(error)) from None
-
-
-def _steps(journal: JournalFile) -> Iterator[Step]:
-    for kept in journal.entries():
-        yield Step(kept.seq, kept.at, kept.actor, kept.input, kept.effects)

@@ -4,18 +4,17 @@ Each actor is given its inputs at their instants, as a daemon's start does with 
 what they measured is among the inputs. It ends at the first difference, because what comes after it follows from it.
 """
 
-import gc
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from agents.built import build_actor
 from agents.reading import ConfigError
-from agents.replay.cast import Cast, build_actor
+from agents.replay.cast import Cast
 from agents.replay.difference import difference, in_words
 from agents.replay.source import Group, Source
 from broker.recording_file import Step
+from broker.stepper import no_collection
 from protocol.actor import Actor
 from protocol.entries import decode_input, encode_effects
 
@@ -125,15 +124,3 @@ def _fresh(name: str, cast: Cast, label: str) -> Actor:
     if settings is None:
         raise ConfigError(f"{label}: has entries of {name}, but not its settings")
     return build_actor(settings)
-
-
-@contextmanager
-def no_collection() -> Iterator[None]:
-    """Without the garbage collector, which would search a memory that only grows: half of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

@@ -13,15 +13,16 @@ from enum import StrEnum
 from typing import Any
 
 from agents.behaviour import Behaviour, intercept
+from agents.built import build_actor, build_drivers
 from agents.reading import ConfigError
-from agents.replay.cast import Cast, PartySettings, build_actor, build_drivers
+from agents.replay.cast import Cast
 from agents.replay.changes import Change, changed
 from agents.replay.outcome import Outcome
 from agents.replay.script import scripts
 from agents.replay.scripted import Scripted
 from agents.replay.source import Source
 from agents.replay.wire import Order, Said, on_the_wire, orders
-from agents.settings import AggregatorSettings, CoordinatorSettings, Rung, UtilitySettings
+from agents.settings import AggregatorSettings, CoordinatorSettings, PartySettings, Rung, UtilitySettings
 from broker.recording_file import Step
 from broker.simulation import Party, Simulation
 from protocol import messages as m

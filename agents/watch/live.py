@@ -1,12 +1,10 @@
 """Listens to a broker and keeps a show going. Read-only: the connection publishes nothing."""
 
 import asyncio
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from agents.signals import signals
 from agents.watch.heard import Change, Heard
 from agents.watch.keys import key
 from agents.watch.panels import Around
@@ -15,13 +13,11 @@ from agents.watch.rates import SECONDS, Rates
 from agents.watch.shows import Show
 from agents.watch.wire_clock import WireClock
 from broker.bus import Arrival
-from broker.mosquitto import BrokerFailed
 from broker.mqtt import Address
-from broker.tap import tap
+from broker.tap import reached, tap
 from protocol import messages as m
 
 TICK_S = 0.25
-CONNECT_WITHIN_S = 5.0
 
 
 class Watch:
@@ -42,7 +38,12 @@ class Watch:
         self._show = show
         listening = asyncio.create_task(self._bus.run(self._deliver))
         try:
-            await self._reached(listening)
+            where = f"{self._address.host}:{self._address.port}"
+            await reached(
+                listening,
+                self._first,
+                f"no broker answers at {where}: 'gridpact up' prints the port of its own, see --port",
+            )
             stop = asyncio.Event()
             with key("q", stop.set), signals(stop.set), show:
                 ticking = asyncio.create_task(self._tick(show))
@@ -60,16 +61,6 @@ class Watch:
             listening.cancel()
             await asyncio.wait((listening,))
         return self.around()
-
-    async def _reached(self, listening: asyncio.Task[None]) -> None:
-        first = asyncio.create_task(self._first.wait())
-        await asyncio.wait((listening, first), timeout=CONNECT_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
-        first.cancel()
-        if listening.done():
-            listening.result()
-        if not self._first.is_set():
-            where = f"{self._address.host}:{self._address.port}"
-            raise BrokerFailed(f"no broker answers at {where}: 'gridpact up' prints the port of its own, see --port")
 
     async def _tick(self, show: Show) -> None:
         while True:
@@ -113,16 +104,3 @@ class Watch:
             self.clock.hear_standing(message.sent_at, ends_at, wall_at, real_s)
         elif not heard.standing and self.picture.is_parent(heard):
             self.clock.hear(message.sent_at, wall_at, real_s)
-
-
-@contextmanager
-def signals(told: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the view in good order for as long as the context lasts."""
-    loop, numbers = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
-        loop.add_signal_handler(number, told)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from replay_recordings import evening_peak, on_the_bus
 
+from agents.built import build_actor, build_drivers
 from agents.cli.app import call
 from agents.reading import ConfigError
-from agents.replay.cast import Cast, build_actor, build_drivers
+from agents.replay.cast import Cast
 from agents.replay.onto import Above, Compared, Onto, by_edge, shifted
 from agents.replay.source import Source
 from agents.replay.wire import Said, on_the_wire
