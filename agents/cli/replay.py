@@ -22,7 +22,7 @@ from agents.settings import PlanMode, Rung, SharePolicy
 from agents.view import PLAIN_WIDTH
 
 if TYPE_CHECKING:
-    from agents.replay.onto import Compared
+    from agents.replay.compared import Compared
 
 replay = App(name="replay", help="A recorded negotiation once more: checked, with another policy, live, as a test.")
 

@@ -1,13 +1,16 @@
 """The messages of a recording, whoever kept them: what a tap heard, what a party's journal says it sent or took in.
 
 A message stands here once, at its first instant; repeats say nothing new. A tap's own clock is another one than that
-of a system which runs faster than real time, so a message that a tap heard stands at its `sent_at`. What a party said and the far
-end, whose journal is there, never took in was lost on its way: it is marked so.
+of a system which runs faster than real time, so a message that a tap heard stands at its `sent_at`. What a party said
+and the far end, whose journal is there, never took in was lost on its way: it is marked so.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from pydantic import BaseModel
 
 from broker.recording_file import Heard, Step
 from protocol import messages as m
@@ -46,6 +49,24 @@ class Said:
     @property
     def payload(self) -> bytes:
         return encode(self.message)
+
+    def moved(self, by: timedelta) -> "Said":
+        """The same with every instant moved, those in the message included."""
+        heard_at = None if self.heard_at is None else self.heard_at + by
+        return replace(self, at=self.at + by, heard_at=heard_at, message=cast(m.Message, _moved(self.message, by)))
+
+
+def _moved(value: Any, by: timedelta) -> Any:
+    match value:
+        case datetime():
+            return value + by
+        case tuple():
+            return tuple(_moved(item, by) for item in value)
+        case BaseModel():
+            return value.model_copy(
+                update={name: _moved(getattr(value, name), by) for name in type(value).model_fields}
+            )
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +116,7 @@ def _of_heard(heard: Heard) -> Iterator[Said]:
         message = decode_body(kind, heard.payload)
     except RefusedMessage:
         return
-    yield Said(message.sent_at, _sender(kind, edge, message), kind, edge, message, heard_at=message.sent_at)
+    yield Said(message.sent_at, sender_of(kind, edge, message), kind, edge, message, heard_at=message.sent_at)
 
 
 def _of_step(step: Step) -> Iterator[Said]:
@@ -110,7 +131,8 @@ def _of_step(step: Step) -> Iterator[Said]:
                 yield Said(step.at, step.actor, effect.message.kind, effect.edge, effect.message)
 
 
-def _sender(kind: str, edge: Edge, message: m.Message) -> str:
+def sender_of(kind: str, edge: Edge, message: m.Message) -> str:
+    """Who said a message; of a rejection the topic alone does not tell it."""
     if isinstance(message, m.Reject):
         return edge.parent if message.refused_by is m.Side.PARENT else edge.child
     return edge.parent if ROUTES[kind].way is Way.DOWN else edge.child

@@ -14,7 +14,8 @@ import pytest
 from agents.cli.app import call
 from agents.config import BrokerSettings, ClockSettings, ControlSettings, DaemonConfig, JournalSettings
 from agents.reading import ConfigError
-from agents.replay.onto import Compared, Onto
+from agents.replay.compared import Compared
+from agents.replay.onto import Onto
 from agents.replay.source import Source
 from agents.replay.wire import on_the_wire
 from agents.settings import AggregatorSettings, Rung

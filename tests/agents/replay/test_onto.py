@@ -10,8 +10,10 @@ from replay_recordings import evening_peak, on_the_bus
 from agents.built import build_actor, build_drivers
 from agents.cli.app import call
 from agents.reading import ConfigError
+from agents.replay.above import Above
 from agents.replay.cast import Cast
-from agents.replay.onto import Above, Compared, Onto, by_edge, shifted
+from agents.replay.compared import Compared, by_edge
+from agents.replay.onto import Onto
 from agents.replay.source import Source
 from agents.replay.wire import Said, on_the_wire
 from agents.scenario import load_scenario
@@ -76,13 +78,14 @@ def test_recording_of_the_bus_is_played_as_well(tmp_path: Path, source: Source) 
     assert compared.same
 
 
-def test_shifted_message_differs_only_in_its_instants(wire: list[Said]) -> None:
+def test_moved_message_differs_only_in_its_instants(wire: list[Said]) -> None:
     for said in wire:
-        moved = shifted(said.message, HOUR)
-        assert moved.sent_at == said.message.sent_at + HOUR
-        assert shifted(moved, -HOUR) == said.message
-    request = next(said.message for said in wire if isinstance(said.message, m.Request))
-    moved = shifted(request, HOUR)
+        moved = said.moved(HOUR)
+        assert moved.message.sent_at == said.message.sent_at + HOUR
+        assert moved.moved(-HOUR) == said
+    asked = next(said for said in wire if isinstance(said.message, m.Request))
+    request, moved = asked.message, asked.moved(HOUR).message
+    assert isinstance(request, m.Request)
     assert isinstance(moved, m.Request)
     assert moved.interval_period.start == request.interval_period.start + HOUR
     assert (moved.reply_by, moved.decide_by) == (request.reply_by + HOUR, request.decide_by + HOUR)
