@@ -10,7 +10,8 @@ from agents.control import to_json
 from agents.exits import Exit
 from agents.explain.read import NothingKnown, read
 from agents.explain.sources import Sources
-from agents.explain.story import Device, Story
+from agents.explain.story.device import Device
+from agents.explain.story.story import Story
 from agents.explain.text import console, write_device, write_story
 from agents.explain.words import names
 from agents.reading import ConfigError

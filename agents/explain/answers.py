@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from agents.explain.evidence import Evidence, Said
-from agents.explain.story import Answer, Cause
+from agents.explain.story.answer import Answer, Cause
 from protocol import messages as m
 from protocol.edges import Edge
 from protocol.plan import Plan, add, excess, least, share_pct, shortfall, total, zero

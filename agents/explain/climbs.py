@@ -2,7 +2,7 @@
 
 from agents.explain.answers import answer_to, asked_at, causes, relax_of
 from agents.explain.evidence import Evidence, Said, Told
-from agents.explain.story import Climb, Option, Relaxed, Rung
+from agents.explain.story.climb import Climb, Option, Relaxed, Rung
 from agents.settings import AggregatorSettings, DerSettings
 from protocol import messages as m
 from protocol.edges import Edge

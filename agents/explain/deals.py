@@ -6,7 +6,7 @@ from agents.explain.answers import took
 from agents.explain.climbs import sharing
 from agents.explain.evidence import Evidence, Said, Told
 from agents.explain.noted import Figures
-from agents.explain.story import Award, Change, Ending, Settled, Shared, SlotDelivery
+from agents.explain.story.deal import Award, Change, Ending, Settled, Shared, SlotDelivery
 from protocol import messages as m
 from protocol.edges import Edge
 

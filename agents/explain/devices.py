@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from agents.explain.answers import answer_to, relax_of
 from agents.explain.evidence import Evidence, Happened, Said
 from agents.explain.noted import Figures
-from agents.explain.story import Award, Device, DeviceRound, Dispatched, Driven, Metered, State
+from agents.explain.story.deal import Award
+from agents.explain.story.device import Device, DeviceRound, Dispatched, Driven, Metered, State
 from agents.settings import DerSettings
 from protocol import messages as m
 from protocol.actor import Measured, Setpoint

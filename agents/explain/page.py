@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from agents.explain import words
 from agents.explain.passages import passages, told
-from agents.explain.story import Climb, Story
+from agents.explain.story.climb import Climb
+from agents.explain.story.story import Story
 from agents.explain.summary import added, top_climbs
 from agents.explain.words import RUNGS
 from agents.reading import ConfigError

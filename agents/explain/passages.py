@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agents.explain import words
-from agents.explain.story import Answer, Ask, Climb, Issued, Pass, Planning, Rerequest, Rung, Story
+from agents.explain.story.answer import Answer, Ask
+from agents.explain.story.climb import Climb, Rung
+from agents.explain.story.planning import Issued, Pass, Planning, Rerequest
+from agents.explain.story.story import Story
 from protocol.plan import total
 
 MOST_NAMED = 10

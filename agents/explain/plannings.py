@@ -4,7 +4,7 @@ from itertools import groupby
 
 from agents.explain.answers import answer_to, asked_at
 from agents.explain.evidence import Evidence, Said, Told
-from agents.explain.story import Issued, Judgement, Pass, Planning, Rerequest
+from agents.explain.story.planning import Issued, Judgement, Pass, Planning, Rerequest
 from protocol import messages as m
 from protocol.edges import Edge
 from protocol.plan import Plan, shortfall

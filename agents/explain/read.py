@@ -7,7 +7,8 @@ from agents.explain.deals import awards, changes, delivery, endings, settled, sh
 from agents.explain.devices import devices, reached
 from agents.explain.evidence import Evidence, Said
 from agents.explain.plannings import issued, plannings
-from agents.explain.story import FORMAT, Ask, Story
+from agents.explain.story.answer import Ask
+from agents.explain.story.story import FORMAT, Story
 from agents.explain.summary import summary
 from agents.explain.troubles import troubles
 from agents.settings import AggregatorSettings, CoordinatorSettings, UtilitySettings

@@ -3,7 +3,9 @@
 from collections import Counter
 
 from agents.explain import words
-from agents.explain.story import Climb, Rerequest, Story
+from agents.explain.story.climb import Climb
+from agents.explain.story.planning import Rerequest
+from agents.explain.story.story import Story
 from protocol.plan import Plan, total
 
 

@@ -7,7 +7,10 @@ from rich.text import Text
 
 from agents.explain import words
 from agents.explain.passages import Passage, passages, told
-from agents.explain.story import Award, Climb, Device, DeviceRound, Story
+from agents.explain.story.climb import Climb
+from agents.explain.story.deal import Award
+from agents.explain.story.device import Device, DeviceRound
+from agents.explain.story.story import Story
 from agents.view import PLAIN_WIDTH
 
 MOST_ROWS = 40

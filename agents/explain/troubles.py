@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from agents.explain.evidence import Evidence, Said
 from agents.explain.noted import Figures
-from agents.explain.story import Trouble
+from agents.explain.story.deal import Trouble
 from protocol import messages as m
 from protocol.actor import Cancel, Refused, Resumed
 from protocol.edges import ROUTES, Way

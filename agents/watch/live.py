@@ -5,9 +5,9 @@ import time
 from datetime import UTC, datetime
 
 from agents.signals import signals
+from agents.watch.around import Around
 from agents.watch.heard import Change, Heard
 from agents.watch.keys import key
-from agents.watch.panels import Around
 from agents.watch.picture import Picture
 from agents.watch.rates import SECONDS, Rates
 from agents.watch.shows import Show

@@ -1,69 +1,41 @@
 """The picture on a terminal: events, who negotiates, who is there, what was refused. Made to fit any size."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
+from agents.watch.around import Around
 from agents.watch.heard import Refusal
 from agents.watch.picture import Picture
 from agents.watch.presence import Roll
 from agents.watch.row import Row, Stage
-from agents.watch.words import Answered, answers, awards, clock_time, countdown, deal_energy, kw, plan_kw, worst_slot
+from agents.watch.table import STYLES, WIDE, ended, shown, table
+from agents.watch.words import clock_time, countdown, deal_energy, plan_kw
 from protocol.units import Direction
 
-WIDE = 120
-"""From this many columns on there is room for what is missing in each slot, and for what was delivered."""
 HEADER, BORDER = 1, 2
 """Lines of them."""
 SPARKS = " ▁▂▃▄▅▆▇█"
-STYLES = {
-    Stage.ASKED: "dim",
-    Stage.COLLECTING: "cyan",
-    Stage.RELAXING: "yellow",
-    Stage.OFFERED: "green",
-    Stage.OPTED_OUT: "red",
-    Stage.PROPOSED: "red",
-    Stage.REREQUESTING: "magenta",
-    Stage.AWARDED: "bold green",
-    Stage.DELIVERING: "bold blue",
-    Stage.CLOSED: "dim",
-}
 ARROWS = {Direction.INCREASE_LOAD: "▲", Direction.DECREASE_LOAD: "▼", None: " "}
-
-
-@dataclass(frozen=True, slots=True)
-class Around:
-    """What the picture does not know: the connection, the clock, how busy the wire is."""
-
-    where: str
-    connected: bool
-    now: datetime
-    speed: float
-    scaled: bool
-    messages: int
-    rates: Sequence[int]
-    """Messages in each of the last seconds, oldest first."""
 
 
 def draw(picture: Picture, around: Around, width: int, height: int) -> RenderableType:
     """All panels for a terminal of that size."""
     rows = picture.rows(around.now)
     events = [row for row in rows if row.depth == 0]
-    shown = _shown(rows)
+    found = shown(rows)
     most_events = max(1, min(len(events), height // 6))
     left = height - HEADER - (most_events + BORDER) - (1 + BORDER) - (1 + BORDER) - BORDER
-    lines = min(left, 1 + max(1, len(shown)))
+    lines = min(left, 1 + max(1, len(found)))
     refusals = list(picture.refusals)[-max(1, 1 + left - lines) :]
     return Group(
         header(around, width),
         _panel("events", _events(events, most_events, around.now)),
-        _panel("negotiation", table(shown, around.now, width, max(1, lines - 1))),
+        _panel("negotiation", table(found, around.now, width, max(1, lines - 1))),
         _panel("presence", presence(picture.roll, width)),
         _panel(_refused_title(picture), _refusals(refusals), "q ends"),
     )
@@ -118,7 +90,7 @@ def event_line(row: Row, now: datetime) -> Text:
     if row.start is not None:
         line.append(f"  {row.start:%H:%M} {_slots(row)}")
     line.append(f"  {plan_kw(row.requested_w)} kW  ")
-    line.append(_ended(row) if row.stage is Stage.CLOSED else row.stage.value, STYLES[row.stage])
+    line.append(ended(row) if row.stage is Stage.CLOSED else row.stage.value, STYLES[row.stage])
     if row.next_at is not None:
         line.append(f"  {row.next} in {countdown(row.next_at, now)}")
     if row.due_wh:
@@ -129,89 +101,6 @@ def event_line(row: Row, now: datetime) -> Text:
 def _slots(row: Row) -> str:
     minutes = row.slot.total_seconds() / 60
     return f"{len(row.requested_w or ())}x{minutes:g} min"
-
-
-def _ended(row: Row) -> str:
-    return row.outcome.replace("_", " ") or "closed"
-
-
-# -- negotiation
-
-
-def _shown(rows: Sequence[Row]) -> list[Row]:
-    """Who negotiates: of the events that are open, or else of the last one. An event's first party has its line
-    above already, unless it is the only one."""
-    open_ = {row.event_id: None for row in rows if row.depth == 0 and row.stage is not Stage.CLOSED}
-    wanted = open_ or {row.event_id: None for row in rows[-1:]}
-    chosen = [row for row in rows if row.event_id in wanted]
-    below = {row.event_id for row in chosen if row.depth > 0}
-    return [row for row in chosen if row.depth > 0 or row.event_id not in below]
-
-
-def table(rows: Sequence[Row], now: datetime, width: int, most: int) -> RenderableType:
-    """A line a party; what finds no room is counted."""
-    wide = width >= WIDE
-    found = Table(box=None, pad_edge=False, padding=(0, 1) if wide else (0, 1, 0, 0), header_style="dim")
-    found.add_column("party", no_wrap=True, min_width=8, max_width=30 if wide else 18)
-    found.add_column("stage", no_wrap=True, min_width=10)
-    found.add_column("available of asked, kW" if wide else "available, kW", no_wrap=True, min_width=16)
-    found.add_column("yes", no_wrap=True, overflow="ellipsis")
-    if wide:
-        found.add_column("short in each slot, kW", no_wrap=True, overflow="ellipsis", max_width=30)
-    found.add_column("awards", no_wrap=True, min_width=6)
-    if wide:
-        found.add_column("delivered, kWh", no_wrap=True)
-    found.add_column("next", no_wrap=True, min_width=14)
-    fit = rows if len(rows) <= most else rows[: most - 1]
-    several = len({row.event_id for row in rows}) > 1
-    for row in fit:
-        stage = _ended(row) if row.stage is Stage.CLOSED else row.stage.value
-        cells = [_party(row, several), Text(stage, STYLES[row.stage]), _bar(row, 16 if wide else 6)]
-        cells += [_answered(row, wide)]
-        if wide:
-            cells.append(Text(plan_kw(row.shortfall_w) if any(row.shortfall_w or ()) else "", "red"))
-        cells.append(_words(awards(row)))
-        if wide:
-            cells.append(Text(deal_energy(row) if row.due_wh else ""))
-        cells.append(Text(f"{row.next} {countdown(row.next_at, now)}" if row.next_at else row.next))
-        found.add_row(*cells)
-    if len(fit) < len(rows):
-        found.add_row(Text(f"and {len(rows) - len(fit)} more", "dim"))
-    if not rows:
-        return Text("nobody negotiates", "dim")
-    return found
-
-
-def _party(row: Row, several: bool) -> Text:
-    name = Text("  " * max(0, row.depth - 1) + row.party)
-    if several:
-        name.append(f" {row.event_id}", "dim")
-    return name
-
-
-def _bar(row: Row, cells: int) -> Text:
-    """The share that is available, and the slot that lacks most in figures; while it delivers, the energy."""
-    if row.due_wh:
-        pct = min(100, max(0, round(row.delivered_wh * 100 / row.due_wh)))
-        text = f" {deal_energy(row)} kWh"
-    else:
-        pct = row.share_pct or 0
-        have, want = worst_slot(row)
-        text = f" {kw(have)}/{kw(want)}" if row.share_pct is not None else ""
-    style = "green" if pct >= 100 else "yellow" if pct >= 75 else "red"
-    full = pct * cells // 100
-    bar = Text("█" * full, style)
-    bar.append("░" * (cells - full), "dim")
-    bar.append(text)
-    return bar
-
-
-def _answered(row: Row, wide: bool) -> Text:
-    return _words(answers(row, short=not wide))
-
-
-def _words(parts: Iterable[Answered]) -> Text:
-    return Text(" ").join(Text(text, style) for text, style in parts)
 
 
 # -- presence, refusals

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.live import Live
 
 from agents.control import to_json
+from agents.watch.around import Around
 from agents.watch.heard import Change
-from agents.watch.panels import Around, draw, refusal_line
+from agents.watch.panels import draw, refusal_line
 from agents.watch.picture import Picture
 from agents.watch.row import Row, Stage
 from agents.watch.words import answers, awards, clock_time, countdown, deal_energy, plan_kw

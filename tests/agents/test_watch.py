@@ -12,7 +12,8 @@ from rich.console import Console
 
 from agents.scenario import load_scenario
 from agents.simulate import build_simulation
-from agents.watch.panels import Around, draw
+from agents.watch.around import Around
+from agents.watch.panels import draw
 from agents.watch.picture import Picture
 from agents.watch.row import Row, Stage
 from agents.watch.shows import Lines
