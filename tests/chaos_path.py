@@ -7,5 +7,6 @@ sys.path.insert(0, str(Path(__file__).parent / "chaos"))
 
 import catalogue
 import run
+import system
 
-__all__ = ["catalogue", "run"]
+__all__ = ["catalogue", "run", "system"]

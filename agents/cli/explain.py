@@ -15,6 +15,7 @@ from agents.explain.story.story import Story
 from agents.explain.text import console, write_device, write_story
 from agents.explain.words import names
 from agents.reading import ConfigError
+from broker.stepper import no_collection
 
 MOST_KNOWN = 12
 
@@ -47,7 +48,8 @@ def explain(
     sources = Sources(journals or ())
     chosen = _chosen(list(sources.events()), event)
     try:
-        story = read(sources.evidence(chosen))
+        with no_collection():
+            story = read(sources.evidence(chosen))
     except NothingKnown:
         raise ConfigError(f"{chosen}: the journals have no request of this event") from None
     if party is not None and party not in story.roles:

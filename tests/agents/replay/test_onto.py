@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from replay_recordings import evening_peak, on_the_bus
+from replay_recordings import evening_peak, on_the_bus, simulated
 
 from agents.built import build_actor, build_drivers
 from agents.cli.app import call
@@ -57,6 +57,20 @@ def test_same_policy_says_what_it_said(source: Source, wire: list[Said], name: s
     assert compared.differences() == []
     assert compared.same
     assert not late
+
+
+@pytest.mark.parametrize(
+    ("scenario", "names"),
+    [("midday_surplus", ("ac", "ra-1", "sub-north")), ("city", ("ac", "ra-harbour", "ra-hills", "hills-east"))],
+)
+def test_aggregators_above_and_below_another_say_what_they_said(
+    tmp_path: Path, scenario: str, names: tuple[str, ...]
+) -> None:
+    source = Source(simulated(tmp_path / "run", load_scenario(Path(scenario))))
+    wire = on_the_wire(source.lines())
+    for name in names:
+        compared, late = played(wire, source.cast, name)
+        assert (name, compared.differences(), late) == (name, [], [])
 
 
 def test_aggregator_says_the_same_a_month_later(source: Source, wire: list[Said]) -> None:

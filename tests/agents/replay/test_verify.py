@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from replay_recordings import evening_peak, on_the_bus, simulated
+from replay_recordings import SHIPPED, evening_peak, on_the_bus, simulated
 
 import agents.aggregator.actor as aggregator
 from agents.cli.app import call
@@ -15,11 +15,14 @@ from agents.replay.verify import verify
 from agents.scenario import load_scenario
 
 
-@pytest.mark.parametrize("name", ["evening_peak", "midday_surplus"])
-def test_shipped_scenario_is_made_again_byte_for_byte(tmp_path: Path, name: str) -> None:
-    result = verify(Source(simulated(tmp_path / "run", load_scenario(Path(name)))))
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_scenario_is_made_again_byte_for_byte(tmp_path: Path, path: Path) -> None:
+    scenario = load_scenario(path)
+    result = verify(Source(simulated(tmp_path / "run", scenario)))
     assert result.divergence is None
-    assert result.entries > 400
+    parties = (scenario.utility, scenario.coordinator, *scenario.aggregators, *scenario.homes)
+    assert set(result.parties) == {party.name for party in parties}
+    assert result.entries > 250
 
 
 def test_one_journal_is_verified_by_itself(tmp_path: Path) -> None:

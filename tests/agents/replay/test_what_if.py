@@ -4,7 +4,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from replay_recordings import evening_peak, negotiators, on_the_bus, simulated
+from replay_recordings import SHIPPED, evening_peak, negotiators, on_the_bus, simulated
 
 from agents.cli.app import call
 from agents.reading import ConfigError
@@ -15,10 +15,10 @@ from agents.scenario import load_scenario
 from agents.settings import Rung
 
 
-@pytest.mark.parametrize("name", ["evening_peak", "midday_surplus"])
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 @pytest.mark.parametrize("devices", Devices)
-def test_unchanged_policy_gives_the_recorded_outcome(tmp_path: Path, name: str, devices: Devices) -> None:
-    recorded = Recorded(Source(simulated(tmp_path / "run", load_scenario(Path(name)))))
+def test_unchanged_policy_gives_the_recorded_outcome(tmp_path: Path, path: Path, devices: Devices) -> None:
+    recorded = Recorded(Source(simulated(tmp_path / "run", load_scenario(path))))
     compared = recorded.what_if(devices=devices)
     assert compared.then.as_json() == compared.now.as_json()
     assert not compared.unanswered
