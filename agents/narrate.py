@@ -6,6 +6,7 @@ from typing import Any
 
 from agents.board import Told
 from agents.config import Role
+from protocol.kilowatts import kilowatt_hours, kilowatts
 
 WORDS = {
     "event_issued": "asks for {direction} of {requested_w} from {start}; answer by {reply_by}",
@@ -49,7 +50,7 @@ WORDS = {
     "own_storage_replaces": "own storage replaces {storage_w}",
     "shortfall_stated": "cannot be replaced: {shortfall_w} ({cause})",
     "delivering": "delivery of {power_w} begins",
-    "dispatched": "slot {slot}: dispatches {power_w} to {dispatched} DERs",
+    "dispatched": "slot {slot}: {power_w} is due; dispatches to {dispatched} DERs",
     "slot_metered": "slot {slot}: delivered {delivered_wh} of {awarded_wh} ({reported} reported, {silent} silent)",
     "delivered": "delivered {delivered_wh} of {awarded_wh} awarded",
     "late_answer_recorded": "{kind} of {child} is late: recorded, not counted",
@@ -64,6 +65,8 @@ WORDS = {
     "closed": "ends: {outcome}",
 }
 """By the name of the note. A note that is not here, or has other figures, is told generically."""
+NONE_TO_DISPATCH = "slot {slot}: {power_w} is due; no DER of its own to dispatch to"
+"""Aggregators below act on their own awards, own storage has its set-points."""
 
 QUIET = frozenset(
     {
@@ -96,8 +99,9 @@ def line(told: Told) -> str:
 def words(told: Told) -> str:
     """The sentence without time and party."""
     shown = {key: figure(key, value) for key, value in told.data.items()}
+    alone = told.name == "dispatched" and told.data.get("dispatched") == 0
     try:
-        text = WORDS[told.name].format(**shown)
+        text = (NONE_TO_DISPATCH if alone else WORDS[told.name]).format(**shown)
     except KeyError:
         text = ", ".join([told.name.replace("_", " "), *(f"{key} {value}" for key, value in shown.items())])
     reason = told.data.get("reason")
@@ -113,23 +117,10 @@ def figure(key: str, value: Any) -> str:
     if key.endswith("_w") and isinstance(value, list | int):
         return kilowatts(value)
     if key.endswith("_wh") and isinstance(value, int):
-        return f"{value / 1000:.1f} kWh"
+        return kilowatt_hours(value)
     if key.endswith(("_by", "_at")) or key == "start":
         return f"{datetime.fromisoformat(str(value)):%H:%M:%S}"
     if isinstance(value, list):
         named = [str(item) for item in dict.fromkeys(value) if item is not None]
         return ", ".join(named) or "nothing"
     return str(value).replace("_", " ") if key in ("direction", "plan", "outcome") else str(value)
-
-
-def kilowatts(power_w: list[int] | int | None) -> str:
-    """`24.0 24.0 18.0 kW`; one figure when all slots have the same, or nothing."""
-    if power_w is None:
-        return "-"
-    if isinstance(power_w, int):
-        return f"{power_w / 1000:.1f} kW"
-    if not any(power_w):
-        return "0 kW"
-    if len(power_w) > 1 and len(set(power_w)) == 1:
-        return f"{power_w[0] / 1000:.1f} kW x {len(power_w)}"
-    return " ".join(f"{w / 1000:.1f}" for w in power_w) + " kW"

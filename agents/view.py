@@ -14,7 +14,8 @@ from rich.text import Text
 from agents.board import Board, Row, Told
 from agents.config import Role
 from agents.control import to_json
-from agents.narrate import kilowatts, line, worth_a_line
+from agents.narrate import line, worth_a_line
+from protocol.kilowatts import kilowatt_hours, kilowatts
 
 STYLES = {
     "S1": "cyan",
@@ -129,7 +130,7 @@ def outcome_table(event: dict[str, Any]) -> Table:
             answers,
             kilowatts(party["requested_w"]),
             kilowatts(party["deal_w"]),
-            f"{party['awarded_wh'] / 1000:.1f} kWh",
-            f"{party['delivered_wh'] / 1000:.1f} kWh",
+            kilowatt_hours(party["awarded_wh"]),
+            kilowatt_hours(party["delivered_wh"]),
         )
     return table

@@ -14,6 +14,7 @@ from protocol import messages as m
 from protocol.codec import decode_body
 from protocol.edges import ROUTES, Edge, Way, parse_topic
 from protocol.errors import RefusedMessage
+from protocol.kilowatts import kilo
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,38 +80,40 @@ def _line(kind: str, edge: Edge, payload: bytes) -> str:
         return f"{who:<26} {kind:<11} ({refusal.reason}: {len(payload)} bytes)"
 
 
-def kilowatts(plan: Iterable[int]) -> str:
-    """A plan for reading: kW with up to three decimals, e.g. ``[26 19.529] kW``."""
-    return "[" + " ".join(f"{power / 1000:g}" for power in plan) + "] kW"
+def _exact(plan: Iterable[int]) -> str:
+    """A plan to the watt, because transcripts are compared: ``[26 19.529] kW``."""
+    return "[" + " ".join(kilo(power_w, exact=True) for power_w in plan) + "] kW"
 
 
 def summary(message: m.Message) -> str:
     """What decides, in a few words."""
     match message:
         case m.Request():
-            return f"round {message.round}: {message.direction} {kilowatts(message.power_w)}"
+            return f"round {message.round}: {message.direction} {_exact(message.power_w)}"
         case m.Offer(opt=m.Opt.OUT):
             return f"opts out: {message.opt_reason}"
         case m.Offer():
-            return f"{message.basis} {kilowatts(message.power_w)}"
+            return f"{message.basis} {_exact(message.power_w)}"
         case m.Relax():
-            return f"short of {kilowatts(message.shortfall_w)}: {', '.join(message.restrictions)}"
+            return f"short of {_exact(message.shortfall_w)}: {', '.join(message.restrictions)}"
         case m.Alternative():
-            return "; ".join(f"{option.option_id} {kilowatts(option.power_w)}" for option in message.options)
+            return "; ".join(f"{option.option_id} {_exact(option.power_w)}" for option in message.options)
         case m.Award(outcome=m.Outcome.CONCLUDED):
-            return f"concluded {kilowatts(message.power_w)}"
+            return f"concluded {_exact(message.power_w)}"
         case m.Award():
             return f"{message.outcome} {message.reason}".strip()
         case m.Confirm():
             return "accepted" if message.accepted else f"refused: {message.reason}"
         case m.Dispatch():
-            return f"slot {message.slot}: {message.power_w / 1000:+g} kW for {message.valid_for_s} s"
+            return (
+                f"slot {message.slot}: {kilo(message.power_w, exact=True, signed=True)} kW for {message.valid_for_s} s"
+            )
         case m.Report():
             return "; ".join(
                 f"slot {r.slot}: {r.energy_wh:+d} Wh, baseline {r.baseline_wh:+d} Wh" for r in message.readings
             )
         case m.Withdraw():
-            return f"from slot {message.from_slot} still {kilowatts(message.power_w)}: {message.cause}"
+            return f"from slot {message.from_slot} still {_exact(message.power_w)}: {message.cause}"
         case m.Reject():
             return f"{message.refused_kind}: {message.reason}"
         case m.Presence():

@@ -15,8 +15,9 @@ from rich.table import Table
 from agents.board import Told
 from agents.control import Refusal, ask, converse, runtime_dir, sockets, to_json
 from agents.exits import Exit
-from agents.narrate import kilowatts, line
+from agents.narrate import line
 from agents.reading import ConfigError
+from protocol.kilowatts import kilowatts
 from protocol.units import Direction
 
 MOST_IDLE = 20

@@ -14,7 +14,7 @@ from agents.journal_export import settings_in
 from agents.journal_file import journal_files
 from agents.reading import ConfigError
 from agents.settings import PartySettings
-from broker.recording_file import RecordingError, RecordingFile, Step
+from broker.recording_file import RecordingFile, Step
 from protocol.actor import Entry, Received, Send
 from protocol.entries import decode_effects, decode_input
 from protocol.errors import RefusedMessage
@@ -32,7 +32,7 @@ class Sources:
 
     def __init__(self, paths: Iterable[Path]) -> None:
         """Directories, journals, recordings; none: where daemons keep their journals. Raises ConfigError,
-        JournalError."""
+        JournalError, RecordingError."""
         given = list(paths) or [journal_path(DaemonConfig(), "any").parent]
         recordings = [path for path in given if path.name.endswith(RECORDINGS)]
         journals = [path for path in given if path not in recordings]
@@ -41,7 +41,7 @@ class Sources:
         self.settings = dict(self._settings())
 
     def events(self) -> dict[str, None]:
-        """Every event's id, in the order of their first requests. Raises ConfigError, JournalError."""
+        """Every event's id, in the order of their first requests. Raises JournalError, RecordingError."""
         found: dict[str, None] = {}
         for kept in self._kept():
             if REQUEST in kept.input or REQUEST in kept.effects:
@@ -49,7 +49,7 @@ class Sources:
         return found
 
     def evidence(self, event_id: str) -> Evidence:
-        """All that is known of one event. Raises ConfigError, JournalError."""
+        """All that is known of one event. Raises JournalError, RecordingError."""
         return gather(event_id, self._about(event_id), self.settings)
 
     def _about(self, event_id: str) -> Iterator[Entry]:
@@ -73,22 +73,16 @@ class Sources:
 
 
 def _recording(path: Path) -> RecordingFile:
-    try:
-        recording = RecordingFile(path)
-    except RecordingError as error:
-        raise ConfigError(str(error)) from None
+    recording = RecordingFile(path)
     if recording.header.source == "bus":
         raise ConfigError(f"{path}: is what a tap heard: it does not tell why anybody decided; name journals")
     return recording
 
 
 def _steps(recording: RecordingFile) -> Iterator[Kept]:
-    try:
-        for line in recording.lines():
-            if isinstance(line, Step):
-                yield Kept(line.seq, line.at, line.actor, line.input, line.effects)
-    except RecordingError as error:
-        raise ConfigError(str(error)) from None
+    for line in recording.lines():
+        if isinstance(line, Step):
+            yield Kept(line.seq, line.at, line.actor, line.input, line.effects)
 
 
 def _decoded(kept: Kept) -> Entry:

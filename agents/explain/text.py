@@ -12,6 +12,7 @@ from agents.explain.story.deal import Award
 from agents.explain.story.device import Device, DeviceRound
 from agents.explain.story.story import Story
 from agents.view import PLAIN_WIDTH
+from protocol.kilowatts import kilo
 
 MOST_ROWS = 40
 """Of children in a table; the others are counted."""
@@ -167,7 +168,7 @@ def write_device(out: Console, story: Story, device: Device) -> None:
         out.print(Text.assemble((f"{award.at:%H:%M:%S}  ", "dim"), text))
     _device_slots(out, story, device)
     for driven in device.driven:
-        to = "back to its own schedule" if driven.power_w is None else f"{driven.power_w / 1000:+g} kW"
+        to = "back to its own schedule" if driven.power_w is None else f"{kilo(driven.power_w, signed=True)} kW"
         time = f"{driven.at:%H:%M:%S}  "
         out.print(Text.assemble((time, "dim"), f"sets {driven.resource_id} to {to} until {driven.until:%H:%M:%S}."))
     if device.withdrawn:
@@ -223,7 +224,7 @@ def _device_slots(out: Console, story: Story, device: Device) -> None:
         table.add_row(
             str(slot + 1),
             words.kw(standing[slot]) if slot < len(standing) else "-",
-            f"{sent.power_w / 1000:+g} kW{f' ({sent.refused})' if sent.refused else ''}" if sent else "-",
+            f"{kilo(sent.power_w, signed=True)} kW{f' ({sent.refused})' if sent.refused else ''}" if sent else "-",
             words.kwh(meter.energy_wh) if meter else "silent",
             words.kwh(meter.baseline_wh) if meter else "-",
             words.kwh(meter.delivered_wh) if meter else "-",

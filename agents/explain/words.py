@@ -3,7 +3,11 @@
 from collections.abc import Iterable, Sequence
 
 from agents.explain.answers import BELOW, NOT_ASKED, NOT_TOLD
+from protocol.kilowatts import kilo, kilowatt_hours, kilowatts
 from protocol.plan import Plan
+
+kw, kwh = kilowatts, kilowatt_hours
+"""In short, because nearly every sentence has one."""
 
 CAUSES = {
     "departure_soc": "has to be charged for its departure",
@@ -45,31 +49,9 @@ def cause(name: str) -> str:
     return CAUSES.get(name) or (f"takes no part ({name.removeprefix('no: ')})" if name.startswith("no: ") else name)
 
 
-def kw(plan: Sequence[int] | int) -> str:
-    """`24 24 18 kW`; one figure with how often when all slots have the same, or nothing."""
-    if isinstance(plan, int):
-        return f"{_figure(plan)} kW"
-    if not any(plan):
-        return "0 kW"
-    if len(plan) > 1 and len(set(plan)) == 1:
-        return f"{_figure(plan[0])} kW x {len(plan)}"
-    return " ".join(_figure(power_w) for power_w in plan) + " kW"
-
-
 def bare(plan: Iterable[int]) -> list[str]:
     """Each slot's kW without the unit, for tables."""
-    return [_figure(power_w) for power_w in plan]
-
-
-def _figure(power_w: int) -> str:
-    """To a tenth of a kW; finer below 1 kW, so that nothing that is there reads as nothing."""
-    if power_w and abs(power_w) < 1000:
-        return f"{power_w / 1000:.3f}".rstrip("0").rstrip(".")
-    return f"{power_w / 1000:.1f}".removesuffix(".0")
-
-
-def kwh(energy_wh: int) -> str:
-    return f"{energy_wh / 1000:.1f}".removesuffix(".0") + " kWh"
+    return [kilo(power_w) for power_w in plan]
 
 
 def energy(plan: Plan, slot_s: int) -> int:

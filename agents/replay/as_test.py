@@ -9,7 +9,7 @@ from agents.replay.source import Source
 from agents.replay.verify import verify
 from broker.bus import Post
 from broker.recording import Recording, transcript
-from broker.recording_file import Header, RecordingError, RecordingWriter, Step
+from broker.recording_file import Header, RecordingWriter, Step
 from protocol.actor import Send
 from protocol.codec import encode
 from protocol.edges import topic
@@ -31,7 +31,7 @@ def told(steps: Iterable[Step]) -> str:
 
 def keep(source: Source, out: Path, software: str) -> tuple[Path, Path]:
     """Write a recording that can be verified, and its transcript, beside each other; both files. Raises ConfigError
-    when it has no steps, differs from what this software decides, or is there already."""
+    when it has no steps or differs from what this software decides, RecordingError when it is there already."""
     result = verify(source)
     if result.divergence is not None:
         raise ConfigError(f"{source.path}: is not what this gridpact decides: see 'gridpact replay verify'")
@@ -41,10 +41,7 @@ def keep(source: Source, out: Path, software: str) -> tuple[Path, Path]:
     given = tuple(one.model_dump(mode="json", exclude_none=True) for one in source.configurations)
     steps = [line for line in source.lines() if isinstance(line, Step)]
     out.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        writer = RecordingWriter(recording, Header("journal", software, result.first_at, given))
-    except RecordingError as error:
-        raise ConfigError(str(error)) from None
+    writer = RecordingWriter(recording, Header("journal", software, result.first_at, given))
     for step in steps:
         writer.write(step)
     writer.close()

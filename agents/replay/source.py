@@ -13,7 +13,7 @@ from agents.journal_export import settings_in, steps
 from agents.journal_file import journal_files
 from agents.reading import ConfigError
 from agents.replay.cast import Cast
-from broker.recording_file import Heard, RecordingError, RecordingFile, Step
+from broker.recording_file import Heard, RecordingFile, Step
 
 SQLITE = b"SQLite format 3\0"
 
@@ -31,10 +31,10 @@ class Source:
     """A recording or journals."""
 
     def __init__(self, path: Path) -> None:
-        """Raises ConfigError, JournalError."""
+        """Raises ConfigError, JournalError, RecordingError."""
         self.path = path
         self._journals = journal_files([path]) if _has_journals(path) else []
-        self._recording = None if self._journals else _recording(path)
+        self._recording = None if self._journals else RecordingFile(path)
         self.configurations = tuple(self._configurations())
         self.cast = Cast.of(self.configurations)
 
@@ -54,21 +54,16 @@ class Source:
         return None if self._recording is None else self._recording.cut
 
     def groups(self) -> Iterator[Group]:
-        """Steps to be taken again. Raises ConfigError, JournalError."""
+        """Steps to be taken again. Raises JournalError, RecordingError."""
         for journal in self._journals:
             yield Group(journal.path.name, journal.steps())
         if self._recording is not None:
             yield Group(self.path.name, (line for line in self.lines() if isinstance(line, Step)))
 
     def lines(self) -> Iterator[Heard | Step]:
-        """Everything, in the file's order; of several journals in the order of the instants. Raises ConfigError."""
-        if self._recording is not None:
-            try:
-                yield from self._recording.lines()
-            except RecordingError as error:
-                raise ConfigError(str(error)) from None
-            return
-        yield from steps(self._journals)
+        """Everything, in the file's order; of several journals in the order of the instants. Raises JournalError,
+        RecordingError."""
+        yield from steps(self._journals) if self._recording is None else self._recording.lines()
 
     def _configurations(self) -> Iterator[PartiesConfig]:
         yield from (journal.settings() for journal in self._journals)
@@ -84,10 +79,3 @@ def _has_journals(path: Path) -> bool:
             return file.read(len(SQLITE)) == SQLITE
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def _recording(path: Path) -> RecordingFile:
-    try:
-        return RecordingFile(path)
-    except RecordingError as error:
-        raise ConfigError(str(error)) from None

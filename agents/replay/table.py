@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
-from agents.narrate import kilowatts
 from agents.replay.outcome import PartyOutcome, Round
 from agents.replay.what_if import Compared, Devices
+from protocol.kilowatts import kilowatt_hours, kilowatts
 
 CHANGED = "bold yellow"
 
@@ -59,19 +59,19 @@ def _lines(then: PartyOutcome, now: PartyOutcome) -> Iterator[tuple[str, str, st
 
 def _figures(one: PartyOutcome) -> Iterator[tuple[str, str]]:
     yield "re-requests", str(one.rerequests or "-")
-    yield "deal", kilowatts(None if one.deal_w is None else list(one.deal_w))
+    yield "deal", kilowatts(one.deal_w)
     yield "worst slot", "-" if one.share_pct is None else f"{one.share_pct} %"
     yield "relaxed deals", str(one.disturbed or "-")
-    yield "delivered", f"{one.delivered_wh / 1000:.1f} kWh"
+    yield "delivered", kilowatt_hours(one.delivered_wh)
     yield "outcome", one.outcome.replace("_", " ") or "-"
 
 
 def _requested(one: Round | None) -> str:
-    return "-" if one is None else kilowatts(list(one.requested_w))
+    return "-" if one is None else kilowatts(one.requested_w)
 
 
 def _climbed(one: Round | None) -> str:
     """The rungs of a round in their order, each with what was available after it."""
     if one is None:
         return "-"
-    return "\n".join(f"{rung.name} {kilowatts(list(rung.available_w))}" for rung in one.rungs) or "-"
+    return "\n".join(f"{rung.name} {kilowatts(rung.available_w)}" for rung in one.rungs) or "-"

@@ -85,7 +85,7 @@ class Verified:
 
 
 def verify(source: Source) -> Verified:
-    """Take every step again, up to the first difference. Raises ConfigError, JournalError."""
+    """Take every step again, up to the first difference. Raises ConfigError, JournalError, RecordingError."""
     if source.from_bus:
         raise ConfigError(
             f"{source.path}: was heard on the bus, where the parties' own clocks and devices are not: it cannot be "

@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.watch.row import Row, Stage
-from agents.watch.words import Answered, answers, awards, countdown, deal_energy, kw, plan_kw, worst_slot
+from agents.watch.words import Answered, answers, awards, countdown, deal_energy, plan_kw, worst_slot
+from protocol.kilowatts import kilo
 
 WIDE = 120
 """From this many columns on there is room for what is missing in each slot, and for what was delivered."""
@@ -98,7 +99,7 @@ def _bar(row: Row, cells: int) -> Text:
     else:
         pct = row.share_pct or 0
         have, want = worst_slot(row)
-        text = f" {kw(have)}/{kw(want)}" if row.share_pct is not None else ""
+        text = f" {kilo(have)}/{kilo(want)}" if row.share_pct is not None else ""
     style = "green" if pct >= 100 else "yellow" if pct >= 75 else "red"
     full = pct * cells // 100
     bar = Text("█" * full, style)

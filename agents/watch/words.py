@@ -4,24 +4,20 @@ from datetime import datetime
 from typing import TypeAlias
 
 from agents.watch.row import Row
+from protocol.kilowatts import kilo
 from protocol.plan import Plan
 
 Answered: TypeAlias = tuple[str, str]
 """Words and their style."""
 
 
-def kw(power_w: int) -> str:
-    """kW, with a decimal below 100."""
-    return f"{power_w / 1000:.1f}" if abs(power_w) < 99_950 else f"{power_w / 1000:.0f}"
-
-
 def plan_kw(plan: Plan | None) -> str:
-    """kW a slot; equal neighbours are told once: `100x3 75.0`."""
+    """kW a slot; equal neighbours are told once: `100x3 75`."""
     if plan is None:
         return "-"
     runs: list[tuple[str, int]] = []
     for power_w in plan:
-        text = kw(power_w)
+        text = kilo(power_w)
         if runs and runs[-1][0] == text:
             runs[-1] = (text, runs[-1][1] + 1)
         else:
@@ -38,7 +34,7 @@ def worst_slot(row: Row) -> tuple[int, int]:
 
 def deal_energy(row: Row) -> str:
     """Delivered of what was due in the metered slots, kWh without the unit."""
-    return f"{row.delivered_wh / 1000:.1f}/{row.due_wh / 1000:.1f}"
+    return f"{kilo(row.delivered_wh)}/{kilo(row.due_wh)}"
 
 
 def answers(row: Row, short: bool) -> list[Answered]:
