@@ -342,9 +342,27 @@ def schema(*, asyncapi: bool = False) -> int:
     return Exit.OK
 
 
-app.command("agents.cli.watch:watch")
-app.command("agents.cli.replay:replay")
-app.command("agents.cli.record:record")
-app.command("agents.cli.journal:journal_app", name="journal")
-app.command("agents.cli.study:study")
-app.command("agents.cli.explain:explain")
+# Imported when they are run only; so what `gridpact --help` says of them stands here, too, and a test compares.
+app.command(
+    "agents.cli.watch:watch",
+    help="""Watch a running system from its topics alone: events, who negotiates, who is there, what is refused.
+
+Nothing is published. On a terminal q ends it; elsewhere each change is a line.""",
+)
+app.command(
+    "agents.cli.replay:replay", help="A recorded negotiation once more: checked, with another policy, live, as a test."
+)
+app.command(
+    "agents.cli.record:record", help="Record everything on `dr/#` until Ctrl-C (or SIGTERM). Nothing is published."
+)
+app.command(
+    "agents.cli.journal:journal_app", name="journal", help="Journals as recordings, and back; recordings without names."
+)
+app.command(
+    "agents.cli.study:study",
+    help="Negotiate every event of a table at four sizes, with and without each fallback, and say what is secured.",
+)
+app.command(
+    "agents.cli.explain:explain",
+    help="Explain an event from journals alone: who was asked what, who gave how much and why no more, and the deal.",
+)

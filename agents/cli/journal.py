@@ -16,7 +16,7 @@ from agents.reading import ConfigError
 from broker.recording_file import RecordingFile, RecordingWriter
 
 Flag = Parameter(negative=())
-journal_app = App(name="journal", help="Journals as recordings, and back; recordings without names.")
+journal_app = App(name="journal")
 
 
 @journal_app.command

@@ -24,7 +24,7 @@ from agents.view import PLAIN_WIDTH
 if TYPE_CHECKING:
     from agents.replay.compared import Compared
 
-replay = App(name="replay", help="A recorded negotiation once more: checked, with another policy, live, as a test.")
+replay = App(name="replay")
 
 Flag = Parameter(negative=())
 Json = Annotated[bool, Parameter("--json", negative=(), help="One JSON object, for machines.")]
