@@ -86,7 +86,7 @@ def record(
         if value is not None and value <= 0:
             raise ConfigError(f"{name}: has to be above 0")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    address = Address(host, port, mqtt, user, _password(password_file))
+    address = Address(host, port, mqtt, user, password(password_file))
     header = Header(
         "bus",
         software(),
@@ -132,7 +132,8 @@ def in_words(counter: Counter) -> str:
     return words + (f", {counter.lost} messages were lost on their way" if counter.lost else "")
 
 
-def _password(path: Path | None) -> str | None:
+def password(path: Path | None) -> str | None:
+    """The first line of a password file. Raises ConfigError."""
     if path is None:
         return None
     try:

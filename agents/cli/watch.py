@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Annotated, Literal
 
 import structlog
 from cyclopts import Parameter
 from rich.console import Console
 
+from agents.cli.record import password
 from agents.exits import Exit
 from agents.reading import ConfigError
 from agents.watch.live import Watch
@@ -24,6 +26,8 @@ def watch(
     host: str = "127.0.0.1",
     port: int = 1883,
     mqtt: Literal["5", "3.1.1"] = "5",
+    user: str | None = None,
+    password_file: Path | None = None,
     speed: float | None = None,
     once: Annotated[bool, Flag] = False,
     seconds: float | None = None,
@@ -41,6 +45,10 @@ def watch(
         Its port; `gridpact up` prints the one of its own.
     mqtt
         Which MQTT is spoken.
+    user
+        Of a user that may only read, where the broker has an access list.
+    password_file
+        A file whose first line is the user's password.
     speed
         How much faster than real time the system runs; found out by itself when it is not given.
     once
@@ -54,7 +62,7 @@ def watch(
         if value is not None and value <= 0:
             raise ConfigError(f"{name}: has to be above 0")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    address = Address(host, port, mqtt)
+    address = Address(host, port, mqtt, user, password(password_file))
     return asyncio.run(watch_broker(address, speed, ONCE_S if once and seconds is None else seconds, once, json))
 
 

@@ -42,7 +42,7 @@ class Watch:
             await reached(
                 listening,
                 self._first,
-                f"no broker answers at {where}: 'gridpact up' prints the port of its own, see --port",
+                f"no broker lets us in at {where}: check --port ('gridpact up' prints its own), --user, --password-file",
             )
             stop = asyncio.Event()
             with key("q", stop.set), signals(stop.set), show:

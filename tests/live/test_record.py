@@ -12,22 +12,14 @@ from typing import Literal
 
 import aiomqtt
 import pytest
+from guarded import guarded_broker
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from agents.record import Counter, Recorder
-from broker.mosquitto import Broker, BrokerFailed, free_port, private_broker, program
+from broker.mosquitto import Broker, BrokerFailed, free_port, private_broker
 from broker.mqtt import Address
 from broker.recording_file import Header, Heard, RecordingFile, RecordingWriter
-
-ACCESS = """
-user recorder
-topic read dr/#
-
-user device
-topic readwrite dr/#
-"""
-"""As docs/recordings.md tells it."""
 
 
 class Recording:
@@ -60,32 +52,6 @@ async def recording(path: Path, address: Address) -> AsyncIterator[Recording]:
         yield found
         os.kill(os.getpid(), signal.SIGINT)
         await found.running
-
-
-@asynccontextmanager
-async def guarded_broker(folder: Path) -> AsyncIterator[int]:
-    """Mosquitto with passwords and an access list; its port."""
-    passwords, access, conf, port = folder / "passwords", folder / "access", folder / "guarded.conf", free_port()
-    passwords.touch(0o600)
-    for user in ("recorder", "device"):
-        making = await asyncio.create_subprocess_exec("mosquitto_passwd", "-b", str(passwords), user, f"of-{user}")
-        assert await making.wait() == 0
-    access.write_text(ACCESS)
-    access.chmod(0o600)
-    conf.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\nacl_file {access}\n"
-        + ("user root\n" if os.geteuid() == 0 else "")
-    )
-    process = await asyncio.create_subprocess_exec(program(), "-c", str(conf), stderr=asyncio.subprocess.PIPE)
-    assert process.stderr is not None
-    try:
-        async with asyncio.timeout(10):
-            while not (await process.stderr.readline()).rstrip().endswith(b"running"):
-                pass
-        yield port
-    finally:
-        process.terminate()
-        await process.communicate()
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])

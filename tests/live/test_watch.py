@@ -2,10 +2,15 @@
 
 import asyncio
 import json
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import aiomqtt
 import pytest
+from guarded import guarded_broker
 
+from agents.cli.app import call
 from agents.cli.watch import watch_broker
 from agents.watch.heard import Change
 from agents.watch.live import Watch
@@ -106,5 +111,40 @@ async def test_once_prints_the_picture_as_one_object(broker: Broker, capsys: pyt
 
 
 async def test_no_broker_is_said_in_one_sentence() -> None:
-    with pytest.raises(BrokerFailed, match="no broker answers at"):
+    with pytest.raises(BrokerFailed, match="no broker lets us in at"):
         await Watch(Address(port=free_port()), Picture()).run(Told(Picture()))
+
+
+async def test_user_of_the_watcher_sees_everything_and_writes_nothing(tmp_path: Path) -> None:
+    async with guarded_broker(tmp_path) as port:
+        device = aiomqtt.Client("127.0.0.1", port, username="device", password="of-device")
+        watcher = aiomqtt.Client("127.0.0.1", port, username="watcher", password="of-watcher")
+        asked, forged = request("h1"), request("forged")
+        async with device, watcher:
+            await watcher.publish(forged.topic, forged.payload, qos=1, retain=True)
+            await device.publish(asked.topic, asked.payload, qos=1, retain=True)
+        (tmp_path / "pw").write_text("of-watcher\n")
+        access = ("--port", str(port), "--user", "watcher", "--password-file", str(tmp_path / "pw"))
+        command = (sys.executable, "-m", "agents.cli", "watch", *access, "--once", "--seconds", "1", "--json")
+        watching = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        out, _ = await watching.communicate()
+    assert watching.returncode == 0
+    told = json.loads(out)
+    assert [(row["party"], row["asked"]) for row in told["rows"]] == [("p", 1)]
+
+
+async def test_wrong_password_is_said_in_a_sentence(tmp_path: Path) -> None:
+    async with guarded_broker(tmp_path) as port:
+        with pytest.raises(BrokerFailed, match="--user, --password-file"):
+            await Watch(Address("127.0.0.1", port, "5", "watcher", "wrong"), Picture()).run(Told(Picture()))
+
+
+@pytest.mark.parametrize("content", [None, ""])
+def test_password_file_that_is_not_there_or_empty_is_a_sentence(
+    tmp_path: Path, content: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "pw"
+    if content is not None:
+        path.write_text(content)
+    assert call(["watch", "--user", "watcher", "--password-file", str(path)]) == 2
+    assert "--password-file: has no first line that can be read" in capsys.readouterr().err
