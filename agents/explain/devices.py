@@ -7,7 +7,7 @@ from agents.explain.answers import answer_to, relax_of
 from agents.explain.evidence import Evidence, Happened, Said
 from agents.explain.noted import Figures
 from agents.explain.story.deal import Award
-from agents.explain.story.device import Device, DeviceRound, Dispatched, Driven, Metered, State
+from agents.explain.story.device import Agreed, Device, DeviceRound, Dispatched, Driven, Metered, State
 from agents.settings import DerSettings
 from protocol import messages as m
 from protocol.actor import Measured, Setpoint
@@ -71,12 +71,15 @@ def _resources(evidence: Evidence, name: str, requests: list[Said]) -> tuple[str
     return tuple(found)
 
 
-def _agreed(evidence: Evidence, name: str) -> dict[str, list[int]]:
+def _agreed(evidence: Evidence, name: str) -> list[Agreed]:
     settings = evidence.settings.get(name)
     if not isinstance(settings, DerSettings):
-        return {}
-    given = [one for spec in settings.devices for one in getattr(spec, "relaxations", ())]
-    return {one.restriction: list(one.steps) for one in given}
+        return []
+    return [
+        Agreed(spec.resource_id, one.restriction, one.steps)
+        for spec in settings.devices
+        for one in getattr(spec, "relaxations", ())
+    ]
 
 
 def _round(evidence: Evidence, name: str, asked: Said, readings: list[tuple[int, Measured]]) -> DeviceRound:

@@ -32,16 +32,6 @@ class Figures:
         value = self._data.get(key)
         return "" if value is None else self.plain(str(value))
 
-    def texts(self, key: str) -> tuple[str, ...]:
-        value = self._data.get(key)
-        return tuple(self.plain(str(item)) for item in value) if isinstance(value, list | tuple) else ()
-
-    def plans(self, key: str) -> dict[str, Plan]:
-        value = self._data.get(key)
-        if not isinstance(value, Mapping):
-            return {}
-        return {str(name): tuple(plan) for name, plan in value.items() if isinstance(plan, list | tuple)}
-
     def instant(self, key: str) -> datetime | None:
         value = self._data.get(key)
         return value if isinstance(value, datetime) else datetime.fromisoformat(value) if value else None

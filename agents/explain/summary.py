@@ -108,7 +108,7 @@ def _wrong(story: Story) -> str:
     counted = Counter(trouble.kind for trouble in story.troubles)
     silent = {one.child for climb in story.climbs for one in climb.answers if one.verdict == "silent"}
     parts = [f"{len(silent)} silent ({words.names(sorted(silent), 3)})"] if silent else []
-    parts += [f"{number} {kind.replace('_', ' ')}" for kind, number in counted.items()]
+    parts += [words.trouble(kind, number) for kind, number in counted.items()]
     disturbed = sum(one.disturbed for climb in story.climbs for one in climb.relaxed)
     text = f"On the way: {', '.join(parts) or 'nothing went wrong'}"
     text += f"; {words.count(disturbed, 'owner')} disturbed" if disturbed else ""

@@ -154,8 +154,8 @@ def write_device(out: Console, story: Story, device: Device) -> None:
         out.print(f"Answers for {words.names(list(device.resources))}.")
     if not device.journal:
         out.print("Its journal is not here: this is what others heard of it.", style="yellow")
-    for restriction, steps in device.agreed.items():
-        out.print(f"Its owner agreed in advance to loosen {restriction} to {', then '.join(map(str, steps))}.")
+    for agreed in device.agreed:
+        out.print(f"Its owner agreed in advance to loosen {words.loosening(agreed.restriction, agreed.steps)}.")
     for one in device.rounds:
         _device_round(out, one)
     for award in device.awards:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 
 from agents.explain.answers import BELOW, NOT_ASKED, NOT_TOLD
 from protocol.kilowatts import kilo, kilowatt_hours, kilowatts
-from protocol.plan import Plan
 
 kw, kwh = kilowatts, kilowatt_hours
 """In short, because nearly every sentence has one."""
@@ -54,9 +53,20 @@ def bare(plan: Iterable[int]) -> list[str]:
     return [kilo(power_w) for power_w in plan]
 
 
-def energy(plan: Plan, slot_s: int) -> int:
-    """Wh of a plan."""
-    return sum(plan) * slot_s // 3600
+def loosening(restriction: str, steps: Iterable[int]) -> str:
+    """`reserve_soc to 6 kWh, then 3 kWh`, with the unit that the restriction has."""
+    told = {
+        "power_limit": kw,
+        "relay_ops": lambda operations: f"{operations} operations",
+        "plug_window": lambda seconds: f"{seconds / 60:g} min later",
+    }.get(restriction, kwh)
+    return f"{restriction} to {', then '.join(map(told, steps))}"
+
+
+def trouble(kind: str, number: int) -> str:
+    """`2 lost`, `1 late meter value`."""
+    noun = {"late_report": "late meter value", "order_refused": "refused order"}.get(kind)
+    return count(number, noun) if noun else f"{number} {kind}"
 
 
 def names(found: Sequence[str], most: int = 6) -> str:

@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from broker.recording_file import Heard, Step
 from protocol import messages as m
 from protocol.actor import Cancel, Decided, Issue, Received, Send
-from protocol.codec import decode_body, encode
-from protocol.edges import ROUTES, Edge, Way, parse_topic, topic
+from protocol.codec import decode_body
+from protocol.edges import ROUTES, Edge, Way, parse_topic
 from protocol.entries import decode_effects, decode_input
 from protocol.errors import RefusedMessage
 
@@ -39,16 +39,8 @@ class Said:
         return self.edge.other(self.sender)
 
     @property
-    def topic(self) -> str:
-        return topic(self.kind, self.edge)
-
-    @property
     def event_id(self) -> str:
         return self.message.event_id if isinstance(self.message, m.EventMessage) else ""
-
-    @property
-    def payload(self) -> bytes:
-        return encode(self.message)
 
     def moved(self, by: timedelta) -> "Said":
         """The same with every instant moved, those in the message included."""

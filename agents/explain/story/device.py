@@ -50,6 +50,16 @@ class State:
 
 
 @dataclass(slots=True)
+class Agreed:
+    """What an owner agreed in advance to loosen of a resource (S52)."""
+
+    resource_id: str
+    restriction: str
+    steps: tuple[int, ...]
+    """What is allowed instead, the mildest first: Wh, W, operations, or seconds of delay."""
+
+
+@dataclass(slots=True)
 class DeviceRound:
     """What a device was asked in one round, and what it said."""
 
@@ -75,8 +85,7 @@ class Device:
 
     name: str
     resources: tuple[str, ...]
-    agreed: dict[str, list[int]]
-    """What its owners agreed in advance to loosen: restriction and steps (Wh, W, operations or seconds)."""
+    agreed: list[Agreed]
     rounds: list[DeviceRound] = field(default_factory=list)
     awards: list[Award] = field(default_factory=list)
     dispatches: list[Dispatched] = field(default_factory=list)

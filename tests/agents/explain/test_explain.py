@@ -13,6 +13,7 @@ from hunter import hunt
 from rich.console import Console
 
 from agents.cli.app import call
+from agents.explain import words
 from agents.explain.evidence import gather
 from agents.explain.read import read
 from agents.explain.sources import Sources
@@ -44,14 +45,14 @@ def midday(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return simulated("midday_surplus", tmp_path_factory.mktemp("midday") / "journals")
 
 
-def told(capsys: Capture, *words: str) -> str:
+def told(capsys: Capture, *given: str) -> str:
     capsys.readouterr()
-    assert call(["explain", *words]) == 0
+    assert call(["explain", *given]) == 0
     return capsys.readouterr().out
 
 
-def as_json(capsys: Capture, *words: str) -> Any:
-    return orjson.loads(told(capsys, *words, "--json"))
+def as_json(capsys: Capture, *given: str) -> Any:
+    return orjson.loads(told(capsys, *given, "--json"))
 
 
 def flat(text: str) -> str:
@@ -169,6 +170,17 @@ def test_a_device_is_told_what_bound_it_in_each_slot(evening: Path, capsys: Capt
     text = flat(told(capsys, "--journals", str(evening), "--device", "hems-3-1"))
     assert "why no more keeps its owner's reserve" in text
     assert "S28: asked to relax" in text
+    (agreed,) = device["agreed"]
+    assert (agreed["resource_id"], agreed["restriction"]) == ("ev-3-1", "reserve_soc")
+    steps = ", then ".join(f"{step / 1000:g} kWh" for step in agreed["steps"])
+    assert f"agreed in advance to loosen reserve_soc to {steps}." in text
+
+
+def test_every_restriction_is_told_with_its_unit() -> None:
+    assert words.loosening("power_limit", (3000,)) == "power_limit to 3 kW"
+    assert words.loosening("relay_ops", (4, 6)) == "relay_ops to 4 operations, then 6 operations"
+    assert words.loosening("plug_window", (1800,)) == "plug_window to 30 min later"
+    assert [words.trouble("lost", 2), words.trouble("late_report", 2)] == ["2 lost", "2 late meter values"]
 
 
 def test_a_device_is_found_by_its_resource(evening: Path, capsys: Capture) -> None:
@@ -215,16 +227,16 @@ def test_the_homes_journal_alone_tells_what_they_heard(evening: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("given", "said"),
     [
         (["nothing"], "there is no event nothing; there are evening-peak"),
         (["--device", "nobody"], "--device: nobody is not in evening-peak; there are hems-1-1, hems-1-2"),
         (["--party", "nobody"], "--party: nobody is not in evening-peak; there are utility, ac, ra-1"),
     ],
 )
-def test_what_is_not_there_is_one_sentence(evening: Path, capsys: Capture, words: list[str], said: str) -> None:
+def test_what_is_not_there_is_one_sentence(evening: Path, capsys: Capture, given: list[str], said: str) -> None:
     capsys.readouterr()
-    assert call(["explain", *words, "--journals", str(evening)]) == 2
+    assert call(["explain", *given, "--journals", str(evening)]) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"gridpact: {said}")
     assert error.count("\n") == 1
