@@ -37,9 +37,7 @@ def test_shipped_scenario_that_ran_live_is_made_again_byte_for_byte(city: Path) 
     assert set(result.parties) == {party.name for party in parties}
 
 
-def test_shipped_scenario_that_ran_live_is_explained(
-    city: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_shipped_scenario_that_ran_live_is_explained(city: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["explain", "--journals", str(city), "--json"]) == 0
     story = orjson.loads(capsys.readouterr().out)
     scenario = load_scenario(CITY)
@@ -47,7 +45,6 @@ def test_shipped_scenario_that_ran_live_is_explained(
     assert set(story["devices"]) == {home.name for home in scenario.homes}
     assert story["missing_journals"] == []
     assert not [trouble for trouble in story["troubles"] if trouble["kind"] in ("lost", "garbage", "restarted")]
-    assert call(["explain", "--journals", str(city), "--html", str(tmp_path / "why.html")]) == 0
 
 
 async def test_aggregator_killed_in_mid_delivery_is_explained_with_its_restart(tmp_path: Path) -> None:

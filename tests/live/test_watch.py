@@ -133,12 +133,6 @@ async def test_user_of_the_watcher_sees_everything_and_writes_nothing(tmp_path: 
     assert [(row["party"], row["asked"]) for row in told["rows"]] == [("p", 1)]
 
 
-async def test_wrong_password_is_said_in_a_sentence(tmp_path: Path) -> None:
-    async with guarded_broker(tmp_path) as port:
-        with pytest.raises(BrokerFailed, match="--user, --password-file"):
-            await Watch(Address("127.0.0.1", port, "5", "watcher", "wrong"), Picture()).run(Told(Picture()))
-
-
 @pytest.mark.parametrize("content", [None, ""])
 def test_password_file_that_is_not_there_or_empty_is_a_sentence(
     tmp_path: Path, content: str | None, capsys: pytest.CaptureFixture[str]
