@@ -9,7 +9,7 @@ from protocol import messages as m
 from protocol.edges import Edge
 from protocol.plan import Plan, add, excess, least, share_pct, shortfall, total, zero
 
-NOT_ASKED, BELOW, NOT_TOLD = "not_asked", "below", "not_told"
+OPEN, NOT_ASKED, BELOW, NOT_TOLD = "open", "not_asked", "below", "not_told"
 
 
 def took(evidence: Evidence, said: Said, by: str) -> bool:
@@ -39,7 +39,7 @@ def answer_to(evidence: Evidence, asked: Said, basis: m.Basis = m.Basis.OWN) -> 
         _alternative(evidence, edge, request.request_id) if basis is m.Basis.OWN else None
     )
     if said is None:
-        return _silent(evidence, edge, question, want)
+        return _silent(evidence, edge, question, want, reply_by)
     return _judged(evidence, edge, said, want, reply_by)
 
 
@@ -68,7 +68,7 @@ def _latest(evidence: Evidence, edge: Edge, found: list[Said]) -> Said | None:
     return max(counted or found, key=lambda said: said.message.revision, default=None)
 
 
-def _silent(evidence: Evidence, edge: Edge, question: Said | None, want: Plan) -> Answer:
+def _silent(evidence: Evidence, edge: Edge, question: Said | None, want: Plan, reply_by: datetime) -> Answer:
     nothing, text = zero(len(want)), ""
     if question is not None and question.refused is not None:
         reason, said = question.refused
@@ -76,6 +76,8 @@ def _silent(evidence: Evidence, edge: Edge, question: Said | None, want: Plan) -
             edge.child, "refused", "", want, nothing, nothing, nothing, (), reason, f"it would not take it: {said}",
             question.at,
         )  # fmt: skip
+    if not evidence.is_over(reply_by):
+        return Answer(edge.child, OPEN, "", want, nothing, nothing, nothing, (), "", "", None)
     if question is not None and question.heard is None and edge.child in evidence.journals:
         text = "it was never reached"
     return Answer(edge.child, "silent", "", want, nothing, nothing, nothing, (), "", text, None)
@@ -92,7 +94,7 @@ def _judged(evidence: Evidence, edge: Edge, said: Said, want: Plan, reply_by: da
     elif said.late:
         answer.verdict, answer.late_by_s = "late", max(0, int((said.at - reply_by).total_seconds()))
     elif not took(evidence, said, edge.parent):
-        answer.verdict = "silent"
+        answer.verdict = "silent" if evidence.is_over(reply_by) else OPEN
         answer.text = f"it answered at {said.at:%H:%M:%S}, but that never arrived"
     elif not opts_in:
         answer.verdict = "no"
@@ -152,7 +154,7 @@ def causes(answers: Iterable[Answer], requested_w: Plan, slot_s: int, aggregator
 
 
 def _cause(answer: Answer, slot: int, is_aggregator: bool) -> str:
-    if answer.verdict in ("silent", "late", "refused"):
+    if answer.verdict in (OPEN, "silent", "late", "refused"):
         return answer.verdict
     bound = answer.binding[slot] if slot < len(answer.binding) else None
     if bound is not None:

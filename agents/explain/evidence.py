@@ -78,6 +78,8 @@ class Evidence:
     happened: list[Happened] = field(default_factory=list)
     journals: dict[str, None] = field(default_factory=dict)
     """The parties whose entries are there."""
+    last_at: datetime | None = None
+    """The last instant of which an entry tells: what was to come later is open, because the system may still run."""
     _by_edge: dict[tuple[Edge, str], list[Said]] = field(default_factory=dict)
     _by_kind: dict[str, list[Said]] = field(default_factory=dict)
     _by_party: dict[str, list[Told]] = field(default_factory=dict)
@@ -86,6 +88,7 @@ class Evidence:
     def take(self, place: int, entry: Entry) -> None:
         """One entry, in its turn."""
         self.journals[entry.actor] = None
+        self.last_at = entry.at if self.last_at is None else max(self.last_at, entry.at)
         notes = [effect for effect in entry.effects if isinstance(effect, Note)]
         match entry.input:
             case Received(edge, m.Reject() as reject):
@@ -151,6 +154,10 @@ class Evidence:
             known.refused = (str(reject.reason), Figures.plain(reject.text))
 
     # -- asking
+
+    def is_over(self, at: datetime) -> bool:
+        """Whether the journals go on until then."""
+        return self.last_at is not None and self.last_at >= at
 
     def on(self, edge: Edge, kind: type[M]) -> list[Said]:
         """Messages of a kind on an edge, in the order in which they became known."""

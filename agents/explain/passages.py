@@ -109,8 +109,9 @@ def told(answer: Answer) -> str:
         case "no":
             bound = next((one for one in answer.binding if one is not None), None)
             return f"no ({answer.reason}{f': {words.cause(bound)}' if bound else ''})"
-        case "silent":
-            return f"silent{f' ({answer.text})' if answer.text else ''}"
+        case "open" | "silent":
+            word = "silent" if answer.verdict == "silent" else "not answered yet"
+            return f"{word}{f' ({answer.text})' if answer.text else ''}"
         case "late":
             said = words.kw(answer.said_w)
             return f"late ({words.lateness(answer.late_by_s)}; it would have been {said}): not counted"
@@ -140,6 +141,8 @@ def _again(one: Rerequest) -> str:
         f"S6: re-request to {one.aggregator} (round {one.round}) for {words.kw(one.requested_w)} instead of "
         f"{words.kw(one.before_w)}{_until(one.reply_by)}: "
     )
+    if one.verdict == "open":
+        return f"{ask}it has not answered yet."
     if one.answered_w is None:
         return f"{ask}it is silent, and what stood is lost."
     more = tuple(now - before for now, before in zip(one.answered_w, one.before_w, strict=True))

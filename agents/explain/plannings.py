@@ -95,9 +95,15 @@ def _rerequest(evidence: Evidence, party: str, note: Told) -> Rerequest:
     earlier = [said for said in requests if said.said is not None and said.said < note.place]
     before = answer_to(evidence, earlier[-1]).power_w if earlier else (0,) * len(requested)
     answer = answer_to(evidence, again) if again is not None else None
-    answered = answer.power_w if answer is not None and answer.verdict in ("yes", "no") else None
     return Rerequest(
-        note.at, aggregator, note.figures.number("round"), requested, before, answered, note.figures.instant("reply_by")
+        at=note.at,
+        aggregator=aggregator,
+        round=note.figures.number("round"),
+        requested_w=requested,
+        before_w=before,
+        verdict=answer.verdict if answer is not None else "silent",
+        answered_w=answer.power_w if answer is not None and answer.verdict in ("yes", "no") else None,
+        reply_by=note.figures.instant("reply_by"),
     )
 
 

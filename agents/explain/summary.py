@@ -94,8 +94,10 @@ def _short(story: Story) -> str:
                 energy[one.cause] += one.energy_wh
                 devices[one.cause] += one.devices
     if not parties:
-        known = "Short: nobody; first offers met every request." if story.climbs else "Short: not known."
-        return known
+        open_ = [climb.party for climb in last_climbs(story) if not climb.rungs]
+        if open_ or not story.climbs:
+            return f"Short: not known{f': {words.names(open_)} did not sum up' if open_ else ''}."
+        return "Short: nobody; first offers met every request."
     told = [
         f"{words.cause(name)}: {words.kwh(wh)}"
         + (f" in {words.count(devices[name], 'device')}" if devices[name] else "")

@@ -219,13 +219,14 @@ def _device_slots(out: Console, story: Story, device: Device) -> None:
     dispatched = {one.slot: one for one in device.dispatches}
     metered = {one.slot: one for one in device.metered}
     standing = next((one.power_w for one in reversed(device.awards) if not one.superseded), ())
+    summed_up = {one.slot for one in story.delivery}
     for slot in range(story.slots):
         sent, meter = dispatched.get(slot), metered.get(slot)
         table.add_row(
             str(slot + 1),
             words.kw(standing[slot]) if slot < len(standing) else "-",
             f"{kilo(sent.power_w, signed=True)} kW{f' ({sent.refused})' if sent.refused else ''}" if sent else "-",
-            words.kwh(meter.energy_wh) if meter else "silent",
+            words.kwh(meter.energy_wh) if meter else "silent" if slot in summed_up else "-",
             words.kwh(meter.baseline_wh) if meter else "-",
             words.kwh(meter.delivered_wh) if meter else "-",
             words.kwh(meter.soc_wh) if meter and meter.soc_wh is not None else "-",

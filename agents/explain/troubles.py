@@ -1,6 +1,7 @@
 """What went wrong on the way: late, refused, lost, garbage, restarts."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from agents.explain.evidence import Evidence, Said
 from agents.explain.noted import Figures
@@ -8,6 +9,9 @@ from agents.explain.story.deal import Trouble
 from protocol import messages as m
 from protocol.actor import Cancel, Refused, Resumed
 from protocol.edges import ROUTES, Way
+
+UNDER_WAY = timedelta(minutes=1)
+"""For a message: a system that runs faster than real time makes a minute of a moment."""
 
 
 def troubles(evidence: Evidence) -> list[Trouble]:
@@ -27,8 +31,14 @@ def _messages(evidence: Evidence) -> Iterator[Trouble]:
             by_s = _late_by_s(evidence, said)
             text = f"{what} comes {by_s} s late: recorded, not counted"
             yield Trouble(said.at, receiver, "late", sender, text if by_s else f"{what} comes after its stage was left")
-        elif said.heard is None and receiver in evidence.journals and said.said_at is not None:
+        elif said.heard is None and receiver in evidence.journals and _had_time(evidence, said):
+            assert said.said_at is not None
             yield Trouble(said.said_at, receiver, "lost", sender, f"{what} never arrived at {receiver}")
+
+
+def _had_time(evidence: Evidence, said: Said) -> bool:
+    """Whether it would have arrived if nothing had happened to it; what was said last may be under way."""
+    return said.said_at is not None and evidence.is_over(said.said_at + UNDER_WAY)
 
 
 def ends(said: Said) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from agents.explain.answers import BELOW, NOT_ASKED, NOT_TOLD
+from agents.explain.answers import BELOW, NOT_ASKED, NOT_TOLD, OPEN
 from protocol.kilowatts import kilo, kilowatt_hours, kilowatts
 
 kw, kwh = kilowatts, kilowatt_hours
@@ -19,6 +19,7 @@ CAUSES = {
     "generation": "has no more sun than forecast",
     "comfort": "would spoil its comfort",
     "committed": "is promised in another event",
+    OPEN: "has not answered yet",
     "silent": "did not answer",
     "late": "answered too late",
     "refused": "its answer was refused",

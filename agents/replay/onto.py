@@ -68,11 +68,9 @@ class Onto:
         come online, or when the broker is not reached.
         """
         ears = Ears(self.under_test, self._then)
-        connected = {edge.other(self.under_test): asyncio.Event() for edge in self._edges}
-        buses = {
-            edge.other(self.under_test): self._bus(address, edge, connected[edge.other(self.under_test)])
-            for edge in self._edges
-        }
+        others = {edge.other(self.under_test): edge for edge in self._edges}
+        connected = {name: asyncio.Event() for name in others}
+        buses = {name: self._bus(address, name, edge, connected[name]) for name, edge in others.items()}
         shells: dict[str, Shell] = {}
         started = asyncio.Event()
 
@@ -99,11 +97,11 @@ class Onto:
             raise first_error(group) from None
         return self._compared(actors, ears)
 
-    def _bus(self, address: Address, edge: Edge, up: asyncio.Event) -> MqttBus:
+    def _bus(self, address: Address, name: str, edge: Edge, up: asyncio.Event) -> MqttBus:
         """The connection of the party at the other end of an edge."""
         way = Way.DOWN if edge.child == self.under_test else Way.UP
         filters = [topic(kind, edge) for kind, route in ROUTES.items() if route.way is not way]
-        return MqttBus(address, edge.other(self.under_test), filters, on_connected=_setter(up), session_expiry_s=0)
+        return MqttBus(address, name, filters, on_connected=_setter(up), session_expiry_s=0)
 
     async def _all_there(
         self, address: Address, connected: Iterable[asyncio.Event], ears: Ears, within_s: float

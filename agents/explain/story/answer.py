@@ -27,7 +27,7 @@ class Answer:
 
     child: str
     verdict: str
-    """yes, no, silent, late or refused."""
+    """yes, no, silent, late or refused; open when it still had time where the journals end."""
     basis: str
     """own, relaxed or alternative; empty when there was no answer."""
     asked_w: Plan
@@ -52,7 +52,7 @@ class Cause:
     """Why less came than was asked of the children: what one cause took away."""
 
     cause: str
-    """A restriction, `no: REASON`, silent, late, refused, not_asked, below (an aggregator gave less) or not_told."""
+    """A restriction, `no: REASON`, open, silent, late, refused, not_asked, below (an aggregator gave less) or not_told."""
     devices: int
     slots: int
     """In how many pairs of device and slot."""

@@ -33,8 +33,10 @@ class Rerequest:
     requested_w: Plan
     before_w: Plan
     """What stood with it."""
+    verdict: str
+    """As of an answer."""
     answered_w: Plan | None
-    """None: silent."""
+    """None: there is none that counts."""
     reply_by: datetime | None
 
 

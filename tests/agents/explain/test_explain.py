@@ -23,7 +23,7 @@ from broker.recording_file import Step
 from protocol import messages as m
 from protocol.actor import Entry, Note, Received, Resumed, Send
 from protocol.edges import Edge
-from protocol.entries import decode_effects
+from protocol.entries import decode_effects, decode_input
 from protocol.units import Direction
 
 Capture = pytest.CaptureFixture[str]
@@ -224,6 +224,24 @@ def test_the_homes_journal_alone_tells_what_they_heard(evening: Path, tmp_path: 
     assert device["journal"]
     assert device["rounds"][0]["own"]["binding"] == ["reserve_soc"] * 4
     assert "as others heard it" in told(capsys, "--journals", str(homes))
+
+
+def test_while_the_system_runs_who_has_time_left_is_not_silent_and_what_is_under_way_not_lost(evening: Path) -> None:
+    steps = [line for line in Source(evening).lines() if isinstance(line, Step)]
+    entries = [Entry(one.at, one.actor, decode_input(one.input), decode_effects(one.effects)) for one in steps]
+    issued_at = datetime(2026, 1, 14, 17, 5, tzinfo=UTC)
+    story = read(gather("evening-peak", [one for one in entries if one.at < issued_at + timedelta(minutes=3)], {}))
+    climb = next(climb for climb in story.climbs if climb.party == "ra-4")
+    assert [answer.child for answer in climb.answers if answer.verdict == "open"] == ["hems-4-silent"]
+    assert [trouble.kind for trouble in story.troubles] == ["lost"]
+    assert story.summary[3].startswith(
+        "Short after first offers: ra-3 and ra-2. Why: keeps its owner's reserve: 11 kWh"
+    )
+    text = io.StringIO()
+    write_story(Console(file=text, width=140), story)
+    assert "hems-4-silent: not answered yet (it answered at 17:05:00, but that never arrived)" in flat(text.getvalue())
+    story = read(gather("evening-peak", [one for one in entries if one.at < issued_at + timedelta(seconds=1)], {}))
+    assert story.troubles == []
 
 
 @pytest.mark.parametrize(
