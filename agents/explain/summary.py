@@ -1,8 +1,10 @@
 """The story in five lines: what was asked, what came of it, how, what kept it from being more, what went wrong."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from agents.explain import words
+from agents.explain.answers import BELOW
 from agents.explain.story.climb import Climb
 from agents.explain.story.planning import Rerequest
 from agents.explain.story.story import Story
@@ -62,13 +64,11 @@ def _how(story: Story) -> str:
     climbs = top_climbs(story)
     if not climbs:
         return "How: no aggregator's journal is there, so the ladder is not known."
-    parts = []
-    for name, step in (("offers", "S24"), ("storage", "S26"), ("relaxed", "S30")):
-        of_it = [one.party for one in climbs if any(rung.name == name and any(rung.added_w) for rung in one.rungs)]
-        if of_it:
-            who = f" at {words.names(of_it)}" if name != "offers" else ""
-            plan = words.kw(added(climbs, name, story.slots))
-            parts.append(f"{words.RUNGS[name]} {'gave' if name == 'offers' else 'added'} {plan}{who} ({step})")
+    offers = added(climbs, "offers", story.slots)
+    parts = [f"offers gave {words.kw(offers)} (S24)"] if any(offers) else []
+    below = [one for one in last_climbs(story) if one not in climbs]
+    parts += [f"in those, {text}" for text in _added(below, story.slots)]
+    parts += _added(climbs, story.slots)
     proposed = [one.party for one in climbs if one.result == "alternative"]
     if proposed:
         parts.append(f"{words.names(proposed)} proposed an alternative (S33)")
@@ -78,23 +78,37 @@ def _how(story: Story) -> str:
     return f"How: {'; '.join(parts) or 'nothing was offered'}."
 
 
+def _added(climbs: list[Climb], slots: int) -> Iterator[str]:
+    """What the rungs above the offers brought, and at whom."""
+    for name, step in (("storage", "S26"), ("relaxed", "S30")):
+        of_it = [one.party for one in climbs if any(rung.name == name and any(rung.added_w) for rung in one.rungs)]
+        if of_it:
+            plan = words.kw(added(climbs, name, slots))
+            yield f"{words.RUNGS[name]} added {plan} at {words.names(of_it)} ({step})"
+
+
 def _once(rerequests: list[Rerequest]) -> list[str]:
     return list(dict.fromkeys(one.aggregator for one in rerequests))
 
 
 def _short(story: Story) -> str:
-    """The causes at the devices, where an aggregator was short after its offers."""
+    """The causes at the devices, where an aggregator was short after its offers. What an aggregator below gave less has
+    its causes there, where they are told."""
     energy: Counter[str] = Counter()
     devices: Counter[str] = Counter()
     parties: dict[str, None] = {}
-    for climb in last_climbs(story):
+    climbs = last_climbs(story)
+    tiers = {climb.parent for climb in climbs}
+    for climb in climbs:
         if climb.rungs and not climb.rungs[0].enough:
             parties[climb.party] = None
             for one in climb.causes:
+                if one.cause == BELOW and climb.party in tiers:
+                    continue
                 energy[one.cause] += one.energy_wh
-                devices[one.cause] += one.devices
+                devices[one.cause] += one.devices if one.cause != BELOW else 0
     if not parties:
-        open_ = [climb.party for climb in last_climbs(story) if not climb.rungs]
+        open_ = [climb.party for climb in climbs if not climb.rungs]
         if open_ or not story.climbs:
             return f"Short: not known{f': {words.names(open_)} did not sum up' if open_ else ''}."
         return "Short: nobody; first offers met every request."

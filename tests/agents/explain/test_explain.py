@@ -197,6 +197,16 @@ def test_tiers_have_a_section_each(midday: Path, capsys: Capture) -> None:
     assert "an aggregator below could not give more" in flat(told(capsys, event, "--journals", str(midday)))
 
 
+def test_what_a_tier_below_added_is_told_and_what_it_gave_less_is_told_once(tmp_path: Path, capsys: Capture) -> None:
+    story = as_json(capsys, "--journals", str(simulated("city", tmp_path / "journals")))
+    (short,) = (line for line in story["summary"] if line.startswith("Short after first offers"))
+    (how,) = (line for line in story["summary"] if line.startswith("How:"))
+    assert "(S24); in those, relaxation added 10.1 10.1 11 kW at harbour-south (S30); own storage added 3.3" in how
+    assert "ra-hills" in short
+    assert "an aggregator below" not in short
+    assert "keeps its owner's reserve" in short
+
+
 def test_the_coordinators_journal_alone_tells_its_part(evening: Path, tmp_path: Path, capsys: Capture) -> None:
     alone = some_of(evening, tmp_path / "ac", "ac")
     story = as_json(capsys, "--journals", str(alone))
