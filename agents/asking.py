@@ -6,8 +6,9 @@ Shared by all who have children; what to ask and when enough is enough is in the
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
+from sys import intern
 
-from agents.children import Child, Children
+from agents.children import Asked, Child, Children, Relaxing
 from agents.party import Party, step_instant
 from protocol import messages as m
 from protocol.edges import Edge
@@ -105,39 +106,61 @@ class Asking:
         terms: m.Terms,
         program_id: str,
         now: datetime,
-    ) -> m.Request:
+    ) -> Asked:
         """Send a child its request; a later one supersedes what stood before."""
         before = self.children[name].request
         again = before is not None and before.revision == self.revision
         number = before.round + 1 if before is not None and again else 1
-        request_id = f"{self.event_id}.{self.revision}.{number}"
-        request = m.Request(
-            message_id=f"{self.party.name}.request.{name}.{request_id}",
-            sent_at=now,
+        request_id = intern(f"{self.event_id}.{self.revision}.{number}")
+        asked = Asked(request_id, number, self.revision, program_id, power_w, now, reply_by, decide_by, terms)
+        self.children.renew(name, asked)
+        self.timers["again"] = step_instant(now, reply_by, 50)
+        self.party._send(self.edge(name), self.request_to(name, asked))
+        return asked
+
+    def request_to(self, name: str, asked: Asked) -> m.Request:
+        """The request as a message."""
+        return m.Request(
+            message_id=f"{self.party.name}.request.{name}.{asked.request_id}",
+            sent_at=asked.sent_at,
             event_id=self.event_id,
-            request_id=request_id,
-            round=number,
-            revision=self.revision,
-            program_id=program_id,
+            request_id=asked.request_id,
+            round=asked.round,
+            revision=asked.revision,
+            program_id=asked.program_id,
             direction=self.direction,
             interval_period=self.period,
-            power_w=power_w,
-            reply_by=reply_by,
-            decide_by=decide_by,
-            terms=terms,
+            power_w=asked.power_w,
+            reply_by=asked.reply_by,
+            decide_by=asked.decide_by,
+            terms=asked.terms,
         )
-        self.children.renew(name, request)
-        self.timers["again"] = step_instant(now, reply_by, 50)
-        self.party._send(self.edge(name), request)
-        return request
+
+    def relax_to(self, name: str, asked: Asked, relax: Relaxing) -> m.Relax:
+        """The relax as a message."""
+        return m.Relax(
+            message_id=f"{self.party.name}.relax.{name}.{asked.request_id}",
+            sent_at=relax.sent_at,
+            event_id=self.event_id,
+            request_id=asked.request_id,
+            round=asked.round,
+            revision=1,
+            shortfall_w=relax.shortfall_w,
+            restrictions=relax.restrictions,
+            reply_by=relax.reply_by,
+        )
 
     def _ask_again(self, now: datetime) -> None:
         """Half of the time is over: the wire may have lost the question or the answer of those who are silent."""
         for name in self.children.waiting:
             child = self.children[name]
-            question = child.relax if self.stage is Stage.RELAXING else child.request
-            if question is not None and now <= question.reply_by:
-                self.party._send(self.edge(name), question)
+            asked, relax = child.request, child.relax
+            if asked is None:
+                continue
+            if self.stage is not Stage.RELAXING and now <= asked.reply_by:
+                self.party._send(self.edge(name), self.request_to(name, asked))
+            elif self.stage is Stage.RELAXING and relax is not None and now <= relax.reply_by:
+                self.party._send(self.edge(name), self.relax_to(name, asked, relax))
 
     # -- answers (S23, S29, S2, S3)
 

@@ -84,8 +84,7 @@ class Between(Negotiation):
         before = [child.name for child in self.children.asked() if child.owed or child.holds is not None]
         self.timers.clear()
         self._supersede(now)
-        for child in self.children.asked():
-            child.answers.clear()  # what was offered to the earlier request is not counted in this one
+        self.children.forget_answers()
         self.superseded.append(self.request.request_id)
         self._take(request)
         self.answer, self.award, self.deal_w, self.outcome = None, None, None, None

@@ -3,13 +3,15 @@
 Answers are kept in the members' order, never in order of arrival, so that live and simulated decide the same.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from operator import add as plus
+from operator import gt, sub
 
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import Plan, add, covers
+from protocol.plan import Plan, add
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,50 @@ class Answer:
     available_w: Plan
     basis: m.Basis
     valid_until: datetime
-    resources: tuple[m.Resource, ...] = ()
+    relaxable: bool = False
+    """Whether a vehicle (or an aggregator) behind it can be asked to loosen something."""
     alternative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as its sender keeps it: what is needed to judge its answers and to say it again. A crowd's messages
+    themselves would take ten times the memory."""
+
+    request_id: str
+    round: int
+    revision: int
+    program_id: str
+    power_w: Plan
+    sent_at: datetime
+    reply_by: datetime
+    decide_by: datetime
+    terms: m.Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxing:
+    """A relax, the same to all who are asked in a stage."""
+
+    shortfall_w: Plan
+    restrictions: tuple[m.Restriction, ...]
+    sent_at: datetime
+    reply_by: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An award as its sender keeps it."""
+
+    request_id: str
+    round: int
+    revision: int
+    outcome: m.Outcome
+    power_w: Plan
+    accepts: str | None
+    reason: str
+    sent_at: datetime
+    confirm_by: datetime
 
 
 @dataclass(slots=True)
@@ -31,14 +75,16 @@ class Child:
     """One child in one event."""
 
     name: str
-    request: m.Request | None = None
-    relax: m.Relax | None = None
-    answers: dict[m.Basis, Answer] = field(default_factory=dict)
-    revisions: dict[str, int] = field(default_factory=dict)
+    request: Asked | None = None
+    relax: Relaxing | None = None
+    own: Answer | None = None
+    relaxed: Answer | None = None
+    revisions: tuple[int, int, int] = (0, 0, 0)
+    """The latest of its own offer, its relaxed offer, its alternative."""
     opted_out: bool = False
     owed: bool = False
     """It gave an answer (late ones included) that has not been answered by an award yet."""
-    award: m.Award | None = None
+    award: Given | None = None
     accepted: Answer | None = None
     confirmed: bool | None = None
     """None: not heard yet; False: refused, cancelled or never heard."""
@@ -49,7 +95,7 @@ class Child:
     @property
     def best(self) -> Answer | None:
         """The relaxed answer where there is one, else the own one (S29)."""
-        return self.answers.get(m.Basis.RELAXED) or self.answers.get(m.Basis.OWN)
+        return self.relaxed or self.own
 
     @property
     def holds(self) -> Plan | None:
@@ -58,7 +104,17 @@ class Child:
             return None
         return self.award.power_w
 
-    def may_have_sold(self, request: m.Request) -> bool:
+    @property
+    def spare(self) -> bool:
+        """Whether it offered more than it holds."""
+        held, accepted = self.holds, self.accepted
+        return held is not None and accepted is not None and any(map(gt, accepted.power_w, held))
+
+    def answer(self, basis: m.Basis) -> Answer | None:
+        """What stands on one of the two computations."""
+        return self.relaxed if basis is m.Basis.RELAXED else self.own
+
+    def may_have_sold(self, request: Asked) -> bool:
         """Whether it may have concluded downward by the mandate of a revision that `request` supersedes."""
         before = self.request
         return (
@@ -67,11 +123,7 @@ class Child:
 
     def relaxable(self) -> bool:
         """Whether S28 asks it: participating, with a vehicle whose owner agreed to loosen something."""
-        own = self.answers.get(m.Basis.OWN)
-        if own is None:
-            return False
-        kinds = (m.ResourceKind.VEHICLE, m.ResourceKind.AGGREGATE)
-        return any(resource.relaxable and resource.kind in kinds for resource in own.resources)
+        return self.own is not None and self.own.relaxable
 
 
 class Children:
@@ -83,16 +135,62 @@ class Children:
         """Those asked in the present stage who have not answered."""
         self.claims = dict(claims)
         """resource_id -> the party that answers for it, by the book or by who claimed it first."""
+        self.asked_count = self.yes = self.no = self.held_count = 0
+        self.offered_w: Plan = ()
+        """Sum of the best answers; empty when there are none. Kept with each answer: a crowd is not summed anew."""
+        self.held_w: Plan = ()
+        """Sum of what stands; empty when nothing does."""
+        self.spare: dict[str, None] = {}
+        """Who offered more than it holds."""
 
     def __getitem__(self, name: str) -> Child:
         return self.by_name[name]
 
-    def renew(self, name: str, request: m.Request) -> None:
+    def renew(self, name: str, request: Asked) -> None:
         """A new request supersedes whatever stood before with this child."""
         before = self.by_name[name]
-        bound = before.bound_before or before.holds is not None or before.may_have_sold(request)
+        self.asked_count += before.request is None
+        self.keep(before, None, None)
+        self.no -= before.opted_out
+        held = before.holds
+        bound = before.bound_before or held is not None or before.may_have_sold(request)
+        self.bind(before, None, None)
         self.by_name[name] = Child(name, request=request, bound_before=bound)
         self.waiting[name] = None
+
+    def keep(self, child: Child, own: Answer | None, relaxed: Answer | None) -> None:
+        """Let these answers of a child stand, and no others."""
+        before = child.best
+        child.own, child.relaxed = own, relaxed
+        self.offered_w, change = _replaced(self.offered_w, _power_w(before), _power_w(child.best))
+        self.yes += change
+        if not self.yes:
+            self.offered_w = ()
+
+    def bind(self, child: Child, award: Given | None, confirmed: bool | None) -> None:
+        """Let this award stand with a child, confirmed or not."""
+        before = child.holds
+        child.award, child.confirmed = award, confirmed
+        self.held_w, change = _replaced(self.held_w, before, child.holds)
+        self.held_count += change
+        if not self.held_count:
+            self.held_w = ()
+        if child.spare:
+            self.spare[child.name] = None
+        else:
+            self.spare.pop(child.name, None)
+
+    def forget_answers(self) -> None:
+        """What was offered to an earlier request is not counted in a later one."""
+        for child in self.by_name.values():
+            self.keep(child, None, None)
+
+    def with_spare(self) -> Iterator[tuple[Child, Plan]]:
+        """Those who offered more than they hold, in the members' order."""
+        for name in self.by_name if self.spare else ():
+            child = self.by_name[name]
+            if name in self.spare and child.holds is not None:
+                yield child, child.holds
 
     def asked(self) -> list[Child]:
         return [child for child in self.by_name.values() if child.request is not None]
@@ -107,10 +205,7 @@ class Children:
 
     def count(self) -> dict[str, object]:
         """asked / yes / no / silent, for telling."""
-        asked = self.asked()
-        yes = sum(child.best is not None for child in asked)
-        no = sum(child.opted_out for child in asked)
-        return {"asked": len(asked), "yes": yes, "no": no, "silent": len(self.waiting)}
+        return {"asked": self.asked_count, "yes": self.yes, "no": self.no, "silent": len(self.waiting)}
 
     def check(self, name: str, message: m.EventMessage, slots: int) -> Child:
         """The child that a message is from. Raises RefusedMessage when it does not belong to its request."""
@@ -126,26 +221,35 @@ class Children:
     def take_offer(self, child: Child, offer: m.Offer) -> bool:
         """Check and keep an offer; True when it opts in. Raises RefusedMessage and keeps nothing otherwise."""
         assert child.request is not None
-        _newer(child, f"offer.{offer.basis}", offer.revision)
+        revisions = _newer(child, RELAXED if offer.basis is m.Basis.RELAXED else OWN, offer.revision)
         most = child.request.power_w
         if offer.basis is m.Basis.RELAXED:
-            own = child.answers.get(m.Basis.OWN)
-            if child.relax is None or own is None:
+            if child.relax is None or child.own is None:
                 raise RefusedMessage(RejectReason.UNKNOWN_REQUEST, "a relaxed offer answers a relax; none was asked")
-            most = add(own.power_w, child.relax.shortfall_w)
+            most = add(child.own.power_w, child.relax.shortfall_w)
         _same_length(offer.power_w, most)
-        if not covers(most, offer.power_w):
+        if any(map(gt, offer.power_w, most)):
             raise RefusedMessage(RejectReason.ABOVE_REQUEST, "an offer cannot be above what was asked")
         _firm(offer.valid_until, child.request)
         self._claim(child.name, offer.resources)
-        child.revisions[f"offer.{offer.basis}"] = offer.revision
-        child.opted_out = offer.opt is m.Opt.OUT
+        child.revisions = revisions
+        self._opt(child, offer.opt)
         if child.opted_out:
-            child.answers.clear()
+            self.keep(child, None, None)
             return False
-        child.answers[offer.basis] = Answer(
-            offer.message_id, offer.power_w, offer.available_w, offer.basis, offer.valid_until, offer.resources
+        power_w = _one(offer.power_w, most)
+        answer = Answer(
+            offer.message_id,
+            power_w,
+            _one(offer.available_w, power_w),
+            offer.basis,
+            offer.valid_until,
+            _relaxable(offer),
         )
+        if offer.basis is m.Basis.RELAXED:
+            self.keep(child, child.own, answer)
+        else:
+            self.keep(child, answer, child.relaxed)
         child.owed = True
         return True
 
@@ -153,19 +257,23 @@ class Children:
         """Keep the best option: the greatest least share, then the most energy, then the first."""
         assert child.request is not None
         request = child.request
-        _newer(child, "alternative", alternative.revision)
+        revisions = _newer(child, ALTERNATIVE, alternative.revision)
         _firm(alternative.valid_until, request)
         for option in alternative.options:
             _same_length(option.power_w, request.power_w)
-        child.revisions["alternative"] = alternative.revision
+        child.revisions = revisions
         best = max(alternative.options, key=lambda option: _worth(option.power_w, request.power_w))
-        child.answers = {
-            m.Basis.OWN: Answer(
-                best.option_id, best.power_w, best.power_w, m.Basis.OWN, alternative.valid_until, alternative=True
-            )
-        }
-        child.opted_out = False
+        answer = Answer(
+            best.option_id, best.power_w, best.power_w, m.Basis.OWN, alternative.valid_until, alternative=True
+        )
+        self.keep(child, answer, None)
+        self._opt(child, m.Opt.IN)
         child.owed = True
+
+    def _opt(self, child: Child, opt: m.Opt) -> None:
+        self.no -= child.opted_out
+        child.opted_out = opt is m.Opt.OUT
+        self.no += child.opted_out
 
     def _claim(self, name: str, resources: tuple[m.Resource, ...]) -> None:
         for resource in resources:
@@ -183,10 +291,46 @@ def _worth(power_w: Plan, asked_w: Plan) -> tuple[int, int]:
     return min(shares, default=100), sum(met)
 
 
-def _newer(child: Child, what: str, revision: int) -> None:
-    known = child.revisions.get(what, 0)
+def _replaced(sum_w: Plan, before: Plan | None, after: Plan | None) -> tuple[Plan, int]:
+    """A sum with one plan in the place of another, and how many more there are in it."""
+    if before is not after:
+        if before is not None:
+            sum_w = tuple(map(sub, sum_w, before))
+        if after is not None:
+            sum_w = tuple(map(plus, sum_w, after)) if sum_w else after
+    return sum_w, (after is not None) - (before is not None)
+
+
+def _power_w(answer: Answer | None) -> Plan | None:
+    return None if answer is None else answer.power_w
+
+
+def _one(plan: Plan, other: Plan) -> Plan:
+    """Of two equal plans the other one: a crowd's plans are not kept twice."""
+    return other if plan == other else plan
+
+
+def _relaxable(offer: m.Offer) -> bool:
+    kinds = (m.ResourceKind.VEHICLE, m.ResourceKind.AGGREGATE)
+    return any(resource.relaxable and resource.kind in kinds for resource in offer.resources)
+
+
+OWN, RELAXED, ALTERNATIVE = 0, 1, 2
+"""Places in a child's revisions."""
+
+
+def _newer(child: Child, place: int, revision: int) -> tuple[int, int, int]:
+    """The child's revisions with a newer one."""
+    known = child.revisions[place]
     if revision <= known:
+        what = ("offer.own", "offer.relaxed", "alternative")[place]
         raise RefusedMessage(RejectReason.STALE, f"revision {revision} of {what}; {known} is known")
+    own, relaxed, alternative = child.revisions
+    return (
+        revision if place == OWN else own,
+        revision if place == RELAXED else relaxed,
+        revision if place == ALTERNATIVE else alternative,
+    )
 
 
 def _same_length(plan: Plan, asked: Plan) -> None:
@@ -194,7 +338,7 @@ def _same_length(plan: Plan, asked: Plan) -> None:
         raise RefusedMessage(RejectReason.WRONG_SLOTS, f"{len(plan)} slots; {len(asked)} were asked")
 
 
-def _firm(valid_until: datetime, request: m.Request) -> None:
+def _firm(valid_until: datetime, request: Asked) -> None:
     if valid_until < request.decide_by:
         text = f"it has to stay valid until decide_by {request.decide_by.isoformat()}"
         raise RefusedMessage(RejectReason.NOT_FIRM_LONG_ENOUGH, text)

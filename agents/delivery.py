@@ -125,8 +125,8 @@ class Delivery:
     def on_report(self, edge: Edge, message: m.Report, now: datetime) -> None:
         child = self.of.children.by_name.get(edge.child)
         award = child.award if child is not None else None
-        if award is not None and award.outcome is not m.Outcome.CONCLUDED:
-            self.of.party._send(edge, award)  # the latest revision is the truth on an edge
+        if child is not None and award is not None and award.outcome is not m.Outcome.CONCLUDED:
+            self.of._say_again(child)
             return
         if child is None or award is None:
             raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award stands with {edge.child}")

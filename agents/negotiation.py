@@ -9,12 +9,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from agents.asking import Asking, Stage
-from agents.children import Answer, Child
+from agents.children import Answer, Asked, Child, Given
 from agents.party import Party, step_instant
 from protocol import messages as m
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import Plan, add, excess, least, shortfall, total
+from protocol.plan import Plan, add, excess, least, shortfall
 
 REPEATS = 4
 """How often an unconfirmed award is published again until `confirm_by`, and a cancellation at most."""
@@ -60,7 +60,7 @@ class Negotiation(Asking):
         terms: m.Terms,
         program_id: str,
         now: datetime,
-    ) -> m.Request:
+    ) -> Asked:
         self.unconfirmed.pop(name, None)  # a new request supersedes the award that was chased
         return super().ask(name, power_w, reply_by, decide_by, terms, program_id, now)
 
@@ -70,7 +70,7 @@ class Negotiation(Asking):
         """Award a child so much of its answer; a higher revision replaces an earlier award."""
         if not all(given <= offered for given, offered in zip(power_w, answer.power_w, strict=True)):
             raise RuntimeError(f"award above the offer of {child.name}")
-        child.accepted, child.confirmed = answer, None
+        child.accepted = answer
         self._award(child, m.Outcome.CONCLUDED, power_w, answer.ref, "", now)
         self.unconfirmed[child.name] = None
         self._start_chase(now)
@@ -79,7 +79,6 @@ class Negotiation(Asking):
         """Tell a child that nothing (more) is asked of it."""
         stood = child.holds is not None or child.bound_before
         child.bound_before = False
-        child.confirmed = None
         self.unconfirmed.pop(child.name, None)
         self._award(child, outcome, (0,) * len(self.asked_w), None, reason, now)
         if stood:
@@ -96,27 +95,47 @@ class Negotiation(Asking):
                 self.release(child, m.Outcome.CANCELLED, "superseded by a later request", now)
 
     def _award(
-        self, child: Child, outcome: m.Outcome, power_w: Plan, accepts: str | None, reason: str, now: datetime
+        self,
+        child: Child,
+        outcome: m.Outcome,
+        power_w: Plan,
+        accepts: str | None,
+        reason: str,
+        now: datetime,
+        confirmed: bool | None = None,
     ) -> None:
-        assert child.request is not None
-        award_id = f"{child.request.request_id}.{self.party.name}.{child.name}"
+        asked = child.request
+        assert asked is not None
         revision = child.award.revision + 1 if child.award is not None else 1
-        child.award = m.Award(
-            message_id=f"{self.party.name}.award.{award_id}.{revision}",
-            sent_at=now,
-            event_id=self.event_id,
-            request_id=child.request.request_id,
-            round=child.request.round,
-            revision=revision,
-            award_id=award_id,
-            accepts=accepts,
-            outcome=outcome,
-            power_w=power_w,
-            reason=reason,
-            confirm_by=self._confirm_by(now),
-        )
+        confirm_by = self._confirm_by(now)
+        award = Given(
+            asked.request_id, asked.round, revision, outcome, power_w, accepts, reason, now, confirm_by
+        )  # fmt: skip
+        self.children.bind(child, award, confirmed)
         child.owed = False
-        self.party._send(self.edge(child.name), child.award)
+        self._say_again(child)
+
+    def award_id(self, name: str, award: Given) -> str:
+        """Of the award that stands with a child; its revisions have the same."""
+        return f"{award.request_id}.{self.party.name}.{name}"
+
+    def award_to(self, name: str, award: Given) -> m.Award:
+        """The award as a message."""
+        award_id = self.award_id(name, award)
+        return m.Award(
+            message_id=f"{self.party.name}.award.{award_id}.{award.revision}",
+            sent_at=award.sent_at,
+            event_id=self.event_id,
+            request_id=award.request_id,
+            round=award.round,
+            revision=award.revision,
+            award_id=award_id,
+            accepts=award.accepts,
+            outcome=award.outcome,
+            power_w=award.power_w,
+            reason=award.reason,
+            confirm_by=award.confirm_by,
+        )
 
     def _confirm_by(self, now: datetime) -> datetime:
         start = self.period.start
@@ -133,9 +152,10 @@ class Negotiation(Asking):
         if not self.unconfirmed or self.confirm_by is None:
             return
         children = [self.children[name] for name in self.unconfirmed]
-        lost = [child for child in children if child.holds is not None] if now >= self.confirm_by else []
+        over = now >= self.confirm_by
+        lost = [child for child in children if over and child.holds is not None]
         for child in children:
-            if child not in lost:
+            if not over or child.holds is None:
                 self._say_again(child)
         for child in lost:
             self._lost(child, "unconfirmed until confirm_by", now)
@@ -148,26 +168,26 @@ class Negotiation(Asking):
             self.repair("unconfirmed award", now)
 
     def _say_again(self, child: Child) -> None:
+        """The latest revision is the truth on an edge."""
         assert child.award is not None
-        self.party._send(self.edge(child.name), child.award)
+        self.party._send(self.edge(child.name), self.award_to(child.name, child.award))
 
     def _lost(self, child: Child, cause: str, now: datetime) -> None:
         self.tell("award_lost", child=child.name, cause=cause, power_w=child.holds)
-        self._award(child, m.Outcome.CANCELLED, (0,) * len(self.asked_w), None, cause, now)
-        child.confirmed = False
+        self._award(child, m.Outcome.CANCELLED, (0,) * len(self.asked_w), None, cause, now, confirmed=False)
 
     def on_confirm(self, edge: Edge, message: m.Confirm, now: datetime) -> None:
         child = self.children.by_name.get(edge.child)
         award = child.award if child is not None else None
-        if child is None or award is None or message.award_id != award.award_id:
+        if child is None or award is None or message.award_id != self.award_id(child.name, award):
             raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award {message.award_id} stands with {edge.child}")
         if message.revision != award.revision:
-            self.party._send(edge, award)  # the latest revision is the truth on an edge
+            self._say_again(child)
             return
         self.unconfirmed.pop(child.name, None)
         if award.outcome is not m.Outcome.CONCLUDED:
             return
-        child.confirmed = message.accepted
+        self.children.bind(child, award, message.accepted)
         if message.accepted:
             self.confirmed(child, now)
         else:
@@ -178,8 +198,8 @@ class Negotiation(Asking):
     def confirmed(self, child: Child, now: datetime) -> None:
         """A child is bound now."""
         if not self.unconfirmed:
-            held = self.children.held()
-            self.tell("all_confirmed", children=len(held), power_w=total([p for _, p in held], len(self.asked_w)))
+            held_w = self.children.held_w or (0,) * len(self.asked_w)
+            self.tell("all_confirmed", children=self.children.held_count, power_w=held_w)
 
     def _lost_by_child(self, child: Child, cause: str, now: datetime) -> None:
         self.tell("award_refused", child=child.name, cause=cause)
@@ -199,31 +219,34 @@ class Negotiation(Asking):
         """A child can give less than its award: the rest is replaced or stated (only the child withdraws)."""
         child = self.children.by_name.get(edge.child)
         award = child.award if child is not None else None
-        if child is None or award is None or child.holds is None or message.award_id != award.award_id:
+        if (
+            child is None
+            or award is None
+            or child.holds is None
+            or message.award_id != self.award_id(child.name, award)
+        ):
             raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award {message.award_id} stands with {edge.child}")
         left = least(message.power_w, award.power_w)
         if child.accepted is not None:  # what it cannot give any more is not asked of it again
             child.accepted = replace(child.accepted, power_w=least(message.power_w, child.accepted.power_w))
         self.tell("withdrawn", child=child.name, cause=message.cause, power_w=left, awarded_w=award.power_w)
         if any(left):
-            self._award(child, m.Outcome.CONCLUDED, left, award.accepts, message.cause, now)
+            self._award(child, m.Outcome.CONCLUDED, left, award.accepts, message.cause, now, child.confirmed)
         else:
-            child.confirmed = False
-            self._award(child, m.Outcome.CANCELLED, left, None, message.cause, now)
-            child.confirmed = False
+            self._award(child, m.Outcome.CANCELLED, left, None, message.cause, now, confirmed=False)
         if self.deal_w is not None:
             self.repair(f"{child.name}: {message.cause}", now)
 
     def held_w(self) -> Plan:
         """What stands with the children, and the own power, W."""
-        return add(total([plan for _, plan in self.children.held()], len(self.asked_w)), self.own_power_w())
+        return add(self.children.held_w or (0,) * len(self.asked_w), self.own_power_w())
 
     def repair(self, cause: str, now: datetime) -> None:
         """Replace what was lost in the slots that are still to come; state what cannot be replaced."""
         if self.deal_w is None or self.stage is Stage.CLOSED:
             return
         missing = self._to_come(shortfall(self.deal_w, self.held_w()), now)
-        for child, plan in self.children.held():
+        for child, plan in self.children.with_spare():
             if not any(missing):
                 return
             answer = child.accepted

@@ -7,6 +7,7 @@ from agents.asking import Stage
 from agents.negotiation import Negotiation
 from agents.party import Party
 from protocol import messages as m
+from protocol.actor import Send
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 
@@ -54,6 +55,17 @@ class ParentParty(Party):
 
     def _on_withdraw(self, edge: Edge, message: m.Withdraw, now: datetime) -> None:
         self._event(message).on_withdraw(edge, message, now)
+
+    def _answered(self, edge: Edge, message: m.EventMessage, kinds: tuple[str, ...]) -> Send | None:
+        """Downward the award that stands is what was said last; it is kept with the child."""
+        event = self.events.get(message.event_id)
+        child = event.children.by_name.get(edge.child) if event is not None and edge.parent == self.name else None
+        if event is None or child is None:
+            return super()._answered(edge, message, kinds)
+        award = child.award
+        if award is None or award.request_id != message.request_id or "award" not in kinds:
+            return None
+        return Send(edge, event.award_to(child.name, award))
 
     def at_rest(self, now: datetime) -> bool:
         return all(event.stage is Stage.CLOSED and event.end_at <= now for event in self.events.values())

@@ -7,6 +7,7 @@ is caught here, in one place; our own fault is not caught at all.
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, TypeVar
 
 from protocol import messages as m
@@ -34,17 +35,6 @@ MAX_HEARD = 4096
 """How many messages about one event are remembered for each edge; more is a flood and refused."""
 
 
-class Heard:
-    """What was heard on one edge about one event, and what was said last there."""
-
-    __slots__ = ("messages", "said")
-
-    def __init__(self) -> None:
-        self.messages: dict[str, m.Message] = {}
-        self.said: dict[str, Send] = {}
-        """The last message of each kind, the newest one last."""
-
-
 class Party:
     """Base of the actors. Subclasses fill `_handlers` and write `_due`."""
 
@@ -52,7 +42,11 @@ class Party:
         self._name = name
         self._parents = parents
         self._children = children
-        self._heard: dict[str, dict[Edge, Heard]] = {}
+        self._heard: dict[str, dict[Edge, dict[str, bytes]]] = {}
+        """By event and edge: the ids that were heard, each with a digest of its body (the same in every process: a
+        snapshot of this memory outlives its process)."""
+        self._said: dict[tuple[str, Edge], dict[str, Send]] = {}
+        """By event and edge upward: the last message of each kind, the newest one last."""
         self._effects: list[Effect] = []
         self.counts: Counter[str] = Counter()
         self._handlers: dict[type[m.Message], Handler] = {}
@@ -81,7 +75,7 @@ class Party:
             self._due(now)
         match item:
             case Received(edge, message):
-                self._receive(edge, message, now)
+                self._receive(edge, message, item, now)
             case Refused():
                 self.counts[f"refused.{item.reason}"] += 1
                 self._tell(
@@ -133,12 +127,11 @@ class Party:
         send = Send(edge, message)
         self.counts[f"sent.{message.kind}"] += 1
         if isinstance(message, m.EventMessage):
-            said = self._on_edge(message.event_id, edge).said
-            asked = said.get("request")
-            if isinstance(message, m.Request) and asked is not None and asked.message != message:
-                said.clear()  # nothing that answered the superseded request is said again
-            said.pop(message.kind, None)
-            said[message.kind] = send
+            self._heard.setdefault(message.event_id, {})
+            if edge.child == self._name:
+                said = self._said.setdefault((message.event_id, edge), {})
+                said.pop(message.kind, None)
+                said[message.kind] = send
         self._effects.append(send)
 
     def _clear(self, edge: Edge) -> None:
@@ -151,14 +144,12 @@ class Party:
         self._effects.append(Note(name, event_id, step, data or {}))
 
     def _forget(self, event_id: str) -> None:
-        self._heard.pop(event_id, None)
+        for edge in self._heard.pop(event_id, ()):
+            self._said.pop((event_id, edge), None)
 
     # -- taking messages
 
-    def _on_edge(self, event_id: str, edge: Edge) -> Heard:
-        return self._heard.setdefault(event_id, {}).setdefault(edge, Heard())
-
-    def _receive(self, edge: Edge, message: m.Message, now: datetime) -> None:
+    def _receive(self, edge: Edge, message: m.Message, item: Received, now: datetime) -> None:
         if isinstance(message, m.Reject):
             self._rejected(edge, message)
             return
@@ -169,9 +160,11 @@ class Party:
         self.counts[f"received.{message.kind}"] += 1
         try:
             self._belongs(edge, message)
-            if self._repeated(edge, message):
+            body = blake2b(item.body, digest_size=8).digest()
+            if self._repeated(edge, message, body):
                 return
             self._handle(edge, message, now)
+            self._heard.setdefault(message.event_id, {}).setdefault(edge, {})[message.message_id] = body
         except RefusedMessage as refusal:
             self.counts[f"refused.{refusal.reason}"] += 1
             data = {"edge": _arrow(edge), "kind": message.kind, "reason": refusal.reason, "text": refusal.text}
@@ -184,7 +177,6 @@ class Party:
         if handler is None:
             raise RefusedMessage(RejectReason.UNKNOWN_TOPIC, f"{self.name} takes no {message.kind}")
         handler(edge, message, now)
-        self._on_edge(message.event_id, edge).messages[message.message_id] = message
 
     def _belongs(self, edge: Edge, message: m.EventMessage) -> None:
         known = edge.child in self._children if edge.parent == self.name else edge.parent in self._parents
@@ -192,26 +184,32 @@ class Party:
         if not known or mine != self.name:
             raise RefusedMessage(RejectReason.UNKNOWN_PARTY, f"{edge.other(self.name)} is not in {self.name}'s book")
 
-    def _repeated(self, edge: Edge, message: m.EventMessage) -> bool:
+    def _repeated(self, edge: Edge, message: m.EventMessage, body: bytes) -> bool:
         """Answer a repeat again with what was last said on that edge since; refuse an id that was used before."""
         on_edges = self._heard.get(message.event_id)
         heard = on_edges.get(edge) if on_edges else None
         if heard is None:
             return False
-        known = heard.messages.get(message.message_id)
+        known = heard.get(message.message_id)
         if known is None:
-            if len(heard.messages) >= MAX_HEARD:
+            if len(heard) >= MAX_HEARD:
                 raise RefusedMessage(RejectReason.OVERLOAD, f"more than {MAX_HEARD} messages about one event")
             return False
-        if known != message:
+        if known != body:
             raise RefusedMessage(RejectReason.CONFLICT, f"{message.message_id} was sent before with another body")
         self.counts[f"repeated.{message.kind}"] += 1
-        for kind, send in reversed(heard.said.items()):
-            same = isinstance(send.message, m.EventMessage) and send.message.request_id == message.request_id
-            if same and kind in ANSWERED_AGAIN.get(message.kind, ()):
-                self._effects.append(send)
-                break
+        answer = self._answered(edge, message, ANSWERED_AGAIN.get(message.kind, ()))
+        if answer is not None:
+            self._effects.append(answer)
         return True
+
+    def _answered(self, edge: Edge, message: m.EventMessage, kinds: tuple[str, ...]) -> Send | None:
+        """What was last said about a request, of some kinds."""
+        for kind, send in reversed(self._said.get((message.event_id, edge), {}).items()):
+            same = isinstance(send.message, m.EventMessage) and send.message.request_id == message.request_id
+            if same and kind in kinds:
+                return send
+        return None
 
     def _rejected(self, edge: Edge, message: m.Reject) -> None:
         mine = m.Side.PARENT if edge.parent == self.name else m.Side.CHILD

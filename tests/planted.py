@@ -28,7 +28,7 @@ Patch = tuple[Any, str, Any]
 
 
 def _no_dedup() -> list[Patch]:
-    return [(Party, "_repeated", lambda self, edge, message: False)]
+    return [(Party, "_repeated", lambda self, edge, message, body: False)]
 
 
 def _ack_before_commit() -> list[Patch]:
@@ -149,7 +149,7 @@ def _watt_lost() -> list[Patch]:
 def _relax_counted_twice() -> list[Patch]:
     def available_w(self: aggregator.AggregatorEvent) -> Any:
         slots = len(self.asked_w)
-        plans = [answer.power_w for child in self.children.asked() for answer in child.answers.values()]
+        plans = [answer.power_w for child in self.children.asked() for answer in (child.own, child.relaxed) if answer]
         return add(total(plans, slots), self.storage.power_w or zero(slots))
 
     return [(aggregator.AggregatorEvent, "available_w", available_w)]
@@ -184,10 +184,10 @@ def _old_answers_counted() -> list[Patch]:
 
     renew = Children.renew
 
-    def keeping(self: Children, name: str, request: m.Request) -> None:
-        answers = dict(self.by_name[name].answers)
+    def keeping(self: Children, name: str, request: Any) -> None:
+        before = self.by_name[name].own, self.by_name[name].relaxed
         renew(self, name, request)
-        self.by_name[name].answers |= answers
+        self.keep(self.by_name[name], *before)
 
     return [(Children, "renew", keeping)]
 

@@ -18,7 +18,7 @@ from agents.aggregator.own_storage import OwnStorage, StorageYard
 from agents.aggregator.request_values import Asked, request_values
 from agents.asking import Stage
 from agents.between import Between, BetweenParty
-from agents.children import Child
+from agents.children import Child, Relaxing
 from agents.members import Members
 from agents.party import step_instant
 from agents.settings import AggregatorSettings, Rung
@@ -134,8 +134,8 @@ class AggregatorEvent(Between):
     def available_w(self) -> Plan:
         """S24, S26 or S30: the sum over the participating DERs, relaxed answers in place of earlier ones, and the
         own storage once its rung was climbed."""
-        plans = [answer.power_w for _, answer in self.children.answered()]
-        return add(total(plans, len(self.asked_w)), self.storage.power_w or zero(len(self.asked_w)))
+        nothing = zero(len(self.asked_w))
+        return add(self.children.offered_w or nothing, self.storage.power_w or nothing)
 
     def stage_over(self, now: datetime) -> None:
         if self.stage is Stage.COLLECTING:
@@ -200,21 +200,12 @@ class AggregatorEvent(Between):
         budget = self.request.reply_by - self.started_at
         reply_by = min(now + budget * self.settings.relax_pct / 100, self.request.reply_by)
         self.go(Stage.RELAXING, reply_by)
+        relax = Relaxing(short, self.settings.relax_restrictions, now, reply_by)
         for child in targets:
             assert child.request is not None
-            child.relax = m.Relax(
-                message_id=f"{self.party.name}.relax.{child.name}.{child.request.request_id}",
-                sent_at=now,
-                event_id=self.event_id,
-                request_id=child.request.request_id,
-                round=child.request.round,
-                revision=1,
-                shortfall_w=short,
-                restrictions=self.settings.relax_restrictions,
-                reply_by=reply_by,
-            )
+            child.relax = relax
             self.children.waiting[child.name] = None
-            self.party._send(self.edge(child.name), child.relax)
+            self.party._send(self.edge(child.name), self.relax_to(child.name, child.request, relax))
         self.timers["again"] = step_instant(now, reply_by, 50)
         self.tell("relax_asked", "S28", shortfall_w=short, asked=len(targets), reply_by=reply_by)
 
@@ -300,8 +291,8 @@ class AggregatorEvent(Between):
         candidates = [
             Candidate(
                 child.name,
-                child.answers[m.Basis.OWN].power_w if m.Basis.OWN in child.answers else zero(len(power_w)),
-                child.answers[m.Basis.RELAXED].power_w if m.Basis.RELAXED in child.answers else None,
+                child.own.power_w if child.own is not None else zero(len(power_w)),
+                child.relaxed.power_w if child.relaxed is not None else None,
                 self.book[child.name].merit,
             )
             for child, _ in self.children.answered()
@@ -311,7 +302,9 @@ class AggregatorEvent(Between):
         self.storage.commit(shared.storage_w)
         for name, share in shared.shares.items():
             child = self.children[name]
-            self.give(child, child.answers[share.basis], share.power_w, now)
+            answer = child.answer(share.basis)
+            assert answer is not None
+            self.give(child, answer, share.power_w, now)
         self.tell("awards_sent", "S35", awarded=len(shared.shares), power_w=power_w, storage_w=shared.storage_w)
         self.release_rest(m.Outcome.NOT_NEEDED, "the deal is covered by others", now)
         self.dispatching.start(now)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from agents.aggregator.own_storage import OwnStorage
+from agents.children import Child
 from protocol import messages as m
 from protocol.actor import Measure, Measured, Setpoint
 
@@ -50,7 +51,7 @@ class Dispatching:
         for child, plan in of.children.held():
             if any(plan) and of.book[child.name].kind == "der":
                 sent += 1
-                of.party._send(of.edge(child.name), self._dispatch(child.award, slot, plan[slot], now))
+                of.party._send(of.edge(child.name), self._dispatch(child, slot, plan[slot], now))
         start, end = of.period.slot_start(slot), of.period.slot_start(slot + 1)
         held, own = self.storage.held, self.storage.committed_w
         if held is not None and own is not None and any(own):
@@ -62,17 +63,18 @@ class Dispatching:
         if self.slot < len(of.asked_w):
             of.timers["dispatch"] = of.period.slot_start(self.slot) - self.lead
 
-    def _dispatch(self, award: m.Award | None, slot: int, power_w: int, now: datetime) -> m.Dispatch:
+    def _dispatch(self, child: Child, slot: int, power_w: int, now: datetime) -> m.Dispatch:
+        of, award = self.of, child.award
         assert award is not None
-        of = self.of
+        award_id = of.award_id(child.name, award)
         return m.Dispatch(
-            message_id=f"{of.party.name}.dispatch.{award.award_id}.{slot}.{award.revision}",
+            message_id=f"{of.party.name}.dispatch.{award_id}.{slot}.{award.revision}",
             sent_at=now,
             event_id=of.event_id,
             request_id=award.request_id,
             round=award.round,
             revision=award.revision,
-            award_id=award.award_id,
+            award_id=award_id,
             slot=slot,
             power_w=of.direction.sign * power_w,
             valid_for_s=int(of.period.duration.total_seconds()),
