@@ -16,7 +16,6 @@ from broker.bus import Bus, Post
 from broker.clock import Clock
 from broker.stepper import Driver
 from protocol.actor import Clear, Effect, Entry, Note, Question, Send, Setpoint
-from protocol.codec import encode
 from protocol.edges import ROUTES, topic
 from protocol.messages import Request
 
@@ -80,9 +79,7 @@ class Outgoing:
                 expires_in_s = None
                 if isinstance(message, Request):
                     expires_in_s = max(1, round(self._clock.real_seconds_until(message.reply_by)))
-                post = Post(
-                    topic(kind, edge), encode(message), ROUTES[kind].retained, expires_in_s, sent=self._sent(mark)
-                )
+                post = Post(topic(kind, edge), effect.body, ROUTES[kind].retained, expires_in_s, sent=self._sent(mark))
                 await self._bus.publish(post)
             case Clear(edge):
                 await self._bus.publish(Post(topic("request", edge), b"", retain=True, sent=self._sent(mark)))

@@ -184,7 +184,7 @@ class Shell:
         if not arrival.payload:
             return None  # a retained message was cleared
         try:
-            received = Received(*decode(arrival.topic, arrival.payload))
+            received = Received(*decode(arrival.topic, arrival.payload), arrival.payload)
         except RefusedMessage as refusal:
             return Refused(edge, kind, refusal.reason, refusal.text, refusal.message_id)
         self.skew.hear(received, self.clock, arrival.retained)

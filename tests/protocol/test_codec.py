@@ -4,6 +4,7 @@ import contextlib
 import json
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,3 +124,8 @@ def test_another_topic_is_refused(topic: str) -> None:
     with pytest.raises(RefusedMessage) as refused:
         decode(topic, changed())
     assert refused.value.reason is RejectReason.UNKNOWN_TOPIC
+
+
+@given(any_message)
+def test_the_fields_as_they_stand_give_the_bytes_of_the_whole_dump(message: Message) -> None:
+    assert encode(message) == orjson.dumps(message.model_dump(), option=orjson.OPT_UTC_Z)

@@ -8,6 +8,7 @@ from worlds import START, T0, World
 
 from broker.simulation import Faults
 from protocol import actor as a
+from protocol.codec import decode
 from protocol.edges import Edge
 from protocol.entries import decode_effects, decode_input, encode_effects, encode_input
 from protocol.errors import RejectReason
@@ -53,3 +54,14 @@ def test_effects_for_this_side_survive_as_bytes() -> None:
         a.Note("shortfall_stated", "e1", "S36", {"missing_w": [1, 2]}),
     )
     assert decode_effects(encode_effects(effects)) == effects
+
+
+def test_input_stands_in_an_entry_in_the_bytes_in_which_it_came() -> None:
+    body = b'{ "accepted": true, "message_id": "c1", "sent_at": "2026-01-14T18:00:00+09:00", "event_id": "e",'
+    body += b' "request_id": "e.1.1", "round": 1, "revision": 1, "award_id": "a" }'
+    edge, message = decode("dr/confirm/ra-1/hems-1", body)
+    kept = encode_input(a.Received(edge, message, body))
+    again = decode_input(kept)
+    assert body in kept
+    assert again == a.Received(edge, message)
+    assert encode_input(again) == kept
