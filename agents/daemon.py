@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from uuid import uuid4
@@ -88,7 +88,7 @@ class Daemon:
         self.parties = parties(config)
         self.shells: dict[str, Shell] = {}
         self.clock: Clock | None = None
-        self._gate, self._started = asyncio.Event(), asyncio.Event()
+        self._gate, self._taking = asyncio.Event(), asyncio.Event()
         self.buses: dict[str, MqttBus] = {}
         self._instance = uuid4().hex
         self.name = config.control.name or self.parties[0].actor.name
@@ -140,7 +140,7 @@ class Daemon:
                 shell = Shell(party.actor, way_out, clock, party.drivers, self._tell, self.journal, party.build)
                 self.shells[party.actor.name] = shell
                 tasks.create_task(shell.run())
-            self._started.set()
+            self._taking.set()
             served = self.config.metrics
             if served.port is not None:
                 self.metrics.serve(served.host, served.port)
@@ -155,16 +155,19 @@ class Daemon:
             await self.archive_at_rest()
 
     async def archive_at_rest(self) -> None:
-        """The same, once. What comes between the move and the new beginning is taken by the new actors."""
+        """The same, once. Nothing is taken until the ids of what was heard stand where the new actors' repeats are
+        looked up."""
         journal, shells = self.journal, list(self.shells.values())
         if journal.length < self.config.journal.archive_after or not all(shell.at_rest for shell in shells):
             return
         moving = journal.archive()  # stands in the writer's queue now, before anything of the new actors
+        self._taking.clear()
         for shell in shells:
             shell.renew()
         for shell in shells:
             await shell.begin()
         log.info("journal_archived", file=str(await moving))
+        self._taking.set()
 
     def _bus(self, party: Party) -> MqttBus:
         actor, broker = party.actor, self.config.broker
@@ -175,7 +178,8 @@ class Daemon:
                 party.connected.set()
 
         address = Address(broker.host, broker.port, broker.protocol)
-        return MqttBus(address, actor.name, filters, partial(self._presence, actor), on_connected, self._instance)
+        presence = partial(self._presence, actor)
+        return MqttBus(address, actor.name, filters, presence, on_connected, self._instance, crowd=actor.is_parent())
 
     def _behaving(self, bus: Bus, party: Party, clock: Clock) -> Bus:
         name = party.actor.name
@@ -190,9 +194,9 @@ class Daemon:
         )
         return [Post(topic("presence", Edge(above, actor.name)), encode(message), True) for above in actor.parents()]
 
-    async def _deliver(self, name: str, arrival: Arrival) -> None:
-        await self._started.wait()
-        await self.shells[name].deliver(arrival)
+    async def _deliver(self, name: str, arrivals: Sequence[Arrival]) -> None:
+        await self._taking.wait()
+        await self.shells[name].deliver(arrivals)
 
     async def _all_connected(self) -> None:
         broker = self.config.broker
@@ -233,6 +237,7 @@ async def _feed_watchdog(period_s: float) -> None:
         await asyncio.sleep(period_s)
 
 
+@cache
 def software() -> str:
     """Name and version, as presence tells it."""
     try:

@@ -185,7 +185,8 @@ def _journal(path: Path) -> Iterator[Finding]:
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         checked = connection.execute("PRAGMA quick_check").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        entries = connection.execute("SELECT count(*) FROM entry").fetchone()[0]
+        counted = "count(*) FROM entry" if version < 5 else "coalesce(sum(json_array_length(heads)), 0) FROM steps"
+        entries = connection.execute(f"SELECT {counted}").fetchone()[0]
         connection.close()
     except sqlite3.Error as error:
         yield Finding("journal", Verdict.FAULT, f"{path}: {error}: restore it, or move it away and start anew")

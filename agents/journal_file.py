@@ -15,9 +15,13 @@ from pydantic import ValidationError
 
 from agents.config import PartiesConfig
 from agents.journal import Journal, JournalError, Kept
+from agents.journal_rows import SELECT, in_order
 from agents.reading import ConfigError
 from broker.recording_file import Step
 from protocol.actor import Entry
+
+ROWS_OF_STEPS = 5
+"""The schema since which a row has many steps; an older file is read as it is, and changed only by its daemon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +62,13 @@ class JournalFile:
         where, given = ("WHERE actor = ?", (actor,)) if actor is not None else ("", ())
         try:
             with closing(self._open()) as connection:
-                for seq, at, name, item, effects in connection.execute(
-                    f"SELECT seq, at, actor, input, effects FROM entry {where} ORDER BY seq", given
-                ):
-                    yield Kept(seq, datetime.fromisoformat(at), name, item, effects)
+                if _version(connection) < ROWS_OF_STEPS:
+                    found = connection.execute(
+                        f"SELECT seq, at, actor, input, effects FROM entry {where} ORDER BY seq", given
+                    )
+                    yield from (Kept(seq, datetime.fromisoformat(at), *rest) for seq, at, *rest in found)
+                else:
+                    yield from in_order(connection.execute(f"{SELECT} {where} ORDER BY first", given))
         except sqlite3.DatabaseError as error:
             raise JournalError(f"{self.path}: is no journal: {error}") from None
 
@@ -69,6 +76,10 @@ class JournalFile:
         if not self.path.is_file():
             raise JournalError(f"{self.path}: there is no such file")
         return sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def journal_files(paths: list[Path]) -> list[JournalFile]:

@@ -1,11 +1,11 @@
 """What a party's steps set off, done in their order: when an entry is durable, and not before.
 
 The doer runs behind the stepper: while one group of entries is being flushed the next is already computed. An arrival
-is acknowledged when what it set off has been handed over.
+is acknowledged when what its batch set off has been handed over.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -27,12 +27,12 @@ Listener: TypeAlias = Callable[[datetime, str, Note], None]
 
 @dataclass(slots=True)
 class Job:
-    """Steps with their numbers in the journal (0: not kept), and the arrival that they answer."""
+    """Steps with their numbers in the journal (0: not kept), and what tells the arrivals' senders that they are safe."""
 
     entries: list[tuple[int, Entry]] = field(default_factory=list)
     redo: list[tuple[Mark, Effect]] = field(default_factory=list)
     """Effects of an earlier life that may not have left."""
-    acknowledge: Callable[[], None] = lambda: None
+    acknowledge: Sequence[Callable[[], None]] = ()
 
 
 class Outgoing:
@@ -70,7 +70,8 @@ class Outgoing:
             for number, entry in job.entries:
                 for place, effect in enumerate(entry.effects):
                     await self._do(effect, entry.at, (number, place))
-            job.acknowledge()
+            for acknowledge in job.acknowledge:
+                acknowledge()
 
     async def _do(self, effect: Effect, at: datetime, mark: Mark) -> None:
         match effect:
@@ -95,4 +96,4 @@ class Outgoing:
                 self._tell(at, self._name, effect)
 
     def _sent(self, mark: Mark) -> Callable[[], None] | None:
-        return partial(self._journal.sent, mark) if self._journal is not None and mark[0] else None
+        return partial(self._journal.sent, self._name, mark) if self._journal is not None and mark[0] else None

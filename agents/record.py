@@ -7,7 +7,7 @@ the recorder is away for a moment waits in its session. Losses are noticed by th
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -99,17 +99,18 @@ class Recorder:
             self._connections += 1
             self._connected.set()
 
-    async def _deliver(self, arrival: Arrival) -> None:
-        line = Heard(
-            time.monotonic_ns(),
-            datetime.now(UTC),
-            arrival.topic,
-            arrival.payload,
-            arrival.qos,
-            arrival.retained,
-            arrival.properties,
-        )
-        await self._queue.put((line, arrival.acknowledge))
+    async def _deliver(self, arrivals: Sequence[Arrival]) -> None:
+        for arrival in arrivals:
+            line = Heard(
+                time.monotonic_ns(),
+                datetime.now(UTC),
+                arrival.topic,
+                arrival.payload,
+                arrival.qos,
+                arrival.retained,
+                arrival.properties,
+            )
+            await self._queue.put((line, arrival.acknowledge))
 
     async def _write_on(self) -> None:
         """Lines in groups: all that waits is written, flushed once, and acknowledged."""

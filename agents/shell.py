@@ -7,10 +7,10 @@ is full the carrier reads no more. With a journal it begins where the last proce
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from agents.journal import Journal, JournalError
+from agents.journal import Journal, JournalError, Mark
 from agents.outgoing import Job, Listener, Outgoing
 from agents.skew import Skew
 from agents.snapshot import EVERY, Snapshot, maker, pack, unpack
@@ -18,7 +18,7 @@ from broker.bus import Arrival, Bus
 from broker.clock import Clock
 from broker.faults import first_error
 from broker.stepper import Diverged, Driver, Stepper, is_durable, no_collection
-from protocol.actor import Actor, Entry, Input, Question, Received, Refused, Resumed, Setpoint
+from protocol.actor import Actor, Effect, Entry, Input, Question, Received, Refused, Resumed, Setpoint
 from protocol.codec import decode
 from protocol.edges import ROUTES, parse_topic
 from protocol.entries import decode_input
@@ -26,6 +26,8 @@ from protocol.errors import RefusedMessage
 from protocol.messages import EventMessage
 
 INBOX = 10_000
+BATCH = 256
+"""Inputs that are taken as of one instant: what is due in between waits for as long as they take, some 10 ms."""
 QUIET_S = 10.0
 """A snapshot is made only when nothing is due for so long: it takes a second where the memory is large."""
 
@@ -80,11 +82,12 @@ class Shell:
         now = self.clock.now()
         last_at = self._fold()
         if self._journal is not None and last_at is not None:
-            redo = [
-                (mark, effect)
-                for mark, effect in self._journal.undone(self.actor.name)
-                if not isinstance(effect, Setpoint) or effect.until > now
-            ]
+            redo: list[tuple[Mark, Effect]] = []
+            for mark, effect in self._journal.undone(self.actor.name):
+                if isinstance(effect, Setpoint) and effect.until <= now:
+                    self._journal.sent(self.actor.name, mark)
+                else:
+                    redo.append((mark, effect))
             yield Job(redo=redo)
             yield Job(self._kept(self.stepper.take(Resumed(last_at), now)))
         yield Job(self._kept(self.stepper.begin(now)))
@@ -164,13 +167,14 @@ class Shell:
         await self._inbox.put((item, lambda: None if done.done() else done.set_result(None)))
         await done
 
-    async def deliver(self, arrival: Arrival) -> None:
+    async def deliver(self, arrivals: Sequence[Arrival]) -> None:
         """What the bus hands over. Waits while the inbox is full."""
-        item = self._input(arrival)
-        if item is None:
-            arrival.acknowledge()
-        else:
-            await self._inbox.put((item, arrival.acknowledge))
+        for arrival in arrivals:
+            item = self._input(arrival)
+            if item is None:
+                arrival.acknowledge()
+            else:
+                await self._inbox.put((item, arrival.acknowledge))
 
     def _input(self, arrival: Arrival) -> Input | None:
         try:
@@ -200,30 +204,37 @@ class Shell:
         return known
 
     async def _step_on(self) -> None:
+        """Take all that waits (up to a bound) as of one instant, so that the journal and the doer get it as one."""
         while True:
-            item, acknowledge = await self._next()
-            entries = self._kept(self.stepper.take(item, self.clock.now()))
+            batch = await self._next()
+            now = self.clock.now()
+            entries: list[tuple[int, Entry]] = []
+            for item, _ in batch:
+                entries += self._kept(self.stepper.take(item, now))
             self._keep_snapshot(entries)
-            await self.outgoing.put(Job(entries, acknowledge=acknowledge))
+            await self.outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
 
     def _kept(self, entries: Iterable[Entry]) -> list[tuple[int, Entry]]:
         """Hand what belongs into the journal over to it."""
         journal = self._journal
         return [(journal.append(entry) if journal is not None and is_durable(entry) else 0, entry) for entry in entries]
 
-    async def _next(self) -> tuple[Input | None, Callable[[], None]]:
-        """The next input; None when the deadline has come (or may have moved)."""
+    async def _next(self) -> list[tuple[Input | None, Callable[[], None]]]:
+        """The next inputs; a None when the deadline has come (or may have moved)."""
         deadline = self.actor.deadline
         wait_s = None if deadline is None else self.clock.real_seconds_until(deadline)
         if wait_s == 0:
-            return None, _nothing
-        if not self._inbox.empty():
-            return self._inbox.get_nowait()
-        try:
-            async with asyncio.timeout(wait_s):
-                return await self._inbox.get()
-        except TimeoutError:
-            return None, _nothing
+            return [(None, _nothing)]
+        batch: list[tuple[Input | None, Callable[[], None]]] = []
+        if self._inbox.empty():
+            try:
+                async with asyncio.timeout(wait_s):
+                    batch.append(await self._inbox.get())
+            except TimeoutError:
+                return [(None, _nothing)]
+        while len(batch) < BATCH and not self._inbox.empty():
+            batch.append(self._inbox.get_nowait())
+        return batch
 
     # -- telling
 

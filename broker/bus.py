@@ -1,6 +1,6 @@
 """What every carrier offers: bytes in on topics, bytes out on topics. It may lose, repeat and reorder."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -14,8 +14,6 @@ class Post:
     retain: bool = False
     expires_in_s: int | None = None
     """A hint to an MQTT 5 broker; the deadline that counts stands in the payload."""
-    number: str = field(default="", compare=False)
-    """The carrier's own: the sender's number on this topic."""
     sent: Callable[[], None] | None = field(default=None, compare=False)
     """Called when the broker has taken it over."""
 
@@ -34,8 +32,8 @@ class Arrival:
     """MQTT 5's, for a tap; nothing that counts stands here."""
 
 
-Deliver: TypeAlias = Callable[[Arrival], Awaitable[None]]
-"""Takes one arrival; while it waits, nothing more is read (back-pressure)."""
+Deliver: TypeAlias = Callable[[Sequence[Arrival]], Awaitable[None]]
+"""Takes what has come in, oldest first; while it waits, nothing more is read (back-pressure)."""
 
 
 class Bus(Protocol):

@@ -1,59 +1,43 @@
-"""The live carrier: MQTT 5 or 3.1.1 through aiomqtt, one connection a party.
+"""The live carrier: one connection a party, MQTT 5 or 3.1.1.
 
 It connects again by itself, with full jitter, and subscribes again. What is published meanwhile waits in a bounded
 queue; a post that was not acknowledged goes out again, so the wire may repeat. What comes in is acknowledged by whoever
-takes it, when it is durable (paho's manual acknowledgement, which aiomqtt does not offer: `_client` is the one private
-name of it that is used here); the broker holds back more than `RECEIVE_MAXIMUM` of it. Presence is a retained message: online
-after each connect, offline as the last will (MQTT knows one will a connection: it stands on the first edge).
+takes it, when it is durable; the broker holds back more than `RECEIVE_MAXIMUM` of it. Presence is a retained message:
+online after each connect, offline as the last will (MQTT knows one will a connection: it stands on the first edge).
 """
 
 import asyncio
 import random
-import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Literal
 
-import aiomqtt
 import structlog
-from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from broker.aiomqtt_link import AiomqttLink
 from broker.bus import Arrival, Deliver, Post
 from broker.faults import first_error
+from broker.gmqtt_link import GmqttLink
+from broker.link import ANSWER_WITHIN_S, Address, Greeting, Heard, Link, LinkLost
 from broker.sequence import Gaps, Numbers
 from protocol.codec import MAX_PAYLOAD_BYTES
 from protocol.edges import QOS, ROOT
 
+__all__ = ["MAX_OUTGOING", "Address", "MqttBus", "PayloadTooLarge", "SessionTaken"]
+
 MAX_OUTGOING = 10_000
 """Posts that may wait; beyond that `publish` waits (back-pressure)."""
-INFLIGHT = 64
-"""Posts that may be unacknowledged at once; they are acknowledged in their order."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
-CONNECT_WITHIN_S = 3.0
-"""aiomqtt does not notice a connection that is reset before its CONNACK: it waits this long."""
-ANSWER_WITHIN_S = 10.0
 SESSION_EXPIRY_S = 86_400
-RECEIVE_MAXIMUM = 1000
-"""Arrivals that may be unacknowledged at once (MQTT 5; Mosquitto's own limit is 20 for MQTT 3.1.1)."""
 OWN_PRESENCE_WITHIN_S = 1.0
 """How long a connection that was lost waits, when it is back, to hear who is online under its name."""
-NO_DELAY = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
-"""Without it a small message waits for the acknowledgement of the one before: 40 ms a hop, measured on loopback."""
 
 log = structlog.get_logger("gridpact.mqtt")
 
 RETAINED_TAKEN = (f"{ROOT}/request/", f"{ROOT}/presence/")
 """Retained messages on other topics are planted or stale, and ignored."""
-
-
-NUMBER = "n"
-"""User property: the sender's number of the post on its topic (broker/sequence.py)."""
 DROPPED = "$SYS/broker/publish/messages/dropped"
 
 
@@ -63,17 +47,6 @@ class SessionTaken(RuntimeError):
 
 class PayloadTooLarge(ValueError):
     """A post is larger than the broker takes; sending it would end the connection."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the broker is, and which MQTT it is spoken to."""
-
-    host: str = "127.0.0.1"
-    port: int = 1883
-    protocol: Literal["5", "3.1.1"] = "5"
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
 
 
 class MqttBus:
@@ -89,12 +62,14 @@ class MqttBus:
         instance: str = "",
         session_expiry_s: int = SESSION_EXPIRY_S,
         whole: bool = False,
+        crowd: bool = False,
     ) -> None:
         """`presence(online)` gives the posts that tell it, the first one for the last will. `instance` stands in the
         payloads of this process's presence and in no other's; with it a session that was taken is noticed.
         With `session_expiry_s` 0 the broker keeps nothing for us once we are gone. `whole`: for a tap, which wants
-        everything as it was: retained messages that others ignore, and properties."""
-        self._whole = whole
+        everything as it was: retained messages that others ignore, and properties. `crowd`: for a party that hears
+        and asks many, through the faster library where it can be used."""
+        self._whole, self._crowd = whole, crowd
         self._session_expiry_s = session_expiry_s
         self._instance = instance
         self.address, self.name, self.filters = address, name, tuple(filters)
@@ -105,18 +80,22 @@ class MqttBus:
         self.watch_broker = False
         self._numbers = Numbers()
         self._moved_at = time.monotonic()
-        self._outgoing: asyncio.Queue[Post] = asyncio.Queue(MAX_OUTGOING)
-        self._unacknowledged: list[Post] = []
-        self._v5 = address.protocol == "5"
-        self._connections = 0
+        self._queue: deque[tuple[Post, str]] = deque()
+        self._room = asyncio.Event()
+        self._under_way: dict[int, tuple[Post, str]] = {}
+        """Posts that were handed to a connection and not acknowledged, oldest first."""
+        self._handed = 0
+        self._connections = self._failures = 0
         self._heard_own = asyncio.Event()
-        self._live: aiomqtt.Client | None = None
-        """The connection whose message numbers are valid now."""
+        self._own_presence = ""
+        """The topic on which we tell that we are here; empty for a party without parents."""
+        self._live: Link | None = None
+        """The connection on which posts go out now."""
 
     @property
     def waiting(self) -> int:
         """Posts that have not been acknowledged by the broker yet."""
-        return self._outgoing.qsize() + len(self._unacknowledged)
+        return len(self._queue) + len(self._under_way)
 
     @property
     def stuck_s(self) -> float:
@@ -129,56 +108,87 @@ class MqttBus:
             raise PayloadTooLarge(f"{post.topic}: {len(post.payload)} bytes; the broker takes {MAX_PAYLOAD_BYTES}")
         if not self.waiting:
             self._moved_at = time.monotonic()
-        await self._outgoing.put(replace(post, number=self._numbers.next(post.topic)))
+        while len(self._queue) >= MAX_OUTGOING:
+            self._room.clear()
+            await self._room.wait()
+        self._queue.append((post, self._numbers.next(post.topic)))
+        self._send()
 
     async def run(self, deliver: Deliver) -> None:
         """Stay connected and deliver until cancelled."""
-        failures = 0
         while True:
             try:
-                async with self._client() as client:
-                    failures = 0
-                    await self._connected(client, deliver)
-            except (aiomqtt.MqttError, OSError) as error:
-                failures += 1
-                longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**failures)
+                await self._run_once(deliver)
+            except LinkLost as error:
+                self._failures += 1
+                longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._failures)
                 pause_s = random.uniform(0, longest)  # full jitter: no storm when the broker comes back
                 log.warning("broker_lost", party=self.name, error=str(error), again_in_s=round(pause_s, 2))
                 self._on_connected(False)
                 await asyncio.sleep(pause_s)
 
-    async def _connected(self, client: aiomqtt.Client, deliver: Deliver) -> None:
-        client.pending_calls_threshold = INFLIGHT * 2
-        self._live = client
+    async def _run_once(self, deliver: Deliver) -> None:
+        """One connection, to its end. Raises LinkLost."""
+        link = self._link()
+        try:
+            await link.open()
+            self._failures = 0
+            await self._connected(link, deliver)
+        finally:
+            await link.close()
+
+    def _link(self) -> Link:
+        will = next(iter(self._presence(False)), None)
+        self._own_presence = will.topic if will is not None and self._instance else ""
+        greeting = Greeting(self.name, will, self._session_expiry_s)
+        if self._crowd and self.address.protocol == "5" and not self._whole:
+            return GmqttLink(self.address, greeting)
+        return AiomqttLink(self.address, greeting, with_properties=self._whole)
+
+    async def _connected(self, link: Link, deliver: Deliver) -> None:
         self._connections += 1
         self._heard_own.clear()
-        await self._subscribe(client)
+        for topic in (*self.filters, *filter(None, (self._own_presence,))):
+            await link.subscribe(topic, QOS)
+        if self.watch_broker:
+            await link.subscribe(DROPPED, 0)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._receive_all(client, deliver))
-                tasks.create_task(self._greet_and_send(client))
+                tasks.create_task(self._receive_all(link, deliver))
+                tasks.create_task(self._greet_and_send(link))
         except asyncio.CancelledError:
-            await self._say_goodbye(client)
+            await self._say_goodbye(link)
             raise
         except BaseExceptionGroup as group:
             raise first_error(group) from None
+        finally:
+            self._live = None
 
-    async def _greet_and_send(self, client: aiomqtt.Client) -> None:
-        """Tell that we are here. When we were here before, hear first whether another process is by now."""
+    # -- presence
+
+    async def _greet_and_send(self, link: Link) -> None:
+        """Tell that we are here. When we were here before, hear first whether another process is by now. Then send
+        what a lost connection left open, and what waits."""
         if self._own_presence and self._connections > 1:
             with suppress(TimeoutError):
                 async with asyncio.timeout(OWN_PRESENCE_WITHIN_S):
                     await self._heard_own.wait()
-        for post in self._presence(True):
-            await self._publish(client, post)
+        await self._tell_presence(link, True)
         self._on_connected(True)
-        await self._send_all(client)
+        for number, (post, of_topic) in self._under_way.items():
+            link.publish(post, of_topic, partial(self._acknowledged, number))
+        self._live = link
+        self._send()
 
-    @property
-    def _own_presence(self) -> str:
-        """The topic on which we tell that we are here; empty for a party without parents."""
-        first = next(iter(self._presence(False)), None)
-        return first.topic if first is not None and self._instance else ""
+    async def _tell_presence(self, link: Link, online: bool) -> None:
+        for post in self._presence(online):
+            told = asyncio.Event()
+            link.publish(post, "", told.set)
+            try:
+                async with asyncio.timeout(ANSWER_WITHIN_S):
+                    await told.wait()
+            except TimeoutError:
+                raise LinkLost("the broker does not acknowledge") from None
 
     def _hear_own_presence(self, payload: bytes) -> None:
         """Somebody tells to be us. A broker need not say why it closed a connection (Mosquitto 2.0.11 does not), so
@@ -191,115 +201,60 @@ class MqttBus:
                 f"another process is connected to {where} as {self.name}: stop it, or give one of them another name"
             )
 
-    async def _say_goodbye(self, client: aiomqtt.Client) -> None:
+    async def _say_goodbye(self, link: Link) -> None:
         try:
             async with asyncio.timeout(2):
-                for post in self._presence(False):
-                    await self._publish(client, post)
-        except (TimeoutError, aiomqtt.MqttError):
+                await self._tell_presence(link, False)
+        except (TimeoutError, LinkLost):
             log.warning("goodbye_not_said", party=self.name)
 
-    def _client(self) -> aiomqtt.Client:
-        will = next(iter(self._presence(False)), None)
-        properties = None
-        if self._v5:
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.SessionExpiryInterval = self._session_expiry_s
-            properties.ReceiveMaximum = RECEIVE_MAXIMUM
-        client = aiomqtt.Client(
-            self.address.host,
-            self.address.port,
-            identifier=self.name,
-            username=self.address.username,
-            password=self.address.password,
-            protocol=aiomqtt.ProtocolVersion.V5 if self._v5 else aiomqtt.ProtocolVersion.V311,
-            clean_session=None if self._v5 else self._session_expiry_s == 0,
-            clean_start=False if self._v5 else MQTT_CLEAN_START_FIRST_ONLY,
-            will=None if will is None else aiomqtt.Will(will.topic, will.payload, QOS, will.retain),
-            keepalive=20,
-            max_inflight_messages=INFLIGHT,
-            properties=properties,
-            socket_options=NO_DELAY,
-            timeout=CONNECT_WITHIN_S,
-        )
-        client._client.manual_ack_set(True)
-        return client
+    # -- what comes in
 
-    def _acknowledge(self, client: aiomqtt.Client, mid: int, qos: int) -> None:
-        """Tell the broker; a number of an earlier connection means nothing now, and its message comes again."""
-        if client is self._live and qos > 0:
-            client._client.ack(mid, qos)
+    async def _receive_all(self, link: Link, deliver: Deliver) -> None:
+        while True:
+            heard = [arrival for one in await link.heard() if (arrival := self._arrival(link, one)) is not None]
+            if heard:
+                await deliver(heard)
 
-    async def _subscribe(self, client: aiomqtt.Client) -> None:
-        for topic in (*self.filters, *filter(None, (self._own_presence,))):
-            if self._v5:
-                # retain handling 0: a re-connect hears standing requests again; repeats are harmless
-                await client.subscribe(
-                    topic, options=SubscribeOptions(qos=QOS, retainHandling=0), timeout=ANSWER_WITHIN_S
-                )
-            else:
-                await client.subscribe(topic, qos=QOS, timeout=ANSWER_WITHIN_S)
-        if self.watch_broker:
-            await client.subscribe(DROPPED, qos=0)
+    def _arrival(self, link: Link, heard: Heard) -> Arrival | None:
+        """What is handed on; None for what is the carrier's own or nobody's."""
+        topic = heard.topic
+        if topic == DROPPED:
+            self.dropped_by_broker = int(heard.payload)
+            return None
+        if topic == self._own_presence:
+            link.acknowledge(heard.packet_id)
+            self._hear_own_presence(heard.payload)
+            return None
+        if not heard.retained:
+            self.gaps.hear(topic, heard.number)
+        elif not topic.startswith(RETAINED_TAKEN) and not self._whole:
+            if heard.qos:
+                link.acknowledge(heard.packet_id)
+            return None
+        acknowledge = partial(link.acknowledge, heard.packet_id) if heard.qos else _nothing
+        return Arrival(topic, heard.payload, heard.retained, acknowledge, heard.qos, heard.properties)
 
-    async def _receive_all(self, client: aiomqtt.Client, deliver: Deliver) -> None:
-        async for message in client.messages:
-            topic = str(message.topic)
-            acknowledge = partial(self._acknowledge, client, message.mid, message.qos)
-            if topic == DROPPED:
-                self.dropped_by_broker = int(message.payload) if isinstance(message.payload, bytes) else None
-                continue
-            if topic == self._own_presence:
-                acknowledge()
-                self._hear_own_presence(message.payload if isinstance(message.payload, bytes) else b"")
-                continue
-            if not message.retain:
-                self.gaps.hear(topic, _number(message))
-            if message.retain and not topic.startswith(RETAINED_TAKEN) and not self._whole:
-                acknowledge()
-                continue
-            payload = message.payload if isinstance(message.payload, bytes) else b""
-            properties = _properties(message) if self._whole else {}
-            await deliver(Arrival(topic, payload, message.retain, acknowledge, message.qos, properties))
+    # -- what goes out
 
-    async def _send_all(self, client: aiomqtt.Client) -> None:
-        """Publish in order, with a bounded number under way; what a lost connection leaves open goes out again."""
-        places = asyncio.Semaphore(INFLIGHT)
-        async with asyncio.TaskGroup() as tasks:
-            for post in list(self._unacknowledged):
-                await places.acquire()
-                tasks.create_task(self._send(client, post, places))
-            while True:
-                post = await self._outgoing.get()
-                self._unacknowledged.append(post)
-                await places.acquire()
-                tasks.create_task(self._send(client, post, places))
+    def _send(self) -> None:
+        """In order, with a bounded number under way."""
+        link = self._live
+        while link is not None and self._queue and len(self._under_way) < link.window:
+            self._handed += 1
+            post, of_topic = self._under_way[self._handed] = self._queue.popleft()
+            link.publish(post, of_topic, partial(self._acknowledged, self._handed))
 
-    async def _send(self, client: aiomqtt.Client, post: Post, places: asyncio.Semaphore) -> None:
-        await self._publish(client, post)
-        self._unacknowledged.remove(post)
-        places.release()
+    def _acknowledged(self, number: int) -> None:
+        post, _ = self._under_way.pop(number, (None, ""))
+        if post is None:
+            return  # it went out on two connections, and both were acknowledged
         self._moved_at = time.monotonic()
         if post.sent is not None:
             post.sent()
-
-    async def _publish(self, client: aiomqtt.Client, post: Post) -> None:
-        properties = None
-        if self._v5:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            if post.expires_in_s is not None:
-                properties.MessageExpiryInterval = max(1, post.expires_in_s)
-            if post.number:
-                properties.UserProperty = [(NUMBER, post.number)]
-        await client.publish(post.topic, post.payload, QOS, post.retain, properties, timeout=ANSWER_WITHIN_S)
+        self._send()
+        self._room.set()
 
 
-def _properties(message: aiomqtt.Message) -> Mapping[str, Any]:
-    given = message.properties
-    return {} if given is None else dict(given.json())  # type: ignore[no-untyped-call]
-
-
-def _number(message: aiomqtt.Message) -> str:
-    """The sender's number of a message; empty where there is none (MQTT 3.1.1, foreign clients)."""
-    given = getattr(message.properties, "UserProperty", ()) if message.properties is not None else ()
-    return next((value for name, value in given if name == NUMBER), "")
+def _nothing() -> None:
+    """A message of QoS 0 is not acknowledged."""

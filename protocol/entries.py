@@ -9,8 +9,9 @@ import orjson
 
 from protocol import actor as a
 from protocol.codec import decode_body
-from protocol.edges import Edge
+from protocol.edges import ROUTES, Edge
 from protocol.errors import RejectReason
+from protocol.messages import EventMessage
 from protocol.units import Direction
 
 Json = dict[str, Any]
@@ -38,6 +39,14 @@ def decode_input(data: bytes) -> a.Input | None:
         return a.Received(edge, decode_body(kind, body), body)
     fields = orjson.loads(data)
     return None if fields is None else _INPUTS[fields.pop("input")](fields)
+
+
+def heard_in(data: bytes) -> tuple[str, str] | None:
+    """Edge and id of a message about an event in an encoded input; None for every other input."""
+    received = _RECEIVED.match(data)
+    if received is None or not issubclass(ROUTES[received[3].decode()].model, EventMessage):
+        return None
+    return f"{received[1].decode()}/{received[2].decode()}", orjson.loads(data[received.end() : -1])["message_id"]
 
 
 def encode_effects(effects: Iterable[a.Effect]) -> bytes:

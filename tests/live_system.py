@@ -87,11 +87,11 @@ class LiveSystem:
     ) -> None:
         shells: list[Shell] = []
 
-        async def deliver(arrival: object) -> None:
+        async def deliver(arrivals: object) -> None:
             await go.wait()
             while not shells:
                 await asyncio.sleep(0)
-            await shells[0].deliver(arrival)  # type: ignore[arg-type]
+            await shells[0].deliver(arrivals)  # type: ignore[arg-type]
 
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(bus.run(deliver))

@@ -6,7 +6,7 @@ answers as recorded (`scripted.py`). In the end what the party said is compared 
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -74,10 +74,11 @@ class Onto:
         shells: dict[str, Shell] = {}
         started = asyncio.Event()
 
-        async def deliver(name: str, arrival: Arrival) -> None:
-            ears.hear(arrival)
+        async def deliver(name: str, arrivals: Sequence[Arrival]) -> None:
+            for arrival in arrivals:
+                ears.hear(arrival)
             await started.wait()
-            await shells[name].deliver(arrival)
+            await shells[name].deliver(arrivals)
 
         try:
             async with asyncio.TaskGroup() as tasks:

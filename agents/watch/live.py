@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from agents.signals import signals
@@ -82,7 +83,11 @@ class Watch:
         if connected:
             self._first.set()
 
-    async def _deliver(self, arrival: Arrival) -> None:
+    async def _deliver(self, arrivals: Sequence[Arrival]) -> None:
+        for arrival in arrivals:
+            self._hear(arrival)
+
+    def _hear(self, arrival: Arrival) -> None:
         arrival.acknowledge()
         wall_at, real_s = datetime.now(UTC), time.monotonic()
         self.rates.hear(real_s)

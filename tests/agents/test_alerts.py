@@ -91,7 +91,7 @@ async def test_alert_is_told_once_and_its_end_too() -> None:
         alerts.look()
         alerts.look()
         assert alerts.active == {"outbox_ageing": "ac: nothing was taken by the broker for 6 s"}
-        wire._outgoing.get_nowait()
+        wire._queue.popleft()
         alerts.look()
     assert [(line["event"], line["alert"]) for line in told] == [
         ("alert", "outbox_ageing"),

@@ -116,7 +116,7 @@ async def test_a_resident_decides(path: Path) -> None:
         decide_by=START - timedelta(minutes=20),
     )
     async with serving(path, shell), asyncio.timeout(5):
-        await shell.deliver(Arrival("dr/request/ra-1/hems-1", encode(request)))
+        await shell.deliver([Arrival("dr/request/ra-1/hems-1", encode(request))])
         while not shell.questions:
             await asyncio.sleep(0)
         await ask(path, {"do": "decide", "event_id": "e1", "take_part": False})

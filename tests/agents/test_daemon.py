@@ -126,7 +126,7 @@ async def test_a_request_is_answered_with_an_offer_on_its_edge() -> None:
     bus = MemoryBus()
     shell = Shell(home(), bus, clock(), {"ev-1": build_driver(vehicle("ev-1"))})
     async with running(shell):
-        await shell.deliver(Arrival(TOPIC, encode(request())))
+        await shell.deliver([Arrival(TOPIC, encode(request()))])
         async with asyncio.timeout(5):
             post = await bus.posts.get()
     assert post.topic == "dr/offer/ra-1/hems-1"
@@ -137,8 +137,8 @@ async def test_a_request_is_answered_with_an_offer_on_its_edge() -> None:
 async def test_a_retained_offer_is_ignored_and_a_retained_request_is_taken() -> None:
     actor = Sleeper()
     shell = Shell(actor, MemoryBus(), clock())
-    await shell.deliver(Arrival("dr/offer/sleeper/x", b"{}", retained=True))
-    await shell.deliver(Arrival(TOPIC, encode(request()), retained=True))
+    await shell.deliver([Arrival("dr/offer/sleeper/x", b"{}", retained=True)])
+    await shell.deliver([Arrival(TOPIC, encode(request()), retained=True)])
     assert shell.counts["retained_ignored"] == 1
     assert shell.status()["shell"]["inbox"] == 1  # type: ignore[index]
 
@@ -148,8 +148,8 @@ async def test_bytes_that_are_no_message_are_an_input_and_disturb_nothing() -> N
     actor = Sleeper()
     shell = Shell(actor, MemoryBus(), clock(), tell=lambda at, who, note: heard.set())
     async with running(shell):
-        await shell.deliver(Arrival("elsewhere/entirely", b""))
-        await shell.deliver(Arrival("dr/offer/sleeper/x", b"\xff\xfe"))
+        await shell.deliver([Arrival("elsewhere/entirely", b"")])
+        await shell.deliver([Arrival("dr/offer/sleeper/x", b"\xff\xfe")])
         async with asyncio.timeout(5):
             await heard.wait()
     assert shell.counts["foreign_topic"] == 1
@@ -163,7 +163,7 @@ async def test_the_deadline_comes_before_a_full_inbox() -> None:
     actor = Sleeper(deadline=T0)
     shell = Shell(actor, MemoryBus(), clock(), tell=lambda at, who, note: woken.set())
     for _ in range(50):
-        await shell.deliver(Arrival("dr/offer/sleeper/x", b"no"))
+        await shell.deliver([Arrival("dr/offer/sleeper/x", b"no")])
     async with running(shell), asyncio.timeout(5):
         await woken.wait()
     assert actor.happened[0] == "woken"
@@ -190,7 +190,7 @@ async def test_every_step_is_durable_before_it_is_published(tmp_path: Path) -> N
     shell = Shell(home(), bus, clock(), {"ev-1": build_driver(vehicle("ev-1"))}, journal=journal)
     acknowledged = asyncio.Event()
     async with running(shell):
-        await shell.deliver(Arrival(TOPIC, encode(request()), acknowledge=acknowledged.set))
+        await shell.deliver([Arrival(TOPIC, encode(request()), acknowledge=acknowledged.set)])
         await asyncio.sleep(0.05)
         assert bus.posts.empty()  # the journal's writer does not run yet
         assert not acknowledged.is_set()
@@ -210,7 +210,7 @@ async def test_a_restarted_party_says_again_what_may_not_have_left_and_knows_wha
         shell = Shell(home(), bus, clock(), {"ev-1": build_driver(vehicle("ev-1"))}, journal=journal)
         async with running(shell), asyncio.timeout(5):
             if not posts:
-                await shell.deliver(Arrival(TOPIC, encode(request())))
+                await shell.deliver([Arrival(TOPIC, encode(request()))])
             posts.append(await bus.posts.get())
             assert shell.actor.knows("e1")
         await journal.close()
@@ -224,7 +224,7 @@ async def test_what_is_over_is_archived_and_a_late_repeat_is_still_a_repeat(tmp_
     fast = Clock(T0 + timedelta(minutes=1), datetime.now(UTC), 3_600)
     shell = Shell(home(), bus, fast, {"ev-1": build_driver(vehicle("ev-1"))}, journal=journal, build=home)
     async with running(shell), asyncio.timeout(10):
-        await shell.deliver(Arrival(TOPIC, encode(asked)))
+        await shell.deliver([Arrival(TOPIC, encode(asked))])
         await bus.posts.get()
         assert shell.actor.knows("e1")
         while not shell.at_rest:
@@ -235,7 +235,7 @@ async def test_what_is_over_is_archived_and_a_late_repeat_is_still_a_repeat(tmp_
         assert (await moved) is not None
         assert not shell.actor.knows("e1")
         repeated = asyncio.Event()
-        await shell.deliver(Arrival(TOPIC, encode(asked), acknowledge=repeated.set))
+        await shell.deliver([Arrival(TOPIC, encode(asked), acknowledge=repeated.set)])
         await repeated.wait()
         assert shell.counts["repeated_archived"] == 1
     await journal.close()
@@ -255,7 +255,7 @@ async def test_a_resident_who_is_asked_stands_in_the_status_until_the_answer_is_
         tell=lambda at, who, note: asked.set() if note.name == "resident_asked" else None,
     )
     async with running(shell):
-        await shell.deliver(Arrival(TOPIC, encode(request())))
+        await shell.deliver([Arrival(TOPIC, encode(request()))])
         async with asyncio.timeout(5):
             await asked.wait()
     [question] = shell.status()["questions"]  # type: ignore[misc]

@@ -4,14 +4,17 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from worlds import World
 
 from agents.journal import MIGRATIONS, Journal, JournalError, migrate
+from agents.journal_file import JournalFile
 from agents.lease import LeaseTaken
-from protocol.actor import Entry, Received, Send, Setpoint
+from agents.outbox import leaves
+from protocol.actor import Entry, Received
 from protocol.entries import encode_effects, encode_input
 
 
@@ -57,13 +60,13 @@ async def test_effect_counts_as_left_only_when_it_is_marked(tmp_path: Path) -> N
         (number, place)
         for number, entry in enumerate(entries, 1)
         for place, effect in enumerate(entry.effects)
-        if isinstance(effect, Send | Setpoint) or type(effect).__name__ == "Clear"
+        if leaves(effect)
     ]
     async with writing(tmp_path / "j") as journal:
         for entry in entries:
             journal.append(entry)
         for mark in outgoing[:-2]:
-            journal.sent(mark)
+            journal.sent("ra-1", mark)
         await journal.durable(len(entries))
     async with writing(tmp_path / "j") as journal:
         assert [mark for mark, _ in journal.undone("ra-1")] == outgoing[-2:]
@@ -72,22 +75,38 @@ async def test_effect_counts_as_left_only_when_it_is_marked(tmp_path: Path) -> N
         assert journal.undone("ra-1")[-1][1] == entries[number - 1].effects[place]
 
 
-async def test_answer_of_the_far_end_completes_what_was_sent(tmp_path: Path) -> None:
+async def test_what_left_before_its_turn_is_done_again_with_what_did_not(tmp_path: Path) -> None:
+    entries = evening()
+    first, second, *rest = (
+        (number, place)
+        for number, entry in enumerate(entries, 1)
+        for place, effect in enumerate(entry.effects)
+        if leaves(effect)
+    )
     async with writing(tmp_path / "j") as journal:
-        entries = evening()
-        asked = next(i for i, e in enumerate(entries) if any(isinstance(f, Send) for f in e.effects))
-        for entry in entries[: asked + 1]:
-            last = journal.append(entry)
-        for place in range(len(entries[asked].effects)):
-            journal.sent((last, place))
-        for entry in entries[asked + 1 :]:
-            last = journal.append(entry)
-        await journal.durable(last)
-    with sqlite3.connect(tmp_path / "j") as plain:
-        states = [row[0] for row in plain.execute("SELECT state FROM outbox WHERE seq = ?", (asked + 1,))]
-    plain.close()
-    assert states
-    assert set(states) == {2}
+        numbers = [journal.append(entry) for entry in entries]
+        journal.sent("ra-1", second)
+        assert journal.pending == len(rest) + 1
+        await journal.durable(numbers[-1])
+    async with writing(tmp_path / "j") as journal:
+        assert [mark for mark, _ in journal.undone("ra-1")] == [first, second, *rest]
+        for mark in (second, first):
+            journal.sent("ra-1", mark)
+    async with writing(tmp_path / "j") as journal:
+        assert [mark for mark, _ in journal.undone("ra-1")] == rest
+
+
+async def test_parties_that_are_written_at_once_are_read_one_by_one_and_in_order(tmp_path: Path) -> None:
+    entries = [replace(entry, actor=f"ra-{number % 3}") for number, entry in enumerate(evening())]
+    async with writing(tmp_path / "j") as journal:
+        numbers = [journal.append(entry) for entry in entries]
+        await journal.durable(numbers[-1])
+        for actor in ("ra-0", "ra-1", "ra-2"):
+            own = [number for number, entry in zip(numbers, entries, strict=True) if entry.actor == actor]
+            assert [kept.seq for kept in journal.entries(actor)] == own
+            assert [kept.seq for kept in journal.entries(actor, after=own[1])] == own[2:]
+    assert [kept.seq for kept in JournalFile(tmp_path / "j").entries()] == numbers
+    assert [kept.entry().actor for kept in JournalFile(tmp_path / "j").entries()] == [e.actor for e in entries]
 
 
 async def test_message_that_was_taken_is_known_for_ever(tmp_path: Path) -> None:
@@ -122,16 +141,39 @@ async def test_second_process_finds_the_lease_taken(tmp_path: Path) -> None:
             Journal(tmp_path / "ra-1.journal")
 
 
-def test_schema_of_the_version_before_is_migrated_with_its_entries(tmp_path: Path) -> None:
-    entry = evening()[0]
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_journal_of_every_version_before_is_migrated_with_its_entries(tmp_path: Path, version: int) -> None:
+    entries = evening()
     old = sqlite3.connect(tmp_path / "j", isolation_level=None)
-    migrate(old, tmp_path / "j", to=1)
-    row = (1, entry.at.isoformat(), entry.actor, *bytes_of(entry))
-    old.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", row)
+    migrate(old, tmp_path / "j", to=version)
+    marks = []
+    for number, entry in enumerate(entries, 1):
+        row = (number, entry.at.isoformat(), entry.actor, *bytes_of(entry))
+        old.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", row)
+        marks += [(number, place) for place, effect in enumerate(entry.effects) if leaves(effect)]
+    for mark in marks:
+        state = 0 if mark >= marks[-2] else 1 + mark[0] % 2
+        old.execute("INSERT INTO outbox VALUES (?, ?, 'ra-1', '', '', ?)", (*mark, state))
+    old.close()
+    assert [(kept.input, kept.effects) for kept in JournalFile(tmp_path / "j").entries()] == list(
+        map(bytes_of, entries)
+    )
+    journal = Journal(tmp_path / "j")
+    assert [(kept.input, kept.effects) for kept in journal.entries("ra-1")] == list(map(bytes_of, entries))
+    assert [mark for mark, _ in journal.undone("ra-1")] == marks[-2:]
+    assert journal._scalar("PRAGMA user_version") == len(MIGRATIONS)
+    asyncio.run(journal.close())
+
+
+def test_migrated_journal_of_which_everything_has_left_does_nothing_again(tmp_path: Path) -> None:
+    entry = next(entry for entry in evening() if any(map(leaves, entry.effects)))
+    old = sqlite3.connect(tmp_path / "j", isolation_level=None)
+    migrate(old, tmp_path / "j", to=4)
+    old.execute("INSERT INTO entry VALUES (1, ?, 'ra-1', ?, ?)", (entry.at.isoformat(), *bytes_of(entry)))
+    old.execute("INSERT INTO outbox VALUES (1, 0, 'ra-1', '', '', 2)")
     old.close()
     journal = Journal(tmp_path / "j")
-    assert [(kept.input, kept.effects) for kept in journal.entries("ra-1")] == [bytes_of(entry)]
-    assert journal._scalar("PRAGMA user_version") == len(MIGRATIONS)
+    assert journal.undone("ra-1") == []
     asyncio.run(journal.close())
 
 

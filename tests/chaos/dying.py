@@ -7,12 +7,14 @@ an event count.
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from agents.journal import Journal
+from agents.journal_writer import Writer
 from agents.outgoing import Outgoing
-from broker.mqtt import MqttBus
+from broker.aiomqtt_link import AiomqttLink
+from broker.gmqtt_link import GmqttLink
 from broker.stepper import Stepper
 from protocol.actor import Received, Send
 from protocol.messages import EventMessage
@@ -33,8 +35,8 @@ class Fuse:
 
 def arm(fuse: Fuse) -> None:
     """Put the points into the pipeline."""
-    take, append, committed = Stepper.take, Journal.append, Journal._committed
-    do, sent, acknowledge = Outgoing._do, Journal.sent, MqttBus._acknowledge
+    take, append, committed = Stepper.take, Journal.append, Writer._committed
+    do, sent = Outgoing._do, Journal.sent
 
     def dying_take(self: Stepper, item: Any, now: Any) -> Iterator[Any]:
         due = self.actor.deadline is not None and self.actor.deadline <= now
@@ -52,7 +54,7 @@ def arm(fuse: Fuse) -> None:
         fuse.passes("appended")
         return number
 
-    def dying_committed(self: Journal, seconds: float, entries: int) -> None:
+    def dying_committed(self: Writer, seconds: float, entries: list[Any]) -> None:
         if entries:
             fuse.passes("committed")
         committed(self, seconds, entries)
@@ -62,21 +64,25 @@ def arm(fuse: Fuse) -> None:
         if isinstance(effect, Send):
             fuse.passes("publishing")
 
-    def dying_sent(self: Journal, mark: Any) -> None:
+    def dying_sent(self: Journal, actor: str, mark: Any) -> None:
         fuse.passes("published")
-        sent(self, mark)
+        sent(self, actor, mark)
 
-    def dying_acknowledge(self: MqttBus, client: Any, mid: int, qos: int) -> None:
-        acknowledge(self, client, mid, qos)
-        fuse.passes("acknowledged")
+    def dying(acknowledge: Callable[[Any, int], None]) -> Callable[[Any, int], None]:
+        def dying_acknowledge(self: Any, packet_id: int) -> None:
+            acknowledge(self, packet_id)
+            fuse.passes("acknowledged")
+
+        return dying_acknowledge
 
     for owner, name, changed in (
         (Stepper, "take", dying_take),
         (Journal, "append", dying_append),
-        (Journal, "_committed", dying_committed),
+        (Writer, "_committed", dying_committed),
         (Outgoing, "_do", dying_do),
         (Journal, "sent", dying_sent),
-        (MqttBus, "_acknowledge", dying_acknowledge),
+        (AiomqttLink, "acknowledge", dying(AiomqttLink.acknowledge)),
+        (GmqttLink, "acknowledge", dying(GmqttLink.acknowledge)),
     ):
         setattr(owner, name, changed)
 

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
@@ -15,9 +15,15 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from broker.aiomqtt_link import AiomqttLink
 from broker.bus import Arrival, Post
+from broker.gmqtt_link import GmqttLink
 from broker.mosquitto import Broker, BrokerFailed, BrokerMissing, adapted, configuration, private_broker, program
 from broker.mqtt import Address, MqttBus, PayloadTooLarge, SessionTaken
+
+Way = tuple[Literal["5", "3.1.1"], bool]
+"""Which MQTT, and whether a crowd is heard, which goes through another library."""
+WAYS = pytest.mark.parametrize("way", [("5", False), ("3.1.1", False), ("5", True)], ids=["5", "3.1.1", "5-crowd"])
 
 FILTERS = ("dr/offer/ra/+", "dr/request/+/ra")
 
@@ -30,8 +36,9 @@ class Listener:
         self.heard: asyncio.Queue[Arrival] = asyncio.Queue()
         self.connected: asyncio.Queue[bool] = asyncio.Queue()
 
-    async def deliver(self, arrival: Arrival) -> None:
-        self.heard.put_nowait(arrival)
+    async def deliver(self, arrivals: Sequence[Arrival]) -> None:
+        for arrival in arrivals:
+            self.heard.put_nowait(arrival)
 
     async def up(self) -> None:
         while not await self.connected.get():
@@ -39,14 +46,15 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(broker: Broker, name: str = "ra", protocol: Literal["5", "3.1.1"] = "5") -> AsyncIterator[Listener]:
+async def listening(broker: Broker, name: str = "ra", way: Way = ("5", True)) -> AsyncIterator[Listener]:
     listeners: list[Listener] = []
     bus = MqttBus(
-        Address(broker.host, broker.port, protocol),
+        Address(broker.host, broker.port, way[0]),
         name,
         FILTERS,
         presence=lambda online: (Post(f"dr/presence/ac/{name}", b"online" if online else b"offline", retain=True),),
         on_connected=lambda connected: listeners[0].connected.put_nowait(connected),
+        crowd=way[1],
     )
     listeners.append(Listener(bus))
     running = asyncio.create_task(bus.run(listeners[0].deliver))
@@ -59,30 +67,32 @@ async def listening(broker: Broker, name: str = "ra", protocol: Literal["5", "3.
         await asyncio.gather(running, return_exceptions=True)
 
 
-@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
-async def test_what_is_published_arrives_in_order(broker: Broker, protocol: Literal["5", "3.1.1"]) -> None:
-    async with listening(broker, protocol=protocol) as ra:
+@WAYS
+async def test_what_is_published_arrives_in_order(broker: Broker, way: Way) -> None:
+    async with listening(broker, way=way) as ra:
         for number in range(300):
             await ra.bus.publish(Post("dr/offer/ra/der", b"%d" % number))
         heard = [int((await ra.heard.get()).payload) for _ in range(300)]
     assert heard == list(range(300))
 
 
-async def test_retained_offer_is_ignored_and_retained_request_is_heard(broker: Broker) -> None:
+@WAYS
+async def test_retained_offer_is_ignored_and_retained_request_is_heard(broker: Broker, way: Way) -> None:
     async with aiomqtt.Client(broker.host, broker.port) as planter:
         await planter.publish("dr/offer/ra/der", b"planted", qos=1, retain=True)
         await planter.publish("dr/request/ac/ra", b"standing", qos=1, retain=True)
-    async with listening(broker) as ra:
+    async with listening(broker, way=way) as ra:
         first = await ra.heard.get()
         await ra.bus.publish(Post("dr/offer/ra/der", b"fresh"))
         second = await ra.heard.get()
     assert (first.payload, first.retained, second.payload) == (b"standing", True, b"fresh")
 
 
-async def test_broker_that_comes_back_is_found_again_and_subscribed_again() -> None:
+@WAYS
+async def test_broker_that_comes_back_is_found_again_and_subscribed_again(way: Way) -> None:
     async with private_broker() as first:
         port = first.port
-        async with listening(first) as ra:
+        async with listening(first, way=way) as ra:
             os.kill(first.pid, signal.SIGKILL)
             assert await ra.connected.get() is False
             await ra.bus.publish(Post("dr/offer/ra/der", b"while it was away"))
@@ -91,25 +101,27 @@ async def test_broker_that_comes_back_is_found_again_and_subscribed_again() -> N
                 assert (await ra.heard.get()).payload == b"while it was away"
 
 
-async def test_presence_is_online_then_offline_when_it_stops_cleanly(broker: Broker) -> None:
+@WAYS
+async def test_presence_is_online_then_offline_when_it_stops_cleanly(broker: Broker, way: Way) -> None:
     async with aiomqtt.Client(broker.host, broker.port) as watcher:
         await watcher.subscribe("dr/presence/#", qos=1)
-        async with listening(broker):
+        async with listening(broker, way=way):
             pass
         async with asyncio.timeout(10):
             seen = [await anext(watcher.messages) for _ in range(2)]
     assert [message.payload for message in seen] == [b"online", b"offline"]
 
 
-async def test_last_will_tells_of_a_party_that_was_killed(broker: Broker, tmp_path: Path) -> None:
+@WAYS
+async def test_last_will_tells_of_a_party_that_was_killed(broker: Broker, tmp_path: Path, way: Way) -> None:
     script = tmp_path / "party.py"
     script.write_text(
         "import asyncio\n"
         "from broker.bus import Post\n"
         "from broker.mqtt import Address, MqttBus\n"
         "def presence(online): return (Post('dr/presence/ac/ra', b'on' if online else b'gone', True),)\n"
-        f"bus = MqttBus(Address('{broker.host}', {broker.port}), 'ra', (), presence)\n"
-        "async def deliver(arrival): pass\n"
+        f"bus = MqttBus(Address('{broker.host}', {broker.port}, '{way[0]}'), 'ra', (), presence, crowd={way[1]})\n"
+        "async def deliver(arrivals): pass\n"
         "asyncio.run(bus.run(deliver))\n"
     )
     async with aiomqtt.Client(broker.host, broker.port) as watcher, asyncio.timeout(15):
@@ -151,23 +163,40 @@ async def test_port_in_use_is_told_in_the_brokers_own_words(broker: Broker) -> N
             pass
 
 
-def instance(broker: Broker, name: str, connected: asyncio.Event) -> MqttBus:
+def instance(broker: Broker, name: str, connected: asyncio.Event, way: Way) -> MqttBus:
     """A process that tells its presence, as a daemon does."""
 
     def presence(online: bool) -> tuple[Post, ...]:
         payload = b'{"message_id":"%s","online":%s}' % (name.encode(), b"true" if online else b"false")
         return (Post("dr/presence/ac/ra", payload, retain=True),)
 
-    address = Address(broker.host, broker.port)
-    return MqttBus(address, "ra", FILTERS, presence, lambda up: connected.set() if up else None, instance=name)
+    address = Address(broker.host, broker.port, way[0])
+    on_connected = lambda up: connected.set() if up else None
+    return MqttBus(address, "ra", FILTERS, presence, on_connected, instance=name, crowd=way[1])
 
 
-async def test_of_two_processes_under_one_name_the_later_one_stays(broker: Broker) -> None:
+def cut(bus: MqttBus) -> None:
+    """Take a connection away without a word."""
+    match bus._live:
+        case AiomqttLink() as link:
+            link._client._client.loop_misc()
+            sock = link._client._client.socket()
+            assert sock is not None
+            sock.shutdown(socket.SHUT_RDWR)
+        case GmqttLink() as link:
+            link._client._connection._transport.abort()
+        case _:
+            raise AssertionError("is not connected")
+
+
+@WAYS
+async def test_of_two_processes_under_one_name_the_later_one_stays(broker: Broker, way: Way) -> None:
     ups = asyncio.Event(), asyncio.Event()
-    first, second = (instance(broker, name, up) for name, up in zip(("first", "second"), ups, strict=True))
+    first, second = (instance(broker, name, up, way) for name, up in zip(("first", "second"), ups, strict=True))
 
-    async def deliver(arrival: Arrival) -> None:
-        arrival.acknowledge()
+    async def deliver(arrivals: Sequence[Arrival]) -> None:
+        for arrival in arrivals:
+            arrival.acknowledge()
 
     async with asyncio.timeout(20):
         running = asyncio.create_task(first.run(deliver))
@@ -181,46 +210,45 @@ async def test_of_two_processes_under_one_name_the_later_one_stays(broker: Broke
         await asyncio.gather(staying, return_exceptions=True)
 
 
-async def test_own_reconnect_is_no_other_process(broker: Broker) -> None:
+@WAYS
+async def test_own_reconnect_is_no_other_process(broker: Broker, way: Way) -> None:
     up = asyncio.Event()
-    bus = instance(broker, "one", up)
+    bus = instance(broker, "one", up, way)
 
-    async def deliver(arrival: Arrival) -> None:
-        arrival.acknowledge()
+    async def deliver(arrivals: Sequence[Arrival]) -> None:
+        for arrival in arrivals:
+            arrival.acknowledge()
 
     async with asyncio.timeout(20):
         running = asyncio.create_task(bus.run(deliver))
         for _ in range(2):
             await up.wait()
             up.clear()
-            assert bus._live is not None
-            bus._live._client.loop_misc()
-            sock = bus._live._client.socket()
-            assert sock is not None
-            sock.shutdown(socket.SHUT_RDWR)
+            cut(bus)
         await up.wait()
         assert not running.done()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
 
-@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
-async def test_what_is_not_acknowledged_comes_again(broker: Broker, protocol: Literal["5", "3.1.1"]) -> None:
-    async with listening(broker, protocol=protocol) as ra, listening(broker, "der", protocol) as der:
+@WAYS
+async def test_what_is_not_acknowledged_comes_again(broker: Broker, way: Way) -> None:
+    async with listening(broker, way=way) as ra, listening(broker, "der", way) as der:
         await der.bus.publish(Post("dr/offer/ra/der", b"first"))
         await der.bus.publish(Post("dr/offer/ra/der", b"second"))
         (await ra.heard.get()).acknowledge()
         assert (await ra.heard.get()).payload == b"second"  # and the process dies with it
-    async with listening(broker, protocol=protocol) as ra:
+    async with listening(broker, way=way) as ra:
         again = await ra.heard.get()
         again.acknowledge()
         assert again.payload == b"second"
         assert ra.heard.empty()
 
 
-async def test_number_that_was_skipped_is_a_gap_and_a_repeat_is_none(broker: Broker) -> None:
+@pytest.mark.parametrize("crowd", [False, True])
+async def test_number_that_was_skipped_is_a_gap_and_a_repeat_is_none(broker: Broker, crowd: bool) -> None:
     async with (
-        listening(broker) as ra,
+        listening(broker, way=("5", crowd)) as ra,
         aiomqtt.Client(broker.host, broker.port, protocol=aiomqtt.ProtocolVersion.V5) as der,
     ):
         for number in ("a.1", "a.2", "a.2", "a.5", "b.1"):
@@ -232,7 +260,8 @@ async def test_number_that_was_skipped_is_a_gap_and_a_repeat_is_none(broker: Bro
         assert (ra.bus.gaps.lost, ra.bus.gaps.last_topic) == (2, "dr/offer/ra/der")
 
 
-async def test_connection_that_is_reset_before_its_answer_is_tried_again_soon() -> None:
+@pytest.mark.parametrize("crowd", [False, True])
+async def test_connection_that_is_reset_before_its_answer_is_tried_again_soon(crowd: bool) -> None:
     tries: asyncio.Queue[None] = asyncio.Queue()
 
     async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -240,10 +269,11 @@ async def test_connection_that_is_reset_before_its_answer_is_tried_again_soon() 
         writer.transport.abort()
 
     server = await asyncio.start_server(reset, "127.0.0.1", 0)
-    bus = MqttBus(Address("127.0.0.1", server.sockets[0].getsockname()[1]), "ra", FILTERS)
+    bus = MqttBus(Address("127.0.0.1", server.sockets[0].getsockname()[1]), "ra", FILTERS, crowd=crowd)
 
-    async def deliver(arrival: Arrival) -> None:
-        arrival.acknowledge()
+    async def deliver(arrivals: Sequence[Arrival]) -> None:
+        for arrival in arrivals:
+            arrival.acknowledge()
 
     running = asyncio.create_task(bus.run(deliver))
     async with asyncio.timeout(9):  # the library alone would wait ten seconds for an answer

@@ -15,7 +15,7 @@ FILES = {
     for path in sorted((ROOT / floor).rglob("*.py"))
 }
 IMPURE = {
-    "aiomqtt", "asyncio", "concurrent", "http", "logging", "multiprocessing", "os", "paho", "pathlib", "random",
+    "aiomqtt", "asyncio", "concurrent", "gmqtt", "http", "logging", "multiprocessing", "os", "paho", "pathlib", "random",
     "secrets", "select", "signal", "socket", "sqlite3", "ssl", "prometheus_client", "structlog", "subprocess", "tempfile", "threading",
     "time", "urllib", "uuid",
 }  # fmt: skip
@@ -23,7 +23,7 @@ SHELL = {
     "agents.shell", "agents.daemon", "agents.control", "agents.up", "agents.notify", "agents.cli", "agents.exits",
     "agents.config", "agents.scenario", "agents.from_csv", "agents.toml_out", "agents.board", "agents.view",
     "agents.simulate", "agents.ours", "agents.members_file", "agents.forecast", "agents.behaviour", "agents.included",
-    "agents.narrate", "agents.drivers", "agents.reading", "agents.journal", "agents.journal_file", "agents.built", "agents.signals", "agents.snapshot", "agents.record", "agents.anonymise", "agents.journal_export", "agents.lease", "agents.metrics", "agents.doctor",
+    "agents.narrate", "agents.drivers", "agents.reading", "agents.journal", "agents.journal_schema", "agents.journal_writer", "agents.journal_file", "agents.built", "agents.signals", "agents.snapshot", "agents.record", "agents.anonymise", "agents.journal_export", "agents.lease", "agents.metrics", "agents.doctor",
     "agents.replay", "agents.pytest_plugin", "agents.outgoing", "agents.intercepted", "agents.alerts", "agents.skew", "agents.study",
     "agents.watch.live", "agents.watch.shows", "agents.watch.panels", "agents.watch.keys",
     "agents.explain.sources", "agents.explain.text", "agents.explain.page",
@@ -73,9 +73,14 @@ def test_actors_know_neither_the_carriers_nor_the_shell(module: str) -> None:
     assert {name for name in found if not is_pure(name)} == set()
 
 
-def test_only_the_live_carrier_and_the_probe_know_an_mqtt_library() -> None:
-    users = {m for m, path in FILES.items() for name in imports(m, path) if name.split(".")[0] in ("aiomqtt", "paho")}
-    assert users == {"broker.mqtt", "broker.probe"}
+def test_only_the_links_and_the_probe_know_an_mqtt_library() -> None:
+    users = {
+        m
+        for m, path in FILES.items()
+        for name in imports(m, path)
+        if name.split(".")[0] in ("aiomqtt", "gmqtt", "paho")
+    }
+    assert users == {"broker.aiomqtt_link", "broker.gmqtt_link", "broker.probe"}
 
 
 def test_no_imports_run_in_a_circle() -> None:

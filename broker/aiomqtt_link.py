@@ -1,0 +1,160 @@
+"""A connection through aiomqtt: MQTT 5 or 3.1.1, for parties that hear little at a time.
+
+What comes in is acknowledged by whoever takes it (paho's manual acknowledgement, which aiomqtt does not offer:
+`_client` is the one private name of it that is used here).
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from typing import Any
+
+import aiomqtt
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from broker.bus import Post
+from broker.link import (
+    ANSWER_WITHIN_S,
+    CONNECT_WITHIN_S,
+    KEEPALIVE_S,
+    NUMBER,
+    RECEIVE_MAXIMUM,
+    Address,
+    Greeting,
+    Heard,
+    LinkLost,
+)
+from protocol.edges import QOS
+
+NO_DELAY = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
+"""Without it a small message waits for the acknowledgement of the one before: 40 ms a hop, measured on loopback."""
+
+
+class AiomqttLink:
+    """One connection."""
+
+    window = 64
+
+    def __init__(self, address: Address, greeting: Greeting, *, with_properties: bool = False) -> None:
+        """`with_properties`: for a tap, which wants MQTT 5's properties as they were."""
+        self._v5, self._with_properties = address.protocol == "5", with_properties
+        self._client = _client(address, greeting)
+        self._client.pending_calls_threshold = self.window * 2
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._heard: list[Heard] = []
+        self._some = asyncio.Event()
+        self._failure: Exception | None = None
+        self._open = False
+
+    async def open(self) -> None:
+        try:
+            await self._client.__aenter__()
+        except (aiomqtt.MqttError, OSError) as error:
+            raise LinkLost(str(error)) from None
+        self._open = True
+        self._do(self._listen())
+
+    async def subscribe(self, topic: str, qos: int) -> None:
+        try:
+            if self._v5:
+                options = SubscribeOptions(qos=qos, retainHandling=0)
+                await self._client.subscribe(topic, options=options, timeout=ANSWER_WITHIN_S)
+            else:
+                await self._client.subscribe(topic, qos=qos, timeout=ANSWER_WITHIN_S)
+        except aiomqtt.MqttError as error:
+            raise LinkLost(str(error)) from None
+
+    def publish(self, post: Post, number: str, acknowledged: Callable[[], None]) -> None:
+        self._do(self._publish(post, number, acknowledged))
+
+    async def _publish(self, post: Post, number: str, acknowledged: Callable[[], None]) -> None:
+        properties = None
+        if self._v5:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            if post.expires_in_s is not None:
+                properties.MessageExpiryInterval = max(1, post.expires_in_s)
+            if number:
+                properties.UserProperty = [(NUMBER, number)]
+        await self._client.publish(post.topic, post.payload, QOS, post.retain, properties, timeout=ANSWER_WITHIN_S)
+        acknowledged()
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None and self._failure is None:
+            assert isinstance(error, Exception)
+            self._failure = LinkLost(str(error)) if isinstance(error, aiomqtt.MqttError) else error
+            self._some.set()
+
+    async def _listen(self) -> None:
+        async for message in self._client.messages:
+            payload = message.payload if isinstance(message.payload, bytes) else b""
+            properties = _properties(message) if self._with_properties else {}
+            topic, retained, number = str(message.topic), bool(message.retain), _number(message)
+            self._heard.append(Heard(topic, payload, retained, message.qos, message.mid, number, properties))
+            self._some.set()
+
+    async def heard(self) -> list[Heard]:
+        await self._some.wait()
+        if self._failure is not None:
+            raise self._failure
+        self._some.clear()
+        heard, self._heard = self._heard, []
+        return heard
+
+    def acknowledge(self, packet_id: int) -> None:
+        if self._open:
+            self._client._client.ack(packet_id, QOS)
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._open:
+            self._open = False
+            with suppress(aiomqtt.MqttError):
+                await self._client.__aexit__(None, None, None)
+
+
+def _client(address: Address, greeting: Greeting) -> aiomqtt.Client:
+    v5, will = address.protocol == "5", greeting.will
+    properties = None
+    if v5:
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = greeting.session_expiry_s
+        properties.ReceiveMaximum = RECEIVE_MAXIMUM
+    client = aiomqtt.Client(
+        address.host,
+        address.port,
+        identifier=greeting.name,
+        username=address.username,
+        password=address.password,
+        protocol=aiomqtt.ProtocolVersion.V5 if v5 else aiomqtt.ProtocolVersion.V311,
+        clean_session=None if v5 else greeting.session_expiry_s == 0,
+        clean_start=False if v5 else MQTT_CLEAN_START_FIRST_ONLY,
+        will=None if will is None else aiomqtt.Will(will.topic, will.payload, QOS, will.retain),
+        keepalive=KEEPALIVE_S,
+        max_inflight_messages=AiomqttLink.window,
+        properties=properties,
+        socket_options=NO_DELAY,
+        timeout=CONNECT_WITHIN_S,
+    )
+    client._client.manual_ack_set(True)
+    return client
+
+
+def _properties(message: aiomqtt.Message) -> Mapping[str, Any]:
+    given = message.properties
+    return {} if given is None else dict(given.json())  # type: ignore[no-untyped-call]
+
+
+def _number(message: aiomqtt.Message) -> str:
+    given = getattr(message.properties, "UserProperty", ()) if message.properties is not None else ()
+    return next((value for name, value in given if name == NUMBER), "")
