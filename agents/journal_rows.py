@@ -7,9 +7,8 @@ of all parties puts them in order again.
 
 import heapq
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import orjson
 
@@ -22,8 +21,7 @@ SELECT = "SELECT first, last, actor, heads, body FROM steps"
 INSERT = "INSERT INTO steps VALUES (?, ?, ?, ?, ?)"
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A step as it stands in the file; `effects` are its bytes, which a fold compares."""
 
     seq: int
@@ -67,11 +65,11 @@ def steps_in(row: Row) -> Iterator[Kept]:
 
 def in_order(rows: Iterable[Row]) -> Iterator[Kept]:
     """The steps of all rows by their numbers; the rows come by their first numbers."""
-    waiting: list[tuple[int, Kept]] = []
+    waiting: list[Kept] = []
     for row in rows:
-        while waiting and waiting[0][0] < row[0]:
-            yield heapq.heappop(waiting)[1]
+        while waiting and waiting[0].seq < row[0]:
+            yield heapq.heappop(waiting)
         for step in steps_in(row):
-            heapq.heappush(waiting, (step.seq, step))
+            heapq.heappush(waiting, step)
     while waiting:
-        yield heapq.heappop(waiting)[1]
+        yield heapq.heappop(waiting)

@@ -28,8 +28,7 @@ class ParentParty(Party):
             m.Withdraw: self._on_withdraw,
         }
 
-    @property
-    def deadline(self) -> datetime | None:
+    def _next_due(self) -> datetime | None:
         return min((min(event.timers.values()) for event in self.events.values() if event.timers), default=None)
 
     def _due(self, now: datetime) -> None:

@@ -48,6 +48,8 @@ class Party:
         self._said: dict[tuple[str, Edge], dict[str, Send]] = {}
         """By event and edge upward: the last message of each kind, the newest one last."""
         self._effects: list[Effect] = []
+        self._deadline: datetime | None = None
+        self._stale = True
         self.counts: Counter[str] = Counter()
         self._handlers: dict[type[m.Message], Handler] = {}
 
@@ -63,15 +65,19 @@ class Party:
 
     @property
     def deadline(self) -> datetime | None:
-        raise NotImplementedError
+        """When something is due; found out once after each step, because it is asked for several times."""
+        if self._stale:
+            self._deadline, self._stale = self._next_due(), False
+        return self._deadline
 
     def receive(self, item: Input, now: datetime) -> list[Effect]:
         """Do what is due first (late is late, however fast the inbox), then take the input."""
-        self._effects = []
+        due = (deadline := self.deadline) is not None and deadline <= now
+        self._effects, self._stale = [], True
         if isinstance(item, Resumed):  # before what is due: an event may have ended meanwhile
             self._resumed(now)
             return self._effects
-        if self.deadline is not None and self.deadline <= now:
+        if due:
             self._due(now)
         match item:
             case Received(edge, message):
@@ -93,11 +99,15 @@ class Party:
 
     def wake(self, now: datetime) -> list[Effect]:
         """Do what is due at `now`: one step of each event, judged by `now` and not by the old deadline."""
-        self._effects = []
+        self._effects, self._stale = [], True
         self._due(now)
         return self._effects
 
     # -- for subclasses
+
+    def _next_due(self) -> datetime | None:
+        """The earliest of all timers; called outside of steps only."""
+        raise NotImplementedError
 
     def _due(self, now: datetime) -> None:
         raise NotImplementedError

@@ -5,10 +5,10 @@ is old; one that is from the future has no such excuse.
 """
 
 from collections import deque
-from datetime import timedelta
 
 from broker.clock import Clock
 from protocol.actor import Received
+from protocol.edges import Edge
 
 LIMIT_S = 30
 """In real seconds: with a scaled clock the network's delays are scaled as well."""
@@ -19,20 +19,23 @@ class Skew:
     """What is known of the clocks of a party's peers."""
 
     def __init__(self) -> None:
-        self._lags: dict[str, deque[float]] = {}
+        self._lags: dict[Edge, deque[float]] = {}
+        """Of those whose last message was off; of a crowd these are few."""
 
     def hear(self, received: Received, clock: Clock, retained: bool) -> None:
         """Note how long ago (real s, negative: in the future) a message says it was sent."""
         if retained or received.message.kind == "presence":
             return
-        lag = (clock.now() - received.message.sent_at) / timedelta(seconds=1) / clock.speed
-        peer = f"{received.edge.parent}/{received.edge.child}"
-        self._lags.setdefault(peer, deque(maxlen=LAST)).append(lag)
+        lag = (clock.now() - received.message.sent_at).total_seconds() / clock.speed
+        if abs(lag) <= LIMIT_S:
+            self._lags.pop(received.edge, None)
+        else:
+            self._lags.setdefault(received.edge, deque(maxlen=LAST)).append(lag)
 
     def found(self) -> dict[str, float]:
         """Peers' edges whose clock is off, with our lead over them in real s."""
         off = {}
-        for peer, lags in self._lags.items():
-            if min(lags) < -LIMIT_S or (len(lags) == LAST and min(lags) > LIMIT_S):
-                off[peer] = min(lags)
+        for edge, lags in self._lags.items():
+            if min(lags) < -LIMIT_S or len(lags) == LAST:
+                off[f"{edge.parent}/{edge.child}"] = min(lags)
         return off

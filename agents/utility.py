@@ -167,10 +167,9 @@ class Utility(ParentParty):
         self.planned = sorted(settings.events, key=lambda event: (event.issue_at, event.event_id))
         self._handlers[m.Report] = self._on_report
 
-    @property
-    def deadline(self) -> datetime | None:
+    def _next_due(self) -> datetime | None:
         mine = self.planned[0].issue_at if self.planned else None
-        theirs = super().deadline
+        theirs = super()._next_due()
         return min((at for at in (mine, theirs) if at is not None), default=None)
 
     def _due(self, now: datetime) -> None:

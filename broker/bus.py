@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +19,20 @@ class Post:
     """Called when the broker has taken it over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """What has come in."""
+def _nothing() -> None:
+    """Nobody waits for an acknowledgement."""
+
+
+class Arrival(NamedTuple):
+    """What has come in. A tuple: it is made a hundred thousand times in an evening, and in a third of the time."""
 
     topic: str
     payload: bytes
     retained: bool = False
-    acknowledge: Callable[[], None] = field(default=lambda: None, compare=False)
+    acknowledge: Callable[[], None] = _nothing
     """To be called when it is safe with us; until then the broker keeps it and sends it again."""
-    qos: int = field(default=1, compare=False)
-    properties: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    qos: int = 1
+    properties: Mapping[str, Any] = MappingProxyType({})
     """MQTT 5's, for a tap; nothing that counts stands here."""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from broker.bus import Post
 
@@ -41,8 +41,7 @@ class Greeting:
     """How long the broker keeps our session when we are gone, seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """A message as a library gives it."""
 
     topic: str

@@ -232,7 +232,9 @@ class MqttBus:
             if heard.qos:
                 link.acknowledge(heard.packet_id)
             return None
-        acknowledge = partial(link.acknowledge, heard.packet_id) if heard.qos else _nothing
+        if not heard.qos:
+            return Arrival(topic, heard.payload, heard.retained, qos=0, properties=heard.properties)
+        acknowledge = partial(link.acknowledge, heard.packet_id)
         return Arrival(topic, heard.payload, heard.retained, acknowledge, heard.qos, heard.properties)
 
     # -- what goes out
@@ -254,7 +256,3 @@ class MqttBus:
             post.sent()
         self._send()
         self._room.set()
-
-
-def _nothing() -> None:
-    """A message of QoS 0 is not acknowledged."""

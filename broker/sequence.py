@@ -1,10 +1,11 @@
 """Numbers on posts, so that a receiver notices what the wire or the broker lost (P13).
 
-A number is `{start}.{n}`: n counts a sender's posts on a topic, `start` tells its processes apart.
+A number is `{start}.{n}`: n counts a sender's posts on an edge, whatever their kind (whoever hears one kind on it hears
+all that travel the same way), and `start` tells its processes apart.
 """
 
 import time
-from collections import Counter
+from sys import intern
 
 
 class Numbers:
@@ -12,11 +13,12 @@ class Numbers:
 
     def __init__(self) -> None:
         self._start = f"{time.time_ns():x}"
-        self._counts: Counter[str] = Counter()
+        self._counts: dict[str, int] = {}
 
     def next(self, topic: str) -> str:
-        self._counts[topic] += 1
-        return f"{self._start}.{self._counts[topic]}"
+        edge = _edge(topic)
+        count = self._counts[edge] = self._counts.get(edge, 0) + 1
+        return f"{self._start}.{count}"
 
 
 class Gaps:
@@ -33,12 +35,18 @@ class Gaps:
         start, dot, count = number.partition(".")
         if not dot or not count.isdecimal():
             return
-        known = self._known.get(topic)
+        edge, heard = _edge(topic), int(count)
+        known = self._known.get(edge)
         if known is not None and known[0] == start:
-            missing = int(count) - known[1] - 1
+            missing = heard - known[1] - 1
             if missing > 0:
                 self.lost += missing
                 self.last_topic = topic
-            if int(count) <= known[1]:
+            if heard <= known[1]:
                 return
-        self._known[topic] = (start, int(count))
+        self._known[edge] = (intern(start), heard)
+
+
+def _edge(topic: str) -> str:
+    """What stands behind `dr/{kind}/`; a foreign topic stands for itself."""
+    return topic.split("/", 2)[-1]

@@ -34,8 +34,7 @@ class Controlled(Party):
 
     # -- time
 
-    @property
-    def deadline(self) -> datetime | None:
+    def _next_due(self) -> datetime | None:
         return min((at for event in self.events.values() for at in event.timers.values()), default=None)
 
     def _due(self, now: datetime) -> None:
