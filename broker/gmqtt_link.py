@@ -44,10 +44,12 @@ class _Client(gmqtt.Client):  # type: ignore[misc]
 class _UnderWay(PersistentStorage):  # type: ignore[misc]
     """Where gmqtt keeps what is not acknowledged: it tells us the number of a post, and when it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, failed: Callable[[Exception], None]) -> None:
+        """`failed` hears of our own faults, which gmqtt would only log."""
         super().__init__()
         self.published: Callable[[], None] = lambda: None
         """For the post that is being handed over."""
+        self._failed = failed
         self._acknowledged: dict[int, Callable[[], None]] = {}
 
     def push_message(self, mid: int, raw_package: bytes) -> None:
@@ -55,7 +57,10 @@ class _UnderWay(PersistentStorage):  # type: ignore[misc]
 
     def remove_message_by_mid(self, mid: int) -> None:
         if (acknowledged := self._acknowledged.pop(mid, None)) is not None:
-            acknowledged()
+            try:
+                acknowledged()
+            except Exception as error:
+                self._failed(error)
 
 
 class GmqttLink:
@@ -64,9 +69,9 @@ class GmqttLink:
     def __init__(self, address: Address, greeting: Greeting) -> None:
         self.window = 1
         self._address = address
-        self._under_way = _UnderWay()
+        self._under_way = _UnderWay(self._fail)
         will = greeting.will
-        self._client = client = _Client(
+        client = _Client(
             greeting.name,
             clean_session=False,
             will_message=None if will is None else gmqtt.Message(will.topic, will.payload, QOS, will.retain),
@@ -79,10 +84,12 @@ class GmqttLink:
         client.on_message = self._take_qos_0
         client.on_subscribe = self._subscribed
         client.on_disconnect = self._disconnected
-        client._package_handler._handle_qos_1_publish_packet = self._take
+        self._client: Any = client
+        self._client._package_handler._handle_qos_1_publish_packet = self._take
         self._heard: list[Heard] = []
         self._some = asyncio.Event()
         self._answers: asyncio.Queue[int] = asyncio.Queue()
+        self._failure: Exception | None = None
         self._open = self._paused = False
 
     async def open(self) -> None:
@@ -118,6 +125,8 @@ class GmqttLink:
 
     async def heard(self) -> list[Heard]:
         await self._some.wait()
+        if self._failure is not None:
+            raise self._failure
         if not self._open:
             raise LinkLost("the broker closed the connection")
         self._some.clear()
@@ -141,20 +150,22 @@ class GmqttLink:
     # -- called by gmqtt
 
     def _take(self, packet_id: int, payload: bytes, topic: str, properties: dict[str, Any]) -> None:
-        self._put(Heard(topic, payload, bool(properties["retain"]), 1, packet_id, _number(properties), {}))
+        self._heard.append(Heard(topic, payload, bool(properties["retain"]), QOS, packet_id, _number(properties), {}))
+        self._some.set()
 
     def _take_qos_0(self, _: Any, topic: str, payload: bytes, qos: int, properties: dict[str, Any]) -> None:
-        self._put(Heard(topic, payload, bool(properties["retain"]), qos, 0, _number(properties), {}))
+        self._heard.append(Heard(topic, payload, bool(properties["retain"]), qos, 0, _number(properties), {}))
+        self._some.set()
         if len(self._heard) > MOST_WAITING and not self._paused:
             self._paused = True
             self._client._connection._transport.pause_reading()
 
-    def _put(self, heard: Heard) -> None:
-        self._heard.append(heard)
-        self._some.set()
-
     def _subscribed(self, _: Any, packet_id: int, *given: Any) -> None:
         self._answers.put_nowait(packet_id)
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = error
+        self._some.set()
 
     def _disconnected(self, *_: Any) -> None:
         self._open = False

@@ -282,3 +282,20 @@ async def test_connection_that_is_reset_before_its_answer_is_tried_again_soon(cr
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     server.close()
+
+
+@WAYS
+async def test_own_fault_at_an_acknowledgement_ends_the_carrier(broker: Broker, way: Way) -> None:
+    def fault() -> None:
+        raise ZeroDivisionError("ours")
+
+    bus = MqttBus(Address(broker.host, broker.port, way[0]), "ra", FILTERS, crowd=way[1])
+
+    async def deliver(arrivals: Sequence[Arrival]) -> None:
+        raise AssertionError("nobody said anything")
+
+    async with asyncio.timeout(10):
+        running = asyncio.create_task(bus.run(deliver))
+        await bus.publish(Post("dr/offer/other/der", b"x", sent=fault))
+        with pytest.raises(ZeroDivisionError):
+            await running
