@@ -6,10 +6,12 @@ Shared by all who have children; what to ask and when enough is enough is in the
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from sys import intern
 
+from agents.announcer import Announcer
 from agents.children import Asked, Child, Children, Relaxing
-from agents.party import Party, step_instant
+from agents.party import step_instant
 from protocol import messages as m
 from protocol.edges import Edge
 from protocol.plan import Plan
@@ -32,7 +34,7 @@ class Asking:
 
     transitions: Mapping[Stage, tuple[Stage, ...]]
 
-    def __init__(self, party: Party, event_id: str, names: tuple[str, ...], claims: Mapping[str, str]) -> None:
+    def __init__(self, party: Announcer, event_id: str, names: tuple[str, ...], claims: Mapping[str, str]) -> None:
         self.party = party
         self.event_id = event_id
         self.stage = Stage.COLLECTING
@@ -115,7 +117,7 @@ class Asking:
         asked = Asked(request_id, number, self.revision, program_id, power_w, now, reply_by, decide_by, terms)
         self.children.renew(name, asked)
         self.timers["again"] = step_instant(now, reply_by, 50)
-        self.party._send(self.edge(name), self.request_to(name, asked))
+        self.party.say(self.edge(name), partial(self.request_to, name, asked), now)
         return asked
 
     def request_to(self, name: str, asked: Asked) -> m.Request:
@@ -158,9 +160,9 @@ class Asking:
             if asked is None:
                 continue
             if self.stage is not Stage.RELAXING and now <= asked.reply_by:
-                self.party._send(self.edge(name), self.request_to(name, asked))
+                self.party.say(self.edge(name), partial(self.request_to, name, asked), now)
             elif self.stage is Stage.RELAXING and relax is not None and now <= relax.reply_by:
-                self.party._send(self.edge(name), self.relax_to(name, asked, relax))
+                self.party.say(self.edge(name), partial(self.relax_to, name, asked, relax), now)
 
     # -- answers (S23, S29, S2, S3)
 

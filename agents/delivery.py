@@ -126,7 +126,7 @@ class Delivery:
         child = self.of.children.by_name.get(edge.child)
         award = child.award if child is not None else None
         if child is not None and award is not None and award.outcome is not m.Outcome.CONCLUDED:
-            self.of._say_again(child)
+            self.of._say_again(child, now)
             return
         if child is None or award is None:
             raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award stands with {edge.child}")

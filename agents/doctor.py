@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from agents.config import BrokerSettings, DaemonConfig, Role, journal_path, load_config
-from agents.journal import MIGRATIONS
+from agents.journal_schema import MIGRATIONS, ROWS_OF_STEPS
 from agents.reading import ConfigError
 from broker.probe import WITHIN_S, Probe
 from protocol.codec import MAX_PAYLOAD_BYTES
@@ -185,8 +185,7 @@ def _journal(path: Path) -> Iterator[Finding]:
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         checked = connection.execute("PRAGMA quick_check").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        counted = "count(*) FROM entry" if version < 5 else "coalesce(sum(json_array_length(heads)), 0) FROM steps"
-        entries = connection.execute(f"SELECT {counted}").fetchone()[0]
+        entries = _entries(connection, version)
         connection.close()
     except sqlite3.Error as error:
         yield Finding("journal", Verdict.FAULT, f"{path}: {error}: restore it, or move it away and start anew")
@@ -197,3 +196,12 @@ def _journal(path: Path) -> Iterator[Finding]:
         yield Finding("journal", Verdict.FAULT, f"{path} is of a newer gridpact (schema {version}): update gridpact")
     else:
         yield Finding("journal", Verdict.OK, f"{path}: {entries} entries, schema {version}, no damage")
+
+
+def _entries(connection: sqlite3.Connection, version: int) -> int:
+    """How many there are; none that we could count in a file of a newer gridpact."""
+    if version > len(MIGRATIONS):
+        return 0
+    of_rows = "SELECT count(*) FROM entry"
+    of_steps = "SELECT coalesce(sum(json_array_length(heads)), 0) FROM steps"
+    return int(connection.execute(of_rows if version < ROWS_OF_STEPS else of_steps).fetchone()[0])

@@ -16,12 +16,10 @@ from pydantic import ValidationError
 from agents.config import PartiesConfig
 from agents.journal import Journal, JournalError, Kept
 from agents.journal_rows import SELECT, in_order
+from agents.journal_schema import ROWS_OF_STEPS
 from agents.reading import ConfigError
 from broker.recording_file import Step
 from protocol.actor import Entry
-
-ROWS_OF_STEPS = 5
-"""The schema since which a row has many steps; an older file is read as it is, and changed only by its daemon."""
 
 
 @dataclass(frozen=True, slots=True)

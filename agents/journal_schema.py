@@ -7,6 +7,8 @@ from pathlib import Path
 
 from agents.journal_rows import INSERT, Kept, rows
 
+ROWS_OF_STEPS = 5
+"""The version since which a row has many steps."""
 MOVED_AT_ONCE = 512
 """Entries of an old file in one row of a new one."""
 

@@ -7,10 +7,12 @@ from others that offered more than they were awarded, then stated upward as a sh
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
+from agents.announcer import Announcer
 from agents.asking import Asking, Stage
 from agents.children import Answer, Asked, Child, Given
-from agents.party import Party, step_instant
+from agents.party import step_instant
 from protocol import messages as m
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
@@ -23,7 +25,7 @@ REPEATS = 4
 class Negotiation(Asking):
     """The state of one event at a parent."""
 
-    def __init__(self, party: Party, event_id: str, names: tuple[str, ...], claims: Mapping[str, str]) -> None:
+    def __init__(self, party: Announcer, event_id: str, names: tuple[str, ...], claims: Mapping[str, str]) -> None:
         super().__init__(party, event_id, names, claims)
         self.on_timer["chase"] = self._chase
         self.unconfirmed: dict[str, None] = {}
@@ -113,7 +115,7 @@ class Negotiation(Asking):
         )  # fmt: skip
         self.children.bind(child, award, confirmed)
         child.owed = False
-        self._say_again(child)
+        self._say_again(child, now)
 
     def award_id(self, name: str, award: Given) -> str:
         """Of the award that stands with a child; its revisions have the same."""
@@ -156,7 +158,7 @@ class Negotiation(Asking):
         lost = [child for child in children if over and child.holds is not None]
         for child in children:
             if not over or child.holds is None:
-                self._say_again(child)
+                self._say_again(child, now)
         for child in lost:
             self._lost(child, "unconfirmed until confirm_by", now)
         following = now + self._chase_every
@@ -167,10 +169,10 @@ class Negotiation(Asking):
         if lost and self.deal_w is not None:
             self.repair("unconfirmed award", now)
 
-    def _say_again(self, child: Child) -> None:
+    def _say_again(self, child: Child, now: datetime) -> None:
         """The latest revision is the truth on an edge."""
         assert child.award is not None
-        self.party._send(self.edge(child.name), self.award_to(child.name, child.award))
+        self.party.say(self.edge(child.name), partial(self.award_to, child.name, child.award), now)
 
     def _lost(self, child: Child, cause: str, now: datetime) -> None:
         self.tell("award_lost", child=child.name, cause=cause, power_w=child.holds)
@@ -182,7 +184,7 @@ class Negotiation(Asking):
         if child is None or award is None or message.award_id != self.award_id(child.name, award):
             raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award {message.award_id} stands with {edge.child}")
         if message.revision != award.revision:
-            self._say_again(child)
+            self._say_again(child, now)
             return
         self.unconfirmed.pop(child.name, None)
         if award.outcome is not m.Outcome.CONCLUDED:
@@ -211,7 +213,7 @@ class Negotiation(Asking):
         if self.stage in (Stage.COLLECTING, Stage.RELAXING):
             self._ask_again(now)
         for name in self.unconfirmed:
-            self._say_again(self.children[name])
+            self._say_again(self.children[name], now)
 
     # -- repair
 
@@ -279,7 +281,7 @@ class Negotiation(Asking):
                 elif child.owed or child.holds is not None or cancels:
                     self.release(child, release, reason or outcome, now)
         for child in self.children.asked():
-            self.party._clear(self.edge(child.name))
+            self.party.clear(self.edge(child.name), now)
         chase = self.timers.get("chase")
         self.timers.clear()
         if chase is not None and self.unconfirmed:

@@ -19,8 +19,8 @@ from protocol.actor import Clear, Effect, Entry, Note, Question, Send, Setpoint
 from protocol.edges import ROUTES, topic
 from protocol.messages import Request
 
-AHEAD = 2_000
-"""Steps that may be taken, but not done yet; beyond that no more input is taken (back-pressure)."""
+AHEAD = 10_000
+"""Steps and effects that may be taken, but not done yet; beyond that no more input is taken (back-pressure)."""
 
 Listener: TypeAlias = Callable[[datetime, str, Note], None]
 
@@ -34,6 +34,10 @@ class Job:
     """Effects of an earlier life that may not have left."""
     acknowledge: Sequence[Callable[[], None]] = ()
 
+    @property
+    def size(self) -> int:
+        return len(self.redo) + sum(1 + len(entry.effects) for _, entry in self.entries)
+
 
 class Outgoing:
     """The doer of one party."""
@@ -46,15 +50,18 @@ class Outgoing:
         self.idle = True
         self._name, self._bus, self._clock, self._drivers = name, bus, clock, drivers
         self._tell, self._journal = tell, journal
-        self._jobs: asyncio.Queue[Job] = asyncio.Queue(AHEAD)
+        self._jobs: asyncio.Queue[Job] = asyncio.Queue()
+        self._room = asyncio.Event()
+        self.waiting = 0
+        """Steps and effects that are not done."""
 
     async def put(self, job: Job) -> None:
         """Hand steps over; waits while too many are not done."""
-        await self._jobs.put(job)
-
-    @property
-    def waiting(self) -> int:
-        return self._jobs.qsize()
+        while self.waiting >= AHEAD:
+            self._room.clear()
+            await self._room.wait()
+        self.waiting += job.size
+        self._jobs.put_nowait(job)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -72,6 +79,8 @@ class Outgoing:
                     await self._do(effect, entry.at, (number, place))
             for acknowledge in job.acknowledge:
                 acknowledge()
+            self.waiting -= job.size
+            self._room.set()
 
     async def _do(self, effect: Effect, at: datetime, mark: Mark) -> None:
         match effect:

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from agents.announcer import Announcer
 from agents.asking import Stage
 from agents.negotiation import Negotiation
-from agents.party import Party
 from protocol import messages as m
 from protocol.actor import Send
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 
 
-class ParentParty(Party):
+class ParentParty(Announcer):
     """Base of utility, coordinator and aggregator."""
 
     MAX_EVENTS = 256
@@ -29,9 +29,12 @@ class ParentParty(Party):
         }
 
     def _next_due(self) -> datetime | None:
-        return min((min(event.timers.values()) for event in self.events.values() if event.timers), default=None)
+        first = min((min(event.timers.values()) for event in self.events.values() if event.timers), default=None)
+        return first if self.later_at is None or (first is not None and first < self.later_at) else self.later_at
 
     def _due(self, now: datetime) -> None:
+        if self.later_at is not None and self.later_at <= now:
+            self.say_more(now)
         for event in [event for event in self.events.values() if event.timers]:
             if event.deadline is not None and event.deadline <= now:
                 event.due(now)
@@ -67,7 +70,9 @@ class ParentParty(Party):
         return Send(edge, event.award_to(child.name, award))
 
     def at_rest(self, now: datetime) -> bool:
-        return all(event.stage is Stage.CLOSED and event.end_at <= now for event in self.events.values())
+        return self.later_at is None and all(
+            event.stage is Stage.CLOSED and event.end_at <= now for event in self.events.values()
+        )
 
     def _make_room(self) -> None:
         closed = [event_id for event_id, event in self.events.items() if event.stage is Stage.CLOSED]

@@ -213,6 +213,7 @@ class Shell:
                 entries += self._kept(self.stepper.take(item, now))
             self._keep_snapshot(entries)
             await self.outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
+            await asyncio.sleep(0)  # one step that is due after the other would let nothing leave and nothing come in
 
     def _kept(self, entries: Iterable[Entry]) -> list[tuple[int, Entry]]:
         """Hand what belongs into the journal over to it."""

@@ -59,7 +59,7 @@ class _UnderWay(PersistentStorage):  # type: ignore[misc]
         if (acknowledged := self._acknowledged.pop(mid, None)) is not None:
             try:
                 acknowledged()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  whatever it is, it is raised where the link is read
                 self._failed(error)
 
 

@@ -10,6 +10,7 @@ deadline.
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 from agents.aggregator.alternative import alternatives
 from agents.aggregator.apportion import Candidate, apportion
@@ -205,7 +206,7 @@ class AggregatorEvent(Between):
             assert child.request is not None
             child.relax = relax
             self.children.waiting[child.name] = None
-            self.party._send(self.edge(child.name), self.relax_to(child.name, child.request, relax))
+            self.party.say(self.edge(child.name), partial(self.relax_to, child.name, child.request, relax), now)
         self.timers["again"] = step_instant(now, reply_by, 50)
         self.tell("relax_asked", "S28", shortfall_w=short, asked=len(targets), reply_by=reply_by)
 

@@ -4,10 +4,11 @@ A dispatch goes out `lead` before its slot and lives for that slot only, so a lo
 """
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agents.aggregator.own_storage import OwnStorage
-from agents.children import Child
+from agents.children import Child, Given
 from protocol import messages as m
 from protocol.actor import Measure, Measured, Setpoint
 
@@ -49,9 +50,11 @@ class Dispatching:
         slot = self.slot
         sent = 0
         for child, plan in of.children.held():
-            if any(plan) and of.book[child.name].kind == "der":
+            award = child.award
+            if award is not None and any(plan) and of.book[child.name].kind == "der":
                 sent += 1
-                of.party._send(of.edge(child.name), self._dispatch(child, slot, plan[slot], now))
+                build = partial(self._dispatch, child, award, slot, plan[slot], now)
+                of.party.say(of.edge(child.name), build, now)
         start, end = of.period.slot_start(slot), of.period.slot_start(slot + 1)
         held, own = self.storage.held, self.storage.committed_w
         if held is not None and own is not None and any(own):
@@ -63,9 +66,8 @@ class Dispatching:
         if self.slot < len(of.asked_w):
             of.timers["dispatch"] = of.period.slot_start(self.slot) - self.lead
 
-    def _dispatch(self, child: Child, slot: int, power_w: int, now: datetime) -> m.Dispatch:
-        of, award = self.of, child.award
-        assert award is not None
+    def _dispatch(self, child: Child, award: Given, slot: int, power_w: int, now: datetime) -> m.Dispatch:
+        of = self.of
         award_id = of.award_id(child.name, award)
         return m.Dispatch(
             message_id=f"{of.party.name}.dispatch.{award_id}.{slot}.{award.revision}",

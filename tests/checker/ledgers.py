@@ -224,25 +224,33 @@ def confirmed_both_ways(trace: Sequence[Entry]) -> list[str]:
 
 
 def shares_that_do_not_sum(trace: Sequence[Entry]) -> list[str]:
-    """S35: the shares of the DERs and of the own storage are the deal, to the watt."""
+    """S35: the shares of the DERs and of the own storage are the deal, to the watt. A crowd hears its awards in the
+    steps that follow."""
     found = []
-    for entry in trace:
+    for number, entry in enumerate(trace):
         for note in entry.effects:
             if not isinstance(note, Note) or note.name != "awards_sent" or "storage_w" not in note.data:
                 continue
             deal_w, storage_w = _plan(note, "power_w"), _plan(note, "storage_w")
-            shares = [
-                effect.message.power_w
-                for effect in entry.effects
-                if isinstance(effect, Send)
-                and isinstance(effect.message, m.Award)
-                and effect.message.event_id == note.event_id
-                and effect.message.outcome is m.Outcome.CONCLUDED
-            ]
+            shares = _first_awards(trace[number:], entry.actor, note.event_id, int(str(note.data["awarded"])))
             summed = add(total(shares, len(deal_w)), storage_w)
             if summed != deal_w:
                 found.append(f"P1: {entry.actor}/{note.event_id}: shares of {summed} for a deal of {deal_w}")
     return found
+
+
+def _first_awards(trace: Sequence[Entry], actor: str, event_id: str, count: int) -> list[Plan]:
+    """What the first so many children are told to deliver."""
+    shares: dict[Edge, Plan] = {}
+    for entry in trace:
+        for effect in entry.effects if entry.actor == actor else ():
+            if isinstance(effect, Send) and isinstance(effect.message, m.Award):
+                award = effect.message
+                if award.event_id == event_id and award.outcome is m.Outcome.CONCLUDED:
+                    shares.setdefault(effect.edge, award.power_w)
+        if len(shares) >= count:
+            break
+    return list(shares.values())
 
 
 def unconfirmed(trace: Sequence[Entry]) -> list[str]:

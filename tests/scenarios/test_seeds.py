@@ -4,8 +4,10 @@ A failing seed stands in the assertion; `python tests/hunter.py --seed N` repeat
 """
 
 import pytest
-from hunter import hunt, hunt_all, main, plan_of, shrink
+from hunter import hunt, hunt_all, hunt_block, main, plan_of, shrink
 from planted import PLANTED, find, planted
+
+from agents import announcer
 
 
 def test_promises_hold_over_a_thousand_seeds() -> None:
@@ -41,3 +43,10 @@ def test_failing_seed_is_repeated_by_one_command(capsys: pytest.CaptureFixture[s
     told = capsys.readouterr().out
     assert "P8" in told
     assert main(["--seed", "0"]) == 0
+
+
+def test_promises_hold_when_a_crowd_is_told_slice_by_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(announcer, "SLICE", 1)
+    tally = hunt_block(range(150))
+    assert tally.failing == {}
+    assert tally.crashes > 50
