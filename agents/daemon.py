@@ -27,6 +27,7 @@ from agents.exits import Exit
 from agents.intercepted import InterceptedBus
 from agents.journal import Journal, JournalError
 from agents.lease import LeaseTaken
+from agents.memory import give_back
 from agents.metrics import Metrics
 from agents.notify import notify, watchdog_period_s
 from agents.shell import Shell
@@ -47,6 +48,10 @@ ARCHIVE_PERIOD_S = 60.0
 COLLECT = (50_000, 20, 100)
 """How seldom Python looks for cycles: what a party knows of an event lives as long as the event, and there are few
 cycles; at its own pace it searched the memory of a crowd again and again, a tenth of the processor time."""
+
+
+GIVE_BACK_AFTER = 1_000
+"""Entries."""
 
 
 class BrokerUnreachable(RuntimeError):
@@ -98,6 +103,8 @@ class Daemon:
         self._gate, self._taking = asyncio.Event(), asyncio.Event()
         self.buses: dict[str, MqttBus] = {}
         self._instance = uuid4().hex
+        self._length = 0
+        """Of the journal when memory was last given back."""
         self.name = config.control.name or self.parties[0].actor.name
         path = (config.control.dir or runtime_dir()) / f"{self.name}.sock"
         self.control = ControlServer(path, self.shells, self._start)
@@ -152,8 +159,16 @@ class Daemon:
             if served.port is not None:
                 self.metrics.serve(served.host, served.port)
                 log.info("metrics_served", url=f"http://{served.host}:{served.port}/metrics")
-            tasks.create_task(self.alerts.run(self.metrics.look))
+            tasks.create_task(self.alerts.run(self._look))
             tasks.create_task(self._archive())
+
+    def _look(self) -> None:
+        """Every two seconds: the figures; and, when a crowd has been heard and nothing is under way, its memory."""
+        self.metrics.look()
+        heard = abs(self.journal.length - self._length)
+        if heard > GIVE_BACK_AFTER and all(shell.idle for shell in self.shells.values()):
+            self._length = self.journal.length
+            give_back()
 
     async def _archive(self) -> None:
         """Move the journal to the archive when it is long and everybody is at rest."""

@@ -154,9 +154,14 @@ class Shell:
         await self.outgoing.put(Job(self._kept(self.stepper.begin(self.clock.now()))))
 
     @property
+    def idle(self) -> bool:
+        """Whether nothing is under way."""
+        return self._inbox.empty() and self.outgoing.idle
+
+    @property
     def at_rest(self) -> bool:
         """Whether nothing is under way or to come of what it knows."""
-        return self._inbox.empty() and self.outgoing.idle and self.actor.at_rest(self.clock.now())
+        return self.idle and self.actor.at_rest(self.clock.now())
 
     # -- inputs
 

@@ -55,6 +55,10 @@ class Daemon:
         """Resident memory, bytes."""
         return rss(self.process.pid)
 
+    def peak_rss(self) -> int:
+        """The most that it ever had, bytes."""
+        return peak_rss(self.process.pid)
+
 
 def cpu_s(pid: int) -> float:
     """Seconds of processor time of a process so far."""
@@ -65,6 +69,12 @@ def cpu_s(pid: int) -> float:
 def rss(pid: int) -> int:
     """Resident memory of a process, bytes."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak_rss(pid: int) -> int:
+    """The most that a process ever had resident, bytes."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 def base_config(name: str, port: int, folder: Path) -> dict[str, Any]:
