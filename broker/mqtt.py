@@ -18,7 +18,6 @@ import structlog
 
 from broker.aiomqtt_link import AiomqttLink
 from broker.bus import Arrival, Deliver, Post
-from broker.faults import first_error
 from broker.gmqtt_link import GmqttLink
 from broker.link import ANSWER_WITHIN_S, Address, Greeting, Heard, Link, LinkLost
 from broker.sequence import Gaps, Numbers
@@ -152,17 +151,23 @@ class MqttBus:
             await link.subscribe(topic, QOS)
         if self.watch_broker:
             await link.subscribe(DROPPED, 0)
+        # no task group: it forgets that it was cancelled when a task fails in the same moment
+        tasks = [
+            asyncio.create_task(self._receive_all(link, deliver)),
+            asyncio.create_task(self._greet_and_send(link)),
+        ]
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._receive_all(link, deliver))
-                tasks.create_task(self._greet_and_send(link))
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
         except asyncio.CancelledError:
             await self._say_goodbye(link)
             raise
-        except BaseExceptionGroup as group:
-            raise first_error(group) from None
         finally:
             self._live = None
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
     # -- presence
 

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,7 @@ from paho.mqtt.properties import Properties
 from broker.aiomqtt_link import AiomqttLink
 from broker.bus import Arrival, Post
 from broker.gmqtt_link import GmqttLink
+from broker.link import Heard, LinkLost
 from broker.mosquitto import Broker, BrokerFailed, BrokerMissing, adapted, configuration, private_broker, program
 from broker.mqtt import Address, MqttBus, PayloadTooLarge, SessionTaken
 
@@ -298,4 +299,44 @@ async def test_own_fault_at_an_acknowledgement_ends_the_carrier(broker: Broker, 
         running = asyncio.create_task(bus.run(deliver))
         await bus.publish(Post("dr/offer/other/der", b"x", sent=fault))
         with pytest.raises(ZeroDivisionError):
+            await running
+
+
+class Breaking:
+    """A link that breaks in the moment in which it is cancelled."""
+
+    window = 1
+
+    def __init__(self) -> None:
+        self.listens = asyncio.Event()
+
+    async def open(self) -> None: ...
+
+    async def subscribe(self, topic: str, qos: int) -> None: ...
+
+    def publish(self, post: Post, number: str, acknowledged: Callable[[], None]) -> None: ...
+
+    async def heard(self) -> list[Heard]:
+        self.listens.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise LinkLost("gone")
+
+    def acknowledge(self, packet_id: int) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+async def test_carrier_ends_when_it_is_cancelled_while_its_connection_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    bus, link = MqttBus(Address(), "ra", FILTERS), Breaking()
+    monkeypatch.setattr(bus, "_link", lambda: link)
+
+    async def deliver(arrivals: Sequence[Arrival]) -> None: ...
+
+    running = asyncio.create_task(bus.run(deliver))
+    await link.listens.wait()
+    running.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(asyncio.CancelledError):
             await running
