@@ -31,8 +31,10 @@ class Outbox:
         self._waiting.append(mark)
 
     def done(self, mark: Mark) -> bool:
-        """An effect has left; whether the mark moved."""
-        if not self._waiting or mark != self._waiting[0]:
+        """An effect has left; whether the mark moved. A second time changes nothing."""
+        if not self._waiting or mark < self._waiting[0]:
+            return False
+        if mark != self._waiting[0]:
             self._early.add(mark)
             return False
         self.left_until = self._waiting.popleft()
