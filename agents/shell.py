@@ -28,8 +28,9 @@ from protocol.messages import EventMessage
 INBOX = 10_000
 BATCH = 256
 """Inputs that are taken as of one instant: what is due in between waits for as long as they take, some 10 ms."""
-QUIET_S = 10.0
-"""A snapshot is made only when nothing is due for so long: it takes a second where the memory is large."""
+QUIET_S = 5.0
+"""A snapshot is made when nothing has come for so long, and nothing is due for as long again: it takes a second where
+the memory is large."""
 
 
 class Shell:
@@ -53,6 +54,7 @@ class Shell:
         self._journal, self._build = journal, build
         self.snapshot_every = EVERY
         self._since_snapshot = 0
+        self._last_kept = (0, clock.now())
         self._inbox: asyncio.Queue[tuple[Input, Callable[[], None]]] = asyncio.Queue(INBOX)
 
     @property
@@ -126,22 +128,21 @@ class Shell:
         self.questions.update(snapshot.questions)
         return number, snapshot.at
 
-    def _keep_snapshot(self, entries: list[tuple[int, Entry]]) -> None:
-        """After enough entries: what the party knows now, so that a start need not take them all again."""
-        journal, kept = self._journal, [(number, entry.at) for number, entry in entries if number]
+    def _count(self, entries: list[tuple[int, Entry]]) -> None:
+        kept = [(number, entry.at) for number, entry in entries if number]
         self._since_snapshot += len(kept)
-        if journal is None or not kept or self._since_snapshot < self.snapshot_every or not self._quiet():
-            return
+        if kept:
+            self._last_kept = kept[-1]
+
+    def _keep_snapshot(self) -> None:
+        """What the party knows now, so that a start need not take all entries again."""
+        journal = self._journal
+        assert journal is not None
         self._since_snapshot = 0
-        number, at = kept[-1]
+        number, at = self._last_kept
         body = pack(Snapshot(at, self.actor, self.stepper.drivers, self.questions))
         if body is not None:
             journal.keep_snapshot(self.actor.name, number, maker(journal.settings), body)
-
-    def _quiet(self) -> bool:
-        """Whether a pause of a second or two costs nobody anything."""
-        deadline = self.actor.deadline
-        return self._inbox.empty() and (deadline is None or self.clock.real_seconds_until(deadline) > QUIET_S)
 
     def renew(self) -> None:
         """Begin anew, as after a start without a journal: only at rest."""
@@ -216,7 +217,7 @@ class Shell:
             entries: list[tuple[int, Entry]] = []
             for item, _ in batch:
                 entries += self._kept(self.stepper.take(item, now))
-            self._keep_snapshot(entries)
+            self._count(entries)
             await self.outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
             await asyncio.sleep(0)  # one step that is due after the other would let nothing leave and nothing come in
 
@@ -233,10 +234,13 @@ class Shell:
             return [(None, _nothing)]
         batch: list[tuple[Input | None, Callable[[], None]]] = []
         if self._inbox.empty():
+            snapshot_due = self._since_snapshot >= self.snapshot_every and (wait_s is None or wait_s > 2 * QUIET_S)
             try:
-                async with asyncio.timeout(wait_s):
+                async with asyncio.timeout(QUIET_S if snapshot_due else wait_s):
                     batch.append(await self._inbox.get())
             except TimeoutError:
+                if snapshot_due:
+                    self._keep_snapshot()
                 return [(None, _nothing)]
         while len(batch) < BATCH and not self._inbox.empty():
             batch.append(self._inbox.get_nowait())

@@ -1,5 +1,6 @@
 """A start from a snapshot: the same memory as after all entries, and only for the code and settings that made it."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -110,8 +111,8 @@ async def test_snapshot_of_other_settings_is_not_read(
     await journal.close()
 
 
-async def test_running_party_keeps_a_snapshot_after_so_many_entries(
-    tmp_path: Path, evening: tuple[AggregatorSettings, list[Entry]]
+async def test_party_keeps_a_snapshot_after_so_many_entries_once_nothing_comes(
+    tmp_path: Path, evening: tuple[AggregatorSettings, list[Entry]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, entries = evening
     journal = Journal(tmp_path / "j", configuration=as_bytes(settings))
@@ -120,7 +121,16 @@ async def test_running_party_keeps_a_snapshot_after_so_many_entries(
     running.snapshot_every = 5
     assert running._fold() is None
     for entry in entries:
-        running._keep_snapshot(running._kept(running.stepper.take(entry.input, entry.at)))
+        running._count(running._kept(running.stepper.take(entry.input, entry.at)))
+    kept = asyncio.Event()
+    monkeypatch.setattr("agents.shell.QUIET_S", 0.01)
+    keep_snapshot = journal.keep_snapshot
+    monkeypatch.setattr(journal, "keep_snapshot", lambda *given: (keep_snapshot(*given), kept.set()))
+    assert running.actor.deadline is None
+    stepping = asyncio.create_task(running._step_on())
+    await kept.wait()
+    stepping.cancel()
+    await asyncio.wait([stepping])
     await journal.close()
     again = Journal(tmp_path / "j", configuration=as_bytes(settings))
     found = again.snapshot("ra-1", maker(as_bytes(settings)))
