@@ -7,88 +7,87 @@ of all later ones counts. In such a polymatroid filling the cheap watts before t
 (greedy is exact; Edmonds 1970), and raising all slots together until a bound is tight gives, among the profiles of
 that sum, the most even one (lexicographically optimal base, Fujishige 1980): a fleet of like vehicles does not leave
 the last slots empty.
+
+The level at which a bound is tight is found by Newton's method between brackets: what is moved is piecewise linear in
+the level, so a handful of steps reaches it. `raise_all` is written over plain rows, so that `agents/fleet` can
+compile it.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from protocol.plan import Plan
 
+Row: TypeAlias = Any
+"""A sequence of floats, or an array of one dimension: one entry a slot."""
 _TIGHT_WH = 1e-9
-_BISECTIONS = 50
+_STEPS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(NamedTuple):
     """The bounds of one store over the slots of an event, in one direction."""
 
-    cheap_w: tuple[float, ...]
+    cheap_w: Row
     """Most cheap watts in each slot."""
-    all_w: tuple[float, ...]
+    all_w: Row
     """Most watts in each slot, cheap and dear."""
     cheap_wh: float
     """Wh moved in the store by one cheap watt held for a slot."""
     dear_wh: float
-    room_wh: tuple[float, ...]
+    room_wh: Row
     """Most Wh moved up to the end of each slot; negative means that nothing can be moved before it."""
 
 
-def rooms(room_wh: Sequence[float]) -> list[float]:
-    """The least of this bound and all later ones: energy that is gone stays gone."""
-    least = list(room_wh)
-    for slot in range(len(least) - 2, -1, -1):
-        least[slot] = min(least[slot], least[slot + 1])
-    return [max(0.0, wh) for wh in least]
+class Rows(NamedTuple):
+    """Work space of `raise_all`, a row of floats each."""
+
+    room: Row
+    upper: Row
+    cheap: Row
 
 
 def fill(store: Store, asked_w: Plan, *, water: bool = False) -> list[float]:
     """The greatest joint profile within what is asked, W. `water` evens out what stays missing (least maximum
     shortfall); otherwise the share that is met."""
-    cheap = [min(c, w, a) for c, w, a in zip(store.cheap_w, store.all_w, asked_w, strict=True)]
-    return _two_phases(store, [0.0] * len(asked_w), cheap, asked_w, water)
+    return _raised(store, [0.0] * len(asked_w), asked_w, float(max(asked_w, default=0)) if water else 0.0)
 
 
 def extend(store: Store, firm_w: Sequence[float], most_w: Plan) -> list[float]:
     """The greatest joint profile up to `most_w` that keeps at least the firm one, W."""
-    cheap = [max(f, min(c, w, a)) for f, c, w, a in zip(firm_w, store.cheap_w, store.all_w, most_w, strict=True)]
-    return _two_phases(store, list(firm_w), cheap, most_w, False)
+    return _raised(store, firm_w, most_w, 0.0)
 
 
-def greatest_w(store: Store, firm_w: Sequence[float], asked_w: Plan) -> float | None:
-    """The sum that `extend` reaches, W, without its levels; None where even the firm profile is too much."""
-    room = list(store.room_wh)
+def _raised(store: Store, firm_w: Sequence[float], most_w: Plan, highest_w: float) -> list[float]:
+    slots = len(most_w)
+    result, rows = [0.0] * slots, Rows([0.0] * slots, [0.0] * slots, [0.0] * slots)
+    raise_all(store, slots, firm_w, most_w, highest_w, rows, result)
+    return result
+
+
+def raise_all(store: Store, slots: int, firm_w: Row, most_w: Row, highest_w: float, rows: Rows, result: Row) -> None:
+    """Fill in the greatest joint profile from the firm one up to `most_w`, W. `highest_w`: the most of `most_w` where
+    what stays missing is evened out, or 0 where the share that is met is."""
     spent = 0.0
-    for slot, power in enumerate(firm_w):
-        spent += _moved(store, power, slot)
-        room[slot] = max(0.0, room[slot]) - spent
-    if any(wh < -_TIGHT_WH for wh in room):
-        return None
-    result = list(firm_w)
-    for most_w, wh_per_w in ((store.cheap_w, store.cheap_wh), (store.all_w, store.dear_wh)):
-        room, moved = rooms(room), 0.0
-        for slot, power in enumerate(result):
-            more = min(most_w[slot], store.all_w[slot], asked_w[slot]) - power
-            more = max(0.0, min(more, (room[slot] - moved) / wh_per_w))
-            moved += more * wh_per_w
-            room[slot] -= moved
-            result[slot] += more
-    return sum(result)
+    _copy_rooms(store.room_wh, slots, rows.room)
+    for slot in range(slots):
+        spent += _moved(store, firm_w[slot], slot)
+        rows.room[slot] = max(0.0, rows.room[slot] - spent)
+    _copy_rooms(rows.room, slots, rows.room)
+    for slot in range(slots):
+        rows.upper[slot] = max(firm_w[slot], min(store.cheap_w[slot], store.all_w[slot], most_w[slot]))
+    _raise(firm_w, most_w, highest_w, store.cheap_wh, slots, rows, rows.cheap)
+    _copy_rooms(rows.room, slots, rows.room)
+    for slot in range(slots):
+        rows.upper[slot] = max(firm_w[slot], min(store.all_w[slot], most_w[slot]))
+    _raise(rows.cheap, most_w, highest_w, store.dear_wh, slots, rows, result)
 
 
-def _two_phases(store: Store, lower: list[float], cheap: list[float], asked_w: Plan, water: bool) -> list[float]:
-    room = rooms(store.room_wh)
-    spent = 0.0
-    for slot, power in enumerate(lower):
-        spent += _moved(store, power, slot)
-        room[slot] = max(0.0, room[slot] - spent)
-    room = rooms(room)
-    upper = [max(low, min(w, a)) for low, w, a in zip(lower, store.all_w, asked_w, strict=True)]
-    first = _raise(lower, cheap, asked_w, store.cheap_wh, room, water)
-    gone = 0.0
-    for slot, (low, power) in enumerate(zip(lower, first, strict=True)):
-        gone += (power - low) * store.cheap_wh
-        room[slot] = max(0.0, room[slot] - gone)
-    return _raise(first, upper, asked_w, store.dear_wh, rooms(room), water)
+def _copy_rooms(room_wh: Row, slots: int, result: Row) -> None:
+    """The least of each bound and all later ones: energy that is gone stays gone."""
+    least = float("inf")
+    for slot in range(slots - 1, -1, -1):
+        least = min(least, max(0.0, room_wh[slot]))
+        result[slot] = least
 
 
 def _moved(store: Store, power_w: float, slot: int) -> float:
@@ -96,63 +95,76 @@ def _moved(store: Store, power_w: float, slot: int) -> float:
     return cheap * store.cheap_wh + (power_w - cheap) * store.dear_wh
 
 
-def _raise(
-    lower: Sequence[float],
-    upper: Sequence[float],
-    asked_w: Plan,
-    wh_per_w: float,
-    room_wh: Sequence[float],
-    water: bool,
-) -> list[float]:
-    """Raise all slots together from lower towards upper; freeze those before a tight bound, go on with the rest."""
-    result = list(lower)
-    highest = max(asked_w, default=0)
-    first, room = 0, list(room_wh)
-    while first < len(result):
-        low = result[first:]
-
-        def at(level: float, start: int = first, low: list[float] = low) -> list[float]:
-            return [
-                max(lo, min(up, want - (1 - level) * highest if water else level * want))
-                for lo, up, want in zip(low, upper[start:], asked_w[start:], strict=True)
-            ]
-
-        bound = room[first:]
-        level, tight = _highest(at, low, bound, wh_per_w)
-        raised = at(level)
-        if tight is None:
-            result[first:] = raised
-            break
-        result[first : first + tight + 1] = raised[: tight + 1]
-        moved = sum(r - lo for r, lo in zip(raised[: tight + 1], low, strict=False)) * wh_per_w
-        first += tight + 1
-        for slot in range(first, len(room)):
-            room[slot] = max(0.0, room[slot] - moved)
-    return result
+def _raise(lower: Row, want: Row, highest_w: float, wh_per_w: float, slots: int, rows: Rows, result: Row) -> None:
+    """Raise all slots together from lower towards upper; freeze those before a tight bound, go on with the rest. Takes
+    what was moved from the room."""
+    first, gone = 0, 0.0
+    while first < slots:
+        level, tight = _highest(lower, want, highest_w, wh_per_w, slots, rows, first)
+        for slot in range(first, tight + 1):
+            result[slot] = _clip(lower[slot], rows.upper[slot], _at(level, want[slot], highest_w))
+        gone = 0.0
+        for slot in range(first, tight + 1):
+            gone += (result[slot] - lower[slot]) * wh_per_w
+            rows.room[slot] = max(0.0, rows.room[slot] - gone)
+        first = tight + 1
+        for slot in range(first, slots):
+            rows.room[slot] = max(0.0, rows.room[slot] - gone)
 
 
 def _highest(
-    at: Callable[[float], list[float]], low: Sequence[float], room_wh: Sequence[float], wh_per_w: float
-) -> tuple[float, int | None]:
-    """The highest level within all bounds, and the last bound that is tight there (None: no bound is)."""
-    if _broken(at(1.0), low, room_wh, wh_per_w) is None:
-        return 1.0, None
-    good, bad = 0.0, 1.0
-    for _ in range(_BISECTIONS):
-        middle = (good + bad) / 2
-        if _broken(at(middle), low, room_wh, wh_per_w) is None:
-            good = middle
+    lower: Row, want: Row, highest_w: float, wh_per_w: float, slots: int, rows: Rows, first: int
+) -> tuple[float, int]:
+    """The highest level within all bounds, and the last slot whose bound is tight there (the last of all: none is)."""
+    level, good, bad, broken = 1.0, 0.0, 1.0, slots - 1
+    for step in range(_STEPS):
+        fits, last, following = _look(lower, want, highest_w, wh_per_w, slots, rows, first, level)
+        if step == 0 and fits:
+            return 1.0, slots - 1
+        if fits and last >= 0:
+            return level, last
+        if fits:
+            good = level
         else:
-            bad = middle
-    tight = _broken(at(bad), low, room_wh, wh_per_w)
-    return good, tight
+            bad, broken = level, last
+        level = following if good < following < bad else (good + bad) / 2
+    return good, broken
 
 
-def _broken(raised: Sequence[float], low: Sequence[float], room_wh: Sequence[float], wh_per_w: float) -> int | None:
-    """The last slot whose bound is broken."""
-    moved, last = 0.0, None
-    for slot, (power, lo, room) in enumerate(zip(raised, low, room_wh, strict=True)):
-        moved += (power - lo) * wh_per_w
-        if moved > room + _TIGHT_WH:
-            last = slot
-    return last
+def _look(
+    lower: Row, want: Row, highest_w: float, wh_per_w: float, slots: int, rows: Rows, first: int, level: float
+) -> tuple[bool, int, float]:
+    """Whether a level is within all bounds; the last slot whose bound is tight there, or broken (-1: none); and where
+    the first bound would be tight if all went on in a straight line from here."""
+    moved, right, left = 0.0, 0.0, 0.0
+    tight, broken, up, down = -1, -1, float("inf"), float("inf")
+    for slot in range(first, slots):
+        power, low, upper = _at(level, want[slot], highest_w), lower[slot], rows.upper[slot]
+        slope = (highest_w if highest_w > 0.0 else want[slot]) * wh_per_w
+        if low <= power < upper:
+            right += slope
+        if low < power <= upper:
+            left += slope
+        moved += (_clip(low, upper, power) - low) * wh_per_w
+        slack = rows.room[slot] + _TIGHT_WH - moved
+        if slack < 0.0:
+            broken = slot
+            if left > 0.0:
+                down = min(down, level + (slack - _TIGHT_WH / 2) / left)
+        elif broken < 0:
+            if slack <= _TIGHT_WH:
+                tight = slot
+            if right > 0.0:
+                up = min(up, level + (slack - _TIGHT_WH / 2) / right)
+    if broken >= 0:
+        return False, broken, down
+    return True, tight, up
+
+
+def _at(level: float, want: float, highest_w: float) -> float:
+    """The power of one slot at a level."""
+    return want - (1.0 - level) * highest_w if highest_w > 0.0 else level * want
+
+
+def _clip(lower: float, upper: float, power: float) -> float:
+    return max(lower, min(upper, power))

@@ -5,31 +5,28 @@ Own schedule: charge at full power as soon as it is plugged in, until the depart
 of an event it deviates from that only in the event's direction; afterwards it charges again at full power until it
 departs. It takes part in slots in which it is plugged in throughout.
 
-Relay (`relay.py`): open only in slots in which no power flows. Every choice of closed slots with no more operations
-than are left (or than the own schedule needs anyway) is tried; the best sum wins, then the most closed slots (a
-fleet of like vehicles does not leave slots empty), then the fewest operations. While it is closed the stand-by
-draw is paid; the room that it makes for charging is not counted on. Without a limit the relay stays closed in all
-asked slots.
+Relay (`relay.py`): open only in slots in which no power flows. Of all choices of closed slots with no more operations
+than are left (or than the own schedule needs anyway) the best sum wins, then the most closed slots (a fleet of like
+vehicles does not leave slots empty), then the fewest operations. While it is closed the stand-by draw is paid; the
+room that it makes for charging is not counted on. Without a limit the relay stays closed in all asked slots.
 
 Least power of the charger: where the most even profile would fall below it, the slots that miss it most are given up
 and their energy goes to the others. Sound always, but the one restriction under which it may not be the greatest sum.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.der.device import Ask, Flexibility, hours
-from agents.der.flexibility import Store, extend, greatest_w
-from agents.der.relay import Pattern, operations, patterns
+from agents.der.flexibility import Store, extend
+from agents.der.relay import AGAIN, MOST_OPERATIONS, NOTHING, Choice, Work, most_labels, operations, settle, uwh
 from agents.der.specs import VehicleSpec
 from agents.der.timeline import Timeline
 from protocol.actor import Measured
 from protocol.messages import ResourceKind, Restriction
 from protocol.plan import Plan
 from protocol.units import Direction
-
-_SAME_W = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,35 +109,55 @@ def _whole(power_w: float) -> int:
 
 def _best(spec: VehicleSpec, ask: Ask, line: Timeline, usable: list[bool], asked: Plan) -> _Best:
     nothing = (0.0,) * ask.slots
-    best, best_w, best_closed = _Best((False,) * ask.slots, Store(nothing, nothing, 1.0, 1.0, nothing), nothing), 0.0, 0
-    for closed, ends_full in _patterns(spec, ask, line, usable, asked):
-        firm = tuple(0.0 if shut else float(base) for shut, base in zip(closed, line.base_w, strict=True))
-        used = sum(shut for shut, want in zip(closed, asked, strict=True) if want)
-        if sum(want for shut, want in zip(closed, asked, strict=True) if shut) + sum(firm) < best_w - _SAME_W:
-            continue
-        store = _store(spec, ask, line, usable, closed, ends_full)
-        sum_w = greatest_w(store, firm, asked)
-        if sum_w is None or sum_w < best_w - _SAME_W:
-            continue
-        if sum_w > best_w + _SAME_W or used > best_closed:
-            best, best_w, best_closed = _Best(closed, store, firm), sum_w, used
-    return best
+    closed: list[bool] = [base != 0 or want > 0 for base, want in zip(line.base_w, asked, strict=True)]
+    ends_full = 0 if any(asked) else NOTHING
+    if spec.relay_ops_left is not None:
+        ends_full = _settled(_choice(spec, ask, line, usable, asked), closed)
+    if ends_full == NOTHING:
+        return _Best((False,) * ask.slots, Store(nothing, nothing, 1.0, 1.0, nothing), nothing)
+    firm = tuple(0.0 if shut else float(base) for shut, base in zip(closed, line.base_w, strict=True))
+    return _Best(tuple(closed), _store(spec, ask, line, usable, closed, ends_full == 1), firm)
 
 
-def _patterns(spec: VehicleSpec, ask: Ask, line: Timeline, usable: list[bool], asked: Plan) -> Iterator[Pattern]:
+def _settled(choice: Choice, closed: list[bool]) -> int:
+    """Settle it with as much work space as it takes."""
+    each = 2
+    while True:
+        size = most_labels(choice, each)
+        rows = [[0] * (2 * size) for _ in range(5)]
+        found = settle(choice, Work(*rows, [0] * (choice.slots * size)), each, closed)
+        if found != AGAIN:
+            return found
+        each *= 2
+
+
+def _choice(spec: VehicleSpec, ask: Ask, line: Timeline, usable: list[bool], asked: Plan) -> Choice:
     """Choices of closed slots: open only where all of the own schedule can be given up, closed only where plugged in."""
-    base = tuple(power != 0 for power in line.base_w)
-    if spec.relay_ops_left is None:
-        yield Pattern(tuple(b or want > 0 for b, want in zip(base, asked, strict=True)), False)
-        return
-    down = ask.direction is Direction.DECREASE_LOAD
-    recovery = line.recovers if down else line.closed_after
-    most = max(spec.relay_ops_left, operations(line.closed_before, base, line.closed_after))
-    may_open = [not b or (down and usable[s] and 0 < line.base_w[s] <= asked[s]) for s, b in enumerate(base)]
-    may_close = [b or line.plugged(s) for s, b in enumerate(base)]
-    for pattern in patterns(line.closed_before, ask.slots, most, recovery):
-        if all(may_close[s] if shut else may_open[s] for s, shut in enumerate(pattern.closed)):
-            yield pattern
+    slots, down, base = range(ask.slots), ask.direction is Direction.DECREASE_LOAD, line.base_w
+    shut = _store(spec, ask, line, usable, [True] * ask.slots, False)
+    free = _store(spec, ask, line, usable, [False] * ask.slots, False)
+    full = _store(spec, ask, line, usable, [False] * ask.slots, True)
+    most = [min(w, want) for w, want in zip(shut.all_w, asked, strict=True)]
+    cheap = [min(c, w) if down else 0.0 for c, w in zip(shut.cheap_w, most, strict=True)]
+    saved = [uwh(c * shut.cheap_wh) for c in cheap]
+    wh_per_w = shut.dear_wh if down else shut.cheap_wh
+    own = operations(ask.slots, line.closed_before, [power != 0 for power in base], line.closed_after)
+    return Choice(
+        slots=ask.slots,
+        cheap_uwh=saved,
+        total_uwh=[s + uwh((w - c) * wh_per_w) for s, w, c in zip(saved, most, cheap, strict=True)],
+        room_uwh=[uwh(room) for room in free.room_wh],
+        draws=[down and (base[s] == 0 or usable[s]) for s in slots],
+        may_open=[not base[s] or (down and usable[s] and 0 < base[s] <= asked[s]) for s in slots],
+        may_close=[base[s] != 0 or line.plugged(s) for s in slots],
+        wanted=[want > 0 for want in asked],
+        draw_uwh=uwh(spec.standby_w * hours(ask.period.duration)) if down else 0,
+        full_uwh=uwh(full.room_wh[-1]),
+        worth=spec.charge_efficiency_pct * spec.discharge_efficiency_pct,
+        before=line.closed_before,
+        recovery=line.recovers if down else line.closed_after,
+        most=max(min(spec.relay_ops_left or 0, MOST_OPERATIONS), own),
+    )
 
 
 def _store(

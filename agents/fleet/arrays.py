@@ -11,23 +11,25 @@ from numpy.typing import NDArray
 from agents.der.specs import VehicleSpec
 from protocol.messages import Restriction
 
-Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
+Codes: TypeAlias = NDArray[Any]
+"""Small numbers, int8."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 NO_LIMIT = -1
 """`relay_ops_left` of a vehicle without a limit."""
 
 
-def micros(at: datetime) -> int:
+def micros(instant: datetime) -> int:
     """Microseconds since 1970."""
-    return (at - EPOCH) // timedelta(microseconds=1)
+    return (instant - EPOCH) // MICROSECOND
 
 
-def hours_of(span_us: Any) -> Any:
-    """Microseconds as hours, rounded as `agents.der.device.hours` rounds them."""
-    return span_us / 1e6 / 3600
+def at(instant_us: int) -> datetime:
+    """The instant so many microseconds after 1970."""
+    return EPOCH + instant_us * MICROSECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +79,16 @@ class Vehicles:
         table = np.array(rows, dtype=np.int64).reshape(len(rows), len(fields(cls)))
         return cls(*np.ascontiguousarray(table.T))
 
-    def take(self, index: Ints | Bools | slice) -> "Vehicles":
-        """Some of them."""
-        return Vehicles(*[getattr(self, f.name)[index] for f in fields(self)])
+    def rows(self) -> tuple[Ints, ...]:
+        """The arrays in the order of the fields."""
+        return tuple(getattr(self, f.name) for f in fields(self))
 
-    def read(self, index: Ints, soc_wh: Ints, at: datetime) -> None:
+    def read(self, index: Ints, soc_wh: Ints, measured_at: datetime) -> None:
         """Take newer states of charge, as `Vehicle.observe` does."""
-        newer = self.state_us[index] <= micros(at)
+        newer = self.state_us[index] <= micros(measured_at)
         index, soc_wh = index[newer], soc_wh[newer]
         self.soc_wh[index] = np.minimum(soc_wh, self.capacity_wh[index])
-        self.state_us[index] = micros(at)
+        self.state_us[index] = micros(measured_at)
 
 
 LOOSENED = {

@@ -1,28 +1,28 @@
 """S50 and S52 of many vehicles at once: integer for integer what `Vehicle.flexibility` answers.
 
-Vehicles of which another event holds something are not taken here; whoever is doubtful by rounding
-(`agents/fleet/stores.py`) is computed by the single actor's code.
+The code of one vehicle over plain rows (`agents/fleet/answers.py`) is compiled by numba (the extra `fast`). Without
+numba, and for vehicles of which another event holds something, `Vehicle` itself answers, one after the other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from importlib.util import find_spec
 
 import numpy as np
 
-from agents.der.device import Ask
+from agents.der.device import Ask, Flexibility, Segment
 from agents.der.specs import Relaxation, VehicleSpec
 from agents.der.vehicle import Vehicle
-from agents.fleet.arrays import EPOCH, NO_LIMIT, Agreed, Bools, Floats, Ints, Vehicles
-from agents.fleet.relays import Chosen, Relays
-from agents.fleet.stores import chunks, extend, sums, whole
-from agents.fleet.timelines import Timelines
+from agents.fleet.answers import RESTRICTIONS
+from agents.fleet.arrays import MICROSECOND, NO_LIMIT, Agreed, Bools, Codes, Ints, Vehicles, at, micros
+from agents.fleet.timelines import Event
 from protocol.messages import IntervalPeriod, Restriction
 from protocol.units import Direction
 
-RESTRICTIONS: tuple[Restriction | None, ...] = (None, *Restriction)
-"""What `binding` refers to by number."""
-_NUMBER = {restriction: number for number, restriction in enumerate(RESTRICTIONS)}
+COMPILED = find_spec("numba") is not None
+"""Whether numba is there: some hundred times faster."""
+MOST_WH = 500_000_000
+"""Of the capacity of a vehicle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,27 @@ class Answers:
     power_w: Ints
     available_w: Ints
     """Zeros where it was not asked for."""
-    binding: Ints
+    binding: Codes
     """Places in RESTRICTIONS."""
     schedule_w: Ints
     single: int
     """How many were computed by the single actor's code."""
+
+    @classmethod
+    def empty(cls, shape: tuple[int, ...], single: int) -> "Answers":
+        """Zeros."""
+        power_w, available_w, schedule_w = (np.zeros(shape, dtype=np.int64) for _ in range(3))
+        return cls(power_w, available_w, np.zeros(shape, dtype=np.int8), schedule_w, single)
+
+    def arrays(self) -> tuple[Ints, Ints, Codes, Ints]:
+        """Power, available power, what binds, schedule."""
+        return self.power_w, self.available_w, self.binding, self.schedule_w
+
+    def put(self, place: int, one: Flexibility) -> None:
+        """Take the answer of one vehicle."""
+        self.power_w[:, place], self.available_w[:, place] = one.power_w, one.available_w
+        self.binding[:, place] = [RESTRICTIONS.index(restriction) for restriction in one.binding]
+        self.schedule_w[:, place] = one.schedule_w
 
 
 class VehicleFleet:
@@ -44,6 +60,7 @@ class VehicleFleet:
 
     def __init__(self, specs: Sequence[VehicleSpec]) -> None:
         self.now = Vehicles.of(specs)
+        self.declared_soc_wh, self.declared_us = self.now.soc_wh.copy(), self.now.state_us.copy()
         self.agreed = Agreed(specs)
 
     def __len__(self) -> int:
@@ -58,9 +75,9 @@ class VehicleFleet:
             resource_id=resource_id,
             capacity_wh=int(now.capacity_wh[i]),
             soc_wh=int(now.soc_wh[i]),
-            state_at=EPOCH + timedelta(microseconds=int(now.state_us[i])),
-            plugs_in_at=EPOCH + timedelta(microseconds=int(now.plugs_in_us[i])),
-            departs_at=EPOCH + timedelta(microseconds=int(now.departs_us[i])),
+            state_at=at(int(now.state_us[i])),
+            plugs_in_at=at(int(now.plugs_in_us[i])),
+            departs_at=at(int(now.departs_us[i])),
             departure_soc_wh=int(now.departure_soc_wh[i]),
             reserve_wh=int(now.reserve_wh[i]),
             max_charge_w=int(now.max_charge_w[i]),
@@ -81,142 +98,45 @@ class VehicleFleet:
         relaxed: tuple[Restriction, ...] = (),
         index: Ints | None = None,
         available: bool = True,
+        held: Mapping[int, tuple[Segment, ...]] | None = None,
     ) -> Answers:
         """S50; S52 takes the mildest agreed step that covers what is asked, or else the last. `asked_w`: slots x n, of
-        the vehicles at `index` (all when None)."""
+        the vehicles at `index` (all when None). `held`: what other events hold, by place in `index`."""
         index = np.arange(len(self)) if index is None else index
-        owners = self.now.take(index)
+        alone = self._alone(index, held or {})
+        answers = Answers.empty(asked_w.shape, int(alone.sum()))
+        event = Event(
+            direction is Direction.DECREASE_LOAD, micros(period.start), period.duration // MICROSECOND, len(asked_w)
+        )
         steps = self.agreed.most(relaxed)[index]
-        answer = _Pending(asked_w.shape)
-        todo = np.arange(len(index))
-        for step in range(-1, int(steps.max(initial=0))):
+        todo = np.flatnonzero(~alone)
+        for step in range(-1, int(steps[todo].max(initial=0))):
             if step >= 0:
-                met = (answer.power_w[:, todo] == asked_w[:, todo]).all(axis=0)
+                met = (answers.power_w[:, todo] == asked_w[:, todo]).all(axis=0)
                 todo = todo[~met & (steps[todo] > step)]
             if not len(todo):
                 break
-            some = owners.take(todo)
-            loosened = some if step < 0 else self.agreed.loosened(self.now, relaxed, step).take(index[todo])
-            answer.put(todo, _answers(some, loosened, direction, period, asked_w[:, todo], available))
-        for place in np.flatnonzero(answer.doubt):
-            self._single(answer, int(place), int(index[place]), Ask(
-                direction, period, tuple(asked_w[:, place].tolist()), (), relaxed))  # fmt: skip
-        doubtful = int(answer.doubt.sum())
-        return Answers(answer.power_w, answer.available_w, answer.binding, answer.schedule_w, doubtful)
+            loosened = self.now if step < 0 else self.agreed.loosened(self.now, relaxed, step)
+            from agents.fleet.compiled import answer_all  # numba takes a second to import
 
-    def _single(self, answer: "_Pending", place: int, vehicle: int, ask: Ask) -> None:
-        one = Vehicle(self.spec(vehicle)).flexibility(ask)
-        answer.power_w[:, place], answer.available_w[:, place] = one.power_w, one.available_w
-        answer.schedule_w[:, place] = one.schedule_w
-        answer.binding[:, place] = [_NUMBER[restriction] for restriction in one.binding]
+            answer_all(event, self.now.rows(), loosened.rows(), index, todo, asked_w, available, answers.arrays())
+        for place in np.flatnonzero(alone).tolist():
+            ask = Ask(direction, period, tuple(asked_w[:, place].tolist()), (held or {}).get(place, ()), relaxed)
+            answers.put(place, self._vehicle(int(index[place])).flexibility(ask))
+        return answers
 
+    def _alone(self, index: Ints, held: Mapping[int, tuple[Segment, ...]]) -> Bools:
+        """Whom the single actor's code answers: what other events hold has edges at any time; sums of uWh of more
+        than MOST_WH do not fit 64 bits."""
+        if not COMPILED:
+            return np.ones(len(index), dtype=bool)
+        alone: Bools = self.now.capacity_wh[index] > MOST_WH
+        alone[[place for place, segments in held.items() if segments]] = True
+        return alone
 
-class _Pending:
-    """Answers that are filled in, part by part."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.power_w: Ints = np.zeros(shape, dtype=np.int64)
-        self.available_w: Ints = np.zeros(shape, dtype=np.int64)
-        self.binding: Ints = np.zeros(shape, dtype=np.int8).astype(np.int64)
-        self.schedule_w: Ints = np.zeros(shape, dtype=np.int64)
-        self.doubt: Bools = np.zeros(shape[1], dtype=bool)
-
-    def put(self, index: Ints | slice, part: "_Pending") -> None:
-        self.power_w[:, index], self.available_w[:, index] = part.power_w, part.available_w
-        self.binding[:, index], self.schedule_w[:, index] = part.binding, part.schedule_w
-        self.doubt[index] |= part.doubt
-
-
-def _answers(
-    owners: Vehicles, loosened: Vehicles, direction: Direction, period: IntervalPeriod, asked_w: Ints, available: bool
-) -> _Pending:
-    """What the vehicles can give with the restrictions as loosened, piece by piece."""
-    slots, n = asked_w.shape
-    result, hard = _Pending(asked_w.shape), np.zeros(n, dtype=bool)
-    for piece in chunks(n, slots):
-        line = Timelines(owners.take(piece), loosened.take(piece), period, slots)
-        relays = Relays(line, direction, np.where(line.plugged, asked_w[:, piece], 0))
-        chosen = relays.choose()
-        hard[piece] = chosen.open_question
-        result.put(piece, _given(relays, chosen, asked_w[:, piece], available, ~chosen.open_question))
-    rest = np.flatnonzero(hard)
-    for piece in chunks(len(rest), slots):
-        some = rest[piece]
-        line = Timelines(owners.take(some), loosened.take(some), period, slots)
-        relays = Relays(line, direction, np.where(line.plugged, asked_w[:, some], 0))
-        result.put(some, _given(relays, relays.try_all(), asked_w[:, some], available, np.ones(len(some), dtype=bool)))
-    return result
-
-
-def _given(relays: Relays, chosen: Chosen, ask_w: Ints, available: bool, wanted: Bools) -> _Pending:
-    """The profiles of one piece; only those that are `wanted` are told as doubtful."""
-    line, answer = relays.line, _Pending(ask_w.shape)
-    power_w, given_up, doubt = _runnable(relays, chosen)
-    if available:
-        spec = line.loosened
-        limit = np.where(relays.wanted, spec.max_charge_w + spec.max_discharge_w, 0)
-        firm = power_w.astype(np.float64)
-        more, doubt_too = extend(chosen.stores, firm, np.maximum(power_w, limit).astype(np.float64))
-        answer.available_w = np.maximum(power_w, whole(more))
-        doubt = doubt | doubt_too
-    answer.power_w, answer.schedule_w = power_w, line.base_w
-    answer.binding = _binding(relays, chosen, power_w, given_up, ask_w)
-    answer.doubt = doubt & wanted
-    return answer
-
-
-def _runnable(relays: Relays, chosen: Chosen) -> tuple[Ints, Bools, Bools]:
-    """The profiles, the slots given up for the charger's least power, and who is doubtful."""
-    spec, base, sign = relays.line.loosened, relays.line.base_w, relays.direction.sign
-    least_w = spec.min_power_w
-    if not relays.down:
-        least_w = np.maximum(least_w, np.ceil(spec.standby_w * 100 / spec.charge_pct).astype(np.int64))
-    most = relays.asked_w.astype(np.float64)
-    profile, doubt = extend(chosen.stores, chosen.firm_w, most)
-    power_w, given_up = whole(profile), np.zeros(most.shape, dtype=bool)
-    todo = np.arange(most.shape[1])
-    while True:
-        nets = base[:, todo] + sign * power_w[:, todo]
-        size, least = np.abs(nets), least_w[todo]
-        missing = np.where((power_w[:, todo] != 0) & (size > 0) & (size < least), least - size, 0)
-        bad = np.flatnonzero(missing.any(axis=0))
-        if not len(bad):
-            return power_w, given_up, doubt
-        slot = len(missing) - 1 - np.argmax(missing[::-1, bad], axis=0)
-        net, least, todo = nets[slot, bad], least[bad], todo[bad]
-        own = base[slot, todo]
-        below = np.where(net > 0, np.maximum(0, own - least), np.maximum(0, own)) if relays.down else 0
-        most[slot, todo] = below
-        given_up[slot, todo] = True
-        profile, doubt_too = extend(chosen.stores.take(todo), chosen.firm_w[:, todo], most[:, todo])
-        power_w[:, todo] = whole(profile)
-        doubt[todo] |= doubt_too
-
-
-def _binding(relays: Relays, chosen: Chosen, power_w: Ints, given_up: Bools, ask_w: Ints) -> Ints:
-    """Why it is not more, slot by slot, as places in RESTRICTIONS."""
-    line, stores = relays.line, chosen.stores
-    short = power_w < ask_w
-    if not short.any():
-        return np.zeros(power_w.shape, dtype=np.int64)
-    if relays.down:
-        reserve = _tightest_is_reserve(line, chosen, power_w.astype(np.float64))
-        code = np.where(reserve, _NUMBER[Restriction.RESERVE_SOC], _NUMBER[Restriction.DEPARTURE_SOC])
-    else:
-        code = np.full(power_w.shape, _NUMBER[Restriction.CAPACITY])
-    code = np.where(power_w + 1 > stores.all_w, _NUMBER[Restriction.POWER_LIMIT], code)
-    code = np.where(~chosen.closed & relays.limited, _NUMBER[Restriction.RELAY_OPS], code)
-    code = np.where(given_up, _NUMBER[Restriction.MIN_POWER], code)
-    code = np.where(~line.plugged, _NUMBER[Restriction.PLUG_WINDOW], code)
-    return np.where(short, code, 0)
-
-
-def _tightest_is_reserve(line: Timelines, chosen: Chosen, power_w: Floats) -> Bools:
-    """Whether the tightest bound from each slot on is the reserve, not the departure."""
-    left = chosen.stores.room_wh - sums(chosen.stores.moved(power_w))
-    at_reserve = line.least_wh <= line.loosened.reserve_wh
-    for slot in range(len(left) - 2, -1, -1):
-        later = left[slot + 1] < left[slot]
-        left[slot] = np.where(later, left[slot + 1], left[slot])
-        at_reserve[slot] = np.where(later, at_reserve[slot + 1], at_reserve[slot])
-    return at_reserve
+    def _vehicle(self, i: int) -> Vehicle:
+        declared = {"soc_wh": int(self.declared_soc_wh[i]), "state_at": at(int(self.declared_us[i]))}
+        spec = self.spec(i)
+        vehicle = Vehicle(spec.model_copy(update=declared))
+        vehicle.spec = spec
+        return vehicle
