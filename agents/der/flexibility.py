@@ -91,7 +91,7 @@ def _copy_rooms(room_wh: Row, slots: int, result: Row) -> None:
 
 
 def _moved(store: Store, power_w: float, slot: int) -> float:
-    cheap = min(power_w, store.cheap_w[slot])
+    cheap: float = min(power_w, store.cheap_w[slot])
     return cheap * store.cheap_wh + (power_w - cheap) * store.dear_wh
 
 

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 from agents.der.device import Ask, Flexibility, hours
 from agents.der.flexibility import Store, extend
-from agents.der.relay import AGAIN, MOST_OPERATIONS, NOTHING, Choice, Work, most_labels, operations, settle, uwh
+from agents.der.relay import MOST_OPERATIONS, Choice, operations, uwh
+from agents.der.relay_labels import AGAIN, NOTHING, settle, work_space
 from agents.der.specs import VehicleSpec
 from agents.der.timeline import Timeline
 from protocol.actor import Measured
@@ -122,13 +123,9 @@ def _best(spec: VehicleSpec, ask: Ask, line: Timeline, usable: list[bool], asked
 def _settled(choice: Choice, closed: list[bool]) -> int:
     """Settle it with as much work space as it takes."""
     each = 2
-    while True:
-        size = most_labels(choice, each)
-        rows = [[0] * (2 * size) for _ in range(5)]
-        found = settle(choice, Work(*rows, [0] * (choice.slots * size)), each, closed)
-        if found != AGAIN:
-            return found
+    while (found := settle(choice, work_space(choice, each), each, closed)) == AGAIN:
         each *= 2
+    return found
 
 
 def _choice(spec: VehicleSpec, ask: Ask, line: Timeline, usable: list[bool], asked: Plan) -> Choice:

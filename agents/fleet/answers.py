@@ -5,7 +5,8 @@ import math
 from typing import NamedTuple
 
 from agents.der.flexibility import Row, Rows, Store, raise_all
-from agents.der.relay import AGAIN, NOTHING, Choice, Work, settle
+from agents.der.relay import Choice
+from agents.der.relay_labels import AGAIN, NOTHING, Labels, settle
 from agents.fleet.stores import ask_relay, bound
 from agents.fleet.timelines import Car, Event, Line, run, slot_hours
 from protocol.messages import Restriction
@@ -41,7 +42,7 @@ class Desk(NamedTuple):
 
 
 def answer(
-    owner: Car, spec: Car, event: Event, asked_w: Row, available: bool, desk: Desk, work: Work, each: int
+    owner: Car, spec: Car, event: Event, asked_w: Row, available: bool, desk: Desk, work: Labels, each: int
 ) -> bool:
     """Fill in what a vehicle can give; False where that takes more than `each` labels a state (`agents/der/relay.py`)."""
     relay = run(owner, spec, event, desk.line)

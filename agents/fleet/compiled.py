@@ -18,14 +18,15 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from agents.der import flexibility, relay
+from agents.der import flexibility, relay, relay_labels
 from agents.der.flexibility import Rows, Store
-from agents.der.relay import MOST_OPERATIONS, Choice, Work
+from agents.der.relay import MOST_OPERATIONS, Choice
+from agents.der.relay_labels import Labels, states
 from agents.fleet import answers, stores, timelines
 from agents.fleet.answers import Desk, answer
 from agents.fleet.timelines import Car, Event, Line
 
-_MODULES = (flexibility, relay, timelines, stores, answers)
+_MODULES = (flexibility, relay, relay_labels, timelines, stores, answers)
 _PIECE = 2_048
 """Vehicles that one thread takes at a time."""
 
@@ -45,13 +46,12 @@ def new_desk(slots: int) -> Desk:
     )  # fmt: skip
 
 
-def new_work(slots: int, each: int) -> Work:
+def new_work(slots: int, each: int) -> Labels:
     """Work space for the relay's choice."""
-    states = 2 * (min(MOST_OPERATIONS, slots) + 1) * (slots + 1)
-    size = 2 * states * each
-    return Work(
-        np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64),
-        np.empty(size, dtype=np.int64), np.empty(2 * states, dtype=np.int64), np.empty(slots * size // 2, dtype=np.int32),
+    size = states(MOST_OPERATIONS, slots, True)
+    return Labels(
+        np.empty(8 * size * each, dtype=np.int64), _ints(2 * size), np.empty(slots * size * each, dtype=np.int32),
+        _ints(2 * slots + 2), _ints(2 * slots + 2), _ints(slots + 1), _ints(slots + 1), _bools(slots),
     )  # fmt: skip
 
 

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import START, T0, vehicle
 
-from agents.der.device import Ask, Flexibility
+from agents.der.device import Ask, Flexibility, Segment
 from agents.der.specs import Relaxation, VehicleSpec
 from agents.der.vehicle import Vehicle
-from agents.fleet.flexibility import RESTRICTIONS, Answers, VehicleFleet
+from agents.fleet.flexibility import COMPILED, RESTRICTIONS, Answers, VehicleFleet
+from protocol.actor import Measured
 from protocol.messages import IntervalPeriod, Restriction
 from protocol.plan import Plan
 from protocol.units import SLOT, Direction
@@ -117,24 +118,51 @@ def test_a_crowd_of_every_make_answers_as_each_alone(seed: int) -> None:
 
 def test_a_day_of_48_slots_is_answered_as_alone() -> None:
     rng = random.Random(3)
-    specs = [spec.model_copy(update={"relay_ops_left": None}) for spec in crowd(rng, 40)]
+    specs = crowd(rng, 40)
     same(specs, DOWN, IntervalPeriod(start=START), [(3_000,) * 48] * 40)
     same(specs, UP, IntervalPeriod(start=START), [(1_500, 3_000) * 24] * 40)
+    same(specs, DOWN, IntervalPeriod(start=START), [(500, 0, 3_000, 100) * 12] * 40)
 
 
+def test_vehicles_beyond_one_piece_are_answered_on_all_processors_in_their_order() -> None:
+    few = crowd(random.Random(5), 250)
+    asked = np.full((3, 5_000), 2_000, dtype=np.int64)
+    many = VehicleFleet(few * 20).flexibility(DOWN, IntervalPeriod(start=START), asked)
+    alone = VehicleFleet(few).flexibility(DOWN, IntervalPeriod(start=START), asked[:, :250])
+    for found, expected in zip(many.arrays(), alone.arrays(), strict=True):
+        assert (found == np.tile(expected, 20)).all()
+
+
+@pytest.mark.skipif(not COMPILED, reason="numba is not installed")
 def test_a_crowd_is_computed_without_the_single_code() -> None:
     rng = random.Random(9)
     many = same(crowd(rng, 60), DOWN, IntervalPeriod(start=START), [(3_000,) * 4] * 60)
     assert many.single == 0
 
 
-def test_of_twenty_slots_the_first_choices_of_the_relay_are_tried_as_alone() -> None:
-    specs = [
-        vehicle("a", relay_ops_left=2, soc_wh=14_000, departure_soc_wh=9_000, standby_w=80),
-        vehicle("b", relay_ops_left=4, soc_wh=30_000, standby_w=80),
-        vehicle("c", relay_ops_left=4, soc_wh=10_000, standby_w=80),
-    ]
-    same(specs, DOWN, IntervalPeriod(start=START), [(1_000,) * 20] * 3)
+def test_without_numba_the_answers_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.fleet.flexibility.COMPILED", False)
+    many = same(crowd(random.Random(2), 20), UP, IntervalPeriod(start=START), [(3_000,) * 4] * 20, ALL)
+    assert many.single == 20
+
+
+def test_what_another_event_holds_is_left_to_it() -> None:
+    period = IntervalPeriod(start=START)
+    held = (Segment(START + SLOT, START + 2 * SLOT, -3_000), Segment(T0, T0 + SLOT, 1_000))
+    specs = [vehicle(f"v{i}", relay_ops_left=2) for i in range(3)]
+    fleet, singles = VehicleFleet(specs), [Vehicle(spec) for spec in specs]
+    fleet.now.read(np.array([1]), np.array([29_000]), T0 + SLOT)
+    singles[1].observe(Measured("v1", T0 + SLOT, 29_000))
+    asked = np.full((4, 2), 4_000, dtype=np.int64)
+    many = fleet.flexibility(DOWN, period, asked, index=np.array([2, 1]), held={1: held})
+    assert answer(many, 0) == singles[2].flexibility(Ask(DOWN, period, (4_000,) * 4))
+    assert answer(many, 1) == singles[1].flexibility(Ask(DOWN, period, (4_000,) * 4, held))
+    assert many.single == (1 if COMPILED else 2)
+
+
+def test_a_vehicle_too_big_for_64_bits_is_computed_alone() -> None:
+    huge = vehicle("ship", capacity_wh=10**12, soc_wh=10**12, relay_ops_left=2, standby_w=9)
+    assert same([huge, vehicle("a")], DOWN, IntervalPeriod(start=START), [(9_000,) * 4] * 2).single > 0
 
 
 def test_a_reading_counts_as_for_one_vehicle() -> None:
