@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
-from agents.aggregator.request_values import by_weight
+import numpy as np
+
+from agents.aggregator.shares import Watts, in_order, plans, proportional, slot_by_slot, table
 from agents.settings import SharePolicy
 from protocol.messages import Basis
-from protocol.plan import Plan, add, covers, excess, least, shortfall, total, zero
+from protocol.plan import Plan, add, covers, least, shortfall
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,95 +51,103 @@ def apportion(deal_w: Plan, candidates: Sequence[Candidate], storage_w: Plan, po
     one slot; over several it is the usual greedy answer to a set cover). Within a member it does not count the
     stretches: its offer already respects its own limit of relay operations.
     """
-    relaxed = _relaxed(deal_w, candidates, storage_w)
-    offers = [_offer(candidate, i in relaxed) for i, candidate in enumerate(candidates)]
-    from_storage = least(storage_w, shortfall(deal_w, total(offers, len(deal_w))))
+    slots = len(deal_w)
+    if len(storage_w) != slots:
+        raise ValueError(f"the storage needs one entry a slot: {slots}")
+    own = table([candidate.own for candidate in candidates], slots)
+    either = own
+    if any(candidate.relaxed is not None for candidate in candidates):
+        either = table([c.own if c.relaxed is None else c.relaxed for c in candidates], slots)
+    relaxed = _relaxed(deal_w, own, either, storage_w)
+    offers = own
+    if relaxed:
+        offers = own.copy()
+        offers[:, relaxed] = either[:, relaxed]
+    from_storage = least(storage_w, shortfall(deal_w, _sums(offers)))
     parts = _split(shortfall(deal_w, from_storage), offers, candidates, policy)
-    shares = {
-        candidate.name: Share(Basis.OWN if covers(candidate.own, part) else Basis.RELAXED, part)
-        for candidate, part in zip(candidates, parts, strict=True)
-        if any(part)
+    return Apportioned(_shares(candidates, parts, own), from_storage)
+
+
+def _sums(offers: Watts) -> Plan:
+    return tuple(offers.sum(axis=1).tolist())
+
+
+def _shares(candidates: Sequence[Candidate], parts: list[list[int]], own: Watts) -> dict[str, Share]:
+    """Of those who have a part."""
+    given = np.array(parts, dtype=np.int64).reshape(own.shape)
+    some, beyond = (given > 0).sum(axis=0).tolist(), (given > own).sum(axis=0).tolist()
+    return {
+        candidate.name: Share(Basis.RELAXED if above else Basis.OWN, part)
+        for candidate, part, has, above in zip(candidates, plans(parts, len(candidates)), some, beyond, strict=True)
+        if has
     }
-    return Apportioned(shares, from_storage)
 
 
-def _offer(candidate: Candidate, relaxed: bool) -> Plan:
-    return candidate.relaxed if relaxed and candidate.relaxed is not None else candidate.own
-
-
-def _relaxed(deal_w: Plan, candidates: Sequence[Candidate], storage_w: Plan) -> dict[int, None]:
+def _relaxed(deal_w: Plan, own: Watts, either: Watts, storage_w: Plan) -> list[int]:
     """Whose relaxed offer is needed: those that add the most to the shortage first, until it is covered. As a relaxed
     offer may be lower than the own one in another slot, that is looked at again, and whoever turns out to be
     superfluous keeps the own offer."""
-    extra = [
-        excess(candidate.relaxed, candidate.own) if candidate.relaxed is not None else zero(len(deal_w))
-        for candidate in candidates
-    ]
     swapped: dict[int, None] = {}
-    have = add(total([candidate.own for candidate in candidates], len(deal_w)), storage_w)
+    have = add(_sums(own), storage_w)
+    if covers(have, deal_w):
+        return []
+    adds: Watts = np.maximum(either - own, 0)
     while any(missing := shortfall(deal_w, have)):
-        more = _biggest_first(missing, [zero(len(deal_w)) if i in swapped else plan for i, plan in enumerate(extra)])
+        more = _biggest_first(missing, adds)
         if not more:
             raise ValueError(f"offers and storage fall short of the deal by {missing} W")
-        for i in more:
-            swapped[i] = None
-            have = _swap(have, _offer(candidates[i], False), _offer(candidates[i], True))
-    _spare_superfluous(swapped, have, deal_w, candidates)
-    return swapped
+        swapped.update(dict.fromkeys(more))
+        have = add(have, _sums(either[:, more] - own[:, more]))
+        adds[:, more] = 0
+    _spare_superfluous(swapped, have, deal_w, own, either)
+    return list(swapped)
 
 
-def _spare_superfluous(swapped: dict[int, None], have: Plan, deal_w: Plan, candidates: Sequence[Candidate]) -> None:
+def _spare_superfluous(swapped: dict[int, None], have: Plan, deal_w: Plan, own: Watts, either: Watts) -> None:
     """Those added last first. Sparing one may make another superfluous too, so again until nothing changes."""
+    losses = {i: tuple((own[:, i] - either[:, i]).tolist()) for i in swapped}
     before = -1
     while before != len(swapped):
         before = len(swapped)
         for i in reversed(list(swapped)):
-            without = _swap(have, _offer(candidates[i], True), _offer(candidates[i], False))
+            without = add(have, losses[i])
             if covers(without, deal_w):
                 del swapped[i]
                 have = without
 
 
-def _swap(have: Plan, out: Plan, into: Plan) -> Plan:
-    return tuple(w - old + new for w, old, new in zip(have, out, into, strict=True))
-
-
-def _biggest_first(missing: Plan, adds: Sequence[Plan]) -> list[int]:
+def _biggest_first(missing: Plan, adds: Watts) -> list[int]:
     """Places in `adds`: again and again the one that adds the most to what is still missing, ties to the first,
     until it is covered or none adds anything."""
-    heap = [(-gain, i) for i, plan in enumerate(adds) if (gain := _gain(plan, missing))]
+    gains = np.minimum(adds, np.array(missing, dtype=np.int64)[:, None]).sum(axis=0)
+    some = np.flatnonzero(gains).tolist()
+    rows = dict(zip(some, adds[:, some].T.tolist(), strict=True))
+    heap = list(zip((-gains[some]).tolist(), some, strict=True))
     heapify(heap)
     chosen = []
     while heap and any(missing):
         _, i = heappop(heap)
-        gain = _gain(adds[i], missing)  # gains only shrink, so the top of the heap is the best if its own is up to date
+        gain = _gain(rows[i], missing)  # gains only shrink, so the top of the heap is the best if its own is up to date
         if gain and heap and (-gain, i) > heap[0]:
             heappush(heap, (-gain, i))
         elif gain:
             chosen.append(i)
-            missing = shortfall(missing, adds[i])
+            missing = shortfall(missing, tuple(rows[i]))
     return chosen
 
 
-def _gain(plan: Plan, missing: Plan) -> int:
+def _gain(plan: Sequence[int], missing: Plan) -> int:
     return sum(map(min, plan, missing))
 
 
-def _split(deal_w: Plan, offers: Sequence[Plan], candidates: Sequence[Candidate], policy: SharePolicy) -> list[Plan]:
-    parts = [zero(len(deal_w))] * len(offers)
-    match policy:
-        case SharePolicy.PROPORTIONAL:
-            slots = []
-            for slot, power_w in enumerate(deal_w):
-                offered = [offer[slot] for offer in offers]
-                slots.append(by_weight(power_w, offered, offered))
-            return list(zip(*slots, strict=True)) if slots else parts
-        case SharePolicy.MERIT_ORDER:
-            order = sorted(range(len(offers)), key=lambda i: candidates[i].merit)
-        case SharePolicy.LEAST_RELAY_WEAR:
-            order = _biggest_first(deal_w, offers)
-    left = deal_w
-    for i in order:
-        parts[i] = least(offers[i], left)
-        left = shortfall(left, parts[i])
-    return parts
+def _split(deal_w: Plan, offers: Watts, candidates: Sequence[Candidate], policy: SharePolicy) -> list[list[int]]:
+    """What each gives, slot by slot."""
+    if policy is SharePolicy.PROPORTIONAL:
+        return slot_by_slot(deal_w, offers, proportional)
+    if policy is SharePolicy.MERIT_ORDER:
+        order = np.argsort(np.array([candidate.merit for candidate in candidates], dtype=np.int64), kind="stable")
+    else:
+        chosen = _biggest_first(deal_w, offers)
+        offers = offers * np.isin(np.arange(len(candidates)), chosen)
+        order = np.array([*chosen, *np.setdiff1d(np.arange(len(candidates)), chosen)], dtype=np.intp)
+    return slot_by_slot(deal_w, offers, lambda power_w, caps: in_order(power_w, caps, order))

@@ -17,7 +17,12 @@ expectation is covered all the same, as far as the capacities reach. All in whol
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isqrt
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.aggregator.shares import Watts, exact, in_order, plans, proportional, slot_by_slot, table
 from agents.settings import ValuePolicy
 from protocol.plan import Plan
 
@@ -43,56 +48,59 @@ def request_values(
     Per slot the values sum to exactly min(all capacities, what is asked, over-request included). Raises ValueError
     when a capacity has another number of slots than `asked_w`.
     """
-    if any(len(member.capacity_w) != len(asked_w) for member in members):
-        raise ValueError("every capacity needs one entry a slot of the request")
-    order = list(range(len(members)))
-    if policy is ValuePolicy.MERIT_ORDER:
-        order.sort(key=lambda i: members[i].merit)
-    known: dict[tuple[int, tuple[int, ...]], list[int]] = {}
-    slots = []
-    for slot, power_w in enumerate(asked_w):
-        caps = tuple(member.capacity_w[slot] for member in members)
-        if (power_w, caps) not in known:  # requests and capacities are often level
-            wanted = _wanted(power_w, caps, members, order, policy) if over_request else power_w
-            fair = policy is ValuePolicy.FAIR
-            known[power_w, caps] = by_weight(wanted, caps, caps) if fair else in_order(wanted, caps, order)
-        slots.append(known[power_w, caps])
-    return {member.name: values for member, values in zip(members, _transposed(slots, len(members)), strict=True)}
+    fair, merits = policy is ValuePolicy.FAIR, [member.merit for member in members]
+    order = np.argsort(np.array(merits, dtype=np.int64), kind="stable")
+    reliability_pct = np.array([member.reliability_pct for member in members], dtype=np.int64)
+
+    def split(power_w: int, caps: Watts) -> Watts:
+        wanted = _wanted(power_w, caps, reliability_pct, None if fair else order) if over_request else power_w
+        return proportional(wanted, caps) if fair else in_order(wanted, caps, order)
+
+    slots = slot_by_slot(asked_w, table([member.capacity_w for member in members], len(asked_w)), split)
+    return {member.name: values for member, values in zip(members, plans(slots, len(members)), strict=True)}
 
 
-def _wanted(
-    asked_w: int, caps: Sequence[int], members: Sequence[Asked], order: Sequence[int], policy: ValuePolicy
-) -> int:
-    """What is asked for in one slot, W: at least the request, at most all capacities."""
+def _wanted(asked_w: int, caps: Watts, reliability_pct: Watts, order: NDArray[np.intp] | None) -> int:
+    """What is asked for in one slot, W: at least the request, at most all capacities; `order`: None for equal shares."""
     if not asked_w:
         return 0
-    sizes = [(caps[i], members[i].reliability_pct) for i in order if caps[i]]
-    least_of = _wanted_fair if policy is ValuePolicy.FAIR else _wanted_in_order
-    everything = sum(caps)
-    expected, safe = least_of(asked_w, sizes, 0, everything), least_of(asked_w, sizes, Z, everything)
+    if order is not None:
+        caps, reliability_pct = caps[order], reliability_pct[order]
+    everything, largest = int(caps.sum()), int(caps.max(initial=0))
+    sizes = exact(caps, max(1, largest) ** 2 * 2_500 * max(1, len(caps)))
+    if order is None:
+        expected, safe = (_wanted_fair(asked_w, sizes, reliability_pct, z, everything) for z in (0, Z))
+    else:
+        expected, safe = (_wanted_in_order(asked_w, sizes, reliability_pct, z, everything) for z in (0, Z))
     return min(everything, max(asked_w, expected, min(safe, MOST_FACTOR * asked_w)))
 
 
-def _wanted_fair(asked_w: int, sizes: Sequence[tuple[int, int]], z: int, everything: int) -> int:
+def _wanted_fair(asked_w: int, caps: NDArray[Any], pct: Watts, z: int, everything: int) -> int:
     """The yes-sum of equal shares of the capacities grows with what is asked for: the formula, solved for it."""
-    mean = sum(cap * pct for cap, pct in sizes)
-    sure = mean - _deviation(sum(cap * cap * pct * (100 - pct) for cap, pct in sizes), z)
+    sure = int((caps * pct).sum()) - _deviation(int((caps * caps * (pct * (100 - pct))).sum()), z)
     return -(-asked_w * everything * 100 // sure) if sure > 0 else everything
 
 
-def _wanted_in_order(asked_w: int, sizes: Sequence[tuple[int, int]], z: int, everything: int) -> int:
+def _wanted_in_order(asked_w: int, caps: NDArray[Any], pct: Watts, z: int, everything: int) -> int:
     """Member after member at its capacity until the formula holds; of the last one as much as that takes."""
-    before, mean, variance = 0, 0, 0
-    for cap, pct in sizes:
-        spread = pct * (100 - pct)
-        if mean + cap * pct - _deviation(variance + cap * cap * spread, z) >= asked_w * 100:
-            low, high = 0, cap
-            while low < high:
-                part = (low + high) // 2
-                enough = mean + part * pct - _deviation(variance + part * part * spread, z) >= asked_w * 100
-                low, high = (low, part) if enough else (part + 1, high)
-            return before + low
-        before, mean, variance = before + cap, mean + cap * pct, variance + cap * cap * spread
+    mean, variance = np.cumsum(caps * pct), np.cumsum(caps * caps * (pct * (100 - pct)))
+    surely = mean.astype(np.float64) - z * np.sqrt(variance.astype(np.float64))
+    near = asked_w * 100 - 1 - 1e-9 * everything * 100  # floats may be off: whoever is near is looked at exactly
+    for i in np.flatnonzero(surely >= near).tolist():
+        cap, share = int(caps[i]), int(pct[i])
+        before, spread = int(caps[:i].sum()), share * (100 - share)
+        mean_before, variance_before = int(mean[i]) - cap * share, int(variance[i]) - cap * cap * spread
+
+        def enough(part: int, m: int = mean_before, v: int = variance_before, p: int = share, s: int = spread) -> bool:
+            return m + part * p - _deviation(v + part * part * s, z) >= asked_w * 100
+
+        if not cap or not enough(cap):
+            continue
+        low, high = 0, cap
+        while low < high:
+            part = (low + high) // 2
+            low, high = (low, part) if enough(part) else (part + 1, high)
+        return before + low
     return everything
 
 
@@ -133,15 +141,6 @@ def _largest_remainder(
         shares[i] += 1
 
 
-def in_order(wanted_w: int, caps: Sequence[int], order: Sequence[int]) -> list[int]:
-    """One after the other up to its cap; the sum is exactly min(wanted, all caps). W."""
-    shares = [0] * len(caps)
-    for i in order:
-        shares[i] = min(caps[i], wanted_w)
-        wanted_w -= shares[i]
-    return shares
-
-
 def split_by_scale(asked_w: Plan, scales: Mapping[str, int]) -> dict[str, Plan]:
     """S1 by scale: each aggregator's part in proportion to its scale, W; the parts sum exactly to what is asked.
     A scale of 0 gets nothing, unless all are 0: then they share alike."""
@@ -149,8 +148,4 @@ def split_by_scale(asked_w: Plan, scales: Mapping[str, int]) -> dict[str, Plan]:
     if not any(weights):
         weights = [1] * len(weights)
     slots = [by_weight(power_w, weights, [power_w if w else 0 for w in weights]) for power_w in asked_w]
-    return dict(zip(scales, _transposed(slots, len(scales)), strict=True))
-
-
-def _transposed(slots: Sequence[Sequence[int]], members: int) -> list[Plan]:
-    return list(zip(*slots, strict=True)) if slots else [()] * members
+    return dict(zip(scales, plans(slots, len(scales)), strict=True))

@@ -166,5 +166,5 @@ def test_nothing_to_share_gives_nothing() -> None:
 @given(fleets)
 def test_every_policy_raises_when_slots_differ(candidates: list[Candidate]) -> None:
     for policy in SharePolicy:
-        with pytest.raises(ValueError, match="argument 2"):
+        with pytest.raises(ValueError, match="one entry a slot"):
             apportion((1, 1), [Candidate("x", (5, 5, 5)), *candidates], (0, 0), policy)
