@@ -72,9 +72,9 @@ def _sums(offers: Watts) -> Plan:
     return tuple(offers.sum(axis=1).tolist())
 
 
-def _shares(candidates: Sequence[Candidate], parts: list[list[int]], own: Watts) -> dict[str, Share]:
+def _shares(candidates: Sequence[Candidate], parts: list[Watts], own: Watts) -> dict[str, Share]:
     """Of those who have a part."""
-    given = np.array(parts, dtype=np.int64).reshape(own.shape)
+    given = np.stack(parts) if parts else own
     some, beyond = (given > 0).sum(axis=0).tolist(), (given > own).sum(axis=0).tolist()
     return {
         candidate.name: Share(Basis.RELAXED if above else Basis.OWN, part)
@@ -140,7 +140,7 @@ def _gain(plan: Sequence[int], missing: Plan) -> int:
     return sum(map(min, plan, missing))
 
 
-def _split(deal_w: Plan, offers: Watts, candidates: Sequence[Candidate], policy: SharePolicy) -> list[list[int]]:
+def _split(deal_w: Plan, offers: Watts, candidates: Sequence[Candidate], policy: SharePolicy) -> list[Watts]:
     """What each gives, slot by slot."""
     if policy is SharePolicy.PROPORTIONAL:
         return slot_by_slot(deal_w, offers, proportional)

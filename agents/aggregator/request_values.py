@@ -148,4 +148,5 @@ def split_by_scale(asked_w: Plan, scales: Mapping[str, int]) -> dict[str, Plan]:
     if not any(weights):
         weights = [1] * len(weights)
     slots = [by_weight(power_w, weights, [power_w if w else 0 for w in weights]) for power_w in asked_w]
-    return dict(zip(scales, plans(slots, len(scales)), strict=True))
+    parts: list[Plan] = list(zip(*slots, strict=True)) if slots else [()] * len(scales)
+    return dict(zip(scales, parts, strict=True))

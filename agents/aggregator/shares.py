@@ -25,21 +25,23 @@ def table(plans: Sequence[Plan], slots: int) -> Watts:
     return np.ascontiguousarray(flat.reshape(len(plans), slots).T)
 
 
-def plans(slots: Sequence[Sequence[int]], count: int) -> list[Plan]:
-    """A plan for each of so many from what each has slot by slot."""
-    return list(zip(*slots, strict=True)) if slots else [()] * count
+def plans(rows: Sequence[Watts], count: int) -> list[Plan]:
+    """A plan for each of so many from the rows of what each has in a slot. A row that stands for several slots is only
+    read once."""
+    known = {id(row): row.tolist() for row in rows}
+    return list(zip(*(known[id(row)] for row in rows), strict=True)) if rows else [()] * count
 
 
 def slot_by_slot(
     wanted_w: Iterable[Hashable], rows: Iterable[Watts], split: Callable[[Any, Watts], Watts]
-) -> list[list[int]]:
-    """`split(wanted, row)` of every slot. Slots that are alike are split once: plans are often level."""
-    known: dict[tuple[Hashable, bytes], list[int]] = {}
+) -> list[Watts]:
+    """`split(wanted, row)` of every slot. Slots that are alike are split once, and have one row: plans are often level."""
+    known: dict[tuple[Hashable, bytes], Watts] = {}
     found = []
     for wanted, row in zip(wanted_w, rows, strict=True):
         key = wanted, row.tobytes()
         if key not in known:
-            known[key] = split(wanted, row).tolist()
+            known[key] = split(wanted, row)
         found.append(known[key])
     return found
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.aggregator.request_values import by_weight
-from agents.aggregator.shares import in_order, proportional, slot_by_slot, table
+from agents.aggregator.shares import in_order, plans, proportional, slot_by_slot, table
 from protocol.units import MAX_POWER_W
 
 watts = st.one_of(st.integers(0, 9), st.integers(0, 9_000), st.integers(0, MAX_POWER_W))
@@ -43,7 +43,7 @@ def test_slots_that_are_alike_are_split_once() -> None:
         return row
 
     rows = table([(1, 1, 2), (3, 3, 3)], 3)
-    assert slot_by_slot((5, 5, 5), rows, split) == [[1, 3], [1, 3], [2, 3]]
+    assert plans(slot_by_slot((5, 5, 5), rows, split), 2) == [(1, 1, 2), (3, 3, 3)]
     assert asked == [5, 5]
 
 
