@@ -5,9 +5,10 @@ the end: one closed stretch costs two, or one where the relay is closed already.
 a closed relay: no operation more where the last slot is closed, two where it is open.
 
 Best is the greatest sum of changes of load, then the most closed slots of those asked (a fleet of like vehicles does
-not leave slots empty), then the fewest operations amid the event. Where one closed stretch over all that is asked is
-within the operations and its stand-by draw takes nothing from the sum, there is none better; the others are found by
-dynamic programming (`relay_labels.py`).
+not leave slots empty). Where one closed stretch over all that is asked is within the operations and its stand-by draw
+takes nothing from the sum, there is none better; nor where its first so many slots reach a bound of all
+(`relay_bounds.py`). The others are found by dynamic programming (`relay_labels.py`): of equals that with the fewest
+operations amid the event.
 
 Energies are whole uWh: sums are equal where they are equal, and the same on every machine. Written over plain rows, so
 that `agents/fleet` can compile it.

@@ -12,7 +12,8 @@ Written over plain rows, so that `agents/fleet` can compile it.
 
 from typing import NamedTuple
 
-from agents.der.relay import Choice, Row, ending, given, operations, stretch, weighed
+from agents.der.relay import Choice, Row, ending, given, stretch, weighed
+from agents.der.relay_bounds import nothing_left, trim, trimmed, unbeaten
 
 NOTHING, AGAIN = -1, -2
 """No choice gives or closes anything; the work space is too small."""
@@ -69,43 +70,15 @@ def settle(choice: Choice, work: Labels, each: int, closed: Row) -> int:
             return ends_full
     if given(choice, closed, ends_full == 1, choice.draw_uwh) == given(choice, closed, ends_full == 1, 0):
         return ends_full
-    if found and _nothing_left(choice):
+    if found and nothing_left(choice):
         return 0
-    known = max(_trimmed(choice, closed, work.trial, False), _trimmed(choice, closed, work.trial, True))
+    first, first_kept = trimmed(choice, closed, work.trial, False)
+    last, last_kept = trimmed(choice, closed, work.trial, True)
+    ends_full = 1 if trim(choice, closed, first_kept if first >= last else last_kept, first < last) else 0
+    known = max(first, last)
+    if known > 0 and unbeaten(choice, closed, known, work.total_ahead):
+        return ends_full
     return _best(choice, work, each, choice.draw_uwh, known, closed)
-
-
-def _nothing_left(choice: Choice) -> bool:
-    """Whether nothing can be given once the stand-by draw of the slots that have to be closed is paid."""
-    paid = 0
-    for slot in range(choice.slots):
-        paid += 1 if choice.draws[slot] and not choice.may_open[slot] else 0
-    return bool(choice.room_uwh[choice.slots - 1] <= choice.draw_uwh * paid)
-
-
-def _trimmed(choice: Choice, closed: Row, trial: Row, from_end: bool) -> int:
-    """The most that this choice gives with only so many of its slots closed, from the first on or from the last: a sum
-    that the best one reaches."""
-    best, needed = 0, 0
-    for slot in range(choice.slots):
-        trial[slot] = False
-        needed += 1 if closed[slot] and not choice.may_open[slot] else 0
-    for place in range(choice.slots):
-        slot = choice.slots - 1 - place if from_end else place
-        if not closed[slot]:
-            continue
-        trial[slot] = True
-        needed -= 0 if choice.may_open[slot] else 1
-        if needed > 0:
-            continue
-        ends_full = operations(choice.slots, choice.before, trial, choice.recovery) > choice.most
-        if ends_full and operations(choice.slots, choice.before, trial, False) > choice.most:
-            continue
-        found = given(choice, trial, ends_full, choice.draw_uwh)
-        if found < best:
-            break
-        best = found
-    return best
 
 
 def _best(choice: Choice, work: Labels, each: int, draw_uwh: int, least_sum: int, closed: Row) -> int:

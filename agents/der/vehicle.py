@@ -7,8 +7,8 @@ departs. It takes part in slots in which it is plugged in throughout.
 
 Relay (`relay.py`): open only in slots in which no power flows. Of all choices of closed slots with no more operations
 than are left (or than the own schedule needs anyway) the best sum wins, then the most closed slots (a fleet of like
-vehicles does not leave slots empty), then the fewest operations. While it is closed the stand-by draw is paid; the
-room that it makes for charging is not counted on. Without a limit the relay stays closed in all asked slots.
+vehicles does not leave slots empty). While it is closed the stand-by draw is paid; the room that it makes for charging
+is not counted on. Without a limit the relay stays closed in all asked slots.
 
 Least power of the charger: where the most even profile would fall below it, the slots that miss it most are given up
 and their energy goes to the others. Sound always, but the one restriction under which it may not be the greatest sum.

@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from agents.der import flexibility, relay, relay_labels
+from agents.der import flexibility, relay, relay_bounds, relay_labels
 from agents.der.flexibility import Rows, Store
 from agents.der.relay import MOST_OPERATIONS, Choice
 from agents.der.relay_labels import Labels, states
@@ -26,7 +26,7 @@ from agents.fleet import answers, stores, timelines
 from agents.fleet.answers import Desk, answer
 from agents.fleet.timelines import Car, Event, Line
 
-_MODULES = (flexibility, relay, relay_labels, timelines, stores, answers)
+_MODULES = (flexibility, relay, relay_bounds, relay_labels, timelines, stores, answers)
 _PIECE = 2_048
 """Vehicles that one thread takes at a time."""
 
