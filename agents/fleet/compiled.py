@@ -1,7 +1,7 @@
 """The one-vehicle code over plain rows (`agents/der/relay.py`, `agents/der/flexibility.py`, `agents/fleet/answers.py`
 and what stands under it) compiled by numba for many vehicles, without fast-math: the same sums as in Python.
 
-Compiled once per machine and version (about half a minute), then kept in numba's cache. Numba looks only at the time
+Compiled once per machine and version (about half a minute), then kept in numba's cache where that can be written. Numba looks only at the time
 of one file there; so the entry is a closure over a digest of all sources, which is part of the cache's key.
 """
 
@@ -102,15 +102,27 @@ def _entry(sources: str) -> Any:
 
 
 @cache
-def _compiled() -> Any:
+def compiled() -> Any:
+    """The compiled entry, as one for this process."""
     for module in _MODULES:
         for found in vars(module).values():
             if isinstance(found, FunctionType) and found.__module__ == module.__name__:
                 register_jitable(found)
     for found in (new_desk, new_work, _ints, _bools, car):
         register_jitable(found)
-    text = "".join(inspect.getsource(module) for module in _MODULES)
-    return njit(cache=True, nogil=True)(_entry(hashlib.sha256(text.encode()).hexdigest()))
+    text = "".join(inspect.getsource(module) for module in _MODULES) + repr(answers.RESTRICTIONS)
+    entry = _entry(hashlib.sha256(text.encode()).hexdigest())
+    try:
+        return njit(cache=True, nogil=True)(entry)
+    except RuntimeError:  # nowhere to keep it: neither beside this file, nor in the home, nor at NUMBA_CACHE_DIR
+        return njit(nogil=True)(entry)
+
+
+def prepare(rows: tuple[Any, ...]) -> None:
+    """Compile for vehicles with these arrays, or load what was compiled before."""
+    none, plan = _ints(0), np.zeros((1, 0), dtype=np.int64)
+    result = plan, plan, plan.astype(np.int8), plan
+    answer_all(Event(True, 0, 1, 1), rows, rows, none, none, plan, True, result)
 
 
 def answer_all(
@@ -119,7 +131,7 @@ def answer_all(
     """Answer for the vehicles at `index[places]` into the arrays of `result`, on all processors."""
 
     def piece(part: Any) -> None:
-        _compiled()(event, owners, loosened, index, part, asked_w, available, result)
+        compiled()(event, owners, loosened, index, part, asked_w, available, result)
 
     if len(places) <= _PIECE:
         piece(places)

@@ -6,7 +6,9 @@ numba, and for vehicles of which another event holds something, `Vehicle` itself
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 
 import numpy as np
 
@@ -21,6 +23,8 @@ from protocol.units import Direction
 
 COMPILED = find_spec("numba") is not None
 """Whether numba is there: some hundred times faster."""
+FEW = 200
+"""A fleet of no more vehicles answers in tens of milliseconds without it, and starts at once."""
 MOST_WH = 500_000_000
 """Of the capacity of a vehicle."""
 
@@ -48,20 +52,25 @@ class Answers:
         """Power, available power, what binds, schedule."""
         return self.power_w, self.available_w, self.binding, self.schedule_w
 
-    def put(self, place: int, one: Flexibility) -> None:
+    def put(self, place: int, one: Flexibility, available: bool) -> None:
         """Take the answer of one vehicle."""
-        self.power_w[:, place], self.available_w[:, place] = one.power_w, one.available_w
+        self.power_w[:, place] = one.power_w
+        if available:
+            self.available_w[:, place] = one.available_w
         self.binding[:, place] = [RESTRICTIONS.index(restriction) for restriction in one.binding]
         self.schedule_w[:, place] = one.schedule_w
 
 
 class VehicleFleet:
-    """The newest state of many vehicles, and what they can give."""
+    """The newest state of many vehicles, and what they can give. Compiles here if it is to, not at the first ask."""
 
     def __init__(self, specs: Sequence[VehicleSpec]) -> None:
         self.now = Vehicles.of(specs)
         self.declared_soc_wh, self.declared_us = self.now.soc_wh.copy(), self.now.state_us.copy()
         self.agreed = Agreed(specs)
+        self.compiled = COMPILED and len(specs) > FEW
+        if self.compiled:
+            _kernel().prepare(self.now.rows())
 
     def __len__(self) -> int:
         return len(self.now)
@@ -102,33 +111,40 @@ class VehicleFleet:
     ) -> Answers:
         """S50; S52 takes the mildest agreed step that covers what is asked, or else the last. `asked_w`: slots x n, of
         the vehicles at `index` (all when None). `held`: what other events hold, by place in `index`."""
-        index = np.arange(len(self)) if index is None else index
-        alone = self._alone(index, held or {})
+        asked_w = np.require(asked_w, np.int64, ["C", "W"])  # numba compiles anew for every other kind of array
+        index = np.arange(len(self)) if index is None else np.require(index, np.int64, ["C", "W"])
+        held = held or {}
+        alone = self._alone(index, held)
         answers = Answers.empty(asked_w.shape, int(alone.sum()))
-        event = Event(
-            direction is Direction.DECREASE_LOAD, micros(period.start), period.duration // MICROSECOND, len(asked_w)
-        )
+        self._compiled(answers, direction, period, asked_w, relaxed, index, np.flatnonzero(~alone), available)
+        for place in np.flatnonzero(alone).tolist():
+            ask = Ask(direction, period, tuple(asked_w[:, place].tolist()), held.get(place, ()), relaxed)
+            answers.put(place, self._vehicle(int(index[place])).flexibility(ask), available)
+        return answers
+
+    def _compiled(
+        self, answers: Answers, direction: Direction, period: IntervalPeriod, asked_w: Ints,
+        relaxed: tuple[Restriction, ...], index: Ints, todo: Ints, available: bool,
+    ) -> None:  # fmt: skip
+        """Step by step of what the owners agreed to, those whom the step before left short."""
+        start_us, slot_us = micros(period.start), period.duration // MICROSECOND
+        event = Event(direction is Direction.DECREASE_LOAD, start_us, slot_us, len(asked_w))
         steps = self.agreed.most(relaxed)[index]
-        todo = np.flatnonzero(~alone)
         for step in range(-1, int(steps[todo].max(initial=0))):
             if step >= 0:
                 met = (answers.power_w[:, todo] == asked_w[:, todo]).all(axis=0)
                 todo = todo[~met & (steps[todo] > step)]
             if not len(todo):
-                break
+                return
             loosened = self.now if step < 0 else self.agreed.loosened(self.now, relaxed, step)
-            from agents.fleet.compiled import answer_all  # numba takes a second to import
-
-            answer_all(event, self.now.rows(), loosened.rows(), index, todo, asked_w, available, answers.arrays())
-        for place in np.flatnonzero(alone).tolist():
-            ask = Ask(direction, period, tuple(asked_w[:, place].tolist()), (held or {}).get(place, ()), relaxed)
-            answers.put(place, self._vehicle(int(index[place])).flexibility(ask))
-        return answers
+            _kernel().answer_all(
+                event, self.now.rows(), loosened.rows(), index, todo, asked_w, available, answers.arrays()
+            )
 
     def _alone(self, index: Ints, held: Mapping[int, tuple[Segment, ...]]) -> Bools:
         """Whom the single actor's code answers: what other events hold has edges at any time; sums of uWh of more
         than MOST_WH do not fit 64 bits."""
-        if not COMPILED:
+        if not self.compiled:
             return np.ones(len(index), dtype=bool)
         alone: Bools = self.now.capacity_wh[index] > MOST_WH
         alone[[place for place, segments in held.items() if segments]] = True
@@ -140,3 +156,8 @@ class VehicleFleet:
         vehicle = Vehicle(spec.model_copy(update=declared))
         vehicle.spec = spec
         return vehicle
+
+
+def _kernel() -> ModuleType:
+    """Numba takes a second to import: only where it is used."""
+    return import_module("agents.fleet.compiled")

@@ -2,6 +2,7 @@
 
 import random
 from datetime import timedelta
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -20,6 +21,11 @@ from protocol.plan import Plan
 from protocol.units import SLOT, Direction
 
 ALL = tuple(Restriction)
+
+
+@pytest.fixture(autouse=True)
+def _compiled_from_the_first_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.fleet.flexibility.FEW", 0)
 
 
 def answer(answers: Answers, i: int) -> Flexibility:
@@ -144,6 +150,21 @@ def test_without_numba_the_answers_are_the_same(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("agents.fleet.flexibility.COMPILED", False)
     many = same(crowd(random.Random(2), 20), UP, IntervalPeriod(start=START), [(3_000,) * 4] * 20, ALL)
     assert many.single == 20
+
+
+def test_a_small_fleet_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.fleet.flexibility.FEW", 20)
+    assert same(crowd(random.Random(2), 20), DOWN, IntervalPeriod(start=START), [(3_000,) * 4] * 20).single == 20
+
+
+@pytest.mark.skipif(not COMPILED, reason="numba is not installed")
+def test_any_kind_of_array_is_taken_without_compiling_anew() -> None:
+    kernel = import_module("agents.fleet.compiled")
+    fleet = VehicleFleet(crowd(random.Random(2), 6))
+    before = len(kernel.compiled().signatures)
+    asked = np.broadcast_to(np.array([3_000, 0, 0, 500], dtype=np.int32)[::2, None], (2, 3))
+    fleet.flexibility(DOWN, IntervalPeriod(start=START), asked, ALL, np.arange(6)[::-2])
+    assert len(kernel.compiled().signatures) == before == 1
 
 
 def test_what_another_event_holds_is_left_to_it() -> None:
