@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.aggregator.shares import Watts, in_order, plans, proportional, slot_by_slot, table
 from agents.settings import SharePolicy
 from protocol.messages import Basis
 from protocol.plan import Plan, add, covers, least, shortfall
+
+_STALE = 500
+"""After so many gains out of date one after the other all are computed anew, at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +123,31 @@ def _spare_superfluous(swapped: dict[int, None], have: Plan, deal_w: Plan, own: 
 def _biggest_first(missing: Plan, adds: Watts) -> list[int]:
     """Places in `adds`: again and again the one that adds the most to what is still missing, ties to the first,
     until it is covered or none adds anything."""
-    gains = np.minimum(adds, np.array(missing, dtype=np.int64)[:, None]).sum(axis=0)
-    some = np.flatnonzero(gains).tolist()
+    heap = _gains(adds, np.arange(adds.shape[1]), missing)
+    some = [i for _, i in heap]
     rows = dict(zip(some, adds[:, some].T.tolist(), strict=True))
-    heap = list(zip((-gains[some]).tolist(), some, strict=True))
-    heapify(heap)
-    chosen = []
+    chosen, stale = [], 0
     while heap and any(missing):
         _, i = heappop(heap)
         gain = _gain(rows[i], missing)  # gains only shrink, so the top of the heap is the best if its own is up to date
         if gain and heap and (-gain, i) > heap[0]:
             heappush(heap, (-gain, i))
+            stale += 1
         elif gain:
             chosen.append(i)
-            missing = shortfall(missing, tuple(rows[i]))
+            missing, stale = shortfall(missing, tuple(rows[i])), 0
+        if stale > _STALE:
+            heap, stale = _gains(adds, np.array([i for _, i in heap]), missing), 0
     return chosen
+
+
+def _gains(adds: Watts, places: NDArray[np.intp], missing: Plan) -> list[tuple[int, int]]:
+    """A heap of those that add anything to what is missing, the biggest first."""
+    gains = np.minimum(adds[:, places], np.array(missing, dtype=np.int64)[:, None]).sum(axis=0)
+    some = gains > 0
+    heap = list(zip((-gains[some]).tolist(), places[some].tolist(), strict=True))
+    heapify(heap)
+    return heap
 
 
 def _gain(plan: Sequence[int], missing: Plan) -> int:
