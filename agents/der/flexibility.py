@@ -22,6 +22,8 @@ Row: TypeAlias = Any
 """A sequence of floats, or an array of one dimension: one entry a slot."""
 _TIGHT_WH = 1e-9
 _STEPS = 60
+_FAR = 1e9
+"""Above any level."""
 
 
 class Store(NamedTuple):
@@ -67,16 +69,19 @@ def _raised(store: Store, firm_w: Sequence[float], most_w: Plan, highest_w: floa
 def raise_all(store: Store, slots: int, firm_w: Row, most_w: Row, highest_w: float, rows: Rows, result: Row) -> None:
     """Fill in the greatest joint profile from the firm one up to `most_w`, W. `highest_w`: the most of `most_w` where
     what stays missing is evened out, or 0 where the share that is met is."""
-    spent = 0.0
+    spent, some = 0.0, False
     _copy_rooms(store.room_wh, slots, rows.room)
     for slot in range(slots):
         spent += _moved(store, firm_w[slot], slot)
         rows.room[slot] = max(0.0, rows.room[slot] - spent)
-    _copy_rooms(rows.room, slots, rows.room)
-    for slot in range(slots):
+        rows.cheap[slot] = firm_w[slot]
         rows.upper[slot] = max(firm_w[slot], min(store.cheap_w[slot], store.all_w[slot], most_w[slot]))
-    _raise(firm_w, most_w, highest_w, store.cheap_wh, slots, rows, rows.cheap)
-    _copy_rooms(rows.room, slots, rows.room)
+        some = some or rows.upper[slot] > firm_w[slot]
+    if spent > 0.0:
+        _copy_rooms(rows.room, slots, rows.room)
+    if some:
+        _raise(firm_w, most_w, highest_w, store.cheap_wh, slots, rows, rows.cheap)
+        _copy_rooms(rows.room, slots, rows.room)
     for slot in range(slots):
         rows.upper[slot] = max(firm_w[slot], min(store.all_w[slot], most_w[slot]))
     _raise(rows.cheap, most_w, highest_w, store.dear_wh, slots, rows, result)
@@ -137,7 +142,7 @@ def _look(
     """Whether a level is within all bounds; the last slot whose bound is tight there, or broken (-1: none); and where
     the first bound would be tight if all went on in a straight line from here."""
     moved, right, left = 0.0, 0.0, 0.0
-    tight, broken, up, down = -1, -1, float("inf"), float("inf")
+    tight, broken, up, down = -1, -1, _FAR, _FAR
     for slot in range(first, slots):
         power, low, upper = _at(level, want[slot], highest_w), lower[slot], rows.upper[slot]
         slope = (highest_w if highest_w > 0.0 else want[slot]) * wh_per_w
@@ -149,13 +154,13 @@ def _look(
         slack = rows.room[slot] + _TIGHT_WH - moved
         if slack < 0.0:
             broken = slot
-            if left > 0.0:
-                down = min(down, level + (slack - _TIGHT_WH / 2) / left)
+            if left > 0.0 and slack - _TIGHT_WH / 2 < (down - level) * left:
+                down = level + (slack - _TIGHT_WH / 2) / left
         elif broken < 0:
             if slack <= _TIGHT_WH:
                 tight = slot
-            if right > 0.0:
-                up = min(up, level + (slack - _TIGHT_WH / 2) / right)
+            if right > 0.0 and slack - _TIGHT_WH / 2 < (up - level) * right:
+                up = level + (slack - _TIGHT_WH / 2) / right
     if broken >= 0:
         return False, broken, down
     return True, tight, up

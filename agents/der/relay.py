@@ -34,7 +34,8 @@ class Choice(NamedTuple):
     total_uwh: Row
     """Most moved where it is closed."""
     room_uwh: Row
-    """Most moved up to the end of the slot, if no slot is closed that draws."""
+    """Most moved up to the end of the slot, if no slot is closed that draws. One entry more: most moved in all if nothing
+    may be left to charge up after the event."""
     draws: Row
     """Whether stand-by draw is paid for if it is closed."""
     may_open: Row
@@ -42,8 +43,6 @@ class Choice(NamedTuple):
     wanted: Row
     draw_uwh: int
     """Stand-by draw of a slot."""
-    full_uwh: int
-    """Most moved in all if nothing may be left to charge up after the event."""
     worth: int
     """Charge efficiency x discharge efficiency, both in percent: what a dear Wh gives, where a cheap one gives 10,000."""
     before: bool
@@ -93,7 +92,7 @@ def given(choice: Choice, closed: Row, ends_full: bool, draw_uwh: int) -> int:
         if firm > room + choice.slots:
             return -1
     if ends_full:
-        room = max(0, choice.full_uwh - draw_uwh * paid)
+        room = max(0, choice.room_uwh[choice.slots] - draw_uwh * paid)
         moved, cheap = min(room, moved), min(room, cheap)
         if firm > room + choice.slots:
             return -1

@@ -200,7 +200,7 @@ def _chosen(choice: Choice, work: Labels, each: int, draw_uwh: int, paid: int, c
         if ends_full and row + ending(shut, False) > choice.most:
             continue
         for n in range(work.low[last + row], work.high[last + row] + 1):
-            room, state = max(0, choice.full_uwh - draw_uwh * n), (last + row) * wide + n
+            room, state = max(0, choice.room_uwh[choice.slots] - draw_uwh * n), (last + row) * wide + n
             for label in range(state * each, state * each + work.count[state]):
                 moved, cheap, used = labels[4 * label], labels[4 * label + 1], labels[4 * label + 3]
                 if ends_full and labels[4 * label + 2] > room + choice.slots:

@@ -5,9 +5,9 @@ import math
 from typing import NamedTuple
 
 from agents.der.flexibility import Row, Rows, Store, raise_all
-from agents.der.relay import Choice
+from agents.der.relay import Choice, stretch
 from agents.der.relay_labels import AGAIN, NOTHING, Labels, settle
-from agents.fleet.stores import ask_relay, bound
+from agents.fleet.stores import bound, frame, weigh
 from agents.fleet.timelines import Car, Event, Line, run, slot_hours
 from protocol.messages import Restriction
 
@@ -55,8 +55,10 @@ def answer(
     store = Store(rows.cheap_w, rows.all_w, cheap_wh, dear_wh, rows.room_wh)
     found = 0 if some else NOTHING
     if some and spec.relay_ops >= 0:
-        choice = ask_relay(owner, spec, event, desk.line, relay, desk.wanted_w, desk.closed, store, desk.choice)
-        found = settle(choice, work, each, desk.closed)
+        choice = frame(spec, event, desk.line, relay, desk.wanted_w, desk.closed, desk.choice)
+        if choice.draw_uwh > 0 or not stretch(choice, desk.closed):  # else it is settled without any energies
+            weigh(owner, spec, event, desk.line, desk.wanted_w, desk.closed, store, choice)
+            found = settle(choice, work, each, desk.closed)
         if found == AGAIN:
             return False
     else:

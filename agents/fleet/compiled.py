@@ -38,8 +38,8 @@ def new_desk(slots: int) -> Desk:
         Store(np.zeros(slots), np.zeros(slots), 1.0, 1.0, np.zeros(slots)),
         Rows(np.zeros(slots), np.zeros(slots), np.zeros(slots)),
         Choice(
-            slots, _ints(slots), _ints(slots), _ints(slots), _bools(slots), _bools(slots), _bools(slots), _bools(slots),
-            0, 0, 0, False, False, 0,
+            slots, _ints(slots), _ints(slots), _ints(slots + 1), _bools(slots), _bools(slots), _bools(slots), _bools(slots),
+            0, 0, False, False, 0,
         ),
         _bools(slots), _bools(slots), _ints(slots), _ints(slots), np.zeros(slots), np.zeros(slots), _ints(slots),
         _ints(slots), _ints(slots),

@@ -27,32 +27,14 @@ def bound(owner: Car, spec: Car, event: Event, line: Line, closed: Row, ends_ful
         store.room_wh[event.slots - 1] = min(store.room_wh[event.slots - 1], full)
 
 
-def ask_relay(
-    owner: Car, spec: Car, event: Event, line: Line, relay: Relay, asked_w: Row, closed: Row, store: Store, rows: Choice
-) -> Choice:
-    """What the relay has to choose from, with these rows filled in. The store and `closed` are work space."""
-    last = event.slots - 1
+def frame(spec: Car, event: Event, line: Line, relay: Relay, asked_w: Row, closed: Row, rows: Choice) -> Choice:
+    """What the relay may do, with these rows filled in, but for the energies. `closed` is work space."""
     for slot in range(event.slots):
-        closed[slot] = False
-    bound(owner, spec, event, line, closed, True, store)
-    full_wh = store.room_wh[last]
-    bound(owner, spec, event, line, closed, False, store)
-    for slot in range(event.slots):
-        rows.room_uwh[slot] = uwh(store.room_wh[slot])
-        closed[slot] = True
-    bound(owner, spec, event, line, closed, False, store)
-    for slot in range(event.slots):
-        base, asked, plugged = line.base_w[slot], asked_w[slot], line.plugged[slot]
-        most = min(store.all_w[slot], asked)
-        cheap = min(store.cheap_w[slot], most) if event.down else 0.0
-        rows.cheap_uwh[slot] = uwh(cheap * store.cheap_wh)
-        rows.total_uwh[slot] = rows.cheap_uwh[slot] + uwh(
-            (most - cheap) * (store.dear_wh if event.down else store.cheap_wh)
-        )
+        base, plugged = line.base_w[slot], line.plugged[slot]
         rows.draws[slot] = event.down and (base == 0 or plugged)
-        rows.may_open[slot] = base == 0 or (event.down and plugged and base <= asked)
+        rows.may_open[slot] = base == 0 or (event.down and plugged and base <= asked_w[slot])
         rows.may_close[slot] = base != 0 or plugged
-        rows.wanted[slot] = asked > 0
+        rows.wanted[slot] = asked_w[slot] > 0
         closed[slot] = base != 0
     own = operations(event.slots, relay.before, closed, relay.after)
     return Choice(
@@ -65,9 +47,29 @@ def ask_relay(
         rows.may_close,
         rows.wanted,
         uwh(spec.standby_w * slot_hours(event)) if event.down else 0,
-        uwh(full_wh),
         spec.charge_pct * spec.discharge_pct,
         relay.before,
         relay.recovers if event.down else relay.after,
         max(min(spec.relay_ops, MOST_OPERATIONS), own),
     )
+
+
+def weigh(
+    owner: Car, spec: Car, event: Event, line: Line, asked_w: Row, closed: Row, store: Store, choice: Choice
+) -> None:
+    """Fill in the energies that the relay has to choose between. The store and `closed` are work space."""
+    for slot in range(event.slots):
+        closed[slot] = False
+    bound(owner, spec, event, line, closed, True, store)
+    choice.room_uwh[event.slots] = uwh(store.room_wh[event.slots - 1])
+    bound(owner, spec, event, line, closed, False, store)
+    for slot in range(event.slots):
+        choice.room_uwh[slot] = uwh(store.room_wh[slot])
+        closed[slot] = True
+    bound(owner, spec, event, line, closed, False, store)
+    wh_per_w = store.dear_wh if event.down else store.cheap_wh
+    for slot in range(event.slots):
+        most = min(store.all_w[slot], asked_w[slot])
+        cheap = min(store.cheap_w[slot], most) if event.down else 0.0
+        choice.cheap_uwh[slot] = uwh(cheap * store.cheap_wh)
+        choice.total_uwh[slot] = choice.cheap_uwh[slot] + uwh((most - cheap) * wh_per_w)

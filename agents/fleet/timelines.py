@@ -77,13 +77,16 @@ def run(owner: Car, loosened: Car, event: Event, line: Line) -> Relay:
     for slot in range(event.slots):
         start_us = event.start_us + slot * event.slot_us
         end_us = start_us + event.slot_us
+        line.base_w[slot], line.spared_wh[slot] = 0, 0.0
         charging_h = _charging_h(owner, gain_w, energy, start_us, end_us)
-        energy += charging_h * gain_w
-        drawn_wh = charging_h * owner.max_charge_w
-        mean_w = math.floor(drawn_wh / slot_h + 1e-9)
-        idle_h = slot_h - charging_h if mean_w else 0.0
-        line.spared_wh[slot] = (drawn_wh - mean_w * slot_h) * eta_c + idle_h * owner.standby_w
-        line.base_w[slot], line.energy_wh[slot + 1] = mean_w, energy
+        if charging_h > 0.0:
+            energy += charging_h * gain_w
+            drawn_wh = charging_h * owner.max_charge_w
+            mean_w = math.floor(drawn_wh / slot_h + 1e-9)
+            idle_h = slot_h - charging_h if mean_w else 0.0
+            line.base_w[slot] = mean_w
+            line.spared_wh[slot] = (drawn_wh - mean_w * slot_h) * eta_c + idle_h * owner.standby_w
+        line.energy_wh[slot + 1] = energy
         line.plugged[slot] = owner.plugs_in_us <= start_us and owner.state_us <= end_us <= loosened.departs_us
     _fill_least(owner, loosened, event, gain_w, line)
     recovers = loosened.departs_us > event.start_us + event.slots * event.slot_us
@@ -92,10 +95,11 @@ def run(owner: Car, loosened: Car, event: Event, line: Line) -> Relay:
 
 def _charging_h(owner: Car, gain_w: float, energy: float, start_us: int, end_us: int) -> float:
     """Hours of charging at full power between two instants."""
-    begins = max(owner.plugs_in_us, owner.state_us, start_us)
-    span = hours(max(0, min(owner.departs_us, end_us) - begins))
-    need = max(0.0, owner.departure_soc_wh - energy)
-    return min(span, need / gain_w) if gain_w > 0.0 else 0.0
+    span_us = min(owner.departs_us, end_us) - max(owner.plugs_in_us, owner.state_us, start_us)
+    need = owner.departure_soc_wh - energy
+    if span_us <= 0 or need <= 0.0 or gain_w == 0.0:
+        return 0.0
+    return min(hours(span_us), need / gain_w)
 
 
 def _fill_least(owner: Car, spec: Car, event: Event, gain_w: float, line: Line) -> None:

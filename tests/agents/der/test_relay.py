@@ -26,9 +26,9 @@ def worth(choice: Choice, closed: tuple[bool, ...]) -> tuple[int, int] | None:
     if full and operations(choice.slots, choice.before, closed, False) > choice.most:
         return None
     paid = list(itertools.accumulate(closed[s] and choice.draws[s] for s in slots))
-    rooms = [max(0, room - choice.draw_uwh * n) for room, n in zip(choice.room_uwh, paid, strict=True)]
+    rooms = [max(0, room - choice.draw_uwh * n) for room, n in zip(choice.room_uwh, paid, strict=False)]
     if full:
-        rooms[-1] = min(rooms[-1], max(0, choice.full_uwh - choice.draw_uwh * paid[-1]))
+        rooms[-1] = min(rooms[-1], max(0, choice.room_uwh[-1] - choice.draw_uwh * paid[-1]))
     firm = list(itertools.accumulate(0 if closed[s] else choice.cheap_uwh[s] for s in slots))
     if any(must > room + choice.slots for must, room in zip(firm, rooms, strict=True)):
         return None
@@ -59,13 +59,12 @@ def choices(draw: st.DrawFn) -> Choice:
         slots=slots,
         cheap_uwh=[1000 * c for c in cheap],
         total_uwh=[1000 * (c + d) for c, d in zip(cheap, dear, strict=True)],
-        room_uwh=[1000 * r for r in row(st.integers(-3, 30))],
+        room_uwh=[1000 * r for r in [*row(st.integers(-3, 30)), draw(st.integers(-3, 30))]],
         draws=row(st.sampled_from([True, True, False])),
         may_open=[b == 0 or c > 0 for b, c in zip(base, cheap, strict=True)],
         may_close=[b != 0 or bool(p) for b, p in zip(base, plugged, strict=True)],
         wanted=wanted,
         draw_uwh=draw(st.sampled_from([0, 0, 500, 1000, 4000])),
-        full_uwh=1000 * draw(st.integers(-3, 30)),
         worth=draw(st.sampled_from([10_000, 9_025, 2_500])),
         before=before,
         recovery=after or draw(st.booleans()),
