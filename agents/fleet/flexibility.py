@@ -15,7 +15,7 @@ import numpy as np
 from agents.der.device import Ask, Flexibility, Segment
 from agents.der.specs import Relaxation, VehicleSpec
 from agents.der.vehicle import Vehicle
-from agents.fleet.answers import RESTRICTIONS
+from agents.fleet.answers import RESTRICTIONS as RESTRICTIONS
 from agents.fleet.arrays import MICROSECOND, NO_LIMIT, Agreed, Bools, Codes, Ints, Vehicles, at, micros
 from agents.fleet.timelines import Event
 from protocol.messages import IntervalPeriod, Restriction
