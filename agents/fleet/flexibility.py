@@ -15,11 +15,13 @@ import numpy as np
 from agents.der.device import Ask, Flexibility, Segment
 from agents.der.specs import Relaxation, VehicleSpec
 from agents.der.vehicle import Vehicle
-from agents.fleet.answers import RESTRICTIONS as RESTRICTIONS
+from agents.fleet.answers import RESTRICTIONS
 from agents.fleet.arrays import MICROSECOND, NO_LIMIT, Agreed, Bools, Codes, Ints, Vehicles, at, micros
 from agents.fleet.timelines import Event
 from protocol.messages import IntervalPeriod, Restriction
 from protocol.units import Direction
+
+__all__ = ["COMPILED", "FEW", "MOST_WH", "RESTRICTIONS", "Answers", "VehicleFleet"]
 
 COMPILED = find_spec("numba") is not None
 """Whether numba is there: some hundred times faster."""
