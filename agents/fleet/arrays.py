@@ -138,6 +138,12 @@ class Agreed:
         result: Ints = np.max([np.zeros(self.n, dtype=np.int64), *counts], axis=0)
         return result
 
+    def most_power_w(self) -> Ints:
+        """The most power that each owner agreed to."""
+        none = np.zeros((1, self.n), dtype=np.int64)
+        result: Ints = self.steps.get(Restriction.POWER_LIMIT, none).max(axis=0)
+        return result
+
     def loosened(self, owners: Vehicles, relaxed: tuple[Restriction, ...], step: int) -> Vehicles:
         """`VehicleSpec.loosened` for all."""
         changes: dict[str, Ints] = {}

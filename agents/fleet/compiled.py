@@ -1,8 +1,9 @@
 """The one-vehicle code over plain rows (`agents/der/relay.py`, `agents/der/flexibility.py`, `agents/fleet/answers.py`
 and what stands under it) compiled by numba for many vehicles, without fast-math: the same sums as in Python.
 
-Compiled once per machine and version (about half a minute), then kept in numba's cache where that can be written. Numba looks only at the time
-of one file there; so the entry is a closure over a digest of all sources, which is part of the cache's key.
+Compiled once per machine and version (about half a minute), then kept in numba's cache where that can be written.
+Numba looks only at the time of one file there; so the entry is a closure over a digest of all sources, which is part
+of the cache's key. Nothing is checked in here: whoever calls sees to it that arrays are as long as they have to be.
 """
 
 import hashlib

@@ -21,14 +21,14 @@ from agents.fleet.timelines import Event
 from protocol.messages import IntervalPeriod, Restriction
 from protocol.units import Direction
 
-__all__ = ["COMPILED", "FEW", "MOST_WH", "RESTRICTIONS", "Answers", "VehicleFleet"]
+__all__ = ["COMPILED", "FEW", "MOST_W", "MOST_WH", "RESTRICTIONS", "Answers", "VehicleFleet"]
 
 COMPILED = find_spec("numba") is not None
 """Whether numba is there: some hundred times faster."""
 FEW = 200
 """A fleet of no more vehicles answers in tens of milliseconds without it, and starts at once."""
-MOST_WH = 500_000_000
-"""Of the capacity of a vehicle."""
+MOST_WH, MOST_W = 500_000_000, 100_000_000
+"""Capacity and power of a vehicle up to which sums of uWh are sure to fit 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,9 @@ class VehicleFleet:
         self.now = Vehicles.of(specs)
         self.declared_soc_wh, self.declared_us = self.now.soc_wh.copy(), self.now.state_us.copy()
         self.agreed = Agreed(specs)
+        power_w = np.maximum(self.now.max_charge_w, self.now.max_discharge_w)
+        power_w = np.maximum.reduce([power_w, self.now.standby_w, self.agreed.most_power_w()])
+        self._large: Bools = (self.now.capacity_wh > MOST_WH) | (power_w > MOST_W)
         self.compiled = COMPILED and len(specs) > FEW
         if self.compiled:
             _kernel().prepare(self.now.rows())
@@ -112,9 +115,12 @@ class VehicleFleet:
         held: Mapping[int, tuple[Segment, ...]] | None = None,
     ) -> Answers:
         """S50; S52 takes the mildest agreed step that covers what is asked, or else the last. `asked_w`: slots x n, of
-        the vehicles at `index` (all when None). `held`: what other events hold, by place in `index`."""
+        the vehicles at `index` (all when None). `held`: what other events hold, by place in `index`. Raises ValueError
+        when a vehicle has no plan, or a plan no vehicle."""
         asked_w = np.require(asked_w, np.int64, ["C", "W"])  # numba compiles anew for every other kind of array
         index = np.arange(len(self)) if index is None else np.require(index, np.int64, ["C", "W"])
+        if asked_w.shape[1:] != index.shape or not ((index >= 0) & (index < len(self))).all():
+            raise ValueError(f"plans of the shape {asked_w.shape} for {len(index)} of {len(self)} vehicles")
         held = held or {}
         alone = self._alone(index, held)
         answers = Answers.empty(asked_w.shape, int(alone.sum()))
@@ -144,11 +150,10 @@ class VehicleFleet:
             )
 
     def _alone(self, index: Ints, held: Mapping[int, tuple[Segment, ...]]) -> Bools:
-        """Whom the single actor's code answers: what other events hold has edges at any time; sums of uWh of more
-        than MOST_WH do not fit 64 bits."""
+        """Whom the single actor's code answers: what other events hold has edges at any time."""
         if not self.compiled:
             return np.ones(len(index), dtype=bool)
-        alone: Bools = self.now.capacity_wh[index] > MOST_WH
+        alone = self._large[index]
         alone[[place for place, segments in held.items() if segments]] = True
         return alone
 

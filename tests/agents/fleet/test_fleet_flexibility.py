@@ -182,8 +182,20 @@ def test_what_another_event_holds_is_left_to_it() -> None:
 
 
 def test_a_vehicle_too_big_for_64_bits_is_computed_alone() -> None:
-    huge = vehicle("ship", capacity_wh=10**12, soc_wh=10**12, relay_ops_left=2, standby_w=9)
-    assert same([huge, vehicle("a")], DOWN, IntervalPeriod(start=START), [(9_000,) * 4] * 2).single > 0
+    steps = ({"restriction": "power_limit", "steps": [10**12]},)
+    ship = vehicle("ship", capacity_wh=10**12, soc_wh=10**12, relay_ops_left=2, standby_w=9)
+    laser = vehicle("laser", max_discharge_w=10**12, relay_ops_left=2, standby_w=10**9)
+    specs = [ship, laser, vehicle("agreed", relay_ops_left=2, standby_w=9, relaxations=steps), vehicle("a")]
+    asked = [(9_000,) * 4] * 4
+    assert same(specs, DOWN, IntervalPeriod(start=START), asked, ALL).single == (3 if COMPILED else 4)
+
+
+def test_plans_and_vehicles_have_to_match() -> None:
+    fleet, period = VehicleFleet([vehicle("a"), vehicle("b")]), IntervalPeriod(start=START)
+    for count, index in ((3, None), (1, None), (2, [0, 2]), (2, [0, -1]), (2, [0])):
+        asked, places = np.zeros((4, count), dtype=np.int64), None if index is None else np.array(index)
+        with pytest.raises(ValueError, match="of 2 vehicles"):
+            fleet.flexibility(DOWN, period, asked, index=places)
 
 
 def test_a_reading_counts_as_for_one_vehicle() -> None:
