@@ -28,29 +28,40 @@ def nothing_left(choice: Choice) -> bool:
 
 
 def trimmed(choice: Choice, closed: Row, trial: Row, from_end: bool) -> tuple[int, int]:
-    """The most that this choice gives with only so many of its slots closed, from the first on or from the last; and
-    how many."""
-    best, best_kept, kept, needed = 0, 0, 0, 0
+    """What this choice gives, and with how many of its slots closed, from the first on or from the last: as many as use
+    up the energy that is left when their draw is paid, or one less."""
+    best, best_kept, kept, needed, moved, paid = 0, 0, 0, 0, 0, 0
     for slot in range(choice.slots):
         trial[slot] = False
         needed += 1 if closed[slot] and not choice.may_open[slot] else 0
+        moved += choice.cheap_uwh[slot]
     for place in range(choice.slots):
         slot = choice.slots - 1 - place if from_end else place
         if not closed[slot]:
             continue
-        trial[slot] = True
+        able = needed == 0
         kept += 1
         needed -= 0 if choice.may_open[slot] else 1
-        if needed > 0:
-            continue
-        ends_full = operations(choice.slots, choice.before, trial, choice.recovery) > choice.most
-        if ends_full and operations(choice.slots, choice.before, trial, False) > choice.most:
-            continue
-        found = given(choice, trial, ends_full, choice.draw_uwh)
-        if found < best:
+        moved += choice.total_uwh[slot] - choice.cheap_uwh[slot]
+        paid += 1 if choice.draws[slot] else 0
+        used_up = moved >= choice.room_uwh[choice.slots - 1] - choice.draw_uwh * paid
+        if used_up and able:
+            found = _kept(choice, trial)
+            if found > best:
+                best, best_kept = found, kept - 1
+        trial[slot] = True
+        if used_up and needed == 0:
             break
-        best, best_kept = found, kept
-    return best, best_kept
+    found = _kept(choice, trial)
+    return (found, kept) if found >= best else (best, best_kept)
+
+
+def _kept(choice: Choice, closed: Row) -> int:
+    """What a choice gives; -1 where it cannot be kept."""
+    ends_full = operations(choice.slots, choice.before, closed, choice.recovery) > choice.most
+    if ends_full and operations(choice.slots, choice.before, closed, False) > choice.most:
+        return -1
+    return given(choice, closed, ends_full, choice.draw_uwh)
 
 
 def trim(choice: Choice, closed: Row, kept: int, from_end: bool) -> bool:

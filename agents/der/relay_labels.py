@@ -74,11 +74,11 @@ def settle(choice: Choice, work: Labels, each: int, closed: Row) -> int:
         return 0
     first, first_kept = trimmed(choice, closed, work.trial, False)
     last, last_kept = trimmed(choice, closed, work.trial, True)
-    ends_full = 1 if trim(choice, closed, first_kept if first >= last else last_kept, first < last) else 0
-    known = max(first, last)
+    known, from_end = max(first, last), last > first
+    ends_full = 1 if trim(choice, closed, last_kept if from_end else first_kept, from_end) else 0
     if known > 0 and unbeaten(choice, closed, known, work.total_ahead):
         return ends_full
-    return _best(choice, work, each, choice.draw_uwh, known, closed)
+    return _best(choice, work, each, choice.draw_uwh, max(known, 0), closed)
 
 
 def _best(choice: Choice, work: Labels, each: int, draw_uwh: int, least_sum: int, closed: Row) -> int:
