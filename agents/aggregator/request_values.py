@@ -88,7 +88,7 @@ def _wanted_in_order(asked_w: int, caps: NDArray[Any], pct: Watts, z: int, every
     near = asked_w * 100 - 1 - 1e-9 * everything * 100  # floats may be off: whoever is near is looked at exactly
     for i in np.flatnonzero(surely >= near).tolist():
         cap, share = int(caps[i]), int(pct[i])
-        before, spread = int(caps[:i].sum()), share * (100 - share)
+        spread = share * (100 - share)
         mean_before, variance_before = int(mean[i]) - cap * share, int(variance[i]) - cap * cap * spread
 
         def enough(part: int, m: int = mean_before, v: int = variance_before, p: int = share, s: int = spread) -> bool:
@@ -100,7 +100,7 @@ def _wanted_in_order(asked_w: int, caps: NDArray[Any], pct: Watts, z: int, every
         while low < high:
             part = (low + high) // 2
             low, high = (low, part) if enough(part) else (part + 1, high)
-        return before + low
+        return int(caps[:i].sum()) + low
     return everything
 
 

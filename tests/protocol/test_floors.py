@@ -25,6 +25,7 @@ SHELL = {
     "agents.simulate", "agents.ours", "agents.members_file", "agents.forecast", "agents.behaviour", "agents.included",
     "agents.narrate", "agents.drivers", "agents.reading", "agents.journal", "agents.journal_schema", "agents.journal_writer", "agents.journal_file", "agents.built", "agents.signals", "agents.snapshot", "agents.record", "agents.anonymise", "agents.journal_export", "agents.lease", "agents.memory", "agents.metrics", "agents.doctor",
     "agents.replay", "agents.pytest_plugin", "agents.outgoing", "agents.intercepted", "agents.alerts", "agents.skew", "agents.study",
+    "agents.fleet.compiled",
     "agents.watch.live", "agents.watch.shows", "agents.watch.panels", "agents.watch.keys",
     "agents.explain.sources", "agents.explain.text", "agents.explain.page",
 }  # fmt: skip
