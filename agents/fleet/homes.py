@@ -1,32 +1,37 @@
 """Thousands of homes in one process, as one: messages of many homes in, what each of them sets off out.
 
-Every home is the ordinary actor (`Der`) with its devices, so it decides what it would decide alone. What makes it
-cheap: a home that nobody has said anything to is its settings and nothing else, and what homes with one vehicle compute
-for the messages of one batch is computed at once (`foresight.py`).
+Every home decides what the ordinary actor (`Der`) would decide alone. What makes it cheap: what homes with one vehicle
+compute for the messages of one batch is computed at once (`foresight.py`), and as long as their event takes its usual
+course they need no actor (`course.py`). All other homes are their actors from the first message on.
 
 As pure as an actor: no clock, no waiting; the devices are simulated.
 """
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from agents.der.actor import Der
+from agents.der.device import Flexibility
 from agents.der.specs import VehicleSpec
 from agents.drivers.simulated import build_driver
+from agents.fleet.course import Course
 from agents.fleet.foresight import ForeseeingHome, Foresight, Wanted
 from agents.settings import DerSettings
-from broker.stepper import Stepper
+from broker.stepper import Diverged, Stepper
 from protocol import messages as m
 from protocol.actor import Entry, Input, Measured, Received, Resumed, Setpoint
+from protocol.entries import encode_effects
 from protocol.plan import add
 
 T = TypeVar("T")
-
 Given: TypeAlias = tuple[str, Input]
 """A home's name, and what it is given."""
+Ready: TypeAlias = tuple[Wanted, Flexibility]
+"""What a home was expected to compute, and what comes of it."""
+MOST_KNOWN = 20_000
 
 
 class Homes:
@@ -37,12 +42,14 @@ class Homes:
         alone = [one for one in settings if len(one.devices) == 1 and isinstance(one.devices[0], VehicleSpec)]
         self._vehicle = {one.name: number for number, one in enumerate(alone)}
         self._foresight = Foresight([spec for one in alone for spec in one.devices if isinstance(spec, VehicleSpec)])
+        self._courses = {one.name: Course(one) for one in settings}
+        """Homes without an actor."""
         self._awake: dict[str, Stepper] = {}
-        self._asleep: dict[str, list[tuple[datetime, Measured]]] = {}
-        """What the devices of a home said while nobody else said anything to it."""
+        """Homes that are their actors."""
         self._due: list[tuple[datetime, str]] = []
         """A heap; an entry counts while it is the home's in `_due_at`."""
         self._due_at: dict[str, datetime] = {}
+        self._known: dict[Any, Any] = {}
 
     def __len__(self) -> int:
         return len(self.settings)
@@ -52,7 +59,7 @@ class Homes:
 
     @property
     def awake(self) -> int:
-        """Homes that somebody has said something to."""
+        """Homes that are their actors."""
         return len(self._awake)
 
     def actor(self, name: str) -> Der:
@@ -74,19 +81,19 @@ class Homes:
         """Read every device once, as the first thing after a start."""
         for name, settings in self.settings.items():
             if name in self._awake:
-                yield from self._after(name, self._awake[name].begin(now))
+                yield from self._step(name, self._awake[name].begin(now))
                 continue
             for spec in settings.devices:
                 reading = build_driver(spec).measure(now, now)
-                self._sleep_on(name, now, reading)
+                self._read(name, now, reading)
                 yield Entry(now, name, reading, ())
 
     def take(self, given: Iterable[Given], now: datetime) -> Iterator[Entry]:
         """What has come in for many homes; each home's in its order."""
         for wave in _waves(given):
-            self._foresee(wave)
+            answers = self._foresee(wave)
             for name, item in wave:
-                yield from self._after(name, self._stepper(name).take(item, now))
+                yield from self._take(name, item, answers.get(name), now)
 
     def wake(self, now: datetime) -> Iterator[Entry]:
         """What is due at `now`."""
@@ -96,102 +103,158 @@ class Homes:
             del self._due_at[name]
             due.append(name)
         for name in due:
-            yield from self._after(name, self._awake[name].take(None, now))
+            yield from self._take(name, None, None, now)
 
     def drive(self, name: str, setpoint: Setpoint) -> None:
         """Give a set-point to a home's device."""
         driver = self._stepper(name).drivers[setpoint.resource_id]
         driver.set_power(setpoint.power_w, setpoint.at, setpoint.until)
 
+    def _take(self, name: str, item: Input | None, ready: Ready | None, now: datetime) -> Iterator[Entry]:
+        """What is due, then the input: by the usual course, or else by the actor."""
+        course = self._courses.get(name)
+        if course is None or not (yield from self._on_course(course, item, ready, now)):
+            stepper = self._stepper(name)
+            if ready is not None:
+                _home(stepper).foresee(*ready)
+            yield from self._step(name, stepper.take(item, now))
+
+    def _on_course(
+        self, course: Course, item: Input | None, ready: Ready | None, now: datetime
+    ) -> Generator[Entry, None, bool]:
+        """The same without an actor; whether that could be."""
+        name = course.settings.name
+        if course.deadline is not None and course.deadline <= now:
+            effects = course.due(now)
+            if effects is None:
+                return False
+            yield Entry(now, name, None, effects)
+        if item is not None:
+            effects = course.take(item, None if ready is None else ready[1], now, self._same)
+            if effects is None:
+                return False
+            yield Entry(now, name, item, effects)
+        self._note(name, course.deadline)
+        return True
+
     # -- after a restart
 
     def fold(self, kept: Iterable[tuple[datetime, str, Input | None, bytes]]) -> None:
         """Take steps of an earlier run again: instant, home, input, encoded effects. Raises Diverged."""
         for wave in _waves((name, (at, item, effects)) for at, name, item, effects in kept):
-            self._foresee((name, item) for name, (_, item, _) in wave if item is not None)
+            answers = self._foresee((name, item) for name, (_, item, _) in wave if item is not None)
             for name, (at, item, effects) in wave:
-                if name not in self._awake and isinstance(item, Measured):
-                    self._sleep_on(name, at, item)
-                    continue
-                stepper = self._stepper(name)
-                stepper.fold_bytes(at, item, effects, devices_too=True)
-                self._note(name, stepper)
+                self._fold(name, at, item, effects, answers.get(name))
+
+    def _fold(self, name: str, at: datetime, item: Input | None, expected: bytes, ready: Ready | None) -> None:
+        course = self._courses.get(name)
+        if course is not None and isinstance(item, Measured):
+            self._read(name, at, item)
+            return
+        if course is not None:
+            answer = None if ready is None else ready[1]
+            effects = course.due(at) if item is None else course.take(item, answer, at, self._same)
+            if effects is not None:
+                if encode_effects(effects) != expected:
+                    raise Diverged(f"{name} at {at.isoformat()} sets off other effects than it did")
+                self._note(name, course.deadline)
+                return
+        stepper = self._stepper(name)
+        if ready is not None:
+            _home(stepper).foresee(*ready)
+        stepper.fold_bytes(at, item, expected, devices_too=True)
+        self._noted(name, stepper)
 
     def resume(self, down_since: datetime, now: datetime) -> Iterator[Entry]:
         """Say again what nobody has answered."""
         for name, stepper in self._awake.items():
-            yield from self._after(name, stepper.take(Resumed(down_since), now))
+            yield from self._step(name, stepper.take(Resumed(down_since), now))
 
     # -- one home
 
-    def _sleep_on(self, name: str, at: datetime, reading: Measured) -> None:
-        self._asleep.setdefault(name, []).append((at, reading))
+    def _read(self, name: str, at: datetime, reading: Measured) -> None:
+        self._courses[name].read(at, reading)
         if name in self._vehicle and reading.soc_wh is not None:
             self._foresight.read(self._vehicle[name], reading.soc_wh, reading.at)
 
     def _stepper(self, name: str) -> Stepper:
-        """A home's actor and devices; made when it is needed first, with what its devices have said since."""
+        """A home's actor and devices; made when they are needed first, with all that the home has been through."""
         stepper = self._awake.get(name)
         if stepper is None:
-            settings = self.settings[name]
-            actor = Der(settings)
+            settings, course = self.settings[name], self._courses.pop(name)
+            actor, drivers = Der(settings), {spec.resource_id: build_driver(spec) for spec in settings.devices}
+            stepper = self._awake[name] = Stepper(actor, drivers)
             if name in self._vehicle:
                 actor.home = ForeseeingHome(actor.home.devices)
-            stepper = self._awake[name] = Stepper(
-                actor, {spec.resource_id: build_driver(spec) for spec in settings.devices}
-            )
-            for at, reading in self._asleep.pop(name, ()):
-                stepper.drivers[reading.resource_id].measure(at, at)
-                actor.receive(reading, at)
+            for at, item, answer in course.again():
+                if isinstance(item, Measured):
+                    drivers[item.resource_id].measure(at, at)
+                if answer is not None and (wanted := _wanted(actor, item)) is not None:
+                    _home(stepper).foresee(wanted, answer)
+                actor.wake(at) if item is None else actor.receive(item, at)
         return stepper
 
-    def _after(self, name: str, entries: Iterator[Entry]) -> Iterator[Entry]:
+    def _step(self, name: str, entries: Iterator[Entry]) -> Iterator[Entry]:
         yield from entries
-        self._note(name, self._awake[name])
+        self._noted(name, self._awake[name])
 
-    def _note(self, name: str, stepper: Stepper) -> None:
-        """Note what changed: when it wants to be woken, and how full its vehicle is."""
-        deadline = stepper.actor.deadline
+    def _noted(self, name: str, stepper: Stepper) -> None:
+        """Note what a step has changed: when the home wants to be woken, and how full its vehicle is."""
+        self._note(name, stepper.actor.deadline)
+        if name in self._vehicle:
+            home = _home(stepper)
+            if home.moved():
+                self._foresight.read(self._vehicle[name], home.vehicle.spec.soc_wh, home.vehicle.spec.state_at)
+
+    def _note(self, name: str, deadline: datetime | None) -> None:
         if deadline != self._due_at.get(name):
             self._due_at.pop(name, None)
             if deadline is not None:
                 self._due_at[name] = deadline
                 heapq.heappush(self._due, (deadline, name))
-        vehicle = self._vehicle.get(name)
-        if vehicle is not None:
-            assert isinstance(stepper.actor, Der)
-            home = stepper.actor.home
-            assert isinstance(home, ForeseeingHome)
-            if home.moved():
-                self._foresight.read(vehicle, home.vehicle.spec.soc_wh, home.vehicle.spec.state_at)
+
+    def _same(self, value: T) -> T:
+        """The one that stands for all equal values."""
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        return self._known.setdefault(value, value)  # type: ignore[no-any-return]
 
     # -- foresight
 
-    def _foresee(self, given: Iterable[Given]) -> None:
+    def _foresee(self, given: Iterable[Given]) -> dict[str, Ready]:
         """Compute at once what the homes are about to compute."""
         wanted = [(name, one) for name, item in given if (one := self._wanted(name, item)) is not None]
         answers = self._foresight.compute([(self._vehicle[name], one) for name, one in wanted])
-        for name, one in wanted:
-            home = self.actor(name).home
-            assert isinstance(home, ForeseeingHome)
-            home.foresee(one, answers[self._vehicle[name]])
+        return {name: (one, answers[self._vehicle[name]]) for name, one in wanted}
 
     def _wanted(self, name: str, item: Input) -> Wanted | None:
         if name not in self._vehicle or not isinstance(item, Received):
             return None
-        message = item.message
-        if not isinstance(message, m.Request | m.Relax):
-            return None
-        event = self.actor(name).events.get(message.event_id)
-        if isinstance(message, m.Request):
-            if event is not None and event.request.request_id == message.request_id:
-                return None  # a repeat
-            return Wanted(message.direction, message.interval_period, message.power_w)
-        own = event.offers.get(m.Basis.OWN) if event is not None else None
-        if event is None or own is None or len(own.power_w) != len(message.shortfall_w):
-            return None
-        asked_w = add(own.power_w, message.shortfall_w)
-        return Wanted(event.request.direction, event.request.interval_period, asked_w, message.restrictions)
+        course = self._courses.get(name)
+        return course.wanted(item.message) if course is not None else _wanted(self.actor(name), item)
+
+
+def _home(stepper: Stepper) -> ForeseeingHome:
+    assert isinstance(stepper.actor, Der)
+    home = stepper.actor.home
+    assert isinstance(home, ForeseeingHome)
+    return home
+
+
+def _wanted(actor: Der, item: Input | None) -> Wanted | None:
+    """What a home is about to compute, if it computes anything."""
+    message = item.message if isinstance(item, Received) else None
+    if not isinstance(message, m.Request | m.Relax):
+        return None
+    event = actor.events.get(message.event_id)
+    if isinstance(message, m.Request):
+        repeat = event is not None and event.request.request_id == message.request_id
+        return None if repeat else Wanted(message.direction, message.interval_period, message.power_w)
+    own = event.offers.get(m.Basis.OWN) if event is not None else None
+    if event is None or own is None or len(own.power_w) != len(message.shortfall_w):
+        return None
+    asked_w = add(own.power_w, message.shortfall_w)
+    return Wanted(event.request.direction, event.request.interval_period, asked_w, message.restrictions)
 
 
 def _waves(given: Iterable[tuple[str, T]]) -> Iterator[list[tuple[str, T]]]:

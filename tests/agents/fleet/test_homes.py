@@ -284,6 +284,8 @@ def test_homes_that_nobody_asks_stay_asleep() -> None:
     both = Both([DerSettings(name=f"h-{n}", parent=PARENT, devices=(vehicle(f"ev-{n}"),)) for n in range(5)])
     script = Script(random.Random(1), both)
     both.give([script.request("h-3", "e1", T0, DOWN, 2)], T0)
+    assert both.fleet.awake == 0
+    both.give(script.again("h-3"), T0)
     assert both.fleet.awake == 1
     assert "h-9" not in both.fleet
 
