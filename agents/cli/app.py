@@ -366,3 +366,7 @@ app.command(
     "agents.cli.explain:explain",
     help="Explain an event from journals alone: who was asked what, who gave how much and why no more, and the deal.",
 )
+app.command(
+    "agents.cli.fleet:fleet",
+    help="Speak for thousands of homes in one process until Ctrl-C: a gateway, or the homes of a load test.",
+)

@@ -22,6 +22,7 @@ from protocol.actor import Effect, Input, Measured, Note, Received, Send
 from protocol.codec import decode_body
 from protocol.edges import Edge
 from protocol.plan import Plan, add, covers, zero
+from protocol.units import Direction
 
 T = TypeVar("T")
 M = TypeVar("M", bound=m._Model)
@@ -41,6 +42,12 @@ class Course:
         "answers", "asked_w", "direction", "events", "heard", "ids", "own", "period", "relaxed", "request_id", "round",
         "settings", "stage", "valid_until",
     )  # fmt: skip
+    request_id: str
+    round: int
+    direction: Direction
+    period: m.IntervalPeriod
+    asked_w: Plan
+    valid_until: datetime
 
     def __init__(self, settings: DerSettings) -> None:
         self.settings = settings
@@ -160,7 +167,8 @@ class Course:
     def _offer(self, answer: Flexibility, basis: m.Basis, now: datetime) -> tuple[Effect, ...]:
         self.stage = Stage.OFFERED
         spec = self.settings.devices[0]
-        relaxable, parts = bool(getattr(spec, "relaxations", ())), ()
+        relaxable = bool(getattr(spec, "relaxations", ()))
+        parts: tuple[m.Resource, ...] = ()
         if relaxable or any(answer.power_w):
             part = {"resource_id": spec.resource_id, "kind": m.ResourceKind.VEHICLE, "power_w": answer.power_w,
                     "relaxable": relaxable}  # fmt: skip

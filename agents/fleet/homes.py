@@ -95,10 +95,10 @@ class Homes:
             for name, item in wave:
                 yield from self._take(name, item, answers.get(name), now)
 
-    def wake(self, now: datetime) -> Iterator[Entry]:
-        """What is due at `now`."""
+    def wake(self, now: datetime, most: int | None = None) -> Iterator[Entry]:
+        """What is due at `now`; of so many homes at most."""
         due: list[str] = []
-        while self.deadline is not None and self.deadline <= now:
+        while self.deadline is not None and self.deadline <= now and len(due) != most:
             _, name = heapq.heappop(self._due)
             del self._due_at[name]
             due.append(name)

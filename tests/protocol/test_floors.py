@@ -28,7 +28,7 @@ SHELL = {
     "agents.fleet.compiled",
     "agents.watch.live", "agents.watch.shows", "agents.watch.panels", "agents.watch.keys",
     "agents.explain.sources", "agents.explain.text", "agents.explain.page",
-    "agents.fleet.homes", "agents.fleet.gateway", "agents.fleet.sources",
+    "agents.fleet.homes", "agents.fleet.gateway", "agents.fleet.keeping", "agents.fleet.process", "agents.fleet.sources",
 }  # fmt: skip
 """What carries the actors into the world. All else in agents/ is an actor or a part of one."""
 

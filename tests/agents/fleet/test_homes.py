@@ -164,7 +164,7 @@ class Script:
         rng, start = self.rng, changes.pop("start", START)
         asked = rng.choice([(3_000,) * slots, tuple(rng.choice([0, 1_000, 4_000, 9_000]) for _ in range(slots))])
         ids = self.ids(event_id, home, changes.pop("round", 1), now)
-        fields = {"revision": 1, "reply_by": now + 10 * MINUTE, "decide_by": now + 15 * MINUTE} | changes
+        fields: dict[str, Any] = {"revision": 1, "reply_by": now + 10 * MINUTE, "decide_by": now + 15 * MINUTE} | changes
         return self.received(
             home,
             m.Request(**ids, **fields, program_id="dr", direction=direction, power_w=asked,

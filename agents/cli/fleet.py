@@ -1,0 +1,174 @@
+"""`gridpact fleet`: thousands of homes in one process, over one or a few connections."""
+
+import asyncio
+import logging
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import structlog
+from cyclopts import Parameter
+from rich.live import Live
+from rich.text import Text
+
+from agents.cli.record import password
+from agents.config import DaemonConfig, journal_path
+from agents.control import note_line, to_json
+from agents.exits import Exit
+from agents.fleet.process import Fleet, Told, today
+from agents.fleet.sources import Source, load_source
+from agents.journal import JournalError
+from agents.lease import LeaseTaken
+from agents.reading import ConfigError
+from broker.mosquitto import BrokerFailed
+from broker.mqtt import Address, SessionTaken
+from protocol.actor import Note
+
+Flag = Parameter(negative=())
+TERMINAL_S, PLAIN_S = 0.25, 5.0
+
+
+def fleet(
+    file: Path,
+    *,
+    under: str | None = None,
+    homes: int | None = None,
+    connections: int = 1,
+    name: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    mqtt: Literal["5", "3.1.1"] | None = None,
+    user: str | None = None,
+    password_file: Path | None = None,
+    journal: Path | None = None,
+    no_journal: Annotated[bool, Flag] = False,
+    anchor_at: datetime | None = None,
+    speed: float | None = None,
+    seconds: float | None = None,
+    verbose: Annotated[bool, Flag] = False,
+    json: Annotated[bool, Flag] = False,
+) -> int:
+    """Speak for many homes until Ctrl-C (or SIGTERM): a gateway, or the homes of a load test.
+
+    Parameters
+    ----------
+    file
+        A daemon's TOML file with `[[ders]]`; a scenario (its devices begin now); or an aggregator's file: then a
+        stand-in answers for each of its members.
+    under
+        Only the homes below this aggregator.
+    homes
+        Only the first so many.
+    connections
+        How many; each hears all that some of the aggregators send to their homes.
+    name
+        Of the connection, and of the journal; made from the file's by default.
+    host
+        The broker; the file's by default.
+    port
+        Its port.
+    mqtt
+        Which MQTT is spoken.
+    user
+        Where the broker has an access list: see docs/fleet.md.
+    password_file
+        A file whose first line is the user's password.
+    journal
+        The journal's file; NAME.journal where a daemon's would lie by default.
+    no_journal
+        For load tests: a crash forgets every award.
+    anchor_at
+        The instant at which the scenario's own clock was set going; without it the scenario happens now.
+    speed
+        How much faster than real time that clock runs; the scenario's own by default.
+    seconds
+        End after so many seconds.
+    verbose
+        A line for each thing that a home does.
+    json
+        What is told as JSON lines.
+    """
+    if seconds is not None and seconds <= 0:
+        raise ConfigError("--seconds: has to be above 0")
+    if no_journal and journal is not None:
+        raise ConfigError("--no-journal: a file was named for a journal")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    if anchor_at is not None and anchor_at.tzinfo is None:
+        raise ConfigError("--anchor-at: an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z")
+    source = load_source(file, today(), anchor_at, speed).of(under, homes)
+    broker = source.broker
+    address = Address(
+        host or broker.host, port or broker.port, mqtt or broker.protocol, user, password(password_file)
+    )  # fmt: skip
+    named = name or source.name
+    path = None if no_journal else journal or journal_path(DaemonConfig(journal=source.journal), named)
+    running = Fleet(
+        source, address, name=named, connections=connections, journal=path, tell=_tell if verbose else _nothing
+    )
+    _say(speaks_for(running, source), json)
+    try:
+        told = asyncio.run(_shown(running, seconds, json))
+    except SessionTaken as error:
+        raise BrokerFailed(str(error)) from None
+    except LeaseTaken as error:
+        raise JournalError(str(error)) from None
+    if json:
+        _line(to_json(told.as_json()))
+    else:
+        print(in_words(told))
+    return Exit.OK
+
+
+def speaks_for(running: Fleet, source: Source) -> dict[str, object]:
+    """What is told at the start."""
+    return {
+        "homes": len(source.homes),
+        "under": list(source.parents),
+        "connections": [line.bus.name for line in running.lines],
+        "broker": f"{running.address.host}:{running.address.port}",
+        "journal": None if running.journal_path is None else str(running.journal_path),
+    }
+
+
+def _say(told: dict[str, object], json: bool) -> None:
+    if json:
+        _line(to_json(told))
+        return
+    parents = ", ".join(map(str, told["under"]))  # type: ignore[call-overload]
+    lines = ", ".join(map(str, told["connections"]))  # type: ignore[call-overload]
+    print(f"speaks for {told['homes']} homes below {parents} at {told['broker']}, as {lines}")
+    if told["journal"] is None:
+        print("WITHOUT A JOURNAL: what was awarded is forgotten when this process ends. For load tests only.")
+    else:
+        print(f"journal: {told['journal']}")
+
+
+async def _shown(running: Fleet, seconds: float | None, json: bool) -> Told:
+    if json:
+        return await running.run(lambda told: _line(to_json(told.as_json())), PLAIN_S, seconds)
+    if not sys.stdout.isatty():
+        return await running.run(lambda told: _line(in_words(told).encode()), PLAIN_S, seconds)
+    with Live(transient=True) as live:
+        return await running.run(lambda told: live.update(Text(f"● {in_words(told)}")), TERMINAL_S, seconds)
+
+
+def in_words(told: Told) -> str:
+    """How it stands, for people."""
+    heard = ", ".join(f"{count} {kind}" for kind, count in told.heard.items()) or "nothing"
+    said = ", ".join(f"{count} {kind}" for kind, count in told.said.items()) or "nothing"
+    words = f"{told.homes} homes heard {heard}; said {said}"
+    return words + (f"; {told.waiting} wait" if told.waiting else "")
+
+
+def _tell(at: datetime, who: str, note: Note) -> None:
+    _line(to_json(note_line(at.astimezone(UTC), who, note)))
+
+
+def _nothing(at: datetime, who: str, note: Note) -> None:
+    """Nobody wants to hear it."""
+
+
+def _line(text: bytes) -> None:
+    sys.stdout.buffer.write(text + b"\n")
+    sys.stdout.buffer.flush()

@@ -1,0 +1,204 @@
+"""The shell of a fleet: all that waits -> the homes -> journal -> effects, over one or a few connections.
+
+The same promises as for one actor (agents/shell.py): what is due comes before what has come in; nothing is published,
+and nothing acknowledged, before it is durable. Without a journal that is at once, and a crash forgets every award.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from itertools import islice
+
+from agents.fleet.homes import Given, Homes
+from agents.fleet.keeping import FleetJournal
+from agents.journal import JournalError, Mark
+from broker.bus import Arrival, Bus, Post
+from broker.clock import Clock
+from broker.faults import first_error
+from broker.stepper import Diverged, is_durable, no_collection
+from protocol.actor import Effect, Entry, Note, Received, Refused, Send, Setpoint
+from protocol.codec import decode
+from protocol.edges import ROUTES, parse_topic, topic
+from protocol.entries import decode_input
+from protocol.errors import RefusedMessage
+
+INBOX, AHEAD = 20_000, 8
+"""Messages, and batches of steps, that may wait; beyond that no more is read (back-pressure)."""
+MOST = 1_000
+"""Messages (or homes that are due) in one batch: a tenth of a second."""
+FOLDED = 5_000
+"""Entries that are taken again at once after a restart."""
+
+
+@dataclass(slots=True)
+class Job:
+    """Steps with their numbers in the journal (0: not kept), and the arrivals that they answer."""
+
+    entries: list[tuple[int, Entry]] = field(default_factory=list)
+    redo: list[tuple[str, Mark, Effect]] = field(default_factory=list)
+    """Effects of an earlier life that may not have left."""
+    acknowledge: list[Callable[[], None]] = field(default_factory=list)
+
+
+class Gateway:
+    """Speaks for many homes. `ways_out`: by home, the bus on which it is heard."""
+
+    def __init__(
+        self,
+        homes: Homes,
+        ways_out: Mapping[str, Bus],
+        clock: Clock,
+        journal: FleetJournal | None = None,
+        tell: Callable[[datetime, str, Note], None] = lambda at, who, note: None,
+    ) -> None:
+        self.homes, self.clock = homes, clock
+        self.counts: Counter[str] = Counter()
+        """Messages by kind, `heard.KIND` and `said.KIND`, and steps by name."""
+        self._ways_out, self._journal, self._tell = ways_out, journal, tell
+        self._inbox: asyncio.Queue[tuple[Given, Callable[[], None]]] = asyncio.Queue(INBOX)
+        self._jobs: asyncio.Queue[Job] = asyncio.Queue(AHEAD)
+
+    @property
+    def waiting(self) -> int:
+        """Messages that have come in and were not taken yet."""
+        return self._inbox.qsize()
+
+    async def run(self) -> None:
+        """Until cancelled. Raises what a home raises, and JournalError."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._do_on())
+                tasks.create_task(self._step_on())
+        except BaseExceptionGroup as group:
+            raise first_error(group) from group
+
+    # -- inputs
+
+    async def deliver(self, arrival: Arrival) -> None:
+        """What a bus hands over. Waits while the inbox is full."""
+        given = self._given(arrival)
+        if given is None:
+            arrival.acknowledge()
+        else:
+            await self._inbox.put((given, arrival.acknowledge))
+
+    def _given(self, arrival: Arrival) -> Given | None:
+        try:
+            kind, edge = parse_topic(arrival.topic)
+        except RefusedMessage:
+            return None
+        if edge.child not in self.homes:
+            self.counts["heard.for_others"] += 1
+            return None
+        if not arrival.payload or (arrival.retained and not ROUTES[kind].retained):
+            return None
+        self.counts[f"heard.{kind}"] += 1
+        try:
+            return edge.child, Received(*decode(arrival.topic, arrival.payload), arrival.payload)
+        except RefusedMessage as refusal:
+            return edge.child, Refused(edge, kind, refusal.reason, refusal.text, refusal.message_id)
+
+    # -- steps
+
+    async def _step_on(self) -> None:
+        for job in self._first_jobs():
+            await self._jobs.put(job)
+        while True:
+            batch = await self._next()
+            now = self.clock.now()
+            entries = [*self._kept(self.homes.wake(now, MOST)), *self._kept(self.homes.take(map(_first, batch), now))]
+            await self._jobs.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
+            await asyncio.sleep(0)  # the carriers' turn
+
+    async def _next(self) -> list[tuple[Given, Callable[[], None]]]:
+        """All that waits; empty when a deadline has come (or may have moved)."""
+        deadline = self.homes.deadline
+        wait_s = None if deadline is None else self.clock.real_seconds_until(deadline)
+        batch: list[tuple[Given, Callable[[], None]]] = []
+        if self._inbox.empty() and wait_s != 0:
+            try:
+                async with asyncio.timeout(wait_s):
+                    batch.append(await self._inbox.get())
+            except TimeoutError:
+                return batch
+        while len(batch) < MOST and not self._inbox.empty():
+            batch.append(self._inbox.get_nowait())
+        return batch
+
+    def _first_jobs(self) -> Iterator[Job]:
+        """Where the last process ended: what the homes know, what may not have left, what is to be said again."""
+        last_at, now = self._fold(), self.clock.now()
+        if self._journal is not None and last_at is not None:
+            redo = [one for one in self._journal.not_left() if not isinstance(one[2], Setpoint) or one[2].until > now]
+            yield Job(redo=redo)
+            yield from self._in_jobs(self.homes.resume(last_at, now))
+        yield from self._in_jobs(self.homes.begin(now))
+
+    def _in_jobs(self, entries: Iterator[Entry]) -> Iterator[Job]:
+        while some := list(islice(entries, MOST)):
+            yield Job(list(self._kept(some)))
+
+    def _fold(self) -> datetime | None:
+        """Take all steps of the journal again; the instant of the last one. Raises JournalError."""
+        journal, last_at = self._journal, None
+        if journal is None:
+            return None
+        journal.strangers(dict.fromkeys(self.homes.settings))
+        kept = journal.everything()
+        with no_collection():
+            while some := list(islice(kept, FOLDED)):
+                last_at = some[-1].at
+                try:
+                    self.homes.fold((one.at, one.actor, decode_input(one.input), one.effects) for one in some)
+                except Diverged as error:
+                    text = f"{journal.path}: cannot be taken again: {error}: run the gridpact that wrote it, or move it away"
+                    raise JournalError(text) from None
+        return last_at
+
+    def _kept(self, entries: Iterable[Entry]) -> Iterator[tuple[int, Entry]]:
+        """Hand what belongs into the journal over to it."""
+        journal = self._journal
+        for entry in entries:
+            yield journal.append(entry) if journal is not None and is_durable(entry) else 0, entry
+
+    # -- effects
+
+    async def _do_on(self) -> None:
+        while True:
+            job = await self._jobs.get()
+            last = max((number for number, _ in job.entries), default=0)
+            if self._journal is not None and last:
+                await self._journal.durable(last)
+            for name, mark, effect in job.redo:
+                await self._do(name, effect, self.clock.now(), mark)
+            for number, entry in job.entries:
+                for place, effect in enumerate(entry.effects):
+                    await self._do(entry.actor, effect, entry.at, (number, place))
+            for acknowledge in job.acknowledge:
+                acknowledge()
+
+    async def _do(self, name: str, effect: Effect, at: datetime, mark: Mark) -> None:
+        match effect:
+            case Send(edge, message):
+                self.counts[f"said.{message.kind}"] += 1
+                post = Post(
+                    topic(message.kind, edge), effect.body, ROUTES[message.kind].retained, sent=self._sent(mark)
+                )
+                await self._ways_out[name].publish(post)
+            case Setpoint(_, power_w, _, until):
+                if until > self.clock.now() or power_w is None:
+                    self.homes.drive(name, effect)
+                (self._sent(mark) or (lambda: None))()
+            case Note():
+                self.counts[effect.name] += 1
+                self._tell(at, name, effect)
+
+    def _sent(self, mark: Mark) -> Callable[[], None] | None:
+        return partial(self._journal.sent, mark) if self._journal is not None and mark[0] else None
+
+
+def _first(one: tuple[Given, Callable[[], None]]) -> Given:
+    return one[0]
