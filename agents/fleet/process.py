@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -102,16 +101,16 @@ class Fleet:
         try:
             with signals(stop.set):
                 await asyncio.wait((serving, stopping), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            notify("STOPPING=1")
-            stopping.cancel()
-            serving.cancel()
-            with suppress(asyncio.CancelledError):
-                await serving
-        except BaseExceptionGroup as group:
-            raise first_error(group) from group
         finally:
+            notify("STOPPING=1")
+            for task in (stopping, serving):
+                task.cancel()
+            await asyncio.wait((serving,))
             if journal is not None:
                 await journal.close()
+        failure = None if serving.cancelled() else serving.exception()
+        if failure is not None:
+            raise first_error(failure)
         return self.told()
 
     def told(self) -> Told:

@@ -1,0 +1,204 @@
+"""A fleet over a real Mosquitto: the same deal as with single homes, and no award lost over a restart."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from live_system import LiveSystem
+from worlds import vehicle
+
+from agents.cli.app import call
+from agents.config import ClockSettings
+from agents.fleet.process import Fleet
+from agents.fleet.sources import Source
+from agents.reading import read_toml
+from agents.scenario import Scenario, build_scenario
+from agents.settings import DerSettings
+from agents.simulate import build_simulation
+from broker.bus import Arrival, Post
+from broker.mosquitto import Broker
+from broker.mqtt import Address, MqttBus
+from protocol import messages as m
+from protocol.actor import Note
+from protocol.codec import decode, encode
+from protocol.edges import Edge, topic
+from protocol.units import Direction
+
+EVENING_PEAK = Path(__file__).parents[2] / "examples" / "evening_peak.toml"
+
+
+def crowded(path: Path, times: int) -> Scenario:
+    """A scenario so many times as large, but for those who misbehave."""
+    data = read_toml(path)
+    for event in data["utility"]["events"]:
+        event["power_w"] = [power * times for power in event["power_w"]]
+    for member in data["coordinator"]["members"]:
+        member["decrease_load_w"] *= times
+    for storage in [own for ra in data["aggregators"] for own in ra.get("storage", ())]:
+        for key in ("capacity_wh", "soc_wh", "reserve_wh", "max_charge_w", "max_discharge_w"):
+            storage[key] *= times
+    for home in data["homes"]:
+        home["count"] = home.get("count", 1) * (times if "{n}" in home["name"] else 1)
+    return build_scenario(data, str(path), path.parent)
+
+
+def deals(notes: list[tuple[object, str, Note]]) -> dict[object, object]:
+    """What every party was told to give."""
+    found: dict[object, object] = {}
+    for _, who, note in notes:
+        if note.name == "deal_concluded":
+            found[note.data["aggregator"]] = note.data["power_w"]
+        if note.name == "standing_by":
+            found[who] = note.data["power_w"]
+    return found
+
+
+Done = Callable[[str, Note], bool]
+
+
+async def live(broker: Broker, scenario: Scenario, speed: float, done: Done, connections: int) -> LiveSystem:
+    """A system whose homes are all one fleet's."""
+    system = LiveSystem(broker, scenario.start_at, speed)
+    running: list[asyncio.Task[Any]] = []
+
+    def fleet() -> None:
+        assert system.clock is not None
+        clock = ClockSettings(origin_at=system.clock.now(), anchor_at=datetime.now(UTC), speed=speed)
+        source = Source("fleet", scenario.homes, clock=clock, behaviours=scenario.behaviours)
+        many = Fleet(source, Address(broker.host, broker.port), connections=connections, tell=system.tell)
+        running.append(asyncio.create_task(many.run()))
+
+    parties = (scenario.utility, scenario.coordinator, *scenario.aggregators)
+    await system.run(parties, done, beside=fleet, within_s=120)
+    await stopped(running[0])
+    return system
+
+
+def simulated(scenario: Scenario) -> dict[object, object]:
+    simulation = build_simulation(scenario, scenario.seed)
+    simulation.run()
+    return deals(list(simulation.notes))
+
+
+async def test_a_fleet_of_hundreds_concludes_the_deal_of_single_homes(broker: Broker) -> None:
+    scenario = crowded(EVENING_PEAK, 10)
+    expected = simulated(scenario)
+    waiting = dict.fromkeys(home.name for home in scenario.homes if home.name in expected)
+    assert len(waiting) > 200
+
+    def done(who: str, note: Note) -> bool:
+        if note.name == "standing_by":
+            waiting.pop(who, None)
+        return not waiting
+
+    system = await live(broker, scenario, 90, done, connections=1)
+    assert deals(list(system.notes)) == expected
+
+
+async def test_a_fleet_delivers_and_reports_what_it_was_awarded(broker: Broker) -> None:
+    scenario = crowded(EVENING_PEAK, 1)
+    system = await live(
+        broker, scenario, 600, lambda who, note: (who, note.name) == ("utility", "closed"), connections=3
+    )
+    assert deals(list(system.notes)) == simulated(scenario)
+    assert [note.data["outcome"] for _, who, note in system.notes if (who, note.name) == ("utility", "closed")] == [
+        "concluded"
+    ]
+    controlled = dict.fromkeys(who for _, who, note in system.notes if note.name == "controlling")
+    completed = dict.fromkeys(who for _, who, note in system.notes if note.data.get("outcome") == "completed")
+    assert controlled
+    assert controlled == completed
+
+
+async def stopped(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+class Parent:
+    """An aggregator of few words: what its homes say is kept."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.heard: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+        self.connected = asyncio.Event()
+        address = Address(broker.host, broker.port)
+        filters = [f"dr/{kind}/ra-1/+" for kind in ("offer", "confirm", "presence")]
+        self.bus = MqttBus(address, "ra-1", filters, on_connected=lambda up: self.connected.set() if up else None)
+
+    async def deliver(self, arrival: Arrival) -> None:
+        arrival.acknowledge()
+        if "/presence/" not in arrival.topic:
+            await self.heard.put((arrival.topic, arrival.payload))
+
+    async def say(self, home: str, message: m.Message) -> None:
+        await self.bus.publish(Post(topic(message.kind, Edge("ra-1", home)), encode(message)))
+
+    async def answers(self, count: int) -> dict[str, bytes]:
+        async with asyncio.timeout(30):
+            return dict([await self.heard.get() for _ in range(count)])
+
+
+@asynccontextmanager
+async def gateway(broker: Broker, homes: tuple[DerSettings, ...], journal: Path) -> AsyncIterator[Fleet]:
+    fleet = Fleet(Source("fleet", homes), Address(broker.host, broker.port), journal=journal)
+    running = asyncio.create_task(fleet.run())
+    try:
+        yield fleet
+    finally:
+        await stopped(running)
+
+
+async def test_a_fleet_that_is_started_again_keeps_its_offers_and_takes_the_awards_that_came_meanwhile(
+    broker: Broker, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    stay = {"state_at": now, "plugs_in_at": now, "departs_at": now + timedelta(hours=12)}
+    homes = tuple(DerSettings(name=f"h-{n}", parent="ra-1", devices=(vehicle(f"ev-{n}", **stay),)) for n in range(5))
+    ids: dict[str, Any] = {"sent_at": now, "event_id": "e1", "request_id": "r1", "round": 1, "revision": 1}
+    request = m.Request(**ids, message_id="r1", program_id="dr", direction=Direction.DECREASE_LOAD, power_w=(2_000,) * 2,
+        interval_period=m.IntervalPeriod(start=now + timedelta(hours=1)), reply_by=now + timedelta(minutes=20),
+        decide_by=now + timedelta(minutes=30))  # fmt: skip
+    parent, journal = Parent(broker), tmp_path / "fleet.journal"
+    listening = asyncio.create_task(parent.bus.run(parent.deliver))
+    await parent.connected.wait()
+    async with gateway(broker, homes, journal) as fleet:
+        for line in fleet.lines:
+            await line.connected.wait()
+        for home in homes:
+            await parent.say(home.name, request)
+        offers = await parent.answers(5)
+    for home in homes:
+        await parent.say(home.name, m.Award(**ids, message_id="a1", award_id="a1", accepts=f"{home.name}.offer.own.r1",
+            outcome=m.Outcome.CONCLUDED, power_w=(1_000,) * 2, confirm_by=now + timedelta(minutes=25)))  # fmt: skip
+    async with gateway(broker, homes, journal) as fleet:
+        confirms = await parent.answers(5)
+        assert {decode(*one)[1].kind for one in confirms.items()} == {"confirm"}
+        assert all(b'"accepted":true' in body for body in confirms.values())
+        for home in homes:
+            await parent.say(home.name, request)
+        again = await parent.answers(5)
+        assert all(b'"confirm"' not in body for body in offers.values())
+        assert again == confirms  # a repeat of the request is answered with what was said last
+        assert fleet.homes.awake == 5
+    await stopped(listening)
+
+
+def test_users_mistakes_are_one_sentence(tmp_path: Path, capsys: Any) -> None:
+    def said(*arguments: str) -> tuple[int, str]:
+        code = call(["fleet", *arguments])
+        return code, capsys.readouterr().err
+
+    assert said("evening_peak", "--under", "ra-9", "--no-journal")[0] == 2
+    code, text = said("evening_peak", "--connections", "9", "--no-journal")
+    assert code == 2
+    assert "--connections: 9 is not between 1 and 5" in text
+    assert said("evening_peak", "--homes", "0", "--no-journal")[0] == 2
+    assert said("evening_peak", "--no-journal", "--journal", "x")[0] == 2
+    assert said("evening_peak", "--speed", "2")[0] == 2
+    empty = tmp_path / "empty.toml"
+    empty.write_text("")
+    assert "is needed" in said(str(empty))[1]
