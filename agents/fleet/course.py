@@ -7,7 +7,8 @@ dispatch, a resident who is asked) becomes the actor: it takes all that the home
 were computed then. So a home costs a few hundred bytes and microseconds as long as nothing unusual is said to it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
@@ -24,10 +25,7 @@ from protocol.edges import Edge
 from protocol.plan import Plan, add, covers, zero
 from protocol.units import Direction
 
-T = TypeVar("T")
-M = TypeVar("M", bound=m._Model)
-Same: TypeAlias = Callable[[Any], Any]
-"""Gives the one that stands for all equal values: what many homes hear is kept once."""
+M = TypeVar("M", bound=m.Message | m.Resource)
 
 Kept: TypeAlias = tuple[datetime, Measured | tuple[str, bytes] | None]
 """An input that was taken, and when: a reading, a message's kind and body, or a deadline."""
@@ -35,19 +33,42 @@ COMPUTED = (m.Request.kind, m.Relax.kind)
 """What something was computed for."""
 
 
-class Course:
-    """One home that has not needed its actor yet."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What many homes are asked alike, kept once."""
 
-    __slots__ = (
-        "answers", "asked_w", "direction", "events", "heard", "ids", "own", "period", "relaxed", "request_id", "round",
-        "settings", "stage", "valid_until",
-    )  # fmt: skip
-    request_id: str
+    event_id: str
     round: int
     direction: Direction
     period: m.IntervalPeriod
-    asked_w: Plan
+    power_w: Plan
     valid_until: datetime
+    """Of an offer."""
+
+
+Known: TypeAlias = dict[tuple[object, ...], Asked]
+
+
+def asked_by(request: m.Request, known: Known) -> Asked:
+    """What a request asks; the same object for all that ask the same."""
+    period = request.interval_period
+    direction, power_w = request.direction, request.power_w
+    key = (
+        request.event_id, request.round, direction, period.start, period.duration, power_w, request.decide_by
+    )  # fmt: skip
+    asked = known.get(key)
+    if asked is None:
+        until = step_instant(request.decide_by, period.start, 50)
+        asked = known[key] = Asked(request.event_id, request.round, direction, period, power_w, until)
+    return asked
+
+
+class Course:
+    """One home that has not needed its actor yet."""
+
+    __slots__ = ("answers", "asked", "events", "heard", "ids", "own", "relaxed", "request_id", "settings", "stage")
+    request_id: str
+    asked: Asked
 
     def __init__(self, settings: DerSettings) -> None:
         self.settings = settings
@@ -55,7 +76,7 @@ class Course:
         self.answers: list[Flexibility] = []
         """What was computed for the requests and relaxations among them."""
         self.events: tuple[str, ...] = ()
-        """The last one is the event that the rest is about."""
+        """The last one is the one that the rest is about."""
         self.stage = Stage.CLOSED
         self.ids: tuple[str, ...] = ()
         self.own: Flexibility | None = None
@@ -65,8 +86,8 @@ class Course:
     def deadline(self) -> datetime | None:
         """When its actor would want to be woken."""
         if self.stage is Stage.OFFERED:
-            return self.valid_until
-        return self.period.slot_start(1) if self.stage is Stage.AWARDED else None
+            return self.asked.valid_until
+        return self.asked.period.slot_start(1) if self.stage is Stage.AWARDED else None
 
     def read(self, at: datetime, reading: Measured) -> None:
         """A device has said how it is."""
@@ -86,18 +107,16 @@ class Course:
         if isinstance(message, m.Relax) and self._may_loosen(message):
             assert self.own is not None
             asked_w = add(self.own.power_w, message.shortfall_w)
-            return Wanted(self.direction, self.period, asked_w, message.restrictions)
+            return Wanted(self.asked.direction, self.asked.period, asked_w, message.restrictions)
         return None
 
-    def take(
-        self, item: Input, answer: Flexibility | None, now: datetime, same: Same
-    ) -> tuple[Effect, ...] | None:  # fmt: skip
+    def take(self, item: Input, answer: Flexibility | None, now: datetime, known: Known) -> tuple[Effect, ...] | None:
         """What a message sets off, given what was computed for it. None: its actor has to take it."""
         if not isinstance(item, Received) or item.edge.parent != self.settings.parent:
             return None
         match item.message:
             case m.Request() as request if answer is not None:
-                effects = self._request(request, answer, now, same)
+                effects = self._request(request, answer, now, known)
             case m.Relax() as relax if answer is not None and now <= relax.reply_by:
                 effects = self._loosen(relax, answer, now)
             case m.Award() as award if self._about(award) and self.stage in (Stage.OFFERED, Stage.OPTED_OUT):
@@ -109,7 +128,7 @@ class Course:
         if effects is not None:
             self.heard.append((now, (item.message.kind, item.body)))
             if answer is not None:
-                self.answers.append(same(answer))
+                self.answers.append(answer)
             self.ids = (*self.ids, item.message.message_id)
         return effects
 
@@ -136,17 +155,14 @@ class Course:
         )
 
     def _request(
-        self, request: m.Request, answer: Flexibility, now: datetime, same: Same
+        self, request: m.Request, answer: Flexibility, now: datetime, known: Known
     ) -> tuple[Effect, ...] | None:  # fmt: skip
         over = self.stage in (Stage.CLOSED, Stage.OPTED_OUT) and request.event_id not in self.events
         if not over or now > request.reply_by or len(self.events) >= Der.MAX_EVENTS - 1:
             return None
-        self.events, self.ids = (*self.events, same(request.event_id)), ()
-        self.request_id, self.round = request.request_id, request.round
-        self.direction, self.period = request.direction, same(request.interval_period)
-        self.asked_w, self.own, self.relaxed = same(request.power_w), same(answer), None
-        start = request.interval_period.start
-        self.valid_until = same(step_instant(request.decide_by, start, 50))
+        self.asked, self.request_id = asked_by(request, known), request.request_id
+        self.events, self.ids = (*self.events, self.asked.event_id), ()
+        self.own, self.relaxed = answer, None
         if any(answer.power_w):
             return self._offer(answer, m.Basis.OWN, now)
         return self._opt_out(request, answer, now)
@@ -156,7 +172,7 @@ class Course:
             self._about(relax)
             and self.stage is Stage.OFFERED
             and self.relaxed is None
-            and len(relax.shortfall_w) == len(self.asked_w)
+            and len(relax.shortfall_w) == len(self.asked.power_w)
         )
 
     def _loosen(self, relax: m.Relax, answer: Flexibility, now: datetime) -> tuple[Effect, ...]:
@@ -175,14 +191,14 @@ class Course:
             parts = (made(m.Resource, part),)
         said = {"opt": m.Opt.IN, "opt_reason": m.OptReason.PARTICIPATING, "power_w": answer.power_w,
                 "available_w": answer.available_w, "binding": answer.binding, "basis": basis, "resources": parts,
-                "valid_until": self.valid_until}  # fmt: skip
+                "valid_until": self.asked.valid_until}  # fmt: skip
         offer = made(m.Offer, self._head(self._offer_id(basis), now, 1) | said)
-        data = {"power_w": answer.power_w, "asked_w": self.asked_w, "binding": answer.binding}
+        data = {"power_w": answer.power_w, "asked_w": self.asked.power_w, "binding": answer.binding}
         return self._send(offer), Note("offered", self.events[-1], "S51" if basis is m.Basis.OWN else "S53", data)
 
     def _opt_out(self, request: m.Request, answer: Flexibility, now: datetime) -> tuple[Effect, ...]:
         self.stage = Stage.OPTED_OUT
-        nothing, reason = zero(len(self.asked_w)), m.OptReason.MUST_RUN
+        nothing, reason = zero(len(self.asked.power_w)), m.OptReason.MUST_RUN
         said = {"opt": m.Opt.OUT, "opt_reason": reason, "power_w": nothing, "available_w": nothing,
                 "binding": answer.binding, "basis": m.Basis.OWN, "resources": (),
                 "valid_until": request.decide_by}  # fmt: skip
@@ -205,9 +221,9 @@ class Course:
             if self.relaxed is not None:
                 given[m.Basis.RELAXED] = self.relaxed.power_w
         basis = next((basis for basis in given if award.accepts == self._offer_id(basis)), None)
-        if basis is None or now > self.valid_until:
+        if basis is None or now > self.asked.valid_until:
             return None
-        if len(award.power_w) != len(self.asked_w) or not covers(given[basis], award.power_w):
+        if len(award.power_w) != len(self.asked.power_w) or not covers(given[basis], award.power_w):
             return None
         self.stage = Stage.AWARDED
         data = {"power_w": award.power_w, "basis": basis}
@@ -234,7 +250,7 @@ class Course:
 
     def _head(self, message_id: str, now: datetime, revision: int) -> dict[str, Any]:
         return {"version": m.VERSION, "message_id": message_id, "sent_at": now, "extensions": {},
-                "event_id": self.events[-1], "request_id": self.request_id, "round": self.round,
+                "event_id": self.events[-1], "request_id": self.request_id, "round": self.asked.round,
                 "revision": revision}  # fmt: skip
 
     def _send(self, message: m.Message) -> Send:

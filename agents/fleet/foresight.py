@@ -132,12 +132,14 @@ class Foresight:
             _rows(given.schedule_w),
             strict=True,
         )
-        binding: dict[tuple[int, ...], tuple[Restriction | None, ...]] = {}
-        for (vehicle, _), (power_w, available_w, codes, schedule_w) in zip(group, columns, strict=True):
-            why = binding.get(codes)
-            if why is None:
-                why = binding[codes] = tuple(RESTRICTIONS[code] for code in codes)
-            yield vehicle, Flexibility(power_w, available_w, why, schedule_w)
+        alike: dict[tuple[tuple[int, ...], ...], Flexibility] = {}
+        for (vehicle, _), column in zip(group, columns, strict=True):
+            answer = alike.get(column)
+            if answer is None:
+                power_w, available_w, codes, schedule_w = column
+                why = tuple(RESTRICTIONS[code] for code in codes)
+                answer = alike[column] = Flexibility(power_w, available_w, why, schedule_w)
+            yield vehicle, answer
 
     def _flexibility(self, first: Wanted, power_w: Ints, index: Ints) -> Answers:
         return self._vehicles.flexibility(first.direction, first.period, power_w, first.relaxed, index, False)

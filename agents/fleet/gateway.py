@@ -146,7 +146,7 @@ class Gateway:
         journal, last_at = self._journal, None
         if journal is None:
             return None
-        journal.strangers(dict.fromkeys(self.homes.settings))
+        journal.strangers(self.homes.settings)
         kept = journal.everything()
         with no_collection():
             while some := list(islice(kept, FOLDED)):

@@ -11,13 +11,13 @@ import heapq
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from agents.der.actor import Der
 from agents.der.device import Flexibility
 from agents.der.specs import VehicleSpec
 from agents.drivers.simulated import build_driver
-from agents.fleet.course import Course
+from agents.fleet.course import Course, Known
 from agents.fleet.foresight import ForeseeingHome, Foresight, Wanted
 from agents.settings import DerSettings
 from broker.stepper import Diverged, Stepper
@@ -31,7 +31,8 @@ Given: TypeAlias = tuple[str, Input]
 """A home's name, and what it is given."""
 Ready: TypeAlias = tuple[Wanted, Flexibility]
 """What a home was expected to compute, and what comes of it."""
-MOST_KNOWN = 20_000
+MOST_ASKED = 20_000
+"""Different requests that are kept to be shared."""
 
 
 class Homes:
@@ -49,7 +50,7 @@ class Homes:
         self._due: list[tuple[datetime, str]] = []
         """A heap; an entry counts while it is the home's in `_due_at`."""
         self._due_at: dict[str, datetime] = {}
-        self._known: dict[Any, Any] = {}
+        self._asked: Known = {}
 
     def __len__(self) -> int:
         return len(self.settings)
@@ -90,6 +91,8 @@ class Homes:
 
     def take(self, given: Iterable[Given], now: datetime) -> Iterator[Entry]:
         """What has come in for many homes; each home's in its order."""
+        if len(self._asked) > MOST_ASKED:
+            self._asked.clear()
         for wave in _waves(given):
             answers = self._foresee(wave)
             for name, item in wave:
@@ -130,7 +133,7 @@ class Homes:
                 return False
             yield Entry(now, name, None, effects)
         if item is not None:
-            effects = course.take(item, None if ready is None else ready[1], now, self._same)
+            effects = course.take(item, None if ready is None else ready[1], now, self._asked)
             if effects is None:
                 return False
             yield Entry(now, name, item, effects)
@@ -153,7 +156,7 @@ class Homes:
             return
         if course is not None:
             answer = None if ready is None else ready[1]
-            effects = course.due(at) if item is None else course.take(item, answer, at, self._same)
+            effects = course.due(at) if item is None else course.take(item, answer, at, self._asked)
             if effects is not None:
                 if encode_effects(effects) != expected:
                     raise Diverged(f"{name} at {at.isoformat()} sets off other effects than it did")
@@ -212,12 +215,6 @@ class Homes:
             if deadline is not None:
                 self._due_at[name] = deadline
                 heapq.heappush(self._due, (deadline, name))
-
-    def _same(self, value: T) -> T:
-        """The one that stands for all equal values."""
-        if len(self._known) >= MOST_KNOWN:
-            self._known.clear()
-        return self._known.setdefault(value, value)  # type: ignore[no-any-return]
 
     # -- foresight
 

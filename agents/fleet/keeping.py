@@ -1,6 +1,6 @@
 """The journal of a fleet: that of a daemon, whose parties are thousands of homes, read in one go."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import datetime
 
 from agents.journal import Journal, JournalError, Kept, Mark
@@ -25,7 +25,7 @@ class FleetJournal(Journal):
         )
         return [(actor, (seq, place), decode_effects(effects)[place]) for actor, seq, place, effects in rows]
 
-    def strangers(self, names: dict[str, object]) -> None:
+    def strangers(self, names: Container[str]) -> None:
         """Raises JournalError when the file has entries of a home that is not among these names."""
         for (name,) in self._reader.execute("SELECT DISTINCT actor FROM entry"):
             if name not in names:
