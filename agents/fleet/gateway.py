@@ -29,6 +29,8 @@ INBOX, AHEAD = 20_000, 8
 """Messages, and batches of steps, that may wait; beyond that no more is read (back-pressure)."""
 MOST = 1_000
 """Messages (or homes that are due) in one batch: a tenth of a second."""
+GATHER_S = 0.02
+"""How long more is waited for when something comes: an aggregator asks its homes one after the other."""
 FOLDED = 5_000
 """Entries that are taken again at once after a restart."""
 
@@ -124,6 +126,8 @@ class Gateway:
                     batch.append(await self._inbox.get())
             except TimeoutError:
                 return batch
+            if wait_s is None or wait_s > GATHER_S:
+                await asyncio.sleep(GATHER_S)
         while len(batch) < MOST and not self._inbox.empty():
             batch.append(self._inbox.get_nowait())
         return batch

@@ -84,7 +84,7 @@ class Fleet:
             )
         given = source.clock
         self.clock = Clock(given.origin_at, given.anchor_at, given.speed)
-        self._instance, self._tell = uuid4().hex, tell
+        self._instance, self._software, self._tell = uuid4().hex, software(), tell
         self.lines = [self._line(number, connections) for number in range(connections)]
         self.gateway: Gateway | None = None
 
@@ -176,7 +176,7 @@ class Fleet:
             message_id=f"{edge.child}.presence.{self._instance}.{'online' if online else 'offline'}",
             sent_at=self.clock.now(),
             online=online,
-            software=software(),
+            software=self._software,
             capability={"homes": homes},
         )
         return [Post(topic("presence", edge), encode(message), True)]
