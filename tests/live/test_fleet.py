@@ -94,7 +94,7 @@ async def test_a_fleet_of_hundreds_concludes_the_deal_of_single_homes(broker: Br
             waiting.pop(who, None)
         return not waiting
 
-    system = await live(broker, scenario, 90, done, connections=1)
+    system = await live(broker, scenario, 40, done, connections=1)
     assert deals(list(system.notes)) == expected
 
 
