@@ -145,10 +145,16 @@ def _say(told: dict[str, object], json: bool) -> None:
 
 
 async def _shown(running: Fleet, seconds: float | None, json: bool) -> Told:
-    if json:
-        return await running.run(lambda told: _line(to_json(told.as_json())), PLAIN_S, seconds)
-    if not sys.stdout.isatty():
-        return await running.run(lambda told: _line(in_words(told).encode()), PLAIN_S, seconds)
+    if json or not sys.stdout.isatty():
+        last: list[bytes] = []
+
+        def changed(told: Told) -> None:
+            line = to_json(told.as_json()) if json else in_words(told).encode()
+            if line not in last:
+                last[:] = [line]
+                _line(line)
+
+        return await running.run(changed, PLAIN_S, seconds)
     with Live(transient=True) as live:
         return await running.run(lambda told: live.update(Text(f"● {in_words(told)}")), TERMINAL_S, seconds)
 

@@ -164,7 +164,11 @@ class Script:
         rng, start = self.rng, changes.pop("start", START)
         asked = rng.choice([(3_000,) * slots, tuple(rng.choice([0, 1_000, 4_000, 9_000]) for _ in range(slots))])
         ids = self.ids(event_id, home, changes.pop("round", 1), now)
-        fields: dict[str, Any] = {"revision": 1, "reply_by": now + 10 * MINUTE, "decide_by": now + 15 * MINUTE} | changes
+        fields: dict[str, Any] = {
+            "revision": 1,
+            "reply_by": now + 10 * MINUTE,
+            "decide_by": now + 15 * MINUTE,
+        } | changes
         return self.received(
             home,
             m.Request(**ids, **fields, program_id="dr", direction=direction, power_w=asked,
@@ -172,29 +176,56 @@ class Script:
         )  # fmt: skip
 
     def to_offers(self, home: str, now: datetime) -> list[Given]:
-        """A relax, an award, a cancellation or a dispatch that fits (or hardly fits) what the home said last."""
-        rng, offers = self.rng, [s.message for s in self.both.said[home] if isinstance(s.message, m.Offer)]
-        if not offers:
-            return []
-        offer = rng.choice(offers[-2:])
-        ids = self.ids(offer.event_id, home, offer.round, now) | {"request_id": offer.request_id, "revision": 1}
-        slots = len(offer.power_w) + (rng.random() < 0.03)
-        what = rng.random()
+        """A relax, an award, a cancellation or a refusal that fits (or hardly fits) what the home said last."""
+        what = self.rng.random()
         if what < 0.4:
-            names = rng.sample([*m.Restriction][:5], rng.randint(1, 5))
-            shortfall = tuple(rng.choice([0, 500, 4_000]) for _ in range(slots))
-            return [self.received(home, m.Relax(**ids, shortfall_w=shortfall, restrictions=tuple(names),
-                    reply_by=now + rng.choice([-1, 5]) * MINUTE))]  # fmt: skip
+            return self.relax(home, now, None, self.rng.choice([-1, 5]), self.rng.random() < 0.03)
+        if what < 0.85:
+            share, concluded = self.rng.choice([0, 50, 100, 100, 101]), self.rng.random() < 0.75
+            return self.award(home, now, None, concluded, share, self.rng.choice([1, 1, 2]))
         if what < 0.9:
-            concluded = rng.random() < 0.75
-            share = rng.choice([0, 50, 100, 100, 101])
-            power = tuple(w * share // 100 if concluded else 0 for w in offer.power_w)
-            outcome = m.Outcome.CONCLUDED if concluded else rng.choice([*m.Outcome][1:])
-            award_id = f"{offer.request_id}.award"
-            ids["revision"] = rng.choice([1, 1, 2])
-            return [self.received(home, m.Award(**ids, award_id=award_id, outcome=outcome, power_w=power,
-                    accepts=offer.message_id if concluded else None, confirm_by=now + 5 * MINUTE))]  # fmt: skip
+            return [self.reject(home, now)]
         return [(home, Refused(Edge(PARENT, home), "award", RejectReason.MALFORMED, "not a message", "x.1"))]
+
+    def offer(self, home: str, event_id: str | None = None) -> m.Offer | None:
+        """One of the last two that the home made, or its last about an event."""
+        offers = [s.message for s in self.both.said[home] if isinstance(s.message, m.Offer)]
+        if event_id is not None:
+            offers = [offer for offer in offers if offer.event_id == event_id][-1:]
+        return self.rng.choice(offers[-2:]) if offers else None
+
+    def to(self, offer: m.Offer, home: str, now: datetime) -> dict[str, Any]:
+        return self.ids(offer.event_id, home, offer.round, now) | {"request_id": offer.request_id, "revision": 1}
+
+    def relax(
+        self, home: str, now: datetime, event_id: str | None, minutes: int = 5, wrong_slots: bool = False
+    ) -> list[Given]:
+        offer = self.offer(home, event_id)
+        if offer is None or offer.opt is m.Opt.OUT:
+            return []
+        names = self.rng.sample([*m.Restriction][:5], self.rng.randint(1, 5))
+        shortfall = tuple(self.rng.choice([0, 500, 4_000]) for _ in (*offer.power_w, *(0,) * wrong_slots))
+        relax = m.Relax(**self.to(offer, home, now), shortfall_w=shortfall, restrictions=tuple(names),
+            reply_by=now + minutes * MINUTE)  # fmt: skip
+        return [self.received(home, relax)]
+
+    def award(
+        self, home: str, now: datetime, event_id: str | None, concluded: bool, share: int = 100, revision: int = 1
+    ) -> list[Given]:
+        offer = self.offer(home, event_id)
+        if offer is None or (event_id is not None and offer.opt is m.Opt.OUT and concluded):
+            return []
+        power = tuple(w * share // 100 if concluded else 0 for w in offer.power_w)
+        outcomes = [m.Outcome.NOT_NEEDED, m.Outcome.NO_DEAL, *[m.Outcome.CANCELLED] * (event_id is None)]
+        award = m.Award(**self.to(offer, home, now) | {"revision": revision}, award_id=f"{offer.request_id}.award",
+            outcome=m.Outcome.CONCLUDED if concluded else self.rng.choice(outcomes), power_w=power,
+            accepts=offer.message_id if concluded else None, confirm_by=now + 5 * MINUTE)  # fmt: skip
+        return [self.received(home, award)]
+
+    def reject(self, home: str, now: datetime) -> Given:
+        self.number += 1
+        return self.received(home, m.Reject(message_id=f"{PARENT}.reject.{self.number}", sent_at=now, refused_kind="offer",
+            refused_by=self.rng.choice([*m.Side]), reason=RejectReason.EXPIRED, text="late"))  # fmt: skip
 
     def dispatches(self, home: str, now: datetime) -> list[Given]:
         """The slot that comes next, where the home stands by."""
@@ -260,6 +291,37 @@ def test_a_fleet_says_what_its_homes_would_say_alone(seed: int) -> None:
     both.until(now + 4 * SLOT)
     kinds = {send.message.kind for sends in both.said.values() for send in sends}
     assert {"offer", "confirm", "report", "reject"} <= kinds
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_homes_with_a_vehicle_need_no_actor_for_the_usual_course(seed: int) -> None:
+    rng = random.Random(seed)
+    names = [f"h-{number}" for number in range(40)]
+    both = Both([DerSettings(name=name, parent=PARENT, devices=(some_vehicle(rng, name),)) for name in names])
+    script = Script(rng, both)
+    direction, slots, now = rng.choice([UP, DOWN]), rng.choice([1, 2, 4]), T0 + MINUTE
+    for event_id, start in (("e1", START), ("e2", START + SLOT)):
+        both.give([script.request(name, event_id, now, direction, slots, start=start) for name in names], now)
+        both.give(
+            [one for name in names if rng.random() < 0.5 for one in script.relax(name, now, event_id)], now + MINUTE
+        )
+        both.give([script.reject(name, now) for name in names if rng.random() < 0.2], now + MINUTE)
+        closed = [one for name in names for one in script.award(name, now, event_id, concluded=False)]
+        both.give(closed if event_id == "e1" else closed[::3], now + 2 * MINUTE)  # the others run out
+        now = now + 5 * MINUTE
+    now = START - MINUTE
+    both.until(now)
+    offered = [name for name in names if any(getattr(s.message, "opt", "") is m.Opt.IN for s in both.said[name])]
+    assert offered
+    assert both.fleet.awake == 0
+    both.give([script.request(name, "e3", now, direction, 2, start=START + 3 * SLOT) for name in names], now)
+    both.give([one for name in names for one in script.relax(name, now, "e3")], now)
+    both.give([one for name in names for one in script.award(name, now, "e3", concluded=True)], now + MINUTE)
+    assert both.fleet.awake == 0
+    both.give([one for name in names[:20] for one in script.again(name)], now + MINUTE)
+    assert 10 < both.fleet.awake <= 20
+    both.until(START + 7 * SLOT)
+    assert "report" in {send.message.kind for sends in both.said.values() for send in sends}
 
 
 @pytest.mark.parametrize("seed", range(4))
