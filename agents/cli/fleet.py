@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from agents.config import DaemonConfig, journal_path
 from agents.control import note_line, to_json
 from agents.exits import Exit
 from agents.fleet.process import Fleet, Told, today
-from agents.fleet.sources import Source, load_source
+from agents.fleet.sources import Source, as_kept, load_source
 from agents.journal import JournalError
 from agents.lease import LeaseTaken
 from agents.reading import ConfigError
@@ -27,6 +28,8 @@ from protocol.actor import Note
 
 Flag = Parameter(negative=())
 TERMINAL_S, PLAIN_S = 0.25, 5.0
+NAME = r"[A-Za-z0-9_-]{1,60}"
+"""Of a connection; a few more make room for its number."""
 
 
 def fleet(
@@ -102,7 +105,10 @@ def fleet(
         host or broker.host, port or broker.port, mqtt or broker.protocol, user, password(password_file)
     )  # fmt: skip
     named = name or source.name
+    if re.fullmatch(NAME, named) is None:
+        raise ConfigError(f"--name: {named!r} is no name of a party: letters, digits, - and _, at most 60")
     path = None if no_journal else journal or journal_path(DaemonConfig(journal=source.journal), named)
+    source = source if path is None else as_kept(source, path)
     running = Fleet(
         source, address, name=named, connections=connections, journal=path, tell=_tell if verbose else _nothing
     )

@@ -12,6 +12,8 @@ from agents.behaviour import Behaviour
 from agents.config import BrokerSettings, ClockSettings, DaemonConfig, JournalSettings
 from agents.der.specs import Relaxation, VehicleSpec
 from agents.included import included
+from agents.journal import JournalError
+from agents.journal_file import JournalFile
 from agents.members import Member
 from agents.reading import ConfigError, checked, read_toml
 from agents.scenario import build_scenario, find_scenario
@@ -35,6 +37,8 @@ class Source:
     journal: JournalSettings = field(default_factory=JournalSettings)
     behaviours: Mapping[str, Behaviour] = field(default_factory=dict)
     """Homes that misbehave on purpose."""
+    dated: bool = False
+    """Whether the homes' dates were made from the instant of the start."""
 
     def of(self, under: str | None, count: int | None) -> "Source":
         """Only the homes below one aggregator, and the first so many. Raises ConfigError."""
@@ -78,7 +82,7 @@ def load_source(path: Path, now: datetime, anchor_at: datetime | None = None, sp
         origin_at = config.clock.origin_at or now
         homes = tuple(stand_in(member, ra.name, origin_at) for member in ra.members if member.kind == "der")
         if homes:
-            return Source(f"fleet-{ra.name}", homes, config.broker, config.clock)
+            return Source(f"fleet-{ra.name}", homes, config.broker, config.clock, dated=True)
     raise ConfigError(f"{found}: a scenario, [[ders]] or an [aggregator] with members is needed")
 
 
@@ -95,7 +99,18 @@ def _of_scenario(
     else:
         homes, running = scenario.homes, scenario.speed if speed is None else speed
         clock = ClockSettings(origin_at=scenario.start_at, anchor_at=anchor_at, speed=running)
-    return Source(f"fleet-{scenario.name}", homes, clock=clock, behaviours=scenario.behaviours)
+    name, dated = f"fleet-{scenario.name}", anchor_at is None
+    return Source(name, homes, clock=clock, behaviours=scenario.behaviours, dated=dated)
+
+
+def as_kept(source: Source, journal: Path) -> Source:
+    """The same homes with the dates that they had when their journal was begun. Raises JournalError."""
+    configuration = JournalFile(journal).configuration() if source.dated and journal.exists() else None
+    if configuration is None:
+        return source
+    if configuration.names() != tuple(home.name for home in source.homes):
+        raise JournalError(f"{journal}: is of other homes: name another --journal, or move it away")
+    return replace(source, homes=configuration.ders)
 
 
 def moved(settings: S, by: timedelta) -> S:

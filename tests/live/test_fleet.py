@@ -7,15 +7,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from live_system import LiveSystem
 from worlds import vehicle
 
 from agents.cli.app import call
 from agents.config import ClockSettings
 from agents.fleet.process import Fleet
-from agents.fleet.sources import Source
+from agents.fleet.sources import Source, as_kept, load_source
+from agents.journal import JournalError
 from agents.reading import read_toml
-from agents.scenario import Scenario, build_scenario
+from agents.scenario import Scenario, build_scenario, contract
 from agents.settings import DerSettings
 from agents.simulate import build_simulation
 from broker.bus import Arrival, Post
@@ -147,6 +149,8 @@ async def gateway(broker: Broker, homes: tuple[DerSettings, ...], journal: Path)
     fleet = Fleet(Source("fleet", homes), Address(broker.host, broker.port), journal=journal)
     running = asyncio.create_task(fleet.run())
     try:
+        for line in fleet.lines:
+            await line.connected.wait()
         yield fleet
     finally:
         await stopped(running)
@@ -165,9 +169,7 @@ async def test_a_fleet_that_is_started_again_keeps_its_offers_and_takes_the_awar
     parent, journal = Parent(broker), tmp_path / "fleet.journal"
     listening = asyncio.create_task(parent.bus.run(parent.deliver))
     await parent.connected.wait()
-    async with gateway(broker, homes, journal) as fleet:
-        for line in fleet.lines:
-            await line.connected.wait()
+    async with gateway(broker, homes, journal):
         for home in homes:
             await parent.say(home.name, request)
         offers = await parent.answers(5)
@@ -188,6 +190,29 @@ async def test_a_fleet_that_is_started_again_keeps_its_offers_and_takes_the_awar
     assert await asyncio.to_thread(call, ["replay", "verify", str(journal)]) == 0  # as if each had been alone
 
 
+async def test_a_scenario_goes_on_with_the_dates_that_its_journal_has(broker: Broker, tmp_path: Path) -> None:
+    journal, now = tmp_path / "fleet.journal", datetime(2026, 5, 1, 12, tzinfo=UTC)
+    first = load_source(EVENING_PEAK, now)
+    async with gateway(broker, as_kept(first, journal).homes, journal):
+        pass
+    again = as_kept(load_source(EVENING_PEAK, now + timedelta(hours=1)), journal)
+    assert again.homes == first.homes
+    with pytest.raises(JournalError, match="is of other homes"):
+        as_kept(first.of("ra-1", None), journal)
+
+
+def test_an_aggregators_members_have_stand_ins(tmp_path: Path) -> None:
+    (tmp_path / "members.csv").write_text("name,resources,increase_load_w,decrease_load_w,relaxations\n"
+        "h-1,ev-1,3000,5000,reserve_soc\nh-2,,2000,0,\n")  # fmt: skip
+    file = tmp_path / "ra.toml"
+    file.write_text('[aggregator]\nname = "ra"\nparent = "ac"\nmembers_file = "members.csv"\n')
+    source = load_source(file, datetime(2026, 5, 1, tzinfo=UTC))
+    assert [home.name for home in source.homes] == ["h-1", "h-2"]
+    member = contract(source.homes[0])
+    assert (member.resources, member.relaxations) == (("ev-1",), (m.Restriction.RESERVE_SOC,))
+    assert source.name == "fleet-ra"
+
+
 def test_users_mistakes_are_one_sentence(tmp_path: Path, capsys: Any) -> None:
     def said(*arguments: str) -> tuple[int, str]:
         code = call(["fleet", *arguments])
@@ -200,6 +225,7 @@ def test_users_mistakes_are_one_sentence(tmp_path: Path, capsys: Any) -> None:
     assert said("evening_peak", "--homes", "0", "--no-journal")[0] == 2
     assert said("evening_peak", "--no-journal", "--journal", "x")[0] == 2
     assert said("evening_peak", "--speed", "2")[0] == 2
+    assert "--name: 'a b' is no name" in said("evening_peak", "--name", "a b", "--no-journal")[1]
     empty = tmp_path / "empty.toml"
     empty.write_text("")
     assert "is needed" in said(str(empty))[1]
