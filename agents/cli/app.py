@@ -368,5 +368,5 @@ app.command(
 )
 app.command(
     "agents.cli.fleet:fleet",
-    help="Speak for thousands of homes in one process until Ctrl-C: a gateway, or the homes of a load test.",
+    help="Speak for many homes until Ctrl-C (or SIGTERM): a gateway, or the homes of a load test.",
 )

@@ -19,7 +19,7 @@ from agents.fleet.foresight import Wanted
 from agents.party import step_instant
 from agents.settings import Consent, DerSettings
 from protocol import messages as m
-from protocol.actor import Effect, Input, Measured, Note, Received, Send
+from protocol.actor import Effect, Input, Measured, Note, Received, Resumed, Send
 from protocol.codec import decode_body
 from protocol.edges import Edge
 from protocol.plan import Plan, add, covers, zero
@@ -27,8 +27,8 @@ from protocol.units import Direction
 
 M = TypeVar("M", bound=m.Message | m.Resource)
 
-Kept: TypeAlias = tuple[datetime, Measured | tuple[str, bytes] | None]
-"""An input that was taken, and when: a reading, a message's kind and body, or a deadline."""
+Kept: TypeAlias = tuple[datetime, Measured | Resumed | tuple[str, bytes] | None]
+"""An input that was taken, and when; a message as its kind and body, None for a deadline."""
 COMPUTED = (m.Request.kind, m.Relax.kind)
 """What something was computed for."""
 
@@ -89,6 +89,10 @@ class Course:
             return self.asked.valid_until
         return self.asked.period.slot_start(1) if self.stage is Stage.AWARDED else None
 
+    def is_due(self, now: datetime) -> bool:
+        deadline = self.deadline
+        return deadline is not None and deadline <= now
+
     def read(self, at: datetime, reading: Measured) -> None:
         """A device has said how it is."""
         self.heard.append((at, reading))
@@ -112,6 +116,8 @@ class Course:
 
     def take(self, item: Input, answer: Flexibility | None, now: datetime, known: Known) -> tuple[Effect, ...] | None:
         """What a message sets off, given what was computed for it. None: its actor has to take it."""
+        if isinstance(item, Resumed):
+            return self._resumed(item, now)
         if not isinstance(item, Received) or item.edge.parent != self.settings.parent:
             return None
         match item.message:
@@ -122,7 +128,7 @@ class Course:
             case m.Award() as award if self._about(award) and self.stage in (Stage.OFFERED, Stage.OPTED_OUT):
                 effects = self._award(award, now)
             case m.Reject() as reject:
-                effects = self._rejected(reject)
+                return self._rejected(reject)
             case _:
                 return None
         if effects is not None:
@@ -133,7 +139,7 @@ class Course:
         return effects
 
     def again(self) -> Iterator[tuple[datetime, Input | None, Flexibility | None]]:
-        """All that it has heard, with what was computed then."""
+        """All that it has heard (but for refusals, which change nothing), with what was computed then."""
         answers, edge = iter(self.answers), Edge(self.settings.parent, self.settings.name)
         for at, kept in self.heard:
             if isinstance(kept, tuple):
@@ -182,6 +188,11 @@ class Course:
 
     def _offer(self, answer: Flexibility, basis: m.Basis, now: datetime) -> tuple[Effect, ...]:
         self.stage = Stage.OFFERED
+        data = {"power_w": answer.power_w, "asked_w": self.asked.power_w, "binding": answer.binding}
+        step = "S51" if basis is m.Basis.OWN else "S53"
+        return self._offered(answer, basis, now), Note("offered", self.events[-1], step, data)
+
+    def _offered(self, answer: Flexibility, basis: m.Basis, at: datetime) -> Send:
         spec = self.settings.devices[0]
         relaxable = bool(getattr(spec, "relaxations", ()))
         parts: tuple[m.Resource, ...] = ()
@@ -192,9 +203,20 @@ class Course:
         said = {"opt": m.Opt.IN, "opt_reason": m.OptReason.PARTICIPATING, "power_w": answer.power_w,
                 "available_w": answer.available_w, "binding": answer.binding, "basis": basis, "resources": parts,
                 "valid_until": self.asked.valid_until}  # fmt: skip
-        offer = made(m.Offer, self._head(self._offer_id(basis), now, 1) | said)
-        data = {"power_w": answer.power_w, "asked_w": self.asked.power_w, "binding": answer.binding}
-        return self._send(offer), Note("offered", self.events[-1], "S51" if basis is m.Basis.OWN else "S53", data)
+        return self._send(made(m.Offer, self._head(self._offer_id(basis), at, 1) | said))
+
+    def _resumed(self, item: Resumed, now: datetime) -> tuple[Effect, ...]:
+        """The offers that stand, once more."""
+        again: list[Effect] = []
+        for basis, kind, answer in ((m.Basis.OWN, "request", self.own), (m.Basis.RELAXED, "relax", self.relaxed)):
+            if self.stage is Stage.OFFERED and answer is not None:
+                again.append(self._offered(answer, basis, self._heard_at(kind)))
+        self.heard.append((now, item))
+        return tuple(again)
+
+    def _heard_at(self, kind: str) -> datetime:
+        """When it heard the last message of a kind, and answered it."""
+        return next(at for at, kept in reversed(self.heard) if isinstance(kept, tuple) and kept[0] == kind)
 
     def _opt_out(self, request: m.Request, answer: Flexibility, now: datetime) -> tuple[Effect, ...]:
         self.stage = Stage.OPTED_OUT

@@ -81,12 +81,13 @@ class Homes:
     def begin(self, now: datetime) -> Iterator[Entry]:
         """Read every device once, as the first thing after a start."""
         for name, settings in self.settings.items():
-            if name in self._awake:
-                yield from self._step(name, self._awake[name].begin(now))
+            course = self._courses.get(name)
+            if course is None or course.is_due(now):
+                yield from self._step(name, self._stepper(name).begin(now))
                 continue
             for spec in settings.devices:
                 reading = build_driver(spec).measure(now, now)
-                self._read(name, now, reading)
+                self._read(course, now, reading)
                 yield Entry(now, name, reading, ())
 
     def take(self, given: Iterable[Given], now: datetime) -> Iterator[Entry]:
@@ -127,7 +128,7 @@ class Homes:
     ) -> Generator[Entry, None, bool]:
         """The same without an actor; whether that could be."""
         name = course.settings.name
-        if course.deadline is not None and course.deadline <= now:
+        if course.is_due(now):
             effects = course.due(now)
             if effects is None:
                 return False
@@ -151,8 +152,8 @@ class Homes:
 
     def _fold(self, name: str, at: datetime, item: Input | None, expected: bytes, ready: Ready | None) -> None:
         course = self._courses.get(name)
-        if course is not None and isinstance(item, Measured):
-            self._read(name, at, item)
+        if course is not None and isinstance(item, Measured) and not course.is_due(at):
+            self._read(course, at, item)
             return
         if course is not None:
             answer = None if ready is None else ready[1]
@@ -170,15 +171,16 @@ class Homes:
 
     def resume(self, down_since: datetime, now: datetime) -> Iterator[Entry]:
         """Say again what nobody has answered."""
-        for name, stepper in self._awake.items():
-            yield from self._step(name, stepper.take(Resumed(down_since), now))
+        for name in self.settings:
+            yield from self._take(name, Resumed(down_since), None, now)
 
     # -- one home
 
-    def _read(self, name: str, at: datetime, reading: Measured) -> None:
-        self._courses[name].read(at, reading)
-        if name in self._vehicle and reading.soc_wh is not None:
-            self._foresight.read(self._vehicle[name], reading.soc_wh, reading.at)
+    def _read(self, course: Course, at: datetime, reading: Measured) -> None:
+        course.read(at, reading)
+        vehicle = self._vehicle.get(course.settings.name)
+        if vehicle is not None and reading.soc_wh is not None:
+            self._foresight.read(vehicle, reading.soc_wh, reading.at)
 
     def _stepper(self, name: str) -> Stepper:
         """A home's actor and devices; made when they are needed first, with all that the home has been through."""

@@ -25,7 +25,7 @@ from broker.bus import Arrival, Bus, Post
 from broker.clock import Clock
 from broker.faults import first_error
 from broker.mosquitto import BrokerFailed
-from broker.mqtt import Address, MqttBus
+from broker.mqtt import SESSION_EXPIRY_S, Address, MqttBus
 from protocol.actor import Note
 from protocol.codec import encode
 from protocol.edges import ROOT, ROUTES, Edge, Way, topic
@@ -167,6 +167,7 @@ class Fleet:
             partial(self._presence, Edge(parents[0], name), len(mine)),
             lambda up: connected.set() if up else None,
             self._instance,
+            session_expiry_s=SESSION_EXPIRY_S if self.journal_path is not None else 0,
         )
         return Line(bus, parents, connected)
 

@@ -17,7 +17,7 @@ from agents.fleet.homes import Given, Homes
 from agents.settings import Consent, DerSettings
 from broker.stepper import Stepper
 from protocol import messages as m
-from protocol.actor import Decided, Entry, Received, Refused, Send, Setpoint
+from protocol.actor import Decided, Entry, Received, Refused, Resumed, Send, Setpoint
 from protocol.edges import Edge
 from protocol.entries import encode_effects, encode_input
 from protocol.errors import RejectReason
@@ -121,6 +121,18 @@ class Both:
         while (at := self.singles.deadline) is not None and at <= now:
             self._same(list(self.fleet.wake(at)), self.singles.wake(at))
             assert self.fleet.deadline == self.singles.deadline
+
+    def restart(self, now: datetime) -> None:
+        """A new process that knows what the journal knows, beside actors that say what theirs says after a restart."""
+        self.until(now)
+        again = Homes(self.settings)
+        again.fold((e.at, e.actor, e.input, encode_effects(e.effects)) for e in self.entries)
+        assert again.deadline == self.fleet.deadline
+        assert again.awake == self.fleet.awake
+        self.fleet = again
+        resumed = [(one.name, Resumed(now)) for one in self.settings]
+        self._same(list(again.resume(now, now)), self.singles.take(resumed, now))
+        self._same(list(again.begin(now)), self.singles.begin(now))
 
     def _same(self, fleet: list[Entry], singles: list[Entry]) -> None:
         assert by_home(fleet) == by_home(singles)
@@ -307,6 +319,7 @@ def test_homes_with_a_vehicle_need_no_actor_for_the_usual_course(seed: int) -> N
         )
         both.give([script.reject(name, now) for name in names if rng.random() < 0.2], now + MINUTE)
         closed = [one for name in names for one in script.award(name, now, event_id, concluded=False)]
+        both.restart(now + 2 * MINUTE)
         both.give(closed if event_id == "e1" else closed[::3], now + 2 * MINUTE)  # the others run out
         now = now + 5 * MINUTE
     now = START - MINUTE
@@ -332,13 +345,10 @@ def test_a_fleet_that_is_started_again_knows_what_its_journal_knows(seed: int) -
     now = T0 + MINUTE
     names = [one.name for one in both.settings]
     both.give([script.request(name, "e1", now, DOWN, 3) for name in names if rng.random() < 0.8], now)
-    both.give([given for name in names for given in script.to_offers(name, now)], now + MINUTE)
-    again = Homes(both.settings)
-    again.fold((e.at, e.actor, e.input, encode_effects(e.effects)) for e in both.entries)
-    assert again.deadline == both.fleet.deadline
-    assert again.awake == both.fleet.awake
-    both.fleet = again
+    both.restart(now + MINUTE)
     both.give([given for name in names for given in script.to_offers(name, now)], now + 2 * MINUTE)
+    both.restart(now + 3 * MINUTE)
+    both.give([given for name in names for given in script.to_offers(name, now)], now + 4 * MINUTE)
     both.until(START + 4 * SLOT)
 
 
