@@ -143,7 +143,7 @@ def _say(told: dict[str, object], json: bool) -> None:
         return
     parents = ", ".join(map(str, told["under"]))  # type: ignore[call-overload]
     lines = ", ".join(map(str, told["connections"]))  # type: ignore[call-overload]
-    print(f"speaks for {told['homes']} homes below {parents} at {told['broker']}, as {lines}")
+    print(f"speaks for {_homes(told['homes'])} below {parents} at {told['broker']}, as {lines}")
     if told["journal"] is None:
         print("WITHOUT A JOURNAL: what was awarded is forgotten when this process ends. For load tests only.")
     else:
@@ -169,8 +169,12 @@ def in_words(told: Told) -> str:
     """How it stands, for people."""
     heard = ", ".join(f"{count} {kind}" for kind, count in told.heard.items()) or "nothing"
     said = ", ".join(f"{count} {kind}" for kind, count in told.said.items()) or "nothing"
-    words = f"{told.homes} homes heard {heard}; said {said}"
+    words = f"{_homes(told.homes)} heard {heard}; said {said}"
     return words + (f"; {told.waiting} wait" if told.waiting else "")
+
+
+def _homes(count: object) -> str:
+    return f"{count} home{'' if count == 1 else 's'}"
 
 
 def _tell(at: datetime, who: str, note: Note) -> None:

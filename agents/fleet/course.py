@@ -2,8 +2,8 @@
 
     asleep -> offered | opted_out -> [offered] -> awarded | closed
 
-What is said and when is what `Der` says, effect by effect; a home that leaves this course (a repeat, a re-request, a
-dispatch, a resident who is asked) becomes the actor: it takes all that the home has heard again, with the answers that
+What is said and when is what `Der` says, effect by effect; a home that leaves this course (a re-request, a dispatch, a
+message too late, a resident who is asked) becomes the actor: it takes all that the home has heard again, with the answers that
 were computed then. So a home costs a few hundred bytes and microseconds as long as nothing unusual is said to it.
 """
 
@@ -106,6 +106,8 @@ class Course:
 
     def wanted(self, message: m.Message) -> Wanted | None:
         """What it is about to compute."""
+        if self._is_known(message):
+            return None
         if isinstance(message, m.Request) and self.settings.consent is Consent.ALWAYS:
             return Wanted(message.direction, message.interval_period, message.power_w)
         if isinstance(message, m.Relax) and self._may_loosen(message):
@@ -120,6 +122,8 @@ class Course:
             return self._resumed(item, now)
         if not isinstance(item, Received) or item.edge.parent != self.settings.parent:
             return None
+        if self._is_known(item.message):
+            return self._repeated(item)
         match item.message:
             case m.Request() as request if answer is not None:
                 effects = self._request(request, answer, now, known)
@@ -139,7 +143,7 @@ class Course:
         return effects
 
     def again(self) -> Iterator[tuple[datetime, Input | None, Flexibility | None]]:
-        """All that it has heard (but for refusals, which change nothing), with what was computed then."""
+        """All that it has heard, with what was computed then; refusals and repeats change nothing and are left out."""
         answers, edge = iter(self.answers), Edge(self.settings.parent, self.settings.name)
         for at, kept in self.heard:
             if isinstance(kept, tuple):
@@ -220,13 +224,37 @@ class Course:
 
     def _opt_out(self, request: m.Request, answer: Flexibility, now: datetime) -> tuple[Effect, ...]:
         self.stage = Stage.OPTED_OUT
-        nothing, reason = zero(len(self.asked.power_w)), m.OptReason.MUST_RUN
-        said = {"opt": m.Opt.OUT, "opt_reason": reason, "power_w": nothing, "available_w": nothing,
+        data = {"reason": m.OptReason.MUST_RUN, "binding": answer.binding}
+        return self._opted_out(request, answer, now), Note("opted_out", self.events[-1], "S51", data)
+
+    def _opted_out(self, request: m.Request, answer: Flexibility, at: datetime) -> Send:
+        nothing = zero(len(self.asked.power_w))
+        said = {"opt": m.Opt.OUT, "opt_reason": m.OptReason.MUST_RUN, "power_w": nothing, "available_w": nothing,
                 "binding": answer.binding, "basis": m.Basis.OWN, "resources": (),
                 "valid_until": request.decide_by}  # fmt: skip
-        offer = made(m.Offer, self._head(self._offer_id(m.Basis.OWN), now, 1) | said)
-        data = {"reason": reason, "binding": answer.binding}
-        return self._send(offer), Note("opted_out", self.events[-1], "S51", data)
+        return self._send(made(m.Offer, self._head(self._offer_id(m.Basis.OWN), at, 1) | said))
+
+    def _is_known(self, message: m.Message) -> bool:
+        """Whether a message has the id of one that was taken in this event."""
+        return isinstance(message, m.EventMessage) and message.message_id in self.ids and (
+            message.event_id == self.events[-1]
+        )  # fmt: skip
+
+    def _repeated(self, item: Received) -> tuple[Effect, ...] | None:
+        """What was said last, once more, if it is the same to the byte."""
+        given = (item.message.kind, item.body)
+        if all(kept != given for _, kept in self.heard):
+            return None
+        at, kept = next((at, kept) for at, kept in reversed(self.heard) if isinstance(kept, tuple))
+        last = decode_body(*kept)
+        if isinstance(last, m.Award):
+            return (self._confirm(last, at),)
+        if self.relaxed is not None:
+            return (self._offered(self.relaxed, m.Basis.RELAXED, at),)
+        assert self.own is not None
+        assert isinstance(last, m.Request)
+        offers = any(self.own.power_w)
+        return (self._offered(self.own, m.Basis.OWN, at) if offers else self._opted_out(last, self.own, at),)
 
     def _award(self, award: m.Award, now: datetime) -> tuple[Effect, ...] | None:
         if award.outcome is m.Outcome.CONCLUDED:

@@ -186,7 +186,7 @@ async def test_a_fleet_that_is_started_again_keeps_its_offers_and_takes_the_awar
             await parent.say(home.name, request)
         again = await parent.answers(5)
         assert again == confirms  # a repeat of the request is answered with what was said last
-        assert fleet.homes.awake == 5
+        assert fleet.homes.awake == 0
     await stopped(listening)
     assert await asyncio.to_thread(call, ["replay", "verify", str(journal)]) == 0  # as if each had been alone
 
