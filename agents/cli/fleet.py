@@ -1,6 +1,7 @@
 """`gridpact fleet`: thousands of homes in one process, over one or a few connections."""
 
 import asyncio
+import gc
 import logging
 import re
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import structlog
+import uvloop
 from cyclopts import Parameter
 from rich.live import Live
 from rich.text import Text
@@ -16,6 +18,7 @@ from rich.text import Text
 from agents.cli.record import password
 from agents.config import DaemonConfig, journal_path
 from agents.control import note_line, to_json
+from agents.daemon import COLLECT
 from agents.exits import Exit
 from agents.fleet.process import Fleet, Told, today
 from agents.fleet.sources import Source, as_kept, load_source
@@ -114,7 +117,9 @@ def fleet(
     )
     _say(speaks_for(running, source), json)
     try:
-        told = asyncio.run(_shown(running, seconds, json))
+        gc.set_threshold(*COLLECT)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            told = runner.run(_shown(running, seconds, json))
     except SessionTaken as error:
         raise BrokerFailed(str(error)) from None
     except LeaseTaken as error:

@@ -79,13 +79,14 @@ class Gateway:
 
     # -- inputs
 
-    async def deliver(self, arrival: Arrival) -> None:
+    async def deliver(self, arrivals: Iterable[Arrival]) -> None:
         """What a bus hands over. Waits while the inbox is full."""
-        given = self._given(arrival)
-        if given is None:
-            arrival.acknowledge()
-        else:
-            await self._inbox.put((given, arrival.acknowledge))
+        for arrival in arrivals:
+            given = self._given(arrival)
+            if given is None:
+                arrival.acknowledge()
+            else:
+                await self._inbox.put((given, arrival.acknowledge))
 
     def _given(self, arrival: Arrival) -> Given | None:
         try:
@@ -136,8 +137,7 @@ class Gateway:
         """Where the last process ended: what the homes know, what may not have left, what is to be said again."""
         last_at, now = self._fold(), self.clock.now()
         if self._journal is not None and last_at is not None:
-            redo = [one for one in self._journal.not_left() if not isinstance(one[2], Setpoint) or one[2].until > now]
-            yield Job(redo=redo)
+            yield Job(redo=list(self._journal.not_left()))
             yield from self._in_jobs(self.homes.resume(last_at, now))
         yield from self._in_jobs(self.homes.begin(now))
 
@@ -189,19 +189,19 @@ class Gateway:
             case Send(edge, message):
                 self.counts[f"said.{message.kind}"] += 1
                 post = Post(
-                    topic(message.kind, edge), effect.body, ROUTES[message.kind].retained, sent=self._sent(mark)
+                    topic(message.kind, edge), effect.body, ROUTES[message.kind].retained, sent=self._sent(name, mark)
                 )
                 await self._ways_out[name].publish(post)
             case Setpoint(_, power_w, _, until):
                 if until > self.clock.now() or power_w is None:
                     self.homes.drive(name, effect)
-                (self._sent(mark) or (lambda: None))()
+                (self._sent(name, mark) or (lambda: None))()
             case Note():
                 self.counts[effect.name] += 1
                 self._tell(at, name, effect)
 
-    def _sent(self, mark: Mark) -> Callable[[], None] | None:
-        return partial(self._journal.sent, mark) if self._journal is not None and mark[0] else None
+    def _sent(self, name: str, mark: Mark) -> Callable[[], None] | None:
+        return partial(self._journal.sent, name, mark) if self._journal is not None and mark[0] else None
 
 
 def _first(one: tuple[Given, Callable[[], None]]) -> Given:

@@ -138,13 +138,16 @@ class Fleet:
                 show(self.told())
                 await asyncio.sleep(every_s)
 
-    async def _deliver(self, gateway: Gateway, line: Line, arrival: Arrival) -> None:
+    async def _deliver(self, gateway: Gateway, line: Line, arrivals: Sequence[Arrival]) -> None:
         """A home is heard on its own connection only: where its other edges' topics are heard, too, they are passed."""
-        home = self.homes.settings.get(arrival.topic.rpartition("/")[2])
-        if home is not None and home.parent not in line.parents:
-            arrival.acknowledge()
-        else:
-            await gateway.deliver(arrival)
+        mine = []
+        for arrival in arrivals:
+            home = self.homes.settings.get(arrival.topic.rpartition("/")[2])
+            if home is None or home.parent in line.parents:
+                mine.append(arrival)
+            else:
+                arrival.acknowledge()
+        await gateway.deliver(mine)
 
     def _ways_out(self) -> dict[str, Bus]:
         found: dict[str, Bus] = {}
@@ -168,6 +171,7 @@ class Fleet:
             lambda up: connected.set() if up else None,
             self._instance,
             session_expiry_s=SESSION_EXPIRY_S if self.journal_path is not None else 0,
+            crowd=True,
         )
         return Line(bus, parents, connected)
 

@@ -1,7 +1,7 @@
 """A fleet over a real Mosquitto: the same deal as with single homes, and no award lost over a restart."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -131,10 +131,11 @@ class Parent:
         filters = [f"dr/{kind}/ra-1/+" for kind in ("offer", "confirm", "presence")]
         self.bus = MqttBus(address, "ra-1", filters, on_connected=lambda up: self.connected.set() if up else None)
 
-    async def deliver(self, arrival: Arrival) -> None:
-        arrival.acknowledge()
-        if "/presence/" not in arrival.topic:
-            await self.heard.put((arrival.topic, arrival.payload))
+    async def deliver(self, arrivals: Sequence[Arrival]) -> None:
+        for arrival in arrivals:
+            arrival.acknowledge()
+            if "/presence/" not in arrival.topic:
+                await self.heard.put((arrival.topic, arrival.payload))
 
     async def say(self, home: str, message: m.Message) -> None:
         await self.bus.publish(Post(topic(message.kind, Edge("ra-1", home)), encode(message)))
