@@ -379,6 +379,6 @@ def test_what_one_batch_asks_of_homes_with_a_vehicle_is_computed_at_once(monkeyp
     def alone(*_: object) -> None:
         raise AssertionError("computed alone")
 
-    monkeypatch.setattr("agents.der.vehicle.Vehicle.flexibility", alone)
+    monkeypatch.setattr("agents.der.home.Home.flexibility", alone)
     offers = [entry for entry in both.fleet.take(given, T0) if any(isinstance(e, Send) for e in entry.effects)]
     assert len(offers) == 5
