@@ -23,7 +23,7 @@ if __name__ == "__main__":
 from bench.measure import OUT, Row, machine, markdown, said, show
 
 GROUPS = (
-    "ingest", "negotiation", "peers", "connections", "processes", "simulator", "recorded", "fold", "flexibility",
+    "ingest", "negotiation", "peers", "connections", "processes", "simulator", "recorded", "fold", "flexibility", "fleet",
 )  # fmt: skip
 """A module each, with `rows(quick)`."""
 BEGIN, END = "<!-- table: make bench -->", "<!-- end of table -->"

@@ -106,7 +106,7 @@ class Send:
     def body(self) -> bytes:
         """The message as bytes; they are made once, for the journal and for the wire."""
         if not self._encoded:
-            self._encoded.append(encode(self.message))
+            self._encoded.append(bytes(bytearray(encode(self.message))))  # orjson's own has a kilobyte behind it
         return self._encoded[0]
 
 
