@@ -1,6 +1,7 @@
 """A solar plant (90), with or without a battery: a down-DR frees the generation that its export limit holds back, an
 up-DR curtails; the battery adds what is still missing (S50)."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -40,7 +41,7 @@ class Solar:
     def flexibility(self, ask: Ask) -> Flexibility:
         """Panel first, battery for the rest. What other events hold counts against the panel first, too."""
         panel = self._panel(ask)
-        held_panel, held_battery = self._held(ask, panel)
+        held_panel, held_battery = self._held(ask)
         free = shortfall(panel, held_panel)
         usable = tuple(0 if ask.opposed(slot) else power for slot, power in enumerate(free))
         from_panel = tuple(min(power, want) for power, want in zip(usable, ask.power_w, strict=True))
@@ -73,10 +74,7 @@ class Solar:
     def _panel(self, ask: Ask) -> Plan:
         """What the panel alone can change in each slot, W."""
         down = ask.direction is Direction.DECREASE_LOAD
-        return tuple(
-            self.possible_w(ask.period.slot_start(slot)) - self._own_w(slot, ask) if down else self._own_w(slot, ask)
-            for slot in range(ask.slots)
-        )
+        return tuple(self._panel_w(ask.period.slot_start(slot), down=down) for slot in range(ask.slots))
 
     def _own_w(self, slot: int, ask: Ask) -> int:
         return min(self.possible_w(ask.period.slot_start(slot)), self.spec.export_limit_w)
@@ -86,18 +84,35 @@ class Solar:
         index = (at - self.spec.forecast_at) // SLOT
         return self.spec.forecast_w[index] if 0 <= index < len(self.spec.forecast_w) else 0
 
-    def _held(self, ask: Ask, panel: Plan) -> tuple[Plan, tuple[Segment, ...]]:
-        """What other events hold, on the panel (W a slot, our direction) and on the battery."""
-        sign = ask.direction.sign
-        held = tuple(max(0, sign * ask.held_w(slot)) for slot in range(ask.slots))
-        on_panel = tuple(min(h, p) for h, p in zip(held, panel, strict=True))
-        segments = []
+    def _held(self, ask: Ask) -> tuple[Plan, tuple[Segment, ...]]:
+        """What other events hold, on the panel (W a slot, in the direction that is asked) and on the battery. Each
+        takes the panel first, in its own direction and wherever it lies: what it curtails charges no battery."""
+        taken: dict[tuple[datetime, bool], int] = {}
+        on_panel = [0.0] * ask.slots
+        on_battery: list[Segment] = []
         for segment in ask.held:
-            covered = sum(
-                on_panel[slot] * overlap_s(segment, ask.period.slot_start(slot), ask.period.slot_start(slot + 1))
-                for slot in range(ask.slots)
-            ) / max(1.0, (segment.end - segment.start).total_seconds())
-            left = max(0, abs(segment.power_w) - round(covered))
-            if left:
-                segments.append(replace(segment, power_w=left if segment.power_w > 0 else -left))
-        return on_panel, tuple(segments)
+            for part in self._by_forecast(segment):
+                where = part.start - (part.start - self.spec.forecast_at) % SLOT, part.power_w < 0
+                covered = min(abs(part.power_w), self._panel_w(part.start, down=where[1]) - taken.get(where, 0))
+                taken[where] = taken.get(where, 0) + covered
+                sign = -1 if part.power_w < 0 else 1
+                if covered < abs(part.power_w):
+                    on_battery.append(replace(part, power_w=part.power_w - sign * covered))
+                for slot in range(ask.slots) if sign == ask.direction.sign else ():
+                    start, end = ask.period.slot_start(slot), ask.period.slot_start(slot + 1)
+                    on_panel[slot] += covered * overlap_s(part, start, end) / (end - start).total_seconds()
+        return tuple(map(round, on_panel)), tuple(on_battery)
+
+    def _by_forecast(self, segment: Segment) -> Iterator[Segment]:
+        """A segment, cut where the forecast changes."""
+        start = segment.start
+        while start < segment.end:
+            end = min(segment.end, start + SLOT - (start - self.spec.forecast_at) % SLOT)
+            yield replace(segment, start=start, end=end)
+            start = end
+
+    def _panel_w(self, at: datetime, *, down: bool) -> int:
+        """What the panel alone can change, W: free what the export limit holds back, or curtail what it exports."""
+        possible = self.possible_w(at)
+        own = min(possible, self.spec.export_limit_w)
+        return possible - own if down else own

@@ -17,13 +17,13 @@ from device_cases import (
     soc_at,
     vehicles,
 )
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from worlds import START, T0, battery, vehicle
 
 from agents.der.device import Ask
 from agents.der.devices import build_device
-from agents.der.specs import DeviceSpec, StorageSpec, VehicleSpec
+from agents.der.specs import DeviceSpec, SolarSpec, StorageSpec, VehicleSpec
 from agents.drivers.simulated import build_driver
 from protocol.units import SLOT, Direction
 
@@ -31,10 +31,29 @@ ROUNDED_WH = 1.5
 """Of one slot: the mean of a schedule is held in whole watts, and energy is metered in whole Wh."""
 
 
-def deliver(spec: DeviceSpec, orders: dict) -> None:  # type: ignore[type-arg]
+FULL_OF_SUN = SolarSpec(
+    kind="solar", resource_id="pv", forecast_w=(*(0,) * 11, 3), forecast_at=T0, export_limit_w=0,
+    battery=StorageSpec(
+        kind="storage", resource_id="bat", capacity_wh=2_000, soc_wh=566, state_at=T0, reserve_wh=0,
+        max_charge_w=2_872, max_discharge_w=0, charge_efficiency_pct=100, discharge_efficiency_pct=75,
+    ),
+)  # fmt: skip
+"""Both events round by a watt-hour."""
+CURTAILED = SolarSpec(
+    kind="solar", resource_id="pv", forecast_w=(*(0,) * 10, 13_000), forecast_at=T0, export_limit_w=13_000,
+    battery=StorageSpec(
+        kind="storage", resource_id="bat", capacity_wh=20_000, soc_wh=0, state_at=T0, reserve_wh=0,
+        max_charge_w=0, max_discharge_w=7_000, charge_efficiency_pct=75, discharge_efficiency_pct=75,
+    ),
+)  # fmt: skip
+"""What one event curtails is not in the battery for the other one."""
+
+
+def deliver(spec: DeviceSpec, orders: dict, events: int = 1) -> None:  # type: ignore[type-arg]
+    """Each event is rounded by itself."""
     measured = follow(build_driver(spec), orders, T0 + timedelta(hours=12))
     for at, power_w in orders.items():
-        assert measured[at] == pytest.approx(power_w * SLOT_H, abs=ROUNDED_WH), at
+        assert measured[at] == pytest.approx(power_w * SLOT_H, abs=ROUNDED_WH * events), at
 
 
 @settings(max_examples=300, deadline=None)
@@ -85,6 +104,8 @@ def test_a_vehicle_leaves_with_the_soc_that_it_would_have_had_or_that_it_needs(
 
 @settings(max_examples=300, deadline=None)
 @given(any_device(), directions, directions, plans(4), plans(4), st.sampled_from([-8, -5, -4, -2, 0, 1, 4, 5]))
+@example(FULL_OF_SUN, Direction.DECREASE_LOAD, Direction.INCREASE_LOAD, (0, 3, 0, 0), (0, 0, 0, 2872), 0)
+@example(CURTAILED, Direction.INCREASE_LOAD, Direction.DECREASE_LOAD, (13_000, 0, 0, 0), (0, 0, 0, 7_000), -2)
 def test_two_events_on_one_device_are_both_delivered(
     spec: DeviceSpec,
     first: Direction,
@@ -100,7 +121,7 @@ def test_two_events_on_one_device_are_both_delivered(
     other = Ask(second, ask(start=at + later * SLOT).period, second_w, segments(one, held.power_w))
     offer = device.flexibility(other)
     orders = setpoints(one, held) | setpoints(other, offer)
-    deliver(spec, orders)
+    deliver(spec, orders, events=2)
 
 
 @settings(max_examples=100, deadline=None)
