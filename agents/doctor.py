@@ -100,7 +100,7 @@ def _broker(broker: BrokerSettings) -> Iterator[Finding]:
     yield from _limits(probe.connack)
     topic = f"gridpact/doctor/{name}"
     probe.client.subscribe([("$SYS/broker/version", 0), (topic, 1)])
-    probe.until_quiet()
+    probe.until_heard(1)
     yield _version(next((m.payload.decode() for m in probe.heard if m.topic.startswith("$SYS")), ""))
     probe.close()
     yield _queue(broker, name, topic)
@@ -143,7 +143,7 @@ def _queue(broker: BrokerSettings, name: str, topic: str) -> Finding:
     posts[-1].wait_for_publish(WITHIN_S)
     sender.close()
     back = Probe(broker.host, broker.port, name, 0)
-    back.until_quiet()
+    back.until_heard(PROBES)
     kept = sum(message.topic == topic for message in back.heard)
     back.client.unsubscribe(topic)
     back.close()

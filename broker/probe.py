@@ -39,9 +39,9 @@ class Probe:
         self.heard.append(message)
         self._idle.set()
 
-    def until_quiet(self, quiet_s: float = 0.5) -> None:
-        """Return when nothing has come for a while."""
-        while self._idle.wait(quiet_s):
+    def until_heard(self, count: int, quiet_s: float = 3.0) -> None:
+        """Return when so many messages have come, or none for a while (longer than a pause of this process)."""
+        while len(self.heard) < count and self._idle.wait(quiet_s):
             self._idle.clear()
 
     def close(self) -> None:
