@@ -18,8 +18,7 @@ from broker.bus import Arrival, Bus
 from broker.clock import Clock
 from broker.faults import first_error
 from broker.stepper import Diverged, Driver, Stepper, is_durable, no_collection
-from protocol.actor import Actor, Effect, Entry, Input, Question, Received, Refused, Resumed, Setpoint
-from protocol.codec import decode
+from protocol.actor import Actor, Effect, Entry, Input, Question, Received, Refused, Resumed, Setpoint, heard
 from protocol.edges import ROUTES, parse_topic
 from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
@@ -193,12 +192,11 @@ class Shell:
             return None
         if not arrival.payload:
             return None  # a retained message was cleared
-        try:
-            received = Received(*decode(arrival.topic, arrival.payload), arrival.payload)
-        except RefusedMessage as refusal:
-            return Refused(edge, kind, refusal.reason, refusal.text, refusal.message_id)
-        self.skew.hear(received, self.clock, arrival.retained)
-        return None if self._archived(received) else received
+        item = heard(kind, edge, arrival.payload)
+        if isinstance(item, Refused):
+            return item
+        self.skew.hear(item, self.clock, arrival.retained)
+        return None if self._archived(item) else item
 
     def _archived(self, received: Received) -> bool:
         """Whether it is a repeat about an event that is over and in the archive."""

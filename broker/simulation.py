@@ -24,13 +24,12 @@ from protocol.actor import (
     Input,
     Note,
     Question,
-    Received,
-    Refused,
     Resumed,
     Send,
     Setpoint,
+    heard,
 )
-from protocol.codec import decode, encode
+from protocol.codec import encode
 from protocol.edges import ROUTES, hearers, parse_topic, topic
 from protocol.errors import RefusedMessage
 
@@ -300,13 +299,4 @@ class Simulation:
         return timedelta(milliseconds=self._random.randint(low, high))
 
     def _deliver(self, name: str, post: Post) -> None:
-        self._hand_over(self._nodes[name], Pending(arrived(post.topic, post.payload)))
-
-
-def arrived(topic_text: str, payload: bytes) -> Input:
-    """What an actor is given for bytes on one of its topics. Raises RefusedMessage for a topic that is not ours."""
-    kind, edge = parse_topic(topic_text)
-    try:
-        return Received(*decode(topic_text, payload))
-    except RefusedMessage as refusal:
-        return Refused(edge, kind, refusal.reason, refusal.text, refusal.message_id)
+        self._hand_over(self._nodes[name], Pending(heard(*parse_topic(post.topic), post.payload)))

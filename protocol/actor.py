@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from protocol.codec import encode
+from protocol.codec import decode_body, encode
 from protocol.edges import Edge
-from protocol.errors import RejectReason
+from protocol.errors import RefusedMessage, RejectReason
 from protocol.messages import Message
 from protocol.units import Direction
 
@@ -41,6 +41,14 @@ class Refused:
     reason: RejectReason
     text: str
     message_id: str | None = None
+
+
+def heard(kind: str, edge: Edge, payload: bytes) -> Received | Refused:
+    """What an actor is given for the bytes of a kind on one of its edges."""
+    try:
+        return Received(edge, decode_body(kind, payload), payload)
+    except RefusedMessage as refusal:
+        return Refused(edge, kind, refusal.reason, refusal.text, refusal.message_id)
 
 
 @dataclass(frozen=True, slots=True)

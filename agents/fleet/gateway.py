@@ -19,8 +19,7 @@ from broker.bus import Arrival, Bus, Post
 from broker.clock import Clock
 from broker.faults import first_error
 from broker.stepper import Diverged, is_durable, no_collection
-from protocol.actor import Effect, Entry, Note, Received, Refused, Send, Setpoint
-from protocol.codec import decode
+from protocol.actor import Effect, Entry, Note, Send, Setpoint, heard
 from protocol.edges import ROUTES, parse_topic, topic
 from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
@@ -99,10 +98,7 @@ class Gateway:
         if not arrival.payload or (arrival.retained and not ROUTES[kind].retained):
             return None
         self.counts[f"heard.{kind}"] += 1
-        try:
-            return edge.child, Received(*decode(arrival.topic, arrival.payload), arrival.payload)
-        except RefusedMessage as refusal:
-            return edge.child, Refused(edge, kind, refusal.reason, refusal.text, refusal.message_id)
+        return edge.child, heard(kind, edge, arrival.payload)
 
     # -- steps
 
