@@ -7,12 +7,12 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import structlog
@@ -43,13 +43,12 @@ from protocol.messages import Presence
 
 log = structlog.get_logger("gridpact")
 
+T = TypeVar("T")
 
 ARCHIVE_PERIOD_S = 60.0
 COLLECT = (50_000, 20, 100)
 """How seldom Python looks for cycles: what a party knows of an event lives as long as the event, and there are few
 cycles; at its own pace it searched the memory of a crowd again and again, a tenth of the processor time."""
-
-
 GIVE_BACK_AFTER = 1_000
 """Entries."""
 
@@ -76,13 +75,18 @@ def parties(config: DaemonConfig) -> list[Party]:
     return [Party(partial(build_actor, one), build_drivers(one)) for one in config.parties().each()]
 
 
+def run_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Run a process that hears a crowd to its end."""
+    gc.set_threshold(*COLLECT)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
 def run_daemon(config: DaemonConfig) -> int:
     """Run until a signal ends it; the exit code."""
     configure_logging(sys.stdout.isatty())
     try:
-        gc.set_threshold(*COLLECT)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(Daemon(config).run())
+        return run_loop(Daemon(config).run())
     except (BrokerUnreachable, SessionTaken) as error:
         event = "broker_unreachable" if isinstance(error, BrokerUnreachable) else "session_taken"
         log.error(event, text=str(error))

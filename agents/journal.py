@@ -7,7 +7,7 @@ commits: nobody is acknowledged and nothing is published until a retry succeeds.
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -78,17 +78,9 @@ class Journal:
 
     def undone(self, actor: str) -> list[tuple[Mark, Effect]]:
         """Effects that are not known to have left, oldest first. Called once: they are expected to leave now."""
-        row = self._reader.execute("SELECT seq, place FROM left_until WHERE actor = ?", (actor,)).fetchone()
-        until = (0, 0) if row is None else (int(row[0]), int(row[1]))
-        found = [
-            ((step.seq, place), effect)
-            for step in self.entries(actor, until[0] - 1)
-            for place, effect in enumerate(decode_effects(step.effects))
-            if leaves(effect) and (step.seq, place) > until
-        ]
-        for mark, _ in found:
-            self._outbox(actor).expect(mark)
-        return found
+        until = self._left_until("WHERE actor = ?", (actor,))
+        after = until.get(actor, (0, 0))[0] - 1
+        return [(mark, effect) for _, mark, effect in self._not_left(self.entries(actor, after), until)]
 
     def heard(self, actor: str, edge: Edge, message_id: str) -> bool:
         """Whether a message about an archived event was taken; the actor itself has forgotten the event."""
@@ -178,6 +170,23 @@ class Journal:
         self._lease.release()
 
     # -- within
+
+    def _left_until(self, where: str = "", given: tuple[str, ...] = ()) -> dict[str, Mark]:
+        """Up to which effect everything has left, by party."""
+        found = self._reader.execute(f"SELECT actor, seq, place FROM left_until {where}", given)
+        return {actor: (seq, place) for actor, seq, place in found}
+
+    def _not_left(self, steps: Iterable[Kept], until: Mapping[str, Mark]) -> Iterator[tuple[str, Mark, Effect]]:
+        """What lies behind those marks; it is expected to leave now."""
+        for step in steps:
+            last = until.get(step.actor, (0, 0))
+            if step.seq < last[0]:
+                continue
+            for place, effect in enumerate(decode_effects(step.effects)):
+                mark = step.seq, place
+                if leaves(effect) and mark > last:
+                    self._outbox(step.actor).expect(mark)
+                    yield step.actor, mark, effect
 
     def _outbox(self, actor: str) -> Outbox:
         return self._outboxes.setdefault(actor, Outbox())

@@ -104,6 +104,17 @@ class LiveSystem:
             tasks.create_task(shells[0].run())
 
 
+def deals(notes: list[tuple[object, str, Note]]) -> dict[object, object]:
+    """What every party was told to give: aggregators by the coordinator, homes by their own word."""
+    found: dict[object, object] = {}
+    for _, who, note in notes:
+        if note.name == "deal_concluded":
+            found[note.data["aggregator"]] = note.data["power_w"]
+        if note.name == "standing_by":
+            found[who] = note.data["power_w"]
+    return found
+
+
 def _actor(settings: Parties) -> tuple[Actor, dict[str, object]]:
     match settings:
         case UtilitySettings():

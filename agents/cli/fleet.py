@@ -1,7 +1,5 @@
 """`gridpact fleet`: thousands of homes in one process, over one or a few connections."""
 
-import asyncio
-import gc
 import logging
 import re
 import sys
@@ -10,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import structlog
-import uvloop
 from cyclopts import Parameter
 from rich.live import Live
 from rich.text import Text
@@ -18,7 +15,7 @@ from rich.text import Text
 from agents.cli.record import password
 from agents.config import DaemonConfig, journal_path
 from agents.control import note_line, to_json
-from agents.daemon import COLLECT
+from agents.daemon import run_loop
 from agents.exits import Exit
 from agents.fleet.process import Fleet, Told, today
 from agents.fleet.sources import Source, as_kept, load_source
@@ -117,9 +114,7 @@ def fleet(
     )
     _say(speaks_for(running, source), json)
     try:
-        gc.set_threshold(*COLLECT)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            told = runner.run(_shown(running, seconds, json))
+        told = run_loop(_shown(running, seconds, json))
     except SessionTaken as error:
         raise BrokerFailed(str(error)) from None
     except LeaseTaken as error:

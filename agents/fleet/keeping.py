@@ -4,9 +4,7 @@ from collections.abc import Container, Iterator
 
 from agents.journal import Journal, JournalError, Kept, Mark
 from agents.journal_rows import SELECT, in_order
-from agents.outbox import leaves
 from protocol.actor import Effect
-from protocol.entries import decode_effects
 
 
 class FleetJournal(Journal):
@@ -19,16 +17,7 @@ class FleetJournal(Journal):
     def not_left(self) -> Iterator[tuple[str, Mark, Effect]]:
         """Effects of all homes that are not known to have left, oldest first. Called once: they are expected to leave
         now."""
-        found = self._reader.execute("SELECT actor, seq, place FROM left_until")
-        until: dict[str, Mark] = {actor: (seq, place) for actor, seq, place in found}
-        for step in self.everything():
-            last = until.get(step.actor, (0, 0))
-            if step.seq < last[0]:
-                continue
-            for place, effect in enumerate(decode_effects(step.effects)):
-                if leaves(effect) and (step.seq, place) > last:
-                    self._outbox(step.actor).expect((step.seq, place))
-                    yield step.actor, (step.seq, place), effect
+        return self._not_left(self.everything(), self._left_until())
 
     def strangers(self, names: Container[str]) -> None:
         """Raises JournalError when the file has entries of a home that is not among these names."""

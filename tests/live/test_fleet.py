@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_system import LiveSystem
+from live_system import LiveSystem, deals
 from worlds import vehicle
 
 from agents.cli.app import call
@@ -45,17 +45,6 @@ def crowded(path: Path, times: int) -> Scenario:
     for home in data["homes"]:
         home["count"] = home.get("count", 1) * (times if "{n}" in home["name"] else 1)
     return build_scenario(data, str(path), path.parent)
-
-
-def deals(notes: list[tuple[object, str, Note]]) -> dict[object, object]:
-    """What every party was told to give."""
-    found: dict[object, object] = {}
-    for _, who, note in notes:
-        if note.name == "deal_concluded":
-            found[note.data["aggregator"]] = note.data["power_w"]
-        if note.name == "standing_by":
-            found[who] = note.data["power_w"]
-    return found
 
 
 Done = Callable[[str, Note], bool]

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from live_system import LiveSystem
+from live_system import LiveSystem, deals
 
 from agents.behaviour import Behaviour, intercept
 from agents.scenario import Scenario, load_scenario
@@ -18,17 +18,6 @@ SPEED = 600.0
 
 def settled(who: str, note: Note) -> bool:
     return who == "utility" and note.name == "closed"
-
-
-def deals(notes: list[tuple[object, str, Note]]) -> dict[object, object]:
-    """What every party was told to give: aggregators by the coordinator, homes by their own word."""
-    found: dict[object, object] = {}
-    for _, who, note in notes:
-        if note.name == "deal_concluded":
-            found[note.data["aggregator"]] = note.data["power_w"]
-        if note.name == "standing_by":
-            found[who] = note.data["power_w"]
-    return found
 
 
 async def live(broker: Broker, scenario: Scenario, protocol: Literal["5", "3.1.1"] = "5") -> LiveSystem:
