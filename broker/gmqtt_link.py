@@ -1,21 +1,24 @@
 """A connection through gmqtt, for parties that hear a crowd: a fifth of aiomqtt's processor time a message.
 
-Three of its names are not public. A message of QoS 1 is taken where gmqtt would make a task for it and acknowledge when
-that ends; its acknowledgement is sent when it is safe; and the broker's limit of what may be under way is read. It
-connects once: broker/mqtt.py connects again.
+gmqtt connects, subscribes and keeps the connection alive. The packets of which there are many are read and written here
+(broker/frames.py), at three of its names that are not public: `put_package`, to which it gives each packet; a handler
+that would acknowledge a message before it is safe; and `write_data`, by which it writes: all that is written in a turn
+of the loop leaves as one (a write of its own for each took 10 us). It connects once: broker/mqtt.py connects again.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import gmqtt
-from gmqtt.mqtt.constants import MQTTCommands, MQTTv50
+from gmqtt.mqtt.constants import MQTTv50
 from gmqtt.mqtt.handler import MQTTConnectError
-from gmqtt.storage import PersistentStorage
+from gmqtt.mqtt.package import Package
 
+from broker import frames
 from broker.bus import Post
 from broker.link import (
     ANSWER_WITHIN_S,
@@ -41,41 +44,17 @@ class _Client(gmqtt.Client):  # type: ignore[misc]
         """Never by itself."""
 
 
-class _UnderWay(PersistentStorage):  # type: ignore[misc]
-    """Where gmqtt keeps what is not acknowledged: it tells us the number of a post, and when it is."""
-
-    def __init__(self, failed: Callable[[Exception], None]) -> None:
-        """`failed` hears of our own faults, which gmqtt would only log."""
-        super().__init__()
-        self.published: Callable[[], None] = lambda: None
-        """For the post that is being handed over."""
-        self._failed = failed
-        self._acknowledged: dict[int, Callable[[], None]] = {}
-
-    def push_message(self, mid: int, raw_package: bytes) -> None:
-        self._acknowledged[mid] = self.published
-
-    def remove_message_by_mid(self, mid: int) -> None:
-        if (acknowledged := self._acknowledged.pop(mid, None)) is not None:
-            try:
-                acknowledged()
-            except Exception as error:  # noqa: BLE001  whatever it is, it is raised where the link is read
-                self._failed(error)
-
-
 class GmqttLink:
     """One connection, MQTT 5."""
 
     def __init__(self, address: Address, greeting: Greeting) -> None:
         self.window = 1
         self._address = address
-        self._under_way = _UnderWay(self._fail)
         will = greeting.will
         client = _Client(
             greeting.name,
             clean_session=False,
             will_message=None if will is None else gmqtt.Message(will.topic, will.payload, QOS, will.retain),
-            persistent_storage=self._under_way,
             session_expiry_interval=greeting.session_expiry_s,
             receive_maximum=RECEIVE_MAXIMUM,
         )
@@ -86,6 +65,10 @@ class GmqttLink:
         client.on_disconnect = self._disconnected
         self._client: Any = client
         self._client._package_handler._handle_qos_1_publish_packet = self._take
+        self._numbers = client._package_handler.id_generator
+        self._under_way: dict[int, Callable[[], None]] = {}
+        """By packet id: who is told when the broker has it."""
+        self._to_write: list[bytes] = []
         self._heard: list[Heard] = []
         self._some = asyncio.Event()
         self._answers: asyncio.Queue[int] = asyncio.Queue()
@@ -102,7 +85,13 @@ class GmqttLink:
         except (MQTTConnectError, OSError) as error:
             raise LinkLost(str(error)) from None
         self._open = True
-        self.window = min(500, self._client._package_handler.id_generator._max - 1)
+        self._loop = asyncio.get_running_loop()
+        self._connection = self._client._connection
+        self._transport: asyncio.Transport = self._connection._transport
+        self._put_package = self._connection.put_package
+        self._connection.put_package = self._package
+        self._connection._protocol.write_data = self._write
+        self.window = min(500, self._numbers._max - 1)
 
     async def subscribe(self, topic: str, qos: int) -> None:
         self._client.subscribe(topic, qos=qos)
@@ -115,13 +104,9 @@ class GmqttLink:
             raise LinkLost("the broker closed the connection")
 
     def publish(self, post: Post, number: str, acknowledged: Callable[[], None]) -> None:
-        properties: dict[str, Any] = {}
-        if post.expires_in_s is not None:
-            properties["message_expiry_interval"] = max(1, post.expires_in_s)
-        if number:
-            properties["user_property"] = (NUMBER, number)
-        self._under_way.published = acknowledged
-        self._client.publish(gmqtt.Message(post.topic, post.payload, QOS, post.retain, **properties))
+        packet_id = self._numbers.next_id()
+        self._under_way[packet_id] = acknowledged
+        self._write(frames.publish(post, packet_id, number))
 
     async def heard(self) -> list[Heard]:
         await self._some.wait()
@@ -133,23 +118,63 @@ class GmqttLink:
         heard, self._heard = self._heard, []
         if self._paused:
             self._paused = False
-            self._client._connection._transport.resume_reading()
+            self._transport.resume_reading()
         return heard
 
     def acknowledge(self, packet_id: int) -> None:
         if self._open:
-            self._client._send_command_with_mid(MQTTCommands.PUBACK, packet_id, False)
+            self._write(frames.puback(packet_id))
 
     async def close(self) -> None:
         was_open, self._open = self._open, False
+        if was_open:
+            self._flush()
+            del self._connection._protocol.write_data  # its goodbye is followed at once by the end of the connection
         if was_open or self._client._connection is not None:
             with suppress(Exception):  # it is gone, and we are done with it
                 async with asyncio.timeout(1):
                     await self._client.disconnect()
 
+    # -- what is written
+
+    def _write(self, data: bytes) -> None:
+        if not self._to_write:
+            self._loop.call_soon(self._flush)
+        self._to_write.append(data)
+
+    def _flush(self) -> None:
+        if self._to_write and not self._transport.is_closing():
+            self._transport.write(b"".join(self._to_write))
+            self._connection._last_data_out = time.monotonic()
+        self._to_write = []
+
     # -- called by gmqtt
 
+    def _package(self, package: Package) -> None:
+        """Each packet that comes. gmqtt would only log what is raised, so it is kept for whoever reads the link."""
+        kind, heard = package.cmd & 0xF0, None
+        self._connection._last_data_in = time.monotonic()
+        try:
+            if kind == frames.PUBACK:
+                self._acknowledged(frames.acknowledged(package.data))
+                return
+            if kind == frames.PUBLISH and package.cmd & frames.QOS_BITS == frames.QOS_1:
+                heard = frames.heard(package.cmd, package.data)
+            if heard is None:
+                self._put_package(package)
+            else:
+                self._heard.append(heard)
+                self._some.set()
+        except Exception as error:  # noqa: BLE001  whatever it is, it is raised where the link is read
+            self._fail(error)
+
+    def _acknowledged(self, packet_id: int) -> None:
+        self._numbers.free_id(packet_id)
+        if (acknowledged := self._under_way.pop(packet_id, None)) is not None:
+            acknowledged()
+
     def _take(self, packet_id: int, payload: bytes, topic: str, properties: dict[str, Any]) -> None:
+        """A message of QoS 1 that came with the connection, or with properties that are not ours."""
         self._heard.append(Heard(topic, payload, bool(properties["retain"]), QOS, packet_id, _number(properties), {}))
         self._some.set()
 
@@ -158,7 +183,7 @@ class GmqttLink:
         self._some.set()
         if len(self._heard) > MOST_WAITING and not self._paused:
             self._paused = True
-            self._client._connection._transport.pause_reading()
+            self._transport.pause_reading()
 
     def _subscribed(self, _: Any, packet_id: int, *given: Any) -> None:
         self._answers.put_nowait(packet_id)

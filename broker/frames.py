@@ -1,0 +1,84 @@
+"""PUBLISH of QoS 1 and its PUBACK as bytes (OASIS MQTT 5.0, sections 3.3 and 3.4): the two packets that a crowd's party
+reads and writes by the hundred thousand. Everything else of the protocol is the library's.
+"""
+
+import struct
+
+from broker.bus import Post
+from broker.link import NUMBER, Heard
+from protocol.edges import QOS
+
+PUBLISH, PUBACK = 0x30, 0x40
+QOS_BITS, QOS_1, RETAIN = 0x06, QOS << 1, 0x01
+MESSAGE_EXPIRY, USER_PROPERTY = 0x02, 0x26
+_NUMBER = b"&" + struct.pack("!H", len(NUMBER)) + NUMBER.encode()
+
+
+def publish(post: Post, packet_id: int, number: str) -> bytes:
+    """A post with the sender's number; an empty one is left out."""
+    topic, properties = post.topic.encode(), b""
+    if post.expires_in_s is not None:
+        properties = struct.pack("!BI", MESSAGE_EXPIRY, max(1, post.expires_in_s))
+    if number:
+        properties += b"%b%b%b" % (_NUMBER, len(number).to_bytes(2, "big"), number.encode())
+    size, of_topic = _length(len(properties)), len(topic)
+    return b"%c%b%b%b%b%b%b%b" % (
+        PUBLISH | QOS_1 | post.retain,
+        _length(4 + of_topic + len(size) + len(properties) + len(post.payload)),
+        of_topic.to_bytes(2, "big"),
+        topic,
+        packet_id.to_bytes(2, "big"),
+        size,
+        properties,
+        post.payload,
+    )
+
+
+def puback(packet_id: int) -> bytes:
+    """The acknowledgement of a message that is safe with us."""
+    return b"%c\x02%b" % (PUBACK, packet_id.to_bytes(2, "big"))
+
+
+def acknowledged(body: bytes) -> int:
+    """The packet id of a PUBACK."""
+    return int.from_bytes(body[:2], "big")
+
+
+def heard(first: int, body: bytes) -> Heard | None:
+    """What a PUBLISH of QoS 1 says. None where it has other properties than a sender of ours gives it, or is cut off:
+    the library reads it then."""
+    try:
+        at = 2 + int.from_bytes(body[:2], "big")
+        topic, packet_id, size = body[2:at].decode(), int.from_bytes(body[at : at + 2], "big"), body[at + 2]
+        start, end = at + 3, at + 3 + size
+        number = "" if not size else _number(body, start, end) if size < 128 else None
+    except (IndexError, UnicodeDecodeError):
+        return None
+    if number is None or end > len(body):
+        return None
+    return Heard(topic, body[end:], bool(first & RETAIN), QOS, packet_id, number, {})
+
+
+def _number(body: bytes, at: int, end: int) -> str | None:
+    """The sender's number among the properties; None where there is something else."""
+    if body[at] == MESSAGE_EXPIRY:
+        at += 5
+        if at == end:
+            return ""
+    value = at + len(_NUMBER) + 2
+    if body[at : value - 2] != _NUMBER or value + body[value - 1] != end or body[value - 2]:
+        return None
+    return body[value:end].decode()
+
+
+def _length(value: int) -> bytes:
+    """A variable byte integer (section 1.5.5)."""
+    if value < 128:
+        return b"%c" % value
+    encoded = bytearray()
+    while True:
+        value, digit = divmod(value, 128)
+        if not value:
+            encoded.append(digit)
+            return bytes(encoded)
+        encoded.append(digit | 128)
