@@ -189,7 +189,10 @@ class Journal:
                     yield step.actor, mark, effect
 
     def _outbox(self, actor: str) -> Outbox:
-        return self._outboxes.setdefault(actor, Outbox())
+        outbox = self._outboxes.get(actor)
+        if outbox is None:
+            outbox = self._outboxes[actor] = Outbox()
+        return outbox
 
     def _hand_over_soon(self) -> None:
         if not self._handing_over and self._loop is not None:

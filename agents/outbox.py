@@ -44,6 +44,9 @@ class Outbox:
         return True
 
 
+LEAVING = (Send, Clear, Setpoint)
+
+
 def leaves(effect: Effect) -> bool:
     """Whether an effect goes out of the process: to the wire or to a device."""
-    return isinstance(effect, Send | Clear | Setpoint)
+    return isinstance(effect, LEAVING)

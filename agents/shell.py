@@ -49,7 +49,7 @@ class Shell:
         self.counts: Counter[str] = Counter()
         self.skew = Skew()
         self.stepper = Stepper(actor, drivers)
-        self.outgoing = Outgoing(actor.name, bus, clock, self.stepper.drivers, tell, journal)
+        self.outgoing = Outgoing({actor.name: bus}, clock, self._drive, tell, journal)
         self._journal, self._build = journal, build
         self.snapshot_every = EVERY
         self._since_snapshot = 0
@@ -83,12 +83,13 @@ class Shell:
         now = self.clock.now()
         last_at = self._fold()
         if self._journal is not None and last_at is not None:
-            redo: list[tuple[Mark, Effect]] = []
-            for mark, effect in self._journal.undone(self.actor.name):
+            name = self.actor.name
+            redo: list[tuple[str, Mark, Effect]] = []
+            for mark, effect in self._journal.undone(name):
                 if isinstance(effect, Setpoint) and effect.until <= now:
-                    self._journal.sent(self.actor.name, mark)
+                    self._journal.sent(name, mark)
                 else:
-                    redo.append((mark, effect))
+                    redo.append((name, mark, effect))
             yield Job(redo=redo)
             yield Job(self._kept(self.stepper.take(Resumed(last_at), now)))
         yield Job(self._kept(self.stepper.begin(now)))
@@ -153,6 +154,9 @@ class Shell:
         """Read every device once, after `renew`."""
         await self.outgoing.put(Job(self._kept(self.stepper.begin(self.clock.now()))))
 
+    def _drive(self, name: str, effect: Setpoint) -> None:
+        self.stepper.drivers[effect.resource_id].set_power(effect.power_w, effect.at, effect.until)
+
     @property
     def idle(self) -> bool:
         """Whether nothing is under way."""
@@ -174,14 +178,17 @@ class Shell:
 
     async def deliver(self, arrivals: Sequence[Arrival]) -> None:
         """What the bus hands over. Waits while the inbox is full."""
+        now, inbox = self.clock.now(), self._inbox
         for arrival in arrivals:
-            item = self._input(arrival)
+            item = self._input(arrival, now)
             if item is None:
                 arrival.acknowledge()
+            elif inbox.full():
+                await inbox.put((item, arrival.acknowledge))
             else:
-                await self._inbox.put((item, arrival.acknowledge))
+                inbox.put_nowait((item, arrival.acknowledge))
 
-    def _input(self, arrival: Arrival) -> Input | None:
+    def _input(self, arrival: Arrival, now: datetime) -> Input | None:
         try:
             kind, edge = parse_topic(arrival.topic)
         except RefusedMessage:
@@ -195,7 +202,7 @@ class Shell:
         item = heard(kind, edge, arrival.payload)
         if isinstance(item, Refused):
             return item
-        self.skew.hear(item, self.clock, arrival.retained)
+        self.skew.hear(item, now, self.clock.speed, arrival.retained)
         return None if self._archived(item) else item
 
     def _archived(self, received: Received) -> bool:
@@ -212,9 +219,7 @@ class Shell:
         while True:
             batch = await self._next()
             now = self.clock.now()
-            entries: list[tuple[int, Entry]] = []
-            for item, _ in batch:
-                entries += self._kept(self.stepper.take(item, now))
+            entries = self._kept([entry for item, _ in batch for entry in self.stepper.take(item, now)])
             self._count(entries)
             await self.outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
             await asyncio.sleep(0)  # one step that is due after the other would let nothing leave and nothing come in

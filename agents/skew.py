@@ -5,8 +5,8 @@ is old; one that is from the future has no such excuse.
 """
 
 from collections import deque
+from datetime import datetime
 
-from broker.clock import Clock
 from protocol.actor import Received
 from protocol.edges import Edge
 
@@ -22,13 +22,14 @@ class Skew:
         self._lags: dict[Edge, deque[float]] = {}
         """Of those whose last message was off; of a crowd these are few."""
 
-    def hear(self, received: Received, clock: Clock, retained: bool) -> None:
-        """Note how long ago (real s, negative: in the future) a message says it was sent."""
+    def hear(self, received: Received, now: datetime, speed: float, retained: bool) -> None:
+        """Note how long ago (real s, negative: in the future) a message says it was sent; `speed` is the clock's."""
         if retained or received.message.kind == "presence":
             return
-        lag = (clock.now() - received.message.sent_at).total_seconds() / clock.speed
-        if abs(lag) <= LIMIT_S:
-            self._lags.pop(received.edge, None)
+        lag = (now - received.message.sent_at).total_seconds() / speed
+        if -LIMIT_S <= lag <= LIMIT_S:
+            if self._lags:
+                self._lags.pop(received.edge, None)
         else:
             self._lags.setdefault(received.edge, deque(maxlen=LAST)).append(lag)
 

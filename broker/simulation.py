@@ -152,7 +152,7 @@ class Simulation:
     def _process(self, node: Node, pending: Pending | None) -> None:
         """One input, or a deadline that has come."""
         self._pass(node, "received")
-        entries = list(node.stepper.take(pending.item if pending else None, self.now))
+        entries = node.stepper.take(pending.item if pending else None, self.now)
         self._pass(node, "stepped")
         for entry in entries:
             node.append(entry)

@@ -41,23 +41,27 @@ class Stepper:
             reading = driver.measure(now, now)
             yield from self._step(reading, self.actor.receive(reading, now), now)
 
-    def take(self, item: Input | None, now: datetime) -> Iterator[Entry]:
+    def take(self, item: Input | None, now: datetime) -> list[Entry]:
         """What is due, then the input (None: only what is due)."""
+        steps: list[Entry] = []
         deadline = self.actor.deadline
         if deadline is not None and deadline <= now:
-            yield from self._step(None, self.actor.wake(now), now)
+            steps += self._step(None, self.actor.wake(now), now)
             if self.actor.deadline == deadline:
                 raise RuntimeError(f"{self.actor.name} was woken at {now} and its deadline {deadline} did not move")
         if item is not None:
-            yield from self._step(item, self.actor.receive(item, now), now)
+            steps += self._step(item, self.actor.receive(item, now), now)
+        return steps
 
-    def _step(self, item: Input | None, effects: list[Effect], now: datetime) -> Iterator[Entry]:
-        yield Entry(now, self.actor.name, item, tuple(effects))
+    def _step(self, item: Input | None, effects: list[Effect], now: datetime) -> list[Entry]:
+        """A step, and behind it those of the readings that it wants."""
+        steps = [Entry(now, self.actor.name, item, tuple(effects))]
         for effect in effects:
             if isinstance(effect, Measure):
                 taken = self.drivers[effect.resource_id].measure(effect.from_at, effect.until)
                 reading = replace(taken, event_id=effect.event_id, slot=effect.slot)
-                yield from self._step(reading, self.actor.receive(reading, now), now)
+                steps += self._step(reading, self.actor.receive(reading, now), now)
+        return steps
 
     def fold(self, entry: Entry) -> None:
         """Make a step of an earlier run again, without its effects. Raises Diverged."""

@@ -7,41 +7,30 @@ and nothing acknowledged, before it is durable. Without a journal that is at onc
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from itertools import islice
 
 from agents.fleet.homes import Given, Homes
 from agents.fleet.keeping import FleetJournal
-from agents.journal import JournalError, Mark
-from broker.bus import Arrival, Bus, Post
+from agents.journal import JournalError
+from agents.outgoing import Job, Outgoing
+from broker.bus import Arrival, Bus
 from broker.clock import Clock
 from broker.faults import first_error
 from broker.stepper import Diverged, is_durable, no_collection
-from protocol.actor import Effect, Entry, Note, Send, Setpoint, heard
-from protocol.edges import ROUTES, parse_topic, topic
+from protocol.actor import Entry, Note, Send, heard
+from protocol.edges import ROUTES, parse_topic
 from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
 
-INBOX, AHEAD = 20_000, 8
-"""Messages, and batches of steps, that may wait; beyond that no more is read (back-pressure)."""
+INBOX = 20_000
+"""Messages that may wait; beyond that no more is read (back-pressure)."""
 MOST = 1_000
 """Messages (or homes that are due) in one batch: a tenth of a second."""
 GATHER_S = 0.02
 """How long more is waited for when something comes: an aggregator asks its homes one after the other."""
 FOLDED = 5_000
 """Entries that are taken again at once after a restart."""
-
-
-@dataclass(slots=True)
-class Job:
-    """Steps with their numbers in the journal (0: not kept), and the arrivals that they answer."""
-
-    entries: list[tuple[int, Entry]] = field(default_factory=list)
-    redo: list[tuple[str, Mark, Effect]] = field(default_factory=list)
-    """Effects of an earlier life that may not have left."""
-    acknowledge: list[Callable[[], None]] = field(default_factory=list)
 
 
 class Gateway:
@@ -58,9 +47,9 @@ class Gateway:
         self.homes, self.clock = homes, clock
         self.counts: Counter[str] = Counter()
         """Messages by kind, `heard.KIND` and `said.KIND`, and steps by name."""
-        self._ways_out, self._journal, self._tell = ways_out, journal, tell
+        self._journal, self._tell = journal, tell
+        self._outgoing = Outgoing(ways_out, clock, homes.drive, self._count, journal)
         self._inbox: asyncio.Queue[tuple[Given, Callable[[], None]]] = asyncio.Queue(INBOX)
-        self._jobs: asyncio.Queue[Job] = asyncio.Queue(AHEAD)
 
     @property
     def waiting(self) -> int:
@@ -71,7 +60,7 @@ class Gateway:
         """Until cancelled. Raises what a home raises, and JournalError."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._do_on())
+                tasks.create_task(self._outgoing.run())
                 tasks.create_task(self._step_on())
         except BaseExceptionGroup as group:
             raise first_error(group) from group
@@ -104,12 +93,12 @@ class Gateway:
 
     async def _step_on(self) -> None:
         for job in self._first_jobs():
-            await self._jobs.put(job)
+            await self._outgoing.put(job)
         while True:
             batch = await self._next()
             now = self.clock.now()
             entries = [*self._kept(self.homes.wake(now, MOST)), *self._kept(self.homes.take(map(_first, batch), now))]
-            await self._jobs.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
+            await self._outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
             await asyncio.sleep(0)  # the carriers' turn
 
     async def _next(self) -> list[tuple[Given, Callable[[], None]]]:
@@ -162,42 +151,12 @@ class Gateway:
         """Hand what belongs into the journal over to it."""
         journal = self._journal
         for entry in entries:
+            self.counts.update(f"said.{effect.message.kind}" for effect in entry.effects if isinstance(effect, Send))
             yield journal.append(entry) if journal is not None and is_durable(entry) else 0, entry
 
-    # -- effects
-
-    async def _do_on(self) -> None:
-        while True:
-            job = await self._jobs.get()
-            last = max((number for number, _ in job.entries), default=0)
-            if self._journal is not None and last:
-                await self._journal.durable(last)
-            for name, mark, effect in job.redo:
-                await self._do(name, effect, self.clock.now(), mark)
-            for number, entry in job.entries:
-                for place, effect in enumerate(entry.effects):
-                    await self._do(entry.actor, effect, entry.at, (number, place))
-            for acknowledge in job.acknowledge:
-                acknowledge()
-
-    async def _do(self, name: str, effect: Effect, at: datetime, mark: Mark) -> None:
-        match effect:
-            case Send(edge, message):
-                self.counts[f"said.{message.kind}"] += 1
-                post = Post(
-                    topic(message.kind, edge), effect.body, ROUTES[message.kind].retained, sent=self._sent(name, mark)
-                )
-                await self._ways_out[name].publish(post)
-            case Setpoint(_, power_w, _, until):
-                if until > self.clock.now() or power_w is None:
-                    self.homes.drive(name, effect)
-                (self._sent(name, mark) or (lambda: None))()
-            case Note():
-                self.counts[effect.name] += 1
-                self._tell(at, name, effect)
-
-    def _sent(self, name: str, mark: Mark) -> Callable[[], None] | None:
-        return partial(self._journal.sent, name, mark) if self._journal is not None and mark[0] else None
+    def _count(self, at: datetime, name: str, note: Note) -> None:
+        self.counts[note.name] += 1
+        self._tell(at, name, note)
 
 
 def _first(one: tuple[Given, Callable[[], None]]) -> Given:

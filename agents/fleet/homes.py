@@ -199,7 +199,7 @@ class Homes:
                 actor.wake(at) if item is None else actor.receive(item, at)
         return stepper
 
-    def _step(self, name: str, entries: Iterator[Entry]) -> Iterator[Entry]:
+    def _step(self, name: str, entries: Iterable[Entry]) -> Iterator[Entry]:
         yield from entries
         self._noted(name, self._awake[name])
 

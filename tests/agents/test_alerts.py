@@ -47,26 +47,26 @@ def sent_at(lag: timedelta, clock: Clock) -> Received:
 
 def test_peer_from_the_future_is_skewed_at_once() -> None:
     skew, clock = Skew(), Clock()
-    skew.hear(sent_at(timedelta(seconds=-20), clock), clock, False)
+    skew.hear(sent_at(timedelta(seconds=-20), clock), clock.now(), clock.speed, False)
     assert skew.found() == {}
-    skew.hear(sent_at(timedelta(seconds=-40), clock), clock, False)
+    skew.hear(sent_at(timedelta(seconds=-40), clock), clock.now(), clock.speed, False)
     assert skew.found() == {"ra-1/ra-1-h0": pytest.approx(-40, abs=1)}
 
 
 def test_old_message_may_have_waited_but_five_in_a_row_are_a_clock_behind() -> None:
     skew, clock = Skew(), Clock()
     for _ in range(LAST - 1):
-        skew.hear(sent_at(timedelta(seconds=50), clock), clock, False)
+        skew.hear(sent_at(timedelta(seconds=50), clock), clock.now(), clock.speed, False)
     assert skew.found() == {}
-    skew.hear(sent_at(timedelta(seconds=45), clock), clock, False)
+    skew.hear(sent_at(timedelta(seconds=45), clock), clock.now(), clock.speed, False)
     assert skew.found() == {"ra-1/ra-1-h0": pytest.approx(45, abs=1)}
-    skew.hear(sent_at(timedelta(seconds=1), clock), clock, False)
+    skew.hear(sent_at(timedelta(seconds=1), clock), clock.now(), clock.speed, False)
     assert skew.found() == {}
 
 
 def test_skew_is_measured_in_real_seconds_however_fast_the_clock_runs() -> None:
     skew, clock = Skew(), Clock(speed=100)
-    skew.hear(sent_at(timedelta(seconds=-2_000), clock), clock, False)
+    skew.hear(sent_at(timedelta(seconds=-2_000), clock), clock.now(), clock.speed, False)
     assert skew.found() == {}
 
 

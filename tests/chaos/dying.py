@@ -7,16 +7,17 @@ an event count.
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from agents.journal import Journal
 from agents.journal_writer import Writer
-from agents.outgoing import Outgoing
 from broker.aiomqtt_link import AiomqttLink
+from broker.bus import Post
 from broker.gmqtt_link import GmqttLink
+from broker.mqtt import MqttBus
 from broker.stepper import Stepper
-from protocol.actor import Received, Send
+from protocol.actor import Received
 from protocol.messages import EventMessage
 
 
@@ -36,18 +37,18 @@ class Fuse:
 def arm(fuse: Fuse) -> None:
     """Put the points into the pipeline."""
     take, append, committed = Stepper.take, Journal.append, Writer._committed
-    do, sent = Outgoing._do, Journal.sent
+    publish, sent = MqttBus.publish, Journal.sent
 
-    def dying_take(self: Stepper, item: Any, now: Any) -> Iterator[Any]:
+    def dying_take(self: Stepper, item: Any, now: Any) -> list[Any]:
         due = self.actor.deadline is not None and self.actor.deadline <= now
         about_event = isinstance(item, Received) and isinstance(item.message, EventMessage)
         fuse.lit |= about_event or due
         if about_event or due:
             fuse.passes("received")
-        entries = list(take(self, item, now))
+        entries = take(self, item, now)
         if about_event or due:
             fuse.passes("stepped")
-        return iter(entries)
+        return entries
 
     def dying_append(self: Journal, entry: Any) -> int:
         number = append(self, entry)
@@ -59,9 +60,9 @@ def arm(fuse: Fuse) -> None:
             fuse.passes("committed")
         committed(self, seconds, entries)
 
-    async def dying_do(self: Outgoing, effect: Any, at: Any, mark: Any) -> None:
-        await do(self, effect, at, mark)
-        if isinstance(effect, Send):
+    async def dying_publish(self: MqttBus, post: Post) -> None:
+        await publish(self, post)
+        if post.payload:
             fuse.passes("publishing")
 
     def dying_sent(self: Journal, actor: str, mark: Any) -> None:
@@ -79,7 +80,7 @@ def arm(fuse: Fuse) -> None:
         (Stepper, "take", dying_take),
         (Journal, "append", dying_append),
         (Writer, "_committed", dying_committed),
-        (Outgoing, "_do", dying_do),
+        (MqttBus, "publish", dying_publish),
         (Journal, "sent", dying_sent),
         (AiomqttLink, "acknowledge", dying(AiomqttLink.acknowledge)),
         (GmqttLink, "acknowledge", dying(GmqttLink.acknowledge)),
