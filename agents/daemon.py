@@ -46,7 +46,7 @@ log = structlog.get_logger("gridpact")
 T = TypeVar("T")
 
 ARCHIVE_PERIOD_S = 60.0
-COLLECT = (50_000, 20, 100)
+COLLECT = (500_000, 20, 100)
 """How seldom Python looks for cycles: what a party knows of an event lives as long as the event, and there are few
 cycles; at its own pace it searched the memory of a crowd again and again, a tenth of the processor time."""
 GIVE_BACK_AFTER = 1_000
