@@ -6,10 +6,11 @@ says `signed` or the docstring says otherwise. Unknown fields are refused except
 
 from datetime import timedelta
 from enum import StrEnum
+from math import isfinite
 from operator import gt
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from protocol.errors import RejectReason
 from protocol.units import (
@@ -29,7 +30,26 @@ from protocol.units import (
 
 VERSION: Literal["1.0"] = "1.0"
 PlanW = Annotated[tuple[PowerW, ...], Field(min_length=1, max_length=MAX_SLOTS)]
-Extensions = Annotated[dict[Annotated[str, Field(max_length=64)], Any], Field(max_length=16)]
+LEAST_WHOLE, MOST_WHOLE = -(2**63), 2**64 - 1
+
+
+def _readable(value: Any) -> Any:
+    """Refuse what our parser takes and others do not: NaN, infinities, whole numbers beyond 64 bits."""
+    match value:
+        case dict():
+            for part in value.values():
+                _readable(part)
+        case list() | tuple():
+            for part in value:
+                _readable(part)
+        case float() if not isfinite(value):
+            raise ValueError("is not a number")
+        case int() if not LEAST_WHOLE <= value <= MOST_WHOLE:
+            raise ValueError("a whole number has at most 64 bits")
+    return value
+
+
+Extensions = Annotated[dict[Annotated[str, Field(max_length=64)], Any], Field(max_length=16), AfterValidator(_readable)]
 
 
 class Restriction(StrEnum):

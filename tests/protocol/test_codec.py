@@ -112,6 +112,27 @@ def test_what_breaks_parsers_is_refused(payload: bytes) -> None:
     assert refusal("offer", payload).reason is RejectReason.MALFORMED
 
 
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999", str(2**64), str(-(2**63) - 1), "9" * 400])
+@pytest.mark.parametrize("shape", ["%s", "[1, %s]", '{"y": [{"z": %s}]}'])
+def test_number_that_not_everybody_can_read_is_refused_in_extensions(value: str, shape: str) -> None:
+    payload = changed(extensions={"x": 0}).replace(b'{"x": 0}', f'{{"x":{shape % value}}}'.encode())
+    assert value.encode() in payload
+    refused = refusal("confirm", payload)
+    assert (refused.reason, refused.message_id) == (RejectReason.MALFORMED, "hems-1.c1")
+    assert "extensions" in refused.text
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists, max_leaves=5))
+def test_whatever_is_taken_in_extensions_can_be_read_and_said_again(value: Any) -> None:
+    payload = json.dumps({**json.loads(changed()), "extensions": {"x": value}}).encode()
+    try:
+        message = decode_body("confirm", payload)
+    except RefusedMessage:
+        return
+    assert orjson.loads(payload)["extensions"] == message.extensions
+    assert decode_body("confirm", encode(message)) == message
+
+
 def test_an_id_that_is_no_id_is_not_repeated_in_the_refusal() -> None:
     assert refusal("confirm", changed(message_id="x y\n")).message_id is None
 
