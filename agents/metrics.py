@@ -86,7 +86,9 @@ class Metrics(Collector):
         return family
 
     def _parties(self) -> Iterable[Metric]:
-        events = GaugeMetricFamily("gridpact_open_events", "Events that are not closed", labels=["party"])
+        events = GaugeMetricFamily(
+            "gridpact_open_events", "Events that are neither closed nor opted out of", labels=["party"]
+        )
         slack = GaugeMetricFamily(
             "gridpact_deadline_slack_seconds", "Real time until the next deadline; 0: it has come", labels=["party"]
         )

@@ -258,9 +258,13 @@ class Shell:
 
     @property
     def open_events(self) -> int:
-        """Events that are not closed."""
+        """Events that are neither closed nor opted out of."""
         events = self.actor.status().get("events", ())
-        return sum(event.get("stage") != "closed" for event in events) if isinstance(events, list) else 0
+        return (
+            sum(event.get("stage") not in ("closed", "opted_out") for event in events)
+            if isinstance(events, list)
+            else 0
+        )
 
     def status(self) -> dict[str, object]:
         """The actor's own words, and what stands around it."""

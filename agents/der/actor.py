@@ -65,7 +65,7 @@ class Der(Controlled):
             self.events[request.event_id] = event = fresh
         else:
             event = self.events[request.event_id] = DerEvent(edge, request)
-            self._make_room()
+            self._make_room(now)
         if now > request.reply_by:
             self._close(event, "expired", now)
             raise RefusedMessage(RejectReason.EXPIRED, f"heard at {now.isoformat()}, after reply_by")

@@ -49,7 +49,7 @@ class Controlled(Party):
         raise NotImplementedError
 
     def at_rest(self, now: datetime) -> bool:
-        return all(e.stage is Stage.CLOSED and e.slot_start(e.slots) <= now for e in self.events.values())
+        return all(event.is_over(now) for event in self.events.values())
 
     def _event(self, message: m.EventMessage) -> DerEvent:
         event = self.events.get(message.event_id)
@@ -177,8 +177,8 @@ class Controlled(Party):
         event.outcome = outcome
         self._tell("closed", event.request.event_id, data={"outcome": outcome})
 
-    def _make_room(self) -> None:
-        closed = [event_id for event_id, event in self.events.items() if event.stage is Stage.CLOSED]
+    def _make_room(self, now: datetime) -> None:
+        closed = [key for key, event in self.events.items() if event.stage is Stage.CLOSED or event.is_over(now)]
         for event_id in closed[: max(0, len(self.events) - self.MAX_EVENTS)]:
             del self.events[event_id]
             self._forget(event_id)

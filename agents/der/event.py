@@ -67,3 +67,8 @@ class DerEvent:
 
     def slot_start(self, slot: int) -> datetime:
         return self.request.interval_period.slot_start(slot)
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether nothing can come of it any more: its last slot is past, and it is closed, or was never offered to
+        (whoever opts out hears of the event again only when it is asked anew, or cancelled)."""
+        return self.stage in (Stage.CLOSED, Stage.OPTED_OUT) and self.slot_start(self.slots) <= now

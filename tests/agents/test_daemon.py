@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -217,12 +218,15 @@ async def test_a_restarted_party_says_again_what_may_not_have_left_and_knows_wha
     assert posts[0] == posts[1]
 
 
-async def test_what_is_over_is_archived_and_a_late_repeat_is_still_a_repeat(tmp_path: Path) -> None:
+@pytest.mark.parametrize("consent", [Consent.ALWAYS, Consent.NEVER])
+async def test_what_is_over_is_archived_and_a_late_repeat_is_still_a_repeat(tmp_path: Path, consent: Consent) -> None:
     bus, journal = MemoryBus(), Journal(tmp_path / "hems-1.journal")
     journal.start()
     asked = request()
     fast = Clock(T0 + timedelta(minutes=1), datetime.now(UTC), 3_600)
-    shell = Shell(home(), bus, fast, {"ev-1": build_driver(vehicle("ev-1"))}, journal=journal, build=home)
+    shell = Shell(
+        home(consent), bus, fast, {"ev-1": build_driver(vehicle("ev-1"))}, journal=journal, build=partial(home, consent)
+    )
     async with running(shell), asyncio.timeout(10):
         await shell.deliver([Arrival(TOPIC, encode(asked))])
         await bus.posts.get()
@@ -240,7 +244,7 @@ async def test_what_is_over_is_archived_and_a_late_repeat_is_still_a_repeat(tmp_
         assert shell.counts["repeated_archived"] == 1
     await journal.close()
     again = Shell(
-        home(), bus, fast, {"ev-1": build_driver(vehicle("ev-1"))}, journal=Journal(tmp_path / "hems-1.journal")
+        home(consent), bus, fast, {"ev-1": build_driver(vehicle("ev-1"))}, journal=Journal(tmp_path / "hems-1.journal")
     )
     again._fold()
     assert not again.actor.knows("e1")
