@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from agents.journal_archive import archived
 from agents.journal_rows import SELECT, Kept, kept, steps_in
 from agents.journal_schema import MIGRATIONS, JournalError, migrate
-from agents.journal_writer import Figures, Writer, archived
+from agents.journal_writer import Figures, Writer
 from agents.lease import Lease
 from agents.outbox import Mark, Outbox, leaves
 from protocol.actor import Effect, Entry
@@ -150,7 +151,8 @@ class Journal:
 
     def archive(self) -> asyncio.Future[Path | None]:
         """Move everything into a file of its own and begin anew: only when all parties are at rest and start anew.
-        Ids of messages stay known. None when there was nothing to move."""
+        Ids of messages stay known. None when there was nothing to move. A disk that refuses it is asked again, as for a
+        commit: what comes after it is of fresh actors and must not stand behind the old entries."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Path | None] = loop.create_future()
 

@@ -7,25 +7,20 @@ up to 5 ms while the loop is busy. So a commit is a few calls, however many entr
 
 import asyncio
 import queue
-import shutil
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 from typing import TypeAlias
 
-from agents.journal_rows import INSERT, SELECT, Kept, Row, rows, steps_in
+from agents.journal_rows import INSERT, Kept, Row, rows
 from agents.outbox import Mark
-from protocol.entries import heard_in
 
 MOST = 2_048
 """Entries in one commit, if they come in smaller parts."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
-KEPT_IDS = 200_000
-"""Ids of messages about archived events that stay known, so that a late repeat is still a repeat."""
 
 Part: TypeAlias = tuple[list[Kept], dict[str, Mark]]
 """New entries, and how far the effects of some parties have left."""
@@ -104,23 +99,30 @@ class Writer:
             if entries or left:
                 self._commit(entries, left)
             for one in work:
-                one(self._connection)
+                self._insist(partial(one, self._connection))
 
-    def _commit(self, entries: list[Kept], left: dict[str, Mark]) -> None:
-        new = rows(entries)
-        marks = [(actor, *mark) for actor, mark in left.items()]
+    def _insist(self, do: Callable[[], None]) -> float:
+        """Do it until the disk allows it; the seconds that it took then."""
         pause_s = FIRST_PAUSE_S
         while True:
             began = time.monotonic()
             try:
-                self._write(new, marks)
+                do()
             except (sqlite3.Error, OSError) as error:
                 self._failed(error)
                 time.sleep(pause_s)
                 pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
             else:
                 break
-        self._committed(time.monotonic() - began, entries)
+        seconds = time.monotonic() - began
+        if self.figures.failing_since is not None:
+            self.figures.failing_since = None
+            self._on_trouble("")
+        return seconds
+
+    def _commit(self, entries: list[Kept], left: dict[str, Mark]) -> None:
+        marks = [(actor, *mark) for actor, mark in left.items()]
+        self._committed(self._insist(partial(self._write, rows(entries), marks)), entries)
 
     def _write(self, new: list[Row], marks: list[tuple[str, int, int]]) -> None:
         connection = self._connection
@@ -149,33 +151,5 @@ class Writer:
         figures.commit_s += seconds
         figures.latencies_s.append(seconds)
         del figures.latencies_s[:-1000]
-        if figures.failing_since is not None:
-            figures.failing_since = None
-            self._on_trouble("")
         if entries:
             self._on_durable(entries[-1].seq)
-
-
-def archived(connection: sqlite3.Connection, path: Path) -> Path | None:
-    """Move all entries into a file of their own, and keep the ids of the messages that were taken; the file, or None
-    when there was nothing to move."""
-    first, last = connection.execute("SELECT min(first), max(last) FROM steps").fetchone()
-    if first is None:
-        return None
-    folder = path.with_name(path.name + ".archive")
-    folder.mkdir(exist_ok=True)
-    target = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{first}.sqlite"
-    part = target.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    connection.execute("VACUUM INTO ?", (str(part),))
-    shutil.move(part, target)
-    connection.execute("BEGIN IMMEDIATE")
-    for row in connection.execute(SELECT):
-        known = [(step.actor, *heard, step.seq) for step in steps_in(row) if (heard := heard_in(step.input))]
-        connection.executemany("INSERT OR IGNORE INTO inbox VALUES (?, ?, ?, ?)", known)
-    connection.execute("DELETE FROM steps")
-    connection.execute("DELETE FROM snapshot")
-    connection.execute("DELETE FROM inbox WHERE seq <= ?", (last - KEPT_IDS,))
-    connection.execute("COMMIT")
-    connection.execute("VACUUM")
-    return target

@@ -1,10 +1,12 @@
 """The journal: durable groups, what has not left, migration, the lease, a failing disk, archives."""
 
 import asyncio
+import os
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -133,6 +135,51 @@ async def test_archive_has_everything_and_the_journal_begins_anew(tmp_path: Path
     old = Journal(archived)
     assert [(kept.input, kept.effects) for kept in old.entries("ra-1")] == [bytes_of(entry) for entry in entries]
     await old.close()
+
+
+def folder_cannot_be_made(journal: Journal, patch: pytest.MonkeyPatch) -> Callable[[], object]:
+    in_the_way = journal.path.with_name(journal.path.name + ".archive")
+    in_the_way.write_text("")
+    return in_the_way.unlink
+
+
+def nothing_is_synced(journal: Journal, patch: pytest.MonkeyPatch) -> Callable[[], object]:
+    def refuse(descriptor: int) -> None:
+        raise OSError("No space left on device")
+
+    patch.setattr(os, "fsync", refuse)
+    return partial(patch.setattr, os, "fsync", lambda descriptor: None)
+
+
+def journal_cannot_be_written(journal: Journal, patch: pytest.MonkeyPatch) -> Callable[[], object]:
+    journal._connection.execute("PRAGMA query_only = 1")
+    return partial(journal._connection.execute, "PRAGMA query_only = 0")
+
+
+@pytest.mark.parametrize("fail", [folder_cannot_be_made, nothing_is_synced, journal_cannot_be_written])
+async def test_archive_that_the_disk_refuses_is_made_when_it_is_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail: Callable[..., Callable[[], object]]
+) -> None:
+    entries, told = evening(), asyncio.Queue[str]()
+    loop = asyncio.get_running_loop()
+    journal = Journal(tmp_path / "j", lambda text: loop.call_soon_threadsafe(told.put_nowait, text) and None)
+    journal.start()
+    async with asyncio.timeout(10):
+        await journal.durable([journal.append(entry) for entry in entries][-1])
+        mend = fail(journal, monkeypatch)
+        moving = journal.archive()
+        following = journal.append(entries[0])
+        assert await told.get() != ""
+        assert len(list(journal.entries("ra-1"))) == len(entries)
+        mend()
+        assert await told.get() == ""
+        archived = await moving
+        await journal.durable(following)
+    assert [kept.seq for kept in journal.entries("ra-1")] == [following]
+    await journal.close()
+    assert archived is not None
+    assert [file.name for file in archived.parent.iterdir()] == [archived.name]
+    assert len(list(JournalFile(archived).entries())) == len(entries)
 
 
 async def test_second_process_finds_the_lease_taken(tmp_path: Path) -> None:

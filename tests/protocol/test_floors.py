@@ -23,7 +23,7 @@ SHELL = {
     "agents.shell", "agents.daemon", "agents.control", "agents.up", "agents.notify", "agents.cli", "agents.exits",
     "agents.config", "agents.scenario", "agents.from_csv", "agents.toml_out", "agents.board", "agents.view",
     "agents.simulate", "agents.ours", "agents.members_file", "agents.forecast", "agents.behaviour", "agents.included",
-    "agents.narrate", "agents.drivers", "agents.reading", "agents.journal", "agents.journal_schema", "agents.journal_writer", "agents.journal_file", "agents.built", "agents.signals", "agents.snapshot", "agents.record", "agents.anonymise", "agents.journal_export", "agents.lease", "agents.memory", "agents.metrics", "agents.doctor",
+    "agents.narrate", "agents.drivers", "agents.reading", "agents.journal", "agents.journal_schema", "agents.journal_writer", "agents.journal_archive", "agents.journal_file", "agents.built", "agents.signals", "agents.snapshot", "agents.record", "agents.anonymise", "agents.journal_export", "agents.lease", "agents.memory", "agents.metrics", "agents.doctor",
     "agents.replay", "agents.pytest_plugin", "agents.outgoing", "agents.intercepted", "agents.alerts", "agents.skew", "agents.study",
     "agents.fleet.compiled",
     "agents.watch.live", "agents.watch.shows", "agents.watch.panels", "agents.watch.keys",
