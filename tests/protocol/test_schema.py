@@ -1,6 +1,7 @@
 """The schemas that others generate code from say what the codec does."""
 
 import json
+from functools import cache
 from typing import Any
 
 import pytest
@@ -14,6 +15,11 @@ from protocol.edges import ROUTES, Way
 from protocol.schema import asyncapi, json_schemas
 
 
+@cache
+def validator(kind: str) -> Draft202012Validator:
+    return Draft202012Validator(json_schemas()[kind])
+
+
 @pytest.mark.parametrize("kind", ROUTES)
 def test_the_json_schema_is_sound(kind: str) -> None:
     Draft202012Validator.check_schema(json_schemas()[kind])
@@ -22,7 +28,7 @@ def test_the_json_schema_is_sound(kind: str) -> None:
 @pytest.mark.parametrize("kind", ROUTES)
 @given(data=st.data())
 def test_every_message_of_ours_fits_its_schema(kind: str, data: st.DataObject) -> None:
-    Draft202012Validator(json_schemas()[kind]).validate(json.loads(encode(data.draw(BY_KIND[kind]))))
+    validator(kind).validate(json.loads(encode(data.draw(BY_KIND[kind]))))
 
 
 def references(node: Any) -> list[str]:
