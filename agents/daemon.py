@@ -34,6 +34,7 @@ from agents.shell import Shell
 from broker.bus import Arrival, Bus, Post
 from broker.clock import Clock
 from broker.faults import first_error
+from broker.link import LinkDenied
 from broker.mqtt import Address, MqttBus, SessionTaken
 from broker.stepper import Driver
 from protocol.actor import Actor, Note
@@ -87,8 +88,8 @@ def run_daemon(config: DaemonConfig) -> int:
     configure_logging(sys.stdout.isatty())
     try:
         return run_loop(Daemon(config).run())
-    except (BrokerUnreachable, SessionTaken) as error:
-        event = "broker_unreachable" if isinstance(error, BrokerUnreachable) else "session_taken"
+    except (BrokerUnreachable, LinkDenied, SessionTaken) as error:
+        event = "session_taken" if isinstance(error, SessionTaken) else "broker_unreachable"
         log.error(event, text=str(error))
         return Exit.BROKER
     except (JournalError, LeaseTaken) as error:
@@ -114,8 +115,8 @@ class Daemon:
         self.control = ControlServer(path, self.shells, self._start)
 
     async def run(self) -> int:
-        """Until SIGTERM or SIGINT. Raises BrokerUnreachable, SessionTaken, JournalError, LeaseTaken, and what an actor
-        raises."""
+        """Until SIGTERM or SIGINT. Raises BrokerUnreachable, LinkDenied, SessionTaken, JournalError, LeaseTaken, and what an
+        actor raises."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

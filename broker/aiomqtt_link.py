@@ -21,11 +21,13 @@ from broker.link import (
     ANSWER_WITHIN_S,
     CONNECT_WITHIN_S,
     KEEPALIVE_S,
+    NO_ENTRY,
     NUMBER,
     RECEIVE_MAXIMUM,
     Address,
     Greeting,
     Heard,
+    LinkDenied,
     LinkLost,
 )
 from protocol.edges import QOS
@@ -54,7 +56,8 @@ class AiomqttLink:
         try:
             await self._client.__aenter__()
         except (aiomqtt.MqttError, OSError) as error:
-            raise LinkLost(str(error)) from None
+            code = getattr(getattr(error, "rc", None), "value", None)
+            raise (LinkDenied if code in NO_ENTRY else LinkLost)(str(error)) from None
         self._open = True
         self._do(self._listen())
 

@@ -24,11 +24,13 @@ from broker.link import (
     ANSWER_WITHIN_S,
     CONNECT_WITHIN_S,
     KEEPALIVE_S,
+    NO_ENTRY,
     NUMBER,
     RECEIVE_MAXIMUM,
     Address,
     Greeting,
     Heard,
+    LinkDenied,
     LinkLost,
 )
 from protocol.edges import QOS
@@ -83,7 +85,8 @@ class GmqttLink:
         except TimeoutError:
             raise LinkLost("the broker does not answer") from None
         except (MQTTConnectError, OSError) as error:
-            raise LinkLost(str(error)) from None
+            code = getattr(error, "_code", None)
+            raise (LinkDenied if code in NO_ENTRY else LinkLost)(str(error)) from None
         self._open = True
         self._loop = asyncio.get_running_loop()
         self._connection = self._client._connection

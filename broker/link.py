@@ -20,6 +20,14 @@ class LinkLost(RuntimeError):
     """The connection was not made, or is gone; in the words of whoever noticed it."""
 
 
+class LinkDenied(LinkLost):
+    """The broker does not let this user in; in its own words."""
+
+
+NO_ENTRY = (4, 5, 134, 135)
+"""What a broker answers to a wrong name or password, and to who may not connect (MQTT 3.1.1, MQTT 5)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where the broker is, and which MQTT it is spoken to."""

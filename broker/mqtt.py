@@ -19,7 +19,7 @@ import structlog
 from broker.aiomqtt_link import AiomqttLink
 from broker.bus import Arrival, Deliver, Post
 from broker.gmqtt_link import GmqttLink
-from broker.link import ANSWER_WITHIN_S, Address, Greeting, Heard, Link, LinkLost
+from broker.link import ANSWER_WITHIN_S, Address, Greeting, Heard, Link, LinkDenied, LinkLost
 from broker.sequence import Gaps, Numbers
 from protocol.codec import MAX_PAYLOAD_BYTES
 from protocol.edges import QOS, ROOT
@@ -114,11 +114,14 @@ class MqttBus:
         self._send()
 
     async def run(self, deliver: Deliver) -> None:
-        """Stay connected and deliver until cancelled."""
+        """Stay connected and deliver until cancelled. Raises SessionTaken, and LinkDenied when the first connection is
+        refused: later the broker may be about to be mended, and we come again."""
         while True:
             try:
                 await self._run_once(deliver)
             except LinkLost as error:
+                if isinstance(error, LinkDenied) and not self._connections:
+                    raise
                 self._failures += 1
                 longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._failures)
                 pause_s = random.uniform(0, longest)  # full jitter: no storm when the broker comes back

@@ -22,6 +22,7 @@ from agents.fleet.sources import Source, as_kept, load_source
 from agents.journal import JournalError
 from agents.lease import LeaseTaken
 from agents.reading import ConfigError
+from broker.link import LinkDenied
 from broker.mosquitto import BrokerFailed
 from broker.mqtt import Address, SessionTaken
 from protocol.actor import Note
@@ -117,6 +118,11 @@ def fleet(
         told = run_loop(_shown(running, seconds, json))
     except SessionTaken as error:
         raise BrokerFailed(str(error)) from None
+    except LinkDenied as error:
+        where = f"{address.host}:{address.port}"
+        raise BrokerFailed(
+            f"the broker at {where} does not let us in: check --user, --password-file ({error})"
+        ) from None
     except LeaseTaken as error:
         raise JournalError(str(error)) from None
     if json:

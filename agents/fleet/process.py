@@ -92,7 +92,7 @@ class Fleet:
         self, show: Callable[[Told], None] = lambda told: None, every_s: float = 5.0, seconds: float | None = None
     ) -> Told:
         """Until SIGINT, SIGTERM or so many seconds; `show` hears how it stands all the while. Raises BrokerFailed,
-        SessionTaken, JournalError, LeaseTaken."""
+        LinkDenied, SessionTaken, JournalError, LeaseTaken."""
         stop, journal = asyncio.Event(), self._journal()
         if journal is not None:
             journal.start()

@@ -12,13 +12,14 @@ from typing import Literal
 
 import aiomqtt
 import pytest
+from guarded import guarded_broker
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from broker.aiomqtt_link import AiomqttLink
 from broker.bus import Arrival, Post
 from broker.gmqtt_link import GmqttLink
-from broker.link import Heard, LinkLost
+from broker.link import CONNECT_WITHIN_S, Heard, LinkDenied, LinkLost
 from broker.mosquitto import Broker, BrokerFailed, BrokerMissing, adapted, configuration, private_broker, program
 from broker.mqtt import Address, MqttBus, PayloadTooLarge, SessionTaken
 
@@ -209,6 +210,14 @@ async def test_of_two_processes_under_one_name_the_later_one_stays(broker: Broke
         assert not staying.done()
         staying.cancel()
         await asyncio.gather(staying, return_exceptions=True)
+
+
+@WAYS
+async def test_who_is_not_let_in_at_its_first_connection_does_not_try_again(tmp_path: Path, way: Way) -> None:
+    async with guarded_broker(tmp_path) as port, asyncio.timeout(CONNECT_WITHIN_S):
+        bus = MqttBus(Address("127.0.0.1", port, way[0], "device", "of-somebody"), "ra", FILTERS, crowd=way[1])
+        with pytest.raises(LinkDenied, match=r"(?i)not authori"):
+            await bus.run(Listener(bus).deliver)
 
 
 @WAYS

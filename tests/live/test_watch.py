@@ -5,6 +5,7 @@ import json
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import aiomqtt
 import pytest
@@ -20,6 +21,7 @@ from agents.watch.shows import Lines
 from broker.bus import Arrival, Post
 from broker.mosquitto import Broker, BrokerFailed, free_port
 from broker.mqtt import Address, MqttBus
+from broker.tap import CONNECT_WITHIN_S
 from protocol import messages as m
 from protocol.codec import encode
 
@@ -113,6 +115,14 @@ async def test_once_prints_the_picture_as_one_object(broker: Broker, capsys: pyt
 async def test_no_broker_is_said_in_one_sentence() -> None:
     with pytest.raises(BrokerFailed, match="no broker lets us in at"):
         await Watch(Address(port=free_port()), Picture()).run(Told(Picture()))
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_wrong_password_is_said_at_once(tmp_path: Path, protocol: Literal["5", "3.1.1"]) -> None:
+    async with guarded_broker(tmp_path) as port, asyncio.timeout(CONNECT_WITHIN_S):
+        address = Address("127.0.0.1", port, protocol, "watcher", "of-somebody")
+        with pytest.raises(BrokerFailed, match=r"check --port .*--password-file \(.*[Nn]ot authori"):
+            await Watch(address, Picture()).run(Told(Picture()))
 
 
 async def test_user_of_the_watcher_sees_everything_and_writes_nothing(tmp_path: Path) -> None:
