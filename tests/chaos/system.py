@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ SPEED = 120.0
 SLOT_S = 900
 SLOTS = 2
 READY_WITHIN_S = 60
+SETTLED_WITHIN_S = 120
 ROLES = {"utility": Role.UTILITY, "ac": Role.COORDINATOR, "ra-1": Role.AGGREGATOR, "homes": Role.DER}
 
 
@@ -107,6 +108,8 @@ class Outcome:
     exits: dict[str, list[int]]
     said: list[str]
     """Lines of error of all agents."""
+    to_the_end: bool = True
+    """Whether the evening was over when it was looked at."""
 
 
 class System:
@@ -243,6 +246,14 @@ class System:
         """To the end of the evening; then stop everything and read the journals."""
         await self.until(60 + SLOTS * SLOT_S / 60 + 12)
         return await self.stop()
+
+    async def deal(self) -> Outcome:
+        """To the deal, shared out and confirmed by all; then the same."""
+        async with asyncio.timeout(SETTLED_WITHIN_S):
+            while not any(line.get("event") == "all_confirmed" for line in self.daemons["ra-1"].lines):
+                await asyncio.sleep(0.2)
+        await asyncio.sleep(1)
+        return replace(await self.stop(), to_the_end=False)
 
     async def stop(self) -> Outcome:
         for daemon in self.daemons.values():
