@@ -5,7 +5,7 @@ A failing seed stands in the assertion; `python tests/hunter.py --seed N` repeat
 
 import pytest
 from hunter import hunt, hunt_all, hunt_block, main, plan_of, shrink
-from planted import PLANTED, find, planted
+from planted import PLANTED, find_all, planted
 
 from agents import announcer
 
@@ -22,15 +22,20 @@ def test_same_seed_gives_the_same_run_byte_for_byte() -> None:
     assert first == second
 
 
+@pytest.fixture(scope="module")
+def found_at() -> dict[str, int | None]:
+    return find_all(1_000)
+
+
 @pytest.mark.parametrize("name", PLANTED)
-def test_planted_bug_is_found_within_a_thousand_seeds(name: str) -> None:
-    assert find(name, 1_000) is not None
+def test_planted_bug_is_found_within_a_thousand_seeds(name: str, found_at: dict[str, int | None]) -> None:
+    assert found_at[name] is not None
 
 
-def test_failing_seed_is_shrunk_to_the_faults_that_show_it() -> None:
+def test_failing_seed_is_shrunk_to_the_faults_that_show_it(found_at: dict[str, int | None]) -> None:
+    seed = found_at["ack_before_commit"]
+    assert seed is not None
     with planted("ack_before_commit"):
-        seed = find("ack_before_commit", 1_000)
-        assert seed is not None
         plan, found = shrink(seed)
         assert found
     assert len(plan.faults.crashes) == 1
