@@ -22,6 +22,10 @@ PROBES = 1_500
 LEAST_FREE_BYTES = 200_000_000
 BLOCKS_BEHIND_EXPIRED = (2, 0, 11)
 """Up to this Mosquitto, 25 expired messages block a session unless max_inflight_messages is high."""
+PERSISTENCE = (
+    "no broker tells it, and no deal hangs on it: what nobody confirmed is said again; "
+    "'persistence true' only saves the repeats after a restart of the broker"
+)
 
 
 class Verdict(StrEnum):
@@ -104,6 +108,7 @@ def _broker(broker: BrokerSettings) -> Iterator[Finding]:
     yield _version(next((m.payload.decode() for m in probe.heard if m.topic.startswith("$SYS")), ""))
     probe.close()
     yield _queue(broker, name, topic)
+    yield Finding("persistence", Verdict.OK, PERSISTENCE)
 
 
 def _limits(connack: Any) -> Iterator[Finding]:

@@ -30,7 +30,17 @@ def written(folder: Path, port: int) -> Path:
 def test_well_broker_has_no_fault(broker: Broker, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["doctor", "--config", str(written(tmp_path, broker.port)), "--json"]) == 0
     found = {one["check"]: one for one in json.loads(capsys.readouterr().out)["findings"]}
-    assert {"configuration", "broker", "packet size", "inflight", "version", "queue", "clock", "journal"} <= set(found)
+    assert {
+        "configuration",
+        "broker",
+        "packet size",
+        "inflight",
+        "version",
+        "queue",
+        "persistence",
+        "clock",
+        "journal",
+    } <= set(found)
     assert found["queue"]["text"] == "keeps at least 1500 posts for an agent that is away"
 
 
