@@ -159,7 +159,7 @@ async def test_up_operates_a_whole_tree_and_an_operator_and_a_resident_reach_it(
         "up",
         TINY,
         "--speed",
-        "200",
+        "300",
         "--json",
         *control,
         cwd=ROOT,

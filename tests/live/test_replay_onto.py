@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,12 +22,12 @@ from agents.replay.wire import on_the_wire
 from agents.settings import AggregatorSettings, Rung
 from agents.toml_out import to_toml
 from broker.clock import Clock
-from broker.mosquitto import Broker
+from broker.mosquitto import Broker, private_broker
 from broker.mqtt import Address
 
 TINY = str(Path(__file__).parents[1] / "data" / "tiny.toml")
 SPEED = 600.0
-LEAD = timedelta(seconds=6)
+LEAD = timedelta(seconds=8)
 """For the daemon's start."""
 
 
@@ -72,12 +73,30 @@ async def played(
         await daemon.wait()
 
 
+@pytest.fixture(scope="module")
+def compared_live(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Compared]:
+    """The evening on three daemons, each on a broker of its own, at once: they wait for the clock most of the time."""
+    without_storage = aggregator(run, "ra-2").model_copy(update={"ladder": (Rung.ALTERNATIVE,)})
+    daemons = {
+        "ra-1": aggregator(run, "ra-1"),
+        "ra-2": aggregator(run, "ra-2"),
+        "ra-2 without its storage": without_storage,
+    }
+
+    async def one(settings: AggregatorSettings) -> Compared:
+        onto = Onto(on_the_wire(Source(run).lines()), settings.name)
+        async with private_broker() as broker:
+            return await played(onto, tmp_path_factory.mktemp("live"), broker, settings, recorded_clock(onto))
+
+    async def all_of_them() -> list[Compared]:
+        return await asyncio.gather(*map(one, daemons.values()))
+
+    return dict(zip(daemons, asyncio.run(all_of_them()), strict=True))
+
+
 @pytest.mark.parametrize("name", ["ra-1", "ra-2"])
-async def test_live_aggregator_says_what_it_said_in_the_recording(
-    run: Path, tmp_path: Path, broker: Broker, name: str
-) -> None:
-    onto = Onto(on_the_wire(Source(run).lines()), name)
-    compared = await played(onto, tmp_path, broker, aggregator(run, name), recorded_clock(onto))
+def test_live_aggregator_says_what_it_said_in_the_recording(compared_live: Mapping[str, Compared], name: str) -> None:
+    compared = compared_live[name]
     assert compared.differences() == []
     assert compared.unanswered == Counter()
     assert compared.same
@@ -85,10 +104,8 @@ async def test_live_aggregator_says_what_it_said_in_the_recording(
     assert awards
 
 
-async def test_aggregator_without_its_storage_is_told_apart(run: Path, tmp_path: Path, broker: Broker) -> None:
-    settings = aggregator(run, "ra-2").model_copy(update={"ladder": (Rung.ALTERNATIVE,)})
-    onto = Onto(on_the_wire(Source(run).lines()), "ra-2")
-    compared = await played(onto, tmp_path, broker, settings, recorded_clock(onto))
+def test_aggregator_without_its_storage_is_told_apart(compared_live: Mapping[str, Compared]) -> None:
+    compared = compared_live["ra-2 without its storage"]
     assert not compared.same
     assert any(sign == "-" and text.startswith("offer e1") for sign, _, text in compared.differences())
 
