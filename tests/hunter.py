@@ -253,7 +253,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.perf_counter()
     tally = hunt_all(given.first, given.seeds)
     seconds = time.perf_counter() - began
-    planted = [] if given.no_planted else [{"name": name, "found_at_seed": seed} for name, seed in find_all(1_000).items()]
+    planted = (
+        [] if given.no_planted else [{"name": name, "found_at_seed": seed} for name, seed in find_all(1_000).items()]
+    )
     figures = {
         "seeds": tally.seeds,
         "seeds_per_s": round(tally.seeds / seconds, 1),
