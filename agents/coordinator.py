@@ -47,7 +47,7 @@ class CoordinatorEvent(Between):
         self.settings = party.settings
         self.book = party.book
         grace = timedelta(seconds=party.settings.report_grace_s)
-        super().__init__(party, edge, request, party.book.claims(), grace)
+        super().__init__(party, edge, request, party.book.claims, grace)
         self.taken: dict[str, Plan] = {}
         """What is wanted of each aggregator, W: locked, accepted or concluded."""
         self.rerequests_left = 0
@@ -260,7 +260,7 @@ class Coordinator(BetweenParty):
     def __init__(self, settings: CoordinatorSettings) -> None:
         self.settings = settings
         self.book = Members(members=settings.members)
-        super().__init__(settings.name, settings.parent, {member.name: member for member in settings.members})
+        super().__init__(settings.name, settings.parent, self.book.by_name)
 
     def open(self, edge: Edge, request: m.Request) -> Between:
         return CoordinatorEvent(self, edge, request)

@@ -8,10 +8,12 @@ import io
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from agents.members import Member, Members
 
@@ -20,6 +22,8 @@ LISTS = ("resources", "relaxations")
 
 NUMBERS = ("increase_load_w", "decrease_load_w", "merit", "reliability_pct")
 """Columns of a CSV that hold whole numbers. An empty cell of any column is left out, so that the default holds."""
+
+MEMBER = TypeAdapter(Member)
 
 Rows: TypeAlias = list[tuple[str, Mapping[str, Any]]]
 """Where a contract stands in its file, and its keys and values."""
@@ -51,7 +55,7 @@ def _book(rows: Rows) -> Members:
     members: list[Member] = []
     for where, row in rows:
         try:
-            members.append(Member.model_validate(row))
+            members.append(MEMBER.validate_python(row))
         except ValidationError as error:
             raise MembersError(f"{where}, {_sentence(error)}") from None
     try:
@@ -68,8 +72,8 @@ def _sentence(error: ValidationError) -> str:
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":
         return f"{key}: is missing"
-    if first["type"] == "extra_forbidden":
-        return f"{key}: no such key; there are {', '.join(Member.model_fields)}"
+    if first["type"] == "unexpected_keyword_argument":
+        return f"{key}: no such key; there are {', '.join(field.name for field in fields(Member))}"
     return f"{key}: {text} (it is {first['input']!r:.80})"
 
 
@@ -105,4 +109,10 @@ def _from_csv(text: str) -> Rows:
 def _cell(key: str, cell: str) -> str | int | list[str]:
     if key in LISTS:
         return [part.strip() for part in cell.split(";") if part.strip()]
-    return int(cell) if key in NUMBERS and re.fullmatch(r"-?[0-9]{1,18}", cell) else cell
+    return _number(cell) if key in NUMBERS else cell
+
+
+@lru_cache(1_000)
+def _number(cell: str) -> str | int:
+    """Numbers of one text are one object: most homes of a book have one of few capacities."""
+    return int(cell) if re.fullmatch(r"-?[0-9]{1,18}", cell) else cell

@@ -50,7 +50,7 @@ def sentence(error: ValidationError) -> str:
     match first["type"]:
         case "missing":
             return f"{key}: is missing"
-        case "extra_forbidden":
+        case "extra_forbidden" | "unexpected_keyword_argument":
             return f"{key}: there is no such key"
         case "timezone_aware":
             return f"{key}: an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z"

@@ -222,16 +222,14 @@ def contract(home: DerSettings, merit: int = 0, reliability_pct: int = 100) -> M
     """The contract with a home: the rated power of its devices, and what its owner agreed to loosen."""
     devices = [build_device(spec) for spec in home.devices]
     loosened = dict.fromkeys(restriction for device in devices for restriction in device.relaxable)
-    return Member.model_validate(
-        {
-            "name": home.name,
-            "resources": [device.resource_id for device in home.devices],
-            "increase_load_w": sum(device.capacity_w(Direction.INCREASE_LOAD) for device in devices),
-            "decrease_load_w": sum(device.capacity_w(Direction.DECREASE_LOAD) for device in devices),
-            "merit": merit,
-            "reliability_pct": reliability_pct,
-            "relaxations": list(loosened),
-        }
+    return Member(
+        name=home.name,
+        resources=tuple(device.resource_id for device in home.devices),
+        increase_load_w=sum(device.capacity_w(Direction.INCREASE_LOAD) for device in devices),
+        decrease_load_w=sum(device.capacity_w(Direction.DECREASE_LOAD) for device in devices),
+        merit=merit,
+        reliability_pct=reliability_pct,
+        relaxations=tuple(loosened),
     )
 
 

@@ -49,7 +49,7 @@ class AggregatorEvent(Between):
         self.settings = party.settings
         self.book = party.book
         grace = timedelta(seconds=party.settings.report_grace_s)
-        super().__init__(party, edge, request, party.book.claims(), grace)
+        super().__init__(party, edge, request, party.book.claims, grace)
         self.storage = OwnStorage(party.own_storage, self.event_id)
         self.most_relaxed_w: Plan = ()
         self.dispatching = Dispatching(self, party.settings.dispatch_lead_s, self.storage)
@@ -344,7 +344,7 @@ class Aggregator(BetweenParty):
         self.settings = settings
         self.book = Members(members=settings.members)
         self.own_storage = StorageYard.build(settings.storage)
-        super().__init__(settings.name, settings.parent, {member.name: member for member in settings.members})
+        super().__init__(settings.name, settings.parent, self.book.by_name)
 
     def open(self, edge: Edge, request: m.Request) -> Between:
         return AggregatorEvent(self, edge, request)

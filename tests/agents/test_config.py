@@ -50,6 +50,11 @@ def test_homes_of_one_daemon_are_read_in_order(tmp_path: Path) -> None:
             "broker.port: input should be less than or equal to 65535 (it is 99999)",
         ),
         (UTILITY + "[broker]\nprotocl = 5\n", Role.UTILITY, "broker.protocl: there is no such key"),
+        (
+            '[aggregator]\nname = "ra-1"\nparent = "ac"\nmembers = [{name = "a", merrit = 5}]\n',
+            Role.AGGREGATOR,
+            "aggregator.members[0].merrit: there is no such key",
+        ),
         (UTILITY + "[clock]\nspeed = 0\n", Role.UTILITY, "clock.speed: input should be greater than 0 (it is 0)"),
         (
             UTILITY + "[clock]\nanchor_at = 2026-01-14T17:00:00\n",

@@ -1,4 +1,5 @@
 from pathlib import Path
+from sys import intern
 
 import pytest
 from pydantic import ValidationError
@@ -52,7 +53,7 @@ def test_toml_and_csv_hold_the_same_book(tmp_path: Path) -> None:
     assert book["hems-1"].relaxations == (Restriction.DEPARTURE_SOC, Restriction.RELAY_OPS)
     assert book["ra-2"].kind == "aggregator"
     assert book["ra-2"].reliability_pct == 100
-    assert book.claims() == {"car-1": "hems-1", "battery-1": "hems-1"}
+    assert book.claims == {"car-1": "hems-1", "battery-1": "hems-1"}
 
 
 def test_capacity_is_that_of_the_direction() -> None:
@@ -64,6 +65,15 @@ def test_capacity_is_that_of_the_direction() -> None:
     assert "b" in book
     assert "c" not in book
     assert len(book) == 2
+
+
+def test_a_crowds_book_keeps_names_and_numbers_once(tmp_path: Path) -> None:
+    book = load_members(write(tmp_path, "book.csv", HEADER + "hems-1,car-1,6000\nhems-2,car-2,6000\n"))
+    first, second = book.members
+    assert first.name is intern("hems-1")
+    assert first.increase_load_w is second.increase_load_w
+    assert book.claims["car-1"] is first.name
+    assert not hasattr(first, "__dict__")
 
 
 def test_a_spreadsheets_byte_order_mark_and_line_ends_are_read(tmp_path: Path) -> None:
