@@ -114,7 +114,9 @@ class Asking:
         again = before is not None and before.revision == self.revision
         number = before.round + 1 if before is not None and again else 1
         request_id = intern(f"{self.event_id}.{self.revision}.{number}")
-        asked = Asked(request_id, number, self.revision, program_id, power_w, now, reply_by, decide_by, terms)
+        asked = self.children.shared.one(
+            Asked(request_id, number, self.revision, program_id, power_w, now, reply_by, decide_by, terms)
+        )
         self.children.renew(name, asked)
         self.timers["again"] = step_instant(now, reply_by, 50)
         self.party.say(self.edge(name), partial(self.request_to, name, asked), now)

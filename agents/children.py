@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import add as plus
 from operator import gt, sub
+from typing import NamedTuple
 
+from agents.shared import Shared
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan, add
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A firm profile that a child can be held to, from an offer or from one option of an alternative."""
 
     ref: str
@@ -29,8 +30,7 @@ class Answer:
     alternative: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A request as its sender keeps it: what is needed to judge its answers and to say it again. A crowd's messages
     themselves would take ten times the memory."""
 
@@ -55,8 +55,7 @@ class Relaxing:
     reply_by: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """An award as its sender keeps it."""
 
     request_id: str
@@ -131,6 +130,7 @@ class Children:
 
     def __init__(self, names: tuple[str, ...], claims: Mapping[str, str]) -> None:
         self.by_name = {name: Child(name) for name in names}
+        self.shared = Shared()
         self.waiting: dict[str, None] = {}
         """Those asked in the present stage who have not answered."""
         self.claims = claims
@@ -234,18 +234,18 @@ class Children:
             raise RefusedMessage(RejectReason.ABOVE_REQUEST, "an offer cannot be above what was asked")
         _firm(offer.valid_until, child.request)
         self._claim(child.name, offer.resources)
-        child.revisions = revisions
+        child.revisions = self.shared.one(revisions)
         self._opt(child, offer.opt)
         if child.opted_out:
             self.keep(child, None, None)
             return False
-        power_w = _one(offer.power_w, most)
+        power_w = self.shared.plan(offer.power_w)
         answer = Answer(
             offer.message_id,
             power_w,
-            _one(offer.available_w, power_w),
+            power_w if offer.available_w == power_w else self.shared.plan(offer.available_w),
             offer.basis,
-            offer.valid_until,
+            self.shared.one(offer.valid_until),
             _relaxable(offer),
         )
         if offer.basis is m.Basis.RELAXED:
@@ -306,11 +306,6 @@ def _replaced(sum_w: Plan, before: Plan | None, after: Plan | None) -> tuple[Pla
 
 def _power_w(answer: Answer | None) -> Plan | None:
     return None if answer is None else answer.power_w
-
-
-def _one(plan: Plan, other: Plan) -> Plan:
-    """Of two equal plans the other one: a crowd's plans are not kept twice."""
-    return other if plan == other else plan
 
 
 def _relaxable(offer: m.Offer) -> bool:

@@ -5,7 +5,6 @@ from others that offered more than they were awarded, then stated upward as a sh
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -111,7 +110,8 @@ class Negotiation(Asking):
         revision = child.award.revision + 1 if child.award is not None else 1
         confirm_by = self._confirm_by(now)
         award = Given(
-            asked.request_id, asked.round, revision, outcome, power_w, accepts, reason, now, confirm_by
+            asked.request_id, asked.round, revision, outcome, self.children.shared.plan(power_w), accepts, reason, now,
+            self.children.shared.one(confirm_by),
         )  # fmt: skip
         self.children.bind(child, award, confirmed)
         child.owed = False
@@ -230,7 +230,7 @@ class Negotiation(Asking):
             raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award {message.award_id} stands with {edge.child}")
         left = least(message.power_w, award.power_w)
         if child.accepted is not None:  # what it cannot give any more is not asked of it again
-            child.accepted = replace(child.accepted, power_w=least(message.power_w, child.accepted.power_w))
+            child.accepted = child.accepted._replace(power_w=least(message.power_w, child.accepted.power_w))
         self.tell("withdrawn", child=child.name, cause=message.cause, power_w=left, awarded_w=award.power_w)
         if any(left):
             self._award(child, m.Outcome.CONCLUDED, left, award.accepts, message.cause, now, child.confirmed)

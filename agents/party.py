@@ -7,9 +7,9 @@ is caught here, in one place; our own fault is not caught at all.
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from hashlib import blake2b
 from typing import Any, TypeVar
 
+from agents.heard import Heard, mark_of
 from protocol import messages as m
 from protocol.actor import (
     Cancel,
@@ -42,10 +42,9 @@ class Party:
         self._name = name
         self._parents = parents
         self._children = children
-        self._heard: dict[str, dict[Edge, dict[str, bytes]]] = {}
-        """By event and edge: the ids that were heard, each with a digest of its body (the same in every process: a
-        snapshot of this memory outlives its process)."""
-        self._said: dict[tuple[str, Edge], dict[str, Send]] = {}
+        self._heard: dict[str, Heard] = {}
+        """By event; on the edge to a child it stands under its name, which is there anyway."""
+        self._said: dict[str, dict[Edge, dict[str, Send]]] = {}
         """By event and edge upward: the last message of each kind, the newest one last."""
         self._effects: list[Effect] = []
         self._deadline: datetime | None = None
@@ -137,9 +136,10 @@ class Party:
         send = Send(edge, message)
         self.counts[f"sent.{message.kind}"] += 1
         if isinstance(message, m.EventMessage):
-            self._heard.setdefault(message.event_id, {})
+            if message.event_id not in self._heard:
+                self._heard[message.event_id] = Heard()
             if edge.child == self._name:
-                said = self._said.setdefault((message.event_id, edge), {})
+                said = self._said.setdefault(message.event_id, {}).setdefault(edge, {})
                 said.pop(message.kind, None)
                 said[message.kind] = send
         self._effects.append(send)
@@ -154,8 +154,8 @@ class Party:
         self._effects.append(Note(name, event_id, step, data or {}))
 
     def _forget(self, event_id: str) -> None:
-        for edge in self._heard.pop(event_id, ()):
-            self._said.pop((event_id, edge), None)
+        self._heard.pop(event_id, None)
+        self._said.pop(event_id, None)
 
     # -- taking messages
 
@@ -170,11 +170,14 @@ class Party:
         self.counts[f"received.{message.kind}"] += 1
         try:
             self._belongs(edge, message)
-            body = blake2b(item.body, digest_size=8).digest()
-            if self._repeated(edge, message, body):
+            mark = mark_of(message.message_id, item.body)
+            if self._repeated(edge, message, mark):
                 return
             self._handle(edge, message, now)
-            self._heard.setdefault(message.event_id, {}).setdefault(edge, {})[message.message_id] = body
+            heard = self._heard.get(message.event_id)
+            if heard is None:
+                heard = self._heard[message.event_id] = Heard()
+            heard.keep(self._where(edge), mark)
         except RefusedMessage as refusal:
             self.counts[f"refused.{refusal.reason}"] += 1
             data = {"edge": _arrow(edge), "kind": message.kind, "reason": refusal.reason, "text": refusal.text}
@@ -194,18 +197,21 @@ class Party:
         if not known or mine != self.name:
             raise RefusedMessage(RejectReason.UNKNOWN_PARTY, f"{edge.other(self.name)} is not in {self.name}'s book")
 
-    def _repeated(self, edge: Edge, message: m.EventMessage, body: bytes) -> bool:
+    def _where(self, edge: Edge) -> str | Edge:
+        """Under what it is kept what was heard on an edge."""
+        return edge.child if edge.parent == self._name else edge
+
+    def _repeated(self, edge: Edge, message: m.EventMessage, mark: bytes) -> bool:
         """Answer a repeat again with what was last said on that edge since; refuse an id that was used before."""
-        on_edges = self._heard.get(message.event_id)
-        heard = on_edges.get(edge) if on_edges else None
+        heard = self._heard.get(message.event_id)
         if heard is None:
             return False
-        known = heard.get(message.message_id)
+        known = heard.same_id(self._where(edge), mark)
         if known is None:
-            if len(heard) >= MAX_HEARD:
+            if heard.count(self._where(edge)) >= MAX_HEARD:
                 raise RefusedMessage(RejectReason.OVERLOAD, f"more than {MAX_HEARD} messages about one event")
             return False
-        if known != body:
+        if known != mark:
             raise RefusedMessage(RejectReason.CONFLICT, f"{message.message_id} was sent before with another body")
         self.counts[f"repeated.{message.kind}"] += 1
         answer = self._answered(edge, message, ANSWERED_AGAIN.get(message.kind, ()))
@@ -215,7 +221,7 @@ class Party:
 
     def _answered(self, edge: Edge, message: m.EventMessage, kinds: tuple[str, ...]) -> Send | None:
         """What was last said about a request, of some kinds."""
-        for kind, send in reversed(self._said.get((message.event_id, edge), {}).items()):
+        for kind, send in reversed(self._said.get(message.event_id, {}).get(edge, {}).items()):
             same = isinstance(send.message, m.EventMessage) and send.message.request_id == message.request_id
             if same and kind in kinds:
                 return send

@@ -7,7 +7,7 @@ own integers, with the same code and the same results.
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from protocol.plan import Plan
 
 Watts: TypeAlias = NDArray[np.int64]
+T = TypeVar("T")
 
 
 def table(plans: Sequence[Plan], slots: int) -> Watts:
@@ -27,9 +28,15 @@ def table(plans: Sequence[Plan], slots: int) -> Watts:
 
 def plans(rows: Sequence[Watts], count: int) -> list[Plan]:
     """A plan for each of so many from the rows of what each has in a slot. A row that stands for several slots is only
-    read once."""
-    known = {id(row): row.tolist() for row in rows}
-    return list(zip(*(known[id(row)] for row in rows), strict=True)) if rows else [()] * count
+    read once; equal plans are one object, and equal powers."""
+    powers: dict[int, int] = {}
+    known = {id(row): _shared(powers, row.tolist()) for row in rows}
+    found: list[Plan] = list(zip(*(known[id(row)] for row in rows), strict=True)) if rows else [()] * count
+    return _shared({}, found)
+
+
+def _shared(known: dict[T, T], things: list[T]) -> list[T]:
+    return list(map(known.setdefault, things, things))
 
 
 def slot_by_slot(
