@@ -8,7 +8,7 @@ and the party wants to be woken at once, until all is said. It is said in its or
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeVarTuple
 
 from agents.party import Party
 from protocol import messages as m
@@ -18,7 +18,7 @@ SLICE = 1_000
 """Effects in one step; what a crowd is told beyond that is told in steps of its own."""
 SOON = timedelta(microseconds=1)
 
-Build: TypeAlias = Callable[[], m.Message]
+What = TypeVarTuple("What")
 
 
 class Announcer(Party):
@@ -28,32 +28,35 @@ class Announcer(Party):
         super().__init__(name, parents, children)
         self.later_at: datetime | None = None
         """When more is to be said; None when nothing is."""
-        self._later: deque[tuple[Edge, Build | None]] = deque()
-        """To be said in the next steps; None: take the retained request off the edge."""
+        self._later: deque[tuple[Any, ...]] = deque()
+        """To be said in the next steps: the edge, what makes the message, and of what; or None: take the retained
+        request off the edge. As flat as can be: there is one for each of a crowd."""
 
-    def say(self, edge: Edge, build: Build, now: datetime) -> None:
-        """Tell a child what `build` makes, in this step or in one of the next."""
-        self._in_turn(edge, build, now)
+    def say(self, edge: Edge, now: datetime, build: Callable[[*What], m.Message], *what: *What) -> None:
+        """Tell a child what `build` makes of `what`, in this step or in one of the next."""
+        if self._must_wait(now):
+            self._later.append((edge, build, *what))
+        else:
+            self._send(edge, build(*what))
 
     def clear(self, edge: Edge, now: datetime) -> None:
         """Take the retained request off an edge, behind what is still to be said on it."""
-        self._in_turn(edge, None, now)
-
-    def _in_turn(self, edge: Edge, build: Build | None, now: datetime) -> None:
-        if self.later_at is None and len(self._effects) < SLICE:
-            self._do(edge, build)
+        if self._must_wait(now):
+            self._later.append((edge, None))
         else:
-            self._later.append((edge, build))
-            self.later_at = self.later_at or now + SOON
-
-    def _do(self, edge: Edge, build: Build | None) -> None:
-        if build is None:
             self._clear(edge)
-        else:
-            self._send(edge, build())
+
+    def _must_wait(self, now: datetime) -> bool:
+        if self.later_at is None and len(self._effects) >= SLICE:
+            self.later_at = now + SOON
+        return self.later_at is not None
 
     def say_more(self, now: datetime) -> None:
         """The next slice of what waits."""
         for _ in range(min(SLICE, len(self._later))):
-            self._do(*self._later.popleft())
+            edge, build, *what = self._later.popleft()
+            if build is None:
+                self._clear(edge)
+            else:
+                self._send(edge, build(*what))
         self.later_at = now + SOON if self._later else None

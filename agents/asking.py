@@ -6,7 +6,6 @@ Shared by all who have children; what to ask and when enough is enough is in the
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
 from sys import intern
 
 from agents.announcer import Announcer
@@ -119,7 +118,7 @@ class Asking:
         )
         self.children.renew(name, asked)
         self.timers["again"] = step_instant(now, reply_by, 50)
-        self.party.say(self.edge(name), partial(self.request_to, name, asked), now)
+        self.party.say(self.edge(name), now, self.request_to, name, asked)
         return asked
 
     def request_to(self, name: str, asked: Asked) -> m.Request:
@@ -162,9 +161,9 @@ class Asking:
             if asked is None:
                 continue
             if self.stage is not Stage.RELAXING and now <= asked.reply_by:
-                self.party.say(self.edge(name), partial(self.request_to, name, asked), now)
+                self.party.say(self.edge(name), now, self.request_to, name, asked)
             elif self.stage is Stage.RELAXING and relax is not None and now <= relax.reply_by:
-                self.party.say(self.edge(name), partial(self.relax_to, name, asked, relax), now)
+                self.party.say(self.edge(name), now, self.relax_to, name, asked, relax)
 
     # -- answers (S23, S29, S2, S3)
 

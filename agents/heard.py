@@ -4,7 +4,6 @@ They are the same in every process: a snapshot of this memory outlives its proce
 times the memory.
 """
 
-from collections.abc import Hashable
 from hashlib import blake2b
 
 HALF = 8
@@ -20,9 +19,9 @@ class Heard:
     """The marks of all messages by where they were heard, one behind the other."""
 
     def __init__(self) -> None:
-        self._marks: dict[Hashable, bytes] = {}
+        self._marks: dict[str, bytes] = {}
 
-    def same_id(self, where: Hashable, mark: bytes) -> bytes | None:
+    def same_id(self, where: str, mark: bytes) -> bytes | None:
         """The mark with the same id that was kept there before; None where there is none."""
         marks = self._marks.get(where)
         if marks is None:
@@ -32,10 +31,10 @@ class Heard:
             place = marks.find(mark[:HALF], place + 1)
         return marks[place : place + MARK] if place >= 0 else None
 
-    def count(self, where: Hashable) -> int:
+    def count(self, where: str) -> int:
         """How many messages were heard there."""
         return len(self._marks.get(where, b"")) // MARK
 
-    def keep(self, where: Hashable, mark: bytes) -> None:
+    def keep(self, where: str, mark: bytes) -> None:
         """A message was taken."""
         self._marks[where] = self._marks.get(where, b"") + mark

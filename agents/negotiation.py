@@ -6,7 +6,6 @@ from others that offered more than they were awarded, then stated upward as a sh
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import partial
 
 from agents.announcer import Announcer
 from agents.asking import Asking, Stage
@@ -172,7 +171,7 @@ class Negotiation(Asking):
     def _say_again(self, child: Child, now: datetime) -> None:
         """The latest revision is the truth on an edge."""
         assert child.award is not None
-        self.party.say(self.edge(child.name), partial(self.award_to, child.name, child.award), now)
+        self.party.say(self.edge(child.name), now, self.award_to, child.name, child.award)
 
     def _lost(self, child: Child, cause: str, now: datetime) -> None:
         self.tell("award_lost", child=child.name, cause=cause, power_w=child.holds)

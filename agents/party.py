@@ -43,7 +43,7 @@ class Party:
         self._parents = parents
         self._children = children
         self._heard: dict[str, Heard] = {}
-        """By event; on the edge to a child it stands under its name, which is there anyway."""
+        """By event."""
         self._said: dict[str, dict[Edge, dict[str, Send]]] = {}
         """By event and edge upward: the last message of each kind, the newest one last."""
         self._effects: list[Effect] = []
@@ -197,9 +197,9 @@ class Party:
         if not known or mine != self.name:
             raise RefusedMessage(RejectReason.UNKNOWN_PARTY, f"{edge.other(self.name)} is not in {self.name}'s book")
 
-    def _where(self, edge: Edge) -> str | Edge:
-        """Under what it is kept what was heard on an edge."""
-        return edge.child if edge.parent == self._name else edge
+    def _where(self, edge: Edge) -> str:
+        """Under what it is kept what was heard on an edge: a child's name is there anyway, and is no edge's."""
+        return edge.child if edge.parent == self._name else _arrow(edge)
 
     def _repeated(self, edge: Edge, message: m.EventMessage, mark: bytes) -> bool:
         """Answer a repeat again with what was last said on that edge since; refuse an id that was used before."""

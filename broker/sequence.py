@@ -13,11 +13,13 @@ class Numbers:
 
     def __init__(self) -> None:
         self._start = f"{time.time_ns():x}"
-        self._counts: dict[str, int] = {}
+        self._counts: dict[str, dict[str, int]] = {}
+        """By parent and child: both names are there anyway, and a crowd's edges need no text of their own."""
 
     def next(self, topic: str) -> str:
-        edge = _edge(topic)
-        count = self._counts[edge] = self._counts.get(edge, 0) + 1
+        parent, child = _edge(topic)
+        counts = self._counts.setdefault(parent, {})
+        count = counts[child] = counts.get(child, 0) + 1
         return f"{self._start}.{count}"
 
 
@@ -28,15 +30,17 @@ class Gaps:
         self.lost = 0
         self.last_topic = ""
         """Where the last gap was."""
-        self._known: dict[str, tuple[str, int]] = {}
+        self._known: dict[str, dict[str, tuple[str, int]]] = {}
+        """By parent and child: the start and the highest number."""
 
     def hear(self, topic: str, number: str) -> None:
         """Take a number; what is no number of ours is ignored."""
         start, dot, count = number.partition(".")
         if not dot or not count.isdecimal():
             return
-        edge, heard = _edge(topic), int(count)
-        known = self._known.get(edge)
+        parent, child = _edge(topic)
+        on_edges, heard = self._known.setdefault(parent, {}), int(count)
+        known = on_edges.get(child)
         if known is not None and known[0] == start:
             missing = heard - known[1] - 1
             if missing > 0:
@@ -44,9 +48,10 @@ class Gaps:
                 self.last_topic = topic
             if heard <= known[1]:
                 return
-        self._known[edge] = (intern(start), heard)
+        on_edges[child] = (intern(start), heard)
 
 
-def _edge(topic: str) -> str:
-    """What stands behind `dr/{kind}/`; a foreign topic stands for itself."""
-    return topic.split("/", 2)[-1]
+def _edge(topic: str) -> tuple[str, str]:
+    """Parent and child, what stands behind `dr/{kind}/`; a foreign topic is the parent of nobody."""
+    parent, _, child = topic.split("/", 2)[-1].partition("/")
+    return parent, intern(child)

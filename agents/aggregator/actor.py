@@ -10,10 +10,9 @@ deadline.
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import partial
 
 from agents.aggregator.alternative import alternatives
-from agents.aggregator.apportion import Candidate, apportion
+from agents.aggregator.apportion import Apportioned, Candidate, apportion
 from agents.aggregator.dispatch import Dispatching
 from agents.aggregator.own_storage import OwnStorage, StorageYard
 from agents.aggregator.request_values import Asked, request_values
@@ -206,7 +205,7 @@ class AggregatorEvent(Between):
             assert child.request is not None
             child.relax = relax
             self.children.waiting[child.name] = None
-            self.party.say(self.edge(child.name), partial(self.relax_to, child.name, child.request, relax), now)
+            self.party.say(self.edge(child.name), now, self.relax_to, child.name, child.request, relax)
         self.timers["again"] = step_instant(now, reply_by, 50)
         self.tell("relax_asked", "S28", shortfall_w=short, asked=len(targets), reply_by=reply_by)
 
@@ -289,6 +288,18 @@ class AggregatorEvent(Between):
 
     def conclude(self, power_w: Plan, now: datetime) -> None:
         """S35: share the deal out and tell every DER that answered yes."""
+        shared = self._shared_out(power_w)
+        self.storage.commit(shared.storage_w)
+        for name, share in shared.shares.items():
+            child = self.children[name]
+            answer = child.answer(share.basis)
+            assert answer is not None
+            self.give(child, answer, share.power_w, now)
+        self.tell("awards_sent", "S35", awarded=len(shared.shares), power_w=power_w, storage_w=shared.storage_w)
+        self.release_rest(m.Outcome.NOT_NEEDED, "the deal is covered by others", now)
+        self.dispatching.start(now)
+
+    def _shared_out(self, power_w: Plan) -> Apportioned:
         candidates = [
             Candidate(
                 child.name,
@@ -299,16 +310,7 @@ class AggregatorEvent(Between):
             for child, _ in self.children.answered()
         ]
         storage_w = self.storage.power_w or zero(len(power_w))
-        shared = apportion(power_w, candidates, storage_w, self.settings.sharing)
-        self.storage.commit(shared.storage_w)
-        for name, share in shared.shares.items():
-            child = self.children[name]
-            answer = child.answer(share.basis)
-            assert answer is not None
-            self.give(child, answer, share.power_w, now)
-        self.tell("awards_sent", "S35", awarded=len(shared.shares), power_w=power_w, storage_w=shared.storage_w)
-        self.release_rest(m.Outcome.NOT_NEEDED, "the deal is covered by others", now)
-        self.dispatching.start(now)
+        return apportion(power_w, candidates, storage_w, self.settings.sharing)
 
     def own_power_w(self) -> Plan:
         return self.storage.committed_w or zero(len(self.asked_w))

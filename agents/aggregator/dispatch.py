@@ -4,7 +4,6 @@ A dispatch goes out `lead` before its slot and lives for that slot only, so a lo
 """
 
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 from agents.aggregator.own_storage import OwnStorage
@@ -53,8 +52,7 @@ class Dispatching:
             award = child.award
             if award is not None and any(plan) and of.book[child.name].kind == "der":
                 sent += 1
-                build = partial(self._dispatch, child, award, slot, plan[slot], now)
-                of.party.say(of.edge(child.name), build, now)
+                of.party.say(of.edge(child.name), now, self._dispatch, child, award, slot, plan[slot], now)
         start, end = of.period.slot_start(slot), of.period.slot_start(slot + 1)
         held, own = self.storage.held, self.storage.committed_w
         if held is not None and own is not None and any(own):
