@@ -168,7 +168,7 @@ class Asking:
     # -- answers (S23, S29, S2, S3)
 
     def on_answer(self, edge: Edge, message: m.Offer | m.Alternative, now: datetime) -> None:
-        child = self.children.check(edge.child, message, len(self.asked_w))
+        child = self.children.check(edge.child, message)
         child.bound_before = False
         if not self._in_time(child, message, now):
             self._take_late(child, message, now)

@@ -209,7 +209,7 @@ class Children:
         """asked / yes / no / silent, for telling."""
         return {"asked": self.asked_count, "yes": self.yes, "no": self.no, "silent": len(self.waiting)}
 
-    def check(self, name: str, message: m.EventMessage, slots: int) -> Child:
+    def check(self, name: str, message: m.EventMessage) -> Child:
         """The child that a message is from. Raises RefusedMessage when it does not belong to its request."""
         child = self.by_name.get(name)
         if child is None or child.request is None:
@@ -223,9 +223,10 @@ class Children:
     def take_offer(self, child: Child, offer: m.Offer) -> bool:
         """Check and keep an offer; True when it opts in. Raises RefusedMessage and keeps nothing otherwise."""
         assert child.request is not None
-        revisions = _newer(child, RELAXED if offer.basis is m.Basis.RELAXED else OWN, offer.revision)
+        relaxed = offer.basis is m.Basis.RELAXED
+        revisions = _newer(child, RELAXED if relaxed else OWN, offer.revision)
         most = child.request.power_w
-        if offer.basis is m.Basis.RELAXED:
+        if relaxed:
             if child.relax is None or child.own is None:
                 raise RefusedMessage(RejectReason.UNKNOWN_REQUEST, "a relaxed offer answers a relax; none was asked")
             most = add(child.own.power_w, child.relax.shortfall_w)
@@ -248,7 +249,7 @@ class Children:
             self.shared.one(offer.valid_until),
             _relaxable(offer),
         )
-        if offer.basis is m.Basis.RELAXED:
+        if relaxed:
             self.keep(child, child.own, answer)
         else:
             self.keep(child, answer, child.relaxed)
@@ -309,9 +310,11 @@ def _power_w(answer: Answer | None) -> Plan | None:
 
 
 def _relaxable(offer: m.Offer) -> bool:
-    kinds = (m.ResourceKind.VEHICLE, m.ResourceKind.AGGREGATE)
-    return any(resource.relaxable and resource.kind in kinds for resource in offer.resources)
+    return any(resource.relaxable and resource.kind in CAN_RELAX for resource in offer.resources)
 
+
+CAN_RELAX = (m.ResourceKind.VEHICLE, m.ResourceKind.AGGREGATE)
+"""What can be asked to loosen something."""
 
 OWN, RELAXED, ALTERNATIVE = 0, 1, 2
 """Places in a child's revisions."""

@@ -71,19 +71,19 @@ class Negotiation(Asking):
         if not all(given <= offered for given, offered in zip(power_w, answer.power_w, strict=True)):
             raise RuntimeError(f"award above the offer of {child.name}")
         child.accepted = answer
-        self._award(child, m.Outcome.CONCLUDED, power_w, answer.ref, "", now)
+        award = self._award(child, m.Outcome.CONCLUDED, power_w, answer.ref, "", now)
         self.unconfirmed[child.name] = None
-        self._start_chase(now)
+        self._start_chase(award.confirm_by, now)
 
     def release(self, child: Child, outcome: m.Outcome, reason: str, now: datetime) -> None:
         """Tell a child that nothing (more) is asked of it."""
         stood = child.holds is not None or child.bound_before
         child.bound_before = False
         self.unconfirmed.pop(child.name, None)
-        self._award(child, outcome, (0,) * len(self.asked_w), None, reason, now)
+        award = self._award(child, outcome, (0,) * len(self.asked_w), None, reason, now)
         if stood:
             self.unconfirmed[child.name] = None
-            self._start_chase(now)
+            self._start_chase(award.confirm_by, now)
 
     def release_rest(self, outcome: m.Outcome, reason: str, now: datetime) -> None:
         """Every offer gets an answer: those that are still owed one hear the outcome; who may still believe in a
@@ -103,7 +103,7 @@ class Negotiation(Asking):
         reason: str,
         now: datetime,
         confirmed: bool | None = None,
-    ) -> None:
+    ) -> Given:
         asked = child.request
         assert asked is not None
         revision = child.award.revision + 1 if child.award is not None else 1
@@ -115,6 +115,7 @@ class Negotiation(Asking):
         self.children.bind(child, award, confirmed)
         child.owed = False
         self._say_again(child, now)
+        return award
 
     def award_id(self, name: str, award: Given) -> str:
         """Of the award that stands with a child; its revisions have the same."""
@@ -142,8 +143,8 @@ class Negotiation(Asking):
         start = self.period.start
         return step_instant(now, start, 40) if now < start else now + self.period.duration / 4
 
-    def _start_chase(self, now: datetime) -> None:
-        self.confirm_by = self._confirm_by(now)
+    def _start_chase(self, confirm_by: datetime, now: datetime) -> None:
+        self.confirm_by = confirm_by
         self._chase_every = max((self.confirm_by - now) / REPEATS, timedelta(milliseconds=1))
         self.timers["chase"] = now + self._chase_every
 

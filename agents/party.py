@@ -31,6 +31,7 @@ from protocol.errors import RefusedMessage, RejectReason
 M = TypeVar("M", bound=m.EventMessage)
 Handler = Callable[[Edge, Any, datetime], None]
 
+UPWARD = frozenset(kind for kind, route in ROUTES.items() if route.way is Way.UP)
 MAX_HEARD = 4096
 """How many messages about one event are remembered for each edge; more is a flood and refused."""
 
@@ -78,22 +79,16 @@ class Party:
             return self._effects
         if due:
             self._due(now)
-        match item:
-            case Received(edge, message):
-                self._receive(edge, message, item, now)
-            case Refused():
-                self.counts[f"refused.{item.reason}"] += 1
-                self._tell(
-                    "message_refused", data={"edge": _arrow(item.edge), "reason": item.reason, "text": item.text}
-                )
-                if item.kind != "reject" and item.kind != "presence":
-                    self._reject(item.edge, item.kind, RefusedMessage(item.reason, item.text, item.message_id), now)
-            case Measured():
-                self._measured(item, now)
-            case Decided():
-                self._decided(item, now)
-            case Issue() | Cancel():
-                self._ordered(item, now)
+        if isinstance(item, Received):
+            self._receive(item.edge, item.message, item, now)
+        elif isinstance(item, Refused):
+            self._refused(item, now)
+        elif isinstance(item, Measured):
+            self._measured(item, now)
+        elif isinstance(item, Decided):
+            self._decided(item, now)
+        else:
+            self._ordered(item, now)
         return self._effects
 
     def wake(self, now: datetime) -> list[Effect]:
@@ -185,6 +180,12 @@ class Party:
             refusal.message_id = message.message_id
             self._reject(edge, message.kind, refusal, now)
 
+    def _refused(self, item: Refused, now: datetime) -> None:
+        self.counts[f"refused.{item.reason}"] += 1
+        self._tell("message_refused", data={"edge": _arrow(item.edge), "reason": item.reason, "text": item.text})
+        if item.kind != "reject" and item.kind != "presence":
+            self._reject(item.edge, item.kind, RefusedMessage(item.reason, item.text, item.message_id), now)
+
     def _handle(self, edge: Edge, message: m.EventMessage, now: datetime) -> None:
         handler = self._handlers.get(type(message))
         if handler is None:
@@ -192,9 +193,9 @@ class Party:
         handler(edge, message, now)
 
     def _belongs(self, edge: Edge, message: m.EventMessage) -> None:
-        known = edge.child in self._children if edge.parent == self.name else edge.parent in self._parents
-        mine = edge.parent if ROUTES[message.kind].way is Way.UP else edge.child
-        if not known or mine != self.name:
+        known = edge.child in self._children if edge.parent == self._name else edge.parent in self._parents
+        mine = edge.parent if message.kind in UPWARD else edge.child
+        if not known or mine != self._name:
             raise RefusedMessage(RejectReason.UNKNOWN_PARTY, f"{edge.other(self.name)} is not in {self.name}'s book")
 
     def _where(self, edge: Edge) -> str:

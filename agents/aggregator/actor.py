@@ -73,10 +73,10 @@ class AggregatorEvent(Between):
         )
         values = self._request_values()
         self.children.waiting.clear()
-        reply_by = step_instant(now, self.request.reply_by, self.settings.collect_pct)
+        reply_by, decide_by = step_instant(now, self.request.reply_by, self.settings.collect_pct), self.decide_by
         for name, power_w in values.items():
             if any(power_w):
-                self.ask(name, power_w, reply_by, self.decide_by, self.request.terms, self.request.program_id, now)
+                self.ask(name, power_w, reply_by, decide_by, self.request.terms, self.request.program_id, now)
         self.tell(
             "request_values_sent",
             "S22",
