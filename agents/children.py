@@ -4,7 +4,7 @@ Answers are kept in the members' order, never in order of arrival, so that live 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from operator import add as plus
 from operator import gt, sub
@@ -91,6 +91,10 @@ class Child:
     """It held an award of a superseded request (or might sell by its mandate) and has not answered the new one: it
     may not know."""
 
+    def __reduce__(self) -> tuple[type["Child"], tuple[object, ...]]:
+        """For a snapshot, which would make a dict of each of a crowd, and keep them all until it is done."""
+        return Child, tuple(getattr(self, field.name) for field in FIELDS)
+
     @property
     def best(self) -> Answer | None:
         """The relaxed answer where there is one, else the own one (S29)."""
@@ -123,6 +127,9 @@ class Child:
     def relaxable(self) -> bool:
         """Whether S28 asks it: participating, with a vehicle whose owner agreed to loosen something."""
         return self.own is not None and self.own.relaxable
+
+
+FIELDS = fields(Child)
 
 
 class Children:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from agents.aggregator.own_storage import OwnStorage
-from agents.children import Child, Given
+from agents.children import Given
 from protocol import messages as m
 from protocol.actor import Measure, Measured, Setpoint
 
@@ -52,7 +52,7 @@ class Dispatching:
             award = child.award
             if award is not None and any(plan) and of.book[child.name].kind == "der":
                 sent += 1
-                of.party.say(of.edge(child.name), now, self._dispatch, child, award, slot, plan[slot], now)
+                of.party.say(of.edge(child.name), now, self._dispatch, child.name, award, slot, plan[slot], now)
         start, end = of.period.slot_start(slot), of.period.slot_start(slot + 1)
         held, own = self.storage.held, self.storage.committed_w
         if held is not None and own is not None and any(own):
@@ -64,9 +64,9 @@ class Dispatching:
         if self.slot < len(of.asked_w):
             of.timers["dispatch"] = of.period.slot_start(self.slot) - self.lead
 
-    def _dispatch(self, child: Child, award: Given, slot: int, power_w: int, now: datetime) -> m.Dispatch:
+    def _dispatch(self, name: str, award: Given, slot: int, power_w: int, now: datetime) -> m.Dispatch:
         of = self.of
-        award_id = of.award_id(child.name, award)
+        award_id = of.award_id(name, award)
         return m.Dispatch(
             message_id=f"{of.party.name}.dispatch.{award_id}.{slot}.{award.revision}",
             sent_at=now,

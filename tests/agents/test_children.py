@@ -1,10 +1,12 @@
 """The sums that run along with a crowd's answers and awards are what summing up anew gives."""
 
+import pickle
 from typing import Any
 
 import pytest
 from worlds import World
 
+from agents.aggregator.actor import Aggregator
 from agents.children import Children
 from protocol.plan import total
 
@@ -44,3 +46,17 @@ def test_running_sums_are_those_of_summing_up_anew(checked: list[int], asked_w: 
     world.event(asked_w)
     world.run()
     assert checked[0] > 10
+
+
+def test_children_are_the_same_after_a_snapshot_and_plans_stay_shared() -> None:
+    world = World()
+    world.simple("ra-1", 3)
+    world.event(24_000)
+    world.run()
+    aggregator = world.actors["ra-1"]
+    assert isinstance(aggregator, Aggregator)
+    (event,) = aggregator.events.values()
+    again = pickle.loads(pickle.dumps(event.children))
+    assert again.by_name == event.children.by_name
+    first, second, _ = again.by_name.values()
+    assert first.own.power_w is second.own.power_w
