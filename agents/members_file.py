@@ -7,7 +7,7 @@ import csv
 import io
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
@@ -25,8 +25,9 @@ NUMBERS = ("increase_load_w", "decrease_load_w", "merit", "reliability_pct")
 
 MEMBER = TypeAdapter(Member)
 
-Rows: TypeAlias = list[tuple[str, Mapping[str, Any]]]
-"""Where a contract stands in its file, and its keys and values."""
+Rows: TypeAlias = Iterable[tuple[str, Mapping[str, Any]]]
+"""Where a contract stands in its file, and its keys and values. Read one by one: all rows of a crowd at once would
+leave the memory between its contracts in pieces."""
 
 
 class MembersError(ValueError):
@@ -94,7 +95,6 @@ def _from_csv(text: str) -> Rows:
     if "name" not in header or twice:
         mistake = f"{twice[0]!r} stands twice" if twice else "name: is missing"
         raise MembersError(f"line 1, {mistake} in the header row")
-    rows: Rows = []
     for cells in lines:
         where = f"line {lines.line_num}"
         if not any(cell.strip() for cell in cells):
@@ -102,8 +102,7 @@ def _from_csv(text: str) -> Rows:
         if len(cells) != len(header):
             raise MembersError(f"{where}, {len(cells)} cells where the header row has {len(header)}")
         given = {key: cell.strip() for key, cell in zip(header, cells, strict=True) if cell.strip()}
-        rows.append((where, {key: _cell(key, cell) for key, cell in given.items()}))
-    return rows
+        yield where, {key: _cell(key, cell) for key, cell in given.items()}
 
 
 def _cell(key: str, cell: str) -> str | int | list[str]:

@@ -195,6 +195,7 @@ class Negotiation(Asking):
         else:
             self._lost_by_child(child, message.reason, now)
         if not self.unconfirmed:
+            self.unconfirmed.clear()  # its table is as large as the crowd was
             self.timers.pop("chase", None)
 
     def confirmed(self, child: Child, now: datetime) -> None:

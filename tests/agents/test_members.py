@@ -119,6 +119,7 @@ def test_a_mistake_in_toml_is_one_sentence_with_line_and_key(tmp_path: Path, tex
     [
         (HEADER + "a,,1\nb,,many\n", "line 3, increase_load_w: "),
         (HEADER + "a,,1.5\n", "line 2, increase_load_w: "),
+        (HEADER + "a,,many\nb,,1,2\n", "line 2, increase_load_w: "),
         (HEADER + "\na,car 1,1\n", "line 3, resources.0: "),
         (HEADER + "a,,1,2\n", "line 2, 4 cells where the header row has 3"),
         (HEADER + ",car,1\n", "line 2, name: is missing"),
