@@ -8,6 +8,7 @@ of the loop leaves as one (a write of its own for each took 10 us). It connects 
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -35,8 +36,9 @@ from broker.link import (
 )
 from protocol.edges import QOS
 
-MOST_WAITING = 10_000
-"""Messages of QoS 0 that may wait to be taken; beyond that nothing more is read."""
+MOST_WAITING = 2_000
+"""Messages that may wait to be taken; beyond that nothing more is read. Mosquitto 2.0.11 sends all that it has, however
+many may be unacknowledged, once the first of them is acknowledged."""
 
 logging.getLogger("gmqtt").setLevel(logging.CRITICAL)  # what it tells is told by us, as events with names
 
@@ -75,7 +77,7 @@ class GmqttLink:
         self._some = asyncio.Event()
         self._answers: asyncio.Queue[int] = asyncio.Queue()
         self._failure: Exception | None = None
-        self._open = self._paused = False
+        self._open = self._asking = self._paused = False
 
     async def open(self) -> None:
         try:
@@ -97,12 +99,15 @@ class GmqttLink:
         self.window = min(500, self._numbers._max - 1)
 
     async def subscribe(self, topic: str, qos: int) -> None:
+        self._asking = True
+        self._read_on()
         self._client.subscribe(topic, qos=qos)
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 await self._answers.get()
         except TimeoutError:
             raise LinkLost("the broker does not answer a subscription") from None
+        self._asking = False
         if not self._open:
             raise LinkLost("the broker closed the connection")
 
@@ -110,6 +115,7 @@ class GmqttLink:
         packet_id = self._numbers.next_id()
         self._under_way[packet_id] = acknowledged
         self._write(frames.publish(post, packet_id, number))
+        self._read_on()
 
     async def heard(self) -> list[Heard]:
         await self._some.wait()
@@ -119,9 +125,7 @@ class GmqttLink:
             raise LinkLost("the broker closed the connection")
         self._some.clear()
         heard, self._heard = self._heard, []
-        if self._paused:
-            self._paused = False
-            self._transport.resume_reading()
+        self._read_on()
         return heard
 
     def acknowledge(self, packet_id: int) -> None:
@@ -166,8 +170,7 @@ class GmqttLink:
             if heard is None:
                 self._put_package(package)
             else:
-                self._heard.append(heard)
-                self._some.set()
+                self._keep(heard)
         except Exception as error:  # noqa: BLE001  whatever it is, it is raised where the link is read
             self._fail(error)
 
@@ -178,15 +181,27 @@ class GmqttLink:
 
     def _take(self, packet_id: int, payload: bytes, topic: str, properties: dict[str, Any]) -> None:
         """A message of QoS 1 that came with the connection, or with properties that are not ours."""
-        self._heard.append(Heard(topic, payload, bool(properties["retain"]), QOS, packet_id, _number(properties), {}))
-        self._some.set()
+        self._keep(Heard(topic, payload, bool(properties["retain"]), QOS, packet_id, _number(properties), {}))
 
     def _take_qos_0(self, _: Any, topic: str, payload: bytes, qos: int, properties: dict[str, Any]) -> None:
-        self._heard.append(Heard(topic, payload, bool(properties["retain"]), qos, 0, _number(properties), {}))
+        self._keep(Heard(topic, payload, bool(properties["retain"]), qos, 0, _number(properties), {}))
+
+    def _keep(self, heard: Heard) -> None:
+        """Until it is taken. While we wait for an answer of the broker we read on, whatever waits: it comes the same
+        way, and who would take what waits may be waiting for it."""
+        self._heard.append(heard)
         self._some.set()
-        if len(self._heard) > MOST_WAITING and not self._paused:
+        answers_come = self._under_way or self._asking or not self._open
+        if len(self._heard) > MOST_WAITING and not answers_come and not self._paused:
             self._paused = True
             self._transport.pause_reading()
+            self._connection._last_data_in = math.inf  # gmqtt would take the silence for a lost connection
+
+    def _read_on(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+            self._connection._last_data_in = time.monotonic()
 
     def _subscribed(self, _: Any, packet_id: int, *given: Any) -> None:
         self._answers.put_nowait(packet_id)

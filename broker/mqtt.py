@@ -223,6 +223,7 @@ class MqttBus:
             heard = [arrival for one in await link.heard() if (arrival := self._arrival(link, one)) is not None]
             if heard:
                 await deliver(heard)
+            del heard  # the next may be long in coming
 
     def _arrival(self, link: Link, heard: Heard) -> Arrival | None:
         """What is handed on; None for what is the carrier's own or nobody's."""

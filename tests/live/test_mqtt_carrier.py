@@ -16,10 +16,11 @@ from guarded import guarded_broker
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from bench.wire import RawClient, frames
 from broker.aiomqtt_link import AiomqttLink
 from broker.bus import Arrival, Post
-from broker.gmqtt_link import GmqttLink
-from broker.link import CONNECT_WITHIN_S, Heard, LinkDenied, LinkLost
+from broker.gmqtt_link import MOST_WAITING, GmqttLink
+from broker.link import CONNECT_WITHIN_S, Greeting, Heard, LinkDenied, LinkLost
 from broker.mosquitto import Broker, BrokerFailed, BrokerMissing, adapted, configuration, private_broker, program
 from broker.mqtt import Address, MqttBus, PayloadTooLarge, SessionTaken
 
@@ -253,6 +254,36 @@ async def test_what_is_not_acknowledged_comes_again(broker: Broker, way: Way) ->
         again.acknowledge()
         assert again.payload == b"second"
         assert ra.heard.empty()
+
+
+async def test_crowd_that_nobody_takes_stays_with_the_broker_and_stops_no_answer_of_the_broker(broker: Broker) -> None:
+    """Mosquitto 2.0.11 minds how many may be unacknowledged only until the first is acknowledged."""
+    link = GmqttLink(Address(broker.host, broker.port), Greeting("ra", None, 0))
+    await link.open()
+    await link.subscribe("dr/offer/ra/+", 1)
+    crowd = await RawClient("crowd").connect(broker.host, broker.port)
+    posts = frames([(b"dr/offer/ra/der", b"%d" % number) for number in range(8_000)])
+
+    def taken(heard: list[Heard]) -> int:
+        for one in heard:
+            link.acknowledge(one.packet_id)
+        return len(heard)
+
+    async with asyncio.timeout(20):
+        await crowd.publish_all(posts)
+        count = taken(await link.heard())
+        await crowd.publish_all(posts)  # time enough to send us what we do not take
+        heard = await link.heard()
+        assert len(heard) < MOST_WAITING + 2_000
+        told = asyncio.Event()
+        await crowd.publish_all(posts)
+        link.publish(Post("dr/request/ra/der", b"{}"), "", told.set)
+        await told.wait()
+        count += taken(heard)
+        while count < 3 * len(posts):
+            count += taken(await link.heard())
+    crowd.close()
+    await link.close()
 
 
 @pytest.mark.parametrize("crowd", [False, True])
