@@ -108,8 +108,8 @@ class Daemon:
         self._gate, self._taking = asyncio.Event(), asyncio.Event()
         self.buses: dict[str, MqttBus] = {}
         self._instance = uuid4().hex
-        self._length = 0
-        """Of the journal when memory was last given back."""
+        self._given_back = 0, 0
+        """Length of the journal, and snapshots, when memory was last given back."""
         self.name = config.control.name or self.parties[0].actor.name
         path = (config.control.dir or runtime_dir()) / f"{self.name}.sock"
         self.control = ControlServer(path, self.shells, self._start)
@@ -168,11 +168,13 @@ class Daemon:
             tasks.create_task(self._archive())
 
     def _look(self) -> None:
-        """Every two seconds: the figures; and, when a crowd has been heard and nothing is under way, its memory."""
+        """Every two seconds: the figures; and, when a crowd has been heard or a snapshot made and nothing is under way,
+        the memory that it took."""
         self.metrics.look()
-        heard = abs(self.journal.length - self._length)
-        if heard > GIVE_BACK_AFTER and all(shell.idle for shell in self.shells.values()):
-            self._length = self.journal.length
+        length, snapshots = self.journal.length, self.journal.figures.snapshots
+        much = abs(length - self._given_back[0]) > GIVE_BACK_AFTER or snapshots != self._given_back[1]
+        if much and all(shell.idle for shell in self.shells.values()):
+            self._given_back = length, snapshots
             give_back()
 
     async def _archive(self) -> None:

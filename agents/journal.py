@@ -9,6 +9,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 
 from agents.journal_archive import archived
@@ -34,7 +35,8 @@ class Journal:
         and an empty text when it is mended. `configuration` is kept beside the entries, so that whoever reads the file
         later knows whose decisions they are. Raises JournalError, LeaseTaken."""
         self.path = path
-        self.settings = configuration or b""
+        self.settings = sha256(configuration or b"").digest()
+        """Whose decisions they are, in 32 bytes: the settings of a crowd are some megabytes."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lease = Lease(path.with_name(path.name + ".lock"))
         self._connection = self._open()
@@ -146,6 +148,7 @@ class Journal:
         def keep(connection: sqlite3.Connection) -> None:
             with suppress(sqlite3.Error):
                 connection.execute("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)", (actor, number, maker, body))
+            self.figures.snapshots += 1
 
         self._after_all(keep)
 

@@ -33,6 +33,7 @@ class Figures:
 
     entries: int = 0
     commits: int = 0
+    snapshots: int = 0
     commit_s: float = 0.0
     failed: int = 0
     failing_since: float | None = None

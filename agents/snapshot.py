@@ -49,7 +49,7 @@ def unpack(body: bytes) -> Snapshot:
 
 
 def maker(settings: bytes) -> str:
-    """Who makes a snapshot: the code, and the settings of the process (`Journal.settings`)."""
+    """Who makes a snapshot: the code, and the settings of the process (their digest, `Journal.settings`)."""
     return sha256(_code() + settings).hexdigest()
 
 

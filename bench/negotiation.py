@@ -28,7 +28,8 @@ from broker.mosquitto import Broker, private_broker
 FIRST_SLOT_S = 7_200
 WITHIN_S = 900
 OWN_PCT, RELAXED_PCT, ACCEPTED_PCT = 60, 80, 75
-GIVEN_BACK_S = 5.0
+GIVEN_BACK_S = 15.0
+"""After 5 s of quiet a snapshot is made; then what it took is given back."""
 MOST_BYTES = 2_000
 """Target for the memory of an aggregator for each home."""
 
