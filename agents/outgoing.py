@@ -18,7 +18,7 @@ from protocol.actor import Clear, Effect, Entry, Note, Question, Send, Setpoint
 from protocol.edges import ROUTES, topic
 from protocol.messages import Request
 
-AHEAD = 10_000
+AHEAD = 5_000
 """Steps and effects that may be taken, but not done yet; beyond that no more input is taken (back-pressure)."""
 
 Listener: TypeAlias = Callable[[datetime, str, Note], None]

@@ -24,7 +24,7 @@ from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
 from protocol.messages import EventMessage
 
-INBOX = 10_000
+INBOX = 2_000
 BATCH = 256
 """Inputs that are taken as of one instant: what is due in between waits for as long as they take, some 10 ms."""
 QUIET_S = 5.0

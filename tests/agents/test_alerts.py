@@ -122,7 +122,7 @@ def test_queue_that_fills_is_an_alert() -> None:
         full._inbox.put_nowait((Cancel("e"), lambda: None))
     alerts = Alerts({"utility": full}, {}, None)
     alerts.look()
-    assert alerts.active == {"queue_full": "utility: 8000 of at most 10000 in its queue inbox"}
+    assert alerts.active == {"queue_full": "utility: 1600 of at most 2000 in its queue inbox"}
 
 
 async def test_failing_journal_is_an_alert_until_it_works(tmp_path: Path) -> None:
