@@ -9,7 +9,7 @@ pytestmark = pytest.mark.live
 
 
 async def test_short_selection_of_faults_loses_nothing(tmp_path: Path) -> None:
-    results = await run.run_rows([row for row in catalogue.rows() if row.short], at_once=3, short=True)
+    results = await run.run_rows([row for row in catalogue.rows() if row.short], at_once=2, short=True)
     assert len(results) >= 4
     assert [result for result in results if result["ok"] is False] == []
 
