@@ -93,9 +93,9 @@ async def negotiated(homes: int) -> Negotiated:
         async with asyncio.timeout(WITHIN_S):
             await ra.told("all_confirmed")
         seconds = time.perf_counter() - began
-        cpu_s, peak = ra.cpu_s() - cpu_before, ra.peak_rss()
+        cpu_s = ra.cpu_s() - cpu_before
         await asyncio.sleep(GIVEN_BACK_S)
-        return Negotiated(homes, seconds, cpu_s, peak, ra.rss(), crowd.samples)
+        return Negotiated(homes, seconds, cpu_s, ra.peak_rss(), ra.rss(), crowd.samples)
 
 
 STAGES = (("request", "offer"), ("relax", "relaxed"), ("award", "confirm"))
