@@ -7,6 +7,7 @@ commits: nobody is acknowledged and nothing is published until a retry succeeds.
 
 import asyncio
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -51,7 +52,7 @@ class Journal:
         self._writer = Writer(self._connection, on_trouble)
         self._new: list[Kept] = []
         self._moved: dict[str, Mark] = {}
-        self._outboxes: dict[str, Outbox] = {}
+        self._outboxes: defaultdict[str, Outbox] = defaultdict(Outbox)
         self._durable = self._next - 1
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -123,13 +124,13 @@ class Journal:
         self._new.append(kept(entry, number))
         for place, effect in enumerate(entry.effects):
             if leaves(effect):
-                self._outbox(entry.actor).expect((number, place))
+                self._outboxes[entry.actor].expect((number, place))
         self._hand_over_soon()
         return number
 
     def sent(self, actor: str, mark: Mark) -> None:
         """An effect has left: the broker has acknowledged it, or the device took it."""
-        outbox = self._outbox(actor)
+        outbox = self._outboxes[actor]
         if outbox.done(mark) and outbox.left_until is not None:
             self._moved[actor] = outbox.left_until
             self._hand_over_soon()
@@ -190,14 +191,8 @@ class Journal:
             for place, effect in enumerate(decode_effects(step.effects)):
                 mark = step.seq, place
                 if leaves(effect) and mark > last:
-                    self._outbox(step.actor).expect(mark)
+                    self._outboxes[step.actor].expect(mark)
                     yield step.actor, mark, effect
-
-    def _outbox(self, actor: str) -> Outbox:
-        outbox = self._outboxes.get(actor)
-        if outbox is None:
-            outbox = self._outboxes[actor] = Outbox()
-        return outbox
 
     def _hand_over_soon(self) -> None:
         if not self._handing_over and self._loop is not None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agents.journal_rows import SELECT, steps_in
+from agents.journal_schema import transaction
 from protocol.entries import heard_in
 
 KEPT_IDS = 200_000
@@ -49,16 +50,10 @@ def _make_durable(path: Path) -> None:
 
 
 def _forget_entries(connection: sqlite3.Connection, last: int) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         for row in connection.execute(SELECT):
             known = [(step.actor, *heard, step.seq) for step in steps_in(row) if (heard := heard_in(step.input))]
             connection.executemany("INSERT OR IGNORE INTO inbox VALUES (?, ?, ?, ?)", known)
         connection.execute("DELETE FROM steps")
         connection.execute("DELETE FROM snapshot")
         connection.execute("DELETE FROM inbox WHERE seq <= ?", (last - KEPT_IDS,))
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise

@@ -1,7 +1,8 @@
 """The schema of a journal's file, version by version, and how an older file becomes one of today."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -65,6 +66,19 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
 """Step n makes version n + 1. A step that was published is never changed; a new one is added."""
 
 
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of it or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
 def migrate(connection: sqlite3.Connection, path: Path, to: int = len(MIGRATIONS)) -> None:
     """Bring the schema to a version. Raises JournalError for one that is newer than this software."""
     known = int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -72,11 +86,10 @@ def migrate(connection: sqlite3.Connection, path: Path, to: int = len(MIGRATIONS
         raise JournalError(f"{path}: was written by a newer gridpact (schema {known}, known is {to}): update gridpact")
     for version in range(known, to):
         step = MIGRATIONS[version]
-        connection.execute("BEGIN IMMEDIATE")
-        if isinstance(step, str):
-            for statement in step.split(";"):
-                connection.execute(statement)
-        else:
-            step(connection)
-        connection.execute(f"PRAGMA user_version = {version + 1}")
-        connection.execute("COMMIT")
+        with transaction(connection):
+            if isinstance(step, str):
+                for statement in step.split(";"):
+                    connection.execute(statement)
+            else:
+                step(connection)
+            connection.execute(f"PRAGMA user_version = {version + 1}")

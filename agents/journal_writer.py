@@ -16,6 +16,7 @@ from functools import partial
 from typing import TypeAlias
 
 from agents.journal_rows import INSERT, Kept, Row, rows
+from agents.journal_schema import transaction
 from agents.outbox import Mark
 
 MOST = 2_048
@@ -126,16 +127,9 @@ class Writer:
         self._committed(self._insist(partial(self._write, rows(entries), marks)), entries)
 
     def _write(self, new: list[Row], marks: list[tuple[str, int, int]]) -> None:
-        connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            connection.executemany(INSERT, new)
-            connection.executemany("INSERT OR REPLACE INTO left_until VALUES (?, ?, ?)", marks)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+        with transaction(self._connection):
+            self._connection.executemany(INSERT, new)
+            self._connection.executemany("INSERT OR REPLACE INTO left_until VALUES (?, ?, ?)", marks)
 
     def _failed(self, error: Exception) -> None:
         figures = self.figures

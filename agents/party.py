@@ -131,8 +131,7 @@ class Party:
         send = Send(edge, message)
         self.counts[f"sent.{message.kind}"] += 1
         if isinstance(message, m.EventMessage):
-            if message.event_id not in self._heard:
-                self._heard[message.event_id] = Heard()
+            self._of_event(message.event_id)
             if edge.child == self._name:
                 said = self._said.setdefault(message.event_id, {}).setdefault(edge, {})
                 said.pop(message.kind, None)
@@ -169,10 +168,7 @@ class Party:
             if self._repeated(edge, message, mark):
                 return
             self._handle(edge, message, now)
-            heard = self._heard.get(message.event_id)
-            if heard is None:
-                heard = self._heard[message.event_id] = Heard()
-            heard.keep(self._where(edge), mark)
+            self._of_event(message.event_id).keep(self._where(edge), mark)
         except RefusedMessage as refusal:
             self.counts[f"refused.{refusal.reason}"] += 1
             data = {"edge": _arrow(edge), "kind": message.kind, "reason": refusal.reason, "text": refusal.text}
@@ -197,6 +193,13 @@ class Party:
         mine = edge.parent if message.kind in UPWARD else edge.child
         if not known or mine != self._name:
             raise RefusedMessage(RejectReason.UNKNOWN_PARTY, f"{edge.other(self.name)} is not in {self.name}'s book")
+
+    def _of_event(self, event_id: str) -> Heard:
+        """What was heard about an event, which is known from now on."""
+        heard = self._heard.get(event_id)
+        if heard is None:
+            heard = self._heard[event_id] = Heard()
+        return heard
 
     def _where(self, edge: Edge) -> str:
         """Under what it is kept what was heard on an edge: a child's name is there anyway, and is no edge's."""

@@ -21,14 +21,13 @@ from broker.link import (
     ANSWER_WITHIN_S,
     CONNECT_WITHIN_S,
     KEEPALIVE_S,
-    NO_ENTRY,
     NUMBER,
     RECEIVE_MAXIMUM,
     Address,
     Greeting,
     Heard,
-    LinkDenied,
     LinkLost,
+    not_made,
 )
 from protocol.edges import QOS
 
@@ -56,8 +55,7 @@ class AiomqttLink:
         try:
             await self._client.__aenter__()
         except (aiomqtt.MqttError, OSError) as error:
-            code = getattr(getattr(error, "rc", None), "value", None)
-            raise (LinkDenied if code in NO_ENTRY else LinkLost)(str(error)) from None
+            raise not_made(error, getattr(getattr(error, "rc", None), "value", None)) from None
         self._open = True
         self._do(self._listen())
 

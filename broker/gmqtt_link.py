@@ -25,14 +25,13 @@ from broker.link import (
     ANSWER_WITHIN_S,
     CONNECT_WITHIN_S,
     KEEPALIVE_S,
-    NO_ENTRY,
     NUMBER,
     RECEIVE_MAXIMUM,
     Address,
     Greeting,
     Heard,
-    LinkDenied,
     LinkLost,
+    not_made,
 )
 from protocol.edges import QOS
 
@@ -87,8 +86,7 @@ class GmqttLink:
         except TimeoutError:
             raise LinkLost("the broker does not answer") from None
         except (MQTTConnectError, OSError) as error:
-            code = getattr(error, "_code", None)
-            raise (LinkDenied if code in NO_ENTRY else LinkLost)(str(error)) from None
+            raise not_made(error, getattr(error, "_code", None)) from None
         self._open = True
         self._loop = asyncio.get_running_loop()
         self._connection = self._client._connection

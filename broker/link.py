@@ -28,6 +28,11 @@ NO_ENTRY = (4, 5, 134, 135)
 """What a broker answers to a wrong name or password, and to who may not connect (MQTT 3.1.1, MQTT 5)."""
 
 
+def not_made(error: Exception, code: object) -> LinkLost:
+    """What is raised for a connection that was not made; `code`: the broker's answer, if it gave one."""
+    return (LinkDenied if code in NO_ENTRY else LinkLost)(str(error))
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where the broker is, and which MQTT it is spoken to."""

@@ -1,13 +1,8 @@
 """What is kept of what was heard: sixteen bytes a message, by which a repeat and another body under its id are known."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
+from other_processes import told_in_other_processes
 
 from agents.heard import HALF, MARK, Heard, mark_of
-
-ROOT = str(Path(__file__).parents[2])
 
 
 def test_a_repeat_and_another_body_under_the_same_id_are_told_apart() -> None:
@@ -47,11 +42,4 @@ def test_an_id_is_not_found_in_the_middle_of_other_marks() -> None:
 
 def test_marks_are_the_same_in_every_process() -> None:
     program = "from agents.heard import mark_of; print(mark_of('a.offer.1', b'body').hex())"
-    told = {
-        subprocess.run(
-            [sys.executable, "-c", program], env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": ROOT},
-            capture_output=True, check=True, text=True,
-        ).stdout.strip()
-        for seed in ("1", "2")
-    }  # fmt: skip
-    assert told == {mark_of("a.offer.1", b"body").hex()}
+    assert told_in_other_processes(program) == {mark_of("a.offer.1", b"body").hex()}

@@ -1,14 +1,12 @@
 """A start from a snapshot: the same memory as after all entries, and only for the code and settings that made it."""
 
 import asyncio
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from other_processes import told_in_other_processes
 from worlds import World, battery
 
 from agents.aggregator.actor import Aggregator
@@ -145,14 +143,4 @@ async def test_party_keeps_a_snapshot_after_so_many_entries_once_nothing_comes(
 
 def test_maker_is_the_same_in_every_process() -> None:
     program = "from agents.snapshot import maker; print(maker(b'settings'))"
-    told = {
-        subprocess.run(
-            [sys.executable, "-c", program], env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": ROOT},
-            capture_output=True, check=True, text=True,
-        ).stdout
-        for seed in ("1", "2")
-    }  # fmt: skip
-    assert told == {maker(b"settings") + "\n"}
-
-
-ROOT = str(Path(__file__).parents[2])
+    assert told_in_other_processes(program) == {maker(b"settings")}
