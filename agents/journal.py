@@ -47,6 +47,8 @@ class Journal:
             "SELECT 1 + max((SELECT coalesce(max(last), 0) FROM steps), (SELECT coalesce(max(seq), 0) FROM inbox))"
         )
         self._first = self._scalar(f"SELECT coalesce(min(first), {self._next}) FROM steps")
+        self._knows_ids = self._reader.execute("SELECT 1 FROM inbox LIMIT 1").fetchone() is not None
+        """Whether there is an id of an archived message at all: most journals have none to look up."""
         if configuration is not None:
             self._keep_configuration(configuration)
         self._writer = Writer(self._connection, on_trouble)
@@ -88,6 +90,8 @@ class Journal:
 
     def heard(self, actor: str, edge: Edge, message_id: str) -> bool:
         """Whether a message about an archived event was taken; the actor itself has forgotten the event."""
+        if not self._knows_ids:
+            return False
         found = self._reader.execute(
             "SELECT 1 FROM inbox WHERE actor = ? AND edge = ? AND message_id = ?",
             (actor, f"{edge.parent}/{edge.child}", message_id),
@@ -164,7 +168,7 @@ class Journal:
             loop.call_soon_threadsafe(done.set_result, archived(connection, self.path))
 
         self._after_all(move)
-        self._first = self._next
+        self._first, self._knows_ids = self._next, True
         return done
 
     async def close(self) -> None:

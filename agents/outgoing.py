@@ -48,12 +48,17 @@ class Outgoing:
     ) -> None:
         self.questions: dict[str, Question] = {}
         """Questions to the resident that nobody has answered yet, by event."""
-        self.idle = True
+        self._at_work = False
         self._ways_out, self._clock, self._drive, self._tell, self._journal = ways_out, clock, drive, tell, journal
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
         self._room = asyncio.Event()
         self.waiting = 0
         """Steps and effects that are not done."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was handed over is done."""
+        return not self._at_work and self._jobs.empty()
 
     async def put(self, job: Job) -> None:
         """Hand steps over; waits while too many are not done."""
@@ -66,9 +71,9 @@ class Outgoing:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            self.idle = self._jobs.empty()
+            self._at_work = False
             job = await self._jobs.get()
-            self.idle = False
+            self._at_work = True
             last = max((number for number, _ in job.entries), default=0)
             if self._journal is not None and last:
                 await self._journal.durable(last)

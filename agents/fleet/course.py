@@ -44,6 +44,8 @@ class Asked:
     power_w: Plan
     valid_until: datetime
     """Of an offer."""
+    over_at: datetime
+    """When the last slot is over."""
 
 
 Known: TypeAlias = dict[tuple[object, ...], Asked]
@@ -59,14 +61,17 @@ def asked_by(request: m.Request, known: Known) -> Asked:
     asked = known.get(key)
     if asked is None:
         until = step_instant(request.decide_by, period.start, 50)
-        asked = known[key] = Asked(request.event_id, request.round, direction, period, power_w, until)
+        over_at = period.slot_start(len(power_w))
+        asked = known[key] = Asked(request.event_id, request.round, direction, period, power_w, until, over_at)
     return asked
 
 
 class Course:
     """One home that has not needed its actor yet."""
 
-    __slots__ = ("answers", "asked", "events", "heard", "ids", "own", "relaxed", "request_id", "settings", "stage")
+    __slots__ = (
+        "answers", "asked", "events", "heard", "ids", "over_at", "own", "relaxed", "request_id", "settings", "stage",
+    )  # fmt: skip
     request_id: str
     asked: Asked
 
@@ -77,6 +82,8 @@ class Course:
         """What was computed for the requests and relaxations among them."""
         self.events: tuple[str, ...] = ()
         """The last one is the one that the rest is about."""
+        self.over_at: datetime | None = None
+        """When the last slot of all of them is over."""
         self.stage = Stage.CLOSED
         self.ids: tuple[str, ...] = ()
         self.own: Flexibility | None = None
@@ -88,6 +95,11 @@ class Course:
         if self.stage is Stage.OFFERED:
             return self.asked.valid_until
         return self.asked.period.slot_start(1) if self.stage is Stage.AWARDED else None
+
+    def at_rest(self, now: datetime) -> bool:
+        """Whether nothing can come of its events any more, as its actor would say."""
+        over = self.over_at is None or self.over_at <= now
+        return over and self.stage in (Stage.CLOSED, Stage.OPTED_OUT)
 
     def is_due(self, now: datetime) -> bool:
         deadline = self.deadline
@@ -172,6 +184,7 @@ class Course:
             return None
         self.asked, self.request_id = asked_by(request, known), request.request_id
         self.events, self.ids = (*self.events, self.asked.event_id), ()
+        self.over_at = max(self.over_at or self.asked.over_at, self.asked.over_at)
         self.own, self.relaxed = answer, None
         if any(answer.power_w):
             return self._offer(answer, m.Basis.OWN, now)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 
 from agents.fleet.homes import Given, Homes
 from agents.fleet.keeping import FleetJournal
@@ -18,10 +19,11 @@ from broker.bus import Arrival, Bus
 from broker.clock import Clock
 from broker.faults import first_error
 from broker.stepper import Diverged, is_durable, no_collection
-from protocol.actor import Entry, Note, Send, heard
+from protocol.actor import Entry, Note, Received, Refused, Send, heard
 from protocol.edges import ROUTES, parse_topic
 from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
+from protocol.messages import EventMessage
 
 INBOX = 20_000
 """Messages that may wait; beyond that no more is read (back-pressure)."""
@@ -50,11 +52,22 @@ class Gateway:
         self._journal, self._tell = journal, tell
         self._outgoing = Outgoing(ways_out, clock, homes.drive, self._count, journal)
         self._inbox: asyncio.Queue[tuple[Given, Callable[[], None]]] = asyncio.Queue(INBOX)
+        self._taking = asyncio.Event()
+        self._taking.set()
+        self._begun, self._in_hand = 0, False
+        """Entries that a start writes; whether something was taken from the inbox that is not handed on yet."""
 
     @property
     def waiting(self) -> int:
         """Messages that have come in and were not taken yet."""
         return self._inbox.qsize()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way."""
+        deadline = self.homes.deadline
+        due = deadline is not None and deadline <= self.clock.now()
+        return self._inbox.empty() and not self._in_hand and not due and self._outgoing.idle
 
     async def run(self) -> None:
         """Until cancelled. Raises what a home raises, and JournalError."""
@@ -65,10 +78,32 @@ class Gateway:
         except BaseExceptionGroup as group:
             raise first_error(group) from group
 
+    async def rest(self, archive_after: int) -> Path | None:
+        """When no home has anything under way or to come, all begin anew, as asleep as at the start: the journal moves
+        to the archive once it has so many entries (and no fewer than a start writes); without one it is done when a
+        home has left its usual course. The file in the archive. Nothing is taken until the ids of what was heard stand
+        where repeats are looked up."""
+        journal, now = self._journal, self.clock.now()
+        if journal is None:
+            due = self.homes.awake > 0
+        else:
+            due = journal.length - self._begun >= max(archive_after, self._begun)
+        if not due or not self.idle or not self.homes.at_rest(now):
+            return None
+        self._taking.clear()
+        moving = None if journal is None else journal.archive()  # before anything of those who begin anew
+        self.homes.forget()
+        for job in self._begin(now):
+            await self._outgoing.put(job)
+        moved = None if moving is None else await moving
+        self._taking.set()
+        return moved
+
     # -- inputs
 
     async def deliver(self, arrivals: Iterable[Arrival]) -> None:
         """What a bus hands over. Waits while the inbox is full."""
+        await self._taking.wait()
         for arrival in arrivals:
             given = self._given(arrival)
             if given is None:
@@ -87,7 +122,17 @@ class Gateway:
         if not arrival.payload or (arrival.retained and not ROUTES[kind].retained):
             return None
         self.counts[f"heard.{kind}"] += 1
-        return edge.child, heard(kind, edge, arrival.payload)
+        item = heard(kind, edge, arrival.payload)
+        return None if self._archived(edge.child, item) else (edge.child, item)
+
+    def _archived(self, name: str, item: Received | Refused) -> bool:
+        """Whether it is a repeat about an event that is over and in the archive."""
+        message, journal = item.message if isinstance(item, Received) else None, self._journal
+        if journal is None or not isinstance(message, EventMessage):
+            return False
+        known = not self.homes.knows(name, message.event_id) and journal.heard(name, item.edge, message.message_id)
+        self.counts["repeated_archived"] += known
+        return known
 
     # -- steps
 
@@ -99,6 +144,7 @@ class Gateway:
             now = self.clock.now()
             entries = [*self._kept(self.homes.wake(now, MOST)), *self._kept(self.homes.take(map(_first, batch), now))]
             await self._outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
+            self._in_hand = False
             await asyncio.sleep(0)  # the carriers' turn
 
     async def _next(self) -> list[tuple[Given, Callable[[], None]]]:
@@ -110,6 +156,7 @@ class Gateway:
             try:
                 async with asyncio.timeout(wait_s):
                     batch.append(await self._inbox.get())
+                    self._in_hand = True
             except TimeoutError:
                 return batch
             if wait_s is None or wait_s > GATHER_S:
@@ -124,7 +171,14 @@ class Gateway:
         if self._journal is not None and last_at is not None:
             yield Job(redo=list(self._journal.not_left()))
             yield from self._in_jobs(self.homes.resume(last_at, now))
-        yield from self._in_jobs(self.homes.begin(now))
+        yield from self._begin(now)
+
+    def _begin(self, now: datetime) -> Iterator[Job]:
+        """Every device is read once."""
+        self._begun = 0
+        for job in self._in_jobs(self.homes.begin(now)):
+            self._begun += len(job.entries)
+            yield job
 
     def _in_jobs(self, entries: Iterator[Entry]) -> Iterator[Job]:
         while some := list(islice(entries, MOST)):

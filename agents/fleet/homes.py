@@ -7,20 +7,20 @@ course they need no actor (`course.py`). All other homes are their actors from t
 As pure as an actor: no clock, no waiting; the devices are simulated.
 """
 
-import heapq
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias, TypeVar
 
+from agents.built import build_drivers
 from agents.der.actor import Der
 from agents.der.device import Flexibility
 from agents.der.specs import VehicleSpec
-from agents.drivers.simulated import build_driver
 from agents.fleet.course import Course, Known
+from agents.fleet.due import Due
 from agents.fleet.foresight import ForeseeingHome, Foresight, Wanted
 from agents.settings import DerSettings
-from broker.stepper import Diverged, Stepper
+from broker.stepper import Diverged, Driver, Stepper
 from protocol import messages as m
 from protocol.actor import Entry, Input, Measured, Received, Resumed, Setpoint
 from protocol.entries import encode_effects
@@ -47,9 +47,9 @@ class Homes:
         """Homes without an actor."""
         self._awake: dict[str, Stepper] = {}
         """Homes that are their actors."""
-        self._due: list[tuple[datetime, str]] = []
-        """A heap; an entry counts while it is the home's in `_due_at`."""
-        self._due_at: dict[str, datetime] = {}
+        self._devices: dict[str, Mapping[str, Driver]] = {}
+        """Of homes that were their actors, and are not any more."""
+        self._due = Due()
         self._asked: Known = {}
 
     def __len__(self) -> int:
@@ -72,9 +72,23 @@ class Homes:
     @property
     def deadline(self) -> datetime | None:
         """When the first of them wants to be woken."""
-        while self._due and self._due_at.get(self._due[0][1]) != self._due[0][0]:
-            heapq.heappop(self._due)
-        return self._due[0][0] if self._due else None
+        return self._due.first
+
+    def knows(self, name: str, event_id: str) -> bool:
+        """Whether a home has an event in its memory."""
+        course = self._courses.get(name)
+        return event_id in course.events if course is not None else self._awake[name].actor.knows(event_id)
+
+    def at_rest(self, now: datetime) -> bool:
+        """Whether every event that any of them knows is closed and over."""
+        asleep = all(course.at_rest(now) for course in self._courses.values())
+        return asleep and all(stepper.actor.at_rest(now) for stepper in self._awake.values())
+
+    def forget(self) -> None:
+        """All begin anew, without an actor; their devices are as they are. Only at rest, and before `begin`."""
+        self._devices |= {name: stepper.drivers for name, stepper in self._awake.items()}
+        self._courses = {name: Course(one) for name, one in self.settings.items()}
+        self._awake, self._due, self._asked = {}, Due(), {}
 
     # -- steps
 
@@ -85,8 +99,8 @@ class Homes:
             if course is None or course.is_due(now):
                 yield from self._step(name, self._stepper(name).begin(now))
                 continue
-            for spec in settings.devices:
-                reading = build_driver(spec).measure(now, now)
+            for driver in self._drivers(settings).values():
+                reading = driver.measure(now, now)
                 self._read(course, now, reading)
                 yield Entry(now, name, reading, ())
 
@@ -101,12 +115,7 @@ class Homes:
 
     def wake(self, now: datetime, most: int | None = None) -> Iterator[Entry]:
         """What is due at `now`; of so many homes at most."""
-        due: list[str] = []
-        while self.deadline is not None and self.deadline <= now and len(due) != most:
-            _, name = heapq.heappop(self._due)
-            del self._due_at[name]
-            due.append(name)
-        for name in due:
+        for name in self._due.pop(now, most):
             yield from self._take(name, None, None, now)
 
     def drive(self, name: str, setpoint: Setpoint) -> None:
@@ -138,7 +147,7 @@ class Homes:
             if effects is None:
                 return False
             yield Entry(now, name, item, effects)
-        self._note(name, course.deadline)
+        self._due.note(name, course.deadline)
         return True
 
     # -- after a restart
@@ -161,7 +170,7 @@ class Homes:
             if effects is not None:
                 if encode_effects(effects) != expected:
                     raise Diverged(f"{name} at {at.isoformat()} sets off other effects than it did")
-                self._note(name, course.deadline)
+                self._due.note(name, course.deadline)
                 return
         stepper = self._stepper(name)
         if ready is not None:
@@ -182,12 +191,16 @@ class Homes:
         if vehicle is not None and reading.soc_wh is not None:
             self._foresight.read(vehicle, reading.soc_wh, reading.at)
 
+    def _drivers(self, settings: DerSettings) -> Mapping[str, Driver]:
+        return self._devices.get(settings.name) or build_drivers(settings)
+
     def _stepper(self, name: str) -> Stepper:
         """A home's actor and devices; made when they are needed first, with all that the home has been through."""
         stepper = self._awake.get(name)
         if stepper is None:
             settings, course = self.settings[name], self._courses.pop(name)
-            actor, drivers = Der(settings), {spec.resource_id: build_driver(spec) for spec in settings.devices}
+            actor, drivers = Der(settings), self._drivers(settings)
+            self._devices.pop(name, None)
             stepper = self._awake[name] = Stepper(actor, drivers)
             if name in self._vehicle:
                 actor.home = ForeseeingHome(actor.home.devices)
@@ -205,18 +218,11 @@ class Homes:
 
     def _noted(self, name: str, stepper: Stepper) -> None:
         """Note what a step has changed: when the home wants to be woken, and how full its vehicle is."""
-        self._note(name, stepper.actor.deadline)
+        self._due.note(name, stepper.actor.deadline)
         if name in self._vehicle:
             home = _home(stepper)
             if home.moved():
                 self._foresight.read(self._vehicle[name], home.vehicle.spec.soc_wh, home.vehicle.spec.state_at)
-
-    def _note(self, name: str, deadline: datetime | None) -> None:
-        if deadline != self._due_at.get(name):
-            self._due_at.pop(name, None)
-            if deadline is not None:
-                self._due_at[name] = deadline
-                heapq.heappush(self._due, (deadline, name))
 
     # -- foresight
 

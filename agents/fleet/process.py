@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from agents.behaviour import Behaviour, intercept
 from agents.config import PartiesConfig
-from agents.daemon import software
+from agents.daemon import ARCHIVE_PERIOD_S, software
 from agents.fleet.gateway import Gateway
 from agents.fleet.homes import Homes
 from agents.fleet.keeping import FleetJournal
@@ -134,9 +134,17 @@ class Fleet:
             await self._all_connected()
             notify("READY=1")
             tasks.create_task(gateway.run())
+            tasks.create_task(self._rest_on(gateway))
             while True:
                 show(self.told())
                 await asyncio.sleep(every_s)
+
+    async def _rest_on(self, gateway: Gateway) -> None:
+        while True:
+            await asyncio.sleep(ARCHIVE_PERIOD_S)
+            moved = await gateway.rest(self.source.journal.archive_after)
+            if moved is not None:
+                self._tell(self.clock.now(), self.name, Note("journal_archived", data={"file": str(moved)}))
 
     async def _deliver(self, gateway: Gateway, line: Line, arrivals: Sequence[Arrival]) -> None:
         """A home is heard on its own connection only: where its other edges' topics are heard, too, they are passed."""

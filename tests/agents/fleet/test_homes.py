@@ -114,6 +114,7 @@ class Both:
     def give(self, given: list[Given], now: datetime) -> None:
         self.until(now)
         self._same(list(self.fleet.take(given, now)), self.singles.take(given, now))
+        assert self.fleet.at_rest(now) == all(one.actor.at_rest(now) for one in self.singles.steppers.values())
 
     def until(self, now: datetime) -> None:
         """All deadlines up to now."""
@@ -133,6 +134,15 @@ class Both:
         resumed = [(one.name, Resumed(now)) for one in self.settings]
         self._same(list(again.resume(now, now)), self.singles.take(resumed, now))
         self._same(list(again.begin(now)), self.singles.begin(now))
+
+    def rest(self, now: datetime) -> None:
+        """All begin anew, as a daemon's party does when its journal is archived."""
+        self.until(now)
+        assert self.fleet.at_rest(now)
+        for name, stepper in self.singles.steppers.items():
+            stepper.actor = Der(self.fleet.settings[name])
+        self.fleet.forget()
+        self._same(list(self.fleet.begin(now)), self.singles.begin(now))
 
     def _same(self, fleet: list[Entry], singles: list[Entry]) -> None:
         assert by_home(fleet) == by_home(singles)
@@ -359,6 +369,29 @@ def test_a_fleet_that_is_started_again_knows_what_its_journal_knows(seed: int) -
     both.restart(now + 3 * MINUTE)
     both.give([given for name in names for given in script.to_offers(name, now)], now + 4 * MINUTE)
     both.until(START + 4 * SLOT)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_homes_that_begin_anew_are_asleep_and_know_how_full_their_vehicles_are(seed: int) -> None:
+    rng = random.Random(seed)
+    both = Both([some_home(rng, f"h-{number}") for number in range(20)])
+    script = Script(rng, both)
+    names = [one.name for one in both.settings]
+    now, start = T0 + MINUTE, START
+    for event_id in ("e1", "e2"):
+        both.give([script.request(name, event_id, now, DOWN, 2, start=start) for name in names], now)
+        both.give([one for name in names for one in script.award(name, now, event_id, concluded=True)], now + MINUTE)
+        assert not both.fleet.at_rest(now + MINUTE)
+        for slot in range(2):
+            both.give([one for name in names for one in script.dispatches(name, start + (slot - 1) * SLOT)],
+                start + slot * SLOT - MINUTE)  # fmt: skip
+        assert both.fleet.awake > 0
+        assert both.fleet.knows(names[0], event_id)
+        now = start + 3 * SLOT
+        both.rest(now)
+        assert both.fleet.awake == 0
+        assert not both.fleet.knows(names[0], event_id)
+        start += 5 * SLOT
 
 
 def test_homes_that_nobody_asks_stay_asleep() -> None:
