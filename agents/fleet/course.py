@@ -8,24 +8,20 @@ were computed then. So a home costs a few hundred bytes and microseconds as long
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias
 
 from agents.der.actor import Der
 from agents.der.device import Flexibility
 from agents.der.event import Stage
 from agents.fleet.foresight import Wanted
-from agents.party import step_instant
+from agents.fleet.said import Known, Said, asked_by
 from agents.settings import Consent, DerSettings
 from protocol import messages as m
-from protocol.actor import Effect, Input, Measured, Note, Received, Resumed, Send
+from protocol.actor import Effect, Input, Measured, Note, Received, Resumed
 from protocol.codec import decode_body
 from protocol.edges import Edge
-from protocol.plan import Plan, add, covers, zero
-from protocol.units import Direction
-
-M = TypeVar("M", bound=m.Message | m.Resource)
+from protocol.plan import Plan, add, covers
 
 Kept: TypeAlias = tuple[datetime, Measured | Resumed | tuple[str, bytes] | None]
 """An input that was taken, and when; a message as its kind and body, None for a deadline."""
@@ -33,57 +29,19 @@ COMPUTED = (m.Request.kind, m.Relax.kind)
 """What something was computed for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What many homes are asked alike, kept once."""
-
-    event_id: str
-    round: int
-    direction: Direction
-    period: m.IntervalPeriod
-    power_w: Plan
-    valid_until: datetime
-    """Of an offer."""
-    over_at: datetime
-    """When the last slot is over."""
-
-
-Known: TypeAlias = dict[tuple[object, ...], Asked]
-
-
-def asked_by(request: m.Request, known: Known) -> Asked:
-    """What a request asks; the same object for all that ask the same."""
-    period = request.interval_period
-    direction, power_w = request.direction, request.power_w
-    key = (
-        request.event_id, request.round, direction, period.start, period.duration, power_w, request.decide_by
-    )  # fmt: skip
-    asked = known.get(key)
-    if asked is None:
-        until = step_instant(request.decide_by, period.start, 50)
-        over_at = period.slot_start(len(power_w))
-        asked = known[key] = Asked(request.event_id, request.round, direction, period, power_w, until, over_at)
-    return asked
-
-
-class Course:
+class Course(Said):
     """One home that has not needed its actor yet."""
 
-    __slots__ = (
-        "answers", "asked", "events", "heard", "ids", "over_at", "own", "relaxed", "request_id", "settings", "stage",
-    )  # fmt: skip
-    request_id: str
-    asked: Asked
+    __slots__ = ("answers", "heard", "ids", "over_at", "own", "relaxed", "stage")
 
     def __init__(self, settings: DerSettings) -> None:
         self.settings = settings
         self.heard: list[Kept] = []
         self.answers: list[Flexibility] = []
         """What was computed for the requests and relaxations among them."""
-        self.events: tuple[str, ...] = ()
-        """The last one is the one that the rest is about."""
+        self.events = ()
         self.over_at: datetime | None = None
-        """When the last slot of all of them is over."""
+        """When the last slot of all its events is over."""
         self.stage = Stage.CLOSED
         self.ids: tuple[str, ...] = ()
         self.own: Flexibility | None = None
@@ -209,19 +167,6 @@ class Course:
         step = "S51" if basis is m.Basis.OWN else "S53"
         return self._offered(answer, basis, now), Note("offered", self.events[-1], step, data)
 
-    def _offered(self, answer: Flexibility, basis: m.Basis, at: datetime) -> Send:
-        spec = self.settings.devices[0]
-        relaxable = bool(getattr(spec, "relaxations", ()))
-        parts: tuple[m.Resource, ...] = ()
-        if relaxable or any(answer.power_w):
-            part = {"resource_id": spec.resource_id, "kind": m.ResourceKind.VEHICLE, "power_w": answer.power_w,
-                    "relaxable": relaxable}  # fmt: skip
-            parts = (made(m.Resource, part),)
-        said = {"opt": m.Opt.IN, "opt_reason": m.OptReason.PARTICIPATING, "power_w": answer.power_w,
-                "available_w": answer.available_w, "binding": answer.binding, "basis": basis, "resources": parts,
-                "valid_until": self.asked.valid_until}  # fmt: skip
-        return self._send(made(m.Offer, self._head(self._offer_id(basis), at, 1) | said))
-
     def _resumed(self, item: Resumed, now: datetime) -> tuple[Effect, ...]:
         """The offers that stand, once more."""
         again: list[Effect] = []
@@ -239,13 +184,6 @@ class Course:
         self.stage = Stage.OPTED_OUT
         data = {"reason": m.OptReason.MUST_RUN, "binding": answer.binding}
         return self._opted_out(request, answer, now), Note("opted_out", self.events[-1], "S51", data)
-
-    def _opted_out(self, request: m.Request, answer: Flexibility, at: datetime) -> Send:
-        nothing = zero(len(self.asked.power_w))
-        said = {"opt": m.Opt.OUT, "opt_reason": m.OptReason.MUST_RUN, "power_w": nothing, "available_w": nothing,
-                "binding": answer.binding, "basis": m.Basis.OWN, "resources": (),
-                "valid_until": request.decide_by}  # fmt: skip
-        return self._send(made(m.Offer, self._head(self._offer_id(m.Basis.OWN), at, 1) | said))
 
     def _is_known(self, message: m.Message) -> bool:
         """Whether a message has the id of one that was taken in this event."""
@@ -292,11 +230,6 @@ class Course:
         data = {"power_w": award.power_w, "basis": basis}
         return self._confirm(award, now), Note("standing_by", award.event_id, "S54", data)
 
-    def _confirm(self, award: m.Award, now: datetime) -> Send:
-        message_id = f"{self.settings.name}.confirm.{award.award_id}.{award.revision}"
-        said = {"award_id": award.award_id, "accepted": True, "reason": ""}
-        return self._send(made(m.Confirm, self._head(message_id, now, award.revision) | {"round": award.round} | said))
-
     def _rejected(self, reject: m.Reject) -> tuple[Effect, ...]:
         if reject.refused_by is m.Side.CHILD:
             return ()  # somebody's word under our name: `Party` passes it over
@@ -307,25 +240,3 @@ class Course:
     def _close(self, outcome: str) -> Note:
         self.stage = Stage.CLOSED
         return Note("closed", self.events[-1], data={"outcome": outcome})
-
-    def _offer_id(self, basis: m.Basis) -> str:
-        return f"{self.settings.name}.offer.{basis}.{self.request_id}"
-
-    def _head(self, message_id: str, now: datetime, revision: int) -> dict[str, Any]:
-        return {"version": m.VERSION, "message_id": message_id, "sent_at": now, "extensions": {},
-                "event_id": self.events[-1], "request_id": self.request_id, "round": self.asked.round,
-                "revision": revision}  # fmt: skip
-
-    def _send(self, message: m.Message) -> Send:
-        return Send(Edge(self.settings.parent, self.settings.name), message)
-
-
-def made(model: type[M], fields: dict[str, Any]) -> M:
-    """A message of fields that are known to be right, all of them and in their order: a tenth of what checking costs
-    (`model_construct` costs more than that)."""
-    message = object.__new__(model)
-    object.__setattr__(message, "__dict__", fields)
-    object.__setattr__(message, "__pydantic_fields_set__", fields.keys())
-    object.__setattr__(message, "__pydantic_extra__", None)
-    object.__setattr__(message, "__pydantic_private__", None)
-    return message

@@ -16,9 +16,10 @@ from agents.built import build_drivers
 from agents.der.actor import Der
 from agents.der.device import Flexibility
 from agents.der.specs import VehicleSpec
-from agents.fleet.course import Course, Known
+from agents.fleet.course import Course
 from agents.fleet.due import Due
 from agents.fleet.foresight import ForeseeingHome, Foresight, Wanted
+from agents.fleet.said import Known
 from agents.settings import DerSettings
 from broker.stepper import Diverged, Driver, Stepper
 from protocol import messages as m
