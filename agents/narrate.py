@@ -28,7 +28,7 @@ WORDS = {
     "deal_concluded": "deal with {aggregator}: {power_w}",
     "mandate_stands": "concludes {power_w} under the utility's mandate",
     "request_received": "is asked for {requested_w} (round {round}); answer by {reply_by}",
-    "request_values_sent": "asks {asked} DERs for {power_w}; answer by {reply_by}",
+    "request_values_sent": "asks {asked} members for {power_w}; answer by {reply_by}",
     "offers_summed": "offers: {yes} yes, {no} no, {silent} silent of {asked}; available {available_w} "
     "of {requested_w}, short by {shortfall_w}; enough: {enough}",
     "own_storage_added": "short by {shortfall_w}: own storage adds {storage_w}",
@@ -41,7 +41,7 @@ WORDS = {
     "can_meet": "can meet {power_w}",
     "cannot_meet": "cannot meet the request: short by {shortfall_w}",
     "award_received": "the deal is {power_w}",
-    "awards_sent": "awards to {awarded} DERs for {power_w}, {storage_w} of it from own storage",
+    "awards_sent": "awards to {awarded} members for {power_w}, {storage_w} of it from own storage",
     "all_confirmed": "all {children} have confirmed: {power_w}",
     "award_lost": "award of {child} is lost ({cause}): {power_w}",
     "award_refused": "{child} refuses its award: {cause}",
