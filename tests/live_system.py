@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
+
+from patient_clock import PatientClock
 
 from agents.aggregator.actor import Aggregator
 from agents.behaviour import Intercept
@@ -15,7 +17,6 @@ from agents.settings import AggregatorSettings, CoordinatorSettings, DerSettings
 from agents.shell import Shell
 from agents.utility import Utility
 from broker.bus import Bus
-from broker.clock import Clock
 from broker.mosquitto import Broker
 from broker.mqtt import Address, MqttBus
 from protocol.actor import Actor, Note
@@ -25,12 +26,13 @@ Parties = UtilitySettings | CoordinatorSettings | AggregatorSettings | DerSettin
 
 
 class LiveSystem:
-    """Parties on a broker; `notes` grows while it runs."""
+    """Parties on a broker; `notes` grows while it runs. Its clock stands while anything is `under_way`: a party has
+    something to do, or the broker has not acknowledged a post. It does so when it has passed the post on."""
 
     def __init__(self, broker: Broker, start_at: datetime, speed: float, protocol: Literal["5", "3.1.1"] = "5") -> None:
         self.address = Address(broker.host, broker.port, protocol)
-        self.start_at, self.speed = start_at, speed
-        self.clock: Clock | None = None
+        self.under_way: list[Callable[[], bool]] = []
+        self.clock = PatientClock(start_at, speed, lambda: any(busy() for busy in self.under_way))
         self.notes: list[tuple[datetime, str, Note]] = []
         self._changed = asyncio.Event()
 
@@ -54,36 +56,40 @@ class LiveSystem:
         parties: Iterable[Parties],
         done: Callable[[str, Note], bool],
         intercepts: dict[str, Intercept] | None = None,
-        within_s: float = 60,
+        within_s: float = 120,
         beside: Callable[[], None] = lambda: None,
     ) -> Note:
         """Connect everyone, set the clock going, and wait for a note. Whatever fails in a shell fails here."""
         connected: list[asyncio.Event] = []
-        buses: list[tuple[Actor, Bus, dict[str, object]]] = []
+        buses: list[tuple[Actor, MqttBus, dict[str, object]]] = []
         for settings in parties:
             actor, drivers = _actor(settings)
             up = asyncio.Event()
             connected.append(up)
             filters = subscriptions(actor.name, as_parent=actor.is_parent(), as_child=bool(actor.parents()))
-            bus: Bus = MqttBus(self.address, actor.name, filters, on_connected=lambda _, up=up: up.set())
+            bus = MqttBus(self.address, actor.name, filters, on_connected=lambda _, up=up: up.set())
             buses.append((actor, bus, drivers))
         async with asyncio.timeout(within_s), asyncio.TaskGroup() as tasks:
-            shells = []
+            running = []
             clock_set = asyncio.Event()
             for actor, bus, drivers in buses:
-                running = tasks.create_task(self._party(actor, bus, drivers, intercepts or {}, clock_set))
-                shells.append(running)
+                running.append(tasks.create_task(self._party(actor, bus, drivers, intercepts or {}, clock_set)))
             await asyncio.gather(*(up.wait() for up in connected))
-            self.clock = Clock(self.start_at, datetime.now(UTC), self.speed)
             clock_set.set()
+            running.append(tasks.create_task(self.clock.run()))
             beside()
             note = await self.until(done)
-            for shell in shells:
-                shell.cancel()
+            for task in running:
+                task.cancel()
         return note
 
     async def _party(
-        self, actor: Actor, bus: Bus, drivers: dict[str, object], intercepts: dict[str, Intercept], go: asyncio.Event
+        self,
+        actor: Actor,
+        bus: MqttBus,
+        drivers: dict[str, object],
+        intercepts: dict[str, Intercept],
+        go: asyncio.Event,
     ) -> None:
         shells: list[Shell] = []
 
@@ -96,12 +102,13 @@ class LiveSystem:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(bus.run(deliver))
             await go.wait()
-            assert self.clock is not None
-            out = bus
+            out: Bus = bus
             if actor.name in intercepts:
                 out = InterceptedBus(bus, actor.name, self.clock, intercepts[actor.name])
-            shells.append(Shell(actor, out, self.clock, drivers, self.tell))  # type: ignore[arg-type]
-            tasks.create_task(shells[0].run())
+            shell = Shell(actor, out, self.clock, drivers, self.tell)  # type: ignore[arg-type]
+            shells.append(shell)
+            self.under_way.append(lambda: bus.waiting > 0 or not shell.idle)
+            tasks.create_task(shell.run())
 
 
 def deals(notes: list[tuple[object, str, Note]]) -> dict[object, object]:

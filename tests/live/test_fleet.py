@@ -12,7 +12,6 @@ from live_system import LiveSystem, deals
 from worlds import vehicle
 
 from agents.cli.app import call
-from agents.config import ClockSettings
 from agents.fleet.process import Fleet
 from agents.fleet.sources import Source, as_kept, load_source
 from agents.journal import JournalError
@@ -56,10 +55,10 @@ async def live(broker: Broker, scenario: Scenario, speed: float, done: Done, con
     running: list[asyncio.Task[Any]] = []
 
     def fleet() -> None:
-        assert system.clock is not None
-        clock = ClockSettings(origin_at=system.clock.now(), anchor_at=datetime.now(UTC), speed=speed)
-        source = Source("fleet", scenario.homes, clock=clock, behaviours=scenario.behaviours)
+        source = Source("fleet", scenario.homes, behaviours=scenario.behaviours)
         many = Fleet(source, Address(broker.host, broker.port), connections=connections, tell=system.tell)
+        many.clock = system.clock
+        system.under_way.append(lambda: many.told().waiting > 0)
         running.append(asyncio.create_task(many.run()))
 
     parties = (scenario.utility, scenario.coordinator, *scenario.aggregators)
