@@ -4,9 +4,11 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
+
+import aiomqtt
 
 from broker.mosquitto import SBIN, Broker
 
@@ -66,8 +68,19 @@ def listening(broker: Broker, *topics: str) -> Sequence[str]:
 
 async def say(broker: Broker, topic: str, body: dict[str, Any]) -> None:
     """mosquitto_pub."""
+    command = ("mosquitto_pub", "-h", broker.host, "-p", str(broker.port), "-q", "1", "-t", topic)
+    async with program(*command, "-m", json.dumps(body)) as running:
+        await running.process.wait()
+        assert running.process.returncode == 0, await running.rest()
+
+
+async def listens(broker: Broker, topic: str) -> None:
+    """Return when somebody has subscribed to a topic: then the broker takes an empty message without a remark."""
     command = (
         "mosquitto_pub",
+        "-V",
+        "5",
+        "-d",
         "-h",
         broker.host,
         "-p",
@@ -76,9 +89,35 @@ async def say(broker: Broker, topic: str, body: dict[str, Any]) -> None:
         "1",
         "-t",
         topic,
-        "-m",
-        json.dumps(body),
+        "-n",
     )
-    async with program(*command) as running:
-        await running.process.wait()
-        assert running.process.returncode == 0, await running.rest()
+    said = ""
+    while "PUBACK (Mid: 1, RC:0)" not in said:
+        async with program(*command) as asking:
+            with suppress(EOFError):
+                while True:
+                    said = f"{said}\n{await asking.line()}"
+
+
+ANSWERED = {"request": "offer", "relax": "offer", "award": "confirm"}
+
+
+@asynccontextmanager
+async def owing(broker: Broker, name: str) -> AsyncIterator[Callable[[], bool]]:
+    """Whether a client has not answered yet what it was asked: how far it is cannot be seen from here."""
+    asked: set[str] = set()
+    answered: set[str] = set()
+
+    async def follow() -> None:
+        async for message in tap.messages:
+            kind, body = message.topic.value.split("/")[1], json.loads(message.payload or b"{}")
+            if kind in ANSWERED and body:
+                asked.add(body["message_id"])
+            elif kind in ANSWERED.values():
+                answered.add(body["message_id"])
+
+    async with aiomqtt.Client(broker.host, broker.port) as tap:
+        await tap.subscribe(f"dr/+/+/{name}", qos=1)
+        following = asyncio.create_task(follow())
+        yield lambda: len(answered) < len(asked)
+        following.cancel()
