@@ -1,7 +1,8 @@
 """Scaled time for parties that share a process: it waits for whoever is behind."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from broker.clock import Clock
@@ -18,7 +19,7 @@ class PatientClock(Clock):
     two turns on a busy core, last as long. What a party has to say in a stage would come late by no fault of its own.
     """
 
-    def __init__(self, origin_at: datetime, speed: float, under_way: Callable[[], bool]) -> None:
+    def __init__(self, origin_at: datetime, speed: float, under_way: Callable[[], bool] = lambda: False) -> None:
         super().__init__(origin_at, speed=speed)
         self._at, self._under_way = origin_at, under_way
 
@@ -44,3 +45,14 @@ class PatientClock(Clock):
             now = loop.time()
             self.tick(now - before)
             before = now
+
+
+@asynccontextmanager
+async def going(clock: PatientClock) -> AsyncIterator[PatientClock]:
+    """It runs until the end of the block."""
+    running = asyncio.create_task(clock.run())
+    try:
+        yield clock
+    finally:
+        running.cancel()
+        await asyncio.wait((running,))

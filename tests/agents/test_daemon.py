@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from patient_clock import PatientClock, going
 from worlds import START, T0, vehicle
 
 from agents.behaviour import LATE, Behaviour, intercept
@@ -119,8 +120,12 @@ async def running(shell: Shell) -> AsyncIterator[None]:
         await asyncio.wait((task,))
 
 
-def clock(speed: float = 1.0) -> Clock:
-    return Clock(T0 + timedelta(minutes=1), datetime.now(UTC), speed)
+def clock() -> Clock:
+    return Clock(T0 + timedelta(minutes=1), datetime.now(UTC))
+
+
+def scaled(speed: float) -> PatientClock:
+    return PatientClock(T0 + timedelta(minutes=1), speed)
 
 
 async def test_a_request_is_answered_with_an_offer_on_its_edge() -> None:
@@ -172,10 +177,10 @@ async def test_the_deadline_comes_before_a_full_inbox() -> None:
 
 async def test_a_deadline_is_kept_in_scaled_time() -> None:
     woken: asyncio.Future[datetime] = asyncio.get_running_loop().create_future()
-    fast = clock(speed=3600)
+    fast = scaled(3_600)
     deadline = fast.now() + timedelta(minutes=10)
     shell = Shell(Sleeper(deadline), MemoryBus(), fast, tell=lambda at, who, note: woken.set_result(at))
-    async with running(shell), asyncio.timeout(5):
+    async with going(fast), running(shell), asyncio.timeout(5):
         at = await woken
     assert timedelta() <= at - deadline < timedelta(minutes=30)
 
@@ -223,11 +228,11 @@ async def test_what_is_over_is_archived_and_a_late_repeat_is_still_a_repeat(tmp_
     bus, journal = MemoryBus(), Journal(tmp_path / "hems-1.journal")
     journal.start()
     asked = request()
-    fast = Clock(T0 + timedelta(minutes=1), datetime.now(UTC), 3_600)
+    fast = scaled(3_600)
     shell = Shell(
         home(consent), bus, fast, {"ev-1": build_driver(vehicle("ev-1"))}, journal=journal, build=partial(home, consent)
     )
-    async with running(shell), asyncio.timeout(10):
+    async with going(fast), running(shell), asyncio.timeout(10):
         await shell.deliver([Arrival(TOPIC, encode(asked))])
         await bus.posts.get()
         assert shell.actor.knows("e1")
@@ -270,15 +275,14 @@ async def test_a_resident_who_is_asked_stands_in_the_status_until_the_answer_is_
 
 async def test_a_silent_party_says_nothing_and_a_repeating_one_everything_three_times() -> None:
     bus, post = MemoryBus(), Post("dr/offer/ra-1/x", b"{}")
-    fast = clock(speed=10_000)
-    for behaviour, times in ((Behaviour.SILENT, 0), (Behaviour.REPEATS, 3), (Behaviour.LATE, 1)):
-        changed = intercept(behaviour)
-        assert changed is not None
-        before = fast.now()
-        await InterceptedBus(bus, "x", fast, changed).publish(post)
-        async with asyncio.timeout(5):
+    async with going(scaled(10_000)) as fast, asyncio.timeout(10):
+        for behaviour, times in ((Behaviour.SILENT, 0), (Behaviour.REPEATS, 3), (Behaviour.LATE, 1)):
+            changed = intercept(behaviour)
+            assert changed is not None
+            before = fast.now()
+            await InterceptedBus(bus, "x", fast, changed).publish(post)
             assert [await bus.posts.get() for _ in range(times)] == [post] * times
-        assert (fast.now() - before > LATE) is (behaviour is Behaviour.LATE)
+            assert (fast.now() - before >= LATE) is (behaviour is Behaviour.LATE)
     assert bus.posts.empty()
 
 
