@@ -1,7 +1,7 @@
 """A recorded evening played to a real aggregator: it strikes the recorded deals, or the difference is told."""
 
 import asyncio
-import os
+import json
 import signal
 import sys
 from collections import Counter
@@ -14,6 +14,7 @@ import pytest
 
 from agents.cli.app import call
 from agents.config import BrokerSettings, ClockSettings, ControlSettings, DaemonConfig, JournalSettings
+from agents.control import ask
 from agents.reading import ConfigError
 from agents.replay.compared import Compared
 from agents.replay.onto import Onto
@@ -24,11 +25,12 @@ from agents.toml_out import to_toml
 from broker.clock import Clock
 from broker.mosquitto import Broker, private_broker
 from broker.mqtt import Address
+from broker.stepper import no_collection
 
 TINY = str(Path(__file__).parents[1] / "data" / "tiny.toml")
 SPEED = 600.0
-LEAD = timedelta(seconds=8)
-"""For the daemon's start."""
+LEAD = timedelta(seconds=3)
+"""For the connections of those who play the others."""
 
 
 @pytest.fixture(scope="module")
@@ -44,17 +46,22 @@ def aggregator(recording: Path, name: str) -> AggregatorSettings:
     return found
 
 
-def recorded_clock(onto: Onto) -> ClockSettings:
-    return ClockSettings(origin_at=onto.origin_at, anchor_at=datetime.now(UTC) + LEAD, speed=SPEED)
+async def ready(log: asyncio.StreamReader) -> None:
+    """Return when the daemon says so."""
+    while json.loads(line := await log.readline() or b"null") is not None:
+        if json.loads(line)["event"] == "ready":
+            return
+    raise EOFError("the daemon has ended")
 
 
 async def played(
-    onto: Onto, folder: Path, broker: Broker, settings: AggregatorSettings, clock: ClockSettings | None
+    onto: Onto, folder: Path, broker: Broker, settings: AggregatorSettings, *, recorded_time: bool = True
 ) -> Compared:
-    """The recording played to a daemon with these settings; without a clock both run in real time."""
+    """The recording played to a daemon with these settings; both run in recorded time, or in real time."""
+    given = ClockSettings(origin_at=onto.origin_at, speed=SPEED, wait=True) if recorded_time else ClockSettings()
     config = DaemonConfig(
         broker=BrokerSettings(port=broker.port),
-        clock=clock or ClockSettings(),
+        clock=given,
         control=ControlSettings(dir=folder),
         journal=JournalSettings(path=folder / "live.journal"),
         aggregator=settings,
@@ -62,15 +69,22 @@ async def played(
     path = folder / "live.toml"
     path.write_text(to_toml(config.model_dump(exclude_none=True)))
     command = (sys.executable, "-m", "agents.cli", "run", "aggregator", "--config", str(path))
-    with (folder / "live.log").open("wb") as log:
-        daemon = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log, env=dict(os.environ))
+    daemon = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert daemon.stdout is not None
     try:
-        running = None if clock is None else Clock(clock.origin_at, clock.anchor_at, clock.speed)
-        return await onto.play(Address(port=broker.port), 5, 30, running)
+        await ready(daemon.stdout)
+        reading_on = asyncio.create_task(daemon.stdout.read())
+        clock = None
+        if recorded_time:
+            anchor_at = datetime.now(UTC) + LEAD
+            await ask(folder / f"{settings.name}.sock", {"do": "start", "anchor_at": anchor_at})
+            clock = Clock(onto.origin_at, anchor_at, SPEED)
+        return await onto.play(Address(port=broker.port), 5, 30, clock)
     finally:
         with suppress(ProcessLookupError):
             daemon.send_signal(signal.SIGTERM)
         await daemon.wait()
+        await reading_on
 
 
 @pytest.fixture(scope="module")
@@ -86,12 +100,13 @@ def compared_live(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Mappin
     async def one(settings: AggregatorSettings) -> Compared:
         onto = Onto(on_the_wire(Source(run).lines()), settings.name)
         async with private_broker() as broker:
-            return await played(onto, tmp_path_factory.mktemp("live"), broker, settings, recorded_clock(onto))
+            return await played(onto, tmp_path_factory.mktemp("live"), broker, settings)
 
     async def all_of_them() -> list[Compared]:
         return await asyncio.gather(*map(one, daemons.values()))
 
-    return dict(zip(daemons, asyncio.run(all_of_them()), strict=True))
+    with no_collection():  # the daemons' clocks run on while this process, which plays all others, stands still
+        return dict(zip(daemons, asyncio.run(all_of_them()), strict=True))
 
 
 @pytest.mark.parametrize("name", ["ra-1", "ra-2"])
@@ -116,7 +131,7 @@ async def test_recorded_request_is_moved_to_now_for_a_party_in_real_time(
     wire = on_the_wire(Source(run).lines())
     asked = [n for n, said in enumerate(wire) if said.kind == "request" and said.sender == "ra-1"]
     onto = Onto(wire[: asked[-1] + 1], "ra-1")
-    compared = await played(onto, tmp_path, broker, aggregator(run, "ra-1"), None)
+    compared = await played(onto, tmp_path, broker, aggregator(run, "ra-1"), recorded_time=False)
     assert compared.same
     assert compared.kinds() == {"request": (3, 3, 3)}
 

@@ -105,7 +105,7 @@ async def test_once_prints_the_picture_as_one_object(broker: Broker, capsys: pyt
     post = request("h1")
     await bus.publish(Post(post.topic, post.payload, True, sent=published.set))
     await published.wait()
-    assert await watch_broker(address, seconds=1.0, once=True, json=True) == 0
+    assert await watch_broker(address, seconds=3.0, once=True, json=True) == 0
     running.cancel()
     told = json.loads(capsys.readouterr().out)
     assert [(row["party"], row["stage"], row["asked"]) for row in told["rows"]] == [("p", "collecting", 1)]
@@ -135,7 +135,7 @@ async def test_user_of_the_watcher_sees_everything_and_writes_nothing(tmp_path: 
             await device.publish(asked.topic, asked.payload, qos=1, retain=True)
         (tmp_path / "pw").write_text("of-watcher\n")
         access = ("--port", str(port), "--user", "watcher", "--password-file", str(tmp_path / "pw"))
-        command = (sys.executable, "-m", "agents.cli", "watch", *access, "--once", "--seconds", "1", "--json")
+        command = (sys.executable, "-m", "agents.cli", "watch", *access, "--once", "--seconds", "3", "--json")
         watching = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
         out, _ = await watching.communicate()
     assert watching.returncode == 0
