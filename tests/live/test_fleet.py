@@ -84,14 +84,14 @@ async def test_a_fleet_of_hundreds_concludes_the_deal_of_single_homes(broker: Br
             waiting.pop(who, None)
         return not waiting
 
-    system = await live(broker, scenario, 40, done, connections=1)
+    system = await live(broker, scenario, 120, done, connections=1)
     assert deals(list(system.notes)) == expected
 
 
 async def test_a_fleet_delivers_and_reports_what_it_was_awarded(broker: Broker) -> None:
     scenario = crowded(EVENING_PEAK, 1)
     system = await live(
-        broker, scenario, 600, lambda who, note: (who, note.name) == ("utility", "closed"), connections=3
+        broker, scenario, 1_200, lambda who, note: (who, note.name) == ("utility", "closed"), connections=3
     )
     assert deals(list(system.notes)) == simulated(scenario)
     assert [note.data["outcome"] for _, who, note in system.notes if (who, note.name) == ("utility", "closed")] == [
