@@ -1,9 +1,10 @@
 """A connection through gmqtt, for parties that hear a crowd: a fifth of aiomqtt's processor time a message.
 
 gmqtt connects, subscribes and keeps the connection alive. The packets of which there are many are read and written here
-(broker/frames.py), at three of its names that are not public: `put_package`, to which it gives each packet; a handler
-that would acknowledge a message before it is safe; and `write_data`, by which it writes: all that is written in a turn
-of the loop leaves as one (a write of its own for each took 10 us). It connects once: broker/mqtt.py connects again.
+(broker/frames.py), at four of its names that are not public: `put_package`, to which it gives each packet; a handler
+that would acknowledge a message before it is safe; `write_data`, by which it writes: all that is written in a turn
+of the loop leaves as one (a write of its own for each took 10 us); and the bound of its reader, which is ours. It
+connects once: broker/mqtt.py connects again.
 """
 
 import asyncio
@@ -94,6 +95,7 @@ class GmqttLink:
         self._put_package = self._connection.put_package
         self._connection.put_package = self._package
         self._connection._protocol.write_data = self._write
+        self._connection._protocol._hard_reader._limit = math.inf  # beyond it, it pauses, and resumes what we paused
         self.window = min(500, self._numbers._max - 1)
 
     async def subscribe(self, topic: str, qos: int) -> None:

@@ -262,7 +262,8 @@ async def test_crowd_that_nobody_takes_stays_with_the_broker_and_stops_no_answer
     await link.open()
     await link.subscribe("dr/offer/ra/+", 1)
     crowd = await RawClient("crowd").connect(broker.host, broker.port)
-    posts = frames([(b"dr/offer/ra/der", b"%d" % number) for number in range(8_000)])
+    posts = frames([(b"dr/offer/ra/der", b"%0200d" % number) for number in range(8_000)])
+    # of that length, asyncio reads at most 1,200 at once (256 KiB), however long it was kept from reading
 
     def taken(heard: list[Heard]) -> int:
         for one in heard:
