@@ -24,11 +24,13 @@ def add(a: Plan, b: Plan) -> Plan:
 
 def total(plans: Iterable[Plan], slots: int) -> Plan:
     """Sum of many plans slot by slot, W (S24); no plans give zero in every slot."""
-    result = [0] * slots
-    for plan in plans:
-        for slot, (so_far, power_w) in enumerate(zip(result, plan, strict=True)):
-            result[slot] = so_far + power_w
-    return tuple(result)
+    given = list(plans)
+    if not given:
+        return zero(slots)
+    sums = tuple(map(sum, zip(*given, strict=True)))
+    if len(sums) != slots:
+        raise ValueError(f"every plan needs one entry a slot: {slots}")
+    return sums
 
 
 def excess(a: Plan, b: Plan) -> Plan:

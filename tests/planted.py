@@ -140,7 +140,7 @@ def _watt_lost() -> list[Patch]:
     def careless(*arguments: Any) -> Any:
         shared = apportion(*arguments)
         shares = {
-            name: replace(share, power_w=tuple(max(0, power - 1) for power in share.power_w))
+            name: share._replace(power_w=tuple(max(0, power - 1) for power in share.power_w))
             for name, share in shared.shares.items()
         }
         return replace(shared, shares=shares)

@@ -7,6 +7,7 @@ own ones, and of those as few as it takes: an owner is only disturbed for a slot
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +19,11 @@ from protocol.plan import Plan, add, covers, least, shortfall
 
 _STALE = 500
 """After so many gains out of date one after the other all are computed anew, at once."""
+_BLOCK = 500
+"""So many are looked at, at once; fewer one by one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A member that answered yes, with its firm offers in W; an award accepts one of the two."""
 
     name: str
@@ -30,8 +32,7 @@ class Candidate:
     merit: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(NamedTuple):
     """What one member is awarded, W, and of which of its two offers."""
 
     basis: Basis
@@ -109,24 +110,38 @@ def _relaxed(deal_w: Plan, own: Watts, either: Watts, storage_w: Plan) -> list[i
 
 def _spare_superfluous(swapped: dict[int, None], have: Plan, deal_w: Plan, own: Watts, either: Watts) -> None:
     """Those added last first. Sparing one may make another superfluous too, so again until nothing changes."""
-    losses = {i: tuple((own[:, i] - either[:, i]).tolist()) for i in swapped}
     before = -1
     while before != len(swapped):
         before = len(swapped)
-        for i in reversed(list(swapped)):
-            without = add(have, losses[i])
-            if covers(without, deal_w):
-                del swapped[i]
-                have = without
+        order = list(reversed(swapped))
+        for start in range(0, len(order), _BLOCK):
+            block = order[start : start + _BLOCK]
+            losses = own[:, block] - either[:, block]
+            if not (_column(have) + losses >= _column(deal_w)).all(axis=0).any():
+                continue  # none of them, as things stand
+            for i, loss in zip(block, losses.T.tolist(), strict=True):
+                without = add(have, loss)
+                if covers(without, deal_w):
+                    del swapped[i]
+                    have = without
+
+
+def _column(plan: Plan) -> Watts:
+    return np.array(plan, dtype=np.int64)[:, None]
 
 
 def _biggest_first(missing: Plan, adds: Watts) -> list[int]:
     """Places in `adds`: again and again the one that adds the most to what is still missing, ties to the first,
     until it is covered or none adds anything."""
-    heap = _gains(adds, np.arange(adds.shape[1]), missing)
+    chosen, places = [], np.arange(adds.shape[1])
+    while len(more := _at_once(adds, places, missing)) >= _BLOCK:
+        chosen += more.tolist()
+        missing = shortfall(missing, _sums(adds[:, more]))
+        places = np.setdiff1d(places, more, assume_unique=True)
+    heap = _gains(adds, places, missing)
     some = [i for _, i in heap]
     rows = dict(zip(some, adds[:, some].T.tolist(), strict=True))
-    chosen, stale = [], 0
+    stale = 0
     while heap and any(missing):
         _, i = heappop(heap)
         gain = _gain(rows[i], missing)  # gains only shrink, so the top of the heap is the best if its own is up to date
@@ -141,9 +156,21 @@ def _biggest_first(missing: Plan, adds: Watts) -> list[int]:
     return chosen
 
 
+def _at_once(adds: Watts, places: NDArray[np.intp], missing: Plan) -> NDArray[np.intp]:
+    """The first of them to be chosen, as far as each still adds what it would add if it were the very first: all others
+    then add less than it, for gains only shrink."""
+    gains = np.minimum(adds[:, places], _column(missing)).sum(axis=0)
+    order = np.argsort(-gains, kind="stable")
+    gains, places = gains[order], places[order]
+    each = adds[:, places]
+    left = np.maximum(_column(missing) - (np.cumsum(each, axis=1) - each), 0)
+    same = (np.minimum(each, left).sum(axis=0) == gains) & (gains > 0)
+    return places if same.all() else places[: int(same.argmin())]
+
+
 def _gains(adds: Watts, places: NDArray[np.intp], missing: Plan) -> list[tuple[int, int]]:
     """A heap of those that add anything to what is missing, the biggest first."""
-    gains = np.minimum(adds[:, places], np.array(missing, dtype=np.int64)[:, None]).sum(axis=0)
+    gains = np.minimum(adds[:, places], _column(missing)).sum(axis=0)
     some = gains > 0
     heap = list(zip((-gains[some]).tolist(), places[some].tolist(), strict=True))
     heapify(heap)

@@ -15,9 +15,8 @@ expectation is covered all the same, as far as the capacities reach. All in whol
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import isqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +29,7 @@ Z = 2
 MOST_FACTOR = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """One member as S21 sees it: capability in W per slot, reliability, place in the merit order (lowest first)."""
 
     name: str

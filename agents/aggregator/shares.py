@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 def table(plans: Sequence[Plan], slots: int) -> Watts:
     """Plans as an array of slots x plans. Raises ValueError when one has another number of slots."""
-    if any(len(plan) != slots for plan in plans):
+    if not set(map(len, plans)) <= {slots}:
         raise ValueError(f"every plan needs one entry a slot: {slots}")
     flat = np.fromiter(chain.from_iterable(plans), dtype=np.int64, count=len(plans) * slots)
     return np.ascontiguousarray(flat.reshape(len(plans), slots).T)

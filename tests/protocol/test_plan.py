@@ -16,6 +16,12 @@ def test_add_and_total_sum_slot_by_slot() -> None:
     assert plan.total([], 2) == (0, 0)
 
 
+@pytest.mark.parametrize("plans", [[(1, 2, 3)], [()], [(1, 2), (1,)], [(1,), (1,)]])
+def test_a_total_takes_plans_of_its_number_of_slots_only(plans: list[plan.Plan]) -> None:
+    with pytest.raises(ValueError, match=r"shorter|longer|one entry a slot"):
+        plan.total(plans, 2)
+
+
 def test_shortfall_is_what_is_missing_and_never_negative() -> None:
     assert plan.shortfall(asked=(10, 10, 0), available=(7, 12, 5)) == (3, 0, 0)
 

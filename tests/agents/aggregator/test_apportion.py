@@ -1,9 +1,11 @@
 from itertools import combinations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.aggregator import apportion as module
 from agents.aggregator.apportion import Apportioned, Candidate, Share, apportion
 from agents.settings import SharePolicy
 from protocol.messages import Basis
@@ -75,6 +77,31 @@ def test_each_relaxed_share_is_needed(
         swapped = [name for name in relaxed if name != spared]
         without = total([c.relaxed if c.name in swapped and c.relaxed else c.own for c in candidates], SLOTS)
         assert not covers(add(without, storage), deal)
+
+
+@given(fleets, plans, policies, st.integers(0, 100), st.integers(1, 3))
+def test_a_crowd_that_is_looked_at_at_once_shares_as_one_by_one(
+    candidates: list[Candidate], storage: Plan, policy: SharePolicy, pct: int, block: int
+) -> None:
+    deal = scaled(add(best(candidates), storage), pct, 100)
+    one_by_one = apportion(deal, candidates, storage, policy)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "_BLOCK", block)
+        assert apportion(deal, candidates, storage, policy) == one_by_one
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("pct", [40, 97])
+def test_the_biggest_come_first_in_a_crowd(seed: int, pct: int) -> None:
+    adds = np.random.default_rng(seed).integers(0, 30, (SLOTS, 2_000))
+    missing = left = tuple((adds.sum(axis=1) * np.array([pct, pct // 2, pct // 4]) // 100).tolist())
+    expected: list[int] = []
+    while any(left):
+        gains = np.minimum(adds, np.array(left)[:, None]).sum(axis=0)
+        gains[expected] = 0
+        expected.append(int(gains.argmax()))
+        left = shortfall(left, tuple(adds[:, expected[-1]].tolist()))
+    assert module._biggest_first(missing, adds) == expected
 
 
 @given(fleets, plans, policies, st.tuples(*[st.integers(0, 3)] * SLOTS).filter(any))

@@ -1,6 +1,5 @@
 """Every decision of a recording is made again byte for byte; a planted one is found and shown (P11)."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ def test_one_watt_less_in_sharing_out_is_found_and_shown(
     def planted(*given: Any) -> Any:
         shared = honest(*given)
         name, share = next(iter(shared.shares.items()))
-        shared.shares[name] = replace(share, power_w=(share.power_w[0] - 1, *share.power_w[1:]))
+        shared.shares[name] = share._replace(power_w=(share.power_w[0] - 1, *share.power_w[1:]))
         return shared
 
     monkeypatch.setattr(aggregator, "apportion", planted)
