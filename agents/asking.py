@@ -3,11 +3,13 @@
 Shared by all who have children; what to ask and when enough is enough is in the roles.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from sys import intern
+from typing import TypeAlias
 
+from agents.alike import Alike
 from agents.announcer import Announcer
 from agents.children import Asked, Child, Children, Relaxing
 from agents.party import step_instant
@@ -15,6 +17,9 @@ from protocol import messages as m
 from protocol.edges import Edge
 from protocol.plan import Plan
 from protocol.units import Direction
+
+Released: TypeAlias = tuple[Child, m.Outcome, str]
+"""Of whom nothing (more) is asked, how it ended for it, and why."""
 
 
 class Stage(StrEnum):
@@ -46,6 +51,8 @@ class Asking:
         self.deal_w: Plan | None = None
         self.outcome: str | None = None
         self.late: int = 0
+        self.requests: Alike[m.Request] = Alike()
+        self.relaxes: Alike[m.Relax] = Alike()
 
     # -- what the roles say
 
@@ -61,8 +68,8 @@ class Asking:
     def answered(self, child: Child, now: datetime) -> None:
         """A child has answered in time."""
 
-    def release(self, child: Child, outcome: m.Outcome, reason: str, now: datetime) -> None:
-        """Tell a child that nothing (more) is asked of it."""
+    def release(self, parts: Iterable[Released], now: datetime) -> None:
+        """Tell each child that nothing (more) is asked of it."""
         raise NotImplementedError
 
     # -- time
@@ -100,57 +107,69 @@ class Asking:
 
     def ask(
         self,
-        name: str,
-        power_w: Plan,
+        plans: Mapping[str, Plan],
         reply_by: datetime,
         decide_by: datetime,
         terms: m.Terms,
         program_id: str,
         now: datetime,
-    ) -> Asked:
-        """Send a child its request; a later one supersedes what stood before."""
-        before = self.children[name].request
-        again = before is not None and before.revision == self.revision
-        number = before.round + 1 if before is not None and again else 1
-        request_id = intern(f"{self.event_id}.{self.revision}.{number}")
-        asked = self.children.shared.one(
-            Asked(request_id, number, self.revision, program_id, power_w, now, reply_by, decide_by, terms)
-        )
-        self.children.renew(name, asked)
-        self.timers["again"] = step_instant(now, reply_by, 50)
-        self.party.say(self.edge(name), now, self.request_to, name, asked)
-        return asked
+    ) -> None:
+        """Send each of these children its request; a later one supersedes what stood before."""
+        children, say, parent, build = self.children, self.party.say, self.party.name, self.request_to
+        asked: Asked | None = None
+        for name, power_w in plans.items():
+            before = children[name].request
+            number = before.round + 1 if before is not None and before.revision == self.revision else 1
+            if asked is None or asked.power_w is not power_w or asked.round != number:  # neighbours are often alike
+                request_id = intern(f"{self.event_id}.{self.revision}.{number}")
+                asked = children.shared.one(
+                    Asked(request_id, number, self.revision, program_id, power_w, now, reply_by, decide_by, terms)
+                )
+            children.renew(name, asked)
+            say(Edge(parent, name), now, build, name, asked)
+        if plans:
+            self.timers["again"] = step_instant(now, reply_by, 50)
 
     def request_to(self, name: str, asked: Asked) -> m.Request:
         """The request as a message."""
-        return m.Request(
-            message_id=f"{self.party.name}.request.{name}.{asked.request_id}",
-            sent_at=asked.sent_at,
-            event_id=self.event_id,
-            request_id=asked.request_id,
-            round=asked.round,
-            revision=asked.revision,
-            program_id=asked.program_id,
-            direction=self.direction,
-            interval_period=self.period,
-            power_w=asked.power_w,
-            reply_by=asked.reply_by,
-            decide_by=asked.decide_by,
-            terms=asked.terms,
+        message_id = f"{self.party.name}.request.{name}.{asked.request_id}"
+        of = (self.direction, self.period, *asked[:4], *asked[5:])
+        return self.requests.made(of, message_id, asked.power_w) or self.requests.keep(
+            of,
+            m.Request(
+                message_id=message_id,
+                sent_at=asked.sent_at,
+                event_id=self.event_id,
+                request_id=asked.request_id,
+                round=asked.round,
+                revision=asked.revision,
+                program_id=asked.program_id,
+                direction=self.direction,
+                interval_period=self.period,
+                power_w=asked.power_w,
+                reply_by=asked.reply_by,
+                decide_by=asked.decide_by,
+                terms=asked.terms,
+            ),
         )
 
     def relax_to(self, name: str, asked: Asked, relax: Relaxing) -> m.Relax:
         """The relax as a message."""
-        return m.Relax(
-            message_id=f"{self.party.name}.relax.{name}.{asked.request_id}",
-            sent_at=relax.sent_at,
-            event_id=self.event_id,
-            request_id=asked.request_id,
-            round=asked.round,
-            revision=1,
-            shortfall_w=relax.shortfall_w,
-            restrictions=relax.restrictions,
-            reply_by=relax.reply_by,
+        message_id = f"{self.party.name}.relax.{name}.{asked.request_id}"
+        of = (relax, asked.request_id, asked.round)
+        return self.relaxes.made(of, message_id) or self.relaxes.keep(
+            of,
+            m.Relax(
+                message_id=message_id,
+                sent_at=relax.sent_at,
+                event_id=self.event_id,
+                request_id=asked.request_id,
+                round=asked.round,
+                revision=1,
+                shortfall_w=relax.shortfall_w,
+                restrictions=relax.restrictions,
+                reply_by=relax.reply_by,
+            ),
         )
 
     def _ask_again(self, now: datetime) -> None:
@@ -177,17 +196,19 @@ class Asking:
             self.children.take_offer(child, message)
         else:
             self.children.take_alternative(child, message)
-        self.children.waiting.pop(child.name, None)
+        waiting = self.children.waiting
+        waiting.pop(child.name, None)
         self.answered(child, now)
-        if not self.children.waiting and self.stage in (Stage.COLLECTING, Stage.RELAXING):
+        if not waiting and self.stage in (Stage.COLLECTING, Stage.RELAXING):
             self.timers.pop("stage", None)
             self.stage_over(now)
 
     def _in_time(self, child: Child, message: m.Offer | m.Alternative, now: datetime) -> bool:
-        relaxed = isinstance(message, m.Offer) and message.basis is m.Basis.RELAXED
-        asked = child.relax if relaxed else child.request
-        open_stage = Stage.RELAXING if relaxed else Stage.COLLECTING
-        return asked is not None and self.stage is open_stage and now <= asked.reply_by
+        if isinstance(message, m.Offer) and message.basis is m.Basis.RELAXED:
+            relax = child.relax
+            return relax is not None and self.stage is Stage.RELAXING and now <= relax.reply_by
+        asked = child.request
+        return asked is not None and self.stage is Stage.COLLECTING and now <= asked.reply_by
 
     def _take_late(self, child: Child, message: m.Offer | m.Alternative, now: datetime) -> None:
         self.late += 1
@@ -199,4 +220,4 @@ class Asking:
             return
         child.owed = True
         if self.stage is Stage.CLOSED or self.deal_w is not None:
-            self.release(child, m.Outcome.NOT_NEEDED, "too late to be counted", now)
+            self.release([(child, m.Outcome.NOT_NEEDED, "too late to be counted")], now)

@@ -91,10 +91,11 @@ class Between(Negotiation):
         self.standing = {}
         self.go(Stage.COLLECTING)
         self.begin(now)
-        for name in before:
-            child = self.children[name]
-            if (child.request is not None and child.request.revision != request.revision) or child.owed:
-                self.release(child, m.Outcome.CANCELLED, "superseded by a later request", now)
+        children = [self.children[name] for name in before]
+        superseded = [
+            c for c in children if c.owed or (c.request is not None and c.request.revision != request.revision)
+        ]
+        self.release([(child, m.Outcome.CANCELLED, "superseded by a later request") for child in superseded], now)
 
     def _supersede(self, now: datetime) -> None:
         """Free what is the party's own (storage) before the event starts anew."""
@@ -216,7 +217,7 @@ class Between(Negotiation):
             less = least(plan, over)
             if any(less) and child.accepted is not None:
                 over = shortfall(over, less)
-                self.give(child, child.accepted, shortfall(plan, less), now)
+                self.give([(child, child.accepted, shortfall(plan, less))], now)
 
     def _confirm(self, award: m.Award, accepted: bool, reason: str, now: datetime) -> None:
         self.party._send(

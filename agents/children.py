@@ -158,14 +158,17 @@ class Children:
     def renew(self, name: str, request: Asked) -> None:
         """A new request supersedes whatever stood before with this child."""
         before = self.by_name[name]
-        self.asked_count += before.request is None
+        self.waiting[name] = None
+        if before.request is None:  # nothing stands with it
+            before.request = request
+            self.asked_count += 1
+            return
         self.keep(before, None, None)
         self.no -= before.opted_out
         held = before.holds
         bound = before.bound_before or held is not None or before.may_have_sold(request)
         self.bind(before, None, None)
         self.by_name[name] = Child(name, request=request, bound_before=bound)
-        self.waiting[name] = None
 
     def keep(self, child: Child, own: Answer | None, relaxed: Answer | None) -> None:
         """Let these answers of a child stand, and no others."""

@@ -86,7 +86,7 @@ class CoordinatorEvent(Between):
 
     def _ask(self, name: str, power_w: Plan, reply_by: datetime, now: datetime) -> None:
         request = self.request
-        self.ask(name, power_w, reply_by, self.decide_by, request.terms, request.program_id, now)
+        self.ask({name: power_w}, reply_by, self.decide_by, request.terms, request.program_id, now)
 
     # -- S2, S3
 
@@ -120,7 +120,7 @@ class CoordinatorEvent(Between):
                 self._conclude(child, answer, wanted, now)
 
     def _conclude(self, child: Child, answer: Answer, power_w: Plan, now: datetime) -> None:
-        self.give(child, answer, power_w, now)
+        self.give([(child, answer, power_w)], now)
         self.tell("deal_concluded", "S7", aggregator=child.name, power_w=power_w, accepts=answer.ref)
 
     def _taken_w(self) -> Plan:

@@ -4,12 +4,14 @@ Every award ends in one of: confirmed, refused, or cancelled at `confirm_by`. Wh
 from others that offered more than they were awarded, then stated upward as a shortfall; nobody is left waiting.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from operator import gt
 
+from agents.alike import Alike
 from agents.announcer import Announcer
-from agents.asking import Asking, Stage
-from agents.children import Answer, Asked, Child, Given
+from agents.asking import Asking, Released, Stage
+from agents.children import Answer, Child, Given
 from agents.party import step_instant
 from protocol import messages as m
 from protocol.edges import Edge
@@ -28,6 +30,7 @@ class Negotiation(Asking):
         self.on_timer["chase"] = self._chase
         self.unconfirmed: dict[str, None] = {}
         self.confirm_by: datetime | None = None
+        self.awards: Alike[m.Award] = Alike()
 
     # -- what the roles say
 
@@ -53,46 +56,58 @@ class Negotiation(Asking):
 
     def ask(
         self,
-        name: str,
-        power_w: Plan,
+        plans: Mapping[str, Plan],
         reply_by: datetime,
         decide_by: datetime,
         terms: m.Terms,
         program_id: str,
         now: datetime,
-    ) -> Asked:
-        self.unconfirmed.pop(name, None)  # a new request supersedes the award that was chased
-        return super().ask(name, power_w, reply_by, decide_by, terms, program_id, now)
+    ) -> None:
+        if self.unconfirmed:
+            for name in plans:
+                self.unconfirmed.pop(name, None)  # a new request supersedes the award that was chased
+        super().ask(plans, reply_by, decide_by, terms, program_id, now)
 
     # -- awards (S7, S35)
 
-    def give(self, child: Child, answer: Answer, power_w: Plan, now: datetime) -> None:
-        """Award a child so much of its answer; a higher revision replaces an earlier award."""
-        if not all(given <= offered for given, offered in zip(power_w, answer.power_w, strict=True)):
-            raise RuntimeError(f"award above the offer of {child.name}")
-        child.accepted = answer
-        award = self._award(child, m.Outcome.CONCLUDED, power_w, answer.ref, "", now)
-        self.unconfirmed[child.name] = None
-        self._start_chase(award.confirm_by, now)
-
-    def release(self, child: Child, outcome: m.Outcome, reason: str, now: datetime) -> None:
-        """Tell a child that nothing (more) is asked of it."""
-        stood = child.holds is not None or child.bound_before
-        child.bound_before = False
-        self.unconfirmed.pop(child.name, None)
-        award = self._award(child, outcome, (0,) * len(self.asked_w), None, reason, now)
-        if stood:
+    def give(self, parts: Iterable[tuple[Child, Answer, Plan]], now: datetime) -> None:
+        """Award each child so much of its answer; a higher revision replaces an earlier award."""
+        confirm_by, concluded, some = self._confirm_by(now), m.Outcome.CONCLUDED, False
+        for child, answer, power_w in parts:
+            if len(power_w) != len(answer.power_w) or any(map(gt, power_w, answer.power_w)):
+                raise RuntimeError(f"award above the offer of {child.name}")
+            child.accepted = answer
+            self._award(child, concluded, power_w, answer.ref, "", confirm_by, now)
             self.unconfirmed[child.name] = None
-            self._start_chase(award.confirm_by, now)
+            some = True
+        if some:
+            self._start_chase(confirm_by, now)
+
+    def release(self, parts: Iterable[Released], now: datetime) -> None:
+        """Tell each child that nothing (more) is asked of it."""
+        confirm_by, nothing, some = self._confirm_by(now), (0,) * len(self.asked_w), False
+        for child, outcome, reason in parts:
+            stood = child.bound_before or child.holds is not None
+            child.bound_before = False
+            self.unconfirmed.pop(child.name, None)
+            self._award(child, outcome, nothing, None, reason, confirm_by, now)
+            if stood:
+                self.unconfirmed[child.name] = None
+                some = True
+        if some:
+            self._start_chase(confirm_by, now)
 
     def release_rest(self, outcome: m.Outcome, reason: str, now: datetime) -> None:
         """Every offer gets an answer: those that are still owed one hear the outcome; who may still believe in a
         superseded award hears that it is cancelled."""
+        self.release(self._rest(outcome, reason), now)
+
+    def _rest(self, outcome: m.Outcome, reason: str) -> Iterator[Released]:
         for child in self.children.asked():
             if child.owed:
-                self.release(child, outcome, reason, now)
+                yield child, outcome, reason
             elif child.bound_before and child.award is None:
-                self.release(child, m.Outcome.CANCELLED, "superseded by a later request", now)
+                yield child, m.Outcome.CANCELLED, "superseded by a later request"
 
     def _award(
         self,
@@ -101,13 +116,13 @@ class Negotiation(Asking):
         power_w: Plan,
         accepts: str | None,
         reason: str,
+        confirm_by: datetime,
         now: datetime,
         confirmed: bool | None = None,
-    ) -> Given:
+    ) -> None:
         asked = child.request
         assert asked is not None
         revision = child.award.revision + 1 if child.award is not None else 1
-        confirm_by = self._confirm_by(now)
         award = Given(
             asked.request_id, asked.round, revision, outcome, self.children.shared.plan(power_w), accepts, reason, now,
             self.children.shared.one(confirm_by),
@@ -115,7 +130,6 @@ class Negotiation(Asking):
         self.children.bind(child, award, confirmed)
         child.owed = False
         self._say_again(child, now)
-        return award
 
     def award_id(self, name: str, award: Given) -> str:
         """Of the award that stands with a child; its revisions have the same."""
@@ -124,19 +138,29 @@ class Negotiation(Asking):
     def award_to(self, name: str, award: Given) -> m.Award:
         """The award as a message."""
         award_id = self.award_id(name, award)
-        return m.Award(
-            message_id=f"{self.party.name}.award.{award_id}.{award.revision}",
-            sent_at=award.sent_at,
-            event_id=self.event_id,
-            request_id=award.request_id,
-            round=award.round,
-            revision=award.revision,
-            award_id=award_id,
-            accepts=award.accepts,
-            outcome=award.outcome,
-            power_w=award.power_w,
-            reason=award.reason,
-            confirm_by=award.confirm_by,
+        message_id = f"{self.party.name}.award.{award_id}.{award.revision}"
+        if award.outcome is m.Outcome.CONCLUDED and award.accepts is not None:
+            of: tuple[object, ...] = (*award[:4], *award[6:])
+            made = self.awards.made(of, message_id, award.power_w, award_id=award_id, accepts=award.accepts)
+        else:
+            of = award
+            made = self.awards.made(of, message_id, award_id=award_id)
+        return made or self.awards.keep(
+            of,
+            m.Award(
+                message_id=message_id,
+                sent_at=award.sent_at,
+                event_id=self.event_id,
+                request_id=award.request_id,
+                round=award.round,
+                revision=award.revision,
+                award_id=award_id,
+                accepts=award.accepts,
+                outcome=award.outcome,
+                power_w=award.power_w,
+                reason=award.reason,
+                confirm_by=award.confirm_by,
+            ),
         )
 
     def _confirm_by(self, now: datetime) -> datetime:
@@ -176,7 +200,8 @@ class Negotiation(Asking):
 
     def _lost(self, child: Child, cause: str, now: datetime) -> None:
         self.tell("award_lost", child=child.name, cause=cause, power_w=child.holds)
-        self._award(child, m.Outcome.CANCELLED, (0,) * len(self.asked_w), None, cause, now, confirmed=False)
+        nothing = (0,) * len(self.asked_w)
+        self._award(child, m.Outcome.CANCELLED, nothing, None, cause, self._confirm_by(now), now, confirmed=False)
 
     def on_confirm(self, edge: Edge, message: m.Confirm, now: datetime) -> None:
         child = self.children.by_name.get(edge.child)
@@ -189,7 +214,10 @@ class Negotiation(Asking):
         self.unconfirmed.pop(child.name, None)
         if award.outcome is not m.Outcome.CONCLUDED:
             return
-        self.children.bind(child, award, message.accepted)
+        if message.accepted and child.confirmed is None:
+            child.confirmed = True  # what stands is the same
+        else:
+            self.children.bind(child, award, message.accepted)
         if message.accepted:
             self.confirmed(child, now)
         else:
@@ -233,10 +261,13 @@ class Negotiation(Asking):
         if child.accepted is not None:  # what it cannot give any more is not asked of it again
             child.accepted = child.accepted._replace(power_w=least(message.power_w, child.accepted.power_w))
         self.tell("withdrawn", child=child.name, cause=message.cause, power_w=left, awarded_w=award.power_w)
+        confirm_by = self._confirm_by(now)
         if any(left):
-            self._award(child, m.Outcome.CONCLUDED, left, award.accepts, message.cause, now, child.confirmed)
+            self._award(
+                child, m.Outcome.CONCLUDED, left, award.accepts, message.cause, confirm_by, now, child.confirmed
+            )
         else:
-            self._award(child, m.Outcome.CANCELLED, left, None, message.cause, now, confirmed=False)
+            self._award(child, m.Outcome.CANCELLED, left, None, message.cause, confirm_by, now, confirmed=False)
         if self.deal_w is not None:
             self.repair(f"{child.name}: {message.cause}", now)
 
@@ -258,7 +289,7 @@ class Negotiation(Asking):
             more = least(excess(answer.power_w, plan), missing)
             if any(more):
                 self.tell("replaced", child=child.name, power_w=more, cause=cause)
-                self.give(child, answer, add(plan, more), now)
+                self.give([(child, answer, add(plan, more))], now)
                 missing = shortfall(missing, more)
         missing = shortfall(missing, self.add_own_power(missing, now))
         if any(missing):
@@ -274,15 +305,10 @@ class Negotiation(Asking):
     def close(self, outcome: str, now: datetime, release: m.Outcome | None = None, reason: str = "") -> None:
         """End with an outcome; `release` is what those hear who are still owed an answer or hold an award."""
         if release is not None:
-            for child in self.children.asked():
-                told = child.award is not None and child.award.outcome is release
-                cancels = release is m.Outcome.CANCELLED and not child.opted_out and not told
-                if child.bound_before and child.award is None:
-                    self.release(child, m.Outcome.CANCELLED, reason or outcome, now)
-                elif child.owed or child.holds is not None or cancels:
-                    self.release(child, release, reason or outcome, now)
+            self.release(self._concerned(release, reason or outcome), now)
+        clear, parent = self.party.clear, self.party.name
         for child in self.children.asked():
-            self.party.clear(self.edge(child.name), now)
+            clear(Edge(parent, child.name), now)
         chase = self.timers.get("chase")
         self.timers.clear()
         if chase is not None and self.unconfirmed:
@@ -290,6 +316,16 @@ class Negotiation(Asking):
         self.go(Stage.CLOSED)
         self.outcome = outcome
         self.tell("closed", outcome=outcome, reason=reason)
+
+    def _concerned(self, outcome: m.Outcome, reason: str) -> Iterator[Released]:
+        """Those who are still owed an answer or hold an award; of a cancellation hear all who may take part."""
+        for child in self.children.asked():
+            told = child.award is not None and child.award.outcome is outcome
+            cancels = outcome is m.Outcome.CANCELLED and not child.opted_out and not told
+            if child.bound_before and child.award is None:
+                yield child, m.Outcome.CANCELLED, reason
+            elif child.owed or child.holds is not None or cancels:
+                yield child, outcome, reason
 
     def status(self) -> dict[str, object]:
         return {

@@ -59,7 +59,7 @@ class UtilityEvent(Negotiation):
         self.children.waiting.clear()
         terms = m.Terms(least_share_pct=self.settings.accept_share_pct, mandate=self.settings.mandate)
         for name in self.children.by_name:
-            self.ask(name, self.asked_w, reply_by, decide_by, terms, self.issue.program_id, now)
+            self.ask({name: self.asked_w}, reply_by, decide_by, terms, self.issue.program_id, now)
         self.tell(
             "event_issued",
             direction=self.direction,
@@ -112,7 +112,7 @@ class UtilityEvent(Negotiation):
                 shares.append((child, answer, part))
         self.deal_w = total([part for _, _, part in shares], len(self.asked_w))
         for child, answer, part in shares:
-            self.give(child, answer, part, now)
+            self.give([(child, answer, part)], now)
         self.release_rest(m.Outcome.NOT_NEEDED, "covered by others", now)
         self.tell("event_awarded", power_w=self.deal_w, requested_w=self.asked_w)
 

@@ -5,6 +5,7 @@ award is a magnitude >= 0 in the event's direction; a reading or a set-point at 
 (charging, consuming), - = export (discharging, generating).
 """
 
+import re
 from datetime import UTC, timedelta
 from enum import StrEnum
 from operator import methodcaller
@@ -77,6 +78,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 Ref = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,250}$")]
 """A derived id (of a message, a request, an award)."""
+
+REF = re.compile(r"[A-Za-z0-9_.:-]{1,250}\Z")
+"""The same, to look at one alone."""
 
 Text = Annotated[str, StringConstraints(max_length=500)]
 

@@ -1,6 +1,6 @@
 """Bugs on purpose: the hunter must find each of them. The switch is `planted(name)`; nothing else turns one on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -128,8 +128,8 @@ def _award_not_backed() -> list[Patch]:
 def _share_above_offer() -> list[Patch]:
     give = Negotiation.give
 
-    def generous(self: Negotiation, child: Child, answer: Any, power_w: Any, now: datetime) -> None:
-        give(self, child, answer, tuple(power + 1 for power in power_w), now)
+    def generous(self: Negotiation, parts: Iterable[tuple[Child, Any, Any]], now: datetime) -> None:
+        give(self, [(child, answer, tuple(power + 1 for power in power_w)) for child, answer, power_w in parts], now)
 
     return [(Negotiation, "give", generous)]
 

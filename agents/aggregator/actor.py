@@ -8,7 +8,7 @@ a time, until the request is covered in every slot. A rung is left when all who 
 deadline.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from agents.aggregator.alternative import alternatives
@@ -18,7 +18,7 @@ from agents.aggregator.own_storage import OwnStorage, StorageYard
 from agents.aggregator.request_values import Asked, request_values
 from agents.asking import Stage
 from agents.between import Between, BetweenParty
-from agents.children import Child, Relaxing
+from agents.children import Answer, Child, Relaxing
 from agents.members import Members
 from agents.party import step_instant
 from agents.settings import AggregatorSettings, Rung
@@ -74,9 +74,8 @@ class AggregatorEvent(Between):
         values = self._request_values()
         self.children.waiting.clear()
         reply_by, decide_by = step_instant(now, self.request.reply_by, self.settings.collect_pct), self.decide_by
-        for name, power_w in values.items():
-            if any(power_w):
-                self.ask(name, power_w, reply_by, decide_by, self.request.terms, self.request.program_id, now)
+        asked = {name: power_w for name, power_w in values.items() if any(power_w)}
+        self.ask(asked, reply_by, decide_by, self.request.terms, self.request.program_id, now)
         self.tell(
             "request_values_sent",
             "S22",
@@ -90,14 +89,11 @@ class AggregatorEvent(Between):
 
     def _request_values(self) -> dict[str, Plan]:
         """S21. In a re-request what a member said it could give at most stands for its capability."""
-        slots = len(self.asked_w)
+        slots, direction, earlier = len(self.asked_w), self.direction, self.earlier
         members = [
-            Asked(
-                member.name,
-                self.earlier.get(member.name, (member.capacity_w(self.direction),) * slots),
-                100 if member.name in self.earlier else member.reliability_pct,
-                member.merit,
-            )
+            Asked(member.name, earlier[member.name], 100, member.merit)
+            if member.name in earlier
+            else Asked(member.name, (member.capacity_w(direction),) * slots, member.reliability_pct, member.merit)
             for member in self.book.members
         ]
         return request_values(
@@ -127,8 +123,9 @@ class AggregatorEvent(Between):
     # -- S23-S31
 
     def answered(self, child: Child, now: datetime) -> None:
-        early = self.settings.leave_early and self.stage in (Stage.COLLECTING, Stage.RELAXING)
-        if early and covers(self.available_w(), self.asked_w) and self.children.waiting:
+        if not self.settings.leave_early or self.stage not in (Stage.COLLECTING, Stage.RELAXING):
+            return
+        if covers(self.available_w(), self.asked_w) and self.children.waiting:
             self.stage_over(now)
 
     def available_w(self) -> Plan:
@@ -201,11 +198,12 @@ class AggregatorEvent(Between):
         reply_by = min(now + budget * self.settings.relax_pct / 100, self.request.reply_by)
         self.go(Stage.RELAXING, reply_by)
         relax = Relaxing(short, self.settings.relax_restrictions, now, reply_by)
+        say, parent, build, waiting = self.party.say, self.party.name, self.relax_to, self.children.waiting
         for child in targets:
             assert child.request is not None
             child.relax = relax
-            self.children.waiting[child.name] = None
-            self.party.say(self.edge(child.name), now, self.relax_to, child.name, child.request, relax)
+            waiting[child.name] = None
+            say(Edge(parent, child.name), now, build, child.name, child.request, relax)
         self.timers["again"] = step_instant(now, reply_by, 50)
         self.tell("relax_asked", "S28", shortfall_w=short, asked=len(targets), reply_by=reply_by)
 
@@ -290,22 +288,26 @@ class AggregatorEvent(Between):
         """S35: share the deal out and tell every DER that answered yes."""
         shared = self._shared_out(power_w)
         self.storage.commit(shared.storage_w)
-        for name, share in shared.shares.items():
-            child = self.children[name]
-            answer = child.answer(share.basis)
-            assert answer is not None
-            self.give(child, answer, share.power_w, now)
+        self.give(self._parts(shared), now)
         self.tell("awards_sent", "S35", awarded=len(shared.shares), power_w=power_w, storage_w=shared.storage_w)
         self.release_rest(m.Outcome.NOT_NEEDED, "the deal is covered by others", now)
         self.dispatching.start(now)
 
+    def _parts(self, shared: Apportioned) -> Iterator[tuple[Child, Answer, Plan]]:
+        for name, (basis, power_w) in shared.shares.items():
+            child = self.children[name]
+            answer = child.answer(basis)
+            assert answer is not None
+            yield child, answer, power_w
+
     def _shared_out(self, power_w: Plan) -> Apportioned:
+        nothing, contracts = zero(len(power_w)), self.book.by_name
         candidates = [
             Candidate(
                 child.name,
-                child.own.power_w if child.own is not None else zero(len(power_w)),
+                child.own.power_w if child.own is not None else nothing,
                 child.relaxed.power_w if child.relaxed is not None else None,
-                self.book[child.name].merit,
+                contracts[child.name].merit,
             )
             for child, _ in self.children.answered()
         ]
