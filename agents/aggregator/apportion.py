@@ -19,8 +19,10 @@ from protocol.plan import Plan, add, covers, least, shortfall
 
 _STALE = 500
 """After so many gains out of date one after the other all are computed anew, at once."""
+_WORTH = 16
+"""All are looked at once more while that finds one in so many of them; the rest is found one by one."""
 _BLOCK = 500
-"""So many are looked at, at once; fewer one by one."""
+"""So many are looked at together whether any of them could be spared."""
 
 
 class Candidate(NamedTuple):
@@ -134,7 +136,7 @@ def _biggest_first(missing: Plan, adds: Watts) -> list[int]:
     """Places in `adds`: again and again the one that adds the most to what is still missing, ties to the first,
     until it is covered or none adds anything."""
     chosen, places = [], np.arange(adds.shape[1])
-    while len(more := _at_once(adds, places, missing)) >= _BLOCK:
+    while len(more := _at_once(adds, places, missing)) * _WORTH > len(places):
         chosen += more.tolist()
         missing = shortfall(missing, _sums(adds[:, more]))
         places = np.setdiff1d(places, more, assume_unique=True)

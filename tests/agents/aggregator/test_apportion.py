@@ -84,10 +84,12 @@ def test_a_crowd_that_is_looked_at_at_once_shares_as_one_by_one(
     candidates: list[Candidate], storage: Plan, policy: SharePolicy, pct: int, block: int
 ) -> None:
     deal = scaled(add(best(candidates), storage), pct, 100)
-    one_by_one = apportion(deal, candidates, storage, policy)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "_BLOCK", block)
-        assert apportion(deal, candidates, storage, policy) == one_by_one
+        at_once = apportion(deal, candidates, storage, policy)
+        patched.setattr(module, "_WORTH", 0)
+        patched.setattr(module, "_BLOCK", 1)
+        assert apportion(deal, candidates, storage, policy) == at_once
 
 
 @pytest.mark.parametrize("seed", range(3))
