@@ -1,7 +1,6 @@
 """Bytes to message and back: strict, size-capped, every refusal with a reason."""
 
 import json
-import re
 from datetime import timedelta
 from functools import cache
 from typing import cast
@@ -13,10 +12,9 @@ from pydantic_core import SchemaValidator
 from protocol.edges import ROUTES, Edge, parse_topic
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.messages import VERSION, Message
-from protocol.units import iso_duration
+from protocol.units import REF, iso_duration
 
 MAX_PAYLOAD_BYTES = 128 * 1024
-_REF = re.compile(r"[A-Za-z0-9_.:-]{1,250}\Z")
 
 
 @cache
@@ -79,5 +77,5 @@ def _peek(payload: bytes) -> tuple[str | None, str | None]:
     if not isinstance(body, dict):
         return None, None
     message_id, version = body.get("message_id"), body.get("version")
-    readable = isinstance(message_id, str) and _REF.match(message_id)
+    readable = isinstance(message_id, str) and REF.match(message_id)
     return (message_id if readable else None), (version if isinstance(version, str) else None)

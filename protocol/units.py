@@ -76,10 +76,14 @@ Percent = Annotated[int, Field(ge=0, le=100)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 """A party, event, program, resource or option: one level of a topic."""
 
-Ref = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,250}$")]
+MAX_REF = 300
+"""The longest id that is made of the longest names (a confirm's: event, child twice, parent) has 288 characters."""
+
+_REF = rf"[A-Za-z0-9_.:-]{{1,{MAX_REF}}}"
+Ref = Annotated[str, StringConstraints(pattern=f"^{_REF}$")]
 """A derived id (of a message, a request, an award)."""
 
-REF = re.compile(r"[A-Za-z0-9_.:-]{1,250}\Z")
+REF = re.compile(rf"{_REF}\Z")
 """The same, to look at one alone."""
 
 Text = Annotated[str, StringConstraints(max_length=500)]
