@@ -9,9 +9,38 @@ from broker.link import NUMBER, Heard
 from protocol.edges import QOS
 
 PUBLISH, PUBACK = 0x30, 0x40
-QOS_BITS, QOS_1, RETAIN = 0x06, QOS << 1, 0x01
+QOS_1, RETAIN = QOS << 1, 0x01
+PUBLISH_QOS, PUBLISH_QOS_1 = 0xF6, PUBLISH | QOS_1
+"""The bits of the first byte that say so, and what they say."""
 MESSAGE_EXPIRY, USER_PROPERTY = 0x02, 0x26
 _NUMBER = b"&" + struct.pack("!H", len(NUMBER)) + NUMBER.encode()
+
+
+def split(data: bytes) -> tuple[list[tuple[int, bytes]], int]:
+    """The whole packets at the beginning of what has come in, each its first byte and what stands behind the length;
+    and how many bytes they take. -1 instead where a length is none (section 1.5.5)."""
+    found: list[tuple[int, bytes]] = []
+    at, most = 0, len(data) - 1
+    while at < most:
+        length, start = data[at + 1], at + 2
+        if length > 127:
+            length, shift = length & 127, 7
+            while True:
+                if start > most:
+                    return found, at
+                digit, start = data[start], start + 1
+                length |= (digit & 127) << shift
+                if digit < 128:
+                    break
+                shift += 7
+                if shift > 21:
+                    return found, -1
+        end = start + length
+        if end > most + 1:
+            break
+        found.append((data[at], data[start:end]))
+        at = end
+    return found, at
 
 
 def publish(post: Post, packet_id: int, number: str) -> bytes:
@@ -23,7 +52,7 @@ def publish(post: Post, packet_id: int, number: str) -> bytes:
         properties += b"%b%b%b" % (_NUMBER, len(number).to_bytes(2, "big"), number.encode())
     size, of_topic = _length(len(properties)), len(topic)
     return b"%c%b%b%b%b%b%b%b" % (
-        PUBLISH | QOS_1 | post.retain,
+        PUBLISH_QOS_1 | post.retain,
         _length(4 + of_topic + len(size) + len(properties) + len(post.payload)),
         of_topic.to_bytes(2, "big"),
         topic,

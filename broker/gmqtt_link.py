@@ -1,9 +1,9 @@
 """A connection through gmqtt, for parties that hear a crowd: a fifth of aiomqtt's processor time a message.
 
 gmqtt connects, subscribes and keeps the connection alive. The packets of which there are many are read and written here
-(broker/frames.py), at four of its names that are not public: `put_package`, to which it gives each packet; a handler
-that would acknowledge a message before it is safe; `write_data`, by which it writes: all that is written in a turn
-of the loop leaves as one (a write of its own for each took 10 us); and the bound of its reader, which is ours. It
+(broker/frames.py), at four of its names that are not public: `_read_packet`, to which it gives what has come in; a
+handler that would acknowledge a message before it is safe; `write_data`, by which it writes: all that is written in a
+turn of the loop leaves as one (a write of its own for each took 10 us); and the bound of its reader, which is ours. It
 connects once: broker/mqtt.py connects again.
 """
 
@@ -92,8 +92,7 @@ class GmqttLink:
         self._loop = asyncio.get_running_loop()
         self._connection = self._client._connection
         self._transport: asyncio.Transport = self._connection._transport
-        self._put_package = self._connection.put_package
-        self._connection.put_package = self._package
+        self._connection._protocol._read_packet = self._read
         self._connection._protocol.write_data = self._write
         self._connection._protocol._hard_reader._limit = math.inf  # beyond it, it pauses, and resumes what we paused
         self.window = min(500, self._numbers._max - 1)
@@ -157,22 +156,28 @@ class GmqttLink:
 
     # -- called by gmqtt
 
-    def _package(self, package: Package) -> None:
-        """Each packet that comes. gmqtt would only log what is raised, so it is kept for whoever reads the link."""
-        kind, heard = package.cmd & 0xF0, None
+    def _read(self, data: bytes) -> int:
+        """What has come in; how many bytes of it were whole packets. gmqtt would only log what is raised, so it is kept
+        for whoever reads the link."""
+        packets, size = frames.split(data)
+        some: list[Heard] = []
         self._connection._last_data_in = time.monotonic()
         try:
-            if kind == frames.PUBACK:
-                self._acknowledged(frames.acknowledged(package.data))
-                return
-            if kind == frames.PUBLISH and package.cmd & frames.QOS_BITS == frames.QOS_1:
-                heard = frames.heard(package.cmd, package.data)
-            if heard is None:
-                self._put_package(package)
-            else:
-                self._keep(heard)
+            for first, body in packets:
+                if first & 0xF0 == frames.PUBACK:
+                    self._acknowledged(frames.acknowledged(body))
+                    continue
+                one = frames.heard(first, body) if first & frames.PUBLISH_QOS == frames.PUBLISH_QOS_1 else None
+                if one is not None:
+                    some.append(one)
+                    continue
+                self._keep(some)
+                some = []
+                self._connection.put_package(Package(first, body))
         except Exception as error:  # noqa: BLE001  whatever it is, it is raised where the link is read
             self._fail(error)
+        self._keep(some)
+        return size
 
     def _acknowledged(self, packet_id: int) -> None:
         self._numbers.free_id(packet_id)
@@ -181,15 +186,17 @@ class GmqttLink:
 
     def _take(self, packet_id: int, payload: bytes, topic: str, properties: dict[str, Any]) -> None:
         """A message of QoS 1 that came with the connection, or with properties that are not ours."""
-        self._keep(Heard(topic, payload, bool(properties["retain"]), QOS, packet_id, _number(properties), {}))
+        self._keep([Heard(topic, payload, bool(properties["retain"]), QOS, packet_id, _number(properties), {})])
 
     def _take_qos_0(self, _: Any, topic: str, payload: bytes, qos: int, properties: dict[str, Any]) -> None:
-        self._keep(Heard(topic, payload, bool(properties["retain"]), qos, 0, _number(properties), {}))
+        self._keep([Heard(topic, payload, bool(properties["retain"]), qos, 0, _number(properties), {})])
 
-    def _keep(self, heard: Heard) -> None:
-        """Until it is taken. While we wait for an answer of the broker we read on, whatever waits: it comes the same
+    def _keep(self, heard: list[Heard]) -> None:
+        """Until they are taken. While we wait for an answer of the broker we read on, whatever waits: it comes the same
         way, and who would take what waits may be waiting for it."""
-        self._heard.append(heard)
+        if not heard:
+            return
+        self._heard += heard
         self._some.set()
         answers_come = self._under_way or self._asking or not self._open
         if len(self._heard) > MOST_WAITING and not answers_come and not self._paused:

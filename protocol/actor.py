@@ -8,7 +8,7 @@ call, because a "wake me at" that is returned would be lost behind an unrelated 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from protocol.codec import decode_body, encode
 from protocol.edges import Edge
@@ -169,8 +169,7 @@ class Note:
 Effect: TypeAlias = Send | Clear | Setpoint | Measure | Question | Note
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One step of an actor, as its journal keeps it: what came in, and what it set off."""
 
     at: datetime

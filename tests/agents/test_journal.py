@@ -5,7 +5,6 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -99,7 +98,7 @@ async def test_what_left_before_its_turn_is_done_again_with_what_did_not(tmp_pat
 
 
 async def test_parties_that_are_written_at_once_are_read_one_by_one_and_in_order(tmp_path: Path) -> None:
-    entries = [replace(entry, actor=f"ra-{number % 3}") for number, entry in enumerate(evening())]
+    entries = [entry._replace(actor=f"ra-{number % 3}") for number, entry in enumerate(evening())]
     async with writing(tmp_path / "j") as journal:
         numbers = [journal.append(entry) for entry in entries]
         await journal.durable(numbers[-1])

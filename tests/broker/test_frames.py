@@ -11,6 +11,7 @@ from gmqtt.mqtt.package import CommandWithMidPacket, PublishPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.wire import packed
 from broker import frames
 from broker.bus import Post
 from broker.link import NUMBER, Heard
@@ -60,6 +61,22 @@ def test_what_the_library_writes_is_read(
 ) -> None:
     packet = by_library(packet_id, payload, retain, **properties(number, expires_in_s))
     assert frames.heard(packet[0], body(packet)) == Heard(TOPIC, payload, retain, 1, packet_id, number, {})
+
+
+@given(st.lists(st.sampled_from([b"", b"x", b"x" * 127, b"x" * 128, b"x" * 20_000]), max_size=4), st.integers(0, 30))
+def test_whole_packets_are_found_and_what_is_cut_off_is_left(bodies: list[bytes], cut: int) -> None:
+    packets = [packed(0x32, body) for body in bodies]
+    sent = b"".join(packets)
+    came = sent[: max(0, len(sent) - cut)]
+    whole = [packet for number, packet in enumerate(packets) if len(b"".join(packets[: number + 1])) <= len(came)]
+    found, size = frames.split(came)
+    assert found == [(0x32, body) for body in bodies[: len(whole)]]
+    assert size == len(b"".join(whole))
+
+
+def test_a_length_of_five_bytes_is_none() -> None:
+    assert frames.split(packed(0x40, b"\0\1") + b"\x32\xff\xff\xff\xff\x01") == ([(0x40, b"\0\1")], -1)
+    assert frames.split(b"\x32\xff\xff\xff") == ([], 0)  # the fourth may still be the last one
 
 
 def test_an_acknowledgement_means_what_the_library_means_by_it() -> None:
