@@ -100,10 +100,12 @@ class Outgoing:
             if isinstance(message, Request):
                 expires_in_s = max(1, round(self._clock.real_seconds_until(message.reply_by)))
             kind = message.kind
-            return Post(topic(kind, edge), effect.body, ROUTES[kind].retained, expires_in_s, self._sent(name, mark))
+            return Post(
+                topic(kind, edge), effect.body, ROUTES[kind].retained, expires_in_s, self._sent(name, mark), edge
+            )
         match effect:
             case Clear(edge):
-                return Post(topic("request", edge), b"", retain=True, sent=self._sent(name, mark))
+                return Post(topic("request", edge), b"", retain=True, sent=self._sent(name, mark), edge=edge)
             case Setpoint(_, power_w, _, until):
                 if until > self._clock.now() or power_w is None:
                     self._drive(name, effect)

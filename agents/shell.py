@@ -190,7 +190,7 @@ class Shell:
 
     def _input(self, arrival: Arrival, now: datetime) -> Input | None:
         try:
-            kind, edge = parse_topic(arrival.topic)
+            kind, edge = arrival.place or parse_topic(arrival.topic)
         except RefusedMessage:
             self.counts["foreign_topic"] += 1
             return None

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from protocol.edges import Edge
+
 
 class Post(NamedTuple):
     """What is to be published, at QoS 1."""
@@ -15,6 +17,8 @@ class Post(NamedTuple):
     """A hint to an MQTT 5 broker; the deadline that counts stands in the payload."""
     sent: Callable[[], None] | None = None
     """Called when the broker has taken it over."""
+    edge: Edge | None = None
+    """The one that the topic names, where it is known: it need not be read again."""
 
 
 def _nothing() -> None:
@@ -33,6 +37,8 @@ class Arrival(NamedTuple):
     qos: int = 1
     properties: Mapping[str, Any] = MappingProxyType({})
     """MQTT 5's, for a tap; nothing that counts stands here."""
+    place: tuple[str, Edge] | None = None
+    """Kind and edge, where the carrier has read the topic already."""
 
 
 Deliver: TypeAlias = Callable[[Sequence[Arrival]], Awaitable[None]]

@@ -22,7 +22,7 @@ from broker.gmqtt_link import GmqttLink
 from broker.link import ANSWER_WITHIN_S, Address, Greeting, Heard, Link, LinkDenied, LinkLost
 from broker.sequence import Gaps, Numbers
 from protocol.codec import MAX_PAYLOAD_BYTES
-from protocol.edges import QOS, ROOT
+from protocol.edges import QOS, ROOT, place_of
 
 __all__ = ["MAX_OUTGOING", "Address", "MqttBus", "PayloadTooLarge", "SessionTaken"]
 
@@ -110,7 +110,10 @@ class MqttBus:
         while len(self._queue) >= MAX_OUTGOING:
             self._room.clear()
             await self._room.wait()
-        self._queue.append((post, self._numbers.next(post.topic)))
+        edge = post.edge
+        if edge is None and (place := place_of(post.topic)) is not None:
+            edge = place[1]
+        self._queue.append((post, "" if edge is None else self._numbers.next(edge)))
         self._send()
 
     async def run(self, deliver: Deliver) -> None:
@@ -235,16 +238,18 @@ class MqttBus:
             link.acknowledge(heard.packet_id)
             self._hear_own_presence(heard.payload)
             return None
+        place = place_of(topic)
         if not heard.retained:
-            self.gaps.hear(topic, heard.number)
+            if place is not None:
+                self.gaps.hear(topic, place[1], heard.number)
         elif not topic.startswith(RETAINED_TAKEN) and not self._whole:
             if heard.qos:
                 link.acknowledge(heard.packet_id)
             return None
         if not heard.qos:
-            return Arrival(topic, heard.payload, heard.retained, qos=0, properties=heard.properties)
+            return Arrival(topic, heard.payload, heard.retained, qos=0, properties=heard.properties, place=place)
         acknowledge = partial(link.acknowledge, heard.packet_id)
-        return Arrival(topic, heard.payload, heard.retained, acknowledge, heard.qos, heard.properties)
+        return Arrival(topic, heard.payload, heard.retained, acknowledge, heard.qos, heard.properties, place)
 
     # -- what goes out
 

@@ -7,6 +7,8 @@ all that travel the same way), and `start` tells its processes apart.
 import time
 from sys import intern
 
+from protocol.edges import Edge
+
 
 class Numbers:
     """The sender's side."""
@@ -16,10 +18,9 @@ class Numbers:
         self._counts: dict[str, dict[str, int]] = {}
         """By parent and child: both names are there anyway, and a crowd's edges need no text of their own."""
 
-    def next(self, topic: str) -> str:
-        parent, child = _edge(topic)
-        counts = self._counts.setdefault(parent, {})
-        count = counts[child] = counts.get(child, 0) + 1
+    def next(self, edge: Edge) -> str:
+        counts = self._counts.setdefault(edge.parent, {})
+        count = counts[edge.child] = counts.get(edge.child, 0) + 1
         return f"{self._start}.{count}"
 
 
@@ -33,14 +34,13 @@ class Gaps:
         self._known: dict[str, dict[str, tuple[str, int]]] = {}
         """By parent and child: the start and the highest number."""
 
-    def hear(self, topic: str, number: str) -> None:
-        """Take a number; what is no number of ours is ignored."""
+    def hear(self, topic: str, edge: Edge, number: str) -> None:
+        """Take a number that came on a topic of an edge; what is no number of ours is ignored."""
         start, dot, count = number.partition(".")
         if not dot or not count.isdecimal():
             return
-        parent, child = _edge(topic)
-        on_edges, heard = self._known.setdefault(parent, {}), int(count)
-        known = on_edges.get(child)
+        on_edges, heard = self._known.setdefault(edge.parent, {}), int(count)
+        known = on_edges.get(edge.child)
         if known is not None and known[0] == start:
             missing = heard - known[1] - 1
             if missing > 0:
@@ -48,10 +48,4 @@ class Gaps:
                 self.last_topic = topic
             if heard <= known[1]:
                 return
-        on_edges[child] = (intern(start), heard)
-
-
-def _edge(topic: str) -> tuple[str, str]:
-    """Parent and child, what stands behind `dr/{kind}/`; a foreign topic is the parent of nobody."""
-    parent, _, child = topic.split("/", 2)[-1].partition("/")
-    return parent, intern(child)
+        on_edges[edge.child] = (intern(start), heard)

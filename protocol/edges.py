@@ -63,11 +63,19 @@ def topic(kind: str, edge: Edge) -> str:
     return f"{ROOT}/{kind}/{edge.parent}/{edge.child}"
 
 
-def parse_topic(text: str) -> tuple[str, Edge]:
-    """Kind and edge of a topic. Raises RefusedMessage(UNKNOWN_TOPIC)."""
+def place_of(text: str) -> tuple[str, Edge] | None:
+    """Kind and edge of a topic; None for one that is none of ours."""
     found = _TOPIC.match(text)
-    if found is not None and found[1] in ROUTES:
-        return found[1], Edge(intern(found[2]), intern(found[3]))
+    if found is None or found[1] not in ROUTES:
+        return None
+    return found[1], Edge(intern(found[2]), intern(found[3]))
+
+
+def parse_topic(text: str) -> tuple[str, Edge]:
+    """The same. Raises RefusedMessage(UNKNOWN_TOPIC)."""
+    place = place_of(text)
+    if place is not None:
+        return place
     raise RefusedMessage(RejectReason.UNKNOWN_TOPIC, f"not a topic of ours: {text[:200]!r}")
 
 

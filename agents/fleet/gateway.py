@@ -113,7 +113,7 @@ class Gateway:
 
     def _given(self, arrival: Arrival) -> Given | None:
         try:
-            kind, edge = parse_topic(arrival.topic)
+            kind, edge = arrival.place or parse_topic(arrival.topic)
         except RefusedMessage:
             return None
         if edge.child not in self.homes:

@@ -45,7 +45,7 @@ class Ears:
     def hear(self, arrival: Arrival) -> None:
         """A repeat counts once; bytes that are no message count for nothing, so that something is missing in the end."""
         try:
-            kind, edge = parse_topic(arrival.topic)
+            kind, edge = arrival.place or parse_topic(arrival.topic)
             message = decode_body(kind, arrival.payload)
         except RefusedMessage:
             return

@@ -22,6 +22,7 @@ from broker.clock import Clock
 from broker.mqtt import Address, MqttBus
 from broker.sequence import Gaps, Numbers
 from protocol.actor import Cancel, Entry, Note, Received
+from protocol.edges import Edge
 
 
 def bus() -> MqttBus:
@@ -72,12 +73,12 @@ def test_skew_is_measured_in_real_seconds_however_fast_the_clock_runs() -> None:
 
 def test_gap_is_what_a_sender_skipped_and_neither_repeat_nor_new_start() -> None:
     gaps, numbers = Gaps(), Numbers()
-    first, second, third, fourth = (numbers.next("dr/offer/a/b") for _ in range(4))
+    first, second, third, fourth = (numbers.next(Edge("a", "b")) for _ in range(4))
     for number in (first, first, second, "", "x.y", fourth, fourth):
-        gaps.hear("dr/offer/a/b", number)
+        gaps.hear("dr/offer/a/b", Edge("a", "b"), number)
     assert gaps.lost == 1
-    gaps.hear("dr/offer/a/b", "another.1")
-    gaps.hear("dr/offer/a/c", third)
+    gaps.hear("dr/offer/a/b", Edge("a", "b"), "another.1")
+    gaps.hear("dr/offer/a/c", Edge("a", "c"), third)
     assert (gaps.lost, gaps.last_topic) == (1, "dr/offer/a/b")
 
 
@@ -105,8 +106,8 @@ def test_gap_and_the_brokers_own_count_are_alerts() -> None:
     wire.dropped_by_broker = 7  # before our time
     alerts.look()
     assert alerts.active == {}
-    wire.gaps.hear("t", "s.1")
-    wire.gaps.hear("t", "s.4")
+    wire.gaps.hear("t", Edge("a", "b"), "s.1")
+    wire.gaps.hear("t", Edge("a", "b"), "s.4")
     wire.dropped_by_broker = 9
     alerts.look()
     assert alerts.active == {
