@@ -4,23 +4,37 @@ Answers are kept in the members' order, never in order of arrival, so that live 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from operator import add as plus
 from operator import gt, sub
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agents.shared import Shared
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan, add
 
+CHILD = "*"
+"""For the child's name in what is kept of its ids; no id has this character."""
+
+
+def in_short(ref: str, name: str) -> str:
+    """An id of a child as it is kept."""
+    return ref.replace(name, CHILD, 1)
+
+
+def in_full(ref: str, name: str) -> str:
+    """The same as it travels."""
+    return ref.replace(CHILD, name, 1)
+
 
 class Answer(NamedTuple):
     """A firm profile that a child can be held to, from an offer or from one option of an alternative."""
 
     ref: str
-    """What an award names: the offer's message_id or the option's id."""
+    """What an award names (the offer's message_id or the option's id), with `CHILD` for the child's name: so those of
+    a crowd are equal, and one object."""
     power_w: Plan
     available_w: Plan
     basis: m.Basis
@@ -28,6 +42,10 @@ class Answer(NamedTuple):
     relaxable: bool = False
     """Whether a vehicle (or an aggregator) behind it can be asked to loosen something."""
     alternative: bool = False
+
+    def of(self, name: str) -> str:
+        """What an award to a child names."""
+        return in_full(self.ref, name)
 
 
 class Asked(NamedTuple):
@@ -64,6 +82,7 @@ class Given(NamedTuple):
     outcome: m.Outcome
     power_w: Plan
     accepts: str | None
+    """With `CHILD` for the child's name, as in its answer."""
     reason: str
     sent_at: datetime
     confirm_by: datetime
@@ -90,10 +109,6 @@ class Child:
     bound_before: bool = False
     """It held an award of a superseded request (or might sell by its mandate) and has not answered the new one: it
     may not know."""
-
-    def __reduce__(self) -> tuple[type["Child"], tuple[object, ...]]:
-        """For a snapshot, which would make a dict of each of a crowd, and keep them all until it is done."""
-        return Child, tuple(getattr(self, field.name) for field in FIELDS)
 
     @property
     def best(self) -> Answer | None:
@@ -129,9 +144,6 @@ class Child:
         return self.own is not None and self.own.relaxable
 
 
-FIELDS = fields(Child)
-
-
 class Children:
     """All children of one event, in the members' order."""
 
@@ -151,6 +163,16 @@ class Children:
         """Sum of what stands; empty when nothing does."""
         self.spare: dict[str, None] = {}
         """Who offered more than it holds."""
+
+    def __getstate__(self) -> dict[str, object]:
+        """For a snapshot: column by column, as it would keep an object for each of a crowd until it is done."""
+        children = self.by_name.values()
+        columns = [[getattr(child, field) for child in children] for field in Child.__slots__]
+        return {**self.__dict__, "by_name": columns}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.by_name = {name: Child(name, *rest) for name, *rest in zip(*state["by_name"], strict=True)}
 
     def __getitem__(self, name: str) -> Child:
         return self.by_name[name]
@@ -250,21 +272,31 @@ class Children:
         if child.opted_out:
             self.keep(child, None, None)
             return False
-        power_w = self.shared.plan(offer.power_w)
-        answer = Answer(
-            offer.message_id,
-            power_w,
-            power_w if offer.available_w == power_w else self.shared.plan(offer.available_w),
-            offer.basis,
-            self.shared.one(offer.valid_until),
-            _relaxable(offer),
-        )
+        ref = in_short(offer.message_id, child.name)
+        said = Answer(ref, offer.power_w, offer.available_w, offer.basis, offer.valid_until, _relaxable(offer))
+        answer = self.shared.known(said) or self._shared_answer(said)
         if relaxed:
             self.keep(child, child.own, answer)
         else:
             self.keep(child, answer, child.relaxed)
         child.owed = True
         return True
+
+    def _shared_answer(self, said: Answer) -> Answer:
+        """An answer that nobody gave before, made of what others may give as well."""
+        shared = self.shared
+        power_w = shared.plan(said.power_w)
+        available_w = power_w if said.available_w == power_w else shared.plan(said.available_w)
+        return shared.one(
+            Answer(said.ref, power_w, available_w, said.basis, shared.one(said.valid_until), said.relaxable)
+        )
+
+    def award(self, said: Given) -> Given:
+        """An award as one object for all who are given the same."""
+        shared = self.shared
+        return shared.known(said) or shared.one(
+            said._replace(power_w=shared.plan(said.power_w), confirm_by=shared.one(said.confirm_by))
+        )
 
     def take_alternative(self, child: Child, alternative: m.Alternative) -> None:
         """Keep the best option: the greatest least share, then the most energy, then the first."""
@@ -277,7 +309,12 @@ class Children:
         child.revisions = revisions
         best = max(alternative.options, key=lambda option: _worth(option.power_w, request.power_w))
         answer = Answer(
-            best.option_id, best.power_w, best.power_w, m.Basis.OWN, alternative.valid_until, alternative=True
+            in_short(best.option_id, child.name),
+            best.power_w,
+            best.power_w,
+            m.Basis.OWN,
+            alternative.valid_until,
+            alternative=True,
         )
         self.keep(child, answer, None)
         self._opt(child, m.Opt.IN)

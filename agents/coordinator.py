@@ -121,7 +121,7 @@ class CoordinatorEvent(Between):
 
     def _conclude(self, child: Child, answer: Answer, power_w: Plan, now: datetime) -> None:
         self.give([(child, answer, power_w)], now)
-        self.tell("deal_concluded", "S7", aggregator=child.name, power_w=power_w, accepts=answer.ref)
+        self.tell("deal_concluded", "S7", aggregator=child.name, power_w=power_w, accepts=answer.of(child.name))
 
     def _taken_w(self) -> Plan:
         return total(self.taken.values(), len(self.asked_w))

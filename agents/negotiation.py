@@ -11,7 +11,7 @@ from operator import gt
 from agents.alike import Alike
 from agents.announcer import Announcer
 from agents.asking import Asking, Released, Stage
-from agents.children import Answer, Child, Given
+from agents.children import Answer, Child, Given, in_full
 from agents.party import step_instant
 from protocol import messages as m
 from protocol.edges import Edge
@@ -123,10 +123,9 @@ class Negotiation(Asking):
         asked = child.request
         assert asked is not None
         revision = child.award.revision + 1 if child.award is not None else 1
-        award = Given(
-            asked.request_id, asked.round, revision, outcome, self.children.shared.plan(power_w), accepts, reason, now,
-            self.children.shared.one(confirm_by),
-        )  # fmt: skip
+        award = self.children.award(
+            Given(asked.request_id, asked.round, revision, outcome, power_w, accepts, reason, now, confirm_by)
+        )
         self.children.bind(child, award, confirmed)
         child.owed = False
         self._say_again(child, now)
@@ -139,9 +138,10 @@ class Negotiation(Asking):
         """The award as a message."""
         award_id = self.award_id(name, award)
         message_id = f"{self.party.name}.award.{award_id}.{award.revision}"
-        if award.outcome is m.Outcome.CONCLUDED and award.accepts is not None:
+        accepts = None if award.accepts is None else in_full(award.accepts, name)
+        if award.outcome is m.Outcome.CONCLUDED and accepts is not None:
             of: tuple[object, ...] = (*award[:4], *award[6:])
-            made = self.awards.made(of, message_id, award.power_w, award_id=award_id, accepts=award.accepts)
+            made = self.awards.made(of, message_id, award.power_w, award_id=award_id, accepts=accepts)
         else:
             of = award
             made = self.awards.made(of, message_id, award_id=award_id)
@@ -155,7 +155,7 @@ class Negotiation(Asking):
                 round=award.round,
                 revision=award.revision,
                 award_id=award_id,
-                accepts=award.accepts,
+                accepts=accepts,
                 outcome=award.outcome,
                 power_w=award.power_w,
                 reason=award.reason,

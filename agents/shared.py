@@ -18,6 +18,10 @@ class Shared:
         self._powers: dict[int, int] = {}
         self._things: dict[object, object] = {}
 
+    def known(self, thing: T) -> T | None:
+        """The one that is equal to a thing; None where there is none yet."""
+        return self._things.get(thing)  # type: ignore[return-value]
+
     def plan(self, plan: Plan) -> Plan:
         """The one that is equal to a plan, W; if there is none, that plan made of powers that are shared."""
         known = self._things.get(plan)

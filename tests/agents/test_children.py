@@ -7,7 +7,7 @@ import pytest
 from worlds import World
 
 from agents.aggregator.actor import Aggregator
-from agents.children import Children
+from agents.children import Children, in_full, in_short
 from protocol.plan import total
 
 
@@ -59,4 +59,28 @@ def test_children_are_the_same_after_a_snapshot_and_plans_stay_shared() -> None:
     again = pickle.loads(pickle.dumps(event.children))
     assert again.by_name == event.children.by_name
     first, second, _ = again.by_name.values()
-    assert first.own.power_w is second.own.power_w
+    assert first.own is second.own
+
+
+def test_answers_and_awards_of_a_crowd_are_one_object_and_name_each_ones_offer() -> None:
+    world = World()
+    world.simple("ra-1", 3)
+    world.event(24_000)
+    story = world.run()
+    aggregator = world.actors["ra-1"]
+    assert isinstance(aggregator, Aggregator)
+    (event,) = aggregator.events.values()
+    first, second, _ = event.children.by_name.values()
+    assert first.own is not None
+    assert first.own is second.own
+    assert first.award is not None
+    assert first.award is second.award
+    offered = {offer.message_id for offer in story.sent("offer")}
+    accepted = [award.accepts for award in story.sent("award", "ra-1")]
+    assert len(accepted) == len(set(accepted)) == 3
+    assert set(accepted) <= offered
+
+
+@pytest.mark.parametrize("ref", ["h-1.offer.e1.1.1.own", "offer.h-1.h-1", "e1:1", "h-1", "h-10.offer"])
+def test_id_is_the_same_once_the_name_was_taken_out_and_put_back(ref: str) -> None:
+    assert in_full(in_short(ref, "h-1"), "h-1") == ref
