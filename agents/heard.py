@@ -21,6 +21,17 @@ class Heard:
     def __init__(self) -> None:
         self._marks: dict[str, bytes] = {}
 
+    def __getstate__(self) -> tuple[list[str], list[int], bytes]:
+        """For a snapshot: in one piece, as it would keep an object for each of a crowd until it is done."""
+        marks = self._marks.values()
+        return list(self._marks), list(map(len, marks)), b"".join(marks)
+
+    def __setstate__(self, state: tuple[list[str], list[int], bytes]) -> None:
+        self._marks, at = {}, 0
+        for where, length in zip(*state[:2], strict=True):
+            self._marks[where] = state[2][at : at + length]
+            at += length
+
     def same_id(self, where: str, mark: bytes) -> bytes | None:
         """The mark with the same id that was kept there before; None where there is none."""
         marks = self._marks.get(where)

@@ -1,5 +1,7 @@
 """What is kept of what was heard: sixteen bytes a message, by which a repeat and another body under its id are known."""
 
+import pickle
+
 from other_processes import told_in_other_processes
 
 from agents.heard import HALF, MARK, Heard, mark_of
@@ -38,6 +40,18 @@ def test_an_id_is_not_found_in_the_middle_of_other_marks() -> None:
     behind.keep("a", bytes([9, 9, *range(MARK - 2)]))
     behind.keep("a", bytes(range(MARK)))
     assert behind.same_id("a", bytes(range(HALF)) + bytes(HALF)) == bytes(range(MARK))
+
+
+def test_what_was_heard_is_the_same_after_a_snapshot() -> None:
+    heard = Heard()
+    for number in range(4):
+        heard.keep("a", mark_of(f"a.{number}", b"body"))
+    heard.keep("b", mark_of("b.1", b"body"))
+    again = pickle.loads(pickle.dumps(heard))
+    assert (again.count("a"), again.count("b")) == (4, 1)
+    again.keep("b", mark_of("b.2", b"body"))
+    assert again.same_id("b", mark_of("b.1", b"other")) == mark_of("b.1", b"body")
+    assert again.same_id("b", mark_of("b.2", b"body")) == mark_of("b.2", b"body")
 
 
 def test_marks_are_the_same_in_every_process() -> None:
