@@ -122,7 +122,7 @@ class Shell:
         if found is None:
             return 0, None
         number, body = found
-        snapshot = unpack(body)
+        snapshot = unpack(body, self.stepper.actor)
         self.stepper.actor = snapshot.actor
         self.stepper.drivers.update(snapshot.drivers)
         self.questions.update(snapshot.questions)

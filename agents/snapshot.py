@@ -6,15 +6,18 @@ first entry. Pickle is safe here as far as the journal's file is: who can write 
 """
 
 import pickle
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 from sys import version_info
 
+from agents.members import Members
 from broker.stepper import Driver
 from protocol.actor import Actor, Question
 
@@ -35,17 +38,58 @@ class Snapshot:
 
 def pack(snapshot: Snapshot) -> bytes | None:
     """None where a driver holds something that cannot be kept (a connection to a real device)."""
+    packed = _Packed()
+    pickler = _Pickler(packed, protocol=5)
+    pickler.given = {id(thing): place for place, thing in enumerate(_given(snapshot.actor))}
     try:
-        return pickle.dumps(snapshot, protocol=5)
+        pickler.dump(snapshot)
     except (TypeError, AttributeError, pickle.PicklingError):
         return None
+    return packed.body()
 
 
-def unpack(body: bytes) -> Snapshot:
-    """What `pack` packed. Only for bytes of a `maker` that is the same as ours."""
-    snapshot = pickle.loads(body)
+def unpack(body: bytes, fresh: Actor) -> Snapshot:
+    """What `pack` packed. Only for bytes of a `maker` that is the same as ours; `fresh`: an actor of these settings."""
+    unpickler = _Unpickler(BytesIO(zlib.decompress(body)))
+    unpickler.given = _given(fresh)
+    snapshot = unpickler.load()
     assert isinstance(snapshot, Snapshot)
     return snapshot
+
+
+def _given(actor: Actor) -> tuple[object, ...]:
+    """What an actor has of its settings: whoever reads its snapshot has the same, and a crowd's book is most of it."""
+    book = getattr(actor, "book", None)
+    of_book = (book, book.by_name, book.claims) if isinstance(book, Members) else ()
+    return getattr(actor, "settings", None), *of_book
+
+
+class _Pickler(pickle.Pickler):
+    given: Mapping[int, int]
+
+    def persistent_id(self, thing: object) -> int | None:
+        return self.given.get(id(thing))
+
+
+class _Unpickler(pickle.Unpickler):
+    given: tuple[object, ...]
+
+    def persistent_load(self, place: int) -> object:
+        return self.given[place]
+
+
+class _Packed:
+    """A file that keeps what is written compressed: it is copied on its way into the journal."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._compressor = zlib.compressobj(level=1)
+
+    def write(self, part: bytes) -> None:
+        self._parts.append(self._compressor.compress(part))
+
+    def body(self) -> bytes:
+        return b"".join([*self._parts, self._compressor.flush()])
 
 
 def maker(settings: bytes) -> str:

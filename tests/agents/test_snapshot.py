@@ -15,7 +15,7 @@ from agents.drivers.simulated import build_driver
 from agents.journal import Journal
 from agents.settings import AggregatorSettings
 from agents.shell import Shell
-from agents.snapshot import Snapshot, maker, pack
+from agents.snapshot import Snapshot, maker, pack, unpack
 from broker.bus import Deliver, Post
 from broker.clock import Clock
 from broker.stepper import Stepper
@@ -97,6 +97,23 @@ async def test_start_from_a_snapshot_takes_only_the_entries_behind_it_and_knows_
 
 def at(entries: list[Entry]) -> tuple[datetime, datetime]:
     return entries[-1].at, entries[-1].at
+
+
+def test_book_is_not_in_a_snapshot_but_the_one_of_whoever_reads_it(
+    evening: tuple[AggregatorSettings, list[Entry]],
+) -> None:
+    settings, entries = evening
+    actor, fresh = Aggregator(settings), Aggregator(settings)
+    for entry in entries:
+        Stepper(actor).fold_bytes(entry.at, entry.input, encode_effects(entry.effects), devices_too=False)
+    body = pack(Snapshot(entries[-1].at, actor, {}, {}))
+    assert body is not None
+    again = unpack(body, fresh).actor
+    assert isinstance(again, Aggregator)
+    assert again.book is fresh.book
+    (event,) = again.events.values()
+    assert event.children.claims is fresh.book.claims
+    assert again.status() == actor.status()
 
 
 async def test_snapshot_of_other_settings_is_not_read(
