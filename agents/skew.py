@@ -4,7 +4,6 @@ A message that waited somewhere looks old, so a peer counts as behind only when 
 is old; one that is from the future has no such excuse.
 """
 
-from collections import deque
 from datetime import datetime
 
 from protocol.actor import Received
@@ -19,8 +18,8 @@ class Skew:
     """What is known of the clocks of a party's peers."""
 
     def __init__(self) -> None:
-        self._lags: dict[Edge, deque[float]] = {}
-        """Of those whose last message was off; of a crowd these are few."""
+        self._lags: dict[Edge, tuple[float, ...]] = {}
+        """The last ones of those whose last message was off. Of a crowd these are few, or all when it has to wait."""
 
     def hear(self, received: Received, now: datetime, speed: float, retained: bool) -> None:
         """Note how long ago (real s, negative: in the future) a message says it was sent; `speed` is the clock's."""
@@ -31,7 +30,7 @@ class Skew:
             if self._lags:
                 self._lags.pop(received.edge, None)
         else:
-            self._lags.setdefault(received.edge, deque(maxlen=LAST)).append(lag)
+            self._lags[received.edge] = (*self._lags.get(received.edge, ()), lag)[-LAST:]
 
     def found(self) -> dict[str, float]:
         """Peers' edges whose clock is off, with our lead over them in real s."""

@@ -1,6 +1,7 @@
 """A daemon notices its own losses, says so, says when it is over; and its figures are there for Prometheus."""
 
 import asyncio
+import tracemalloc
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,6 +45,18 @@ def received() -> Received:
 def sent_at(lag: timedelta, clock: Clock) -> Received:
     heard = received()
     return replace(heard, message=heard.message.model_copy(update={"sent_at": clock.now() - lag}))
+
+
+def test_crowd_that_has_to_wait_takes_little_memory() -> None:
+    skew, clock = Skew(), Clock()
+    late = sent_at(timedelta(seconds=50), clock)
+    crowd = [replace(late, edge=Edge("ra-1", f"h{number}")) for number in range(1_000)]
+    tracemalloc.start()
+    for received in crowd:
+        skew.hear(received, clock.now(), clock.speed, False)
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert kept < 300 * len(crowd)
 
 
 def test_peer_from_the_future_is_skewed_at_once() -> None:
