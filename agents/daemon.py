@@ -173,7 +173,7 @@ class Daemon:
         self.metrics.look()
         length, snapshots = self.journal.length, self.journal.figures.snapshots
         much = abs(length - self._given_back[0]) > GIVE_BACK_AFTER or snapshots != self._given_back[1]
-        if much and all(shell.idle for shell in self.shells.values()):
+        if much:
             self._given_back = length, snapshots
             give_back()
 
