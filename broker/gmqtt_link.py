@@ -122,9 +122,11 @@ class GmqttLink:
             raise self._failure
         if not self._open:
             raise LinkLost("the broker closed the connection")
-        self._some.clear()
-        heard, self._heard = self._heard, []
-        self._read_on()
+        heard, self._heard = self._heard[:MOST_WAITING], self._heard[MOST_WAITING:]
+        if not self._heard:
+            self._some.clear()
+        if len(self._heard) <= MOST_WAITING:
+            self._read_on()
         return heard
 
     def acknowledge(self, packet_id: int) -> None:
