@@ -3,9 +3,10 @@
 Answers are kept in the members' order, never in order of arrival, so that live and simulated decide the same.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import repeat
 from operator import add as plus
 from operator import gt, sub
 from typing import Any, NamedTuple
@@ -167,7 +168,7 @@ class Children:
     def __getstate__(self) -> dict[str, object]:
         """For a snapshot: column by column, as it would keep an object for each of a crowd until it is done."""
         children = self.by_name.values()
-        columns = [[getattr(child, field) for child in children] for field in Child.__slots__]
+        columns = [_column([getattr(child, field) for child in children]) for field in Child.__slots__]
         return {**self.__dict__, "by_name": columns}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -334,6 +335,11 @@ class Children:
         for resource in resources:
             if resource.resource_id not in self.claims:
                 self.claimed[resource.resource_id] = name
+
+
+def _column(things: list[object]) -> Iterable[object]:
+    """As short as can be: of most, all are alike."""
+    return repeat(things[0], len(things)) if things and things.count(things[0]) == len(things) else things
 
 
 def _worth(power_w: Plan, asked_w: Plan) -> tuple[int, int]:
