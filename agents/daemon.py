@@ -123,6 +123,7 @@ class Daemon:
             loop.add_signal_handler(number, stop.set)
         self.journal = Journal(journal_path(self.config, self.name), configuration=self.config.parties().as_bytes())
         self.journal.start()
+        give_back()  # reading a book takes more than the book
         self.alerts = Alerts(self.shells, self.buses, self.journal)
         self.metrics = Metrics(self.shells, self.buses, self.journal, self.alerts)
         serving = asyncio.create_task(self._serve())

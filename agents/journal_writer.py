@@ -100,8 +100,9 @@ class Writer:
                     break
             if entries or left:
                 self._commit(entries, left)
-            for one in work:
-                self._insist(partial(one, self._connection))
+            while work:
+                self._insist(partial(work.pop(0), self._connection))
+            del item, entries, left  # the next may be long in coming
 
     def _insist(self, do: Callable[[], None]) -> float:
         """Do it until the disk allows it; the seconds that it took then."""

@@ -85,7 +85,7 @@ def heard(first: int, body: bytes) -> Heard | None:
         return None
     if number is None or end > len(body):
         return None
-    return Heard(topic, body[end:], bool(first & RETAIN), QOS, packet_id, number, {})
+    return Heard(topic, body[end:], bool(first & RETAIN), QOS, packet_id, number)
 
 
 def _number(body: bytes, at: int, end: int) -> str | None:

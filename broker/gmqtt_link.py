@@ -188,10 +188,10 @@ class GmqttLink:
 
     def _take(self, packet_id: int, payload: bytes, topic: str, properties: dict[str, Any]) -> None:
         """A message of QoS 1 that came with the connection, or with properties that are not ours."""
-        self._keep([Heard(topic, payload, bool(properties["retain"]), QOS, packet_id, _number(properties), {})])
+        self._keep([Heard(topic, payload, bool(properties["retain"]), QOS, packet_id, _number(properties))])
 
     def _take_qos_0(self, _: Any, topic: str, payload: bytes, qos: int, properties: dict[str, Any]) -> None:
-        self._keep([Heard(topic, payload, bool(properties["retain"]), qos, 0, _number(properties), {})])
+        self._keep([Heard(topic, payload, bool(properties["retain"]), qos, 0, _number(properties))])
 
     def _keep(self, heard: list[Heard]) -> None:
         """Until they are taken. While we wait for an answer of the broker we read on, whatever waits: it comes the same

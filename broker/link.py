@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol
 
 from broker.bus import Post
@@ -65,7 +66,7 @@ class Heard(NamedTuple):
     """The broker's number, for its acknowledgement on this connection."""
     number: str
     """The sender's own; empty where there is none (MQTT 3.1.1, foreign clients)."""
-    properties: Mapping[str, Any]
+    properties: Mapping[str, Any] = MappingProxyType({})
     """MQTT 5's, where they were asked for."""
 
 

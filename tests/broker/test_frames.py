@@ -60,7 +60,7 @@ def test_what_the_library_writes_is_read(
     packet_id: int, payload: bytes, retain: bool, number: str, expires_in_s: int | None
 ) -> None:
     packet = by_library(packet_id, payload, retain, **properties(number, expires_in_s))
-    assert frames.heard(packet[0], body(packet)) == Heard(TOPIC, payload, retain, 1, packet_id, number, {})
+    assert frames.heard(packet[0], body(packet)) == Heard(TOPIC, payload, retain, 1, packet_id, number)
 
 
 @given(st.lists(st.sampled_from([b"", b"x", b"x" * 127, b"x" * 128, b"x" * 20_000]), max_size=4), st.integers(0, 30))
