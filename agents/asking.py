@@ -11,7 +11,8 @@ from typing import TypeAlias
 
 from agents.alike import Alike
 from agents.announcer import Announcer
-from agents.children import Asked, Child, Children, Relaxing
+from agents.child import Asked, Child, Relaxing
+from agents.children import Children
 from agents.party import step_instant
 from protocol import messages as m
 from protocol.edges import Edge

@@ -14,7 +14,7 @@ from agents.aggregator.alternative import alternatives
 from agents.aggregator.request_values import split_by_scale
 from agents.asking import Stage
 from agents.between import Between, BetweenParty
-from agents.children import Answer, Child
+from agents.child import Answer, Child
 from agents.members import Members
 from agents.party import step_instant
 from agents.residual import reduced, share_residual

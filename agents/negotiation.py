@@ -11,7 +11,7 @@ from operator import gt
 from agents.alike import Alike
 from agents.announcer import Announcer
 from agents.asking import Asking, Released, Stage
-from agents.children import Answer, Child, Given, in_full
+from agents.child import Answer, Child, Given, in_full
 from agents.party import step_instant
 from protocol import messages as m
 from protocol.edges import Edge

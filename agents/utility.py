@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from agents.asking import Stage
-from agents.children import Answer, Child
+from agents.child import Answer, Child
 from agents.delivery import Delivery
 from agents.negotiation import Negotiation
 from agents.parent import ParentParty

@@ -13,7 +13,7 @@ from agents.aggregator import actor as aggregator
 from agents.aggregator.dispatch import Dispatching
 from agents.asking import Asking, Stage
 from agents.between import Between
-from agents.children import Child
+from agents.child import Child
 from agents.coordinator import CoordinatorEvent
 from agents.negotiation import Negotiation
 from agents.parent import ParentParty

@@ -18,7 +18,7 @@ from agents.aggregator.own_storage import OwnStorage, StorageYard
 from agents.aggregator.request_values import Asked, request_values
 from agents.asking import Stage
 from agents.between import Between, BetweenParty
-from agents.children import Answer, Child, Relaxing
+from agents.child import Answer, Child, Relaxing
 from agents.members import Members
 from agents.party import step_instant
 from agents.settings import AggregatorSettings, Rung

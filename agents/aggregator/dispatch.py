@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from agents.aggregator.own_storage import OwnStorage
-from agents.children import Given
+from agents.child import Given
 from protocol import messages as m
 from protocol.actor import Measure, Measured, Setpoint
 

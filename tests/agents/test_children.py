@@ -7,7 +7,8 @@ import pytest
 from worlds import World
 
 from agents.aggregator.actor import Aggregator
-from agents.children import Children, in_full, in_short
+from agents.child import in_full, in_short
+from agents.children import Children
 from protocol.plan import total
 
 
