@@ -54,8 +54,9 @@ class Gateway:
         self._inbox: asyncio.Queue[tuple[Given, Callable[[], None]]] = asyncio.Queue(INBOX)
         self._taking = asyncio.Event()
         self._taking.set()
-        self._begun, self._in_hand = 0, False
-        """Entries that a start writes; whether something was taken from the inbox that is not handed on yet."""
+        self._begun, self._in_hand = 0, True
+        """Entries that a start writes; whether it is still under way, or something was taken from the inbox that is not
+        handed on yet."""
 
     @property
     def waiting(self) -> int:
@@ -139,6 +140,7 @@ class Gateway:
     async def _step_on(self) -> None:
         for job in self._first_jobs():
             await self._outgoing.put(job)
+        self._in_hand = False
         while True:
             batch = await self._next()
             now = self.clock.now()
