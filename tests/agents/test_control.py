@@ -9,6 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from memory_bus import MemoryBus
 from worlds import START, T0, vehicle
 
 from agents.control import ControlServer, Refusal, ask, converse, note_line, prepare, sockets, to_json
@@ -18,23 +19,12 @@ from agents.reading import ConfigError
 from agents.settings import Consent, DerSettings, UtilitySettings
 from agents.shell import Shell
 from agents.utility import Utility
-from broker.bus import Arrival, Deliver, Post
+from broker.bus import Arrival
 from broker.clock import Clock
 from protocol import messages as m
 from protocol.actor import Note
 from protocol.codec import encode
 from protocol.units import Direction
-
-
-class MemoryBus:
-    def __init__(self) -> None:
-        self.posts: asyncio.Queue[Post] = asyncio.Queue()
-
-    async def run(self, deliver: Deliver) -> None:
-        await asyncio.Event().wait()
-
-    async def publish(self, post: Post) -> None:
-        await self.posts.put(post)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from memory_bus import MemoryBus
 from patient_clock import PatientClock, going
 from worlds import START, T0, vehicle
 
@@ -25,7 +26,7 @@ from agents.journal import Journal
 from agents.notify import notify, watchdog_period_s
 from agents.settings import Consent, DerSettings
 from agents.shell import Shell
-from broker.bus import Arrival, Deliver, Post
+from broker.bus import Arrival, Post
 from broker.clock import Clock
 from broker.mosquitto import private_broker
 from protocol import messages as m
@@ -37,19 +38,6 @@ from protocol.units import Direction
 
 EDGE = Edge("ra-1", "hems-1")
 TOPIC = "dr/request/ra-1/hems-1"
-
-
-class MemoryBus:
-    """Keeps what is published."""
-
-    def __init__(self) -> None:
-        self.posts: asyncio.Queue[Post] = asyncio.Queue()
-
-    async def run(self, deliver: Deliver) -> None:
-        await asyncio.Event().wait()
-
-    async def publish(self, post: Post) -> None:
-        await self.posts.put(post)
 
 
 class Sleeper:

@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from memory_bus import MemoryBus
 from worlds import START, T0, vehicle
 
 from agents.fleet.gateway import Gateway
 from agents.fleet.homes import Homes
 from agents.fleet.keeping import FleetJournal
 from agents.settings import DerSettings
-from broker.bus import Arrival, Deliver, Post
+from broker.bus import Arrival
 from broker.clock import Clock
 from protocol import messages as m
 from protocol.codec import encode
@@ -20,21 +21,6 @@ from protocol.units import SLOT, Direction
 
 NAMES = [f"h-{number}" for number in range(5)]
 MINUTE = timedelta(minutes=1)
-
-
-class MemoryBus:
-    """Keeps what is published; it has left at once."""
-
-    def __init__(self) -> None:
-        self.posts: asyncio.Queue[Post] = asyncio.Queue()
-
-    async def run(self, deliver: Deliver) -> None:
-        await asyncio.Event().wait()
-
-    async def publish(self, post: Post) -> None:
-        if post.sent is not None:
-            post.sent()
-        await self.posts.put(post)
 
 
 class Hand(Clock):
