@@ -27,7 +27,7 @@ from agents.exits import Exit
 from agents.intercepted import InterceptedBus
 from agents.journal import Journal, JournalError
 from agents.lease import LeaseTaken
-from agents.memory import give_back
+from agents.memory import give_back, let_go
 from agents.metrics import Metrics
 from agents.notify import notify, watchdog_period_s
 from agents.shell import Shell
@@ -194,6 +194,7 @@ class Daemon:
         self._taking.clear()
         for shell in shells:
             shell.renew()
+        let_go()
         for shell in shells:
             await shell.begin()
         log.info("journal_archived", file=str(await moving))

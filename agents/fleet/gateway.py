@@ -14,6 +14,7 @@ from pathlib import Path
 from agents.fleet.homes import Given, Homes
 from agents.fleet.keeping import FleetJournal
 from agents.journal import JournalError
+from agents.memory import let_go
 from agents.outgoing import Job, Outgoing
 from broker.bus import Arrival, Bus
 from broker.clock import Clock
@@ -94,6 +95,7 @@ class Gateway:
         self._taking.clear()
         moving = None if journal is None else journal.archive()  # before anything of those who begin anew
         self.homes.forget()
+        let_go()
         for job in self._begin(now):
             await self._outgoing.put(job)
         moved = None if moving is None else await moving

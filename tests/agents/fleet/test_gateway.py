@@ -1,6 +1,7 @@
 """A fleet whose events are over begins anew: its journal in the archive, its homes asleep, repeats still known."""
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -109,6 +110,8 @@ async def test_without_a_journal_homes_that_left_their_usual_course_go_back_to_s
             await asyncio.sleep(0)
         await rested(gateway)
         assert gateway.homes.awake == 1  # its offer stands
+        actor = weakref.ref(gateway.homes.actor("h-1"))
         clock.at = START + 3 * SLOT
         await rested(gateway)
         assert gateway.homes.awake == 0
+        assert actor() is None
