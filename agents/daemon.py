@@ -169,12 +169,11 @@ class Daemon:
             tasks.create_task(self._archive())
 
     def _look(self) -> None:
-        """Every two seconds: the figures; and, when a crowd has been heard or a snapshot made and nothing is under way,
-        the memory that it took."""
+        """Every two seconds: the figures; and, when much has been heard or a snapshot made, the memory that it took."""
         self.metrics.look()
         length, snapshots = self.journal.length, self.journal.figures.snapshots
         much = abs(length - self._given_back[0]) > GIVE_BACK_AFTER or snapshots != self._given_back[1]
-        if much:
+        if much:  # also while a crowd is heard: what is free then makes the peak
             self._given_back = length, snapshots
             give_back()
 

@@ -72,7 +72,7 @@ def place_of(text: str) -> tuple[str, Edge] | None:
 
 
 def parse_topic(text: str) -> tuple[str, Edge]:
-    """The same. Raises RefusedMessage(UNKNOWN_TOPIC)."""
+    """Kind and edge of a topic. Raises RefusedMessage(UNKNOWN_TOPIC)."""
     place = place_of(text)
     if place is not None:
         return place
