@@ -19,9 +19,10 @@ from agents.journal_schema import MIGRATIONS, JournalError, migrate
 from agents.journal_writer import Figures, Writer
 from agents.lease import Lease
 from agents.outbox import Mark, Outbox, leaves
-from protocol.actor import Effect, Entry
+from protocol.actor import Effect, Entry, Received
 from protocol.edges import Edge
 from protocol.entries import decode_effects
+from protocol.messages import EventMessage
 
 __all__ = ["MIGRATIONS", "Journal", "JournalError", "Kept", "Mark"]
 
@@ -90,13 +91,19 @@ class Journal:
 
     def heard(self, actor: str, edge: Edge, message_id: str) -> bool:
         """Whether a message about an archived event was taken; the actor itself has forgotten the event."""
-        if not self._knows_ids:
-            return False
         found = self._reader.execute(
             "SELECT 1 FROM inbox WHERE actor = ? AND edge = ? AND message_id = ?",
             (actor, f"{edge.parent}/{edge.child}", message_id),
         )
         return found.fetchone() is not None
+
+    def repeats_archived(self, actor: str, received: Received, knows: Callable[[str], bool]) -> bool:
+        """Whether it is a repeat about an event that is over and in the archive; `knows`: whether the actor still has
+        an event in its memory."""
+        message = received.message
+        if not self._knows_ids or not isinstance(message, EventMessage) or knows(message.event_id):
+            return False
+        return self.heard(actor, received.edge, message.message_id)
 
     @property
     def pending(self) -> int:

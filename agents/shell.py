@@ -22,7 +22,6 @@ from protocol.actor import Actor, Effect, Entry, Input, Question, Received, Refu
 from protocol.edges import ROUTES, parse_topic
 from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
-from protocol.messages import EventMessage
 
 INBOX = 2_000
 BATCH = 256
@@ -206,11 +205,10 @@ class Shell:
         return None if self._archived(item) else item
 
     def _archived(self, received: Received) -> bool:
-        """Whether it is a repeat about an event that is over and in the archive."""
-        message, journal = received.message, self._journal
-        if journal is None or not isinstance(message, EventMessage) or self.actor.knows(message.event_id):
+        actor, journal = self.actor, self._journal
+        if journal is None:
             return False
-        known = journal.heard(self.actor.name, received.edge, message.message_id)
+        known = journal.repeats_archived(actor.name, received, actor.knows)
         self.counts["repeated_archived"] += known
         return known
 

@@ -58,8 +58,8 @@ class UtilityEvent(Negotiation):
         decide_by = step_instant(reply_by, start, DECIDE_PCT)
         self.children.waiting.clear()
         terms = m.Terms(least_share_pct=self.settings.accept_share_pct, mandate=self.settings.mandate)
-        for name in self.children.by_name:
-            self.ask({name: self.asked_w}, reply_by, decide_by, terms, self.issue.program_id, now)
+        asked = dict.fromkeys(self.children.by_name, self.asked_w)
+        self.ask(asked, reply_by, decide_by, terms, self.issue.program_id, now)
         self.tell(
             "event_issued",
             direction=self.direction,
@@ -111,8 +111,7 @@ class UtilityEvent(Negotiation):
             if any(part):
                 shares.append((child, answer, part))
         self.deal_w = total([part for _, _, part in shares], len(self.asked_w))
-        for child, answer, part in shares:
-            self.give([(child, answer, part)], now)
+        self.give(shares, now)
         self.release_rest(m.Outcome.NOT_NEEDED, "covered by others", now)
         self.tell("event_awarded", power_w=self.deal_w, requested_w=self.asked_w)
 

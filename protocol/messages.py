@@ -4,11 +4,12 @@ Fields hold whole W and Wh and aware UTC instants; plans are magnitudes in the e
 says `signed` or the docstring says otherwise. Unknown fields are refused except under `extensions`.
 """
 
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from enum import StrEnum
 from math import isfinite
 from operator import gt
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -157,6 +158,21 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
+M = TypeVar("M", bound=_Model)
+
+
+def made(model: type[M], fields: dict[str, Any], given: AbstractSet[str] | None = None) -> M:
+    """A message (or a part of one) of fields that are known to be right, all of them and in their order; `given`: those
+    that did not come of defaults, all when None. A tenth of what checking costs (`model_construct` costs more than
+    that)."""
+    message, put = object.__new__(model), object.__setattr__
+    put(message, "__dict__", fields)
+    put(message, "__pydantic_fields_set__", fields.keys() if given is None else given)
+    put(message, "__pydantic_extra__", None)
+    put(message, "__pydantic_private__", None)
+    return message
+
+
 class IntervalPeriod(_Model):
     """Where a plan's slots lie: slot i runs from start + i x duration."""
 
@@ -247,12 +263,7 @@ class EventMessage(Message):
             if len(power_w) != len(self.__dict__["power_w"]) or min(power_w) < 0 or max(power_w) > MAX_POWER_W:
                 raise ValueError(f"power_w {power_w!r} is no plan like that of {self.message_id}")
             own["power_w"] = power_w
-        made, put = type(self).__new__(type(self)), object.__setattr__
-        put(made, "__dict__", own)
-        put(made, "__pydantic_fields_set__", self.__pydantic_fields_set__)
-        put(made, "__pydantic_extra__", None)
-        put(made, "__pydantic_private__", None)
-        return made
+        return made(type(self), own, self.__pydantic_fields_set__)
 
 
 class Request(EventMessage):

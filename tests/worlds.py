@@ -22,6 +22,8 @@ from protocol.units import Direction
 T0 = datetime(2026, 1, 14, 17, 0, tzinfo=UTC)
 """Start of every world; the event starts an hour later."""
 START = T0 + timedelta(hours=1)
+LOOSENS = {"reserve_wh": 28_000, "relaxations": [{"restriction": "reserve_soc", "steps": [8_000]}]}
+"""Of a vehicle whose owner lets it go below its reserve."""
 
 
 def vehicle(resource_id: str, **changes: Any) -> VehicleSpec:

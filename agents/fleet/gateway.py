@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -24,7 +25,6 @@ from protocol.actor import Entry, Note, Received, Refused, Send, heard
 from protocol.edges import ROUTES, parse_topic
 from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
-from protocol.messages import EventMessage
 
 INBOX = 20_000
 """Messages that may wait; beyond that no more is read (back-pressure)."""
@@ -129,11 +129,10 @@ class Gateway:
         return None if self._archived(edge.child, item) else (edge.child, item)
 
     def _archived(self, name: str, item: Received | Refused) -> bool:
-        """Whether it is a repeat about an event that is over and in the archive."""
-        message, journal = item.message if isinstance(item, Received) else None, self._journal
-        if journal is None or not isinstance(message, EventMessage):
+        journal = self._journal
+        if journal is None or isinstance(item, Refused):
             return False
-        known = not self.homes.knows(name, message.event_id) and journal.heard(name, item.edge, message.message_id)
+        known = journal.repeats_archived(name, item, partial(self.homes.knows, name))
         self.counts["repeated_archived"] += known
         return known
 

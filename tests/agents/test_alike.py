@@ -1,11 +1,9 @@
 """What a crowd is told, made like the first of its messages, is valid and what each would have been told alone."""
 
-from worlds import Story, World, vehicle
+from worlds import LOOSENS, Story, World, vehicle
 
 from protocol.actor import Send
 from protocol.codec import decode_body, encode
-
-LOOSENS = {"reserve_wh": 28_000, "relaxations": [{"restriction": "reserve_soc", "steps": [8_000]}]}
 
 
 def evening() -> Story:

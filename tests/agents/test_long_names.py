@@ -1,11 +1,9 @@
 """Names and events as long as they may be: every id that is made of them is still one."""
 
-from worlds import World, vehicle
+from worlds import LOOSENS, World, vehicle
 
 from protocol.actor import Send
 from protocol.codec import decode_body, encode
-
-LOOSENS = {"reserve_wh": 28_000, "relaxations": [{"restriction": "reserve_soc", "steps": [8_000]}]}
 
 
 def test_the_longest_names_go_through_a_whole_evening() -> None:

@@ -71,6 +71,7 @@ async def played(
     command = (sys.executable, "-m", "agents.cli", "run", "aggregator", "--config", str(path))
     daemon = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert daemon.stdout is not None
+    reading_on: asyncio.Task[bytes] | None = None
     try:
         await ready(daemon.stdout)
         reading_on = asyncio.create_task(daemon.stdout.read())
@@ -84,7 +85,8 @@ async def played(
         with suppress(ProcessLookupError):
             daemon.send_signal(signal.SIGTERM)
         await daemon.wait()
-        await reading_on
+        if reading_on is not None:
+            await reading_on
 
 
 @pytest.fixture(scope="module")
