@@ -26,7 +26,7 @@ test: setup mosquitto
 	$(BIN)/pytest
 
 hunt: setup
-	@$(BIN)/python tests/hunter.py --seeds $(SEEDS) $(if $(JSON),--json)
+	@$(BIN)/python tests/support/hunter.py --seeds $(SEEDS) $(if $(JSON),--json)
 
 chaos: setup mosquitto faketime
 	@$(BIN)/python tests/chaos/run.py $(if $(ONLY),--only "$(ONLY)") $(if $(JSON),--json)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from agents.replay.what_if import Compared, Recorded
+    from agents.tools.replay.what_if import Compared, Recorded
     from protocol.actor import Actor
 
 MARK = "gridpact_recording"
@@ -30,8 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def recording(request: pytest.FixtureRequest) -> Recorded:
     """The marked recording: `wire` (its messages), `cast.settings` (by party), `outcome()`, `what_if(...)`."""
-    from agents.replay.source import Source
-    from agents.replay.what_if import Recorded
+    from agents.tools.replay.source import Source
+    from agents.tools.replay.what_if import Recorded
 
     mark = request.node.get_closest_marker(MARK)
     if mark is None or not mark.args:
@@ -43,8 +43,8 @@ def recording(request: pytest.FixtureRequest) -> Recorded:
 def what_if(recording: Recorded) -> Callable[..., Compared]:
     """`what_if("ra-1.ladder=relax", ..., devices="recorded", actors={"hems-1-1": MyDevice()})`: the recorded outcome
     (`then`) beside the other one (`now`). An actor takes the place of the party of that name."""
-    from agents.replay.changes import Change
-    from agents.replay.what_if import Devices
+    from agents.tools.replay.changes import Change
+    from agents.tools.replay.what_if import Devices
 
     def run(*changes: str, devices: str | None = None, actors: dict[str, Actor] | None = None) -> Any:
         chosen = None if devices is None else Devices(devices)

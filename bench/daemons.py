@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from agents.toml_out import to_toml
+from agents.runtime.files.toml_out import to_toml
 
 HERE = Path(__file__).resolve().parents[1]
 STOP_WITHIN_S = 15

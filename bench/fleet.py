@@ -1,7 +1,7 @@
 """What a home of a fleet costs: `python bench/fleet.py [--quick]`.
 
 Bytes in, bytes out: decoded, decided, encoded, in batches of 1,000 as a gateway takes them, but without the carrier.
-Ours is a fleet (`agents/fleet/homes.py`), theirs are as many of the same homes each with an actor of its own, of which
+Ours is a fleet (`agents/runtime/fleet/homes.py`), theirs are as many of the same homes each with an actor of its own, of which
 a sample is measured. Every home has a vehicle that offers a part of what is asked and more when it may loosen.
 """
 
@@ -19,10 +19,10 @@ if __name__ == "__main__":
 import os
 from datetime import UTC, datetime, timedelta
 
-from agents.der.actor import Der
-from agents.der.specs import VehicleSpec
-from agents.fleet.homes import Given, Homes
-from agents.settings import DerSettings
+from agents.parties.der.actor import Der
+from agents.runtime.fleet.homes import Given, Homes
+from agents.settings.devices import VehicleSpec
+from agents.settings.parties import DerSettings
 from bench.daemons import rss
 from bench.measure import Row, alone, machine, row, show
 from protocol import messages as m

@@ -19,20 +19,20 @@ import numpy as np
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
 from datetime import timedelta
 
 from vehicle_program import Case, Program, tolerance_w
 from worlds import START, T0
 
-from agents.aggregator.apportion import Candidate, apportion
-from agents.aggregator.request_values import Asked, request_values
-from agents.der.device import Ask
-from agents.der.specs import VehicleSpec
-from agents.der.vehicle import Vehicle
-from agents.fleet.flexibility import VehicleFleet
-from agents.settings import SharePolicy, ValuePolicy
+from agents.devices.contract import Ask
+from agents.devices.rows.flexibility import VehicleFleet
+from agents.devices.vehicle import Vehicle
+from agents.negotiation.plans.apportion import Candidate, apportion
+from agents.negotiation.plans.request_values import Asked, request_values
+from agents.settings.devices import VehicleSpec
+from agents.settings.parties import SharePolicy, ValuePolicy
 from bench.measure import Row, machine, row, show
 from protocol.messages import IntervalPeriod
 from protocol.units import Direction

@@ -14,13 +14,13 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests" / "support")]
 
 from worlds import START, T0, World
 
-from agents.aggregator.actor import Aggregator
-from agents.journal import Journal, Kept
-from agents.snapshot import EVERY, Snapshot, pack, unpack
+from agents.parties.aggregator.actor import Aggregator
+from agents.runtime.journal.journal import Journal, Kept
+from agents.runtime.snapshot import EVERY, Snapshot, pack, unpack
 from bench.measure import Row, row
 from broker.stepper import Stepper, no_collection
 from protocol.entries import decode_input

@@ -4,9 +4,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from agents.journal_file import JournalFile
-from agents.replay.source import Source
-from agents.replay.verify import verify
+from agents.runtime.journal.file import JournalFile
+from agents.tools.replay.source import Source
+from agents.tools.replay.verify import verify
 from bench.measure import Row, row
 from bench.replay import recorded
 

@@ -9,14 +9,14 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests" / "support")]
 
 from worlds import START, T0, World
 
-from agents.config import PartiesConfig
-from agents.journal_file import write_journal
-from agents.replay.source import Source
-from agents.replay.verify import verify
+from agents.runtime.journal.file import write_journal
+from agents.settings.daemon import PartiesConfig
+from agents.tools.replay.source import Source
+from agents.tools.replay.verify import verify
 
 
 async def recorded(folder: Path, devices: int, events: int) -> None:

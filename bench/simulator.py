@@ -12,7 +12,7 @@ from pathlib import Path
 
 import orjson
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
 from worlds import START, World
 

@@ -36,7 +36,7 @@ class Header:
     software: str
     started_at: datetime
     configurations: tuple[dict[str, Any], ...] = ()
-    """The parties' settings, one JSON object a process (agents/config.py `PartiesConfig`); empty when unknown."""
+    """The parties' settings, one JSON object a process (agents/settings/daemon.py `PartiesConfig`); empty when unknown."""
     part: int = 1
     anonymised: bool = False
     about: Mapping[str, Any] = field(default_factory=dict)

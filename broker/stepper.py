@@ -17,7 +17,7 @@ from protocol.messages import Presence
 
 
 class Driver(Protocol):
-    """What a device's driver offers (agents/der/device.py)."""
+    """What a device's driver offers (agents/devices/contract.py)."""
 
     def set_power(self, power_w: int | None, at: datetime, until: datetime) -> None: ...
 

@@ -5,7 +5,7 @@ The plugin comes with gridpact. The recording is any that `gridpact replay as-te
 
 import pytest
 
-from agents.der.actor import Der
+from agents.parties.der.actor import Der
 
 pytestmark = pytest.mark.gridpact_recording("../tests/recordings/evening_peak.jsonl.gz")
 

@@ -79,3 +79,7 @@ def _peek(payload: bytes) -> tuple[str | None, str | None]:
     message_id, version = body.get("message_id"), body.get("version")
     readable = isinstance(message_id, str) and REF.match(message_id)
     return (message_id if readable else None), (version if isinstance(version, str) else None)
+
+
+def to_json(value: object) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)

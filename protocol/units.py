@@ -6,7 +6,7 @@ award is a magnitude >= 0 in the event's direction; a reading or a set-point at 
 """
 
 import re
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from operator import methodcaller
 from typing import Annotated
@@ -93,3 +93,8 @@ def energy_wh(power_w: int, span: timedelta) -> int:
     """Energy in Wh (rounded towards zero) of a power in W held for a span; the sign is kept."""
     magnitude = abs(power_w) * int(span.total_seconds()) // 3600
     return magnitude if power_w >= 0 else -magnitude
+
+
+def step_instant(start: datetime, end: datetime, pct: int) -> datetime:
+    """The instant that lies so many percent of the way from start to end."""
+    return start + (end - start) * pct / 100

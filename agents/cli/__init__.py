@@ -1,8 +1,11 @@
-"""The command `gridpact`."""
+"""The command `gridpact`: arguments in, an exit code out; mistakes are one sentence on stderr.
+May import everything.
+Begin with app.py.
+"""
 
 import sys
 
-from agents.ours import foreign_packages
+from agents.cli.ours import foreign_packages
 
 
 def main() -> None:

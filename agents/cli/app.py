@@ -1,4 +1,4 @@
-"""The commands of `gridpact`. Each returns an exit code (agents/exits.py); mistakes are one sentence on stderr."""
+"""The commands of `gridpact`. Each returns an exit code (agents/runtime/exits.py); mistakes are one sentence on stderr."""
 
 import asyncio
 import os
@@ -13,14 +13,16 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from agents.cli import operate
-from agents.config import Role, load_config
-from agents.control import Refusal, to_json
-from agents.doctor import Verdict, examine
-from agents.exits import Exit
-from agents.journal_file import empty
-from agents.members_file import MembersError
-from agents.reading import ConfigError
-from agents.scenario import load_scenario
+from agents.runtime.daemon.control import Refusal
+from agents.runtime.daemon.doctor import Verdict, examine
+from agents.runtime.exits import Exit
+from agents.runtime.files.config import load_config
+from agents.runtime.files.members import MembersError
+from agents.runtime.files.scenario import load_scenario
+from agents.runtime.journal.file import empty
+from agents.settings.checked import ConfigError
+from agents.settings.daemon import Role
+from protocol.codec import to_json
 from protocol.units import Direction
 
 
@@ -55,7 +57,7 @@ Control = Annotated[Path | None, Parameter("--control", help="The directory with
 
 def call(arguments: Sequence[str]) -> int:
     """Run a command line; the exit code. Only faults of our own show a traceback."""
-    from agents.journal import JournalError
+    from agents.runtime.journal.journal import JournalError
     from broker.mosquitto import BrokerFailed, BrokerMissing
     from broker.recording_file import RecordingError
 
@@ -98,7 +100,7 @@ def run(role: Role, *, config: Path) -> int:
     config
         Its TOML file.
     """
-    from agents.daemon import run_daemon
+    from agents.runtime.daemon.daemon import run_daemon
 
     return run_daemon(load_config(config, role))
 
@@ -125,9 +127,9 @@ def up(
     mqtt
         Which MQTT the agents speak.
     """
-    from agents.board import Board
-    from agents.up import AgentDied, Up
-    from agents.view import View
+    from agents.tools.run.board import Board
+    from agents.tools.run.up import AgentDied, Up
+    from agents.tools.run.view import View
 
     loaded = load_scenario(scenario)
     if speed is not None:
@@ -166,9 +168,9 @@ def simulate(
     repeat_pct
         Share of messages that arrive twice.
     """
-    from agents.board import Board
-    from agents.simulate import simulate as simulated
-    from agents.view import View
+    from agents.tools.run.board import Board
+    from agents.tools.run.simulate import simulate as simulated
+    from agents.tools.run.view import View
     from broker.simulation import Faults
 
     for name, share in (("--loss-pct", loss_pct), ("--repeat-pct", repeat_pct)):
@@ -278,8 +280,8 @@ def from_csv(
     plugged
         Who is plugged in: as recorded in one week, or everybody.
     """
-    from agents import from_csv as tables
-    from agents.toml_out import to_toml
+    from agents.runtime.files import from_csv as tables
+    from agents.runtime.files.toml_out import to_toml
 
     if k <= 0 or aggregators < 1:
         raise ConfigError("scenario from-csv: --k has to be above 0 and --aggregators at least 1")

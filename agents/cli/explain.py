@@ -6,16 +6,16 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from agents.control import to_json
-from agents.exits import Exit
-from agents.explain.read import NothingKnown, read
-from agents.explain.sources import Sources
-from agents.explain.story.device import Device
-from agents.explain.story.story import Story
-from agents.explain.text import console, write_device, write_story
-from agents.explain.words import names
-from agents.reading import ConfigError
+from agents.runtime.exits import Exit
+from agents.settings.checked import ConfigError
+from agents.tools.explain.read import NothingKnown, read
+from agents.tools.explain.sources import Sources
+from agents.tools.explain.story.device import Device
+from agents.tools.explain.story.story import Story
+from agents.tools.explain.text import console, write_device, write_story
+from agents.tools.explain.words import names
 from broker.stepper import no_collection
+from protocol.codec import to_json
 
 MOST_KNOWN = 12
 
@@ -95,7 +95,7 @@ def _write(story: Story, device: Device | None, party: str | None, json: bool) -
 
 
 def _page(story: Story, path: Path) -> int:
-    from agents.explain.page import write_page
+    from agents.tools.explain.page import write_page
 
     write_page(story, path)
     print(f"{path}: {story.event_id}, {path.stat().st_size / 1024:.0f} KB")

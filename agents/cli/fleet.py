@@ -13,19 +13,21 @@ from rich.live import Live
 from rich.text import Text
 
 from agents.cli.record import password
-from agents.config import DaemonConfig, journal_path
-from agents.control import note_line, to_json
-from agents.daemon import run_loop
-from agents.exits import Exit
-from agents.fleet.process import Fleet, Told, today
-from agents.fleet.sources import Source, as_kept, load_source
-from agents.journal import JournalError
-from agents.lease import LeaseTaken
-from agents.reading import ConfigError
+from agents.runtime.daemon.control import note_line
+from agents.runtime.daemon.daemon import run_loop
+from agents.runtime.exits import Exit
+from agents.runtime.files.config import journal_path
+from agents.runtime.fleet.process import Fleet, Told, today
+from agents.runtime.fleet.sources import Source, as_kept, load_source
+from agents.runtime.journal.journal import JournalError
+from agents.runtime.journal.lease import LeaseTaken
+from agents.settings.checked import ConfigError
+from agents.settings.daemon import DaemonConfig
 from broker.link import LinkDenied
 from broker.mosquitto import BrokerFailed
 from broker.mqtt import Address, SessionTaken
 from protocol.actor import Note
+from protocol.codec import to_json
 
 Flag = Parameter(negative=())
 TERMINAL_S, PLAIN_S = 0.25, 5.0

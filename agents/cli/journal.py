@@ -7,12 +7,12 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from agents.anonymise import Anonymiser
-from agents.daemon import software
-from agents.exits import Exit
-from agents.journal_export import header, import_journals, steps
-from agents.journal_file import empty, journal_files
-from agents.reading import ConfigError
+from agents.runtime.daemon.daemon import software
+from agents.runtime.exits import Exit
+from agents.runtime.journal.export import header, import_journals, steps
+from agents.runtime.journal.file import empty, journal_files
+from agents.settings.checked import ConfigError
+from agents.tools.anonymise import Anonymiser
 from broker.recording_file import RecordingFile, RecordingWriter
 
 Flag = Parameter(negative=())

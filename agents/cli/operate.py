@@ -12,11 +12,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from agents.board import Told
-from agents.control import Refusal, ask, converse, runtime_dir, sockets, to_json
-from agents.exits import Exit
-from agents.narrate import line
-from agents.reading import ConfigError
+from agents.runtime.daemon.control import Refusal, ask, converse, runtime_dir, sockets
+from agents.runtime.exits import Exit
+from agents.settings.checked import ConfigError
+from agents.tools.run.board import Told
+from agents.tools.run.narrate import line
+from protocol.codec import to_json
 from protocol.kilowatts import kilowatts
 from protocol.units import Direction
 

@@ -15,17 +15,18 @@ from cyclopts import Parameter
 from rich.live import Live
 from rich.text import Text
 
-from agents.anonymise import Anonymiser
-from agents.config import DaemonConfig
-from agents.control import to_json
-from agents.daemon import software
-from agents.exits import Exit
-from agents.reading import ConfigError, checked, read_toml
-from agents.record import Counter, Recorder
-from agents.scenario import load_scenario
-from agents.simulate import processes
+from agents.runtime.daemon.daemon import software
+from agents.runtime.exits import Exit
+from agents.runtime.files.scenario import load_scenario
+from agents.runtime.files.toml import read_toml
+from agents.settings.checked import ConfigError, checked
+from agents.settings.daemon import DaemonConfig
+from agents.tools.anonymise import Anonymiser
+from agents.tools.record import Counter, Recorder
+from agents.tools.run.simulate import processes
 from broker.mqtt import Address
 from broker.recording_file import Header, Heard, RecordingWriter
+from protocol.codec import to_json
 
 Flag = Parameter(negative=())
 MEGABYTE = 1_000_000

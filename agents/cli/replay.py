@@ -10,19 +10,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agents.control import to_json
-from agents.exits import Exit
-from agents.reading import ConfigError
-from agents.replay.changes import Change
-from agents.replay.source import Source
-from agents.replay.table import side_by_side, told
-from agents.replay.verify import verify as verified
-from agents.replay.what_if import Devices, Recorded
-from agents.settings import PlanMode, Rung, SharePolicy
-from agents.view import PLAIN_WIDTH
+from agents.runtime.exits import Exit
+from agents.settings.checked import ConfigError
+from agents.settings.parties import PlanMode, Rung, SharePolicy
+from agents.tools.replay.changes import Change
+from agents.tools.replay.source import Source
+from agents.tools.replay.table import side_by_side, told
+from agents.tools.replay.verify import verify as verified
+from agents.tools.replay.what_if import Devices, Recorded
+from agents.tools.run.view import PLAIN_WIDTH
+from protocol.codec import to_json
 
 if TYPE_CHECKING:
-    from agents.replay.compared import Compared
+    from agents.tools.replay.compared import Compared
 
 replay = App(name="replay")
 
@@ -190,9 +190,9 @@ def onto(
     import asyncio
     from datetime import UTC, datetime, timedelta
 
-    from agents.replay.onto import Onto
-    from agents.replay.wire import on_the_wire
-    from agents.toml_out import to_toml
+    from agents.runtime.files.toml_out import to_toml
+    from agents.tools.replay.onto import Onto
+    from agents.tools.replay.wire import on_the_wire
     from broker.clock import Clock
     from broker.mqtt import Address
 
@@ -250,8 +250,8 @@ def as_test(recording: Path, /, *, out: Path) -> int:
     out
         The new files' name without their endings, such as `tests/recordings/evening`.
     """
-    from agents.daemon import software
-    from agents.replay.as_test import keep
+    from agents.runtime.daemon.daemon import software
+    from agents.tools.replay.as_test import keep
 
     for path in keep(Source(recording), out, software()):
         print(f"{path}: {path.stat().st_size / 1024:.0f} KB")

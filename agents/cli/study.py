@@ -9,13 +9,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from agents.control import to_json
-from agents.exits import Exit
-from agents.reading import ConfigError
-from agents.study import picture, results, table
-from agents.study import study as whole
-from agents.study.runs import Outcome
-from agents.study.variants import ACCEPT_PCT, REREQUESTS, SIZES_PCT, STORAGE_PCT
+from agents.runtime.exits import Exit
+from agents.settings.checked import ConfigError
+from agents.tools.study import picture, results, table
+from agents.tools.study import study as whole
+from agents.tools.study.runs import Outcome
+from agents.tools.study.variants import ACCEPT_PCT, REREQUESTS, SIZES_PCT, STORAGE_PCT
+from protocol.codec import to_json
 
 
 def study(

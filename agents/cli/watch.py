@@ -10,11 +10,11 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from agents.cli.record import password
-from agents.exits import Exit
-from agents.reading import ConfigError
-from agents.watch.live import Watch
-from agents.watch.picture import Picture
-from agents.watch.shows import Lines, Screen, Show, print_once
+from agents.runtime.exits import Exit
+from agents.settings.checked import ConfigError
+from agents.tools.watch.live import Watch
+from agents.tools.watch.picture import Picture
+from agents.tools.watch.shows import Lines, Screen, Show, print_once
 from broker.mqtt import Address
 
 Flag = Parameter(negative=())

@@ -1,1 +1,4 @@
-"""The border to devices: simulated ones here; a real one keeps the same contract (agents/der/device.py)."""
+"""The border to devices: what reads and commands them. Simulated ones here; a real one keeps the same contract.
+May import parties and what lies above it, and broker.
+Begin with simulated.py.
+"""

@@ -5,9 +5,9 @@ import itertools
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from agents.der.device import Driver, hours
-from agents.der.solar import Solar
-from agents.der.specs import DeviceSpec, LoadSpec, SolarSpec, StorageSpec, VehicleSpec
+from agents.devices.contract import Driver, hours
+from agents.devices.solar import Solar
+from agents.settings.devices import DeviceSpec, LoadSpec, SolarSpec, StorageSpec, VehicleSpec
 from protocol.actor import Measured
 from protocol.units import SLOT
 

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from agents.journal import Journal
-from agents.journal_writer import Writer
+from agents.runtime.journal.journal import Journal
+from agents.runtime.journal.writer import Writer
 from broker.aiomqtt_link import AiomqttLink
 from broker.bus import Post
 from broker.gmqtt_link import GmqttLink

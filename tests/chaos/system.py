@@ -19,19 +19,13 @@ import orjson
 from checker import violations
 from worlds import START, T0, battery, vehicle
 
-from agents.config import BrokerSettings as BrokerConfig
-from agents.config import ClockSettings, ControlSettings, DaemonConfig, JournalSettings, Role
-from agents.control import ask
-from agents.journal import Journal
-from agents.members import Member
-from agents.settings import (
-    AggregatorSettings,
-    CoordinatorSettings,
-    DerSettings,
-    EventSettings,
-    UtilitySettings,
-)
-from agents.toml_out import to_toml
+from agents.runtime.daemon.control import ask
+from agents.runtime.files.toml_out import to_toml
+from agents.runtime.journal.journal import Journal
+from agents.settings.daemon import BrokerSettings as BrokerConfig
+from agents.settings.daemon import ClockSettings, ControlSettings, DaemonConfig, JournalSettings, Role
+from agents.settings.members import Member
+from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, EventSettings, UtilitySettings
 from broker.mosquitto import adapted, configuration, free_port, program
 from protocol import messages as m
 from protocol.actor import Entry, Send

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import paths
 import pytest
 from chaos_path import catalogue, run
 
@@ -15,7 +16,7 @@ async def test_short_selection_of_faults_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_catalogue_of_the_docs_is_the_catalogue_that_runs() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "chaos.md").read_text()
+    page = (paths.DOCS / "chaos.md").read_text()
     rows = catalogue.rows()
     assert len(rows) >= 30
     assert [row.fault for row in rows if f"| {row.fault} | {row.expected} |" not in page] == []

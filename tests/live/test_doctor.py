@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agents.cli.app import call
-from agents.doctor import Verdict, examine
+from agents.runtime.daemon.doctor import Verdict, examine
 from broker.mosquitto import Broker, free_port
 
 CONFIG = """

@@ -7,18 +7,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import paths
 import pytest
 from live_system import LiveSystem, deals
 from worlds import vehicle
 
 from agents.cli.app import call
-from agents.fleet.process import Fleet
-from agents.fleet.sources import Source, as_kept, load_source
-from agents.journal import JournalError
-from agents.reading import read_toml
-from agents.scenario import Scenario, build_scenario, contract
-from agents.settings import DerSettings
-from agents.simulate import build_simulation
+from agents.runtime.files.scenario import build_scenario, contract
+from agents.runtime.files.toml import read_toml
+from agents.runtime.fleet.process import Fleet
+from agents.runtime.fleet.sources import Source, as_kept, load_source
+from agents.runtime.journal.journal import JournalError
+from agents.settings.parties import DerSettings
+from agents.settings.scenario import Scenario
+from agents.tools.run.simulate import build_simulation
 from broker.bus import Arrival, Post
 from broker.mosquitto import Broker
 from broker.mqtt import Address, MqttBus
@@ -28,7 +30,7 @@ from protocol.codec import decode, encode
 from protocol.edges import Edge, topic
 from protocol.units import Direction
 
-EVENING_PEAK = Path(__file__).parents[2] / "examples" / "evening_peak.toml"
+EVENING_PEAK = paths.EXAMPLES / "evening_peak.toml"
 
 
 def crowded(path: Path, times: int) -> Scenario:

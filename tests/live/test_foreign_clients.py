@@ -5,17 +5,18 @@ import json
 import re
 from pathlib import Path
 
+import paths
 import pytest
 from foreign_clients import Running, listening, listens, owing, program, python, say
 from live_system import LiveSystem
 from worlds import T0, World, vehicle
 
-from agents.members import Member
-from agents.settings import CoordinatorSettings, UtilitySettings
+from agents.settings.members import Member
+from agents.settings.parties import CoordinatorSettings, UtilitySettings
 from broker.mosquitto import Broker
 from protocol.actor import Note
 
-ROOT = Path(__file__).parents[2]
+ROOT = paths.ROOT
 DEVICE = ROOT / "examples" / "device_paho.py"
 NAME = "hems-42"
 SPEED = 900.0

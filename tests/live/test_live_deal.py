@@ -2,19 +2,21 @@
 
 import time
 from datetime import datetime
-from pathlib import Path
 from typing import Literal
 
+import paths
 import pytest
 from live_system import LiveSystem, deals
 
-from agents.behaviour import Behaviour, intercept
-from agents.scenario import Scenario, load_scenario
-from agents.simulate import build_simulation
+from agents.runtime.behaviour import intercept
+from agents.runtime.files.scenario import load_scenario
+from agents.settings.behaviour import Behaviour
+from agents.settings.scenario import Scenario
+from agents.tools.run.simulate import build_simulation
 from broker.mosquitto import Broker
 from protocol.actor import Note
 
-EVENING_PEAK = Path(__file__).parent.parent.parent / "examples" / "evening_peak.toml"
+EVENING_PEAK = paths.EXAMPLES / "evening_peak.toml"
 SPEED = 1_800.0
 
 

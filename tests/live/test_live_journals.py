@@ -9,12 +9,12 @@ import pytest
 from chaos_path import system
 
 from agents.cli.app import call
-from agents.exits import Exit
-from agents.explain.read import read
-from agents.explain.sources import Sources
-from agents.replay.source import Source
-from agents.replay.verify import verify
-from agents.scenario import load_scenario
+from agents.runtime.exits import Exit
+from agents.runtime.files.scenario import load_scenario
+from agents.tools.explain.read import read
+from agents.tools.explain.sources import Sources
+from agents.tools.replay.source import Source
+from agents.tools.replay.verify import verify
 
 CITY = Path("city")
 SPEED = 800

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import aiomqtt
+import paths
 import pytest
 from guarded import guarded_broker
 from paho.mqtt.packettypes import PacketTypes
@@ -129,7 +130,7 @@ async def test_last_will_tells_of_a_party_that_was_killed(broker: Broker, tmp_pa
     )
     async with aiomqtt.Client(broker.host, broker.port) as watcher, asyncio.timeout(15):
         await watcher.subscribe("dr/presence/#", qos=1)
-        root = Path(__file__).parent.parent.parent
+        root = paths.ROOT
         process = await asyncio.create_subprocess_exec(
             sys.executable, str(script), env={**os.environ, "PYTHONPATH": str(root)}
         )

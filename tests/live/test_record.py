@@ -16,7 +16,7 @@ from guarded import guarded_broker
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from agents.record import Counter, Recorder
+from agents.tools.record import Counter, Recorder
 from broker.mosquitto import Broker, BrokerFailed, free_port, private_broker
 from broker.mqtt import Address
 from broker.recording_file import Header, Heard, RecordingFile, RecordingWriter

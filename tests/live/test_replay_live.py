@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from agents.cli.app import call
-from agents.replay.source import Source
-from agents.replay.what_if import Recorded
+import paths
 
-TINY = str(Path(__file__).parents[1] / "data" / "tiny.toml")
+from agents.cli.app import call
+from agents.tools.replay.source import Source
+from agents.tools.replay.what_if import Recorded
+
+TINY = str(paths.TINY)
 SPEED = "300"
 """A stage of the asking is 0.8 s: an answer that came late would count when it is negotiated again."""
 

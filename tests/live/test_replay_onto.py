@@ -10,24 +10,25 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import paths
 import pytest
 
 from agents.cli.app import call
-from agents.config import BrokerSettings, ClockSettings, ControlSettings, DaemonConfig, JournalSettings
-from agents.control import ask
-from agents.reading import ConfigError
-from agents.replay.compared import Compared
-from agents.replay.onto import Onto
-from agents.replay.source import Source
-from agents.replay.wire import on_the_wire
-from agents.settings import AggregatorSettings, Rung
-from agents.toml_out import to_toml
+from agents.runtime.daemon.control import ask
+from agents.runtime.files.toml_out import to_toml
+from agents.settings.checked import ConfigError
+from agents.settings.daemon import BrokerSettings, ClockSettings, ControlSettings, DaemonConfig, JournalSettings
+from agents.settings.parties import AggregatorSettings, Rung
+from agents.tools.replay.compared import Compared
+from agents.tools.replay.onto import Onto
+from agents.tools.replay.source import Source
+from agents.tools.replay.wire import on_the_wire
 from broker.clock import Clock
 from broker.mosquitto import Broker, private_broker
 from broker.mqtt import Address
 from broker.stepper import no_collection
 
-TINY = str(Path(__file__).parents[1] / "data" / "tiny.toml")
+TINY = str(paths.TINY)
 SPEED = 600.0
 LEAD = timedelta(seconds=3)
 """For the connections of those who play the others."""

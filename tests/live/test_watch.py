@@ -13,11 +13,11 @@ from guarded import guarded_broker
 
 from agents.cli.app import call
 from agents.cli.watch import watch_broker
-from agents.watch.heard import Change
-from agents.watch.live import Watch
-from agents.watch.picture import Picture
-from agents.watch.row import Stage
-from agents.watch.shows import Lines
+from agents.tools.watch.heard import Change
+from agents.tools.watch.live import Watch
+from agents.tools.watch.picture import Picture
+from agents.tools.watch.row import Stage
+from agents.tools.watch.shows import Lines
 from broker.bus import Arrival, Post
 from broker.mosquitto import Broker, BrokerFailed, free_port
 from broker.mqtt import Address, MqttBus

@@ -19,18 +19,18 @@ IMPURE = {
     "secrets", "select", "signal", "socket", "sqlite3", "ssl", "prometheus_client", "structlog", "subprocess", "tempfile", "threading",
     "time", "urllib", "uuid",
 }  # fmt: skip
-SHELL = {
-    "agents.shell", "agents.daemon", "agents.control", "agents.up", "agents.notify", "agents.cli", "agents.exits",
-    "agents.config", "agents.scenario", "agents.from_csv", "agents.toml_out", "agents.board", "agents.view",
-    "agents.simulate", "agents.ours", "agents.members_file", "agents.forecast", "agents.behaviour", "agents.included",
-    "agents.narrate", "agents.drivers", "agents.reading", "agents.journal", "agents.journal_schema", "agents.journal_writer", "agents.journal_archive", "agents.journal_file", "agents.built", "agents.signals", "agents.snapshot", "agents.record", "agents.anonymise", "agents.journal_export", "agents.lease", "agents.memory", "agents.metrics", "agents.doctor",
-    "agents.replay", "agents.pytest_plugin", "agents.outgoing", "agents.intercepted", "agents.alerts", "agents.skew", "agents.study",
-    "agents.fleet.compiled",
-    "agents.watch.live", "agents.watch.shows", "agents.watch.panels", "agents.watch.keys",
-    "agents.explain.sources", "agents.explain.text", "agents.explain.page",
-    "agents.fleet.homes", "agents.fleet.gateway", "agents.fleet.keeping", "agents.fleet.process", "agents.fleet.sources",
-}  # fmt: skip
-"""What carries the actors into the world. All else in agents/ is an actor or a part of one."""
+ROOMS = ("settings", "devices", "negotiation", "parties", "drivers", "history", "runtime", "tools", "cli")
+"""The rooms of agents/, in the order of their imports: a room imports itself and those before it."""
+PURE = ("settings", "devices", "negotiation", "parties", "history")
+"""Rooms without input, output, clock or chance."""
+ALLOWED = {
+    "agents.devices.rows.compiled": {"concurrent.futures", "os"},
+    "agents.settings.daemon": {"pathlib"},
+    "agents.settings.forecast": {"pathlib"},
+}
+"""The exceptions: pure arithmetic on as many threads as there are processors; a path as a value."""
+OUTSIDE = {"agents", "agents.pytest_plugin"}
+"""What stands directly in agents/."""
 
 
 def imports(module: str, path: Path, *, at_import_time: bool = False) -> Iterator[str]:
@@ -50,10 +50,13 @@ def imports(module: str, path: Path, *, at_import_time: bool = False) -> Iterato
             yield from (full if (full := f"{source}.{alias.name}") in FILES else source for alias in node.names)
 
 
+def room(module: str) -> str:
+    """The room of a module of agents/; empty outside of the rooms."""
+    return module.split(".")[1] if module.startswith("agents.") and module not in OUTSIDE else ""
+
+
 def is_pure(module: str) -> bool:
-    return not module.startswith("broker") and not any(
-        module == shell or module.startswith(f"{shell}.") for shell in SHELL
-    )
+    return module.startswith("protocol") or room(module) in PURE
 
 
 @pytest.mark.parametrize("module", FILES)
@@ -66,13 +69,35 @@ def test_a_floor_imports_only_itself_and_what_lies_below(module: str) -> None:
 @pytest.mark.parametrize("module", [module for module in FILES if is_pure(module)])
 def test_actors_and_language_have_no_io_no_clock_no_chance(module: str) -> None:
     found = {name for name in imports(module, FILES[module]) if name.split(".")[0] in IMPURE}
+    assert found == set(ALLOWED.get(module, ()))
+
+
+@pytest.mark.parametrize("module", [module for module in FILES if is_pure(module)])
+def test_actors_know_no_carrier(module: str) -> None:
+    found = {name for name in imports(module, FILES[module]) if name.startswith("broker")}
     assert found == set()
 
 
-@pytest.mark.parametrize("module", [module for module in FILES if is_pure(module) and module.startswith("agents")])
-def test_actors_know_neither_the_carriers_nor_the_shell(module: str) -> None:
-    found = {name for name in imports(module, FILES[module]) if name.startswith(("broker", "agents"))}
-    assert {name for name in found if not is_pure(name)} == set()
+@pytest.mark.parametrize("module", [module for module in FILES if room(module)])
+def test_a_room_imports_only_itself_and_those_before_it(module: str) -> None:
+    allowed = ROOMS[: ROOMS.index(room(module)) + 1]
+    assert {room(name) for name in imports(module, FILES[module])} - {""} <= set(allowed)
+
+
+def test_agents_has_at_most_ten_rooms_and_no_loose_module() -> None:
+    folders = {path.name for path in (ROOT / "agents").iterdir() if path.is_dir() and any(path.rglob("*.py"))}
+    assert folders <= set(ROOMS)
+    assert len(ROOMS) <= 10
+    assert {path.stem for path in (ROOT / "agents").glob("*.py")} == {"__init__", "pytest_plugin"}
+
+
+@pytest.mark.parametrize("name", [name for name in ROOMS if (ROOT / "agents" / name).is_dir()])
+def test_a_room_says_what_lives_in_it_what_it_may_import_and_where_to_begin(name: str) -> None:
+    lines = (ast.get_docstring(ast.parse(FILES[f"agents.{name}"].read_text())) or "").splitlines()
+    assert len(lines) == 3
+    assert lines[1].startswith("May import ")
+    begin = lines[2].removeprefix("Begin with ").removesuffix(".").split(", then ")
+    assert all((ROOT / "agents" / name / file).is_file() for file in begin)
 
 
 def test_only_the_links_and_the_probe_know_an_mqtt_library() -> None:
@@ -98,4 +123,6 @@ def test_no_imports_run_in_a_circle() -> None:
 def test_the_reader_of_imports_sees_what_it_should() -> None:
     assert "protocol.messages" in set(imports("protocol.codec", FILES["protocol.codec"]))
     assert "asyncio" in set(imports("broker.mqtt", FILES["broker.mqtt"]))
-    assert {"agents.der.actor", "agents.coordinator", "agents.utility"} <= {m for m in FILES if is_pure(m)}
+    assert {"agents.parties.der.actor", "agents.parties.coordinator", "agents.parties.utility"} <= {
+        m for m in FILES if is_pure(m)
+    }

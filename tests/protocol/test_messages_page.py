@@ -1,8 +1,8 @@
 """docs/messages.md shows each kind as it is: every example decodes, every field is told, every reason listed."""
 
 import re
-from pathlib import Path
 
+import paths
 import pytest
 
 from protocol.codec import decode, encode
@@ -10,7 +10,7 @@ from protocol.edges import ROUTES, Way
 from protocol.errors import RejectReason
 from protocol.messages import Message
 
-PAGE = (Path(__file__).parents[2] / "docs" / "messages.md").read_text()
+PAGE = (paths.DOCS / "messages.md").read_text()
 SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 
 

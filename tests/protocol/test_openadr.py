@@ -2,8 +2,8 @@
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
+import paths
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +16,7 @@ from protocol.openadr import from_openadr, to_openadr
 from protocol.openadr_columns import COLUMNS, RESOURCE, Per
 from protocol.units import Direction
 
-PAGE = Path(__file__).parents[2] / "docs" / "openadr.md"
+PAGE = paths.DOCS / "openadr.md"
 START = datetime(2026, 8, 3, 8, tzinfo=UTC)
 HEAD = {"sent_at": START, "event_id": "ev-1", "request_id": "ev-1.1.1", "round": 1, "revision": 1}
 STANDARD = {

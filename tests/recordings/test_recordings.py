@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from agents.replay.as_test import ENDING, told
-from agents.replay.source import Source
-from agents.replay.verify import verify
+from agents.tools.replay.as_test import ENDING, told
+from agents.tools.replay.source import Source
+from agents.tools.replay.verify import verify
 from broker.recording_file import Step
 
 HERE = Path(__file__).parent

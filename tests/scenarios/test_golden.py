@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.scenario import load_scenario
-from agents.simulate import build_simulation
+from agents.runtime.files.scenario import load_scenario
+from agents.tools.run.simulate import build_simulation
 from broker.recording import Recording, transcript
 
 HERE = Path(__file__).parent

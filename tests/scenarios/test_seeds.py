@@ -7,7 +7,7 @@ import pytest
 from hunter import hunt, hunt_all, hunt_block, main, plan_of, shrink
 from planted import PLANTED, find_all, planted
 
-from agents import announcer
+from agents.negotiation import announcer
 
 
 def test_promises_hold_over_a_thousand_seeds() -> None:

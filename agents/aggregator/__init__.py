@@ -1,1 +1,0 @@
-"""The resource aggregator (RA): S20-S36."""

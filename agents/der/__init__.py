@@ -1,1 +1,0 @@
-"""Distributed energy resources: S50-S54."""

@@ -1,0 +1,67 @@
+"""A flexible load with a tank (water heater, heat pump): it draws less from the grid while the tank lasts, or more
+while there is room, and so shifts its consumption (S50)."""
+
+from agents.devices.contract import Ask, Flexibility, hours, overlap_s
+from agents.devices.flexibility import Store, extend, fill
+from agents.settings.devices import LoadSpec
+from protocol.actor import Measured
+from protocol.messages import ResourceKind, Restriction
+from protocol.units import Direction
+
+
+class Load:
+    """One flexible load, with its newest level."""
+
+    kind = ResourceKind.LOAD
+    relaxable: tuple[Restriction, ...] = ()
+
+    def __init__(self, spec: LoadSpec) -> None:
+        self.spec = spec
+
+    @property
+    def resource_id(self) -> str:
+        return self.spec.resource_id
+
+    def capacity_w(self, direction: Direction) -> int:
+        spec = self.spec
+        return spec.rated_w - spec.schedule_w if direction is Direction.INCREASE_LOAD else spec.schedule_w
+
+    def observe(self, reading: Measured) -> None:
+        if reading.soc_wh is not None and reading.at >= self.spec.state_at:
+            level_wh = min(reading.soc_wh, self.spec.store_wh)
+            self.spec = self.spec.model_copy(update={"level_wh": level_wh, "state_at": reading.at})
+
+    def flexibility(self, ask: Ask) -> Flexibility:
+        spec, slot_h = self.spec, hours(ask.period.duration)
+        down = ask.direction is Direction.DECREASE_LOAD
+        schedule = tuple(spec.schedule_w + ask.held_w(slot) for slot in range(ask.slots))
+        reach = tuple(
+            0.0 if ask.opposed(slot) else float(max(0, power if down else spec.rated_w - power))
+            for slot, power in enumerate(schedule)
+        )
+        store = Store(reach, reach, slot_h, slot_h, tuple(self._room_wh(ask, slot + 1) for slot in range(ask.slots)))
+        power_w = tuple(int(power + 1e-6) for power in fill(store, ask.power_w))
+        most = tuple(max(p, int(r) if want else 0) for p, r, want in zip(power_w, reach, ask.power_w, strict=True))
+        available = tuple(int(power + 1e-6) for power in extend(store, power_w, most))
+        binding = tuple(
+            None if power_w[slot] >= want else self._binding(slot, power_w[slot], reach[slot], ask, down)
+            for slot, want in enumerate(ask.power_w)
+        )
+        return Flexibility(power_w, available, binding, schedule)
+
+    def _room_wh(self, ask: Ask, boundary: int) -> float:
+        """What the tank can give (or take up) until a slot's boundary. What other events hold until then has moved its
+        level; what they hold after the event in the same direction has to remain."""
+        spec, sign = self.spec, ask.direction.sign
+        at, end = ask.period.slot_start(boundary), ask.period.slot_start(ask.slots)
+        level_wh = spec.level_wh + sum(s.power_w * overlap_s(s, spec.state_at, at) / 3600 for s in ask.held)
+        owed_wh = sum(max(0, sign * s.power_w) * overlap_s(s, end, max(end, s.end)) / 3600 for s in ask.held)
+        room = level_wh - spec.least_wh if ask.direction is Direction.DECREASE_LOAD else spec.store_wh - level_wh
+        return room - owed_wh
+
+    def _binding(self, slot: int, power: int, reach: float, ask: Ask, down: bool) -> Restriction:
+        if ask.opposed(slot):
+            return Restriction.COMMITTED
+        if power + 1 >= reach:
+            return Restriction.COMMITTED if ask.held_w(slot) else Restriction.POWER_LIMIT
+        return Restriction.COMFORT if down else Restriction.CAPACITY

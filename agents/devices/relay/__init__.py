@@ -1,0 +1,1 @@
+"""Which slots a vehicle's relay is closed in, exactly, over plain rows."""

@@ -1,0 +1,155 @@
+"""S50 of one vehicle over plain rows, with the arithmetic of `agents/devices/vehicle.py` in the same order: the same
+answer to the last watt. Compiled by `agents/devices/rows/compiled.py`."""
+
+import math
+from typing import NamedTuple
+
+from agents.devices.flexibility import Row, Rows, Store, raise_all
+from agents.devices.relay.choice import Choice, stretch
+from agents.devices.relay.labels import AGAIN, NOTHING, Labels, settle
+from agents.devices.rows.stores import bound, frame, weigh
+from agents.devices.rows.timelines import Car, Event, Line, run, slot_hours
+from protocol.messages import Restriction
+
+RESTRICTIONS: tuple[Restriction | None, ...] = (None, *Restriction)
+"""What `binding` refers to by number."""
+_DEPARTURE_SOC, _RESERVE_SOC = (
+    RESTRICTIONS.index(Restriction.DEPARTURE_SOC),
+    RESTRICTIONS.index(Restriction.RESERVE_SOC),
+)
+_POWER_LIMIT, _RELAY_OPS = RESTRICTIONS.index(Restriction.POWER_LIMIT), RESTRICTIONS.index(Restriction.RELAY_OPS)
+_PLUG_WINDOW, _MIN_POWER = RESTRICTIONS.index(Restriction.PLUG_WINDOW), RESTRICTIONS.index(Restriction.MIN_POWER)
+_CAPACITY = RESTRICTIONS.index(Restriction.CAPACITY)
+
+
+class Desk(NamedTuple):
+    """Work space for one vehicle, a row each; the answer is left in the last three."""
+
+    line: Line
+    store: Store
+    rows: Rows
+    choice: Choice
+    closed: Row
+    given_up: Row
+    wanted_w: Row
+    """What is asked for in the slots in which it is plugged in."""
+    most_w: Row
+    firm_w: Row
+    profile_w: Row
+    power_w: Row
+    available_w: Row
+    binding: Row
+
+
+def answer(
+    owner: Car, spec: Car, event: Event, asked_w: Row, available: bool, desk: Desk, work: Labels, each: int
+) -> bool:
+    """Fill in what a vehicle can give; False where that takes more than `each` labels a state (`agents/devices/relay/choice.py`)."""
+    relay = run(owner, spec, event, desk.line)
+    some = False
+    for slot in range(event.slots):
+        desk.wanted_w[slot] = asked_w[slot] if desk.line.plugged[slot] else 0
+        some = some or desk.wanted_w[slot] > 0
+    slot_h, rows = slot_hours(event), desk.store
+    cheap_wh, dear_wh = spec.charge_pct / 100 * slot_h, slot_h / (spec.discharge_pct / 100)
+    store = Store(rows.cheap_w, rows.all_w, cheap_wh, dear_wh, rows.room_wh)
+    found = 0 if some else NOTHING
+    if some and spec.relay_ops >= 0:
+        choice = frame(spec, event, desk.line, relay, desk.wanted_w, desk.closed, desk.choice)
+        if choice.draw_uwh > 0 or not stretch(choice, desk.closed):  # else it is settled without any energies
+            weigh(owner, spec, event, desk.line, desk.wanted_w, desk.closed, store, choice)
+            found = settle(choice, work, each, desk.closed)
+        if found == AGAIN:
+            return False
+    else:
+        for slot in range(event.slots):
+            desk.closed[slot] = desk.line.base_w[slot] != 0 or desk.wanted_w[slot] > 0
+    if found == NOTHING:
+        _empty(event, desk)
+    else:
+        bound(owner, spec, event, desk.line, desk.closed, found == 1, store)
+        for slot in range(event.slots):
+            desk.firm_w[slot] = 0.0 if desk.closed[slot] else float(desk.line.base_w[slot])
+    _keep_running(spec, event, desk, store)
+    if available:
+        _reach(spec, event, desk, store)
+    _bind(spec, event, asked_w, desk, store)
+    return True
+
+
+def _empty(event: Event, desk: Desk) -> None:
+    """Nothing can be given."""
+    for slot in range(event.slots):
+        desk.closed[slot] = False
+        desk.firm_w[slot] = desk.store.cheap_w[slot] = desk.store.all_w[slot] = desk.store.room_wh[slot] = 0.0
+
+
+def _keep_running(spec: Car, event: Event, desk: Desk, store: Store) -> None:
+    """The profile; slots are given up so that the charger never runs between nothing and its least power."""
+    least_w = spec.min_power_w
+    if not event.down:
+        least_w = max(least_w, math.ceil(spec.standby_w * 100 / spec.charge_pct))
+    for slot in range(event.slots):
+        desk.given_up[slot], desk.most_w[slot] = False, desk.wanted_w[slot]
+    while True:
+        raise_all(store, event.slots, desk.firm_w, desk.most_w, 0.0, desk.rows, desk.profile_w)
+        worst, most_missing, net_there = -1, 0, 0
+        for slot in range(event.slots):
+            power_w = desk.power_w[slot] = _whole(desk.profile_w[slot])
+            net_w = desk.line.base_w[slot] + (-power_w if event.down else power_w)
+            missing = least_w - abs(net_w)
+            if power_w != 0 and net_w != 0 and missing > 0 and missing >= most_missing:
+                worst, most_missing, net_there = slot, missing, net_w
+        if worst < 0:
+            return
+        desk.most_w[worst] = _below(desk.line.base_w[worst], least_w, net_there, event.down)
+        desk.given_up[worst] = True
+
+
+def _whole(power_w: float) -> int:
+    return int(power_w + 1e-6)
+
+
+def _below(base_w: int, least_w: int, net_w: int, down: bool) -> int:
+    """The next smaller change that the charger can run with, W."""
+    if not down:
+        return 0
+    return max(0, base_w - least_w) if net_w > 0 else max(0, base_w)
+
+
+def _reach(spec: Car, event: Event, desk: Desk, store: Store) -> None:
+    """One joint profile that it could give at most."""
+    limit_w = spec.max_charge_w + spec.max_discharge_w
+    for slot in range(event.slots):
+        power_w = desk.firm_w[slot] = desk.power_w[slot]
+        desk.most_w[slot] = max(power_w, limit_w if desk.wanted_w[slot] else 0)
+    raise_all(store, event.slots, desk.firm_w, desk.most_w, 0.0, desk.rows, desk.profile_w)
+    for slot in range(event.slots):
+        desk.available_w[slot] = max(desk.power_w[slot], _whole(desk.profile_w[slot]))
+
+
+def _bind(spec: Car, event: Event, asked_w: Row, desk: Desk, store: Store) -> None:
+    """Why it is not more, slot by slot, as places in RESTRICTIONS."""
+    moved = 0.0
+    for slot in range(event.slots):
+        cheap = min(float(desk.power_w[slot]), store.cheap_w[slot])
+        moved += cheap * store.cheap_wh + (desk.power_w[slot] - cheap) * store.dear_wh
+        desk.profile_w[slot] = store.room_wh[slot] - moved
+    left, at_reserve = float("inf"), False
+    for slot in range(event.slots - 1, -1, -1):
+        if desk.profile_w[slot] <= left:  # the tightest of all later bounds says
+            left, at_reserve = desk.profile_w[slot], desk.line.least_wh[slot] <= spec.reserve_wh
+        if desk.power_w[slot] >= asked_w[slot]:
+            desk.binding[slot] = 0
+        elif not desk.line.plugged[slot]:
+            desk.binding[slot] = _PLUG_WINDOW
+        elif desk.given_up[slot]:
+            desk.binding[slot] = _MIN_POWER
+        elif not desk.closed[slot] and spec.relay_ops >= 0:
+            desk.binding[slot] = _RELAY_OPS
+        elif desk.power_w[slot] + 1 > store.all_w[slot]:
+            desk.binding[slot] = _POWER_LIMIT
+        elif not event.down:
+            desk.binding[slot] = _CAPACITY
+        else:
+            desk.binding[slot] = _RESERVE_SOC if at_reserve else _DEPARTURE_SOC

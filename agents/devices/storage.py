@@ -1,0 +1,98 @@
+"""A stationary battery (80): idle by itself, gives and takes down to its reserve. As the aggregator's own storage it
+evens out what stays missing (least maximum shortfall: a water level)."""
+
+from agents.devices.contract import Ask, Flexibility, hours, overlap_s
+from agents.devices.flexibility import Store, extend, fill
+from agents.settings.devices import StorageSpec
+from protocol.actor import Measured
+from protocol.messages import ResourceKind, Restriction
+from protocol.units import Direction
+
+
+class Storage:
+    """One battery, with its newest state of charge."""
+
+    kind = ResourceKind.STORAGE
+    relaxable: tuple[Restriction, ...] = ()
+
+    def __init__(self, spec: StorageSpec) -> None:
+        self.spec = spec
+
+    @property
+    def resource_id(self) -> str:
+        return self.spec.resource_id
+
+    def capacity_w(self, direction: Direction) -> int:
+        spec = self.spec
+        return spec.max_charge_w if direction is Direction.INCREASE_LOAD else spec.max_discharge_w
+
+    def observe(self, reading: Measured) -> None:
+        if reading.soc_wh is not None and reading.at >= self.spec.state_at:
+            soc_wh = min(reading.soc_wh, self.spec.capacity_wh)
+            self.spec = self.spec.model_copy(update={"soc_wh": soc_wh, "state_at": reading.at})
+
+    def flexibility(self, ask: Ask) -> Flexibility:
+        """S50 for a battery; S26 where it is the aggregator's own."""
+        schedule = tuple(ask.held_w(slot) for slot in range(ask.slots))
+        store = self._store(ask, schedule)
+        power_w = tuple(int(power + 1e-6) for power in fill(store, ask.power_w, water=True))
+        limit = self.capacity_w(ask.direction)
+        most = tuple(max(p, limit if want else 0) for p, want in zip(power_w, ask.power_w, strict=True))
+        available = tuple(int(power + 1e-6) for power in extend(store, power_w, most))
+        binding = tuple(self._binding(slot, power_w[slot], ask, store) for slot in range(ask.slots))
+        return Flexibility(power_w, available, binding, schedule)
+
+    def _binding(self, slot: int, power: int, ask: Ask, store: Store) -> Restriction | None:
+        if power >= ask.power_w[slot]:
+            return None
+        if ask.opposed(slot):
+            return Restriction.COMMITTED
+        if power + 1 >= store.all_w[slot]:
+            return Restriction.COMMITTED if ask.held_w(slot) else Restriction.POWER_LIMIT
+        return Restriction.RESERVE_SOC if ask.direction is Direction.DECREASE_LOAD else Restriction.CAPACITY
+
+    def _store(self, ask: Ask, schedule: tuple[int, ...]) -> Store:
+        spec, slot_h = self.spec, hours(ask.period.duration)
+        eta_c, eta_d = spec.charge_efficiency_pct / 100, spec.discharge_efficiency_pct / 100
+        down = ask.direction is Direction.DECREASE_LOAD
+        reach, room = [], []
+        for slot, held in enumerate(schedule):
+            limit = spec.max_discharge_w + held if down else spec.max_charge_w - held
+            reach.append(float(max(0, limit)) if not ask.opposed(slot) else 0.0)
+            energy = self._energy_wh(ask, slot + 1)
+            room.append(energy - spec.reserve_wh if down else spec.capacity_wh - energy)
+        reach_w = tuple(reach)
+        if down:
+            later = self._owed_after(ask, down)
+            return Store((0.0,) * ask.slots, reach_w, eta_c * slot_h, slot_h / eta_d, tuple(r - later for r in room))
+        later = self._owed_after(ask, down)
+        return Store(reach_w, reach_w, eta_c * slot_h, eta_c * slot_h, tuple(r - later for r in room))
+
+    def _energy_wh(self, ask: Ask, boundary: int) -> float:
+        """Energy at a slot's boundary with what other events hold until then."""
+        return self.spec.soc_wh + self._held_wh(ask, until=boundary)
+
+    def _held_wh(self, ask: Ask, until: int) -> float:
+        end, total = ask.period.slot_start(until), 0.0
+        for segment in ask.held:
+            span_h = overlap_s(segment, self.spec.state_at, end) / 3600
+            total += self._moved(segment.power_w) * span_h
+        return total
+
+    def _moved(self, power_w: int) -> float:
+        spec = self.spec
+        return (
+            power_w * spec.charge_efficiency_pct / 100
+            if power_w > 0
+            else power_w / (spec.discharge_efficiency_pct / 100)
+        )
+
+    def _owed_after(self, ask: Ask, down: bool) -> float:
+        """Energy (or room) that later events hold: it cannot be used up before."""
+        end = ask.period.slot_start(ask.slots)
+        later = 0.0
+        for segment in ask.held:
+            if (segment.power_w < 0) is down and segment.end > end:
+                span_h = (segment.end - max(segment.start, end)).total_seconds() / 3600
+                later += abs(self._moved(segment.power_w)) * span_h
+        return later

@@ -1,0 +1,270 @@
+"""The parent's side of one event: whom it asked, who answered what, who was awarded what and has confirmed.
+
+Answers are kept in the members' order, never in order of arrival, so that live and simulated decide the same.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from itertools import repeat
+from operator import add as plus
+from operator import gt, sub
+from typing import Any
+
+from agents.negotiation.child import Answer, Asked, Child, Given, in_short
+from agents.negotiation.shared import Shared
+from protocol import messages as m
+from protocol.errors import RefusedMessage, RejectReason
+from protocol.plan import Plan, add
+
+
+class Children:
+    """All children of one event, in the members' order."""
+
+    def __init__(self, names: tuple[str, ...], claims: Mapping[str, str]) -> None:
+        self.by_name = {name: Child(name) for name in names}
+        self.shared = Shared()
+        self.waiting: dict[str, None] = {}
+        """Those asked in the present stage who have not answered."""
+        self.claims = claims
+        """resource_id -> the party that answers for it, by the book; the same for all events."""
+        self.claimed: dict[str, str] = {}
+        """The same of resources that stand in no contract: who claimed it first in this event."""
+        self.asked_count = self.yes = self.no = self.held_count = 0
+        self.offered_w: Plan = ()
+        """Sum of the best answers; empty when there are none. Kept with each answer: a crowd is not summed anew."""
+        self.held_w: Plan = ()
+        """Sum of what stands; empty when nothing does."""
+        self.spare: dict[str, None] = {}
+        """Who offered more than it holds."""
+
+    def __getstate__(self) -> dict[str, object]:
+        """For a snapshot: column by column, as it would keep an object for each of a crowd until it is done."""
+        children = self.by_name.values()
+        columns = [_column([getattr(child, field) for child in children]) for field in Child.__slots__]
+        return {**self.__dict__, "by_name": columns}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.by_name = {name: Child(name, *rest) for name, *rest in zip(*state["by_name"], strict=True)}
+
+    def __getitem__(self, name: str) -> Child:
+        return self.by_name[name]
+
+    def renew(self, name: str, request: Asked) -> None:
+        """A new request supersedes whatever stood before with this child."""
+        before = self.by_name[name]
+        self.waiting[name] = None
+        if before.request is None:  # nothing stands with it
+            before.request = request
+            self.asked_count += 1
+            return
+        self.keep(before, None, None)
+        self.no -= before.opted_out
+        held = before.holds
+        bound = before.bound_before or held is not None or before.may_have_sold(request)
+        self.bind(before, None, None)
+        self.by_name[name] = Child(name, request=request, bound_before=bound)
+
+    def keep(self, child: Child, own: Answer | None, relaxed: Answer | None) -> None:
+        """Let these answers of a child stand, and no others."""
+        before = child.best
+        child.own, child.relaxed = own, relaxed
+        self.offered_w, change = _replaced(self.offered_w, _power_w(before), _power_w(child.best))
+        self.yes += change
+        if not self.yes:
+            self.offered_w = ()
+
+    def bind(self, child: Child, award: Given | None, confirmed: bool | None) -> None:
+        """Let this award stand with a child, confirmed or not."""
+        before = child.holds
+        child.award, child.confirmed = award, confirmed
+        self.held_w, change = _replaced(self.held_w, before, child.holds)
+        self.held_count += change
+        if not self.held_count:
+            self.held_w = ()
+        if child.spare:
+            self.spare[child.name] = None
+        else:
+            self.spare.pop(child.name, None)
+
+    def forget_answers(self) -> None:
+        """What was offered to an earlier request is not counted in a later one."""
+        for child in self.by_name.values():
+            self.keep(child, None, None)
+
+    def with_spare(self) -> Iterator[tuple[Child, Plan]]:
+        """Those who offered more than they hold, in the members' order."""
+        for name in self.by_name if self.spare else ():
+            child = self.by_name[name]
+            if name in self.spare and child.holds is not None:
+                yield child, child.holds
+
+    def asked(self) -> list[Child]:
+        return [child for child in self.by_name.values() if child.request is not None]
+
+    def answered(self) -> list[tuple[Child, Answer]]:
+        """Those who take part, each with its best answer."""
+        return [(child, child.best) for child in self.by_name.values() if child.best is not None]
+
+    def held(self) -> list[tuple[Child, Plan]]:
+        """Those with a concluded award that stands."""
+        return [(child, child.holds) for child in self.by_name.values() if child.holds is not None]
+
+    def count(self) -> dict[str, object]:
+        """asked / yes / no / silent, for telling."""
+        return {"asked": self.asked_count, "yes": self.yes, "no": self.no, "silent": len(self.waiting)}
+
+    def check(self, name: str, message: m.EventMessage) -> Child:
+        """The child that a message is from. Raises RefusedMessage when it does not belong to its request."""
+        child = self.by_name.get(name)
+        if child is None or child.request is None:
+            raise RefusedMessage(RejectReason.UNKNOWN_REQUEST, f"{name} was not asked in {message.event_id}")
+        if message.request_id != child.request.request_id:
+            raise RefusedMessage(
+                RejectReason.STALE, f"{message.request_id} is superseded by {child.request.request_id}"
+            )
+        return child
+
+    def take_offer(self, child: Child, offer: m.Offer) -> bool:
+        """Check and keep an offer; True when it opts in. Raises RefusedMessage and keeps nothing otherwise."""
+        assert child.request is not None
+        relaxed = offer.basis is m.Basis.RELAXED
+        revisions = _newer(child, RELAXED if relaxed else OWN, offer.revision)
+        most = child.request.power_w
+        if relaxed:
+            if child.relax is None or child.own is None:
+                raise RefusedMessage(RejectReason.UNKNOWN_REQUEST, "a relaxed offer answers a relax; none was asked")
+            most = add(child.own.power_w, child.relax.shortfall_w)
+        _same_length(offer.power_w, most)
+        if any(map(gt, offer.power_w, most)):
+            raise RefusedMessage(RejectReason.ABOVE_REQUEST, "an offer cannot be above what was asked")
+        _firm(offer.valid_until, child.request)
+        self._claim(child.name, offer.resources)
+        child.revisions = self.shared.one(revisions)
+        self._opt(child, offer.opt)
+        if child.opted_out:
+            self.keep(child, None, None)
+            return False
+        ref = in_short(offer.message_id, child.name)
+        said = Answer(ref, offer.power_w, offer.available_w, offer.basis, offer.valid_until, _relaxable(offer))
+        answer = self.shared.known(said) or self._shared_answer(said)
+        if relaxed:
+            self.keep(child, child.own, answer)
+        else:
+            self.keep(child, answer, child.relaxed)
+        child.owed = True
+        return True
+
+    def _shared_answer(self, said: Answer) -> Answer:
+        """An answer that nobody gave before, made of what others may give as well."""
+        shared = self.shared
+        power_w = shared.plan(said.power_w)
+        available_w = power_w if said.available_w == power_w else shared.plan(said.available_w)
+        return shared.one(
+            Answer(said.ref, power_w, available_w, said.basis, shared.one(said.valid_until), said.relaxable)
+        )
+
+    def award(self, said: Given) -> Given:
+        """An award as one object for all who are given the same."""
+        shared = self.shared
+        return shared.known(said) or shared.one(
+            said._replace(power_w=shared.plan(said.power_w), confirm_by=shared.one(said.confirm_by))
+        )
+
+    def take_alternative(self, child: Child, alternative: m.Alternative) -> None:
+        """Keep the best option: the greatest least share, then the most energy, then the first."""
+        assert child.request is not None
+        request = child.request
+        revisions = _newer(child, ALTERNATIVE, alternative.revision)
+        _firm(alternative.valid_until, request)
+        for option in alternative.options:
+            _same_length(option.power_w, request.power_w)
+        child.revisions = revisions
+        best = max(alternative.options, key=lambda option: _worth(option.power_w, request.power_w))
+        answer = Answer(
+            in_short(best.option_id, child.name),
+            best.power_w,
+            best.power_w,
+            m.Basis.OWN,
+            alternative.valid_until,
+            alternative=True,
+        )
+        self.keep(child, answer, None)
+        self._opt(child, m.Opt.IN)
+        child.owed = True
+
+    def _opt(self, child: Child, opt: m.Opt) -> None:
+        self.no -= child.opted_out
+        child.opted_out = opt is m.Opt.OUT
+        self.no += child.opted_out
+
+    def _claim(self, name: str, resources: tuple[m.Resource, ...]) -> None:
+        for resource in resources:
+            owner = self.claims.get(resource.resource_id) or self.claimed.get(resource.resource_id, name)
+            if owner != name:
+                text = f"{resource.resource_id} is answered for by {owner}"
+                raise RefusedMessage(RejectReason.RESOURCE_CLAIMED, text)
+        for resource in resources:
+            if resource.resource_id not in self.claims:
+                self.claimed[resource.resource_id] = name
+
+
+def _column(things: list[object]) -> Iterable[object]:
+    """As short as can be: of most, all are alike."""
+    return repeat(things[0], len(things)) if things and things.count(things[0]) == len(things) else things
+
+
+def _worth(power_w: Plan, asked_w: Plan) -> tuple[int, int]:
+    met = [min(have, want) for have, want in zip(power_w, asked_w, strict=True)]
+    shares = [have * 100 // want for have, want in zip(met, asked_w, strict=True) if want]
+    return min(shares, default=100), sum(met)
+
+
+def _replaced(sum_w: Plan, before: Plan | None, after: Plan | None) -> tuple[Plan, int]:
+    """A sum with one plan in the place of another, and how many more there are in it."""
+    if before is not after:
+        if before is not None:
+            sum_w = tuple(map(sub, sum_w, before))
+        if after is not None:
+            sum_w = tuple(map(plus, sum_w, after)) if sum_w else after
+    return sum_w, (after is not None) - (before is not None)
+
+
+def _power_w(answer: Answer | None) -> Plan | None:
+    return None if answer is None else answer.power_w
+
+
+def _relaxable(offer: m.Offer) -> bool:
+    return any(resource.relaxable and resource.kind in CAN_RELAX for resource in offer.resources)
+
+
+CAN_RELAX = (m.ResourceKind.VEHICLE, m.ResourceKind.AGGREGATE)
+"""What can be asked to loosen something."""
+
+OWN, RELAXED, ALTERNATIVE = 0, 1, 2
+"""Places in a child's revisions."""
+
+
+def _newer(child: Child, place: int, revision: int) -> tuple[int, int, int]:
+    """The child's revisions with a newer one."""
+    known = child.revisions[place]
+    if revision <= known:
+        what = ("offer.own", "offer.relaxed", "alternative")[place]
+        raise RefusedMessage(RejectReason.STALE, f"revision {revision} of {what}; {known} is known")
+    own, relaxed, alternative = child.revisions
+    return (
+        revision if place == OWN else own,
+        revision if place == RELAXED else relaxed,
+        revision if place == ALTERNATIVE else alternative,
+    )
+
+
+def _same_length(plan: Plan, asked: Plan) -> None:
+    if len(plan) != len(asked):
+        raise RefusedMessage(RejectReason.WRONG_SLOTS, f"{len(plan)} slots; {len(asked)} were asked")
+
+
+def _firm(valid_until: datetime, request: Asked) -> None:
+    if valid_until < request.decide_by:
+        text = f"it has to stay valid until decide_by {request.decide_by.isoformat()}"
+        raise RefusedMessage(RejectReason.NOT_FIRM_LONG_ENOUGH, text)

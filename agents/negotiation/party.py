@@ -1,0 +1,269 @@
+"""What every party does, whatever its role: know its edges, take repeats as repeats, refuse with a reason.
+
+Same id and same body = a repeat: answered again, nothing counted twice. Same id, other body = refused. A peer's fault
+is caught here, in one place; our own fault is not caught at all.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from agents.negotiation.heard import Heard, mark_of
+from protocol import messages as m
+from protocol.actor import (
+    Cancel,
+    Clear,
+    Decided,
+    Effect,
+    Input,
+    Issue,
+    Measured,
+    Note,
+    Received,
+    Refused,
+    Resumed,
+    Send,
+)
+from protocol.edges import ROUTES, Edge, Way
+from protocol.errors import RefusedMessage, RejectReason
+
+M = TypeVar("M", bound=m.EventMessage)
+Handler = Callable[[Edge, Any, datetime], None]
+
+UPWARD = frozenset(kind for kind, route in ROUTES.items() if route.way is Way.UP)
+MAX_HEARD = 4096
+"""How many messages about one event are remembered for each edge; more is a flood and refused."""
+
+
+class Party:
+    """Base of the actors. Subclasses fill `_handlers` and write `_due`."""
+
+    def __init__(self, name: str, parents: tuple[str, ...], children: Mapping[str, object]) -> None:
+        self._name = name
+        self._parents = parents
+        self._children = children
+        self._heard: dict[str, Heard] = {}
+        """By event."""
+        self._said: dict[str, dict[Edge, dict[str, Send]]] = {}
+        """By event and edge upward: the last message of each kind, the newest one last."""
+        self._effects: list[Effect] = []
+        self._deadline: datetime | None = None
+        self._stale = True
+        self.counts: Counter[str] = Counter()
+        self._handlers: dict[type[m.Message], Handler] = {}
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def parents(self) -> tuple[str, ...]:
+        return self._parents
+
+    def is_parent(self) -> bool:
+        return bool(self._children)
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When something is due; found out once after each step, because it is asked for several times."""
+        if self._stale:
+            self._deadline, self._stale = self._next_due(), False
+        return self._deadline
+
+    def receive(self, item: Input, now: datetime) -> list[Effect]:
+        """Do what is due first (late is late, however fast the inbox), then take the input."""
+        due = (deadline := self.deadline) is not None and deadline <= now
+        self._effects, self._stale = [], True
+        if isinstance(item, Resumed):  # before what is due: an event may have ended meanwhile
+            self._resumed(now)
+            return self._effects
+        if due:
+            self._due(now)
+        if isinstance(item, Received):
+            self._receive(item.edge, item.message, item, now)
+        elif isinstance(item, Refused):
+            self._refused(item, now)
+        elif isinstance(item, Measured):
+            self._measured(item, now)
+        elif isinstance(item, Decided):
+            self._decided(item, now)
+        else:
+            self._ordered(item, now)
+        return self._effects
+
+    def wake(self, now: datetime) -> list[Effect]:
+        """Do what is due at `now`: one step of each event, judged by `now` and not by the old deadline."""
+        self._effects, self._stale = [], True
+        self._due(now)
+        return self._effects
+
+    # -- for subclasses
+
+    def _next_due(self) -> datetime | None:
+        """The earliest of all timers; called outside of steps only."""
+        raise NotImplementedError
+
+    def _due(self, now: datetime) -> None:
+        raise NotImplementedError
+
+    def _resumed(self, now: datetime) -> None:
+        """Say again what nobody has answered: it may have been lost while the process was down (P6)."""
+        raise NotImplementedError
+
+    def knows(self, event_id: str) -> bool:
+        """Whether it still has the event in its memory."""
+        return event_id in self._heard
+
+    def at_rest(self, now: datetime) -> bool:
+        """Whether every event that it knows is closed and over."""
+        raise NotImplementedError
+
+    def _measured(self, item: Measured, now: datetime) -> None:
+        raise TypeError(f"{self.name} has no devices")
+
+    def _decided(self, item: Decided, now: datetime) -> None:
+        raise TypeError(f"{self.name} asks no resident")
+
+    def _ordered(self, item: Issue | Cancel, now: datetime) -> None:
+        raise TypeError(f"{self.name} takes no operator's orders")
+
+    def _send(self, edge: Edge, message: m.Message) -> None:
+        send = Send(edge, message)
+        self.counts[f"sent.{message.kind}"] += 1
+        if isinstance(message, m.EventMessage):
+            self._of_event(message.event_id)
+            if edge.child == self._name:
+                said = self._said.setdefault(message.event_id, {}).setdefault(edge, {})
+                said.pop(message.kind, None)
+                said[message.kind] = send
+        self._effects.append(send)
+
+    def _clear(self, edge: Edge) -> None:
+        self._effects.append(Clear(edge))
+
+    def _effect(self, effect: Effect) -> None:
+        self._effects.append(effect)
+
+    def _tell(self, name: str, event_id: str = "", step: str = "", data: Mapping[str, object] | None = None) -> None:
+        self._effects.append(Note(name, event_id, step, data or {}))
+
+    def _forget(self, event_id: str) -> None:
+        self._heard.pop(event_id, None)
+        self._said.pop(event_id, None)
+
+    # -- taking messages
+
+    def _receive(self, edge: Edge, message: m.Message, item: Received, now: datetime) -> None:
+        if isinstance(message, m.Reject):
+            self._rejected(edge, message)
+            return
+        if isinstance(message, m.Presence):
+            self.counts["received.presence"] += 1
+            return
+        assert isinstance(message, m.EventMessage)
+        self.counts[f"received.{message.kind}"] += 1
+        try:
+            self._belongs(edge, message)
+            mark = mark_of(message.message_id, item.body)
+            if self._repeated(edge, message, mark):
+                return
+            self._handle(edge, message, now)
+            self._of_event(message.event_id).keep(self._where(edge), mark)
+        except RefusedMessage as refusal:
+            self.counts[f"refused.{refusal.reason}"] += 1
+            data = {"edge": _arrow(edge), "kind": message.kind, "reason": refusal.reason, "text": refusal.text}
+            self._tell("message_refused", message.event_id, data=data)
+            refusal.message_id = message.message_id
+            self._reject(edge, message.kind, refusal, now)
+
+    def _refused(self, item: Refused, now: datetime) -> None:
+        self.counts[f"refused.{item.reason}"] += 1
+        self._tell("message_refused", data={"edge": _arrow(item.edge), "reason": item.reason, "text": item.text})
+        if item.kind != "reject" and item.kind != "presence":
+            self._reject(item.edge, item.kind, RefusedMessage(item.reason, item.text, item.message_id), now)
+
+    def _handle(self, edge: Edge, message: m.EventMessage, now: datetime) -> None:
+        handler = self._handlers.get(type(message))
+        if handler is None:
+            raise RefusedMessage(RejectReason.UNKNOWN_TOPIC, f"{self.name} takes no {message.kind}")
+        handler(edge, message, now)
+
+    def _belongs(self, edge: Edge, message: m.EventMessage) -> None:
+        known = edge.child in self._children if edge.parent == self._name else edge.parent in self._parents
+        mine = edge.parent if message.kind in UPWARD else edge.child
+        if not known or mine != self._name:
+            raise RefusedMessage(RejectReason.UNKNOWN_PARTY, f"{edge.other(self.name)} is not in {self.name}'s book")
+
+    def _of_event(self, event_id: str) -> Heard:
+        """What was heard about an event, which is known from now on."""
+        heard = self._heard.get(event_id)
+        if heard is None:
+            heard = self._heard[event_id] = Heard()
+        return heard
+
+    def _where(self, edge: Edge) -> str:
+        """Under what it is kept what was heard on an edge: a child's name is there anyway, and is no edge's."""
+        return edge.child if edge.parent == self._name else _arrow(edge)
+
+    def _repeated(self, edge: Edge, message: m.EventMessage, mark: bytes) -> bool:
+        """Answer a repeat again with what was last said on that edge since; refuse an id that was used before."""
+        heard = self._heard.get(message.event_id)
+        if heard is None:
+            return False
+        known = heard.same_id(self._where(edge), mark)
+        if known is None:
+            if heard.count(self._where(edge)) >= MAX_HEARD:
+                raise RefusedMessage(RejectReason.OVERLOAD, f"more than {MAX_HEARD} messages about one event")
+            return False
+        if known != mark:
+            raise RefusedMessage(RejectReason.CONFLICT, f"{message.message_id} was sent before with another body")
+        self.counts[f"repeated.{message.kind}"] += 1
+        answer = self._answered(edge, message, ANSWERED_AGAIN.get(message.kind, ()))
+        if answer is not None:
+            self._effects.append(answer)
+        return True
+
+    def _answered(self, edge: Edge, message: m.EventMessage, kinds: tuple[str, ...]) -> Send | None:
+        """What was last said about a request, of some kinds."""
+        for kind, send in reversed(self._said.get(message.event_id, {}).get(edge, {}).items()):
+            same = isinstance(send.message, m.EventMessage) and send.message.request_id == message.request_id
+            if same and kind in kinds:
+                return send
+        return None
+
+    def _rejected(self, edge: Edge, message: m.Reject) -> None:
+        mine = m.Side.PARENT if edge.parent == self.name else m.Side.CHILD
+        if message.refused_by is mine:
+            return  # our own word, heard on the topic that both ends share
+        self.counts[f"rejected.{message.reason}"] += 1
+        data = {"edge": _arrow(edge), "kind": message.refused_kind, "reason": message.reason, "text": message.text}
+        self._tell("message_rejected_by_peer", data=data)
+
+    def _reject(self, edge: Edge, kind: str, refusal: RefusedMessage, now: datetime) -> None:
+        side = m.Side.PARENT if edge.parent == self.name else m.Side.CHILD
+        number = self.counts["sent.reject"] + 1
+        reject = m.Reject(
+            message_id=f"{self.name}.reject.{number}",
+            sent_at=now,
+            refused_id=refusal.message_id,
+            refused_kind=kind[:64],
+            refused_by=side,
+            reason=refusal.reason,
+            text=refusal.text[:500],
+        )
+        self._send(edge, reject)
+
+
+ANSWERED_AGAIN: dict[str, tuple[str, ...]] = {
+    "request": ("offer", "alternative", "confirm"),
+    "relax": ("offer", "alternative", "confirm"),
+    "award": ("confirm",),
+    "offer": ("award",),
+    "alternative": ("award",),
+    "withdraw": ("award",),
+}
+"""What a repeat of a kind is answered with again: the newest of these kinds that was said on that edge."""
+
+
+def _arrow(edge: Edge) -> str:
+    return f"{edge.parent}/{edge.child}"

@@ -1,0 +1,1 @@
+"""The resource aggregator: actor, own storage (S26), dispatch (claim 1)."""

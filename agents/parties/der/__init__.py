@@ -1,0 +1,1 @@
+"""A DER: actor, control, home, and who holds what of its devices."""

@@ -1,0 +1,201 @@
+"""What a DER does when the deal stands: follow dispatches that run out, meter every slot, report, withdraw, let go."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from agents.devices.catalogue import build_device
+from agents.negotiation.party import Party
+from agents.parties.der.event import DerEvent, Stage
+from agents.parties.der.home import Home
+from agents.parties.der.ledger import Ledger
+from agents.settings.parties import DerSettings
+from protocol import messages as m
+from protocol.actor import Measure, Measured, Setpoint
+from protocol.edges import Edge
+from protocol.errors import RefusedMessage, RejectReason
+from protocol.plan import zero
+
+WITHDRAW_REPEATS = 10
+"""How often a withdrawal that is not answered is said in the length of a slot."""
+
+
+class Controlled(Party):
+    """A home with its devices and events; `Der` adds the negotiation."""
+
+    MAX_EVENTS = 64
+
+    def __init__(self, settings: DerSettings) -> None:
+        super().__init__(settings.name, (settings.parent,), {})
+        self.settings = settings
+        self.home = Home([build_device(spec) for spec in settings.devices])
+        self.ledger = Ledger()
+        self.events: dict[str, DerEvent] = {}
+        self._handlers |= {m.Dispatch: self._on_dispatch}
+
+    # -- time
+
+    def _next_due(self) -> datetime | None:
+        return min((at for event in self.events.values() for at in event.timers.values()), default=None)
+
+    def _due(self, now: datetime) -> None:
+        for event in list(self.events.values()):
+            for name, at in list(event.timers.items()):
+                if at <= now and event.timers.get(name) == at:
+                    del event.timers[name]
+                    self._timer(name, event, now)
+
+    def _timer(self, name: str, event: DerEvent, now: datetime) -> None:
+        """One of an event's timers is due."""
+        raise NotImplementedError
+
+    def at_rest(self, now: datetime) -> bool:
+        return all(event.is_over(now) for event in self.events.values())
+
+    def _event(self, message: m.EventMessage) -> DerEvent:
+        event = self.events.get(message.event_id)
+        if event is None:
+            raise RefusedMessage(RejectReason.UNKNOWN_EVENT, f"{self.name} knows no event {message.event_id}")
+        if message.request_id != event.request.request_id:
+            text = f"{message.request_id} is superseded by {event.request.request_id}"
+            raise RefusedMessage(RejectReason.STALE, text)
+        return event
+
+    # -- control (claim 1) and metering
+
+    def _on_dispatch(self, edge: Edge, dispatch: m.Dispatch, now: datetime) -> None:
+        event = self._event(dispatch)
+        award = event.award
+        if award is None or award.award_id != dispatch.award_id or event.stage not in (Stage.AWARDED, Stage.ACTIVE):
+            raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award {dispatch.award_id} stands")
+        sign = event.request.direction.sign
+        if dispatch.slot >= event.slots or not 0 <= sign * dispatch.power_w <= award.power_w[dispatch.slot]:
+            raise RefusedMessage(RejectReason.ABOVE_REQUEST, "the dispatch is above the award")
+        if event.slot_start(dispatch.slot + 1) <= now:
+            raise RefusedMessage(RejectReason.EXPIRED, f"slot {dispatch.slot} is over")
+        event.go(Stage.ACTIVE)
+        assert event.accepted is not None
+        start, end = event.slot_start(dispatch.slot), event.slot_start(dispatch.slot + 1)
+        for resource_id, power_w in event.accepted.setpoints(dispatch.slot, abs(dispatch.power_w)).items():
+            self._effect(Setpoint(resource_id, power_w, max(start, now), end))
+        data = {"slot": dispatch.slot, "power_w": dispatch.power_w}
+        self._tell("controlling", event.request.event_id, "control", data)
+
+    def _slot_over(self, event: DerEvent, now: datetime) -> None:
+        start, end = event.slot_start(event.slot), event.slot_start(event.slot + 1)
+        for device in self.home.devices:
+            self._effect(Measure(device.resource_id, event.request.event_id, event.slot, start, end))
+        event.slot += 1
+        if event.slot < event.slots:
+            event.timers["slot"] = event.slot_start(event.slot + 1)
+
+    def _measured(self, item: Measured, now: datetime) -> None:
+        self.home.observe(item)
+        event = self.events.get(item.event_id or "")
+        if event is None or item.slot is None or item.energy_wh is None:
+            return
+        values = event.measured.setdefault(item.slot, {})
+        values[item.resource_id] = item
+        if len(values) == len(self.home.devices):
+            self._report(event, item.slot, now)
+
+    def _report(self, event: DerEvent, slot: int, now: datetime) -> None:
+        """The smart meter's value of a slot, to the aggregator and to the utility (meter 13)."""
+        request, values = event.request, event.measured[slot].values()
+        last = slot + 1 == event.slots
+        held = event.accepted
+        assert held is not None
+        baseline = sum(held.baseline_wh(device.resource_id, slot) for device in self.home.devices)
+        stored = [value.soc_wh for value in values if value.soc_wh is not None]
+        reading = m.Reading(
+            slot=slot,
+            energy_wh=sum(value.energy_wh or 0 for value in values),
+            baseline_wh=baseline,
+            soc_wh=sum(stored) if stored else None,
+            state=m.EventStatus.COMPLETED if last else m.EventStatus.ACTIVE,
+        )
+        for parent in (event.edge.parent, *self.settings.meter_to):
+            self._send(
+                Edge(parent, self.name),
+                m.Report(
+                    message_id=f"{self.name}.report.{request.request_id}.{slot}",
+                    sent_at=now,
+                    event_id=request.event_id,
+                    request_id=request.request_id,
+                    round=request.round,
+                    revision=slot + 1,
+                    resource_id=self.name,
+                    readings=(reading,),
+                ),
+            )
+        if last:
+            self._close(event, "completed", now)
+
+    # -- the end
+
+    def withdraw(self, event_id: str, cause: str, now: datetime) -> None:
+        """The resident's override or a fault: nothing more of this event from now on (only the child withdraws)."""
+        event = self.events[event_id]
+        award = event.award
+        if award is None or event.stage not in (Stage.AWARDED, Stage.ACTIVE):
+            return
+        event.withdrawal = m.Withdraw(
+            message_id=f"{self.name}.withdraw.{award.award_id}",
+            sent_at=now,
+            event_id=event_id,
+            request_id=award.request_id,
+            round=award.round,
+            revision=1,
+            award_id=award.award_id,
+            from_slot=min(event.slot, event.slots - 1),
+            power_w=zero(event.slots),
+            cause=cause,
+        )
+        self._release(event, now)
+        self._close(event, "withdrawn", now)
+        self._withdraw_again(event, now)
+
+    def _withdraw_again(self, event: DerEvent, now: datetime) -> None:
+        """Say it until the parent's next award answers it, or the event is over."""
+        assert event.withdrawal is not None
+        self._send(event.edge, event.withdrawal)
+        again = now + event.request.interval_period.duration / WITHDRAW_REPEATS
+        if again < event.slot_start(event.slots):
+            event.timers["withdraw"] = again
+
+    def _release(self, event: DerEvent, now: datetime) -> None:
+        """Free what is held; devices under control return to their own schedule."""
+        self.ledger.free(event.request.event_id, now)
+        if event.stage is Stage.ACTIVE:
+            for device in self.home.devices:
+                self._effect(Setpoint(device.resource_id, None, now, now))
+
+    def _close(self, event: DerEvent, outcome: str, now: datetime) -> None:
+        event.timers.clear()
+        self.ledger.free(event.request.event_id, now)
+        if event.stage is not Stage.CLOSED:
+            event.go(Stage.CLOSED)
+        event.outcome = outcome
+        self._tell("closed", event.request.event_id, data={"outcome": outcome})
+
+    def _make_room(self, now: datetime) -> None:
+        closed = [key for key, event in self.events.items() if event.stage is Stage.CLOSED or event.is_over(now)]
+        for event_id in closed[: max(0, len(self.events) - self.MAX_EVENTS)]:
+            del self.events[event_id]
+            self._forget(event_id)
+
+    def status(self) -> Mapping[str, object]:
+        return {
+            "name": self.name,
+            "role": "der",
+            "counts": dict(self.counts),
+            "events": [
+                {
+                    "event_id": event.request.event_id,
+                    "stage": event.stage,
+                    "outcome": event.outcome,
+                    "requested_w": list(event.request.power_w),
+                    "awarded_w": list(event.award.power_w) if event.award is not None else None,
+                }
+                for event in self.events.values()
+            ],
+        }

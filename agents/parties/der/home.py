@@ -1,0 +1,106 @@
+"""A home with several devices: one joint profile, and each device's part of it (S50, S51)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agents.devices.contract import Ask, Device, Flexibility, Segment
+from protocol.actor import Measured
+from protocol.messages import IntervalPeriod, Resource, ResourceKind, Restriction
+from protocol.plan import Plan, SignedPlan, least, shortfall, total
+from protocol.units import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class HomeFlexibility:
+    """What a home can give, jointly and by device, in the devices' order."""
+
+    joint: Flexibility
+    parts: Mapping[str, Flexibility]
+    kinds: Mapping[str, tuple[ResourceKind, bool]]
+    """Kind of each device and whether its owner agreed to loosen anything."""
+    held: Mapping[str, tuple[Segment, ...]]
+    """What other events held of each device when this was computed."""
+
+    def resources(self) -> tuple[Resource, ...]:
+        """The parts as an offer tells them; devices that give nothing and cannot be relaxed are left out."""
+        return tuple(
+            Resource(resource_id=name, kind=kind, power_w=self.parts[name].power_w, relaxable=relaxable)
+            for name, (kind, relaxable) in self.kinds.items()
+            if relaxable or any(self.parts[name].power_w)
+        )
+
+    def apportion(self, power_w: Plan) -> dict[str, Plan]:
+        """Split what was awarded (at most the joint profile) over the devices, the first ones first; W."""
+        return share(power_w, {name: part.power_w for name, part in self.parts.items()})
+
+
+def share(power_w: Plan, most: Mapping[str, Plan]) -> dict[str, Plan]:
+    """Split a plan over parts, none above its most, the first ones first. Raises ValueError when it does not fit."""
+    left, result = power_w, {}
+    for name, plan in most.items():
+        result[name] = least(plan, left)
+        left = shortfall(left, result[name])
+    if any(left):
+        raise ValueError(f"{left} W are above what the devices offered")
+    return result
+
+
+class Home:
+    """Several devices that answer with one voice."""
+
+    def __init__(self, devices: Sequence[Device]) -> None:
+        self.devices = tuple(devices)
+
+    def observe(self, reading: Measured) -> None:
+        for device in self.devices:
+            if device.resource_id == reading.resource_id:
+                device.observe(reading)
+
+    def flexibility(
+        self,
+        direction: Direction,
+        period: IntervalPeriod,
+        asked_w: Plan,
+        held: Mapping[str, tuple[Segment, ...]],
+        relaxed: tuple[Restriction, ...] = (),
+    ) -> HomeFlexibility:
+        """Each device in its order is asked for what is still missing; only vehicles are relaxed (S28)."""
+        left, parts = asked_w, {}
+        for device in self.devices:
+            loosen = relaxed if device.kind is ResourceKind.VEHICLE else ()
+            parts[device.resource_id] = device.flexibility(
+                Ask(direction, period, left, held.get(device.resource_id, ()), loosen)
+            )
+            left = shortfall(left, parts[device.resource_id].power_w)
+        kinds = {device.resource_id: (device.kind, bool(device.relaxable)) for device in self.devices}
+        return HomeFlexibility(self._joint(direction, period, asked_w, held, relaxed, parts), parts, kinds, dict(held))
+
+    def _joint(
+        self,
+        direction: Direction,
+        period: IntervalPeriod,
+        asked_w: Plan,
+        held: Mapping[str, tuple[Segment, ...]],
+        relaxed: tuple[Restriction, ...],
+        parts: Mapping[str, Flexibility],
+    ) -> Flexibility:
+        slots = len(asked_w)
+        power_w = total([part.power_w for part in parts.values()], slots)
+        at_most = []
+        for device in self.devices:
+            loosen = relaxed if device.kind is ResourceKind.VEHICLE else ()
+            most = tuple(device.capacity_w(direction) if want else 0 for want in asked_w)
+            ask = Ask(direction, period, most, held.get(device.resource_id, ()), loosen)
+            at_most.append(device.flexibility(ask).power_w)
+        available = total(at_most, slots)
+        if any(power > most for power, most in zip(power_w, available, strict=True)):
+            available = power_w
+        binding = tuple(None if power_w[slot] >= want else _reason(parts, slot) for slot, want in enumerate(asked_w))
+        schedule: SignedPlan = total([part.schedule_w for part in parts.values()], slots)
+        return Flexibility(power_w, available, binding, schedule)
+
+
+def _reason(parts: Mapping[str, Flexibility], slot: int) -> Restriction | None:
+    """The last device's reason: the first ones passed on to it what they could not give."""
+    reasons = [part.binding[slot] for part in parts.values() if part.binding[slot] is not None]
+    return reasons[-1] if reasons else None

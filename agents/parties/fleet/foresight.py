@@ -1,0 +1,150 @@
+"""What many homes are about to compute, computed at once: S50 and S52 of all who are asked in one batch of messages.
+
+A home stays an ordinary `Der`; only its `Home` is one that may find its answer ready. An answer is taken when it was
+computed for exactly what is asked now, of the very state that the vehicle has now; else the home computes as always.
+So a wrong guess costs time and changes nothing.
+
+Covered are homes with one vehicle of which no other event holds anything.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from agents.devices.contract import Device, Flexibility, Segment
+from agents.devices.rows.arrays import Ints
+from agents.devices.rows.flexibility import RESTRICTIONS, Answers, VehicleFleet
+from agents.devices.vehicle import Vehicle
+from agents.parties.der.home import Home, HomeFlexibility
+from agents.settings.devices import VehicleSpec
+from protocol.messages import IntervalPeriod, ResourceKind, Restriction
+from protocol.plan import Plan
+from protocol.units import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a home is expected to compute."""
+
+    direction: Direction
+    period: IntervalPeriod
+    asked_w: Plan
+    relaxed: tuple[Restriction, ...] = ()
+
+
+class ForeseeingHome(Home):
+    """A home with one vehicle that may find its next answer ready."""
+
+    def __init__(self, devices: Sequence[Device]) -> None:
+        super().__init__(devices)
+        self._ready: tuple[Wanted, VehicleSpec, Flexibility] | None = None
+        self._seen = self.vehicle.spec
+
+    @property
+    def vehicle(self) -> Vehicle:
+        """Its only device."""
+        device = self.devices[0]
+        assert isinstance(device, Vehicle)
+        return device
+
+    def moved(self) -> bool:
+        """Whether the vehicle has another state than when this was last asked."""
+        seen, self._seen = self._seen, self.vehicle.spec
+        return seen is not self._seen
+
+    def foresee(self, wanted: Wanted, answer: Flexibility) -> None:
+        """Keep an answer for the next question."""
+        self._ready = wanted, self.vehicle.spec, answer
+
+    def flexibility(
+        self,
+        direction: Direction,
+        period: IntervalPeriod,
+        asked_w: Plan,
+        held: Mapping[str, tuple[Segment, ...]],
+        relaxed: tuple[Restriction, ...] = (),
+    ) -> HomeFlexibility:
+        ready, self._ready = self._ready, None
+        if ready is not None and not any(held.values()):
+            wanted, spec, answer = ready
+            if spec is self.vehicle.spec and wanted == Wanted(direction, period, asked_w, relaxed):
+                return alone(self.vehicle, answer, held)
+        return super().flexibility(direction, period, asked_w, held, relaxed)
+
+
+def alone(vehicle: Vehicle, answer: Flexibility, held: Mapping[str, tuple[Segment, ...]]) -> HomeFlexibility:
+    """The answer of a home whose only device is a vehicle."""
+    name = vehicle.resource_id
+    kinds = {name: (ResourceKind.VEHICLE, bool(vehicle.relaxable))}
+    return HomeFlexibility(answer, {name: answer}, kinds, dict(held))
+
+
+class Foresight:
+    """The vehicles of all homes that have just one, and what they can give."""
+
+    def __init__(self, specs: Sequence[VehicleSpec]) -> None:
+        self._vehicles = VehicleFleet(specs)
+        self._capacity_w = {
+            direction: np.array([Vehicle(spec).capacity_w(direction) for spec in specs], dtype=np.int64)
+            for direction in Direction
+        }
+        self._readings: dict[datetime, dict[int, int]] = {}
+
+    def read(self, vehicle: int, soc_wh: int, at: datetime) -> None:
+        """Take a newer state of a vehicle, as `Vehicle.observe` does."""
+        self._readings.setdefault(at, {})[vehicle] = soc_wh
+
+    def compute(self, wanted: Iterable[tuple[int, Wanted]]) -> dict[int, Flexibility]:
+        """Joint flexibility of homes with the vehicles of these numbers; each number stands there once at most."""
+        self._observe()
+        groups: dict[tuple[object, ...], list[tuple[int, Wanted]]] = {}
+        for vehicle, one in wanted:
+            period = one.period
+            key = (one.direction, period.start, period.duration, len(one.asked_w), one.relaxed)
+            groups.setdefault(key, []).append((vehicle, one))
+        found: dict[int, Flexibility] = {}
+        for group in groups.values():
+            found.update(self._group(group))
+        return found
+
+    def _observe(self) -> None:
+        for at in sorted(self._readings):
+            read = self._readings[at]
+            index, soc_wh = np.fromiter(read, np.int64, len(read)), np.fromiter(read.values(), np.int64, len(read))
+            self._vehicles.now.read(index, soc_wh, at)
+        self._readings.clear()
+
+    def _group(self, group: Sequence[tuple[int, Wanted]]) -> Iterable[tuple[int, Flexibility]]:
+        """Of those who are asked in the same way: `Home.flexibility`, once for what is asked and once for the most."""
+        first = group[0][1]
+        index = np.array([vehicle for vehicle, _ in group], dtype=np.int64)
+        asked_w = np.ascontiguousarray(np.array([one.asked_w for _, one in group], dtype=np.int64).T)
+        capacity_w = np.where(asked_w != 0, self._capacity_w[first.direction][index], 0)
+        given = self._flexibility(first, asked_w, index)
+        most = self._flexibility(first, capacity_w, index)
+        above = (given.power_w > most.power_w).any(axis=0)
+        columns = zip(
+            _rows(given.power_w),
+            _rows(np.where(above, given.power_w, most.power_w)),
+            _rows(given.binding),
+            _rows(given.schedule_w),
+            strict=True,
+        )
+        alike: dict[tuple[tuple[int, ...], ...], Flexibility] = {}
+        for (vehicle, _), column in zip(group, columns, strict=True):
+            answer = alike.get(column)
+            if answer is None:
+                power_w, available_w, codes, schedule_w = column
+                why = tuple(RESTRICTIONS[code] for code in codes)
+                answer = alike[column] = Flexibility(power_w, available_w, why, schedule_w)
+            yield vehicle, answer
+
+    def _flexibility(self, first: Wanted, power_w: Ints, index: Ints) -> Answers:
+        return self._vehicles.flexibility(first.direction, first.period, power_w, first.relaxed, index, False)
+
+
+def _rows(columns: Ints) -> Iterable[tuple[int, ...]]:
+    """An array of slots x n as a plan for each of the n."""
+    return map(tuple, columns.T.tolist())

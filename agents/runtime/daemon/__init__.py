@@ -1,0 +1,1 @@
+"""One process of one role: control socket, alerts, metrics, doctor."""

@@ -1,0 +1,98 @@
+"""What a daemon notices of its own losses (P13): each is a structured alert when it begins and a word when it is over.
+
+Looked at every `PERIOD_S`, so an alert comes within ten seconds of its cause.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from agents.runtime.journal.journal import Journal
+from agents.runtime.outgoing import AHEAD
+from agents.runtime.shell import INBOX, Shell
+from broker.mqtt import MAX_OUTGOING, MqttBus
+
+PERIOD_S = 2.0
+STUCK_S = 5.0
+"""An outbox whose oldest post waits longer than this ages."""
+FULL_PCT = 80
+TOLD_FOR_S = 60.0
+"""How long a loss that has happened (a gap, a drop) stays an alert."""
+
+log = structlog.get_logger("gridpact.alerts")
+
+
+class Alerts:
+    """The alerts of one process: name -> what it says in words."""
+
+    def __init__(self, shells: Mapping[str, Shell], buses: Mapping[str, MqttBus], journal: Journal | None) -> None:
+        self.active: dict[str, str] = {}
+        self._shells, self._buses, self._journal = shells, buses, journal
+        self._seen: dict[str, int] = {}
+        self._until: dict[str, tuple[float, str]] = {}
+
+    async def run(self, each: Callable[[], None] = lambda: None) -> None:
+        """Until cancelled; `each` is called after every look."""
+        while True:
+            self.look()
+            each()
+            await asyncio.sleep(PERIOD_S)
+
+    def look(self) -> None:
+        """Compare what is with what was, and tell the difference."""
+        found = dict(self._found())
+        for name, text in found.items():
+            if name not in self.active:
+                log.warning("alert", alert=name, text=text)
+        for name in self.active.keys() - found.keys():
+            log.info("alert_over", alert=name)
+        self.active = found
+
+    def _found(self) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        journal = self._journal
+        if journal is not None and journal.figures.failing_since is not None:
+            error = journal.figures.last_error
+            found["journal_failing"] = f"{journal.path}: {error}: nothing is acknowledged or published until it works"
+        stuck = {name: bus.stuck_s for name, bus in self._buses.items() if bus.stuck_s > STUCK_S}
+        if stuck:
+            name = max(stuck, key=lambda name: stuck[name])
+            found["outbox_ageing"] = f"{name}: nothing was taken by the broker for {stuck[name]:.0f} s"
+        self._full(found)
+        self._losses(found)
+        off = {peer: lag for shell in self._shells.values() for peer, lag in shell.skew.found().items()}
+        if off:
+            peer, lag = next(iter(off.items()))
+            found["peer_skew"] = f"{peer}: its clock is {abs(lag):.0f} s {'behind' if lag > 0 else 'ahead of'} ours"
+        return found
+
+    def _full(self, found: dict[str, str]) -> None:
+        for name, shell in self._shells.items():
+            for queue, depth, most in (("inbox", shell.inbox, INBOX), ("not_done", shell.outgoing.waiting, AHEAD)):
+                if depth * 100 >= most * FULL_PCT:
+                    found["queue_full"] = f"{name}: {depth} of at most {most} in its queue {queue}"
+        for name, bus in self._buses.items():
+            if bus.waiting * 100 >= MAX_OUTGOING * FULL_PCT:
+                found["queue_full"] = f"{name}: {bus.waiting} posts wait for the broker, at most {MAX_OUTGOING}"
+
+    def _losses(self, found: dict[str, str]) -> None:
+        """Counts that went up since the last look."""
+        for name, bus in self._buses.items():
+            self._count("sequence_gap", name, bus.gaps.lost, f"messages were lost on {bus.gaps.last_topic}")
+            if bus.dropped_by_broker is not None:
+                self._count("broker_dropped", name, bus.dropped_by_broker, "messages were dropped by the broker")
+        now = time.monotonic()
+        for alert, (until, text) in list(self._until.items()):
+            if until > now:
+                found[alert] = text
+            else:
+                del self._until[alert]
+
+    def _count(self, alert: str, name: str, count: int, text: str) -> None:
+        first = 0 if alert == "sequence_gap" else count
+        more = count - self._seen.get(f"{alert}/{name}", first)
+        self._seen[f"{alert}/{name}"] = count
+        if more > 0:
+            self._until[alert] = (time.monotonic() + TOLD_FOR_S, f"{name}: {more} {text}")

@@ -1,0 +1,267 @@
+"""The control socket of a daemon: a Unix-domain socket that only its owner can open.
+
+One JSON object a line each way. Commands: `status`, `issue`, `cancel`, `decide`, `watch` (answers with a line for
+each note until the client leaves) and `start` (sets the clock going). Every answer has `ok`; a refusal has `error`.
+"""
+
+import asyncio
+import os
+import socket
+import stat
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from agents.parties.utility import Utility
+from agents.runtime.shell import Shell
+from agents.settings.checked import ConfigError, sentence
+from agents.settings.parties import EventSettings
+from protocol.actor import Cancel, Decided, Input, Issue, Note
+from protocol.codec import to_json
+from protocol.units import Instant, Name, Text
+
+LONGEST_PATH = 104
+"""Of a Unix-domain socket's address, on every system that we run on."""
+LINE_LIMIT = 256 * 1024
+WATCHER_QUEUE = 10_000
+"""Notes that wait for a slow watcher; then it is cut off."""
+
+
+class Command(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StatusCommand(Command):
+    do: Literal["status"]
+
+
+class IssueCommand(Command):
+    """An operator asks for a change of load, or changes the event of that id. For a utility."""
+
+    do: Literal["issue"]
+    event: EventSettings
+
+
+class CancelCommand(Command):
+    do: Literal["cancel"]
+    event_id: Name
+    reason: Text = "cancelled by the operator"
+
+
+class DecideCommand(Command):
+    """A resident's answer; `party` is needed where several homes share a daemon."""
+
+    do: Literal["decide"]
+    event_id: Name
+    take_part: bool
+    party: Name | None = None
+
+
+class WatchCommand(Command):
+    do: Literal["watch"]
+
+
+class StartCommand(Command):
+    do: Literal["start"]
+    anchor_at: Instant
+
+
+AnyCommand: TypeAlias = Annotated[
+    StatusCommand | IssueCommand | CancelCommand | DecideCommand | WatchCommand | StartCommand,
+    Field(discriminator="do"),
+]
+_COMMANDS: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)
+
+
+class Refusal(ValueError):
+    """A command that cannot be followed; one sentence."""
+
+
+class ControlServer:
+    """Answers on the socket for the shells of one process."""
+
+    def __init__(self, path: Path, shells: dict[str, Shell], start: Callable[[datetime], None]) -> None:
+        self.path, self.shells, self._start = path, shells, start
+        self._watchers: dict[asyncio.Queue[bytes | None], None] = {}
+        self._conversations: dict[asyncio.Task[object], None] = {}
+
+    def tell(self, line: bytes) -> None:
+        """Give a note's line to all who watch."""
+        for queue in list(self._watchers):
+            if queue.qsize() < WATCHER_QUEUE:
+                queue.put_nowait(line)
+            elif queue in self._watchers:
+                del self._watchers[queue]
+                queue.put_nowait(None)
+
+    async def run(self) -> None:
+        """Serve until cancelled. Raises ConfigError when the socket cannot be had."""
+        prepare(self.path)
+        try:
+            async with await self._listen() as server:
+                await server.serve_forever()
+        except OSError as error:
+            raise ConfigError(f"{self.path}: the control socket cannot be had: {error.strerror}") from None
+        finally:
+            self.path.unlink(missing_ok=True)
+            for conversation in self._conversations:
+                conversation.cancel()
+
+    async def _listen(self) -> asyncio.Server:
+        before = os.umask(0o177)  # the socket is its owner's alone from its first moment on
+        try:
+            # serving starts in `run`: a cancellation in between would leave an open socket behind
+            return await asyncio.start_unix_server(self._serve, self.path, limit=LINE_LIMIT, start_serving=False)
+        finally:
+            os.umask(before)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._conversations[task] = None
+        # a cancelled conversation ends in silence: asyncio of Python 3.11 would log it as a fault
+        with suppress(ConnectionError, asyncio.CancelledError):
+            try:
+                while line := await reader.readline():
+                    await self._answer(line, writer)
+            except ValueError:
+                writer.write(orjson.dumps({"ok": False, "error": f"a line has at most {LINE_LIMIT} bytes"}) + b"\n")
+        writer.close()
+        del self._conversations[task]
+
+    async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
+        try:
+            command = _COMMANDS.validate_json(line)
+            if isinstance(command, WatchCommand):
+                await self._watch(writer)
+                return
+            answer: dict[str, object] = {"ok": True, **await self._follow(command)}
+        except ValidationError as error:
+            answer = {"ok": False, "error": sentence(error)}
+        except Refusal as error:
+            answer = {"ok": False, "error": str(error)}
+        writer.write(to_json(answer) + b"\n")
+        await writer.drain()
+
+    async def _follow(self, command: AnyCommand) -> dict[str, object]:
+        match command:
+            case StatusCommand():
+                return {"parties": [shell.status() for shell in self.shells.values()]}
+            case IssueCommand(event=event):
+                issue = Issue(
+                    event.event_id, event.program_id, event.direction, event.start, event.power_w, event.slot_s
+                )
+                await self._utility().give(issue)
+            case CancelCommand(event_id=event_id, reason=reason):
+                await self._utility().give(Cancel(event_id, reason))
+            case DecideCommand():
+                await self._decide(command)
+            case StartCommand(anchor_at=anchor_at):
+                self._start(anchor_at)
+        return {}
+
+    def _utility(self) -> Shell:
+        for shell in self.shells.values():
+            if isinstance(shell.actor, Utility):
+                return shell
+        raise Refusal("this daemon is no utility: only a utility issues and cancels events")
+
+    async def _decide(self, command: DecideCommand) -> None:
+        asked = [shell for shell in self.shells.values() if command.event_id in shell.questions]
+        if command.party is not None:
+            named = self.shells.get(command.party)
+            if named is None:
+                raise Refusal(f"{command.party} does not run in this daemon")
+            asked = [named]
+        if len(asked) != 1:
+            names = ", ".join(shell.actor.name for shell in asked) or "nobody"
+            raise Refusal(f"{names} was asked about {command.event_id}: name the one party that decides")
+        asked[0].questions.pop(command.event_id, None)
+        decided: Input = Decided(command.event_id, command.take_part)
+        await asked[0].give(decided)
+
+    async def _watch(self, writer: asyncio.StreamWriter) -> None:
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._watchers[queue] = None
+        try:
+            writer.write(to_json({"ok": True}) + b"\n")
+            while (line := await queue.get()) is not None:
+                writer.write(line)
+                await writer.drain()
+        finally:
+            self._watchers.pop(queue, None)
+
+
+# -- the client's side
+
+
+async def ask(path: Path, command: dict[str, object]) -> dict[str, Any]:
+    """One command and its answer. Raises Refusal, also when nobody answers."""
+    async for answer in converse(path, command):
+        if not answer.get("ok"):
+            raise Refusal(str(answer.get("error", "no answer")))
+        return answer
+    raise Refusal(f"{path}: the daemon ended the conversation")
+
+
+async def converse(path: Path, command: dict[str, object]) -> AsyncGenerator[dict[str, Any], None]:
+    """A command and all lines that answer it. Raises Refusal when nobody listens."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(path, limit=4 * LINE_LIMIT)
+    except OSError as error:
+        raise Refusal(f"{path}: no daemon listens here: {error.strerror}") from None
+    try:
+        writer.write(to_json(command) + b"\n")
+        while line := await reader.readline():
+            yield orjson.loads(line)
+    finally:
+        writer.close()
+
+
+def runtime_dir() -> Path:
+    """Where sockets lie unless the configuration says otherwise: /run for a service, else the user's own place."""
+    for variable in ("GRIDPACT_RUNTIME_DIR", "RUNTIME_DIRECTORY"):
+        if given := os.environ.get(variable):
+            return Path(given)
+    if own := os.environ.get("XDG_RUNTIME_DIR"):
+        return Path(own) / "gridpact"
+    return Path("/run/gridpact") if os.geteuid() == 0 else Path(f"/tmp/gridpact-{os.geteuid()}")
+
+
+def sockets(directory: Path) -> list[Path]:
+    """The control sockets in a directory and below it."""
+    return sorted(path for path in directory.rglob("*.sock") if path.is_socket()) if directory.is_dir() else []
+
+
+def prepare(path: Path) -> None:
+    """Make the socket's directory (owner only) and clear what a dead daemon left. Raises ConfigError."""
+    if len(os.fsencode(path)) >= LONGEST_PATH:
+        raise ConfigError(f"{path}: control.dir: a socket's path has at most {LONGEST_PATH} bytes")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.parent.stat()
+    except OSError as error:
+        raise ConfigError(f"{path.parent}: control.dir: {error.strerror}") from None
+    if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o022:
+        raise ConfigError(f"{path.parent}: control.dir: has to belong to this user, and nobody else may write there")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        if probe.connect_ex(str(path)) == 0:
+            raise ConfigError(f"{path}: another daemon listens on this control socket")
+    path.unlink(missing_ok=True)
+
+
+def note_line(at: datetime, who: str, note: Note) -> dict[str, object]:
+    """A note as it is logged and watched."""
+    return {
+        "event": note.name,
+        "at": at,
+        "party": who,
+        "event_id": note.event_id,
+        "step": note.step,
+        "data": dict(note.data),
+    }

@@ -1,0 +1,296 @@
+"""One process: one actor (or many homes), each on a connection of its own; logs, signals, readiness, control socket.
+
+Logs are JSON lines on stdout, and coloured lines on a terminal. SIGTERM and SIGINT end it cleanly (exit code 0).
+"""
+
+import asyncio
+import gc
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache, partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import structlog
+import uvloop
+
+from agents.drivers.build import build_drivers
+from agents.parties.build import build_actor
+from agents.runtime.behaviour import intercept
+from agents.runtime.daemon.alerts import Alerts
+from agents.runtime.daemon.control import ControlServer, note_line, runtime_dir
+from agents.runtime.daemon.metrics import Metrics
+from agents.runtime.daemon.notify import notify, watchdog_period_s
+from agents.runtime.exits import Exit
+from agents.runtime.files.config import journal_path
+from agents.runtime.intercepted import InterceptedBus
+from agents.runtime.journal.journal import Journal, JournalError
+from agents.runtime.journal.lease import LeaseTaken
+from agents.runtime.memory import give_back, let_go
+from agents.runtime.shell import Shell
+from agents.settings.behaviour import Behaviour
+from agents.settings.daemon import DaemonConfig
+from broker.bus import Arrival, Bus, Post
+from broker.clock import Clock
+from broker.faults import first_error
+from broker.link import LinkDenied
+from broker.mqtt import Address, MqttBus, SessionTaken
+from broker.stepper import Driver
+from protocol.actor import Actor, Note
+from protocol.codec import encode, to_json
+from protocol.edges import Edge, subscriptions, topic
+from protocol.messages import Presence
+
+log = structlog.get_logger("gridpact")
+
+T = TypeVar("T")
+
+ARCHIVE_PERIOD_S = 60.0
+COLLECT = (500_000, 20, 100)
+"""How seldom Python looks for cycles: what a party knows of an event lives as long as the event, and there are few
+cycles; at its own pace it searched the memory of a crowd again and again, a tenth of the processor time."""
+GIVE_BACK_AFTER = 1_000
+"""Entries."""
+
+
+class BrokerUnreachable(RuntimeError):
+    """The broker was not reached in time after the start."""
+
+
+@dataclass(slots=True)
+class Party:
+    """An actor, its devices, and its connection."""
+
+    build: Callable[[], Actor]
+    actor: Actor = field(init=False)
+    drivers: dict[str, Driver] = field(default_factory=dict)
+    connected: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.actor = self.build()
+
+
+def parties(config: DaemonConfig) -> list[Party]:
+    """The actors that a configuration describes, with simulated drivers for their devices."""
+    return [Party(partial(build_actor, one), build_drivers(one)) for one in config.parties().each()]
+
+
+def run_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Run a process that hears a crowd to its end."""
+    gc.set_threshold(*COLLECT)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def run_daemon(config: DaemonConfig) -> int:
+    """Run until a signal ends it; the exit code."""
+    configure_logging(sys.stdout.isatty())
+    try:
+        return run_loop(Daemon(config).run())
+    except (BrokerUnreachable, LinkDenied, SessionTaken) as error:
+        event = "session_taken" if isinstance(error, SessionTaken) else "broker_unreachable"
+        log.error(event, text=str(error))
+        return Exit.BROKER
+    except (JournalError, LeaseTaken) as error:
+        log.error("journal_unusable", text=str(error))
+        return Exit.JOURNAL
+
+
+class Daemon:
+    """All of one process."""
+
+    def __init__(self, config: DaemonConfig) -> None:
+        self.config = config
+        self.parties = parties(config)
+        self.shells: dict[str, Shell] = {}
+        self.clock: Clock | None = None
+        self._gate, self._taking = asyncio.Event(), asyncio.Event()
+        self.buses: dict[str, MqttBus] = {}
+        self._instance = uuid4().hex
+        self._given_back = 0, 0
+        """Length of the journal, and snapshots, when memory was last given back."""
+        self.name = config.control.name or self.parties[0].actor.name
+        path = (config.control.dir or runtime_dir()) / f"{self.name}.sock"
+        self.control = ControlServer(path, self.shells, self._start)
+
+    async def run(self) -> int:
+        """Until SIGTERM or SIGINT. Raises BrokerUnreachable, LinkDenied, SessionTaken, JournalError, LeaseTaken, and what an
+        actor raises."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        self.journal = Journal(journal_path(self.config, self.name), configuration=self.config.parties().as_bytes())
+        self.journal.start()
+        give_back()  # reading a book takes more than the book
+        self.alerts = Alerts(self.shells, self.buses, self.journal)
+        self.metrics = Metrics(self.shells, self.buses, self.journal, self.alerts)
+        serving = asyncio.create_task(self._serve())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+        notify("STOPPING=1")
+        stopping.cancel()
+        serving.cancel()
+        try:
+            await serving
+        except asyncio.CancelledError:
+            log.info("stopped", parties=len(self.parties))
+        except BaseExceptionGroup as group:
+            raise first_error(group) from group
+        finally:
+            await self.journal.close()
+        return Exit.OK
+
+    async def _serve(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.control.run())
+            self.buses.update({party.actor.name: self._bus(party) for party in self.parties})
+            self.buses[self.parties[0].actor.name].watch_broker = True
+            for name, bus in self.buses.items():
+                tasks.create_task(bus.run(partial(self._deliver, name)))
+            await self._all_connected()
+            notify("READY=1")
+            log.info("ready", parties=len(self.parties), broker=f"{self.config.broker.host}:{self.config.broker.port}")
+            if (period_s := watchdog_period_s()) is not None:
+                tasks.create_task(_feed_watchdog(period_s))
+            clock = await self._running_clock()
+            for party in self.parties:
+                way_out = self._behaving(self.buses[party.actor.name], party, clock)
+                shell = Shell(party.actor, way_out, clock, party.drivers, self._tell, self.journal, party.build)
+                self.shells[party.actor.name] = shell
+                tasks.create_task(shell.run())
+            self._taking.set()
+            served = self.config.metrics
+            if served.port is not None:
+                self.metrics.serve(served.host, served.port)
+                log.info("metrics_served", url=f"http://{served.host}:{served.port}/metrics")
+            tasks.create_task(self.alerts.run(self._look))
+            tasks.create_task(self._archive())
+
+    def _look(self) -> None:
+        """Every two seconds: the figures; and, when much has been heard or a snapshot made, the memory that it took."""
+        self.metrics.look()
+        length, snapshots = self.journal.length, self.journal.figures.snapshots
+        much = abs(length - self._given_back[0]) > GIVE_BACK_AFTER or snapshots != self._given_back[1]
+        if much:  # also while a crowd is heard: what is free then makes the peak
+            self._given_back = length, snapshots
+            give_back()
+
+    async def _archive(self) -> None:
+        """Move the journal to the archive when it is long and everybody is at rest."""
+        while True:
+            await asyncio.sleep(ARCHIVE_PERIOD_S)
+            await self.archive_at_rest()
+
+    async def archive_at_rest(self) -> None:
+        """The same, once. Nothing is taken until the ids of what was heard stand where the new actors' repeats are
+        looked up."""
+        journal, shells = self.journal, list(self.shells.values())
+        if journal.length < self.config.journal.archive_after or not all(shell.at_rest for shell in shells):
+            return
+        moving = journal.archive()  # stands in the writer's queue now, before anything of the new actors
+        self._taking.clear()
+        for shell in shells:
+            shell.renew()
+        let_go()
+        for shell in shells:
+            await shell.begin()
+        log.info("journal_archived", file=str(await moving))
+        self._taking.set()
+
+    def _bus(self, party: Party) -> MqttBus:
+        actor, broker = party.actor, self.config.broker
+        filters = subscriptions(actor.name, as_parent=actor.is_parent(), as_child=bool(actor.parents()))
+
+        def on_connected(connected: bool) -> None:
+            if connected:
+                party.connected.set()
+
+        address = Address(broker.host, broker.port, broker.protocol)
+        presence = partial(self._presence, actor)
+        return MqttBus(address, actor.name, filters, presence, on_connected, self._instance, crowd=actor.is_parent())
+
+    def _behaving(self, bus: Bus, party: Party, clock: Clock) -> Bus:
+        name = party.actor.name
+        changed = intercept(self.config.behaviours.get(name, Behaviour.NORMAL))
+        return bus if changed is None else InterceptedBus(bus, name, clock, changed)
+
+    def _presence(self, actor: Actor, online: bool) -> Sequence[Post]:
+        now = self.clock.now() if self.clock is not None else datetime.now(UTC)
+        word = "online" if online else "offline"
+        message = Presence(
+            message_id=f"{actor.name}.presence.{self._instance}.{word}", sent_at=now, online=online, software=software()
+        )
+        return [Post(topic("presence", Edge(above, actor.name)), encode(message), True) for above in actor.parents()]
+
+    async def _deliver(self, name: str, arrivals: Sequence[Arrival]) -> None:
+        await self._taking.wait()
+        await self.shells[name].deliver(arrivals)
+
+    async def _all_connected(self) -> None:
+        broker = self.config.broker
+        try:
+            async with asyncio.timeout(broker.connect_within_s):
+                for party in self.parties:
+                    await party.connected.wait()
+        except TimeoutError:
+            where = f"{broker.host}:{broker.port}"
+            text = f"the broker at {where} was not reached within {broker.connect_within_s} s"
+            raise BrokerUnreachable(text) from None
+
+    async def _running_clock(self) -> Clock:
+        given = self.config.clock
+        if not given.wait:
+            self.clock = Clock(given.origin_at, given.anchor_at, given.speed)
+            self._gate.set()
+        await self._gate.wait()
+        assert self.clock is not None
+        return self.clock
+
+    def _start(self, anchor_at: datetime) -> None:
+        if self.clock is None:
+            given = self.config.clock
+            self.clock = Clock(given.origin_at, anchor_at, given.speed)
+            self._gate.set()
+
+    def _tell(self, at: datetime, who: str, note: Note) -> None:
+        self.metrics.tell(at, who, note)
+        line = note_line(at, who, note)
+        self.control.tell(to_json(line) + b"\n")
+        log.info(**line)
+
+
+async def _feed_watchdog(period_s: float) -> None:
+    while True:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(period_s)
+
+
+@cache
+def software() -> str:
+    """Name and version, as presence tells it."""
+    try:
+        return f"gridpact {version('gridpact')}"
+    except PackageNotFoundError:
+        return "gridpact"
+
+
+def configure_logging(terminal: bool) -> None:
+    """JSON lines on stdout; on a terminal lines for people."""
+    shared: list[Any] = [structlog.processors.add_log_level]
+    if terminal:
+        structlog.configure(processors=[*shared, structlog.dev.ConsoleRenderer()])
+        return
+    structlog.configure(
+        processors=[*shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_dumps)],
+        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _dumps(event: Any, **_: Any) -> bytes:
+    return to_json(event)

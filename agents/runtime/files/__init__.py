@@ -1,0 +1,1 @@
+"""Files in and out: TOML, CSV, books of members, forecasts."""

@@ -1,0 +1,36 @@
+"""Reads a daemon's configuration. Every mistake is one sentence with file and key."""
+
+import os
+from pathlib import Path
+
+from agents.runtime.files.included import included
+from agents.runtime.files.toml import read_toml
+from agents.settings.checked import ConfigError, checked
+from agents.settings.daemon import DaemonConfig, Role
+
+
+def journal_path(config: DaemonConfig, name: str) -> Path:
+    """Where the journal of a daemon of that name lies."""
+    if config.journal.path is not None:
+        return config.journal.path
+    given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return (Path(given) if given else Path(state) / "gridpact") / f"{name}.journal"
+
+
+def load_config(path: Path, role: Role) -> DaemonConfig:
+    """The configuration of a daemon of a role. Raises ConfigError."""
+    tables = read_toml(path)
+    if "scenario" in tables:
+        raise ConfigError(f"{path}: is a scenario of many parties: use 'gridpact up' or 'gridpact simulate'")
+    for key in ("utility", "coordinator", "aggregator"):
+        if isinstance(tables.get(key), dict):
+            tables[key] = included(tables[key], path.parent, f"{path}: {key}")
+    config = checked(DaemonConfig, tables, f"{path}")
+    table = "[[ders]]" if role is Role.DER else f"[{role}]"
+    if config.role() is not role:
+        raise ConfigError(f"{path}: {table} and no other role's table is needed to run a {role}")
+    twice = [a.name for i, a in enumerate(config.ders) if a.name in {b.name for b in config.ders[:i]}]
+    if twice:
+        raise ConfigError(f"{path}: ders: {twice[0]} stands twice")
+    return config

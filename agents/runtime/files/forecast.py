@@ -1,0 +1,92 @@
+"""A demand forecast of the utility (E1): short of power asks to decrease load, a surplus to increase it.
+
+A CSV with the columns `start` (an instant with its offset), `demand_w` and `supply_w`, one row a slot, in order and
+without gaps. Each run of slots with the same sign becomes one event.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby, pairwise
+from pathlib import Path
+
+from agents.settings.checked import ConfigError
+from agents.settings.forecast import ForecastSettings
+from agents.settings.parties import EventSettings
+from protocol.units import MAX_SLOTS, Direction
+
+COLUMNS = ("start", "demand_w", "supply_w")
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastSlot:
+    """What is expected of one slot."""
+
+    start: datetime
+    missing_w: int
+    """Demand less supply: > 0 short of power, < 0 flooded with it."""
+
+
+def read_forecast(path: Path) -> list[ForecastSlot]:
+    """The slots of a file, at least two. Raises ConfigError with file, line and column."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file, strict=True)
+            for column in COLUMNS:
+                if column not in (rows.fieldnames or ()):
+                    raise ConfigError(f"{path}: line 1: the column {column} is missing")
+            slots = [_slot(path, rows.line_num, row) for row in rows]
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{path}: is no CSV: {error}") from None
+    if len(slots) < 2:
+        raise ConfigError(f"{path}: a forecast needs two slots or more")
+    for line, (before, slot) in enumerate(pairwise(slots), 3):
+        if slot.start - before.start != slots[1].start - slots[0].start or slot.start <= before.start:
+            raise ConfigError(f"{path}: line {line}: start: the slots have to follow each other without gaps")
+    return slots
+
+
+def _slot(path: Path, line: int, row: dict[str, str]) -> ForecastSlot:
+    column = "start"
+    try:
+        start = datetime.fromisoformat(row["start"])
+        if start.tzinfo is None:
+            raise ValueError("an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z")
+        values = []
+        for column in COLUMNS[1:]:
+            values.append(int(row[column] or ""))
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{path}: line {line}: {column}: {error}") from None
+    return ForecastSlot(start.astimezone(UTC), values[0] - values[1])
+
+
+def events_of(slots: Sequence[ForecastSlot], settings: ForecastSettings) -> tuple[EventSettings, ...]:
+    """The events that the forecast asks for, in order of time."""
+    duration = slots[1].start - slots[0].start
+    return tuple(
+        EventSettings(
+            event_id=f"forecast-{run[0].start:%Y%m%d-%H%M}",
+            program_id=settings.program_id,
+            issue_at=run[0].start - timedelta(seconds=settings.issue_before_s),
+            direction=Direction.DECREASE_LOAD if run[0].missing_w > 0 else Direction.INCREASE_LOAD,
+            start=run[0].start,
+            slot_s=int(duration.total_seconds()),
+            power_w=tuple(abs(slot.missing_w) for slot in run),
+        )
+        for run in _runs(slots, settings.dead_band_w)
+    )
+
+
+def _runs(slots: Sequence[ForecastSlot], dead_band_w: int) -> Iterator[list[ForecastSlot]]:
+    """Slots in a row that ask the same way, at most as many as a plan may have."""
+
+    def way(slot: ForecastSlot) -> int:
+        return 0 if abs(slot.missing_w) <= dead_band_w else 1 if slot.missing_w > 0 else -1
+
+    for sign, run in groupby(slots, way):
+        found = list(run)
+        if sign:
+            yield from (found[first : first + MAX_SLOTS] for first in range(0, len(found), MAX_SLOTS))

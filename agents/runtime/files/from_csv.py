@@ -1,0 +1,293 @@
+"""A scenario from tables: charging sessions (one user = one vehicle) and requests per half hour.
+
+Columns that are read: `user_id, plug_in, plug_out, max_kw, capacity_kwh, soc_arr` of the sessions and
+`event_id, start, required_mw` of the requests. Times in the tables are naive local ones; both are taken for UTC.
+What the tables do not say is assumed here and nowhere else: discharge power, reserve, what the owner needs at
+departure, and what owners agree to loosen. Everything is derived from the order of the users, the event's id and the
+draw, so the same tables give the same scenario.
+"""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from math import ceil
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from agents.devices.catalogue import build_device
+from agents.devices.contract import Ask
+from agents.settings.checked import ConfigError
+from agents.settings.devices import VehicleSpec
+from protocol.messages import IntervalPeriod
+from protocol.units import SLOT, Direction
+
+Table = list[dict[str, str]]
+SESSION_COLUMNS = ("user_id", "plug_in", "plug_out", "max_kw", "capacity_kwh", "soc_arr")
+REQUEST_COLUMNS = ("event_id", "start", "required_mw")
+DISCHARGE_W = (3_000, 6_000)
+"""Home chargers that feed back: not below, not above."""
+NEEDED_PCT = (60, 65, 70, 75, 80, 85, 90, 95)
+"""SoC that owners need at departure; the tables' 95 % for all is an assumption of their authors."""
+RESERVE_PCT = 20
+RELAXED_PCT = 50
+"""Every second owner agreed to depart with this instead, every third to a reserve of half."""
+STORAGE_EFFICIENCY_PCT = 95
+LEAD = timedelta(hours=2)
+"""Between the issue of the event and its first slot."""
+
+
+class GivesNothing(ConfigError):
+    """Nobody who is plugged in can give anything in an event, so no request can be derived from the fleet."""
+
+
+class Plugged(StrEnum):
+    AS_RECORDED = "as_recorded"
+    """One recorded week per user, the same weekday: who was not plugged in is not there."""
+    EVERY_EVENING = "every_evening"
+    """Every user plugs in for the event as in one of the user's own sessions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    plug_in: datetime
+    plug_out: datetime
+    max_kw: float
+    capacity_kwh: float
+    soc_arr: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One event of the requests: shape is the share of its greatest slot."""
+
+    number: str
+    start: datetime
+    shape: tuple[float, ...]
+
+    @property
+    def end(self) -> datetime:
+        return self.start + SLOT * len(self.shape)
+
+
+def read_table(path: Path, columns: Sequence[str]) -> Table:
+    """The rows of a CSV with at least these columns. Raises ConfigError."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file)
+            missing = [column for column in columns if column not in (rows.fieldnames or ())]
+            if missing:
+                raise ConfigError(f"{path}: line 1: the column {missing[0]} is missing")
+            return list(rows)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{path}: is no CSV: {error}") from None
+
+
+def read_sessions(path: Path) -> dict[str, list[Session]]:
+    """The sessions per user, both in the table's order. Raises ConfigError."""
+    users: dict[str, list[Session]] = {}
+    for line, row in enumerate(read_table(path, SESSION_COLUMNS), 2):
+        try:
+            session = Session(
+                _at(row["plug_in"]),
+                _at(row["plug_out"]),
+                float(row["max_kw"]),
+                float(row["capacity_kwh"]),
+                float(row["soc_arr"]),
+            )
+        except ValueError as error:
+            raise ConfigError(f"{path}: line {line}: {error}") from None
+        users.setdefault(row["user_id"], []).append(session)
+    return users
+
+
+def read_wanted(path: Path) -> dict[str, Wanted]:
+    """The events by their id. Raises ConfigError."""
+    slots: dict[str, dict[datetime, float]] = {}
+    for line, row in enumerate(read_table(path, REQUEST_COLUMNS), 2):
+        try:
+            slots.setdefault(row["event_id"], {})[_at(row["start"])] = float(row["required_mw"] or 0)
+        except ValueError as error:
+            raise ConfigError(f"{path}: line {line}: {error}") from None
+    events = {}
+    for number, wanted in slots.items():
+        start, most = min(wanted), max(wanted.values())
+        if most > 0:
+            count = int((max(wanted) - start) / SLOT) + 1
+            shape = tuple(wanted.get(start + SLOT * slot, 0.0) / most for slot in range(count))
+            events[number] = Wanted(number, start, shape)
+    return events
+
+
+def scenario_data(
+    sessions: Mapping[str, Sequence[Session]],
+    wanted: Wanted,
+    *,
+    k: float = 0.7,
+    aggregators: int = 3,
+    plugged: Plugged = Plugged.AS_RECORDED,
+    storage_kw: float = 0.0,
+    storage_pct: float = 0.0,
+    speed: float = 240.0,
+    draw: int = 0,
+) -> dict[str, Any]:
+    """The tables of a scenario: request = shape x k x what the fleet can give by itself (S50, nothing relaxed).
+
+    `storage_kw` is the power of each aggregator's own storage, with an hour of energy in it; `storage_pct` is that of
+    all of them together, in percent of what the fleet can give, and it lasts for the event instead. Another `draw`
+    takes other weeks of the same users.
+    """
+    fleet = list(_fleet(sessions, wanted, plugged, draw))
+    fleet_w = fleet_power_w([device for _, device in fleet], wanted)
+    power_w = [round(share * k * fleet_w) for share in wanted.shape]
+    if not any(power_w):
+        raise GivesNothing(f"event {wanted.number}: no vehicle is plugged in and able to give anything")
+    ras = [f"ra-{number}" for number in range(1, aggregators + 1)]
+    homes = [
+        {"name": f"hems-{name}", "parent": ras[index % aggregators], "devices": [device]}
+        for index, (name, device) in enumerate(fleet)
+    ]
+    event = {
+        "event_id": f"e{wanted.number}",
+        "issue_at": wanted.start - LEAD,
+        "direction": "decrease_load",
+        "start": wanted.start,
+        "power_w": power_w,
+    }
+    outline = {
+        "name": f"event-{wanted.number}",
+        "start_at": wanted.start - LEAD - timedelta(minutes=5),
+        "ends_at": wanted.end + timedelta(minutes=30),
+        "speed": speed,
+    }
+    used = [name for name in ras if any(home["parent"] == name for home in homes)]
+    storage = _storage(storage_kw * 1000, timedelta(hours=1))
+    if storage_pct > 0:
+        storage = _storage(fleet_w * storage_pct / 100 / len(used), wanted.end - wanted.start)
+    return {
+        "scenario": outline,
+        "utility": {"events": [event]},
+        "coordinator": {"name": "ac"},
+        "aggregators": [
+            {"name": name, "storage": [{"resource_id": f"{name}-storage", **own} for own in storage]} for name in used
+        ],
+        "homes": homes,
+    }
+
+
+def fleet_power_w(devices: Sequence[Mapping[str, Any]], wanted: Wanted) -> float:
+    """The greatest multiple of the shape, W, that the vehicles' own offers cover when each is asked for all that its
+    charger can change (stop charging, and discharge)."""
+    period = IntervalPeriod(start=wanted.start, duration=SLOT)
+    sums = [0] * len(wanted.shape)
+    for device in devices:
+        spec = VehicleSpec.model_validate(device)
+        vehicle = build_device(spec)
+        device_w = vehicle.capacity_w(Direction.DECREASE_LOAD)
+        asked = tuple(round(share * device_w) for share in wanted.shape)
+        given = vehicle.flexibility(Ask(Direction.DECREASE_LOAD, period, asked))
+        sums = [so_far + power for so_far, power in zip(sums, given.power_w, strict=True)]
+    return min(power / share for power, share in zip(sums, wanted.shape, strict=True) if share > 0)
+
+
+def _fleet(
+    sessions: Mapping[str, Sequence[Session]], wanted: Wanted, plugged: Plugged, draw: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    for index, (user, own) in enumerate(sessions.items()):
+        session = _aligned(own, wanted, plugged, index, draw)
+        if session is not None:
+            name = "".join(letter if letter.isalnum() else "-" for letter in user)[-40:]
+            yield name, _vehicle(name, session, index)
+
+
+def _aligned(own: Sequence[Session], wanted: Wanted, plugged: Plugged, index: int, draw: int) -> Session | None:
+    """One of the user's sessions moved by whole days to the event, and in the raster of its slots. Which one depends
+    on the event, or else all events at one hour would meet the same fleet."""
+    pick = index * 7 + crc32(wanted.number.encode()) + draw
+    candidates = [moved for session in own for moved in [_moved(session, wanted)] if moved is not None]
+    if plugged is Plugged.AS_RECORDED:
+        weeks = sorted({_week(session.plug_in) for session in own})
+        week = weeks[pick % len(weeks)]
+        candidates = [
+            moved
+            for session in own
+            if week <= _week(session.plug_in) <= week + 1
+            for moved in [_moved(session, wanted, week)]
+            if moved is not None
+        ]
+    return candidates[pick % len(candidates)] if candidates else None
+
+
+def _week(at: datetime) -> int:
+    return (at.date().toordinal() - 1) // 7
+
+
+def _moved(session: Session, wanted: Wanted, week: int | None = None) -> Session | None:
+    """Moved so that it overlaps the event; with a week, by whole weeks only. None when it does not overlap."""
+    weeks = timedelta(days=7 * (_week(wanted.start) - week)) if week is not None else None
+    days = [timedelta(days=(wanted.start.date() - session.plug_in.date()).days - back) for back in (0, 1)]
+    for shift in days if weeks is None else [weeks]:
+        begins, ends = _slot_up(session.plug_in + shift), _slot_down(session.plug_out + shift)
+        if begins < wanted.end and ends > wanted.start and ends - begins >= SLOT:
+            return Session(begins, ends, session.max_kw, session.capacity_kwh, session.soc_arr)
+    return None
+
+
+def _vehicle(name: str, session: Session, index: int) -> dict[str, Any]:
+    capacity = max(1, round(session.capacity_kwh * 1000))
+    charge_w = max(1, round(session.max_kw * 1000))
+    share = min(1.0, max(0.0, session.soc_arr))
+    needed = capacity * NEEDED_PCT[index % len(NEEDED_PCT)] // 100
+    relaxations: list[dict[str, Any]] = []
+    if index % 2 == 0 and needed > capacity * RELAXED_PCT // 100:
+        relaxations.append({"restriction": "departure_soc", "steps": [capacity * RELAXED_PCT // 100]})
+    if index % 3 == 0:
+        relaxations.append({"restriction": "reserve_soc", "steps": [capacity * RESERVE_PCT // 200]})
+    return {
+        "kind": "vehicle",
+        "resource_id": f"ev-{name}",
+        "capacity_wh": capacity,
+        "soc_wh": round(capacity * share),
+        "state_at": session.plug_in,
+        "plugs_in_at": session.plug_in,
+        "departs_at": session.plug_out,
+        "departure_soc_wh": needed,
+        "reserve_wh": capacity * RESERVE_PCT // 100,
+        "max_charge_w": charge_w,
+        "max_discharge_w": min(max(charge_w, DISCHARGE_W[0]), DISCHARGE_W[1]),
+        "relaxations": relaxations,
+    }
+
+
+def _storage(power: float, lasts: timedelta) -> list[dict[str, Any]]:
+    """A battery, half full, that gives so many W for so long; none for nothing."""
+    power_w = round(power)
+    if power_w <= 0:
+        return []
+    soc_wh = ceil(power_w * (lasts / timedelta(hours=1)) * 100 / STORAGE_EFFICIENCY_PCT)
+    return [
+        {
+            "capacity_wh": soc_wh * 2,
+            "soc_wh": soc_wh,
+            "max_charge_w": power_w,
+            "max_discharge_w": power_w,
+            "discharge_efficiency_pct": STORAGE_EFFICIENCY_PCT,
+        }
+    ]
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def _slot_down(at: datetime) -> datetime:
+    return at - (at - datetime.min.replace(tzinfo=UTC)) % SLOT
+
+
+def _slot_up(at: datetime) -> datetime:
+    down = _slot_down(at)
+    return down if down == at else down + SLOT

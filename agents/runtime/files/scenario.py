@@ -1,0 +1,192 @@
+"""Reads a scenario: homes are templates, and what can be derived is derived: an aggregator's book of members from its
+homes, the coordinator's from its aggregators, the parties whose meters the utility hears."""
+
+from collections import Counter
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from agents.devices.catalogue import build_device
+from agents.runtime.files.included import included
+from agents.runtime.files.toml import read_toml
+from agents.settings.behaviour import Behaviour
+from agents.settings.checked import ConfigError, checked
+from agents.settings.members import Member
+from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, UtilitySettings
+from agents.settings.scenario import Scenario, ScenarioFile
+from protocol.units import Direction
+
+AT_START = {
+    "vehicle": ("state_at", "plugs_in_at"),
+    "storage": ("state_at",),
+    "solar": ("forecast_at",),
+    "load": ("state_at",),
+}
+"""Instants of a device that are the scenario's start when they are not given."""
+
+
+def load_scenario(path: Path) -> Scenario:
+    """The scenario in a file, or a shipped one by its name. Raises ConfigError."""
+    found = find_scenario(path)
+    return build_scenario(read_toml(found), str(found), found.parent)
+
+
+def find_scenario(path: Path) -> Path:
+    """The file itself; else the shipped one of that name (`evening_peak`). Raises ConfigError."""
+    if path.exists():
+        return path
+    shipped = [Path(str(files("agents") / "examples")), Path(str(files("agents"))).parent / "examples"]
+    for folder in shipped:
+        candidate = folder / f"{path.stem}.toml"
+        if path.parent in (Path(), Path("examples")) and candidate.exists():
+            return candidate
+    names = sorted({file.stem for folder in shipped if folder.is_dir() for file in folder.glob("*.toml")})
+    raise ConfigError(f"{path}: there is no such file; shipped scenarios: {', '.join(names) or 'none'}")
+
+
+def build_scenario(data: dict[str, Any], where: str, folder: Path = Path()) -> Scenario:
+    """The scenario of some tables; `where` names their file, `folder` is where files that it names lie.
+
+    Raises ConfigError.
+    """
+    file = checked(ScenarioFile, data, where)
+    outline = file.scenario
+    if outline.ends_at <= outline.start_at:
+        raise ConfigError(f"{where}: scenario.ends_at: has to lie after scenario.start_at")
+    utility_name = str(file.utility.get("name", "utility"))
+    homes, members, behaviours = _homes(file, utility_name, where)
+    aggregators = _aggregators(file, members, where, folder)
+    below = [_as_member(ra) for ra in aggregators if ra.parent == file.coordinator.get("name", "ac")]
+    if not below:
+        raise ConfigError(f"{where}: aggregators: none of them has the coordinator as its parent")
+    coordinator_given = {"name": "ac", "parent": utility_name, "members": below} | file.coordinator
+    coordinator = checked(CoordinatorSettings, coordinator_given, f"{where}: coordinator")
+    meters = tuple(home.name for home in homes if utility_name in home.meter_to)
+    utility_given = {"children": (coordinator.name,), "meters": meters} | included(
+        file.utility, folder, f"{where}: utility"
+    )
+    utility = checked(UtilitySettings, utility_given, f"{where}: utility")
+    names = [utility.name, coordinator.name, *(ra.name for ra in aggregators), *(home.name for home in homes)]
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise ConfigError(f"{where}: {name}: {times} parties have this name")
+    for home in homes:
+        if home.parent not in {ra.name for ra in aggregators}:
+            raise ConfigError(f"{where}: homes: {home.name} has the parent {home.parent}, which is no aggregator")
+    return Scenario(
+        outline.name,
+        outline.start_at,
+        outline.ends_at,
+        outline.speed,
+        outline.seed,
+        utility,
+        coordinator,
+        aggregators,
+        homes,
+        behaviours,
+    )
+
+
+def _homes(
+    file: ScenarioFile, utility: str, where: str
+) -> tuple[tuple[DerSettings, ...], dict[str, list[Member]], dict[str, Behaviour]]:
+    homes: list[DerSettings] = []
+    members: dict[str, list[Member]] = {}
+    behaviours: dict[str, Behaviour] = {}
+    for index, template in enumerate(file.homes):
+        place = f"{where}: homes[{index}]"
+        if template.count > 1 and "{n}" not in template.name:
+            raise ConfigError(f"{place}.name: needs {{n}}, as there are {template.count} of them")
+        for number in range(1, template.count + 1):
+            given = {
+                "name": template.name,
+                "parent": template.parent,
+                "consent": template.consent,
+                "stored_rule": template.stored_rule,
+                "meter_to": (utility,) if template.meter_to is None else template.meter_to,
+                "devices": [_dated(device, file.scenario.start_at) for device in template.devices],
+            }
+            home = checked(DerSettings, _numbered(given, number), place)
+            homes.append(home)
+            members.setdefault(home.parent, []).append(contract(home, template.merit, template.reliability_pct))
+            if template.behaviour is not Behaviour.NORMAL:
+                behaviours[home.name] = template.behaviour
+    return tuple(homes), members, behaviours
+
+
+def _aggregators(
+    file: ScenarioFile, members: dict[str, list[Member]], where: str, folder: Path
+) -> tuple[AggregatorSettings, ...]:
+    """Built from the lowest tier up, as the book of an aggregator of aggregators needs those below it."""
+    waiting = dict(enumerate(file.aggregators))
+    built: dict[int, AggregatorSettings] = {}
+    while waiting:
+        parents = {table.get("parent") for table in waiting.values()}
+        ready = [index for index, table in waiting.items() if table.get("name") not in parents]
+        if not ready:
+            raise ConfigError(f"{where}: aggregators: they are each other's parents")
+        for index in ready:
+            table = waiting.pop(index)
+            included_table = included(table, folder, f"{where}: aggregators[{index}]")
+            given = {"parent": str(file.coordinator.get("name", "ac")), **included_table}
+            given.setdefault("members", members.get(str(table.get("name")), []))
+            given["storage"] = [
+                _dated({"kind": "storage", **own}, file.scenario.start_at) for own in table.get("storage", [])
+            ]
+            settings = built[index] = checked(AggregatorSettings, given, f"{where}: aggregators[{index}]")
+            members.setdefault(settings.parent, []).append(_as_member(settings))
+    return tuple(built[index] for index in range(len(file.aggregators)))
+
+
+def _dated(device: dict[str, Any], start_at: datetime) -> dict[str, Any]:
+    kind = str(device.get("kind"))
+    dated: dict[str, Any] = dict.fromkeys(AT_START.get(kind, ()), start_at) | device
+    if isinstance(dated.get("battery"), dict):
+        battery = {"kind": "storage", "resource_id": f"{dated.get('resource_id')}-battery", **dated["battery"]}
+        dated["battery"] = _dated(battery, start_at)
+    return dated
+
+
+def _numbered(value: Any, number: int) -> Any:
+    """`{n}` in every text replaced by the number."""
+    if isinstance(value, str):
+        return value.replace("{n}", str(number))
+    if isinstance(value, dict):
+        return {key: _numbered(item, number) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_numbered(item, number) for item in value]
+    return value
+
+
+# -- contracts from what is installed
+
+
+def contract(home: DerSettings, merit: int = 0, reliability_pct: int = 100) -> Member:
+    """The contract with a home: the rated power of its devices, and what its owner agreed to loosen."""
+    devices = [build_device(spec) for spec in home.devices]
+    loosened = dict.fromkeys(restriction for device in devices for restriction in device.relaxable)
+    return Member(
+        name=home.name,
+        resources=tuple(device.resource_id for device in home.devices),
+        increase_load_w=sum(device.capacity_w(Direction.INCREASE_LOAD) for device in devices),
+        decrease_load_w=sum(device.capacity_w(Direction.DECREASE_LOAD) for device in devices),
+        merit=merit,
+        reliability_pct=reliability_pct,
+        relaxations=tuple(loosened),
+    )
+
+
+def _as_member(settings: AggregatorSettings) -> Member:
+    """What an aggregator is to the party above it: the sum of its contracts and its own storage."""
+    both = {}
+    for direction in Direction:
+        below = sum(member.capacity_w(direction) for member in settings.members)
+        both[direction] = below + sum(build_device(own).capacity_w(direction) for own in settings.storage)
+    return Member(
+        name=settings.name,
+        kind="aggregator",
+        resources=(settings.name,),
+        increase_load_w=both[Direction.INCREASE_LOAD],
+        decrease_load_w=both[Direction.DECREASE_LOAD],
+    )

@@ -1,0 +1,19 @@
+"""Reads TOML. Every mistake of a user is one sentence with the file."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from agents.settings.checked import ConfigError
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a file. Raises ConfigError when it cannot be read or is not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start} is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from None

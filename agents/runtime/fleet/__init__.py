@@ -1,0 +1,1 @@
+"""Many homes in one process, over one or a few connections."""

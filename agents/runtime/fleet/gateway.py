@@ -1,0 +1,220 @@
+"""The shell of a fleet: all that waits -> the homes -> journal -> effects, over one or a few connections.
+
+The same promises as for one actor (agents/runtime/shell.py): what is due comes before what has come in; nothing is published,
+and nothing acknowledged, before it is durable. Without a journal that is at once, and a crash forgets every award.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from agents.runtime.fleet.homes import Given, Homes
+from agents.runtime.fleet.keeping import FleetJournal
+from agents.runtime.journal.journal import JournalError
+from agents.runtime.memory import let_go
+from agents.runtime.outgoing import Job, Outgoing
+from broker.bus import Arrival, Bus
+from broker.clock import Clock
+from broker.faults import first_error
+from broker.stepper import Diverged, is_durable, no_collection
+from protocol.actor import Entry, Note, Received, Refused, Send, heard
+from protocol.edges import ROUTES, parse_topic
+from protocol.entries import decode_input
+from protocol.errors import RefusedMessage
+
+INBOX = 20_000
+"""Messages that may wait; beyond that no more is read (back-pressure)."""
+MOST = 1_000
+"""Messages (or homes that are due) in one batch: a tenth of a second."""
+GATHER_S = 0.02
+"""How long more is waited for when something comes: an aggregator asks its homes one after the other."""
+FOLDED = 5_000
+"""Entries that are taken again at once after a restart."""
+
+
+class Gateway:
+    """Speaks for many homes. `ways_out`: by home, the bus on which it is heard."""
+
+    def __init__(
+        self,
+        homes: Homes,
+        ways_out: Mapping[str, Bus],
+        clock: Clock,
+        journal: FleetJournal | None = None,
+        tell: Callable[[datetime, str, Note], None] = lambda at, who, note: None,
+    ) -> None:
+        self.homes, self.clock = homes, clock
+        self.counts: Counter[str] = Counter()
+        """Messages by kind, `heard.KIND` and `said.KIND`, and steps by name."""
+        self._journal, self._tell = journal, tell
+        self._outgoing = Outgoing(ways_out, clock, homes.drive, self._count, journal)
+        self._inbox: asyncio.Queue[tuple[Given, Callable[[], None]]] = asyncio.Queue(INBOX)
+        self._taking = asyncio.Event()
+        self._taking.set()
+        self._begun, self._in_hand = 0, True
+        """Entries that a start writes; whether it is still under way, or something was taken from the inbox that is not
+        handed on yet."""
+
+    @property
+    def waiting(self) -> int:
+        """Messages that have come in and were not taken yet."""
+        return self._inbox.qsize()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way."""
+        deadline = self.homes.deadline
+        due = deadline is not None and deadline <= self.clock.now()
+        return self._inbox.empty() and not self._in_hand and not due and self._outgoing.idle
+
+    async def run(self) -> None:
+        """Until cancelled. Raises what a home raises, and JournalError."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._outgoing.run())
+                tasks.create_task(self._step_on())
+        except BaseExceptionGroup as group:
+            raise first_error(group) from group
+
+    async def rest(self, archive_after: int) -> Path | None:
+        """When no home has anything under way or to come, all begin anew, as asleep as at the start: the journal moves
+        to the archive once it has so many entries (and no fewer than a start writes); without one it is done when a
+        home has left its usual course. The file in the archive. Nothing is taken until the ids of what was heard stand
+        where repeats are looked up."""
+        journal, now = self._journal, self.clock.now()
+        if journal is None:
+            due = self.homes.awake > 0
+        else:
+            due = journal.length - self._begun >= max(archive_after, self._begun)
+        if not due or not self.idle or not self.homes.at_rest(now):
+            return None
+        self._taking.clear()
+        moving = None if journal is None else journal.archive()  # before anything of those who begin anew
+        self.homes.forget()
+        let_go()
+        for job in self._begin(now):
+            await self._outgoing.put(job)
+        moved = None if moving is None else await moving
+        self._taking.set()
+        return moved
+
+    # -- inputs
+
+    async def deliver(self, arrivals: Iterable[Arrival]) -> None:
+        """What a bus hands over. Waits while the inbox is full."""
+        await self._taking.wait()
+        for arrival in arrivals:
+            given = self._given(arrival)
+            if given is None:
+                arrival.acknowledge()
+            else:
+                await self._inbox.put((given, arrival.acknowledge))
+
+    def _given(self, arrival: Arrival) -> Given | None:
+        try:
+            kind, edge = arrival.place or parse_topic(arrival.topic)
+        except RefusedMessage:
+            return None
+        if edge.child not in self.homes:
+            self.counts["heard.for_others"] += 1
+            return None
+        if not arrival.payload or (arrival.retained and not ROUTES[kind].retained):
+            return None
+        self.counts[f"heard.{kind}"] += 1
+        item = heard(kind, edge, arrival.payload)
+        return None if self._archived(edge.child, item) else (edge.child, item)
+
+    def _archived(self, name: str, item: Received | Refused) -> bool:
+        journal = self._journal
+        if journal is None or isinstance(item, Refused):
+            return False
+        known = journal.repeats_archived(name, item, partial(self.homes.knows, name))
+        self.counts["repeated_archived"] += known
+        return known
+
+    # -- steps
+
+    async def _step_on(self) -> None:
+        for job in self._first_jobs():
+            await self._outgoing.put(job)
+        self._in_hand = False
+        while True:
+            batch = await self._next()
+            now = self.clock.now()
+            entries = [*self._kept(self.homes.wake(now, MOST)), *self._kept(self.homes.take(map(_first, batch), now))]
+            await self._outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
+            self._in_hand = False
+            await asyncio.sleep(0)  # the carriers' turn
+
+    async def _next(self) -> list[tuple[Given, Callable[[], None]]]:
+        """All that waits; empty when a deadline has come (or may have moved)."""
+        deadline = self.homes.deadline
+        wait_s = None if deadline is None else self.clock.real_seconds_until(deadline)
+        batch: list[tuple[Given, Callable[[], None]]] = []
+        if self._inbox.empty() and wait_s != 0:
+            try:
+                async with asyncio.timeout(wait_s):
+                    batch.append(await self._inbox.get())
+                    self._in_hand = True
+            except TimeoutError:
+                return batch
+            if wait_s is None or wait_s > GATHER_S:
+                await asyncio.sleep(GATHER_S)
+        while len(batch) < MOST and not self._inbox.empty():
+            batch.append(self._inbox.get_nowait())
+        return batch
+
+    def _first_jobs(self) -> Iterator[Job]:
+        """Where the last process ended: what the homes know, what may not have left, what is to be said again."""
+        last_at, now = self._fold(), self.clock.now()
+        if self._journal is not None and last_at is not None:
+            yield Job(redo=list(self._journal.not_left()))
+            yield from self._in_jobs(self.homes.resume(last_at, now))
+        yield from self._begin(now)
+
+    def _begin(self, now: datetime) -> Iterator[Job]:
+        """Every device is read once."""
+        self._begun = 0
+        for job in self._in_jobs(self.homes.begin(now)):
+            self._begun += len(job.entries)
+            yield job
+
+    def _in_jobs(self, entries: Iterator[Entry]) -> Iterator[Job]:
+        while some := list(islice(entries, MOST)):
+            yield Job(list(self._kept(some)))
+
+    def _fold(self) -> datetime | None:
+        """Take all steps of the journal again; the instant of the last one. Raises JournalError."""
+        journal, last_at = self._journal, None
+        if journal is None:
+            return None
+        journal.strangers(self.homes.settings)
+        kept = journal.everything()
+        with no_collection():
+            while some := list(islice(kept, FOLDED)):
+                last_at = some[-1].at
+                try:
+                    self.homes.fold((one.at, one.actor, decode_input(one.input), one.effects) for one in some)
+                except Diverged as error:
+                    text = f"{journal.path}: cannot be taken again: {error}: run the gridpact that wrote it, or move it away"
+                    raise JournalError(text) from None
+        return last_at
+
+    def _kept(self, entries: Iterable[Entry]) -> Iterator[tuple[int, Entry]]:
+        """Hand what belongs into the journal over to it."""
+        journal = self._journal
+        for entry in entries:
+            self.counts.update(f"said.{effect.message.kind}" for effect in entry.effects if isinstance(effect, Send))
+            yield journal.append(entry) if journal is not None and is_durable(entry) else 0, entry
+
+    def _count(self, at: datetime, name: str, note: Note) -> None:
+        self.counts[note.name] += 1
+        self._tell(at, name, note)
+
+
+def _first(one: tuple[Given, Callable[[], None]]) -> Given:
+    return one[0]

@@ -1,0 +1,276 @@
+"""Thousands of homes in one process, as one: messages of many homes in, what each of them sets off out.
+
+Every home decides what the ordinary actor (`Der`) would decide alone. What makes it cheap: what homes with one vehicle
+compute for the messages of one batch is computed at once (`foresight.py`), and as long as their event takes its usual
+course they need no actor (`course.py`). All other homes are their actors from the first message on.
+
+As pure as an actor: no clock, no waiting; the devices are simulated.
+"""
+
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TypeAlias, TypeVar
+
+from agents.devices.contract import Flexibility
+from agents.drivers.build import build_drivers
+from agents.parties.der.actor import Der
+from agents.parties.fleet.course import Course
+from agents.parties.fleet.due import Due
+from agents.parties.fleet.foresight import ForeseeingHome, Foresight, Wanted
+from agents.parties.fleet.said import Known
+from agents.settings.devices import VehicleSpec
+from agents.settings.parties import DerSettings
+from broker.stepper import Diverged, Driver, Stepper
+from protocol import messages as m
+from protocol.actor import Entry, Input, Measured, Received, Resumed, Setpoint
+from protocol.entries import encode_effects
+from protocol.plan import add
+
+T = TypeVar("T")
+Given: TypeAlias = tuple[str, Input]
+"""A home's name, and what it is given."""
+Ready: TypeAlias = tuple[Wanted, Flexibility]
+"""What a home was expected to compute, and what comes of it."""
+MOST_ASKED = 20_000
+"""Different requests that are kept to be shared."""
+
+
+class Homes:
+    """All homes of one process, by name."""
+
+    def __init__(self, settings: Sequence[DerSettings]) -> None:
+        self.settings = {one.name: one for one in settings}
+        alone = [one for one in settings if len(one.devices) == 1 and isinstance(one.devices[0], VehicleSpec)]
+        self._vehicle = {one.name: number for number, one in enumerate(alone)}
+        self._foresight = Foresight([spec for one in alone for spec in one.devices if isinstance(spec, VehicleSpec)])
+        self._courses = {one.name: Course(one) for one in settings}
+        """Homes without an actor."""
+        self._awake: dict[str, Stepper] = {}
+        """Homes that are their actors."""
+        self._devices: dict[str, Mapping[str, Driver]] = {}
+        """Of homes that were their actors, and are not any more."""
+        self._due = Due()
+        self._asked: Known = {}
+
+    def __len__(self) -> int:
+        return len(self.settings)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.settings
+
+    @property
+    def awake(self) -> int:
+        """Homes that are their actors."""
+        return len(self._awake)
+
+    def actor(self, name: str) -> Der:
+        """One of the homes."""
+        actor = self._stepper(name).actor
+        assert isinstance(actor, Der)
+        return actor
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When the first of them wants to be woken."""
+        return self._due.first
+
+    def knows(self, name: str, event_id: str) -> bool:
+        """Whether a home has an event in its memory."""
+        course = self._courses.get(name)
+        return event_id in course.events if course is not None else self._awake[name].actor.knows(event_id)
+
+    def at_rest(self, now: datetime) -> bool:
+        """Whether every event that any of them knows is closed and over."""
+        asleep = all(course.at_rest(now) for course in self._courses.values())
+        return asleep and all(stepper.actor.at_rest(now) for stepper in self._awake.values())
+
+    def forget(self) -> None:
+        """All begin anew, without an actor; their devices are as they are. Only at rest, and before `begin`."""
+        self._devices |= {name: stepper.drivers for name, stepper in self._awake.items()}
+        self._courses = {name: Course(one) for name, one in self.settings.items()}
+        self._awake, self._due, self._asked = {}, Due(), {}
+
+    # -- steps
+
+    def begin(self, now: datetime) -> Iterator[Entry]:
+        """Read every device once, as the first thing after a start."""
+        for name, settings in self.settings.items():
+            course = self._courses.get(name)
+            if course is None or course.is_due(now):
+                yield from self._step(name, self._stepper(name).begin(now))
+                continue
+            for driver in self._drivers(settings).values():
+                reading = driver.measure(now, now)
+                self._read(course, now, reading)
+                yield Entry(now, name, reading, ())
+
+    def take(self, given: Iterable[Given], now: datetime) -> Iterator[Entry]:
+        """What has come in for many homes; each home's in its order."""
+        if len(self._asked) > MOST_ASKED:
+            self._asked.clear()
+        for wave in _waves(given):
+            answers = self._foresee(wave)
+            for name, item in wave:
+                yield from self._take(name, item, answers.get(name), now)
+
+    def wake(self, now: datetime, most: int | None = None) -> Iterator[Entry]:
+        """What is due at `now`; of so many homes at most."""
+        for name in self._due.pop(now, most):
+            yield from self._take(name, None, None, now)
+
+    def drive(self, name: str, setpoint: Setpoint) -> None:
+        """Give a set-point to a home's device."""
+        driver = self._stepper(name).drivers[setpoint.resource_id]
+        driver.set_power(setpoint.power_w, setpoint.at, setpoint.until)
+
+    def _take(self, name: str, item: Input | None, ready: Ready | None, now: datetime) -> Iterator[Entry]:
+        """What is due, then the input: by the usual course, or else by the actor."""
+        course = self._courses.get(name)
+        if course is None or not (yield from self._on_course(course, item, ready, now)):
+            stepper = self._stepper(name)
+            if ready is not None:
+                _home(stepper).foresee(*ready)
+            yield from self._step(name, stepper.take(item, now))
+
+    def _on_course(
+        self, course: Course, item: Input | None, ready: Ready | None, now: datetime
+    ) -> Generator[Entry, None, bool]:
+        """The same without an actor; whether that could be."""
+        name = course.settings.name
+        if course.is_due(now):
+            effects = course.due(now)
+            if effects is None:
+                return False
+            yield Entry(now, name, None, effects)
+        if item is not None:
+            effects = course.take(item, None if ready is None else ready[1], now, self._asked)
+            if effects is None:
+                return False
+            yield Entry(now, name, item, effects)
+        self._due.note(name, course.deadline)
+        return True
+
+    # -- after a restart
+
+    def fold(self, kept: Iterable[tuple[datetime, str, Input | None, bytes]]) -> None:
+        """Take steps of an earlier run again: instant, home, input, encoded effects. Raises Diverged."""
+        for wave in _waves((name, (at, item, effects)) for at, name, item, effects in kept):
+            answers = self._foresee((name, item) for name, (_, item, _) in wave if item is not None)
+            for name, (at, item, effects) in wave:
+                self._fold(name, at, item, effects, answers.get(name))
+
+    def _fold(self, name: str, at: datetime, item: Input | None, expected: bytes, ready: Ready | None) -> None:
+        course = self._courses.get(name)
+        if course is not None and isinstance(item, Measured) and not course.is_due(at):
+            self._read(course, at, item)
+            return
+        if course is not None:
+            answer = None if ready is None else ready[1]
+            effects = course.due(at) if item is None else course.take(item, answer, at, self._asked)
+            if effects is not None:
+                if encode_effects(effects) != expected:
+                    raise Diverged(f"{name} at {at.isoformat()} sets off other effects than it did")
+                self._due.note(name, course.deadline)
+                return
+        stepper = self._stepper(name)
+        if ready is not None:
+            _home(stepper).foresee(*ready)
+        stepper.fold_bytes(at, item, expected, devices_too=True)
+        self._noted(name, stepper)
+
+    def resume(self, down_since: datetime, now: datetime) -> Iterator[Entry]:
+        """Say again what nobody has answered."""
+        for name in self.settings:
+            yield from self._take(name, Resumed(down_since), None, now)
+
+    # -- one home
+
+    def _read(self, course: Course, at: datetime, reading: Measured) -> None:
+        course.read(at, reading)
+        vehicle = self._vehicle.get(course.settings.name)
+        if vehicle is not None and reading.soc_wh is not None:
+            self._foresight.read(vehicle, reading.soc_wh, reading.at)
+
+    def _drivers(self, settings: DerSettings) -> Mapping[str, Driver]:
+        return self._devices.get(settings.name) or build_drivers(settings)
+
+    def _stepper(self, name: str) -> Stepper:
+        """A home's actor and devices; made when they are needed first, with all that the home has been through."""
+        stepper = self._awake.get(name)
+        if stepper is None:
+            settings, course = self.settings[name], self._courses.pop(name)
+            actor, drivers = Der(settings), self._drivers(settings)
+            self._devices.pop(name, None)
+            stepper = self._awake[name] = Stepper(actor, drivers)
+            if name in self._vehicle:
+                actor.home = ForeseeingHome(actor.home.devices)
+            for at, item, answer in course.again():
+                if isinstance(item, Measured):
+                    drivers[item.resource_id].measure(at, at)
+                if answer is not None and (wanted := _wanted(actor, item)) is not None:
+                    _home(stepper).foresee(wanted, answer)
+                actor.wake(at) if item is None else actor.receive(item, at)
+        return stepper
+
+    def _step(self, name: str, entries: Iterable[Entry]) -> Iterator[Entry]:
+        yield from entries
+        self._noted(name, self._awake[name])
+
+    def _noted(self, name: str, stepper: Stepper) -> None:
+        """Note what a step has changed: when the home wants to be woken, and how full its vehicle is."""
+        self._due.note(name, stepper.actor.deadline)
+        if name in self._vehicle:
+            home = _home(stepper)
+            if home.moved():
+                self._foresight.read(self._vehicle[name], home.vehicle.spec.soc_wh, home.vehicle.spec.state_at)
+
+    # -- foresight
+
+    def _foresee(self, given: Iterable[Given]) -> dict[str, Ready]:
+        """Compute at once what the homes are about to compute."""
+        wanted = [(name, one) for name, item in given if (one := self._wanted(name, item)) is not None]
+        answers = self._foresight.compute([(self._vehicle[name], one) for name, one in wanted])
+        return {name: (one, answers[self._vehicle[name]]) for name, one in wanted}
+
+    def _wanted(self, name: str, item: Input) -> Wanted | None:
+        if name not in self._vehicle or not isinstance(item, Received):
+            return None
+        course = self._courses.get(name)
+        return course.wanted(item.message) if course is not None else _wanted(self.actor(name), item)
+
+
+def _home(stepper: Stepper) -> ForeseeingHome:
+    assert isinstance(stepper.actor, Der)
+    home = stepper.actor.home
+    assert isinstance(home, ForeseeingHome)
+    return home
+
+
+def _wanted(actor: Der, item: Input | None) -> Wanted | None:
+    """What a home is about to compute, if it computes anything."""
+    message = item.message if isinstance(item, Received) else None
+    if not isinstance(message, m.Request | m.Relax):
+        return None
+    event = actor.events.get(message.event_id)
+    if isinstance(message, m.Request):
+        repeat = event is not None and event.request.request_id == message.request_id
+        return None if repeat else Wanted(message.direction, message.interval_period, message.power_w)
+    own = event.offers.get(m.Basis.OWN) if event is not None else None
+    if event is None or own is None or len(own.power_w) != len(message.shortfall_w):
+        return None
+    asked_w = add(own.power_w, message.shortfall_w)
+    return Wanted(event.request.direction, event.request.interval_period, asked_w, message.restrictions)
+
+
+def _waves(given: Iterable[tuple[str, T]]) -> Iterator[list[tuple[str, T]]]:
+    """In groups in which each home stands once, so that what one is about to do hangs on nothing in its group."""
+    waves: list[list[tuple[str, T]]] = []
+    times: Counter[str] = Counter()
+    for one in given:
+        place = times[one[0]]
+        times[one[0]] += 1
+        if place == len(waves):
+            waves.append([])
+        waves[place].append(one)
+    yield from waves

@@ -1,0 +1,223 @@
+"""One process that speaks for many homes: its connections, its journal, and what is told of it meanwhile."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from agents.runtime.behaviour import intercept
+from agents.runtime.daemon.daemon import ARCHIVE_PERIOD_S, software
+from agents.runtime.daemon.notify import notify
+from agents.runtime.fleet.gateway import Gateway
+from agents.runtime.fleet.homes import Homes
+from agents.runtime.fleet.keeping import FleetJournal
+from agents.runtime.fleet.sources import Source
+from agents.runtime.intercepted import InterceptedBus
+from agents.runtime.signals import signals
+from agents.settings.behaviour import Behaviour
+from agents.settings.checked import ConfigError
+from agents.settings.daemon import PartiesConfig
+from broker.bus import Arrival, Bus, Post
+from broker.clock import Clock
+from broker.faults import first_error
+from broker.mosquitto import BrokerFailed
+from broker.mqtt import SESSION_EXPIRY_S, Address, MqttBus
+from protocol.actor import Note
+from protocol.codec import encode
+from protocol.edges import ROOT, ROUTES, Edge, Way, topic
+from protocol.messages import Presence
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How it stands."""
+
+    homes: int
+    awake: int
+    """Homes that left the usual course and are actors of their own."""
+    heard: dict[str, int]
+    said: dict[str, int]
+    waiting: int
+    """Messages that have come in and were not taken, or not acknowledged by the broker."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(slots=True)
+class Line:
+    """One connection."""
+
+    bus: MqttBus
+    parents: tuple[str, ...]
+    connected: asyncio.Event
+
+
+class Fleet:
+    """All of one process."""
+
+    def __init__(
+        self,
+        source: Source,
+        address: Address,
+        *,
+        name: str | None = None,
+        connections: int = 1,
+        journal: Path | None = None,
+        tell: Callable[[datetime, str, Note], None] = lambda at, who, note: None,
+    ) -> None:
+        """`journal`: where it is kept; None: a crash forgets all. Raises ConfigError."""
+        self.source, self.address, self.name = source, address, name or source.name
+        self.journal_path = journal
+        self.homes = Homes(source.homes)
+        if len(self.homes) < len(source.homes):
+            twice, _ = Counter(home.name for home in source.homes).most_common(1)[0]
+            raise ConfigError(f"{twice}: two homes have this name")
+        if not 1 <= connections <= len(source.parents):
+            raise ConfigError(
+                f"--connections: {connections} is not between 1 and {len(source.parents)}, the number of aggregators: "
+                "what one sends to its homes is heard on one connection"
+            )
+        given = source.clock
+        self.clock = Clock(given.origin_at, given.anchor_at, given.speed)
+        self._instance, self._software, self._tell = uuid4().hex, software(), tell
+        self.lines = [self._line(number, connections) for number in range(connections)]
+        self.gateway: Gateway | None = None
+
+    async def run(
+        self, show: Callable[[Told], None] = lambda told: None, every_s: float = 5.0, seconds: float | None = None
+    ) -> Told:
+        """Until SIGINT, SIGTERM or so many seconds; `show` hears how it stands all the while. Raises BrokerFailed,
+        LinkDenied, SessionTaken, JournalError, LeaseTaken."""
+        stop, journal = asyncio.Event(), self._journal()
+        if journal is not None:
+            journal.start()
+        serving = asyncio.create_task(self._serve(journal, show, every_s))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            with signals(stop.set):
+                await asyncio.wait((serving, stopping), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            notify("STOPPING=1")
+            for task in (stopping, serving):
+                task.cancel()
+            await asyncio.wait((serving,))
+            if journal is not None:
+                await journal.close()
+        failure = None if serving.cancelled() else serving.exception()
+        if failure is not None:
+            raise first_error(failure)
+        return self.told()
+
+    def told(self) -> Told:
+        """How it stands now."""
+        counts: Counter[str] = self.gateway.counts if self.gateway is not None else Counter()
+        by: dict[str, dict[str, int]] = {"heard": {}, "said": {}}
+        for key, count in counts.items():
+            way, dot, kind = key.partition(".")
+            if dot:
+                by[way][kind] = count
+        waiting = (self.gateway.waiting if self.gateway else 0) + sum(line.bus.waiting for line in self.lines)
+        return Told(len(self.homes), self.homes.awake, by["heard"], by["said"], waiting)
+
+    # -- inside
+
+    async def _serve(self, journal: FleetJournal | None, show: Callable[[Told], None], every_s: float) -> None:
+        gateway = self.gateway = Gateway(self.homes, self._ways_out(), self.clock, journal, self._tell)
+        async with asyncio.TaskGroup() as tasks:
+            for line in self.lines:
+                tasks.create_task(line.bus.run(partial(self._deliver, gateway, line)))
+            await self._all_connected()
+            notify("READY=1")
+            tasks.create_task(gateway.run())
+            tasks.create_task(self._rest_on(gateway))
+            while True:
+                show(self.told())
+                await asyncio.sleep(every_s)
+
+    async def _rest_on(self, gateway: Gateway) -> None:
+        while True:
+            await asyncio.sleep(ARCHIVE_PERIOD_S)
+            moved = await gateway.rest(self.source.journal.archive_after)
+            if moved is not None:
+                self._tell(self.clock.now(), self.name, Note("journal_archived", data={"file": str(moved)}))
+
+    async def _deliver(self, gateway: Gateway, line: Line, arrivals: Sequence[Arrival]) -> None:
+        """A home is heard on its own connection only: where its other edges' topics are heard, too, they are passed."""
+        mine = []
+        for arrival in arrivals:
+            home = self.homes.settings.get(arrival.topic.rpartition("/")[2])
+            if home is None or home.parent in line.parents:
+                mine.append(arrival)
+            else:
+                arrival.acknowledge()
+        await gateway.deliver(mine)
+
+    def _ways_out(self) -> dict[str, Bus]:
+        found: dict[str, Bus] = {}
+        by_parent: dict[str, Bus] = {parent: line.bus for line in self.lines for parent in line.parents}
+        for home in self.source.homes:
+            bus = by_parent[home.parent]
+            changed = intercept(self.source.behaviours.get(home.name, Behaviour.NORMAL))
+            found[home.name] = bus if changed is None else InterceptedBus(bus, home.name, self.clock, changed)
+        return found
+
+    def _line(self, number: int, connections: int) -> Line:
+        parents = self.source.parents[number::connections]
+        name = self.name if connections == 1 else f"{self.name}-{number + 1}"
+        mine = [home for home in self.source.homes if home.parent in parents]
+        connected = asyncio.Event()
+        bus = MqttBus(
+            self.address,
+            name,
+            filters(parents, tuple(dict.fromkeys(meter for home in mine for meter in home.meter_to))),
+            partial(self._presence, Edge(parents[0], name), len(mine)),
+            lambda up: connected.set() if up else None,
+            self._instance,
+            session_expiry_s=SESSION_EXPIRY_S if self.journal_path is not None else 0,
+            crowd=True,
+        )
+        return Line(bus, parents, connected)
+
+    def _presence(self, edge: Edge, homes: int, online: bool) -> Sequence[Post]:
+        """The gateway's own: of its homes nobody could take it back when this process dies (one will a connection)."""
+        message = Presence(
+            message_id=f"{edge.child}.presence.{self._instance}.{'online' if online else 'offline'}",
+            sent_at=self.clock.now(),
+            online=online,
+            software=self._software,
+            capability={"homes": homes},
+        )
+        return [Post(topic("presence", edge), encode(message), True)]
+
+    async def _all_connected(self) -> None:
+        within_s = self.source.broker.connect_within_s
+        try:
+            async with asyncio.timeout(within_s):
+                for line in self.lines:
+                    await line.connected.wait()
+        except TimeoutError:
+            where = f"{self.address.host}:{self.address.port}"
+            raise BrokerFailed(f"the broker at {where} was not reached within {within_s} s") from None
+
+    def _journal(self) -> FleetJournal | None:
+        if self.journal_path is None:
+            return None
+        return FleetJournal(self.journal_path, configuration=PartiesConfig(ders=self.source.homes).as_bytes())
+
+
+def filters(parents: Sequence[str], meters: Sequence[str] = ()) -> list[str]:
+    """What is heard for the homes below some parents: all that travels down, and refusals from where they report to."""
+    down = [kind for kind, route in ROUTES.items() if route.way is not Way.UP]
+    found = [f"{ROOT}/{kind}/{parent}/+" for parent in parents for kind in down]
+    return found + [f"{ROOT}/reject/{meter}/+" for meter in meters if meter not in parents]
+
+
+def today() -> datetime:
+    """The whole second that it is."""
+    return datetime.now(UTC).replace(microsecond=0)

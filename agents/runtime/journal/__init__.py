@@ -1,0 +1,1 @@
+"""What is durable: entries, rows, outbox, archive, lease, export."""

@@ -1,0 +1,59 @@
+"""The archive of a journal: everything moves into a file of its own, and only the ids of what was heard stay."""
+
+import os
+import sqlite3
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agents.runtime.journal.rows import SELECT, steps_in
+from agents.runtime.journal.schema import transaction
+from protocol.entries import heard_in
+
+KEPT_IDS = 200_000
+"""Ids of messages about archived events that stay known, so that a late repeat is still a repeat."""
+
+
+def archived(connection: sqlite3.Connection, path: Path) -> Path | None:
+    """Move all entries into a file of their own, and keep the ids of the messages that were taken; the file, or None
+    when there was nothing to move. When the disk refuses it, all is as it was. Raises sqlite3.Error, OSError."""
+    first, last = connection.execute("SELECT min(first), max(last) FROM steps").fetchone()
+    if first is None:
+        return None
+    folder = path.with_name(path.name + ".archive")
+    folder.mkdir(exist_ok=True)
+    target = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{first}.sqlite"
+    part = target.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    try:
+        connection.execute("VACUUM INTO ?", (str(part),))
+        _make_durable(part)
+        part.rename(target)
+        _make_durable(folder)
+        _forget_entries(connection, last)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        target.unlink(missing_ok=True)
+        raise
+    with suppress(sqlite3.Error):  # the room is given back at the next archive, or used again
+        connection.execute("VACUUM")
+    return target
+
+
+def _make_durable(path: Path) -> None:
+    """SQLite syncs no file that it vacuums into, and after this one the entries stand nowhere else."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _forget_entries(connection: sqlite3.Connection, last: int) -> None:
+    with transaction(connection):
+        for row in connection.execute(SELECT):
+            known = [(step.actor, *heard, step.seq) for step in steps_in(row) if (heard := heard_in(step.input))]
+            connection.executemany("INSERT OR IGNORE INTO inbox VALUES (?, ?, ?, ?)", known)
+        connection.execute("DELETE FROM steps")
+        connection.execute("DELETE FROM snapshot")
+        connection.execute("DELETE FROM inbox WHERE seq <= ?", (last - KEPT_IDS,))

@@ -1,0 +1,120 @@
+"""A journal as others read it: without its lease, beside the daemon that writes it, or long after.
+
+One file has the entries of all parties of a process, and their settings (`configuration`), so it can be explained and
+taken again by itself.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from agents.runtime.journal.journal import Journal, JournalError, Kept
+from agents.runtime.journal.rows import SELECT, in_order
+from agents.runtime.journal.schema import ROWS_OF_STEPS
+from agents.settings.checked import ConfigError
+from agents.settings.daemon import PartiesConfig
+from broker.recording_file import Step
+from protocol.actor import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class JournalFile:
+    """A journal's file, or one out of its archive."""
+
+    path: Path
+
+    def configuration(self) -> PartiesConfig | None:
+        """The settings of its parties; None in a file of a gridpact that did not keep them. Raises JournalError."""
+        try:
+            with closing(self._open()) as connection:
+                row = connection.execute("SELECT body FROM configuration ORDER BY seq DESC LIMIT 1").fetchone()
+        except sqlite3.OperationalError:
+            return None
+        except sqlite3.DatabaseError as error:
+            raise JournalError(f"{self.path}: is no journal: {error}") from None
+        try:
+            return None if row is None else PartiesConfig.model_validate_json(row[0])
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise JournalError(f"{self.path}: its settings are not of this gridpact: {first['msg']}") from None
+
+    def settings(self) -> PartiesConfig:
+        """The same, where nothing can be done without them. Raises ConfigError, JournalError."""
+        found = self.configuration()
+        if found is None:
+            raise ConfigError(f"{self.path}: does not keep the settings of its parties: it is of an old gridpact")
+        return found
+
+    def steps(self) -> Iterator[Step]:
+        """Entries as the lines of a recording. Raises JournalError."""
+        for kept in self.entries():
+            yield Step(kept.seq, kept.at, kept.actor, kept.input, kept.effects)
+
+    def entries(self, actor: str | None = None) -> Iterator[Kept]:
+        """Entries in the order in which they were written, of all parties or of one. Raises JournalError."""
+        where, given = ("WHERE actor = ?", (actor,)) if actor is not None else ("", ())
+        try:
+            with closing(self._open()) as connection:
+                if _version(connection) < ROWS_OF_STEPS:
+                    found = connection.execute(
+                        f"SELECT seq, at, actor, input, effects FROM entry {where} ORDER BY seq", given
+                    )
+                    yield from (Kept(seq, datetime.fromisoformat(at), *rest) for seq, at, *rest in found)
+                else:
+                    yield from in_order(connection.execute(f"{SELECT} {where} ORDER BY first", given))
+        except sqlite3.DatabaseError as error:
+            raise JournalError(f"{self.path}: is no journal: {error}") from None
+
+    def _open(self) -> sqlite3.Connection:
+        if not self.path.is_file():
+            raise JournalError(f"{self.path}: there is no such file")
+        return sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def journal_files(paths: list[Path]) -> list[JournalFile]:
+    """The journals at some paths: a file is itself, a directory stands for every journal in it and in their archives.
+    Raises JournalError when there is none."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += sorted([*path.glob("*.journal"), *path.glob("*.journal.archive/*.sqlite")])
+        else:
+            found.append(path)
+    if not found:
+        raise JournalError(f"{', '.join(map(str, paths))}: there is no journal here")
+    return [JournalFile(path) for path in found]
+
+
+def empty(folder: Path | None) -> Path | None:
+    """A folder for the journals of one run, made where it is missing. Raises ConfigError when it has some already."""
+    if folder is None:
+        return None
+    if next(folder.glob("*.journal"), None) is not None:
+        raise ConfigError(f"{folder}: has the journals of an earlier run: name a new folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be made: {error.strerror}") from None
+    return folder
+
+
+async def write_journal(path: Path, entries: Iterable[Entry], configuration: PartiesConfig) -> None:
+    """A journal of steps that were taken elsewhere. Raises JournalError, LeaseTaken."""
+    journal = Journal(path, configuration=configuration.as_bytes())
+    journal.start()
+    try:
+        last = 0
+        for entry in entries:
+            last = journal.append(entry)
+        await journal.durable(last)
+    finally:
+        await journal.close()

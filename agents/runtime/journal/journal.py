@@ -1,0 +1,254 @@
+"""The journal: a SQLite file that has every step of a daemon's parties before anything of it leaves the process.
+
+What the event loop appends in one turn is handed to the writer at once (agents/runtime/journal/writer.py), and what has come
+in while one commit is being flushed is the next: groups form by themselves. A disk that fails stops nothing but the
+commits: nobody is acknowledged and nothing is published until a retry succeeds.
+"""
+
+import asyncio
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+from agents.runtime.journal.archive import archived
+from agents.runtime.journal.lease import Lease
+from agents.runtime.journal.outbox import Mark, Outbox, leaves
+from agents.runtime.journal.rows import SELECT, Kept, kept, steps_in
+from agents.runtime.journal.schema import MIGRATIONS, JournalError, migrate
+from agents.runtime.journal.writer import Figures, Writer
+from protocol.actor import Effect, Entry, Received
+from protocol.edges import Edge
+from protocol.entries import decode_effects
+from protocol.messages import EventMessage
+
+__all__ = ["MIGRATIONS", "Journal", "JournalError", "Kept", "Mark"]
+
+
+class Journal:
+    """One daemon's journal. `append`, `sent` and `durable` are called from one event loop only."""
+
+    def __init__(
+        self, path: Path, on_trouble: Callable[[str], None] = lambda text: None, configuration: bytes | None = None
+    ) -> None:
+        """Open or make the file, with a lease on it. `on_trouble` hears (in the writer's thread) of a failing disk,
+        and an empty text when it is mended. `configuration` is kept beside the entries, so that whoever reads the file
+        later knows whose decisions they are. Raises JournalError, LeaseTaken."""
+        self.path = path
+        self.settings = sha256(configuration or b"").digest()
+        """Whose decisions they are, in 32 bytes: the settings of a crowd are some megabytes."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lease = Lease(path.with_name(path.name + ".lock"))
+        self._connection = self._open()
+        self._reader = sqlite3.connect(path, isolation_level=None)
+        self._reader.execute("PRAGMA wal_autocheckpoint = 0")
+        self._next = self._scalar(
+            "SELECT 1 + max((SELECT coalesce(max(last), 0) FROM steps), (SELECT coalesce(max(seq), 0) FROM inbox))"
+        )
+        self._first = self._scalar(f"SELECT coalesce(min(first), {self._next}) FROM steps")
+        self._knows_ids = self._reader.execute("SELECT 1 FROM inbox LIMIT 1").fetchone() is not None
+        """Whether there is an id of an archived message at all: most journals have none to look up."""
+        if configuration is not None:
+            self._keep_configuration(configuration)
+        self._writer = Writer(self._connection, on_trouble)
+        self._new: list[Kept] = []
+        self._moved: dict[str, Mark] = {}
+        self._outboxes: defaultdict[str, Outbox] = defaultdict(Outbox)
+        self._durable = self._next - 1
+        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._handing_over = False
+
+    @property
+    def figures(self) -> Figures:
+        return self._writer.figures
+
+    # -- reading, before the first append
+
+    def entries(self, actor: str, after: int = 0) -> Iterator[Kept]:
+        """Entries of an actor behind a number, oldest first."""
+        for row in self._reader.execute(f"{SELECT} WHERE actor = ? AND last > ? ORDER BY first", (actor, after)):
+            yield from (step for step in steps_in(row) if step.seq > after)
+
+    def snapshot(self, actor: str, maker: str) -> tuple[int, bytes] | None:
+        """The number of the last entry in an actor's newest snapshot, and the snapshot; None when `maker` made none."""
+        row = self._reader.execute("SELECT seq, body FROM snapshot WHERE actor = ? AND maker = ?", (actor, maker))
+        found = row.fetchone()
+        return None if found is None else (int(found[0]), bytes(found[1]))
+
+    @property
+    def has_snapshots(self) -> bool:
+        """Whether there is one at all: only then its maker has to be found out."""
+        return self._reader.execute("SELECT 1 FROM snapshot LIMIT 1").fetchone() is not None
+
+    def undone(self, actor: str) -> list[tuple[Mark, Effect]]:
+        """Effects that are not known to have left, oldest first. Called once: they are expected to leave now."""
+        until = self._left_until("WHERE actor = ?", (actor,))
+        after = until.get(actor, (0, 0))[0] - 1
+        return [(mark, effect) for _, mark, effect in self._not_left(self.entries(actor, after), until)]
+
+    def heard(self, actor: str, edge: Edge, message_id: str) -> bool:
+        """Whether a message about an archived event was taken; the actor itself has forgotten the event."""
+        found = self._reader.execute(
+            "SELECT 1 FROM inbox WHERE actor = ? AND edge = ? AND message_id = ?",
+            (actor, f"{edge.parent}/{edge.child}", message_id),
+        )
+        return found.fetchone() is not None
+
+    def repeats_archived(self, actor: str, received: Received, knows: Callable[[str], bool]) -> bool:
+        """Whether it is a repeat about an event that is over and in the archive; `knows`: whether the actor still has
+        an event in its memory."""
+        message = received.message
+        if not self._knows_ids or not isinstance(message, EventMessage) or knows(message.event_id):
+            return False
+        return self.heard(actor, received.edge, message.message_id)
+
+    @property
+    def pending(self) -> int:
+        """Effects of this process that are not known to have left."""
+        return sum(map(len, self._outboxes.values()))
+
+    @property
+    def length(self) -> int:
+        """Entries that have come since the archive was last written."""
+        return self._next - self._first
+
+    @property
+    def waiting(self) -> int:
+        """Entries that are not durable yet."""
+        return self._next - 1 - self._durable
+
+    # -- writing
+
+    def start(self) -> None:
+        """Start the writer; from now on the event loop that runs is the one that is told."""
+        self._loop = loop = asyncio.get_running_loop()
+        self._writer.start(lambda number: loop.call_soon_threadsafe(self._now_durable, number))
+        self._hand_over()
+
+    def append(self, entry: Entry) -> int:
+        """Hand an entry over; its number, for `durable`."""
+        number = self._next
+        self._next += 1
+        self._new.append(kept(entry, number))
+        for place, effect in enumerate(entry.effects):
+            if leaves(effect):
+                self._outboxes[entry.actor].expect((number, place))
+        self._hand_over_soon()
+        return number
+
+    def sent(self, actor: str, mark: Mark) -> None:
+        """An effect has left: the broker has acknowledged it, or the device took it."""
+        outbox = self._outboxes[actor]
+        if outbox.done(mark) and outbox.left_until is not None:
+            self._moved[actor] = outbox.left_until
+            self._hand_over_soon()
+
+    async def durable(self, number: int) -> None:
+        """Return when the entry of that number (and all before it) would survive a crash."""
+        if number > self._durable:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append((number, waiter))
+            await waiter
+
+    def keep_snapshot(self, actor: str, number: int, maker: str, body: bytes) -> None:
+        """Keep what an actor knows after its entry of that number. A disk that refuses it costs time at the next
+        start, and nothing else."""
+
+        def keep(connection: sqlite3.Connection) -> None:
+            with suppress(sqlite3.Error):
+                connection.execute("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)", (actor, number, maker, body))
+            self.figures.snapshots += 1
+
+        self._after_all(keep)
+
+    def archive(self) -> asyncio.Future[Path | None]:
+        """Move everything into a file of its own and begin anew: only when all parties are at rest and start anew.
+        Ids of messages stay known. None when there was nothing to move. A disk that refuses it is asked again, as for a
+        commit: what comes after it is of fresh actors and must not stand behind the old entries."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Path | None] = loop.create_future()
+
+        def move(connection: sqlite3.Connection) -> None:
+            loop.call_soon_threadsafe(done.set_result, archived(connection, self.path))
+
+        self._after_all(move)
+        self._first, self._knows_ids = self._next, True
+        return done
+
+    async def close(self) -> None:
+        """Write what is there and end the writer."""
+        self._hand_over()
+        await self._writer.end()
+        self._reader.close()
+        self._connection.close()
+        self._lease.release()
+
+    # -- within
+
+    def _left_until(self, where: str = "", given: tuple[str, ...] = ()) -> dict[str, Mark]:
+        """Up to which effect everything has left, by party."""
+        found = self._reader.execute(f"SELECT actor, seq, place FROM left_until {where}", given)
+        return {actor: (seq, place) for actor, seq, place in found}
+
+    def _not_left(self, steps: Iterable[Kept], until: Mapping[str, Mark]) -> Iterator[tuple[str, Mark, Effect]]:
+        """What lies behind those marks; it is expected to leave now."""
+        for step in steps:
+            last = until.get(step.actor, (0, 0))
+            if step.seq < last[0]:
+                continue
+            for place, effect in enumerate(decode_effects(step.effects)):
+                mark = step.seq, place
+                if leaves(effect) and mark > last:
+                    self._outboxes[step.actor].expect(mark)
+                    yield step.actor, mark, effect
+
+    def _hand_over_soon(self) -> None:
+        if not self._handing_over and self._loop is not None:
+            self._handing_over = True
+            self._loop.call_soon(self._hand_over)
+
+    def _hand_over(self) -> None:
+        self._handing_over = False
+        if self._new or self._moved:
+            self._writer.put(self._new, self._moved)
+            self._new, self._moved = [], {}
+
+    def _after_all(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Let the writer do something when everything that was appended so far is written."""
+        self._hand_over()
+        self._writer.put_work(work)
+
+    def _now_durable(self, number: int) -> None:
+        self._durable = max(self._durable, number)
+        ready = [waiter for wanted, waiter in self._waiters if wanted <= self._durable]
+        self._waiters = [(wanted, waiter) for wanted, waiter in self._waiters if wanted > self._durable]
+        for waiter in ready:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    # -- the file
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=5)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            migrate(connection, self.path)
+        except sqlite3.DatabaseError as error:
+            self._lease.release()
+            raise JournalError(f"{self.path}: cannot be opened: {error}: mend it or move it away") from None
+        except JournalError:
+            self._lease.release()
+            raise
+        return connection
+
+    def _keep_configuration(self, body: bytes) -> None:
+        last = self._connection.execute("SELECT body FROM configuration ORDER BY seq DESC LIMIT 1").fetchone()
+        if last is None or bytes(last[0]) != body:
+            self._connection.execute("INSERT OR REPLACE INTO configuration VALUES (?, ?)", (self._next, body))
+
+    def _scalar(self, statement: str) -> int:
+        return int(self._connection.execute(statement).fetchone()[0])

@@ -1,0 +1,289 @@
+"""The shell of one actor: next input or deadline -> actor -> journal -> effects. The same loop for every role.
+
+A peer's fault (bytes that are no message) is an input like any other; an own fault is not caught and ends the
+process. The deadline is looked at before the inbox, so a flood cannot starve it; the inbox is bounded, and while it
+is full the carrier reads no more. With a journal it begins where the last process ended.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from agents.runtime.journal.journal import Journal, JournalError, Mark
+from agents.runtime.outgoing import Job, Listener, Outgoing
+from agents.runtime.skew import Skew
+from agents.runtime.snapshot import EVERY, Snapshot, maker, pack, unpack
+from broker.bus import Arrival, Bus
+from broker.clock import Clock
+from broker.faults import first_error
+from broker.stepper import Diverged, Driver, Stepper, is_durable, no_collection
+from protocol.actor import Actor, Effect, Entry, Input, Question, Received, Refused, Resumed, Setpoint, heard
+from protocol.edges import ROUTES, parse_topic
+from protocol.entries import decode_input
+from protocol.errors import RefusedMessage
+
+INBOX = 2_000
+BATCH = 256
+"""Inputs that are taken as of one instant: what is due in between waits for as long as they take, some 10 ms."""
+QUIET_S = 5.0
+"""A snapshot is made when nothing has come for so long, and nothing is due for as long again: it takes a second where
+the memory is large."""
+
+
+class Shell:
+    """One actor on one bus. `tell` hears every note; `build` makes the actor anew when its journal is archived."""
+
+    def __init__(
+        self,
+        actor: Actor,
+        bus: Bus,
+        clock: Clock,
+        drivers: Mapping[str, Driver] | None = None,
+        tell: Listener = lambda at, who, note: None,
+        journal: Journal | None = None,
+        build: Callable[[], Actor] | None = None,
+    ) -> None:
+        self.clock = clock
+        self.counts: Counter[str] = Counter()
+        self.skew = Skew()
+        self.stepper = Stepper(actor, drivers)
+        self.outgoing = Outgoing({actor.name: bus}, clock, self._drive, tell, journal)
+        self._journal, self._build = journal, build
+        self.snapshot_every = EVERY
+        self._since_snapshot = 0
+        self._last_kept = (0, clock.now())
+        self._inbox: asyncio.Queue[tuple[Input, Callable[[], None]]] = asyncio.Queue(INBOX)
+
+    @property
+    def actor(self) -> Actor:
+        return self.stepper.actor
+
+    @property
+    def questions(self) -> dict[str, Question]:
+        return self.outgoing.questions
+
+    async def run(self) -> None:
+        """Until cancelled. Raises what the actor raises, and JournalError."""
+        first = list(self._first_jobs())
+        for job in first:
+            await self.outgoing.put(job)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.outgoing.run())
+                tasks.create_task(self._step_on())
+        except BaseExceptionGroup as group:
+            raise first_error(group) from group
+
+    # -- the start
+
+    def _first_jobs(self) -> Iterable[Job]:
+        """Where the last process ended: its memory, what may not have left, and what is to be said again."""
+        now = self.clock.now()
+        last_at = self._fold()
+        if self._journal is not None and last_at is not None:
+            name = self.actor.name
+            redo: list[tuple[str, Mark, Effect]] = []
+            for mark, effect in self._journal.undone(name):
+                if isinstance(effect, Setpoint) and effect.until <= now:
+                    self._journal.sent(name, mark)
+                else:
+                    redo.append((name, mark, effect))
+            yield Job(redo=redo)
+            yield Job(self._kept(self.stepper.take(Resumed(last_at), now)))
+        yield Job(self._kept(self.stepper.begin(now)))
+
+    def _fold(self) -> datetime | None:
+        """Take all steps of the journal again; the instant of the last one. Raises JournalError."""
+        with no_collection():
+            return self._fold_all()
+
+    def _fold_all(self) -> datetime | None:
+        journal = self._journal
+        if journal is None:
+            return None
+        after, last_at = self._from_snapshot(journal)
+        for kept in journal.entries(self.actor.name, after):
+            item, last_at = decode_input(kept.input), kept.at
+            self._since_snapshot += 1
+            try:
+                effects = self.stepper.fold_bytes(kept.at, item, kept.effects, devices_too=True)
+            except Diverged as error:
+                path = journal.path
+                text = f"{path}: entry {kept.seq} cannot be taken again: {error}: run the gridpact that wrote it, or move it away"
+                raise JournalError(text) from None
+            self.questions.update({q.event_id: q for q in effects if isinstance(q, Question)})
+        return last_at
+
+    def _from_snapshot(self, journal: Journal) -> tuple[int, datetime | None]:
+        """Begin with what the newest snapshot knows; the number and the instant of its last entry."""
+        found = journal.snapshot(self.actor.name, maker(journal.settings)) if journal.has_snapshots else None
+        if found is None:
+            return 0, None
+        number, body = found
+        snapshot = unpack(body, self.stepper.actor)
+        self.stepper.actor = snapshot.actor
+        self.stepper.drivers.update(snapshot.drivers)
+        self.questions.update(snapshot.questions)
+        return number, snapshot.at
+
+    def _count(self, entries: list[tuple[int, Entry]]) -> None:
+        kept = [(number, entry.at) for number, entry in entries if number]
+        self._since_snapshot += len(kept)
+        if kept:
+            self._last_kept = kept[-1]
+
+    def _keep_snapshot(self) -> None:
+        """What the party knows now, so that a start need not take all entries again."""
+        journal = self._journal
+        assert journal is not None
+        self._since_snapshot = 0
+        number, at = self._last_kept
+        body = pack(Snapshot(at, self.actor, self.stepper.drivers, self.questions))
+        if body is not None:
+            journal.keep_snapshot(self.actor.name, number, maker(journal.settings), body)
+
+    def renew(self) -> None:
+        """Begin anew, as after a start without a journal: only at rest."""
+        assert self._build is not None
+        self.stepper.actor = self._build()
+        self._since_snapshot = 0
+
+    async def begin(self) -> None:
+        """Read every device once, after `renew`."""
+        await self.outgoing.put(Job(self._kept(self.stepper.begin(self.clock.now()))))
+
+    def _drive(self, name: str, effect: Setpoint) -> None:
+        self.stepper.drivers[effect.resource_id].set_power(effect.power_w, effect.at, effect.until)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way."""
+        return self._inbox.empty() and self.outgoing.idle
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is under way or to come of what it knows."""
+        return self.idle and self.actor.at_rest(self.clock.now())
+
+    # -- inputs
+
+    async def give(self, item: Input) -> None:
+        """An input from this side: an operator's order, a resident's decision. Returns when it is durable and what it
+        set off has been handed over."""
+        done = asyncio.get_running_loop().create_future()
+        await self._inbox.put((item, lambda: None if done.done() else done.set_result(None)))
+        await done
+
+    async def deliver(self, arrivals: Sequence[Arrival]) -> None:
+        """What the bus hands over. Waits while the inbox is full."""
+        now, inbox = self.clock.now(), self._inbox
+        for arrival in arrivals:
+            item = self._input(arrival, now)
+            if item is None:
+                arrival.acknowledge()
+            elif inbox.full():
+                await inbox.put((item, arrival.acknowledge))
+            else:
+                inbox.put_nowait((item, arrival.acknowledge))
+
+    def _input(self, arrival: Arrival, now: datetime) -> Input | None:
+        try:
+            kind, edge = arrival.place or parse_topic(arrival.topic)
+        except RefusedMessage:
+            self.counts["foreign_topic"] += 1
+            return None
+        if arrival.retained and not ROUTES[kind].retained:
+            self.counts["retained_ignored"] += 1
+            return None
+        if not arrival.payload:
+            return None  # a retained message was cleared
+        item = heard(kind, edge, arrival.payload)
+        if isinstance(item, Refused):
+            return item
+        self.skew.hear(item, now, self.clock.speed, arrival.retained)
+        return None if self._archived(item) else item
+
+    def _archived(self, received: Received) -> bool:
+        actor, journal = self.actor, self._journal
+        if journal is None:
+            return False
+        known = journal.repeats_archived(actor.name, received, actor.knows)
+        self.counts["repeated_archived"] += known
+        return known
+
+    async def _step_on(self) -> None:
+        """Take all that waits (up to a bound) as of one instant, so that the journal and the doer get it as one."""
+        while True:
+            batch = await self._next()
+            now = self.clock.now()
+            entries = self._kept([entry for item, _ in batch for entry in self.stepper.take(item, now)])
+            self._count(entries)
+            await self.outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
+            await asyncio.sleep(0)  # one step that is due after the other would let nothing leave and nothing come in
+
+    def _kept(self, entries: Iterable[Entry]) -> list[tuple[int, Entry]]:
+        """Hand what belongs into the journal over to it."""
+        journal = self._journal
+        return [(journal.append(entry) if journal is not None and is_durable(entry) else 0, entry) for entry in entries]
+
+    async def _next(self) -> list[tuple[Input | None, Callable[[], None]]]:
+        """The next inputs; a None when the deadline has come (or may have moved)."""
+        deadline = self.actor.deadline
+        wait_s = None if deadline is None else self.clock.real_seconds_until(deadline)
+        if wait_s == 0:
+            return [(None, _nothing)]
+        batch: list[tuple[Input | None, Callable[[], None]]] = []
+        if self._inbox.empty():
+            snapshot_due = self._since_snapshot >= self.snapshot_every and (wait_s is None or wait_s > 2 * QUIET_S)
+            try:
+                async with asyncio.timeout(QUIET_S if snapshot_due else wait_s):
+                    batch.append(await self._inbox.get())
+            except TimeoutError:
+                if snapshot_due:
+                    self._keep_snapshot()
+                return [(None, _nothing)]
+        while len(batch) < BATCH and not self._inbox.empty():
+            batch.append(self._inbox.get_nowait())
+        return batch
+
+    # -- telling
+
+    @property
+    def inbox(self) -> int:
+        """Inputs that wait."""
+        return self._inbox.qsize()
+
+    @property
+    def open_events(self) -> int:
+        """Events that are neither closed nor opted out of."""
+        events = self.actor.status().get("events", ())
+        return (
+            sum(event.get("stage") not in ("closed", "opted_out") for event in events)
+            if isinstance(events, list)
+            else 0
+        )
+
+    def status(self) -> dict[str, object]:
+        """The actor's own words, and what stands around it."""
+        questions = [
+            {"event_id": question.event_id, "text": question.text, "answer_by": question.answer_by}
+            for question in self._open_questions()
+        ]
+        around = {
+            "inbox": self._inbox.qsize(),
+            "not_done": self.outgoing.waiting,
+            "now": self.clock.now(),
+            **self.counts,
+        }
+        return {**self.actor.status(), "deadline": self.actor.deadline, "questions": questions, "shell": around}
+
+    def _open_questions(self) -> list[Question]:
+        now = self.clock.now()
+        for name in [name for name, asked in self.questions.items() if asked.answer_by <= now]:
+            del self.questions[name]
+        return list(self.questions.values())
+
+
+def _nothing() -> None:
+    """There is nothing to acknowledge."""

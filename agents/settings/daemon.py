@@ -1,0 +1,124 @@
+"""A daemon's configuration, as models."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from agents.settings.behaviour import Behaviour
+from agents.settings.parties import (
+    AggregatorSettings,
+    CoordinatorSettings,
+    DerSettings,
+    PartySettings,
+    Settings,
+    UtilitySettings,
+)
+from protocol.units import Instant, Name
+
+
+class Role(StrEnum):
+    """What a daemon runs. `der` stands for any number of homes, each with a connection of its own."""
+
+    UTILITY = "utility"
+    COORDINATOR = "coordinator"
+    AGGREGATOR = "aggregator"
+    DER = "der"
+
+
+class BrokerSettings(Settings):
+    """Where the broker is, and which MQTT it is spoken to in."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    protocol: Literal["5", "3.1.1"] = "5"
+    connect_within_s: Annotated[int, Field(ge=1)] = 30
+    """A daemon that cannot reach the broker in this time after its start gives up (exit code 3)."""
+
+
+class ClockSettings(Settings):
+    """now = origin_at + (UTC - anchor_at) x speed; without them it is real time."""
+
+    origin_at: Instant | None = None
+    anchor_at: Instant | None = None
+    speed: Annotated[float, Field(gt=0, le=100_000)] = 1.0
+    wait: bool = False
+    """Stand still until the command `start` on the control socket gives `anchor_at` (as `gridpact up` does)."""
+
+
+class ControlSettings(Settings):
+    """Where the daemon's control socket lies; a directory that only its owner can enter."""
+
+    dir: Path | None = None
+    name: Name | None = None
+    """Of the socket, without `.sock`; the party's name by default."""
+
+
+class JournalSettings(Settings):
+    """Where the daemon keeps what it must not forget."""
+
+    path: Path | None = None
+    """By default `NAME.journal` in $STATE_DIRECTORY (systemd), else in $XDG_STATE_HOME/gridpact."""
+    archive_after: Annotated[int, Field(ge=100)] = 10_000
+    """Entries after which all is moved to `PATH.archive/` once every event is closed and over."""
+
+
+class MetricsSettings(Settings):
+    """Figures for Prometheus."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """None: not served."""
+
+
+class PartiesConfig(Settings):
+    """The parties of one process, as their journal keeps them."""
+
+    utility: UtilitySettings | None = None
+    coordinator: CoordinatorSettings | None = None
+    aggregator: AggregatorSettings | None = None
+    ders: tuple[DerSettings, ...] = ()
+
+    def each(self) -> tuple[PartySettings, ...]:
+        """The settings of every party, those above first."""
+        single = (self.utility, self.coordinator, self.aggregator)
+        return tuple(one for one in (*single, *self.ders) if one is not None)
+
+    def names(self) -> tuple[str, ...]:
+        """Of the parties."""
+        return tuple(one.name for one in self.each())
+
+    def as_bytes(self) -> bytes:
+        """JSON; the same settings always give the same bytes."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+class DaemonConfig(Settings):
+    """One file a daemon. Of the four last tables the one of the daemon's role is read and the others are absent."""
+
+    broker: BrokerSettings = BrokerSettings()
+    clock: ClockSettings = ClockSettings()
+    control: ControlSettings = ControlSettings()
+    journal: JournalSettings = JournalSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    behaviours: dict[Name, Behaviour] = Field(default_factory=dict)
+    """Homes that misbehave on purpose, for demonstrations and tests."""
+    utility: UtilitySettings | None = None
+    coordinator: CoordinatorSettings | None = None
+    aggregator: AggregatorSettings | None = None
+    ders: tuple[DerSettings, ...] = ()
+
+    def parties(self) -> "PartiesConfig":
+        """Only what decides: the parties' settings."""
+        return PartiesConfig(
+            utility=self.utility, coordinator=self.coordinator, aggregator=self.aggregator, ders=self.ders
+        )
+
+    def role(self) -> Role | None:
+        """The one role that is described; None when there is none or more than one."""
+        given: list[Role] = [Role.UTILITY] if self.utility else []
+        given += [Role.COORDINATOR] if self.coordinator else []
+        given += [Role.AGGREGATOR] if self.aggregator else []
+        given += [Role.DER] if self.ders else []
+        return given[0] if len(given) == 1 else None

@@ -1,0 +1,151 @@
+"""The settings of every role, read from TOML by the shell. Frozen; defaults are what a newcomer would want."""
+
+from enum import StrEnum
+from typing import Annotated, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.settings.devices import DeviceSpec, StorageSpec
+from agents.settings.members import Member
+from protocol.messages import OptionBasis, Restriction
+from protocol.units import Direction, Instant, Name, Percent, PowerW
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Rung(StrEnum):
+    """The fallbacks of the aggregator's ladder. Their order is the ladder; one that is left out is not climbed."""
+
+    OWN_STORAGE = "own_storage"
+    RELAX = "relax"
+    ALTERNATIVE = "alternative"
+
+
+class PlanMode(StrEnum):
+    """S1: the same plan to every aggregator, or one by each one's scale."""
+
+    SAME = "same"
+    BY_SCALE = "by_scale"
+
+
+class ValuePolicy(StrEnum):
+    """S21: how the request is split over the members."""
+
+    FAIR = "fair"
+    MERIT_ORDER = "merit_order"
+
+
+class SharePolicy(StrEnum):
+    """Who gets how much of a deal that is smaller than what was offered."""
+
+    PROPORTIONAL = "proportional"
+    MERIT_ORDER = "merit_order"
+    LEAST_RELAY_WEAR = "least_relay_wear"
+
+
+class Consent(StrEnum):
+    """Whether a home takes part: always, after asking its resident, or never."""
+
+    ALWAYS = "always"
+    ASK = "ask"
+    NEVER = "never"
+
+
+class EventSettings(Settings):
+    """An event that the utility issues by itself at `issue_at`."""
+
+    event_id: Name
+    program_id: Name = "dr"
+    issue_at: Instant
+    direction: Direction
+    start: Instant
+    slot_s: Annotated[int, Field(ge=60, le=86400)] = 1800
+    power_w: Annotated[tuple[PowerW, ...], Field(min_length=1, max_length=336)]
+
+
+class UtilitySettings(Settings):
+    """The power company (E1)."""
+
+    name: Name = "utility"
+    children: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """The coordinators below it."""
+    meters: tuple[Name, ...] = ()
+    """The parties whose smart meters report to it directly."""
+    events: tuple[EventSettings, ...] = ()
+    accept_share_pct: Percent = 70
+    """An alternative is accepted when it gives this share of the request in every slot."""
+    mandate: bool = False
+    """Whether what the coordinator secures up to the request is bought without asking again."""
+    reply_pct: Annotated[int, Field(ge=5, le=80)] = 50
+    """Share of the time until the first slot that the coordinator has to answer."""
+    report_grace_s: Annotated[int, Field(ge=1)] = 360
+
+
+class CoordinatorSettings(Settings):
+    """The aggregation coordinator (AC, E2)."""
+
+    name: Name
+    parent: Name = "utility"
+    members: Annotated[tuple[Member, ...], Field(min_length=1)]
+    plan: PlanMode = PlanMode.BY_SCALE
+    accept_share_pct: Percent = 100
+    """S4: an alternative is acceptable when it gives this share of its own request in every slot ..."""
+    accept_if_covered: bool = True
+    """... or when what other aggregators have over fills its gap."""
+    max_rerequests: Annotated[int, Field(ge=0, le=10)] = 2
+    """R: how often S5 and S6 may run; 0 leaves them out: an unacceptable alternative ends without a deal."""
+    margin_pct: Annotated[int, Field(ge=0, le=90)] = 0
+    """S5: a short aggregator is asked for its proposal less this margin."""
+    report_grace_s: Annotated[int, Field(ge=1)] = 240
+
+
+class AggregatorSettings(Settings):
+    """A resource aggregator (RA, E3)."""
+
+    name: Name
+    parent: Name
+    members: tuple[Member, ...] = ()
+    storage: tuple[StorageSpec, ...] = ()
+    """Its own storage (S26)."""
+    ladder: tuple[Rung, ...] = (Rung.OWN_STORAGE, Rung.RELAX, Rung.ALTERNATIVE)
+    relax_restrictions: Annotated[tuple[Restriction, ...], Field(min_length=1)] = (
+        Restriction.DEPARTURE_SOC,
+        Restriction.RESERVE_SOC,
+        Restriction.POWER_LIMIT,
+        Restriction.RELAY_OPS,
+        Restriction.PLUG_WINDOW,
+    )
+    alternative_basis: OptionBasis | None = None
+    """Which sum the alternative stands on: offers (S24), storage (S26), relaxed (S30); none takes the last one."""
+    request_values: ValuePolicy = ValuePolicy.FAIR
+    over_request: bool = True
+    """Ask for more than needed, by the members' reliability."""
+    sharing: SharePolicy = SharePolicy.PROPORTIONAL
+    leave_early: bool = False
+    """Leave a rung as soon as the request is covered. Quicker, but then the deal depends on who is quick."""
+    collect_pct: Annotated[int, Field(ge=5, le=95)] = 50
+    """Share of the time until the parent's reply_by for S22-S23."""
+    relax_pct: Annotated[int, Field(ge=5, le=95)] = 30
+    """Share of it for S28-S29."""
+    relax_from_above: bool = False
+    """Whether the rung `relax` is kept for the `relax` of a parent aggregator."""
+    dispatch_lead_s: Annotated[int, Field(ge=0)] = 60
+    report_grace_s: Annotated[int, Field(ge=1)] = 120
+
+
+class DerSettings(Settings):
+    """A home (its HEMS), a vehicle that answers by itself, or a plant (S50-S54)."""
+
+    name: Name
+    parent: Name
+    devices: Annotated[tuple[DeviceSpec, ...], Field(min_length=1)]
+    consent: Consent = Consent.ALWAYS
+    stored_rule: bool = True
+    """With `ask`: whether it takes part when the resident does not answer in time."""
+    meter_to: tuple[Name, ...] = ()
+    """Further parents that its smart meter reports to (the utility)."""
+
+
+PartySettings: TypeAlias = UtilitySettings | CoordinatorSettings | AggregatorSettings | DerSettings

@@ -1,0 +1,63 @@
+"""A scenario: a whole tree in one TOML file, for `gridpact up` and `gridpact simulate`."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from agents.settings.behaviour import Behaviour
+from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, Settings, UtilitySettings
+from protocol.units import Instant, Name, Percent
+
+
+class Outline(Settings):
+    """[scenario]"""
+
+    name: Name
+    start_at: Instant
+    ends_at: Instant
+    """When `up` and `simulate` stop at the latest."""
+    speed: Annotated[float, Field(gt=0, le=100_000)] = 60.0
+    """How much faster than real time `up` runs."""
+    seed: int = 0
+
+
+class HomeTemplate(Settings):
+    """[[homes]]: so many like homes; `{n}` in a text is the number of the home, from 1 on."""
+
+    name: str
+    parent: Name
+    count: Annotated[int, Field(ge=1, le=100_000)] = 1
+    devices: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)]
+    consent: str = "always"
+    stored_rule: bool = True
+    meter_to: tuple[Name, ...] | None = None
+    """The utility, when nothing is said."""
+    behaviour: Behaviour = Behaviour.NORMAL
+    merit: int = 0
+    reliability_pct: Percent = 100
+
+
+class ScenarioFile(Settings):
+    scenario: Outline
+    utility: dict[str, Any] = Field(default_factory=dict)
+    coordinator: dict[str, Any]
+    aggregators: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)]
+    homes: tuple[HomeTemplate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """All parties' settings."""
+
+    name: str
+    start_at: datetime
+    ends_at: datetime
+    speed: float
+    seed: int
+    utility: UtilitySettings
+    coordinator: CoordinatorSettings
+    aggregators: tuple[AggregatorSettings, ...]
+    homes: tuple[DerSettings, ...]
+    behaviours: dict[str, Behaviour] = field(default_factory=dict)

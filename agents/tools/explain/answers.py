@@ -1,0 +1,164 @@
+"""How each child answered a request, and what kept the answers from being more."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from agents.tools.explain.evidence import Evidence, Said
+from agents.tools.explain.story.answer import Answer, Cause
+from protocol import messages as m
+from protocol.edges import Edge
+from protocol.plan import Plan, add, excess, least, share_pct, shortfall, total, zero
+
+OPEN, NOT_ASKED, BELOW, NOT_TOLD = "open", "not_asked", "below", "not_told"
+
+
+def took(evidence: Evidence, said: Said, by: str) -> bool:
+    """Whether a party took a message; when its journal is not there, what was said to it counts."""
+    return said.counted if by in evidence.journals else said.refused is None
+
+
+def asked_at(evidence: Evidence, parent: str, place: int) -> list[Said]:
+    """The requests that a parent sent in one step, in their order."""
+    return [said for said in evidence.all(m.Request) if said.edge.parent == parent and said.said == place]
+
+
+def answer_to(evidence: Evidence, asked: Said, basis: m.Basis = m.Basis.OWN) -> Answer:
+    """The answer that counts of a child to a request (basis own), or to the relax that followed it (relaxed)."""
+    request, edge = asked.message, asked.edge
+    assert isinstance(request, m.Request)
+    question: Said | None = asked
+    want, reply_by = request.power_w, request.reply_by
+    if basis is m.Basis.RELAXED:
+        question = relax_of(evidence, edge, request.request_id)
+        own = _offer(evidence, edge, request.request_id, m.Basis.OWN)
+        if question is not None and isinstance(question.message, m.Relax):
+            own_w = own.message.power_w if own is not None and isinstance(own.message, m.Offer) else zero(len(want))
+            want = add(own_w, question.message.shortfall_w)
+            reply_by = question.message.reply_by
+    said = _offer(evidence, edge, request.request_id, basis) or (
+        _alternative(evidence, edge, request.request_id) if basis is m.Basis.OWN else None
+    )
+    if said is None:
+        return _silent(evidence, edge, question, want, reply_by)
+    return _judged(evidence, edge, said, want, reply_by)
+
+
+def relax_of(evidence: Evidence, edge: Edge, request_id: str) -> Said | None:
+    """The relax that was sent after a request, if there was one."""
+    return next((said for said in evidence.on(edge, m.Relax) if said.message.request_id == request_id), None)
+
+
+def _offer(evidence: Evidence, edge: Edge, request_id: str, basis: m.Basis) -> Said | None:
+    found = [
+        said
+        for said in evidence.on(edge, m.Offer)
+        if isinstance(said.message, m.Offer) and said.message.basis is basis and said.message.request_id == request_id
+    ]
+    return _latest(evidence, edge, found)
+
+
+def _alternative(evidence: Evidence, edge: Edge, request_id: str) -> Said | None:
+    found = [said for said in evidence.on(edge, m.Alternative) if said.message.request_id == request_id]
+    return _latest(evidence, edge, found)
+
+
+def _latest(evidence: Evidence, edge: Edge, found: list[Said]) -> Said | None:
+    """The highest revision that counted; else what came last."""
+    counted = [said for said in found if took(evidence, said, edge.parent)]
+    return max(counted or found, key=lambda said: said.message.revision, default=None)
+
+
+def _silent(evidence: Evidence, edge: Edge, question: Said | None, want: Plan, reply_by: datetime) -> Answer:
+    nothing, text = zero(len(want)), ""
+    if question is not None and question.refused is not None:
+        reason, said = question.refused
+        return Answer(
+            edge.child, "refused", "", want, nothing, nothing, nothing, (), reason, f"it would not take it: {said}",
+            question.at,
+        )  # fmt: skip
+    if not evidence.is_over(reply_by):
+        return Answer(edge.child, OPEN, "", want, nothing, nothing, nothing, (), "", "", None)
+    if question is not None and question.heard is None and edge.child in evidence.journals:
+        text = "it was never reached"
+    return Answer(edge.child, "silent", "", want, nothing, nothing, nothing, (), "", text, None)
+
+
+def _judged(evidence: Evidence, edge: Edge, said: Said, want: Plan, reply_by: datetime) -> Answer:
+    power_w, available_w, binding, basis, reason, opts_in = _content(said.message, want)
+    nothing = zero(len(want))
+    answer = Answer(
+        edge.child, "yes", basis, want, power_w, power_w, available_w, binding, reason, "", said.at
+    )  # fmt: skip
+    if said.refused is not None:
+        answer.verdict, (answer.reason, answer.text) = "refused", said.refused
+    elif said.late:
+        answer.verdict, answer.late_by_s = "late", max(0, int((said.at - reply_by).total_seconds()))
+    elif not took(evidence, said, edge.parent):
+        answer.verdict = "silent" if evidence.is_over(reply_by) else OPEN
+        answer.text = f"it answered at {said.at:%H:%M:%S}, but that never arrived"
+    elif not opts_in:
+        answer.verdict = "no"
+    if answer.verdict != "yes":
+        answer.power_w = nothing
+    return answer
+
+
+def _content(message: m.EventMessage, want: Plan) -> tuple[Plan, Plan, tuple[str | None, ...], str, str, bool]:
+    if isinstance(message, m.Offer):
+        binding = tuple(None if one is None else str(one) for one in message.binding)
+        reason = "" if message.opt is m.Opt.IN else str(message.opt_reason)
+        content = message.power_w, message.available_w, binding, str(message.basis), reason, message.opt is m.Opt.IN
+    else:
+        assert isinstance(message, m.Alternative)
+        plan = best_option(message, want).power_w
+        content = plan, plan, (), "alternative", "", True
+    slots = len(want)
+    if len(content[0]) != slots:  # it was refused for that
+        return zero(slots), zero(slots), (), content[3], content[4], content[5]
+    return content
+
+
+def best_option(alternative: m.Alternative, asked_w: Plan) -> m.Option:
+    """The option that a parent holds a child to: the greatest least share, then the most energy, then the first."""
+    fitting = [option for option in alternative.options if len(option.power_w) == len(asked_w)]
+    return max(
+        fitting or alternative.options,
+        key=lambda o: (share_pct(o.power_w, asked_w), sum(least(o.power_w, asked_w))) if fitting else (0, 0),
+    )
+
+
+def causes(answers: Iterable[Answer], requested_w: Plan, slot_s: int, aggregators: Iterable[str]) -> list[Cause]:
+    """What each cause took away of what was asked, the greatest first. `requested_w` is the request that the children
+    were to meet together: what nobody was asked for is a cause, too."""
+    below, slots = dict.fromkeys(aggregators), len(requested_w)
+    missing: dict[str, list[int]] = {}
+    who: dict[str, dict[str, None]] = {}
+    pairs: dict[str, int] = {}
+    found = list(answers)
+    for answer in found:
+        for slot, watts in enumerate(excess(answer.asked_w, answer.power_w)):
+            if watts:
+                cause = _cause(answer, slot, answer.child in below)
+                missing.setdefault(cause, [0] * slots)[slot] += watts
+                who.setdefault(cause, {})[answer.child] = None
+                pairs[cause] = pairs.get(cause, 0) + 1
+    unasked = shortfall(requested_w, total((answer.asked_w for answer in found), slots))
+    if any(unasked):
+        missing[NOT_ASKED], who[NOT_ASKED] = list(unasked), {}
+        pairs[NOT_ASKED] = sum(watts > 0 for watts in unasked)
+    result = [
+        Cause(cause, len(who[cause]), pairs[cause], tuple(plan), sum(plan) * slot_s // 3600)
+        for cause, plan in missing.items()
+    ]
+    return sorted(result, key=lambda cause: -cause.energy_wh)
+
+
+def _cause(answer: Answer, slot: int, is_aggregator: bool) -> str:
+    if answer.verdict in (OPEN, "silent", "late", "refused"):
+        return answer.verdict
+    bound = answer.binding[slot] if slot < len(answer.binding) else None
+    if bound is not None:
+        return bound
+    if answer.verdict == "no":
+        return f"no: {answer.reason}"
+    return BELOW if is_aggregator else NOT_TOLD

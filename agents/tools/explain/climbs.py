@@ -1,0 +1,163 @@
+"""An aggregator's ladder, rung by rung, as its own notes and the messages on its edges tell it."""
+
+from agents.settings.parties import AggregatorSettings, DerSettings
+from agents.tools.explain.answers import answer_to, asked_at, causes, relax_of
+from agents.tools.explain.evidence import Evidence, Said, Told
+from agents.tools.explain.story.climb import Climb, Option, Relaxed, Rung
+from protocol import messages as m
+from protocol.edges import Edge
+from protocol.plan import Plan, energy_wh, excess, share_pct, shortfall, total, zero
+
+SUMS = {"offers_summed": "offers", "storage_summed": "storage", "relaxed_offers_summed": "relaxed"}
+RESULTS = {"can_meet": "can_meet", "alternative_proposed": "alternative", "cannot_meet": "cannot_meet"}
+
+
+def climbs(evidence: Evidence, party: str, aggregators: list[str]) -> list[Climb]:
+    """Every request that the aggregator worked on, in order."""
+    return [_climb(evidence, party, notes, aggregators) for notes in evidence.since(party, "request_received")]
+
+
+def _climb(evidence: Evidence, party: str, notes: list[Told], aggregators: list[str]) -> Climb:
+    first = notes[0]
+    request = next(
+        (said for said in evidence.all(m.Request) if said.edge.child == party and said.heard == first.place), None
+    )
+    asked = asked_at(evidence, party, first.place)
+    requested_w = first.figures.plan("requested_w")
+    slots = len(requested_w)
+    sent = next((note for note in notes if note.name == "request_values_sent"), None)
+    climb = Climb(
+        party=party,
+        parent=request.edge.parent if request is not None else "",
+        revision=request.message.revision if request is not None else 1,
+        round=first.figures.number("round"),
+        at=first.at,
+        reply_by=first.figures.instant("reply_by"),
+        requested_w=requested_w,
+        asked_w=total((plan_of(said) for said in asked), slots),
+        children_reply_by=sent.figures.instant("reply_by") if sent is not None else None,
+    )
+    climb.answers = [answer_to(evidence, said) for said in asked]
+    relaxed = [said for said in asked if relax_of(evidence, said.edge, said.message.request_id) is not None]
+    climb.relaxed_answers = [answer_to(evidence, said, m.Basis.RELAXED) for said in relaxed]
+    climb.relaxed = [_relaxed(evidence, said) for said in relaxed]
+    climb.rungs = _rungs(notes, slots)
+    if request is not None:
+        _answer_up(evidence, climb, request, notes)
+        slot_s = slot_seconds(request)
+        climb.causes = causes(climb.answers, requested_w, slot_s, aggregators)
+        if climb.relaxed_answers and climb.rungs and not climb.rungs[-1].enough:
+            climb.causes_relaxed = causes(climb.relaxed_answers, zero(slots), slot_s, aggregators)
+    return climb
+
+
+def plan_of(said: Said) -> Plan:
+    """What a request asks, W."""
+    assert isinstance(said.message, m.Request)
+    return said.message.power_w
+
+
+def slot_seconds(request: Said) -> int:
+    """The length of a request's slots."""
+    assert isinstance(request.message, m.Request)
+    return int(request.message.interval_period.duration.total_seconds())
+
+
+def _rungs(notes: list[Told], slots: int) -> list[Rung]:
+    """What each sum had over the one before it is what its rung added."""
+    rungs: list[Rung] = []
+    before, short, asked_to_relax = zero(slots), zero(slots), 0
+    for note in notes:
+        figures = note.figures
+        if note.name == "relax_asked":
+            asked_to_relax = figures.number("asked")
+        elif note.name == "nobody_to_relax":
+            rungs.append(Rung("S28", "relaxed", note.at, 0, 0, 0, 0, zero(slots), before, short, False, climbed=False))
+        elif note.name in SUMS:
+            name, available = SUMS[note.name], figures.plan("available_w")
+            short = figures.plan("shortfall_w")
+            silent = figures.number("silent") if name != "storage" else 0
+            asked = {"offers": figures.number("asked"), "relaxed": asked_to_relax}.get(name, 0)
+            yes = {"offers": figures.number("yes"), "relaxed": asked_to_relax - silent}.get(name, 0)
+            no = figures.number("no") if name == "offers" else 0
+            added = excess(available, before)
+            enough = figures.flag("enough")
+            step = {"offers": "S24", "storage": "S26", "relaxed": "S30"}[name]
+            rungs.append(Rung(step, name, note.at, asked, yes, no, silent, added, available, short, enough))
+            before = available
+    return rungs
+
+
+def _relaxed(evidence: Evidence, asked: Said) -> Relaxed:
+    own, loosened = answer_to(evidence, asked), answer_to(evidence, asked, m.Basis.RELAXED)
+    relax = relax_of(evidence, asked.edge, asked.message.request_id)
+    wanted = [str(one) for one in relax.message.restrictions] if relax and isinstance(relax.message, m.Relax) else []
+    settings = evidence.settings.get(asked.edge.child)
+    if isinstance(settings, DerSettings):
+        could = [one.restriction for spec in settings.devices for one in getattr(spec, "relaxations", ())]
+    else:
+        could = [bound for bound in own.binding if bound is not None]
+    award = last_award(evidence, asked.edge, asked.message.request_id)
+    concluded = award is not None and award.outcome is m.Outcome.CONCLUDED
+    offers = [said.message for said in evidence.on(asked.edge, m.Offer)]
+    accepted = next((o for o in offers if award is not None and o.message_id == award.accepts), None)
+    return Relaxed(
+        asked.edge.child,
+        tuple(one for one in wanted if one in could),
+        own.power_w,
+        loosened.power_w,
+        excess(loosened.power_w, own.power_w),
+        award.power_w if award is not None and concluded else zero(len(own.power_w)),
+        concluded and isinstance(accepted, m.Offer) and accepted.basis is m.Basis.RELAXED,
+    )
+
+
+def last_award(evidence: Evidence, edge: Edge, request_id: str) -> m.Award | None:
+    """The highest revision of the award to a request."""
+    found = [said.message for said in evidence.on(edge, m.Award) if said.message.request_id == request_id]
+    awards = [award for award in found if isinstance(award, m.Award)]
+    return max(awards, key=lambda award: award.revision, default=None)
+
+
+def _answer_up(evidence: Evidence, climb: Climb, request: Said, notes: list[Told]) -> None:
+    """S33 or S36: what it said to its parent."""
+    results = [note for note in notes if note.name in RESULTS]
+    if not results:
+        return
+    climb.result, climb.answered_at = RESULTS[results[-1].name], results[-1].at
+    up, request_id = request.edge, request.message.request_id
+    offers = [said.message for said in evidence.on(up, m.Offer) if said.message.request_id == request_id]
+    offered = [offer for offer in offers if isinstance(offer, m.Offer)]
+    if offered:
+        climb.answered_w, climb.available_w = offered[-1].power_w, offered[-1].available_w
+    said = next((s.message for s in evidence.on(up, m.Alternative) if s.message.request_id == request_id), None)
+    if not isinstance(said, m.Alternative):
+        return
+    award = last_award(evidence, up, request_id)
+    accepts = award.accepts if award is not None else None
+    duration = request.message.interval_period.duration if isinstance(request.message, m.Request) else None
+    assert duration is not None
+    climb.options = [
+        Option(
+            one.option_id,
+            str(one.shape),
+            tuple(str(basis) for basis in one.basis),
+            one.power_w,
+            share_pct(one.power_w, climb.requested_w),
+            energy_wh(one.power_w, duration),
+            accepts == one.option_id,
+        )
+        for one in said.options
+    ]
+    climb.answered_w = climb.available_w = answer_to(evidence, request).said_w
+
+
+def short_w(climb: Climb) -> Plan:
+    """What was missing after the last rung."""
+    return climb.rungs[-1].shortfall_w if climb.rungs else shortfall(climb.requested_w, climb.answered_w)
+
+
+def sharing(evidence: Evidence, party: str) -> str:
+    """The policy by which an aggregator shares out; empty when its settings are not known."""
+    settings = evidence.settings.get(party)
+    return str(settings.sharing) if isinstance(settings, AggregatorSettings) else ""

@@ -1,0 +1,164 @@
+"""One device in one event: what it was asked, knew and said, why no more, what it was awarded and did."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from agents.settings.parties import DerSettings
+from agents.tools.explain.answers import answer_to, relax_of
+from agents.tools.explain.evidence import Evidence, Happened, Said
+from agents.tools.explain.noted import Figures
+from agents.tools.explain.story.deal import Award
+from agents.tools.explain.story.device import Agreed, Device, DeviceRound, Dispatched, Driven, Metered, State
+from protocol import messages as m
+from protocol.actor import Measured, Setpoint
+from protocol.edges import Edge
+
+
+def devices(evidence: Evidence, names: Iterable[str], awards: list[Award]) -> dict[str, Device]:
+    """Every device of the event, in order of appearance. Reports to the utility's own ears are left to their parent."""
+    requests: dict[str, list[Said]] = defaultdict(list)
+    for said in evidence.all(m.Request):
+        requests[said.edge.child].append(said)
+    given: dict[str, list[Award]] = defaultdict(list)
+    for award in awards:
+        given[award.child].append(award)
+    own: dict[str, list[Happened]] = defaultdict(list)
+    for one in evidence.happened:
+        own[one.party].append(one)
+    return {name: _device(evidence, name, requests[name], given[name], own[name]) for name in names}
+
+
+def _device(
+    evidence: Evidence, name: str, requests: list[Said], given: list[Award], happened: list[Happened]
+) -> Device:
+    readings = [(one.place, one.what) for one in happened if isinstance(one.what, Measured)]
+    device = Device(name, _resources(evidence, name, requests), _agreed(evidence, name), awards=given)
+    device.journal = name in evidence.journals
+    device.rounds = [_round(evidence, name, said, readings) for said in requests]
+    for edge in dict.fromkeys(said.edge for said in requests):
+        _what_it_did(evidence, device, edge)
+    device.driven = _driven(happened, requests)
+    closed = [note for note in evidence.notes(name) if note.name == "closed"]
+    if closed:
+        device.outcome = closed[-1].figures.text("outcome")
+    elif given:
+        device.outcome = given[-1].outcome
+    return device
+
+
+def _driven(happened: list[Happened], requests: list[Said]) -> list[Driven]:
+    """Its set-points in the event's slots; they carry no event's id."""
+    asked = [said.message for said in requests if isinstance(said.message, m.Request)]
+    if not asked:
+        return []
+    period, slots = asked[-1].interval_period, len(asked[-1].power_w)
+    return [
+        Driven(one.what.resource_id, one.what.at, one.what.until, one.what.power_w)
+        for one in happened
+        if isinstance(one.what, Setpoint) and period.start <= one.what.at < period.slot_start(slots)
+    ]
+
+
+def _resources(evidence: Evidence, name: str, requests: list[Said]) -> tuple[str, ...]:
+    settings = evidence.settings.get(name)
+    if isinstance(settings, DerSettings):
+        return tuple(spec.resource_id for spec in settings.devices)
+    found: dict[str, None] = {}
+    for said in requests:
+        for offered in evidence.on(said.edge, m.Offer):
+            if isinstance(offered.message, m.Offer):
+                found |= {resource.resource_id: None for resource in offered.message.resources}
+    return tuple(found)
+
+
+def _agreed(evidence: Evidence, name: str) -> list[Agreed]:
+    settings = evidence.settings.get(name)
+    if not isinstance(settings, DerSettings):
+        return []
+    return [
+        Agreed(spec.resource_id, one.restriction, one.steps)
+        for spec in settings.devices
+        for one in getattr(spec, "relaxations", ())
+    ]
+
+
+def _round(evidence: Evidence, name: str, asked: Said, readings: list[tuple[int, Measured]]) -> DeviceRound:
+    request = asked.message
+    assert isinstance(request, m.Request)
+    edge = asked.edge
+    relax = relax_of(evidence, edge, request.request_id)
+    own = answer_to(evidence, asked)
+    found = DeviceRound(
+        parent=edge.parent,
+        revision=request.revision,
+        round=request.round,
+        at=asked.at,
+        asked_w=request.power_w,
+        reply_by=request.reply_by,
+        reached=reached(evidence, asked),
+        state=_state(evidence, name, edge, request, readings),
+        consent=_consent(evidence, name, asked),
+        own=own,
+    )
+    if relax is not None and isinstance(relax.message, m.Relax):
+        found.relax_shortfall_w = relax.message.shortfall_w
+        found.relax_restrictions = tuple(str(one) for one in relax.message.restrictions)
+        found.relaxed = answer_to(evidence, asked, m.Basis.RELAXED)
+    return found
+
+
+def reached(evidence: Evidence, asked: Said) -> bool | None:
+    """Whether a request arrived; None when that is not known."""
+    if asked.heard is not None:
+        return True
+    if asked.edge.child in evidence.journals:
+        return False
+    offers = [*evidence.on(asked.edge, m.Offer), *evidence.on(asked.edge, m.Alternative)]
+    return True if any(said.message.request_id == asked.message.request_id for said in offers) else None
+
+
+def _state(
+    evidence: Evidence, name: str, edge: Edge, request: m.Request, readings: list[tuple[int, Measured]]
+) -> list[State]:
+    """The last reading of each resource when it answered."""
+    offers = [said for said in evidence.on(edge, m.Offer) if said.message.request_id == request.request_id]
+    until = next((said.said for said in offers if said.said is not None), None)
+    known: dict[str, State] = {}
+    for place, reading in readings:
+        if until is not None and place <= until:
+            known[reading.resource_id] = State(reading.resource_id, reading.at, reading.soc_wh)
+    return list(known.values())
+
+
+def _consent(evidence: Evidence, name: str, asked: Said) -> str:
+    for note in evidence.notes(name):
+        if note.name == "consent_decided" and asked.heard is not None and note.place >= asked.heard:
+            answer = "takes part" if note.figures.flag("take_part") else "takes no part"
+            return f"{note.figures.text('by')}: {answer}"
+    return ""
+
+
+def _what_it_did(evidence: Evidence, device: Device, edge: Edge) -> None:
+    for said in evidence.on(edge, m.Dispatch):
+        one = said.message
+        assert isinstance(one, m.Dispatch)
+        refused = "" if said.refused is None else f"{said.refused[0]}: {said.refused[1]}"
+        device.dispatches.append(Dispatched(one.slot, said.said_at or said.at, one.power_w, one.valid_for_s, refused))
+    sign = next((_sign(said) for said in evidence.on(edge, m.Request)), 1)
+    slots: dict[int, Metered] = {}
+    for said in evidence.on(edge, m.Report):
+        assert isinstance(said.message, m.Report)
+        for reading in said.message.readings:
+            delivered = sign * (reading.energy_wh - reading.baseline_wh)
+            slots[reading.slot] = Metered(
+                reading.slot, reading.energy_wh, reading.baseline_wh, delivered, reading.soc_wh
+            )
+    device.metered += [slots[slot] for slot in sorted(slots)]
+    for said in evidence.on(edge, m.Withdraw):
+        assert isinstance(said.message, m.Withdraw)
+        device.withdrawn = Figures.plain(said.message.cause)
+
+
+def _sign(said: Said) -> int:
+    assert isinstance(said.message, m.Request)
+    return said.message.direction.sign

@@ -1,0 +1,88 @@
+"""An aggregator's ladder for one request (S20-S36): its rungs and what each added."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from agents.tools.explain.story.answer import Answer, Cause
+from protocol.plan import Plan
+
+
+@dataclass(slots=True)
+class Rung:
+    """A rung of the ladder (S24 offers, S26 own storage, S28-S30 relaxation), and what it added."""
+
+    step: str
+    name: str
+    """offers, storage or relaxed."""
+    at: datetime
+    asked: int
+    yes: int
+    no: int
+    silent: int
+    added_w: Plan
+    available_w: Plan
+    shortfall_w: Plan
+    """What is still missing after it."""
+    enough: bool
+    climbed: bool = True
+    """False: there was nobody to ask."""
+
+
+@dataclass(slots=True)
+class Relaxed:
+    """A child that was asked to loosen (S28, S52, S53), what it brought, and whether it is disturbed by the deal."""
+
+    child: str
+    restrictions: tuple[str, ...]
+    """What the relax was about and bound the child, as far as its answer tells."""
+    own_w: Plan
+    relaxed_w: Plan
+    gain_w: Plan
+    awarded_w: Plan
+    disturbed: bool
+    """The award stands on the relaxed offer: its restrictions are loosened."""
+
+
+@dataclass(slots=True)
+class Option:
+    """One of the plans of an alternative (S32)."""
+
+    option_id: str
+    shape: str
+    basis: tuple[str, ...]
+    power_w: Plan
+    share_pct: int
+    """Of the request, in the worst slot."""
+    energy_wh: int
+    accepted: bool
+    """An award accepts it."""
+
+
+@dataclass(slots=True)
+class Climb:
+    """An aggregator at work on one request or re-request (S20-S36)."""
+
+    party: str
+    parent: str
+    revision: int
+    round: int
+    at: datetime
+    reply_by: datetime | None
+    requested_w: Plan
+    asked_w: Plan
+    """What was asked of the children, all together (S21 may ask more than is needed)."""
+    children_reply_by: datetime | None
+    answers: list[Answer] = field(default_factory=list)
+    relaxed_answers: list[Answer] = field(default_factory=list)
+    rungs: list[Rung] = field(default_factory=list)
+    causes: list[Cause] = field(default_factory=list)
+    """Of what the first answers (S24) left missing."""
+    causes_relaxed: list[Cause] = field(default_factory=list)
+    """Of what the relaxed answers (S30) left missing of what was asked of them."""
+    relaxed: list[Relaxed] = field(default_factory=list)
+    options: list[Option] = field(default_factory=list)
+    result: str = "open"
+    """can_meet, alternative, cannot_meet or open."""
+    answered_w: Plan = ()
+    available_w: Plan = ()
+    answered_at: datetime | None = None

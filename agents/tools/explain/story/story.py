@@ -1,0 +1,46 @@
+"""All of one event. Its fields are the JSON of `gridpact explain --json`."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from agents.tools.explain.story.answer import Ask
+from agents.tools.explain.story.climb import Climb
+from agents.tools.explain.story.deal import Award, Change, Ending, Settled, Shared, SlotDelivery, Trouble
+from agents.tools.explain.story.device import Device
+from agents.tools.explain.story.planning import Issued, Planning
+from protocol.plan import Plan
+
+FORMAT = "gridpact.explain/1"
+
+
+@dataclass(slots=True)
+class Story:
+    """All of it."""
+
+    format: str
+    event_id: str
+    program_id: str
+    direction: str
+    start: datetime
+    slot_s: int
+    slots: int
+    requested_w: Plan
+    outcome: str
+    reason: str
+    deal_w: Plan
+    summary: list[str] = field(default_factory=list)
+    roles: dict[str, str] = field(default_factory=dict)
+    asks: list[Ask] = field(default_factory=list)
+    issued: list[Issued] = field(default_factory=list)
+    plannings: list[Planning] = field(default_factory=list)
+    climbs: list[Climb] = field(default_factory=list)
+    awards: list[Award] = field(default_factory=list)
+    shared: list[Shared] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    delivery: list[SlotDelivery] = field(default_factory=list)
+    settled: Settled | None = None
+    endings: list[Ending] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+    devices: dict[str, Device] = field(default_factory=dict)
+    missing_journals: list[str] = field(default_factory=list)
+    """Parties of the event whose journals are not there."""

@@ -1,0 +1,241 @@
+"""The story for a terminal: five lines, then what happened in its order, the deal, the delivery."""
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from agents.tools.explain import words
+from agents.tools.explain.passages import Passage, passages, told
+from agents.tools.explain.story.climb import Climb
+from agents.tools.explain.story.deal import Award
+from agents.tools.explain.story.device import Device, DeviceRound
+from agents.tools.explain.story.story import Story
+from agents.tools.run.view import PLAIN_WIDTH
+from protocol.kilowatts import kilo
+
+MOST_ROWS = 40
+"""Of children in a table; the others are counted."""
+
+
+def console() -> Console:
+    """As wide as the terminal; wide enough for tables where there is none."""
+    made = Console(highlight=False)
+    return made if made.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
+
+
+def write_story(out: Console, story: Story, party: str | None = None) -> None:
+    """All of it, or one party's part."""
+    _heading(out, f"{story.event_id}: {(story.outcome or 'not ended').replace('_', ' ')}")
+    for line in story.summary:
+        label, _, rest = line.partition(":")
+        out.print(Text.assemble((f"{label}:", "bold"), rest))
+    if story.missing_journals:
+        missing = words.names(story.missing_journals, 12)
+        out.print(Text(f"What {missing} knew and decided is not told: the journals are not here.", style="yellow"))
+    _heading(out, "What happened")
+    for passage in passages(story, party):
+        _passage(out, passage)
+    _deal(out, story, party)
+    _delivery(out, story, party)
+    _troubles(out, story, party)
+
+
+def _heading(out: Console, text: str) -> None:
+    out.print()
+    out.print(Text(text, style="bold underline"))
+
+
+def _passage(out: Console, passage: Passage) -> None:
+    out.print()
+    out.print(Text.assemble((f"{passage.at:%H:%M:%S}  ", "dim"), (passage.party, "bold cyan"), f"  {passage.title}"))
+    for sentence in passage.sentences:
+        out.print(Text(f"  {sentence}"))
+    if passage.climb is not None and len(passage.climb.rungs) > 1:
+        out.print(rungs_table(passage.climb))
+    if passage.climb is not None and any(one.disturbed for one in passage.climb.relaxed):
+        out.print(_relaxed_table(passage.climb))
+
+
+def rungs_table(climb: Climb) -> Table:
+    """What each rung added, per slot."""
+    slots = range(len(climb.requested_w))
+    table = _table("kW", *(f"slot {slot + 1}" for slot in slots), right=len(climb.requested_w))
+    table.add_row("requested", *words.bare(climb.requested_w), style="bold")
+    for rung in climb.rungs:
+        if rung.climbed:
+            table.add_row(f"{rung.step} {words.RUNGS[rung.name]}", *words.bare(rung.added_w))
+    table.add_row("still short", *words.bare(climb.rungs[-1].shortfall_w))
+    return table
+
+
+def _relaxed_table(climb: Climb) -> Table:
+    table = _table("asked to relax", "may loosen", "own offer", "relaxed", "awarded", "disturbed")
+    for one in climb.relaxed[:MOST_ROWS]:
+        loosens = ", ".join(one.restrictions) or "-"
+        figures = (words.kw(plan) for plan in (one.own_w, one.relaxed_w, one.awarded_w))
+        table.add_row(one.child, loosens, *figures, "yes" if one.disturbed else "no")
+    return table
+
+
+def _deal(out: Console, story: Story, party: str | None) -> None:
+    standing = [one for one in story.awards if not one.superseded and party in (None, one.parent, one.child)]
+    if not standing and not story.changes:
+        return
+    _heading(out, "The deal (S7, S35)")
+    table = _table("from", "to", "outcome", "power", "stands on", "confirmed")
+    rows = [one for one in standing if party is not None or story.roles.get(one.child) != "device"] or standing
+    for one in rows[:MOST_ROWS]:
+        table.add_row(
+            one.parent, one.child, one.outcome.replace("_", " "), words.kw(one.power_w), one.basis, _state(one)
+        )
+    out.print(table)
+    if len(rows) > MOST_ROWS:
+        out.print(f"and {len(rows) - MOST_ROWS} more")
+    for shared in story.shared:
+        if party in (None, shared.party):
+            policy = f" ({shared.policy.replace('_', ' ')})" if shared.policy else ""
+            own = f", {words.kw(shared.storage_w)} of it from own storage" if any(shared.storage_w) else ""
+            text = (
+                f"S35: {shared.party} shares {words.kw(shared.power_w)} out to {shared.awarded} children{policy}{own}"
+            )
+            out.print(Text(f"  {text}"))
+    for change in story.changes:
+        if party in (None, change.party, change.child):
+            what = words.CHANGES[change.kind].format(child=change.child)
+            cause = f" ({change.cause})" if change.cause else ""
+            power = f": {words.kw(change.power_w)}" if change.power_w else ""
+            out.print(Text(f"  {change.at:%H:%M:%S}  {change.party}: {what}{power}{cause}"))
+
+
+def _state(one: Award) -> str:
+    return f"{one.state}: {one.text}" if one.text else one.state
+
+
+def _delivery(out: Console, story: Story, party: str | None) -> None:
+    counted = [one for one in story.delivery if party in (None, one.party)]
+    if not counted:
+        return
+    _heading(out, "Delivered")
+    table = _table("party", *(f"slot {slot + 1}" for slot in range(story.slots)), "of awarded", "meters silent")
+    for name in dict.fromkeys(one.party for one in counted):
+        of_it = {one.slot: one for one in counted if one.party == name}
+        silent = list(dict.fromkeys(child for one in of_it.values() for child in one.silent))
+        cells = [words.kwh(of_it[slot].delivered_wh) if slot in of_it else "-" for slot in range(story.slots)]
+        total, awarded = (sum(w) for w in zip(*((o.delivered_wh, o.awarded_wh) for o in of_it.values()), strict=True))
+        of_awarded = f"{words.kwh(total)} of {words.kwh(awarded)}"
+        table.add_row(name, *cells, of_awarded, words.names(silent, 4) if silent else "-")
+    out.print(table)
+    if story.settled is not None and story.settled.meters and party is None:
+        direct = words.kwh(story.settled.metered_directly_wh)
+        out.print(f"  {story.settled.meters} smart meters that report to the utility directly say {direct}.")
+
+
+def _troubles(out: Console, story: Story, party: str | None) -> None:
+    found = [one for one in story.troubles if party in (None, one.party, one.other)]
+    endings = [one for one in story.endings if party in (None, one.party)]
+    if endings:
+        _heading(out, "How it ended")
+    for ending in endings:
+        reason = f" ({ending.reason})" if ending.reason else ""
+        out.print(Text(f"  {ending.at:%H:%M:%S}  {ending.party}: {ending.outcome.replace('_', ' ')}{reason}"))
+    if found:
+        _heading(out, "What went wrong on the way")
+    for one in found[:MOST_ROWS]:
+        out.print(Text(f"  {one.at:%H:%M:%S}  {one.party}: {one.text}"))
+    if len(found) > MOST_ROWS:
+        out.print(f"  and {len(found) - MOST_ROWS} more (--json tells all)")
+
+
+def write_device(out: Console, story: Story, device: Device) -> None:
+    """One device's part."""
+    _heading(out, f"{device.name} in {story.event_id}: {device.outcome.replace('_', ' ') or 'no outcome known'}")
+    if device.resources:
+        out.print(f"Answers for {words.names(list(device.resources))}.")
+    if not device.journal:
+        out.print("Its journal is not here: this is what others heard of it.", style="yellow")
+    for agreed in device.agreed:
+        out.print(f"Its owner agreed in advance to loosen {words.loosening(agreed.restriction, agreed.steps)}.")
+    for one in device.rounds:
+        _device_round(out, one)
+    for award in device.awards:
+        old = " (of an earlier round)" if award.superseded else ""
+        basis = f" on its {award.basis} offer" if award.basis else ""
+        state = f"; {_state(award)}" if award.state else ""
+        reason = f" ({award.reason})" if award.reason else ""
+        power = f": {words.kw(award.power_w)}{basis}" if any(award.power_w) else ""
+        text = f"S35: {award.outcome.replace('_', ' ')}{reason}{power}{state}{old}."
+        out.print(Text.assemble((f"{award.at:%H:%M:%S}  ", "dim"), text))
+    _device_slots(out, story, device)
+    for driven in device.driven:
+        to = "back to its own schedule" if driven.power_w is None else f"{kilo(driven.power_w, signed=True)} kW"
+        time = f"{driven.at:%H:%M:%S}  "
+        out.print(Text.assemble((time, "dim"), f"sets {driven.resource_id} to {to} until {driven.until:%H:%M:%S}."))
+    if device.withdrawn:
+        out.print(f"It withdrew: {device.withdrawn}.")
+
+
+def _device_round(out: Console, one: DeviceRound) -> None:
+    out.print()
+    missed = "" if one.reached is not False else " It never arrived."
+    asked = (
+        f"S22: {one.parent} asks for {words.kw(one.asked_w)} (round {one.round}); answer by {one.reply_by:%H:%M:%S}."
+    )
+    out.print(Text.assemble((f"{one.at:%H:%M:%S}  ", "dim"), asked + missed))
+    for state in one.state:
+        stored = "" if state.soc_wh is None else f", {words.kwh(state.soc_wh)} stored"
+        out.print(f"  S50: knew {state.resource_id} as of {state.at:%H:%M:%S}{stored}.")
+    if one.consent:
+        out.print(Text(f"  S50: {one.consent}."))
+    out.print(Text(f"  S51: {told(one.own)}."))
+    out.print(_answer_table(one))
+    if one.relaxed is not None:
+        out.print(
+            f"  S28: asked to relax {', '.join(one.relax_restrictions)} for a gap of {words.kw(one.relax_shortfall_w)}."
+        )
+        out.print(Text(f"  S52, S53: {told(one.relaxed)}."))
+
+
+def _answer_table(one: DeviceRound) -> Table:
+    slots = len(one.asked_w)
+    table = _table("kW", *(f"slot {slot + 1}" for slot in range(slots)))
+    table.add_row("asked", *words.bare(one.asked_w))
+    table.add_row("own offer (S51)", *words.bare(one.own.said_w))
+    table.add_row("why no more", *_bound(one.own.binding, slots))
+    if one.relaxed is not None:
+        table.add_row("relaxed (S53)", *words.bare(one.relaxed.said_w))
+        table.add_row("why no more", *_bound(one.relaxed.binding, slots))
+    return table
+
+
+def _bound(binding: tuple[str | None, ...], slots: int) -> list[str]:
+    return [words.cause(bound) if bound else "-" for bound in binding] or ["not told"] * slots
+
+
+def _device_slots(out: Console, story: Story, device: Device) -> None:
+    if not device.dispatches and not device.metered:
+        return
+    table = _table("slot", "awarded", "dispatched (+ is import)", "metered", "baseline", "delivered", "stored then")
+    dispatched = {one.slot: one for one in device.dispatches}
+    metered = {one.slot: one for one in device.metered}
+    standing = next((one.power_w for one in reversed(device.awards) if not one.superseded), ())
+    summed_up = {one.slot for one in story.delivery}
+    for slot in range(story.slots):
+        sent, meter = dispatched.get(slot), metered.get(slot)
+        table.add_row(
+            str(slot + 1),
+            words.kw(standing[slot]) if slot < len(standing) else "-",
+            f"{kilo(sent.power_w, signed=True)} kW{f' ({sent.refused})' if sent.refused else ''}" if sent else "-",
+            words.kwh(meter.energy_wh) if meter else "silent" if slot in summed_up else "-",
+            words.kwh(meter.baseline_wh) if meter else "-",
+            words.kwh(meter.delivered_wh) if meter else "-",
+            words.kwh(meter.soc_wh) if meter and meter.soc_wh is not None else "-",
+        )
+    out.print(table)
+
+
+def _table(*columns: str, right: int = 0) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, name in enumerate(columns):
+        table.add_column(name, overflow="fold", justify="right" if right and number else "left")
+    return table

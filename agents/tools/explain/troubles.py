@@ -1,0 +1,101 @@
+"""What went wrong on the way: late, refused, lost, garbage, restarts."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from agents.tools.explain.evidence import Evidence, Said
+from agents.tools.explain.noted import Figures
+from agents.tools.explain.story.deal import Trouble
+from protocol import messages as m
+from protocol.actor import Cancel, Refused, Resumed
+from protocol.edges import ROUTES, Way
+
+UNDER_WAY = timedelta(minutes=1)
+"""For a message: a system that runs faster than real time makes a minute of a moment."""
+
+
+def troubles(evidence: Evidence) -> list[Trouble]:
+    """All of it, by instant."""
+    found = [*_messages(evidence), *_notes(evidence), *_happened(evidence)]
+    return sorted(found, key=lambda trouble: trouble.at)
+
+
+def _messages(evidence: Evidence) -> Iterator[Trouble]:
+    for said in evidence.said.values():
+        sender, receiver = ends(said)
+        what = f"{_article(said.message.kind)} of {sender}"
+        if said.refused is not None:
+            reason, text = said.refused
+            yield Trouble(said.at, receiver, "refused", sender, f"refuses {what}: {reason} ({text})")
+        elif said.late and isinstance(said.message, m.Offer | m.Alternative):
+            by_s = _late_by_s(evidence, said)
+            text = f"{what} comes {by_s} s late: recorded, not counted"
+            yield Trouble(said.at, receiver, "late", sender, text if by_s else f"{what} comes after its stage was left")
+        elif said.heard is None and receiver in evidence.journals and _had_time(evidence, said):
+            assert said.said_at is not None
+            yield Trouble(said.said_at, receiver, "lost", sender, f"{what} never arrived at {receiver}")
+
+
+def _had_time(evidence: Evidence, said: Said) -> bool:
+    """Whether it would have arrived if nothing had happened to it; what was said last may be under way."""
+    return said.said_at is not None and evidence.is_over(said.said_at + UNDER_WAY)
+
+
+def ends(said: Said) -> tuple[str, str]:
+    """Who said it to whom."""
+    edge = said.edge
+    up = ROUTES[said.message.kind].way is Way.UP
+    return (edge.child, edge.parent) if up else (edge.parent, edge.child)
+
+
+def _article(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
+def _late_by_s(evidence: Evidence, said: Said) -> int:
+    relaxed = isinstance(said.message, m.Offer) and said.message.basis is m.Basis.RELAXED
+    asked = [*evidence.on(said.edge, m.Relax)] if relaxed else [*evidence.on(said.edge, m.Request)]
+    for one in asked:
+        if one.message.request_id == said.message.request_id and isinstance(one.message, m.Request | m.Relax):
+            return max(0, int((said.at - one.message.reply_by).total_seconds()))
+    return 0
+
+
+def _notes(evidence: Evidence) -> Iterator[Trouble]:
+    for told in evidence.told:
+        figures = told.figures
+        if told.name == "late_report_recorded":
+            child = figures.text("child")
+            text = f"the meter of {child} tells slot {figures.number('slot') + 1} after it was summed up"
+            yield Trouble(told.at, told.party, "late_report", child, text)
+        elif told.name == "order_refused":
+            yield Trouble(told.at, told.party, "order_refused", "", f"refuses an order: {figures.text('reason')}")
+        elif told.name == "decision_too_late":
+            yield Trouble(told.at, told.party, "late", "resident", "the resident's answer comes too late")
+
+
+def _happened(evidence: Evidence) -> Iterator[Trouble]:
+    """Restarts and garbage while the party had the event open; bytes that were no message name no event."""
+    spans: dict[str, tuple[int, int]] = {}
+    for told in evidence.told:
+        first, last = spans.get(told.party, (told.place, told.place))
+        spans[told.party] = (first, max(last, told.place))
+    garbage: dict[tuple[str, str, str], Trouble] = {}
+    for one in evidence.happened:
+        if isinstance(one.what, Cancel):
+            text = f"the operator cancels: {Figures.plain(one.what.reason)}"
+            yield Trouble(one.at, one.party, "cancelled", "", text)
+        first, last = spans.get(one.party, (0, -1))
+        if not first <= one.place <= last:
+            continue
+        if isinstance(one.what, Resumed):
+            since = one.what.down_since
+            text = f"was started again; its last word before was at {since:%H:%M:%S}"
+            yield Trouble(one.at, one.party, "restarted", "", text)
+        elif isinstance(one.what, Refused):
+            sender, reason = one.what.edge.other(one.party), str(one.what.reason)
+            known = garbage.setdefault((one.party, sender, reason), Trouble(one.at, one.party, "garbage", sender, "0"))
+            known.text = str(int(known.text) + 1)
+    for (_, sender, reason), trouble in garbage.items():
+        trouble.text = f"{trouble.text} x bytes of {sender} that are no message ({reason})"
+        yield trouble

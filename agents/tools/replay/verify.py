@@ -1,0 +1,126 @@
+"""A recording is taken again by fresh actors and compared, byte for byte (promise P11).
+
+Each actor is given its inputs at their instants, as a daemon's start does with its journal. Devices are left alone:
+what they measured is among the inputs. It ends at the first difference, because what comes after it follows from it.
+"""
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from agents.parties.build import build_actor
+from agents.settings.checked import ConfigError
+from agents.tools.replay.cast import Cast
+from agents.tools.replay.difference import difference, in_words
+from agents.tools.replay.source import Group, Source
+from broker.recording_file import Step
+from broker.stepper import no_collection
+from protocol.actor import Actor
+from protocol.entries import decode_input, encode_effects
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """The first step that this software takes otherwise."""
+
+    step: Step
+    found: bytes
+    """The effects that the step sets off now, encoded."""
+    label: str
+    """The file that it stands in."""
+
+    @property
+    def heard(self) -> str:
+        return in_words(decode_input(self.step.input), self.step.actor)
+
+    def lines(self) -> list[str]:
+        return difference(self.step.effects, self.found)
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "party": self.step.actor,
+            "at": self.step.at,
+            "entry": self.step.seq,
+            "file": self.label,
+            "input": self.heard,
+            "difference": self.lines(),
+        }
+
+
+@dataclass(slots=True)
+class Verified:
+    """What came of it."""
+
+    entries: int = 0
+    parties: dict[str, int] = field(default_factory=dict)
+    """Entries of each."""
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    took_s: float = 0.0
+    divergence: Divergence | None = None
+    cut: str | None = None
+
+    @property
+    def span(self) -> timedelta:
+        """From the first to the last instant of the recording."""
+        return self.last_at - self.first_at if self.first_at and self.last_at else timedelta()
+
+    @property
+    def times_real(self) -> float:
+        """How much faster than it happened."""
+        return self.span.total_seconds() / self.took_s if self.took_s else 0.0
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "verified": self.divergence is None,
+            "entries": self.entries,
+            "parties": self.parties,
+            "first_at": self.first_at,
+            "last_at": self.last_at,
+            "took_s": round(self.took_s, 3),
+            "times_real": round(self.times_real),
+            "cut": self.cut,
+            "divergence": None if self.divergence is None else self.divergence.as_json(),
+        }
+
+
+def verify(source: Source) -> Verified:
+    """Take every step again, up to the first difference. Raises ConfigError, JournalError, RecordingError."""
+    if source.from_bus:
+        raise ConfigError(
+            f"{source.path}: was heard on the bus, where the parties' own clocks and devices are not: it cannot be "
+            "verified exactly; use what-if or onto, or record with journals"
+        )
+    result, began = Verified(), time.perf_counter()
+    with no_collection():
+        for group in source.groups():
+            result.divergence = _again(group, source.cast, result)
+            if result.divergence is not None:
+                break
+    result.took_s, result.cut = time.perf_counter() - began, source.cut
+    return result
+
+
+def _again(group: Group, cast: Cast, result: Verified) -> Divergence | None:
+    actors: dict[str, Actor] = {}
+    for step in group.steps:
+        actor = actors.get(step.actor)
+        if actor is None:
+            actor = actors[step.actor] = _fresh(step.actor, cast, group.label)
+        item = decode_input(step.input)
+        effects = actor.wake(step.at) if item is None else actor.receive(item, step.at)
+        found = encode_effects(effects)
+        result.entries += 1
+        result.parties[step.actor] = result.parties.get(step.actor, 0) + 1
+        result.first_at = step.at if result.first_at is None else min(result.first_at, step.at)
+        result.last_at = step.at if result.last_at is None else max(result.last_at, step.at)
+        if found != step.effects:
+            return Divergence(step, found, group.label)
+    return None
+
+
+def _fresh(name: str, cast: Cast, label: str) -> Actor:
+    settings = cast.settings.get(name)
+    if settings is None:
+        raise ConfigError(f"{label}: has entries of {name}, but not its settings")
+    return build_actor(settings)

@@ -1,0 +1,1 @@
+"""A whole scenario: live (`up`) or in virtual time (`simulate`)."""

@@ -1,0 +1,136 @@
+"""How a run is shown: lines as things happen, on a terminal with a live table below them, and a table at the end.
+
+With `json` a line is the note itself and the last line is the summary.
+"""
+
+from datetime import datetime
+from typing import Any, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from agents.settings.daemon import Role
+from agents.tools.run.board import Board, Row, Told
+from agents.tools.run.narrate import line, worth_a_line
+from protocol.codec import to_json
+from protocol.kilowatts import kilowatt_hours, kilowatts
+
+STYLES = {
+    "S1": "cyan",
+    "S4": "magenta",
+    "S5": "magenta",
+    "S6": "magenta",
+    "S7": "bold green",
+    "S26": "yellow",
+    "S28": "yellow",
+    "S33": "red",
+    "S35": "bold green",
+    "S36": "green",
+}
+
+PLAIN_WIDTH = 140
+"""Of tables, where there is no terminal that has a width."""
+
+
+class View:
+    """Shows notes; use as a context."""
+
+    def __init__(self, board: Board, *, json: bool = False, verbose: bool = False, live: bool = False) -> None:
+        self.board, self.json, self.verbose = board, json, verbose
+        self.console = Console(soft_wrap=True, highlight=False)
+        if not self.console.is_terminal:
+            self.console = Console(soft_wrap=True, highlight=False, width=PLAIN_WIDTH)
+        self._live: Live | None = None
+        if live and self.console.is_terminal and not json:
+            self._live = Live(console=self.console, refresh_per_second=8, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def say(self, text: str) -> None:
+        """A line that is no note."""
+        if not self.json:
+            self.console.print(Text(text, style="dim"))
+
+    def tell(self, told: Told) -> None:
+        """A note: taken into the board, and shown when it is worth a line."""
+        self.board.take(told)
+        if self.json:
+            self.console.file.write(
+                to_json(
+                    {
+                        "at": told.at,
+                        "party": told.party,
+                        "event": told.name,
+                        "event_id": told.event_id,
+                        "step": told.step,
+                        "data": told.data,
+                    }
+                ).decode()
+                + "\n"
+            )
+        elif self.verbose or worth_a_line(told, self.board.roles.get(told.party)):
+            self.console.print(Text(line(told), style=STYLES.get(told.step, "")))
+
+    def tick(self, now: datetime) -> None:
+        """Draw the live table for an instant."""
+        if self._live is not None:
+            rows = [row for row in self.board.rows.values() if not row.outcome or row.role is Role.AGGREGATOR]
+            self._live.update(Group(Text(f"{now:%H:%M:%S}"), ladder_table(rows, now)))
+
+    def finish(self) -> dict[str, Any]:
+        """The summary, shown and returned."""
+        summary = self.board.summary()
+        if self.json:
+            self.console.file.write(to_json({"summary": summary}).decode() + "\n")
+            self.console.file.flush()
+            return summary
+        for event in summary["events"]:
+            self.console.print(outcome_table(event))
+        told = ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in summary["counts"].items() if count)
+        if told:
+            self.console.print(told)
+        self.console.print("a deal was concluded" if summary["deal"] else "no deal was concluded")
+        return summary
+
+
+def ladder_table(rows: list[Row], now: datetime) -> Table:
+    """Per party: the rung, the answers, available against requested, the countdown."""
+    table = Table("party", "rung", "asked", "yes", "no", "silent", "requested", "available", "time left")
+    for row in rows:
+        left = ""
+        if row.reply_by is not None and row.reply_by > now:
+            left = f"{int((row.reply_by - now).total_seconds()) // 60} min"
+        counts = (
+            [str(row.asked), str(row.yes), str(row.no), str(row.silent)] if row.role is Role.AGGREGATOR else [""] * 4
+        )
+        table.add_row(row.party, row.stage, *counts, kilowatts(row.requested_w), kilowatts(row.available_w), left)
+    return table
+
+
+def outcome_table(event: dict[str, Any]) -> Table:
+    """What came of an event, per party."""
+    table = Table(title=f"{event['event_id']}: {str(event['outcome']).replace('_', ' ')}", title_justify="left")
+    for name in ("party", "steps", "yes/asked", "requested", "deal", "awarded", "delivered"):
+        table.add_column(name, overflow="fold")
+    for party in event["parties"]:
+        answers = f"{party['yes']}/{party['asked']}" if "asked" in party else ""
+        steps = [step for step in party["steps"] if party["role"] != "utility"]
+        table.add_row(
+            party["party"],
+            " ".join(steps),
+            answers,
+            kilowatts(party["requested_w"]),
+            kilowatts(party["deal_w"]),
+            kilowatt_hours(party["awarded_wh"]),
+            kilowatt_hours(party["delivered_wh"]),
+        )
+    return table

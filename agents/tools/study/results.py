@@ -1,0 +1,66 @@
+"""Outcomes summed up: per habit, book, size and variant."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby, pairwise
+
+from agents.runtime.files.from_csv import Plugged
+from agents.tools.study.runs import Outcome
+from agents.tools.study.variants import Books
+
+Key = tuple[Books, Plugged, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Many events under one habit, book, size and variant. Shares in percent, one decimal."""
+
+    books: Books
+    plugged: Plugged
+    size_pct: int
+    variant: str
+    events: int
+    concluded_pct: float
+    in_full_pct: float
+    secured_pct: float
+    """Energy awarded and confirmed, of the energy requested, both summed over all events."""
+    disturbed_pct: float
+    """Homes whose award stands on a loosened restriction, of all homes in events with a deal."""
+
+
+def rows(outcomes: Iterable[Outcome]) -> list[Row]:
+    """One row for each combination, in the order in which they first came."""
+    groups: dict[Key, list[Outcome]] = {}
+    for outcome in outcomes:
+        case = outcome.case
+        groups.setdefault((case.books, case.plugged, case.size_pct, case.variant), []).append(outcome)
+    return [_row(key, group) for key, group in groups.items()]
+
+
+def _row(key: Key, group: Sequence[Outcome]) -> Row:
+    deals = [outcome for outcome in group if outcome.concluded]
+    return Row(
+        *key,
+        events=len(group),
+        concluded_pct=_pct(len(deals), len(group)),
+        in_full_pct=_pct(sum(outcome.in_full for outcome in group), len(group)),
+        secured_pct=_pct(sum(o.secured_wh for o in group), sum(o.asked_wh for o in group)),
+        disturbed_pct=_pct(sum(o.disturbed for o in deals), sum(o.homes for o in deals)),
+    )
+
+
+def _pct(part: int, whole: int) -> float:
+    return round(100 * part / whole, 1) if whole else 0.0
+
+
+def lowered(outcomes: Iterable[Outcome]) -> list[tuple[Outcome, Outcome]]:
+    """Where a variant secured less than the one before it, with the one before first."""
+    found = []
+    for _, group in groupby(outcomes, lambda o: (o.case.books, o.case.plugged, o.case.event, o.case.size_pct)):
+        found += [(before, after) for before, after in pairwise(group) if after.secured_wh < before.secured_wh]
+    return found
+
+
+def as_json(found: Sequence[Row], about: Mapping[str, object]) -> dict[str, object]:
+    """The rows and what they are about, for a machine."""
+    return {**about, "rows": [asdict(row) for row in found]}

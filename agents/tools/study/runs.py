@@ -1,0 +1,152 @@
+"""One event, one habit: all sizes and variants in virtual time, up to the moment before its first slot.
+
+By then every award is confirmed or lost, so what stands with the homes and the own storage is the deal; the delivery
+is not run.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from agents.parties.aggregator.actor import Aggregator, AggregatorEvent
+from agents.parties.utility import Utility
+from agents.runtime.files.from_csv import GivesNothing, Plugged, Session, Wanted, scenario_data
+from agents.runtime.files.scenario import build_scenario
+from agents.settings.scenario import Scenario
+from agents.tools.run.simulate import build_simulation
+from agents.tools.study.remembered import Memory
+from agents.tools.study.variants import (
+    ACCEPT_PCT,
+    SIZES_PCT,
+    STORAGE_PCT,
+    VARIANTS,
+    Books,
+    Variant,
+    sized,
+    with_variant,
+)
+from broker.simulation import Simulation
+from protocol.messages import Basis
+from protocol.plan import Plan, covers, energy_wh, least, total
+
+AGGREGATORS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What was run."""
+
+    event: str
+    plugged: Plugged
+    books: Books
+    size_pct: int
+    variant: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one negotiation came to. Energy in Wh in the event's direction, over all slots."""
+
+    case: Case
+    asked_wh: int
+    secured_wh: int
+    """Bought by the utility, awarded to homes (or own storage) and confirmed by them; in no slot above the request."""
+    concluded: bool
+    in_full: bool
+    homes: int
+    disturbed: int
+    """Homes whose award stands on a loosened restriction."""
+    messages: int
+    run: bool = True
+    """False where it follows from the variant before it."""
+
+
+def outcomes(
+    sessions: Mapping[str, Sequence[Session]],
+    wanted: Wanted,
+    plugged: Plugged,
+    *,
+    books: Books = Books.KNOWN,
+    seed: int = 0,
+    sizes_pct: Sequence[int] = SIZES_PCT,
+    variants: Sequence[Variant] = VARIANTS,
+    accept_pct: int = ACCEPT_PCT,
+    run_all: bool = False,
+) -> Iterator[Outcome]:
+    """Every size and variant of one event; nothing when nobody who is plugged in can give anything.
+
+    The seed draws other weeks of the same users, and other delays of the messages. Where a variant meets a request in
+    full, the next one has nothing to climb for and its outcome is the same: it is only run with `run_all`.
+    """
+    try:
+        whole = _whole(sessions, wanted, plugged, books, seed)
+    except GivesNothing:
+        return
+    memory = Memory()
+    for size_pct in sizes_pct:
+        before: Outcome | None = None
+        for variant in variants:
+            if before is not None and before.in_full and not run_all:
+                before = replace(before, run=False, case=replace(before.case, variant=variant.name))
+            else:
+                scenario = with_variant(sized(whole, size_pct), variant, accept_pct)
+                before = _run(scenario, Case(wanted.number, plugged, books, size_pct, variant.name), seed, memory)
+            yield before
+
+
+def _whole(
+    sessions: Mapping[str, Sequence[Session]], wanted: Wanted, plugged: Plugged, books: Books, seed: int
+) -> Scenario:
+    """The scenario whose event asks for all that the fleet can give by itself. Raises GivesNothing."""
+    data = scenario_data(
+        sessions, wanted, k=1.0, aggregators=AGGREGATORS, plugged=plugged, storage_pct=STORAGE_PCT, draw=seed
+    )
+    if books is Books.KNOWN:
+        devices = [device for home in data["homes"] for device in home["devices"]]
+        rated_w = sum(device["max_charge_w"] + device["max_discharge_w"] for device in devices)
+        gives_w = max(data["utility"]["events"][0]["power_w"])
+        for home in data["homes"]:
+            home["reliability_pct"] = max(1, gives_w * 100 // rated_w)
+    return build_scenario(data, f"event {wanted.number}")
+
+
+def _run(scenario: Scenario, case: Case, seed: int, memory: Memory) -> Outcome:
+    simulation = build_simulation(scenario, seed, der=memory.der)
+    event = scenario.utility.events[0]
+    simulation.run(until=event.start - timedelta(seconds=1))
+    secured_w, disturbed = _secured(simulation, scenario)
+    slot = timedelta(seconds=event.slot_s)
+    return Outcome(
+        case=case,
+        asked_wh=energy_wh(event.power_w, slot),
+        secured_wh=energy_wh(secured_w, slot),
+        concluded=any(secured_w),
+        in_full=covers(secured_w, event.power_w),
+        homes=len(scenario.homes),
+        disturbed=disturbed,
+        messages=len(simulation.posts),
+    )
+
+
+def _secured(simulation: Simulation, scenario: Scenario) -> tuple[Plan, int]:
+    """What stands below the aggregators of the deal that the utility has with a confirmed award, W; and the homes
+    whose award stands on a relaxed offer."""
+    event = scenario.utility.events[0]
+    utility = simulation.actor(scenario.utility.name)
+    assert isinstance(utility, Utility)
+    top = utility.events[event.event_id]
+    bought = total([plan for child, plan in top.children.held() if child.confirmed], len(event.power_w))
+    parts: list[Plan] = []
+    disturbed = 0
+    for settings in scenario.aggregators:
+        aggregator = simulation.actor(settings.name)
+        assert isinstance(aggregator, Aggregator)
+        below = aggregator.events.get(event.event_id)
+        if not isinstance(below, AggregatorEvent) or below.deal_w is None:
+            continue
+        for child, plan in below.children.held():
+            if child.confirmed:
+                parts.append(plan)
+                disturbed += child.accepted is not None and child.accepted.basis is Basis.RELAXED
+        parts.append(below.own_power_w())
+    return least(least(total(parts, len(event.power_w)), bought), event.power_w), disturbed

@@ -1,0 +1,99 @@
+"""The whole study: many events in several processes, in an order that does not depend on who is quick."""
+
+import gc
+import platform
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from agents.runtime.files.from_csv import Plugged, Session, Wanted, read_sessions, read_wanted
+from agents.settings.checked import ConfigError
+from agents.tools.study.runs import Outcome, outcomes
+from agents.tools.study.variants import ACCEPT_PCT, Books
+
+Each: TypeAlias = Callable[[int, int], None]
+"""Hears how many pieces of work are done, and of how many."""
+GC_EVERY = 200_000
+"""Allocations between two looks of the garbage collector: a run is short and leaves few circles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One event under one habit and one kind of book."""
+
+    wanted: Wanted
+    plugged: Plugged
+    books: Books
+    seed: int
+    accept_pct: int
+
+
+@dataclass(slots=True)
+class _Tables:
+    sessions: dict[str, list[Session]]
+
+
+_tables = _Tables({})
+
+
+def spaced(events: Sequence[Wanted], count: int | None) -> list[Wanted]:
+    """So many of the events, evenly spaced; all without a count."""
+    if count is None or count >= len(events):
+        return list(events)
+    return [events[at * len(events) // count] for at in range(count)]
+
+
+def study(
+    sessions: Path,
+    requests: Path,
+    *,
+    events: int | None = None,
+    seed: int = 0,
+    accept_pct: int = ACCEPT_PCT,
+    jobs: int = 1,
+    each: Each = lambda done, of: None,
+) -> list[Outcome]:
+    """All outcomes, by book, habit and event; `each` hears the progress. Raises ConfigError."""
+    chosen = spaced(list(read_wanted(requests).values()), events)
+    if not chosen:
+        raise ConfigError(f"{requests}: required_mw: no event asks for power")
+    read_sessions(sessions)  # a mistake in the table is said here, not in another process
+    work = [Work(one, plugged, books, seed, accept_pct) for books in Books for plugged in Plugged for one in chosen]
+    found: list[Outcome] = []
+    with ProcessPoolExecutor(jobs, initializer=_begin, initargs=(sessions,)) as pool:
+        try:
+            for done, some in enumerate(pool.map(_work, work, chunksize=1), 1):
+                found += some
+                each(done, len(work))
+        except BrokenProcessPool:
+            raise ConfigError("study: a process was ended from outside (out of memory?)") from None
+    if not found:
+        raise ConfigError(f"{sessions}: no vehicle is plugged in and able to give anything in any of the events")
+    return found
+
+
+def _begin(sessions: Path) -> None:
+    _tables.sessions = read_sessions(sessions)
+    gc.freeze()
+    gc.set_threshold(GC_EVERY)
+
+
+def _work(work: Work) -> list[Outcome]:
+    return list(
+        outcomes(
+            _tables.sessions,
+            work.wanted,
+            work.plugged,
+            books=work.books,
+            seed=work.seed,
+            accept_pct=work.accept_pct,
+        )
+    )
+
+
+def machine() -> str:
+    """What the study ran on."""
+    return f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"

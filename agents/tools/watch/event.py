@@ -1,0 +1,34 @@
+"""One event: its parties and the tree that they make."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from agents.tools.watch.node import Node, negotiated
+
+
+@dataclass(slots=True)
+class Event:
+    """All edges of one event."""
+
+    event_id: str
+    nodes: dict[str, Node] = field(default_factory=dict)
+    links: int = 0
+    closed_at: datetime | None = None
+
+    def roots(self) -> list[Node]:
+        """Who asks and is asked by nobody."""
+        return [node for node in self.nodes.values() if node.above is None and negotiated(node)]
+
+    def in_order(self) -> Iterator[tuple[int, Node]]:
+        """The tree, each party behind its parent, with its depth. A circle, which no honest system has, ends."""
+        seen: dict[str, None] = {}
+        waiting = [(0, node) for node in reversed(self.roots())]
+        while waiting:
+            depth, node = waiting.pop()
+            if node.name in seen:
+                continue
+            seen[node.name] = None
+            yield depth, node
+            below = [self.nodes[name] for name in node.children if name in self.nodes]
+            waiting += [(depth + 1, child) for child in reversed(below) if negotiated(child)]

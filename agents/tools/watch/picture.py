@@ -1,0 +1,197 @@
+"""The picture of a running system from its topics alone: pure, bounded, fed one message at a time.
+
+`take` reads what travels on `dr/#`; `rows` tells what there is to see at an instant. Both are in the time of the
+system that is watched. Bytes that are no message are counted and shown, and change nothing.
+"""
+
+from collections import Counter, deque
+from datetime import datetime, timedelta
+
+from agents.tools.watch.event import Event
+from agents.tools.watch.heard import Change, Heard, Refusal, ends, printable
+from agents.tools.watch.link import Link
+from agents.tools.watch.node import Node, negotiated
+from agents.tools.watch.presence import Roll
+from agents.tools.watch.row import Row, Stage
+from protocol import messages as m
+from protocol.codec import decode
+from protocol.edges import ROUTES, Edge, Way, parse_topic
+from protocol.errors import RefusedMessage
+
+MOST_LINKS, MOST_PARTIES, MOST_EVENTS = 50_000, 50_000, 200
+"""More is not followed, and said to be so."""
+KEPT = timedelta(hours=24)
+"""How long a closed event is shown after its end; less when the room is needed."""
+LAST_REFUSALS = 20
+
+
+class Picture:
+    """What is known of the system."""
+
+    def __init__(
+        self, most_links: int = MOST_LINKS, most_parties: int = MOST_PARTIES, most_events: int = MOST_EVENTS
+    ) -> None:
+        self.events: dict[str, Event] = {}
+        self.roll = Roll(most_parties)
+        self.refusals: deque[Refusal] = deque(maxlen=LAST_REFUSALS)
+        self.reasons: Counter[str] = Counter()
+        """Refusals of all time by reason; bytes that are no message under `unreadable`."""
+        self.kinds: Counter[str] = Counter()
+        """Messages of all time by kind."""
+        self.not_followed = 0
+        """Messages about edges beyond what is kept."""
+        self._most_links, self._most_events = most_links, most_events
+        self._links = 0
+
+    def take(self, topic: str, payload: bytes, at: datetime, standing: bool = False) -> Change | None:
+        """Read bytes that were heard at an instant; what they changed."""
+        heard = self.read(topic, payload, at, standing)
+        return self.note(heard, at) if isinstance(heard, Heard) else heard
+
+    def read(self, topic: str, payload: bytes, at: datetime, standing: bool = False) -> Heard | Change | None:
+        """The message of some bytes, or what there is to see of bytes that are none."""
+        try:
+            if not payload and self._take_back(topic):
+                return None
+            edge, message = decode(topic, payload)
+            if isinstance(message, m.Request):
+                ends(message)
+        except RefusedMessage as refusal:
+            self.reasons["unreadable"] += 1
+            kind = topic.split("/")[1] if topic.count("/") == 3 else ""
+            return self._refuse(Refusal(at, None, "", kind[:20], refusal.reason.value, printable(refusal.text)))
+        self.kinds[message.kind] += 1
+        return Heard(edge, message, standing)
+
+    def note(self, heard: Heard, at: datetime) -> Change | None:
+        """Take a message that was read; what it changed."""
+        match heard.message:
+            case m.Presence():
+                moved = self.roll.take(heard.edge, heard.message, at, heard.standing)
+                return Change(presence=heard.edge.child) if moved else None
+            case m.Reject(refused_by=by, reason=reason, text=text, refused_kind=kind):
+                self.reasons[reason.value] += 1
+                name = heard.edge.parent if by is m.Side.PARENT else heard.edge.child
+                return self._refuse(Refusal(at, heard.edge, name, kind, reason.value, printable(text)))
+            case m.EventMessage():
+                return self._event_message(heard.edge, heard.message, at, heard.standing)
+        return None
+
+    def is_parent(self, heard: Heard) -> bool:
+        """Whether its sender asks others: such a party's clock is believed."""
+        if not isinstance(heard.message, m.EventMessage):
+            return False
+        if ROUTES[heard.message.kind].way is Way.DOWN:
+            return True
+        event = self.events.get(heard.message.event_id)
+        node = event.nodes.get(heard.edge.child) if event is not None else None
+        return node is not None and negotiated(node)
+
+    # -- events
+
+    def _event_message(self, edge: Edge, message: m.EventMessage, at: datetime, standing: bool) -> Change | None:
+        event = self._event(message.event_id)
+        if event is None:
+            return None
+        parent = event.nodes.get(edge.parent)
+        link = parent.children.get(edge.child) if parent is not None else None
+        if link is None:
+            if self._links >= self._most_links and not self._make_room():
+                self.not_followed += 1
+                return None
+            parent = event.nodes.setdefault(edge.parent, Node(edge.parent))
+            link = parent.children[edge.child] = Link(edge)
+            event.links += 1
+            self._links += 1
+        assert parent is not None
+        if not link.take(message, at):
+            return None
+        return self._moved(event, parent, link, message, standing)
+
+    def _moved(self, event: Event, parent: Node, link: Link, message: m.EventMessage, standing: bool) -> Change | None:
+        """Something new on a link: both ends may have come to another stage."""
+        child = event.nodes.get(link.edge.child)
+        if child is None and isinstance(message, m.Request):
+            child = event.nodes[link.edge.child] = Node(link.edge.child)
+        if child is not None and child.above is None and link.request is not None:
+            child.above = link
+        parent.touch()
+        before = [(node, node.stage, node.outcome) for node in (parent, child) if node is not None]
+        if ROUTES[message.kind].way is Way.UP:
+            if link.request is not None or link.award is not None:
+                parent.heard(message)
+            if child is not None:
+                child.answered(message)
+        else:
+            parent.said(message)
+            if child is not None and isinstance(message, m.Request):
+                child.asked(message, standing)
+            if child is not None and isinstance(message, m.Award):
+                child.decided(message)
+        moved = [node for node, *was in before if [node.stage, node.outcome] != was and negotiated(node)]
+        return Change(event.event_id, moved[0].name, moved[0].stage, moved[0].outcome) if moved else None
+
+    def _event(self, event_id: str) -> Event | None:
+        event = self.events.get(event_id)
+        if event is None:
+            if len(self.events) >= self._most_events and not self._make_room():
+                self.not_followed += 1
+                return None
+            event = self.events[event_id] = Event(event_id)
+        return event
+
+    def _take_back(self, topic: str) -> bool:
+        """An empty payload takes a retained message away; whether that means anything on this topic."""
+        kind, edge = parse_topic(topic)
+        if kind == "presence":
+            self.roll.forget(edge)
+        elif kind == "request":
+            self._clear(edge)
+        return kind in ("presence", "request")
+
+    def _clear(self, edge: Edge) -> None:
+        """The topic of an edge holds one request, the last that was said: that one is over."""
+        standing: list[tuple[datetime, Node, Link]] = []
+        for event in self.events.values():
+            node = event.nodes.get(edge.parent)
+            link = node.children.get(edge.child) if node is not None else None
+            if node is not None and link is not None and link.request is not None:
+                standing.append((link.request.sent_at, node, link))
+        if standing:
+            _, node, link = max(reversed(standing), key=lambda one: one[0])
+            link.cleared = True
+            node.touch()
+
+    def _make_room(self) -> bool:
+        """Forget the event that closed first; whether there was one."""
+        closed = [event for event in self.events.values() if event.closed_at is not None]
+        if not closed:
+            return False
+        self._forget(min(closed, key=lambda event: event.closed_at or datetime.max))
+        return True
+
+    def _forget(self, event: Event) -> None:
+        del self.events[event.event_id]
+        self._links -= event.links
+
+    def _refuse(self, refusal: Refusal) -> Change:
+        self.refusals.append(refusal)
+        return Change(refusal=refusal)
+
+    # -- read
+
+    def rows(self, now: datetime) -> list[Row]:
+        """Every asking party of every event at an instant, events in the order in which they were heard of, each
+        party behind its parent. What closed long ago is forgotten."""
+        found = []
+        for event in list(self.events.values()):
+            rows = [node.row(event.event_id, depth, now) for depth, node in event.in_order()]
+            if event.closed_at is None and rows and all(row.stage is Stage.CLOSED for row in rows):
+                event.closed_at = now
+            elif rows and rows[0].stage is not Stage.CLOSED:
+                event.closed_at = None
+            if event.closed_at is not None and now - event.closed_at > KEPT:
+                self._forget(event)
+            else:
+                found += rows
+        return found

@@ -1,0 +1,152 @@
+"""Three ways to show a picture: on a terminal, as a line a change, once."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any, Protocol, Self
+
+from rich.console import Console
+from rich.live import Live
+
+from agents.tools.watch.around import Around
+from agents.tools.watch.heard import Change
+from agents.tools.watch.panels import draw, refusal_line
+from agents.tools.watch.picture import Picture
+from agents.tools.watch.row import Row, Stage
+from agents.tools.watch.words import answers, awards, clock_time, countdown, deal_energy, plan_kw
+from protocol.codec import to_json
+
+PLAIN_WIDTH = 160
+"""Of a picture that is printed where there is no terminal that has a width."""
+
+
+class Show(Protocol):
+    """Is told of changes, and ticks a few times a second."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def changed(self, change: Change) -> None: ...
+
+    def tick(self, around: Around) -> None: ...
+
+
+class Screen:
+    """Full screen, drawn anew at each tick in whatever size the terminal has then."""
+
+    def __init__(self, picture: Picture, console: Console) -> None:
+        self._picture, self._console = picture, console
+        self._live = Live(console=console, screen=True, auto_refresh=False)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def changed(self, change: Change) -> None:
+        """The next tick shows it."""
+
+    def tick(self, around: Around) -> None:
+        self._live.update(draw(self._picture, around, *self._console.size), refresh=True)
+
+
+class Lines:
+    """A line a change, plain or JSON. A row's figures are those at the next tick, its stage the one that came."""
+
+    def __init__(self, picture: Picture, *, json: bool, write: Callable[[str], object] = sys.stdout.write) -> None:
+        self._picture, self._json, self._write = picture, json, write
+        self._changes: list[Change] = []
+        self._told: dict[tuple[str, str], Stage] = {}
+        self._connected = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.stdout.flush()
+
+    def changed(self, change: Change) -> None:
+        self._changes.append(change)
+
+    def tick(self, around: Around) -> None:
+        rows = {(row.event_id, row.party): row for row in self._picture.rows(around.now)}
+        changes, self._changes = self._changes, []
+        if around.connected is not self._connected:
+            self._connected = around.connected
+            told = {"at": around.now, "connected": around.connected}
+            self._say("connection", told, f"the broker {'is back' if around.connected else 'is gone: trying again'}")
+        for change in changes:
+            if change.stage is not None:
+                row = rows.get((change.event_id, change.party))
+                if row is not None:
+                    self._row(replace(row, stage=change.stage, outcome=change.outcome), around)
+            elif change.refusal is not None:
+                edge = change.refusal.edge
+                told = asdict(change.refusal) | {"edge": None if edge is None else [edge.parent, edge.child]}
+                self._say("refusal", told, refusal_line(change.refusal).plain)
+            elif change.presence:
+                self._presence(change.presence, around)
+        for key, row in rows.items():
+            if self._told.get(key) is not row.stage:  # what time brings, no message does
+                self._row(row, around)
+        self._told = {key: stage for key, stage in self._told.items() if key in rows}
+        sys.stdout.flush()
+
+    def _row(self, row: Row, around: Around) -> None:
+        self._told[(row.event_id, row.party)] = row.stage
+        self._say("row", {"at": around.now} | row_json(row), row_line(row, around))
+
+    def _presence(self, name: str, around: Around) -> None:
+        party = self._picture.roll.parties.get(name)
+        if party is None:
+            return
+        told = {"at": around.now, "party": name, "online": party.online, "software": party.software}
+        word = "online" if party.online else "offline"
+        self._say("presence", told, f"{clock_time(around.now)}  {name} is {word}  {party.software}".rstrip())
+
+    def _say(self, what: str, told: dict[str, Any], line: str) -> None:
+        self._write(to_json({"change": what} | told).decode() + "\n" if self._json else line + "\n")
+
+
+def row_json(row: Row) -> dict[str, Any]:
+    """JSON types only, as far as `to_json` does not make them."""
+    return asdict(row) | {"slot": int(row.slot.total_seconds())}
+
+
+def row_line(row: Row, around: Around) -> str:
+    """One line for a log."""
+    words = [f"{clock_time(around.now)}  {row.event_id}  {row.party}: {row.stage}"]
+    if row.outcome:
+        words[0] += f" ({row.outcome.replace('_', ' ')})"
+    words.append(f"available {plan_kw(row.available_w)} of {plan_kw(row.requested_w)} kW")
+    words.append("yes " + " ".join(text for text, _ in answers(row, short=False)))
+    if given := awards(row):
+        words.append("awards " + " ".join(text for text, _ in given))
+    if row.due_wh:
+        words.append(f"delivered {deal_energy(row)} kWh")
+    if row.next_at is not None:
+        words.append(f"{row.next} in {countdown(row.next_at, around.now)}")
+    return "; ".join(words)
+
+
+def print_once(picture: Picture, around: Around, json: bool) -> None:
+    """The picture as it is, and no more."""
+    if json:
+        told = {
+            "at": around.now,
+            "speed": around.speed,
+            "rows": [row_json(row) for row in picture.rows(around.now)],
+            "online": len(picture.roll.parties) - len(picture.roll.offline),
+            "offline": [party.name for party in picture.roll.offline],
+            "refusals": dict(picture.reasons),
+            "messages": dict(picture.kinds),
+        }
+        sys.stdout.write(to_json(told).decode() + "\n")
+        return
+    console = Console()
+    width = console.width if console.is_terminal else PLAIN_WIDTH
+    lines = len(picture.rows(around.now)) + 40
+    Console(width=width, highlight=False).print(draw(picture, around, width, lines))

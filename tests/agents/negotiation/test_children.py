@@ -1,0 +1,87 @@
+"""The sums that run along with a crowd's answers and awards are what summing up anew gives."""
+
+import pickle
+from typing import Any
+
+import pytest
+from worlds import World
+
+from agents.negotiation.child import in_full, in_short
+from agents.negotiation.children import Children
+from agents.parties.aggregator.actor import Aggregator
+from protocol.plan import total
+
+
+@pytest.fixture
+def checked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Sums up anew after every change; the number of changes that were looked at."""
+    seen = [0]
+
+    def check(children: Children) -> None:
+        seen[0] += 1
+        answered, held = children.answered(), children.held()
+        slots = max((len(child.request.power_w) for child in children.asked() if child.request), default=1)
+        nothing = (0,) * slots
+        assert (children.offered_w or nothing) == total([answer.power_w for _, answer in answered], slots)
+        assert (children.held_w or nothing) == total([plan for _, plan in held], slots)
+        assert (children.yes, children.held_count) == (len(answered), len(held))
+        assert [child.name for child, _ in children.with_spare()] == [child.name for child, _ in held if child.spare]
+
+    for name in ("take_offer", "take_alternative", "bind"):
+        changing = getattr(Children, name)
+
+        def changed(self: Children, *given: Any, changing: Any = changing) -> Any:
+            result = changing(self, *given)
+            check(self)
+            return result
+
+        monkeypatch.setattr(Children, name, changed)
+    return seen
+
+
+@pytest.mark.parametrize("asked_w", [6_000, 24_000])
+def test_running_sums_are_those_of_summing_up_anew(checked: list[int], asked_w: int) -> None:
+    world = World()
+    world.simple("ra-1", 3)
+    world.simple("ra-2", 3)
+    world.event(asked_w)
+    world.run()
+    assert checked[0] > 10
+
+
+def test_children_are_the_same_after_a_snapshot_and_plans_stay_shared() -> None:
+    world = World()
+    world.simple("ra-1", 3)
+    world.event(24_000)
+    world.run()
+    aggregator = world.actors["ra-1"]
+    assert isinstance(aggregator, Aggregator)
+    (event,) = aggregator.events.values()
+    again = pickle.loads(pickle.dumps(event.children))
+    assert again.by_name == event.children.by_name
+    first, second, _ = again.by_name.values()
+    assert first.own is second.own
+
+
+def test_answers_and_awards_of_a_crowd_are_one_object_and_name_each_ones_offer() -> None:
+    world = World()
+    world.simple("ra-1", 3)
+    world.event(24_000)
+    story = world.run()
+    aggregator = world.actors["ra-1"]
+    assert isinstance(aggregator, Aggregator)
+    (event,) = aggregator.events.values()
+    first, second, _ = event.children.by_name.values()
+    assert first.own is not None
+    assert first.own is second.own
+    assert first.award is not None
+    assert first.award is second.award
+    offered = {offer.message_id for offer in story.sent("offer")}
+    accepted = [award.accepts for award in story.sent("award", "ra-1")]
+    assert len(accepted) == len(set(accepted)) == 3
+    assert set(accepted) <= offered
+
+
+@pytest.mark.parametrize("ref", ["h-1.offer.e1.1.1.own", "offer.h-1.h-1", "e1:1", "h-1", "h-10.offer"])
+def test_id_is_the_same_once_the_name_was_taken_out_and_put_back(ref: str) -> None:
+    assert in_full(in_short(ref, "h-1"), "h-1") == ref

@@ -1,0 +1,188 @@
+"""A daemon notices its own losses, says so, says when it is over; and its figures are there for Prometheus."""
+
+import asyncio
+import tracemalloc
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import paths
+import pytest
+from prometheus_client import generate_latest
+from structlog.testing import capture_logs
+from worlds import T0, World
+
+from agents.parties.utility import Utility
+from agents.runtime.daemon.alerts import STUCK_S, Alerts
+from agents.runtime.daemon.metrics import Metrics
+from agents.runtime.journal.journal import Journal
+from agents.runtime.shell import INBOX, Shell
+from agents.runtime.skew import LAST, Skew
+from agents.settings.parties import UtilitySettings
+from broker.bus import Post
+from broker.clock import Clock
+from broker.mqtt import Address, MqttBus
+from broker.sequence import Gaps, Numbers
+from protocol.actor import Cancel, Entry, Note, Received
+from protocol.edges import Edge
+
+
+def bus() -> MqttBus:
+    return MqttBus(Address(), "ac", ())
+
+
+def shell(bus: MqttBus) -> Shell:
+    return Shell(Utility(UtilitySettings(children=("ac",))), bus, Clock(T0, datetime.now(UTC)))
+
+
+def received() -> Received:
+    world = World()
+    world.simple("ra-1", 1)
+    world.event(6_000)
+    entries: list[Entry] = world.run().simulation.trace
+    return next(e.input for e in entries if isinstance(e.input, Received) and e.input.message.kind == "offer")
+
+
+def sent_at(lag: timedelta, clock: Clock) -> Received:
+    heard = received()
+    return replace(heard, message=heard.message.model_copy(update={"sent_at": clock.now() - lag}))
+
+
+def test_crowd_that_has_to_wait_takes_little_memory() -> None:
+    skew, clock = Skew(), Clock()
+    late = sent_at(timedelta(seconds=50), clock)
+    crowd = [replace(late, edge=Edge("ra-1", f"h{number}")) for number in range(1_000)]
+    tracemalloc.start()
+    for received in crowd:
+        skew.hear(received, clock.now(), clock.speed, False)
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert kept < 300 * len(crowd)
+
+
+def test_peer_from_the_future_is_skewed_at_once() -> None:
+    skew, clock = Skew(), Clock()
+    skew.hear(sent_at(timedelta(seconds=-20), clock), clock.now(), clock.speed, False)
+    assert skew.found() == {}
+    skew.hear(sent_at(timedelta(seconds=-40), clock), clock.now(), clock.speed, False)
+    assert skew.found() == {"ra-1/ra-1-h0": pytest.approx(-40, abs=1)}
+
+
+def test_old_message_may_have_waited_but_five_in_a_row_are_a_clock_behind() -> None:
+    skew, clock = Skew(), Clock()
+    for _ in range(LAST - 1):
+        skew.hear(sent_at(timedelta(seconds=50), clock), clock.now(), clock.speed, False)
+    assert skew.found() == {}
+    skew.hear(sent_at(timedelta(seconds=45), clock), clock.now(), clock.speed, False)
+    assert skew.found() == {"ra-1/ra-1-h0": pytest.approx(45, abs=1)}
+    skew.hear(sent_at(timedelta(seconds=1), clock), clock.now(), clock.speed, False)
+    assert skew.found() == {}
+
+
+def test_skew_is_measured_in_real_seconds_however_fast_the_clock_runs() -> None:
+    skew, clock = Skew(), Clock(speed=100)
+    skew.hear(sent_at(timedelta(seconds=-2_000), clock), clock.now(), clock.speed, False)
+    assert skew.found() == {}
+
+
+def test_gap_is_what_a_sender_skipped_and_neither_repeat_nor_new_start() -> None:
+    gaps, numbers = Gaps(), Numbers()
+    first, second, third, fourth = (numbers.next(Edge("a", "b")) for _ in range(4))
+    for number in (first, first, second, "", "x.y", fourth, fourth):
+        gaps.hear("dr/offer/a/b", Edge("a", "b"), number)
+    assert gaps.lost == 1
+    gaps.hear("dr/offer/a/b", Edge("a", "b"), "another.1")
+    gaps.hear("dr/offer/a/c", Edge("a", "c"), third)
+    assert (gaps.lost, gaps.last_topic) == (1, "dr/offer/a/b")
+
+
+async def test_alert_is_told_once_and_its_end_too() -> None:
+    wire = bus()
+    alerts = Alerts({"ac": shell(wire)}, {"ac": wire}, None)
+    with capture_logs() as told:
+        alerts.look()
+        await wire.publish(Post("dr/offer/a/b", b"x"))
+        wire._moved_at -= STUCK_S + 1
+        alerts.look()
+        alerts.look()
+        assert alerts.active == {"outbox_ageing": "ac: nothing was taken by the broker for 6 s"}
+        wire._queue.popleft()
+        alerts.look()
+    assert [(line["event"], line["alert"]) for line in told] == [
+        ("alert", "outbox_ageing"),
+        ("alert_over", "outbox_ageing"),
+    ]
+
+
+def test_gap_and_the_brokers_own_count_are_alerts() -> None:
+    wire = bus()
+    alerts = Alerts({}, {"ac": wire}, None)
+    wire.dropped_by_broker = 7  # before our time
+    alerts.look()
+    assert alerts.active == {}
+    wire.gaps.hear("t", Edge("a", "b"), "s.1")
+    wire.gaps.hear("t", Edge("a", "b"), "s.4")
+    wire.dropped_by_broker = 9
+    alerts.look()
+    assert alerts.active == {
+        "sequence_gap": "ac: 2 messages were lost on t",
+        "broker_dropped": "ac: 2 messages were dropped by the broker",
+    }
+
+
+def test_queue_that_fills_is_an_alert() -> None:
+    wire = bus()
+    full = shell(wire)
+    for _ in range(INBOX * 8 // 10):
+        full._inbox.put_nowait((Cancel("e"), lambda: None))
+    alerts = Alerts({"utility": full}, {}, None)
+    alerts.look()
+    assert alerts.active == {"queue_full": "utility: 1600 of at most 2000 in its queue inbox"}
+
+
+async def test_failing_journal_is_an_alert_until_it_works(tmp_path: Path) -> None:
+    failed, mended = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    path = tmp_path / "j"
+    journal = Journal(path, lambda text: loop.call_soon_threadsafe((failed if text else mended).set) and None)
+    journal._connection.execute("PRAGMA query_only = 1")
+    journal.start()
+    journal.append(Entry(T0, "a", None, ()))
+    alerts = Alerts({}, {}, journal)
+    async with asyncio.timeout(10):
+        await failed.wait()
+        alerts.look()
+        assert "nothing is acknowledged or published" in alerts.active["journal_failing"]
+        journal._connection.execute("PRAGMA query_only = 0")
+        await mended.wait()
+    alerts.look()
+    assert alerts.active == {}
+    await journal.close()
+
+
+async def test_figures_are_there_for_prometheus(tmp_path: Path) -> None:
+    wire, journal = bus(), Journal(tmp_path / "j")
+    journal.start()
+    await journal.durable(journal.append(Entry(T0, "a", None, ())))
+    shells = {"utility": shell(wire)}
+    metrics = Metrics(shells, {"utility": wire}, journal, Alerts(shells, {}, journal))
+    metrics.tell(T0, "ra-1", Note("request_received", "e1", "S20"))
+    metrics.tell(T0 + timedelta(seconds=90), "ra-1", Note("offers_summed", "e1", "S24"))
+    shells["utility"].actor.receive(Cancel("e9"), T0)
+    metrics.look()
+    text = generate_latest(metrics.registry).decode()
+    await journal.close()
+    assert 'gridpact_open_events{party="utility"} 0.0' in text
+    assert 'gridpact_stage_seconds_sum{party="ra-1",step="S24"} 90.0' in text
+    assert 'gridpact_queue_depth{party="utility",queue="inbox"} 0.0' in text
+    assert "gridpact_journal_entries_total 1.0" in text
+    assert "gridpact_journal_commit_seconds_count 1.0" in text
+    assert "gridpact_sequence_gaps_total 0.0" in text
+
+
+def test_every_metric_of_the_page_exists() -> None:
+    page = (paths.DOCS / "operations.md").read_text()
+    code = (paths.ROOT / "agents" / "runtime" / "daemon" / "metrics.py").read_text()
+    named = {part.split("{")[0].removesuffix("_total") for part in page.split("`") if part.startswith("gridpact_")}
+    assert len(named) >= 9
+    assert [name for name in named if f'"{name}"' not in code] == []

@@ -1,0 +1,198 @@
+"""The control socket: owner only, strict commands, a sentence for every refusal."""
+
+import asyncio
+import stat
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+from memory_bus import MemoryBus
+from worlds import START, T0, vehicle
+
+from agents.drivers.simulated import build_driver
+from agents.parties.der.actor import Der
+from agents.parties.utility import Utility
+from agents.runtime.daemon.control import ControlServer, Refusal, ask, converse, note_line, prepare, sockets
+from agents.runtime.shell import Shell
+from agents.settings.checked import ConfigError
+from agents.settings.parties import Consent, DerSettings, UtilitySettings
+from broker.bus import Arrival
+from broker.clock import Clock
+from protocol import messages as m
+from protocol.actor import Note
+from protocol.codec import encode, to_json
+from protocol.units import Direction
+
+
+@asynccontextmanager
+async def serving(
+    path: Path, *shells: Shell, started: Callable[[datetime], None] = lambda at: None
+) -> AsyncIterator[ControlServer]:
+    """A control server and its shells, as in a daemon."""
+    server = ControlServer(path, {shell.actor.name: shell for shell in shells}, started)
+    tasks = [asyncio.create_task(server.run()), *(asyncio.create_task(shell.run()) for shell in shells)]
+    while not path.is_socket():
+        await asyncio.sleep(0)
+    try:
+        yield server
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run" / "party.sock"
+
+
+def utility(bus: MemoryBus | None = None) -> Shell:
+    return Shell(Utility(UtilitySettings(children=("ac",))), bus or MemoryBus(), Clock(T0, datetime.now(UTC)))
+
+
+def asking_home(bus: MemoryBus, name: str = "hems-1") -> Shell:
+    settings = DerSettings(name=name, parent="ra-1", devices=(vehicle(f"ev-{name}"),), consent=Consent.ASK)
+    clock = Clock(T0 + timedelta(minutes=1), datetime.now(UTC))
+    return Shell(Der(settings), bus, clock, {f"ev-{name}": build_driver(vehicle(f"ev-{name}"))})
+
+
+EVENT = {"event_id": "e9", "issue_at": T0, "direction": "decrease_load", "start": START, "power_w": [5000]}
+
+
+async def test_only_the_owner_can_open_the_socket(path: Path) -> None:
+    async with serving(path, utility()):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        assert sockets(path.parent.parent) == [path]
+    assert not path.exists()
+
+
+async def test_status_tells_every_party_of_the_daemon(path: Path) -> None:
+    async with serving(path, utility()):
+        answer = await ask(path, {"do": "status"})
+    [party] = answer["parties"]
+    assert (party["name"], party["role"], party["questions"]) == ("utility", "utility", [])
+
+
+async def test_an_operator_issues_an_event_and_cancels_it(path: Path) -> None:
+    bus = MemoryBus()
+    async with serving(path, utility(bus)), asyncio.timeout(5):
+        await ask(path, {"do": "issue", "event": EVENT})
+        assert (await bus.posts.get()).topic == "dr/request/utility/ac"
+        await ask(path, {"do": "cancel", "event_id": "e9"})
+        while (post := await bus.posts.get()).topic != "dr/award/utility/ac":
+            pass
+    assert orjson.loads(post.payload)["outcome"] == "cancelled"
+
+
+async def test_a_resident_decides(path: Path) -> None:
+    bus = MemoryBus()
+    shell = asking_home(bus)
+    request = m.Request(
+        message_id="r",
+        sent_at=T0,
+        event_id="e1",
+        request_id="e1.1.1",
+        round=1,
+        revision=1,
+        program_id="dr",
+        direction=Direction.DECREASE_LOAD,
+        interval_period=m.IntervalPeriod(start=START),
+        power_w=(3000,),
+        reply_by=START - timedelta(minutes=30),
+        decide_by=START - timedelta(minutes=20),
+    )
+    async with serving(path, shell), asyncio.timeout(5):
+        await shell.deliver([Arrival("dr/request/ra-1/hems-1", encode(request))])
+        while not shell.questions:
+            await asyncio.sleep(0)
+        await ask(path, {"do": "decide", "event_id": "e1", "take_part": False})
+        post = await bus.posts.get()
+        assert shell.questions == {}
+    assert orjson.loads(post.payload)["opt"] == "opt_out"
+
+
+async def test_a_watcher_hears_the_notes_from_then_on(path: Path) -> None:
+    async with serving(path, utility()) as server, asyncio.timeout(5):
+        lines = converse(path, {"do": "watch"})
+        assert (await anext(lines))["ok"]
+        server.tell(to_json(note_line(T0, "utility", Note("event_issued", "e1", "S1", {"power_w": (1, 2)}))) + b"\n")
+        heard = await anext(lines)
+        await lines.aclose()
+    assert heard == {
+        "event": "event_issued",
+        "at": "2026-01-14T17:00:00Z",
+        "party": "utility",
+        "event_id": "e1",
+        "step": "S1",
+        "data": {"power_w": [1, 2]},
+    }
+
+
+async def test_the_clock_is_set_going_once_all_are_there(path: Path) -> None:
+    given: list[datetime] = []
+    async with serving(path, utility(), started=given.append):
+        await ask(path, {"do": "start", "anchor_at": T0})
+    assert given == [T0]
+
+
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [
+        ({"do": "dance"}, "Input tag 'dance' found using 'do' does not match any of the expected tags"),
+        ({"do": "status", "more": 1}, "status.more: there is no such key"),
+        ({"do": "issue", "event": EVENT | {"power_w": [-1]}}, "issue.event.power_w[0]: "),
+        ({"do": "decide", "event_id": "e1", "take_part": True}, "nobody was asked about e1"),
+        ({"do": "decide", "event_id": "e1", "take_part": True, "party": "x"}, "x does not run in this daemon"),
+    ],
+)
+async def test_a_wrong_command_is_refused_in_one_sentence(path: Path, command: dict[str, object], error: str) -> None:
+    async with serving(path, utility()):
+        with pytest.raises(Refusal) as caught:
+            await ask(path, command)
+    assert str(caught.value).startswith(error)
+
+
+async def test_only_a_utility_issues_events(path: Path) -> None:
+    async with serving(path, asking_home(MemoryBus())):
+        with pytest.raises(Refusal, match="this daemon is no utility"):
+            await ask(path, {"do": "issue", "event": EVENT})
+
+
+async def test_bytes_that_are_no_command_are_answered_and_the_next_one_works(path: Path) -> None:
+    async with serving(path, utility()):
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(b"\xff{\n" + b'{"do":"status"}\n')
+        answers = [orjson.loads(await reader.readline()) for _ in range(2)]
+        writer.close()
+        await writer.wait_closed()
+    assert [answer["ok"] for answer in answers] == [False, True]
+
+
+async def test_a_second_daemon_cannot_take_the_socket_and_a_dead_ones_is_cleared(path: Path) -> None:
+    async with serving(path, utility()):
+        with pytest.raises(ConfigError, match="another daemon listens"):
+            await ControlServer(path, {}, lambda at: None).run()
+    path.touch()
+    async with serving(path, utility()):
+        assert (await ask(path, {"do": "status"}))["ok"]
+
+
+def test_a_directory_that_others_may_write_to_is_refused(path: Path) -> None:
+    path.parent.mkdir()
+    path.parent.chmod(0o777)
+    with pytest.raises(ConfigError, match="nobody else may write there"):
+        prepare(path)
+
+
+def test_a_path_that_no_socket_can_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="at most 104 bytes"):
+        prepare(tmp_path / ("x" * 120) / "a.sock")
+
+
+async def test_where_no_daemon_listens_a_sentence_says_so(path: Path) -> None:
+    with pytest.raises(Refusal, match="no daemon listens here"):
+        await ask(path, {"do": "status"})

@@ -1,0 +1,363 @@
+"""The shell's loop over a bus in memory, and a whole daemon as a process."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from memory_bus import MemoryBus
+from patient_clock import PatientClock, going
+from worlds import START, T0, vehicle
+
+from agents.drivers.simulated import build_driver
+from agents.parties.der.actor import Der
+from agents.runtime.behaviour import LATE, intercept
+from agents.runtime.daemon.notify import notify, watchdog_period_s
+from agents.runtime.intercepted import InterceptedBus
+from agents.runtime.journal.journal import Journal
+from agents.runtime.shell import Shell
+from agents.settings.behaviour import Behaviour
+from agents.settings.parties import Consent, DerSettings
+from broker.bus import Arrival, Post
+from broker.clock import Clock
+from broker.mosquitto import private_broker
+from protocol import messages as m
+from protocol.actor import Effect, Input, Note, Refused
+from protocol.codec import encode
+from protocol.edges import Edge
+from protocol.errors import RejectReason
+from protocol.units import Direction
+
+EDGE = Edge("ra-1", "hems-1")
+TOPIC = "dr/request/ra-1/hems-1"
+
+
+class Sleeper:
+    """An actor that is woken once at its deadline, and keeps what it is given."""
+
+    name = "sleeper"
+
+    def __init__(self, deadline: datetime | None = None, moves: bool = True) -> None:
+        self.deadline: datetime | None = deadline
+        self.moves = moves
+        self.happened: list[object] = []
+
+    def receive(self, item: Input, now: datetime) -> list[Effect]:
+        self.happened.append(item)
+        return [Note("heard")]
+
+    def wake(self, now: datetime) -> list[Effect]:
+        self.happened.append("woken")
+        if self.moves:
+            self.deadline = None
+        return [Note("woken")]
+
+    def knows(self, event_id: str) -> bool:
+        return False
+
+    def at_rest(self, now: datetime) -> bool:
+        return False
+
+    def parents(self) -> tuple[str, ...]:
+        return ("above",)
+
+    def is_parent(self) -> bool:
+        return False
+
+    def status(self) -> Mapping[str, object]:
+        return {"name": self.name}
+
+
+def request(**changes: object) -> m.Request:
+    given: dict[str, object] = {
+        "message_id": "ra-1.request.1",
+        "sent_at": T0,
+        "event_id": "e1",
+        "request_id": "e1.1.1",
+        "round": 1,
+        "revision": 1,
+        "program_id": "dr",
+        "direction": Direction.DECREASE_LOAD,
+        "interval_period": m.IntervalPeriod(start=START),
+        "power_w": (3000, 3000),
+        "reply_by": START - timedelta(minutes=30),
+        "decide_by": START - timedelta(minutes=20),
+    }
+    return m.Request.model_validate(given | changes)
+
+
+def home(consent: Consent = Consent.ALWAYS) -> Der:
+    return Der(DerSettings(name="hems-1", parent="ra-1", devices=(vehicle("ev-1"),), consent=consent))
+
+
+@asynccontextmanager
+async def running(shell: Shell) -> AsyncIterator[None]:
+    task = asyncio.create_task(shell.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
+
+
+def clock() -> Clock:
+    return Clock(T0 + timedelta(minutes=1), datetime.now(UTC))
+
+
+def scaled(speed: float) -> PatientClock:
+    return PatientClock(T0 + timedelta(minutes=1), speed)
+
+
+async def test_a_request_is_answered_with_an_offer_on_its_edge() -> None:
+    bus = MemoryBus()
+    shell = Shell(home(), bus, clock(), {"ev-1": build_driver(vehicle("ev-1"))})
+    async with running(shell):
+        await shell.deliver([Arrival(TOPIC, encode(request()))])
+        async with asyncio.timeout(5):
+            post = await bus.posts.get()
+    assert post.topic == "dr/offer/ra-1/hems-1"
+    assert not post.retain
+    assert json.loads(post.payload)["power_w"] == [3000, 3000]
+
+
+async def test_a_retained_offer_is_ignored_and_a_retained_request_is_taken() -> None:
+    actor = Sleeper()
+    shell = Shell(actor, MemoryBus(), clock())
+    await shell.deliver([Arrival("dr/offer/sleeper/x", b"{}", retained=True)])
+    await shell.deliver([Arrival(TOPIC, encode(request()), retained=True)])
+    assert shell.counts["retained_ignored"] == 1
+    assert shell.status()["shell"]["inbox"] == 1  # type: ignore[index]
+
+
+async def test_bytes_that_are_no_message_are_an_input_and_disturb_nothing() -> None:
+    heard = asyncio.Event()
+    actor = Sleeper()
+    shell = Shell(actor, MemoryBus(), clock(), tell=lambda at, who, note: heard.set())
+    async with running(shell):
+        await shell.deliver([Arrival("elsewhere/entirely", b"")])
+        await shell.deliver([Arrival("dr/offer/sleeper/x", b"\xff\xfe")])
+        async with asyncio.timeout(5):
+            await heard.wait()
+    assert shell.counts["foreign_topic"] == 1
+    [item] = actor.happened
+    assert isinstance(item, Refused)
+    assert (item.edge, item.kind, item.reason) == (Edge("sleeper", "x"), "offer", RejectReason.MALFORMED)
+
+
+async def test_the_deadline_comes_before_a_full_inbox() -> None:
+    woken = asyncio.Event()
+    actor = Sleeper(deadline=T0)
+    shell = Shell(actor, MemoryBus(), clock(), tell=lambda at, who, note: woken.set())
+    for _ in range(50):
+        await shell.deliver([Arrival("dr/offer/sleeper/x", b"no")])
+    async with running(shell), asyncio.timeout(5):
+        await woken.wait()
+    assert actor.happened[0] == "woken"
+
+
+async def test_a_deadline_is_kept_in_scaled_time() -> None:
+    woken: asyncio.Future[datetime] = asyncio.get_running_loop().create_future()
+    fast = scaled(3_600)
+    deadline = fast.now() + timedelta(minutes=10)
+    shell = Shell(Sleeper(deadline), MemoryBus(), fast, tell=lambda at, who, note: woken.set_result(at))
+    async with going(fast), running(shell), asyncio.timeout(5):
+        at = await woken
+    assert timedelta() <= at - deadline < timedelta(minutes=30)
+
+
+async def test_an_own_fault_ends_the_shell() -> None:
+    shell = Shell(Sleeper(deadline=T0, moves=False), MemoryBus(), clock())
+    with pytest.raises(RuntimeError, match=r"its deadline .* did not move"):
+        await shell.run()
+
+
+async def test_every_step_is_durable_before_it_is_published(tmp_path: Path) -> None:
+    bus, journal = MemoryBus(), Journal(tmp_path / "hems-1.journal")
+    shell = Shell(home(), bus, clock(), {"ev-1": build_driver(vehicle("ev-1"))}, journal=journal)
+    acknowledged = asyncio.Event()
+    async with running(shell):
+        await shell.deliver([Arrival(TOPIC, encode(request()), acknowledge=acknowledged.set)])
+        await asyncio.sleep(0.05)
+        assert bus.posts.empty()  # the journal's writer does not run yet
+        assert not acknowledged.is_set()
+        journal.start()
+        async with asyncio.timeout(5):
+            await bus.posts.get()
+            await acknowledged.wait()
+    assert [kept.entry().actor for kept in journal.entries("hems-1")] == ["hems-1", "hems-1"]
+    await journal.close()
+
+
+async def test_a_restarted_party_says_again_what_may_not_have_left_and_knows_what_it_knew(tmp_path: Path) -> None:
+    posts = []
+    for _ in range(2):
+        bus, journal = MemoryBus(), Journal(tmp_path / "hems-1.journal")
+        journal.start()
+        shell = Shell(home(), bus, clock(), {"ev-1": build_driver(vehicle("ev-1"))}, journal=journal)
+        async with running(shell), asyncio.timeout(5):
+            if not posts:
+                await shell.deliver([Arrival(TOPIC, encode(request()))])
+            posts.append(await bus.posts.get())
+            assert shell.actor.knows("e1")
+        await journal.close()
+    assert posts[0]._replace(sent=None) == posts[1]._replace(sent=None)
+
+
+@pytest.mark.parametrize("consent", [Consent.ALWAYS, Consent.NEVER])
+async def test_what_is_over_is_archived_and_a_late_repeat_is_still_a_repeat(tmp_path: Path, consent: Consent) -> None:
+    bus, journal = MemoryBus(), Journal(tmp_path / "hems-1.journal")
+    journal.start()
+    asked = request()
+    fast = scaled(3_600)
+    shell = Shell(
+        home(consent), bus, fast, {"ev-1": build_driver(vehicle("ev-1"))}, journal=journal, build=partial(home, consent)
+    )
+    async with going(fast), running(shell), asyncio.timeout(10):
+        await shell.deliver([Arrival(TOPIC, encode(asked))])
+        await bus.posts.get()
+        assert shell.actor.knows("e1")
+        while not shell.at_rest:
+            await fast.wait_until(fast.now() + timedelta(minutes=10))
+        moved = journal.archive()
+        shell.renew()
+        await shell.begin()
+        assert (await moved) is not None
+        assert not shell.actor.knows("e1")
+        repeated = asyncio.Event()
+        await shell.deliver([Arrival(TOPIC, encode(asked), acknowledge=repeated.set)])
+        await repeated.wait()
+        assert shell.counts["repeated_archived"] == 1
+    await journal.close()
+    again = Shell(
+        home(consent), bus, fast, {"ev-1": build_driver(vehicle("ev-1"))}, journal=Journal(tmp_path / "hems-1.journal")
+    )
+    again._fold()
+    assert not again.actor.knows("e1")
+
+
+async def test_a_resident_who_is_asked_stands_in_the_status_until_the_answer_is_due() -> None:
+    asked = asyncio.Event()
+    shell = Shell(
+        home(Consent.ASK),
+        MemoryBus(),
+        clock(),
+        tell=lambda at, who, note: asked.set() if note.name == "resident_asked" else None,
+    )
+    async with running(shell):
+        await shell.deliver([Arrival(TOPIC, encode(request()))])
+        async with asyncio.timeout(5):
+            await asked.wait()
+    [question] = shell.status()["questions"]  # type: ignore[misc]
+    assert question["event_id"] == "e1"  # type: ignore[index]
+    shell.questions["e1"] = replace(shell.questions["e1"], answer_by=T0)
+    assert shell.status()["questions"] == []
+
+
+async def test_a_silent_party_says_nothing_and_a_repeating_one_everything_three_times() -> None:
+    bus, post = MemoryBus(), Post("dr/offer/ra-1/x", b"{}")
+    async with going(scaled(10_000)) as fast, asyncio.timeout(10):
+        for behaviour, times in ((Behaviour.SILENT, 0), (Behaviour.REPEATS, 3), (Behaviour.LATE, 1)):
+            changed = intercept(behaviour)
+            assert changed is not None
+            before = fast.now()
+            await InterceptedBus(bus, "x", fast, changed).publish(post)
+            assert [await bus.posts.get() for _ in range(times)] == [post] * times
+            assert (fast.now() - before >= LATE) is (behaviour is Behaviour.LATE)
+    assert bus.posts.empty()
+
+
+def test_readiness_is_one_datagram(tmp_path: Path) -> None:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(address)
+        assert notify("READY=1", {"NOTIFY_SOCKET": address})
+        assert manager.recv(100) == b"READY=1"
+    assert not notify("READY=1", {"NOTIFY_SOCKET": address})  # nobody listens any more
+    assert not notify("READY=1", {})
+
+
+def test_the_watchdog_is_fed_twice_a_period_and_only_by_the_process_it_watches() -> None:
+    assert watchdog_period_s({"WATCHDOG_USEC": "30000000"}) == 15
+    assert watchdog_period_s({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid())}) == 15
+    assert watchdog_period_s({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}) is None
+    assert watchdog_period_s({}) is None
+
+
+# -- a whole daemon
+
+UTILITY = """
+[broker]
+port = {port}
+connect_within_s = {within}
+[control]
+dir = "{dir}"
+[utility]
+children = ["ac"]
+"""
+
+
+async def start(tmp_path: Path, text: str, **environment: str) -> asyncio.subprocess.Process:
+    path = tmp_path / "utility.toml"
+    path.write_text(text)
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "agents.cli",
+        "run",
+        "utility",
+        "--config",
+        str(path),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(Path.cwd())} | environment,
+    )
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_daemon_says_when_it_is_ready_and_ends_cleanly_at_a_signal(tmp_path: Path, number: int) -> None:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(address)
+        manager.setblocking(False)
+        async with asyncio.timeout(30), private_broker() as broker:
+            text = UTILITY.format(port=broker.port, within=20, dir=tmp_path / "run")
+            process = await start(tmp_path, text, NOTIFY_SOCKET=address)
+            assert process.stdout is not None
+            line = json.loads(await process.stdout.readline())
+            control = tmp_path / "run" / "utility.sock"
+            assert (line["event"], oct(control.stat().st_mode)[-3:]) == ("ready", "600")
+            assert manager.recv(100) == b"READY=1"
+            process.send_signal(number)
+            assert await process.wait() == 0
+            assert manager.recv(100) == b"STOPPING=1"
+    assert not control.exists()
+
+
+async def test_a_daemon_that_reaches_no_broker_ends_with_its_own_exit_code(tmp_path: Path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        async with asyncio.timeout(30):
+            process = await start(tmp_path, UTILITY.format(port=port, within=1, dir=tmp_path / "run"))
+            out, _ = await process.communicate()
+    assert process.returncode == 3
+    assert json.loads(out.splitlines()[-1])["text"] == f"the broker at 127.0.0.1:{port} was not reached within 1 s"
+
+
+async def test_a_mistake_in_the_configuration_ends_with_its_own_exit_code(tmp_path: Path) -> None:
+    async with asyncio.timeout(30):
+        process = await start(tmp_path, "[utility]\nname = 5\n")
+        _, err = await process.communicate()
+    assert process.returncode == 2
+    assert err.decode().count("\n") == 1
+    assert "utility.toml: utility.name: " in err.decode()

@@ -1,0 +1,417 @@
+"""A fleet of homes and as many single actors that hear the same at the same times say the same, byte for byte."""
+
+import random
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any
+
+import pytest
+from device_cases import DOWN, UP, tank
+from worlds import START, T0, battery, vehicle
+
+from agents.drivers.build import build_drivers
+from agents.parties.der.actor import Der
+from agents.runtime.fleet.homes import Given, Homes
+from agents.settings.devices import DeviceSpec, SolarSpec, VehicleSpec
+from agents.settings.parties import Consent, DerSettings
+from broker.stepper import Stepper
+from protocol import messages as m
+from protocol.actor import Decided, Entry, Received, Refused, Resumed, Send, Setpoint
+from protocol.edges import Edge
+from protocol.entries import encode_effects, encode_input
+from protocol.errors import RejectReason
+from protocol.units import SLOT
+
+PARENT = "ra-1"
+MINUTE = timedelta(minutes=1)
+EFFICIENCIES = (100, 95, 77)
+RELAXATIONS: tuple[tuple[dict[str, Any], ...], ...] = (
+    (),
+    ({"restriction": "reserve_soc", "steps": [6_000, 2_000]},),
+    ({"restriction": "departure_soc", "steps": [9_000, 5_000]}, {"restriction": "relay_ops", "steps": [4]}),
+    ({"restriction": "power_limit", "steps": [8_000]}, {"restriction": "plug_window", "steps": [3_600]}),
+)
+
+
+def some_vehicle(rng: random.Random, name: str) -> VehicleSpec:
+    capacity = rng.choice([10_000, 20_000, 40_000, rng.randint(4_000, 60_000)])
+    reserve = rng.choice([0, capacity // 5, rng.randint(0, capacity // 3)])
+    return vehicle(
+        f"ev-{name}",
+        capacity_wh=capacity,
+        reserve_wh=reserve,
+        soc_wh=rng.randint(reserve, capacity),
+        departure_soc_wh=rng.choice([capacity, reserve, rng.randint(reserve, capacity)]),
+        state_at=T0 + rng.choice([0, 0, 30, 90]) * MINUTE,
+        plugs_in_at=T0 + rng.choice([0, 0, 0, 73, 120]) * MINUTE,
+        departs_at=T0 + rng.choice([200, 480, 840, 840]) * MINUTE,
+        max_charge_w=rng.choice([3_000, 6_000, rng.randint(1, 9_000)]),
+        max_discharge_w=rng.choice([0, 3_000, 6_000, rng.randint(1, 9_000)]),
+        charge_efficiency_pct=rng.choice(EFFICIENCIES),
+        discharge_efficiency_pct=rng.choice(EFFICIENCIES),
+        standby_w=rng.choice([0, 0, 50]),
+        relay_ops_left=rng.choice([None, None, 0, 2, 4]),
+        min_power_w=rng.choice([0, 0, 1_400]),
+        relaxations=rng.choice(RELAXATIONS),
+    )
+
+
+def some_home(rng: random.Random, name: str) -> DerSettings:
+    """Most have a vehicle and nothing else; the others have something of everything."""
+    devices: list[DeviceSpec] = [some_vehicle(rng, name)]
+    if rng.random() < 0.3:
+        sun = tuple(rng.randint(0, 6_000) for _ in range(8))
+        pv = SolarSpec(kind="solar", resource_id=f"pv-{name}", forecast_w=sun, forecast_at=T0, export_limit_w=2_000)
+        others: list[DeviceSpec] = [battery(f"bat-{name}"), tank(resource_id=f"tank-{name}"), pv]
+        devices = rng.sample([*devices, *others], rng.randint(1, 3))
+    consent = rng.choices([Consent.ALWAYS, Consent.ASK, Consent.NEVER], [8, 1, 1])[0]
+    return DerSettings(
+        name=name,
+        parent=PARENT,
+        devices=tuple(devices),
+        consent=consent,
+        stored_rule=rng.random() < 0.7,
+        meter_to=("utility",) if rng.random() < 0.5 else (),
+    )
+
+
+class Singles:
+    """Each home by itself."""
+
+    def __init__(self, settings: Iterable[DerSettings]) -> None:
+        self.steppers = {one.name: Stepper(Der(one), build_drivers(one)) for one in settings}
+
+    @property
+    def deadline(self) -> datetime | None:
+        return min((at for s in self.steppers.values() if (at := s.actor.deadline) is not None), default=None)
+
+    def begin(self, now: datetime) -> list[Entry]:
+        return [entry for stepper in self.steppers.values() for entry in stepper.begin(now)]
+
+    def take(self, given: Iterable[Given], now: datetime) -> list[Entry]:
+        return [entry for name, item in given for entry in self.steppers[name].take(item, now)]
+
+    def wake(self, now: datetime) -> list[Entry]:
+        due = [s for s in self.steppers.values() if s.actor.deadline is not None and s.actor.deadline <= now]
+        return [entry for stepper in due for entry in stepper.take(None, now)]
+
+    def drive(self, name: str, setpoint: Setpoint) -> None:
+        driver = self.steppers[name].drivers[setpoint.resource_id]
+        driver.set_power(setpoint.power_w, setpoint.at, setpoint.until)
+
+
+class Both:
+    """A fleet and the single actors; whatever one does the other has to do as well."""
+
+    def __init__(self, settings: list[DerSettings]) -> None:
+        self.settings = settings
+        self.fleet, self.singles = Homes(settings), Singles(settings)
+        self.said: dict[str, list[Send]] = {one.name: [] for one in settings}
+        self.entries: list[Entry] = []
+        self._same(list(self.fleet.begin(T0)), self.singles.begin(T0))
+
+    def give(self, given: list[Given], now: datetime) -> None:
+        self.until(now)
+        self._same(list(self.fleet.take(given, now)), self.singles.take(given, now))
+        assert self.fleet.at_rest(now) == all(one.actor.at_rest(now) for one in self.singles.steppers.values())
+
+    def until(self, now: datetime) -> None:
+        """All deadlines up to now."""
+        assert self.fleet.deadline == self.singles.deadline
+        while (at := self.singles.deadline) is not None and at <= now:
+            self._same(list(self.fleet.wake(at)), self.singles.wake(at))
+            assert self.fleet.deadline == self.singles.deadline
+
+    def restart(self, now: datetime) -> None:
+        """A new process that knows what the journal knows, beside actors that say what theirs says after a restart."""
+        self.until(now)
+        again = Homes(self.settings)
+        again.fold((e.at, e.actor, e.input, encode_effects(e.effects)) for e in self.entries)
+        assert again.deadline == self.fleet.deadline
+        assert again.awake == self.fleet.awake
+        self.fleet = again
+        resumed = [(one.name, Resumed(now)) for one in self.settings]
+        self._same(list(again.resume(now, now)), self.singles.take(resumed, now))
+        self._same(list(again.begin(now)), self.singles.begin(now))
+
+    def rest(self, now: datetime) -> None:
+        """All begin anew, as a daemon's party does when its journal is archived."""
+        self.until(now)
+        assert self.fleet.at_rest(now)
+        for name, stepper in self.singles.steppers.items():
+            stepper.actor = Der(self.fleet.settings[name])
+        self.fleet.forget()
+        self._same(list(self.fleet.begin(now)), self.singles.begin(now))
+
+    def _same(self, fleet: list[Entry], singles: list[Entry]) -> None:
+        assert by_home(fleet) == by_home(singles)
+        self.entries += fleet
+        for entry in fleet:
+            for effect in entry.effects:
+                if isinstance(effect, Send):
+                    self.said[entry.actor].append(effect)
+                if isinstance(effect, Setpoint):
+                    self.fleet.drive(entry.actor, effect)
+                    self.singles.drive(entry.actor, effect)
+
+
+def by_home(entries: Iterable[Entry]) -> dict[str, list[tuple[datetime, bytes, bytes]]]:
+    found: dict[str, list[tuple[datetime, bytes, bytes]]] = {}
+    for entry in entries:
+        found.setdefault(entry.actor, []).append((entry.at, encode_input(entry.input), encode_effects(entry.effects)))
+    return found
+
+
+class Script:
+    """What an aggregator (and the wire) may say in a whole negotiation, by chance."""
+
+    def __init__(self, rng: random.Random, both: Both) -> None:
+        self.rng, self.both = rng, both
+        self.heard: dict[str, list[Received]] = {one.name: [] for one in both.settings}
+        self.number = 0
+
+    def ids(self, event_id: str, home: str, round_: int, now: datetime) -> dict[str, Any]:
+        self.number += 1
+        request_id = f"{PARENT}.{event_id}.{round_}.{home}"
+        return {"message_id": f"{request_id}.{self.number}", "sent_at": now, "event_id": event_id,
+                "request_id": request_id, "round": round_}  # fmt: skip
+
+    def received(self, home: str, message: m.Message) -> Given:
+        item = Received(Edge(PARENT, home), message)
+        self.heard[home].append(item)
+        return home, item
+
+    def request(self, home: str, event_id: str, now: datetime, direction: Any, slots: int, **changes: Any) -> Given:
+        rng, start = self.rng, changes.pop("start", START)
+        asked = rng.choice([(3_000,) * slots, tuple(rng.choice([0, 1_000, 4_000, 9_000]) for _ in range(slots))])
+        ids = self.ids(event_id, home, changes.pop("round", 1), now)
+        fields: dict[str, Any] = {
+            "revision": 1,
+            "reply_by": now + 10 * MINUTE,
+            "decide_by": now + 15 * MINUTE,
+        } | changes
+        return self.received(
+            home,
+            m.Request(**ids, **fields, program_id="dr", direction=direction, power_w=asked,
+                interval_period=m.IntervalPeriod(start=start)),
+        )  # fmt: skip
+
+    def to_offers(self, home: str, now: datetime) -> list[Given]:
+        """A relax, an award, a cancellation or a refusal that fits (or hardly fits) what the home said last."""
+        what = self.rng.random()
+        if what < 0.4:
+            return self.relax(home, now, None, self.rng.choice([-1, 5]), self.rng.random() < 0.03)
+        if what < 0.85:
+            share, concluded = self.rng.choice([0, 50, 100, 100, 101]), self.rng.random() < 0.75
+            return self.award(home, now, None, concluded, share, self.rng.choice([1, 1, 2]))
+        if what < 0.9:
+            return [self.reject(home, now)]
+        return [(home, Refused(Edge(PARENT, home), "award", RejectReason.MALFORMED, "not a message", "x.1"))]
+
+    def offer(self, home: str, event_id: str | None = None) -> m.Offer | None:
+        """One of the last two that the home made, or its last about an event."""
+        offers = [s.message for s in self.both.said[home] if isinstance(s.message, m.Offer)]
+        if event_id is not None:
+            offers = [offer for offer in offers if offer.event_id == event_id][-1:]
+        return self.rng.choice(offers[-2:]) if offers else None
+
+    def to(self, offer: m.Offer, home: str, now: datetime) -> dict[str, Any]:
+        return self.ids(offer.event_id, home, offer.round, now) | {"request_id": offer.request_id, "revision": 1}
+
+    def relax(
+        self, home: str, now: datetime, event_id: str | None, minutes: int = 5, wrong_slots: bool = False
+    ) -> list[Given]:
+        offer = self.offer(home, event_id)
+        if offer is None or offer.opt is m.Opt.OUT:
+            return []
+        names = self.rng.sample([*m.Restriction][:5], self.rng.randint(1, 5))
+        shortfall = tuple(self.rng.choice([0, 500, 4_000]) for _ in (*offer.power_w, *(0,) * wrong_slots))
+        relax = m.Relax(**self.to(offer, home, now), shortfall_w=shortfall, restrictions=tuple(names),
+            reply_by=now + minutes * MINUTE)  # fmt: skip
+        return [self.received(home, relax)]
+
+    def award(
+        self, home: str, now: datetime, event_id: str | None, concluded: bool, share: int = 100, revision: int = 1
+    ) -> list[Given]:
+        offer = self.offer(home, event_id)
+        if offer is None or (event_id is not None and offer.opt is m.Opt.OUT and concluded):
+            return []
+        power = tuple(w * share // 100 if concluded else 0 for w in offer.power_w)
+        outcomes = [m.Outcome.NOT_NEEDED, m.Outcome.NO_DEAL, *[m.Outcome.CANCELLED] * (event_id is None)]
+        award = m.Award(**self.to(offer, home, now) | {"revision": revision}, award_id=f"{offer.request_id}.award",
+            outcome=m.Outcome.CONCLUDED if concluded else self.rng.choice(outcomes), power_w=power,
+            accepts=offer.message_id if concluded else None, confirm_by=now + 5 * MINUTE)  # fmt: skip
+        return [self.received(home, award)]
+
+    def reject(self, home: str, now: datetime) -> Given:
+        self.number += 1
+        return self.received(home, m.Reject(message_id=f"{PARENT}.reject.{self.number}", sent_at=now, refused_kind="offer",
+            refused_by=self.rng.choice([*m.Side]), reason=RejectReason.EXPIRED, text="late"))  # fmt: skip
+
+    def dispatches(self, home: str, now: datetime) -> list[Given]:
+        """The slot that comes next, where the home stands by."""
+        found: list[Given] = []
+        for event in list(self.both.fleet.actor(home).events.values()):
+            if event.award is None or not event.award.power_w or self.rng.random() < 0.2:
+                continue
+            ids = self.ids(event.request.event_id, home, event.request.round, now)
+            ids |= {"request_id": event.request.request_id, "revision": 1}
+            slot = min(event.slot, event.slots - 1)
+            power_w = event.request.direction.sign * event.award.power_w[slot]
+            dispatch = m.Dispatch(**ids, award_id=event.award.award_id, slot=slot, power_w=power_w, valid_for_s=1_800)
+            found.append(self.received(home, dispatch))
+        return found
+
+    def again(self, home: str) -> list[Given]:
+        """A repeat of something, now and then with another body."""
+        if not self.heard[home]:
+            return []
+        item = self.rng.choice(self.heard[home][-4:])
+        if self.rng.random() < 0.2:
+            item = Received(item.edge, item.message.model_copy(update={"extensions": {"x": 1}}))
+        return [(home, item)]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_fleet_says_what_its_homes_would_say_alone(seed: int) -> None:
+    rng = random.Random(seed)
+    settings = [some_home(rng, f"h-{number}") for number in range(30)]
+    both = Both(settings)
+    script = Script(rng, both)
+    names, slots, direction = [one.name for one in settings], rng.choice([1, 3, 4]), rng.choice([UP, DOWN])
+
+    def some(share: float) -> list[str]:
+        return [name for name in names if rng.random() < share]
+
+    def shuffled(*parts: Iterable[list[Given]]) -> list[Given]:
+        found = [given for given in chain.from_iterable(parts) if given]
+        rng.shuffle(found)
+        return [one for given in found for one in given]
+
+    now = T0 + MINUTE
+    both.give([script.request(name, "e1", now, direction, slots) for name in some(0.9)], now)
+    both.give(shuffled(([script.request(n, "e2", now, rng.choice([UP, DOWN]), 2, start=START + SLOT)] for n in some(0.3)),
+        (script.again(n) for n in some(0.3))), now + MINUTE)  # fmt: skip
+    now += 3 * MINUTE
+    both.give([(name, Decided("e1", rng.random() < 0.5)) for name in some(0.3)], now)
+    both.give(shuffled((script.to_offers(n, now) for n in some(0.9)), (script.again(n) for n in some(0.2))), now)
+    now += MINUTE
+    again = [[script.request(n, "e1", now, direction, slots, round=2)] for n in some(0.2)]
+    late = [[script.request(n, "e1", now, direction, slots, revision=2, reply_by=now - MINUTE)] for n in some(0.1)]
+    both.give(shuffled(again, late, (script.again(n) for n in some(0.2))), now)
+    for _ in range(3):
+        now += 2 * MINUTE
+        both.give(shuffled((script.to_offers(n, now) for n in some(0.6)), (script.again(n) for n in some(0.2))), now)
+    for slot in range(slots + 2):
+        now = START + slot * SLOT - MINUTE
+        both.give(shuffled((script.dispatches(n, now) for n in names), (script.again(n) for n in some(0.1)),
+            (script.to_offers(n, now) for n in some(0.1))), now)  # fmt: skip
+    now += 3 * MINUTE
+    both.give([script.request(n, "e3", now, direction, 2, start=now + 30 * MINUTE) for n in some(0.8)], now)
+    both.give(shuffled(script.to_offers(n, now) for n in some(0.9)), now + MINUTE)
+    both.until(now + 4 * SLOT)
+    kinds = {send.message.kind for sends in both.said.values() for send in sends}
+    assert {"offer", "confirm", "report", "reject"} <= kinds
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_homes_with_a_vehicle_need_no_actor_for_the_usual_course(seed: int) -> None:
+    rng = random.Random(seed)
+    names = [f"h-{number}" for number in range(40)]
+    both = Both([DerSettings(name=name, parent=PARENT, devices=(some_vehicle(rng, name),)) for name in names])
+    script = Script(rng, both)
+    direction, slots, now = rng.choice([UP, DOWN]), rng.choice([1, 2, 4]), T0 + MINUTE
+    for event_id, start in (("e1", START), ("e2", START + SLOT)):
+        requests = [script.request(name, event_id, now, direction, slots, start=start) for name in names]
+        both.give(requests, now)
+        both.give(requests[::2], now)  # repeats to the byte
+        both.give(
+            [one for name in names if rng.random() < 0.5 for one in script.relax(name, now, event_id)], now + MINUTE
+        )
+        both.give([script.reject(name, now) for name in names if rng.random() < 0.2], now + MINUTE)
+        closed = [one for name in names for one in script.award(name, now, event_id, concluded=False)]
+        both.restart(now + 2 * MINUTE)
+        both.give(requests, now + 2 * MINUTE)
+        both.give(closed if event_id == "e1" else closed[::3], now + 2 * MINUTE)  # the others run out
+        both.give([*closed[::3], *requests[::4]], now + 2 * MINUTE)
+        now = now + 5 * MINUTE
+    now = START - MINUTE
+    both.until(now)
+    offered = [name for name in names if any(getattr(s.message, "opt", "") is m.Opt.IN for s in both.said[name])]
+    assert offered
+    assert both.fleet.awake == 0
+    both.give([script.request(name, "e3", now, direction, 2, start=START + 3 * SLOT) for name in names], now)
+    both.give([one for name in names for one in script.relax(name, now, "e3")], now)
+    both.give([one for name in names for one in script.award(name, now, "e3", concluded=True)], now + MINUTE)
+    assert both.fleet.awake == 0
+    both.give([one for name in names[10:] for one in script.again(name)], now + MINUTE)
+    assert both.fleet.awake < 30  # only where the repeat is of an earlier event, or has another body
+    both.give(
+        [script.request(name, "e3", now, direction, 2, start=START + 3 * SLOT, round=2) for name in names[:10]],
+        now + MINUTE,
+    )
+    assert both.fleet.awake >= 10
+    both.until(START + 7 * SLOT)
+    assert "report" in {send.message.kind for sends in both.said.values() for send in sends}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_fleet_that_is_started_again_knows_what_its_journal_knows(seed: int) -> None:
+    rng = random.Random(seed)
+    both = Both([some_home(rng, f"h-{number}") for number in range(20)])
+    script = Script(rng, both)
+    now = T0 + MINUTE
+    names = [one.name for one in both.settings]
+    both.give([script.request(name, "e1", now, DOWN, 3) for name in names if rng.random() < 0.8], now)
+    both.restart(now + MINUTE)
+    both.give([given for name in names for given in script.to_offers(name, now)], now + 2 * MINUTE)
+    both.restart(now + 3 * MINUTE)
+    both.give([given for name in names for given in script.to_offers(name, now)], now + 4 * MINUTE)
+    both.until(START + 4 * SLOT)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_homes_that_begin_anew_are_asleep_and_know_how_full_their_vehicles_are(seed: int) -> None:
+    rng = random.Random(seed)
+    both = Both([some_home(rng, f"h-{number}") for number in range(20)])
+    script = Script(rng, both)
+    names = [one.name for one in both.settings]
+    now, start = T0 + MINUTE, START
+    for event_id in ("e1", "e2"):
+        both.give([script.request(name, event_id, now, DOWN, 2, start=start) for name in names], now)
+        both.give([one for name in names for one in script.award(name, now, event_id, concluded=True)], now + MINUTE)
+        assert not both.fleet.at_rest(now + MINUTE)
+        for slot in range(2):
+            both.give([one for name in names for one in script.dispatches(name, start + (slot - 1) * SLOT)],
+                start + slot * SLOT - MINUTE)  # fmt: skip
+        assert both.fleet.awake > 0
+        assert both.fleet.knows(names[0], event_id)
+        now = start + 3 * SLOT
+        both.rest(now)
+        assert both.fleet.awake == 0
+        assert not both.fleet.knows(names[0], event_id)
+        start += 5 * SLOT
+
+
+def test_homes_that_nobody_asks_stay_asleep() -> None:
+    both = Both([DerSettings(name=f"h-{n}", parent=PARENT, devices=(vehicle(f"ev-{n}"),)) for n in range(5)])
+    script = Script(random.Random(1), both)
+    both.give([script.request("h-3", "e1", T0, DOWN, 2)], T0)
+    assert both.fleet.awake == 0
+    both.give([script.request("h-3", "e1", T0, DOWN, 2, round=2)], T0)
+    assert both.fleet.awake == 1
+    assert "h-9" not in both.fleet
+
+
+def test_what_one_batch_asks_of_homes_with_a_vehicle_is_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = Both([DerSettings(name=f"h-{n}", parent=PARENT, devices=(vehicle(f"ev-{n}"),)) for n in range(5)])
+    script = Script(random.Random(1), both)
+    given = [script.request(name, "e1", T0, DOWN, 2) for name in both.said]
+
+    def alone(*_: object) -> None:
+        raise AssertionError("computed alone")
+
+    monkeypatch.setattr("agents.parties.der.home.Home.flexibility", alone)
+    offers = [entry for entry in both.fleet.take(given, T0) if any(isinstance(e, Send) for e in entry.effects)]
+    assert len(offers) == 5

@@ -1,0 +1,400 @@
+"""The picture of a system from its topics: the shipped scenarios at instants read from their golden transcripts,
+garbage, strangers, bounds, and the clock."""
+
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import paths
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from agents.runtime.files.scenario import load_scenario
+from agents.tools.run.simulate import build_simulation
+from agents.tools.watch.around import Around
+from agents.tools.watch.panels import draw
+from agents.tools.watch.picture import Picture
+from agents.tools.watch.row import Row, Stage
+from agents.tools.watch.shows import Lines
+from agents.tools.watch.wire_clock import WireClock
+from protocol import messages as m
+from protocol.codec import encode
+from protocol.edges import Edge, topic
+
+EXAMPLES = paths.EXAMPLES
+EVENING = datetime(2026, 1, 14, tzinfo=UTC)
+NIGHT = datetime(2026, 5, 3, tzinfo=UTC)
+WALL = datetime(2026, 11, 25, 12, tzinfo=UTC)
+Posted = list[tuple[datetime, str, bytes]]
+
+
+@pytest.fixture(scope="module")
+def evening() -> Posted:
+    return posted("evening_peak")
+
+
+@pytest.fixture(scope="module")
+def night() -> Posted:
+    return posted("midday_surplus")
+
+
+def posted(name: str) -> Posted:
+    simulation = build_simulation(load_scenario(EXAMPLES / f"{name}.toml"), seed=1)
+    simulation.run()
+    return [(at, post.topic, post.payload) for at, _, post in simulation.posts]
+
+
+def pictured(posts: Posted, until: datetime) -> Picture:
+    picture = Picture()
+    for at, where, payload in posts:
+        if at <= until:
+            picture.take(where, payload, at)
+    return picture
+
+
+def rows_at(posts: Posted, at: datetime) -> dict[tuple[str, str], Row]:
+    """By the event's first word and the party."""
+    return {(row.event_id, row.party): row for row in pictured(posts, at).rows(at)}
+
+
+def clock(day: datetime, text: str) -> datetime:
+    hours, minutes, seconds = (int(part) for part in text.split(":"))
+    return day + timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+
+# -- the evening peak: who stands where
+
+
+def test_first_minute_has_three_that_can_meet_and_two_that_wait(evening: Posted) -> None:
+    rows = rows_at(evening, clock(EVENING, "17:06:00"))
+    ac, ra_3, ra_4 = (rows["evening-peak", name] for name in ("ac", "ra-3", "ra-4"))
+    assert [(row.party, row.depth) for row in rows.values()][:3] == [("utility", 0), ("ac", 1), ("ra-1", 2)]
+    assert (ac.stage, ac.asked, ac.yes, ac.waiting) == (Stage.COLLECTING, 5, 3, 2)
+    assert ac.requested_w == (100_000, 100_000, 100_000, 75_000)
+    assert ac.available_w == (58_000, 58_000, 58_000, 43_500)  # 26 + 24 + 8 and 19.5 + 18 + 6
+    assert ac.shortfall_w == (42_000, 42_000, 42_000, 31_500)
+    assert (ra_3.stage, ra_3.yes, ra_3.waiting) == (Stage.COLLECTING, 0, 5)
+    assert (ra_4.yes, ra_4.waiting, ra_4.silent) == (4, 1, 0)
+    assert ra_4.available_w == (19_529, 19_529, 19_529, 14_912)
+    assert (ra_4.next, ra_4.share_pct) == ("replies", 75)
+
+
+def test_relaxation_is_seen_from_its_request_to_the_offer(evening: Posted) -> None:
+    relaxed = [at for at, where, _ in evening if where.startswith("dr/relax/ra-3/")]
+    row = rows_at(evening, relaxed[-1])["evening-peak", "ra-3"]
+    assert (row.stage, row.relaxed, row.next) == (Stage.RELAXING, 5, "relaxed")
+    assert row.shortfall_w == (5870, 5870, 5870, 4400)
+    later = rows_at(evening, relaxed[-1] + timedelta(seconds=1))["evening-peak", "ra-3"]
+    assert (later.stage, later.available_w) == (Stage.OFFERED, (16_000, 16_000, 16_000, 12_000))
+
+
+def test_short_aggregator_proposes_and_the_coordinator_asks_another_again(evening: Posted) -> None:
+    again = next(at for at, where, payload in evening if where == "dr/request/ac/ra-1" and b'"round":2' in payload)
+    rows = rows_at(evening, again)
+    ac, ra_4 = rows["evening-peak", "ac"], rows["evening-peak", "ra-4"]
+    assert (ra_4.stage, ra_4.silent, ra_4.available_w) == (Stage.PROPOSED, 1, (19_529, 19_529, 19_529, 14_912))
+    assert (ac.stage, ac.round, ac.alternatives, ac.yes) == (Stage.REREQUESTING, 2, 1, 3)
+
+
+def test_deal_is_awarded_and_confirmed_by_all_and_the_first_slot_is_next(evening: Posted) -> None:
+    now = clock(EVENING, "17:30:00")
+    rows = rows_at(evening, now)
+    given = {party: (row.awards, row.confirmed) for (_, party), row in rows.items()}
+    assert given == {"utility": (1, 1), "ac": (5, 5), "ra-1": (12, 12), "ra-2": (4, 4), "ra-3": (5, 5)} | {
+        "ra-4": (4, 4),
+        "ra-5": (3, 3),
+    }
+    assert {row.stage for row in rows.values()} == {Stage.AWARDED}
+    assert rows["evening-peak", "ra-1"].deal_w == (32_471, 32_471, 32_471, 24_088)
+    assert {(row.next, row.next_at) for row in rows.values()} == {("slot 0", clock(EVENING, "18:00:00"))}
+
+
+def test_delivery_is_counted_in_the_event_s_direction_and_the_event_ends(evening: Posted) -> None:
+    one = rows_at(evening, clock(EVENING, "18:31:00"))["evening-peak", "ra-2"]
+    assert (one.stage, one.delivered_wh, one.due_wh, one.next) == (Stage.DELIVERING, 12_000, 12_000, "slot 2")
+    rows = rows_at(evening, clock(EVENING, "20:00:10"))
+    utility = rows["evening-peak", "utility"]
+    assert (utility.stage, utility.outcome) == (Stage.CLOSED, "concluded")
+    assert (utility.delivered_wh, utility.due_wh) == (187_497, 187_500)
+
+
+def test_answers_always_add_up_to_those_asked(evening: Posted, night: Posted) -> None:
+    for posts in (evening, night):
+        picture = Picture()
+        for at, where, payload in posts:
+            picture.take(where, payload, at)
+            for row in picture.rows(at)[:3]:
+                told = row.yes + row.no + row.alternatives + row.late + row.silent + row.waiting
+                assert told == row.asked
+
+
+def test_three_tiers_and_two_events_are_told_apart(night: Posted) -> None:
+    rows = rows_at(night, clock(NIGHT, "02:31:00"))
+    first, second = dict.fromkeys(event for event, _ in rows)
+    depths = {party: row.depth for (event, party), row in rows.items() if event == first}
+    assert depths == {"utility": 0, "ac": 1, "ra-town": 2, "ra-1": 2, "sub-north": 3, "sub-south": 3}
+    assert rows[first, "utility"].stage is Stage.DELIVERING
+    north = rows[second, "sub-north"]
+    assert (north.requested_w, north.available_w, north.shortfall_w) == ((13_804,), (12_000,), (1804,))
+    assert (north.deal_w, rows[second, "ra-1"].alternatives) == ((12_000,), 1)
+
+
+# -- what a system should not say, and how much of it
+
+
+def request(event: str = "e", child: str = "h", number: int = 1, **changed: object) -> m.Request:
+    fields: dict[str, object] = {
+        "message_id": f"p.request.{event}.{number}.{child}",
+        "sent_at": EVENING,
+        "event_id": event,
+        "request_id": f"{event}.{number}",
+        "round": number,
+        "revision": 1,
+        "program_id": "dr",
+        "direction": m.Direction.DECREASE_LOAD,
+        "interval_period": m.IntervalPeriod(start=EVENING + timedelta(hours=2)),
+        "power_w": (1000, 1000),
+        "reply_by": EVENING + timedelta(minutes=10),
+        "decide_by": EVENING + timedelta(hours=1),
+    }
+    return m.Request.model_validate(fields | changed)
+
+
+def offer(event: str = "e", child: str = "h", opt: m.Opt = m.Opt.IN) -> bytes:
+    power_w = (800, 800) if opt is m.Opt.IN else (0, 0)
+    return encode(
+        m.Offer(
+            message_id=f"{child}.offer.{event}",
+            sent_at=EVENING,
+            event_id=event,
+            request_id=f"{event}.1",
+            round=1,
+            revision=1,
+            opt=opt,
+            power_w=power_w,
+            available_w=power_w,
+            valid_until=EVENING + timedelta(hours=2),
+        )
+    )
+
+
+def asked(picture: Picture, event: str = "e", child: str = "h", at: datetime = EVENING) -> None:
+    picture.take(topic("request", Edge("p", child)), encode(request(event, child)), at)
+
+
+def test_yes_no_late_and_silent_are_told_apart() -> None:
+    picture = Picture()
+    for child in ("a", "b", "c", "d"):
+        asked(picture, child=child)
+    picture.take("dr/offer/p/a", offer(child="a"), EVENING + timedelta(minutes=1))
+    picture.take("dr/offer/p/b", offer(child="b", opt=m.Opt.OUT), EVENING + timedelta(minutes=1))
+    picture.take("dr/offer/p/c", offer(child="c"), EVENING + timedelta(minutes=11))
+    (row,) = picture.rows(EVENING + timedelta(minutes=12))
+    assert (row.asked, row.yes, row.no, row.late, row.silent, row.waiting) == (4, 1, 1, 1, 1, 0)
+    assert row.available_w == (800, 800)
+
+
+def test_refused_cancelled_and_withdrawn_awards_are_counted() -> None:
+    picture = Picture()
+    head = {"sent_at": EVENING, "event_id": "e", "request_id": "e.1", "round": 1, "revision": 1}
+    confirm_by = EVENING + timedelta(hours=1)
+    for child in ("a", "b", "c"):
+        asked(picture, child=child)
+        award = m.Award(
+            **head,
+            message_id=f"p.award.{child}",
+            award_id=child,
+            accepts=f"{child}.offer.e",
+            outcome=m.Outcome.CONCLUDED,
+            power_w=(800, 800),
+            confirm_by=confirm_by,
+        )
+        picture.take(f"dr/award/p/{child}", encode(award), EVENING)
+        confirm = m.Confirm(**head, message_id=f"{child}.confirm", award_id=child, accepted=child != "a")
+        picture.take(f"dr/confirm/p/{child}", encode(confirm), EVENING)
+    withdraw = m.Withdraw(**head, message_id="b.w", award_id="b", from_slot=1, power_w=(800, 0), cause="unplugged")
+    picture.take("dr/withdraw/p/b", encode(withdraw), EVENING)
+    cancel = award.model_copy(
+        update={"revision": 2, "outcome": m.Outcome.CANCELLED, "power_w": (0, 0), "message_id": "p.award.c.2"}
+    )
+    picture.take("dr/award/p/c", encode(cancel), EVENING)
+    (row,) = picture.rows(EVENING)
+    assert (row.awards, row.confirmed, row.refused, row.cancelled, row.withdrawn) == (2, 1, 1, 1, 1)
+
+
+def test_a_request_that_is_taken_back_ends_the_event() -> None:
+    picture = Picture()
+    asked(picture)
+    picture.take("dr/request/p/h", b"", EVENING)
+    assert [(row.stage, row.outcome) for row in picture.rows(EVENING)] == [(Stage.CLOSED, "no_deal")]
+
+
+@given(st.text(max_size=60), st.binary(max_size=200))
+def test_no_bytes_on_any_topic_stop_the_picture(where: str, payload: bytes) -> None:
+    picture = Picture()
+    for name in (where, "dr/offer/p/h", "dr/request/p/h", "dr/presence/p/h"):
+        picture.take(name, payload, EVENING)
+    picture.rows(EVENING)
+
+
+def test_garbage_is_counted_and_shown_and_changes_nothing(evening: Posted) -> None:
+    now = clock(EVENING, "17:06:00")
+    picture = pictured(evening, now)
+    before = picture.rows(now)
+    for payload in (b"\xff\xfe", b"{}", b"[1]", b'{"message_id": NaN}', b""):
+        picture.take("dr/offer/ra-4/hems-4-1", payload, now)
+    picture.take("dr/nothing/x", b"", now)
+    assert picture.rows(now) == before
+    assert picture.reasons["unreadable"] == 6
+    assert picture.refusals[-1].reason == "unknown_topic"
+
+
+def test_rejections_name_who_refused_what_and_cannot_move_the_cursor() -> None:
+    picture = Picture()
+    told = m.Reject(
+        message_id="p.reject",
+        sent_at=EVENING,
+        refused_kind="offer",
+        refused_by=m.Side.PARENT,
+        reason=m.RejectReason.STALE,
+        text="\x1b[2J old",
+    )
+    picture.take("dr/reject/p/h", encode(told), EVENING)
+    (refusal,) = picture.refusals
+    assert (refusal.by, refusal.kind, refusal.reason, refusal.text) == ("p", "offer", "stale", "?[2J old")
+
+
+def test_plan_behind_the_calendar_and_circles_of_edges_are_survived() -> None:
+    picture = Picture()
+    late = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
+    far = request(interval_period=m.IntervalPeriod(start=late), decide_by=late)
+    picture.take("dr/request/p/h", encode(far), EVENING)
+    assert (picture.reasons["unreadable"], picture.rows(EVENING)) == (1, [])
+    for edge in (Edge("p", "q"), Edge("q", "r"), Edge("r", "q"), Edge("q", "p")):
+        picture.take(topic("request", edge), encode(request(child=edge.child)), EVENING)
+    picture.rows(EVENING)
+
+
+def test_memory_is_bounded_and_what_is_not_followed_is_counted() -> None:
+    picture = Picture(most_links=100, most_parties=50, most_events=20)
+    for number in range(200):
+        asked(picture, child=f"h{number}")
+        told = m.Presence(message_id=f"h{number}.presence", sent_at=EVENING, online=True)
+        picture.take(f"dr/presence/p/h{number}", encode(told), EVENING)
+        picture.take("dr/offer/p/h", b"x", EVENING)
+    assert (picture.not_followed, len(picture.roll.parties), picture.roll.unknown) == (100, 50, 150)
+    assert len(picture.refusals) == 20
+    assert picture.rows(EVENING)[0].asked == 100
+
+
+def test_closed_events_make_room_for_new_ones_and_are_forgotten_after_a_day() -> None:
+    picture = Picture(most_events=5)
+    for number in range(50):
+        asked(picture, event=f"e{number}")
+        picture.take("dr/request/p/h", b"", EVENING)
+        picture.rows(EVENING)
+    assert (list(picture.events), picture.not_followed) == ([f"e{number}" for number in range(45, 50)], 0)
+    assert picture.rows(EVENING + timedelta(hours=25)) == []
+
+
+def test_presence_knows_who_went_and_since_when() -> None:
+    picture = Picture()
+    for parent, online, minute in (("p", True, 0), ("q", True, 0), ("p", False, 5)):
+        told = m.Presence(message_id=f"h.{minute}", sent_at=EVENING, online=online, software="gridpact 0.1.0")
+        picture.take(f"dr/presence/{parent}/h", encode(told), EVENING + timedelta(minutes=minute))
+    (party,) = picture.roll.offline
+    assert (party.name, party.since_at) == ("h", EVENING + timedelta(minutes=5))
+    picture.take("dr/presence/p/h", b"", EVENING)
+    assert picture.roll.offline == []
+
+
+# -- the clock
+
+
+def test_system_on_the_wall_clock_keeps_it_whatever_is_said() -> None:
+    watch = WireClock()
+    for second in range(30):
+        watch.hear(WALL + timedelta(seconds=second - 1), WALL + timedelta(seconds=second), second)
+    assert (watch.now(WALL, 99.0), watch.scaled, watch.speed) == (WALL, False, 1.0)
+
+
+def test_speed_is_found_from_what_is_said() -> None:
+    watch = WireClock()
+    for second in range(10):
+        watch.hear(EVENING + timedelta(seconds=60 * second), WALL, float(second))
+    assert watch.speed == 60
+    assert watch.now(WALL, 10.0) == EVENING + timedelta(seconds=600)
+
+
+def test_given_speed_is_not_estimated() -> None:
+    watch = WireClock(220)
+    watch.hear(EVENING, WALL, 0.0)
+    watch.hear(EVENING + timedelta(seconds=1), WALL, 1.0)
+    assert watch.now(WALL, 2.0) == EVENING + timedelta(seconds=221)
+
+
+def test_request_left_from_another_day_sets_the_clock_until_somebody_speaks() -> None:
+    watch = WireClock()
+    watch.hear_standing(EVENING, EVENING + timedelta(hours=4), WALL, 0.0)
+    assert watch.now(WALL, 2.0) == EVENING + timedelta(seconds=2)
+    watch.hear(WALL, WALL, 3.0)
+    assert watch.now(WALL, 4.0) == WALL
+
+
+def test_one_wrong_clock_far_ahead_is_forgotten() -> None:
+    watch = WireClock(60)
+    watch.hear(EVENING + timedelta(days=3000), WALL, 0.0)
+    for second in range(300):
+        watch.hear(EVENING + timedelta(seconds=60 * second), WALL, float(second))
+    assert watch.now(WALL, 299.0) == EVENING + timedelta(seconds=60 * 299)
+
+
+# -- what is shown
+
+
+def around(now: datetime) -> Around:
+    return Around("127.0.0.1:1883", True, now, 60.0, True, 321, [0, 4, 12, 3])
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 50), (40, 10), (20, 5)])
+def test_drawing_fits_every_size(evening: Posted, width: int, height: int) -> None:
+    now = clock(EVENING, "17:06:00")
+    console = Console(width=width, height=height, color_system=None, force_terminal=True)
+    with console.capture() as captured:
+        console.print(draw(pictured(evening, now), around(now), width, height))
+    lines = captured.get().splitlines()
+    assert max(map(len, lines)) <= width
+    assert height < 20 or len(lines) <= height
+    if width >= 80:
+        assert any("ra-4" in line and "19.5/26" in line and "4/5 1 open" in line for line in lines)
+
+
+def test_hundreds_of_aggregators_are_cut_to_the_screen_and_counted() -> None:
+    picture = Picture()
+    for number in range(300):
+        picture.take(topic("request", Edge("ac", f"ra-{number}")), encode(request(child=f"ra-{number}")), EVENING)
+        picture.take(
+            topic("request", Edge(f"ra-{number}", f"h-{number}")), encode(request(child=f"h-{number}")), EVENING
+        )
+    console = Console(width=80, height=24, color_system=None)
+    with console.capture() as captured:
+        console.print(draw(picture, around(EVENING), 80, 24))
+    lines = captured.get().splitlines()
+    assert len(lines) <= 24
+    assert any("more" in line for line in lines)
+
+
+def test_each_change_is_one_json_object(evening: Posted) -> None:
+    picture, said = Picture(), list[str]()
+    show = Lines(picture, json=True, write=said.append)
+    for at, where, payload in evening:
+        change = picture.take(where, payload, at)
+        if change is not None:
+            show.changed(change)
+            show.tick(around(at))
+    show.tick(around(clock(EVENING, "20:00:10")))
+    told = [orjson.loads(line) for line in said]
+    stages = [one["stage"] for one in told if one["party"] == "ra-3"]
+    assert stages == ["collecting", "relaxing", "offered", "awarded", "delivering", "closed"]
+    assert told[-1]["outcome"] == "concluded"

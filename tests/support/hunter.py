@@ -1,0 +1,287 @@
+"""The simulator as a hunter: `python tests/hunter.py --seeds 1000` (`make hunt SEEDS=n`).
+
+A seed is a world, the faults of its wire, bytes of strangers, and crashes of its parties at named points. What a run
+did is judged from the journals alone (tests/checker). A failing seed prints the command that repeats it, shrunk to the fewest
+faults. Planted bugs (tests/planted.py) show that the hunter finds what it should.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+if __name__ == "__main__":
+    sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+
+from checker import violations
+from worlds import START, T0, World, battery
+
+from broker.bus import Post
+from broker.node import POINTS, Crash
+from broker.simulation import Faults, Simulation
+from protocol.actor import Cancel, Input, Issue
+from protocol.edges import ROUTES, Edge, topic
+from protocol.units import Direction
+
+BLOCK = 50
+SHOWN = 5
+"""Failing seeds that are shrunk and shown."""
+
+
+def random_world(random: Random) -> World:
+    """One to three aggregators of one to five homes, any settings, one or two events."""
+    world = World()
+    for number in range(1, random.randint(2, 4)):
+        relaxations = [{"restriction": "reserve_soc", "steps": [4_000, 2_000]}] if random.random() < 0.5 else []
+        changes = {"reserve_wh": random.choice([8_000, 25_000, 29_000]), "relaxations": relaxations}
+        storage = (battery(f"bat-{number}"),) if random.random() < 0.5 else ()
+        world.simple(
+            f"ra-{number}",
+            random.randint(1, 5),
+            scale_w=random.choice([6_000, 12_000, 20_000]),
+            vehicle_changes=changes,
+            storage=storage,
+            leave_early=random.random() < 0.2,
+        )
+    world.coordinator = {"plan": random.choice(["same", "by_scale"]), "max_rerequests": random.randint(0, 3)}
+    world.utility = {"mandate": random.random() < 0.4, "accept_share_pct": random.choice([0, 50, 70])}
+    world.event(*[random.choice([5_000, 20_000, 40_000]) for _ in range(random.randint(1, 4))])
+    if random.random() < 0.4:
+        world.event(
+            *[random.choice([5_000, 20_000]) for _ in range(2)],
+            event_id="e2",
+            issue_at=T0 + timedelta(minutes=random.randint(6, 40)),
+            start=START + timedelta(minutes=30 * random.randint(0, 3)),
+            direction=random.choice(list(Direction)),
+        )
+    return world
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that goes wrong in a run: what shrinking takes away, piece by piece."""
+
+    seed: int
+    faults: Faults
+    orders: tuple[tuple[timedelta, Input], ...]
+    noise: tuple[tuple[timedelta, Post], ...] = ()
+    """What strangers publish: no message of ours."""
+
+    def simpler(self) -> Iterator["Plan"]:
+        """Plans with one fault less."""
+        for index in range(len(self.faults.crashes)):
+            crashes = self.faults.crashes[:index] + self.faults.crashes[index + 1 :]
+            yield replace(self, faults=replace(self.faults, crashes=crashes))
+        for index in range(len(self.orders)):
+            yield replace(self, orders=self.orders[:index] + self.orders[index + 1 :])
+        if self.noise:
+            yield replace(self, noise=())
+        for name, none in (("loss_pct", 0), ("repeat_pct", 0), ("commit_ms", (0, 0)), ("delay_ms", (1, 1))):
+            if getattr(self.faults, name) != none:
+                yield replace(self, faults=replace(self.faults, **{name: none}))
+
+
+def plan_of(seed: int) -> tuple[World, Plan]:
+    """The world and the faults of a seed."""
+    random = Random(seed)
+    world = random_world(random)
+    faults = Faults(delay_ms=(1, 2_000), loss_pct=random.choice([0, 5, 20]), repeat_pct=random.choice([0, 30]))
+    orders: list[tuple[timedelta, Input]] = []
+    if random.random() < 0.2:
+        orders.append((timedelta(minutes=random.randint(6, 110)), Cancel("e1")))
+    if random.random() < 0.2:
+        change = Issue("e1", "dr", Direction.DECREASE_LOAD, START, (10_000, 20_000))
+        orders.append((timedelta(minutes=random.randint(6, 55)), change))
+    if random.random() < 0.6:
+        faults = replace(faults, commit_ms=random.choice([(0, 0), (1, 20)]), crashes=_crashes(random, world))
+    noise = _noise(random, world) if random.random() < 0.2 else ()
+    return world, Plan(seed, faults, tuple(orders), noise)
+
+
+def _noise(random: Random, world: World) -> tuple[tuple[timedelta, Post], ...]:
+    edges = [Edge(home.parent, home.name) for home in world.homes] + [Edge("ac", ra.name) for ra in world.aggregators]
+    found = []
+    for _ in range(random.randint(1, 20)):
+        where = topic(random.choice(list(ROUTES)), random.choice(edges))
+        payload = random.choice([b"{", b"[]", b'{"version":"9"}', b"\xff\xfe", random.randbytes(50), b"[" * 5_000])
+        found.append((timedelta(seconds=random.randint(300, 9_000)), Post(where, payload)))
+    return tuple(found)
+
+
+def _crashes(random: Random, world: World) -> tuple[Crash, ...]:
+    above = ["utility", "ac"] + [ra.name for ra in world.aggregators]
+    homes = [home.name for home in world.homes]
+    found = []
+    for _ in range(random.randint(1, 4)):
+        name = random.choice(above if random.random() < 0.7 else homes)
+        point = random.choice(POINTS)
+        minute = random.choice([random.uniform(5, 60), random.uniform(5, 200)])
+        down_s = random.choice([1, 20, 300, 1_500])
+        found.append(Crash(name, point, T0 + timedelta(seconds=round(minute * 60)), timedelta(seconds=down_s)))
+    return tuple(found)
+
+
+def run(world: World, plan: Plan) -> Simulation:
+    """Run a plan to its end."""
+    simulation = world.build(plan.seed, plan.faults)
+    for after, order in plan.orders:
+        simulation.give(T0 + after, "utility", order)
+    for after, post in plan.noise:
+        simulation.publish(T0 + after, "stranger", post)
+    simulation.run()
+    return simulation
+
+
+def hunt(seed: int) -> tuple[World, Simulation]:
+    """Run the world of a seed to its end."""
+    world, plan = plan_of(seed)
+    return world, run(world, plan)
+
+
+def broken(world: World, simulation: Simulation) -> list[str]:
+    """What does not hold: the promises as journals show them, and parties that wait for nothing."""
+    waiting = [f"P3: {name} still waits" for name, actor in world.actors.items() if actor.deadline is not None]
+    return violations(simulation.trace, lossless=not simulation.faults.loss_pct) + waiting
+
+
+def judge(seed: int) -> list[str]:
+    """What is broken in the run of a seed; an exception of our own is a finding too."""
+    world, plan = plan_of(seed)
+    return judge_plan(world, plan)
+
+
+def judge_plan(world: World, plan: Plan) -> list[str]:
+    try:
+        return broken(world, run(world, plan))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
+        return [f"{type(error).__name__}: {error}"]
+
+
+def shrink(seed: int) -> tuple[Plan, list[str]]:
+    """The plan with the fewest faults that still breaks something, and what it breaks."""
+    world, plan = plan_of(seed)
+    found = judge_plan(world, plan)
+    again = bool(found)
+    while again:
+        again = False
+        for simpler in plan.simpler():
+            still = judge_plan(plan_of(seed)[0], simpler)
+            if still:
+                plan, found, again = simpler, still, True
+                break
+    return plan, found
+
+
+@dataclass
+class Tally:
+    """What a hunt has seen."""
+
+    seeds: int = 0
+    virtual_hours: float = 0
+    crashes: int = 0
+    lossy: int = 0
+    noisy: int = 0
+    failing: dict[int, list[str]] = field(default_factory=dict)
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.seeds + other.seeds,
+            self.virtual_hours + other.virtual_hours,
+            self.crashes + other.crashes,
+            self.lossy + other.lossy,
+            self.noisy + other.noisy,
+            self.failing | other.failing,
+        )
+
+
+def hunt_block(seeds: range) -> Tally:
+    """Run and judge some seeds."""
+    tally = Tally()
+    for seed in seeds:
+        world, plan = plan_of(seed)
+        tally.seeds += 1
+        tally.lossy += plan.faults.loss_pct > 0 or plan.faults.repeat_pct > 0
+        tally.noisy += bool(plan.noise)
+        found = judge_plan(world, plan)
+        if found:
+            tally.failing[seed] = found
+        assert world.simulation is not None
+        tally.virtual_hours += (world.simulation.now - T0) / timedelta(hours=1)
+        tally.crashes += len(world.simulation.crashed)
+    return tally
+
+
+def hunt_all(first: int, seeds: int) -> Tally:
+    """All seeds from `first`, on all processors."""
+    blocks = [range(at, min(at + BLOCK, first + seeds)) for at in range(first, first + seeds, BLOCK)]
+    with ProcessPoolExecutor() as pool:
+        return sum(pool.map(hunt_block, blocks), Tally())
+
+
+def describe(plan: Plan) -> str:
+    """A plan's faults in one line each."""
+    faults = plan.faults
+    lines = [f"  {c.actor} dies ({c.point}) from {c.from_at:%H:%M:%S}, down {c.down}" for c in faults.crashes]
+    lines += [f"  {order}" for _, order in plan.orders]
+    lines += [f"  {len(plan.noise)} posts of strangers"] if plan.noise else []
+    lines.append(f"  loss {faults.loss_pct} %, repeats {faults.repeat_pct} %, delay {faults.delay_ms} ms")
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Hunt; 1 when anything is broken or a planted bug stays hidden."""
+    from planted import find_all
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--seeds", type=int, default=1_000)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--seed", type=int, help="repeat one seed, shrunk")
+    parser.add_argument("--no-planted", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args(arguments)
+    if given.seed is not None:
+        plan, found = shrink(given.seed)
+        print(f"seed {given.seed}:", *(found or ["all promises hold"]), sep="\n  ")
+        print("the fewest faults that show it:", describe(plan), sep="\n")
+        return bool(found)
+    began = time.perf_counter()
+    tally = hunt_all(given.first, given.seeds)
+    seconds = time.perf_counter() - began
+    planted = (
+        [] if given.no_planted else [{"name": name, "found_at_seed": seed} for name, seed in find_all(1_000).items()]
+    )
+    figures = {
+        "seeds": tally.seeds,
+        "seeds_per_s": round(tally.seeds / seconds, 1),
+        "virtual_hours": round(tally.virtual_hours),
+        "crashes": tally.crashes,
+        "lossy_seeds": tally.lossy,
+        "noisy_seeds": tally.noisy,
+        "violations": len(tally.failing),
+    }
+    if given.json:
+        print(json.dumps({**figures, "planted": planted, "failing_seeds": sorted(tally.failing)}))
+    else:
+        report(figures, planted, tally.failing)
+    return bool(tally.failing) or any(one["found_at_seed"] is None for one in planted)
+
+
+def report(figures: dict[str, float], planted: list[dict[str, object]], failing: dict[int, list[str]]) -> None:
+    """What a hunt has found, for people."""
+    for one in planted:
+        found = one["found_at_seed"]
+        print(f"planted {one['name']:<24}", "NOT FOUND" if found is None else f"found at seed {found}")
+    for seed, broken_ones in sorted(failing.items())[:SHOWN]:
+        plan, _ = shrink(seed)
+        print(f"seed {seed}: {broken_ones[0]}\n{describe(plan)}\n  repeat: python tests/hunter.py --seed {seed}")
+    print(", ".join(f"{name} {value}" for name, value in figures.items()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,11 @@
+"""Where things lie, for tests in whatever folder."""
+
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+ROOT = TESTS.parent
+EXAMPLES = ROOT / "examples"
+DOCS = ROOT / "docs"
+TINY = TESTS / "support" / "data" / "tiny.toml"
+REAL = ROOT.parent / "shared" / "data"
+"""Real sessions and requests, where they are; nothing of them is part of the project."""

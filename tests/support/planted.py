@@ -1,0 +1,271 @@
+"""Bugs on purpose: the hunter must find each of them. The switch is `planted(name)`; nothing else turns one on."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+from agents.negotiation.asking import Asking, Stage
+from agents.negotiation.between import Between
+from agents.negotiation.child import Child
+from agents.negotiation.negotiation import Negotiation
+from agents.negotiation.parent import ParentParty
+from agents.negotiation.party import Party
+from agents.parties.aggregator import actor as aggregator
+from agents.parties.aggregator.dispatch import Dispatching
+from agents.parties.coordinator import CoordinatorEvent
+from broker.node import Node
+from broker.simulation import Simulation
+from broker.stepper import Stepper
+from protocol import messages as m
+from protocol.actor import Effect, Setpoint
+from protocol.edges import Edge
+from protocol.plan import add, total, zero
+
+Patch = tuple[Any, str, Any]
+
+
+def _no_dedup() -> list[Patch]:
+    return [(Party, "_repeated", lambda self, edge, message, body: False)]
+
+
+def _ack_before_commit() -> list[Patch]:
+    def hand_over(self: Any, node: Node, pending: Any) -> None:
+        if node.up:
+            self._guard(node, lambda: self._process(node, pending))
+        else:
+            node.session.append(pending)
+
+    return [(Simulation, "_hand_over", hand_over)]
+
+
+def _publish_before_commit() -> list[Patch]:
+    take = Stepper.take
+
+    def process(self: Any, node: Node, pending: Any) -> None:
+        entries = list(take(node.stepper, pending.item if pending else None, self.now))
+        for entry in entries:
+            for effect in entry.effects:
+                self._do(node, effect)
+        for entry in entries:
+            node.append(entry)
+        if pending is not None:
+            node.unacknowledged.append((node.taken, pending))
+        self._pass(node, "appended")
+        self._schedule_commit(node)
+        self._schedule_wake(node)
+
+    def perform(self: Any, node: Node, number: int, entry: Any) -> None:
+        for place in range(len(entry.effects)):
+            node.mark(number, place)
+
+    return [(Simulation, "_process", process), (Simulation, "_perform", perform)]
+
+
+def _outbox_forgotten() -> list[Patch]:
+    restart = Node.restart
+
+    def forgetful(self: Node) -> list[tuple[int, int, Effect]]:
+        restart(self)
+        return []
+
+    return [(Node, "restart", forgetful)]
+
+
+def _journal_not_read() -> list[Patch]:
+    return [(Stepper, "fold", lambda self, entry, **options: None)]
+
+
+def _late_counted() -> list[Patch]:
+    return [(Asking, "_in_time", lambda self, child, message, now: self.stage is not Stage.CLOSED)]
+
+
+def _wall_clock_deadline() -> list[Patch]:
+    def in_time(self: Asking, child: Child, message: Any, now: datetime) -> bool:
+        asked = child.relax if getattr(message, "basis", None) is m.Basis.RELAXED else child.request
+        return asked is not None and self.stage is not Stage.CLOSED and message.sent_at <= asked.reply_by
+
+    return [(Asking, "_in_time", in_time)]
+
+
+def _lost_timer() -> list[Patch]:
+    go = Asking.go
+
+    def forgetful(self: Asking, stage: Stage, ends_at: datetime | None = None) -> None:
+        go(self, stage, None if stage is Stage.RELAXING else ends_at)
+
+    return [(Asking, "go", forgetful)]
+
+
+def _deadline_restarts() -> list[Patch]:
+    resumed = ParentParty._resumed
+
+    def generous(self: ParentParty, now: datetime) -> None:
+        for event in self.events.values():
+            if "stage" in event.timers:
+                event.timers["stage"] = max(event.timers["stage"], now + timedelta(minutes=30))
+        resumed(self, now)
+
+    return [(ParentParty, "_resumed", generous)]
+
+
+def _award_not_backed() -> list[Patch]:
+    answer_up = CoordinatorEvent._answer_up
+
+    def hasty(self: CoordinatorEvent, now: datetime) -> None:
+        for child, answer in self.children.answered():
+            if child.award is None and any(self.taken.get(child.name, ())):
+                self._conclude(child, answer, self.taken[child.name], now)
+        answer_up(self, now)
+
+    return [(CoordinatorEvent, "_answer_up", hasty)]
+
+
+def _share_above_offer() -> list[Patch]:
+    give = Negotiation.give
+
+    def generous(self: Negotiation, parts: Iterable[tuple[Child, Any, Any]], now: datetime) -> None:
+        give(self, [(child, answer, tuple(power + 1 for power in power_w)) for child, answer, power_w in parts], now)
+
+    return [(Negotiation, "give", generous)]
+
+
+def _watt_lost() -> list[Patch]:
+    apportion = aggregator.apportion
+
+    def careless(*arguments: Any) -> Any:
+        shared = apportion(*arguments)
+        shares = {
+            name: share._replace(power_w=tuple(max(0, power - 1) for power in share.power_w))
+            for name, share in shared.shares.items()
+        }
+        return replace(shared, shares=shares)
+
+    return [(aggregator, "apportion", careless)]
+
+
+def _relax_counted_twice() -> list[Patch]:
+    def available_w(self: aggregator.AggregatorEvent) -> Any:
+        slots = len(self.asked_w)
+        plans = [answer.power_w for child in self.children.asked() for answer in (child.own, child.relaxed) if answer]
+        return add(total(plans, slots), self.storage.power_w or zero(slots))
+
+    return [(aggregator.AggregatorEvent, "available_w", available_w)]
+
+
+def _two_rungs_at_once() -> list[Patch]:
+    relax = aggregator.AggregatorEvent._relax
+
+    def hasty(self: aggregator.AggregatorEvent, short: Any, now: datetime) -> None:
+        relax(self, short, now)
+        if self.stage is Stage.RELAXING:
+            self._climb(short, now)
+
+    return [(aggregator.AggregatorEvent, "_relax", hasty)]
+
+
+def _cancel_forgotten() -> list[Patch]:
+    close = Negotiation.close
+
+    def silent(self: Any, outcome: str, now: datetime, release: Any = None, reason: str = "") -> None:
+        close(self, outcome, now, None if release is m.Outcome.CANCELLED else release, reason)
+
+    return [(Negotiation, "close", silent)]
+
+
+def _withdrawal_ignored() -> list[Patch]:
+    return [(Negotiation, "on_withdraw", lambda self, edge, message, now: None)]
+
+
+def _old_answers_counted() -> list[Patch]:
+    from agents.negotiation.children import Children
+
+    renew = Children.renew
+
+    def keeping(self: Children, name: str, request: Any) -> None:
+        before = self.by_name[name].own, self.by_name[name].relaxed
+        renew(self, name, request)
+        self.keep(self.by_name[name], *before)
+
+    return [(Children, "renew", keeping)]
+
+
+def _id_used_twice() -> list[Patch]:
+    answer_ids = Between._answer_ids
+
+    def ids(self: Between, kind: str, now: datetime) -> dict[str, Any]:
+        return {**answer_ids(self, kind, now), "message_id": f"{self.party.name}.{kind}.{self.event_id}"}
+
+    return [(Between, "_answer_ids", ids)]
+
+
+def _foreign_edge() -> list[Patch]:
+    dispatch = Dispatching.due
+
+    def due(self: Dispatching, now: datetime) -> None:
+        with patch.object(type(self.of), "edge", lambda event, child: Edge(event.up.parent, child)):
+            dispatch(self, now)
+
+    return [(Dispatching, "due", due)]
+
+
+def _control_never_ends() -> list[Patch]:
+    effect = Party._effect
+
+    def endless(self: Party, wanted: Effect) -> None:
+        if isinstance(wanted, Setpoint) and wanted.power_w is not None:
+            wanted = replace(wanted, until=wanted.until + timedelta(hours=10))
+        effect(self, wanted)
+
+    return [(Party, "_effect", endless)]
+
+
+PLANTED: dict[str, Callable[[], list[Patch]]] = {
+    "no_dedup": _no_dedup,
+    "ack_before_commit": _ack_before_commit,
+    "late_counted": _late_counted,
+    "wall_clock_deadline": _wall_clock_deadline,
+    "award_not_backed": _award_not_backed,
+    "share_above_offer": _share_above_offer,
+    "relax_counted_twice": _relax_counted_twice,
+    "lost_timer": _lost_timer,
+    "publish_before_commit": _publish_before_commit,
+    "outbox_forgotten": _outbox_forgotten,
+    "journal_not_read": _journal_not_read,
+    "deadline_restarts": _deadline_restarts,
+    "watt_lost": _watt_lost,
+    "two_rungs_at_once": _two_rungs_at_once,
+    "cancel_forgotten": _cancel_forgotten,
+    "withdrawal_ignored": _withdrawal_ignored,
+    "old_answers_counted": _old_answers_counted,
+    "id_used_twice": _id_used_twice,
+    "foreign_edge": _foreign_edge,
+    "control_never_ends": _control_never_ends,
+}
+
+
+@contextmanager
+def planted(name: str) -> Iterator[None]:
+    """The bug of a name, while the context lasts. Raises KeyError."""
+    with ExitStack() as stack:
+        for owner, attribute, changed in PLANTED[name]():
+            stack.enter_context(patch.object(owner, attribute, changed))
+        yield
+
+
+def find_all(seeds: int) -> dict[str, int | None]:
+    """What `find` says of each planted bug, on all processors."""
+    with ProcessPoolExecutor() as pool:
+        return dict(zip(PLANTED, pool.map(partial(find, seeds=seeds), PLANTED), strict=True))
+
+
+def find(name: str, seeds: int) -> int | None:
+    """The first seed that shows a planted bug; None when none of them does."""
+    from hunter import judge
+
+    with planted(name):
+        return next((seed for seed in range(seeds) if judge(seed)), None)

@@ -1,0 +1,212 @@
+"""Small worlds for tests: a utility, a coordinator, aggregators and homes on the simulated carrier."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from agents.drivers.simulated import build_driver
+from agents.parties.aggregator.actor import Aggregator
+from agents.parties.coordinator import Coordinator
+from agents.parties.der.actor import Der
+from agents.parties.utility import Utility
+from agents.settings.devices import StorageSpec, VehicleSpec
+from agents.settings.members import Member
+from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, EventSettings, UtilitySettings
+from broker.simulation import Faults, Intercept, Party, Simulation
+from protocol.actor import Actor, Note
+from protocol.messages import EventMessage, Message
+from protocol.units import Direction
+
+T0 = datetime(2026, 1, 14, 17, 0, tzinfo=UTC)
+"""Start of every world; the event starts an hour later."""
+START = T0 + timedelta(hours=1)
+LOOSENS = {"reserve_wh": 28_000, "relaxations": [{"restriction": "reserve_soc", "steps": [8_000]}]}
+"""Of a vehicle whose owner lets it go below its reserve."""
+
+
+def vehicle(resource_id: str, **changes: Any) -> VehicleSpec:
+    """A full 40 kWh vehicle that may give 22 kWh above its reserve, at 6 kW either way, plugged in all night."""
+    spec: dict[str, Any] = {
+        "kind": "vehicle",
+        "resource_id": resource_id,
+        "capacity_wh": 40_000,
+        "soc_wh": 30_000,
+        "state_at": T0,
+        "plugs_in_at": T0,
+        "departs_at": T0 + timedelta(hours=14),
+        "departure_soc_wh": 30_000,
+        "reserve_wh": 8_000,
+        "max_charge_w": 6_000,
+        "max_discharge_w": 6_000,
+    }
+    return VehicleSpec.model_validate(spec | changes)
+
+
+def battery(resource_id: str, power_w: int = 5_000, **changes: Any) -> StorageSpec:
+    spec: dict[str, Any] = {
+        "kind": "storage",
+        "resource_id": resource_id,
+        "capacity_wh": 20_000,
+        "soc_wh": 15_000,
+        "state_at": T0,
+        "reserve_wh": 1_000,
+        "max_charge_w": power_w,
+        "max_discharge_w": power_w,
+    }
+    return StorageSpec.model_validate(spec | changes)
+
+
+@dataclass
+class World:
+    """What a test says of its world; `run` gives the simulation."""
+
+    homes: list[DerSettings] = field(default_factory=list)
+    aggregators: list[AggregatorSettings] = field(default_factory=list)
+    scales: dict[str, int] = field(default_factory=dict)
+    coordinator: dict[str, Any] = field(default_factory=dict)
+    utility: dict[str, Any] = field(default_factory=dict)
+    events: list[EventSettings] = field(default_factory=list)
+    intercepts: dict[str, Intercept] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    simulation: Simulation | None = None
+
+    @property
+    def actors(self) -> dict[str, Any]:
+        """What runs under each name in the end."""
+        assert self.simulation is not None
+        return {name: self.simulation.actor(name) for name in self.names}
+
+    def home(self, name: str, parent: str, *devices: Any, **settings: Any) -> DerSettings:
+        made = DerSettings(
+            name=name, parent=parent, devices=devices or (vehicle(f"ev-{name}"),), meter_to=("utility",), **settings
+        )
+        self.homes.append(made)
+        return made
+
+    def aggregator(
+        self,
+        name: str,
+        homes: Sequence[DerSettings] = (),
+        *,
+        scale_w: int = 0,
+        parent: str = "ac",
+        members: Sequence[Member] = (),
+        capacity_w: int = 6_000,
+        **settings: Any,
+    ) -> None:
+        book = tuple(members) + tuple(
+            Member(
+                name=home.name,
+                resources=tuple(device.resource_id for device in home.devices),
+                increase_load_w=capacity_w,
+                decrease_load_w=capacity_w,
+            )
+            for home in homes
+        )
+        self.aggregators.append(AggregatorSettings(name=name, parent=parent, members=book, **settings))
+        if parent == "ac":
+            self.scales[name] = scale_w or capacity_w * len(homes)
+
+    def simple(
+        self, name: str, count: int, *, scale_w: int = 0, vehicle_changes: dict[str, Any] | None = None, **settings: Any
+    ) -> None:
+        """An aggregator with so many like homes."""
+        homes = [
+            self.home(f"{name}-h{i}", name, vehicle(f"ev-{name}-{i}", **(vehicle_changes or {}))) for i in range(count)
+        ]
+        self.aggregator(name, homes, scale_w=scale_w, **settings)
+
+    def event(
+        self,
+        *power_w: int,
+        event_id: str = "e1",
+        direction: Direction = Direction.DECREASE_LOAD,
+        issue_at: datetime = T0 + timedelta(minutes=5),
+        start: datetime = START,
+    ) -> None:
+        self.events.append(
+            EventSettings(event_id=event_id, issue_at=issue_at, direction=direction, start=start, power_w=power_w)
+        )
+
+    def build(self, seed: int = 0, faults: Faults | None = None, **options: Any) -> Simulation:
+        members = tuple(
+            Member(name=name, kind="aggregator", increase_load_w=scale, decrease_load_w=scale)
+            for name, scale in self.scales.items()
+        )
+        utility = {
+            "children": ("ac",),
+            "meters": tuple(home.name for home in self.homes),
+            "events": tuple(self.events),
+        } | self.utility
+        coordinator = {"name": "ac", "members": members} | self.coordinator
+        parties = [self._party(partial(Utility, UtilitySettings(**utility)))]
+        parties.append(self._party(partial(Coordinator, CoordinatorSettings(**coordinator))))
+        parties += [self._party(partial(Aggregator, ra), ra.storage) for ra in self.aggregators]
+        parties += [self._party(partial(Der, home), home.devices) for home in self.homes]
+        self.names = tuple(party.actor.name for party in parties)
+        self.simulation = Simulation(parties, T0, seed, faults, **options)
+        return self.simulation
+
+    def _party(self, build: Callable[[], Actor], devices: Sequence[Any] = ()) -> Party:
+        actor, drivers = build(), {spec.resource_id: build_driver(spec) for spec in devices}
+        return Party(actor, drivers, intercept=self.intercepts.get(actor.name), build=build)
+
+    def run(self, seed: int = 0, faults: Faults | None = None, **options: Any) -> "Story":
+        simulation = self.build(seed, faults, **options)
+        simulation.run()
+        return Story(simulation, self)
+
+
+@dataclass
+class Story:
+    """What happened, for asking."""
+
+    simulation: Simulation
+    world: World
+
+    def notes(self, name: str, who: str | None = None) -> list[Note]:
+        return [note for _, actor, note in self.simulation.notes if note.name == name and who in (None, actor)]
+
+    def note(self, name: str, who: str | None = None) -> Note:
+        found = self.notes(name, who)
+        assert len(found) == 1, f"{len(found)} notes {name} of {who}"
+        return found[0]
+
+    def steps(self, who: str) -> list[str]:
+        return [note.step for _, actor, note in self.simulation.notes if actor == who and note.step]
+
+    def sent(self, kind: str, sender: str | None = None) -> list[Message]:
+        """Messages of a kind in the order in which they were sent, repeats left out."""
+        found: dict[tuple[str, str], Message] = {}
+        for traced in self.simulation.trace:
+            for effect in traced.effects:
+                message = getattr(effect, "message", None)
+                if message is not None and message.kind == kind and sender in (None, traced.actor):
+                    found.setdefault((traced.actor, message.message_id), message)
+        return list(found.values())
+
+    def to(self, kind: str, sender: str, child: str) -> list[EventMessage]:
+        return [
+            effect.message
+            for traced in self.simulation.trace
+            if traced.actor == sender
+            for effect in traced.effects
+            if hasattr(effect, "message") and effect.message.kind == kind and effect.edge.child == child
+        ]
+
+
+def silent(sender: str, post: Any) -> list[Any]:
+    """An intercept: nothing that the party says leaves it."""
+    return []
+
+
+def late(by: timedelta) -> Callable[[str, Any], list[Any]]:
+    """An intercept: everything leaves later."""
+    return lambda sender, post: [(post, by)]
+
+
+def thrice(sender: str, post: Any) -> list[Any]:
+    """An intercept: everything is said three times."""
+    return [(post, timedelta(milliseconds=10 * n)) for n in range(3)]
