@@ -20,10 +20,9 @@ from broker.bus import Post
 from broker.link import (
     ANSWER_WITHIN_S,
     CONNECT_WITHIN_S,
-    KEEPALIVE_S,
     NUMBER,
     RECEIVE_MAXIMUM,
-    Address,
+    Door,
     Greeting,
     Heard,
     LinkLost,
@@ -40,10 +39,10 @@ class AiomqttLink:
 
     window = 64
 
-    def __init__(self, address: Address, greeting: Greeting, *, with_properties: bool = False) -> None:
+    def __init__(self, door: Door, greeting: Greeting, *, with_properties: bool = False) -> None:
         """`with_properties`: for a tap, which wants MQTT 5's properties as they were."""
-        self._v5, self._with_properties = address.protocol == "5", with_properties
-        self._client = _client(address, greeting)
+        self._v5, self._with_properties = door.protocol == "5", with_properties
+        self._client = _client(door, greeting)
         self._client.pending_calls_threshold = self.window * 2
         self._tasks: set[asyncio.Task[None]] = set()
         self._heard: list[Heard] = []
@@ -124,24 +123,25 @@ class AiomqttLink:
                 await self._client.__aexit__(None, None, None)
 
 
-def _client(address: Address, greeting: Greeting) -> aiomqtt.Client:
-    v5, will = address.protocol == "5", greeting.will
+def _client(door: Door, greeting: Greeting) -> aiomqtt.Client:
+    v5, will = door.protocol == "5", greeting.will
     properties = None
     if v5:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = greeting.session_expiry_s
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
     client = aiomqtt.Client(
-        address.host,
-        address.port,
+        door.host,
+        door.port,
         identifier=greeting.name,
-        username=address.username,
-        password=address.password,
+        username=door.credentials.username,
+        password=door.credentials.password,
+        tls_context=door.credentials.tls,
         protocol=aiomqtt.ProtocolVersion.V5 if v5 else aiomqtt.ProtocolVersion.V311,
         clean_session=None if v5 else greeting.session_expiry_s == 0,
         clean_start=False if v5 else MQTT_CLEAN_START_FIRST_ONLY,
         will=None if will is None else aiomqtt.Will(will.topic, will.payload, QOS, will.retain),
-        keepalive=KEEPALIVE_S,
+        keepalive=door.keepalive_s,
         max_inflight_messages=AiomqttLink.window,
         properties=properties,
         socket_options=NO_DELAY,

@@ -25,10 +25,9 @@ from broker.bus import Post
 from broker.link import (
     ANSWER_WITHIN_S,
     CONNECT_WITHIN_S,
-    KEEPALIVE_S,
     NUMBER,
     RECEIVE_MAXIMUM,
-    Address,
+    Door,
     Greeting,
     Heard,
     LinkLost,
@@ -39,6 +38,9 @@ from protocol.edges import QOS
 MOST_WAITING = 2_000
 """Messages that may wait to be taken; beyond that nothing more is read. Mosquitto 2.0.11 sends all that it has, however
 many may be unacknowledged, once the first of them is acknowledged."""
+
+ENDED_WITHIN_S = 0.05
+"""A refusal and the end of the connection come together: the refusal is read first."""
 
 logging.getLogger("gmqtt").setLevel(logging.CRITICAL)  # what it tells is told by us, as events with names
 
@@ -51,9 +53,9 @@ class _Client(gmqtt.Client):  # type: ignore[misc]
 class GmqttLink:
     """One connection, MQTT 5."""
 
-    def __init__(self, address: Address, greeting: Greeting) -> None:
+    def __init__(self, door: Door, greeting: Greeting) -> None:
         self.window = 1
-        self._address = address
+        self._door = door
         will = greeting.will
         client = _Client(
             greeting.name,
@@ -62,8 +64,8 @@ class GmqttLink:
             session_expiry_interval=greeting.session_expiry_s,
             receive_maximum=RECEIVE_MAXIMUM,
         )
-        if address.username is not None:
-            client.set_auth_credentials(address.username, address.password)
+        if door.credentials.username is not None:
+            client.set_auth_credentials(door.credentials.username, door.credentials.password)
         client.on_message = self._take_qos_0
         client.on_subscribe = self._subscribed
         client.on_disconnect = self._disconnected
@@ -74,7 +76,7 @@ class GmqttLink:
         """By packet id: who is told when the broker has it."""
         self._to_write: list[bytes] = []
         self._heard: list[Heard] = []
-        self._some = asyncio.Event()
+        self._some, self._ended = asyncio.Event(), asyncio.Event()
         self._answers: asyncio.Queue[int] = asyncio.Queue()
         self._failure: Exception | None = None
         self._open = self._asking = self._paused = False
@@ -82,8 +84,7 @@ class GmqttLink:
     async def open(self) -> None:
         try:
             async with asyncio.timeout(CONNECT_WITHIN_S):
-                where = self._address
-                await self._client.connect(where.host, where.port, keepalive=KEEPALIVE_S, version=MQTTv50)
+                await self._connect()
         except TimeoutError:
             raise LinkLost("the broker does not answer") from None
         except (MQTTConnectError, OSError) as error:
@@ -96,6 +97,26 @@ class GmqttLink:
         self._connection._protocol.write_data = self._write
         self._connection._protocol._hard_reader._limit = math.inf  # beyond it, it pauses, and resumes what we paused
         self.window = min(500, self._numbers._max - 1)
+
+    async def _connect(self) -> None:
+        """Connected, or refused. gmqtt goes on waiting for an answer when the connection has ended without one."""
+        door = self._door
+        connecting = asyncio.ensure_future(
+            self._client.connect(
+                door.host, door.port, ssl=door.credentials.tls or False, keepalive=door.keepalive_s, version=MQTTv50
+            )
+        )
+        ended = asyncio.ensure_future(self._ended.wait())
+        try:
+            await asyncio.wait((connecting, ended), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((connecting,), timeout=0 if connecting.done() else ENDED_WITHIN_S)
+            if not connecting.done():
+                raise LinkLost("the broker closed the connection without an answer")
+            connecting.result()
+        finally:
+            ended.cancel()
+            connecting.cancel()
+            await asyncio.wait((connecting, ended))
 
     async def subscribe(self, topic: str, qos: int) -> None:
         self._asking = True
@@ -221,6 +242,7 @@ class GmqttLink:
 
     def _disconnected(self, *_: Any) -> None:
         self._open = False
+        self._ended.set()
         self._some.set()
         self._answers.put_nowait(0)
 

@@ -1,16 +1,18 @@
 """One connection to the broker, through whichever library: what broker/mqtt.py needs of it, and nothing more."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from broker.bus import Post
+
+if TYPE_CHECKING:
+    from broker.credentials import Credentials
 
 CONNECT_WITHIN_S = 3.0
 """How long the broker may take to answer a connection."""
 ANSWER_WITHIN_S = 10.0
-KEEPALIVE_S = 20
 RECEIVE_MAXIMUM = 1000
 """Arrivals that may be unacknowledged at once (MQTT 5; Mosquitto's own limit is 20 for MQTT 3.1.1)."""
 NUMBER = "n"
@@ -35,14 +37,18 @@ def not_made(error: Exception, code: object) -> LinkLost:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """Where the broker is, and which MQTT it is spoken to."""
+class Door:
+    """One address of the broker, and what is needed to be let in there."""
 
-    host: str = "127.0.0.1"
-    port: int = 1883
-    protocol: Literal["5", "3.1.1"] = "5"
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
+    host: str
+    port: int
+    protocol: Literal["5", "3.1.1"]
+    keepalive_s: int
+    credentials: "Credentials"
+
+    @property
+    def where(self) -> str:
+        return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,30 +75,37 @@ def adapted(text: str, port: int) -> str:
 @asynccontextmanager
 async def private_broker(port: int | None = None) -> AsyncIterator[Broker]:
     """A broker of our own for as long as the context lasts. Raises BrokerMissing, BrokerFailed."""
-    command, chosen = program(), port or free_port()
+    chosen = port or free_port()
     with tempfile.TemporaryDirectory(prefix="gridpact-broker-") as folder:
         path = Path(folder) / "mosquitto.conf"
         path.write_text(adapted(configuration(), chosen), encoding="utf-8")
-        process = await asyncio.create_subprocess_exec(
-            command,
-            "-c",
-            str(path),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        assert process.stderr is not None
-        draining: asyncio.Task[None] | None = None
-        try:
-            await _running(process.stderr, chosen)
-            draining = asyncio.create_task(_drain(process.stderr))
-            yield Broker("127.0.0.1", chosen, process.pid)
-        finally:
-            if process.returncode is None:
-                process.terminate()
-            await process.wait()
-            if draining is not None:
-                await draining
+        async with started_broker(path, chosen) as running:
+            yield running
+
+
+@asynccontextmanager
+async def started_broker(path: Path, port: int) -> AsyncIterator[Broker]:
+    """A broker of a configuration that listens on a port of this host. Raises BrokerMissing, BrokerFailed."""
+    process = await asyncio.create_subprocess_exec(
+        program(),
+        "-c",
+        str(path),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    draining: asyncio.Task[None] | None = None
+    try:
+        await _running(process.stderr, port)
+        draining = asyncio.create_task(_drain(process.stderr))
+        yield Broker("127.0.0.1", port, process.pid)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+        if draining is not None:
+            await draining
 
 
 async def _running(log: asyncio.StreamReader, port: int) -> None:

@@ -16,10 +16,13 @@ from functools import partial
 
 import structlog
 
+from broker.address import Address
 from broker.aiomqtt_link import AiomqttLink
 from broker.bus import Arrival, Deliver, Post
+from broker.entrance import CredentialsChanged, Entrance
 from broker.gmqtt_link import GmqttLink
-from broker.link import ANSWER_WITHIN_S, Address, Greeting, Heard, Link, LinkDenied, LinkLost
+from broker.link import ANSWER_WITHIN_S, Door, Greeting, Heard, Link, LinkDenied, LinkLost
+from broker.refusal import explained
 from broker.sequence import Gaps, Numbers
 from protocol.codec import MAX_PAYLOAD_BYTES
 from protocol.edges import QOS, ROOT, place_of
@@ -32,6 +35,9 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
 SESSION_EXPIRY_S = 86_400
 OWN_PRESENCE_WITHIN_S = 1.0
 """How long a connection that was lost waits, when it is back, to hear who is online under its name."""
+
+LOOK_AT_FILES_S = 5.0
+"""How often our credentials' files are looked at."""
 
 log = structlog.get_logger("gridpact.mqtt")
 
@@ -71,7 +77,8 @@ class MqttBus:
         self._whole, self._crowd = whole, crowd
         self._session_expiry_s = session_expiry_s
         self._instance = instance
-        self.address, self.name, self.filters = address, name, tuple(filters)
+        self.address, self.name, self.filters = address.named(name), name, tuple(filters)
+        self.entrance = Entrance(self.address)
         self._presence, self._on_connected = presence, on_connected
         self.gaps = Gaps()
         self.dropped_by_broker: int | None = None
@@ -123,6 +130,10 @@ class MqttBus:
             try:
                 await self._run_once(deliver)
             except LinkLost as error:
+                if self.entrance.failed(error):
+                    log.warning("broker_lost", party=self.name, error=str(error), again_in_s=0)
+                    self._on_connected(False)
+                    continue
                 if isinstance(error, LinkDenied) and not self._connections:
                     raise
                 self._failures += 1
@@ -134,21 +145,26 @@ class MqttBus:
 
     async def _run_once(self, deliver: Deliver) -> None:
         """One connection, to its end. Raises LinkLost."""
-        link = self._link()
+        door = self.entrance.next()
+        link = self._link(door)
         try:
-            await link.open()
+            try:
+                await link.open()
+            except LinkLost as error:
+                raise await explained(error, door) from None
+            self.entrance.opened()
             self._failures = 0
             await self._connected(link, deliver)
         finally:
             await link.close()
 
-    def _link(self) -> Link:
+    def _link(self, door: Door) -> Link:
         will = next(iter(self._presence(False)), None)
         self._own_presence = will.topic if will is not None and self._instance else ""
         greeting = Greeting(self.name, will, self._session_expiry_s)
         if self._crowd and self.address.protocol == "5" and not self._whole:
-            return GmqttLink(self.address, greeting)
-        return AiomqttLink(self.address, greeting, with_properties=self._whole)
+            return GmqttLink(door, greeting)
+        return AiomqttLink(door, greeting, with_properties=self._whole)
 
     async def _connected(self, link: Link, deliver: Deliver) -> None:
         self._connections += 1
@@ -161,6 +177,7 @@ class MqttBus:
         tasks = [
             asyncio.create_task(self._receive_all(link, deliver)),
             asyncio.create_task(self._greet_and_send(link)),
+            asyncio.create_task(self._until_credentials_change()),
         ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
@@ -174,6 +191,14 @@ class MqttBus:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+
+    async def _until_credentials_change(self) -> None:
+        """Come again as soon as our files were exchanged: a renewed certificate is taken up, a wrong one is noticed
+        while the old one still opens. Raises CredentialsChanged."""
+        while self.entrance.has_files:
+            await asyncio.sleep(LOOK_AT_FILES_S)
+            if self.entrance.changed():
+                raise CredentialsChanged("our credentials were exchanged")
 
     # -- presence
 
@@ -207,9 +232,8 @@ class MqttBus:
         was our own earlier life. Raises SessionTaken."""
         self._heard_own.set()
         if self._connections > 1 and b'"online":true' in payload and self._instance.encode() not in payload:
-            where = f"{self.address.host}:{self.address.port}"
             raise SessionTaken(
-                f"another process is connected to {where} as {self.name}: stop it, or give one of them another name"
+                f"another process is connected to {self.address.where} as {self.name}: stop it, or give one of them another name"
             )
 
     async def _say_goodbye(self, link: Link) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from uuid import uuid4
 
+from broker.credentials import CredentialsError
 from broker.link import LinkDenied
 from broker.mosquitto import BrokerFailed
 from broker.mqtt import Address, MqttBus
@@ -30,15 +31,17 @@ def tap(
 
 
 async def reached(listening: asyncio.Task[None], connected: asyncio.Event, otherwise: str) -> None:
-    """Return when the tap is connected for the first time. Raises what `listening` (its `run`) raises, and BrokerFailed
-    with the words `otherwise` when that takes too long or the broker lets us not in."""
+    """Return when the tap is connected for the first time. Raises what `listening` (its `run`) raises, CredentialsError among it, and BrokerFailed
+    with the words `otherwise` when that takes too long, with the reason when the broker does not let us in."""
     first = asyncio.create_task(connected.wait())
     await asyncio.wait((listening, first), timeout=CONNECT_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
     first.cancel()
     if listening.done():
         try:
             listening.result()
+        except CredentialsError:
+            raise
         except LinkDenied as error:
-            raise BrokerFailed(f"{otherwise} ({error})") from None
+            raise BrokerFailed(str(error)) from None
     if not connected.is_set():
         raise BrokerFailed(otherwise)

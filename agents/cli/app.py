@@ -13,8 +13,10 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from agents.cli import operate
+from agents.cli.connection import DEFAULT, Connection
+from agents.cli.findings import tell
 from agents.runtime.daemon.control import Refusal
-from agents.runtime.daemon.doctor import Verdict, examine
+from agents.runtime.daemon.doctor import examine
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import load_config
 from agents.runtime.files.members import MembersError
@@ -58,6 +60,8 @@ Control = Annotated[Path | None, Parameter("--control", help="The directory with
 def call(arguments: Sequence[str]) -> int:
     """Run a command line; the exit code. Only faults of our own show a traceback."""
     from agents.runtime.journal.journal import JournalError
+    from broker.credentials import CredentialsError
+    from broker.link import LinkDenied
     from broker.mosquitto import BrokerFailed, BrokerMissing
     from broker.recording_file import RecordingError
 
@@ -66,9 +70,9 @@ def call(arguments: Sequence[str]) -> int:
         return int(code or 0)
     except CycloptsError as error:
         return _mistake(str(error).splitlines()[0], Exit.USAGE)
-    except (ConfigError, MembersError, RecordingError) as error:
+    except (ConfigError, MembersError, RecordingError, CredentialsError) as error:
         return _mistake(str(error), Exit.USAGE)
-    except (BrokerMissing, BrokerFailed) as error:
+    except (BrokerMissing, BrokerFailed, LinkDenied) as error:
         return _mistake(str(error), Exit.BROKER)
     except Refusal as error:
         return _mistake(str(error), Exit.CONTROL)
@@ -110,7 +114,7 @@ def up(
     scenario: Path,
     *,
     speed: float | None = None,
-    mqtt: Literal["5", "3.1.1"] = "5",
+    protocol: Annotated[Literal["5", "3.1.1"], Parameter(("--protocol", "--mqtt"))] = "5",
     control: Control = None,
     journals: Journals = None,
     verbose: Verbose = False,
@@ -124,7 +128,7 @@ def up(
         A TOML file, or the name of a shipped scenario.
     speed
         How much faster than real time; the scenario's own by default.
-    mqtt
+    protocol
         Which MQTT the agents speak.
     """
     from agents.tools.run.board import Board
@@ -138,7 +142,7 @@ def up(
         loaded = replace(loaded, speed=speed)
     view = View(Board(loaded), json=json, verbose=verbose, live=True)
     try:
-        summary = asyncio.run(Up(loaded, view, protocol=mqtt, control=control, journals=empty(journals)).run())
+        summary = asyncio.run(Up(loaded, view, protocol=protocol, control=control, journals=empty(journals)).run())
     except AgentDied as error:
         return _mistake(str(error), Exit.FAULT)
     return Exit.OK if summary["deal"] else Exit.NO_DEAL
@@ -306,7 +310,7 @@ def from_csv(
 
 
 @app.command
-def doctor(*, config: Path | None = None, host: str = "127.0.0.1", port: int = 1883, json: Json = False) -> int:
+def doctor(*, config: Path | None = None, connection: Connection = DEFAULT, json: Json = False) -> int:
     """Check what a daemon stands on, and say what to change: configuration, broker, clock, disk, journal.
 
     Exit code 1 when there is a fault.
@@ -314,19 +318,11 @@ def doctor(*, config: Path | None = None, host: str = "127.0.0.1", port: int = 1
     Parameters
     ----------
     config:
-        A daemon's TOML file; its broker and its journal are looked at.
-    host:
-        The broker, when no file is given.
-    port:
-        Its port.
+        A daemon's TOML file; its broker and its journal are looked at. Where it has a user or a certificate, give the
+        doctor's own: a second connection under one name would take the daemon's place.
     """
-    found = examine(config, host, port)
-    if json:
-        sys.stdout.buffer.write(to_json({"findings": [finding.as_json() for finding in found]}) + b"\n")
-    else:
-        for finding in found:
-            print(f"{finding.verdict:<8} {finding.check}: {finding.text}")
-    return Exit.NO_DEAL if any(finding.verdict is Verdict.FAULT for finding in found) else Exit.OK
+    as_itself = connection.broker is not None or connection.has_login
+    return tell(examine(config, connection.settings, as_itself), json)
 
 
 @app.command
@@ -371,4 +367,12 @@ app.command(
 app.command(
     "agents.cli.fleet:fleet",
     help="Speak for many homes until Ctrl-C (or SIGTERM): a gateway, or the homes of a load test.",
+)
+app.command(
+    "agents.cli.broker:broker_app", name="broker", help="A hardened Mosquitto made from the books: its files, a check."
+)
+app.command("agents.cli.ca:ca_app", name="ca", help="An authority of our own: certificates, renewal, revocation.")
+app.command(
+    "agents.cli.ca:enrol",
+    help="Make a bundle for a party, a reader, a doctor or a gateway: what it needs to come in, and its [broker] table.",
 )

@@ -5,14 +5,14 @@ import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import structlog
 from cyclopts import Parameter
 from rich.live import Live
 from rich.text import Text
 
-from agents.cli.record import password
+from agents.cli.connection import DEFAULT, Connection
 from agents.runtime.daemon.control import note_line
 from agents.runtime.daemon.daemon import run_loop
 from agents.runtime.exits import Exit
@@ -23,9 +23,10 @@ from agents.runtime.journal.journal import JournalError
 from agents.runtime.journal.lease import LeaseTaken
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import DaemonConfig
+from broker.credentials import CredentialsError
 from broker.link import LinkDenied
 from broker.mosquitto import BrokerFailed
-from broker.mqtt import Address, SessionTaken
+from broker.mqtt import SessionTaken
 from protocol.actor import Note
 from protocol.codec import to_json
 
@@ -42,11 +43,7 @@ def fleet(
     homes: int | None = None,
     connections: int = 1,
     name: str | None = None,
-    host: str | None = None,
-    port: int | None = None,
-    mqtt: Literal["5", "3.1.1"] | None = None,
-    user: str | None = None,
-    password_file: Path | None = None,
+    connection: Connection = DEFAULT,
     journal: Path | None = None,
     no_journal: Annotated[bool, Flag] = False,
     anchor_at: datetime | None = None,
@@ -70,16 +67,6 @@ def fleet(
         How many; each hears all that some of the aggregators send to their homes.
     name
         Of the connection, and of the journal; made from the file's by default.
-    host
-        The broker; the file's by default.
-    port
-        Its port.
-    mqtt
-        Which MQTT is spoken.
-    user
-        Where the broker has an access list: see docs/fleet.md.
-    password_file
-        A file whose first line is the user's password.
     journal
         The journal's file; NAME.journal where a daemon's would lie by default.
     no_journal
@@ -103,10 +90,7 @@ def fleet(
     if anchor_at is not None and anchor_at.tzinfo is None:
         raise ConfigError("--anchor-at: an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z")
     source = load_source(file, today(), anchor_at, speed).of(under, homes)
-    broker = source.broker
-    address = Address(
-        host or broker.host, port or broker.port, mqtt or broker.protocol, user, password(password_file)
-    )  # fmt: skip
+    address = connection.address(source.broker)
     named = name or source.name
     if re.fullmatch(NAME, named) is None:
         raise ConfigError(f"--name: {named!r} is no name of a party: letters, digits, - and _, at most 60")
@@ -120,11 +104,10 @@ def fleet(
         told = run_loop(_shown(running, seconds, json))
     except SessionTaken as error:
         raise BrokerFailed(str(error)) from None
+    except CredentialsError:
+        raise
     except LinkDenied as error:
-        where = f"{address.host}:{address.port}"
-        raise BrokerFailed(
-            f"the broker at {where} does not let us in: check --user, --password-file ({error})"
-        ) from None
+        raise BrokerFailed(str(error)) from None
     except LeaseTaken as error:
         raise JournalError(str(error)) from None
     if json:
@@ -140,7 +123,7 @@ def speaks_for(running: Fleet, source: Source) -> dict[str, object]:
         "homes": len(source.homes),
         "under": list(source.parents),
         "connections": [line.bus.name for line in running.lines],
-        "broker": f"{running.address.host}:{running.address.port}",
+        "broker": running.address.where,
         "journal": None if running.journal_path is None else str(running.journal_path),
     }
 

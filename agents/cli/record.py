@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import orjson
 import structlog
@@ -15,6 +15,7 @@ from cyclopts import Parameter
 from rich.live import Live
 from rich.text import Text
 
+from agents.cli.connection import DEFAULT, Connection
 from agents.runtime.daemon.daemon import software
 from agents.runtime.exits import Exit
 from agents.runtime.files.scenario import load_scenario
@@ -24,7 +25,6 @@ from agents.settings.daemon import DaemonConfig
 from agents.tools.anonymise import Anonymiser
 from agents.tools.record import Counter, Recorder
 from agents.tools.run.simulate import processes
-from broker.mqtt import Address
 from broker.recording_file import Header, Heard, RecordingWriter
 from protocol.codec import to_json
 
@@ -36,11 +36,7 @@ TERMINAL_S, PLAIN_S = 0.25, 5.0
 def record(
     *,
     out: Path,
-    host: str = "127.0.0.1",
-    port: int = 1883,
-    mqtt: Literal["5", "3.1.1"] = "5",
-    user: str | None = None,
-    password_file: Path | None = None,
+    connection: Connection = DEFAULT,
     scenario: Path | None = None,
     config: tuple[Path, ...] = (),
     rotate_mb: int | None = None,
@@ -56,16 +52,6 @@ def record(
     ----------
     out
         The recording's file, `NAME.jsonl` or `NAME.jsonl.gz`; it must not be there yet.
-    host
-        The broker.
-    port
-        Its port; `gridpact up` prints the one of its own.
-    mqtt
-        Which MQTT is spoken.
-    user
-        Of a user that may only read, where the broker has an access list.
-    password_file
-        A file whose first line is the user's password.
     scenario
         A scenario whose settings are kept in the header: what-if needs them.
     config
@@ -87,13 +73,13 @@ def record(
         if value is not None and value <= 0:
             raise ConfigError(f"{name}: has to be above 0")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    address = Address(host, port, mqtt, user, password(password_file))
+    address = connection.address()
     header = Header(
         "bus",
         software(),
         datetime.now(UTC),
         _settings(scenario, config),
-        about={"broker": f"{host}:{port}", "mqtt": mqtt},
+        about={"broker": address.where, "mqtt": address.protocol},
     )
     changed: Callable[[Heard], Heard | None] = lambda line: line
     if anonymise:
@@ -131,16 +117,6 @@ def in_words(counter: Counter) -> str:
     words += f", {counter.parts} parts" if counter.parts > 1 else ""
     words += f", connected again {counter.reconnects} times" if counter.reconnects else ""
     return words + (f", {counter.lost} messages were lost on their way" if counter.lost else "")
-
-
-def password(path: Path | None) -> str | None:
-    """The first line of a password file. Raises ConfigError."""
-    if path is None:
-        return None
-    try:
-        return path.read_text(encoding="utf-8").splitlines()[0]
-    except (OSError, IndexError):
-        raise ConfigError(f"{path}: --password-file: has no first line that can be read") from None
 
 
 def _settings(scenario: Path | None, configs: tuple[Path, ...]) -> tuple[dict[str, Any], ...]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from agents.cli.connection import DEFAULT, Connection
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError
 from agents.settings.parties import PlanMode, Rung, SharePolicy
@@ -152,8 +153,7 @@ def onto(
     /,
     *,
     under_test: str,
-    host: str = "127.0.0.1",
-    port: int = 1883,
+    connection: Connection = DEFAULT,
     speed: float = 1.0,
     clock: Instants = Instants.SHIFTED,
     write_clock: Path | None = None,
@@ -171,10 +171,6 @@ def onto(
         A recording, a journal, or a directory of journals.
     under_test
         The live party, such as `ra-1`. It begins with an empty memory, and nobody else of the recording is connected.
-    host
-        The broker.
-    port
-        Its port.
     speed
         Times real time; other than 1 only with `--clock recorded`.
     clock
@@ -194,7 +190,6 @@ def onto(
     from agents.tools.replay.onto import Onto
     from agents.tools.replay.wire import on_the_wire
     from broker.clock import Clock
-    from broker.mqtt import Address
 
     if clock is Instants.SHIFTED and (speed != 1 or write_clock is not None):
         raise ConfigError("instants that are moved to now need real time: give --clock recorded as well")
@@ -210,7 +205,7 @@ def onto(
             print(table, file=sys.stderr if json else sys.stdout, flush=True)
         else:
             write_clock.write_text(table, encoding="utf-8")
-    compared = asyncio.run(played.play(Address(host, port), grace_s, within_s, running))
+    compared = asyncio.run(played.play(connection.address(), grace_s, within_s, running))
     if json:
         sys.stdout.write(to_json(compared.as_json()).decode() + "\n")
     else:

@@ -2,20 +2,19 @@
 
 import asyncio
 import logging
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import structlog
 from cyclopts import Parameter
 from rich.console import Console
 
-from agents.cli.record import password
+from agents.cli.connection import DEFAULT, Connection
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError
 from agents.tools.watch.live import Watch
 from agents.tools.watch.picture import Picture
 from agents.tools.watch.shows import Lines, Screen, Show, print_once
-from broker.mqtt import Address
+from broker.address import Address
 
 Flag = Parameter(negative=())
 ONCE_S = 2.0
@@ -23,11 +22,7 @@ ONCE_S = 2.0
 
 def watch(
     *,
-    host: str = "127.0.0.1",
-    port: int = 1883,
-    mqtt: Literal["5", "3.1.1"] = "5",
-    user: str | None = None,
-    password_file: Path | None = None,
+    connection: Connection = DEFAULT,
     speed: float | None = None,
     once: Annotated[bool, Flag] = False,
     seconds: float | None = None,
@@ -39,16 +34,6 @@ def watch(
 
     Parameters
     ----------
-    host
-        The broker.
-    port
-        Its port; `gridpact up` prints the one of its own.
-    mqtt
-        Which MQTT is spoken.
-    user
-        Of a user that may only read, where the broker has an access list.
-    password_file
-        A file whose first line is the user's password.
     speed
         How much faster than real time the system runs; found out by itself when it is not given.
     once
@@ -62,7 +47,7 @@ def watch(
         if value is not None and value <= 0:
             raise ConfigError(f"{name}: has to be above 0")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    address = Address(host, port, mqtt, user, password(password_file))
+    address = connection.address()
     return asyncio.run(watch_broker(address, speed, ONCE_S if once and seconds is None else seconds, once, json))
 
 

@@ -1,10 +1,11 @@
 """A daemon's configuration, as models."""
 
+import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from agents.settings.behaviour import Behaviour
 from agents.settings.parties import (
@@ -17,6 +18,8 @@ from agents.settings.parties import (
 )
 from protocol.units import Instant, Name
 
+ADDRESS = r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?$"
+
 
 class Role(StrEnum):
     """What a daemon runs. `der` stands for any number of homes, each with a connection of its own."""
@@ -27,14 +30,55 @@ class Role(StrEnum):
     DER = "der"
 
 
+PLAIN_PORT, TLS_PORT = 1883, 8883
+
+
 class BrokerSettings(Settings):
-    """Where the broker is, and which MQTT it is spoken to in."""
+    """Where the broker is, which MQTT it is spoken to in, and as whom. In `user` and the paths `{name}` stands for the
+    name of the connection, as homes have one each; paths begin at the folder of the file in which they stand."""
 
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    port: Annotated[int, Field(ge=1, le=65535)] = PLAIN_PORT
+    """8883 when `ca` is given."""
+    addresses: tuple[Annotated[str, Field(pattern=ADDRESS)], ...] = ()
+    """Further addresses, `HOST` or `HOST:PORT`: the next one is tried at once when one fails."""
     protocol: Literal["5", "3.1.1"] = "5"
+    user: str | None = None
+    password_file: Path | None = None
+    """Its first line is the password."""
+    ca: Path | None = None
+    """The authority of the broker's certificate (PEM): with it the connection is TLS."""
+    certificate: Path | None = None
+    key: Path | None = None
+    keepalive_s: Annotated[int, Field(ge=5, le=600)] = 20
+    """After one and a half times as long without a word each side takes the other for gone."""
     connect_within_s: Annotated[int, Field(ge=1)] = 30
     """A daemon that cannot reach the broker in this time after its start gives up (exit code 3)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _port_of_tls(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("ca") is not None and given.get("port") is None:
+            return given | {"port": TLS_PORT}
+        return given
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key are needed both, or neither")
+        if self.certificate is not None and self.ca is None:
+            raise ValueError("ca is needed as well: a certificate is shown to a broker that can prove who it is")
+        if self.password_file is not None and self.user is None:
+            raise ValueError("user is needed as well as password_file")
+        return self
+
+    def places(self) -> tuple[tuple[str, int], ...]:
+        """`addresses` as host and port."""
+        found = []
+        for text in self.addresses:
+            host, _, port = text.rpartition(":") if re.search(r":[0-9]+\Z", text) else (text, "", "")
+            found.append((host.strip("[]"), int(port) if port else self.port))
+        return tuple(found)
 
 
 class ClockSettings(Settings):

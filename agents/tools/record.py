@@ -66,12 +66,7 @@ class Recorder:
         listening = asyncio.create_task(self._bus.run(self._deliver))
         writing = asyncio.create_task(self._write_on())
         try:
-            where = f"{self._address.host}:{self._address.port}"
-            await reached(
-                listening,
-                self._connected,
-                f"no broker lets us in at {where}: check the address, the user and the password",
-            )
+            await reached(listening, self._connected, f"no broker answers at {self._address.where}: check the address")
             telling = asyncio.create_task(self._tell_on(tell, every_s))
             stopping = asyncio.create_task(stop.wait())
             tasks = (listening, writing, telling, stopping)

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from agents.cli.app import call
-from agents.runtime.daemon.doctor import Verdict, examine
+from agents.cli.connection import DEFAULT
+from agents.runtime.daemon.doctor import examine
+from agents.runtime.daemon.findings import Verdict
 from broker.mosquitto import Broker, free_port
 
 CONFIG = """
@@ -41,7 +43,7 @@ def test_well_broker_has_no_fault(broker: Broker, tmp_path: Path, capsys: pytest
         "clock",
         "journal",
     } <= set(found)
-    assert found["queue"]["text"] == "keeps at least 1500 posts for an agent that is away"
+    assert found["queue"]["text"] == "keeps at least 1500 posts for an agent that does not keep up"
 
 
 def test_broker_that_does_not_answer_is_a_fault_with_advice(capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,7 +54,7 @@ def test_broker_that_does_not_answer_is_a_fault_with_advice(capsys: pytest.Captu
 def test_damaged_journal_is_a_fault(broker: Broker, tmp_path: Path) -> None:
     config = written(tmp_path, broker.port)
     (tmp_path / "ac.journal").write_bytes(b"no database at all" * 300)
-    (found,) = [one for one in examine(config, "", 0) if one.check == "journal"]
+    (found,) = [one for one in examine(config, DEFAULT.settings, False) if one.check == "journal"]
     assert found.verdict is Verdict.FAULT
     assert "move it away" in found.text
 
@@ -63,12 +65,12 @@ def test_journal_of_a_newer_gridpact_is_a_fault(broker: Broker, tmp_path: Path) 
     connection.execute("CREATE TABLE entry (seq)")
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    (found,) = [one for one in examine(config, "", 0) if one.check == "journal"]
+    (found,) = [one for one in examine(config, DEFAULT.settings, False) if one.check == "journal"]
     assert "update gridpact" in found.text
 
 
 def test_wrong_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_text("[coordinator]\nname = 'ac'\n")
-    (found,) = examine(tmp_path / "x.toml", "", 0)
+    (found,) = examine(tmp_path / "x.toml", DEFAULT.settings, False)
     assert found.verdict is Verdict.FAULT
     assert "members: is missing" in found.text

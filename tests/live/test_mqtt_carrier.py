@@ -20,6 +20,7 @@ from paho.mqtt.properties import Properties
 from bench.wire import RawClient, frames
 from broker.aiomqtt_link import AiomqttLink
 from broker.bus import Arrival, Post
+from broker.entrance import Entrance
 from broker.gmqtt_link import MOST_WAITING, GmqttLink
 from broker.link import CONNECT_WITHIN_S, Greeting, Heard, LinkDenied, LinkLost
 from broker.mosquitto import Broker, BrokerFailed, BrokerMissing, adapted, configuration, private_broker, program
@@ -259,7 +260,7 @@ async def test_what_is_not_acknowledged_comes_again(broker: Broker, way: Way) ->
 
 async def test_crowd_that_nobody_takes_stays_with_the_broker_and_stops_no_answer_of_the_broker(broker: Broker) -> None:
     """Mosquitto 2.0.11 minds how many may be unacknowledged only until the first is acknowledged."""
-    link = GmqttLink(Address(broker.host, broker.port), Greeting("ra", None, 0))
+    link = GmqttLink(Entrance(Address(broker.host, broker.port)).next(), Greeting("ra", None, 0))
     await link.open()
     await link.subscribe("dr/offer/ra/+", 1)
     crowd = await RawClient("crowd").connect(broker.host, broker.port)
@@ -373,7 +374,7 @@ class Breaking:
 
 async def test_carrier_ends_when_it_is_cancelled_while_its_connection_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
     bus, link = MqttBus(Address(), "ra", FILTERS), Breaking()
-    monkeypatch.setattr(bus, "_link", lambda: link)
+    monkeypatch.setattr(bus, "_link", lambda door: link)
 
     async def deliver(arrivals: Sequence[Arrival]) -> None: ...
 

@@ -124,7 +124,7 @@ async def test_user_of_the_recorder_reads_everything_and_writes_nothing(tmp_path
 
 async def test_wrong_password_is_said_in_a_sentence(tmp_path: Path) -> None:
     async with guarded_broker(tmp_path) as port:
-        with pytest.raises(BrokerFailed, match="check the address, the user and the password"):
+        with pytest.raises(BrokerFailed, match="does not let recorder in: check user and password"):
             await Recording(tmp_path / "r.jsonl", Address("127.0.0.1", port, "5", "recorder", "wrong")).running
 
 

@@ -29,8 +29,10 @@ class LiveSystem:
     """Parties on a broker; `notes` grows while it runs. Its clock stands while anything is `under_way`: a party has
     something to do, or the broker has not acknowledged a post. It does so when it has passed the post on."""
 
-    def __init__(self, broker: Broker, start_at: datetime, speed: float, protocol: Literal["5", "3.1.1"] = "5") -> None:
-        self.address = Address(broker.host, broker.port, protocol)
+    def __init__(
+        self, broker: Broker | Address, start_at: datetime, speed: float, protocol: Literal["5", "3.1.1"] = "5"
+    ) -> None:
+        self.address = broker if isinstance(broker, Address) else Address(broker.host, broker.port, protocol)
         self.under_way: list[Callable[[], bool]] = []
         self.clock = PatientClock(start_at, speed, lambda: any(busy() for busy in self.under_way))
         self.notes: list[tuple[datetime, str, Note]] = []

@@ -20,6 +20,7 @@ import uvloop
 
 from agents.drivers.build import build_drivers
 from agents.parties.build import build_actor
+from agents.runtime.address import address_of
 from agents.runtime.behaviour import intercept
 from agents.runtime.daemon.alerts import Alerts
 from agents.runtime.daemon.control import ControlServer, note_line, runtime_dir
@@ -36,9 +37,10 @@ from agents.settings.behaviour import Behaviour
 from agents.settings.daemon import DaemonConfig
 from broker.bus import Arrival, Bus, Post
 from broker.clock import Clock
+from broker.credentials import CredentialsError
 from broker.faults import first_error
 from broker.link import LinkDenied
-from broker.mqtt import Address, MqttBus, SessionTaken
+from broker.mqtt import MqttBus, SessionTaken
 from broker.stepper import Driver
 from protocol.actor import Actor, Note
 from protocol.codec import encode, to_json
@@ -91,6 +93,9 @@ def run_daemon(config: DaemonConfig) -> int:
     configure_logging(sys.stdout.isatty())
     try:
         return run_loop(Daemon(config).run())
+    except CredentialsError as error:
+        log.error("credentials_unusable", text=str(error))
+        return Exit.USAGE
     except (BrokerUnreachable, LinkDenied, SessionTaken) as error:
         event = "session_taken" if isinstance(error, SessionTaken) else "broker_unreachable"
         log.error(event, text=str(error))
@@ -154,7 +159,7 @@ class Daemon:
                 tasks.create_task(bus.run(partial(self._deliver, name)))
             await self._all_connected()
             notify("READY=1")
-            log.info("ready", parties=len(self.parties), broker=f"{self.config.broker.host}:{self.config.broker.port}")
+            log.info("ready", parties=len(self.parties), broker=address_of(self.config.broker).where)
             if (period_s := watchdog_period_s()) is not None:
                 tasks.create_task(_feed_watchdog(period_s))
             clock = await self._running_clock()
@@ -203,14 +208,14 @@ class Daemon:
         self._taking.set()
 
     def _bus(self, party: Party) -> MqttBus:
-        actor, broker = party.actor, self.config.broker
+        actor = party.actor
         filters = subscriptions(actor.name, as_parent=actor.is_parent(), as_child=bool(actor.parents()))
 
         def on_connected(connected: bool) -> None:
             if connected:
                 party.connected.set()
 
-        address = Address(broker.host, broker.port, broker.protocol)
+        address = address_of(self.config.broker)
         presence = partial(self._presence, actor)
         return MqttBus(address, actor.name, filters, presence, on_connected, self._instance, crowd=actor.is_parent())
 
@@ -238,8 +243,7 @@ class Daemon:
                 for party in self.parties:
                     await party.connected.wait()
         except TimeoutError:
-            where = f"{broker.host}:{broker.port}"
-            text = f"the broker at {where} was not reached within {broker.connect_within_s} s"
+            text = f"the broker at {address_of(broker).where} was not reached within {broker.connect_within_s} s"
             raise BrokerUnreachable(text) from None
 
     async def _running_clock(self) -> Clock:

@@ -4,67 +4,41 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
+from agents.runtime.daemon.doctor_broker import examine_broker
+from agents.runtime.daemon.findings import Finding, Verdict
 from agents.runtime.files.config import journal_path, load_config
 from agents.runtime.journal.schema import MIGRATIONS, ROWS_OF_STEPS
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import BrokerSettings, DaemonConfig, Role
-from broker.probe import WITHIN_S, Probe
-from protocol.codec import MAX_PAYLOAD_BYTES
+from broker.probe import WITHIN_S
 
-PROBES = 1_500
-"""Posts that a session is left with while nobody is connected; Mosquitto's own default keeps 1,000."""
 LEAST_FREE_BYTES = 200_000_000
-BLOCKS_BEHIND_EXPIRED = (2, 0, 11)
-"""Up to this Mosquitto, 25 expired messages block a session unless max_inflight_messages is high."""
-PERSISTENCE = (
-    "no broker tells it, and no deal hangs on it: what nobody confirmed is said again; "
-    "'persistence true' only saves the repeats after a restart of the broker"
-)
 
 
-class Verdict(StrEnum):
-    OK = "ok"
-    WARNING = "warning"
-    FAULT = "fault"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One check and what to do about it."""
-
-    check: str
-    verdict: Verdict
-    text: str
-
-    def as_json(self) -> dict[str, str]:
-        return asdict(self)
-
-
-def examine(path: Path | None, host: str, port: int) -> list[Finding]:
-    """All checks. Without a configuration only the broker at host:port, the clock and the disk."""
+def examine(
+    path: Path | None, ask: Callable[[BrokerSettings | None], BrokerSettings], as_itself: bool
+) -> list[Finding]:
+    """All checks. Without a configuration only the broker, the clock and the disk. `ask` gives the connection by which
+    the broker is asked, from the configuration's or from nothing; `as_itself`: the doctor has a user of its own."""
     found: list[Finding] = []
-    config = None
+    config, name = None, ""
     if path is not None:
         try:
             config, role = _load(path)
             found.append(Finding("configuration", Verdict.OK, f"{path} describes a {role}"))
-            host, port = config.broker.host, config.broker.port
         except ConfigError as error:
             return [Finding("configuration", Verdict.FAULT, str(error))]
-    found += _broker(BrokerSettings(host=host, port=port))
+        name = config.control.name or _name(config)
+    broker = ask(None if config is None else config.broker)
+    has_login = broker.user is not None or broker.certificate is not None
+    party = name if config is None else _name(config)
+    found += examine_broker(broker, party, as_the_party=config is not None and has_login and not as_itself)
     found.append(_clock())
     if config is not None:
-        found += _journal(journal_path(config, config.control.name or _name(config)))
-    found.append(
-        Finding("certificates", Verdict.OK, "none are configured: the broker has to be on this host or behind TLS")
-    )
+        found += _journal(journal_path(config, name))
     return found
 
 
@@ -84,79 +58,6 @@ def _name(config: DaemonConfig) -> str:
         if settings is not None:
             return settings.name
     raise ConfigError("no party is described")
-
-
-# -- broker
-
-
-def _broker(broker: BrokerSettings) -> Iterator[Finding]:
-    where = f"{broker.host}:{broker.port}"
-    name = f"gridpact-doctor-{uuid4().hex[:8]}"
-    try:
-        probe = Probe(broker.host, broker.port, name, 60)
-    except OSError as error:
-        yield Finding("broker", Verdict.FAULT, f"{where} does not answer ({error}): start it, or correct [broker]")
-        return
-    if getattr(probe.reason, "is_failure", False):
-        probe.close()
-        yield Finding("broker", Verdict.FAULT, f"{where} refuses a connection: {probe.reason}: allow this user")
-        return
-    yield Finding("broker", Verdict.OK, f"{where} answers in MQTT 5")
-    yield from _limits(probe.connack)
-    topic = f"gridpact/doctor/{name}"
-    probe.client.subscribe([("$SYS/broker/version", 0), (topic, 1)])
-    probe.until_heard(1)
-    yield _version(next((m.payload.decode() for m in probe.heard if m.topic.startswith("$SYS")), ""))
-    probe.close()
-    yield _queue(broker, name, topic)
-    yield Finding("persistence", Verdict.OK, PERSISTENCE)
-
-
-def _limits(connack: Any) -> Iterator[Finding]:
-    packet = getattr(connack, "MaximumPacketSize", None)
-    if packet is None or packet >= MAX_PAYLOAD_BYTES:
-        yield Finding("packet size", Verdict.OK, f"takes messages of {MAX_PAYLOAD_BYTES} bytes")
-    else:
-        yield Finding(
-            "packet size", Verdict.FAULT, f"takes only {packet} bytes: set max_packet_size to {2 * MAX_PAYLOAD_BYTES}"
-        )
-    inflight = getattr(connack, "ReceiveMaximum", 65_535)
-    verdict = Verdict.OK if inflight >= 64 else Verdict.WARNING
-    yield Finding("inflight", verdict, f"takes {inflight} posts at once" + ("" if inflight >= 64 else ": 64 are used"))
-    if getattr(connack, "RetainAvailable", 1) == 0:
-        yield Finding(
-            "retained messages", Verdict.FAULT, "are off: late joiners miss requests; set retain_available true"
-        )
-
-
-def _version(text: str) -> Finding:
-    if not text:
-        return Finding("version", Verdict.WARNING, "the broker does not tell it ($SYS is off or hidden): look it up")
-    numbers = tuple(int(part) for part in text.split()[-1].split(".") if part.isdecimal())
-    if "mosquitto" in text and numbers <= BLOCKS_BEHIND_EXPIRED:
-        return Finding(
-            "version",
-            Verdict.WARNING,
-            f"{text} blocks a session behind 25 expired messages: keep max_inflight_messages at 1000, or update",
-        )
-    return Finding("version", Verdict.OK, text)
-
-
-def _queue(broker: BrokerSettings, name: str, topic: str) -> Finding:
-    """Leave a session with posts, come back, and count."""
-    sender = Probe(broker.host, broker.port, f"{name}-2", 0)
-    posts = [sender.client.publish(topic, b"probe", qos=1) for _ in range(PROBES)]
-    posts[-1].wait_for_publish(WITHIN_S)
-    sender.close()
-    back = Probe(broker.host, broker.port, name, 0)
-    back.until_heard(PROBES)
-    kept = sum(message.topic == topic for message in back.heard)
-    back.client.unsubscribe(topic)
-    back.close()
-    if kept >= PROBES:
-        return Finding("queue", Verdict.OK, f"keeps at least {PROBES} posts for an agent that is away")
-    text = f"keeps {kept} of {PROBES} posts for an agent that is away: set max_queued_messages to 200000"
-    return Finding("queue", Verdict.FAULT, text)
 
 
 # -- this machine

@@ -5,7 +5,7 @@ The figures are taken in the event loop at every look of the alerts; the HTTP se
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Histogram, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -118,6 +118,11 @@ class Metrics(Collector):
         gaps = CounterMetricFamily("gridpact_sequence_gaps", "Messages that never came, by their numbers")
         gaps.add_metric([], sum(bus.gaps.lost for bus in self._buses.values()))
         yield from (alerts, gaps)
+        ends = [at for bus in self._buses.values() if (at := bus.entrance.expires_at) is not None]
+        if ends:
+            left = GaugeMetricFamily("gridpact_certificate_expires_seconds", "Until the first of our certificates ends")
+            left.add_metric([], (min(ends) - datetime.now(UTC)).total_seconds())
+            yield left
         if self._journal is not None:
             figures = self._journal.figures
             entries = CounterMetricFamily("gridpact_journal_entries", "Entries made durable")

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from agents.runtime.address import placed
 from agents.runtime.files.included import included
 from agents.runtime.files.toml import read_toml
 from agents.settings.checked import ConfigError, checked
@@ -27,6 +28,7 @@ def load_config(path: Path, role: Role) -> DaemonConfig:
         if isinstance(tables.get(key), dict):
             tables[key] = included(tables[key], path.parent, f"{path}: {key}")
     config = checked(DaemonConfig, tables, f"{path}")
+    config = config.model_copy(update={"broker": placed(config.broker, path.parent)})
     table = "[[ders]]" if role is Role.DER else f"[{role}]"
     if config.role() is not role:
         raise ConfigError(f"{path}: {table} and no other role's table is needed to run a {role}")

@@ -202,8 +202,7 @@ class Fleet:
                 for line in self.lines:
                     await line.connected.wait()
         except TimeoutError:
-            where = f"{self.address.host}:{self.address.port}"
-            raise BrokerFailed(f"the broker at {where} was not reached within {within_s} s") from None
+            raise BrokerFailed(f"the broker at {self.address.where} was not reached within {within_s} s") from None
 
     def _journal(self) -> FleetJournal | None:
         if self.journal_path is None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from agents.runtime.address import placed
 from agents.runtime.files.included import included
 from agents.runtime.files.scenario import build_scenario, find_scenario
 from agents.runtime.files.toml import read_toml
@@ -73,6 +74,7 @@ def load_source(path: Path, now: datetime, anchor_at: datetime | None = None, sp
     if isinstance(tables.get("aggregator"), dict):
         tables["aggregator"] = included(tables["aggregator"], found.parent, f"{found}: aggregator")
     config = checked(DaemonConfig, tables, f"{found}")
+    config = config.model_copy(update={"broker": placed(config.broker, found.parent)})
     if config.clock.wait:
         raise ConfigError(f"{found}: clock.wait: a fleet has no control socket that would set it going")
     name = config.control.name or f"fleet-{found.stem}"

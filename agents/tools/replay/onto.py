@@ -107,7 +107,7 @@ class Onto:
     async def _all_there(
         self, address: Address, connected: Iterable[asyncio.Event], ears: Ears, within_s: float
     ) -> None:
-        where = f"at {address.host}:{address.port}"
+        where = f"at {address.where}"
         missing = f"the broker {where} was not reached within {within_s:g} s"
         try:
             async with asyncio.timeout(within_s):

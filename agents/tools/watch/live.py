@@ -39,11 +39,9 @@ class Watch:
         self._show = show
         listening = asyncio.create_task(self._bus.run(self._deliver))
         try:
-            where = f"{self._address.host}:{self._address.port}"
+            where = self._address.where
             await reached(
-                listening,
-                self._first,
-                f"no broker lets us in at {where}: check --port ('gridpact up' prints its own), --user, --password-file",
+                listening, self._first, f"no broker answers at {where}: check --port ('gridpact up' prints its own)"
             )
             stop = asyncio.Event()
             with key("q", stop.set), signals(stop.set), show:
@@ -72,7 +70,7 @@ class Watch:
         """What is drawn beside the picture."""
         real_s = time.monotonic()
         now = self.clock.now(datetime.now(UTC), real_s if self._connected else self._lost_s)
-        where = f"{self._address.host}:{self._address.port}"
+        where = self._address.where
         rates = self.rates.recent(real_s, SECONDS)
         return Around(where, self._connected, now, self.clock.speed, self.clock.scaled, self.rates.total, rates)
 

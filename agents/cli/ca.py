@@ -1,0 +1,140 @@
+"""`gridpact ca` and `gridpact enrol`: our own authority, and what a party needs to come in."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from agents.runtime.exits import Exit
+from agents.settings.checked import ConfigError
+from agents.tools.access.authority import Authority
+from agents.tools.access.broker_files import BrokerFiles
+from agents.tools.access.bundle import write_bundle, write_pair
+from agents.tools.access.certificates import VALID, common_name, utc_now
+from agents.tools.access.plan import load_plan
+
+ca_app = App(name="ca")
+Flag = Parameter(negative=())
+
+
+@ca_app.command(name="init")
+def init_authority(folder: Path, /, *, name: str = "gridpact authority") -> int:
+    """Make an authority (P-256, ten years). Who reads its key can make anybody: keep it off the brokers.
+
+    Parameters
+    ----------
+    folder
+        Where it lies.
+    name
+        Stands in its certificate.
+    """
+    Authority.create(folder, name, utc_now())
+    print(f"{folder}: ca.crt, ca.key (its owner's alone), crl.pem")
+    return Exit.OK
+
+
+@ca_app.command(name="list")
+def list_certificates(folder: Path, /) -> int:
+    """Every certificate that was given to a party: when it ends, whether it is revoked.
+
+    Parameters
+    ----------
+    folder
+        The authority's.
+    """
+    authority, now = Authority(folder), utc_now()
+    revoked = authority.revoked()
+    for one in sorted(authority.clients(), key=lambda one: (common_name(one), one.not_valid_after_utc)):
+        state = "revoked" if one.serial_number in revoked else "ended" if one.not_valid_after_utc <= now else "good"
+        print(f"{common_name(one)}  {state}  until {one.not_valid_after_utc:%Y-%m-%d}  {one.serial_number:x}")
+    return Exit.OK
+
+
+@ca_app.command
+def revoke(folder: Path, name: str, /) -> int:
+    """Revoke all certificates of a party. Living connections stay: take the party out of the book as well.
+
+    Parameters
+    ----------
+    folder
+        The authority's.
+    name
+        The party.
+    """
+    count = Authority(folder).revoke(name, utc_now())
+    if not count:
+        raise ConfigError(f"{folder}: {name} has no certificate that is not revoked")
+    print(f"{name}: {count} revoked; take it out of the book, then: gridpact broker update")
+    return Exit.OK
+
+
+@ca_app.command
+def renew(folder: Path, /, *, bundles: Path, within_days: int = 30) -> int:
+    """Give new certificates to those whose ends soon. Daemons take them up by themselves; the old ones stay good.
+
+    Parameters
+    ----------
+    folder
+        The authority's.
+    bundles
+        The folder with the bundles, one by party; where a party has none there, that is told.
+    within_days
+        Which end within so many days.
+    """
+    authority, now = Authority(folder), utc_now()
+    for name, one in authority.standing(now).items():
+        if one.not_valid_after_utc - now >= timedelta(days=within_days):
+            continue
+        bundle = bundles / name
+        if not (bundle / "broker.toml").exists():
+            print(f"{name}: ends on {one.not_valid_after_utc:%Y-%m-%d}; {bundle} is no bundle: enrol it again")
+            continue
+        write_pair(bundle, authority.client(name, now))
+        print(f"{name}: renewed until {now + VALID:%Y-%m-%d} in {bundle}")
+    return Exit.OK
+
+
+def enrol(
+    name: str,
+    /,
+    *,
+    broker: Path,
+    out: Path,
+    password: Annotated[bool, Flag] = False,
+    days: int = VALID.days,
+) -> int:
+    """Make a bundle for a party, a reader, a doctor or a gateway: what it needs to come in, and its [broker] table.
+
+    Parameters
+    ----------
+    name
+        As it stands in the books.
+    broker
+        The folder of `gridpact broker init`.
+    out
+        The bundle's folder; give it to the party, and to nobody else.
+    password
+        A user's name and a new password instead of a certificate, for devices that can no more.
+    days
+        How long the certificate is good.
+    """
+    plan = load_plan(broker)
+    files = BrokerFiles(broker, plan)
+    if name not in files.users():
+        raise ConfigError(f"{name}: stands in no book of {broker}, and is no reader, doctor or gateway there")
+    if not 1 <= days <= 825:
+        raise ConfigError("--days: has to lie between 1 and 825")
+    ca_pem = files.authority.certificate_pem
+    if password:
+        if plan.password_port is None:
+            raise ConfigError(f"{broker}: has no listener for passwords: set password_port in access.toml")
+        login = name, files.passwords.give(name)
+        files.passwords.save()
+        written = write_bundle(out, plan.hosts[:1], plan.password_port, ca_pem, login=login)
+        print("tell the running broker: systemctl reload mosquitto (SIGHUP)")
+    else:
+        pair = files.authority.client(name, utc_now(), timedelta(days=days))
+        written = write_bundle(out, plan.hosts[:1], plan.port, ca_pem, pair=pair)
+    print(f"{name}: {', '.join(map(str, written))}")
+    return Exit.OK

@@ -1,0 +1,110 @@
+"""Our own authority in a folder: `ca.crt`, `ca.key`, `crl.pem`, and a copy of every certificate in `issued/`.
+
+The folder is the only state. Whoever can read `ca.key` can make anybody: it lies where no broker and no daemon runs.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from agents.settings.checked import ConfigError
+from agents.tools.access import certificates as made
+from agents.tools.access.certificates import VALID, Pair, common_name, is_for_clients, pem
+from agents.tools.access.files import PRIVATE, content, put
+
+
+class Authority:
+    """An authority that is there."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read it. Raises ConfigError."""
+        self.folder = folder
+        try:
+            certificate = x509.load_pem_x509_certificate(content(folder / "ca.crt"))
+            key = serialization.load_pem_private_key(content(folder / "ca.key"), None)
+        except (ValueError, TypeError):
+            raise ConfigError(f"{folder}: ca.crt and ca.key are no authority (PEM)") from None
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ConfigError(f"{folder}/ca.key: is no elliptic-curve key")
+        self._pair = Pair(certificate, key)
+
+    @classmethod
+    def create(cls, folder: Path, name: str, now: datetime) -> "Authority":
+        """A new one, in a folder of its owner's only. Raises ConfigError."""
+        if (folder / "ca.key").exists():
+            raise ConfigError(f"{folder}: holds an authority already; every certificate hangs on it")
+        pair = made.authority(name, now)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        put(folder / "ca.key", pair.key_pem, PRIVATE)
+        put(folder / "ca.crt", pair.certificate_pem)
+        put(folder / "crl.pem", pem(made.revocation_list(pair, {}, now)))
+        return cls(folder)
+
+    @property
+    def certificate_pem(self) -> bytes:
+        return self._pair.certificate_pem
+
+    @property
+    def crl_pem(self) -> bytes:
+        """Raises ConfigError."""
+        return content(self.folder / "crl.pem")
+
+    def client(self, name: str, now: datetime, valid: timedelta = VALID, *, kept: bool = True) -> Pair:
+        """A certificate for a party; `kept`: it is written down, so that it can be revoked."""
+        pair = made.client(self._pair, name, now, valid)
+        return self._keep(pair, name) if kept else pair
+
+    def server(self, hosts: Sequence[str], now: datetime, valid: timedelta = VALID) -> Pair:
+        """A certificate for a broker."""
+        return self._keep(made.server(self._pair, hosts, now, valid), "server")
+
+    def _keep(self, pair: Pair, name: str) -> Pair:
+        put(self.folder / "issued" / f"{name}-{pair.certificate.serial_number:x}.crt", pair.certificate_pem)
+        return pair
+
+    def issued(self) -> Iterator[x509.Certificate]:
+        """Every certificate that was given out. Raises ConfigError."""
+        for path in sorted((self.folder / "issued").glob("*.crt")):
+            try:
+                yield x509.load_pem_x509_certificate(content(path))
+            except ValueError:
+                raise ConfigError(f"{path}: is no certificate (PEM)") from None
+
+    def clients(self) -> Iterator[x509.Certificate]:
+        """Those of parties."""
+        return (one for one in self.issued() if is_for_clients(one))
+
+    def revoked(self) -> dict[int, datetime]:
+        """Serial -> since when. Raises ConfigError."""
+        try:
+            found = x509.load_pem_x509_crl(self.crl_pem)
+        except ValueError:
+            raise ConfigError(f"{self.folder}/crl.pem: is no revocation list (PEM)") from None
+        return {one.serial_number: one.revocation_date_utc for one in found}
+
+    def revoke(self, name: str, now: datetime, but: int | None = None) -> int:
+        """All certificates of a party that are still good, but for one serial; how many there were. Raises
+        ConfigError."""
+        serials = self.revoked()
+        live = [one.serial_number for one in self.clients() if common_name(one) == name]
+        fresh = [serial for serial in live if serial not in serials and serial != but]
+        if fresh:
+            serials |= dict.fromkeys(fresh, now)
+            put(self.folder / "crl.pem", pem(made.revocation_list(self._pair, serials, now)))
+        return len(fresh)
+
+    def standing(self, now: datetime) -> dict[str, x509.Certificate]:
+        """By party: its certificate that is good for longest."""
+        revoked = self.revoked()
+        found: dict[str, x509.Certificate] = {}
+        for one in self.clients():
+            name = common_name(one)
+            if one.serial_number in revoked or one.not_valid_after_utc <= now:
+                continue
+            if name not in found or found[name].not_valid_after_utc < one.not_valid_after_utc:
+                found[name] = one
+        return found

@@ -1,0 +1,114 @@
+"""The files of a hardened Mosquitto, made from the books and the authority so that they cannot drift from them."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+
+from agents.settings.checked import ConfigError
+from agents.tools.access.authority import Authority
+from agents.tools.access.books import Books, read_books
+from agents.tools.access.files import PRIVATE, SHARED, content, put
+from agents.tools.access.passwords import Passwords
+from agents.tools.access.plan import AccessPlan
+from agents.tools.access.rules import HEAD, access_list
+from broker.mosquitto import configuration
+
+CONF, ACCESS, CA, CRL, CERTIFICATE, KEY = "mosquitto.conf", "access", "ca.crt", "crl.pem", "server.crt", "server.key"
+PASSWORDS = "passwords"
+OWN = ("listener ", "allow_anonymous ", "user ")
+"""Lines of the loopback configuration that a hardened one has its own for."""
+RENEW_WITHIN = timedelta(days=30)
+
+
+class BrokerFiles:
+    """A folder with all that a broker is started from."""
+
+    def __init__(self, folder: Path, plan: AccessPlan) -> None:
+        """Raises ConfigError, MembersError."""
+        self.folder, self.plan = folder.absolute(), plan
+        self.books: Books = read_books(plan.books)
+        self.authority = Authority(plan.ca)
+        self.passwords = Passwords(self.folder / PASSWORDS)
+
+    def users(self) -> tuple[str, ...]:
+        """Everybody who may come in."""
+        return (*self.books.parties, *self.plan.others())
+
+    def texts(self) -> dict[str, bytes]:
+        """What the files that others decide hold, as it should be now. Raises ConfigError."""
+        return {
+            CONF: self._conf().encode(),
+            ACCESS: access_list(self.books, self.plan).encode(),
+            CA: self.authority.certificate_pem,
+            CRL: self.authority.crl_pem,
+        }
+
+    def write(self, now: datetime) -> tuple[str, ...]:
+        """Write what is not as it should be; the names of those files. Raises ConfigError."""
+        changed = []
+        for name, wanted in self.texts().items():
+            path = self.folder / name
+            if not path.exists() or content(path) != wanted:
+                put(path, wanted, PRIVATE if name == ACCESS else SHARED)
+                changed.append(name)
+        if self._needs_certificate(now):
+            pair = self.authority.server(self.plan.hosts, now)
+            put(self.folder / KEY, pair.key_pem, PRIVATE)
+            put(self.folder / CERTIFICATE, pair.certificate_pem)
+            changed.append(CERTIFICATE)
+        if self.passwords.keep_only(self.users()) or not self.passwords.path.exists():
+            self.passwords.save()
+            changed.append(PASSWORDS)
+        return tuple(changed)
+
+    def server_certificate(self) -> x509.Certificate:
+        """The broker's. Raises ConfigError."""
+        try:
+            return x509.load_pem_x509_certificate(content(self.folder / CERTIFICATE))
+        except ValueError:
+            raise ConfigError(f"{self.folder / CERTIFICATE}: is no certificate (PEM)") from None
+
+    def _needs_certificate(self, now: datetime) -> bool:
+        if not (self.folder / CERTIFICATE).exists() or not (self.folder / KEY).exists():
+            return True
+        found = self.server_certificate()
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        given = {str(name.value) for name in names}
+        return given != set(self.plan.hosts) or found.not_valid_after_utc - now < RENEW_WITHIN
+
+    def _conf(self) -> str:
+        tuned = [line for line in configuration().splitlines() if line and not line.startswith(("#", *OWN))]
+        listeners = self._listener(self.plan.port)
+        listeners += [
+            f"cafile {self.folder / CA}",
+            f"crlfile {self.folder / CRL}",
+            "require_certificate true",
+            "use_identity_as_username true",
+        ]
+        if self.plan.password_port is not None:
+            listeners += self._listener(self.plan.password_port)
+        return "\n".join(
+            [
+                HEAD,
+                "# Who comes with a certificate is who stands in it; who comes with a password is that user. Either is",
+                "# the name of the connection, too, so nobody takes another one's place.",
+                "allow_anonymous false",
+                f"password_file {self.folder / PASSWORDS}",
+                f"acl_file {self.folder / ACCESS}",
+                *listeners,
+                "",
+                *tuned,
+                "",
+            ]
+        )
+
+    def _listener(self, port: int) -> list[str]:
+        return [
+            "",
+            f"listener {port} {self.plan.bind}".rstrip(),
+            f"certfile {self.folder / CERTIFICATE}",
+            f"keyfile {self.folder / KEY}",
+            "tls_version tlsv1.2",
+            "use_username_as_clientid true",
+        ]

@@ -1,0 +1,53 @@
+"""What a broker's files are made from, kept beside them as `access.toml`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from agents.runtime.files.toml import read_toml
+from agents.runtime.files.toml_out import to_toml
+from agents.settings.checked import ConfigError, checked
+from agents.settings.parties import Settings
+from agents.tools.access.files import put
+from protocol.units import Name
+
+FILE = "access.toml"
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class AccessPlan(Settings):
+    """[access]"""
+
+    books: Annotated[tuple[Path, ...], Field(min_length=1)]
+    ca: Path
+    """The folder of the authority."""
+    hosts: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Under which the broker is reached; they stand in its certificate."""
+    bind: str = ""
+    """The interface that it listens on; all of them when it is empty."""
+    port: Port = 8883
+    """For certificates."""
+    password_port: Port | None = 8884
+    """For passwords; None: there is no such listener."""
+    gateways: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
+    """By gateway (or fleet): the aggregators for whose homes it speaks."""
+    readers: tuple[Name, ...] = ("watch", "record")
+    doctors: tuple[Name, ...] = ("doctor",)
+
+    def others(self) -> tuple[str, ...]:
+        """Users who are no parties."""
+        return (*self.gateways, *self.readers, *self.doctors)
+
+
+def load_plan(folder: Path) -> AccessPlan:
+    """The plan of a broker's folder. Raises ConfigError."""
+    path = folder / FILE
+    if not path.exists():
+        raise ConfigError(f"{folder}: holds no {FILE}: make it with 'gridpact broker init'")
+    return checked(AccessPlan, read_toml(path).get("access", {}), f"{path}: access")
+
+
+def save_plan(folder: Path, plan: AccessPlan) -> None:
+    """Raises ConfigError."""
+    put(folder / FILE, to_toml({"access": plan.model_dump(exclude_none=True)}).encode())

@@ -1,0 +1,59 @@
+"""Where the broker is, and as whom we come: what stands in a file or on a command line, nothing read yet."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+KEEPALIVE_S = 20
+NAME = "{name}"
+"""In a user or a path: the name of the connection, for homes that have one each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One broker under one address or several, which MQTT it is spoken to, and where our credentials lie."""
+
+    host: str = "127.0.0.1"
+    port: int = 1883
+    protocol: Literal["5", "3.1.1"] = "5"
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    password_file: Path | None = None
+    ca: Path | None = None
+    """The authorities that the broker's certificate may be from; with it the connection is TLS."""
+    certificate: Path | None = None
+    key: Path | None = None
+    others: tuple[tuple[str, int], ...] = ()
+    """Further addresses of the same broker (or cluster): the next one is tried at once when one fails."""
+    keepalive_s: int = KEEPALIVE_S
+
+    @property
+    def where(self) -> str:
+        """The address, or the addresses, in words."""
+        return ", ".join(f"{host}:{port}" for host, port in self.places)
+
+    @property
+    def places(self) -> tuple[tuple[str, int], ...]:
+        """Every address, the first one first."""
+        return (self.host, self.port), *self.others
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Those that are read at each connection."""
+        given = (self.password_file, self.ca, self.certificate, self.key)
+        return tuple(path for path in given if path is not None)
+
+    def named(self, name: str) -> "Address":
+        """The same for the connection of that name."""
+
+        def path(given: Path | None) -> Path | None:
+            return None if given is None else Path(str(given).replace(NAME, name))
+
+        return replace(
+            self,
+            username=None if self.username is None else self.username.replace(NAME, name),
+            password_file=path(self.password_file),
+            ca=path(self.ca),
+            certificate=path(self.certificate),
+            key=path(self.key),
+        )

@@ -1,0 +1,85 @@
+"""Why a TLS connection was not made, in one sentence: the libraries say that it is gone, and no more.
+
+Asked by a handshake of its own in which nothing is sent: the broker's alert on our certificate then always arrives
+(after a CONNECT the reset of the connection may overtake it).
+"""
+
+import asyncio
+import socket
+import ssl
+
+from broker.link import Door, LinkDenied, LinkLost
+
+WITHIN_S = 1.5
+ALERT_WITHIN_S = 0.5
+"""TLS 1.3: the broker looks at our certificate after our side of the handshake is over."""
+OURS = {
+    "CERTIFICATE_EXPIRED": "our certificate has expired: renew it",
+    "CERTIFICATE_REVOKED": "our certificate is revoked: enrol anew",
+    "UNKNOWN_CA": "our certificate is not from an authority that the broker knows",
+    "CERTIFICATE_REQUIRED": "it wants a certificate of ours: name certificate and key",
+    "UNSUPPORTED_CERTIFICATE": "our certificate is not one for clients",
+    "BAD_CERTIFICATE": "it does not accept our certificate",
+    "CERTIFICATE_UNKNOWN": "it does not accept our certificate",
+    "DECRYPT_ERROR": "it does not accept our certificate",
+    "HANDSHAKE_FAILURE": "it wants a certificate of ours, or has no cipher in common with us",
+    "PROTOCOL_VERSION": "it speaks a TLS older than 1.2",
+}
+"""By the end of the alert's name (SSLV3_ALERT_..., TLSV1_ALERT_..., TLSV13_ALERT_...)."""
+OLD = ("UNSUPPORTED_PROTOCOL", "NO_PROTOCOLS_AVAILABLE", "TLSV1_ALERT_PROTOCOL_VERSION", "DH_KEY_TOO_SMALL")
+
+
+async def explained(error: LinkLost, door: Door) -> LinkLost:
+    """The same failure with its reason, where one can be found; LinkDenied where coming again does not help."""
+    who = door.credentials.username or "us"
+    if isinstance(error, LinkDenied):
+        return LinkDenied(f"the broker at {door.where} does not let {who} in: check user and password ({error})")
+    tls = door.credentials.tls
+    reason = None if tls is None else await asyncio.to_thread(refusal, door, tls)
+    if reason is not None:
+        return LinkDenied(f"the broker at {door.where}: {reason}")
+    return LinkLost(f"{door.where}: {error}")
+
+
+def refusal(door: Door, tls: ssl.SSLContext) -> str | None:
+    """What a handshake ends with; None when it ends well, or when nobody is there."""
+    try:
+        with (
+            socket.create_connection((door.host, door.port), WITHIN_S) as plain,
+            tls.wrap_socket(plain, server_hostname=door.host) as wrapped,
+        ):
+            wrapped.settimeout(ALERT_WITHIN_S)
+            wrapped.recv(1)
+    except ssl.SSLCertVerificationError as error:
+        return _of_theirs(error, door)
+    except ssl.SSLError as error:
+        return _of_alert(error)
+    except OSError:
+        return None
+    return None
+
+
+def _of_theirs(error: ssl.SSLCertVerificationError, door: Door) -> str:
+    match error.verify_code:  # OpenSSL's numbers (X509_V_ERR_...)
+        case 10:
+            return "its certificate has expired"
+        case 9:
+            return "its certificate is not valid yet (or our clock is wrong)"
+        case 62 | 64:
+            return f"its certificate is not for {door.host}: use a name that stands in it"
+        case _:
+            return f"its certificate is not from the authority in ca ({error.verify_message})"
+
+
+def _of_alert(error: ssl.SSLError) -> str | None:
+    name = str(error.reason or "")
+    if name in OLD:
+        return "it speaks a TLS older than 1.2"
+    if name in ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"):
+        return "it does not speak TLS on this port"
+    if "_ALERT_" in name:
+        alert = name.partition("_ALERT_")[2]
+        return OURS.get(alert, f"TLS: {alert.lower().replace('_', ' ')}")
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return None
+    return f"TLS: {name.lower().replace('_', ' ')}" if name else None
