@@ -26,6 +26,7 @@ from broker.link import (
     Greeting,
     Heard,
     LinkLost,
+    answered,
     not_made,
 )
 from protocol.edges import QOS
@@ -51,8 +52,18 @@ class AiomqttLink:
         self._open = False
 
     async def open(self) -> None:
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        paho = self._client._client
+        told = paho.on_disconnect
+
+        def disconnected(*given: Any) -> None:
+            loop.call_soon_threadsafe(ended.set)
+            assert told is not None
+            told(*given)
+
+        paho.on_disconnect = disconnected
         try:
-            await self._client.__aenter__()
+            await answered(self._client.__aenter__(), ended)
         except (aiomqtt.MqttError, OSError) as error:
             raise not_made(error, getattr(getattr(error, "rc", None), "value", None)) from None
         self._open = True

@@ -26,6 +26,8 @@ class Entrance:
         self.address = address
         self.trouble = ""
         """What is wrong with our credentials while we go on with others, or without a connection; empty when nothing is."""
+        self.failure = ""
+        """Why we were not let in, or are out again, when we last were."""
         self._place, self._tried = 0, 0
         self._door: Door | None = None
         self._opened_at: float | None = None
@@ -82,6 +84,7 @@ class Entrance:
         """Whether there is something else to try at once."""
         if isinstance(error, CredentialsChanged):
             return True
+        self.failure = f"{error}"
         if isinstance(error, LinkDenied) and not isinstance(error, CredentialsError) and self._falls_back(error):
             return True
         lasted_s = 0.0 if self._opened_at is None else time.monotonic() - self._opened_at

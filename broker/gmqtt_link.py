@@ -31,6 +31,7 @@ from broker.link import (
     Greeting,
     Heard,
     LinkLost,
+    answered,
     not_made,
 )
 from protocol.edges import QOS
@@ -38,9 +39,6 @@ from protocol.edges import QOS
 MOST_WAITING = 2_000
 """Messages that may wait to be taken; beyond that nothing more is read. Mosquitto 2.0.11 sends all that it has, however
 many may be unacknowledged, once the first of them is acknowledged."""
-
-ENDED_WITHIN_S = 0.05
-"""A refusal and the end of the connection come together: the refusal is read first."""
 
 logging.getLogger("gmqtt").setLevel(logging.CRITICAL)  # what it tells is told by us, as events with names
 
@@ -84,7 +82,12 @@ class GmqttLink:
     async def open(self) -> None:
         try:
             async with asyncio.timeout(CONNECT_WITHIN_S):
-                await self._connect()
+                door = self._door
+                tls = door.credentials.tls or False
+                connecting = self._client.connect(
+                    door.host, door.port, ssl=tls, keepalive=door.keepalive_s, version=MQTTv50
+                )
+                await answered(connecting, self._ended)
         except TimeoutError:
             raise LinkLost("the broker does not answer") from None
         except (MQTTConnectError, OSError) as error:
@@ -97,26 +100,6 @@ class GmqttLink:
         self._connection._protocol.write_data = self._write
         self._connection._protocol._hard_reader._limit = math.inf  # beyond it, it pauses, and resumes what we paused
         self.window = min(500, self._numbers._max - 1)
-
-    async def _connect(self) -> None:
-        """Connected, or refused. gmqtt goes on waiting for an answer when the connection has ended without one."""
-        door = self._door
-        connecting = asyncio.ensure_future(
-            self._client.connect(
-                door.host, door.port, ssl=door.credentials.tls or False, keepalive=door.keepalive_s, version=MQTTv50
-            )
-        )
-        ended = asyncio.ensure_future(self._ended.wait())
-        try:
-            await asyncio.wait((connecting, ended), return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.wait((connecting,), timeout=0 if connecting.done() else ENDED_WITHIN_S)
-            if not connecting.done():
-                raise LinkLost("the broker closed the connection without an answer")
-            connecting.result()
-        finally:
-            ended.cancel()
-            connecting.cancel()
-            await asyncio.wait((connecting, ended))
 
     async def subscribe(self, topic: str, qos: int) -> None:
         self._asking = True

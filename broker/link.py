@@ -1,6 +1,7 @@
 """One connection to the broker, through whichever library: what broker/mqtt.py needs of it, and nothing more."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 CONNECT_WITHIN_S = 3.0
 """How long the broker may take to answer a connection."""
 ANSWER_WITHIN_S = 10.0
+ENDED_WITHIN_S = 0.05
+"""A refusal and the end of the connection come together: the refusal is read first."""
 RECEIVE_MAXIMUM = 1000
 """Arrivals that may be unacknowledged at once (MQTT 5; Mosquitto's own limit is 20 for MQTT 3.1.1)."""
 NUMBER = "n"
@@ -34,6 +37,23 @@ NO_ENTRY = (4, 5, 134, 135)
 def not_made(error: Exception, code: object) -> LinkLost:
     """What is raised for a connection that was not made; `code`: the broker's answer, if it gave one."""
     return (LinkDenied if code in NO_ENTRY else LinkLost)(str(error))
+
+
+async def answered(connecting: Coroutine[Any, Any, object], ended: asyncio.Event) -> None:
+    """The broker's answer to a connection; `ended`: the connection is over. The libraries would go on waiting for an
+    answer then. Raises LinkLost, and what `connecting` raises."""
+    answer, end = asyncio.ensure_future(connecting), asyncio.ensure_future(ended.wait())
+    try:
+        await asyncio.wait((answer, end), return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            await asyncio.wait((answer,), timeout=ENDED_WITHIN_S)
+        if not answer.done():
+            raise LinkLost("the broker closed the connection without an answer")
+        answer.result()
+    finally:
+        for task in (answer, end):
+            task.cancel()
+        await asyncio.wait((answer, end))
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,27 +35,43 @@ async def explained(error: LinkLost, door: Door) -> LinkLost:
     if isinstance(error, LinkDenied):
         return LinkDenied(f"the broker at {door.where} does not let {who} in: check user and password ({error})")
     tls = door.credentials.tls
-    reason = None if tls is None else await asyncio.to_thread(refusal, door, tls)
+    try:
+        reason = None if tls is None else await asyncio.to_thread(refusal, door, tls)
+    except HandshakeBroken:
+        return LinkLost(f"the broker at {door.where} ends the handshake: does it speak TLS 1.2 or later on this port?")
     if reason is not None:
         return LinkDenied(f"the broker at {door.where}: {reason}")
     return LinkLost(f"{door.where}: {error}")
 
 
+class HandshakeBroken(RuntimeError):
+    """The connection ended in the handshake without a word."""
+
+
 def refusal(door: Door, tls: ssl.SSLContext) -> str | None:
-    """What a handshake ends with; None when it ends well, or when nobody is there."""
+    """What a handshake ends with; None when it ends well, or when nobody is there. Raises HandshakeBroken."""
     try:
-        with (
-            socket.create_connection((door.host, door.port), WITHIN_S) as plain,
-            tls.wrap_socket(plain, server_hostname=door.host) as wrapped,
-        ):
-            wrapped.settimeout(ALERT_WITHIN_S)
-            wrapped.recv(1)
-    except ssl.SSLCertVerificationError as error:
-        return _of_theirs(error, door)
-    except ssl.SSLError as error:
-        return _of_alert(error)
+        plain = socket.create_connection((door.host, door.port), WITHIN_S)
     except OSError:
         return None
+    with plain, tls.wrap_socket(plain, server_hostname=door.host, do_handshake_on_connect=False) as wrapped:
+        try:
+            wrapped.do_handshake()
+        except ssl.SSLCertVerificationError as error:
+            return _of_theirs(error, door)
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError):
+            raise HandshakeBroken from None
+        except ssl.SSLError as error:
+            return _of_alert(error)
+        except OSError:
+            return None
+        try:
+            wrapped.settimeout(ALERT_WITHIN_S)
+            wrapped.recv(1)
+        except ssl.SSLError as error:
+            return _of_alert(error)
+        except OSError:
+            return None
     return None
 
 
@@ -81,5 +97,5 @@ def _of_alert(error: ssl.SSLError) -> str | None:
         alert = name.partition("_ALERT_")[2]
         return OURS.get(alert, f"TLS: {alert.lower().replace('_', ' ')}")
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return None
+        return None  # it was let in, and said nothing
     return f"TLS: {name.lower().replace('_', ' ')}" if name else None

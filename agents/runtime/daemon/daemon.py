@@ -244,6 +244,8 @@ class Daemon:
                     await party.connected.wait()
         except TimeoutError:
             text = f"the broker at {address_of(broker).where} was not reached within {broker.connect_within_s} s"
+            if last := next((bus.entrance.failure for bus in self.buses.values() if bus.entrance.failure), ""):
+                text += f": {last}"
             raise BrokerUnreachable(text) from None
 
     async def _running_clock(self) -> Clock:

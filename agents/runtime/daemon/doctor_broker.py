@@ -14,7 +14,7 @@ from broker.address import Address
 from broker.credentials import CredentialsError, read_credentials
 from broker.link import Door, LinkDenied, LinkLost
 from broker.probe import WITHIN_S, Probe
-from broker.refusal import refusal
+from broker.refusal import HandshakeBroken, refusal
 from protocol.codec import MAX_PAYLOAD_BYTES
 
 PROBES = 1_500
@@ -76,7 +76,10 @@ def _is_loopback(host: str) -> bool:
 
 def _tls_only(door: Door, name: str) -> Iterator[Finding]:
     tls = door.credentials.tls
-    reason = None if tls is None else refusal(door, tls)
+    try:
+        reason = None if tls is None else refusal(door, tls)
+    except HandshakeBroken:
+        reason = "it ends the handshake: does it speak TLS 1.2 or later on this port?"
     if reason is not None:
         yield Finding("broker", Verdict.FAULT, f"the broker at {door.where}: {reason}")
         return
