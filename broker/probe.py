@@ -1,7 +1,6 @@
 """A blocking connection for questions about a broker (`gridpact doctor`, `gridpact broker check`): no party talks
 through it."""
 
-import asyncio
 import threading
 from collections import deque
 from typing import Any
@@ -12,7 +11,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from broker.link import Door, LinkDenied, LinkLost
-from broker.refusal import explained
+from broker.refusal import shut
 
 WITHIN_S = 10.0
 
@@ -42,11 +41,13 @@ class Probe:
             self.client.username_pw_set(used.username, used.password)
         if used.tls is not None:
             self.client.tls_set_context(used.tls)
+        if (reason := shut(door)) is not None:
+            raise reason
         try:
             self._connect(door)
-        except LinkLost as error:
+        except LinkLost:
             self.client.loop_stop()
-            raise asyncio.run(explained(error, door)) from None
+            raise
 
     def _connect(self, door: Door) -> None:
         properties = None
@@ -63,7 +64,10 @@ class Probe:
         if self.reason is None:
             raise LinkLost("it closed the connection without an answer")
         if self.reason.is_failure:
-            raise LinkDenied(str(self.reason))
+            who = door.credentials.username or "us"
+            raise LinkDenied(
+                f"the broker at {door.where} does not let {who} in: check user and password ({self.reason})"
+            )
 
     def _on_connect(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
         self.connack, self.reason = properties, reason

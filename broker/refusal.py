@@ -31,17 +31,22 @@ OLD = ("UNSUPPORTED_PROTOCOL", "NO_PROTOCOLS_AVAILABLE", "TLSV1_ALERT_PROTOCOL_V
 
 async def explained(error: LinkLost, door: Door) -> LinkLost:
     """The same failure with its reason, where one can be found; LinkDenied where coming again does not help."""
-    who = door.credentials.username or "us"
     if isinstance(error, LinkDenied):
+        who = door.credentials.username or "us"
         return LinkDenied(f"the broker at {door.where} does not let {who} in: check user and password ({error})")
-    tls = door.credentials.tls
+    reason = await asyncio.to_thread(shut, door)
+    return LinkLost(f"{door.where}: {error}") if reason is None else reason
+
+
+def shut(door: Door) -> LinkLost | None:
+    """Why TLS is not spoken at a door; None when it is, or is not needed, or when nobody is there."""
+    if door.credentials.tls is None:
+        return None
     try:
-        reason = None if tls is None else await asyncio.to_thread(refusal, door, tls)
+        reason = refusal(door, door.credentials.tls)
     except HandshakeBroken:
         return LinkLost(f"the broker at {door.where} ends the handshake: does it speak TLS 1.2 or later on this port?")
-    if reason is not None:
-        return LinkDenied(f"the broker at {door.where}: {reason}")
-    return LinkLost(f"{door.where}: {error}")
+    return None if reason is None else LinkDenied(f"the broker at {door.where}: {reason}")
 
 
 class HandshakeBroken(RuntimeError):

@@ -14,7 +14,7 @@ from broker.address import Address
 from broker.credentials import CredentialsError, read_credentials
 from broker.link import Door, LinkDenied, LinkLost
 from broker.probe import WITHIN_S, Probe
-from broker.refusal import HandshakeBroken, refusal
+from broker.refusal import shut
 from protocol.codec import MAX_PAYLOAD_BYTES
 
 PROBES = 1_500
@@ -75,13 +75,8 @@ def _is_loopback(host: str) -> bool:
 
 
 def _tls_only(door: Door, name: str) -> Iterator[Finding]:
-    tls = door.credentials.tls
-    try:
-        reason = None if tls is None else refusal(door, tls)
-    except HandshakeBroken:
-        reason = "it ends the handshake: does it speak TLS 1.2 or later on this port?"
-    if reason is not None:
-        yield Finding("broker", Verdict.FAULT, f"the broker at {door.where}: {reason}")
+    if (reason := shut(door)) is not None:
+        yield Finding("broker", Verdict.FAULT, str(reason))
         return
     text = f"{door.where} was not asked further: a connection as {name} could take its daemon's place"
     yield Finding("broker", Verdict.WARNING, f"{text}; give the doctor's own --certificate and --key, or --user")
