@@ -3,6 +3,7 @@
 # make check   lint, types, tests, the wheel in a clean environment
 # make hunt    run SEEDS seeds of the simulator with crashes, losses and strangers, and the planted bugs (JSON=1: as JSON)
 # make chaos   break real processes, broker and disks fault by fault (ONLY=text: those rows; JSON=1: as JSON)
+# make attacks try to come in, forge, overhear and disturb, on a Mosquitto with certificates (ONLY=text; JSON=1: as JSON)
 # make thousand kill -9 of the aggregator amid 1,000 live offers, RUNS=20 times: the same awards each time (JSON=1: as JSON)
 # make bench   every figure of docs/performance.md, as ratios (QUICK=1: under five minutes; ONLY=group; JSON=1: as JSON)
 # make lock    write requirements.lock anew from pyproject.toml
@@ -17,7 +18,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 
-.PHONY: demo test hunt chaos thousand bench check lint types wheel setup mosquitto faketime lock clean
+.PHONY: demo test hunt chaos attacks thousand bench check lint types wheel setup mosquitto faketime lock clean
 
 demo: setup mosquitto
 	$(BIN)/gridpact up $(SCENARIO)
@@ -30,6 +31,9 @@ hunt: setup
 
 chaos: setup mosquitto faketime
 	@$(BIN)/python tests/chaos/run.py $(if $(ONLY),--only "$(ONLY)") $(if $(JSON),--json)
+
+attacks: setup mosquitto
+	@$(BIN)/python tests/attacks/run_attacks.py $(if $(ONLY),--only "$(ONLY)") $(if $(JSON),--json)
 
 thousand: setup mosquitto
 	@$(BIN)/python tests/chaos/thousand.py --runs $(RUNS) $(if $(JSON),--json)
