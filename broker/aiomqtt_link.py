@@ -5,6 +5,7 @@ What comes in is acknowledged by whoever takes it (paho's manual acknowledgement
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
@@ -30,6 +31,8 @@ from broker.link import (
     not_made,
 )
 from protocol.edges import QOS
+
+logging.getLogger("mqtt").setLevel(logging.CRITICAL)  # what it tells is told by us, as events with names
 
 NO_DELAY = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 """Without it a small message waits for the acknowledgement of the one before: 40 ms a hop, measured on loopback."""

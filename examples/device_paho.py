@@ -9,6 +9,7 @@ import json
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import paho.mqtt.client as mqtt
 
@@ -104,12 +105,18 @@ def main():
     defaults = {"host": "127.0.0.1", "port": 1883, "name": "hems-42", "parent": "ra-1", "mqtt": "5", "speed": 1.0}
     for name, default in defaults.items():
         parser.add_argument(f"--{name}", default=default, type=type(default), help=f"default: {default}")
+    for name in ("user", "password-file", "ca", "certificate", "key"):
+        parser.add_argument(f"--{name}", help="for a broker with TLS: see docs/security.md")
     args = parser.parse_args()
     protocol = {"5": mqtt.MQTTv5, "3.1.1": mqtt.MQTTv311}[args.mqtt]
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=args.name, protocol=protocol)
     device = Device(client, args.name, args.parent, args.speed)
     heard = [(f"dr/{kind}/+/{args.name}", 1) for kind in ("request", "relax", "award", "dispatch", "reject")]
     client.on_connect, client.on_message = lambda *_: client.subscribe(heard), device.on_message
+    if args.ca:
+        client.tls_set(args.ca, args.certificate, args.key)
+    if args.user:
+        client.username_pw_set(args.user, Path(args.password_file).read_text().split()[0])
     client.connect(args.host, args.port)
     while client.loop(timeout=0.05) == mqtt.MQTT_ERR_SUCCESS or client.reconnect() == mqtt.MQTT_ERR_SUCCESS:
         for key in [key for key, (at, *_) in device.due.items() if at <= time.monotonic()]:

@@ -34,6 +34,8 @@ class LiveSystem:
     ) -> None:
         self.address = broker if isinstance(broker, Address) else Address(broker.host, broker.port, protocol)
         self.under_way: list[Callable[[], bool]] = []
+        self.crowd = False
+        """Whether parents hear through the faster library, as a daemon's do."""
         self.clock = PatientClock(start_at, speed, lambda: any(busy() for busy in self.under_way))
         self.notes: list[tuple[datetime, str, Note]] = []
         self._changed = asyncio.Event()
@@ -69,7 +71,8 @@ class LiveSystem:
             up = asyncio.Event()
             connected.append(up)
             filters = subscriptions(actor.name, as_parent=actor.is_parent(), as_child=bool(actor.parents()))
-            bus = MqttBus(self.address, actor.name, filters, on_connected=lambda _, up=up: up.set())
+            told, crowd = lambda _, up=up: up.set(), self.crowd and actor.is_parent()
+            bus = MqttBus(self.address, actor.name, filters, on_connected=told, crowd=crowd)
             buses.append((actor, bus, drivers))
         async with asyncio.timeout(within_s), asyncio.TaskGroup() as tasks:
             running = []

@@ -21,6 +21,7 @@ from agents.runtime.skew import LAST, Skew
 from agents.settings.parties import UtilitySettings
 from broker.bus import Post
 from broker.clock import Clock
+from broker.credentials import Credentials
 from broker.mqtt import Address, MqttBus
 from broker.sequence import Gaps, Numbers
 from protocol.actor import Cancel, Entry, Note, Received
@@ -186,3 +187,22 @@ def test_every_metric_of_the_page_exists() -> None:
     named = {part.split("{")[0].removesuffix("_total") for part in page.split("`") if part.startswith("gridpact_")}
     assert len(named) >= 9
     assert [name for name in named if f'"{name}"' not in code] == []
+
+
+async def test_certificate_that_ends_soon_and_credentials_that_are_refused_are_alerts_and_a_figure() -> None:
+    wire = bus()
+    alerts = Alerts({"ac": shell(wire)}, {"ac": wire}, None)
+    metrics = Metrics({"ac": shell(wire)}, {"ac": wire}, None, alerts)
+    metrics.look()
+    assert b"gridpact_certificate_expires_seconds" not in generate_latest(metrics.registry)
+    for days, told in ((31, False), (29, True), (-1, True)):
+        ends_at = datetime.now(UTC) + timedelta(days=days)
+        wire.entrance._good = Credentials(expires_at=ends_at)
+        alerts.look()
+        assert ("certificate_expires" in alerts.active) is told
+    assert "has ended" in alerts.active["certificate_expires"]
+    metrics.look()
+    assert b"gridpact_certificate_expires_seconds -86" in generate_latest(metrics.registry)
+    wire.entrance.trouble = "new credentials are refused"
+    alerts.look()
+    assert alerts.active["credentials_refused"] == "ac: new credentials are refused"

@@ -1,0 +1,165 @@
+"""Books become an access list, an authority's folder, a broker's files: without a broker."""
+
+import stat
+from datetime import timedelta
+from pathlib import Path
+
+import paths
+import pytest
+from hardened import hardened_files
+
+from agents.settings.checked import ConfigError
+from agents.tools.access.authority import Authority
+from agents.tools.access.books import Books, read_books
+from agents.tools.access.broker_files import BrokerFiles
+from agents.tools.access.certificates import common_name, utc_now
+from agents.tools.access.passwords import Passwords
+from agents.tools.access.plan import AccessPlan, load_plan, save_plan
+from agents.tools.access.rules import access_list, mark_of
+from broker.address import Address
+from broker.credentials import read_credentials
+
+AGGREGATOR = '[aggregator]\nname = "ra-1"\nparent = "ac"\nmembers = [{ name = "hems-1" }, { name = "ra-7", kind = "aggregator" }]\n'
+BOOKS = Books(("utility", "ac", "ra-1", "hems-1"), ("utility", "ac", "ra-1"), ("utility",))
+
+
+def plan(**given: object) -> AccessPlan:
+    return AccessPlan.model_validate({"books": ("x",), "ca": "ca", "hosts": ("broker",)} | given)
+
+
+def block(text: str, user: str) -> list[str]:
+    return text.partition(f"user {user}\n")[2].partition("\n\n")[0].splitlines()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "parties", "parents"),
+    [
+        ("book.csv", "name,kind\nhems-1,der\nra-7,aggregator\n", ("hems-1", "ra-7"), ("ra-7",)),
+        ("book.toml", '[[members]]\nname = "hems-1"\n', ("hems-1",), ()),
+        ("ra.toml", AGGREGATOR, ("ac", "ra-1", "hems-1", "ra-7"), ("ac", "ra-1", "ra-7")),
+        (
+            "u.toml",
+            '[utility]\nchildren = ["ac"]\nmeters = ["hems-1"]\n',
+            ("utility", "ac", "hems-1"),
+            ("utility", "ac"),
+        ),
+    ],
+)
+def test_every_kind_of_file_names_its_parties_and_those_with_children(
+    tmp_path: Path, name: str, text: str, parties: tuple[str, ...], parents: tuple[str, ...]
+) -> None:
+    (tmp_path / name).write_text(text)
+    found = read_books([tmp_path / name])
+    assert (found.parties, found.parents) == (parties, parents)
+
+
+def test_scenario_names_everybody() -> None:
+    found = read_books([paths.EXAMPLES / "evening_peak.toml"])
+    assert found.parents == ("utility", "ac", "ra-1", "ra-2", "ra-3", "ra-4", "ra-5")
+    assert len(found.parties) == 36
+    assert found.utilities == ("utility",)
+
+
+def test_file_that_describes_nobody_is_told(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text("[broker]\nport = 1\n")
+    with pytest.raises(ConfigError, match="is neither a scenario, nor a daemon's file, nor a book of members"):
+        read_books([tmp_path / "x.toml"])
+
+
+def test_list_grows_with_parents_and_not_with_devices() -> None:
+    crowd = Books((*BOOKS.parties, *(f"hems-{number}" for number in range(10_000))), BOOKS.parents, BOOKS.utilities)
+    assert len(access_list(crowd, plan()).splitlines()) == len(access_list(BOOKS, plan()).splitlines())
+
+
+def test_only_parents_may_ask_award_and_dispatch() -> None:
+    text = access_list(BOOKS, plan(gateways={"gw": ("ra-1",)}))
+    patterns = [line for line in text.splitlines() if line.startswith("pattern")]
+    assert len(patterns) == 10
+    assert not [
+        line for line in patterns if "write" in line and line.split("/")[1] in ("request", "relax", "award", "dispatch")
+    ]
+    assert "topic write dr/award/ra-1/+" in block(text, "ra-1")
+    for user in ("gw", "watch", "record", "doctor"):
+        assert not [line for line in block(text, user) if "write dr/award" in line or "write dr/request" in line]
+
+
+def test_reader_that_has_the_name_of_a_party_is_told() -> None:
+    with pytest.raises(ConfigError, match="hems-1: is a party in the books"):
+        access_list(BOOKS, plan(readers=("hems-1",)))
+
+
+def test_gateway_of_an_aggregator_that_nobody_knows_is_told() -> None:
+    with pytest.raises(ConfigError, match="ra-9: a gateway is to speak for its homes"):
+        access_list(BOOKS, plan(gateways={"gw": ("ra-9",)}))
+
+
+def test_mark_changes_with_the_list() -> None:
+    marks = {mark_of(access_list(BOOKS, plan(readers=readers))) for readers in (("watch",), ("watch", "record"), ())}
+    assert len(marks) == 3
+    assert "" not in marks
+
+
+def test_plan_survives_its_file(tmp_path: Path) -> None:
+    given = plan(gateways={"gw-1": ("ra-1", "ra-2")}, bind="127.0.0.1")
+    save_plan(tmp_path, given)
+    assert load_plan(tmp_path) == given
+
+
+def test_authority_is_not_made_twice_in_one_folder(tmp_path: Path) -> None:
+    Authority.create(tmp_path, "ours", utc_now())
+    with pytest.raises(ConfigError, match="holds an authority already"):
+        Authority.create(tmp_path, "ours", utc_now())
+
+
+def test_secrets_are_their_owners_alone(tmp_path: Path) -> None:
+    hardened = hardened_files(tmp_path)
+    bundle = hardened.bundle("ra-1")
+    secret = [tmp_path / "ca/ca.key", hardened.files.folder / "server.key", hardened.files.folder / "passwords"]
+    for path in (*secret, hardened.files.folder / "access", bundle / "party.key"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_revoked_are_all_certificates_of_a_party_and_no_others(tmp_path: Path) -> None:
+    authority, now = Authority.create(tmp_path, "ours", utc_now()), utc_now()
+    for name in ("hems-1", "hems-1", "hems-2"):
+        authority.client(name, now)
+    assert authority.revoke("hems-1", now) == 2
+    assert authority.revoke("hems-1", now) == 0
+    assert list(authority.standing(now)) == ["hems-2"]
+    assert len(Authority(tmp_path).revoked()) == 2
+
+
+def test_certificate_names_its_party_and_is_good_for_thirteen_months(tmp_path: Path) -> None:
+    hardened = hardened_files(tmp_path)
+    bundle = hardened.bundle("ra-1")
+    assert [common_name(one) for one in hardened.authority.clients()] == ["ra-1"]
+    address = Address(ca=bundle / "ca.crt", certificate=bundle / "party.crt", key=bundle / "party.key")
+    ends_at = read_credentials(address).expires_at
+    assert ends_at is not None
+    assert timedelta(days=394) < ends_at - utc_now() <= timedelta(days=396)
+
+
+def test_files_are_written_again_only_where_they_differ(tmp_path: Path) -> None:
+    files = hardened_files(tmp_path).files
+    assert files.write(utc_now()) == ()
+    (files.folder / "access").write_text("topic readwrite #\n")
+    assert files.write(utc_now()) == ("access",)
+    later = files.authority
+    later.client("hems-1-1", utc_now())
+    later.revoke("hems-1-1", utc_now())
+    assert files.write(utc_now()) == ("crl.pem",)
+
+
+def test_certificate_of_the_broker_is_renewed_before_its_end_and_for_another_name(tmp_path: Path) -> None:
+    files = hardened_files(tmp_path).files
+    assert files.write(utc_now() + timedelta(days=380)) == ("server.crt",)
+    moved = BrokerFiles(files.folder, files.plan.model_copy(update={"hosts": ("broker.example",)}))
+    assert moved.write(utc_now()) == ("server.crt",)
+
+
+def test_who_leaves_the_books_loses_its_password(tmp_path: Path) -> None:
+    files = hardened_files(tmp_path).files
+    files.passwords.give("nobody")
+    files.passwords.give("ra-1")
+    assert files.write(utc_now()) == ("passwords",)
+    assert Passwords(files.passwords.path).users == ("ra-1",)
