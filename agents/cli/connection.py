@@ -59,6 +59,8 @@ class Connection:
         before = {} if base is None else base.model_dump(exclude_unset=True)
         if self.has_login:  # never half of one user and half of another
             before = {name: value for name, value in before.items() if name not in LOGIN}
+        if self.host is not None or self.port is not None:
+            before.pop("addresses", None)  # of another broker
         return checked(BrokerSettings, before | self.given, "the options of the connection")
 
     def address(self, base: BrokerSettings | None = None) -> Address:

@@ -161,7 +161,8 @@ def in_words(told: Told) -> str:
     heard = ", ".join(f"{count} {kind}" for kind, count in told.heard.items()) or "nothing"
     said = ", ".join(f"{count} {kind}" for kind, count in told.said.items()) or "nothing"
     words = f"{_homes(told.homes)} heard {heard}; said {said}"
-    return words + (f"; {told.waiting} wait" if told.waiting else "")
+    words += f"; {told.waiting} wait" if told.waiting else ""
+    return words + (f"; TROUBLE: {told.trouble}" if told.trouble else "")
 
 
 def _homes(count: object) -> str:

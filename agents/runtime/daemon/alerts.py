@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from agents.runtime.daemon.doctor_broker import RENEW_WITHIN
+from agents.runtime.credentials import credential_alerts
 from agents.runtime.journal.journal import Journal
 from agents.runtime.outgoing import AHEAD
 from agents.runtime.shell import INBOX, Shell
@@ -64,23 +64,12 @@ class Alerts:
             found["outbox_ageing"] = f"{name}: nothing was taken by the broker for {stuck[name]:.0f} s"
         self._full(found)
         self._losses(found)
-        self._credentials(found)
+        found |= credential_alerts(self._buses, datetime.now(UTC))
         off = {peer: lag for shell in self._shells.values() for peer, lag in shell.skew.found().items()}
         if off:
             peer, lag = next(iter(off.items()))
             found["peer_skew"] = f"{peer}: its clock is {abs(lag):.0f} s {'behind' if lag > 0 else 'ahead of'} ours"
         return found
-
-    def _credentials(self, found: dict[str, str]) -> None:
-        """Ours: refused while we go on otherwise, or about to end."""
-        now = datetime.now(UTC)
-        for name, bus in self._buses.items():
-            if bus.entrance.trouble:
-                found["credentials_refused"] = f"{name}: {bus.entrance.trouble}"
-            ends_at = bus.entrance.expires_at
-            if ends_at is not None and ends_at - now < RENEW_WITHIN:
-                words = "has ended" if ends_at <= now else "ends"
-                found["certificate_expires"] = f"{name}: its certificate {words} on {ends_at:%Y-%m-%d}: renew it"
 
     def _full(self, found: dict[str, str]) -> None:
         for name, shell in self._shells.items():

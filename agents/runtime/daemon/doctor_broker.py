@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from agents.runtime.address import address_of
+from agents.runtime.credentials import RENEW_WITHIN
 from agents.runtime.daemon.findings import Finding, Verdict
 from agents.settings.daemon import BrokerSettings
 from broker.address import Address
@@ -25,8 +26,6 @@ PERSISTENCE = (
     "no broker tells it, and no deal hangs on it: what nobody confirmed is said again; "
     "'persistence true' only saves the repeats after a restart of the broker"
 )
-RENEW_WITHIN = timedelta(days=30)
-"""Of its end a certificate is to be renewed."""
 TOPIC = "gridpact/doctor"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from agents.runtime.behaviour import intercept
+from agents.runtime.credentials import credential_alerts
 from agents.runtime.daemon.daemon import ARCHIVE_PERIOD_S, software
 from agents.runtime.daemon.notify import notify
 from agents.runtime.fleet.gateway import Gateway
@@ -44,6 +45,8 @@ class Told:
     said: dict[str, int]
     waiting: int
     """Messages that have come in and were not taken, or not acknowledged by the broker."""
+    trouble: str = ""
+    """With our credentials, in words; empty when there is none."""
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -123,7 +126,8 @@ class Fleet:
             if dot:
                 by[way][kind] = count
         waiting = (self.gateway.waiting if self.gateway else 0) + sum(line.bus.waiting for line in self.lines)
-        return Told(len(self.homes), self.homes.awake, by["heard"], by["said"], waiting)
+        alerts = credential_alerts({line.bus.name: line.bus for line in self.lines}, datetime.now(UTC))
+        return Told(len(self.homes), self.homes.awake, by["heard"], by["said"], waiting, "; ".join(alerts.values()))
 
     # -- inside
 

@@ -16,6 +16,9 @@ from agents.tools.access import certificates as made
 from agents.tools.access.certificates import VALID, Pair, common_name, is_for_clients, pem
 from agents.tools.access.files import PRIVATE, content, put
 
+LONGEST_NAME = 64
+"""Of a common name."""
+
 
 class Authority:
     """An authority that is there."""
@@ -37,6 +40,8 @@ class Authority:
         """A new one, in a folder of its owner's only. Raises ConfigError."""
         if (folder / "ca.key").exists():
             raise ConfigError(f"{folder}: holds an authority already; every certificate hangs on it")
+        if not 1 <= len(name) <= LONGEST_NAME:
+            raise ConfigError(f"--name: an authority's name has 1 to {LONGEST_NAME} characters")
         pair = made.authority(name, now)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         put(folder / "ca.key", pair.key_pem, PRIVATE)

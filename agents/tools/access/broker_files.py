@@ -1,10 +1,11 @@
 """The files of a hardened Mosquitto, made from the books and the authority so that they cannot drift from them."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
 
+from agents.runtime.credentials import RENEW_WITHIN
 from agents.settings.checked import ConfigError
 from agents.tools.access.authority import Authority
 from agents.tools.access.books import Books, read_books
@@ -18,7 +19,6 @@ CONF, ACCESS, CA, CRL, CERTIFICATE, KEY = "mosquitto.conf", "access", "ca.crt", 
 PASSWORDS = "passwords"
 OWN = ("listener ", "allow_anonymous ", "user ")
 """Lines of the loopback configuration that a hardened one has its own for."""
-RENEW_WITHIN = timedelta(days=30)
 
 
 class BrokerFiles:

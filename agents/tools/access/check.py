@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from agents.runtime.credentials import RENEW_WITHIN
 from agents.runtime.daemon.findings import Finding, Verdict
 from agents.settings.checked import ConfigError
-from agents.tools.access.broker_files import ACCESS, CA, RENEW_WITHIN, BrokerFiles
+from agents.tools.access.broker_files import ACCESS, CA, BrokerFiles
 from agents.tools.access.bundle import write_bundle
 from agents.tools.access.files import content
 from agents.tools.access.rules import differing, mark_of

@@ -10,7 +10,8 @@ PRIVATE, SHARED = 0o600, 0o644
 
 
 def put(path: Path, content: bytes, mode: int = SHARED) -> None:
-    """Write a file at once, whole or not at all, with its mode from its first byte on. Raises ConfigError."""
+    """Write a file at once, whole or not at all, with its mode from its first byte on. What root writes belongs to the
+    folder's owner: a broker that gave up its rights has to read its files again. Raises ConfigError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
@@ -20,6 +21,9 @@ def put(path: Path, content: bytes, mode: int = SHARED) -> None:
                 file.flush()
                 os.fsync(file.fileno())
                 os.fchmod(file.fileno(), mode)
+                if os.geteuid() == 0:
+                    owner = path.parent.stat()
+                    os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
             os.replace(name, path)
         except BaseException:
             Path(name).unlink(missing_ok=True)

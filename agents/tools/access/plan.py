@@ -15,6 +15,8 @@ from protocol.units import Name
 FILE = "access.toml"
 Port = Annotated[int, Field(ge=1, le=65535)]
 
+Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,64}$")]
+
 
 class AccessPlan(Settings):
     """[access]"""
@@ -22,7 +24,7 @@ class AccessPlan(Settings):
     books: Annotated[tuple[Path, ...], Field(min_length=1)]
     ca: Path
     """The folder of the authority."""
-    hosts: Annotated[tuple[str, ...], Field(min_length=1)]
+    hosts: Annotated[tuple[Host, ...], Field(min_length=1)]
     """Under which the broker is reached; they stand in its certificate."""
     bind: str = ""
     """The interface that it listens on; all of them when it is empty."""

@@ -1,5 +1,6 @@
 """Books become an access list, an authority's folder, a broker's files: without a broker."""
 
+import os
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ import paths
 import pytest
 from hardened import hardened_files
 
+from agents.cli.app import call
 from agents.settings.checked import ConfigError
 from agents.tools.access.authority import Authority
 from agents.tools.access.books import Books, read_books
@@ -163,3 +165,44 @@ def test_who_leaves_the_books_loses_its_password(tmp_path: Path) -> None:
     files.passwords.give("ra-1")
     assert files.write(utc_now()) == ("passwords",)
     assert Passwords(files.passwords.path).users == ("ra-1",)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root writes for others")
+def test_what_root_writes_belongs_to_the_folders_owner(tmp_path: Path) -> None:
+    files = hardened_files(tmp_path).files
+    os.chown(files.folder, 4321, 4321)
+    (files.folder / "access").write_text("")
+    files.write(utc_now())
+    found = (files.folder / "access").stat()
+    assert (found.st_uid, found.st_gid) == (4321, 4321)
+
+
+@pytest.mark.parametrize("host", ["bröker", "a b", ""])
+def test_host_that_no_certificate_can_name_is_a_sentence(
+    tmp_path: Path, host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["broker", "init", str(tmp_path / "m"), "--book", "x", "--ca", "ca", "--host", host]
+    assert call(command) == 2
+    assert "hosts[0]" in capsys.readouterr().err
+
+
+def test_party_of_no_book_is_not_enrolled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hardened = hardened_files(tmp_path)
+    save_plan(hardened.files.folder, hardened.files.plan)
+    command = ["enrol", "stranger", "--broker", str(hardened.files.folder), "--out", str(tmp_path / "b")]
+    assert call(command) == 2
+    assert "stranger: stands in no book" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
+
+
+def test_renewal_leaves_who_has_time_and_keeps_the_old_certificate_good(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hardened = hardened_files(tmp_path)
+    soon, later = hardened.bundle("ra-1", valid=timedelta(days=20)), hardened.bundle("ra-2")
+    before = {folder: (folder / "party.crt").read_bytes() for folder in (soon, later)}
+    assert call(["ca", "renew", str(tmp_path / "ca"), "--bundles", str(tmp_path / "bundles")]) == 0
+    assert (soon / "party.crt").read_bytes() != before[soon]
+    assert (later / "party.crt").read_bytes() == before[later]
+    assert capsys.readouterr().out.startswith("ra-1: renewed until ")
+    assert hardened.authority.revoked() == {}
