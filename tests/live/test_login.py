@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import os
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -253,6 +255,73 @@ async def test_new_credentials_that_are_refused_leave_the_old_ones_in_use(
         write_pair(folder, hardened.authority.client("hems-1-1", utc_now()))
         while bus.entrance.trouble:
             await again(up)
+
+
+@WAYS
+async def test_no_message_is_lost_while_a_certificate_is_renewed(
+    tmp_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.mqtt.LOOK_AT_FILES_S", 0.05)
+    hardened, up = hardened_files(tmp_path), asyncio.Event()
+    folder = hardened.bundle("ra-1")
+    hardened.bundle("hems-1-1")
+    heard: dict[bytes, None] = {}
+    ups: asyncio.Queue[None] = asyncio.Queue()
+    complete = asyncio.Event()
+
+    async def hear(arrivals: Sequence[Arrival]) -> None:
+        for arrival in arrivals:
+            heard[arrival.payload] = None
+            arrival.acknowledge()
+        if len(heard) == 400:
+            complete.set()
+
+    address = replace(hardened.address(), protocol="5" if way[0] == "5" else "3.1.1")
+    told = lambda on: ups.put_nowait(None) if on else None
+    ra = MqttBus(address, "ra-1", ("dr/offer/ra-1/+",), on_connected=told, crowd=way[1])
+    home = bus_of(hardened.address(), way, up)
+    async with running(hardened), connected(home, up):
+        hearing = asyncio.create_task(ra.run(hear))
+        async with asyncio.timeout(60):
+            await ups.get()
+            for number in range(4):
+                write_pair(folder, hardened.authority.client("ra-1", utc_now()))
+                for one in range(100):
+                    await home.publish(Post("dr/offer/ra-1/hems-1-1", b"%d" % (100 * number + one)))
+                await ups.get()
+            await complete.wait()
+        hearing.cancel()
+        await asyncio.gather(hearing, return_exceptions=True)
+
+
+@WAYS
+async def test_password_that_is_changed_at_the_broker_is_told_and_the_new_one_is_taken_up(
+    tmp_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.mqtt.LONGEST_PAUSE_S", 0.05)
+    hardened, changes = hardened_files(tmp_path), asyncio.Queue[bool]()
+    passwords, file = hardened.files.passwords, tmp_path / "password"
+    file.write_text(passwords.give("hems-1-1"))
+    passwords.save()
+    address = replace(
+        hardened.with_password("hems-1-1"), password_file=file, protocol="5" if way[0] == "5" else "3.1.1"
+    )
+    bus = MqttBus(address, "hems-1-1", (), on_connected=changes.put_nowait, crowd=way[1])
+    async with running(hardened) as started, asyncio.timeout(3 * WITHIN_S):
+        assert started.broker is not None
+        task = asyncio.create_task(bus.run(take))
+        assert await changes.get()
+        new = passwords.give("hems-1-1")
+        passwords.save()
+        os.kill(started.broker.pid, signal.SIGHUP)
+        while "does not let hems-1-1 in: check user and password" not in bus.entrance.trouble:
+            assert not await changes.get()
+        file.write_text(new)
+        while not await changes.get():
+            pass
+        assert bus.entrance.trouble == ""
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @WAYS
