@@ -25,7 +25,7 @@ class Entrance:
     def __init__(self, address: Address) -> None:
         self.address = address
         self.trouble = ""
-        """What is wrong with our credentials while we go on with others, or without a connection; empty when nothing is."""
+        """What is wrong with our credentials, while we go on with others or without a connection; else empty."""
         self.failure = ""
         """Why we were not let in, or are out again, when we last were."""
         self._place, self._tried = 0, 0

@@ -232,8 +232,9 @@ class MqttBus:
         was our own earlier life. Raises SessionTaken."""
         self._heard_own.set()
         if self._connections > 1 and b'"online":true' in payload and self._instance.encode() not in payload:
+            where = self.address.where
             raise SessionTaken(
-                f"another process is connected to {self.address.where} as {self.name}: stop it, or give one of them another name"
+                f"another process is connected to {where} as {self.name}: stop it, or give one of them another name"
             )
 
     async def _say_goodbye(self, link: Link) -> None:

@@ -31,7 +31,7 @@ def tap(
 
 
 async def reached(listening: asyncio.Task[None], connected: asyncio.Event, otherwise: str) -> None:
-    """Return when the tap is connected for the first time. Raises what `listening` (its `run`) raises, CredentialsError among it, and BrokerFailed
+    """Return when the tap is connected for the first time. Raises what `listening` (its `run`) raises, and BrokerFailed:
     with the words `otherwise` when that takes too long, with the reason when the broker does not let us in."""
     first = asyncio.create_task(connected.wait())
     await asyncio.wait((listening, first), timeout=CONNECT_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)

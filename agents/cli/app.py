@@ -374,5 +374,5 @@ app.command(
 app.command("agents.cli.ca:ca_app", name="ca", help="An authority of our own: certificates, renewal, revocation.")
 app.command(
     "agents.cli.ca:enrol",
-    help="Make a bundle for a party, a reader, a doctor or a gateway: what it needs to come in, and its [broker] table.",
+    help="Make a bundle for a party, a reader, a doctor or a gateway: what it needs to come in, with its [broker].",
 )

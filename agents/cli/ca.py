@@ -104,7 +104,7 @@ def enrol(
     password: Annotated[bool, Flag] = False,
     days: int = VALID.days,
 ) -> int:
-    """Make a bundle for a party, a reader, a doctor or a gateway: what it needs to come in, and its [broker] table.
+    """Make a bundle for a party, a reader, a doctor or a gateway: what it needs to come in, with its [broker].
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ class BrokerSettings(Settings):
     certificate: Path | None = None
     key: Path | None = None
     keepalive_s: Annotated[int, Field(ge=5, le=600)] = 20
-    """After one and a half times as long without a word each side takes the other for gone."""
+    """A side that hears nothing for up to twice as long takes the other for gone."""
     connect_within_s: Annotated[int, Field(ge=1)] = 30
     """A daemon that cannot reach the broker in this time after its start gives up (exit code 3)."""
 
@@ -68,6 +68,8 @@ class BrokerSettings(Settings):
             raise ValueError("certificate and key are needed both, or neither")
         if self.certificate is not None and self.ca is None:
             raise ValueError("ca is needed as well: a certificate is shown to a broker that can prove who it is")
+        if any(not 1 <= port <= 65535 for _, port in self.places()):
+            raise ValueError("addresses: a port lies between 1 and 65535")
         if self.password_file is not None and self.user is None:
             raise ValueError("user is needed as well as password_file")
         return self

@@ -47,7 +47,8 @@ def _entries() -> list[Attack]:
     hour, day = timedelta(hours=1), timedelta(days=1)
     return [
         enter("a party with its certificate comes in", lambda w: w.by_certificate("hems-1-1"), "let in"),
-        enter("a party with its password comes in", lambda w: w.by_password("hems-1-1", w.passwords["hems-1-1"]), "let in"),
+        enter("a party with its password comes in",
+              lambda w: w.by_password("hems-1-1", w.passwords["hems-1-1"]), "let in"),
         enter("no certificate", lambda w: Address(HOST, w.port, ca=w.hardened.files.folder / "ca.crt")),
         enter("a certificate of a foreign authority",
               lambda w: w.by_certificate("hems-1-1", w.foreign.client("hems-1-1", utc_now(), kept=False))),
@@ -225,11 +226,12 @@ def _eavesdropping() -> list[Attack]:
         listen("a share of everything", "$share/thief/dr/#"),
         listen("the broker's own counters", "$SYS/#"),
         listen("ten filters at once", *(f"dr/{kind}/+/+" for kind in (
-            "request", "offer", "relax", "alternative", "award", "confirm", "dispatch", "report", "withdraw", "presence"))),
+            "request", "offer", "relax", "alternative", "award", "confirm", "dispatch", "report", "withdraw",
+            "presence"))),
         Attack("an aggregator hears another one's offers", "dr/offer/ra-1/+", NOTHING,
                _rival),
-        Attack("a share taken from an aggregator leaves it all its offers", "$share/thief/dr/offer/ra-1/+", "hears all 50",
-               _share),
+        Attack("a share taken from an aggregator leaves it all its offers", "$share/thief/dr/offer/ra-1/+",
+               "hears all 50", _share),
         Attack("a retained offer on its own topic reaches who subscribes later", "dr/offer/ra-1/hems-1-1",
                "marked as retained", _planted),
     ]  # fmt: skip
@@ -363,10 +365,11 @@ def _rudeness() -> list[Attack]:
     return [
         rude("a post of 300 kB", lambda world, stack: _oversized(world)),
         rude("5,000 subscriptions", lambda world, stack: _subscriptions(world, stack)),
-        rude("a hundred connections that never finish the handshake", lambda world, stack: _half_open(world, stack, 100)),
+        rude("a hundred connections that never finish the handshake", _half_open),
         rude("half a packet, and then nothing", lambda world, stack: _raw(world, stack, b"\x10\x7f\x00\x04MQ")),
         rude("bytes that are no MQTT", lambda world, stack: _raw(world, stack, bytes(range(256)) * 64)),
-        rude("a packet that says to be 256 MB long", lambda world, stack: _raw(world, stack, b"\x10\xff\xff\xff\x7f" + b"x" * 1000)),
+        rude("a packet that says to be 256 MB long",
+             lambda world, stack: _raw(world, stack, b"\x10\xff\xff\xff\x7f" + b"x" * 1000)),
         rude("two greetings on one connection", lambda world, stack: _raw(world, stack, CONNECT * 2)),
         rude("a reader that never reads", lambda world, stack: _slow(world, stack)),
     ]  # fmt: skip
@@ -388,8 +391,8 @@ def _subscriptions(world: World, stack: ExitStack) -> None:
         attacker.subscribe(*(f"dr/request/x{number}-{one}/hems-1-1" for one in range(100)))
 
 
-def _half_open(world: World, stack: ExitStack, count: int) -> None:
-    for _ in range(count):
+def _half_open(world: World, stack: ExitStack) -> None:
+    for _ in range(100):
         stack.enter_context(socket.create_connection((HOST, world.port), WITHIN_S)).sendall(b"\x16\x03\x01")
 
 

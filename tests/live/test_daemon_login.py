@@ -24,7 +24,14 @@ HOME = """
 [[ders]]
 name = "hems-1-{number}"
 parent = "ra-1"
-devices = [{{ kind = "load", resource_id = "load-{number}", rated_w = 900, schedule_w = 100, store_wh = 900, level_wh = 400, state_at = 2026-01-14T08:00:00Z }}]
+[[ders.devices]]
+kind = "load"
+resource_id = "load-{number}"
+rated_w = 900
+schedule_w = 100
+store_wh = 900
+level_wh = 400
+state_at = 2026-01-14T08:00:00Z
 """
 
 
@@ -44,7 +51,8 @@ async def ended(hardened: Hardened, *, ready: bool = False) -> tuple[int | None,
     path.write_text(homes(hardened))
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "agents.cli", "run", "der", "--config", str(path),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(Path.cwd())},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(Path.cwd())},
     )  # fmt: skip
     assert process.stdout is not None
     try:

@@ -9,7 +9,15 @@ from agents.cli.connection import Connection
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import BrokerSettings
 
-BUNDLE = '[broker]\nhost = "broker.example"\nport = 8884\nca = "ca.crt"\nuser = "hems-1"\npassword_file = "password"\naddresses = ["b2"]\n'
+BUNDLE = """
+[broker]
+host = "broker.example"
+port = 8884
+addresses = ["b2"]
+ca = "ca.crt"
+user = "hems-1"
+password_file = "password"
+"""
 
 
 @pytest.fixture

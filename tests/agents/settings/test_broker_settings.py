@@ -16,6 +16,7 @@ from agents.settings.daemon import BrokerSettings
         ({"certificate": "c", "key": "k"}, "ca is needed as well"),
         ({"password_file": "p"}, "user is needed as well"),
         ({"addresses": ["a b"]}, "addresses"),
+        ({"addresses": ["a:70000"]}, "a port lies between 1 and 65535"),
         ({"keepalive_s": 1}, "keepalive_s"),
     ],
 )

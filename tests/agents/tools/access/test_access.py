@@ -21,7 +21,12 @@ from agents.tools.access.rules import access_list, mark_of
 from broker.address import Address
 from broker.credentials import read_credentials
 
-AGGREGATOR = '[aggregator]\nname = "ra-1"\nparent = "ac"\nmembers = [{ name = "hems-1" }, { name = "ra-7", kind = "aggregator" }]\n'
+AGGREGATOR = """
+[aggregator]
+name = "ra-1"
+parent = "ac"
+members = [{ name = "hems-1" }, { name = "ra-7", kind = "aggregator" }]
+"""
 BOOKS = Books(("utility", "ac", "ra-1", "hems-1"), ("utility", "ac", "ra-1"), ("utility",))
 
 
