@@ -79,6 +79,7 @@ class MqttBus:
         self._instance = instance
         self.address, self.name, self.filters = address.named(name), name, tuple(filters)
         self.entrance = Entrance(self.address)
+        self._beside: dict[str, Callable[[bytes], None]] = {}
         self._presence, self._on_connected = presence, on_connected
         self.gaps = Gaps()
         self.dropped_by_broker: int | None = None
@@ -122,6 +123,10 @@ class MqttBus:
             edge = place[1]
         self._queue.append((post, "" if edge is None else self._numbers.next(edge)))
         self._send()
+
+    def hear_beside(self, topic: str, hear: Callable[[bytes], None]) -> None:
+        """Give what comes on a topic that is none of the negotiation's to a function, from the next connection on."""
+        self._beside[topic] = hear
 
     async def run(self, deliver: Deliver) -> None:
         """Stay connected and deliver until cancelled. Raises SessionTaken, and LinkDenied when the first connection is
@@ -169,7 +174,7 @@ class MqttBus:
     async def _connected(self, link: Link, deliver: Deliver) -> None:
         self._connections += 1
         self._heard_own.clear()
-        for topic in (*self.filters, *filter(None, (self._own_presence,))):
+        for topic in (*self.filters, *self._beside, *filter(None, (self._own_presence,))):
             await link.subscribe(topic, QOS)
         if self.watch_broker:
             await link.subscribe(DROPPED, 0)
@@ -258,6 +263,10 @@ class MqttBus:
         topic = heard.topic
         if topic == DROPPED:
             self.dropped_by_broker = int(heard.payload)
+            return None
+        if (hear := self._beside.get(topic)) is not None:
+            link.acknowledge(heard.packet_id)
+            hear(heard.payload)
             return None
         if topic == self._own_presence:
             link.acknowledge(heard.packet_id)

@@ -1,18 +1,22 @@
 """`gridpact ca` and `gridpact enrol`: our own authority, and what a party needs to come in."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from agents.cli.connection import DEFAULT, Connection
 from agents.runtime.exits import Exit
+from agents.runtime.signals import signals
 from agents.settings.checked import ConfigError
 from agents.tools.access.authority import Authority
 from agents.tools.access.broker_files import BrokerFiles
 from agents.tools.access.bundle import write_bundle, write_pair
 from agents.tools.access.certificates import VALID, common_name, utc_now
 from agents.tools.access.plan import load_plan
+from agents.tools.access.serve import AuthorityService
 
 ca_app = App(name="ca")
 Flag = Parameter(negative=())
@@ -93,6 +97,32 @@ def renew(folder: Path, /, *, bundles: Path, within_days: int = 30) -> int:
         write_pair(bundle, authority.client(name, now))
         print(f"{name}: renewed until {now + VALID:%Y-%m-%d} in {bundle}")
     return Exit.OK
+
+
+@ca_app.command
+def serve(folder: Path, /, *, connection: Connection = DEFAULT) -> int:
+    """Answer the requests by which daemons renew their certificates, until Ctrl-C (or SIGTERM).
+
+    Parameters
+    ----------
+    folder
+        The broker's (`gridpact broker init`); it names the books and the authority, which have to lie here.
+    """
+    service = AuthorityService(folder, connection.address(), lambda text: print(text, flush=True))
+    asyncio.run(_until_stopped(service))
+    return Exit.OK
+
+
+async def _until_stopped(service: AuthorityService) -> None:
+    stop = asyncio.Event()
+    running, stopping = asyncio.create_task(service.run()), asyncio.create_task(stop.wait())
+    with signals(stop.set):
+        await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+    for task in (running, stopping):
+        task.cancel()
+    await asyncio.wait((running, stopping))
+    if not running.cancelled():
+        running.result()
 
 
 def enrol(

@@ -154,6 +154,8 @@ def _forgeries() -> list[Attack]:
         write("a gateway offers for a home below another", "gateway-1", "dr/offer/ra-2/hems-2-1"),
         write("a gateway awards", "gateway-1", "dr/award/ra-1/hems-1-1"),
         write("a party that no book names awards", "stranger", "dr/award/ra-1/hems-1-1"),
+        write("a certificate is asked for in the name of an aggregator", home, "gridpact/ca/request/ra-1"),
+        write("a certificate is given by a party", home, "gridpact/ca/certificate/hems-1-2"),
         write("a topic of no kind", home, "dr/anything/ra-1/hems-1-1"),
         write("a topic outside of ours", home, "elsewhere"),
         write("a counter of the broker", home, "$SYS/broker/version"),

@@ -22,6 +22,7 @@ from agents.drivers.build import build_drivers
 from agents.parties.build import build_actor
 from agents.runtime.address import address_of
 from agents.runtime.behaviour import intercept
+from agents.runtime.credentials import renewals
 from agents.runtime.daemon.alerts import Alerts
 from agents.runtime.daemon.control import ControlServer, note_line, runtime_dir
 from agents.runtime.daemon.metrics import Metrics
@@ -155,10 +156,13 @@ class Daemon:
             tasks.create_task(self.control.run())
             self.buses.update({party.actor.name: self._bus(party) for party in self.parties})
             self.buses[self.parties[0].actor.name].watch_broker = True
+            renewing = renewals(self.buses.values())
             for name, bus in self.buses.items():
                 tasks.create_task(bus.run(partial(self._deliver, name)))
             await self._all_connected()
             notify("READY=1")
+            for renewal in renewing:
+                tasks.create_task(renewal.run())
             log.info("ready", parties=len(self.parties), broker=address_of(self.config.broker).where)
             if (period_s := watchdog_period_s()) is not None:
                 tasks.create_task(_feed_watchdog(period_s))

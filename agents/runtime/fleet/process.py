@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from agents.runtime.behaviour import intercept
-from agents.runtime.credentials import credential_alerts
+from agents.runtime.credentials import credential_alerts, renewals
 from agents.runtime.daemon.daemon import ARCHIVE_PERIOD_S, software
 from agents.runtime.daemon.notify import notify
 from agents.runtime.fleet.gateway import Gateway
@@ -133,12 +133,15 @@ class Fleet:
 
     async def _serve(self, journal: FleetJournal | None, show: Callable[[Told], None], every_s: float) -> None:
         gateway = self.gateway = Gateway(self.homes, self._ways_out(), self.clock, journal, self._tell)
+        renewing = renewals(line.bus for line in self.lines)
         async with asyncio.TaskGroup() as tasks:
             for line in self.lines:
                 tasks.create_task(line.bus.run(partial(self._deliver, gateway, line)))
             await self._all_connected()
             notify("READY=1")
             tasks.create_task(gateway.run())
+            for renewal in renewing:
+                tasks.create_task(renewal.run())
             tasks.create_task(self._rest_on(gateway))
             while True:
                 show(self.told())

@@ -8,13 +8,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
+from agents.runtime.files.private import PRIVATE, content, put
 from agents.settings.checked import ConfigError
 from agents.tools.access import certificates as made
 from agents.tools.access.certificates import VALID, Pair, common_name, is_for_clients, pem
-from agents.tools.access.files import PRIVATE, content, put
 
 LONGEST_NAME = 64
 """Of a common name."""
@@ -63,13 +65,35 @@ class Authority:
         pair = made.client(self._pair, name, now, valid)
         return self._keep(pair, name) if kept else pair
 
+    def certify(self, name: str, request: bytes, now: datetime) -> bytes:
+        """A certificate (PEM) for the key in a party's request. Raises ConfigError: the party is revoked, or the request
+        is not its own."""
+        try:
+            found = x509.load_pem_x509_csr(request)
+            key, names = found.public_key(), found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        except (ValueError, UnsupportedAlgorithm):
+            raise ConfigError(f"{name}: sent no certificate request (PEM)") from None
+        if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+            raise ConfigError(f"{name}: asks for a key that is not P-256")
+        if not found.is_signature_valid or [one.value for one in names] != [name]:
+            raise ConfigError(f"{name}: asks in another name, or without having the key")
+        own, revoked = [one for one in self.clients() if common_name(one) == name], self.revoked()
+        if own and all(one.serial_number in revoked for one in own):
+            raise ConfigError(f"{name}: is revoked: enrol it anew")
+        certificate = made.for_client(self._pair, name, key, now)
+        self._write_down(certificate, name)
+        return pem(certificate)
+
     def server(self, hosts: Sequence[str], now: datetime, valid: timedelta = VALID) -> Pair:
         """A certificate for a broker."""
         return self._keep(made.server(self._pair, hosts, now, valid), "server")
 
     def _keep(self, pair: Pair, name: str) -> Pair:
-        put(self.folder / "issued" / f"{name}-{pair.certificate.serial_number:x}.crt", pair.certificate_pem)
+        self._write_down(pair.certificate, name)
         return pair
+
+    def _write_down(self, certificate: x509.Certificate, name: str) -> None:
+        put(self.folder / "issued" / f"{name}-{certificate.serial_number:x}.crt", pem(certificate))
 
     def issued(self) -> Iterator[x509.Certificate]:
         """Every certificate that was given out. Raises ConfigError."""

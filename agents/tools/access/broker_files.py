@@ -6,10 +6,10 @@ from pathlib import Path
 from cryptography import x509
 
 from agents.runtime.credentials import RENEW_WITHIN
+from agents.runtime.files.private import PRIVATE, SHARED, content, put
 from agents.settings.checked import ConfigError
 from agents.tools.access.authority import Authority
 from agents.tools.access.books import Books, read_books
-from agents.tools.access.files import PRIVATE, SHARED, content, put
 from agents.tools.access.passwords import Passwords
 from agents.tools.access.plan import AccessPlan
 from agents.tools.access.rules import HEAD, access_list

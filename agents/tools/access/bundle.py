@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from agents.runtime.files.private import PRIVATE, put
 from agents.runtime.files.toml_out import to_toml
 from agents.tools.access.certificates import Pair
-from agents.tools.access.files import PRIVATE, put
 
 
 def write_bundle(

@@ -52,12 +52,22 @@ def authority(name: str, now: datetime) -> Pair:
 
 def client(issuer: Pair, name: str, now: datetime, valid: timedelta = VALID) -> Pair:
     """For a party: it can only be shown by one who connects."""
-    return _issued(issuer, name, (), ExtendedKeyUsageOID.CLIENT_AUTH, now, valid)
+    key = ec.generate_private_key(ec.SECP256R1())
+    return Pair(for_client(issuer, name, key.public_key(), now, valid), key)
+
+
+def for_client(
+    issuer: Pair, name: str, key: ec.EllipticCurvePublicKey, now: datetime, valid: timedelta = VALID
+) -> x509.Certificate:
+    """The same for a key that the party has made itself."""
+    return _issued(issuer, name, (), ExtendedKeyUsageOID.CLIENT_AUTH, key, now, valid)
 
 
 def server(issuer: Pair, hosts: Sequence[str], now: datetime, valid: timedelta = VALID) -> Pair:
     """For a broker that is reached under these names or addresses."""
-    return _issued(issuer, hosts[0], hosts, ExtendedKeyUsageOID.SERVER_AUTH, now, valid)
+    key = ec.generate_private_key(ec.SECP256R1())
+    use = ExtendedKeyUsageOID.SERVER_AUTH
+    return Pair(_issued(issuer, hosts[0], hosts, use, key.public_key(), now, valid), key)
 
 
 def revocation_list(issuer: Pair, serials: dict[int, datetime], now: datetime) -> x509.CertificateRevocationList:
@@ -96,12 +106,17 @@ def utc_now() -> datetime:
 
 
 def _issued(
-    issuer: Pair, name: str, hosts: Sequence[str], use: x509.ObjectIdentifier, now: datetime, valid: timedelta
-) -> Pair:
-    key = ec.generate_private_key(ec.SECP256R1())
+    issuer: Pair,
+    name: str,
+    hosts: Sequence[str],
+    use: x509.ObjectIdentifier,
+    key: ec.EllipticCurvePublicKey,
+    now: datetime,
+    valid: timedelta,
+) -> x509.Certificate:
     of_issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
     builder = (
-        _builder(_name(name), issuer.certificate.subject, key.public_key(), now, valid)
+        _builder(_name(name), issuer.certificate.subject, key, now, valid)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(digital_signature=True), critical=True)
         .add_extension(x509.ExtendedKeyUsage([use]), critical=False)
@@ -109,7 +124,7 @@ def _issued(
     )
     if hosts:
         builder = builder.add_extension(x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False)
-    return Pair(builder.sign(issuer.key, SHA256), key)
+    return builder.sign(issuer.key, SHA256)
 
 
 def _builder(

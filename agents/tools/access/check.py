@@ -9,10 +9,10 @@ from pathlib import Path
 
 from agents.runtime.credentials import RENEW_WITHIN
 from agents.runtime.daemon.findings import Finding, Verdict
+from agents.runtime.files.private import content
 from agents.settings.checked import ConfigError
 from agents.tools.access.broker_files import ACCESS, CA, BrokerFiles
 from agents.tools.access.bundle import write_bundle
-from agents.tools.access.files import content
 from agents.tools.access.rules import differing, mark_of
 from broker.address import Address
 from broker.credentials import Credentials, read_credentials

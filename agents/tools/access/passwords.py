@@ -6,8 +6,8 @@ import secrets
 from collections.abc import Collection
 from pathlib import Path
 
+from agents.runtime.files.private import PRIVATE, content, put
 from agents.settings.checked import ConfigError
-from agents.tools.access.files import PRIVATE, content, put
 
 ITERATIONS = 101
 """As Mosquitto's own tool: our passwords are 24 random bytes, and nobody guesses those however fast he may try."""

@@ -5,11 +5,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from agents.runtime.files.private import put
 from agents.runtime.files.toml import read_toml
 from agents.runtime.files.toml_out import to_toml
 from agents.settings.checked import ConfigError, checked
 from agents.settings.parties import Settings
-from agents.tools.access.files import put
 from protocol.units import Name
 
 FILE = "access.toml"
@@ -36,10 +36,12 @@ class AccessPlan(Settings):
     """By gateway (or fleet): the aggregators for whose homes it speaks."""
     readers: tuple[Name, ...] = ("watch", "record")
     doctors: tuple[Name, ...] = ("doctor",)
+    authority: Name = "authority"
+    """The user as whom `gridpact ca serve` answers requests for certificates."""
 
     def others(self) -> tuple[str, ...]:
         """Users who are no parties."""
-        return (*self.gateways, *self.readers, *self.doctors)
+        return (*self.gateways, *self.readers, *self.doctors, self.authority)
 
 
 def load_plan(folder: Path) -> AccessPlan:

@@ -4,9 +4,15 @@ import os
 import stat
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import paths
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from hardened import hardened_files
 
 from agents.cli.app import call
@@ -81,7 +87,7 @@ def test_list_grows_with_parents_and_not_with_devices() -> None:
 def test_only_parents_may_ask_award_and_dispatch() -> None:
     text = access_list(BOOKS, plan(gateways={"gw": ("ra-1",)}))
     patterns = [line for line in text.splitlines() if line.startswith("pattern")]
-    assert len(patterns) == 10
+    assert len(patterns) == 12
     assert not [
         line for line in patterns if "write" in line and line.split("/")[1] in ("request", "relax", "award", "dispatch")
     ]
@@ -144,6 +150,36 @@ def test_certificate_names_its_party_and_is_good_for_thirteen_months(tmp_path: P
     ends_at = read_credentials(address).expires_at
     assert ends_at is not None
     assert timedelta(days=394) < ends_at - utc_now() <= timedelta(days=396)
+
+
+def requested(name: str, key: Any = None) -> bytes:
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    return made.sign(key or ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+@pytest.mark.parametrize(
+    ("request_", "mistake"),
+    [
+        (b"nothing", "sent no certificate request"),
+        (requested("hems-2"), "asks in another name"),
+        (requested("hems-1", rsa.generate_private_key(65537, 2048)), "asks for a key that is not P-256"),
+        (requested("hems-1", ec.generate_private_key(ec.SECP384R1())), "asks for a key that is not P-256"),
+    ],
+)
+def test_request_that_is_not_the_partys_own_is_refused(tmp_path: Path, request_: bytes, mistake: str) -> None:
+    authority = Authority.create(tmp_path, "ours", utc_now())
+    with pytest.raises(ConfigError, match=f"hems-1: {mistake}"):
+        authority.certify("hems-1", request_, utc_now())
+    assert list(authority.issued()) == []
+
+
+def test_certified_key_can_be_revoked_and_asks_in_vain_then(tmp_path: Path) -> None:
+    authority = Authority.create(tmp_path, "ours", utc_now())
+    authority.certify("hems-1", requested("hems-1"), utc_now())
+    assert authority.revoke("hems-1", utc_now()) == 1
+    with pytest.raises(ConfigError, match="hems-1: is revoked"):
+        authority.certify("hems-1", requested("hems-1"), utc_now())
 
 
 def test_files_are_written_again_only_where_they_differ(tmp_path: Path) -> None:
