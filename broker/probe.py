@@ -45,9 +45,12 @@ class Probe:
             raise reason
         try:
             self._connect(door)
-        except LinkLost:
+        except LinkDenied:
             self.client.loop_stop()
             raise
+        except LinkLost as error:
+            self.client.loop_stop()
+            raise shut(door) or error from None
 
     def _connect(self, door: Door) -> None:
         properties = None
