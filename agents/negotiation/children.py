@@ -10,7 +10,7 @@ from operator import add as plus
 from operator import gt, sub
 from typing import Any
 
-from agents.negotiation.child import Answer, Asked, Child, Given, in_short
+from agents.negotiation.child import AwardRecord, Child, ChildAnswer, RequestRecord, in_short
 from agents.negotiation.shared import Shared
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
@@ -29,13 +29,13 @@ class Children:
         """resource_id -> the party that answers for it, by the book; the same for all events."""
         self.claimed: dict[str, str] = {}
         """The same of resources that stand in no contract: who claimed it first in this event."""
-        self.asked_count = self.yes = self.no = self.held_count = 0
+        self.asked_count = self.yes = self.no = self.awarded_count = 0
         self.offered_w: Plan = ()
         """Sum of the best answers; empty when there are none. Kept with each answer: a crowd is not summed anew."""
-        self.held_w: Plan = ()
+        self.awarded_w: Plan = ()
         """Sum of what stands; empty when nothing does."""
         self.spare: dict[str, None] = {}
-        """Who offered more than it holds."""
+        """Who offered more than it was awarded."""
 
     def __getstate__(self) -> dict[str, object]:
         """For a snapshot: column by column, as it would keep an object for each of a crowd until it is done."""
@@ -50,7 +50,7 @@ class Children:
     def __getitem__(self, name: str) -> Child:
         return self.by_name[name]
 
-    def renew(self, name: str, request: Asked) -> None:
+    def renew(self, name: str, request: RequestRecord) -> None:
         """A new request supersedes whatever stood before with this child."""
         before = self.by_name[name]
         self.waiting[name] = None
@@ -58,14 +58,13 @@ class Children:
             before.request = request
             self.asked_count += 1
             return
-        self.keep(before, None, None)
+        self.store(before, None, None)
         self.no -= before.opted_out
-        held = before.holds
-        bound = before.bound_before or held is not None or before.may_have_sold(request)
+        bound = before.bound_before or before.awarded_w is not None or before.may_have_sold(request)
         self.bind(before, None, None)
         self.by_name[name] = Child(name, request=request, bound_before=bound)
 
-    def keep(self, child: Child, own: Answer | None, relaxed: Answer | None) -> None:
+    def store(self, child: Child, own: ChildAnswer | None, relaxed: ChildAnswer | None) -> None:
         """Let these answers of a child stand, and no others."""
         before = child.best
         child.own, child.relaxed = own, relaxed
@@ -74,14 +73,14 @@ class Children:
         if not self.yes:
             self.offered_w = ()
 
-    def bind(self, child: Child, award: Given | None, confirmed: bool | None) -> None:
+    def bind(self, child: Child, award: AwardRecord | None, confirmed: bool | None) -> None:
         """Let this award stand with a child, confirmed or not."""
-        before = child.holds
+        before = child.awarded_w
         child.award, child.confirmed = award, confirmed
-        self.held_w, change = _replaced(self.held_w, before, child.holds)
-        self.held_count += change
-        if not self.held_count:
-            self.held_w = ()
+        self.awarded_w, change = _replaced(self.awarded_w, before, child.awarded_w)
+        self.awarded_count += change
+        if not self.awarded_count:
+            self.awarded_w = ()
         if child.spare:
             self.spare[child.name] = None
         else:
@@ -90,25 +89,25 @@ class Children:
     def forget_answers(self) -> None:
         """What was offered to an earlier request is not counted in a later one."""
         for child in self.by_name.values():
-            self.keep(child, None, None)
+            self.store(child, None, None)
 
     def with_spare(self) -> Iterator[tuple[Child, Plan]]:
-        """Those who offered more than they hold, in the members' order."""
+        """Those who offered more than they were awarded, in the members' order."""
         for name in self.by_name if self.spare else ():
             child = self.by_name[name]
-            if name in self.spare and child.holds is not None:
-                yield child, child.holds
+            if name in self.spare and child.awarded_w is not None:
+                yield child, child.awarded_w
 
     def asked(self) -> list[Child]:
         return [child for child in self.by_name.values() if child.request is not None]
 
-    def answered(self) -> list[tuple[Child, Answer]]:
+    def taking_part(self) -> list[tuple[Child, ChildAnswer]]:
         """Those who take part, each with its best answer."""
         return [(child, child.best) for child in self.by_name.values() if child.best is not None]
 
-    def held(self) -> list[tuple[Child, Plan]]:
+    def awarded(self) -> list[tuple[Child, Plan]]:
         """Those with a concluded award that stands."""
-        return [(child, child.holds) for child in self.by_name.values() if child.holds is not None]
+        return [(child, child.awarded_w) for child in self.by_name.values() if child.awarded_w is not None]
 
     def count(self) -> dict[str, object]:
         """asked / yes / no / silent, for telling."""
@@ -143,28 +142,28 @@ class Children:
         child.revisions = self.shared.one(revisions)
         self._opt(child, offer.opt)
         if child.opted_out:
-            self.keep(child, None, None)
+            self.store(child, None, None)
             return False
         ref = in_short(offer.message_id, child.name)
-        said = Answer(ref, offer.power_w, offer.available_w, offer.basis, offer.valid_until, _relaxable(offer))
+        said = ChildAnswer(ref, offer.power_w, offer.available_w, offer.basis, offer.valid_until, _relaxable(offer))
         answer = self.shared.known(said) or self._shared_answer(said)
         if relaxed:
-            self.keep(child, child.own, answer)
+            self.store(child, child.own, answer)
         else:
-            self.keep(child, answer, child.relaxed)
+            self.store(child, answer, child.relaxed)
         child.owed = True
         return True
 
-    def _shared_answer(self, said: Answer) -> Answer:
+    def _shared_answer(self, said: ChildAnswer) -> ChildAnswer:
         """An answer that nobody gave before, made of what others may give as well."""
         shared = self.shared
         power_w = shared.plan(said.power_w)
         available_w = power_w if said.available_w == power_w else shared.plan(said.available_w)
         return shared.one(
-            Answer(said.ref, power_w, available_w, said.basis, shared.one(said.valid_until), said.relaxable)
+            ChildAnswer(said.ref, power_w, available_w, said.basis, shared.one(said.valid_until), said.relaxable)
         )
 
-    def award(self, said: Given) -> Given:
+    def award(self, said: AwardRecord) -> AwardRecord:
         """An award as one object for all who are given the same."""
         shared = self.shared
         return shared.known(said) or shared.one(
@@ -181,7 +180,7 @@ class Children:
             _same_length(option.power_w, request.power_w)
         child.revisions = revisions
         best = max(alternative.options, key=lambda option: _worth(option.power_w, request.power_w))
-        answer = Answer(
+        answer = ChildAnswer(
             in_short(best.option_id, child.name),
             best.power_w,
             best.power_w,
@@ -189,7 +188,7 @@ class Children:
             alternative.valid_until,
             alternative=True,
         )
-        self.keep(child, answer, None)
+        self.store(child, answer, None)
         self._opt(child, m.Opt.IN)
         child.owed = True
 
@@ -230,7 +229,7 @@ def _replaced(sum_w: Plan, before: Plan | None, after: Plan | None) -> tuple[Pla
     return sum_w, (after is not None) - (before is not None)
 
 
-def _power_w(answer: Answer | None) -> Plan | None:
+def _power_w(answer: ChildAnswer | None) -> Plan | None:
     return None if answer is None else answer.power_w
 
 
@@ -264,7 +263,7 @@ def _same_length(plan: Plan, asked: Plan) -> None:
         raise RefusedMessage(RejectReason.WRONG_SLOTS, f"{len(plan)} slots; {len(asked)} were asked")
 
 
-def _firm(valid_until: datetime, request: Asked) -> None:
+def _firm(valid_until: datetime, request: RequestRecord) -> None:
     if valid_until < request.decide_by:
         text = f"it has to stay valid until decide_by {request.decide_by.isoformat()}"
         raise RefusedMessage(RejectReason.NOT_FIRM_LONG_ENOUGH, text)

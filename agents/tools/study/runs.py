@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from agents.parties.aggregator.actor import Aggregator, AggregatorEvent
+from agents.parties.aggregator.actor import Aggregator
 from agents.parties.utility import Utility
 from agents.runtime.files.from_csv import GivesNothing, Plugged, Session, Wanted, scenario_data
 from agents.runtime.files.scenario import build_scenario
@@ -135,18 +135,18 @@ def _secured(simulation: Simulation, scenario: Scenario) -> tuple[Plan, int]:
     utility = simulation.actor(scenario.utility.name)
     assert isinstance(utility, Utility)
     top = utility.events[event.event_id]
-    bought = total([plan for child, plan in top.children.held() if child.confirmed], len(event.power_w))
+    bought = total([plan for child, plan in top.children.awarded() if child.confirmed], len(event.power_w))
     parts: list[Plan] = []
     disturbed = 0
     for settings in scenario.aggregators:
         aggregator = simulation.actor(settings.name)
         assert isinstance(aggregator, Aggregator)
         below = aggregator.events.get(event.event_id)
-        if not isinstance(below, AggregatorEvent) or below.deal_w is None:
+        if below is None or below.deal_w is None:
             continue
-        for child, plan in below.children.held():
+        for child, plan in below.children.awarded():
             if child.confirmed:
                 parts.append(plan)
                 disturbed += child.accepted is not None and child.accepted.basis is Basis.RELAXED
-        parts.append(below.own_power_w())
+        parts.append(below.own.power_w())
     return least(least(total(parts, len(event.power_w)), bought), event.power_w), disturbed

@@ -19,13 +19,13 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def check(children: Children) -> None:
         seen[0] += 1
-        answered, held = children.answered(), children.held()
+        answered, awarded = children.taking_part(), children.awarded()
         slots = max((len(child.request.power_w) for child in children.asked() if child.request), default=1)
         nothing = (0,) * slots
         assert (children.offered_w or nothing) == total([answer.power_w for _, answer in answered], slots)
-        assert (children.held_w or nothing) == total([plan for _, plan in held], slots)
-        assert (children.yes, children.held_count) == (len(answered), len(held))
-        assert [child.name for child, _ in children.with_spare()] == [child.name for child, _ in held if child.spare]
+        assert (children.awarded_w or nothing) == total([plan for _, plan in awarded], slots)
+        assert (children.yes, children.awarded_count) == (len(answered), len(awarded))
+        assert [child.name for child, _ in children.with_spare()] == [child.name for child, _ in awarded if child.spare]
 
     for name in ("take_offer", "take_alternative", "bind"):
         changing = getattr(Children, name)
