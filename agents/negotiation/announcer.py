@@ -75,3 +75,11 @@ class Announcer:
             else:
                 self._sender.send(edge, build(*what))
         self.later_at = now + SOON if self._later else None
+
+    def waiting(self) -> list[tuple[Any, ...]]:
+        """What is still to be sent: the edge, what makes the message (None: clear it), and of what."""
+        return list(self._later)
+
+    def remember(self, waiting: list[tuple[Any, ...]], later_at: datetime | None) -> None:
+        """Let this be what is still to be sent."""
+        self._later, self.later_at = deque(waiting), later_at

@@ -3,12 +3,10 @@
 Answers are kept in the members' order, never in order of arrival, so that live and simulated decide the same.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from itertools import repeat
 from operator import add as plus
 from operator import gt, sub
-from typing import Any
 
 from agents.negotiation.child import AwardRecord, Child, ChildAnswer, RequestRecord, in_short
 from agents.negotiation.shared import Shared
@@ -36,16 +34,6 @@ class Children:
         """Sum of what stands; empty when nothing does."""
         self.spare: dict[str, None] = {}
         """Who offered more than it was awarded."""
-
-    def __getstate__(self) -> dict[str, object]:
-        """For a snapshot: column by column, as it would keep an object for each of a crowd until it is done."""
-        children = self.by_name.values()
-        columns = [_column([getattr(child, field) for child in children]) for field in Child.__slots__]
-        return {**self.__dict__, "by_name": columns}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.by_name = {name: Child(name, *rest) for name, *rest in zip(*state["by_name"], strict=True)}
 
     def __getitem__(self, name: str) -> Child:
         return self.by_name[name]
@@ -206,11 +194,6 @@ class Children:
         for resource in resources:
             if resource.resource_id not in self.claims:
                 self.claimed[resource.resource_id] = name
-
-
-def _column(things: list[object]) -> Iterable[object]:
-    """As short as can be: of most, all are alike."""
-    return repeat(things[0], len(things)) if things and things.count(things[0]) == len(things) else things
 
 
 def _worth(power_w: Plan, asked_w: Plan) -> tuple[int, int]:

@@ -4,6 +4,7 @@ They are the same in every process: a snapshot of this memory outlives its proce
 times the memory.
 """
 
+from collections.abc import Mapping
 from hashlib import blake2b
 
 HALF = 8
@@ -21,16 +22,16 @@ class Heard:
     def __init__(self) -> None:
         self._marks: dict[str, bytes] = {}
 
-    def __getstate__(self) -> tuple[list[str], list[int], bytes]:
-        """For a snapshot: in one piece, as it would keep an object for each of a crowd until it is done."""
-        marks = self._marks.values()
-        return list(self._marks), list(map(len, marks)), b"".join(marks)
+    @classmethod
+    def from_hex(cls, marks: Mapping[str, str]) -> "Heard":
+        """What `as_hex` gave."""
+        heard = cls()
+        heard._marks = {where: bytes.fromhex(digits) for where, digits in marks.items()}
+        return heard
 
-    def __setstate__(self, state: tuple[list[str], list[int], bytes]) -> None:
-        self._marks, at = {}, 0
-        for where, length in zip(*state[:2], strict=True):
-            self._marks[where] = state[2][at : at + length]
-            at += length
+    def as_hex(self) -> dict[str, str]:
+        """All marks by where they were received, as digits: for the state of a party."""
+        return {where: marks.hex() for where, marks in self._marks.items()}
 
     def same_id(self, where: str, mark: bytes) -> bytes | None:
         """The mark with the same id that was kept there before; None where there is none."""

@@ -17,7 +17,7 @@ What = TypeVarTuple("What")
 
 
 class ParentParty(Party):
-    """Base of utility, coordinator and aggregator. A party with a parent writes `_open`."""
+    """Base of utility, coordinator and aggregator. A party with a parent writes `opened`."""
 
     MAX_EVENTS = 256
     """Closed events beyond this many are forgotten, oldest first."""
@@ -119,7 +119,7 @@ class ParentParty(Party):
 
     # -- from above
 
-    def _open(self, edge: Edge, request: m.Request) -> Negotiation:
+    def opened(self, edge: Edge, request: m.Request) -> Negotiation:
         """A new event. Only of parties with a parent."""
         raise NotImplementedError
 
@@ -129,7 +129,7 @@ class ParentParty(Party):
         if request.event_id in self.events:
             self._event(request).on_request(request, now)
             return
-        event = self.events[request.event_id] = self._open(edge, request)
+        event = self.events[request.event_id] = self.opened(edge, request)
         event.role.begin(now)
         self._make_room()
 

@@ -300,7 +300,8 @@ class Coordinator(ParentParty):
         self.book = Members(members=settings.members)
         super().__init__(settings.name, (settings.parent,), self.book.by_name)
 
-    def _open(self, edge: Edge, request: m.Request) -> Negotiation:
+    def opened(self, edge: Edge, request: m.Request) -> Negotiation:
+        """A new event that a request is about."""
         out, timers = Out(self, request.event_id), Timers()
         up = Upward(out, timers, edge, request)
         return Negotiation(

@@ -190,7 +190,7 @@ class Utility(ParentParty):
         elif item.event_id in self.events:
             _role(self.events[item.event_id]).change(item, now)
         else:
-            event = self.events[item.event_id] = self._issue(item)
+            event = self.events[item.event_id] = self.issued(item)
             event.role.begin(now)
             self._make_room()
 
@@ -203,7 +203,8 @@ class Utility(ParentParty):
         else:
             known.close("cancelled", now, release=m.Outcome.CANCELLED, reason=item.reason)
 
-    def _issue(self, issue: Issue) -> Negotiation:
+    def issued(self, issue: Issue) -> Negotiation:
+        """A new event that an operator issues."""
         subject = Subject(issue.event_id, issue.direction, _period(issue), issue.power_w, 1)
         return Negotiation(
             Out(self, issue.event_id),

@@ -13,7 +13,7 @@ from datetime import datetime
 from agents.runtime.journal.journal import Journal, JournalError, Mark
 from agents.runtime.outgoing import Job, Listener, Outgoing
 from agents.runtime.skew import Skew
-from agents.runtime.snapshot import EVERY, Snapshot, maker, pack, unpack
+from agents.runtime.snapshot import EVERY, maker, pack, unpack
 from broker.bus import Arrival, Bus
 from broker.clock import Clock
 from broker.faults import first_error
@@ -22,6 +22,7 @@ from protocol.actor import Actor, Effect, Entry, Input, Question, Received, Refu
 from protocol.edges import ROUTES, parse_topic
 from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
+from protocol.remembered import UnknownState
 
 INBOX = 2_000
 BATCH = 256
@@ -106,6 +107,7 @@ class Shell:
         for kept in journal.entries(self.actor.name, after):
             item, last_at = decode_input(kept.input), kept.at
             self._since_snapshot += 1
+            self._last_kept = kept.seq, kept.at
             try:
                 effects = self.stepper.fold_bytes(kept.at, item, kept.effects, devices_too=True)
             except Diverged as error:
@@ -121,27 +123,23 @@ class Shell:
         if found is None:
             return 0, None
         number, body = found
-        snapshot = unpack(body, self.stepper.actor)
-        self.stepper.actor = snapshot.actor
-        self.stepper.drivers.update(snapshot.drivers)
-        self.questions.update(snapshot.questions)
+        try:
+            snapshot = unpack(body, self.stepper.actor, self.stepper.drivers)
+        except UnknownState:
+            return 0, None  # of a later version: perhaps its entries can be taken again
+        self.questions.update({question.event_id: question for question in snapshot.questions})
         return number, snapshot.at
 
-    def _count(self, entries: list[tuple[int, Entry]]) -> None:
-        kept = [(number, entry.at) for number, entry in entries if number]
-        self._since_snapshot += len(kept)
-        if kept:
-            self._last_kept = kept[-1]
-
-    def _keep_snapshot(self) -> None:
-        """What the party knows now, so that a start need not take all entries again."""
+    def keep_snapshot(self) -> None:
+        """Store what the party knows now, so that a start need not take all entries again: of a later version not at
+        all. At a clean stop, and now and then."""
         journal = self._journal
-        assert journal is not None
+        if journal is None or not self._since_snapshot:
+            return
         self._since_snapshot = 0
         number, at = self._last_kept
-        body = pack(Snapshot(at, self.actor, self.stepper.drivers, self.questions))
-        if body is not None:
-            journal.keep_snapshot(self.actor.name, number, maker(journal.settings), body)
+        body = pack(at, self.actor, self.stepper.drivers, self.questions)
+        journal.keep_snapshot(self.actor.name, number, maker(journal.settings), body)
 
     def renew(self) -> None:
         """Begin anew, as after a start without a journal: only at rest."""
@@ -218,14 +216,20 @@ class Shell:
             batch = await self._next()
             now = self.clock.now()
             entries = self._kept([entry for item, _ in batch for entry in self.stepper.take(item, now)])
-            self._count(entries)
             await self.outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
             await asyncio.sleep(0)  # one step that is due after the other would let nothing leave and nothing come in
 
     def _kept(self, entries: Iterable[Entry]) -> list[tuple[int, Entry]]:
         """Hand what belongs into the journal over to it."""
         journal = self._journal
-        return [(journal.append(entry) if journal is not None and is_durable(entry) else 0, entry) for entry in entries]
+        if journal is None:
+            return [(0, entry) for entry in entries]
+        kept = [(journal.append(entry) if is_durable(entry) else 0, entry) for entry in entries]
+        numbered = [(number, entry.at) for number, entry in kept if number]
+        if numbered:
+            self._since_snapshot += len(numbered)
+            self._last_kept = numbered[-1]
+        return kept
 
     async def _next(self) -> list[tuple[Input | None, Callable[[], None]]]:
         """The next inputs; a None when the deadline has come (or may have moved)."""
@@ -241,7 +245,7 @@ class Shell:
                     batch.append(await self._inbox.get())
             except TimeoutError:
                 if snapshot_due:
-                    self._keep_snapshot()
+                    self.keep_snapshot()
                 return [(None, _nothing)]
         while len(batch) < BATCH and not self._inbox.empty():
             batch.append(self._inbox.get_nowait())

@@ -46,7 +46,8 @@ class Aggregator(ParentParty):
         self.own_storage = StorageYard.build(settings.storage)
         super().__init__(settings.name, (settings.parent,), self.book.by_name)
 
-    def _open(self, edge: Edge, request: m.Request) -> Negotiation:
+    def opened(self, edge: Edge, request: m.Request) -> Negotiation:
+        """A new event that a request is about."""
         out, timers = Out(self, request.event_id), Timers()
         up = Upward(out, timers, edge, request)
         storage = OwnStorage(out, self.own_storage, up.subject, Rung.OWN_STORAGE in self.settings.ladder)

@@ -50,8 +50,14 @@ class Home:
 
     def __init__(self, devices: Sequence[Device]) -> None:
         self.devices = tuple(devices)
+        self.readings: dict[str, Measured] = {}
+        """The last state of each device that was read."""
 
     def observe(self, reading: Measured) -> None:
+        """Take a device's reading."""
+        known = self.readings.get(reading.resource_id)
+        if reading.soc_wh is not None and (known is None or reading.at >= known.at):
+            self.readings[reading.resource_id] = reading
         for device in self.devices:
             if device.resource_id == reading.resource_id:
                 device.observe(reading)

@@ -138,6 +138,8 @@ class Daemon:
         try:
             await serving
         except asyncio.CancelledError:
+            for shell in self.shells.values():
+                shell.keep_snapshot()
             log.info("stopped", parties=len(self.parties))
         except BaseExceptionGroup as group:
             raise first_error(group) from group
