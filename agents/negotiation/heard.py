@@ -4,8 +4,10 @@ They are the same in every process: a snapshot of this memory outlives its proce
 times the memory.
 """
 
-from collections.abc import Mapping
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Literal
 
 HALF = 8
 MARK = 2 * HALF
@@ -16,6 +18,16 @@ def mark_of(message_id: str, body: bytes) -> bytes:
     return blake2b(message_id.encode(), digest_size=HALF).digest() + blake2b(body, digest_size=HALF).digest()
 
 
+@dataclass(frozen=True, slots=True)
+class HeardState:
+    """Of `Heard`: the places, how many marks each has, and all marks one behind the other, as base64."""
+
+    places: tuple[str, ...]
+    counts: tuple[int, ...]
+    marks: str
+    version: Literal[1] = 1
+
+
 class Heard:
     """The marks of all messages by where they were heard, one behind the other."""
 
@@ -23,15 +35,19 @@ class Heard:
         self._marks: dict[str, bytes] = {}
 
     @classmethod
-    def from_hex(cls, marks: Mapping[str, str]) -> "Heard":
-        """What `as_hex` gave."""
-        heard = cls()
-        heard._marks = {where: bytes.fromhex(digits) for where, digits in marks.items()}
+    def of(cls, state: "HeardState") -> "Heard":
+        """What `state` gave."""
+        heard, marks, at = cls(), b64decode(state.marks), 0
+        for where, count in zip(state.places, state.counts, strict=True):
+            heard._marks[where] = marks[at : at + count * MARK]
+            at += count * MARK
         return heard
 
-    def as_hex(self) -> dict[str, str]:
-        """All marks by where they were received, as digits: for the state of a party."""
-        return {where: marks.hex() for where, marks in self._marks.items()}
+    def state(self) -> "HeardState":
+        """All marks, in one piece: for the state of a party."""
+        marks = self._marks.values()
+        counts = tuple(len(some) // MARK for some in marks)
+        return HeardState(tuple(self._marks), counts, b64encode(b"".join(marks)).decode())
 
     def same_id(self, where: str, mark: bytes) -> bytes | None:
         """The mark with the same id that was kept there before; None where there is none."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from agents.negotiation.child import AwardRecord, RelaxRecord, RequestRecord
-from agents.negotiation.heard import Heard
+from agents.negotiation.heard import Heard, HeardState
 from agents.negotiation.parent import ParentParty
 from agents.negotiation.party import Party
 from protocol.edges import Edge
@@ -14,9 +14,9 @@ from protocol.remembered import SentState
 
 @dataclass(frozen=True, slots=True)
 class MemoryState:
-    """Of `Party`: what was received (digests as hex, by event and place), what was last sent upward, and counts."""
+    """Of `Party`: what was received (by event), what was last sent upward, and counts."""
 
-    heard: dict[str, dict[str, str]]
+    heard: dict[str, HeardState]
     sent: dict[str, tuple[SentState, ...]]
     counts: dict[str, int]
     version: Literal[1] = 1
@@ -25,7 +25,7 @@ class MemoryState:
 def memory_state(party: Party) -> MemoryState:
     """What a party of any role remembers now."""
     return MemoryState(
-        heard={event_id: heard.as_hex() for event_id, heard in party._heard.items()},
+        heard={event_id: heard.state() for event_id, heard in party._heard.items()},
         sent={
             event_id: tuple(SentState.of_send(send) for by_kind in by_edge.values() for send in by_kind.values())
             for event_id, by_edge in party._said.items()
@@ -36,7 +36,7 @@ def memory_state(party: Party) -> MemoryState:
 
 def remember_memory(party: Party, state: MemoryState) -> None:
     """Let a fresh party remember a state."""
-    party._heard = {event_id: Heard.from_hex(marks) for event_id, marks in state.heard.items()}
+    party._heard = {event_id: Heard.of(heard) for event_id, heard in state.heard.items()}
     party._said = {}
     for event_id, stored in state.sent.items():
         by_edge = party._said.setdefault(event_id, {})

@@ -45,7 +45,7 @@ def test_what_was_heard_is_the_same_after_a_snapshot() -> None:
     for number in range(4):
         heard.keep("a", mark_of(f"a.{number}", b"body"))
     heard.keep("b", mark_of("b.1", b"body"))
-    again = Heard.from_hex(heard.as_hex())
+    again = Heard.of(heard.state())
     assert (again.count("a"), again.count("b")) == (4, 1)
     again.keep("b", mark_of("b.2", b"body"))
     assert again.same_id("b", mark_of("b.1", b"other")) == mark_of("b.1", b"body")
