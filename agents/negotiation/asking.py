@@ -12,8 +12,10 @@ from agents.negotiation.stage import Stage, Timer
 from agents.negotiation.subject import Subject
 from agents.negotiation.template import Template
 from agents.negotiation.timers import Timers
+from agents.settings.members import Members
 from protocol import messages as m
 from protocol.edges import Edge
+from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan, zero
 from protocol.units import step_instant
 
@@ -30,7 +32,9 @@ class Conditions(NamedTuple):
 class Asking:
     """Requests and relaxes to the children of one event, and what they answered."""
 
-    def __init__(self, out: Out, subject: Subject, timers: Timers, children: Children) -> None:
+    def __init__(self, out: Out, subject: Subject, timers: Timers, children: Children, book: Members | None) -> None:
+        """`book`: the contracts with the children; None: they have none."""
+        self.book = book
         self.out = out
         self.subject = subject
         self.timers = timers
@@ -156,11 +160,25 @@ class Asking:
 
     def take(self, child: Child, message: m.Offer | m.Alternative) -> None:
         """Store an answer that is in time. Raises RefusedMessage and stores nothing where it is none to the question."""
+        contract = None if self.book is None else self.book[child.name]
+        most_w = None if contract is None else contract.most_w(self.subject.direction)
         if isinstance(message, m.Offer):
-            self.children.take_offer(child, message)
+            self.children.take_offer(child, message, most_w)
+        elif contract is not None and contract.kind != "aggregator":
+            raise RefusedMessage(
+                RejectReason.UNKNOWN_TOPIC, f"{child.name} is no aggregator: it proposes no alternative"
+            )
         else:
-            self.children.take_alternative(child, message)
+            self.children.take_alternative(child, message, most_w)
         self.children.waiting.pop(child.name, None)
+
+    def check_correction(self, child: Child, message: m.Offer | m.Alternative, now: datetime) -> None:
+        """An answer that corrects one which stands, before its time is over, but after all were in and it was decided:
+        the child hears why it does not count. Raises RefusedMessage."""
+        asked = child.request
+        if child.best is not None and asked is not None and now <= asked.reply_by:
+            text = "all have answered and it was decided: the earlier answer stands"
+            raise RefusedMessage(RejectReason.STALE, text)
 
     def take_late(self, child: Child, message: m.Offer | m.Alternative) -> bool:
         """Note an answer that is too late to count; whether it is owed one."""

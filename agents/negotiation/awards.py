@@ -7,7 +7,7 @@ from operator import gt
 from typing import NamedTuple, TypeAlias
 
 from agents.negotiation.child import AwardRecord, Child, ChildAnswer, in_full
-from agents.negotiation.children import Children
+from agents.negotiation.children import Children, same_slots
 from agents.negotiation.out import Out
 from agents.negotiation.stage import Timer
 from agents.negotiation.subject import Subject
@@ -227,6 +227,8 @@ class Awards:
         if message.revision != award.revision:
             self.send_again(child, now)
             return None
+        if award.outcome is m.Outcome.CONCLUDED and child.confirmed is False:
+            raise RefusedMessage(RejectReason.CONFLICT, f"{message.award_id} was refused before: that is final")
         self.unconfirmed.pop(child.name, None)
         if award.outcome is not m.Outcome.CONCLUDED:
             return None
@@ -247,6 +249,7 @@ class Awards:
         child, award = self.standing(name, message.award_id)
         if child.awarded_w is None:
             raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award {message.award_id} stands with {name}")
+        same_slots(message.power_w, self.subject.slots)
         left = least(message.power_w, award.power_w)
         if child.accepted is not None:  # what it cannot give any more is not asked of it again
             child.accepted = child.accepted._replace(power_w=least(message.power_w, child.accepted.power_w))

@@ -112,8 +112,9 @@ class Children:
             )
         return child
 
-    def take_offer(self, child: Child, offer: m.Offer) -> bool:
-        """Check and keep an offer; True when it opts in. Raises RefusedMessage and keeps nothing otherwise."""
+    def take_offer(self, child: Child, offer: m.Offer, most_w: int | None = None) -> bool:
+        """Check and store an offer; True when it opts in. It counts for `most_w` in a slot at most, W. Raises
+        RefusedMessage and stores nothing otherwise."""
         assert child.request is not None
         relaxed = offer.basis is m.Basis.RELAXED
         revisions = _newer(child, RELAXED if relaxed else OWN, offer.revision)
@@ -122,7 +123,7 @@ class Children:
             if child.relax is None or child.own is None:
                 raise RefusedMessage(RejectReason.UNKNOWN_REQUEST, "a relaxed offer answers a relax; none was asked")
             most = add(child.own.power_w, child.relax.shortfall_w)
-        _same_length(offer.power_w, most)
+        same_slots(offer.power_w, len(most))
         if any(map(gt, offer.power_w, most)):
             raise RefusedMessage(RejectReason.ABOVE_REQUEST, "an offer cannot be above what was asked")
         _firm(offer.valid_until, child.request)
@@ -133,7 +134,8 @@ class Children:
             self.store(child, None, None)
             return False
         ref = in_short(offer.message_id, child.name)
-        said = ChildAnswer(ref, offer.power_w, offer.available_w, offer.basis, offer.valid_until, _relaxable(offer))
+        power_w, available_w = at_most(offer.power_w, most_w), at_most(offer.available_w, most_w)
+        said = ChildAnswer(ref, power_w, available_w, offer.basis, offer.valid_until, _relaxable(offer))
         answer = self.shared.known(said) or self._shared_answer(said)
         if relaxed:
             self.store(child, child.own, answer)
@@ -158,20 +160,22 @@ class Children:
             said._replace(power_w=shared.plan(said.power_w), confirm_by=shared.one(said.confirm_by))
         )
 
-    def take_alternative(self, child: Child, alternative: m.Alternative) -> None:
-        """Keep the best option: the greatest least share, then the most energy, then the first."""
+    def take_alternative(self, child: Child, alternative: m.Alternative, most_w: int | None = None) -> None:
+        """Store the best option: the greatest least share, then the most energy, then the first. It counts for
+        `most_w` in a slot at most, W. Raises RefusedMessage."""
         assert child.request is not None
         request = child.request
         revisions = _newer(child, ALTERNATIVE, alternative.revision)
         _firm(alternative.valid_until, request)
         for option in alternative.options:
-            _same_length(option.power_w, request.power_w)
+            same_slots(option.power_w, len(request.power_w))
         child.revisions = revisions
         best = max(alternative.options, key=lambda option: _worth(option.power_w, request.power_w))
+        power_w = at_most(best.power_w, most_w)
         answer = ChildAnswer(
             in_short(best.option_id, child.name),
-            best.power_w,
-            best.power_w,
+            power_w,
+            power_w,
             m.Basis.OWN,
             alternative.valid_until,
             alternative=True,
@@ -241,9 +245,15 @@ def _newer(child: Child, place: int, revision: int) -> tuple[int, int, int]:
     )
 
 
-def _same_length(plan: Plan, asked: Plan) -> None:
-    if len(plan) != len(asked):
-        raise RefusedMessage(RejectReason.WRONG_SLOTS, f"{len(plan)} slots; {len(asked)} were asked")
+def at_most(plan: Plan, most_w: int | None) -> Plan:
+    """A plan, with so much in a slot at most, W."""
+    return plan if most_w is None or max(plan) <= most_w else tuple(min(power, most_w) for power in plan)
+
+
+def same_slots(plan: Plan, slots: int) -> None:
+    """Whether a plan has as many slots as the request. Raises RefusedMessage."""
+    if len(plan) != slots:
+        raise RefusedMessage(RejectReason.WRONG_SLOTS, f"{len(plan)} slots; {slots} were asked")
 
 
 def _firm(valid_until: datetime, request: RequestRecord) -> None:

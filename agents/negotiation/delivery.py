@@ -13,6 +13,7 @@ from agents.negotiation.out import Out
 from agents.negotiation.stage import Timer
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
+from agents.settings.members import Members
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan
@@ -33,12 +34,15 @@ class SlotSum:
 class Delivery:
     """Readings of the children (and of own devices) of one event."""
 
-    def __init__(self, out: Out, subject: Subject, timers: Timers, children: Children, grace: timedelta) -> None:
+    def __init__(
+        self, out: Out, subject: Subject, timers: Timers, children: Children, grace: timedelta, book: Members | None
+    ) -> None:
         self.out = out
         self.subject = subject
         self.timers = timers
         self.children = children
         self.grace = grace
+        self.book = book
         self.slot = 0
         """The next slot to be summed up."""
         self.readings: dict[int, dict[str, m.Reading]] = {}
@@ -64,14 +68,32 @@ class Delivery:
         return self.subject.period.slot_start(self.slot + 1) + self.grace
 
     def take(self, name: str, reading: m.Reading) -> bool:
-        """Store a reading; a repeat replaces itself. Whether its slot was still open. Raises RefusedMessage."""
+        """Store a reading; a repeat replaces itself. Whether it counts: its slot is still open, and it is possible.
+        Raises RefusedMessage."""
         if reading.slot >= self.subject.slots:
             raise RefusedMessage(RejectReason.WRONG_SLOTS, f"slot {reading.slot} of {self.subject.slots}")
         if reading.slot < self.slot:
             self.out.tell("late_report_recorded", child=name, slot=reading.slot)
             return False
+        if not self._possible(name, reading):
+            self.out.tell(
+                "impossible_reading",
+                child=name,
+                slot=reading.slot,
+                energy_wh=reading.energy_wh,
+                baseline_wh=reading.baseline_wh,
+            )
+            return False
         self.readings.setdefault(reading.slot, {})[name] = reading
         return True
+
+    def _possible(self, name: str, reading: m.Reading) -> bool:
+        """Whether a child's load can have differed so much from its schedule, by its contract."""
+        swing_w = self.book[name].swing_w if self.book is not None and name in self.book else None
+        if swing_w is None:
+            return True
+        change_wh = abs(reading.energy_wh - reading.baseline_wh)
+        return change_wh <= energy_wh(swing_w, self.subject.period.duration) + 1
 
     def complete(self, own: tuple[str, ...], now: datetime) -> bool:
         """Whether the next slot is over and everybody has reported it; `own`: resource ids of own devices."""

@@ -21,6 +21,7 @@ from agents.negotiation.stage import ASKING, Stage, Timer, Transitions
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
 from agents.negotiation.upward import Bought, EndedAbove, Upward
+from agents.settings.members import Members
 from protocol import messages as m
 from protocol.plan import Plan, energy_wh, shortfall
 
@@ -38,10 +39,12 @@ class Negotiation:
         grace: timedelta,
         role: Callable[["Negotiation"], Role],
         *,
+        book: Members | None = None,
         up: Upward | None = None,
         own: OwnPower | None = None,
     ) -> None:
-        """`role` makes the role of this event; `grace`: how long a slot's meter values are waited for."""
+        """`role` makes the role of this event; `grace`: how long a slot's meter values are waited for; `book`: the
+        contracts with the children, where there are any."""
         self.out, self.subject, self.timers, self.children = out, subject, timers, children
         self.transitions = transitions
         self.stage = Stage.COLLECTING
@@ -50,10 +53,10 @@ class Negotiation:
         self.outcome: str | None = None
         self.up = up
         self.own = own or NoOwnPower(subject)
-        self.asking = Asking(out, subject, timers, children)
+        self.asking = Asking(out, subject, timers, children, book)
         self.awards = Awards(out, subject, timers, children)
         self.mending = Repair(out, subject, children, self.awards, self.own)
-        self.delivery = Delivery(out, subject, timers, children, grace)
+        self.delivery = Delivery(out, subject, timers, children, grace, book)
         self.role = role(self)
 
     # -- time
@@ -117,6 +120,7 @@ class Negotiation:
         child = self.children.check(name, message)
         child.bound_before = False
         if not self.asking.in_time(child, message, self.stage, now):
+            self.asking.check_correction(child, message, now)
             owed = self.asking.take_late(child, message)
             if owed and (self.stage is Stage.CLOSED or self.deal_w is not None):
                 self.awards.release([(child, m.Outcome.NOT_NEEDED, "too late to be counted")], now)
@@ -185,6 +189,8 @@ class Negotiation:
             case Bought(power_w) if self.deal_w is None:
                 self.stand_by(power_w)
                 self.role.bought(power_w, now)
+                if any(shortfall(power_w, self.standing_w())):
+                    self.repair("lost before the award", now)
             case Bought(power_w):
                 self._changed(power_w, now)
             case EndedAbove(outcome, reason) if self.stage is not Stage.CLOSED:
@@ -214,6 +220,8 @@ class Negotiation:
             return
         if bound.refused:
             self.repair(bound.refused, now)
+        else:
+            self.role.bound(self.children[name], now)
         self.awards.end_chase()
 
     def on_withdraw(self, name: str, message: m.Withdraw, now: datetime) -> None:
@@ -229,7 +237,7 @@ class Negotiation:
         return self.mending.standing_w()
 
     def repair(self, cause: str, now: datetime) -> None:
-        """Replace what was lost in the slots that are still to come; state what cannot be replaced."""
+        """Replace what was lost in the slots that are not over; state what cannot be replaced."""
         if self.deal_w is None or self.stage is Stage.CLOSED:
             return
         missing = self.subject.to_come(shortfall(self.deal_w, self.standing_w()), now)

@@ -75,18 +75,21 @@ def later_state(party: ParentParty) -> tuple[LaterState, ...]:
 
 
 def _later(edge: Edge, build: Any, what: list[Any]) -> LaterState:
-    match build.__name__ if build is not None else "clear":
+    if build is None:
+        return LaterState(edge.child, "clear")
+    part = build.__self__
+    match build.__name__:
         case "request_to":
-            return LaterState(edge.child, "request", build.__self__.subject.event_id, request=what[1])
+            return LaterState(edge.child, "request", part.subject.event_id, request=what[1])
         case "relax_to":
-            return LaterState(edge.child, "relax", build.__self__.subject.event_id, request=what[1], relax=what[2])
+            return LaterState(edge.child, "relax", part.subject.event_id, request=what[1], relax=what[2])
         case "award_to":
-            return LaterState(edge.child, "award", build.__self__.subject.event_id, award=what[1])
+            return LaterState(edge.child, "award", part.subject.event_id, award=what[1])
         case "dispatch_to":
-            event_id = build.__self__.event.subject.event_id
             _, award, slot, power_w, at = what
+            event_id = part.event.subject.event_id
             return LaterState(edge.child, "dispatch", event_id, award=award, slot=slot, power_w=power_w, at=at)
-    return LaterState(edge.child, "clear")
+    raise TypeError(f"{build.__name__} makes nothing that is sent later")
 
 
 def remember_later(party: ParentParty, stored: tuple[LaterState, ...], later_at: datetime | None) -> None:

@@ -26,13 +26,14 @@ class Repair:
         return add(self.children.awarded_w or self.subject.nothing_w, self.own.power_w())
 
     def replace(self, missing_w: Plan, cause: str, now: datetime) -> Plan:
-        """Replace what is missing, W; returns what still is."""
+        """Replace what is missing, W; returns what still is. The offer of who holds an award stays usable after its
+        `valid_until`: the child is bound and may be given more of it."""
         missing = missing_w
         for child, awarded_w in self.children.with_spare():
             if not any(missing):
                 return missing
             answer = child.accepted
-            if answer is None or now > answer.valid_until:
+            if answer is None:
                 continue
             more = least(excess(answer.power_w, awarded_w), missing)
             if any(more):

@@ -10,7 +10,7 @@ from protocol.plan import Plan
 
 
 class Role(Protocol):
-    """The eight decisions, and what its state adds to the event's."""
+    """Its decisions, and what its state adds to the event's."""
 
     def begin(self, now: datetime) -> None:
         """Work on a request, a re-request or a change (S1, S20)."""
@@ -30,6 +30,10 @@ class Role(Protocol):
 
     def relax_asked(self, relax: m.Relax, now: datetime) -> None:
         """The parent asks to loosen what owners agreed to."""
+        ...
+
+    def bound(self, child: Child, now: datetime) -> None:
+        """A child has confirmed its award."""
         ...
 
     def finished(self, delivered_wh: int, now: datetime) -> None:

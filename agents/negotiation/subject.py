@@ -37,5 +37,5 @@ class Subject:
         return self.period.slot_start(len(self.asked_w))
 
     def to_come(self, plan: Plan, now: datetime) -> Plan:
-        """A plan with 0 W in the slots that have begun."""
-        return tuple(w if self.period.slot_start(slot) > now else 0 for slot, w in enumerate(plan))
+        """A plan with 0 W in the slots that are over."""
+        return tuple(w if self.period.slot_start(slot + 1) > now else 0 for slot, w in enumerate(plan))

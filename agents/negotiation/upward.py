@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from agents.negotiation.children import same_slots
 from agents.negotiation.out import Out
 from agents.negotiation.stage import ANSWERED, Stage, Timer
 from agents.negotiation.subject import Subject
@@ -81,6 +82,7 @@ class Upward:
         """Whether a relax is about the request known. Raises RefusedMessage."""
         if relax.request_id != self.request.request_id:
             raise RefusedMessage(RejectReason.STALE, f"{relax.request_id} is superseded")
+        same_slots(relax.shortfall_w, self.subject.slots)
 
     def take(self, request: m.Request) -> bool:
         """Let a newer request stand, and no answer to an earlier one; whether it asks for the same slots still."""

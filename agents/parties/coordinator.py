@@ -57,6 +57,8 @@ class CoordinatorRole:
         self.event = event
         self.taken: dict[str, Plan] = {}
         """What is wanted of each aggregator, W: locked, accepted or concluded."""
+        self.accepted: dict[str, None] = {}
+        """Whose alternative S4 accepted: that stands in every later round."""
         self.rerequests_left = 0
 
     @property
@@ -74,7 +76,7 @@ class CoordinatorRole:
     def begin(self, now: datetime) -> None:
         """S1: make the DR request plan and send it to each aggregator, the same or by scale."""
         event = self.event
-        self.taken, self.rerequests_left = {}, self.settings.max_rerequests
+        self.taken, self.accepted, self.rerequests_left = {}, {}, self.settings.max_rerequests
         event.children.waiting.clear()
         reply_by = self._round_ends(now)
         for name, power_w in self._plans().items():
@@ -138,7 +140,13 @@ class CoordinatorRole:
         self.event.out.tell("deal_concluded", "S7", aggregator=child.name, power_w=power_w, accepts=accepts)
 
     def _taken_w(self) -> Plan:
-        return total(self.taken.values(), len(self.asked_w))
+        """What is wanted of all; of those that are concluded what stands, which a withdrawal may have cut, W."""
+        children, nothing = self.event.children, self.event.subject.nothing_w
+        stands = [
+            wanted if children[name].award is None else children[name].awarded_w or nothing
+            for name, wanted in self.taken.items()
+        ]
+        return total(stands, len(self.asked_w))
 
     def all_in(self, now: datetime) -> None:
         """Judge what has come in; or nobody above has answered, and what a mandate bought stands."""
@@ -163,10 +171,13 @@ class CoordinatorRole:
         proposed = [(child, answer) for child, answer in answers if answer.alternative]
         self._lock(firm)
         surplus = self._surplus(firm)
+        over = total(surplus.values(), len(self.asked_w))
         again: dict[str, Plan] = {}
         for child, answer in proposed:
-            if self._acceptable(child, answer, surplus):
-                self.taken[child.name] = least(answer.power_w, shortfall(self.asked_w, self._taken_w()))
+            if child.award is not None:
+                continue  # concluded in an earlier round
+            if self._acceptable(child, answer, over):
+                over = self._accept(child, answer, over, now)
             elif self.rerequests_left:
                 again[child.name] = reduced(answer.power_w, self.settings.margin_pct)
         missing = shortfall(self.asked_w, add(self._taken_w(), total(again.values(), len(self.asked_w))))
@@ -192,16 +203,27 @@ class CoordinatorRole:
         open_ones = [(child, answer) for child, answer in firm if child.award is None]
         return {child.name: excess(answer.available_w, self.taken[child.name]) for child, answer in open_ones}
 
-    def _acceptable(self, child: Child, answer: ChildAnswer, surplus: Mapping[str, Plan]) -> bool:
-        """S4: a share in every slot, or what other aggregators have over fills the gap."""
+    def _accept(self, child: Child, answer: ChildAnswer, over: Plan, now: datetime) -> Plan:
+        """An alternative is taken, and concluded at once under a mandate. Returns what others have over beside what
+        fills its gap: a surplus is counted once, W."""
+        assert child.request is not None
+        if child.name not in self.accepted:
+            self.accepted[child.name] = None
+            over = shortfall(over, shortfall(child.request.power_w, answer.power_w))
+        wanted = self.taken[child.name] = least(answer.power_w, shortfall(self.asked_w, self._taken_w()))
+        if self.mandate and any(wanted):
+            self._conclude(child, answer, wanted, now)
+        return over
+
+    def _acceptable(self, child: Child, answer: ChildAnswer, over: Plan) -> bool:
+        """S4: a share in every slot, or what other aggregators have over (W) fills the gap; once accepted, always."""
         assert child.request is not None
         asked = child.request.power_w
         share = share_pct(answer.power_w, asked)
         gap = shortfall(asked, answer.power_w)
-        over = total(surplus.values(), len(asked))
         fills = self.settings.accept_if_covered and self.rerequests_left > 0 and not any(shortfall(gap, over))
         least_pct = max(self.settings.accept_share_pct, self.up.request.terms.least_share_pct)
-        accepted = share >= least_pct or fills
+        accepted = share >= least_pct or fills or child.name in self.accepted
         self.event.out.tell(
             "alternative_judged",
             "S4",
@@ -277,6 +299,9 @@ class CoordinatorRole:
 
     # -- delivery
 
+    def bound(self, child: Child, now: datetime) -> None:
+        """Nothing follows: it dispatches nobody."""
+
     def finished(self, delivered_wh: int, now: datetime) -> None:
         """Note what was delivered beside what was awarded, Wh."""
         self.event.note_delivered(delivered_wh)
@@ -312,5 +337,6 @@ class Coordinator(ParentParty):
             TRANSITIONS,
             timedelta(seconds=self.settings.report_grace_s),
             partial(CoordinatorRole, self.settings, self.book, up),
+            book=self.book,
             up=up,
         )

@@ -114,6 +114,7 @@ class CoordinatorEventState:
 
     event: NegotiationState
     taken: dict[str, Plan]
+    accepted: tuple[str, ...]
     rerequests_left: int
     version: Literal[1] = 1
 
@@ -136,7 +137,10 @@ def coordinator_state(actor: Coordinator) -> CoordinatorState:
     events = [(event, _role(event, CoordinatorRole)) for event in actor.events.values()]
     return CoordinatorState(
         parent_state(actor),
-        tuple(CoordinatorEventState(negotiation_state(e), role.taken, role.rerequests_left) for e, role in events),
+        tuple(
+            CoordinatorEventState(negotiation_state(e), role.taken, tuple(role.accepted), role.rerequests_left)
+            for e, role in events
+        ),
     )
 
 
@@ -145,7 +149,8 @@ def remember_coordinator(actor: Coordinator, state: CoordinatorState) -> None:
     for one in state.events:
         event = reopened(actor, one.event)
         role = _role(event, CoordinatorRole)
-        role.taken, role.rerequests_left = one.taken, one.rerequests_left
+        role.taken, role.accepted = one.taken, dict.fromkeys(one.accepted)
+        role.rerequests_left = one.rerequests_left
     remember_parent(actor, state.party)
 
 

@@ -20,7 +20,7 @@ from protocol import messages as m
 from protocol.actor import Cancel, Issue
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import Plan, energy_wh, least, share_pct, shortfall, total
+from protocol.plan import Plan, covers, energy_wh, least, share_pct, shortfall, total
 from protocol.units import step_instant
 
 TRANSITIONS: Transitions = {
@@ -69,12 +69,34 @@ class UtilityRole:
     def change(self, issue: Issue, now: datetime) -> None:
         """The operator changed the event: a higher revision supersedes whatever stood."""
         event = self.event
+        if self._keeps_deal(issue):
+            self._reduce(issue, now)
+            return
         event.timers.clear()
         _set(event.subject, issue, event.subject.revision + 1)
         self.program_id = issue.program_id
         event.deal_w, event.outcome = None, None
         event.go(Stage.COLLECTING)
         self.begin(now)
+
+    def _keeps_deal(self, issue: Issue) -> bool:
+        """Whether a change asks for no more in the same slots, while a deal stands."""
+        event, subject = self.event, self.event.subject
+        same = (issue.direction, _period(issue), len(issue.power_w)) == (
+            subject.direction,
+            subject.period,
+            subject.slots,
+        )
+        return event.stage in (Stage.STANDBY, Stage.DELIVERING) and same and covers(subject.asked_w, issue.power_w)
+
+    def _reduce(self, issue: Issue, now: datetime) -> None:
+        """A change to less is cut from what stands: nobody is asked anew."""
+        event = self.event
+        assert event.deal_w is not None
+        _set(event.subject, issue, event.subject.revision + 1)
+        event.deal_w = least(event.deal_w, issue.power_w)
+        event.out.tell("event_reduced", power_w=event.deal_w, requested_w=issue.power_w)
+        event.mending.reduce(event.deal_w, now)
 
     def answered(self, child: Child, now: datetime) -> None:
         """Nothing is decided before all have answered."""
@@ -141,6 +163,9 @@ class UtilityRole:
         """Delivered in all, as the smart meters themselves say, Wh."""
         return sum(sum(slots.values()) for slots in self.meters.values())
 
+    def bound(self, child: Child, now: datetime) -> None:
+        """Nothing follows: it dispatches nobody."""
+
     def finished(self, delivered_wh: int, now: datetime) -> None:
         """Settle: what was delivered beside what was awarded, Wh."""
         event, subject = self.event, self.event.subject
@@ -177,6 +202,8 @@ class Utility(ParentParty):
     def _due(self, now: datetime) -> None:
         while self.planned and self.planned[0].issue_at <= now:
             event = self.planned.pop(0)
+            if event.event_id in self.events:
+                continue  # an operator has issued an event of that id: it stands
             issue = Issue(event.event_id, event.program_id, event.direction, event.start, event.power_w, event.slot_s)
             self._ordered(issue, now)
         super()._due(now)
@@ -196,7 +223,11 @@ class Utility(ParentParty):
 
     def _cancel(self, item: Cancel, now: datetime) -> None:
         known = self.events.get(item.event_id)
-        if known is None or known.stage is Stage.CLOSED:
+        planned = [event for event in self.planned if event.event_id == item.event_id]
+        if known is None and planned:
+            self.planned = [event for event in self.planned if event.event_id != item.event_id]
+            self._tell("planned_event_cancelled", item.event_id, data={"reason": item.reason})
+        elif known is None or known.stage is Stage.CLOSED:
             self._tell("order_refused", item.event_id, data={"reason": "no open event of that id"})
         elif now >= known.subject.end_at:
             self._tell("order_refused", item.event_id, data={"reason": "the last slot is over"})

@@ -11,6 +11,13 @@ from pydantic.dataclasses import dataclass
 from protocol.messages import Restriction
 from protocol.units import Direction, Name, Percent, PowerW
 
+TOLERANCE_PCT = 110
+"""What a party can give may be so much of its contracted capacity: meters and ratings are not exact."""
+RAISED_PCT = 200
+"""The same where its power limit may be raised by consent."""
+SCALE_PCT = 1000
+"""The same of an aggregator: its contract states a scale for the plan (S1), not a limit."""
+
 Whole = Field(strict=True)
 """Whole numbers only: neither text nor true or false, which Python takes for 1."""
 
@@ -38,6 +45,18 @@ class Member:
     def capacity_w(self, direction: Direction) -> int:
         """Contracted capacity in a direction, W >= 0."""
         return self.increase_load_w if direction is Direction.INCREASE_LOAD else self.decrease_load_w
+
+    def most_w(self, direction: Direction) -> int | None:
+        """What an answer of this party counts for at most in a direction, W; None where no capacity is contracted."""
+        pct = RAISED_PCT if Restriction.POWER_LIMIT in self.relaxations else TOLERANCE_PCT
+        pct = SCALE_PCT if self.kind == "aggregator" else pct
+        return self.capacity_w(direction) * pct // 100 or None
+
+    @property
+    def swing_w(self) -> int | None:
+        """By how much its load can differ from its schedule at most, W; None where no capacity is contracted."""
+        both = [self.most_w(direction) for direction in Direction]
+        return max((most for most in both if most is not None), default=None)
 
 
 class Members(BaseModel):

@@ -27,14 +27,15 @@ from protocol.edges import Edge
 
 TRANSITIONS: Transitions = {
     Stage.COLLECTING: (Stage.RELAXING, Stage.OFFERED, Stage.PROPOSED, Stage.CLOSED),
-    Stage.RELAXING: (Stage.COLLECTING, Stage.OFFERED, Stage.PROPOSED, Stage.CLOSED),
+    Stage.RELAXING: (Stage.COLLECTING, Stage.OFFERED, Stage.PROPOSED, Stage.STANDBY, Stage.CLOSED),
     Stage.OFFERED: (Stage.COLLECTING, Stage.RELAXING, Stage.STANDBY, Stage.CLOSED),
     Stage.PROPOSED: (Stage.COLLECTING, Stage.RELAXING, Stage.STANDBY, Stage.CLOSED),
     Stage.STANDBY: (Stage.COLLECTING, Stage.DELIVERING, Stage.CLOSED),
     Stage.DELIVERING: (Stage.COLLECTING, Stage.CLOSED),
     Stage.CLOSED: (Stage.COLLECTING,),
 }
-"""Which stage may follow which. Back to collecting: a re-request, or a change of the event from above."""
+"""Which stage may follow which. Back to collecting: a re-request, or a change of the event from above. From
+relaxing to standby: the parent that asked to relax awards the answer that stands."""
 
 
 class Aggregator(ParentParty):
@@ -59,6 +60,7 @@ class Aggregator(ParentParty):
             TRANSITIONS,
             timedelta(seconds=self.settings.report_grace_s),
             partial(AggregatorRole, self.settings, self.book, up, storage),
+            book=self.book,
             up=up,
             own=storage,
         )

@@ -5,13 +5,14 @@ A dispatch goes out `lead` before its slot and lives for that slot only, so a lo
 
 from datetime import datetime, timedelta
 
-from agents.negotiation.child import AwardRecord
+from agents.negotiation.child import AwardRecord, Child
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.stage import Timer
 from agents.parties.aggregator.own_storage import OwnStorage
 from agents.settings.members import Members
 from protocol import messages as m
 from protocol.actor import Measure, Measured, Setpoint
+from protocol.plan import Plan
 
 
 class Dispatching:
@@ -52,15 +53,29 @@ class Dispatching:
         slot = self.slot
         sent = 0
         for child, plan in event.children.awarded():
-            award = child.award
-            if award is not None and any(plan) and self.book[child.name].kind == "der":
+            if self._dispatches(child) and any(plan):
                 sent += 1
-                event.out.say(child.name, now, self.dispatch_to, child.name, award, slot, plan[slot], now)
+                self._dispatch(child, plan, slot, now)
         self._command_storage(slot, now)
         event.out.tell("dispatched", "claim 1", slot=slot, dispatched=sent, power_w=event.standing_w()[slot])
         self.slot += 1
         if self.slot < slots:
             event.timers.set(Timer.DISPATCH, period.slot_start(self.slot) - self.lead)
+
+    def bound(self, child: Child, now: datetime) -> None:
+        """A child has confirmed an award that it was given in the lead of a slot, or inside one: a dispatch of that
+        slot before it was for another award, or for none."""
+        slot, awarded_w = self.slot - 1, child.awarded_w
+        under_way = slot >= 0 and now < self.event.subject.period.slot_start(slot + 1)
+        if under_way and awarded_w is not None and any(awarded_w) and self._dispatches(child):
+            self._dispatch(child, awarded_w, slot, now)
+
+    def _dispatches(self, child: Child) -> bool:
+        return self.book[child.name].kind == "der"
+
+    def _dispatch(self, child: Child, awarded_w: Plan, slot: int, now: datetime) -> None:
+        assert child.award is not None
+        self.event.out.say(child.name, now, self.dispatch_to, child.name, child.award, slot, awarded_w[slot], now)
 
     def _command_storage(self, slot: int, now: datetime) -> None:
         period = self.event.subject.period

@@ -190,6 +190,9 @@ class AggregatorRole:
             basis = m.Basis.RELAXED
             self.climb = Climb(self.climb.began_at, [], self.climb.sums)
         self.event.offer_up(power_w, available_w, now, basis, self._resources(power_w))
+        if not any(power_w) and basis is m.Basis.OWN and not self.settings.relax_from_above:
+            self.storage.free(now)
+            self.event.awards.release_rest(m.Outcome.NO_DEAL, "the request cannot be met", now)
 
     def _resources(self, power_w: Plan) -> tuple[m.Resource, ...]:
         relaxable = self.settings.relax_from_above and bool(self._relaxable())
@@ -261,6 +264,10 @@ class AggregatorRole:
                 self.dispatching.measure_due(now)
             case _:
                 raise RuntimeError(f"nobody knows the timer {timer}")
+
+    def bound(self, child: Child, now: datetime) -> None:
+        """What was dispatched before it was bound is dispatched to it now."""
+        self.dispatching.bound(child, now)
 
     def finished(self, delivered_wh: int, now: datetime) -> None:
         """Note what was delivered beside what was awarded, Wh."""
