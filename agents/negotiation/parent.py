@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TypeVarTuple
+from typing import ClassVar, TypeVarTuple
 
 from agents.negotiation.announcer import Announcer
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.party import Party
 from agents.negotiation.stage import Stage
+from agents.settings.daemon import Role
 from protocol import messages as m
 from protocol.actor import Effect, Send
 from protocol.edges import Edge
@@ -19,6 +20,8 @@ What = TypeVarTuple("What")
 class ParentParty(Party):
     """Base of utility, coordinator and aggregator. A party with a parent writes `opened`."""
 
+    role: ClassVar[Role]
+    """The word of its daemon."""
     MAX_EVENTS = 256
     """Closed events beyond this many are forgotten, oldest first."""
 
@@ -172,7 +175,7 @@ class ParentParty(Party):
         """Its state in words and figures; JSON types only."""
         return {
             "name": self.name,
-            "role": type(self).__name__.lower(),
+            "role": self.role.value,
             "counts": dict(self.counts),
             "events": [{**event.status(), **event.role.status()} for event in self.events.values()],
         }

@@ -23,6 +23,7 @@ from agents.negotiation.plans.residual import reduced, share_residual
 from agents.negotiation.stage import Stage, Timer, Transitions
 from agents.negotiation.timers import Timers
 from agents.negotiation.upward import Upward
+from agents.settings.daemon import Role
 from agents.settings.members import Members
 from agents.settings.parties import CoordinatorSettings, PlanMode
 from protocol import messages as m
@@ -319,6 +320,8 @@ class CoordinatorRole:
 
 class Coordinator(ParentParty):
     """The actor: its aggregators and its events."""
+
+    role = Role.COORDINATOR
 
     def __init__(self, settings: CoordinatorSettings) -> None:
         self.settings = settings

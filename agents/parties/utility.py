@@ -15,6 +15,7 @@ from agents.negotiation.parent import ParentParty
 from agents.negotiation.stage import Stage, Timer, Transitions
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
+from agents.settings.daemon import Role
 from agents.settings.parties import UtilitySettings
 from protocol import messages as m
 from protocol.actor import Cancel, Issue
@@ -187,6 +188,8 @@ class UtilityRole:
 
 class Utility(ParentParty):
     """The actor: its coordinators, its meters, its events; operators order it with `Issue` and `Cancel`."""
+
+    role = Role.UTILITY
 
     def __init__(self, settings: UtilitySettings) -> None:
         self.settings = settings

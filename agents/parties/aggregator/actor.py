@@ -19,6 +19,7 @@ from agents.negotiation.timers import Timers
 from agents.negotiation.upward import Upward
 from agents.parties.aggregator.own_storage import OwnStorage, StorageYard
 from agents.parties.aggregator.role import AggregatorRole
+from agents.settings.daemon import Role
 from agents.settings.members import Members
 from agents.settings.parties import AggregatorSettings, Rung
 from protocol import messages as m
@@ -40,6 +41,8 @@ relaxing to standby: the parent that asked to relax awards the answer that stand
 
 class Aggregator(ParentParty):
     """The actor: a book of members, own storage, and its events."""
+
+    role = Role.AGGREGATOR
 
     def __init__(self, settings: AggregatorSettings) -> None:
         self.settings = settings

@@ -8,6 +8,7 @@ from agents.negotiation.party import Party
 from agents.parties.der.event import DerEvent, Stage
 from agents.parties.der.home import Home
 from agents.parties.der.ledger import Ledger
+from agents.settings.daemon import Role
 from agents.settings.parties import DerSettings
 from protocol import messages as m
 from protocol.actor import Measure, Measured, Setpoint
@@ -22,6 +23,7 @@ WITHDRAW_REPEATS = 10
 class Controlled(Party):
     """A home with its devices and events; `Der` adds the negotiation."""
 
+    role = Role.DER
     MAX_EVENTS = 64
 
     def __init__(self, settings: DerSettings) -> None:
@@ -186,7 +188,7 @@ class Controlled(Party):
     def status(self) -> Mapping[str, object]:
         return {
             "name": self.name,
-            "role": "der",
+            "role": self.role.value,
             "counts": dict(self.counts),
             "events": [
                 {
