@@ -141,7 +141,7 @@ def up(
         summary = asyncio.run(Up(loaded, view, protocol=mqtt, control=control, journals=empty(journals)).run())
     except AgentDied as error:
         return _mistake(str(error), Exit.FAULT)
-    return Exit.OK if summary["deal"] else Exit.NO_DEAL
+    return Exit.OK if summary["deal"] else Exit.NEGATIVE
 
 
 @app.command
@@ -180,7 +180,7 @@ def simulate(
     view = View(Board(loaded), json=json, verbose=verbose)
     faults = Faults(loss_pct=loss_pct, repeat_pct=repeat_pct)
     summary = simulated(loaded, loaded.seed if seed is None else seed, view, faults, empty(journals))
-    return Exit.OK if summary["deal"] else Exit.NO_DEAL
+    return Exit.OK if summary["deal"] else Exit.NEGATIVE
 
 
 @app.command
@@ -326,7 +326,7 @@ def doctor(*, config: Path | None = None, host: str = "127.0.0.1", port: int = 1
     else:
         for finding in found:
             print(f"{finding.verdict:<8} {finding.check}: {finding.text}")
-    return Exit.NO_DEAL if any(finding.verdict is Verdict.FAULT for finding in found) else Exit.OK
+    return Exit.NEGATIVE if any(finding.verdict is Verdict.FAULT for finding in found) else Exit.OK
 
 
 @app.command

@@ -90,7 +90,7 @@ async def cancel(control: Path | None, event_id: str, json: bool) -> int:
     """Cancel an event and watch until it has ended."""
     path, _ = await _utility(control)
     code = await _watched(path, {"do": "cancel", "event_id": event_id}, event_id, json)
-    return Exit.OK if code == Exit.NO_DEAL else code
+    return Exit.OK if code == Exit.NEGATIVE else code
 
 
 async def decide(control: Path | None, event_id: str, take_part: bool, party: str | None) -> int:
@@ -129,7 +129,7 @@ async def _watched(path: Path, command: dict[str, object], event_id: str, json: 
             if told.name == "order_refused":
                 raise Refusal(f"{event_id}: {told.data.get('reason')}")
             if told.name == "closed":
-                return Exit.OK if told.data.get("outcome") == "concluded" else Exit.NO_DEAL
+                return Exit.OK if told.data.get("outcome") == "concluded" else Exit.NEGATIVE
     raise Refusal(f"{path}: the daemon ended the conversation")
 
 

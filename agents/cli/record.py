@@ -15,10 +15,10 @@ from cyclopts import Parameter
 from rich.live import Live
 from rich.text import Text
 
-from agents.runtime.daemon.daemon import software
 from agents.runtime.exits import Exit
 from agents.runtime.files.scenario import load_scenario
 from agents.runtime.files.toml import read_toml
+from agents.runtime.software import software
 from agents.settings.checked import ConfigError, checked
 from agents.settings.daemon import DaemonConfig
 from agents.tools.anonymise import Anonymiser

@@ -53,7 +53,7 @@ def verify(recording: Path, /, *, json: Json = False) -> int:
     result = verified(Source(recording))
     if json:
         sys.stdout.write(to_json(result.as_json()).decode() + "\n")
-        return Exit.OK if result.divergence is None else Exit.DIVERGED
+        return Exit.OK if result.divergence is None else Exit.NEGATIVE
     console = _console()
     if result.cut:
         console.print(result.cut)
@@ -67,7 +67,7 @@ def verify(recording: Path, /, *, json: Json = False) -> int:
         console.print(Text("- recorded", style="red"), Text("+ now", style="green"))
         for line in result.divergence.lines():
             console.print(Text(line, style=COLOURS.get(line[:1], "")))
-        return Exit.DIVERGED
+        return Exit.NEGATIVE
     console.print(
         f"{result.entries} entries of {len(result.parties)} parties: every decision is made again, byte for byte"
     )
@@ -215,7 +215,7 @@ def onto(
         sys.stdout.write(to_json(compared.as_json()).decode() + "\n")
     else:
         _print_played(compared)
-    return Exit.OK if compared.same else Exit.DIVERGED
+    return Exit.OK if compared.same else Exit.NEGATIVE
 
 
 def _print_played(compared: "Compared") -> None:
@@ -250,7 +250,7 @@ def as_test(recording: Path, /, *, out: Path) -> int:
     out
         The new files' name without their endings, such as `tests/recordings/evening`.
     """
-    from agents.runtime.daemon.daemon import software
+    from agents.runtime.software import software
     from agents.tools.replay.as_test import keep
 
     for path in keep(Source(recording), out, software()):

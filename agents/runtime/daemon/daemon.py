@@ -10,8 +10,7 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache, partial
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -32,6 +31,7 @@ from agents.runtime.journal.journal import Journal, JournalError
 from agents.runtime.journal.lease import LeaseTaken
 from agents.runtime.memory import give_back, let_go
 from agents.runtime.shell import Shell
+from agents.runtime.software import software
 from agents.settings.behaviour import Behaviour
 from agents.settings.daemon import DaemonConfig
 from broker.bus import Arrival, Bus, Post
@@ -270,15 +270,6 @@ async def _feed_watchdog(period_s: float) -> None:
     while True:
         notify("WATCHDOG=1")
         await asyncio.sleep(period_s)
-
-
-@cache
-def software() -> str:
-    """Name and version, as presence tells it."""
-    try:
-        return f"gridpact {version('gridpact')}"
-    except PackageNotFoundError:
-        return "gridpact"
 
 
 def configure_logging(terminal: bool) -> None:

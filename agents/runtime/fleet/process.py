@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from agents.runtime.behaviour import intercept
-from agents.runtime.daemon.daemon import ARCHIVE_PERIOD_S, software
+from agents.runtime.daemon.daemon import ARCHIVE_PERIOD_S
 from agents.runtime.daemon.notify import notify
 from agents.runtime.fleet.gateway import Gateway
 from agents.runtime.fleet.homes import Homes
@@ -19,6 +19,7 @@ from agents.runtime.fleet.keeping import FleetJournal
 from agents.runtime.fleet.sources import Source
 from agents.runtime.intercepted import InterceptedBus
 from agents.runtime.signals import signals
+from agents.runtime.software import software
 from agents.settings.behaviour import Behaviour
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import PartiesConfig
