@@ -25,7 +25,7 @@ from agents.settings.checked import ConfigError
 from agents.settings.daemon import DaemonConfig
 from broker.link import LinkDenied
 from broker.mosquitto import BrokerFailed
-from broker.mqtt import Address, SessionTaken
+from broker.mqtt import Address, LibraryUnfit, SessionTaken
 from protocol.actor import Note
 from protocol.codec import to_json
 
@@ -112,9 +112,11 @@ def fleet(
         raise ConfigError(f"--name: {named!r} is no name of a party: letters, digits, - and _, at most 60")
     path = None if no_journal else journal or journal_path(DaemonConfig(journal=source.journal), named)
     source = source if path is None else as_kept(source, path)
-    running = Fleet(
-        source, address, name=named, connections=connections, journal=path, tell=_tell if verbose else _nothing
-    )
+    tell = _tell if verbose else _nothing
+    try:
+        running = Fleet(source, address, name=named, connections=connections, journal=path, tell=tell)
+    except LibraryUnfit as error:
+        raise ConfigError(str(error)) from None
     _say(speaks_for(running, source), json)
     try:
         told = run_loop(_shown(running, seconds, json))

@@ -38,7 +38,7 @@ from broker.bus import Arrival, Bus, Post
 from broker.clock import Clock
 from broker.faults import first_error
 from broker.link import LinkDenied
-from broker.mqtt import Address, MqttBus, SessionTaken
+from broker.mqtt import Address, LibraryUnfit, MqttBus, SessionTaken
 from broker.stepper import Driver
 from protocol.actor import Actor, Note
 from protocol.codec import encode, to_json
@@ -98,6 +98,9 @@ def run_daemon(config: DaemonConfig) -> int:
     except (JournalError, LeaseTaken) as error:
         log.error("journal_unusable", text=str(error))
         return Exit.JOURNAL
+    except LibraryUnfit as error:
+        log.error("library_unfit", text=str(error))
+        return Exit.USAGE
 
 
 class Daemon:
@@ -118,8 +121,8 @@ class Daemon:
         self.control = ControlServer(path, self.shells, self._start)
 
     async def run(self) -> int:
-        """Until SIGTERM or SIGINT. Raises BrokerUnreachable, LinkDenied, SessionTaken, JournalError, LeaseTaken, and what an
-        actor raises."""
+        """Until SIGTERM or SIGINT. Raises BrokerUnreachable, LinkDenied, LibraryUnfit, SessionTaken, JournalError,
+        LeaseTaken, and what an actor raises."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

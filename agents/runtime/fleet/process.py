@@ -72,7 +72,7 @@ class Fleet:
         journal: Path | None = None,
         tell: Callable[[datetime, str, Note], None] = lambda at, who, note: None,
     ) -> None:
-        """`journal`: where it is kept; None: a crash forgets all. Raises ConfigError."""
+        """`journal`: where it is kept; None: a crash forgets all. Raises ConfigError, LibraryUnfit."""
         self.source, self.address, self.name = source, address, name or source.name
         self.journal_path = journal
         self.homes = Homes(source.homes)
