@@ -103,8 +103,12 @@ class ControlServer:
         """Serve until cancelled. Raises ConfigError when the socket cannot be had."""
         prepare(self.path)
         try:
-            async with await self._listen() as server:
-                await server.serve_forever()
+            server = await self._listen()
+            try:
+                await server.start_serving()
+                await asyncio.Event().wait()
+            finally:
+                server.close()  # from Python 3.12 on its wait_closed() would wait for the conversations
         except OSError as error:
             raise ConfigError(f"{self.path}: the control socket cannot be had: {error.strerror}") from None
         finally:
