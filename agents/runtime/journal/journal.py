@@ -232,17 +232,19 @@ class Journal:
     # -- the file
 
     def _open(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = None
         try:
             connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=5)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             migrate(connection, self.path)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, JournalError) as error:
+            if connection is not None:
+                connection.close()
             self._lease.release()
+            if isinstance(error, JournalError):
+                raise
             raise JournalError(f"{self.path}: cannot be opened: {error}: mend it or move it away") from None
-        except JournalError:
-            self._lease.release()
-            raise
         return connection
 
     def _keep_configuration(self, body: bytes) -> None:

@@ -238,11 +238,11 @@ async def test_what_is_over_is_archived_and_a_late_repeat_is_still_a_repeat(tmp_
         await repeated.wait()
         assert shell.counts["repeated_archived"] == 1
     await journal.close()
-    again = Shell(
-        home(consent), bus, fast, {"ev-1": build_driver(vehicle("ev-1"))}, journal=Journal(tmp_path / "hems-1.journal")
-    )
+    journal = Journal(tmp_path / "hems-1.journal")
+    again = Shell(home(consent), bus, fast, {"ev-1": build_driver(vehicle("ev-1"))}, journal=journal)
     again._fold()
     assert not again.actor.knows("e1")
+    await journal.close()
 
 
 async def test_a_resident_who_is_asked_stands_in_the_status_until_the_answer_is_due() -> None:
