@@ -40,8 +40,8 @@ app = App(
     help="""
 Demand response, negotiated: a request climbs down a tree of agents over MQTT and comes back as a deal.
 
-Exit codes: 0 done; 1 no deal; 2 a mistake on the command line or in a file; 3 no broker; 4 no daemon answered, or it
-refused; 5 the journal cannot be used; 70 a fault of our own.
+Exit codes: 0 done; 1 the answer is no (no deal, for one); 2 a mistake on the command line or in a file; 3 no broker;
+4 no daemon answered, or it refused; 5 the journal cannot be used; 70 a fault of our own.
 """,
 )
 scenario_app = App(name="scenario", help="Make scenarios.")
