@@ -5,8 +5,9 @@
 
 from asyncio import StreamReader
 from collections.abc import Mapping
+from dis import get_instructions
 from importlib.metadata import version
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 
 from gmqtt import Client
 from gmqtt.mqtt.connection import MQTTConnection
@@ -45,5 +46,6 @@ def check_names(private: Mapping[type, tuple[str, ...]] = PRIVATE) -> None:
 
 def _has(owner: type, name: str) -> bool:
     """Whether a class has a name, or sets it in a constructor of its own or of a base."""
-    inits = [code for base in owner.__mro__ if (code := getattr(vars(base).get("__init__"), "__code__", None))]
-    return hasattr(owner, name) or any(name in code.co_names for code in inits)
+    inits = [init for base in owner.__mro__ if isinstance(init := vars(base).get("__init__"), FunctionType)]
+    steps = (step for init in inits for step in get_instructions(init))
+    return hasattr(owner, name) or any(step.opname == "STORE_ATTR" and step.argval == name for step in steps)
