@@ -16,11 +16,11 @@ from rich.live import Live
 from rich.text import Text
 
 from agents.runtime.exits import Exit
+from agents.runtime.files.config import build_config
 from agents.runtime.files.scenario import load_scenario
 from agents.runtime.files.toml import read_toml
 from agents.runtime.software import software
-from agents.settings.checked import ConfigError, checked
-from agents.settings.daemon import DaemonConfig
+from agents.settings.checked import ConfigError
 from agents.tools.anonymise import Anonymiser
 from agents.tools.record import Counter, Recorder
 from agents.tools.run.simulate import processes
@@ -145,5 +145,5 @@ def password(path: Path | None) -> str | None:
 
 def _settings(scenario: Path | None, configs: tuple[Path, ...]) -> tuple[dict[str, Any], ...]:
     parties = list(processes(load_scenario(scenario)).values()) if scenario is not None else []
-    parties += [checked(DaemonConfig, read_toml(path), f"{path}").parties() for path in configs]
+    parties += [build_config(read_toml(path), path).parties() for path in configs]
     return tuple(orjson.loads(one.as_bytes()) for one in parties)

@@ -1,6 +1,6 @@
 """The book of contracts: who is under contract, with what capacity, on what terms. Decisions run in its order."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from sys import intern
 from typing import Annotated, Literal, Self
@@ -59,6 +59,23 @@ class Member:
         return max((most for most in both if most is not None), default=None)
 
 
+def twice_claimed(members: Iterable[Member]) -> str | None:
+    """The first name or resource that stands twice in a book; None: each once."""
+    names: dict[str, None] = {}
+    owners: dict[str, str] = {}
+    for member in members:
+        if member.name in names:
+            return f"{member.name} stands twice in the book of members"
+        names[member.name] = None
+        for resource in member.resources:
+            owner = owners.setdefault(resource, member.name)
+            if owner != member.name:
+                return f"resource {resource} is claimed by {owner} and by {member.name}"
+        if len(dict.fromkeys(member.resources)) != len(member.resources):
+            return f"{member.name} names a resource twice"
+    return None
+
+
 class Members(BaseModel):
     """All contracts of one party, in their order."""
 
@@ -68,18 +85,8 @@ class Members(BaseModel):
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        names: dict[str, None] = {}
-        owners: dict[str, str] = {}
-        for member in self.members:
-            if member.name in names:
-                raise ValueError(f"{member.name} stands twice in the book of members")
-            names[member.name] = None
-            for resource in member.resources:
-                owner = owners.setdefault(resource, member.name)
-                if owner != member.name:
-                    raise ValueError(f"resource {resource} is claimed by {owner} and by {member.name}")
-            if len(dict.fromkeys(member.resources)) != len(member.resources):
-                raise ValueError(f"{member.name} names a resource twice")
+        if (text := twice_claimed(self.members)) is not None:
+            raise ValueError(text)
         return self
 
     def __getitem__(self, name: str) -> Member:

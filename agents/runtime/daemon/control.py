@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from agents.parties.utility import Utility
 from agents.runtime.shell import Shell
-from agents.settings.checked import ConfigError, sentence
+from agents.settings.checked import ConfigError, mistakes, sentence
 from agents.settings.parties import EventSettings
 from protocol.actor import Cancel, Decided, Input, Issue, Note
 from protocol.codec import to_json
@@ -157,6 +157,8 @@ class ControlServer:
             case StatusCommand():
                 return {"parties": [shell.status() for shell in self.shells.values()]}
             case IssueCommand(event=event):
+                for mistake in mistakes(event, path=("event",)):
+                    raise Refusal(str(mistake))
                 issue = Issue(
                     event.event_id, event.program_id, event.direction, event.start, event.power_w, event.slot_s
                 )

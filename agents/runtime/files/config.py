@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from agents.runtime.files.included import included
 from agents.runtime.files.toml import read_toml
@@ -19,18 +20,22 @@ def journal_path(config: DaemonConfig, name: str) -> Path:
 
 
 def load_config(path: Path, role: Role) -> DaemonConfig:
-    """The configuration of a daemon of a role. Raises ConfigError."""
+    """The configuration of a daemon of a role. Raises ConfigError, MembersError."""
     tables = read_toml(path)
     if "scenario" in tables:
         raise ConfigError(f"{path}: is a scenario of many parties: use 'gridpact up' or 'gridpact simulate'")
-    for key in ("utility", "coordinator", "aggregator"):
-        if isinstance(tables.get(key), dict):
-            tables[key] = included(tables[key], path.parent, f"{path}: {key}")
-    config = checked(DaemonConfig, tables, f"{path}")
+    config = build_config(tables, path)
     table = "[[ders]]" if role is Role.DER else f"[{role}]"
     if config.role() is not role:
         raise ConfigError(f"{path}: {table} and no other role's table is needed to run a {role}")
-    twice = [a.name for i, a in enumerate(config.ders) if a.name in {b.name for b in config.ders[:i]}]
-    if twice:
-        raise ConfigError(f"{path}: ders: {twice[0]} stands twice")
     return config
+
+
+def build_config(tables: dict[str, Any], path: Path) -> DaemonConfig:
+    """The configuration of a daemon of any role from the tables of a file, with the files that it names. Raises
+    ConfigError, MembersError."""
+    found = dict(tables)
+    for key in ("utility", "coordinator", "aggregator"):
+        if isinstance(found.get(key), dict):
+            found[key] = included(found[key], path.parent, f"{path}: {key}")
+    return checked(DaemonConfig, found, f"{path}")

@@ -46,10 +46,10 @@ def load_members(path: Path) -> Members:
         raise MembersError(f"{path}: byte {error.start} is not UTF-8") from None
     except csv.Error as error:
         raise MembersError(f"{path}: is not a CSV: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise MembersError(f"{path}: is not TOML: {error}") from None
     except MembersError as error:
         raise MembersError(f"{path}: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise MembersError(f"{path}: is not TOML: {error}") from None
 
 
 def _book(rows: Rows) -> Members:
@@ -79,9 +79,12 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _from_toml(text: str) -> Rows:
-    tables = tomllib.loads(text).get("members")
+    found = tomllib.loads(text)
+    tables = found.pop("members", None)
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise MembersError("members: one table [[members]] a contract is needed")
+    if found:
+        raise MembersError(f"{next(iter(found))}: there is no such key in a book of members, only [[members]]")
     lines = [number for number, line in enumerate(text.split("\n"), 1) if re.match(r"\s*\[\[\s*members\s*\]\]", line)]
     if len(lines) == len(tables):  # else they are written inline, where the number of the contract has to do
         return [(f"line {line}", table) for line, table in zip(lines, tables, strict=True)]
