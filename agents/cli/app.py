@@ -23,7 +23,7 @@ from agents.runtime.journal.file import empty
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import Role
 from protocol.codec import to_json
-from protocol.units import Direction
+from protocol.units import MAX_POWER_W, Direction
 
 
 def _version() -> str:
@@ -47,6 +47,7 @@ Exit codes: 0 done; 1 the answer is no (no deal, for one); 2 a mistake on the co
 scenario_app = App(name="scenario", help="Make scenarios.")
 app.command(scenario_app)
 
+MOST_SPEED = 100_000
 Json = Annotated[bool, Parameter("--json", negative=(), help="One JSON object a line, for machines.")]
 Verbose = Annotated[bool, Parameter("--verbose", negative=(), help="Tell what every home says, too.")]
 Journals = Annotated[
@@ -87,6 +88,12 @@ def call(arguments: Sequence[str]) -> int:
 def _mistake(text: str, code: Exit) -> int:
     print(f"gridpact: {text}", file=sys.stderr)
     return code
+
+
+def _within(name: str, value: float, least: float, most: float) -> None:
+    """Also what is no number at all. Raises ConfigError."""
+    if not least <= value <= most:
+        raise ConfigError(f"{name}: has to lie between {least:g} and {most:g} (it is {value:g})")
 
 
 @app.command
@@ -133,8 +140,8 @@ def up(
 
     loaded = load_scenario(scenario)
     if speed is not None:
-        if speed <= 0:
-            raise ConfigError("--speed: has to be above 0")
+        if not 0 < speed <= MOST_SPEED:
+            raise ConfigError(f"--speed: has to be above 0{f' and at most {MOST_SPEED}' if speed > 0 else ''}")
         loaded = replace(loaded, speed=speed)
     view = View(Board(loaded), json=json, verbose=verbose, live=True)
     try:
@@ -222,9 +229,14 @@ def request(
         The id of an event that is to be cancelled instead.
     """
     if cancel is not None:
+        if direction is not None or kw:
+            raise ConfigError("--cancel: stands alone; a direction and --kw are for an event that is issued or changed")
         return asyncio.run(operate.cancel(control, cancel, json))
     if direction is None or not kw:
         raise ConfigError("request: a direction and --kw are needed (or --cancel)")
+    for power in kw:
+        _within("--kw", power, 0, MAX_POWER_W // 1_000)
+    _within("--slot-minutes", slot_minutes, 1, 24 * 60)
     wanted = operate.Wanted(
         direction, start, tuple(round(power * 1000) for power in kw), slot_minutes * 60, event_id, program
     )
@@ -258,6 +270,7 @@ def from_csv(
     aggregators: int = 3,
     storage_kw: float = 0.0,
     plugged: Literal["as_recorded", "every_evening"] = "as_recorded",
+    zone: str | None = None,
 ) -> int:
     """Make a scenario from a table of charging sessions and a table of requests.
 
@@ -279,24 +292,31 @@ def from_csv(
         Own storage of each aggregator.
     plugged
         Who is plugged in: as recorded in one week, or everybody.
+    zone
+        The time zone of times without an offset, as Europe/Oslo; they are taken for UTC by default.
     """
     from agents.runtime.files import from_csv as tables
+    from agents.runtime.files.scenario import build_scenario
     from agents.runtime.files.toml_out import to_toml
+    from agents.runtime.files.wall_clock import WallClock, zone_named
 
-    if k <= 0 or aggregators < 1:
-        raise ConfigError("scenario from-csv: --k has to be above 0 and --aggregators at least 1")
-    events = tables.read_wanted(requests)
+    _within("--k", k, 0.001, 1_000)
+    _within("--aggregators", aggregators, 1, 1_000)
+    _within("--storage-kw", storage_kw, 0, 1_000_000)
+    clock = WallClock(None if zone is None else zone_named(zone))
+    events = tables.read_wanted(requests, clock)
     chosen = events.get(event) if event is not None else next(iter(events.values()), None)
     if chosen is None:
         raise ConfigError(f"{requests}: event_id: there is no event {event} that asks for power")
     data = tables.scenario_data(
-        tables.read_sessions(sessions),
+        tables.read_sessions(sessions, clock),
         chosen,
         k=k,
         aggregators=aggregators,
         storage_kw=storage_kw,
         plugged=tables.Plugged(plugged),
     )
+    build_scenario(data, str(out))  # what is written can be loaded
     try:
         out.write_text(to_toml(data), encoding="utf-8")
     except OSError as error:

@@ -14,13 +14,23 @@ from rich.table import Table
 
 from agents.runtime.daemon.control import Refusal, ask, converse, runtime_dir, sockets
 from agents.runtime.exits import Exit
-from agents.settings.checked import ConfigError
+from agents.settings.checked import ConfigError, checked
+from agents.settings.mistakes import impossible
+from agents.settings.parties import EventSettings
 from agents.tools.run.board import Told
 from agents.tools.run.narrate import line
 from protocol.codec import to_json
 from protocol.kilowatts import kilowatts
 from protocol.units import Direction
 
+OPTIONS = {
+    "event_id": "--event-id",
+    "program_id": "--program",
+    "start": "--start",
+    "slot_s": "--slot-minutes",
+    "power_w": "--kw",
+}
+"""Which option says what of an event."""
 MOST_IDLE = 20
 """More idle homes than this are one line of `status`."""
 
@@ -83,6 +93,7 @@ async def request(control: Path | None, wanted: Wanted, json: bool) -> int:
         "slot_s": wanted.slot_s,
         "power_w": wanted.power_w,
     }
+    _check(event)
     return await _watched(path, {"do": "issue", "event": event}, event_id, json)
 
 
@@ -138,6 +149,17 @@ async def _converse(path: Path, command: dict[str, object]) -> AsyncGenerator[di
         yield answer
 
 
+def _check(event: dict[str, object]) -> None:
+    """The same rules as for an event in a file, said by the options. Raises ConfigError."""
+    try:
+        checked(EventSettings, event, "request")
+    except ConfigError as error:
+        where, _, text = str(error).partition(": ")
+        key = re.match(r"\w+", text)
+        option = OPTIONS.get(key[0], where) if key else where
+        raise ConfigError(f"{option}: {text.partition(': ')[2] or text}") from None
+
+
 def _start(text: str, now: datetime) -> datetime:
     """`+45m`, `+2h`, or an instant with its offset. Raises ConfigError."""
     if relative := re.fullmatch(r"\+(\d{1,5})([smh])", text):
@@ -149,6 +171,8 @@ def _start(text: str, now: datetime) -> datetime:
         at = None
     if at is None or at.tzinfo is None:
         raise ConfigError(f"--start: {text!r} is neither +45m nor an instant with its offset, as 2026-01-14T18:00:00Z")
+    if (wrong := impossible(at)) is not None:
+        raise ConfigError(f"--start: {wrong}")
     return at.astimezone(UTC)
 
 

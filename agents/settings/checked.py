@@ -1,6 +1,6 @@
 """Tables that users wrote become pydantic models. Every mistake of a user is one sentence with file and key."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from difflib import get_close_matches
 from functools import cache
@@ -33,7 +33,7 @@ def known(model: type[T], data: Any, where: str) -> T:
     """The same for tables that a journal or a recording has kept: it stays readable when rules are added. Raises
     ConfigError."""
     try:
-        made: T = _adapter(model).validate_python(data)
+        made: T = _adapter(model).validate_python(data)  # type: ignore[arg-type]
     except ValidationError as error:
         raise ConfigError(f"{where}: {sentence(error, model)}") from None
     except OverflowError:
@@ -92,7 +92,7 @@ def _tag(error: ErrorDetails) -> str:
 
 
 @cache
-def _adapter(model: Hashable) -> TypeAdapter[Any]:
+def _adapter(model: type[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(model)
 
 

@@ -50,8 +50,8 @@ def test_the_rows_are_read_with_their_own_slot_length(tmp_path: Path) -> None:
         ("start,demand_w\n", "line 1: the column supply_w is missing"),
         (HEADER, "a forecast needs two slots or more"),
         (HEADER + "2026-01-14T18:00:00,1,1\n", "line 2: start: an instant needs its offset"),
-        (HEADER + "2026-01-14T18:00:00Z,1.5,1\n", "line 2: demand_w: invalid literal"),
-        (HEADER + "2026-01-14T18:00:00Z,1\n", "line 2: supply_w: invalid literal"),
+        (HEADER + "2026-01-14T18:00:00Z,1.5,1\n", "line 2: demand_w: '1.5' is no whole number"),
+        (HEADER + "2026-01-14T18:00:00Z,1\n", "line 2: 2 cells where the header row has 3"),
         (
             HEADER + "2026-01-14T18:00:00Z,1,1\n2026-01-14T18:30:00Z,1,1\n2026-01-14T19:30:00Z,1,1\n",
             "line 4: start: the slots have to follow each other without gaps",
