@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from rich.live import Live
 from rich.text import Text
 
+from agents.cli.arguments import Port, Seconds, Speed
 from agents.cli.record import password
 from agents.runtime.daemon.control import note_line
 from agents.runtime.daemon.daemon import run_loop
@@ -43,15 +44,15 @@ def fleet(
     connections: int = 1,
     name: str | None = None,
     host: str | None = None,
-    port: int | None = None,
+    port: Port | None = None,
     mqtt: Literal["5", "3.1.1"] | None = None,
     user: str | None = None,
     password_file: Path | None = None,
     journal: Path | None = None,
     no_journal: Annotated[bool, Flag] = False,
     anchor_at: datetime | None = None,
-    speed: float | None = None,
-    seconds: float | None = None,
+    speed: Speed | None = None,
+    seconds: Seconds | None = None,
     verbose: Annotated[bool, Flag] = False,
     json: Annotated[bool, Flag] = False,
 ) -> int:

@@ -15,6 +15,7 @@ from cyclopts import Parameter
 from rich.live import Live
 from rich.text import Text
 
+from agents.cli.arguments import Port, Seconds
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import build_config
 from agents.runtime.files.scenario import load_scenario
@@ -37,7 +38,7 @@ def record(
     *,
     out: Path,
     host: str = "127.0.0.1",
-    port: int = 1883,
+    port: Port = 1883,
     mqtt: Literal["5", "3.1.1"] = "5",
     user: str | None = None,
     password_file: Path | None = None,
@@ -47,7 +48,7 @@ def record(
     compress: Annotated[bool, Flag] = False,
     anonymise: Annotated[bool, Flag] = False,
     salt: str | None = None,
-    seconds: float | None = None,
+    seconds: Seconds | None = None,
     json: Annotated[bool, Flag] = False,
 ) -> int:
     """Record everything on `dr/#` until Ctrl-C (or SIGTERM). Nothing is published.

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from agents.cli.arguments import Port, Seconds, Speed
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError
 from agents.settings.parties import PlanMode, Rung, SharePolicy
@@ -153,12 +154,12 @@ def onto(
     *,
     under_test: str,
     host: str = "127.0.0.1",
-    port: int = 1883,
-    speed: float = 1.0,
+    port: Port = 1883,
+    speed: Speed = 1.0,
     clock: Instants = Instants.SHIFTED,
     write_clock: Path | None = None,
-    within_s: float = 30,
-    grace_s: float = 10,
+    within_s: Seconds = 30,
+    grace_s: Seconds = 10,
     json: Json = False,
 ) -> int:
     """Play a recording to one live party: all who have an edge with it say again what they said; compare its answers.

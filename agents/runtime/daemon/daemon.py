@@ -121,7 +121,7 @@ class Daemon:
         self.control = ControlServer(path, self.shells, self._start)
 
     async def run(self) -> int:
-        """Until SIGTERM or SIGINT. Raises BrokerUnreachable, LinkDenied, LibraryUnfit, SessionTaken, JournalError,
+        """Until SIGTERM or SIGINT. Raises BrokerUnreachable, LinkDenied, LibraryUnfit, SessionTaken, ConfigError, JournalError,
         LeaseTaken, and what an actor raises."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -132,6 +132,16 @@ class Daemon:
         give_back()  # reading a book takes more than the book
         self.alerts = Alerts(self.shells, self.buses, self.journal)
         self.metrics = Metrics(self.shells, self.buses, self.journal, self.alerts)
+        try:
+            await self._until(stop)
+        finally:
+            self.metrics.close()
+            await self.journal.close()
+        return Exit.OK
+
+    async def _until(self, stop: asyncio.Event) -> None:
+        if self.config.metrics.port is not None:  # before anything is said to be ready
+            self.metrics.serve(self.config.metrics.host, self.config.metrics.port)
         serving = asyncio.create_task(self._serve())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -146,9 +156,6 @@ class Daemon:
             log.info("stopped", parties=len(self.parties))
         except BaseExceptionGroup as group:
             raise first_error(group) from group
-        finally:
-            await self.journal.close()
-        return Exit.OK
 
     async def _serve(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -171,7 +178,6 @@ class Daemon:
             self._taking.set()
             served = self.config.metrics
             if served.port is not None:
-                self.metrics.serve(served.host, served.port)
                 log.info("metrics_served", url=f"http://{served.host}:{served.port}/metrics")
             tasks.create_task(self.alerts.run(self._look))
             tasks.create_task(self._archive())

@@ -39,8 +39,7 @@ class Journal:
         self.path = path
         self.settings = sha256(configuration or b"").digest()
         """Whose decisions they are, in 32 bytes: the settings of a crowd are some megabytes."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._lease = Lease(path.with_name(path.name + ".lock"))
+        self._lease = _leased(path)
         self._connection = self._open()
         self._reader = sqlite3.connect(path, isolation_level=None)
         self._reader.execute("PRAGMA wal_autocheckpoint = 0")
@@ -254,3 +253,15 @@ class Journal:
 
     def _scalar(self, statement: str) -> int:
         return int(self._connection.execute(statement).fetchone()[0])
+
+
+def _leased(path: Path) -> Lease:
+    """The lease on a journal, whose folder is made where it is missing. Raises JournalError, LeaseTaken."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JournalError(f"{path.parent}: the journal's folder cannot be made: {error.strerror}") from None
+    try:
+        return Lease(path.with_name(path.name + ".lock"))
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be written: {error.strerror}") from None
