@@ -1,6 +1,6 @@
 """Tables that users wrote become pydantic models. Every mistake of a user is one sentence with file and key."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from difflib import get_close_matches
 from functools import cache
@@ -10,9 +10,10 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from agents.settings.contradictions import contradictions
-from agents.settings.mistakes import FIRST_YEAR, LAST_YEAR, Mistake, impossible, place
+from agents.settings.mistakes import FIRST_YEAR, LAST_YEAR, Mistake, impossible, most_of, place
 
 T = TypeVar("T")
+NOTHING: Mapping[str, object] = {}
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
@@ -41,22 +42,41 @@ def known(model: type[T], data: Any, where: str) -> T:
     return made
 
 
-def mistakes(made: object, given: object = None, path: tuple[str | int, ...] = ()) -> Iterator[Mistake]:
+def mistakes(made: object, given: object = None, path: tuple[str | int, ...] = ()) -> list[Mistake]:
     """What a model that is well-formed says that cannot be meant; `given` are the tables that it was made of."""
-    if isinstance(made, BaseModel):
-        for name in type(made).model_fields:
-            part = given.get(name) if isinstance(given, Mapping) else None
-            yield from mistakes(getattr(made, name), part, (*path, name))
-        yield from (mistake.below(path) for mistake in contradictions(made))
+    found: list[Mistake] = []
+    _look(made, given, path, found)
+    return found
+
+
+def _look(made: object, given: object, path: tuple[str | int, ...], found: list[Mistake]) -> None:
+    keys = _numbers(type(made))  # type: ignore[arg-type]
+    if keys is not None:
+        tables = given if isinstance(given, Mapping) else NOTHING
+        for name, most in keys:
+            value, part = getattr(made, name), tables.get(name)
+            if type(value) is int and -most <= value <= most and type(part) is int:
+                continue  # nearly all of what a crowd's settings have
+            _look(value, part, (*path, name), found)
+        found += (mistake.below(path) for mistake in contradictions(made))
     elif isinstance(made, dict):
+        tables = given if isinstance(given, Mapping) else NOTHING
         for key, value in made.items():
-            yield from mistakes(value, given.get(key) if isinstance(given, Mapping) else None, (*path, key))
+            _look(value, tables.get(key), (*path, key), found)
     elif isinstance(made, tuple | list):
         parts = given if isinstance(given, tuple | list) and len(given) == len(made) else (None,) * len(made)
         for index, (value, part) in enumerate(zip(made, parts, strict=True)):
-            yield from mistakes(value, part, (*path, index))
-    elif (text := impossible(made, given, path)) is not None:
-        yield Mistake(place(path), text)
+            _look(value, part, (*path, index), found)
+    elif not isinstance(made, str) and (text := impossible(made, given, path)) is not None:
+        found.append(Mistake(place(path), text))
+
+
+@cache
+def _numbers(model: type[Any]) -> tuple[tuple[str, int], ...] | None:
+    """The keys of a model, each with the most that a number there may be; None: it is no model."""
+    if not issubclass(model, BaseModel):
+        return None
+    return tuple((name, most_of(name)) for name in model.model_fields)
 
 
 def sentence(error: ValidationError, model: type[Any] | None = None) -> str:

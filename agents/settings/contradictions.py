@@ -198,13 +198,15 @@ def resources(home: DerSettings) -> list[str]:
 
 
 def one_home_each(key: str, homes: Iterable[DerSettings]) -> Iterator[Mistake]:
-    """A device stands in one home only."""
+    """A device stands in one home only, and there once."""
     owners: dict[str, str] = {}
     for home in homes:
         for resource in resources(home):
-            owner = owners.setdefault(resource, home.name)
-            if owner != home.name:
-                yield Mistake(key, f"resource_id {resource} stands in {owner} and in {home.name}")
+            owner = owners.get(resource)
+            if owner is not None:
+                again = f"in {owner} and in {home.name}" if owner != home.name else f"twice in {owner}"
+                yield Mistake(key, f"resource_id {resource} stands {again}")
+            owners[resource] = home.name
 
 
 def _twice(key: str, values: Sequence[Any], what: str = "") -> Iterator[Mistake]:

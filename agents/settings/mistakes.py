@@ -57,10 +57,14 @@ def impossible(value: object, given: object = None, path: Sequence[str | int] = 
         if not FIRST_YEAR <= value.year <= LAST_YEAR:
             return f"lies in the year {value.year}; the years {FIRST_YEAR} to {LAST_YEAR} are taken"
     elif isinstance(value, int) and not isinstance(value, bool):
-        key = next((part for part in reversed(path) if isinstance(part, str)), "")
-        most = next((most for unit, most in MOST.items() if key.endswith(unit)), MOST_WHOLE)
+        most = most_of(next((part for part in reversed(path) if isinstance(part, str)), ""))
         if abs(value) > most:
             return f"is too large: {most} is the most (it is {value!s:.40})"
     elif hasattr(value, "__fspath__") and "\0" in str(value):
         return "no file has such a name"
     return None
+
+
+def most_of(key: str) -> int:
+    """The most that a number may be, by the unit at the end of its key."""
+    return next((most for unit, most in MOST.items() if key.endswith(unit)), MOST_WHOLE)

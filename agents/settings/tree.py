@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from itertools import chain
 
-from agents.settings.contradictions import one_home_each, resources
+from agents.settings.contradictions import resources
 from agents.settings.devices import SolarSpec
 from agents.settings.mistakes import Mistake
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings
@@ -61,8 +61,7 @@ def _books(scenario: Scenario) -> Iterator[Mistake]:
 
 
 def _devices(scenario: Scenario) -> Iterator[Mistake]:
-    """Every device stands at one place."""
-    yield from one_home_each("homes", scenario.homes)
+    """No storage of an aggregator stands at another one, or in a home."""
     owners = {resource: home.name for home in scenario.homes for resource in resources(home)}
     for ra in scenario.aggregators:
         for battery in ra.storage:

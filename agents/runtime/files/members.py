@@ -74,7 +74,7 @@ def _sentence(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{key}: is missing"
     if first["type"] == "unexpected_keyword_argument":
-        return f"{key}: no such key; there are {', '.join(field.name for field in fields(Member))}"
+        return f"{key:.40}: no such key; there are {', '.join(field.name for field in fields(Member))}"
     return f"{key}: {text} (it is {first['input']!r:.80})"
 
 

@@ -11,11 +11,11 @@ from agents.devices.catalogue import build_device
 from agents.runtime.files.included import included
 from agents.runtime.files.toml import read_toml
 from agents.settings.behaviour import Behaviour
-from agents.settings.checked import ConfigError, checked
+from agents.settings.checked import ConfigError, checked, known
 from agents.settings.contradictions import one_home_each
 from agents.settings.members import Member
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, UtilitySettings
-from agents.settings.scenario import Scenario, ScenarioFile
+from agents.settings.scenario import HomeTemplate, Scenario, ScenarioFile
 from agents.settings.tree import tree_mistakes
 from protocol.units import Direction
 
@@ -104,6 +104,7 @@ def _homes(
         place = f"{where}: homes[{index}]"
         if template.count > 1 and "{n}" not in template.name:
             raise ConfigError(f"{place}.name: needs {{n}}, as there are {template.count} of them")
+        alike = _alike(template)
         for number in range(1, template.count + 1):
             given = {
                 "name": template.name,
@@ -113,7 +114,7 @@ def _homes(
                 "meter_to": (utility,) if template.meter_to is None else template.meter_to,
                 "devices": [_dated(device, file.scenario.start_at) for device in template.devices],
             }
-            home = checked(DerSettings, _numbered(given, number), place)
+            home = (known if alike and number > 1 else checked)(DerSettings, _numbered(given, number), place)
             homes.append(home)
             member = contract(home, template.merit, template.reliability_pct, place)
             members.setdefault(home.parent, []).append(member)
@@ -122,6 +123,11 @@ def _homes(
     for mistake in one_home_each("homes", homes):
         raise ConfigError(f"{where}: {mistake}")
     return tuple(homes), members, behaviours
+
+
+def _alike(template: HomeTemplate) -> bool:
+    """Whether its homes differ by nothing but the ids of their devices: then one stands for all."""
+    return not any("{n}" in repr({**device, "resource_id": ""}) for device in template.devices)
 
 
 def _aggregators(
@@ -190,7 +196,7 @@ def contract(home: DerSettings, merit: int = 0, reliability_pct: int = 100, wher
         "reliability_pct": reliability_pct,
         "relaxations": tuple(loosened),
     }
-    return checked(Member, given, where)
+    return known(Member, given, where)
 
 
 def _as_member(settings: AggregatorSettings, where: str) -> Member:
@@ -206,4 +212,4 @@ def _as_member(settings: AggregatorSettings, where: str) -> Member:
         "increase_load_w": both[Direction.INCREASE_LOAD],
         "decrease_load_w": both[Direction.DECREASE_LOAD],
     }
-    return checked(Member, given, where)
+    return known(Member, given, where)
