@@ -157,12 +157,7 @@ class ControlServer:
             case StatusCommand():
                 return {"parties": [shell.status() for shell in self.shells.values()]}
             case IssueCommand(event=event):
-                for mistake in mistakes(event, path=("event",)):
-                    raise Refusal(str(mistake))
-                issue = Issue(
-                    event.event_id, event.program_id, event.direction, event.start, event.power_w, event.slot_s
-                )
-                await self._utility().give(issue)
+                await self._issue(event)
             case CancelCommand(event_id=event_id, reason=reason):
                 await self._utility().give(Cancel(event_id, reason))
             case DecideCommand():
@@ -170,6 +165,15 @@ class ControlServer:
             case StartCommand(anchor_at=anchor_at):
                 self._start(anchor_at)
         return {}
+
+    async def _issue(self, event: EventSettings) -> None:
+        """Whatever the client says, the event is issued now."""
+        utility = self._utility()
+        issue_at = min(event.issue_at, utility.clock.now())
+        for mistake in mistakes(event.model_copy(update={"issue_at": issue_at}), path=("event",)):
+            raise Refusal(str(mistake))
+        given = event.event_id, event.program_id, event.direction, event.start, event.power_w, event.slot_s
+        await utility.give(Issue(*given))
 
     def _utility(self) -> Shell:
         for shell in self.shells.values():

@@ -8,7 +8,7 @@ clocks of arrival and departure stay.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from math import ceil
 from typing import Any
@@ -17,6 +17,7 @@ from zlib import crc32
 from agents.devices.catalogue import build_device
 from agents.devices.contract import Ask
 from agents.runtime.files.recorded import Session, Wanted, read_sessions, read_wanted
+from agents.runtime.files.wall_clock import later
 from agents.settings.checked import ConfigError
 from agents.settings.devices import VehicleSpec
 from protocol.messages import IntervalPeriod
@@ -177,8 +178,8 @@ def _moved(session: Session, wanted: Wanted, week: int | None = None) -> Session
     weeks = timedelta(days=7 * (_week(begin) - week)) if week is not None else None
     days = [timedelta(days=(begin.date() - session.plug_in.date()).days - back) for back in (0, 1)]
     for shift in days if weeks is None else [weeks]:
-        begins = _slot_up((session.plug_in + shift).astimezone(UTC), wanted)
-        ends = _slot_down((session.plug_out + shift).astimezone(UTC), wanted)
+        begins = _slot_up(later(session.plug_in, shift), wanted)
+        ends = _slot_down(later(session.plug_out, shift), wanted)
         if begins < wanted.end and ends > wanted.start and ends - begins >= wanted.slot:
             return Session(begins, ends, session.max_kw, session.capacity_kwh, session.soc_arr)
     return None

@@ -66,6 +66,11 @@ class WallClock:
         return tuple(shown if apart else shown[:1])
 
 
+def later(at: datetime, by: timedelta) -> datetime:
+    """UTC of the instant at which the wall clocks of its zone show so much more."""
+    return (at + by).replace(fold=at.fold).astimezone(UTC)  # Python's sum forgets which of two it was
+
+
 def span(start: datetime, end: datetime) -> timedelta:
     """What lies between two instants: Python subtracts two of one zone by what the wall clocks show."""
     return end.astimezone(UTC) - start.astimezone(UTC)

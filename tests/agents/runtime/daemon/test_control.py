@@ -145,6 +145,15 @@ async def test_the_clock_is_set_going_once_all_are_there(path: Path) -> None:
         ({"do": "dance"}, "Input tag 'dance' found using 'do' does not match any of the expected tags"),
         ({"do": "status", "more": 1}, "status.more: there is no such key"),
         ({"do": "issue", "event": EVENT | {"power_w": [-1]}}, "issue.event.power_w[0]: "),
+        ({"do": "issue", "event": EVENT | {"power_w": [0, 0]}}, "event.power_w: asks for nothing in any slot"),
+        (
+            {"do": "issue", "event": EVENT | {"start": "3026-01-14T18:00:00Z"}},
+            "event.start: lies in the year 3026; the years 2000 to 2199 are taken",
+        ),
+        (
+            {"do": "issue", "event": EVENT | {"start": "2199-01-14T18:00:00Z", "issue_at": "2199-01-14T17:00:00Z"}},
+            "event.start: 2199-01-14 lies 63187 days after the event is issued",
+        ),
         ({"do": "decide", "event_id": "e1", "take_part": True}, "nobody was asked about e1"),
         ({"do": "decide", "event_id": "e1", "take_part": True, "party": "x"}, "x does not run in this daemon"),
     ],
