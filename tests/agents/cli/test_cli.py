@@ -65,6 +65,23 @@ def test_the_same_seed_tells_the_same_story(capsys: pytest.CaptureFixture[str]) 
         (["run", "king", "--config", "x"], 2, "Invalid value"),
         (["up", TINY, "--speed", "-1"], 2, "--speed: has to be above 0"),
         (["request"], 2, "request: a direction and --kw are needed (or --cancel)"),
+        (["request", "decrease_load", "--kw", "nan"], 2, "--kw: has to lie between 0 and 1e+09 (it is nan)"),
+        (
+            ["request", "decrease_load", "--kw", "1", "--kw", "inf"],
+            2,
+            "--kw: has to lie between 0 and 1e+09 (it is inf)",
+        ),
+        (["request", "decrease_load", "--kw", "-5"], 2, "--kw: has to lie between 0 and 1e+09 (it is -5)"),
+        (
+            ["request", "decrease_load", "--kw", "5", "--slot-minutes", "0"],
+            2,
+            "--slot-minutes: has to lie between 1 and",
+        ),
+        (["request", "decrease_load", "--kw", "5", "--cancel", "e1"], 2, "--cancel: stands alone"),
+        (["up", TINY, "--speed", "nan"], 2, 'Invalid value "nan" for --speed.'),
+        (["fleet", TINY, "--seconds", "nan"], 2, 'Invalid value "nan" for --seconds.'),
+        (["watch", "--port", "99999"], 2, 'Invalid value "99999" for --port.'),
+        (["doctor", "--port", "0"], 2, 'Invalid value "0" for --port.'),
         (["status", "--control", "/nonexistent"], 4, "/nonexistent: no daemon answers here"),
         (["decide", "e1", "yes", "--control", "/nonexistent"], 4, "/nonexistent: no daemon answers here"),
         (
@@ -118,6 +135,24 @@ def test_a_scenario_from_tables_can_be_simulated(tmp_path: Path, capsys: pytest.
     assert call(made) == 0
     assert "6 vehicles, 2 aggregators" in capsys.readouterr().out
     assert call(["simulate", str(out)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("--k", "nan", "--k: has to lie between 0.001 and 1000 (it is nan)"),
+        ("--k", "0", "--k: has to lie between 0.001 and 1000 (it is 0)"),
+        ("--aggregators", "0", "--aggregators: has to lie between 1 and 1000 (it is 0)"),
+        ("--storage-kw", "-1", "--storage-kw: has to lie between 0 and 1e+06 (it is -1)"),
+        ("--zone", "Europe/Olso", "--zone: there is no time zone 'Europe/Olso' (did you mean Europe/Oslo?)"),
+    ],
+)
+def test_number_that_makes_no_scenario_is_refused(
+    option: str, value: str, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = ["--sessions", "s.csv", "--requests", "r.csv", "--out", str(tmp_path / "o.toml")]
+    assert call(["scenario", "from-csv", *files, option, value]) == 2
+    assert capsys.readouterr().err == f"gridpact: {sentence}\n"
 
 
 def test_the_packages_are_ours() -> None:
