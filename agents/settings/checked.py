@@ -98,8 +98,8 @@ def sentence(error: ValidationError, model: type[Any] | None = None) -> str:
         case "union_tag_not_found":
             return f"{key}.{_tag(first)}: is missing"
         case "union_tag_invalid":
-            tags = first["ctx"]["expected_tags"].replace("'", "")
-            wrong = first["ctx"]["tag"]
+            context = first.get("ctx", {})
+            wrong, tags = str(context.get("tag")), str(context.get("expected_tags")).replace("'", "")
             return f"{key}.{_tag(first)}: there is no {wrong!r:.80}{_near(wrong, tags.split(', '))}; there are {tags}"
     given = first["input"]
     shown = f" (it is {given!r:.80})" if isinstance(given, str | int | float | bool | list) else ""

@@ -7,7 +7,9 @@ from typing import Any
 from agents.runtime.files.included import included
 from agents.runtime.files.toml import read_toml
 from agents.settings.checked import ConfigError, checked
-from agents.settings.daemon import DaemonConfig, Role
+from agents.settings.daemon import ClockSettings, DaemonConfig, Role
+from agents.settings.mistakes import FIRST_YEAR, LAST_YEAR
+from broker.clock import Clock
 
 
 def journal_path(config: DaemonConfig, name: str) -> Path:
@@ -38,4 +40,17 @@ def build_config(tables: dict[str, Any], path: Path) -> DaemonConfig:
     for key in ("utility", "coordinator", "aggregator"):
         if isinstance(found.get(key), dict):
             found[key] = included(found[key], path.parent, f"{path}: {key}")
-    return checked(DaemonConfig, found, f"{path}")
+    config = checked(DaemonConfig, found, f"{path}")
+    check_clock(config.clock, f"{path}: clock")
+    return config
+
+
+def check_clock(given: ClockSettings, where: str) -> None:
+    """A clock that runs so fast, for so long, that it is somewhere else in time. Raises ConfigError."""
+    try:
+        year = Clock(given.origin_at, given.anchor_at, given.speed).now().year
+    except OverflowError:
+        year = None
+    if year is None or not FIRST_YEAR <= year <= LAST_YEAR:
+        text = "outside of the calendar" if year is None else f"in the year {year}"
+        raise ConfigError(f"{where}: {given.speed:g} times as fast since anchor_at, it is {text} now")

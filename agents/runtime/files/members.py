@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from pydantic import TypeAdapter, ValidationError
 
+from agents.settings.checked import ConfigError
 from agents.settings.members import Member, Members
 
 LISTS = ("resources", "relaxations")
@@ -30,7 +31,7 @@ Rows: TypeAlias = Iterable[tuple[str, Mapping[str, Any]]]
 leave the memory between its contracts in pieces."""
 
 
-class MembersError(ValueError):
+class MembersError(ConfigError):
     """A mistake in the file; `str(error)` is one sentence that says in which file, where and at which key."""
 
 

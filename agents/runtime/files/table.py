@@ -54,24 +54,26 @@ class Row:
 
 def read_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
     """The rows of a CSV with at least these columns; empty lines are passed over. Raises ConfigError."""
+    line = 1
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = csv.reader(file, strict=True)
             header = [cell.strip() for cell in next(lines, [])]
             _check(path, header, columns)
             for cells in lines:
+                line = lines.line_num
                 if not any(cells):
                     continue
                 if len(cells) != len(header):
                     text = f"{len(cells)} cells where the header row has {len(header)}"
-                    raise ConfigError(f"{path}: line {lines.line_num}: {text}")
-                yield Row(path, lines.line_num, dict(zip(header, cells, strict=True)))
+                    raise ConfigError(f"{path}: line {line}: {text}")
+                yield Row(path, line, dict(zip(header, cells, strict=True)))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: byte {error.start} is not UTF-8") from None
     except csv.Error as error:
-        raise ConfigError(f"{path}: line {lines.line_num}: is no CSV: {error}") from None
+        raise ConfigError(f"{path}: is no CSV behind line {line}: {error}") from None
 
 
 def _check(path: Path, header: Sequence[str], columns: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from agents.runtime.files.config import build_config
+from agents.runtime.files.config import build_config, check_clock
 from agents.runtime.files.scenario import build_scenario, find_scenario
 from agents.runtime.files.toml import read_toml
 from agents.runtime.journal.file import JournalFile
@@ -99,6 +99,7 @@ def _of_scenario(
         homes, running = scenario.homes, scenario.speed if speed is None else speed
         given = {"origin_at": scenario.start_at, "anchor_at": anchor_at, "speed": running}
         clock = checked(ClockSettings, given, f"{path}: the clock")
+        check_clock(clock, f"{path}: --anchor-at")
     name, dated = f"fleet-{scenario.name}", anchor_at is None
     return Source(name, homes, clock=clock, behaviours=scenario.behaviours, dated=dated)
 

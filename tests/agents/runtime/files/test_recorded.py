@@ -154,7 +154,7 @@ def test_byte_order_mark_and_empty_lines_are_passed_over(tmp_path: Path) -> None
         (["1,,1"], None, "line 2: start: is empty"),
         (["1,2026-01-14T18:00:00,3,5"], None, "line 2: 4 cells where the header row has 3"),
         (["1,2026-01-14T18:00:00"], None, "line 2: 2 cells where the header row has 3"),
-        (['1,"2026'], None, "line 2: is no CSV: unexpected end of data"),
+        (['1,"2026'], None, "is no CSV behind line 1: unexpected end of data"),
     ],
 )
 def test_request_that_cannot_be_meant_is_refused_by_line(
