@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import tomllib
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
@@ -316,9 +317,10 @@ def from_csv(
         storage_kw=storage_kw,
         plugged=tables.Plugged(plugged),
     )
-    build_scenario(data, str(out))  # what is written can be loaded
+    text = to_toml(data)
+    build_scenario(tomllib.loads(text), str(out))  # what is written can be loaded
     try:
-        out.write_text(to_toml(data), encoding="utf-8")
+        out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{out}: cannot be written: {error.strerror}") from None
     print(f"{out}: event {chosen.number}, {len(data['homes'])} vehicles, {len(data['aggregators'])} aggregators")

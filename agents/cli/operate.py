@@ -157,7 +157,8 @@ def _check(event: dict[str, object]) -> None:
         where, _, text = str(error).partition(": ")
         key = re.match(r"\w+", text)
         option = OPTIONS.get(key[0], where) if key else where
-        raise ConfigError(f"{option}: {text.partition(': ')[2] or text}") from None
+        why = (text.partition(": ")[2] or text).replace("issue_at,", "the utility's now,")
+        raise ConfigError(f"{option}: {why}") from None
 
 
 def _start(text: str, now: datetime) -> datetime:

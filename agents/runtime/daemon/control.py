@@ -145,6 +145,8 @@ class ControlServer:
                 await self._watch(writer)
                 return
             answer: dict[str, object] = {"ok": True, **await self._follow(command)}
+        except OverflowError:
+            answer = {"ok": False, "error": "an instant lies outside of the calendar"}
         except ValidationError as error:
             answer = {"ok": False, "error": sentence(error)}
         except Refusal as error:

@@ -19,8 +19,8 @@ from agents.settings.parties import EventSettings
 from protocol.units import MAX_POWER_W, MAX_SLOTS, Direction
 
 COLUMNS = ("start", "demand_w", "supply_w")
-MOST_W = MAX_POWER_W // 2
-"""Of either side: their difference is a power, too."""
+MOST_W = 100 * MAX_POWER_W
+"""Of either side; what an event asks for is their difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ def _slot(row: Row) -> ForecastSlot:
     except ValueError as error:
         raise row.wrong("start", error) from None
     demand_w, supply_w = (row.whole(column, MOST_W) for column in COLUMNS[1:])
+    if abs(demand_w - supply_w) > MAX_POWER_W:
+        raise row.wrong("demand_w", f"lies more than {MAX_POWER_W} W off supply_w")
     return ForecastSlot(start.astimezone(UTC), demand_w - supply_w)
 
 
