@@ -13,7 +13,7 @@ from rich.text import Text
 from agents.cli.arguments import Port, Seconds, Speed
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError
-from agents.settings.parties import PlanMode, Rung, SharePolicy
+from agents.settings.parties import PlanMode, Rung
 from agents.tools.replay.changes import Change
 from agents.tools.replay.source import Source
 from agents.tools.replay.table import side_by_side, told
@@ -86,7 +86,7 @@ def what_if(
     storage: bool = True,
     relax: bool = True,
     alternative: bool = True,
-    sharing: SharePolicy | None = None,
+    sharing: str | None = None,
     plan: PlanMode | None = None,
     accept_share_pct: int | None = None,
     max_rerequests: int | None = None,
@@ -111,7 +111,7 @@ def what_if(
     alternative
         Whether aggregators propose alternatives.
     sharing
-        How a deal is shared out.
+        How a deal is shared out: `proportional`, `merit_order`, `least_relay_wear`, or a policy that is installed.
     plan
         How the coordinator plans.
     accept_share_pct

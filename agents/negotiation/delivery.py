@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from agents.negotiation.children import Children
 from agents.negotiation.out import Out
+from agents.negotiation.plans.baseline import BaselinePolicy
 from agents.negotiation.stage import Timer
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
@@ -35,7 +36,14 @@ class Delivery:
     """Readings of the children (and of own devices) of one event."""
 
     def __init__(
-        self, out: Out, subject: Subject, timers: Timers, children: Children, grace: timedelta, book: Members | None
+        self,
+        out: Out,
+        subject: Subject,
+        timers: Timers,
+        children: Children,
+        grace: timedelta,
+        book: Members | None,
+        baseline: BaselinePolicy,
     ) -> None:
         self.out = out
         self.subject = subject
@@ -43,6 +51,7 @@ class Delivery:
         self.children = children
         self.grace = grace
         self.book = book
+        self.baseline = baseline
         self.slot = 0
         """The next slot to be summed up."""
         self.readings: dict[int, dict[str, m.Reading]] = {}
@@ -118,7 +127,8 @@ class Delivery:
         slot, subject = self.slot, self.subject
         have = self.readings.get(slot, {})
         energy = sum(reading.energy_wh for reading in have.values())
-        baseline = sum(reading.baseline_wh for reading in have.values())
+        earlier = [self.readings.get(before, {}) for before in range(slot)]
+        baseline = self.baseline.baseline_wh(slot, have, earlier)
         delivered = subject.direction.sign * (energy - baseline)
         self.delivered_wh += delivered
         self.out.tell(

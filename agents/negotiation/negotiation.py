@@ -15,6 +15,7 @@ from agents.negotiation.children import Children
 from agents.negotiation.delivery import UNKNOWN, Delivery, SlotSum
 from agents.negotiation.out import Out
 from agents.negotiation.own import NoOwnPower, OwnPower
+from agents.negotiation.plans.baseline import BaselinePolicy, DeclaredBaseline
 from agents.negotiation.repair import Repair
 from agents.negotiation.role import Role
 from agents.negotiation.stage import ASKING, Stage, Timer, Transitions
@@ -42,6 +43,7 @@ class Negotiation:
         book: Members | None = None,
         up: Upward | None = None,
         own: OwnPower | None = None,
+        baseline: BaselinePolicy | None = None,
     ) -> None:
         """`role` makes the role of this event; `grace`: how long a slot's meter values are waited for; `book`: the
         contracts with the children, where there are any."""
@@ -56,7 +58,8 @@ class Negotiation:
         self.asking = Asking(out, subject, timers, children, book)
         self.awards = Awards(out, subject, timers, children)
         self.mending = Repair(out, subject, children, self.awards, self.own)
-        self.delivery = Delivery(out, subject, timers, children, grace, book)
+        baseline_policy = baseline or DeclaredBaseline()
+        self.delivery = Delivery(out, subject, timers, children, grace, book, baseline_policy)
         self.role = role(self)
 
     # -- time

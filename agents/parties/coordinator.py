@@ -17,9 +17,11 @@ from agents.negotiation.children import Children
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
 from agents.negotiation.parent import ParentParty
+from agents.negotiation.plans.acceptance import Judged
 from agents.negotiation.plans.alternative import alternatives
 from agents.negotiation.plans.request_values import split_by_scale
 from agents.negotiation.plans.residual import reduced, share_residual
+from agents.negotiation.policies import Policies
 from agents.negotiation.stage import Stage, Timer, Transitions
 from agents.negotiation.timers import Timers
 from agents.negotiation.upward import Upward
@@ -51,8 +53,11 @@ COVERED = "the deal is covered by others"
 class CoordinatorRole:
     """What the coordinator decides in one event."""
 
-    def __init__(self, settings: CoordinatorSettings, book: Members, up: Upward, event: Negotiation) -> None:
+    def __init__(
+        self, settings: CoordinatorSettings, policies: Policies, book: Members, up: Upward, event: Negotiation
+    ) -> None:
         self.settings = settings
+        self.policies = policies
         self.book = book
         self.up = up
         self.event = event
@@ -222,9 +227,10 @@ class CoordinatorRole:
         asked = child.request.power_w
         share = share_pct(answer.power_w, asked)
         gap = shortfall(asked, answer.power_w)
-        fills = self.settings.accept_if_covered and self.rerequests_left > 0 and not any(shortfall(gap, over))
+        may_fill = self.settings.accept_if_covered and self.rerequests_left > 0
         least_pct = max(self.settings.accept_share_pct, self.up.request.terms.least_share_pct)
-        accepted = share >= least_pct or fills or child.name in self.accepted
+        judged = Judged(asked, answer.power_w, over if may_fill else zero(len(asked)), least_pct)
+        accepted = child.name in self.accepted or self.policies.acceptance.accepts(judged)
         self.event.out.tell(
             "alternative_judged",
             "S4",
@@ -323,8 +329,9 @@ class Coordinator(ParentParty):
 
     role = Role.COORDINATOR
 
-    def __init__(self, settings: CoordinatorSettings) -> None:
+    def __init__(self, settings: CoordinatorSettings, policies: Policies | None = None) -> None:
         self.settings = settings
+        self.policies = policies or Policies.of(settings)
         self.book = Members(members=settings.members)
         super().__init__(settings.name, (settings.parent,), self.book.by_name)
 
@@ -339,7 +346,7 @@ class Coordinator(ParentParty):
             Children(tuple(self.book.by_name), self.book.claims),
             TRANSITIONS,
             timedelta(seconds=self.settings.report_grace_s),
-            partial(CoordinatorRole, self.settings, self.book, up),
+            partial(CoordinatorRole, self.settings, self.policies, self.book, up),
             book=self.book,
             up=up,
         )

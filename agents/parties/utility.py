@@ -12,6 +12,8 @@ from agents.negotiation.children import Children
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
 from agents.negotiation.parent import ParentParty
+from agents.negotiation.plans.acceptance import Judged
+from agents.negotiation.policies import Policies
 from agents.negotiation.stage import Stage, Timer, Transitions
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
@@ -21,7 +23,7 @@ from protocol import messages as m
 from protocol.actor import Cancel, Issue
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import Plan, covers, energy_wh, least, share_pct, shortfall, total
+from protocol.plan import Plan, covers, energy_wh, least, share_pct, shortfall, total, zero
 from protocol.units import step_instant
 
 TRANSITIONS: Transitions = {
@@ -40,8 +42,9 @@ DECIDE_PCT = 20
 class UtilityRole:
     """What the utility decides in one event."""
 
-    def __init__(self, settings: UtilitySettings, program_id: str, event: Negotiation) -> None:
+    def __init__(self, settings: UtilitySettings, policies: Policies, program_id: str, event: Negotiation) -> None:
         self.settings = settings
+        self.policies = policies
         self.program_id = program_id
         self.event = event
         self.meters: dict[str, dict[int, int]] = {}
@@ -111,7 +114,8 @@ class UtilityRole:
         offered = total([answer.power_w for _, answer in answers], len(asked_w))
         met = least(offered, asked_w)
         share = share_pct(met, asked_w)
-        bought = any(met) and (self.settings.mandate or share >= self.settings.accept_share_pct)
+        judged = Judged(asked_w, met, zero(len(met)), self.settings.accept_share_pct)
+        bought = any(met) and (self.settings.mandate or self.policies.acceptance.accepts(judged))
         event.out.tell(
             "answer_judged",
             requested_w=asked_w,
@@ -191,8 +195,9 @@ class Utility(ParentParty):
 
     role = Role.UTILITY
 
-    def __init__(self, settings: UtilitySettings) -> None:
+    def __init__(self, settings: UtilitySettings, policies: Policies | None = None) -> None:
         self.settings = settings
+        self.policies = policies or Policies.of(settings)
         children = dict.fromkeys((*settings.children, *settings.meters))
         super().__init__(settings.name, (), children)
         self.planned = sorted(settings.events, key=lambda event: (event.issue_at, event.event_id))
@@ -247,7 +252,7 @@ class Utility(ParentParty):
             Children(self.settings.children, {}),
             TRANSITIONS,
             timedelta(seconds=self.settings.report_grace_s),
-            partial(UtilityRole, self.settings, issue.program_id),
+            partial(UtilityRole, self.settings, self.policies, issue.program_id),
         )
 
     def _on_report(self, edge: Edge, report: m.Report, now: datetime) -> None:

@@ -14,6 +14,7 @@ from agents.negotiation.children import Children
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
 from agents.negotiation.parent import ParentParty
+from agents.negotiation.policies import Policies
 from agents.negotiation.stage import Stage, Transitions
 from agents.negotiation.timers import Timers
 from agents.negotiation.upward import Upward
@@ -44,8 +45,9 @@ class Aggregator(ParentParty):
 
     role = Role.AGGREGATOR
 
-    def __init__(self, settings: AggregatorSettings) -> None:
+    def __init__(self, settings: AggregatorSettings, policies: Policies | None = None) -> None:
         self.settings = settings
+        self.policies = policies or Policies.of(settings)
         self.book = Members(members=settings.members)
         self.own_storage = StorageYard.build(settings.storage)
         super().__init__(settings.name, (settings.parent,), self.book.by_name)
@@ -62,10 +64,11 @@ class Aggregator(ParentParty):
             Children(tuple(self.book.by_name), self.book.claims),
             TRANSITIONS,
             timedelta(seconds=self.settings.report_grace_s),
-            partial(AggregatorRole, self.settings, self.book, up, storage),
+            partial(AggregatorRole, self.settings, self.policies, self.book, up, storage),
             book=self.book,
             up=up,
             own=storage,
+            baseline=self.policies.baseline,
         )
 
     def _measured(self, item: Measured, now: datetime) -> None:

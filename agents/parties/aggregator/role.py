@@ -9,7 +9,8 @@ from agents.negotiation.child import Child, ChildAnswer, RelaxRecord
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.plans.alternative import alternatives
 from agents.negotiation.plans.apportion import Apportioned, Candidate, apportion
-from agents.negotiation.plans.request_values import Asked, request_values
+from agents.negotiation.plans.request_values import MemberCapability
+from agents.negotiation.policies import Policies
 from agents.negotiation.stage import ASKING, Stage, Timer
 from agents.negotiation.upward import Upward
 from agents.parties.aggregator.climb import Climb
@@ -26,9 +27,16 @@ class AggregatorRole:
     """The decisions of one event."""
 
     def __init__(
-        self, settings: AggregatorSettings, book: Members, up: Upward, storage: OwnStorage, event: Negotiation
+        self,
+        settings: AggregatorSettings,
+        policies: Policies,
+        book: Members,
+        up: Upward,
+        storage: OwnStorage,
+        event: Negotiation,
     ) -> None:
         self.settings = settings
+        self.policies = policies
         self.book = book
         self.up = up
         self.storage = storage
@@ -75,14 +83,14 @@ class AggregatorRole:
         """S21. In a re-request what a member said it could give at most stands for its capability."""
         slots, direction, before_w = len(self.asked_w), self.event.subject.direction, self.event.asking.before_w
         members = [
-            Asked(member.name, before_w[member.name], 100, member.merit)
+            MemberCapability(member.name, before_w[member.name], 100, member.merit)
             if member.name in before_w
-            else Asked(member.name, (member.capacity_w(direction),) * slots, member.reliability_pct, member.merit)
+            else MemberCapability(
+                member.name, (member.capacity_w(direction),) * slots, member.reliability_pct, member.merit
+            )
             for member in self.book.members
         ]
-        return request_values(
-            self.asked_w, members, policy=self.settings.request_values, over_request=self.settings.over_request
-        )
+        return self.policies.request_values.values(self.asked_w, members, self.settings.over_request)
 
     # -- S23-S31
 
@@ -251,7 +259,7 @@ class AggregatorRole:
             )
             for child, _ in self.event.children.taking_part()
         ]
-        return apportion(power_w, candidates, self.storage.available_w(), self.settings.sharing)
+        return apportion(power_w, candidates, self.storage.available_w(), self.policies.sharing)
 
     # -- delivery, the end
 

@@ -18,8 +18,8 @@ import structlog
 import uvloop
 
 from agents.drivers.build import build_drivers
-from agents.parties.build import build_actor
 from agents.runtime.behaviour import intercept
+from agents.runtime.build import build_actor
 from agents.runtime.daemon.alerts import Alerts
 from agents.runtime.daemon.control import ControlServer, note_line, runtime_dir
 from agents.runtime.daemon.metrics import Metrics

@@ -6,6 +6,7 @@ from typing import Any
 
 from agents.runtime.files.included import included
 from agents.runtime.files.toml import read_toml
+from agents.runtime.policies import chosen
 from agents.settings.checked import ConfigError, checked
 from agents.settings.daemon import ClockSettings, DaemonConfig, Role
 from agents.settings.mistakes import FIRST_YEAR, LAST_YEAR
@@ -30,6 +31,8 @@ def load_config(path: Path, role: Role) -> DaemonConfig:
     table = "[[ders]]" if role is Role.DER else f"[{role}]"
     if config.role() is not role:
         raise ConfigError(f"{path}: {table} and no other role's table is needed to run a {role}")
+    for one in config.parties().each():
+        chosen(one, f"{path}: {role}")
     return config
 
 

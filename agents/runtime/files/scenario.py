@@ -10,6 +10,7 @@ from typing import Any
 from agents.devices.catalogue import build_device
 from agents.runtime.files.included import included
 from agents.runtime.files.toml import read_toml
+from agents.runtime.policies import chosen
 from agents.settings.behaviour import Behaviour
 from agents.settings.checked import ConfigError, checked, known
 from agents.settings.contradictions import one_home_each
@@ -65,11 +66,13 @@ def build_scenario(data: dict[str, Any], where: str, folder: Path = Path()) -> S
         raise ConfigError(f"{where}: aggregators: none of them has the coordinator as its parent")
     coordinator_given = {"name": "ac", "parent": utility_name, "members": below} | file.coordinator
     coordinator = checked(CoordinatorSettings, coordinator_given, f"{where}: coordinator")
+    chosen(coordinator, f"{where}: coordinator")
     meters = tuple(home.name for home in homes if utility_name in home.meter_to)
     utility_given = {"children": (coordinator.name,), "meters": meters} | included(
         file.utility, folder, f"{where}: utility"
     )
     utility = checked(UtilitySettings, utility_given, f"{where}: utility")
+    chosen(utility, f"{where}: utility")
     names = [utility.name, coordinator.name, *(ra.name for ra in aggregators), *(home.name for home in homes)]
     for name, times in Counter(names).items():
         if times > 1:
@@ -150,6 +153,7 @@ def _aggregators(
                 given["storage"] = [_battery(battery, file.scenario.start_at) for battery in own]
             place = f"{where}: aggregators[{index}]"
             settings = built[index] = checked(AggregatorSettings, given, place)
+            chosen(settings, place)
             members.setdefault(settings.parent, []).append(_as_member(settings, place))
     return tuple(built[index] for index in range(len(file.aggregators)))
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from agents.negotiation.policies import PolicyKind
+from agents.runtime.policies import policy
 from agents.settings.checked import ConfigError, known, mistakes
 from agents.settings.parties import (
     AggregatorSettings,
@@ -92,4 +94,6 @@ def _with(party: PartySettings, change: Change) -> PartySettings:
     for mistake in mistakes(made, {change.key: value}):
         if mistake.key.startswith(change.key):  # the rest was kept as it is
             raise ConfigError(f"--set {change}: {mistake}")
+    if change.key in list(PolicyKind):
+        policy(f"--set {change}", PolicyKind(change.key), value)
     return made

@@ -13,8 +13,8 @@ from enum import StrEnum
 from typing import Any
 
 from agents.drivers.build import build_drivers
-from agents.parties.build import build_actor
 from agents.runtime.behaviour import intercept
+from agents.runtime.build import build_actor
 from agents.settings.behaviour import Behaviour
 from agents.settings.checked import ConfigError
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, PartySettings, Rung, UtilitySettings
@@ -152,7 +152,7 @@ class Recorded:
         """Who was never heard then is not heard now: nobody knows what it would have said."""
         silent = actor is None and settings.name in self._silent
         return Party(
-            actor or build_actor(settings),
+            actor or build_actor(settings, str(self.source.path)),
             build_drivers(settings),
             intercept=intercept(Behaviour.SILENT) if silent else None,
         )

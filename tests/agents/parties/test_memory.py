@@ -8,8 +8,8 @@ from worlds import LOOSENS, World
 from agents.drivers.build import build_drivers
 from agents.drivers.state import driver_memory, remember_driver
 from agents.negotiation import announcer
-from agents.parties.build import build_actor
 from agents.parties.memory import memory_of, remember
+from agents.runtime.build import build_actor
 from agents.runtime.files.scenario import load_scenario
 from agents.settings.parties import PartySettings
 from agents.tools.run.simulate import build_simulation
