@@ -1,13 +1,10 @@
-"""Packages are really there: a directory on the path with a module and its metadata, as an installer leaves it."""
-
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from packages import forget, put
 
 from agents.negotiation.policies import SHIPPED, PolicyKind
-from agents.runtime import policies as registry
 from agents.runtime.build import build_actor
 from agents.runtime.files.config import load_config
 from agents.runtime.policies import chosen, names, policy
@@ -25,29 +22,16 @@ nothing = Nothing()
 """
 
 
-def forget() -> None:
-    registry._added.cache_clear()
-
-
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """Put a package with one module and one entry point on the path."""
+    """Put a package with one policy on the path."""
 
-    def put(point: str, value: str, package: str = "other", body: str = BODY) -> Path:
-        site = tmp_path / package
-        metadata = site / f"{package}-1.0.dist-info"
-        metadata.mkdir(parents=True)
-        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-        (metadata / "entry_points.txt").write_text(f"[gridpact.policies]\n{point} = {value}\n")
-        module = site / f"{value.partition(':')[0]}.py"
-        module.write_text(body)
-        monkeypatch.syspath_prepend(site)
-        monkeypatch.delitem(sys.modules, module.stem, raising=False)
-        forget()
-        return module
+    def put_one(point: str, value: str, package: str = "other", body: str = BODY) -> Path:
+        return put(tmp_path / package, monkeypatch, {point: value}, body, package)
 
     forget()
-    yield put
+    yield put_one
+    monkeypatch.undo()
     forget()
 
 
