@@ -69,6 +69,12 @@ def test_journal_whose_policy_is_not_installed_is_refused_in_one_sentence(journa
     assert (done.returncode, done.stderr) == (2, f"gridpact: {journals}: {expected}")
 
 
+def test_deal_is_explained_without_its_policy(journals: Path) -> None:
+    done = program("agents.cli", "explain", "e1", "--journals", journals)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ra-2" in done.stdout
+
+
 def test_what_if_leaves_a_policy_that_is_not_installed(journals: Path) -> None:
     done = program("agents.cli", "replay", "what-if", journals, "--set", "ra-2.request_values=fair")
     assert (done.returncode, done.stderr) == (0, "")
