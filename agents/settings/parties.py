@@ -15,7 +15,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-PolicyName: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+PolicyName: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
 """Of a shipped policy, or of one that an installed package adds (docs/policies.md)."""
 
 

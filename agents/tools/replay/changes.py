@@ -95,5 +95,5 @@ def _with(party: PartySettings, change: Change) -> PartySettings:
         if mistake.key.startswith(change.key):  # the rest was kept as it is
             raise ConfigError(f"--set {change}: {mistake}")
     if change.key in list(PolicyKind):
-        policy(f"--set {change}", PolicyKind(change.key), value)
+        policy(f"--set {change}", PolicyKind(change.key), getattr(made, change.key))
     return made
