@@ -31,8 +31,6 @@ def load_config(path: Path, role: Role) -> DaemonConfig:
     table = "[[ders]]" if role is Role.DER else f"[{role}]"
     if config.role() is not role:
         raise ConfigError(f"{path}: {table} and no other role's table is needed to run a {role}")
-    for one in config.parties().each():
-        chosen(one, f"{path}: {role}")
     return config
 
 
@@ -45,6 +43,13 @@ def build_config(tables: dict[str, Any], path: Path) -> DaemonConfig:
             found[key] = included(found[key], path.parent, f"{path}: {key}")
     config = checked(DaemonConfig, found, f"{path}")
     check_clock(config.clock, f"{path}: clock")
+    for table, one in (
+        ("utility", config.utility),
+        ("coordinator", config.coordinator),
+        ("aggregator", config.aggregator),
+    ):
+        if one is not None:
+            chosen(one, f"{path}: {table}")
     return config
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import paths
 import pytest
 
-from agents.parties.build import build_actor
+from agents.runtime.build import build_actor
 from agents.runtime.files.config import build_config
 from agents.runtime.files.from_csv import Plugged, scenario_data
 from agents.runtime.files.members import MembersError, load_members
