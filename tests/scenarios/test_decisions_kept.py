@@ -1,5 +1,6 @@
 """What was decided stays decided: over rounds, after an opt-out, at a change to less, against what a child says later."""
 
+import tomllib
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,6 +10,8 @@ from checker import violations
 from worlds import START, T0, Story, World, late
 
 from agents.parties.coordinator import CoordinatorRole
+from agents.runtime.files.scenario import build_scenario
+from agents.tools.run.simulate import build_simulation
 from broker.bus import Post
 from protocol import messages as m
 from protocol.actor import Cancel, Decided, Issue
@@ -256,3 +259,53 @@ def test_impossible_reading_is_marked_and_not_counted() -> None:
     assert story.note("impossible_reading", "ra-1").data["child"] == "ra-1-h0"
     metered = story.note("slot_metered", "ra-1")
     assert (metered.data["delivered_wh"], metered.data["silent"]) == (3_000, 1)
+
+
+TIERS = """
+[scenario]
+name = "tiers"
+start_at = 2026-01-14T17:00:00Z
+ends_at = 2026-01-14T20:20:00Z
+[[utility.events]]
+event_id = "e1"
+issue_at = 2026-01-14T17:05:00Z
+direction = "decrease_load"
+start = 2026-01-14T18:00:00Z
+power_w = [12000, 12000]
+[coordinator]
+[[aggregators]]
+name = "upper"
+[[aggregators]]
+name = "lower"
+parent = "upper"
+relax_from_above = true
+[[homes]]
+name = "h-{n}"
+parent = "lower"
+count = 2
+[[homes.devices]]
+kind = "vehicle"
+resource_id = "ev-{n}"
+capacity_wh = 40000
+soc_wh = 30000
+departs_at = 2026-01-15T07:00:00Z
+departure_soc_wh = 30000
+reserve_wh = 28000
+max_charge_w = 6000
+max_discharge_w = 6000
+[[homes.devices.relaxations]]
+restriction = "reserve_soc"
+steps = [8000]
+"""
+
+
+def test_rung_kept_for_the_parent_is_climbed_in_a_scenario_of_tiers() -> None:
+    scenario = build_scenario(tomllib.loads(TIERS), "tiers.toml")
+    simulation = build_simulation(scenario, 1)
+    simulation.run(until=scenario.ends_at)
+    steps = [note.step for _, actor, note in simulation.notes if actor == "upper"]
+    assert "S28" in steps
+    assert "S30" in steps
+    (settled,) = [note for _, _, note in simulation.notes if note.name == "settled"]
+    assert settled.data["delivered_wh"] == 12_000
+    assert violations(simulation.trace) == []

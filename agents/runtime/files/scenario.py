@@ -15,9 +15,10 @@ from agents.settings.behaviour import Behaviour
 from agents.settings.checked import ConfigError, checked, known
 from agents.settings.contradictions import one_home_each
 from agents.settings.members import Member
-from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, UtilitySettings
+from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, Rung, UtilitySettings
 from agents.settings.scenario import HomeTemplate, Scenario, ScenarioFile
 from agents.settings.tree import tree_mistakes
+from protocol.messages import Restriction
 from protocol.units import Direction
 
 AT_START = {
@@ -215,5 +216,13 @@ def _as_member(settings: AggregatorSettings, where: str) -> Member:
         "resources": (settings.name,),
         "increase_load_w": both[Direction.INCREASE_LOAD],
         "decrease_load_w": both[Direction.DECREASE_LOAD],
+        "relaxations": _relaxed_from_above(settings),
     }
     return known(Member, given, where)
+
+
+def _relaxed_from_above(settings: AggregatorSettings) -> tuple[Restriction, ...]:
+    """What an aggregator's members agreed to loosen, where it keeps that rung for its parent."""
+    if not settings.relax_from_above or Rung.RELAX not in settings.ladder:
+        return ()
+    return tuple(dict.fromkeys(loosened for member in settings.members for loosened in member.relaxations))
