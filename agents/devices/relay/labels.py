@@ -43,9 +43,9 @@ def states(most: int, slots: int, draws: bool) -> int:
     return (min(most, slots) + 1) * (slots + 1 if draws else 1)
 
 
-def work_space(choice: Choice, each: int) -> Labels:
-    """Room for so many labels a state."""
-    slots, size = choice.slots, states(choice.most, choice.slots, choice.draw_uwh > 0)
+def work_space(slots: int, each: int, operations: int) -> Labels:
+    """Room for so many labels a state, of so many operations."""
+    size = states(operations, slots, True)
     spans = [[0] * (2 * slots + 2) for _ in range(4)]
     labels, origin = [0] * (8 * size * each), [0] * (slots * size * each)
     return Labels(labels, [0] * (2 * size), origin, spans[0], spans[1], spans[2], spans[3], [False] * slots)
