@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.devices.contract import Ask, Device, Flexibility, Segment
+from agents.parties.der.messages import resource
 from protocol.actor import Measured
 from protocol.messages import IntervalPeriod, Resource, ResourceKind, Restriction
 from protocol.plan import Plan, SignedPlan, least, shortfall, total
@@ -22,11 +23,11 @@ class HomeFlexibility:
     """What other events held of each device when this was computed."""
 
     def resources(self) -> tuple[Resource, ...]:
-        """The parts as an offer tells them; devices that give nothing and cannot be relaxed are left out."""
+        """The parts as an offer has them; devices that give nothing and cannot be relaxed are left out."""
         return tuple(
-            Resource(resource_id=name, kind=kind, power_w=self.parts[name].power_w, relaxable=relaxable)
+            part
             for name, (kind, relaxable) in self.kinds.items()
-            if relaxable or any(self.parts[name].power_w)
+            for part in resource(name, kind, self.parts[name].power_w, relaxable)
         )
 
     def apportion(self, power_w: Plan) -> dict[str, Plan]:

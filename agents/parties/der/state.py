@@ -6,7 +6,7 @@ from typing import Literal
 
 from agents.negotiation.party_state import MemoryState, memory_state, remember_memory
 from agents.parties.der.actor import Der
-from agents.parties.der.event import DerEvent, Stage
+from agents.parties.der.event import DerEvent, DerStage, DerTimer
 from agents.parties.der.reserved_state import (
     HomeState,
     ReservedState,
@@ -27,7 +27,7 @@ class DerEventState:
 
     parent: str
     request: SentState
-    stage: Stage
+    stage: DerStage
     superseded: tuple[str, ...]
     outcome: str
     answers: dict[Basis, ReservedState]
@@ -36,7 +36,7 @@ class DerEventState:
     accepted: Basis | None
     """Which of the answers the award stands on."""
     withdrawal: SentState | None
-    timers: dict[str, datetime]
+    timers: dict[DerTimer, datetime]
     slot: int
     measured: dict[int, dict[str, Measured]]
     version: Literal[1] = 1

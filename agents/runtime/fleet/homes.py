@@ -15,22 +15,22 @@ from typing import TypeAlias, TypeVar
 from agents.devices.contract import Flexibility
 from agents.drivers.build import build_drivers
 from agents.parties.der.actor import Der
+from agents.parties.der.checks import relaxed_ask_w
 from agents.parties.fleet.course import Course
 from agents.parties.fleet.due import Due
-from agents.parties.fleet.foresight import ForeseeingHome, Foresight, Wanted
-from agents.parties.fleet.said import Known
+from agents.parties.fleet.foresight import Computation, ForeseeingHome, Foresight
+from agents.parties.fleet.shared_terms import SharedTerms
 from agents.settings.devices import VehicleSpec
 from agents.settings.parties import DerSettings
 from broker.stepper import Diverged, Driver, Stepper
 from protocol import messages as m
 from protocol.actor import Entry, Input, Measured, Received, Resumed, Setpoint
 from protocol.entries import encode_effects
-from protocol.plan import add
 
 T = TypeVar("T")
 Given: TypeAlias = tuple[str, Input]
 """A home's name, and what it is given."""
-Ready: TypeAlias = tuple[Wanted, Flexibility]
+Ready: TypeAlias = tuple[Computation, Flexibility]
 """What a home was expected to compute, and what comes of it."""
 MOST_ASKED = 20_000
 """Different requests that are kept to be shared."""
@@ -51,7 +51,7 @@ class Homes:
         self._devices: dict[str, Mapping[str, Driver]] = {}
         """Of homes that were their actors, and are not any more."""
         self._due = Due()
-        self._asked: Known = {}
+        self._shared: SharedTerms = {}
 
     def __len__(self) -> int:
         return len(self.settings)
@@ -89,7 +89,7 @@ class Homes:
         """All begin anew, without an actor; their devices are as they are. Only at rest, and before `begin`."""
         self._devices |= {name: stepper.drivers for name, stepper in self._awake.items()}
         self._courses = {name: Course(one) for name, one in self.settings.items()}
-        self._awake, self._due, self._asked = {}, Due(), {}
+        self._awake, self._due, self._shared = {}, Due(), {}
 
     # -- steps
 
@@ -107,8 +107,8 @@ class Homes:
 
     def take(self, given: Iterable[Given], now: datetime) -> Iterator[Entry]:
         """What has come in for many homes; each home's in its order."""
-        if len(self._asked) > MOST_ASKED:
-            self._asked.clear()
+        if len(self._shared) > MOST_ASKED:
+            self._shared.clear()
         for wave in _waves(given):
             answers = self._foresee(wave)
             for name, item in wave:
@@ -144,7 +144,7 @@ class Homes:
                 return False
             yield Entry(now, name, None, effects)
         if item is not None:
-            effects = course.take(item, None if ready is None else ready[1], now, self._asked)
+            effects = course.take(item, None if ready is None else ready[1], now, self._shared)
             if effects is None:
                 return False
             yield Entry(now, name, item, effects)
@@ -167,7 +167,7 @@ class Homes:
             return
         if course is not None:
             answer = None if ready is None else ready[1]
-            effects = course.due(at) if item is None else course.take(item, answer, at, self._asked)
+            effects = course.due(at) if item is None else course.take(item, answer, at, self._shared)
             if effects is not None:
                 if encode_effects(effects) != expected:
                     raise Diverged(f"{name} at {at.isoformat()} sets off other effects than it did")
@@ -233,11 +233,11 @@ class Homes:
         answers = self._foresight.compute([(self._vehicle[name], one) for name, one in wanted])
         return {name: (one, answers[self._vehicle[name]]) for name, one in wanted}
 
-    def _wanted(self, name: str, item: Input) -> Wanted | None:
+    def _wanted(self, name: str, item: Input) -> Computation | None:
         if name not in self._vehicle or not isinstance(item, Received):
             return None
         course = self._courses.get(name)
-        return course.wanted(item.message) if course is not None else _wanted(self.actor(name), item)
+        return course.computation(item.message) if course is not None else _wanted(self.actor(name), item)
 
 
 def _home(stepper: Stepper) -> ForeseeingHome:
@@ -247,7 +247,7 @@ def _home(stepper: Stepper) -> ForeseeingHome:
     return home
 
 
-def _wanted(actor: Der, item: Input | None) -> Wanted | None:
+def _wanted(actor: Der, item: Input | None) -> Computation | None:
     """What a home is about to compute, if it computes anything."""
     message = item.message if isinstance(item, Received) else None
     if not isinstance(message, m.Request | m.Relax):
@@ -255,12 +255,12 @@ def _wanted(actor: Der, item: Input | None) -> Wanted | None:
     event = actor.events.get(message.event_id)
     if isinstance(message, m.Request):
         repeat = event is not None and event.request.request_id == message.request_id
-        return None if repeat else Wanted(message.direction, message.interval_period, message.power_w)
+        return None if repeat else Computation(message.direction, message.interval_period, message.power_w)
     own = event.offers.get(m.Basis.OWN) if event is not None else None
     if event is None or own is None or len(own.power_w) != len(message.shortfall_w):
         return None
-    asked_w = add(own.power_w, message.shortfall_w)
-    return Wanted(event.request.direction, event.request.interval_period, asked_w, message.restrictions)
+    asked_w = relaxed_ask_w(own.power_w, message)
+    return Computation(event.request.direction, event.request.interval_period, asked_w, message.restrictions)
 
 
 def _waves(given: Iterable[tuple[str, T]]) -> Iterator[list[tuple[str, T]]]:
