@@ -16,7 +16,7 @@ and their energy goes to the others. Sound always, but the one restriction under
 
 from agents.devices.contract import Ask, Flexibility
 from agents.devices.rows.alone import flexibility
-from agents.devices.rows.cars import Steps, asked_row, car_of, steps_row
+from agents.devices.rows.cars import asked_row, car_of, steps_row
 from agents.devices.rows.commitments import commitments_of
 from agents.devices.rows.timelines import event_slots
 from agents.settings.devices import VehicleSpec
@@ -54,10 +54,9 @@ class Vehicle:
 
     def flexibility(self, ask: Ask) -> Flexibility:
         """S50; S52 takes the mildest agreed step that covers what is asked, or else the last."""
-        row = steps_row(self.spec)
         return flexibility(
             car_of(self.spec, self._declared),
-            Steps(row, 0, len(row)),
+            steps_row(self.spec),
             asked_row(ask.relaxed),
             event_slots(ask.direction, ask.period, ask.slots),
             commitments_of(ask.held),

@@ -1,4 +1,4 @@
-"""The best choice of closed slots of a relay (`relay.py`), by dynamic programming over the slots.
+"""The best choice of closed slots of a relay (`choice.py`), by dynamic programming over the slots.
 
 Of one choice for the slots so far, besides the operations used and the slots that stand-by draw is paid for, only four
 figures count for what follows, its label: the most that can have been moved, the most of it by cheap watts, the least
@@ -7,13 +7,14 @@ All that follows grows with them monotonously, bounded by the room. So a label t
 another one with the same draw and no more operations is dropped, and so is one that cannot reach the sum of a choice
 that is known (bounded by all slots to come closed, and by the room at the end). Exact: nothing else is dropped.
 
-Written over plain rows, so that `agents/fleet` can compile it.
+Written over plain rows, so that `rows/compiled.py` can compile it.
 """
 
 from typing import NamedTuple
 
+from agents.devices.flexibility import Row
 from agents.devices.relay.bounds import nothing_left, trim, trimmed, unbeaten
-from agents.devices.relay.choice import Choice, Row, ending, given, stretch, weighed
+from agents.devices.relay.choice import Choice, ending, given, stretch, weighed
 
 NOTHING, AGAIN = -1, -2
 """No choice gives or closes anything; the work space is too small."""

@@ -1,5 +1,5 @@
-"""S50 and S52 of one vehicle over plain rows: `answer` says what it can give as it is or loosened, `at_step` how
-far it is loosened, until what is asked is `covered`. Compiled by `agents/devices/rows/compiled.py`."""
+"""S50 and S52 of one vehicle over plain rows: `answer` says what it can give as it is or loosened, it is
+loosened step by step until what is asked is `covered`. Compiled by `agents/devices/rows/compiled.py`."""
 
 import math
 from typing import NamedTuple
@@ -7,10 +7,10 @@ from typing import NamedTuple
 from agents.devices.flexibility import Row, Rows, Store, raise_all
 from agents.devices.relay.choice import Choice, stretch
 from agents.devices.relay.labels import AGAIN, NOTHING, Labels, settle
-from agents.devices.rows.cars import RESTRICTIONS, Car, Steps, loosened
+from agents.devices.rows.cars import RESTRICTIONS, Car
 from agents.devices.rows.commitments import Commitments, any_within, owed_after
 from agents.devices.rows.stores import bound, frame, weigh
-from agents.devices.rows.timelines import EventSlots, OwnSchedule, Pieces, run, slot_hours, start_of
+from agents.devices.rows.timelines import AWAY, OPPOSED, USABLE, EventSlots, OwnSchedule, run, slot_hours, start_of
 from protocol.messages import Restriction
 
 _DEPARTURE_SOC, _RESERVE_SOC = (
@@ -26,7 +26,6 @@ class Desk(NamedTuple):
     """Work space for one vehicle, a row each; the answer is left in the last three."""
 
     line: OwnSchedule
-    pieces: Pieces
     store: Store
     rows: Rows
     choice: Choice
@@ -48,10 +47,10 @@ def answer(
 ) -> bool:  # fmt: skip
     """Fill in what a vehicle can give, `owner` as it is, `spec` as loosened; False where the choice of its relay takes more
     than `each` labels a state."""
-    relay, line = run(owner, spec, event, held, desk.line, desk.pieces), desk.line
+    relay, line = run(owner, spec, event, held, desk.line), desk.line
     some = False
     for slot in range(event.slots):
-        desk.wanted_w[slot] = asked_w[slot] if line.usable[slot] else 0
+        desk.wanted_w[slot] = asked_w[slot] if line.part[slot] == USABLE else 0
         some = some or desk.wanted_w[slot] > 0
     slot_h, rows = slot_hours(event), desk.store
     cheap_wh, dear_wh = spec.charge_pct / 100 * slot_h, slot_h / (spec.discharge_pct / 100)
@@ -86,11 +85,6 @@ def covered(event: EventSlots, asked_w: Row, power_w: Row) -> bool:
         if power_w[slot] != asked_w[slot]:
             return False
     return True
-
-
-def at_step(owner: Car, steps: Steps, relaxed: Row, step: int) -> Car:
-    """The vehicle as loosened in a step; as it is before the first (-1)."""
-    return owner if step < 0 else loosened(owner, steps, relaxed, step)
 
 
 def _empty(event: EventSlots, desk: Desk) -> None:
@@ -160,11 +154,11 @@ def _bind(spec: Car, event: EventSlots, held: Commitments | None, asked_w: Row, 
             left, at_reserve = desk.profile_w[slot], line.bound_wh[slot] <= spec.reserve_wh
         if desk.power_w[slot] >= asked_w[slot]:
             desk.binding[slot] = 0
-        elif not line.plugged[slot]:
+        elif line.part[slot] == AWAY:
             desk.binding[slot] = _PLUG_WINDOW
         elif desk.given_up[slot]:
             desk.binding[slot] = _MIN_POWER
-        elif not line.usable[slot]:
+        elif line.part[slot] == OPPOSED:
             desk.binding[slot] = _COMMITTED
         elif not desk.closed[slot] and spec.relay_ops >= 0:
             desk.binding[slot] = _RELAY_OPS

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.devices.rows.cars import Car, Steps, car_of, micros, steps_row
+from agents.devices.rows.cars import Car, car_of, micros, steps_row
 from agents.settings.devices import VehicleSpec
 
 Ints: TypeAlias = NDArray[np.int64]
@@ -21,7 +21,8 @@ class Vehicles:
     """The newest readings of n vehicles, an array for each field of `Car`."""
 
     def __init__(self, specs: Sequence[VehicleSpec]) -> None:
-        table = np.array([car_of(spec, spec) for spec in specs], dtype=np.int64).reshape(len(specs), len(Car._fields))
+        numbers = chain.from_iterable(car_of(spec, spec) for spec in specs)  # no list of all of them
+        table = np.fromiter(numbers, np.int64, len(specs) * len(Car._fields)).reshape(len(specs), len(Car._fields))
         self._fields: dict[str, Ints] = dict(zip(Car._fields, np.ascontiguousarray(table.T), strict=True))
 
     def __len__(self) -> int:
@@ -72,11 +73,11 @@ class AllSteps(NamedTuple):
     @classmethod
     def of(cls, specs: Sequence[VehicleSpec]) -> "AllSteps":
         """Those of some specs."""
-        rows = [steps_row(spec) for spec in specs]
-        first = np.fromiter(accumulate(map(len, rows), initial=0), np.int64, len(rows) + 1)
-        return cls(np.fromiter(chain.from_iterable(rows), np.int64, int(first[-1])), first)
+        first = np.fromiter(accumulate((len(steps_row(spec)) for spec in specs), initial=0), np.int64, len(specs) + 1)
+        row = np.fromiter(chain.from_iterable(map(steps_row, specs)), np.int64, int(first[-1]))
+        return cls(row, first)
 
-    def one(self, i: int) -> Steps:
+    def one(self, i: int) -> list[int]:
         """Those of one vehicle."""
-        row = self.row[self.first[i] : self.first[i + 1]].tolist()
-        return Steps(row, 0, len(row))
+        row: list[int] = self.row[self.first[i] : self.first[i + 1]].tolist()
+        return row

@@ -81,17 +81,8 @@ def car_of(spec: VehicleSpec, declared: VehicleSpec) -> Car:
     )
 
 
-class Steps(NamedTuple):
-    """What one owner agreed to in advance: entries of a restriction's place, how many steps, and each step's value."""
-
-    row: Row
-    first: int
-    last: int
-    """Its entries lie in row[first:last]."""
-
-
 def steps_row(spec: VehicleSpec) -> list[int]:
-    """The entries of one owner."""
+    """What an owner agreed to in advance: for each restriction its place, how many steps, and each step's value."""
     entries = ((RESTRICTIONS.index(Restriction(r.restriction)), len(r.steps), *r.steps) for r in spec.relaxations)
     return [number for entry in entries for number in entry]
 
@@ -101,24 +92,24 @@ def asked_row(relaxed: Sequence[Restriction]) -> list[bool]:
     return [restriction in relaxed for restriction in RESTRICTIONS]
 
 
-def most_steps(steps: Steps, relaxed: Row) -> int:
-    """How many steps a vehicle has among the restrictions asked to be loosened."""
-    most, at = 0, steps.first
-    while at < steps.last:
-        if relaxed[steps.row[at]]:
-            most = max(most, steps.row[at + 1])
-        at += 2 + steps.row[at + 1]
+def most_steps(steps: Row, first: int, end: int, relaxed: Row) -> int:
+    """How many steps a vehicle has among the restrictions asked to be loosened; its entries lie in steps[first:end]."""
+    most, at = 0, first
+    while at < end:
+        if relaxed[steps[at]]:
+            most = max(most, steps[at + 1])
+        at += 2 + steps[at + 1]
     return most
 
 
-def loosened(car: Car, steps: Steps, relaxed: Row, step: int) -> Car:
+def loosened(car: Car, steps: Row, first: int, end: int, relaxed: Row, step: int) -> Car:
     """The vehicle with those of the restrictions loosened that its owner agreed to, to one step (from 0 on)."""
     departure_soc_wh, reserve_wh, relay_ops = car.departure_soc_wh, car.reserve_wh, car.relay_ops
     max_charge_w, max_discharge_w, departs_us = car.max_charge_w, car.max_discharge_w, car.departs_us
-    at = steps.first
-    while at < steps.last:
-        place, count = steps.row[at], steps.row[at + 1]
-        value = steps.row[at + 2 + min(step, count - 1)]
+    at = first
+    while at < end:
+        place, count = steps[at], steps[at + 1]
+        value = steps[at + 2 + min(step, count - 1)]
         at += 2 + count
         if not relaxed[place]:
             continue

@@ -8,6 +8,15 @@ from agents.devices.flexibility import Row
 from agents.devices.rows.cars import micros
 
 
+class Pieces(NamedTuple):
+    """Work space: the time from the event's end to the departure, cut where what is held changes."""
+
+    hours: Row
+    moved_wh: Row
+    held: Row
+    """Whether another event holds it there: its change of energy is fixed."""
+
+
 class Commitments(NamedTuple):
     """Changes of load that other events hold, signed W: a row each, one entry a change."""
 
@@ -15,6 +24,7 @@ class Commitments(NamedTuple):
     end_us: Row
     power_w: Row
     size: int
+    pieces: Pieces
 
 
 def commitments_of(segments: Sequence[Segment]) -> Commitments | None:
@@ -22,7 +32,9 @@ def commitments_of(segments: Sequence[Segment]) -> Commitments | None:
     if not segments:
         return None
     start_us, end_us = [micros(s.start) for s in segments], [micros(s.end) for s in segments]
-    return Commitments(start_us, end_us, [s.power_w for s in segments], len(segments))
+    most = 2 * len(segments) + 1
+    pieces = Pieces([0.0] * most, [0.0] * most, [False] * most)
+    return Commitments(start_us, end_us, [s.power_w for s in segments], len(segments), pieces)
 
 
 def held_w(held: Commitments, at_us: int) -> int:

@@ -28,10 +28,10 @@ from agents.devices.relay import labels as relay_labels
 from agents.devices.relay.choice import MOST_OPERATIONS, Choice
 from agents.devices.relay.labels import Labels, states
 from agents.devices.rows import answers, cars, commitments, stores, timelines
-from agents.devices.rows.answers import Desk, answer, at_step, covered
+from agents.devices.rows.answers import Desk, answer, covered
 from agents.devices.rows.arrays import AllSteps
-from agents.devices.rows.cars import RESTRICTIONS, Car, Steps, asked_row, most_steps
-from agents.devices.rows.timelines import EventSlots, OwnSchedule, Pieces
+from agents.devices.rows.cars import RESTRICTIONS, Car, asked_row, loosened, most_steps
+from agents.devices.rows.timelines import EventSlots, OwnSchedule
 
 _MODULES = (flexibility, relay, relay_bounds, relay_labels, cars, commitments, timelines, stores, answers)
 _PIECE = 2_048
@@ -40,12 +40,8 @@ _PIECE = 2_048
 
 def new_desk(slots: int) -> Desk:
     """Work space for one vehicle of which no other event holds anything."""
-    pieces = Pieces(np.zeros(1), np.zeros(1), _bools(1))
     return Desk(
-        OwnSchedule(
-            np.zeros(slots + 1), _ints(slots), np.zeros(slots), np.zeros(slots), _bools(slots), _bools(slots)
-        ),
-        pieces,
+        OwnSchedule(np.zeros(slots + 1), _ints(slots), np.zeros(slots), np.zeros(slots), _ints(slots)),
         Store(np.zeros(slots), np.zeros(slots), 1.0, 1.0, np.zeros(slots)),
         Rows(np.zeros(slots), np.zeros(slots), np.zeros(slots)),
         Choice(
@@ -89,23 +85,26 @@ def each_of(
     """Answer for the vehicles at `index[places]`; asked and answered are at `places`."""
     desk, each = new_desk(event.slots), 2
     work = new_work(event.slots, each)
-    row = _ints(event.slots)
+    row, loosen = _ints(event.slots), relaxed.any()
     power_w, available_w, binding, schedule_w = result
     for place in places:
         vehicle = index[place]
         for slot in range(event.slots):
             row[slot] = asked_w[slot, place]
         owner = car(owners, vehicle)
-        steps = Steps(all_steps.row, all_steps.first[vehicle], all_steps.first[vehicle + 1])
-        step, last = -1, most_steps(steps, relaxed) - 1
+        spec, step, last = owner, -1, -1
+        if loosen:
+            first, end = all_steps.first[vehicle], all_steps.first[vehicle + 1]
+            last = most_steps(all_steps.row, first, end, relaxed) - 1
         while True:
-            spec = at_step(owner, steps, relaxed, step)
             while not answer(owner, spec, event, None, row, available, desk, work, each):
                 each *= 2
                 work = new_work(event.slots, each)
             if step == last or covered(event, row, desk.power_w):
                 break
             step += 1
+            first, end = all_steps.first[vehicle], all_steps.first[vehicle + 1]
+            spec = loosened(owner, all_steps.row, first, end, relaxed, step)
         for slot in range(event.slots):
             power_w[slot, place], binding[slot, place] = desk.power_w[slot], desk.binding[slot]
             schedule_w[slot, place] = desk.line.base_w[slot]

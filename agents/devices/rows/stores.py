@@ -4,7 +4,7 @@
 from agents.devices.flexibility import Row, Store
 from agents.devices.relay.choice import MOST_OPERATIONS, Choice, operations, uwh
 from agents.devices.rows.cars import Car
-from agents.devices.rows.timelines import EventSlots, OwnSchedule, RelayNeeds, slot_hours
+from agents.devices.rows.timelines import AWAY, USABLE, EventSlots, OwnSchedule, RelayNeeds, slot_hours
 
 
 def bound(
@@ -13,14 +13,14 @@ def bound(
     """Fill in the rows of a store for one choice of closed slots."""
     slot_h, drawn = slot_hours(event), 0.0
     for slot in range(event.slots):
-        base, shut = line.base_w[slot], closed[slot]
-        if event.down and (base == 0 or line.usable[slot]):
+        base, shut, usable = line.base_w[slot], closed[slot], line.part[slot] == USABLE
+        if event.down and (base == 0 or usable):
             drawn += line.spared_wh[slot] + spec.standby_w * slot_h * ((1 if shut else 0) - (1 if base else 0))
         save, reach = 0.0, 0.0
-        if line.usable[slot] and event.down:
+        if usable and event.down:
             save = float(max(0, base))
             reach = float(max(0, base + spec.max_discharge_w)) if shut else save
-        elif line.usable[slot] and shut:
+        elif usable and shut:
             save = reach = float(max(0, spec.max_charge_w - max(0, base)))
         store.cheap_w[slot], store.all_w[slot] = save, reach
         energy = line.energy_wh[slot + 1] - drawn
@@ -36,10 +36,10 @@ def frame(
     """What the relay may do, with these rows filled in, but for the energies: open only where all of the own schedule can
     be given up, closed only where it is plugged in. `closed` is work space."""
     for slot in range(event.slots):
-        base, usable = line.base_w[slot], line.usable[slot]
+        base, usable = line.base_w[slot], line.part[slot] == USABLE
         rows.draws[slot] = event.down and (base == 0 or usable)
         rows.may_open[slot] = base == 0 or (event.down and usable and 0 < base <= asked_w[slot])
-        rows.may_close[slot] = base != 0 or line.plugged[slot]
+        rows.may_close[slot] = base != 0 or line.part[slot] != AWAY
         rows.wanted[slot] = asked_w[slot] > 0
         closed[slot] = base != 0
     own = operations(event.slots, relay.before, closed, relay.after)

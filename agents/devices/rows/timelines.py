@@ -13,6 +13,9 @@ from agents.devices.rows.commitments import Commitments, begun, held_w, next_edg
 from protocol.messages import IntervalPeriod
 from protocol.units import Direction
 
+AWAY, OPPOSED, USABLE = 0, 1, 2
+"""Not plugged in throughout a slot; plugged in, but another event holds the opposite direction; free to take part."""
+
 
 class EventSlots(NamedTuple):
     """What is asked for, but the power."""
@@ -21,15 +24,6 @@ class EventSlots(NamedTuple):
     start_us: int
     slot_us: int
     slots: int
-
-
-class Pieces(NamedTuple):
-    """Work space: the time from the event's end to the departure, cut where what is held changes."""
-
-    hours: Row
-    moved_wh: Row
-    held: Row
-    """Whether another event holds it there: its change of energy is fixed."""
 
 
 class OwnSchedule(NamedTuple):
@@ -44,9 +38,8 @@ class OwnSchedule(NamedTuple):
     stand-by draw for the part in which the own schedule is idle."""
     bound_wh: Row
     """At the end of the slot: what must be left where less load is asked for, what fits where more is."""
-    plugged: Row
-    usable: Row
-    """Plugged in, and no other event holds the opposite direction."""
+    part: Row
+    """Whether it can take part: AWAY, OPPOSED or USABLE."""
 
 
 class RelayNeeds(NamedTuple):
@@ -81,7 +74,7 @@ def hours(span_us: int) -> float:
 
 
 def run(
-    owner: Car, spec: Car, event: EventSlots, held: Commitments | None, line: OwnSchedule, pieces: Pieces
+    owner: Car, spec: Car, event: EventSlots, held: Commitments | None, line: OwnSchedule
 ) -> RelayNeeds:  # fmt: skip
     """Fill in the schedule. `owner` as it has set it, `spec` as it agreed for this computation."""
     slot_h, eta_c = slot_hours(event), owner.charge_pct / 100
@@ -110,13 +103,20 @@ def run(
             line.base_w[slot] = mean_w
             line.spared_wh[slot] = (drawn_wh - mean_w * slot_h) * moved + idle_h * owner.standby_w
         line.energy_wh[slot + 1] = energy
-        plugged = usable = owner.plugs_in_us <= start_us and owner.state_us <= end_us <= spec.departs_us
-        if held is not None:
-            usable = plugged and not opposed(held, start_us, end_us, event.down)
-        line.plugged[slot], line.usable[slot] = plugged, usable
-    _fill_bounds(owner, spec, event, held, alone_wh, line, pieces)
+    _fill_parts(owner, spec, event, held, line)
+    _fill_bounds(owner, spec, event, held, alone_wh, line)
     recovers = spec.departs_us > start_of(event, event.slots)
     return RelayNeeds(before, recovers, recovers and energy < full_wh - 1e-6)
+
+
+def _fill_parts(owner: Car, spec: Car, event: EventSlots, held: Commitments | None, line: OwnSchedule) -> None:
+    """Arrival is rounded up to a slot, departure rounded down."""
+    for slot in range(event.slots):
+        start_us, end_us = start_of(event, slot), start_of(event, slot + 1)
+        plugged = owner.plugs_in_us <= start_us and owner.state_us <= end_us <= spec.departs_us
+        line.part[slot] = USABLE if plugged else AWAY
+        if held is not None:
+            line.part[slot] = OPPOSED if plugged and opposed(held, start_us, end_us, event.down) else line.part[slot]
 
 
 def gain(owner: Car) -> float:
@@ -129,9 +129,8 @@ def _alone_wh(owner: Car, gain_w: float, held: Commitments) -> float:
     if not begun(held, owner.state_us):
         return float(owner.soc_wh)
     plugged_us = min(owner.state_us, owner.departs_us) - max(owner.plugs_in_us, owner.declared_us)
-    return (
-        owner.declared_soc_wh + _charging_h(owner.departure_soc_wh, gain_w, owner.declared_soc_wh, plugged_us) * gain_w
-    )
+    charged_h = _charging_h(owner.departure_soc_wh, gain_w, owner.declared_soc_wh, plugged_us)
+    return owner.declared_soc_wh + charged_h * gain_w
 
 
 def _between(
@@ -192,7 +191,6 @@ def _fill_bounds(
     held: Commitments | None,
     alone_wh: float,
     line: OwnSchedule,
-    pieces: Pieces,
 ) -> None:
     """What must be left: the reserve, and from the event's end (or the departure) on what other events hold and what can
     no longer be charged; the own schedule goes on in between. What fits: the capacity, at the event's end less what
@@ -204,7 +202,8 @@ def _fill_bounds(
     if held is None:
         least, most = _uncharged(own, hours(max(0, spec.departs_us - charges_us)) * gain_w, least, most)
     else:
-        for piece in range(_cut(owner, spec, gain_w, held, alone_wh, charges_us, pieces) - 1, -1, -1):
+        pieces = held.pieces
+        for piece in range(_cut(owner, spec, gain_w, held, alone_wh, charges_us) - 1, -1, -1):
             if pieces.held[piece]:
                 least, most = least - pieces.moved_wh[piece], most - pieces.moved_wh[piece]
             else:
@@ -220,10 +219,10 @@ def _fill_bounds(
 
 
 def _cut(
-    owner: Car, spec: Car, gain_w: float, held: Commitments, alone_wh: float, at_us: int, pieces: Pieces
+    owner: Car, spec: Car, gain_w: float, held: Commitments, alone_wh: float, at_us: int
 ) -> int:  # fmt: skip
     """Fill in the pieces from an instant until the departure; how many they are."""
-    count = 0
+    pieces, count = held.pieces, 0
     while at_us < spec.departs_us:
         until_us, power_w = next_edge(held, at_us, spec.departs_us), held_w(held, at_us)
         moved_wh, _, _, alone_wh = _piece(owner, gain_w, power_w, 0.0, alone_wh, at_us, until_us)

@@ -8,9 +8,9 @@ from agents.devices.catalogue import build_device
 from agents.devices.contract import Device
 from agents.negotiation.out import Out
 from agents.negotiation.subject import Subject
-from agents.parties.der.held import Held
 from agents.parties.der.home import Home
 from agents.parties.der.ledger import Ledger
+from agents.parties.der.reservation import Reservation
 from agents.settings.devices import StorageSpec
 from protocol.actor import Measured
 from protocol.plan import Plan, add, shortfall
@@ -46,7 +46,7 @@ class OwnStorage:
         """Added to the available power (S26), W."""
         self.committed_w: Plan | None = None
         """Its part of the deal, W."""
-        self.held: Held | None = None
+        self.held: Reservation | None = None
 
     def __bool__(self) -> bool:
         return bool(self.yard.home.devices)
@@ -70,7 +70,7 @@ class OwnStorage:
         others = yard.ledger.but(subject.event_id)
         answer = yard.home.flexibility(subject.direction, subject.period, short_w, others)
         self.offered_w = answer.joint.power_w
-        self.held = Held(subject.event_id, subject.direction, subject.period, answer, yard.ledger)
+        self.held = Reservation(subject.event_id, subject.direction, subject.period, answer, yard.ledger)
         self.held.hold(self.offered_w)
         return self.offered_w
 

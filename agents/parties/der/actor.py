@@ -13,8 +13,8 @@ from agents.parties.der import messages
 from agents.parties.der.checks import accepted_basis, award_problem, keeps_firm, relax_refusal, relaxed_ask_w
 from agents.parties.der.control import Controlled
 from agents.parties.der.event import DerEvent, DerStage, DerTimer
-from agents.parties.der.held import Held
 from agents.parties.der.home import HomeFlexibility
+from agents.parties.der.reservation import Reservation
 from agents.settings.parties import Consent, DerSettings
 from protocol import messages as m
 from protocol.actor import Decided, Question
@@ -107,10 +107,10 @@ class Der(Controlled):
             self._opt_out(event, m.OptReason.MUST_RUN, now, answer)
 
     def _compute(self, event: DerEvent, asked_w: Plan, relaxed: tuple[m.Restriction, ...]) -> HomeFlexibility:
-        """S50 (S52 when something is relaxed): what is held in other events is not offered again."""
+        """S50 (S52 when something is relaxed): what other events reserve is not offered again."""
         request = event.request
-        held = self.ledger.but(request.event_id)
-        return self.home.flexibility(request.direction, request.interval_period, asked_w, held, relaxed)
+        reserved = self.ledger.but(request.event_id)
+        return self.home.flexibility(request.direction, request.interval_period, asked_w, reserved, relaxed)
 
     def _offer(self, event: DerEvent, answer: HomeFlexibility, basis: m.Basis, now: datetime) -> None:
         request = event.request
@@ -118,8 +118,10 @@ class Der(Controlled):
             self.name, event.terms, request.request_id, answer.joint, answer.resources(), basis, now
         )  # fmt: skip
         event.go(DerStage.OFFERED)
-        held = Held(request.event_id, request.direction, request.interval_period, answer, self.ledger)
-        event.answers[basis], event.offers[basis] = held, offer
+        event.answers[basis] = Reservation(
+            request.event_id, request.direction, request.interval_period, answer, self.ledger
+        )
+        event.offers[basis] = offer
         parts = [standing.answer.apportion(standing.answer.joint.power_w) for standing in event.answers.values()]
         self.ledger.hold(request.event_id, request.direction, request.interval_period, _larger(parts))
         self._send(event.edge, offer)

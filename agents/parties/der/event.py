@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from agents.parties.der.held import Held
+from agents.parties.der.reservation import Reservation
 from agents.parties.der.terms import EventTerms, terms_of
 from protocol import messages as m
 from protocol.actor import Measured
@@ -82,10 +82,10 @@ class DerEvent:
     superseded: tuple[str, ...] = ()
     """Earlier requests of this event."""
     outcome: str = ""
-    answers: dict[m.Basis, Held] = field(default_factory=dict)
+    answers: dict[m.Basis, Reservation] = field(default_factory=dict)
     offers: dict[m.Basis, m.Offer] = field(default_factory=dict)
     award: m.Award | None = None
-    accepted: Held | None = None
+    accepted: Reservation | None = None
     withdrawal: m.Withdraw | None = None
     timers: dict[DerTimer, datetime] = field(default_factory=dict)
     slot: int = 0

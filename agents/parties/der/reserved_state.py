@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Literal
 
 from agents.devices.contract import Segment
-from agents.parties.der.held import Held
 from agents.parties.der.home import Home, HomeFlexibility
 from agents.parties.der.ledger import Ledger
+from agents.parties.der.reservation import Reservation
 from protocol.actor import Measured
 from protocol.messages import IntervalPeriod
 from protocol.plan import Plan
@@ -35,7 +35,7 @@ class HomeState:
 
 @dataclass(frozen=True, slots=True)
 class ReservedState:
-    """Of `Held`."""
+    """Of `Reservation`."""
 
     event_id: str
     direction: Direction
@@ -58,13 +58,13 @@ def remember_home(home: Home, ledger: Ledger, state: HomeState) -> None:
     ledger.remember(state.ledger)
 
 
-def reserved_state(held: Held) -> ReservedState:
+def reserved_state(held: Reservation) -> ReservedState:
     """What an event reserves now."""
     return state_of(ReservedState, held, parts=dict(held.parts))
 
 
-def reserved(state: ReservedState, ledger: Ledger) -> Held:
+def reserved(state: ReservedState, ledger: Ledger) -> Reservation:
     """The same again; the ledger has it already."""
-    held = Held(state.event_id, state.direction, state.period, state.answer, ledger)
+    held = Reservation(state.event_id, state.direction, state.period, state.answer, ledger)
     held.parts = state.parts
     return held

@@ -1,5 +1,5 @@
-"""What one event holds of a home's devices: their parts, the set-points that follow, and the baseline they are metered
-against. The baseline is the schedule declared with the offer; what other events have come to hold since shifts it."""
+"""What one event reserves of a home's devices: their parts, the set-points that follow, and the baseline they are metered
+against. The baseline is the schedule declared with the offer; what other events have come to reserve since shifts it."""
 
 from collections.abc import Mapping
 
@@ -11,8 +11,8 @@ from protocol.plan import Plan
 from protocol.units import Direction, energy_wh
 
 
-class Held:
-    """An answer of a home that an event holds."""
+class Reservation:
+    """What an event reserves of a home's answer."""
 
     def __init__(
         self, event_id: str, direction: Direction, period: IntervalPeriod, answer: HomeFlexibility, ledger: Ledger
@@ -25,7 +25,7 @@ class Held:
         self.parts: Mapping[str, Plan] = {}
 
     def hold(self, power_w: Plan) -> None:
-        """Hold so much of the answer; the parts follow. Raises ValueError above the answer."""
+        """Reserve so much of the answer, W; the parts follow. Raises ValueError above the answer."""
         self.parts = self.answer.apportion(power_w)
         self.ledger.hold(self.event_id, self.direction, self.period, self.parts)
 
@@ -41,7 +41,7 @@ class Held:
         return energy_wh(self.base_w(resource_id, slot), self.period.duration)
 
     def setpoints(self, slot: int, power_w: int) -> dict[str, int]:
-        """Signed power of each device in a slot for a change of so many W (at most what is held), + = import."""
+        """Signed power of each device in a slot for a change of so many W (at most what is reserved), + = import."""
         within = {name: (plan[slot],) for name, plan in self.parts.items()}
         parts = share((power_w,), within)
         sign = self.direction.sign
