@@ -1,5 +1,5 @@
-"""S50 and S52 of one vehicle over plain rows: `answer` says what it can give as it is or loosened, it is
-loosened step by step until what is asked is `covered`. Compiled by `agents/devices/rows/compiled.py`."""
+"""S50 and S52 of one vehicle over plain rows: `answer` fills in what it can give, as it is or loosened; it is loosened step
+by step until what is asked is `covered`. Compiled by `agents/devices/rows/compiled.py`."""
 
 import math
 from typing import NamedTuple

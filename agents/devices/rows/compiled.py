@@ -1,9 +1,10 @@
-"""The lines of one vehicle (`relay/`, `flexibility.py` beside this folder, and what stands in it) compiled by numba for many
-vehicles, without fast-math: the same sums as in Python.
+"""The lines of one vehicle (`relay/`, `flexibility.py` beside this folder, and what stands in it), compiled by numba for
+many vehicles, without fast-math: the same sums as in Python.
 
 Compiled once per machine and version (about half a minute), then kept in numba's cache where that can be written.
 Numba looks only at the time of one file there, and cannot read what was kept for classes that are gone; so the entry's
-name, which its cache goes by, has a digest of all sources. Nothing is checked in here: whoever calls sees to it that arrays are as long as they have to be.
+name, which its cache goes by, has a digest of all sources. Nothing is checked in here: whoever calls sees to it that
+arrays are as long as they have to be.
 """
 
 import hashlib
