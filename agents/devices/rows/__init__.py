@@ -1,1 +1,1 @@
-"""What vehicles can give (S50, S52), written over plain rows: the same lines for one in Python and for many, compiled."""
+"""What vehicles can give (S50, S52), over plain rows: the same lines for one in Python and for many, compiled."""

@@ -1,5 +1,5 @@
-"""S50 and S52 of one vehicle over plain rows: `answer` fills in what it can give, as it is or loosened; it is loosened step
-by step until what is asked is `covered`. Compiled by `agents/devices/rows/compiled.py`."""
+"""S50 and S52 of one vehicle over plain rows: `answer` fills in what it can give, as it is or loosened; it is loosened
+step by step until what is asked is `covered`. Compiled by `agents/devices/rows/compiled.py`."""
 
 import math
 from typing import NamedTuple
@@ -42,11 +42,11 @@ class Desk(NamedTuple):
 
 
 def answer(
-    owner: Car, spec: Car, event: EventSlots, held: Commitments | None, asked_w: Row, available: bool, desk: Desk, work: Labels,
-    each: int,
+    owner: Car, spec: Car, event: EventSlots, held: Commitments | None, asked_w: Row, available: bool, desk: Desk,
+    work: Labels, each: int,
 ) -> bool:  # fmt: skip
-    """Fill in what a vehicle can give, `owner` as it is, `spec` as loosened; False where the choice of its relay takes more
-    than `each` labels a state."""
+    """Fill in what a vehicle can give, `owner` as it is, `spec` as loosened; False where the choice of its relay
+    takes more than `each` labels a state."""
     relay, line = run(owner, spec, event, held, desk.line), desk.line
     some = False
     for slot in range(event.slots):

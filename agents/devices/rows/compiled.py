@@ -1,5 +1,5 @@
-"""The lines of one vehicle (`relay/`, `flexibility.py` beside this folder, and what stands in it), compiled by numba for
-many vehicles, without fast-math: the same sums as in Python.
+"""The lines of one vehicle (`relay/`, `flexibility.py` beside this folder, and what stands in it), compiled by numba
+for many vehicles, without fast-math: the same sums as in Python.
 
 Compiled once per machine and version (about half a minute), then kept in numba's cache where that can be written.
 Numba looks only at the time of one file there, and cannot read what was kept for classes that are gone; so the entry's
@@ -46,8 +46,8 @@ def new_desk(slots: int) -> Desk:
         Store(np.zeros(slots), np.zeros(slots), 1.0, 1.0, np.zeros(slots)),
         Rows(np.zeros(slots), np.zeros(slots), np.zeros(slots)),
         Choice(
-            slots, _ints(slots), _ints(slots), _ints(slots + 1), _bools(slots), _bools(slots), _bools(slots), _bools(slots),
-            0, 0, False, False, 0,
+            slots, _ints(slots), _ints(slots), _ints(slots + 1), _bools(slots), _bools(slots), _bools(slots),
+            _bools(slots), 0, 0, False, False, 0,
         ),
         _bools(slots), _bools(slots), _ints(slots), _ints(slots), np.zeros(slots), np.zeros(slots), _ints(slots),
         _ints(slots), _ints(slots),
@@ -75,7 +75,8 @@ def car(rows: Any, i: int) -> Car:
     """One vehicle of the arrays of `Vehicles`."""
     return Car(
         rows[0][i], rows[1][i], rows[2][i], rows[3][i], rows[4][i], rows[5][i], rows[6][i], rows[7][i], rows[8][i],
-        rows[9][i], rows[10][i], rows[11][i], rows[12][i], rows[13][i], rows[14][i], rows[15][i], rows[16][i], rows[17][i],
+        rows[9][i], rows[10][i], rows[11][i], rows[12][i], rows[13][i], rows[14][i], rows[15][i], rows[16][i],
+        rows[17][i],
     )  # fmt: skip
 
 

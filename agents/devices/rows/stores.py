@@ -33,8 +33,8 @@ def bound(
 def frame(
     spec: Car, event: EventSlots, line: OwnSchedule, relay: RelayNeeds, asked_w: Row, closed: Row, rows: Choice
 ) -> Choice:
-    """What the relay may do, with these rows filled in, but for the energies: open only where all of the own schedule can
-    be given up, closed only where it is plugged in. `closed` is work space."""
+    """What the relay may do, with these rows filled in, but for the energies: open only where all of the own schedule
+    can be given up, closed only where it is plugged in. `closed` is work space."""
     for slot in range(event.slots):
         base, usable = line.base_w[slot], line.part[slot] == USABLE
         rows.draws[slot] = event.down and (base == 0 or usable)

@@ -158,8 +158,8 @@ def _between(
 def _piece(
     owner: Car, gain_w: float, power_w: int, energy: float, alone_wh: float, start_us: int, end_us: int
 ) -> tuple[float, float, float, float]:
-    """`_between` for a time in which nothing changes. Where another event holds power, the set-point stands on the schedule
-    without any event; else it charges up what is missing."""
+    """`_between` for a time in which nothing changes. Where another event holds power, the set-point stands on the
+    schedule without any event; else it charges up what is missing."""
     away = start_us < max(owner.plugs_in_us, owner.state_us) or start_us >= owner.departs_us
     if away and power_w == 0:
         return energy, 0.0, 0.0, alone_wh
@@ -192,8 +192,8 @@ def _fill_bounds(
     alone_wh: float,
     line: OwnSchedule,
 ) -> None:
-    """What must be left: the reserve, and from the event's end (or the departure) on what other events hold and what can
-    no longer be charged; the own schedule goes on in between. What fits: the capacity, at the event's end less what
+    """What must be left: the reserve, and from the event's end (or the departure) on what other events hold and what
+    can no longer be charged; the own schedule goes on in between. What fits: the capacity, at the event's end less what
     other events will charge. Both are found backward from the departure."""
     end_us, gain_w = start_of(event, event.slots), gain(owner)
     charges_us = max(end_us, owner.plugs_in_us, owner.state_us)
@@ -233,6 +233,6 @@ def _cut(
 
 
 def _uncharged(own_wh: int, charged_wh: float, least: float, most: float) -> tuple[float, float]:
-    """Least and most energy before a time in which the own schedule charges so much, but no further than to `own_wh`, from
-    those after it."""
+    """Least and most energy before a time in which the own schedule charges so much, but no further than to `own_wh`,
+    from those after it."""
     return least - (charged_wh if least <= own_wh else 0.0), most - (charged_wh if most < own_wh else 0.0)

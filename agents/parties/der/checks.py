@@ -1,4 +1,4 @@
-"""What a DER looks at before it answers: whether it may loosen, and whether it can keep an award. State in, verdict out."""
+"""What a DER looks at before it answers: may it loosen, can it keep an award. State in, verdict out."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -40,10 +40,11 @@ def accepted_basis(name: str, request_id: str, offered_w: Mapping[m.Basis, Plan]
 
 
 def award_problem(
-    stage: DerStage, outcome: str, terms: EventTerms, offered_w: Plan | None, award: m.Award, now: datetime, *, first: bool
+    stage: DerStage, outcome: str, terms: EventTerms, offered_w: Plan | None, award: m.Award, now: datetime, *,
+    first: bool,
 ) -> str:  # fmt: skip
-    """Why a concluded award cannot be kept; empty when it can. `offered_w`: the offer that it accepts; `first`: whether no
-    other award of the event stands."""
+    """Why a concluded award cannot be kept; empty when it can. `offered_w`: the offer that it accepts; `first`: whether
+    no other award of the event stands."""
     if stage is DerStage.CLOSED:
         return f"the event is {outcome}"
     if offered_w is None:

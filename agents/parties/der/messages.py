@@ -1,4 +1,4 @@
-"""What a DER says of an event: its messages and notes. State in, message out; the fields stand in their models' order."""
+"""What a DER sends and notes in an event. State in, message out; the fields stand in their models' order."""
 
 from datetime import datetime
 from typing import Any, Protocol, TypeVar

@@ -1,5 +1,6 @@
-"""What one event reserves of a home's devices: their parts, the set-points that follow, and the baseline they are metered
-against. The baseline is the schedule declared with the offer; what other events have come to reserve since shifts it."""
+"""What one event reserves of a home's devices: their parts, the set-points that follow, and the baseline they are
+metered against. The baseline is the schedule declared with the offer; what other events have come to reserve since
+shifts it."""
 
 from collections.abc import Mapping
 

@@ -2,8 +2,8 @@
 
     asleep -> offered | opted_out -> [offered] -> awarded | closed
 
-Messages, notes, checks and stages are those of `Der` (`parties/der/`); here stands only how little a home has to store for
-them. A home that leaves this course (a re-request, a dispatch, a message too late, a resident who is asked) becomes the
+Messages, notes, checks and stages are those of `Der` (`parties/der/`); here stands only how little a home has to store
+for them. A home that leaves this course (a re-request, a dispatch, a message too late, a resident who is asked) becomes the
 actor: it takes all that the home has received again, with the answers that were computed then. So a home costs a few
 hundred bytes and microseconds as long as nothing unusual is sent to it.
 """
