@@ -21,7 +21,7 @@ from broker.bus import Arrival, Deliver, Post
 from broker.gmqtt_link import GmqttLink
 from broker.gmqtt_names import LibraryUnfit, check_names
 from broker.link import ANSWER_WITHIN_S, Address, Greeting, Heard, Link, LinkDenied, LinkLost
-from broker.sequence import Gaps, Numbers
+from broker.sequence import LONGEST_COUNT, Gaps, Numbers
 from protocol.codec import MAX_PAYLOAD_BYTES
 from protocol.edges import QOS, ROOT, place_of
 
@@ -236,7 +236,8 @@ class MqttBus:
         """What is handed on; None for what is the carrier's own or nobody's."""
         topic = heard.topic
         if topic == DROPPED:
-            self.dropped_by_broker = int(heard.payload)
+            if heard.payload.isdigit() and len(heard.payload) <= LONGEST_COUNT:
+                self.dropped_by_broker = int(heard.payload)
             return None
         if topic == self._own_presence:
             link.acknowledge(heard.packet_id)

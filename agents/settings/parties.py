@@ -1,14 +1,15 @@
 """The settings of every role, read from TOML by the shell. Frozen; defaults are what a newcomer would want."""
 
+from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, TypeAlias
+from typing import Annotated, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.settings.devices import DeviceSpec, StorageSpec
 from agents.settings.members import Member
 from protocol.messages import OptionBasis, Restriction
-from protocol.units import Direction, Instant, Name, Percent, PowerW
+from protocol.units import Direction, Instant, Name, Percent, PowerW, check_span
 
 
 class Settings(BaseModel):
@@ -52,6 +53,11 @@ class EventSettings(Settings):
     start: Instant
     slot_s: Annotated[int, Field(ge=60, le=86400)] = 1800
     power_w: Annotated[tuple[PowerW, ...], Field(min_length=1, max_length=336)]
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        check_span(self.start, timedelta(seconds=self.slot_s) * len(self.power_w))
+        return self
 
 
 class UtilitySettings(Settings):

@@ -185,7 +185,7 @@ def test_what_another_event_holds_is_computed_in_python() -> None:
 def test_a_vehicle_too_big_for_64_bits_is_computed_in_python() -> None:
     steps = ({"restriction": "power_limit", "steps": [10**12]},)
     ship = vehicle("ship", capacity_wh=10**12, soc_wh=10**12, relay_ops_left=2, standby_w=9)
-    laser = vehicle("laser", max_discharge_w=10**12, relay_ops_left=2, standby_w=10**9)
+    laser = vehicle("laser", max_discharge_w=10**11, relay_ops_left=2, standby_w=10**10)
     specs = [ship, laser, vehicle("agreed", relay_ops_left=2, standby_w=9, relaxations=steps), vehicle("a")]
     asked = [(9_000,) * 4] * 4
     assert same(specs, DOWN, IntervalPeriod(start=START), asked, ALL).uncompiled == (3 if COMPILED else 4)
