@@ -11,7 +11,7 @@ from pydantic_core import SchemaValidator
 
 from protocol.edges import MAX_PAYLOAD_BYTES, ROUTES, Edge, parse_topic
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.messages import VERSION, Message
+from protocol.messages import LEAST_WHOLE, MOST_WHOLE, VERSION, Message
 from protocol.units import REF, iso_duration, printed
 
 __all__ = ["MAX_PAYLOAD_BYTES", "decode", "decode_body", "encode", "to_json"]
@@ -91,4 +91,21 @@ def _peek(payload: bytes) -> tuple[str | None, str | None]:
 
 
 def to_json(value: object) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
+    """For people and their programs, no message: a whole number beyond 64 bits (the sum of what strangers say) is told as
+    the nearest float."""
+    options = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+    try:
+        return orjson.dumps(value, option=options)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_in_64_bits(value), option=options)
+
+
+def _in_64_bits(value: object) -> object:
+    match value:
+        case dict():
+            return {key: _in_64_bits(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_in_64_bits(part) for part in value]
+        case int() if not LEAST_WHOLE <= value <= MOST_WHOLE:
+            return float(value)
+    return value

@@ -14,6 +14,7 @@ import aiomqtt
 import paths
 import pytest
 from guarded import guarded_broker
+from hostile import odd_properties
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -140,29 +141,16 @@ async def test_last_will_tells_of_a_party_that_was_killed(broker: Broker, tmp_pa
         assert (await anext(watcher.messages)).payload == b"gone"
 
 
-ODD: Sequence[dict[str, object]] = (
-    {"UserProperty": [("n", f"a.{'9' * 5_000}")]},
-    {"UserProperty": [("n", f"a.{'9' * 400}")]},
-    {"UserProperty": [("n", "a.²"), ("n", "b.1"), ("", "")] + [("x", "y" * 200)] * 50},
-    {"UserProperty": [("n", f"{'s' * 60_000}.1")]},
-    {"ContentType": "\U0001f4a3", "ResponseTopic": "dr/offer/ra/der", "CorrelationData": b"\xff\0" * 500},
-    {"PayloadFormatIndicator": 1, "MessageExpiryInterval": 2**32 - 1},
-)
-
-
 @WAYS
 async def test_strangers_properties_end_no_connection_and_count_no_loss_beyond_measure(
     broker: Broker, way: Way
 ) -> None:
     async with listening(broker, way=way) as ra, asyncio.timeout(20):
         async with aiomqtt.Client(broker.host, broker.port, protocol=aiomqtt.ProtocolVersion.V5) as stranger:
-            for odd in ODD:
-                given = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-                for name, value in odd.items():
-                    setattr(given, name, value)
-                await stranger.publish("dr/offer/ra/der", b"odd", qos=1, properties=given)
-                await stranger.publish("dr/offer/ra/der", b"odd", qos=0, properties=given)
-        heard = [await ra.heard.get() for _ in range(2 * len(ODD))]
+            for odd in odd_properties():
+                await stranger.publish("dr/offer/ra/der", b"odd", qos=1, properties=odd)
+                await stranger.publish("dr/offer/ra/der", b"odd", qos=0, properties=odd)
+        heard = [await ra.heard.get() for _ in range(2 * len(odd_properties()))]
         for arrival in heard:
             arrival.acknowledge()
         await ra.bus.publish(Post("dr/offer/ra/der", b"after", expires_in_s=2**40))

@@ -8,7 +8,7 @@ from collections import Counter, deque
 from datetime import datetime, timedelta
 
 from agents.tools.watch.event import Event
-from agents.tools.watch.heard import Change, Heard, Refusal, ends, printable
+from agents.tools.watch.heard import Change, Heard, Refusal, printable
 from agents.tools.watch.link import Link
 from agents.tools.watch.node import Node, negotiated
 from agents.tools.watch.presence import Roll
@@ -54,8 +54,6 @@ class Picture:
             if not payload and self._take_back(topic):
                 return None
             edge, message = decode(topic, payload)
-            if isinstance(message, m.Request):
-                ends(message)
         except RefusedMessage as refusal:
             self.reasons["unreadable"] += 1
             kind = topic.split("/")[1] if topic.count("/") == 3 else ""

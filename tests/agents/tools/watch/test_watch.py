@@ -17,10 +17,11 @@ from agents.tools.watch.panels import draw
 from agents.tools.watch.picture import Picture
 from agents.tools.watch.row import Row, Stage
 from agents.tools.watch.shows import Lines
-from agents.tools.watch.wire_clock import WireClock
+from agents.tools.watch.wire_clock import FASTEST, WireClock
 from protocol import messages as m
 from protocol.codec import encode
 from protocol.edges import Edge, topic
+from protocol.units import FIRST_AT, LAST_AT
 
 EXAMPLES = paths.EXAMPLES
 EVENING = datetime(2026, 1, 14, tzinfo=UTC)
@@ -258,18 +259,20 @@ def test_rejections_name_who_refused_what_and_cannot_move_the_cursor() -> None:
         refused_kind="offer",
         refused_by=m.Side.PARENT,
         reason=m.RejectReason.STALE,
-        text="\x1b[2J old",
+        text="zero\u200b width",
     )
     picture.take("dr/reject/p/h", encode(told), EVENING)
-    (refusal,) = picture.refusals
-    assert (refusal.by, refusal.kind, refusal.reason, refusal.text) == ("p", "offer", "stale", "?[2J old")
+    picture.take("dr/reject/p/h", encode(told).replace(b"zero", b"\\u001b[2J"), EVENING)
+    refusal, unreadable = picture.refusals
+    assert (refusal.by, refusal.kind, refusal.reason, refusal.text) == ("p", "offer", "stale", "zero? width")
+    assert (unreadable.by, unreadable.kind, unreadable.reason) == ("", "reject", "malformed")
+    assert unreadable.text.isprintable()
 
 
 def test_plan_behind_the_calendar_and_circles_of_edges_are_survived() -> None:
     picture = Picture()
-    late = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
-    far = request(interval_period=m.IntervalPeriod(start=late), decide_by=late)
-    picture.take("dr/request/p/h", encode(far), EVENING)
+    far = encode(request()).replace(b'"start":"2026', b'"start":"9999')
+    picture.take("dr/request/p/h", far, EVENING)
     assert (picture.reasons["unreadable"], picture.rows(EVENING)) == (1, [])
     for edge in (Edge("p", "q"), Edge("q", "r"), Edge("r", "q"), Edge("q", "p")):
         picture.take(topic("request", edge), encode(request(child=edge.child)), EVENING)
@@ -348,6 +351,14 @@ def test_one_wrong_clock_far_ahead_is_forgotten() -> None:
     for second in range(300):
         watch.hear(EVENING + timedelta(seconds=60 * second), WALL, float(second))
     assert watch.now(WALL, 299.0) == EVENING + timedelta(seconds=60 * 299)
+
+
+def test_parent_that_says_any_time_ends_no_clock() -> None:
+    watch = WireClock()
+    watch.hear(FIRST_AT, WALL, 0.0)
+    watch.hear(LAST_AT - timedelta(seconds=1), WALL, 1.0)
+    assert watch.speed == FASTEST
+    assert watch.now(WALL, 10.0**9) == LAST_AT
 
 
 # -- what is shown
