@@ -155,7 +155,10 @@ def test_the_fields_as_they_stand_give_the_bytes_of_the_whole_dump(message: Mess
 @pytest.mark.parametrize("whole", [2**64, -(2**63) - 1, 10**30])
 def test_a_sum_beyond_64_bits_is_told_as_a_float(whole: int) -> None:
     told = to_json({"a": {"sum": whole, "b": [True, None, "x", (2**64 - 1, whole)]}, 3: 2**63})
-    assert orjson.loads(told) == {"a": {"sum": float(whole), "b": [True, None, "x", [2**64 - 1, float(whole)]]}, "3": 2**63}
+    assert orjson.loads(told) == {
+        "a": {"sum": float(whole), "b": [True, None, "x", [2**64 - 1, float(whole)]]},
+        "3": 2**63,
+    }
 
 
 def test_what_is_no_json_is_still_our_fault() -> None:

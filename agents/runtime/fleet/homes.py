@@ -20,6 +20,7 @@ from agents.parties.fleet.course import Course
 from agents.parties.fleet.due import Due
 from agents.parties.fleet.foresight import Computation, ForeseeingHome, Foresight
 from agents.parties.fleet.shared_terms import SharedTerms
+from agents.runtime.net import caught_by
 from agents.settings.devices import VehicleSpec
 from agents.settings.parties import DerSettings
 from broker.stepper import Diverged, Driver, Stepper
@@ -30,8 +31,12 @@ from protocol.entries import encode_effects
 T = TypeVar("T")
 Given: TypeAlias = tuple[str, Input]
 """A home's name, and what it is given."""
+Fallen: TypeAlias = tuple[Received, Exception, list[Input]]
+"""The message that a home could not take, why, and what came for it behind that."""
 Ready: TypeAlias = tuple[Computation, Flexibility]
 """What a home was expected to compute, and what comes of it."""
+Taken: TypeAlias = tuple[datetime, str, Input | None, bytes]
+"""A step of an earlier run: instant, home, input, encoded effects."""
 MOST_ASKED = 20_000
 """Different requests that are kept to be shared."""
 
@@ -52,6 +57,8 @@ class Homes:
         """Of homes that were their actors, and are not any more."""
         self._due = Due()
         self._shared: SharedTerms = {}
+        self.fallen: dict[str, Fallen] = {}
+        """Homes that a step left half way: they take nothing more until they are mended."""
 
     def __len__(self) -> int:
         return len(self.settings)
@@ -112,7 +119,33 @@ class Homes:
         for wave in _waves(given):
             answers = self._foresee(wave)
             for name, item in wave:
-                yield from self._take(name, item, answers.get(name), now)
+                if name in self.fallen:
+                    self.fallen[name][2].append(item)
+                    continue
+                try:
+                    steps = list(self._take(name, item, answers.get(name), now))
+                except Exception as error:
+                    if not caught_by(item, error):
+                        raise
+                    assert isinstance(item, Received)
+                    self.fallen[name] = item, error, []
+                else:
+                    yield from steps
+
+    def mend(self, name: str, kept: Iterable[Taken] | None, now: datetime) -> None:
+        """A home that has fallen is again what its journal knows, and its devices live through that once more. `kept`
+        None: there is no journal, and it begins anew; its devices are as they are. Raises Diverged."""
+        stepper, settings = self._awake.pop(name, None), self.settings[name]
+        course = self._courses[name] = Course(settings)
+        self._due.note(name, None)
+        if kept is not None:
+            self._devices.pop(name, None)
+            self.fold(kept)
+            return
+        if stepper is not None:
+            self._devices[name] = stepper.drivers
+        for driver in self._drivers(settings).values():
+            self._read(course, now, driver.measure(now, now))
 
     def wake(self, now: datetime, most: int | None = None) -> Iterator[Entry]:
         """What is due at `now`; of so many homes at most."""
@@ -153,8 +186,8 @@ class Homes:
 
     # -- after a restart
 
-    def fold(self, kept: Iterable[tuple[datetime, str, Input | None, bytes]]) -> None:
-        """Take steps of an earlier run again: instant, home, input, encoded effects. Raises Diverged."""
+    def fold(self, kept: Iterable[Taken]) -> None:
+        """Take steps of an earlier run again. Raises Diverged."""
         for wave in _waves((name, (at, item, effects)) for at, name, item, effects in kept):
             answers = self._foresee((name, item) for name, (_, item, _) in wave if item is not None)
             for name, (at, item, effects) in wave:

@@ -152,6 +152,10 @@ class Journal:
             self._waiters.append((number, waiter))
             await waiter
 
+    async def all_durable(self) -> None:
+        """The same of everything that was appended so far."""
+        await self.durable(self._next - 1)
+
     def keep_snapshot(self, actor: str, number: int, maker: str, body: bytes) -> None:
         """Keep what an actor knows after its entry of that number. A disk that refuses it costs time at the next
         start, and nothing else."""
