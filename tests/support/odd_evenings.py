@@ -104,7 +104,9 @@ def odd_evening(seed: int, role: str) -> Evening:
     simulation = world.build(seed, Faults(delay_ms=(1, 2_000)), decide=_resident(random))
     running.append(simulation)
     for _ in range(TOLD):
-        seconds = random.choice((random.uniform(300, 3_000), random.uniform(300, 3_600), random.uniform(3_600, LATEST_S)))
+        seconds = random.choice(
+            (random.uniform(300, 3_000), random.uniform(300, 3_600), random.uniform(3_600, LATEST_S))
+        )
         simulation.at(T0 + timedelta(seconds=round(seconds)), _tell(simulation, odd, random, targets, told))
     simulation.run()
     return Evening(world, simulation, targets, told)

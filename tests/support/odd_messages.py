@@ -78,7 +78,9 @@ class Odd:
         fields = {name: getattr(message, name) for name in type(message).model_fields}
         if self.random.random() < 0.9:
             if "revision" in fields and self.random.random() < 0.5:
-                fields["revision"] = min(fields["revision"] + self.random.randint(1, 9), m.MAX_REVISION)  # as a correction
+                fields["revision"] = min(
+                    fields["revision"] + self.random.randint(1, 9), m.MAX_REVISION
+                )  # as a correction
             fields["message_id"] = f"odd.{self.random.getrandbits(32)}"
         names = [name for name in fields for _ in range(WEIGHTS.get(name, 1))]
         for name in dict.fromkeys(self.random.choice(names) for _ in range(self.random.choice((0, 1, 1, 1, 2, 3)))):
@@ -154,19 +156,31 @@ class Odd:
         return value
 
     def _instant(self, value: datetime, now: datetime) -> datetime:
-        near = [timedelta(0), timedelta(microseconds=1), timedelta(seconds=1), timedelta(minutes=20), timedelta(days=400)]
+        near = [
+            timedelta(0),
+            timedelta(microseconds=1),
+            timedelta(seconds=1),
+            timedelta(minutes=20),
+            timedelta(days=400),
+        ]
         by = self.random.choice(near) * self.random.choice((1, -1))
-        return self.random.choice((FIRST_AT, LAST_AT - timedelta(microseconds=1), LAST_AT - timedelta(days=40), now + by, value + by))
+        return self.random.choice(
+            (FIRST_AT, LAST_AT - timedelta(microseconds=1), LAST_AT - timedelta(days=40), now + by, value + by)
+        )
 
     def _plan(self, value: tuple[int, ...]) -> tuple[int, ...]:
         random = self.random
-        slots = random.choice((len(value), len(value), len(value), 1, len(value) + 1, max(1, len(value) - 1), MAX_SLOTS))
+        slots = random.choice(
+            (len(value), len(value), len(value), 1, len(value) + 1, max(1, len(value) - 1), MAX_SLOTS)
+        )
         powers = random.choice((POWERS, value, (random.choice(POWERS),)))
         return tuple(random.choice(powers) for _ in range(slots))
 
     def _ref(self, name: str) -> str:
         known = [getattr(message, name, None) for _, message in self.said]
-        options = [message.option_id for _, one in self.said if isinstance(one, m.Alternative) for message in one.options]
+        options = [
+            message.option_id for _, one in self.said if isinstance(one, m.Alternative) for message in one.options
+        ]
         return self.random.choice(
             [ref for ref in (*known, *options) if isinstance(ref, str)][-50:]
             + ["x", "y" * (MAX_STEM if name in ("request_id", "award_id") else MAX_REF)]
@@ -197,4 +211,3 @@ class Odd:
             kind = self.random.choice(list(m.ResourceKind))
             relaxable = self.random.random() < 0.5
             yield m.Resource(resource_id=of[:64], kind=kind, power_w=fields["power_w"], relaxable=relaxable)
-

@@ -51,6 +51,8 @@ class Der(Controlled):
             key, known = (request.revision, request.round), (event.request.revision, event.request.round)
             if key <= known:
                 raise RefusedMessage(RejectReason.STALE, f"revision {key} of the request; {known} is known")
+            if now > request.reply_by:  # what stands goes on to stand
+                raise RefusedMessage(RejectReason.EXPIRED, f"heard at {now.isoformat()}, after reply_by")
             self._release(event, now)
             event.go(DerStage.CONSIDERING)
             fresh = DerEvent(edge, request, superseded=(*event.superseded, event.request.request_id))
@@ -58,6 +60,9 @@ class Der(Controlled):
         else:
             event = self.events[request.event_id] = DerEvent(edge, request)
             self._make_room(now)
+            if len(self.events) > self.MOST_OPEN:
+                del self.events[request.event_id]
+                raise RefusedMessage(RejectReason.OVERLOAD, f"{self.MOST_OPEN} events are open")
         if now > request.reply_by:
             self._close(event, "expired", now)
             raise RefusedMessage(RejectReason.EXPIRED, f"heard at {now.isoformat()}, after reply_by")

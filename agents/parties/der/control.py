@@ -25,6 +25,8 @@ class Controlled(Party):
 
     role = Role.DER
     MAX_EVENTS = 64
+    MOST_OPEN = 256
+    """Events that are not over: more are refused."""
 
     def __init__(self, settings: DerSettings) -> None:
         super().__init__(settings.name, (settings.parent,), {})
@@ -75,7 +77,9 @@ class Controlled(Party):
         ):
             raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award {dispatch.award_id} stands")
         sign = event.request.direction.sign
-        if dispatch.slot >= event.slots or not 0 <= sign * dispatch.power_w <= award.power_w[dispatch.slot]:
+        if dispatch.slot >= event.slots:
+            raise RefusedMessage(RejectReason.WRONG_SLOTS, f"slot {dispatch.slot} of {event.slots}")
+        if not 0 <= sign * dispatch.power_w <= award.power_w[dispatch.slot]:
             raise RefusedMessage(RejectReason.ABOVE_REQUEST, "the dispatch is above the award")
         if event.slot_start(dispatch.slot + 1) <= now:
             raise RefusedMessage(RejectReason.EXPIRED, f"slot {dispatch.slot} is over")
@@ -98,8 +102,8 @@ class Controlled(Party):
     def _measured(self, item: Measured, now: datetime) -> None:
         self.home.observe(item)
         event = self.events.get(item.event_id or "")
-        if event is None or item.slot is None or item.energy_wh is None:
-            return
+        if event is None or event.accepted is None or item.slot is None or item.energy_wh is None:
+            return  # of a deal that does not stand any more
         values = event.measured.setdefault(item.slot, {})
         values[item.resource_id] = item
         if len(values) == len(self.home.devices):
