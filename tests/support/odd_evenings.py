@@ -17,11 +17,12 @@ from agents.settings.members import Member
 from agents.settings.parties import Consent
 from broker.bus import Post
 from broker.simulation import Faults, Simulation
-from protocol.actor import Decided, Input, Question
+from protocol.actor import Actor, Decided, Input, Question
 from protocol.codec import decode, encode
 from protocol.errors import RefusedMessage
 from protocol.messages import Restriction
 
+ROLES = ("der", "aggregator", "coordinator", "utility")
 TOLD, LIES = 40, 100
 """Odd messages in an evening; others that stand beside or instead of what their senders say."""
 LATEST_S = 12_000
@@ -36,6 +37,12 @@ class Evening:
     targets: tuple[str, ...]
     odd: Counter[tuple[str, str]]
     """Odd messages by the stage in which their event was at who heard them, and their kind."""
+
+    def fresh(self, name: str) -> Actor:
+        """One of its parties as it was at its start."""
+        build = self.simulation._nodes[name].build
+        assert build is not None
+        return build()
 
 
 def odd_world(random: Random, tiers: bool) -> World:

@@ -18,7 +18,7 @@ from protocol.actor import Received
 from protocol.codec import decode_body, encode
 from protocol.edges import Edge, hearers
 from protocol.errors import RefusedMessage
-from protocol.units import FIRST_AT, LAST_AT, MAX_ENERGY_WH, MAX_POWER_W, MAX_REF, MAX_SLOTS, MAX_STEM, Direction
+from protocol.units import FIRST_AT, LAST_AT, MAX_ENERGY_WH, MAX_POWER_W, MAX_REF, MAX_SLOTS, MAX_STEM
 
 POWERS = (0, 1, 999, 3_000, 6_000, MAX_POWER_W - 1, MAX_POWER_W)
 ENERGIES = (0, 1, -1, 12_345_678, MAX_ENERGY_WH, -MAX_ENERGY_WH)
