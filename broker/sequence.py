@@ -12,6 +12,8 @@ from protocol.edges import Edge
 
 LONGEST_START, LONGEST_COUNT = 32, 15
 """Characters of a number's two parts: beyond them it is none of ours."""
+MOST_MISSING = 10**6
+"""More than so many at once no queue held: whoever says so has counted wrongly."""
 _COUNT = re.compile(r"[0-9]+\Z").match
 
 
@@ -48,7 +50,7 @@ class Gaps:
         known = on_edges.get(edge.child)
         if known is not None and known[0] == start:
             missing = heard - known[1] - 1
-            if missing > 0:
+            if 0 < missing <= MOST_MISSING:
                 self.lost += missing
                 self.last_topic = topic
             if heard <= known[1]:

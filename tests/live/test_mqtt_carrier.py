@@ -157,7 +157,7 @@ async def test_strangers_properties_end_no_connection_and_count_no_loss_beyond_m
         after = await ra.heard.get()
     assert [arrival.payload for arrival in heard] == [b"odd"] * len(heard)
     assert after.payload == b"after"
-    assert ra.bus.gaps.lost < 10**16
+    assert ra.bus.gaps.lost <= 2 * 10**6
 
 
 async def test_oversized_post_is_refused_before_it_ends_the_connection(broker: Broker) -> None:

@@ -93,7 +93,7 @@ async def test_strangers_bodies_and_properties_are_recorded_and_read_back(
         for properties in odd_properties():
             await stranger.publish("dr/offer/ra/h1", b"{}", qos=1, properties=properties)
         await found.counted(len(posted) + len(odd_properties()))
-        assert found.recorder.counter.lost < 10**16
+        assert found.recorder.counter.lost <= 2 * 10**6
     heard = [(line.topic, line.payload) for line in found.lines()]
     assert heard == posted + [("dr/offer/ra/h1", b"{}")] * len(odd_properties())
 

@@ -181,10 +181,8 @@ class Odd:
         options = [
             message.option_id for _, one in self.said if isinstance(one, m.Alternative) for message in one.options
         ]
-        return self.random.choice(
-            [ref for ref in (*known, *options) if isinstance(ref, str)][-50:]
-            + ["x", "y" * (MAX_STEM if name in ("request_id", "award_id") else MAX_REF)]
-        )
+        longest = "y" * (MAX_STEM if name in ("request_id", "award_id") else MAX_REF)
+        return self.random.choice([*[ref for ref in (*known, *options) if isinstance(ref, str)][-50:], "x", longest])
 
     def _reading(self, reading: m.Reading) -> m.Reading:
         random = self.random

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hostile import BODIES
 from memory_bus import MemoryBus
 from worlds import START, T0, vehicle
 
@@ -192,6 +193,20 @@ async def test_party_is_mended_from_its_snapshot(tmp_path: Path) -> None:
         assert home.actor.events["e1"].stage is Stage.OFFERED
         await home.tell(award(2))
         assert (await home.says()).kind == "confirm"
+
+
+async def test_strangers_bytes_are_refused_and_acknowledged_and_no_restart_ends_on_them(tmp_path: Path) -> None:
+    bodies = [(kind, body) for kind, bodies in BODIES.items() for body in bodies if body]
+    for life in (1, 2):
+        async with running(lambda: Der(settings()), tmp_path / "j") as home:
+            for kind, body in bodies:
+                done = asyncio.Event()
+                await home.shell.deliver([Arrival(topic(kind, EDGE), body, acknowledge=done.set)])
+                await done.wait()
+            refused = sum(count for key, count in home.actor.counts.items() if key.startswith("refused."))
+            assert (refused, home.shell.net.caught) == (life * len(bodies), 0)
+            await home.tell(request())
+            assert home.actor.knows("e1")
 
 
 async def test_fault_is_told_as_an_alert(tmp_path: Path) -> None:
