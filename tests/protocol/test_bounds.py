@@ -1,12 +1,17 @@
 """What lies beyond the bounds of a field is refused with a reason, and nothing else is raised."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import orjson
+import paths
 import pytest
 from jsonschema import Draft202012Validator
 
+from broker.recording_file import RecordingFile, Step
 from protocol.codec import decode_body, encode
 from protocol.edges import ROUTES
 from protocol.errors import RefusedMessage, RejectReason
@@ -213,3 +218,24 @@ def test_whatever_reading_bytes_raises_is_a_refusal(monkeypatch: pytest.MonkeyPa
     refusal = refused("confirm")
     assert (refusal.reason, refusal.message_id) == (RejectReason.MALFORMED, "m.1")
     assert refusal.text == "confirm: body: cannot be read: OverflowError: date value out of range"
+
+
+def figures(value: Any) -> Iterator[int]:
+    match value:
+        case dict():
+            for part in value.values():
+                yield from figures(part)
+        case list():
+            for part in value:
+                yield from figures(part)
+        case int() if not isinstance(value, bool):
+            yield abs(value)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((paths.TESTS / "recordings").glob("*.jsonl.gz")), ids=lambda path: str(path.name)
+)
+def test_what_was_recorded_lies_far_within_the_bounds(path: Path) -> None:
+    steps = [line for line in RecordingFile(path).lines() if isinstance(line, Step)]
+    assert len(steps) > 100
+    assert max(figures([orjson.loads(step.effects) for step in steps])) < MAX_POWER_W // 10_000
