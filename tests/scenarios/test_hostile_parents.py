@@ -251,6 +251,27 @@ def test_reading_beyond_the_contract_is_marked_and_not_settled(energy_wh: int, l
     assert settled == 12_000 * (3 - liars) // 3
 
 
+@lacking("a meter's slots are not counted at the utility")
+def test_meter_of_a_slot_that_the_event_does_not_have_is_refused() -> None:
+    world = evening(3)
+    world.intercepts = {"ra-1-h0": lying_meter(slot=300)}
+    story = world.run()
+    assert m.RejectReason.WRONG_SLOTS in rejects(story.simulation, "utility")
+
+
+@lacking("the readings before the wrong one are kept of a report that is refused")
+def test_report_that_is_refused_is_not_counted_in_part() -> None:
+    world = evening(3)
+
+    def longer(report: m.Report) -> list[m.Message]:
+        (reading,) = report.readings
+        return [report.model_copy(update={"readings": (reading, reading.model_copy(update={"slot": 300}))})]
+
+    world.intercepts = {"ra-1-h0": saying("report", longer)}
+    story = world.run()
+    assert story.note("settled", "utility").data["delivered_wh"] == 8_000
+
+
 @lacking("a reading is not held to the contract before it is summed")
 def test_two_baselines_of_the_largest_energy_end_nobody() -> None:
     world = evening(3)
