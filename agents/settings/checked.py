@@ -1,5 +1,6 @@
 """Tables that users wrote become pydantic models. Every mistake of a user is one sentence with file and key."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from difflib import get_close_matches
@@ -95,6 +96,8 @@ def sentence(error: ValidationError, model: type[Any] | None = None) -> str:
             return f"{key}: there is no such key{_near(str(loc[-1]), _keys(model, loc[:-1]))}"
         case "timezone_aware":
             return f"{key}: an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z"
+        case "less_than" | "greater_than_equal" if "T" in str(first["ctx"]):
+            return f"{key}: {_beyond(first['input'])}"
         case "union_tag_not_found":
             return f"{key}.{_tag(first)}: is missing"
         case "union_tag_invalid":
@@ -104,6 +107,15 @@ def sentence(error: ValidationError, model: type[Any] | None = None) -> str:
     given = first["input"]
     shown = f" (it is {given!r:.80})" if isinstance(given, str | int | float | bool | list) else ""
     return f"{key}: {text[0].lower()}{text[1:]}{shown}"
+
+
+def _beyond(instant: object) -> str:
+    """What is wrong with an instant outside of the years that there are."""
+    found = re.match(r"\d{4}(?=-)", instant) if isinstance(instant, str) else None
+    year = instant.year if isinstance(instant, datetime) else int(found[0]) if found is not None else None
+    if year is None:
+        return f"lies outside the years {FIRST_YEAR} to {LAST_YEAR}"
+    return f"lies in the year {year}; the years {FIRST_YEAR} to {LAST_YEAR} are taken"
 
 
 def _tag(error: ErrorDetails) -> str:

@@ -23,11 +23,6 @@ from protocol.edges import ROUTES
 from protocol.entries import decode_effects, decode_input, encode_effects, encode_input
 
 SEEDS = int(os.environ.get("GRIDPACT_FUZZ", "16"))
-FAILING = {
-    "aggregator": "sums of what children say are not bounded, and a withdrawal's slots are not counted",
-    "coordinator": "a withdrawal's slots are not counted",
-}
-"""Where a party does not yet survive it, and why."""
 
 
 @cache
@@ -45,9 +40,7 @@ def evenings(role: str) -> list[Evening]:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_no_valid_message_ends_a_party(role: str, request: pytest.FixtureRequest) -> None:
-    if role in FAILING:
-        request.applymarker(pytest.mark.xfail(strict=True, reason=FAILING[role]))
+def test_no_valid_message_ends_a_party(role: str) -> None:
     found = [evening(seed, role) for seed in range(SEEDS)]
     assert [one for one in found if isinstance(one, str)] == []
 

@@ -125,7 +125,7 @@ def test_instant_that_cannot_be_meant_is_refused(instant: object, text: str) -> 
 
 
 def test_text_of_an_instant_beyond_the_calendar_is_refused() -> None:
-    text = "an instant lies outside the years 2000 to 2199"
+    text = "ders[0].devices[0].state_at: lies in the year 1; the years 2000 to 2199 are taken"
     assert sentence(home(state_at="0001-01-01T00:00:00+09:00")) == text
 
 

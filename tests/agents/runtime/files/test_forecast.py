@@ -55,7 +55,7 @@ def test_the_rows_are_read_with_their_own_slot_length(tmp_path: Path) -> None:
         (HEADER + "3026-01-14T18:00:00Z,1,1\n", "line 2: start: lies in the year 3026;"),
         (HEADER + "0001-01-01T00:00:00+09:00,1,1\n", "line 2: start: lies in the year 1;"),
         (HEADER + "2026-01-14T18:00:00Z,nan,1\n", "line 2: demand_w: 'nan' is no whole number"),
-        (HEADER + "2026-01-14T18:00:00Z,2000000000000,1\n", "line 2: demand_w: lies more than 1000000000000 W off"),
+        (HEADER + "2026-01-14T18:00:00Z,2000000000000,1\n", "line 2: demand_w: lies more than 100000000000 W off"),
         (HEADER + f"2026-01-14T18:00:00Z,{10**30},1\n", f"line 2: demand_w: {10**30} is too large: "),
         (
             HEADER + "2026-01-14T18:00:00Z,1,1\n2026-01-14T18:00:30Z,1,1\n",

@@ -148,7 +148,7 @@ def test_byte_order_mark_and_empty_lines_are_passed_over(tmp_path: Path) -> None
         (["1,14/01/2026 18:00,1"], None, "line 2: start: Invalid isoformat string: '14/01/2026 18:00'"),
         (["1,2026-01-14T18:00:00,nan"], None, "line 2: required_mw: 'nan' is no finite number"),
         (["1,2026-01-14T18:00:00,inf"], None, "line 2: required_mw: 'inf' is no finite number"),
-        (["1,2026-01-14T18:00:00,-3"], None, "line 2: required_mw: -3 does not lie between 0 and 1e+06"),
+        (["1,2026-01-14T18:00:00,-3"], None, "line 2: required_mw: -3 does not lie between 0 and 100000"),
         (["1,2026-01-14T18:00:00,much"], None, "line 2: required_mw: 'much' is no number"),
         ([",2026-01-14T18:00:00,1"], None, "line 2: event_id: is empty"),
         (["1,,1"], None, "line 2: start: is empty"),
