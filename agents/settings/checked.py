@@ -96,7 +96,7 @@ def sentence(error: ValidationError, model: type[Any] | None = None) -> str:
             return f"{key}: there is no such key{_near(str(loc[-1]), _keys(model, loc[:-1]))}"
         case "timezone_aware":
             return f"{key}: an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z"
-        case "less_than" | "greater_than_equal" if "T" in str(first["ctx"]):
+        case "less_than" | "greater_than_equal" if "T" in str(first.get("ctx")):
             return f"{key}: {_beyond(first['input'])}"
         case "union_tag_not_found":
             return f"{key}.{_tag(first)}: is missing"
