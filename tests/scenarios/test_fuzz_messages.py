@@ -12,7 +12,7 @@ from functools import cache
 import pytest
 from odd_evenings import ROLES, Evening, odd_evening
 
-from agents.parties.der.event import Stage as DerStage
+from agents.parties.der.event import DerStage
 from agents.runtime.fleet.homes import Homes
 from agents.tools.watch.picture import Picture
 from agents.tools.watch.shows import row_json

@@ -13,7 +13,7 @@ from worlds import START, T0, vehicle
 
 from agents.drivers.simulated import build_driver
 from agents.parties.der.actor import Der
-from agents.parties.der.event import Stage
+from agents.parties.der.event import DerStage
 from agents.runtime.daemon.alerts import Alerts
 from agents.runtime.journal.journal import Journal, JournalError
 from agents.runtime.net import MOST_REMEMBERED, Net
@@ -44,7 +44,7 @@ class Stumbling(Der):
             self.falls += 1
             event = self.events[award.event_id]
             self._release(event, now)
-            event.go(Stage.CLOSED)
+            event.go(DerStage.CLOSED)
             raise self.error("not in the table")
         super()._on_award(edge, award, now)
 
@@ -148,12 +148,12 @@ async def test_message_that_cannot_be_taken_is_refused_and_the_party_goes_on(tmp
         )
         assert "RuntimeError" in refusal.text
         event = home.actor.events["e1"]
-        assert (event.stage, event.award, bool(home.actor.ledger.but("other"))) == (Stage.OFFERED, None, True)
+        assert (event.stage, event.award, bool(home.actor.ledger.but("other"))) == (DerStage.OFFERED, None, True)
         await home.tell(award(2))
         confirm = await home.says()
         assert isinstance(confirm, m.Confirm)
         assert confirm.accepted
-        assert home.actor.events["e1"].stage is Stage.AWARDED
+        assert home.actor.events["e1"].stage is DerStage.AWARDED
 
 
 async def test_same_bytes_are_refused_at_once_and_after_a_restart_again(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ async def test_same_bytes_are_refused_at_once_and_after_a_restart_again(tmp_path
         assert home.shell.net.caught == 1
     async with running(stumbling, tmp_path / "j") as home:
         await home.says()
-        assert home.actor.events["e1"].stage is Stage.OFFERED
+        assert home.actor.events["e1"].stage is DerStage.OFFERED
         await home.tell(award(1, STUMBLE))
         while (await home.says()).kind != "reject":
             pass
@@ -180,7 +180,7 @@ async def test_journal_of_a_fault_is_taken_again_by_who_has_not_got_it(tmp_path:
         await home.tell(award(2))
     async with running(lambda: Der(settings()), tmp_path / "j") as home:
         await home.says()
-        assert home.actor.events["e1"].stage is Stage.AWARDED
+        assert home.actor.events["e1"].stage is DerStage.AWARDED
 
 
 async def test_party_is_mended_from_its_snapshot(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ async def test_party_is_mended_from_its_snapshot(tmp_path: Path) -> None:
         home.shell.keep_snapshot()
         await home.tell(award(1, STUMBLE))
         assert (await home.says()).kind == "reject"
-        assert home.actor.events["e1"].stage is Stage.OFFERED
+        assert home.actor.events["e1"].stage is DerStage.OFFERED
         await home.tell(award(2))
         assert (await home.says()).kind == "confirm"
 

@@ -8,7 +8,7 @@ import pytest
 from worlds import LOOSENS, START, T0, vehicle
 
 from agents.parties.der.actor import Der
-from agents.parties.der.event import Stage
+from agents.parties.der.event import DerStage
 from agents.settings.parties import Consent, DerSettings
 from protocol import messages as m
 from protocol.actor import Decided, Effect, Measured, Received, Send, Setpoint
@@ -64,19 +64,23 @@ class Home(Der):
         return self.receive(Received(edge, decode_body(message.kind, body), body), now)
 
 
-def home(stage: Stage) -> Home:
+def home(stage: DerStage) -> Home:
     """In one of its stages."""
     consent = (
-        Consent.ASK if stage is Stage.CONSIDERING else Consent.NEVER if stage is Stage.OPTED_OUT else Consent.ALWAYS
+        Consent.ASK
+        if stage is DerStage.CONSIDERING
+        else Consent.NEVER
+        if stage is DerStage.OPTED_OUT
+        else Consent.ALWAYS
     )
     der = Home(DerSettings(name="h", parent="ra", devices=(vehicle("ev", **LOOSENS),), consent=consent))
     der.receive(Measured("ev", NOW, 30_000), NOW)
     der.tell(request())
-    if stage in (Stage.AWARDED, Stage.ACTIVE):
+    if stage in (DerStage.AWARDED, DerStage.ACTIVE):
         der.tell(award("first"))
-    if stage is Stage.ACTIVE:
+    if stage is DerStage.ACTIVE:
         der.tell(dispatch("first"))
-    if stage is Stage.CLOSED:
+    if stage is DerStage.CLOSED:
         der.tell(about(m.Award, "none", award_id="a", outcome=m.Outcome.NOT_NEEDED, power_w=(0,), confirm_by=START))
     assert der.events["e"].stage is stage
     return der
@@ -151,21 +155,21 @@ def lived_on(der: Home) -> None:
     raise AssertionError(f"still waits for {der.deadline}")
 
 
-@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("stage", DerStage)
 @pytest.mark.parametrize("edge", [EDGE, Edge("h", "ra"), Edge("stranger", "h")], ids=["ra/h", "h/ra", "stranger/h"])
-def test_every_message_is_answered_in_every_stage(stage: Stage, edge: Edge) -> None:
+def test_every_message_is_answered_in_every_stage(stage: DerStage, edge: Edge) -> None:
     for message in (*messages(), *(about_others() if edge == EDGE else ())):
         der = home(stage)
         effects = der.tell(message, edge=edge)
-        asked = der.events["e"].stage is Stage.CONSIDERING and message.kind == "request"
+        asked = der.events["e"].stage is DerStage.CONSIDERING and message.kind == "request"
         assert asked or any(isinstance(effect, Send | Setpoint) for effect in effects), message
         der.tell(message, edge=edge)
         der.receive(Decided("e", True), NOW)
         lived_on(der)
 
 
-@pytest.mark.parametrize("stage", Stage)
-def test_every_message_is_survived_at_every_time(stage: Stage) -> None:
+@pytest.mark.parametrize("stage", DerStage)
+def test_every_message_is_survived_at_every_time(stage: DerStage) -> None:
     for now in (START - timedelta(minutes=15), START, START + timedelta(hours=9)):
         for message in messages():
             der = home(stage)
@@ -174,8 +178,8 @@ def test_every_message_is_survived_at_every_time(stage: Stage) -> None:
             lived_on(der)
 
 
-@pytest.mark.parametrize("stage", [Stage.OFFERED, Stage.AWARDED, Stage.ACTIVE])
-def test_change_that_is_heard_too_late_leaves_what_stands(stage: Stage) -> None:
+@pytest.mark.parametrize("stage", [DerStage.OFFERED, DerStage.AWARDED, DerStage.ACTIVE])
+def test_change_that_is_heard_too_late_leaves_what_stands(stage: DerStage) -> None:
     der = home(stage)
     (refused,) = [effect for effect in der.tell(request(2, reply_by=T0)) if isinstance(effect, Send)]
     assert isinstance(refused.message, m.Reject)
@@ -185,7 +189,7 @@ def test_change_that_is_heard_too_late_leaves_what_stands(stage: Stage) -> None:
 
 
 def test_reading_of_a_deal_that_does_not_stand_any_more_is_kept_for_nobody() -> None:
-    der = home(Stage.ACTIVE)
+    der = home(DerStage.ACTIVE)
     der.tell(request(2))
     at = START + timedelta(minutes=30)
     assert der.receive(Measured("ev", at, 20_000, -1_000, "e", 0), at - timedelta(hours=1)) == []

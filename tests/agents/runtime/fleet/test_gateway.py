@@ -12,7 +12,7 @@ from memory_bus import MemoryBus
 from worlds import START, T0, vehicle
 
 from agents.parties.der.actor import Der
-from agents.parties.der.event import Stage
+from agents.parties.der.event import DerStage
 from agents.parties.fleet.course import Course
 from agents.runtime.fleet.gateway import Gateway
 from agents.runtime.fleet.homes import Homes
@@ -143,13 +143,13 @@ def stumbling(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def fall(self: Der, edge: Edge, award: m.Award, now: datetime) -> None:
         if award.reason == STUMBLE:
-            self.events[award.event_id].go(Stage.CLOSED)
+            self.events[award.event_id].go(DerStage.CLOSED)
             raise RuntimeError("not in the table")
         of_actor(self, edge, award, now)
 
     def fall_asleep(self: Course, award: m.Award, now: datetime) -> tuple[Effect, ...] | None:
         if award.reason == STUMBLE:
-            self.stage = Stage.CLOSED
+            self.stage = DerStage.CLOSED
             raise RuntimeError("not in the table")
         return of_course(self, award, now)
 
@@ -183,11 +183,11 @@ async def test_home_that_falls_over_a_message_refuses_it_and_all_go_on(tmp_path:
         assert [message.kind for message in said["h-2"]] == ["reject", "confirm", "reject"]
         assert [message.reason for message in said["h-2"][::2]] == [RejectReason.FAULT] * 2  # type: ignore[attr-defined]
         assert {name: len(messages) for name, messages in said.items()} == dict.fromkeys(NAMES, 1) | {"h-2": 3}
-        assert gateway.homes.actor("h-2").events["e1"].stage is Stage.AWARDED
+        assert gateway.homes.actor("h-2").events["e1"].stage is DerStage.AWARDED
     async with running(tmp_path / "fleet.journal", clock) as (gateway, bus):
         while not gateway.idle:
             await asyncio.sleep(0)
-        assert {gateway.homes.actor(name).events["e1"].stage for name in NAMES} == {Stage.AWARDED}
+        assert {gateway.homes.actor(name).events["e1"].stage for name in NAMES} == {DerStage.AWARDED}
 
 
 @pytest.mark.usefixtures("stumbling")
