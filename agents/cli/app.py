@@ -352,16 +352,22 @@ def doctor(*, config: Path | None = None, host: str = "127.0.0.1", port: Port = 
 
 
 @app.command
-def schema(*, asyncapi: bool = False) -> int:
-    """Print the JSON Schema of all messages, or the AsyncAPI 3 document.
+def schema(*, asyncapi: bool = False, notes: bool = False) -> int:
+    """Print the JSON Schema of all messages, or the AsyncAPI 3 document, or the page about notes.
 
     Parameters
     ----------
     asyncapi
         The AsyncAPI document instead.
+    notes
+        docs/notes.md instead: every note that a party tells, with its keys and their units.
     """
     from protocol import schema as schemas
+    from protocol.notes_page import notes_page
 
+    if notes:
+        sys.stdout.write(notes_page())
+        return Exit.OK
     sys.stdout.write(to_json(schemas.asyncapi() if asyncapi else schemas.json_schemas()).decode() + "\n")
     return Exit.OK
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from noted import strange_notes
+
 from agents.drivers.simulated import build_driver
 from agents.parties.der.actor import Der
 from agents.runtime.build import build_actor
@@ -154,6 +156,7 @@ class World:
     def run(self, seed: int = 0, faults: Faults | None = None, **options: Any) -> "Story":
         simulation = self.build(seed, faults, **options)
         simulation.run()
+        assert strange_notes(note for _, _, note in simulation.notes) == []
         return Story(simulation, self)
 
 
