@@ -5,7 +5,7 @@ import os
 import sys
 import tomllib
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -43,7 +43,8 @@ app = App(
 Demand response, negotiated: a request climbs down a tree of agents over MQTT and comes back as a deal.
 
 Exit codes: 0 done; 1 the answer is no (no deal, for one); 2 a mistake on the command line or in a file; 3 no broker;
-4 no daemon answered, or it refused; 5 the journal cannot be used; 70 a fault of our own.
+4 no daemon answered, or it refused; 5 the journal cannot be used; 70 a fault of our own; 130 stopped by Ctrl-C (`up`:
+before there was a deal).
 """,
 )
 scenario_app = App(name="scenario", help="Make scenarios.")
@@ -77,7 +78,7 @@ def call(arguments: Sequence[str]) -> int:
     except JournalError as error:
         return _mistake(str(error), Exit.JOURNAL)
     except KeyboardInterrupt:
-        return 130
+        return Exit.STOPPED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has gone
         return Exit.OK
@@ -149,7 +150,14 @@ def up(
         summary = asyncio.run(Up(loaded, view, protocol=mqtt, control=control, journals=empty(journals)).run())
     except AgentDied as error:
         return _mistake(str(error), Exit.FAULT)
-    return Exit.OK if summary["deal"] else Exit.NEGATIVE
+    return _verdict(summary)
+
+
+def _verdict(summary: Mapping[str, object]) -> Exit:
+    """A deal that stands when its run is stopped is a deal; nothing is known of one that was to come."""
+    if summary["deal"] or summary["stands"]:
+        return Exit.OK
+    return Exit.STOPPED if summary["stopped"] else Exit.NEGATIVE
 
 
 @app.command
@@ -188,7 +196,7 @@ def simulate(
     view = View(Board(loaded), json=json, verbose=verbose)
     faults = Faults(loss_pct=loss_pct, repeat_pct=repeat_pct)
     summary = simulated(loaded, loaded.seed if seed is None else seed, view, faults, empty(journals))
-    return Exit.OK if summary["deal"] else Exit.NEGATIVE
+    return _verdict(summary)
 
 
 @app.command

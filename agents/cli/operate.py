@@ -12,13 +12,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from agents.history.fold import History
+from agents.history.line import NoteLine
+from agents.history.narrate import line
+from agents.history.standing import WhyUnknown, of_status
 from agents.runtime.daemon.control import Refusal, ask, converse, runtime_dir, sockets
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError, checked
 from agents.settings.mistakes import impossible
 from agents.settings.parties import EventSettings
-from agents.tools.run.board import Told
-from agents.tools.run.narrate import line
 from protocol.codec import to_json
 from protocol.kilowatts import kilowatts
 from protocol.units import Direction
@@ -52,7 +54,8 @@ async def status(control: Path | None, json: bool) -> int:
     parties = [party for _, party in await _parties(control)]
     if json:
         for party in parties:
-            sys.stdout.write(to_json(party).decode() + "\n")
+            events = [event | {"standing": of_status(event).as_json()} for event in party.get("events", [])]
+            sys.stdout.write(to_json(party | {"events": events}).decode() + "\n")
         return Exit.OK
     table = Table("party", "role", "event", "stage", "requested", "deal", "next", "asks its resident")
     idle = [party for party in parties if party["role"] == "der" and not party.get("events")]
@@ -60,22 +63,23 @@ async def status(control: Path | None, json: bool) -> int:
         if party in idle and len(idle) > MOST_IDLE:
             continue
         asked = ", ".join(str(question["event_id"]) for question in party.get("questions", []))
-        events = party.get("events", []) or [{}]
-        for event in events:
-            table.add_row(
-                str(party["name"]),
-                str(party["role"]),
-                event.get("event_id", ""),
-                event.get("outcome") or event.get("stage", "idle"),
-                kilowatts(event.get("requested_w")),
-                kilowatts(event.get("deal_w") or event.get("awarded_w")),
-                (party.get("deadline") or "")[11:19],
-                asked,
-            )
+        ends = ((party.get("deadline") or "")[11:19], asked)
+        for event in party.get("events", []):
+            table.add_row(str(party["name"]), str(party["role"]), event["event_id"], *_stands(event), *ends)
+        if not party.get("events"):
+            table.add_row(str(party["name"]), str(party["role"]), "", "idle", "-", "-", *ends)
     if len(idle) > MOST_IDLE:
         table.add_row(f"{len(idle)} others", "der", "", "idle", "-", "-", "", "")
     Console(soft_wrap=True).print(table)
     return Exit.OK
+
+
+def _stands(event: dict[str, Any]) -> tuple[str, str, str]:
+    """Stage or outcome, what is requested, the deal that stands."""
+    standing = of_status(event)
+    word = str(event.get("outcome") or standing.stage).replace("_", " ")
+    secured_w = None if isinstance(standing.secured_w, WhyUnknown) else standing.secured_w
+    return word, kilowatts(event.get("requested_w")), kilowatts(secured_w)
 
 
 async def request(control: Path | None, wanted: Wanted, json: bool) -> int:
@@ -132,11 +136,14 @@ async def _watched(path: Path, command: dict[str, object], event_id: str, json: 
     async with aclosing(_converse(path, {"do": "watch"})) as notes:
         await anext(notes)
         await ask(path, command)
+        history = History()
         async for note in notes:
-            told = Told.read(note)
+            told = NoteLine.read(note)
             if told is None or told.event_id != event_id:
                 continue
-            print(to_json(note).decode() if json else line(told), flush=True)
+            history.take_line(told)
+            text = to_json(note).decode() if json else line(told, history.event(event_id).slots)
+            print(text, flush=True)
             if told.name == "order_refused":
                 raise Refusal(f"{event_id}: {told.data.get('reason')}")
             if told.name == "closed":

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from agents.drivers.build import build_drivers
+from agents.history.line import NoteLine
 from agents.parties.der.actor import Der
 from agents.runtime.behaviour import intercept
 from agents.runtime.build import build_actor
@@ -13,7 +14,6 @@ from agents.settings.behaviour import Behaviour
 from agents.settings.daemon import PartiesConfig
 from agents.settings.parties import DerSettings
 from agents.settings.scenario import Scenario
-from agents.tools.run.board import Told
 from agents.tools.run.view import View
 from broker.simulation import Faults, Party, Simulation
 from protocol.actor import Entry
@@ -51,7 +51,7 @@ def simulate(
         asyncio.run(keep_journals(scenario, simulation.trace, journals))
     with view:
         for at, party, note in simulation.notes:
-            view.tell(Told.of(at, party, note))
+            view.tell(NoteLine.of(at, party, note))
         return view.finish()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections import deque
 from pathlib import Path
@@ -182,6 +183,30 @@ async def test_foreign_packages_of_the_same_name_are_noticed(tmp_path: Path) -> 
     assert code == 2
     assert err.startswith("gridpact: the package 'broker' that Python finds (")
     assert err.count("\n") == 1
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    ("after", "code", "verdict"),
+    [("event_awarded", 0, "stopped; a deal stands"), ("request_received", 130, "stopped; no deal stands")],
+)
+async def test_up_that_is_stopped_says_whether_a_deal_stands(after: str, code: int, verdict: str) -> None:
+    """Live: Ctrl-C behind a note, in words and as an exit code."""
+    words = {"event_awarded": "awards", "request_received": "is asked for"}[after]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "agents.cli", "up", TINY, "--speed", "60", cwd=ROOT, stdout=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert process.stdout is not None
+    async with asyncio.timeout(90):
+        told: list[str] = []
+        while text := (await process.stdout.readline()).decode():
+            told.append(text)
+            if f" {words} " in text and told.count("^C") == 0:
+                told.append("^C")
+                process.send_signal(signal.SIGINT)
+        assert await process.wait() == code
+    assert told[-1] == f"{verdict}\n"
 
 
 @pytest.mark.live

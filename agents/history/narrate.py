@@ -1,11 +1,14 @@
-"""Notes in words: one line each, with clock time, party, the patent's step and the figures that decided."""
+"""Notes in words: one line each, with clock time, party, the patent's step and the figures that decided.
+
+People count slots from 1: `slot 1 of 4`.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from agents.history.line import NoteLine
 from agents.settings.daemon import Role
-from agents.tools.run.board import Told
 from protocol.kilowatts import kilowatt_hours, kilowatts
 
 WORDS = {
@@ -54,15 +57,20 @@ WORDS = {
     "slot_metered": "slot {slot}: delivered {delivered_wh} of {awarded_wh} ({reported} reported, {silent} silent)",
     "delivered": "delivered {delivered_wh} of {awarded_wh} awarded",
     "late_answer_recorded": "{kind} of {child} is late: recorded, not counted",
+    "late_report_recorded": "the meter of {child} tells slot {slot} after it was summed up: recorded, not counted",
+    "order_refused": "refuses the order: {reason}",
+    "dispatch_noted": "hears a dispatch for slot {slot} ({power_w}): acts on its award",
     "message_refused": "refuses a message on {edge}: {reason} ({text})",
     "message_rejected_by_peer": "its {kind} on {edge} was refused: {reason} ({text})",
     "resident_asked": "asks the resident (by {answer_by}): {question}",
+    "decision_too_late": "the resident's answer comes too late",
     "consent_decided": "{by} decides: takes part: {take_part}",
     "offered": "offers {power_w} of {asked_w}; bound by {binding}",
     "opted_out": "takes no part: {reason}",
     "standing_by": "has the award ({basis}): stands by for {power_w}",
     "controlling": "slot {slot}: follows {power_w}",
     "closed": "ends: {outcome}",
+    "journal_archived": "the journal is archived as {file}",
 }
 """By the name of the note. A note that is not here, or has other figures, is told generically."""
 NONE_TO_DISPATCH = "slot {slot}: {power_w} is due; no DER of its own to dispatch to"
@@ -84,21 +92,21 @@ QUIET = frozenset(
 """What homes tell is counted at their aggregator; one line each only when everything is wanted."""
 
 
-def worth_a_line(told: Told, role: Role | None) -> bool:
+def worth_a_line(told: NoteLine, role: Role | None) -> bool:
     """Whether a note belongs into the short story."""
     refusals = ("message_refused", "message_rejected_by_peer")
     return told.name not in (QUIET if role is Role.DER or role is None else refusals)
 
 
-def line(told: Told) -> str:
-    """`17:05:00  ra-1  S24  offers: ...`"""
+def line(told: NoteLine, slots: int = 0) -> str:
+    """`17:05:00  ra-1  S24  offers: ...`; `slots`: how many the event has, 0 when that is not known."""
     step = told.step if told.step.startswith("S") else ""
-    return f"{told.at:%H:%M:%S}  {told.party:<14} {step:<4} {words(told)}"
+    return f"{told.at:%H:%M:%S}  {told.party:<14} {step:<4} {words(told, slots)}"
 
 
-def words(told: Told) -> str:
+def words(told: NoteLine, slots: int = 0) -> str:
     """The sentence without time and party."""
-    shown = {key: figure(key, value) for key, value in told.data.items()}
+    shown = {key: figure(key, value, slots) for key, value in told.data.items()}
     alone = told.name == "dispatched" and told.data.get("dispatched") == 0
     try:
         text = (NONE_TO_DISPATCH if alone else WORDS[told.name]).format(**shown)
@@ -108,19 +116,26 @@ def words(told: Told) -> str:
     return f"{text} ({reason})" if told.name == "closed" and reason else text
 
 
-def figure(key: str, value: Any) -> str:
+def slot_of(slot: int, slots: int) -> str:
+    """`1 of 4` for slot 0 of four; `1` when their number is not known."""
+    return f"{slot + 1} of {slots}" if slots else str(slot + 1)
+
+
+def figure(key: str, value: Any, slots: int = 0) -> str:
     """A value with its unit, by the ending of its key."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
         return "; ".join(f"{name}: {figure('power_w', item)}" for name, item in value.items())
-    if key.endswith("_w") and isinstance(value, list | int):
+    if key == "slot" and isinstance(value, int):
+        return slot_of(value, slots)
+    if key.endswith("_w") and isinstance(value, list | tuple | int):
         return kilowatts(value)
     if key.endswith("_wh") and isinstance(value, int):
         return kilowatt_hours(value)
     if key.endswith(("_by", "_at")) or key == "start":
         return f"{datetime.fromisoformat(str(value)):%H:%M:%S}"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         named = [str(item) for item in dict.fromkeys(value) if item is not None]
         return ", ".join(named) or "nothing"
     return str(value).replace("_", " ") if key in ("direction", "plan", "outcome") else str(value)

@@ -1,0 +1,94 @@
+"""The fold: notes of one or many parties, alone or with the messages of their entries, into what happened."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from agents.history.line import NoteLine
+from agents.history.party import UTILITY, PartyHistory
+from protocol import messages as m
+from protocol.actor import Entry, Note, Received, Send
+from protocol.note_model import NoteModel
+from protocol.note_reading import read_note
+
+
+@dataclass(slots=True)
+class EventHistory:
+    """One event: its parties in the order in which they first told of it."""
+
+    event_id: str
+    parties: dict[str, PartyHistory] = field(default_factory=dict)
+
+    def party(self, name: str) -> PartyHistory:
+        """What happened to a party; it takes part from now on."""
+        found = self.parties.get(name)
+        if found is None:
+            found = self.parties[name] = PartyHistory(name)
+        return found
+
+    @property
+    def top(self) -> PartyHistory | None:
+        """The utility, where it has told of the event."""
+        return next((party for party in self.parties.values() if party.role == UTILITY), None)
+
+    @property
+    def slots(self) -> int:
+        """How many the event has; 0: not known."""
+        return max((len(party.requested_w) for party in self.parties.values()), default=0)
+
+
+@dataclass(slots=True)
+class History:
+    """All events."""
+
+    events: dict[str, EventHistory] = field(default_factory=dict)
+    _relaxed: set[tuple[str, str, str]] = field(default_factory=set)
+    """Relaxed offers: by parent, child and message id."""
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry], parties: Iterable[str] | None = None) -> "History":
+        """From the entries of a run in their order; of some parties only."""
+        found, wanted = cls(), None if parties is None else frozenset(parties)
+        for entry in entries:
+            if wanted is None or entry.actor in wanted:
+                found.take_entry(entry)
+        return found
+
+    def event(self, event_id: str) -> EventHistory:
+        found = self.events.get(event_id)
+        if found is None:
+            found = self.events[event_id] = EventHistory(event_id)
+        return found
+
+    def take_line(self, line: NoteLine) -> NoteModel | None:
+        """A note that came as a line; its model, where this version knows it."""
+        model = read_note(line.name, line.step, line.data)
+        if model is not None and line.event_id:
+            self.event(line.event_id).party(line.party).take(model)
+        return model
+
+    def take_note(self, party: str, note: Note) -> None:
+        """A note of an actor or a journal."""
+        if note.event_id:
+            model = read_note(note.name, note.step, note.data)
+            if model is not None:
+                self.event(note.event_id).party(party).take(model)
+
+    def take_entry(self, entry: Entry) -> None:
+        """A step of a party: its notes, and the awards that it gave."""
+        heard = entry.input
+        match heard:
+            case Received(edge, m.Offer(basis=m.Basis.RELAXED, message_id=ref)):
+                self._relaxed.add((edge.parent, edge.child, ref))
+            case _:
+                pass
+        for effect in entry.effects:
+            if isinstance(effect, Note):
+                self.take_note(entry.actor, effect)
+            elif isinstance(effect, Send) and isinstance(effect.message, m.Award):
+                child, award = effect.edge.child, effect.message
+                relaxed = (entry.actor, child, award.accepts or "") in self._relaxed
+                self.event(award.event_id).party(entry.actor).awards[child] = (award.outcome, relaxed)
+
+    def stands(self) -> bool:
+        """Whether a utility has a deal that stands."""
+        return any(event.top is not None and event.top.secured_w is not None for event in self.events.values())
