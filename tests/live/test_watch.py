@@ -14,10 +14,10 @@ from hostile import BODIES, odd_properties
 
 from agents.cli.app import call
 from agents.cli.watch import watch_broker
+from agents.history.standing import PartyStage
 from agents.tools.watch.heard import Change
 from agents.tools.watch.live import Watch
 from agents.tools.watch.picture import Picture
-from agents.tools.watch.row import Stage
 from agents.tools.watch.shows import Lines
 from broker.bus import Arrival, Post
 from broker.mosquitto import Broker, BrokerFailed, free_port
@@ -95,7 +95,7 @@ async def test_standing_requests_live_ones_and_who_went_are_seen(broker: Broker,
     assert [party.name for party in picture.roll.offline] == ["h1"]
     assert picture.reasons["unreadable"] == 1
     (row,) = picture.rows(START)
-    assert (row.stage, row.asked, row.next_at) == (Stage.COLLECTING, 2, START + timedelta(minutes=10))
+    assert (row.stage, row.asked, row.next_at) == (PartyStage.COLLECTING, 2, START + timedelta(minutes=10))
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])

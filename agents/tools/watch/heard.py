@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from agents.tools.watch.row import Stage
+from agents.history.standing import PartyStage
 from protocol import messages as m
 from protocol.edges import Edge
 
@@ -36,7 +36,7 @@ class Change:
 
     event_id: str = ""
     party: str = ""
-    stage: Stage | None = None
+    stage: PartyStage | None = None
     outcome: str = ""
     presence: str = ""
     refusal: Refusal | None = None

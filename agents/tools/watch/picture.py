@@ -7,12 +7,13 @@ system that is watched. Bytes that are no message are counted and shown, and cha
 from collections import Counter, deque
 from datetime import datetime, timedelta
 
+from agents.history.edge import EdgeHistory
+from agents.history.standing import PartyStage
+from agents.history.wire import PartyOnWire
 from agents.tools.watch.event import Event
 from agents.tools.watch.heard import Change, Heard, Refusal, printable
-from agents.tools.watch.link import Link
-from agents.tools.watch.node import Node, negotiated
 from agents.tools.watch.presence import Roll
-from agents.tools.watch.row import Row, Stage
+from agents.tools.watch.row import Row, row_of
 from protocol import messages as m
 from protocol.codec import decode
 from protocol.edges import ROUTES, Edge, Way, parse_topic
@@ -83,7 +84,7 @@ class Picture:
             return True
         event = self.events.get(heard.message.event_id)
         node = event.nodes.get(heard.edge.child) if event is not None else None
-        return node is not None and negotiated(node)
+        return node is not None and node.negotiates
 
     # -- events
 
@@ -97,23 +98,33 @@ class Picture:
             if self._links >= self._most_links and not self._make_room():
                 self.not_followed += 1
                 return None
-            parent = event.nodes.setdefault(edge.parent, Node(edge.parent))
-            link = parent.children[edge.child] = Link(edge)
+            parent = event.nodes.setdefault(edge.parent, PartyOnWire(edge.parent))
+            link = parent.children[edge.child] = EdgeHistory(edge)
             event.links += 1
             self._links += 1
         assert parent is not None
-        if not link.take(message, at):
+        if not link.take(message, at, standing):
             return None
-        return self._moved(event, parent, link, message, standing)
+        return self._moved(event, parent, link, message, at, standing)
 
-    def _moved(self, event: Event, parent: Node, link: Link, message: m.EventMessage, standing: bool) -> Change | None:
+    def _moved(
+        self,
+        event: Event,
+        parent: PartyOnWire,
+        link: EdgeHistory,
+        message: m.EventMessage,
+        at: datetime,
+        standing: bool,
+    ) -> Change | None:
         """Something new on a link: both ends may have come to another stage."""
         child = event.nodes.get(link.edge.child)
         if child is None and isinstance(message, m.Request):
-            child = event.nodes[link.edge.child] = Node(link.edge.child)
+            child = event.nodes[link.edge.child] = PartyOnWire(link.edge.child)
         if child is not None and child.above is None and link.request is not None:
             child.above = link
-        parent.touch()
+        parent.touch(at)
+        if child is not None:
+            child.heard_at = at
         before = [(node, node.stage, node.outcome) for node in (parent, child) if node is not None]
         if ROUTES[message.kind].way is Way.UP:
             if link.request is not None or link.award is not None:
@@ -121,12 +132,12 @@ class Picture:
             if child is not None:
                 child.answered(message)
         else:
-            parent.said(message)
+            parent.said(message, standing)
             if child is not None and isinstance(message, m.Request):
                 child.asked(message, standing)
             if child is not None and isinstance(message, m.Award):
                 child.decided(message)
-        moved = [node for node, *was in before if [node.stage, node.outcome] != was and negotiated(node)]
+        moved = [node for node, *was in before if [node.stage, node.outcome] != was and node.negotiates]
         return Change(event.event_id, moved[0].name, moved[0].stage, moved[0].outcome) if moved else None
 
     def _event(self, event_id: str) -> Event | None:
@@ -149,7 +160,7 @@ class Picture:
 
     def _clear(self, edge: Edge) -> None:
         """The topic of an edge holds one request, the last that was said: that one is over."""
-        standing: list[tuple[datetime, Node, Link]] = []
+        standing: list[tuple[datetime, PartyOnWire, EdgeHistory]] = []
         for event in self.events.values():
             node = event.nodes.get(edge.parent)
             link = node.children.get(edge.child) if node is not None else None
@@ -183,10 +194,10 @@ class Picture:
         party behind its parent. What closed long ago is forgotten."""
         found = []
         for event in list(self.events.values()):
-            rows = [node.row(event.event_id, depth, now) for depth, node in event.in_order()]
-            if event.closed_at is None and rows and all(row.stage is Stage.CLOSED for row in rows):
+            rows = [row_of(node, event.event_id, depth, now) for depth, node in event.in_order()]
+            if event.closed_at is None and rows and all(row.stage is PartyStage.CLOSED for row in rows):
                 event.closed_at = now
-            elif rows and rows[0].stage is not Stage.CLOSED:
+            elif rows and rows[0].stage is not PartyStage.CLOSED:
                 event.closed_at = None
             if event.closed_at is not None and now - event.closed_at > KEPT:
                 self._forget(event)

@@ -8,11 +8,12 @@ from typing import Any, Protocol, Self
 from rich.console import Console
 from rich.live import Live
 
+from agents.history.standing import StageOr, WhyUnknown
 from agents.tools.watch.around import Around
 from agents.tools.watch.heard import Change
 from agents.tools.watch.panels import draw, refusal_line
 from agents.tools.watch.picture import Picture
-from agents.tools.watch.row import Row, Stage
+from agents.tools.watch.row import Row
 from agents.tools.watch.words import answers, awards, clock_time, countdown, deal_energy, plan_kw
 from protocol.codec import to_json
 
@@ -59,7 +60,7 @@ class Lines:
     def __init__(self, picture: Picture, *, json: bool, write: Callable[[str], object] = sys.stdout.write) -> None:
         self._picture, self._json, self._write = picture, json, write
         self._changes: list[Change] = []
-        self._told: dict[tuple[str, str], Stage] = {}
+        self._told: dict[tuple[str, str], StageOr] = {}
         self._connected = True
 
     def __enter__(self) -> Self:
@@ -118,9 +119,11 @@ def row_json(row: Row) -> dict[str, Any]:
 
 def row_line(row: Row, around: Around) -> str:
     """One line for a log."""
-    words = [f"{clock_time(around.now)}  {row.event_id}  {row.party}: {row.stage}"]
+    words = [f"{clock_time(around.now)}  {row.event_id}  {row.party}: {row.stage.replace('_', ' ')}"]
     if row.outcome:
         words[0] += f" ({row.outcome.replace('_', ' ')})"
+    if row.stage is WhyUnknown.JOINED_LATE:
+        return f"{words[0]}: what was answered before is not known"
     words.append(f"available {plan_kw(row.available_w)} of {plan_kw(row.requested_w)} kW")
     words.append("yes " + " ".join(text for text, _ in answers(row, short=False)))
     if given := awards(row):

@@ -11,14 +11,16 @@ from typing import TypeVar
 
 from protocol import messages as m
 from protocol.edges import Edge
-from protocol.plan import Plan
+from protocol.plan import Plan, least
+from protocol.rules import best_option, delivered_wh, order_of
+from protocol.units import Direction
 
 M = TypeVar("M", bound=m.Message)
 MOST_RESOURCES = 16
 """Reports of more resources than this on one edge are not kept: an edge has one, or one a device."""
 
 
-class Answer(StrEnum):
+class Reply(StrEnum):
     """How a child has answered the request that stands."""
 
     OPEN = "open"
@@ -28,10 +30,12 @@ class Answer(StrEnum):
     ALTERNATIVE = "alternative"
     LATE = "late"
     """An answer came, after the deadline: it is not counted."""
+    UNKNOWN = "unknown"
+    """The request was said before we listened, and so may have been its answer."""
 
 
 @dataclass(slots=True)
-class Link:
+class EdgeHistory:
     """What is known; `take` puts a message in."""
 
     edge: Edge
@@ -49,12 +53,14 @@ class Link:
     """By resource and slot."""
     cleared: bool = False
     """The parent took its retained request back: it is over on this edge."""
+    joined_late: bool = False
+    """The request that stands was said before we listened."""
 
-    def take(self, message: m.EventMessage, at: datetime) -> bool:
-        """Take a message heard at an instant; whether it told something new."""
+    def take(self, message: m.EventMessage, at: datetime, standing: bool = False) -> bool:
+        """Take a message heard at an instant; whether it told something new. `standing`: retained, said before."""
         match message:
             case m.Request():
-                return self._ask(message)
+                return self._ask(message, standing)
             case m.Relax():
                 return self._relax(message)
             case m.Offer() | m.Alternative():
@@ -75,10 +81,11 @@ class Link:
                 return self._report(message)
         return False
 
-    def _ask(self, request: m.Request) -> bool:
+    def _ask(self, request: m.Request, standing: bool) -> bool:
         known = self.request
-        if known is not None and (known.revision, known.round) >= (request.revision, request.round):
+        if known is not None and order_of(known) >= order_of(request):
             return False
+        self.joined_late = standing
         self.request, self.relax, self.alternative, self.late = _lean(request), None, None, False
         self.cleared = False
         self.offers.clear()
@@ -143,26 +150,34 @@ class Link:
     # -- read
 
     @property
-    def answer(self) -> Answer:
+    def reply(self) -> Reply:
         if self.alternative is not None:
-            return Answer.ALTERNATIVE
+            return Reply.ALTERNATIVE
         if self.offers:
-            return Answer.YES if any(offer.opt is m.Opt.IN for offer in self.offers.values()) else Answer.NO
-        return Answer.LATE if self.late else Answer.OPEN
+            return Reply.YES if any(offer.opt is m.Opt.IN for offer in self.offers.values()) else Reply.NO
+        if self.late:
+            return Reply.LATE
+        return Reply.UNKNOWN if self.joined_late else Reply.OPEN
 
     @property
     def available_w(self) -> Plan | None:
-        """What it would give: the relaxed offer before its own one, of an alternative the option with most energy."""
+        """What it would give: the relaxed offer before its own one, of an alternative the option that counts."""
         if self.alternative is not None:
-            return max((option.power_w for option in self.alternative.options), key=sum)
+            options = self.alternative.options
+            asked_w = self.request.power_w if self.request is not None else options[0].power_w
+            return best_option(options, asked_w).power_w
         offer = self.offers.get(m.Basis.RELAXED) or self.offers.get(m.Basis.OWN)
         return offer.power_w if offer is not None and offer.opt is m.Opt.IN else None
 
     @property
     def deal_w(self) -> Plan | None:
-        """The power of a concluded award."""
-        concluded = self.award is not None and self.award.outcome is m.Outcome.CONCLUDED
-        return self.award.power_w if concluded and self.award is not None else None
+        """The power of a concluded award that the child did not refuse, less what it took back since."""
+        award, back = self.award, self.withdraw
+        if award is None or award.outcome is not m.Outcome.CONCLUDED or self.confirmed is False:
+            return None
+        if back is None or back.award_id != award.award_id or len(back.power_w) != len(award.power_w):
+            return award.power_w
+        return least(award.power_w, back.power_w)
 
     @property
     def confirmed(self) -> bool | None:
@@ -172,13 +187,13 @@ class Link:
         same = (self.confirm.award_id, self.confirm.revision) == (self.award.award_id, self.award.revision)
         return self.confirm.accepted if same else None
 
-    def delivered_wh(self, sign: int) -> dict[int, int]:
-        """By slot, in the event's direction (`sign` +1 or -1): sign x (metered - baseline)."""
-        found: dict[int, int] = {}
-        for kept in self.readings.values():
-            for slot, reading in kept.items():
-                found[slot] = found.get(slot, 0) + sign * (reading.energy_wh - reading.baseline_wh)
-        return found
+    def delivered_wh(self, direction: Direction) -> dict[int, int]:
+        """By slot, Wh in the event's direction."""
+        slots = dict.fromkeys(slot for kept in self.readings.values() for slot in kept)
+        return {
+            slot: delivered_wh(direction, [kept[slot] for kept in self.readings.values() if slot in kept])
+            for slot in slots
+        }
 
 
 def _lean(message: M) -> M:
