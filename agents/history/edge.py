@@ -53,6 +53,8 @@ class EdgeHistory:
     """By resource and slot."""
     cleared: bool = False
     """The parent took its retained request back: it is over on this edge."""
+    unsure: bool = False
+    """A request on its topic was taken back, which may have been that of another event."""
     joined_late: bool = False
     """The request that stands was said before we listened."""
 
@@ -87,8 +89,12 @@ class EdgeHistory:
             return False
         self.joined_late = standing
         self.request, self.relax, self.alternative, self.late = _lean(request), None, None, False
-        self.cleared = False
+        self.award = self.confirm = self.withdraw = None  # what stood before is superseded
+        self.cleared = self.unsure = False
         self.offers.clear()
+        if known is not None and known.revision != request.revision:  # the operator changed the event
+            self.slot = -1
+            self.readings.clear()
         return True
 
     def _relax(self, relax: m.Relax) -> bool:
@@ -168,6 +174,12 @@ class EdgeHistory:
             return best_option(options, asked_w).power_w
         offer = self.offers.get(m.Basis.RELAXED) or self.offers.get(m.Basis.OWN)
         return offer.power_w if offer is not None and offer.opt is m.Opt.IN else None
+
+    @property
+    def valid_until(self) -> datetime | None:
+        """Until when its answer stands."""
+        answer = self.alternative or self.offers.get(m.Basis.RELAXED) or self.offers.get(m.Basis.OWN)
+        return answer.valid_until if answer is not None else None
 
     @property
     def deal_w(self) -> Plan | None:

@@ -73,8 +73,8 @@ class History:
             if model is not None:
                 self.event(note.event_id).party(party).take(model)
 
-    def take_entry(self, entry: Entry) -> None:
-        """A step of a party: its notes, and the awards that it gave."""
+    def take_entry(self, entry: Entry, event_id: str | None = None) -> None:
+        """A step of a party: its notes, and the awards that it gave; of one event only when it is named."""
         heard = entry.input
         match heard:
             case Received(edge, m.Offer(basis=m.Basis.RELAXED, message_id=ref)):
@@ -83,8 +83,13 @@ class History:
                 pass
         for effect in entry.effects:
             if isinstance(effect, Note):
-                self.take_note(entry.actor, effect)
-            elif isinstance(effect, Send) and isinstance(effect.message, m.Award):
+                if event_id in (None, effect.event_id):
+                    self.take_note(entry.actor, effect)
+            elif (
+                isinstance(effect, Send)
+                and isinstance(effect.message, m.Award)
+                and (event_id in (None, effect.message.event_id))
+            ):
                 child, award = effect.edge.child, effect.message
                 relaxed = (entry.actor, child, award.accepts or "") in self._relaxed
                 self.event(award.event_id).party(entry.actor).awards[child] = (award.outcome, relaxed)

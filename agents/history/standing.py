@@ -85,6 +85,10 @@ OF_DERS = {"awarded": PartyStage.STANDBY, "active": PartyStage.DELIVERING}
 """What an actor of a DER calls its stages."""
 
 
+BEFORE_THE_DEAL = (PartyStage.COLLECTING, PartyStage.RELAXING, PartyStage.OFFERED, PartyStage.PROPOSED)
+"""While the status of an actor counts what is available; then it counts what it holds."""
+
+
 def secured(deal_w: Plan | None, outcome: str | None) -> Plan | None:
     """The deal that stands; None when there is none, or the event ended without one."""
     return deal_w if deal_w is not None and any(deal_w) and (not outcome or outcome in GOOD_ENDS) else None
@@ -110,7 +114,7 @@ def of_status(event: Mapping[str, Any]) -> Standing:
     stage, requested_w = stage_word(str(event.get("stage"))), _plan(event.get("requested_w"))
     deal_w = _plan(event["deal_w"] if "deal_w" in event else event.get("awarded_w"))
     available_w: PlanOr = WhyUnknown.NOT_TOLD
-    if "available_w" in event and stage in (PartyStage.COLLECTING, PartyStage.RELAXING, PartyStage.OFFERED):
+    if "available_w" in event and stage in BEFORE_THE_DEAL:
         available_w = capped(_plan(event["available_w"]), requested_w)
     return Standing(
         stage, available_w, secured(deal_w, event.get("outcome")), event.get("delivered_wh", WhyUnknown.NOT_TOLD)

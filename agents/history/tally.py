@@ -27,7 +27,7 @@ class Tally:
     """`given` (concluded), and of them `confirmed`, `refused`; `cancelled`, `released` (not needed, no deal)."""
     withdrawn: int = 0
     delivered_wh: Counter[int] = field(default_factory=Counter)
-    """By slot, of those who have an award."""
+    """By slot, of those who have an award, or had one before it was cancelled."""
     metered: Counter[int] = field(default_factory=Counter)
     """How many of them have reported, by slot."""
     due_wh: int = 0
@@ -40,6 +40,7 @@ class Tally:
     confirm_by: datetime | None = None
     """The last deadline of an award that is not confirmed."""
     cleared: int = 0
+    unsure: int = 0
     joined_late: int = 0
     """Of how many it is not known what they answered or were awarded."""
     direction: Direction | None = None
@@ -57,6 +58,7 @@ class Tally:
             self.reply_by, self.decide_by = _last(self.reply_by, request.reply_by), request.decide_by
             self.answers[link.reply] += 1
             self.cleared += link.cleared
+            self.unsure += link.unsure
             self.joined_late += link.joined_late and link.award is None
         if link.relax is not None:
             self.relaxed += 1
@@ -67,6 +69,9 @@ class Tally:
         self.withdrawn += link.withdraw is not None
 
     def _add_award(self, link: EdgeHistory, award: m.Award) -> None:
+        metered = link.delivered_wh(self.direction) if link.readings and self.direction is not None else {}
+        self.delivered_wh.update(metered)
+        self.metered.update(metered.keys())
         match award.outcome:
             case m.Outcome.CONCLUDED:
                 self.given_w = _plus(self.given_w, link.deal_w)
@@ -76,12 +81,8 @@ class Tally:
                     self.confirm_by = _last(self.confirm_by, award.confirm_by)
                 else:
                     self.awards["confirmed" if link.confirmed else "refused"] += 1
-                if self.direction is not None:
-                    metered = link.delivered_wh(self.direction)
-                    self.delivered_wh.update(metered)
-                    self.metered.update(metered.keys())
-                    self.due_wh += due_wh(award.power_w, metered, self.period)
-                    self.reporting += self.slots - 1 in metered
+                self.due_wh += due_wh(award.power_w, metered, self.period)
+                self.reporting += self.slots - 1 in metered
             case m.Outcome.CANCELLED:
                 self.awards["cancelled"] += 1
             case _:

@@ -127,6 +127,11 @@ class PartyOnWire:
         if self._ended is not None and not stand:
             self._close(self._ended.value)
             return
+        if self._expired(now):
+            if not (self.above is not None and self._by_mandate(self.above) and stand):
+                self._close("expired")
+                return
+            self._move(PartyStage.STANDBY)
         if self.ends_at is None:
             return
         slot = found.period.duration if found.period is not None else SLOT
@@ -137,6 +142,17 @@ class PartyOnWire:
         over = now >= self.ends_at and (not stand or metered or now >= self.ends_at + slot)
         if over or (asked and found.cleared >= asked):
             self._close(self._how_it_ended(found))
+
+    def _expired(self, now: datetime) -> bool:
+        """Whether its answer has run out, and nobody has taken it."""
+        above = self.above
+        if above is None or above.award is not None or self.stage not in (PartyStage.OFFERED, PartyStage.PROPOSED):
+            return False
+        return above.valid_until is not None and now >= above.valid_until
+
+    @staticmethod
+    def _by_mandate(above: EdgeHistory) -> bool:
+        return above.request is not None and above.request.terms.mandate
 
     def _how_it_ended(self, found: Tally) -> str:
         """By the deal; empty where the wire did not tell whether there was one."""
@@ -160,6 +176,11 @@ class PartyOnWire:
             why = WhyUnknown.ON_ITS_WAY
             return Standing(why, why, why, why)
         delivered, metering = self._delivered(found)
+        above = self.above
+        if stage is not PartyStage.CLOSED and found.unsure:
+            stage = WhyUnknown.NOT_ON_THE_WIRE
+        elif above is not None and above.award is None and above.valid_until == now:
+            stage = WhyUnknown.DUE_NOW
         if stage is PartyStage.DELIVERING and found.period is not None:
             if now == found.period.start:
                 stage = WhyUnknown.DUE_NOW
@@ -185,7 +206,7 @@ class PartyOnWire:
             return WhyUnknown.JOINED_LATE if found.joined_late else secured(found.given_w, self.outcome)
         if above.award is None and above.joined_late:
             return WhyUnknown.JOINED_LATE
-        if above.award is None and above.request is not None and above.request.terms.mandate:
+        if above.award is None and self._by_mandate(above):
             return WhyUnknown.NOT_ON_THE_WIRE  # what it concludes under a mandate is its deal without an award
         return secured(above.deal_w, self.outcome)
 

@@ -12,6 +12,8 @@ from agents.tools.explain.story.device import Agreed, Device, DeviceRound, Dispa
 from protocol import messages as m
 from protocol.actor import Measured, Setpoint
 from protocol.edges import Edge
+from protocol.rules import delivered_wh
+from protocol.units import Direction
 
 
 def devices(evidence: Evidence, names: Iterable[str], awards: list[Award]) -> dict[str, Device]:
@@ -144,12 +146,12 @@ def _what_it_did(evidence: Evidence, device: Device, edge: Edge) -> None:
         assert isinstance(one, m.Dispatch)
         refused = "" if said.refused is None else f"{said.refused[0]}: {said.refused[1]}"
         device.dispatches.append(Dispatched(one.slot, said.said_at or said.at, one.power_w, one.valid_for_s, refused))
-    sign = next((_sign(said) for said in evidence.on(edge, m.Request)), 1)
+    direction = next((_direction(said) for said in evidence.on(edge, m.Request)), Direction.INCREASE_LOAD)
     slots: dict[int, Metered] = {}
     for said in evidence.on(edge, m.Report):
         assert isinstance(said.message, m.Report)
         for reading in said.message.readings:
-            delivered = sign * (reading.energy_wh - reading.baseline_wh)
+            delivered = delivered_wh(direction, (reading,))
             slots[reading.slot] = Metered(
                 reading.slot, reading.energy_wh, reading.baseline_wh, delivered, reading.soc_wh
             )
@@ -159,6 +161,6 @@ def _what_it_did(evidence: Evidence, device: Device, edge: Edge) -> None:
         device.withdrawn = Figures.plain(said.message.cause)
 
 
-def _sign(said: Said) -> int:
+def _direction(said: Said) -> Direction:
     assert isinstance(said.message, m.Request)
-    return said.message.direction.sign
+    return said.message.direction

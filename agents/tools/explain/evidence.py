@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from agents.history.fold import History
+from agents.history.standing import Standing
 from agents.settings.parties import PartySettings
 from agents.tools.explain.noted import Figures
 from protocol import messages as m
@@ -80,6 +82,8 @@ class Evidence:
     """The parties whose entries are there."""
     last_at: datetime | None = None
     """The last instant of which an entry tells: what was to come later is open, because the system may still run."""
+    history: History = field(default_factory=History)
+    """What happened to each party, as every reader has it."""
     _by_edge: dict[tuple[Edge, str], list[Said]] = field(default_factory=dict)
     _by_kind: dict[str, list[Said]] = field(default_factory=dict)
     _by_party: dict[str, list[Told]] = field(default_factory=dict)
@@ -89,6 +93,7 @@ class Evidence:
         """One entry, in its turn."""
         self.journals[entry.actor] = None
         self.last_at = entry.at if self.last_at is None else max(self.last_at, entry.at)
+        self.history.take_entry(entry, self.event_id)
         notes = [effect for effect in entry.effects if isinstance(effect, Note)]
         match entry.input:
             case Received(edge, m.Reject() as reject):
@@ -154,6 +159,12 @@ class Evidence:
             known.refused = (str(reject.reason), Figures.plain(reject.text))
 
     # -- asking
+
+    def standing(self, party: str) -> Standing | None:
+        """Where a party stands when the journals end; None when they do not tell of it."""
+        event = self.history.events.get(self.event_id)
+        found = event.parties.get(party) if event is not None else None
+        return None if found is None or self.last_at is None else found.standing(self.last_at)
 
     def is_over(self, at: datetime) -> bool:
         """Whether the journals go on until then."""

@@ -16,6 +16,7 @@ from protocol import messages as m
 from protocol.actor import Issue
 from protocol.edges import Edge
 from protocol.plan import Plan, total
+from protocol.rules import order_of
 
 UTILITY, COORDINATOR, AGGREGATOR, DEVICE = "utility", "coordinator", "aggregator", "device"
 BY_NOTE = {"event_issued": UTILITY, "plan_sent": COORDINATOR, "request_received": AGGREGATOR}
@@ -55,6 +56,8 @@ def read(evidence: Evidence) -> Story:
 def _fill(story: Story, evidence: Evidence, requests: list[Said]) -> None:
     roles = story.roles
     of = {role: [name for name, is_a in roles.items() if is_a == role] for role in (UTILITY, COORDINATOR, AGGREGATOR)}
+    found_at = {name: evidence.standing(name) for name in roles}
+    story.standing = {name: one.as_json() for name, one in found_at.items() if one is not None}
     story.asks = [_ask(evidence, said) for said in requests]
     story.issued = [one for name in of[UTILITY] for one in issued(evidence, name)]
     story.plannings = [one for name in of[COORDINATOR] for one in plannings(evidence, name)]
@@ -153,8 +156,13 @@ def _highest(requests: list[Said], roles: dict[str, str]) -> Said:
     for name in roles:
         of_it = [said for said in requests if said.edge.parent == name]
         if of_it:
-            return max(of_it, key=lambda said: (said.message.revision, said.message.round))
+            return max(of_it, key=_order)
     return requests[-1]
+
+
+def _order(said: Said) -> tuple[int, int]:
+    assert isinstance(said.message, m.Request)
+    return order_of(said.message)
 
 
 def _tops(evidence: Evidence) -> dict[str, None]:

@@ -24,6 +24,8 @@ MOST_LINKS, MOST_PARTIES, MOST_EVENTS = 50_000, 50_000, 200
 KEPT = timedelta(hours=24)
 """How long a closed event is shown after its end; less when the room is needed."""
 LAST_REFUSALS = 20
+FEW = 1_000
+"""Children that are added up only to find out whether their parent has closed."""
 
 
 class Picture:
@@ -52,7 +54,7 @@ class Picture:
     def read(self, topic: str, payload: bytes, at: datetime, standing: bool = False) -> Heard | Change | None:
         """The message of some bytes, or what there is to see of bytes that are none."""
         try:
-            if not payload and self._take_back(topic):
+            if not payload and self._take_back(topic, at):
                 return None
             edge, message = decode(topic, payload)
         except RefusedMessage as refusal:
@@ -149,26 +151,30 @@ class Picture:
             event = self.events[event_id] = Event(event_id)
         return event
 
-    def _take_back(self, topic: str) -> bool:
+    def _take_back(self, topic: str, at: datetime) -> bool:
         """An empty payload takes a retained message away; whether that means anything on this topic."""
         kind, edge = parse_topic(topic)
         if kind == "presence":
             self.roll.forget(edge)
         elif kind == "request":
-            self._clear(edge)
+            self._clear(edge, at)
         return kind in ("presence", "request")
 
-    def _clear(self, edge: Edge) -> None:
-        """The topic of an edge holds one request, the last that was said: that one is over."""
-        standing: list[tuple[datetime, PartyOnWire, EdgeHistory]] = []
+    def _clear(self, edge: Edge, at: datetime) -> None:
+        """The topic of an edge holds one request, whatever its event: of several it is that of the one that is closed;
+        when all of them are open, it is not known which is over."""
+        found: list[tuple[PartyOnWire, EdgeHistory]] = []
         for event in self.events.values():
             node = event.nodes.get(edge.parent)
             link = node.children.get(edge.child) if node is not None else None
-            if node is not None and link is not None and link.request is not None:
-                standing.append((link.request.sent_at, node, link))
-        if standing:
-            _, node, link = max(reversed(standing), key=lambda one: one[0])
-            link.cleared = True
+            if node is not None and link is not None and link.request is not None and not link.cleared:
+                found.append((node, link))
+        for node, _ in found:
+            if len(found) > 1 and len(node.children) <= FEW:
+                node.settle(at)
+        closed = [one for one in found if one[0].stage is PartyStage.CLOSED]
+        for node, link in closed[:1] or found:
+            link.cleared, link.unsure = bool(closed) or len(found) == 1, not closed and len(found) > 1
             node.touch()
 
     def _make_room(self) -> bool:
