@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from protocol.messages import Option, Reading, Request
+from protocol.messages import Option, Request
 from protocol.plan import Plan, least, share_pct
 from protocol.units import Direction
 
@@ -29,6 +29,6 @@ def best_option(options: Sequence[Option], asked_w: Plan) -> Option:
     return next(option for option in options if option.power_w == best)
 
 
-def delivered_wh(direction: Direction, readings: Iterable[Reading]) -> int:
+def delivered_wh(direction: Direction, energy_wh: int, baseline_wh: int) -> int:
     """Energy in the event's direction, Wh: its sign x (metered - baseline)."""
-    return direction.sign * sum(reading.energy_wh - reading.baseline_wh for reading in readings)
+    return direction.sign * (energy_wh - baseline_wh)

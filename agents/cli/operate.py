@@ -141,7 +141,7 @@ async def _watched(path: Path, command: dict[str, object], event_id: str, json: 
             told = NoteLine.read(note)
             if told is None or told.event_id != event_id:
                 continue
-            history.take_line(told)
+            history.take_note(told.party, told)
             text = to_json(note).decode() if json else line(told, history.event(event_id).slots)
             print(text, flush=True)
             if told.name == "order_refused":

@@ -201,11 +201,11 @@ class EdgeHistory:
 
     def delivered_wh(self, direction: Direction) -> dict[int, int]:
         """By slot, Wh in the event's direction."""
-        slots = dict.fromkeys(slot for kept in self.readings.values() for slot in kept)
-        return {
-            slot: delivered_wh(direction, [kept[slot] for kept in self.readings.values() if slot in kept])
-            for slot in slots
-        }
+        found: dict[int, int] = {}
+        for kept in self.readings.values():
+            for slot, reading in kept.items():
+                found[slot] = found.get(slot, 0) + delivered_wh(direction, reading.energy_wh, reading.baseline_wh)
+        return found
 
 
 def _lean(message: M) -> M:

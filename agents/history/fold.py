@@ -7,7 +7,6 @@ from agents.history.line import NoteLine
 from agents.history.party import UTILITY, PartyHistory
 from protocol import messages as m
 from protocol.actor import Entry, Note, Received, Send
-from protocol.note_model import NoteModel
 from protocol.note_reading import read_note
 
 
@@ -59,19 +58,10 @@ class History:
             found = self.events[event_id] = EventHistory(event_id)
         return found
 
-    def take_line(self, line: NoteLine) -> NoteModel | None:
-        """A note that came as a line; its model, where this version knows it."""
-        model = read_note(line.name, line.step, line.data)
-        if model is not None and line.event_id:
-            self.event(line.event_id).party(line.party).take(model)
-        return model
-
-    def take_note(self, party: str, note: Note) -> None:
-        """A note of an actor or a journal."""
-        if note.event_id:
-            model = read_note(note.name, note.step, note.data)
-            if model is not None:
-                self.event(note.event_id).party(party).take(model)
+    def take_note(self, party: str, note: Note | NoteLine) -> None:
+        """A note of an actor, of a journal, or of a log line; one that this version does not know changes nothing."""
+        if note.event_id and (model := read_note(note.name, note.step, note.data)) is not None:
+            self.event(note.event_id).party(party).take(model)
 
     def take_entry(self, entry: Entry, event_id: str | None = None) -> None:
         """A step of a party: its notes, and the awards that it gave; of one event only when it is named."""

@@ -1,15 +1,13 @@
 """A note with its instant and its party: as an actor tells it, or as it stands in a log line."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from protocol.actor import Note
 
 
-@dataclass(frozen=True, slots=True)
-class NoteLine:
+class NoteLine(NamedTuple):
     """The values are those of the actor (tuples, instants) or those of JSON (lists, texts)."""
 
     at: datetime

@@ -1,7 +1,9 @@
 """What happened to one party in one event, as its notes tell it: what it was asked, how it climbed, the deal, the delivery."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, TypeAlias
 
 from agents.history.standing import EnergyOr, PartyStage, PlanOr, StageOr, Standing, WhyUnknown, capped, secured
 from protocol import notes as n
@@ -151,40 +153,33 @@ class PartyHistory:
 
     def take(self, note: NoteModel) -> None:
         """A note of this party in this event, in its turn."""
-        if note.step.startswith("S") and note.step not in self.steps:
+        if note.step[:1] == "S" and note.step not in self.steps:
             self.steps.append(note.step)
-        match note:
-            case n.EventIssued() | n.PlanSent() | n.RequestReceived():
-                self._asked(note)
-            case n.LateAnswerRecorded():
-                self.late += 1
-            case n.MessageRefused():
-                self.refused += 1
-            case n.SlotMetered():
-                self.slots[note.slot] = MeteredSlot(
-                    note.slot, note.delivered_wh, note.awarded_wh, note.reported, note.silent
-                )
-                if self.stage is PartyStage.STANDBY:
-                    self._go(PartyStage.DELIVERING)
-            case n.EventClosed():
-                self._go(PartyStage.CLOSED)
-                self.outcome, self.reason = note.outcome, note.reason or ""
-            case n.ShortfallStated() if self.deal_w is not None:
-                self.deal_w = shortfall(self.deal_w, note.shortfall_w)
-            case n.SummedUp() | n.RequestValuesSent() | n.OwnStorageAdded() | n.RelaxAsked():
-                self._climbs(note)
-            case n.CanMeet() | n.CannotMeet() | n.AlternativeProposed() | n.PlanSecured() | n.PlanNotSecured():
-                self._answers_up(note)
-            case n.CanMeetReceived() | n.AlternativeReceived() | n.AggregatorOptedOut() | n.RerequestSent():
-                self._hears(note)
-            case n.AnswerJudged():
-                self._sum(PartyStage.JUDGING, "answered", note.offered_w)
-            case n.AwardReceived() | n.EventAwarded() | n.MandateStands() | n.DeliveryBegins():
-                self._deal(note)
-            case _ if self.role == DER:
-                self._device(note)
-            case _:
-                pass
+        take = TAKES.get(type(note))
+        if take is not None:
+            take(self, note)
+
+    def _counts(self, note: n.LateAnswerRecorded | n.MessageRefused) -> None:
+        if isinstance(note, n.MessageRefused):
+            self.refused += 1
+        else:
+            self.late += 1
+
+    def _metered(self, note: n.SlotMetered) -> None:
+        self.slots[note.slot] = MeteredSlot(note.slot, note.delivered_wh, note.awarded_wh, note.reported, note.silent)
+        if self.stage is PartyStage.STANDBY:
+            self._go(PartyStage.DELIVERING)
+
+    def _lost(self, note: n.ShortfallStated) -> None:
+        if self.deal_w is not None:
+            self.deal_w = shortfall(self.deal_w, note.shortfall_w)
+
+    def _closed(self, note: n.EventClosed) -> None:
+        self._go(PartyStage.CLOSED)
+        self.outcome, self.reason = note.outcome, note.reason or ""
+
+    def _judged(self, note: n.AnswerJudged) -> None:
+        self._sum(PartyStage.JUDGING, "answered", note.offered_w)
 
     def _go(self, stage: PartyStage, doing: str = "", reply_by: datetime | None = None) -> None:
         self.stage, self.doing, self.reply_by = stage, doing, reply_by
@@ -270,6 +265,8 @@ class PartyHistory:
 
     def _device(self, note: NoteModel) -> None:
         """A DER: `offered` and `opted_out` are its answers to what it was asked last."""
+        if self.role != DER:
+            return
         match note:
             case n.ResidentAsked(answer_by=answer_by):
                 self._go(PartyStage.CONSIDERING, "", answer_by)
@@ -286,3 +283,23 @@ class PartyHistory:
                     self._go(PartyStage.STANDBY)
             case n.DeviceControlled():
                 self._go(PartyStage.DELIVERING)
+
+
+Take: TypeAlias = Callable[[PartyHistory, Any], None]
+P = PartyHistory
+TAKES: dict[type[NoteModel], Take] = {
+    **dict.fromkeys((n.EventIssued, n.PlanSent, n.RequestReceived), P._asked),
+    **dict.fromkeys((n.LateAnswerRecorded, n.MessageRefused), P._counts),
+    **dict.fromkeys((n.RequestValuesSent, n.OwnStorageAdded, n.RelaxAsked), P._climbs),
+    **dict.fromkeys((n.OffersSummed, n.StorageSummed, n.RelaxedOffersSummed), P._climbs),
+    **dict.fromkeys((n.CanMeet, n.CannotMeet, n.AlternativeProposed, n.PlanSecured, n.PlanNotSecured), P._answers_up),
+    **dict.fromkeys((n.CanMeetReceived, n.AlternativeReceived, n.AggregatorOptedOut, n.RerequestSent), P._hears),
+    **dict.fromkeys((n.AwardReceived, n.EventAwarded, n.MandateStands, n.DeliveryBegins), P._deal),
+    **dict.fromkeys((n.ResidentAsked, n.DeviceOffered, n.DeviceOfferedRelaxed, n.DeviceOptedOut), P._device),
+    **dict.fromkeys((n.DeviceStandingBy, n.DeviceControlled), P._device),
+    n.AnswerJudged: P._judged,
+    n.ShortfallStated: P._lost,
+    n.SlotMetered: P._metered,
+    n.EventClosed: P._closed,
+}
+"""What a note changes; the others change nothing."""

@@ -28,8 +28,6 @@ class Tally:
     withdrawn: int = 0
     delivered_wh: Counter[int] = field(default_factory=Counter)
     """By slot, of those who have an award, or had one before it was cancelled."""
-    metered: Counter[int] = field(default_factory=Counter)
-    """How many of them have reported, by slot."""
     due_wh: int = 0
     """Of the awards, in the slots that their children have reported."""
     reporting: int = 0
@@ -71,7 +69,6 @@ class Tally:
     def _add_award(self, link: EdgeHistory, award: m.Award) -> None:
         metered = link.delivered_wh(self.direction) if link.readings and self.direction is not None else {}
         self.delivered_wh.update(metered)
-        self.metered.update(metered.keys())
         match award.outcome:
             case m.Outcome.CONCLUDED:
                 self.given_w = _plus(self.given_w, link.deal_w)

@@ -216,6 +216,8 @@ class PartyOnWire:
         if above is not None:
             direction = above.request.direction if above.request is not None else None
             return (sum(above.delivered_wh(direction).values()) if direction is not None else 0), False
-        stand = found.awards["given"] - found.awards["refused"]
-        full = [slot for slot, count in found.metered.items() if count >= stand]
-        return sum(found.delivered_wh[slot] for slot in full), len(full) < len(found.metered)
+        if found.direction is None:
+            return 0, False
+        meters = [edge.delivered_wh(found.direction) for edge in self.children.values() if edge.deal_w is not None]
+        full = [slot for slot in found.delivered_wh if all(slot in metered for metered in meters)]
+        return sum(found.delivered_wh[slot] for slot in full), len(full) < len(found.delivered_wh)

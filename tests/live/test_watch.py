@@ -137,7 +137,7 @@ async def test_once_prints_the_picture_as_one_object(broker: Broker, capsys: pyt
     assert await watch_broker(address, seconds=3.0, once=True, json=True) == 0
     running.cancel()
     told = json.loads(capsys.readouterr().out)
-    assert [(row["party"], row["stage"], row["asked"]) for row in told["rows"]] == [("p", "collecting", 1)]
+    assert [(row["party"], row["stage"], row["asked"]) for row in told["rows"]] == [("p", "joined_late", 1)]
     assert told["at"].startswith("2026-01-14T17:00")
 
 

@@ -40,12 +40,8 @@ def test_plan_of_another_length_counts_less_than_one_that_fits() -> None:
 
 
 def test_delivered_is_counted_in_the_events_direction() -> None:
-    readings = [
-        m.Reading(slot=0, energy_wh=-500, baseline_wh=1_500, state=m.EventStatus.ACTIVE),
-        m.Reading(slot=1, energy_wh=0, baseline_wh=100, state=m.EventStatus.ACTIVE),
-    ]
-    assert delivered_wh(Direction.DECREASE_LOAD, readings) == 2_100
-    assert delivered_wh(Direction.INCREASE_LOAD, readings) == -2_100
+    assert delivered_wh(Direction.DECREASE_LOAD, -500, 1_500) == 2_000
+    assert delivered_wh(Direction.INCREASE_LOAD, -500, 1_500) == -2_000
 
 
 def test_change_of_the_event_comes_after_every_round_before_it() -> None:

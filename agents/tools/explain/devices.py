@@ -151,7 +151,7 @@ def _what_it_did(evidence: Evidence, device: Device, edge: Edge) -> None:
     for said in evidence.on(edge, m.Report):
         assert isinstance(said.message, m.Report)
         for reading in said.message.readings:
-            delivered = delivered_wh(direction, (reading,))
+            delivered = delivered_wh(direction, reading.energy_wh, reading.baseline_wh)
             slots[reading.slot] = Metered(
                 reading.slot, reading.energy_wh, reading.baseline_wh, delivered, reading.soc_wh
             )

@@ -31,7 +31,7 @@ class Board:
     def take(self, line: NoteLine) -> None:
         self.counts[line.name] += 1
         if self.roles.get(line.party, Role.DER) is not Role.DER:
-            self.history.take_line(line)
+            self.history.take_note(line.party, line)
 
     def rows(self) -> list[PartyHistory]:
         """Every party above the homes in every event."""

@@ -195,12 +195,12 @@ class Picture:
 
     # -- read
 
-    def rows(self, now: datetime) -> list[Row]:
+    def rows(self, now: datetime, standing: bool = False) -> list[Row]:
         """Every asking party of every event at an instant, events in the order in which they were heard of, each
-        party behind its parent. What closed long ago is forgotten."""
+        party behind its parent, with `standing` for machines. What closed long ago is forgotten."""
         found = []
         for event in list(self.events.values()):
-            rows = [row_of(node, event.event_id, depth, now) for depth, node in event.in_order()]
+            rows = [row_of(node, event.event_id, depth, now, standing) for depth, node in event.in_order()]
             if event.closed_at is None and rows and all(row.stage is PartyStage.CLOSED for row in rows):
                 event.closed_at = now
             elif rows and rows[0].stage is not PartyStage.CLOSED:

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from agents.history.edge import Reply
 from agents.history.narrate import slot_of
-from agents.history.standing import PartyStage, StageOr, WhyUnknown
+from agents.history.standing import PartyStage, StageOr, Standing, WhyUnknown
 from agents.history.tally import Tally, due_wh, missing
 from agents.history.wire import PartyOnWire
 from protocol.plan import Plan
@@ -56,8 +55,8 @@ class Row:
     delivered_wh: int
     answered: Reply | None
     """How it answered its parent; None: it has none."""
-    standing: dict[str, Any]
-    """What every reader has in common, with why something of it is not known."""
+    standing: Standing | None
+    """What every reader has in common, with why something of it is not known; made for machines only."""
     next: str
     """What comes next, and when."""
     next_at: datetime | None
@@ -72,8 +71,8 @@ class Row:
         return met * 100 // sum(self.requested_w)
 
 
-def row_of(party: PartyOnWire, event_id: str, depth: int, now: datetime) -> Row:
-    """What there is to read at an instant."""
+def row_of(party: PartyOnWire, event_id: str, depth: int, now: datetime, standing: bool = False) -> Row:
+    """What there is to read at an instant; with `standing` what every reader has in common, too."""
     stage, found, above = party.stage_at(now), party.added_up, party.above
     request = above.request if above is not None else None
     requested_w = request.power_w if request is not None else found.asked_w
@@ -117,7 +116,7 @@ def row_of(party: PartyOnWire, event_id: str, depth: int, now: datetime) -> Row:
         due_wh=due,
         delivered_wh=delivered_wh,
         answered=above.reply if above is not None else None,
-        standing=party.standing(now).as_json(),
+        standing=party.standing(now) if standing else None,
         next=label,
         next_at=next_at,
     )

@@ -73,7 +73,7 @@ class Lines:
         self._changes.append(change)
 
     def tick(self, around: Around) -> None:
-        rows = {(row.event_id, row.party): row for row in self._picture.rows(around.now)}
+        rows = {(row.event_id, row.party): row for row in self._picture.rows(around.now, self._json)}
         changes, self._changes = self._changes, []
         if around.connected is not self._connected:
             self._connected = around.connected
@@ -114,7 +114,8 @@ class Lines:
 
 def row_json(row: Row) -> dict[str, Any]:
     """JSON types only, as far as `to_json` does not make them."""
-    return asdict(row) | {"slot": int(row.slot.total_seconds())}
+    standing = row.standing.as_json() if row.standing is not None else None
+    return asdict(row) | {"slot": int(row.slot.total_seconds()), "standing": standing}
 
 
 def row_line(row: Row, around: Around) -> str:
@@ -141,7 +142,7 @@ def print_once(picture: Picture, around: Around, json: bool) -> None:
         told = {
             "at": around.now,
             "speed": around.speed,
-            "rows": [row_json(row) for row in picture.rows(around.now)],
+            "rows": [row_json(row) for row in picture.rows(around.now, standing=True)],
             "online": len(picture.roll.parties) - len(picture.roll.offline),
             "offline": [party.name for party in picture.roll.offline],
             "refusals": dict(picture.reasons),

@@ -266,13 +266,15 @@ def joined(posts: Posted, at: datetime, until: datetime) -> Picture:
 def test_who_joins_after_the_deal_says_that_it_does_not_know(evening: Posted) -> None:
     now = clock(EVENING, "17:45:00")
     picture = joined(evening, now, now)
-    rows = {row.party: row for row in picture.rows(now)}
+    rows = {row.party: row for row in picture.rows(now, standing=True)}
     assert {row.stage for row in rows.values()} == {WhyUnknown.JOINED_LATE}
     assert {(row.silent, row.deal_w, row.available_w, row.shortfall_w) for row in rows.values()} == {
         (0, None, None, None)
     }
     assert (rows["ac"].asked, rows["ac"].unknown) == (5, 5)
-    assert rows["ac"].standing["unknown"] == dict.fromkeys(
+    standing = rows["ac"].standing
+    assert standing is not None
+    assert standing.as_json()["unknown"] == dict.fromkeys(
         ("stage", "available_w", "secured_w", "delivered_wh"), "joined_late"
     )
     told = drawn(picture, now)
