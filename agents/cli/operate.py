@@ -12,9 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from agents.history.fold import History
 from agents.history.line import NoteLine
-from agents.history.narrate import line
+from agents.history.narrate import SlotCounts, line
 from agents.history.standing import WhyUnknown, of_status
 from agents.runtime.daemon.control import Refusal, ask, converse, runtime_dir, sockets
 from agents.runtime.exits import Exit
@@ -136,13 +135,12 @@ async def _watched(path: Path, command: dict[str, object], event_id: str, json: 
     async with aclosing(_converse(path, {"do": "watch"})) as notes:
         await anext(notes)
         await ask(path, command)
-        history = History()
+        slots = SlotCounts()
         async for note in notes:
             told = NoteLine.read(note)
             if told is None or told.event_id != event_id:
                 continue
-            history.take_note(told.party, told)
-            text = to_json(note).decode() if json else line(told, history.event(event_id).slots)
+            text = to_json(note).decode() if json else line(told, slots.of(told))
             print(text, flush=True)
             if told.name == "order_refused":
                 raise Refusal(f"{event_id}: {told.data.get('reason')}")

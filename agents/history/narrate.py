@@ -116,6 +116,29 @@ def words(told: NoteLine, slots: int = 0) -> str:
     return f"{text} ({reason})" if told.name == "closed" and reason else text
 
 
+class SlotCounts:
+    """How many slots each event has, learned from the plans that its notes tell; of the last events only."""
+
+    MOST_EVENTS = 1_000
+
+    def __init__(self) -> None:
+        self._slots: dict[str, int] = {}
+
+    def of(self, told: NoteLine) -> int:
+        """Of the event of a note; 0 when it is not known."""
+        known = self._slots.get(told.event_id, 0)
+        plan = next((told.data[key] for key in PLANS if isinstance(told.data.get(key), list | tuple)), None)
+        if plan is not None and told.event_id and len(plan) != known:
+            self._slots[told.event_id] = known = len(plan)
+            while len(self._slots) > self.MOST_EVENTS:
+                del self._slots[next(iter(self._slots))]
+        return known
+
+
+PLANS = ("requested_w", "power_w", "asked_w")
+"""Keys with a value a slot."""
+
+
 def slot_of(slot: int, slots: int) -> str:
     """`1 of 4` for slot 0 of four; `1` when their number is not known."""
     return f"{slot + 1} of {slots}" if slots else str(slot + 1)

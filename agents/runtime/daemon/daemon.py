@@ -22,6 +22,7 @@ from agents.runtime.behaviour import intercept
 from agents.runtime.build import build_actor
 from agents.runtime.daemon.alerts import Alerts
 from agents.runtime.daemon.control import ControlServer, note_line, runtime_dir
+from agents.runtime.daemon.in_words import InWords
 from agents.runtime.daemon.metrics import Metrics
 from agents.runtime.daemon.notify import notify, watchdog_period_s
 from agents.runtime.exits import Exit
@@ -285,7 +286,7 @@ def configure_logging(terminal: bool) -> None:
     """JSON lines on stdout; on a terminal lines for people."""
     shared: list[Any] = [structlog.processors.add_log_level]
     if terminal:
-        structlog.configure(processors=[*shared, structlog.dev.ConsoleRenderer()])
+        structlog.configure(processors=[*shared, InWords(), structlog.dev.ConsoleRenderer()])
         return
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_dumps)],

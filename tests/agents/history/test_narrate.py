@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from agents.history.line import NoteLine
-from agents.history.narrate import WORDS, line, words
+from agents.history.narrate import WORDS, SlotCounts, line, words
 from agents.runtime.files.scenario import load_scenario
 from agents.tools.run.simulate import build_simulation
 from protocol.codec import to_json
@@ -73,3 +73,11 @@ def test_slot_is_counted_from_one_and_of_how_many_where_that_is_known() -> None:
 
 def test_note_that_is_not_known_is_told_with_its_figures() -> None:
     assert words(NoteLine(AT, "x", "new_thing", "e", "", {"power_w": [1_000]})) == "new thing, power_w 1 kW"
+
+
+def test_slots_are_counted_by_the_plans_of_the_last_events() -> None:
+    counts = SlotCounts()
+    for number in range(SlotCounts.MOST_EVENTS + 1):
+        assert counts.of(NoteLine(AT, "x", "can_meet", f"e{number}", "S36", {"power_w": [1, 2]})) == 2
+    assert counts.of(NoteLine(AT, "x", "dispatched", f"e{SlotCounts.MOST_EVENTS}", "", {"slot": 0, "power_w": 5})) == 2
+    assert counts.of(NoteLine(AT, "x", "dispatched", "e0", "", {"slot": 0, "power_w": 5})) == 0
