@@ -1,11 +1,11 @@
 """What a note is made of: a name and a step that never change, and figures with units in their names.
 
-A model becomes the `Note` of the journals, with the same bytes. A field that comes later has a default and is left out
-while it has nothing to tell.
+A model becomes the `Note` of the journals, with the same bytes. A field that is None by default is left out while it has
+nothing to tell; one that comes later has a default, for the journals before it.
 """
 
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
@@ -48,7 +48,7 @@ def note_of(name: str, step: str = "") -> Callable[[type[N]], type[N]]:
         made = dataclass(frozen=True, slots=True, kw_only=True)(cls)
         made.name, made.step = name, step
         made.keys = tuple(field.name for field in fields(made))  # type: ignore[arg-type]
-        made.optional = tuple(field.name for field in fields(made) if field.default is not MISSING)  # type: ignore[arg-type]
+        made.optional = tuple(field.name for field in fields(made) if field.default is None)  # type: ignore[arg-type]
         made._values = _getter(made.keys)
         MODELS[name, step] = made
         return made

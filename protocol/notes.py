@@ -22,7 +22,7 @@ class EventIssued(NoteModel):
     requested_w: Plan
     start: datetime
     reply_by: datetime
-    revision: int
+    revision: int = 1
 
 
 @note_of("answer_judged")
