@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from message_strategies import instants
 
-from agents.negotiation.child import Asked, in_full
+from agents.negotiation.child import RequestRecord, in_full
 from agents.negotiation.children import Children
 from protocol import messages as m
 from protocol.rules import best_option, best_plan, delivered_wh, order_of
@@ -23,7 +23,7 @@ def option(number: int, power_w: tuple[int, ...]) -> m.Option:
 def test_best_option_is_the_one_that_a_parent_keeps(plans: list[tuple[int, ...]], asked_w: tuple[int, ...], at) -> None:  # type: ignore[no-untyped-def]
     options = tuple(option(number, power_w) for number, power_w in enumerate(plans))
     children = Children(("ra",), {})
-    children.renew("ra", Asked("e.1.1", 1, 1, "dr", asked_w, at, at, at, m.Terms()))
+    children.renew("ra", RequestRecord("e.1.1", 1, 1, "dr", asked_w, at, at, at, m.Terms()))
     alternative = m.Alternative(
         message_id="a", sent_at=at, event_id="e", request_id="e.1.1", round=1, revision=1, options=options,
         valid_until=at + timedelta(hours=1),
