@@ -479,3 +479,13 @@ def test_each_change_is_one_json_object(evening: Posted) -> None:
     stages = [one["stage"] for one in told if one["party"] == "ra-3"]
     assert stages == ["collecting", "relaxing", "offered", "standby", "delivering", "closed"]
     assert told[-1]["outcome"] == "concluded"
+
+
+def test_of_two_open_events_on_an_edge_it_is_not_known_which_was_taken_back() -> None:
+    picture = Picture()
+    for event in ("e", "f"):
+        asked(picture, event)
+    picture.take("dr/request/p/h", b"", EVENING)
+    later = EVENING + timedelta(seconds=30)
+    told = [row.standing for row in picture.rows(later, standing=True)]
+    assert [one and one.stage for one in told] == [WhyUnknown.NOT_ON_THE_WIRE] * 2
