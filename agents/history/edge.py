@@ -192,6 +192,14 @@ class EdgeHistory:
         return least(award.power_w, back.power_w)
 
     @property
+    def loosens(self) -> bool:
+        """Whether the deal stands on a relaxed offer."""
+        relaxed = self.offers.get(m.Basis.RELAXED)
+        return self.deal_w is not None and self.award is not None and relaxed is not None and (
+            self.award.accepts == relaxed.message_id
+        )  # fmt: skip
+
+    @property
     def confirmed(self) -> bool | None:
         """The child's word on the award that stands: none yet, accepted, or refused."""
         if self.award is None or self.confirm is None:

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from agents.history.edge import EdgeHistory
 from agents.history.line import NoteLine
 from agents.history.party import UTILITY, PartyHistory
 from protocol import messages as m
 from protocol.actor import Entry, Note, Received, Send
+from protocol.edges import Edge
 from protocol.note_reading import read_note
 
 
@@ -40,8 +42,6 @@ class History:
     """All events."""
 
     events: dict[str, EventHistory] = field(default_factory=dict)
-    _relaxed: set[tuple[str, str, str]] = field(default_factory=set)
-    """Relaxed offers: by parent, child and message id."""
 
     @classmethod
     def of(cls, entries: Iterable[Entry], parties: Iterable[str] | None = None) -> "History":
@@ -63,26 +63,28 @@ class History:
         if note.event_id and (model := read_note(note.name, note.step, note.data)) is not None:
             self.event(note.event_id).party(party).take(model)
 
-    def take_entry(self, entry: Entry, event_id: str | None = None) -> None:
-        """A step of a party: its notes, and the awards that it gave; of one event only when it is named."""
-        heard = entry.input
-        match heard:
-            case Received(edge, m.Offer(basis=m.Basis.RELAXED, message_id=ref)):
-                self._relaxed.add((edge.parent, edge.child, ref))
+    def take_entry(self, entry: Entry) -> None:
+        """A step of a party: its notes, and what it said to its children and heard from them."""
+        match entry.input:
+            case Received(edge, m.EventMessage() as message) if edge.parent == entry.actor:
+                self._edge(edge, message, entry)
             case _:
                 pass
         for effect in entry.effects:
-            if isinstance(effect, Note):
-                if event_id in (None, effect.event_id):
+            match effect:
+                case Note():
                     self.take_note(entry.actor, effect)
-            elif (
-                isinstance(effect, Send)
-                and isinstance(effect.message, m.Award)
-                and (event_id in (None, effect.message.event_id))
-            ):
-                child, award = effect.edge.child, effect.message
-                relaxed = (entry.actor, child, award.accepts or "") in self._relaxed
-                self.event(award.event_id).party(entry.actor).awards[child] = (award.outcome, relaxed)
+                case Send(edge, m.EventMessage() as message) if edge.parent == entry.actor:
+                    self._edge(edge, message, entry)
+                case _:
+                    pass
+
+    def _edge(self, edge: Edge, message: m.EventMessage, entry: Entry) -> None:
+        children = self.event(message.event_id).party(entry.actor).children
+        known = children.get(edge.child)
+        if known is None:
+            known = children[edge.child] = EdgeHistory(edge)
+        known.take(message, entry.at)
 
     def stands(self) -> bool:
         """Whether a utility has a deal that stands."""

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from agents.history.edge import EdgeHistory
 from agents.history.standing import EnergyOr, PartyStage, PlanOr, StageOr, Standing, WhyUnknown, capped, secured
 from protocol import notes as n
 from protocol.note_model import NoteModel
-from protocol.plan import Plan, least, share_pct, shortfall, total
+from protocol.plan import Plan, add, least, share_pct, shortfall, total
 from protocol.rules import best_plan
 
 UTILITY, COORDINATOR, AGGREGATOR, DER = "utility", "coordinator", "aggregator", "der"
@@ -75,8 +76,10 @@ class PartyHistory:
     offers: dict[str, Plan | None] = field(default_factory=dict)
     """At a coordinator: what each aggregator's answer to its latest request gives; None: nothing."""
     deal_w: Plan | None = None
-    awards: dict[str, tuple[str, bool]] = field(default_factory=dict)
-    """By child: the outcome of the award that stands, and whether it accepts a relaxed offer. Told by messages."""
+    own_w: Plan = ()
+    """What an aggregator's own storage gives of the deal, W a slot."""
+    children: dict[str, EdgeHistory] = field(default_factory=dict)
+    """The edges to its children; of entries only, as notes do not tell them."""
     slots: dict[int, MeteredSlot] = field(default_factory=dict)
     outcome: str = ""
     reason: str = ""
@@ -136,7 +139,7 @@ class PartyHistory:
     @property
     def disturbed(self) -> int:
         """Children with a deal for which they loosen what their owners agreed to."""
-        return sum(relaxed for outcome, relaxed in self.awards.values() if outcome == "concluded")
+        return sum(edge.loosens for edge in self.children.values())
 
     def stage_at(self, now: datetime) -> StageOr:
         """A utility does not tell that its first slot begins: the clock does."""
@@ -178,6 +181,10 @@ class PartyHistory:
         self._go(PartyStage.CLOSED)
         self.outcome, self.reason = note.outcome, note.reason or ""
 
+    def _owns(self, note: n.AwardsSent | n.OwnStorageReplaces) -> None:
+        more = isinstance(note, n.OwnStorageReplaces) and len(self.own_w) == len(note.storage_w)
+        self.own_w = add(self.own_w, note.storage_w) if more else note.storage_w
+
     def _judged(self, note: n.AnswerJudged) -> None:
         self._sum(PartyStage.JUDGING, "answered", note.offered_w)
 
@@ -188,7 +195,7 @@ class PartyHistory:
         """A request, or another one: nothing of what came of the one before stands."""
         self.role = ASKED[type(note)]
         self.rounds.append(AskedRound(note.requested_w))
-        self.answers, self.offers, self.deal_w, self.slots = CountedAnswers(), {}, None, {}
+        self.answers, self.offers, self.deal_w, self.own_w, self.slots = CountedAnswers(), {}, None, (), {}
         self.outcome = self.reason = ""
         self._go(PartyStage.COLLECTING, "", note.reply_by)
         if isinstance(note, n.EventIssued):
@@ -297,6 +304,7 @@ TAKES: dict[type[NoteModel], Take] = {
     **dict.fromkeys((n.AwardReceived, n.EventAwarded, n.MandateStands, n.DeliveryBegins), P._deal),
     **dict.fromkeys((n.ResidentAsked, n.DeviceOffered, n.DeviceOfferedRelaxed, n.DeviceOptedOut), P._device),
     **dict.fromkeys((n.DeviceStandingBy, n.DeviceControlled), P._device),
+    **dict.fromkeys((n.AwardsSent, n.OwnStorageReplaces), P._owns),
     n.AnswerJudged: P._judged,
     n.ShortfallStated: P._lost,
     n.SlotMetered: P._metered,

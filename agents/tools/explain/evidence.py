@@ -83,7 +83,6 @@ class Evidence:
         """One entry, in its turn."""
         self.journals[entry.actor] = None
         self.last_at = entry.at if self.last_at is None else max(self.last_at, entry.at)
-        self.history.take_entry(entry, self.event_id)
         notes = [effect for effect in entry.effects if isinstance(effect, Note)]
         match entry.input:
             case Received(edge, m.Reject() as reject):
@@ -110,6 +109,7 @@ class Evidence:
     def _told(self, place: int, entry: Entry, note: Note) -> None:
         model = model_of(note)
         if model is not None:
+            self.history.event(self.event_id).party(entry.actor).take(model)
             told = Told(place, entry.at, entry.actor, model)
             self.told.append(told)
             self._by_party.setdefault(entry.actor, []).append(told)
