@@ -113,7 +113,12 @@ def words(told: NoteLine, slots: int = 0) -> str:
     except KeyError:
         text = ", ".join([told.name.replace("_", " "), *(f"{key} {value}" for key, value in shown.items())])
     reason = told.data.get("reason")
-    return f"{text} ({reason})" if told.name == "closed" and reason else text
+    return plain(f"{text} ({reason})" if told.name == "closed" and reason else text)
+
+
+def plain(text: str) -> str:
+    """What a peer wrote, without the characters that a terminal would obey."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 class SlotCounts:

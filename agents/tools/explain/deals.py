@@ -2,11 +2,12 @@
 
 from datetime import datetime, timedelta
 
+from agents.history.narrate import plain
 from agents.history.party import ASKED
 from agents.tools.explain.answers import took
 from agents.tools.explain.climbs import sharing
 from agents.tools.explain.evidence import Evidence, Said
-from agents.tools.explain.noted import Told, of, plain
+from agents.tools.explain.noted import Told, of
 from agents.tools.explain.story.deal import Award, Change, Ending, Settled, Shared, SlotDelivery
 from protocol import messages as m
 from protocol import notes as n

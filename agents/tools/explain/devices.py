@@ -3,10 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
+from agents.history.narrate import plain
 from agents.settings.parties import DerSettings
 from agents.tools.explain.answers import answer_to, relax_of
 from agents.tools.explain.evidence import Evidence, Happened, Said
-from agents.tools.explain.noted import plain
 from agents.tools.explain.story.deal import Award
 from agents.tools.explain.story.device import Agreed, Device, DeviceRound, Dispatched, Driven, Metered, State
 from protocol import messages as m

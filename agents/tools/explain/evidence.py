@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import TypeVar
 
 from agents.history.fold import History
+from agents.history.narrate import plain
 from agents.history.standing import Standing
 from agents.settings.parties import PartySettings
-from agents.tools.explain.noted import N, Told, model_of, of, plain
+from agents.tools.explain.noted import N, Told, model_of, of
 from protocol import messages as m
 from protocol import notes as n
 from protocol.actor import Cancel, Entry, Issue, Measured, Note, Received, Refused, Resumed, Send, Setpoint

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar, cast
 
+from agents.history.narrate import plain
 from protocol.actor import Note
 from protocol.note_model import NoteModel
 from protocol.note_reading import read_note
@@ -31,8 +32,3 @@ def model_of(note: Note) -> NoteModel | None:
 def of(told: Iterable[Told[NoteModel]], kind: type[N]) -> list[Told[N]]:
     """Those of a kind, in their order."""
     return [cast(Told[N], one) for one in told if isinstance(one.note, kind)]
-
-
-def plain(text: str) -> str:
-    """What a peer wrote, without the characters that a terminal would obey."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

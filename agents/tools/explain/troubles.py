@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from agents.history.narrate import plain
 from agents.tools.explain.evidence import Evidence, Said
-from agents.tools.explain.noted import plain
 from agents.tools.explain.story.deal import Trouble
 from protocol import messages as m
 from protocol import notes as n

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
-from agents.history.party import AskedRound, PartyHistory
+from agents.history.party import PartyHistory
+from agents.history.rounds import AskedRound
 from agents.tools.replay.what_if import Compared, Devices
 from protocol.kilowatts import kilowatt_hours, kilowatts
 

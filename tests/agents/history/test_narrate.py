@@ -13,7 +13,7 @@ from agents.runtime.files.scenario import load_scenario
 from agents.tools.run.simulate import build_simulation
 from protocol.codec import to_json
 from protocol.note_model import MODELS, NoteModel
-from protocol.notes import EventIssued, LateReportRecorded
+from protocol.notes import AwardRefused, EventIssued, LateReportRecorded
 
 SLOTS = 3
 """Of the city's event."""
@@ -69,6 +69,11 @@ def test_slot_is_counted_from_one_and_of_how_many_where_that_is_known() -> None:
     told = NoteLine.of(AT, "ra-1", LateReportRecorded(child="h", slot=0).note("e"))
     assert words(told, 4).startswith("the meter of h tells slot 1 of 4 after")
     assert words(told).startswith("the meter of h tells slot 1 after")
+
+
+def test_what_a_peer_wrote_moves_no_cursor() -> None:
+    note = AwardRefused(child="h", cause="\x1b[2Jnothing").note("e")
+    assert words(NoteLine.of(AT, "ra", note)) == "h refuses its award: \N{REPLACEMENT CHARACTER}[2Jnothing"
 
 
 def test_note_that_is_not_known_is_told_with_its_figures() -> None:
