@@ -44,6 +44,14 @@ class EventAwarded(NoteModel):
     requested_w: Plan
 
 
+@note_of("event_reduced")
+class EventReduced(NoteModel):
+    """The operator asks for less of an event that stands: the deal is cut, and nobody is asked anew."""
+
+    power_w: Plan
+    requested_w: Plan
+
+
 @note_of("settled", "meter")
 class EventSettled(NoteModel):
     """The utility's account; `metered_directly_wh` is what so many smart meters tell it themselves, never added."""
@@ -58,6 +66,13 @@ class EventSettled(NoteModel):
 @note_of("order_refused")
 class OrderRefused(NoteModel):
     """The utility refuses an operator's order."""
+
+    reason: str
+
+
+@note_of("planned_event_cancelled")
+class PlannedEventCancelled(NoteModel):
+    """The operator cancels an event of the file before it is issued."""
 
     reason: str
 

@@ -16,6 +16,8 @@ WORDS = {
     "answer_judged": "the answer gives {offered_w} of {requested_w}: {share_pct} % in the worst slot, "
     "{least_pct} % is wanted; bought: {bought}",
     "event_awarded": "awards {power_w} of {requested_w}",
+    "planned_event_cancelled": "the planned event is cancelled: {reason}",
+    "event_reduced": "asks for less, {requested_w}: the deal is cut to {power_w}",
     "settled": "delivered {delivered_wh} of {awarded_wh} awarded ({requested_wh} requested); "
     "{meters} smart meters say {metered_directly_wh}",
     "plan_sent": "plan ({plan}) of {requested_w} goes to {asked}; answer by {reply_by}",

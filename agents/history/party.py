@@ -137,6 +137,18 @@ class PartyHistory:
         if self.deal_w is not None:
             self.deal_w = shortfall(self.deal_w, note.shortfall_w)
 
+    def _reduced(self, note: n.EventReduced) -> None:
+        """Less is requested of a deal that stands; what was available stays what was offered for it."""
+        available_w = self.available_w
+        known = available_w if isinstance(available_w, tuple) else None
+        self.rounds.append(AskedRound(note.requested_w, answered_w=known))
+        self.deal_w = note.power_w
+
+    def _never_issued(self, note: n.PlannedEventCancelled) -> None:
+        self.role = UTILITY
+        self._go(PartyStage.CLOSED)
+        self.outcome, self.reason = "cancelled", note.reason
+
     def _closed(self, note: n.EventClosed) -> None:
         self._go(PartyStage.CLOSED)
         self.outcome, self.reason = note.outcome, note.reason or ""
@@ -267,6 +279,8 @@ TAKES: dict[type[NoteModel], Take] = {
     **dict.fromkeys((n.AwardsSent, n.OwnStorageReplaces), P._owns),
     n.AnswerJudged: P._judged,
     n.ShortfallStated: P._lost,
+    n.EventReduced: P._reduced,
+    n.PlannedEventCancelled: P._never_issued,
     n.SlotMetered: P._metered,
     n.EventClosed: P._closed,
 }

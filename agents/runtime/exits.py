@@ -17,7 +17,7 @@ class Exit(IntEnum):
     """No daemon answered on its control socket, or it refused the command."""
     JOURNAL = 5
     """The journal cannot be used: in use by another process, damaged, or of another version; one sentence says which."""
-    STOPPED = 130
-    """Stopped by Ctrl-C; `up`: before there was a deal."""
     FAULT = 70
     """A fault of our own; its traceback stands on stderr."""
+    STOPPED = 130
+    """Stopped by Ctrl-C; `up`: before there was a deal."""

@@ -12,10 +12,10 @@ import pytest
 from paths import DOCS, ROOT
 
 from agents.cli.app import app
+from agents.history.line import NoteLine
+from agents.history.narrate import SlotCounts, line
 from agents.runtime.exits import Exit
 from agents.runtime.files.scenario import load_scenario
-from agents.tools.run.board import Told
-from agents.tools.run.narrate import line
 from agents.tools.run.simulate import build_simulation
 from protocol.actor import Actor, Effect, Input
 
@@ -169,7 +169,9 @@ def test_contract_of_an_actor_in_the_design_is_the_whole_one() -> None:
 def test_story_in_the_readme_is_the_one_that_the_scenario_tells() -> None:
     simulation = build_simulation(load_scenario(Path("evening_peak")), seed=1)
     simulation.run()
-    told = {line(Told.of(at, party, note)) for at, party, note in simulation.notes}
+    slots = SlotCounts()
+    lines = [NoteLine.of(at, party, note) for at, party, note in simulation.notes]
+    told = {line(one, slots.of(one)) for one in lines}
     shown = re.findall(r"^\d\d:\d\d:\d\d  .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert shown
     assert [row for row in shown if row not in told] == []

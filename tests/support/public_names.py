@@ -28,7 +28,8 @@ EXTENSION: Tier = {
     "agents.negotiation.policies": (),
     "agents.pytest_plugin": ("recording", "what_if"),
     "agents.tools.replay.what_if": ("Compared", "Devices", "Recorded"),
-    "agents.tools.replay.outcome": ("Outcome", "PartyOutcome"),
+    "agents.tools.replay.outcome": ("Outcome", "PartyOutcome", "UnknownName"),
+    "agents.history.party": ("PartyHistory",),
 }
 """The second tier. Where a module has `__all__`, what it lists is public, wherever it is defined."""
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from agents.history.fold import History
 from agents.history.party import PartyHistory
 from protocol.actor import Entry
 from protocol.plan import Plan
+
+PartyOutcome: TypeAlias = PartyHistory
+"""What came of one event at one party."""
 
 
 class UnknownName(LookupError):
@@ -18,7 +21,7 @@ class UnknownName(LookupError):
 class Outcome:
     """All events of a run."""
 
-    events: dict[str, dict[str, PartyHistory]] = field(default_factory=dict)
+    events: dict[str, dict[str, PartyOutcome]] = field(default_factory=dict)
     """By event and party."""
     parties: tuple[str, ...] = ()
     """Everybody who could take part."""
@@ -36,15 +39,15 @@ class Outcome:
         }
         return cls(found, wanted, tuple(dict.fromkeys([*found, *event_ids])))
 
-    def party(self, event_id: str, party: str) -> PartyHistory:
+    def party(self, event_id: str, party: str) -> PartyOutcome:
         """What came of an event at a party; an empty one when it took no part. Raises UnknownName."""
         known("event", event_id, self.event_ids)
         known("party above the devices", party, self.parties)
         return self.seen(event_id, party)
 
-    def seen(self, event_id: str, party: str) -> PartyHistory:
+    def seen(self, event_id: str, party: str) -> PartyOutcome:
         """The same for a name of another run."""
-        return self.events.get(event_id, {}).get(party, PartyHistory(party))
+        return self.events.get(event_id, {}).get(party, PartyOutcome(party))
 
     def deal_w(self, event_id: str | None = None, party: str = "utility") -> Plan | None:
         """The deal of a party, W a slot; of the first event when none is named. None without a deal. Raises
@@ -64,7 +67,7 @@ def known(what: str, name: str, names: Iterable[str]) -> None:
         raise UnknownName(f"there is no {what} {name!r} in this recording; there are {', '.join(found) or 'none'}")
 
 
-def _as_json(one: PartyHistory) -> Mapping[str, Any]:
+def _as_json(one: PartyOutcome) -> Mapping[str, Any]:
     return {
         "requested_w": one.requested_w,
         "rounds": [

@@ -34,8 +34,9 @@ class Board:
             self.history.take_note(line.party, line)
 
     def rows(self) -> list[PartyHistory]:
-        """Every party above the homes in every event."""
-        return [party for event in self.history.events.values() for party in event.parties.values()]
+        """Every party above the homes in every event that it was asked in, or that ended before."""
+        events = self.history.events.values()
+        return [party for event in events for party in event.parties.values() if party.rounds or party.outcome]
 
     def over(self) -> bool:
         """Whether every planned event has ended at every party above the homes that took part in it."""

@@ -125,6 +125,16 @@ def test_meter_value_of_an_event_that_is_closed_does_not_open_it() -> None:
     assert (party.stage, party.secured_w, party.delivered_wh) == (PartyStage.CLOSED, (90, 80), 40)
 
 
+def test_deal_is_cut_when_less_is_asked_and_an_event_that_is_never_issued_is_cancelled() -> None:
+    party = history(ISSUED, n.EventAwarded(power_w=(90, 80), requested_w=(100, 100)))
+    party.take(n.EventReduced(power_w=(50, 50), requested_w=(50, 60)))
+    assert (party.stage, party.requested_w, party.secured_w) == (PartyStage.STANDBY, (50, 60), (50, 50))
+    party = history(n.PlannedEventCancelled(reason="no need"))
+    assert (party.role, party.stage, party.outcome, party.reason) == (
+        "utility", PartyStage.CLOSED, "cancelled", "no need",
+    )  # fmt: skip
+
+
 def test_der_is_followed_from_its_offer_to_its_end() -> None:
     party = history(n.DeviceOffered(power_w=(5, 5), asked_w=(6, 6), binding=[None, None]))
     assert (party.stage, party.available_w) == (PartyStage.OFFERED, (5, 5))
