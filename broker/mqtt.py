@@ -21,13 +21,14 @@ from broker.aiomqtt_link import AiomqttLink
 from broker.bus import Arrival, Deliver, Post
 from broker.entrance import CredentialsChanged, Entrance
 from broker.gmqtt_link import GmqttLink
+from broker.gmqtt_names import LibraryUnfit, check_names
 from broker.link import ANSWER_WITHIN_S, Door, Greeting, Heard, Link, LinkDenied, LinkLost
 from broker.refusal import explained
-from broker.sequence import Gaps, Numbers
+from broker.sequence import LONGEST_COUNT, Gaps, Numbers
 from protocol.codec import MAX_PAYLOAD_BYTES
 from protocol.edges import QOS, ROOT, place_of
 
-__all__ = ["MAX_OUTGOING", "Address", "MqttBus", "PayloadTooLarge", "SessionTaken"]
+__all__ = ["MAX_OUTGOING", "Address", "LibraryUnfit", "MqttBus", "PayloadTooLarge", "SessionTaken"]
 
 MAX_OUTGOING = 10_000
 """Posts that may wait; beyond that `publish` waits (back-pressure)."""
@@ -73,8 +74,11 @@ class MqttBus:
         payloads of this process's presence and in no other's; with it a session that was taken is noticed.
         With `session_expiry_s` 0 the broker keeps nothing for us once we are gone. `whole`: for a tap, which wants
         everything as it was: retained messages that others ignore, and properties. `crowd`: for a party that hears
-        and asks many, through the faster library where it can be used."""
-        self._whole, self._crowd = whole, crowd
+        and asks many, through the faster library where it can be used. Raises LibraryUnfit."""
+        self._whole = whole
+        self._through_gmqtt = crowd and address.protocol == "5" and not whole
+        if self._through_gmqtt:
+            check_names()
         self._session_expiry_s = session_expiry_s
         self._instance = instance
         self.address, self.name, self.filters = address.named(name), name, tuple(filters)
@@ -167,7 +171,7 @@ class MqttBus:
         will = next(iter(self._presence(False)), None)
         self._own_presence = will.topic if will is not None and self._instance else ""
         greeting = Greeting(self.name, will, self._session_expiry_s)
-        if self._crowd and self.address.protocol == "5" and not self._whole:
+        if self._through_gmqtt:
             return GmqttLink(door, greeting)
         return AiomqttLink(door, greeting, with_properties=self._whole)
 
@@ -262,7 +266,8 @@ class MqttBus:
         """What is handed on; None for what is the carrier's own or nobody's."""
         topic = heard.topic
         if topic == DROPPED:
-            self.dropped_by_broker = int(heard.payload)
+            if heard.payload.isdigit() and len(heard.payload) <= LONGEST_COUNT:
+                self.dropped_by_broker = int(heard.payload)
             return None
         if (hear := self._beside.get(topic)) is not None:
             link.acknowledge(heard.packet_id)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from agents.cli.arguments import Port
 from agents.runtime.address import address_of, placed
 from agents.runtime.files.toml import read_toml
 from agents.settings.checked import ConfigError, checked
@@ -27,7 +28,7 @@ class Connection:
 
     broker: Annotated[Path | None, _option("A file with the table [broker], such as a bundle's broker.toml.")] = None
     host: Annotated[str | None, _option("The broker; 127.0.0.1 by default.")] = None
-    port: Annotated[int | None, _option("Its port; 1883 by default, 8883 with --ca.")] = None
+    port: Annotated[Port | None, _option("Its port; 1883 by default, 8883 with --ca.")] = None
     protocol: Annotated[
         Literal["5", "3.1.1"] | None, Parameter(("--protocol", "--mqtt"), help="Which MQTT is spoken; 5 by default.")
     ] = None

@@ -14,4 +14,4 @@ def tell(found: list[Finding], json: bool) -> int:
     else:
         for finding in found:
             print(f"{finding.verdict:<8} {finding.check}: {finding.text}")
-    return Exit.NO_DEAL if any(finding.verdict is Verdict.FAULT for finding in found) else Exit.OK
+    return Exit.NEGATIVE if any(finding.verdict is Verdict.FAULT for finding in found) else Exit.OK

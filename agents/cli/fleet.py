@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from rich.live import Live
 from rich.text import Text
 
+from agents.cli.arguments import Seconds, Speed
 from agents.cli.connection import DEFAULT, Connection
 from agents.runtime.daemon.control import note_line
 from agents.runtime.daemon.daemon import run_loop
@@ -26,7 +27,7 @@ from agents.settings.daemon import DaemonConfig
 from broker.credentials import CredentialsError
 from broker.link import LinkDenied
 from broker.mosquitto import BrokerFailed
-from broker.mqtt import SessionTaken
+from broker.mqtt import LibraryUnfit, SessionTaken
 from protocol.actor import Note
 from protocol.codec import to_json
 
@@ -47,8 +48,8 @@ def fleet(
     journal: Path | None = None,
     no_journal: Annotated[bool, Flag] = False,
     anchor_at: datetime | None = None,
-    speed: float | None = None,
-    seconds: float | None = None,
+    speed: Speed | None = None,
+    seconds: Seconds | None = None,
     verbose: Annotated[bool, Flag] = False,
     json: Annotated[bool, Flag] = False,
 ) -> int:
@@ -96,9 +97,11 @@ def fleet(
         raise ConfigError(f"--name: {named!r} is no name of a party: letters, digits, - and _, at most 60")
     path = None if no_journal else journal or journal_path(DaemonConfig(journal=source.journal), named)
     source = source if path is None else as_kept(source, path)
-    running = Fleet(
-        source, address, name=named, connections=connections, journal=path, tell=_tell if verbose else _nothing
-    )
+    tell = _tell if verbose else _nothing
+    try:
+        running = Fleet(source, address, name=named, connections=connections, journal=path, tell=tell)
+    except LibraryUnfit as error:
+        raise ConfigError(str(error)) from None
     _say(speaks_for(running, source), json)
     try:
         told = run_loop(_shown(running, seconds, json))

@@ -8,6 +8,7 @@ import structlog
 from cyclopts import Parameter
 from rich.console import Console
 
+from agents.cli.arguments import Seconds, Speed
 from agents.cli.connection import DEFAULT, Connection
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError
@@ -23,9 +24,9 @@ ONCE_S = 2.0
 def watch(
     *,
     connection: Connection = DEFAULT,
-    speed: float | None = None,
+    speed: Speed | None = None,
     once: Annotated[bool, Flag] = False,
-    seconds: float | None = None,
+    seconds: Seconds | None = None,
     json: Annotated[bool, Flag] = False,
 ) -> int:
     """Watch a running system from its topics alone: events, who negotiates, who is there, what is refused.

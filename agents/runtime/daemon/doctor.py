@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from agents.runtime.daemon.doctor_broker import examine_broker
@@ -89,11 +90,10 @@ def _journal(path: Path) -> Iterator[Finding]:
         yield Finding("journal", Verdict.OK, f"{path} will be made at the first start")
         return
     try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        checked = connection.execute("PRAGMA quick_check").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        entries = _entries(connection, version)
-        connection.close()
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            checked = connection.execute("PRAGMA quick_check").fetchone()[0]
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            entries = _entries(connection, version)
     except sqlite3.Error as error:
         yield Finding("journal", Verdict.FAULT, f"{path}: {error}: restore it, or move it away and start anew")
         return

@@ -39,8 +39,7 @@ class Journal:
         self.path = path
         self.settings = sha256(configuration or b"").digest()
         """Whose decisions they are, in 32 bytes: the settings of a crowd are some megabytes."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._lease = Lease(path.with_name(path.name + ".lock"))
+        self._lease = _leased(path)
         self._connection = self._open()
         self._reader = sqlite3.connect(path, isolation_level=None)
         self._reader.execute("PRAGMA wal_autocheckpoint = 0")
@@ -153,6 +152,10 @@ class Journal:
             self._waiters.append((number, waiter))
             await waiter
 
+    async def all_durable(self) -> None:
+        """The same of everything that was appended so far."""
+        await self.durable(self._next - 1)
+
     def keep_snapshot(self, actor: str, number: int, maker: str, body: bytes) -> None:
         """Keep what an actor knows after its entry of that number. A disk that refuses it costs time at the next
         start, and nothing else."""
@@ -232,17 +235,19 @@ class Journal:
     # -- the file
 
     def _open(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = None
         try:
             connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=5)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             migrate(connection, self.path)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, JournalError) as error:
+            if connection is not None:
+                connection.close()
             self._lease.release()
+            if isinstance(error, JournalError):
+                raise
             raise JournalError(f"{self.path}: cannot be opened: {error}: mend it or move it away") from None
-        except JournalError:
-            self._lease.release()
-            raise
         return connection
 
     def _keep_configuration(self, body: bytes) -> None:
@@ -252,3 +257,15 @@ class Journal:
 
     def _scalar(self, statement: str) -> int:
         return int(self._connection.execute(statement).fetchone()[0])
+
+
+def _leased(path: Path) -> Lease:
+    """The lease on a journal, whose folder is made where it is missing. Raises JournalError, LeaseTaken."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JournalError(f"{path.parent}: the journal's folder cannot be made: {error.strerror}") from None
+    try:
+        return Lease(path.with_name(path.name + ".lock"))
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be written: {error.strerror}") from None

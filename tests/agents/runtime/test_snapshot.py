@@ -1,6 +1,8 @@
 """A start from a snapshot: the same memory as after all entries, and only for the code and settings that made it."""
 
 import asyncio
+import pickle
+import zlib
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +15,7 @@ from agents.drivers.simulated import build_driver
 from agents.parties.aggregator.actor import Aggregator
 from agents.runtime.journal.journal import Journal
 from agents.runtime.shell import Shell
-from agents.runtime.snapshot import Snapshot, maker, pack, unpack
+from agents.runtime.snapshot import maker, pack, unpack
 from agents.settings.daemon import PartiesConfig
 from agents.settings.parties import AggregatorSettings
 from broker.bus import Deliver, Post
@@ -21,6 +23,7 @@ from broker.clock import Clock
 from broker.stepper import Stepper
 from protocol.actor import Entry
 from protocol.entries import encode_effects
+from protocol.remembered import UnknownState
 
 
 class NoBus:
@@ -60,8 +63,7 @@ async def written(path: Path, entries: list[Entry], settings: AggregatorSettings
         number = journal.append(entry)
         stepper.fold_bytes(entry.at, entry.input, encode_effects(entry.effects), devices_too=True)
         if count == snapshot_at:
-            body = pack(Snapshot(entry.at, stepper.actor, stepper.drivers, {}))
-            assert body is not None
+            body = pack(entry.at, stepper.actor, stepper.drivers, {})
             journal.keep_snapshot("ra-1", number, maker(journal.settings), body)
     await journal.durable(number)
     await journal.close()
@@ -106,14 +108,39 @@ def test_book_is_not_in_a_snapshot_but_the_one_of_whoever_reads_it(
     actor, fresh = Aggregator(settings), Aggregator(settings)
     for entry in entries:
         Stepper(actor).fold_bytes(entry.at, entry.input, encode_effects(entry.effects), devices_too=False)
-    body = pack(Snapshot(entries[-1].at, actor, {}, {}))
-    assert body is not None
-    again = unpack(body, fresh).actor
-    assert isinstance(again, Aggregator)
-    assert again.book is fresh.book
-    (event,) = again.events.values()
+    body = pack(entries[-1].at, actor, {}, {})
+    assert b"increase_load_w" not in zlib.decompress(body)
+    unpack(body, fresh, {})
+    (event,) = fresh.events.values()
     assert event.children.claims is fresh.book.claims
-    assert again.status() == actor.status()
+    assert fresh.status() == actor.status()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"\x80\x05", zlib.compress(b"{}"), zlib.compress(pickle.dumps(print)), zlib.compress(b'{"version":2}')],
+)
+def test_bytes_of_a_stranger_are_refused_and_run_nothing(
+    evening: tuple[AggregatorSettings, list[Entry]], body: bytes
+) -> None:
+    with pytest.raises(UnknownState):
+        unpack(body, Aggregator(evening[0]), {})
+
+
+async def test_snapshot_that_cannot_be_read_costs_a_whole_fold_and_nothing_else(
+    tmp_path: Path, evening: tuple[AggregatorSettings, list[Entry]]
+) -> None:
+    settings, entries = evening
+    journal = await written(tmp_path / "j", entries, settings, None)
+    journal.start()
+    journal.keep_snapshot("ra-1", len(entries), maker(journal.settings), b"of another version")
+    await journal.close()
+    again = Journal(tmp_path / "j", configuration=as_bytes(settings))
+    assert again.has_snapshots
+    started = shell(settings, again)
+    assert started._fold() == entries[-1].at
+    assert started.actor.status()["events"]
+    await again.close()
 
 
 async def test_snapshot_of_other_settings_is_not_read(
@@ -137,7 +164,7 @@ async def test_party_keeps_a_snapshot_after_so_many_entries_once_nothing_comes(
     running.snapshot_every = 5
     assert running._fold() is None
     for entry in entries:
-        running._count(running._kept(running.stepper.take(entry.input, entry.at)))
+        running._kept(running.stepper.take(entry.input, entry.at))
     kept = asyncio.Event()
     monkeypatch.setattr("agents.runtime.shell.QUIET_S", 0.01)
     keep_snapshot = journal.keep_snapshot
