@@ -411,6 +411,16 @@ class SlotMetered(NoteModel):
     silent: int
 
 
+@note_of("impossible_reading")
+class ImpossibleReading(NoteModel):
+    """A child's meter tells a change of load beyond its contract: recorded, not counted. Signed Wh, + = import."""
+
+    child: str
+    slot: int
+    energy_wh: int
+    baseline_wh: int
+
+
 @note_of("late_report_recorded")
 class LateReportRecorded(NoteModel):
     """A meter value came after its slot was summed up and is not counted."""

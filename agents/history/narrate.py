@@ -59,6 +59,7 @@ WORDS = {
     "slot_metered": "slot {slot}: delivered {delivered_wh} of {awarded_wh} ({reported} reported, {silent} silent)",
     "delivered": "delivered {delivered_wh} of {awarded_wh} awarded",
     "late_answer_recorded": "{kind} of {child} is late: recorded, not counted",
+    "impossible_reading": "the meter of {child} tells {energy_wh} for slot {slot}, beyond its contract: recorded, not counted",
     "late_report_recorded": "the meter of {child} tells slot {slot} after it was summed up: recorded, not counted",
     "order_refused": "refuses the order: {reason}",
     "dispatch_noted": "hears a dispatch for slot {slot} ({power_w}): acts on its award",

@@ -25,8 +25,6 @@ class Children:
         """Those asked in the present stage who have not answered."""
         self.claims = claims
         """resource_id -> the party that answers for it, by the book; the same for all events."""
-        self.claimed: dict[str, str] = {}
-        """The same of resources that stand in no contract: who claimed it first in this event."""
         self.asked_count = self.yes = self.no = self.awarded_count = 0
         self.offered_w: Plan = ()
         """Sum of the best answers; empty when there are none. Kept with each answer: a crowd is not summed anew."""
@@ -190,14 +188,12 @@ class Children:
         self.no += child.opted_out
 
     def _claim(self, name: str, resources: tuple[m.Resource, ...]) -> None:
+        """By the book: what stands in nobody's contract is kept from nobody. Raises RefusedMessage."""
         for resource in resources:
-            owner = self.claims.get(resource.resource_id) or self.claimed.get(resource.resource_id, name)
+            owner = self.claims.get(resource.resource_id, name)
             if owner != name:
                 text = f"{resource.resource_id} is answered for by {owner}"
                 raise RefusedMessage(RejectReason.RESOURCE_CLAIMED, text)
-        for resource in resources:
-            if resource.resource_id not in self.claims:
-                self.claimed[resource.resource_id] = name
 
 
 def _worth(power_w: Plan, asked_w: Plan) -> tuple[int, int]:

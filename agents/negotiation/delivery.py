@@ -24,6 +24,12 @@ UNKNOWN = "completed_unknown"
 """The outcome of an event that ended while its party was down."""
 
 
+def check_slot(reading: m.Reading, slots: int) -> None:
+    """Whether a reading is of a slot that the event has. Raises RefusedMessage."""
+    if reading.slot >= slots:
+        raise RefusedMessage(RejectReason.WRONG_SLOTS, f"slot {reading.slot} of {slots}")
+
+
 @dataclass(frozen=True, slots=True)
 class SlotSum:
     """A slot that is summed up."""
@@ -77,10 +83,8 @@ class Delivery:
         return self.subject.period.slot_start(self.slot + 1) + self.grace
 
     def take(self, name: str, reading: m.Reading) -> bool:
-        """Store a reading; a repeat replaces itself. Whether it counts: its slot is still open, and it is possible.
-        Raises RefusedMessage."""
-        if reading.slot >= self.subject.slots:
-            raise RefusedMessage(RejectReason.WRONG_SLOTS, f"slot {reading.slot} of {self.subject.slots}")
+        """Store a reading; a repeat replaces itself. Whether it counts: its slot is still open, and it is
+        possible."""
         if reading.slot < self.slot:
             self.out.tell("late_report_recorded", child=name, slot=reading.slot)
             return False

@@ -12,7 +12,7 @@ from agents.negotiation.asking import Asking, Conditions
 from agents.negotiation.awards import SUPERSEDED, Awards
 from agents.negotiation.child import Child, ChildAnswer, RelaxRecord
 from agents.negotiation.children import Children
-from agents.negotiation.delivery import UNKNOWN, Delivery, SlotSum
+from agents.negotiation.delivery import UNKNOWN, Delivery, SlotSum, check_slot
 from agents.negotiation.out import Out
 from agents.negotiation.own import NoOwnPower, OwnPower
 from agents.negotiation.plans.baseline import BaselinePolicy, DeclaredBaseline
@@ -270,6 +270,8 @@ class Negotiation:
         if child.award is not None and child.award.outcome is not m.Outcome.CONCLUDED:
             self.awards.send_again(child, now)
             return
+        for reading in message.readings:
+            check_slot(reading, self.subject.slots)
         for reading in message.readings:
             self.metered(child.name, reading, now)
 

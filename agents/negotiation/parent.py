@@ -24,6 +24,8 @@ class ParentParty(Party):
     """The word of its daemon."""
     MAX_EVENTS = 256
     """Closed events beyond this many are forgotten, oldest first."""
+    MOST_OPEN = 256
+    """Events that are not closed: more are refused."""
 
     def __init__(self, name: str, parents: tuple[str, ...], children: Mapping[str, object]) -> None:
         super().__init__(name, parents, children)
@@ -132,6 +134,8 @@ class ParentParty(Party):
         if request.event_id in self.events:
             self._event(request).on_request(request, now)
             return
+        if sum(event.stage is not Stage.CLOSED for event in self.events.values()) >= self.MOST_OPEN:
+            raise RefusedMessage(RejectReason.OVERLOAD, f"{self.MOST_OPEN} events are open")
         event = self.events[request.event_id] = self.opened(edge, request)
         event.role.begin(now)
         self._make_room()

@@ -39,7 +39,6 @@ class ChildrenState:
     """Of `Children`, column by column: only those that were asked; what many have in common stands once."""
 
     waiting: tuple[str, ...]
-    claimed: dict[str, str]
     names: tuple[str, ...]
     requests: tuple[RequestRecord, ...]
     relaxes: tuple[RelaxRecord, ...]
@@ -178,7 +177,6 @@ def _children(children: Children) -> ChildrenState:
     answers, awards = Column[ChildAnswer](), Column[AwardRecord]()
     return ChildrenState(
         waiting=tuple(children.waiting),
-        claimed=children.claimed,
         names=tuple(child.name for child in asked),
         request=tuple(requests.place(child.request) for child in asked),
         relax=tuple(relaxes.place(child.relax) for child in asked),
@@ -200,7 +198,6 @@ def _children(children: Children) -> ChildrenState:
 
 def _remember_children(children: Children, state: ChildrenState) -> None:
     children.waiting = dict.fromkeys(state.waiting)
-    children.claimed = dict(state.claimed)
     for place, name in enumerate(state.names):
         child = children[name]
         child.request = thing(state.requests, state.request[place])

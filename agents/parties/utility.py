@@ -9,6 +9,7 @@ from functools import partial
 from agents.negotiation.asking import Conditions
 from agents.negotiation.child import Child, ChildAnswer
 from agents.negotiation.children import Children
+from agents.negotiation.delivery import check_slot
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
 from agents.negotiation.parent import ParentParty
@@ -158,7 +159,10 @@ class UtilityRole:
         """It has no power of its own."""
 
     def on_meter(self, name: str, message: m.Report) -> None:
-        """A smart meter's own value (meter 13): stored beside what the coordinators report, never added to it."""
+        """A smart meter's own value (meter 13): stored beside what the coordinators report, never added to it. Raises
+        RefusedMessage."""
+        for reading in message.readings:
+            check_slot(reading, self.event.subject.slots)
         slots = self.meters.setdefault(name, {})
         for reading in message.readings:
             slots[reading.slot] = self.event.subject.direction.sign * (reading.energy_wh - reading.baseline_wh)

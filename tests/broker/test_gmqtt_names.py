@@ -12,8 +12,8 @@ from gmqtt.mqtt.connection import MQTTConnection
 from paths import ROOT, TINY
 
 from agents.runtime.exits import Exit
-from broker.gmqtt_names import PRIVATE, LibraryUnfit, check_names
 from broker.address import Address
+from broker.gmqtt_names import PRIVATE, LibraryUnfit, check_names
 from broker.mqtt import MqttBus
 
 LISTED = {name for names in PRIVATE.values() for name in names}

@@ -19,11 +19,6 @@ from protocol.units import MAX_ENERGY_WH, MAX_POWER_W
 Change = Callable[[Any], Iterable[m.Message]]
 
 
-def lacking(reason: str) -> pytest.MarkDecorator:
-    """A party does not hold to it yet."""
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
 def saying(kind: str, change: Change) -> Intercept:
     """A party that says something else in the place of each message of a kind."""
 
@@ -244,7 +239,6 @@ def test_reading_beyond_the_contract_is_marked_and_not_settled(energy_wh: int, l
     assert settled == 12_000 * (3 - liars) // 3
 
 
-@lacking("a meter's slots are not counted at the utility")
 def test_meter_of_a_slot_that_the_event_does_not_have_is_refused() -> None:
     world = evening(3)
     world.intercepts = {"ra-1-h0": lying_meter(slot=300)}
@@ -252,7 +246,6 @@ def test_meter_of_a_slot_that_the_event_does_not_have_is_refused() -> None:
     assert m.RejectReason.WRONG_SLOTS in rejects(story.simulation, "utility")
 
 
-@lacking("the readings before the wrong one are kept of a report that is refused")
 def test_report_that_is_refused_is_not_counted_in_part() -> None:
     world = evening(3)
 
@@ -301,7 +294,6 @@ def test_relaxed_offer_beyond_the_contract_is_refused() -> None:
     assert all(max(power_w) <= 6_000 for power_w in awarded(world).values())
 
 
-@lacking("a resource in nobody's contract is whose who claims it first")
 def test_resource_in_nobodys_contract_is_not_kept_from_who_has_it() -> None:
     world = World()
     homes = [world.home(f"h{number}", "ra-1") for number in range(2)]
@@ -333,7 +325,6 @@ def test_a_thousand_rounds_from_above_end_nobody(name: str) -> None:
     simulation.run()
 
 
-@lacking("open events are not bounded")
 def test_open_events_are_bounded() -> None:
     world = evening(1)
     simulation = world.build()
