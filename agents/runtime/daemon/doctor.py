@@ -12,7 +12,8 @@ from typing import Any
 from uuid import uuid4
 
 from agents.runtime.files.config import journal_path, load_config
-from agents.runtime.journal.schema import MIGRATIONS, ROWS_OF_STEPS
+from agents.runtime.journal.reading import reading
+from agents.runtime.journal.schema import MIGRATIONS, ROWS_OF_STEPS, JournalError
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import BrokerSettings, DaemonConfig, Role
 from broker.probe import WITHIN_S, Probe
@@ -177,7 +178,6 @@ def _journal(path: Path) -> Iterator[Finding]:
     folder = next(parent for parent in path.parents if parent.exists())
     if not os.access(folder, os.W_OK):
         yield Finding("journal", Verdict.FAULT, f"{folder} cannot be written: give it to the daemon's user")
-        return
     free = shutil.disk_usage(folder).free
     if free < LEAST_FREE_BYTES:
         text = f"{free // 1_000_000} MB are free under {folder}: a full disk stops the daemon; make room"
@@ -188,11 +188,13 @@ def _journal(path: Path) -> Iterator[Finding]:
         yield Finding("journal", Verdict.OK, f"{path} will be made at the first start")
         return
     try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        checked = connection.execute("PRAGMA quick_check").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        entries = _entries(connection, version)
-        connection.close()
+        with reading(path) as connection:
+            checked = connection.execute("PRAGMA quick_check").fetchone()[0]
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            entries = _entries(connection, version)
+    except JournalError as error:
+        yield Finding("journal", Verdict.WARNING, str(error))
+        return
     except sqlite3.Error as error:
         yield Finding("journal", Verdict.FAULT, f"{path}: {error}: restore it, or move it away and start anew")
         return

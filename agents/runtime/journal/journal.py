@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from agents.runtime.journal.archive import archived
-from agents.runtime.journal.lease import Lease
+from agents.runtime.journal.lease import Lease, lease_of
 from agents.runtime.journal.outbox import Mark, Outbox, leaves
 from agents.runtime.journal.rows import SELECT, Kept, kept, steps_in
 from agents.runtime.journal.schema import MIGRATIONS, JournalError, migrate
@@ -40,7 +40,7 @@ class Journal:
         self.settings = sha256(configuration or b"").digest()
         """Whose decisions they are, in 32 bytes: the settings of a crowd are some megabytes."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lease = Lease(path.with_name(path.name + ".lock"))
+        self._lease = Lease(lease_of(path))
         self._connection = self._open()
         self._reader = sqlite3.connect(path, isolation_level=None)
         self._reader.execute("PRAGMA wal_autocheckpoint = 0")
