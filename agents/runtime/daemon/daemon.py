@@ -26,7 +26,7 @@ from agents.runtime.daemon.control import ControlServer, note_line, runtime_dir
 from agents.runtime.daemon.metrics import Metrics
 from agents.runtime.daemon.notify import notify, watchdog_period_s
 from agents.runtime.exits import Exit
-from agents.runtime.files.config import journal_path
+from agents.runtime.files.config import journal_path, journals_of_others
 from agents.runtime.intercepted import InterceptedBus
 from agents.runtime.journal.journal import Journal, JournalError
 from agents.runtime.journal.lease import LeaseTaken
@@ -88,9 +88,10 @@ def run_loop(work: Coroutine[Any, Any, T]) -> T:
 
 def run_daemon(config: DaemonConfig) -> int:
     """Run until a signal ends it; the exit code."""
-    configure_logging(sys.stdout.isatty())
+    daemon = Daemon(config)
+    configure_logging(sys.stdout.isatty(), daemon.name)
     try:
-        return run_loop(Daemon(config).run())
+        return run_loop(daemon.run())
     except (BrokerUnreachable, LinkDenied, SessionTaken) as error:
         event = "session_taken" if isinstance(error, SessionTaken) else "broker_unreachable"
         log.error(event, text=str(error))
@@ -124,6 +125,9 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        for other in journals_of_others(self.config, self.name):
+            text = f"a new journal is begun; there is {other}: if it is this one's, name it as [journal] path"
+            log.warning("journal_begins", text=text)
         self.journal = Journal(journal_path(self.config, self.name), configuration=self.config.parties().as_bytes())
         self.journal.start()
         give_back()  # reading a book takes more than the book
@@ -279,9 +283,16 @@ def software() -> str:
         return "gridpact"
 
 
-def configure_logging(terminal: bool) -> None:
-    """JSON lines on stdout; on a terminal lines for people."""
-    shared: list[Any] = [structlog.processors.add_log_level]
+def configure_logging(terminal: bool, name: str) -> None:
+    """JSON lines on stdout; on a terminal lines for people. Each has the real time, and its party: the process's, of
+    that name, where it is nobody's in particular."""
+
+    def with_party(_: Any, __: str, event: Any) -> Any:
+        event.setdefault("party", name)
+        return event
+
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    shared: list[Any] = [structlog.processors.add_log_level, stamp, with_party]
     if terminal:
         structlog.configure(processors=[*shared, structlog.dev.ConsoleRenderer()])
         return

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agents.runtime.journal.rows import SELECT, steps_in
 from agents.runtime.journal.schema import transaction
+from broker.private import make_file, make_folder
 from protocol.entries import heard_in
 
 KEPT_IDS = 200_000
@@ -21,11 +22,12 @@ def archived(connection: sqlite3.Connection, path: Path) -> Path | None:
     if first is None:
         return None
     folder = path.with_name(path.name + ".archive")
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     target = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{first}.sqlite"
     part = target.with_suffix(".part")
     part.unlink(missing_ok=True)
     try:
+        make_file(part)
         connection.execute("VACUUM INTO ?", (str(part),))
         _make_durable(part)
         part.rename(target)

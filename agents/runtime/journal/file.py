@@ -19,6 +19,7 @@ from agents.runtime.journal.rows import SELECT, in_order
 from agents.runtime.journal.schema import CONFIGURATION, ROWS_OF_STEPS
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import PartiesConfig
+from broker.private import make_folder
 from broker.recording_file import Step
 from protocol.actor import Entry
 
@@ -102,7 +103,7 @@ def empty(folder: Path | None) -> Path | None:
     if next(folder.glob("*.journal"), None) is not None:
         raise ConfigError(f"{folder}: has the journals of an earlier run: name a new folder")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be made: {error.strerror}") from None
     return folder

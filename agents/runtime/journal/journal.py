@@ -19,6 +19,7 @@ from agents.runtime.journal.outbox import Mark, Outbox, leaves
 from agents.runtime.journal.rows import SELECT, Kept, kept, steps_in
 from agents.runtime.journal.schema import MIGRATIONS, JournalError, migrate
 from agents.runtime.journal.writer import Figures, Writer
+from broker.private import close_to_others, make_file, make_folder
 from protocol.actor import Effect, Entry, Received
 from protocol.edges import Edge
 from protocol.entries import decode_effects
@@ -39,7 +40,7 @@ class Journal:
         self.path = path
         self.settings = sha256(configuration or b"").digest()
         """Whose decisions they are, in 32 bytes: the settings of a crowd are some megabytes."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self._lease = Lease(lease_of(path))
         self._connection = self._open()
         self._reader = sqlite3.connect(path, isolation_level=None)
@@ -233,6 +234,7 @@ class Journal:
 
     def _open(self) -> sqlite3.Connection:
         try:
+            self._own()
             connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=5)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
@@ -244,6 +246,13 @@ class Journal:
             self._lease.release()
             raise
         return connection
+
+    def _own(self) -> None:
+        """The file is its owner's alone, and what SQLite makes beside it has the same mode."""
+        with suppress(FileExistsError):
+            make_file(self.path)
+        for ending in ("", "-wal", "-shm"):
+            close_to_others(self.path.with_name(self.path.name + ending))
 
     def _keep_configuration(self, body: bytes) -> None:
         last = self._connection.execute("SELECT body FROM configuration ORDER BY seq DESC LIMIT 1").fetchone()

@@ -331,15 +331,23 @@ async def test_a_daemon_says_when_it_is_ready_and_ends_cleanly_at_a_signal(tmp_p
         manager.setblocking(False)
         async with asyncio.timeout(30), private_broker() as broker:
             text = UTILITY.format(port=broker.port, within=20, dir=tmp_path / "run")
+            before = os.umask(0)
             process = await start(tmp_path, text, NOTIFY_SOCKET=address)
+            os.umask(before)
             assert process.stdout is not None
             line = json.loads(await process.stdout.readline())
             control = tmp_path / "run" / "utility.sock"
-            assert (line["event"], oct(control.stat().st_mode)[-3:]) == ("ready", "600")
+            journal = tmp_path / "state" / "gridpact" / f"127.0.0.1-{broker.port}" / "utility.journal"
+            modes = [oct(path.stat().st_mode)[-3:] for path in (control, control.parent, journal, journal.parent)]
+            assert (line["event"], modes) == ("ready", ["600", "700", "600", "700"])
             assert manager.recv(100) == b"READY=1"
             process.send_signal(number)
             assert await process.wait() == 0
             assert manager.recv(100) == b"STOPPING=1"
+            lines = [line, *map(json.loads, (await process.stdout.read()).splitlines())]
+    assert [line["event"] for line in lines] == ["ready", "stopped"]
+    assert {line["party"] for line in lines} == {"utility"}
+    assert all(datetime.fromisoformat(line["timestamp"]).tzinfo is not None for line in lines)
     assert not control.exists()
 
 

@@ -181,6 +181,33 @@ async def test_archive_that_the_disk_refuses_is_made_when_it_is_mended(
     assert len(list(JournalFile(archived).entries())) == len(entries)
 
 
+def modes(folder: Path) -> dict[str, str]:
+    return {path.name: oct(path.stat().st_mode)[-3:] for path in folder.rglob("*") if path.suffix != ".sqlite"}
+
+
+async def test_journal_and_archive_are_their_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        async with writing(tmp_path / "of" / "me" / "j") as journal:
+            await journal.durable([journal.append(entry) for entry in evening()][-1])
+            found = modes(tmp_path)
+            archived = await journal.archive()
+            assert archived is not None
+    finally:
+        os.umask(before)
+    assert found == {"of": "700", "me": "700", "j": "600", "j-wal": "600", "j-shm": "600", "j.lock": "600"}
+    assert oct(archived.stat().st_mode)[-3:] == "600"
+    assert modes(tmp_path)["j.archive"] == "700"
+
+
+async def test_journal_that_others_could_read_is_closed_to_them_at_the_start(tmp_path: Path) -> None:
+    async with writing(tmp_path / "j"):
+        pass
+    (tmp_path / "j").chmod(0o644)
+    async with writing(tmp_path / "j"):
+        assert set(modes(tmp_path).values()) == {"600"}
+
+
 async def test_second_process_finds_the_lease_taken(tmp_path: Path) -> None:
     async with writing(tmp_path / "ra-1.journal"):
         with pytest.raises(LeaseTaken, match=r"ra-1\.journal is in use by process \d+: stop that one first"):
