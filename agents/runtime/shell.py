@@ -122,6 +122,8 @@ class Shell:
             return 0, None
         number, body = found
         snapshot = unpack(body, self.stepper.actor)
+        if snapshot is None:
+            return 0, None
         self.stepper.actor = snapshot.actor
         self.stepper.drivers.update(snapshot.drivers)
         self.questions.update(snapshot.questions)

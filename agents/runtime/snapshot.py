@@ -2,7 +2,8 @@
 
 A cache and nothing more: the entries stay, all of them, and what comes after the snapshot is taken again and compared
 byte for byte. It is only read by the very code and settings that made it (`maker`); any other start folds from the
-first entry. Pickle is safe here as far as the journal's file is: who can write that can do anything in our name.
+first entry. Readers of a journal never look at it. A start unpickles it by a list of what may stand in it: classes of
+the rooms that touch nothing outside, and some of Python's own; a snapshot that wants more is passed over.
 """
 
 import pickle
@@ -16,6 +17,7 @@ from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from sys import version_info
+from types import MethodType
 
 from agents.settings.members import Members
 from broker.stepper import Driver
@@ -23,6 +25,18 @@ from protocol.actor import Actor, Question
 
 EVERY = 50_000
 """Entries of a party between two snapshots."""
+
+ROOMS = (
+    "protocol.actor.", "protocol.edges.", "protocol.errors.", "protocol.messages.", "protocol.plan.", "protocol.units.",
+    "agents.settings.", "agents.devices.", "agents.negotiation.", "agents.parties.", "agents.history.",
+    "agents.drivers.simulated.", "agents.runtime.snapshot.",
+)  # fmt: skip
+"""Where the classes of a snapshot stand: making one of theirs touches no file, connection or process."""
+PLAIN = {
+    ("builtins", "set"), ("builtins", "frozenset"), ("builtins", "bytearray"), ("collections", "Counter"),
+    ("collections", "OrderedDict"), ("collections", "defaultdict"), ("collections", "deque"), ("datetime", "datetime"),
+    ("datetime", "timedelta"), ("datetime", "timezone"), ("itertools", "repeat"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +62,16 @@ def pack(snapshot: Snapshot) -> bytes | None:
     return packed.body()
 
 
-def unpack(body: bytes, fresh: Actor) -> Snapshot:
-    """What `pack` packed. Only for bytes of a `maker` that is the same as ours; `fresh`: an actor of these settings."""
-    unpickler = _Unpickler(BytesIO(zlib.decompress(body)))
-    unpickler.given = _given(fresh)
-    snapshot = unpickler.load()
-    assert isinstance(snapshot, Snapshot)
-    return snapshot
+def unpack(body: bytes, fresh: Actor) -> Snapshot | None:
+    """What `pack` packed; None for what it cannot have packed. Only for bytes of a `maker` that is the same as ours;
+    `fresh`: an actor of these settings."""
+    try:
+        unpickler = _Unpickler(BytesIO(zlib.decompress(body)))
+        unpickler.given = _given(fresh)
+        snapshot = unpickler.load()
+    except Exception:  # noqa: BLE001 - damaged bytes raise whatever they like, and the entries are there
+        return None
+    return snapshot if isinstance(snapshot, Snapshot) else None
 
 
 def _given(actor: Actor) -> tuple[object, ...]:
@@ -76,6 +93,30 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, place: int) -> object:
         return self.given[place]
+
+    def find_class(self, module: str, name: str) -> object:
+        """Raises UnpicklingError for what may not stand in a snapshot."""
+        if (module, name) == ("builtins", "getattr"):
+            return _method
+        if (module, name) in PLAIN:
+            return super().find_class(module, name)
+        if f"{module}.".startswith(ROOMS) and "." not in name:
+            found = super().find_class(module, name)
+            if isinstance(found, type) and found.__module__ == module:
+                return found
+        raise pickle.UnpicklingError(f"{module}.{name} stands in no snapshot")
+
+
+def _method(thing: object, name: str) -> object:
+    """What a method of an actor was packed as: `getattr` itself would open everything. Raises UnpicklingError."""
+    found = getattr(thing, name, None) if _ours(type(thing)) and not name.startswith("__") else None
+    if not isinstance(found, MethodType) or found.__self__ is not thing:
+        raise pickle.UnpicklingError(f"{name} is no method of {type(thing).__name__}")
+    return found
+
+
+def _ours(kind: type) -> bool:
+    return f"{kind.__module__}.".startswith(ROOMS)
 
 
 class _Packed:
