@@ -39,6 +39,7 @@ from broker.clock import Clock
 from broker.faults import first_error
 from broker.link import LinkDenied
 from broker.mqtt import Address, MqttBus, SessionTaken
+from broker.names import WITHOUT_PARENT
 from broker.stepper import Driver
 from protocol.actor import Actor, Note
 from protocol.codec import encode, to_json
@@ -229,7 +230,8 @@ class Daemon:
         message = Presence(
             message_id=f"{actor.name}.presence.{self._instance}.{word}", sent_at=now, online=online, software=software()
         )
-        return [Post(topic("presence", Edge(above, actor.name)), encode(message), True) for above in actor.parents()]
+        topics = [topic("presence", Edge(above, actor.name)) for above in actor.parents()]
+        return [Post(one, encode(message), True) for one in topics or [WITHOUT_PARENT + actor.name]]
 
     async def _deliver(self, name: str, arrivals: Sequence[Arrival]) -> None:
         await self._taking.wait()
