@@ -8,6 +8,7 @@ is full the carrier reads no more. With a journal it begins where the last proce
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from agents.runtime.journal.journal import Journal, JournalError, Mark
@@ -18,7 +19,20 @@ from broker.bus import Arrival, Bus
 from broker.clock import Clock
 from broker.faults import first_error
 from broker.stepper import Diverged, Driver, Stepper, is_durable, no_collection
-from protocol.actor import Actor, Effect, Entry, Input, Question, Received, Refused, Resumed, Setpoint, heard
+from protocol.actor import (
+    Actor,
+    Effect,
+    Entry,
+    Input,
+    Question,
+    Reanchored,
+    Received,
+    Refused,
+    Resumed,
+    Setpoint,
+    Taken,
+    heard,
+)
 from protocol.edges import ROUTES, parse_topic
 from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
@@ -29,6 +43,10 @@ BATCH = 256
 QUIET_S = 5.0
 """A snapshot is made when nothing has come for so long, and nothing is due for as long again: it takes a second where
 the memory is large."""
+
+HEARD_S, HEARS_AT_MOST_S = 0.25, 5.0
+"""After a start (or a jump of the clock) what is due waits until nothing has come in for so long, but no longer than the
+second: what waited at the broker was said before."""
 
 
 class Shell:
@@ -53,7 +71,9 @@ class Shell:
         self.snapshot_every = EVERY
         self._since_snapshot = 0
         self._last_kept = (0, clock.now())
-        self._inbox: asyncio.Queue[tuple[Input, Callable[[], None]]] = asyncio.Queue(INBOX)
+        self._hears_until: float | None = None
+        """While it hears before it judges: until when at most, in the loop's time."""
+        self._inbox: asyncio.Queue[tuple[Taken | None, Callable[[], None]]] = asyncio.Queue(INBOX)
 
     @property
     def actor(self) -> Actor:
@@ -90,7 +110,10 @@ class Shell:
                 else:
                     redo.append((name, mark, effect))
             yield Job(redo=redo)
-            yield Job(self._kept(self.stepper.take(Resumed(last_at), now)))
+            if last_at > now:  # the clock was ahead, and is right by now
+                yield Job(self._kept(self.stepper.take(Reanchored(now), last_at)))
+            yield Job(self._kept(self.stepper.take(Resumed(min(last_at, now)), now, due=False)))
+            self._hear_first()
         yield Job(self._kept(self.stepper.begin(now)))
 
     def _fold(self) -> datetime | None:
@@ -170,12 +193,21 @@ class Shell:
 
     # -- inputs
 
-    async def give(self, item: Input) -> None:
-        """An input from this side: an operator's order, a resident's decision. Returns when it is durable and what it
+    async def give(self, item: Taken) -> None:
+        """An input from this side: an operator's order, a resident's decision, the clock set back. Returns when it is durable and what it
         set off has been handed over."""
         done = asyncio.get_running_loop().create_future()
         await self._inbox.put((item, lambda: None if done.done() else done.set_result(None)))
         await done
+
+    async def clock_was_set(self) -> None:
+        """Look anew at what is due, after what was said meanwhile; what was known of peers' clocks is of ours before."""
+        self.skew = Skew()
+        self._hear_first()
+        await self._inbox.put((None, _nothing))
+
+    def _hear_first(self) -> None:
+        self._hears_until = asyncio.get_running_loop().time() + HEARS_AT_MOST_S
 
     async def deliver(self, arrivals: Sequence[Arrival]) -> None:
         """What the bus hands over. Waits while the inbox is full."""
@@ -219,7 +251,8 @@ class Shell:
         while True:
             batch = await self._next()
             now = self.clock.now()
-            entries = self._kept([entry for item, _ in batch for entry in self.stepper.take(item, now)])
+            due = self._hears_until is None
+            entries = self._kept([entry for item, _ in batch for entry in self.stepper.take(item, now, due=due)])
             self._count(entries)
             await self.outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
             await asyncio.sleep(0)  # one step that is due after the other would let nothing leave and nothing come in
@@ -229,13 +262,15 @@ class Shell:
         journal = self._journal
         return [(journal.append(entry) if journal is not None and is_durable(entry) else 0, entry) for entry in entries]
 
-    async def _next(self) -> list[tuple[Input | None, Callable[[], None]]]:
+    async def _next(self) -> list[tuple[Taken | None, Callable[[], None]]]:
         """The next inputs; a None when the deadline has come (or may have moved)."""
+        if self._hears_until is not None and (waited := await self._waited(self._hears_until)):
+            return waited
         deadline = self.actor.deadline
         wait_s = None if deadline is None else self.clock.real_seconds_until(deadline)
         if wait_s == 0:
             return [(None, _nothing)]
-        batch: list[tuple[Input | None, Callable[[], None]]] = []
+        batch: list[tuple[Taken | None, Callable[[], None]]] = []
         if self._inbox.empty():
             snapshot_due = self._since_snapshot >= self.snapshot_every and (wait_s is None or wait_s > 2 * QUIET_S)
             try:
@@ -245,9 +280,24 @@ class Shell:
                 if snapshot_due:
                     self._keep_snapshot()
                 return [(None, _nothing)]
-        while len(batch) < BATCH and not self._inbox.empty():
-            batch.append(self._inbox.get_nowait())
-        return batch
+        return batch + self._at_hand(BATCH - len(batch))
+
+    async def _waited(self, until: float) -> list[tuple[Taken | None, Callable[[], None]]]:
+        """What has come in while it hears before it judges; nothing when that is over."""
+        loop = asyncio.get_running_loop()
+        first: list[tuple[Taken | None, Callable[[], None]]] = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(min(until, loop.time() + HEARD_S)):
+                first.append(await self._inbox.get())
+        if not first or loop.time() >= until:
+            self._hears_until = None
+        return first + self._at_hand(BATCH - len(first)) if first else []
+
+    def _at_hand(self, most: int) -> list[tuple[Taken | None, Callable[[], None]]]:
+        found: list[tuple[Taken | None, Callable[[], None]]] = []
+        while len(found) < most and not self._inbox.empty():
+            found.append(self._inbox.get_nowait())
+        return found
 
     # -- telling
 

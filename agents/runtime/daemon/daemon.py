@@ -35,13 +35,13 @@ from agents.runtime.shell import Shell
 from agents.settings.behaviour import Behaviour
 from agents.settings.daemon import DaemonConfig
 from broker.bus import Arrival, Bus, Post
-from broker.clock import Clock
+from broker.clock import STEP_S, Change, Clock
 from broker.faults import first_error
 from broker.link import LinkDenied
 from broker.mqtt import Address, MqttBus, SessionTaken
 from broker.names import WITHOUT_PARENT
 from broker.stepper import Driver
-from protocol.actor import Actor, Note
+from protocol.actor import Actor, Note, Reanchored
 from protocol.codec import encode, to_json
 from protocol.edges import Edge, subscriptions, topic
 from protocol.messages import Presence
@@ -51,6 +51,7 @@ log = structlog.get_logger("gridpact")
 T = TypeVar("T")
 
 ARCHIVE_PERIOD_S = 60.0
+CLOCK_PERIOD_S = 1.0
 COLLECT = (500_000, 20, 100)
 """How seldom Python looks for cycles: what a party knows of an event lives as long as the event, and there are few
 cycles; at its own pace it searched the memory of a crowd again and again, a tenth of the processor time."""
@@ -175,6 +176,7 @@ class Daemon:
                 log.info("metrics_served", url=f"http://{served.host}:{served.port}/metrics")
             tasks.create_task(self.alerts.run(self._look))
             tasks.create_task(self._archive())
+            tasks.create_task(self._mind_the_clock(clock))
 
     def _look(self) -> None:
         """Every two seconds: the figures; and, when much has been heard or a snapshot made, the memory that it took."""
@@ -184,6 +186,22 @@ class Daemon:
         if much:  # also while a crowd is heard: what is free then makes the peak
             self._given_back = length, snapshots
             give_back()
+
+    async def _mind_the_clock(self, clock: Clock) -> None:
+        """Follow the machine's clock where it is set, and say so. Backwards it goes when every journal has it."""
+        while True:
+            await asyncio.sleep(CLOCK_PERIOD_S)
+            change = clock.look()
+            if change is None:
+                continue
+            self.alerts.tell("clock_set", _in_words(change))
+            shells = list(self.shells.values())
+            if clock.ahead_s >= STEP_S:
+                back = Reanchored(clock.running())
+                await asyncio.gather(*(shell.give(back) for shell in shells))
+                clock.step_back()
+            for shell in shells:
+                await shell.clock_was_set()
 
     async def _archive(self) -> None:
         """Move the journal to the archive when it is long and everybody is at rest."""
@@ -268,6 +286,16 @@ class Daemon:
         line = note_line(at, who, note)
         self.control.tell(to_json(line) + b"\n")
         log.info(**line)
+
+
+def _in_words(change: Change) -> str:
+    said = []
+    if abs(change.set_by_s) >= STEP_S:
+        way = "forward" if change.set_by_s > 0 else "back"
+        said.append(f"this machine's clock was set {way} by {abs(change.set_by_s):.0f} s")
+    if change.asleep_s >= STEP_S:
+        said.append(f"this machine was suspended for {change.asleep_s:.0f} s")
+    return "; ".join(said)
 
 
 async def _feed_watchdog(period_s: float) -> None:
