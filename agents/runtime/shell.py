@@ -175,8 +175,11 @@ class Shell:
         self._since_snapshot = 0
 
     async def begin(self) -> None:
-        """Read every device once, after `renew`."""
-        await self.outgoing.put(Job(self._kept(self.stepper.begin(self.clock.now()))))
+        """Read every device once, after `renew`. What is due at once was so in an earlier life, too: that an order comes
+        too late for what is over is told to nobody."""
+        now = self.clock.now()
+        entries = self._kept([*self.stepper.begin(now), *self.stepper.take(None, now)])
+        await self.outgoing.put(Job(entries, untold=("order_refused",)))
 
     def _drive(self, name: str, effect: Setpoint) -> None:
         self.stepper.drivers[effect.resource_id].set_power(effect.power_w, effect.at, effect.until)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
-from agents.runtime.journal.archive import archived
+from agents.runtime.journal.archive import archived, sweep
 from agents.runtime.journal.lease import Lease, lease_of
 from agents.runtime.journal.outbox import Mark, Outbox, leaves
 from agents.runtime.journal.rows import SELECT, Kept, kept, steps_in
@@ -239,7 +239,8 @@ class Journal:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             migrate(connection, self.path)
-        except sqlite3.DatabaseError as error:
+            sweep(connection, self.path)
+        except (sqlite3.DatabaseError, OSError) as error:
             self._lease.release()
             raise JournalError(f"{self.path}: cannot be opened: {error}: mend it or move it away") from None
         except JournalError:

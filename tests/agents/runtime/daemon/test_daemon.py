@@ -20,6 +20,7 @@ from worlds import START, T0, vehicle
 
 from agents.drivers.simulated import build_driver
 from agents.parties.der.actor import Der
+from agents.parties.utility import Utility
 from agents.runtime.behaviour import LATE, intercept
 from agents.runtime.daemon.notify import notify, watchdog_period_s
 from agents.runtime.intercepted import InterceptedBus
@@ -27,12 +28,12 @@ from agents.runtime.journal.file import JournalFile
 from agents.runtime.journal.journal import Journal
 from agents.runtime.shell import Shell
 from agents.settings.behaviour import Behaviour
-from agents.settings.parties import Consent, DerSettings
+from agents.settings.parties import Consent, DerSettings, EventSettings, UtilitySettings
 from broker.bus import Arrival, Post
 from broker.clock import Clock, Sources
 from broker.mosquitto import private_broker
 from protocol import messages as m
-from protocol.actor import Decided, Effect, Input, Note, Reanchored, Refused, Resumed
+from protocol.actor import Cancel, Decided, Effect, Input, Note, Reanchored, Refused, Resumed
 from protocol.codec import encode
 from protocol.edges import Edge
 from protocol.errors import RejectReason
@@ -349,6 +350,40 @@ async def test_jump_of_the_clock_is_followed_by_who_waits_for_a_later_instant() 
         await shell.clock_was_set()
         await woken.wait()
     assert actor.happened == ["woken"]
+
+
+async def test_utility_that_begins_anew_after_an_archive_is_silent_about_what_is_over(tmp_path: Path) -> None:
+    event = EventSettings(
+        event_id="e1", issue_at=T0, direction=Direction.DECREASE_LOAD, start=START, power_w=(1000,), slot_s=900
+    )
+    build = partial(Utility, UtilitySettings(children=("ac",), events=(event,)))
+    told: list[str] = []
+    later, journal = PatientClock(START + timedelta(hours=1), 1.0), Journal(tmp_path / "utility")
+    journal.start()
+    shell = Shell(
+        build(), MemoryBus(), later, tell=lambda at, who, note: told.append(note.name), journal=journal, build=build
+    )
+    async with running(shell), asyncio.timeout(5):
+        await shell.give(Cancel("e2"))
+        assert told == ["order_refused", "order_refused"]  # a first start tells of what it cannot do any more
+        told.clear()
+        moving = journal.archive()
+        shell.renew()
+        await shell.begin()
+        await moving
+        await shell.give(Cancel("e2"))
+    assert told == ["order_refused"]  # the operator's own
+    await journal.close()
+    notes = [
+        (note.name, note.event_id)
+        for kept in JournalFile(tmp_path / "utility").entries()
+        for note in kept.entry().effects
+        if isinstance(note, Note)
+    ]
+    assert notes == [("order_refused", "e1"), ("order_refused", "e2")]
+    again = Shell(build(), MemoryBus(), later, journal=Journal(tmp_path / "utility"))
+    again._fold()
+    assert again.actor.deadline is None
 
 
 async def test_a_resident_who_is_asked_stands_in_the_status_until_the_answer_is_due() -> None:
