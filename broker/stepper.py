@@ -48,10 +48,11 @@ class Stepper:
         if isinstance(item, Reanchored):
             return [Entry(now, self.actor.name, item, _set_back(item, now))]
         deadline = self.actor.deadline
-        if due and deadline is not None and deadline <= now:
+        while due and deadline is not None and deadline <= now:
             steps += self._step(None, self.actor.wake(now), now)
             if self.actor.deadline == deadline:
                 raise RuntimeError(f"{self.actor.name} was woken at {now} and its deadline {deadline} did not move")
+            deadline = self.actor.deadline if item is not None else None
         if item is not None:
             steps += self._step(item, self.actor.receive(item, now), now)
         return steps
