@@ -1,10 +1,12 @@
 # make demo    set everything up and run the main job on the shipped scenario
-# make test    set everything up and run all tests
-# make check   lint, types, tests, the wheel in a clean environment
+# make test    set everything up and run all tests (TESTS=path: those; COVER=1: and say which lines none of them ran)
+# make check   lint, types, tests on every Python of 3.11 to 3.13 that this machine has, the wheel in a clean environment
 # make hunt    run SEEDS seeds of the simulator with crashes, losses and strangers, and the planted bugs (JSON=1: as JSON)
 # make chaos   break real processes, broker and disks fault by fault (ONLY=text: those rows; JSON=1: as JSON)
 # make thousand kill -9 of the aggregator amid 1,000 live offers, RUNS=20 times: the same awards each time (JSON=1: as JSON)
 # make bench   every figure of docs/performance.md, as ratios (QUICK=1: under five minutes; ONLY=group; JSON=1: as JSON)
+# make machines  draw docs/machines.md from the tables of the parties
+# make release-check  whether version, changelog and date agree, as a release has to have it
 # make lock    write requirements.lock anew from pyproject.toml
 
 VENV := .venv
@@ -13,17 +15,41 @@ READY := $(VENV)/.ready
 SCENARIO ?= examples/evening_peak.toml
 SEEDS ?= 1000
 RUNS ?= 20
+VERSIONS := 3.11 3.12 3.13
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 
-.PHONY: demo test hunt chaos thousand bench check lint types wheel setup mosquitto faketime lock clean
+# The Python of a version that this machine has, on the path or in pyenv, whose stand-ins on the path may lead nowhere.
+python = $(shell for p in python$(1) $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$(1).*/bin/python$(1); do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import ensurepip, venv' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: demo test others hunt chaos thousand bench check lint types wheel setup mosquitto faketime machines release-check lock clean
 
 demo: setup mosquitto
 	$(BIN)/gridpact up $(SCENARIO)
 
 test: setup mosquitto
-	$(BIN)/pytest
+ifdef COVER
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+else
+	$(BIN)/pytest $(TESTS)
+endif
+
+# The tests on every other Python of VERSIONS than the one of the environment.
+others: setup mosquitto
+	@mine=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	for version in $(VERSIONS); do [ $$version = $$mine ] || $(MAKE) --no-print-directory test-$$version || exit 1; done
+
+test-%: mosquitto
+	@found='$(call python,$*)'; [ -n "$$found" ] || { echo "no Python $* here: the tests are not run on it"; exit 0; }; \
+	set -ex; "$$found" -m venv build/python$*; \
+	build/python$*/bin/python -m pip install --quiet --require-hashes -r requirements.lock; \
+	build/python$*/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
+	build/python$*/bin/pytest $(TESTS)
 
 hunt: setup
 	@$(BIN)/python tests/support/hunter.py --seeds $(SEEDS) $(if $(JSON),--json)
@@ -37,7 +63,7 @@ thousand: setup mosquitto
 bench: setup mosquitto
 	@$(BIN)/python bench/run.py $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json)
 
-check: lint types test wheel
+check: lint types test others wheel
 
 lint: setup
 	$(BIN)/ruff check .
@@ -79,6 +105,12 @@ mosquitto:
 faketime:
 	@find /usr/lib -name libfaketimeMT.so.1 2>/dev/null | grep -q . || { command -v apt-get >/dev/null \
 		&& $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq faketime; } || true
+
+machines: setup
+	$(BIN)/python -m agents.tools.machines docs/machines.md
+
+release-check: setup
+	@$(BIN)/python tests/support/release.py
 
 lock: setup
 	$(PYTHON) -m venv build/lock && build/lock/bin/python -m pip install --quiet uv

@@ -30,9 +30,9 @@ from agents.devices.contract import Ask
 from agents.devices.rows.flexibility import VehicleFleet
 from agents.devices.vehicle import Vehicle
 from agents.negotiation.plans.apportion import Candidate, apportion
-from agents.negotiation.plans.request_values import Asked, request_values
+from agents.negotiation.plans.request_values import MemberCapability
+from agents.negotiation.policies import fair, proportional_sharing
 from agents.settings.devices import VehicleSpec
-from agents.settings.parties import SharePolicy, ValuePolicy
 from bench.measure import Row, machine, row, show
 from protocol.messages import IntervalPeriod
 from protocol.units import Direction
@@ -116,15 +116,15 @@ def sharing_rows(n: int, rounds: int) -> list[Row]:
     found = []
     for what, step in (("level", 0), ("not level", 13)):
         plans = [tuple(2_000 + (7 * i + step * slot) % 977 for slot in range(48)) for i in range(n)]
-        members = [Asked(name, plan, 80) for name, plan in zip(names, plans, strict=True)]
+        members = [MemberCapability(name, plan, 80) for name, plan in zip(names, plans, strict=True)]
         candidates = [Candidate(name, plan) for name, plan in zip(names, plans, strict=True)]
         table = np.array(plans, dtype=np.int64).T.copy()
 
-        def values(members: list[Asked] = members) -> Any:
-            return request_values(request, members, policy=ValuePolicy.FAIR, over_request=True)
+        def values(members: list[MemberCapability] = members) -> Any:
+            return fair.values(request, members, over_request=True)
 
         def shares(candidates: list[Candidate] = candidates) -> Any:
-            return apportion(deal, candidates, (0,) * 48, SharePolicy.PROPORTIONAL)
+            return apportion(deal, candidates, (0,) * 48, proportional_sharing)
 
         def theirs(table: Any = table) -> Any:
             return table + 1

@@ -27,6 +27,7 @@ from broker.link import (
     Greeting,
     Heard,
     LinkLost,
+    expiry_s,
     not_made,
 )
 from protocol.edges import QOS
@@ -88,7 +89,7 @@ class AiomqttLink:
         if self._v5:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             if post.expires_in_s is not None:
-                properties.MessageExpiryInterval = max(1, post.expires_in_s)
+                properties.MessageExpiryInterval = expiry_s(post.expires_in_s)
             if number:
                 properties.UserProperty = [(NUMBER, number)]
         await self._client.publish(post.topic, post.payload, QOS, post.retain, properties, timeout=ANSWER_WITHIN_S)

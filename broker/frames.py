@@ -5,7 +5,7 @@ reads and writes by the hundred thousand. Everything else of the protocol is the
 import struct
 
 from broker.bus import Post
-from broker.link import NUMBER, Heard
+from broker.link import NUMBER, Heard, expiry_s
 from protocol.edges import QOS
 
 PUBLISH, PUBACK = 0x30, 0x40
@@ -47,7 +47,7 @@ def publish(post: Post, packet_id: int, number: str) -> bytes:
     """A post with the sender's number; an empty one is left out."""
     topic, properties = post.topic.encode(), b""
     if post.expires_in_s is not None:
-        properties = struct.pack("!BI", MESSAGE_EXPIRY, max(1, post.expires_in_s))
+        properties = struct.pack("!BI", MESSAGE_EXPIRY, expiry_s(post.expires_in_s))
     if number:
         properties += b"%b%b%b" % (_NUMBER, len(number).to_bytes(2, "big"), number.encode())
     size, of_topic = _length(len(properties)), len(topic)

@@ -1,10 +1,11 @@
 """A connection through gmqtt, for parties that hear a crowd: a fifth of aiomqtt's processor time a message.
 
 gmqtt connects, subscribes and keeps the connection alive. The packets of which there are many are read and written here
-(broker/frames.py), at four of its names that are not public: `_read_packet`, to which it gives what has come in; a
-handler that would acknowledge a message before it is safe; `write_data`, by which it writes: all that is written in a
-turn of the loop leaves as one (a write of its own for each took 10 us); and the bound of its reader, which is ours. It
-connects once: broker/mqtt.py connects again.
+(broker/frames.py), in place of three of its functions: `_read_packet`, to which it gives what has come in; a handler
+that would acknowledge a message before it is safe; `write_data`, by which it writes: all that is written in a turn of
+the loop leaves as one (a write of its own for each took 10 us). The bound of its reader is ours, too, and so are the
+instants from which it knows whether the connection lives. All its names that are not public stand in
+broker/gmqtt_names.py. It connects once: broker/mqtt.py connects again.
 """
 
 import asyncio

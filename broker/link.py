@@ -15,6 +15,13 @@ RECEIVE_MAXIMUM = 1000
 """Arrivals that may be unacknowledged at once (MQTT 5; Mosquitto's own limit is 20 for MQTT 3.1.1)."""
 NUMBER = "n"
 """User property: the sender's number of the post on its topic (broker/sequence.py)."""
+LONGEST_EXPIRY_S = 2**32 - 1
+"""MQTT tells it in four bytes."""
+
+
+def expiry_s(expires_in_s: int) -> int:
+    """When the broker is to forget a post, as the wire can tell it."""
+    return min(max(1, expires_in_s), LONGEST_EXPIRY_S)
 
 
 class LinkLost(RuntimeError):

@@ -18,13 +18,14 @@ import structlog
 from broker.aiomqtt_link import AiomqttLink
 from broker.bus import Arrival, Deliver, Post
 from broker.gmqtt_link import GmqttLink
+from broker.gmqtt_names import LibraryUnfit, check_names
 from broker.link import ANSWER_WITHIN_S, Address, Greeting, Heard, Link, LinkDenied, LinkLost
 from broker.names import NameGuard, SessionTaken
-from broker.sequence import Gaps, Numbers
+from broker.sequence import LONGEST_COUNT, Gaps, Numbers
 from protocol.codec import MAX_PAYLOAD_BYTES
 from protocol.edges import QOS, ROOT, place_of
 
-__all__ = ["MAX_OUTGOING", "Address", "MqttBus", "PayloadTooLarge", "SessionTaken"]
+__all__ = ["MAX_OUTGOING", "Address", "LibraryUnfit", "MqttBus", "PayloadTooLarge", "SessionTaken"]
 
 MAX_OUTGOING = 10_000
 """Posts that may wait; beyond that `publish` waits (back-pressure)."""
@@ -61,8 +62,11 @@ class MqttBus:
         payloads of this process's presence and in no other's; with it the name is guarded (broker/names.py).
         With `session_expiry_s` 0 the broker keeps nothing for us once we are gone. `whole`: for a tap, which wants
         everything as it was: retained messages that others ignore, and properties. `crowd`: for a party that hears
-        and asks many, through the faster library where it can be used."""
-        self._whole, self._crowd = whole, crowd
+        and asks many, through the faster library where it can be used. Raises LibraryUnfit."""
+        self._whole = whole
+        self._through_gmqtt = crowd and address.protocol == "5" and not whole
+        if self._through_gmqtt:
+            check_names()
         self._session_expiry_s = session_expiry_s
         self._guard = NameGuard(address, name, instance, presence)
         self.address, self.name, self.filters = address, name, tuple(filters)
@@ -139,7 +143,7 @@ class MqttBus:
     def _link(self) -> Link:
         will = next(iter(self._presence(False)), None)
         greeting = Greeting(self.name, will, self._session_expiry_s)
-        if self._crowd and self.address.protocol == "5" and not self._whole:
+        if self._through_gmqtt:
             return GmqttLink(self.address, greeting)
         return AiomqttLink(self.address, greeting, with_properties=self._whole)
 
@@ -209,7 +213,8 @@ class MqttBus:
         """What is handed on; None for what is the carrier's own or nobody's."""
         topic = heard.topic
         if topic == DROPPED:
-            self.dropped_by_broker = int(heard.payload)
+            if heard.payload.isdigit() and len(heard.payload) <= LONGEST_COUNT:
+                self.dropped_by_broker = int(heard.payload)
             return None
         if topic == self._guard.topic:
             link.acknowledge(heard.packet_id)

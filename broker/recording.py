@@ -1,15 +1,14 @@
 """An in-memory recording of what was published, and the transcript that a person reads.
 
-Any carrier can be recorded: a simulation has its posts, a live bus is wrapped. A transcript has one line a message;
-without times it is the same for a live run and a simulated one, as far as the order on each edge goes.
+A transcript has one line a message; without times it is the same for a live run and a simulated one, as far as the
+order on each edge goes.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from broker.bus import Bus, Deliver, Post
-from broker.clock import Clock
+from broker.bus import Post
 from protocol import messages as m
 from protocol.codec import decode_body
 from protocol.edges import ROUTES, Edge, Way, parse_topic
@@ -36,23 +35,6 @@ class Recording:
     def of(cls, posts: Iterable[tuple[datetime, str, Post]]) -> "Recording":
         """From a simulation's posts."""
         return cls([Recorded(at, post.topic, post.payload) for at, _, post in posts])
-
-    def add(self, at: datetime, post: Post) -> None:
-        self.entries.append(Recorded(at, post.topic, post.payload))
-
-
-class RecordedBus:
-    """A live bus whose posts are recorded on their way out."""
-
-    def __init__(self, bus: Bus, clock: Clock, recording: Recording) -> None:
-        self._bus, self._clock, self._recording = bus, clock, recording
-
-    async def run(self, deliver: Deliver) -> None:
-        await self._bus.run(deliver)
-
-    async def publish(self, post: Post) -> None:
-        self._recording.add(self._clock.now(), post)
-        await self._bus.publish(post)
 
 
 def transcript(recording: Recording, *, times: bool = True, kinds: Iterable[str] = tuple(ROUTES)) -> str:

@@ -4,10 +4,17 @@ A number is `{start}.{n}`: n counts a sender's posts on an edge, whatever their 
 all that travel the same way), and `start` tells its processes apart.
 """
 
+import re
 import time
 from sys import intern
 
 from protocol.edges import Edge
+
+LONGEST_START, LONGEST_COUNT = 32, 15
+"""Characters of a number's two parts: beyond them it is none of ours."""
+MOST_MISSING = 10**6
+"""More than so many at once no queue held: whoever says so has counted wrongly."""
+_COUNT = re.compile(r"[0-9]+\Z").match
 
 
 class Numbers:
@@ -37,13 +44,13 @@ class Gaps:
     def hear(self, topic: str, edge: Edge, number: str) -> None:
         """Take a number that came on a topic of an edge; what is no number of ours is ignored."""
         start, dot, count = number.partition(".")
-        if not dot or not count.isdecimal():
+        if not dot or len(start) > LONGEST_START or len(count) > LONGEST_COUNT or not _COUNT(count):
             return
         on_edges, heard = self._known.setdefault(edge.parent, {}), int(count)
         known = on_edges.get(edge.child)
         if known is not None and known[0] == start:
             missing = heard - known[1] - 1
-            if missing > 0:
+            if 0 < missing <= MOST_MISSING:
                 self.lost += missing
                 self.last_topic = topic
             if heard <= known[1]:

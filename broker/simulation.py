@@ -127,6 +127,11 @@ class Simulation:
             action()
         raise RuntimeError(f"more than {MAX_STEPS} steps: some actor spins")
 
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        """The simulated processes by party."""
+        return self._nodes
+
     def actor(self, name: str) -> Actor:
         """The actor that runs under a name now (another one after a restart)."""
         return self._nodes[name].stepper.actor

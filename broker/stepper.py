@@ -28,12 +28,18 @@ class Diverged(RuntimeError):
     """A journal's entry cannot be made again by this software: its decisions differ from those that were published."""
 
 
+MOST_UNMOVED = 100
+"""So often one after the other something more may be due at the very instant of what was due: a stage that a peer gives
+no time ends as it begins. Beyond that an actor spins, which is our own fault."""
+
+
 class Stepper:
     """One actor and its devices."""
 
     def __init__(self, actor: Actor, drivers: Mapping[str, Driver] | None = None) -> None:
         self.actor = actor
         self.drivers: dict[str, Driver] = dict(drivers or {})
+        self._unmoved = 0
 
     def begin(self, now: datetime) -> Iterator[Entry]:
         """Read every device once, as the first thing after a start."""
@@ -50,7 +56,8 @@ class Stepper:
         deadline = self.actor.deadline
         while due and deadline is not None and deadline <= now:
             steps += self._step(None, self.actor.wake(now), now)
-            if self.actor.deadline == deadline:
+            self._unmoved = self._unmoved + 1 if self.actor.deadline == deadline else 0
+            if self._unmoved > MOST_UNMOVED:
                 raise RuntimeError(f"{self.actor.name} was woken at {now} and its deadline {deadline} did not move")
             deadline = self.actor.deadline if item is not None else None
         if item is not None:
@@ -103,7 +110,7 @@ def again(actor: Actor, at: datetime, item: Taken | None) -> list[Effect]:
 
 
 def _set_back(item: Reanchored, at: datetime) -> tuple[Effect, ...]:
-    return (Note("clock_set_back", data={"to": item.to, "by_s": round((at - item.to).total_seconds())}),)
+    return (Note("clock_set_back", data={"to_at": item.to_at, "by_s": round((at - item.to_at).total_seconds())}),)
 
 
 def is_durable(entry: Entry) -> bool:

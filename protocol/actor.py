@@ -104,10 +104,10 @@ Input: TypeAlias = Received | Refused | Measured | Decided | Issue | Cancel | Re
 
 @dataclass(frozen=True, slots=True)
 class Reanchored:
-    """The clock was set back: what comes after this step is at or after `to`. No actor is given it; it stands in the
+    """The clock was set back: what comes after this step is at or after `to_at`. No actor is given it; it stands in the
     journal because instants run backwards nowhere else."""
 
-    to: datetime
+    to_at: datetime
 
 
 Taken: TypeAlias = Input | Reanchored

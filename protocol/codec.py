@@ -9,12 +9,12 @@ import orjson
 from pydantic import BaseModel, ValidationError
 from pydantic_core import SchemaValidator
 
-from protocol.edges import ROUTES, Edge, parse_topic
+from protocol.edges import MAX_PAYLOAD_BYTES, ROUTES, Edge, parse_topic
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.messages import VERSION, Message
-from protocol.units import REF, iso_duration
+from protocol.messages import LEAST_WHOLE, MOST_WHOLE, VERSION, Message
+from protocol.units import REF, iso_duration, printed
 
-MAX_PAYLOAD_BYTES = 128 * 1024
+__all__ = ["MAX_PAYLOAD_BYTES", "decode", "decode_body", "encode", "to_json"]
 
 
 @cache
@@ -49,23 +49,32 @@ def decode(topic: str, payload: bytes) -> tuple[Edge, Message]:
 
 
 def decode_body(kind: str, payload: bytes) -> Message:
-    """The message of a known kind. Raises as `decode` does."""
-    if len(payload) > MAX_PAYLOAD_BYTES:
-        raise RefusedMessage(RejectReason.TOO_LARGE, f"{len(payload)} bytes; at most {MAX_PAYLOAD_BYTES} are taken")
+    """The message of a known kind. Raises as `decode` does, and nothing else: whatever reading a peer's bytes raises is
+    an answer to these bytes."""
+    most = ROUTES[kind].most_bytes
+    if len(payload) > most:
+        raise RefusedMessage(RejectReason.TOO_LARGE, f"{kind}: {len(payload)} bytes; at most {most} are taken")
     try:
         return cast(Message, _validator(kind).validate_json(payload))
     except ValidationError as error:
-        raise _refusal(kind, payload, error) from None
+        raise _refusal(kind, payload, *_first(error)) from None
+    except Exception as error:  # noqa: BLE001 - what none of the bounds has foreseen
+        raise _refusal(kind, payload, "body", f"cannot be read: {type(error).__name__}: {error}") from None
 
 
-def _refusal(kind: str, payload: bytes, error: ValidationError) -> RefusedMessage:
+def _first(error: ValidationError) -> tuple[str, str]:
+    """Where the first fault is, and what."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return ".".join(str(part) for part in first["loc"]) or "body", first["msg"]
+
+
+def _refusal(kind: str, payload: bytes, where: str, fault: str) -> RefusedMessage:
     message_id, version = _peek(payload)
     if version is not None and version != VERSION:
         text = f"version {version[:20]!r} is not spoken here; {VERSION!r} is"
         return RefusedMessage(RejectReason.UNSUPPORTED_VERSION, text, message_id)
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "body"
-    return RefusedMessage(RejectReason.MALFORMED, f"{kind}: {where[:100]}: {first['msg'][:300]}", message_id)
+    text = printed(f"{kind}: {where[:100]}: {fault[:300]}")  # a field that we do not know may have any name
+    return RefusedMessage(RejectReason.MALFORMED, text, message_id)
 
 
 def _peek(payload: bytes) -> tuple[str | None, str | None]:
@@ -82,4 +91,21 @@ def _peek(payload: bytes) -> tuple[str | None, str | None]:
 
 
 def to_json(value: object) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
+    """For people and their programs, no message: a whole number beyond 64 bits (the sum of what strangers say) is told as
+    the nearest float."""
+    options = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+    try:
+        return orjson.dumps(value, option=options)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_in_64_bits(value), option=options)
+
+
+def _in_64_bits(value: object) -> object:
+    match value:
+        case dict():
+            return {key: _in_64_bits(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_in_64_bits(part) for part in value]
+        case int() if not LEAST_WHOLE <= value <= MOST_WHOLE:
+            return float(value)
+    return value

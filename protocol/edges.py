@@ -22,6 +22,10 @@ class Way(StrEnum):
     EITHER = "either"
 
 
+MAX_PAYLOAD_BYTES = 128 * 1024
+"""Of any message. An offer may have as many: it tells a plan for each of a home's devices."""
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """How a kind travels. QoS is 1 for all: 0 loses, 2 hides an ACL's refusal."""
@@ -29,6 +33,8 @@ class Route:
     model: type[m.Message]
     way: Way
     retained: bool = False
+    most_bytes: int = 32 * 1024
+    """More is not looked at: what it costs to refuse a message grows with its length."""
 
 
 class Edge(NamedTuple):
@@ -45,13 +51,13 @@ QOS = 1
 ROOT = "dr"
 ROUTES: dict[str, Route] = {
     "request": Route(m.Request, Way.DOWN, retained=True),
-    "offer": Route(m.Offer, Way.UP),
+    "offer": Route(m.Offer, Way.UP, most_bytes=MAX_PAYLOAD_BYTES),
     "relax": Route(m.Relax, Way.DOWN),
-    "alternative": Route(m.Alternative, Way.UP),
+    "alternative": Route(m.Alternative, Way.UP, most_bytes=64 * 1024),
     "award": Route(m.Award, Way.DOWN),
     "confirm": Route(m.Confirm, Way.UP),
     "dispatch": Route(m.Dispatch, Way.DOWN),
-    "report": Route(m.Report, Way.UP),
+    "report": Route(m.Report, Way.UP, most_bytes=64 * 1024),
     "withdraw": Route(m.Withdraw, Way.UP),
     "reject": Route(m.Reject, Way.EITHER),
     "presence": Route(m.Presence, Way.UP, retained=True),

@@ -117,7 +117,7 @@ _INPUTS: dict[str, Callable[[Json], a.Taken]] = {
     "issue": _issue,
     "cancel": lambda fields: a.Cancel(**fields),
     "resumed": _instants(a.Resumed, "down_since"),
-    "reanchored": _instants(a.Reanchored, "to"),
+    "reanchored": _instants(a.Reanchored, "to_at"),
 }
 _EFFECTS: dict[str, Callable[[Json], a.Effect]] = {
     "send": lambda fields: a.Send(_edge(fields), _body(fields)),

@@ -29,6 +29,8 @@ class RejectReason(StrEnum):
     """Another party answers for that resource."""
     EXPIRED = "expired"
     OVERLOAD = "overload"
+    FAULT = "fault"
+    """The receiver's own fault: it could not take a message that is right, and goes on as if it had not come."""
 
 
 class RefusedMessage(ValueError):

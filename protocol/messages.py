@@ -5,46 +5,58 @@ says `signed` or the docstring says otherwise. Unknown fields are refused except
 """
 
 from collections.abc import Set as AbstractSet
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from math import isfinite
 from operator import gt
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, model_validator
 
 from protocol.errors import RejectReason
 from protocol.units import (
     MAX_POWER_W,
     MAX_SLOTS,
     REF,
+    STEM,
     Direction,
     Duration,
     EnergyWh,
     Instant,
+    Key,
     Name,
     Percent,
     PowerW,
     Ref,
     SignedEnergyWh,
     SignedPowerW,
+    Stem,
     Text,
+    check_span,
 )
 
 VERSION: Literal["1.0"] = "1.0"
-PlanW = Annotated[tuple[PowerW, ...], Field(min_length=1, max_length=MAX_SLOTS)]
+PlanW = Annotated[tuple[PowerW, ...], Field(min_length=1, max_length=MAX_SLOTS), FailFast()]
+"""Lists are left at their first fault: a long list of nothing but faults would take a second to refuse."""
+MAX_ROUND, MAX_REVISION = 1_000, 10**6
+MAX_OWN = 1_000
+"""Values that may stand in a message's extensions, those inside of others counted."""
 LEAST_WHOLE, MOST_WHOLE = -(2**63), 2**64 - 1
 
 
-def _readable(value: Any) -> Any:
-    """Refuse what our parser takes and others do not: NaN, infinities, whole numbers beyond 64 bits."""
+def _readable(value: Any, left: list[int] | None = None) -> Any:
+    """Refuse what our parser takes and others do not: NaN, infinities, whole numbers beyond 64 bits; and too much."""
+    left = [MAX_OWN] if left is None else left
+    left[0] -= 1
+    if left[0] < 0:
+        raise ValueError(f"at most {MAX_OWN} values, those inside of others counted")
     match value:
         case dict():
             for part in value.values():
-                _readable(part)
+                _readable(part, left)
         case list() | tuple():
             for part in value:
-                _readable(part)
+                _readable(part, left)
         case float() if not isfinite(value):
             raise ValueError("is not a number")
         case int() if not LEAST_WHOLE <= value <= MOST_WHOLE:
@@ -52,7 +64,23 @@ def _readable(value: Any) -> Any:
     return value
 
 
-Extensions = Annotated[dict[Annotated[str, Field(max_length=64)], Any], Field(max_length=16), AfterValidator(_readable)]
+def _at_most(entries: int) -> BeforeValidator:
+    """Look at the length before the entries."""
+
+    def short(value: Any) -> Any:
+        if isinstance(value, dict) and len(value) > entries:
+            raise ValueError(f"at most {entries} entries")
+        return value
+
+    return BeforeValidator(short)
+
+
+MAX_EXTENSIONS, MAX_CAPABILITY = 16, 32
+Whole = Annotated[int, Field(ge=LEAST_WHOLE, le=-LEAST_WHOLE - 1)]
+"""A number of anybody's own."""
+Extensions = Annotated[
+    dict[Key, Any], Field(max_length=MAX_EXTENSIONS), AfterValidator(_readable), _at_most(MAX_EXTENSIONS)
+]
 
 
 class Restriction(StrEnum):
@@ -179,7 +207,7 @@ class IntervalPeriod(_Model):
     start: Instant
     duration: Duration = timedelta(minutes=30)
 
-    def slot_start(self, slot: int) -> Instant:
+    def slot_start(self, slot: int) -> datetime:
         """When slot number `slot` begins; the number of slots gives the end of the last one."""
         return self.start + slot * self.duration
 
@@ -211,7 +239,7 @@ class Option(_Model):
 
     option_id: Name
     power_w: PlanW
-    basis: Annotated[tuple[OptionBasis, ...], Field(min_length=1, max_length=3)]
+    basis: Annotated[tuple[OptionBasis, ...], Field(min_length=1, max_length=3), FailFast()]
     shape: Shape
 
 
@@ -243,11 +271,11 @@ class EventMessage(Message):
     """What every message about an event carries."""
 
     event_id: Name
-    request_id: Ref
+    request_id: Stem
     """The request on this edge that it belongs to."""
-    round: Annotated[int, Field(ge=1, le=1000)]
+    round: Annotated[int, Field(ge=1, le=MAX_ROUND)]
     """1 for the request, n + 1 for a re-request."""
-    revision: Annotated[int, Field(ge=1, le=10**6)]
+    revision: Annotated[int, Field(ge=1, le=MAX_REVISION)]
     """Of a request: of the event as its issuer changed it. Else: of this answer. The higher one is the truth."""
 
     def under(self, message_id: str, power_w: tuple[int, ...] | None = None, **refs: str) -> Self:
@@ -256,7 +284,7 @@ class EventMessage(Message):
         What a kind asks of its fields together has to hold by itself. Raises ValueError."""
         refs["message_id"] = message_id
         for name, ref in refs.items():
-            if REF.match(ref) is None or name not in self.__dict__:
+            if _REFS.get(name, STEM).match(ref) is None or name not in self.__dict__:
                 raise ValueError(f"{name} {ref!r} is no reference")
         own: dict[str, object] = self.__dict__ | refs
         if power_w is not None:
@@ -264,6 +292,10 @@ class EventMessage(Message):
                 raise ValueError(f"power_w {power_w!r} is no plan like that of {self.message_id}")
             own["power_w"] = power_w
         return made(type(self), own, self.__pydantic_fields_set__)
+
+
+_REFS = {"message_id": REF, "accepts": REF}
+"""All other references of a message are stems."""
 
 
 class Request(EventMessage):
@@ -284,6 +316,7 @@ class Request(EventMessage):
     def _nested(self) -> Self:
         if not self.reply_by <= self.decide_by <= self.interval_period.start:
             raise ValueError("deadlines must nest: reply_by <= decide_by <= interval_period.start")
+        check_span(self.interval_period.start, self.interval_period.duration * len(self.power_w))
         return self
 
 
@@ -297,10 +330,10 @@ class Offer(EventMessage):
     """Firm until `valid_until`; never above the request. Zeros when opting out."""
     available_w: PlanW
     """What it could give at most if it were asked for more; not firm."""
-    binding: Annotated[tuple[Restriction | None, ...], Field(max_length=MAX_SLOTS)] = ()
+    binding: Annotated[tuple[Restriction | None, ...], Field(max_length=MAX_SLOTS), FailFast()] = ()
     """Per slot, why no more; null where the request is met. Empty when not told."""
     basis: Basis = Basis.OWN
-    resources: Annotated[tuple[Resource, ...], Field(max_length=64)] = ()
+    resources: Annotated[tuple[Resource, ...], Field(max_length=64), FailFast()] = ()
     valid_until: Instant
 
     @model_validator(mode="after")
@@ -323,7 +356,7 @@ class Relax(EventMessage):
 
     kind: ClassVar[str] = "relax"
     shortfall_w: PlanW
-    restrictions: Annotated[tuple[Restriction, ...], Field(min_length=1, max_length=16)]
+    restrictions: Annotated[tuple[Restriction, ...], Field(min_length=1, max_length=16), FailFast()]
     reply_by: Instant
 
 
@@ -331,7 +364,7 @@ class Alternative(EventMessage):
     """代替計画: the plans that can be met instead (S33). The plan per DER behind them stays with the aggregator."""
 
     kind: ClassVar[str] = "alternative"
-    options: Annotated[tuple[Option, ...], Field(min_length=1, max_length=8)]
+    options: Annotated[tuple[Option, ...], Field(min_length=1, max_length=8), FailFast()]
     valid_until: Instant
 
     @model_validator(mode="after")
@@ -347,7 +380,7 @@ class Award(EventMessage):
     """約定: the deal, binding; or that there is none (S7, S35)."""
 
     kind: ClassVar[str] = "award"
-    award_id: Ref
+    award_id: Stem
     accepts: Ref | None = None
     """The message_id of the offer, or the option_id, that it accepts; none when nothing is concluded."""
     outcome: Outcome
@@ -368,7 +401,7 @@ class Confirm(EventMessage):
     """The child's word on an award: from here on it is bound (after S34, S54)."""
 
     kind: ClassVar[str] = "confirm"
-    award_id: Ref
+    award_id: Stem
     accepted: bool
     reason: Text = ""
 
@@ -377,7 +410,7 @@ class Dispatch(EventMessage):
     """発動 / 充放電指令: the set-point of one slot (claim 1)."""
 
     kind: ClassVar[str] = "dispatch"
-    award_id: Ref
+    award_id: Stem
     slot: Annotated[int, Field(ge=0, lt=MAX_SLOTS)]
     power_w: SignedPowerW
     """Signed change of load against the own schedule: + = more import, - = less import or more export."""
@@ -391,14 +424,14 @@ class Report(EventMessage):
 
     kind: ClassVar[str] = "report"
     resource_id: Name
-    readings: Annotated[tuple[Reading, ...], Field(min_length=1, max_length=MAX_SLOTS)]
+    readings: Annotated[tuple[Reading, ...], Field(min_length=1, max_length=MAX_SLOTS), FailFast()]
 
 
 class Withdraw(EventMessage):
     """The child cannot keep its award from a slot on; what it can still give is the truth now."""
 
     kind: ClassVar[str] = "withdraw"
-    award_id: Ref
+    award_id: Stem
     from_slot: Annotated[int, Field(ge=0, lt=MAX_SLOTS)]
     power_w: PlanW
     """What it still gives, all slots, W."""
@@ -416,7 +449,7 @@ class Reject(Message):
     kind: ClassVar[str] = "reject"
     refused_id: Ref | None = None
     """The message_id that was refused, where it could be read."""
-    refused_kind: Annotated[str, Field(max_length=64)]
+    refused_kind: Key
     refused_by: Side
     reason: RejectReason
     text: Text = ""
@@ -428,7 +461,7 @@ class Presence(Message):
     kind: ClassVar[str] = "presence"
     online: bool
     software: Text = ""
-    capability: Annotated[dict[Annotated[str, Field(max_length=64)], int], Field(max_length=32)] = Field(
+    capability: Annotated[dict[Key, Whole], Field(max_length=MAX_CAPABILITY), _at_most(MAX_CAPABILITY)] = Field(
         default_factory=dict
     )
     """Summary: e.g. resources, increase_load_w, decrease_load_w."""

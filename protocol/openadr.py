@@ -18,7 +18,7 @@ from protocol.edges import ROUTES, Way
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.messages import Message, Offer, Request
 from protocol.openadr_columns import COLUMNS, KIND, RESOURCE, Column, Form, Per
-from protocol.units import Direction
+from protocol.units import Direction, printed
 
 Json = dict[str, Any]
 Sheet = dict[str, Any]
@@ -75,7 +75,7 @@ def from_openadr(obj: Json) -> Message:
         kind, body = _body(obj)
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         text = f"no message in this OpenADR object: {type(error).__name__}: {error}"
-        raise RefusedMessage(RejectReason.MALFORMED, text[:400]) from None
+        raise RefusedMessage(RejectReason.MALFORMED, printed(text[:400])) from None
     return decode_body(kind, json.dumps(body).encode())
 
 

@@ -13,11 +13,20 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field, PlainSerializer, StringConstraints
 
-MAX_POWER_W = 10**12
-"""A bound on every power (1 TW), so that no sum over a fleet can surprise a consumer with 64-bit integers."""
+MAX_POWER_W = 10**11
+"""A bound on every power (100 GW, more than any programme asks for): sums over a crowd stay far within 64 bits."""
 
 MAX_SLOTS = 336
 """A week of half hours in one plan."""
+
+MAX_SLOT, MAX_PLAN = timedelta(days=1), timedelta(days=31)
+"""Bounds on one slot and on all slots of a plan together."""
+
+MAX_ENERGY_WH = MAX_POWER_W * 24
+"""A bound on every energy: the largest power for the longest slot. A million of them still fit into 64 bits."""
+
+FIRST_AT, LAST_AT = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""Instants lie from the first to before the last: whatever is added to one of them, the calendar does not end."""
 
 SLOT = timedelta(minutes=30)
 """The usual slot (コマ)."""
@@ -53,11 +62,30 @@ def iso_duration(span: timedelta) -> str:
 def _whole_seconds(span: timedelta) -> timedelta:
     if span <= timedelta(0) or span % timedelta(seconds=1):
         raise ValueError("a duration is a positive number of whole seconds")
+    if span > MAX_SLOT:
+        raise ValueError("a slot lasts at most a day")
     return span
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
-"""An instant, kept as aware UTC. Its field's name ends in ``_at`` or ``_by`` (or is ``start``)."""
+def check_span(start: datetime, whole: timedelta) -> None:
+    """Raises ValueError when all slots of a plan together are more than one may have."""
+    if whole > MAX_PLAN:
+        raise ValueError(f"all slots together last at most {MAX_PLAN.days} days")
+    if start + whole >= LAST_AT:
+        raise ValueError(f"the last slot has to end before {LAST_AT:%Y-%m-%d}")
+
+
+Instant = Annotated[
+    AwareDatetime,
+    Field(
+        ge=FIRST_AT,
+        lt=LAST_AT,
+        json_schema_extra={"formatMinimum": "2000-01-01T00:00:00Z", "formatExclusiveMaximum": "2200-01-01T00:00:00Z"},
+    ),
+    AfterValidator(_utc),
+]
+"""An instant, kept as aware UTC. Its field's name ends in ``_at`` or ``_by`` (or is ``start``). The bounds are looked at
+before it is made UTC, which at the edge of the calendar cannot be done."""
 
 Duration = Annotated[
     timedelta, AfterValidator(_whole_seconds), PlainSerializer(iso_duration, return_type=str, when_used="always")
@@ -68,10 +96,10 @@ PowerW = Annotated[int, Field(ge=0, le=MAX_POWER_W)]
 SignedPowerW = Annotated[int, Field(ge=-MAX_POWER_W, le=MAX_POWER_W)]
 """W at a device or meter, + = import."""
 
-SignedEnergyWh = Annotated[int, Field(ge=-(10**15), le=10**15)]
+SignedEnergyWh = Annotated[int, Field(ge=-MAX_ENERGY_WH, le=MAX_ENERGY_WH)]
 """Wh through a device or meter, + = import."""
 
-EnergyWh = Annotated[int, Field(ge=0, le=10**15)]
+EnergyWh = Annotated[int, Field(ge=0, le=MAX_ENERGY_WH)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 """A party, event, program, resource or option: one level of a topic."""
@@ -79,14 +107,36 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 MAX_REF = 300
 """The longest id that is made of the longest names (a confirm's: event, child twice, parent) has 288 characters."""
 
+MAX_STEM = 210
+"""Ids that others are made of: so long that what is made of one of them with the longest names is no longer than MAX_REF
+(a dispatch's: 64 + 10 + 210 + 12)."""
+
 _REF = rf"[A-Za-z0-9_.:-]{{1,{MAX_REF}}}"
 Ref = Annotated[str, StringConstraints(pattern=f"^{_REF}$")]
-"""A derived id (of a message, a request, an award)."""
+"""A derived id of a message."""
 
-REF = re.compile(rf"{_REF}\Z")
+_STEM = rf"[A-Za-z0-9_.:-]{{1,{MAX_STEM}}}"
+Stem = Annotated[str, StringConstraints(pattern=f"^{_STEM}$")]
+"""The id of a request or an award, of which those of the messages about it are made."""
+
+REF, STEM = re.compile(rf"{_REF}\Z"), re.compile(rf"{_STEM}\Z")
 """The same, to look at one alone."""
 
-Text = Annotated[str, StringConstraints(max_length=500)]
+_UNPRINTED = r"\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+"""Control characters, and what turns or breaks a line: they would reach the terminal of whoever reads it."""
+PRINTED = f"^[^{_UNPRINTED}]*$"
+_UNPRINTED_ONE = re.compile(f"[{_UNPRINTED}]")
+
+Text = Annotated[str, StringConstraints(max_length=500, pattern=PRINTED)]
+"""For people: one line."""
+
+Key = Annotated[str, StringConstraints(max_length=64, pattern=PRINTED)]
+"""The name of an entry of anybody's own."""
+
+
+def printed(text: str) -> str:
+    """A stranger's text as one that may be told: what moves a cursor becomes a question mark."""
+    return _UNPRINTED_ONE.sub("?", text)
 
 
 def energy_wh(power_w: int, span: timedelta) -> int:

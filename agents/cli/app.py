@@ -3,8 +3,9 @@
 import asyncio
 import os
 import sys
+import tomllib
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from agents.cli import operate
+from agents.cli.arguments import Port, Speed
 from agents.runtime.daemon.control import Refusal
 from agents.runtime.daemon.doctor import Verdict, examine
 from agents.runtime.exits import Exit
@@ -23,7 +25,7 @@ from agents.runtime.journal.file import empty
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import Role
 from protocol.codec import to_json
-from protocol.units import Direction
+from protocol.units import MAX_POWER_W, Direction
 
 
 def _version() -> str:
@@ -40,8 +42,9 @@ app = App(
     help="""
 Demand response, negotiated: a request climbs down a tree of agents over MQTT and comes back as a deal.
 
-Exit codes: 0 done; 1 no deal; 2 a mistake on the command line or in a file; 3 no broker; 4 no daemon answered, or it
-refused; 5 the journal cannot be used; 70 a fault of our own.
+Exit codes: 0 done; 1 the answer is no (no deal, for one); 2 a mistake on the command line or in a file; 3 no broker;
+4 no daemon answered, or it refused; 5 the journal cannot be used; 70 a fault of our own; 130 stopped by Ctrl-C (`up`:
+before there was a deal).
 """,
 )
 scenario_app = App(name="scenario", help="Make scenarios.")
@@ -75,7 +78,7 @@ def call(arguments: Sequence[str]) -> int:
     except JournalError as error:
         return _mistake(str(error), Exit.JOURNAL)
     except KeyboardInterrupt:
-        return 130
+        return Exit.STOPPED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has gone
         return Exit.OK
@@ -87,6 +90,12 @@ def call(arguments: Sequence[str]) -> int:
 def _mistake(text: str, code: Exit) -> int:
     print(f"gridpact: {text}", file=sys.stderr)
     return code
+
+
+def _within(name: str, value: float, least: float, most: float) -> None:
+    """Also what is no number at all. Raises ConfigError."""
+    if not least <= value <= most:
+        raise ConfigError(f"{name}: has to lie between {least:g} and {most:g} (it is {value:g})")
 
 
 @app.command
@@ -109,7 +118,7 @@ def run(role: Role, *, config: Path) -> int:
 def up(
     scenario: Path,
     *,
-    speed: float | None = None,
+    speed: Speed | None = None,
     mqtt: Literal["5", "3.1.1"] = "5",
     control: Control = None,
     journals: Journals = None,
@@ -141,7 +150,14 @@ def up(
         summary = asyncio.run(Up(loaded, view, protocol=mqtt, control=control, journals=empty(journals)).run())
     except AgentDied as error:
         return _mistake(str(error), Exit.FAULT)
-    return Exit.OK if summary["deal"] else Exit.NO_DEAL
+    return _verdict(summary)
+
+
+def _verdict(summary: Mapping[str, object]) -> Exit:
+    """A deal that stands when its run is stopped is a deal; nothing is known of one that was to come."""
+    if summary["deal"] or summary["stands"]:
+        return Exit.OK
+    return Exit.STOPPED if summary["stopped"] else Exit.NEGATIVE
 
 
 @app.command
@@ -180,7 +196,7 @@ def simulate(
     view = View(Board(loaded), json=json, verbose=verbose)
     faults = Faults(loss_pct=loss_pct, repeat_pct=repeat_pct)
     summary = simulated(loaded, loaded.seed if seed is None else seed, view, faults, empty(journals))
-    return Exit.OK if summary["deal"] else Exit.NO_DEAL
+    return _verdict(summary)
 
 
 @app.command
@@ -222,9 +238,14 @@ def request(
         The id of an event that is to be cancelled instead.
     """
     if cancel is not None:
+        if direction is not None or kw:
+            raise ConfigError("--cancel: stands alone; a direction and --kw are for an event that is issued or changed")
         return asyncio.run(operate.cancel(control, cancel, json))
     if direction is None or not kw:
         raise ConfigError("request: a direction and --kw are needed (or --cancel)")
+    for power in kw:
+        _within("--kw", power, 0, MAX_POWER_W // 1_000)
+    _within("--slot-minutes", slot_minutes, 1, 24 * 60)
     wanted = operate.Wanted(
         direction, start, tuple(round(power * 1000) for power in kw), slot_minutes * 60, event_id, program
     )
@@ -258,6 +279,7 @@ def from_csv(
     aggregators: int = 3,
     storage_kw: float = 0.0,
     plugged: Literal["as_recorded", "every_evening"] = "as_recorded",
+    zone: str | None = None,
 ) -> int:
     """Make a scenario from a table of charging sessions and a table of requests.
 
@@ -279,26 +301,34 @@ def from_csv(
         Own storage of each aggregator.
     plugged
         Who is plugged in: as recorded in one week, or everybody.
+    zone
+        The time zone of times without an offset, as Europe/Oslo; they are taken for UTC by default.
     """
     from agents.runtime.files import from_csv as tables
+    from agents.runtime.files.scenario import build_scenario
     from agents.runtime.files.toml_out import to_toml
+    from agents.runtime.files.wall_clock import WallClock, zone_named
 
-    if k <= 0 or aggregators < 1:
-        raise ConfigError("scenario from-csv: --k has to be above 0 and --aggregators at least 1")
-    events = tables.read_wanted(requests)
+    _within("--k", k, 0.001, 1_000)
+    _within("--aggregators", aggregators, 1, 1_000)
+    _within("--storage-kw", storage_kw, 0, 1_000_000)
+    clock = WallClock(None if zone is None else zone_named(zone))
+    events = tables.read_wanted(requests, clock)
     chosen = events.get(event) if event is not None else next(iter(events.values()), None)
     if chosen is None:
         raise ConfigError(f"{requests}: event_id: there is no event {event} that asks for power")
     data = tables.scenario_data(
-        tables.read_sessions(sessions),
+        tables.read_sessions(sessions, clock),
         chosen,
         k=k,
         aggregators=aggregators,
         storage_kw=storage_kw,
         plugged=tables.Plugged(plugged),
     )
+    text = to_toml(data)
+    build_scenario(tomllib.loads(text), str(out))  # what is written can be loaded
     try:
-        out.write_text(to_toml(data), encoding="utf-8")
+        out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{out}: cannot be written: {error.strerror}") from None
     print(f"{out}: event {chosen.number}, {len(data['homes'])} vehicles, {len(data['aggregators'])} aggregators")
@@ -306,7 +336,7 @@ def from_csv(
 
 
 @app.command
-def doctor(*, config: Path | None = None, host: str = "127.0.0.1", port: int = 1883, json: Json = False) -> int:
+def doctor(*, config: Path | None = None, host: str = "127.0.0.1", port: Port = 1883, json: Json = False) -> int:
     """Check what a daemon stands on, and say what to change: configuration, broker, clock, disk, journal.
 
     Exit code 1 when there is a fault.
@@ -326,20 +356,26 @@ def doctor(*, config: Path | None = None, host: str = "127.0.0.1", port: int = 1
     else:
         for finding in found:
             print(f"{finding.verdict:<8} {finding.check}: {finding.text}")
-    return Exit.NO_DEAL if any(finding.verdict is Verdict.FAULT for finding in found) else Exit.OK
+    return Exit.NEGATIVE if any(finding.verdict is Verdict.FAULT for finding in found) else Exit.OK
 
 
 @app.command
-def schema(*, asyncapi: bool = False) -> int:
-    """Print the JSON Schema of all messages, or the AsyncAPI 3 document.
+def schema(*, asyncapi: bool = False, notes: bool = False) -> int:
+    """Print the JSON Schema of all messages, or the AsyncAPI 3 document, or the page about notes.
 
     Parameters
     ----------
     asyncapi
         The AsyncAPI document instead.
+    notes
+        docs/notes.md instead: every note that a party tells, with its keys and their units.
     """
     from protocol import schema as schemas
+    from protocol.notes_page import notes_page
 
+    if notes:
+        sys.stdout.write(notes_page())
+        return Exit.OK
     sys.stdout.write(to_json(schemas.asyncapi() if asyncapi else schemas.json_schemas()).decode() + "\n")
     return Exit.OK
 

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from rich.live import Live
 from rich.text import Text
 
+from agents.cli.arguments import Port, Seconds, Speed
 from agents.cli.record import password
 from agents.runtime.daemon.control import note_line
 from agents.runtime.daemon.daemon import run_loop
@@ -25,7 +26,7 @@ from agents.settings.checked import ConfigError
 from agents.settings.daemon import DaemonConfig
 from broker.link import LinkDenied
 from broker.mosquitto import BrokerFailed
-from broker.mqtt import Address, SessionTaken
+from broker.mqtt import Address, LibraryUnfit, SessionTaken
 from protocol.actor import Note
 from protocol.codec import to_json
 
@@ -43,15 +44,15 @@ def fleet(
     connections: int = 1,
     name: str | None = None,
     host: str | None = None,
-    port: int | None = None,
+    port: Port | None = None,
     mqtt: Literal["5", "3.1.1"] | None = None,
     user: str | None = None,
     password_file: Path | None = None,
     journal: Path | None = None,
     no_journal: Annotated[bool, Flag] = False,
     anchor_at: datetime | None = None,
-    speed: float | None = None,
-    seconds: float | None = None,
+    speed: Speed | None = None,
+    seconds: Seconds | None = None,
     verbose: Annotated[bool, Flag] = False,
     json: Annotated[bool, Flag] = False,
 ) -> int:
@@ -112,9 +113,11 @@ def fleet(
         raise ConfigError(f"--name: {named!r} is no name of a party: letters, digits, - and _, at most 60")
     path = None if no_journal else journal or _default_journal(source, address, named)
     source = source if path is None else as_kept(source, path)
-    running = Fleet(
-        source, address, name=named, connections=connections, journal=path, tell=_tell if verbose else _nothing
-    )
+    tell = _tell if verbose else _nothing
+    try:
+        running = Fleet(source, address, name=named, connections=connections, journal=path, tell=tell)
+    except LibraryUnfit as error:
+        raise ConfigError(str(error)) from None
     _say(speaks_for(running, source), json)
     try:
         told = run_loop(_shown(running, seconds, json))

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from agents.runtime.daemon.daemon import software
 from agents.runtime.exits import Exit
 from agents.runtime.journal.export import header, import_journals, steps
 from agents.runtime.journal.file import empty, journal_files
+from agents.runtime.software import software
 from agents.settings.checked import ConfigError
 from agents.tools.anonymise import Anonymiser
 from broker.recording_file import RecordingFile, RecordingWriter

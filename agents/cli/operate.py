@@ -12,15 +12,26 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from agents.history.line import NoteLine
+from agents.history.narrate import SlotCounts, line
+from agents.history.standing import WhyUnknown, of_status
 from agents.runtime.daemon.control import Refusal, ask, converse, runtime_dir, sockets
 from agents.runtime.exits import Exit
-from agents.settings.checked import ConfigError
-from agents.tools.run.board import Told
-from agents.tools.run.narrate import line
+from agents.settings.checked import ConfigError, checked
+from agents.settings.mistakes import impossible
+from agents.settings.parties import EventSettings
 from protocol.codec import to_json
 from protocol.kilowatts import kilowatts
 from protocol.units import Direction
 
+OPTIONS = {
+    "event_id": "--event-id",
+    "program_id": "--program",
+    "start": "--start",
+    "slot_s": "--slot-minutes",
+    "power_w": "--kw",
+}
+"""Which option says what of an event."""
 MOST_IDLE = 20
 """More idle homes than this are one line of `status`."""
 
@@ -42,7 +53,8 @@ async def status(control: Path | None, json: bool) -> int:
     parties = [party for _, party in await _parties(control)]
     if json:
         for party in parties:
-            sys.stdout.write(to_json(party).decode() + "\n")
+            events = [event | {"standing": of_status(event).as_json()} for event in party.get("events", [])]
+            sys.stdout.write(to_json(party | {"events": events}).decode() + "\n")
         return Exit.OK
     table = Table("party", "role", "event", "stage", "requested", "deal", "next", "asks its resident")
     idle = [party for party in parties if party["role"] == "der" and not party.get("events")]
@@ -50,22 +62,23 @@ async def status(control: Path | None, json: bool) -> int:
         if party in idle and len(idle) > MOST_IDLE:
             continue
         asked = ", ".join(str(question["event_id"]) for question in party.get("questions", []))
-        events = party.get("events", []) or [{}]
-        for event in events:
-            table.add_row(
-                str(party["name"]),
-                str(party["role"]),
-                event.get("event_id", ""),
-                event.get("outcome") or event.get("stage", "idle"),
-                kilowatts(event.get("requested_w")),
-                kilowatts(event.get("deal_w") or event.get("awarded_w")),
-                (party.get("deadline") or "")[11:19],
-                asked,
-            )
+        ends = ((party.get("deadline") or "")[11:19], asked)
+        for event in party.get("events", []):
+            table.add_row(str(party["name"]), str(party["role"]), event["event_id"], *_stands(event), *ends)
+        if not party.get("events"):
+            table.add_row(str(party["name"]), str(party["role"]), "", "idle", "-", "-", *ends)
     if len(idle) > MOST_IDLE:
         table.add_row(f"{len(idle)} others", "der", "", "idle", "-", "-", "", "")
     Console(soft_wrap=True).print(table)
     return Exit.OK
+
+
+def _stands(event: dict[str, Any]) -> tuple[str, str, str]:
+    """Stage or outcome, what is requested, the deal that stands."""
+    standing = of_status(event)
+    word = str(event.get("outcome") or standing.stage).replace("_", " ")
+    secured_w = None if isinstance(standing.secured_w, WhyUnknown) else standing.secured_w
+    return word, kilowatts(event.get("requested_w")), kilowatts(secured_w)
 
 
 async def request(control: Path | None, wanted: Wanted, json: bool) -> int:
@@ -83,6 +96,7 @@ async def request(control: Path | None, wanted: Wanted, json: bool) -> int:
         "slot_s": wanted.slot_s,
         "power_w": wanted.power_w,
     }
+    _check(event)
     return await _watched(path, {"do": "issue", "event": event}, event_id, json)
 
 
@@ -90,7 +104,7 @@ async def cancel(control: Path | None, event_id: str, json: bool) -> int:
     """Cancel an event and watch until it has ended."""
     path, _ = await _utility(control)
     code = await _watched(path, {"do": "cancel", "event_id": event_id}, event_id, json)
-    return Exit.OK if code == Exit.NO_DEAL else code
+    return Exit.OK if code == Exit.NEGATIVE else code
 
 
 async def decide(control: Path | None, event_id: str, take_part: bool, party: str | None) -> int:
@@ -121,21 +135,35 @@ async def _watched(path: Path, command: dict[str, object], event_id: str, json: 
     async with aclosing(_converse(path, {"do": "watch"})) as notes:
         await anext(notes)
         await ask(path, command)
+        slots = SlotCounts()
         async for note in notes:
-            told = Told.read(note)
+            told = NoteLine.read(note)
             if told is None or told.event_id != event_id:
                 continue
-            print(to_json(note).decode() if json else line(told), flush=True)
+            text = to_json(note).decode() if json else line(told, slots.of(told))
+            print(text, flush=True)
             if told.name == "order_refused":
                 raise Refusal(f"{event_id}: {told.data.get('reason')}")
             if told.name == "closed":
-                return Exit.OK if told.data.get("outcome") == "concluded" else Exit.NO_DEAL
+                return Exit.OK if told.data.get("outcome") == "concluded" else Exit.NEGATIVE
     raise Refusal(f"{path}: the daemon ended the conversation")
 
 
 async def _converse(path: Path, command: dict[str, object]) -> AsyncGenerator[dict[str, Any], None]:
     async for answer in converse(path, command):
         yield answer
+
+
+def _check(event: dict[str, object]) -> None:
+    """The same rules as for an event in a file, said by the options. Raises ConfigError."""
+    try:
+        checked(EventSettings, event, "request")
+    except ConfigError as error:
+        where, _, text = str(error).partition(": ")
+        key = re.match(r"\w+", text)
+        option = OPTIONS.get(key[0], where) if key else where
+        why = (text.partition(": ")[2] or text).replace("issue_at,", "the utility's now,")
+        raise ConfigError(f"{option}: {why}") from None
 
 
 def _start(text: str, now: datetime) -> datetime:
@@ -149,6 +177,8 @@ def _start(text: str, now: datetime) -> datetime:
         at = None
     if at is None or at.tzinfo is None:
         raise ConfigError(f"--start: {text!r} is neither +45m nor an instant with its offset, as 2026-01-14T18:00:00Z")
+    if (wrong := impossible(at)) is not None:
+        raise ConfigError(f"--start: {wrong}")
     return at.astimezone(UTC)
 
 

@@ -15,12 +15,13 @@ from cyclopts import Parameter
 from rich.live import Live
 from rich.text import Text
 
-from agents.runtime.daemon.daemon import software
+from agents.cli.arguments import Port, Seconds
 from agents.runtime.exits import Exit
+from agents.runtime.files.config import build_config
 from agents.runtime.files.scenario import load_scenario
 from agents.runtime.files.toml import read_toml
-from agents.settings.checked import ConfigError, checked
-from agents.settings.daemon import DaemonConfig
+from agents.runtime.software import software
+from agents.settings.checked import ConfigError
 from agents.tools.anonymise import Anonymiser
 from agents.tools.record import Counter, Recorder
 from agents.tools.run.simulate import processes
@@ -37,7 +38,7 @@ def record(
     *,
     out: Path,
     host: str = "127.0.0.1",
-    port: int = 1883,
+    port: Port = 1883,
     mqtt: Literal["5", "3.1.1"] = "5",
     user: str | None = None,
     password_file: Path | None = None,
@@ -47,7 +48,7 @@ def record(
     compress: Annotated[bool, Flag] = False,
     anonymise: Annotated[bool, Flag] = False,
     salt: str | None = None,
-    seconds: float | None = None,
+    seconds: Seconds | None = None,
     json: Annotated[bool, Flag] = False,
 ) -> int:
     """Record everything on `dr/#` until Ctrl-C (or SIGTERM). Nothing is published.
@@ -145,5 +146,5 @@ def password(path: Path | None) -> str | None:
 
 def _settings(scenario: Path | None, configs: tuple[Path, ...]) -> tuple[dict[str, Any], ...]:
     parties = list(processes(load_scenario(scenario)).values()) if scenario is not None else []
-    parties += [checked(DaemonConfig, read_toml(path), f"{path}").parties() for path in configs]
+    parties += [build_config(read_toml(path), path).parties() for path in configs]
     return tuple(orjson.loads(one.as_bytes()) for one in parties)

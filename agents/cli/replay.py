@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from agents.cli.arguments import Port, Seconds, Speed
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError
-from agents.settings.parties import PlanMode, Rung, SharePolicy
+from agents.settings.parties import PlanMode, Rung
 from agents.tools.replay.changes import Change
 from agents.tools.replay.source import Source
 from agents.tools.replay.table import side_by_side, told
@@ -53,7 +54,7 @@ def verify(recording: Path, /, *, json: Json = False) -> int:
     result = verified(Source(recording))
     if json:
         sys.stdout.write(to_json(result.as_json()).decode() + "\n")
-        return Exit.OK if result.divergence is None else Exit.DIVERGED
+        return Exit.OK if result.divergence is None else Exit.NEGATIVE
     console = _console()
     if result.cut:
         console.print(result.cut)
@@ -67,7 +68,7 @@ def verify(recording: Path, /, *, json: Json = False) -> int:
         console.print(Text("- recorded", style="red"), Text("+ now", style="green"))
         for line in result.divergence.lines():
             console.print(Text(line, style=COLOURS.get(line[:1], "")))
-        return Exit.DIVERGED
+        return Exit.NEGATIVE
     console.print(
         f"{result.entries} entries of {len(result.parties)} parties: every decision is made again, byte for byte"
     )
@@ -85,7 +86,7 @@ def what_if(
     storage: bool = True,
     relax: bool = True,
     alternative: bool = True,
-    sharing: SharePolicy | None = None,
+    sharing: str | None = None,
     plan: PlanMode | None = None,
     accept_share_pct: int | None = None,
     max_rerequests: int | None = None,
@@ -110,7 +111,7 @@ def what_if(
     alternative
         Whether aggregators propose alternatives.
     sharing
-        How a deal is shared out.
+        How a deal is shared out: `proportional`, `merit_order`, `least_relay_wear`, or a policy that is installed.
     plan
         How the coordinator plans.
     accept_share_pct
@@ -153,12 +154,12 @@ def onto(
     *,
     under_test: str,
     host: str = "127.0.0.1",
-    port: int = 1883,
-    speed: float = 1.0,
+    port: Port = 1883,
+    speed: Speed = 1.0,
     clock: Instants = Instants.SHIFTED,
     write_clock: Path | None = None,
-    within_s: float = 30,
-    grace_s: float = 10,
+    within_s: Seconds = 30,
+    grace_s: Seconds = 10,
     json: Json = False,
 ) -> int:
     """Play a recording to one live party: all who have an edge with it say again what they said; compare its answers.
@@ -215,7 +216,7 @@ def onto(
         sys.stdout.write(to_json(compared.as_json()).decode() + "\n")
     else:
         _print_played(compared)
-    return Exit.OK if compared.same else Exit.DIVERGED
+    return Exit.OK if compared.same else Exit.NEGATIVE
 
 
 def _print_played(compared: "Compared") -> None:
@@ -250,7 +251,7 @@ def as_test(recording: Path, /, *, out: Path) -> int:
     out
         The new files' name without their endings, such as `tests/recordings/evening`.
     """
-    from agents.runtime.daemon.daemon import software
+    from agents.runtime.software import software
     from agents.tools.replay.as_test import keep
 
     for path in keep(Source(recording), out, software()):

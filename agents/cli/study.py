@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from agents.runtime.exits import Exit
+from agents.runtime.files.wall_clock import zone_named
 from agents.settings.checked import ConfigError
 from agents.tools.study import picture, results, table
 from agents.tools.study import study as whole
@@ -27,6 +28,7 @@ def study(
     seed: int = 0,
     least_share: int = ACCEPT_PCT,
     jobs: int | None = None,
+    zone: str | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Negotiate every event of a table at four sizes, with and without each fallback, and say what is secured.
@@ -47,6 +49,8 @@ def study(
         Percent of a request in every slot from which an alternative is accepted.
     jobs
         Processes; one a core by default.
+    zone
+        The time zone of times without an offset, as Europe/Oslo; they are taken for UTC by default.
     json
         One JSON object instead of the table.
     """
@@ -65,7 +69,14 @@ def study(
     count = jobs or os.cpu_count() or 1
     began = time.monotonic()
     found = whole.study(
-        sessions, requests, events=events, seed=seed, accept_pct=least_share, jobs=count, each=_progress(json)
+        sessions,
+        requests,
+        events=events,
+        seed=seed,
+        accept_pct=least_share,
+        jobs=count,
+        zone=None if zone is None else zone_named(zone),
+        each=_progress(json),
     )
     about = _about(found, round(time.monotonic() - began), seed, least_share, count)
     rows = results.rows(found)

@@ -9,6 +9,7 @@ import structlog
 from cyclopts import Parameter
 from rich.console import Console
 
+from agents.cli.arguments import Port, Seconds, Speed
 from agents.cli.record import password
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError
@@ -24,13 +25,13 @@ ONCE_S = 2.0
 def watch(
     *,
     host: str = "127.0.0.1",
-    port: int = 1883,
+    port: Port = 1883,
     mqtt: Literal["5", "3.1.1"] = "5",
     user: str | None = None,
     password_file: Path | None = None,
-    speed: float | None = None,
+    speed: Speed | None = None,
     once: Annotated[bool, Flag] = False,
-    seconds: float | None = None,
+    seconds: Seconds | None = None,
     json: Annotated[bool, Flag] = False,
 ) -> int:
     """Watch a running system from its topics alone: events, who negotiates, who is there, what is refused.

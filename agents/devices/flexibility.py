@@ -9,7 +9,7 @@ that sum, the most even one (lexicographically optimal base, Fujishige 1980): a 
 the last slots empty.
 
 The level at which a bound is tight is found by Newton's method between brackets: what is moved is piecewise linear in
-the level, so a handful of steps reaches it. `raise_all` is written over plain rows, so that `agents/fleet` can
+the level, so a handful of steps reaches it. `raise_all` is written over plain rows, so that `rows/compiled.py` can
 compile it.
 """
 

@@ -39,24 +39,24 @@ class SimulatedDriver:
         self.physics = physics
         self.stores = stores
         self.now = physics.start_at
-        self._orders: list[tuple[datetime, datetime, int]] = []
-        self._flows: list[tuple[datetime, datetime, float]] = []
+        self.orders: list[tuple[datetime, datetime, int]] = []
+        self.flows: list[tuple[datetime, datetime, float]] = []
 
     def set_power(self, power_w: int | None, at: datetime, until: datetime) -> None:
         self.advance(at)
-        kept = [(start, min(end, at), power) for start, end, power in self._orders if start < at]
-        self._orders = [order for order in kept if order[0] < order[1]]
+        kept = [(start, min(end, at), power) for start, end, power in self.orders if start < at]
+        self.orders = [order for order in kept if order[0] < order[1]]
         if power_w is not None:
-            self._orders.append((at, until, power_w))
+            self.orders.append((at, until, power_w))
 
     def measure(self, from_at: datetime, until: datetime) -> Measured:
         self.advance(until)
         energy = sum(
             wh * hours(min(end, until) - max(start, from_at)) / hours(end - start)
-            for start, end, wh in self._flows
+            for start, end, wh in self.flows
             if start < until and end > from_at
         )
-        self._flows = [flow for flow in self._flows if flow[1] > from_at - 96 * SLOT]
+        self.flows = [flow for flow in self.flows if flow[1] > from_at - 96 * SLOT]
         soc_wh = max(0, round(self.physics.energy_wh)) if self.stores else None
         return Measured(self.resource_id, until, soc_wh, round(energy))
 
@@ -65,11 +65,11 @@ class SimulatedDriver:
         if to <= self.now:
             return
         edges = {self.now, to, *self.physics.edges(self.now, to)}
-        edges |= {at for start, end, _ in self._orders for at in (start, end) if self.now < at < to}
+        edges |= {at for start, end, _ in self.orders for at in (start, end) if self.now < at < to}
         ordered = sorted(edges)
         for start, end in itertools.pairwise(ordered):
-            power = next((power for a, b, power in reversed(self._orders) if a <= start < b), None)
-            self._flows.append((start, end, self.physics.run(power, start, end)))
+            power = next((power for a, b, power in reversed(self.orders) if a <= start < b), None)
+            self.flows.append((start, end, self.physics.run(power, start, end)))
         self.now = to
 
 

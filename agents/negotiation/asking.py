@@ -1,151 +1,127 @@
-"""The first half of an event at a parent: whom it asks, until when, and which answers count.
+"""Part of an event: whom it asked for what, until when, and which answers count (S1, S6, S22, S28; S23, S29, S2, S3)."""
 
-Shared by all who have children; what to ask and when enough is enough is in the roles.
-"""
-
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from enum import StrEnum
 from sys import intern
-from typing import TypeAlias
+from typing import NamedTuple
 
-from agents.negotiation.announcer import Announcer
-from agents.negotiation.child import Asked, Child, Relaxing
+from agents.negotiation.child import Child, RelaxRecord, RequestRecord
 from agents.negotiation.children import Children
-from agents.negotiation.template import Alike
+from agents.negotiation.out import Out
+from agents.negotiation.stage import Stage, Timer
+from agents.negotiation.subject import Subject
+from agents.negotiation.template import Template
+from agents.negotiation.timers import Timers
+from agents.settings.members import Members
 from protocol import messages as m
 from protocol.edges import Edge
-from protocol.plan import Plan
-from protocol.units import Direction, step_instant
-
-Released: TypeAlias = tuple[Child, m.Outcome, str]
-"""Of whom nothing (more) is asked, how it ended for it, and why."""
+from protocol.errors import RefusedMessage, RejectReason
+from protocol.plan import Plan, zero
+from protocol.units import step_instant
 
 
-class Stage(StrEnum):
-    COLLECTING = "collecting"
-    RELAXING = "relaxing"
-    JUDGING = "judging"
-    OFFERED = "offered"
-    PROPOSED = "proposed"
-    STANDBY = "standby"
-    DELIVERING = "delivering"
-    CLOSED = "closed"
+class Conditions(NamedTuple):
+    """What a request says beside its plan, the same to all who are asked at once."""
+
+    program_id: str
+    reply_by: datetime
+    decide_by: datetime
+    terms: m.Terms
 
 
 class Asking:
-    """The state of one event at a parent. `transitions` of the role says which stage may follow which."""
+    """Requests and relaxes to the children of one event, and what they answered."""
 
-    transitions: Mapping[Stage, tuple[Stage, ...]]
-
-    def __init__(self, party: Announcer, event_id: str, names: tuple[str, ...], claims: Mapping[str, str]) -> None:
-        self.party = party
-        self.event_id = event_id
-        self.stage = Stage.COLLECTING
-        self.children = Children(names, claims)
-        self.timers: dict[str, datetime] = {}
-        self.on_timer: dict[str, Callable[[datetime], None]] = {
-            "stage": self.stage_over,
-            "again": self._ask_again,
-        }
-        self.deal_w: Plan | None = None
-        self.outcome: str | None = None
-        self.late: int = 0
-        self.requests: Alike[m.Request] = Alike()
-        self.relaxes: Alike[m.Relax] = Alike()
-
-    # -- what the roles say
-
-    direction: Direction
-    period: m.IntervalPeriod
-    asked_w: Plan
-    revision: int
-
-    def stage_over(self, now: datetime) -> None:
-        """The stage's deadline has come, or all have answered."""
-        raise NotImplementedError
-
-    def answered(self, child: Child, now: datetime) -> None:
-        """A child has answered in time."""
-
-    def release(self, parts: Iterable[Released], now: datetime) -> None:
-        """Tell each child that nothing (more) is asked of it."""
-        raise NotImplementedError
-
-    # -- time
+    def __init__(self, out: Out, subject: Subject, timers: Timers, children: Children, book: Members | None) -> None:
+        """`book`: the contracts with the children; None: they have none."""
+        self.book = book
+        self.out = out
+        self.subject = subject
+        self.timers = timers
+        self.children = children
+        self.late = 0
+        self.before_w: dict[str, Plan] = {}
+        """What each child that answered the request before this one could have given at most, W; only of the same
+        revision."""
+        self.requests: Template[m.Request] = Template()
+        self.relaxes: Template[m.Relax] = Template()
 
     @property
-    def deadline(self) -> datetime | None:
-        return min(self.timers.values(), default=None)
+    def complete(self) -> bool:
+        """Whether all who were asked in this stage have answered."""
+        return not self.children.waiting
 
-    def due(self, now: datetime) -> None:
-        for name, at in list(self.timers.items()):
-            if at <= now and self.timers.get(name) == at:
-                del self.timers[name]
-                self.on_timer[name](now)
+    # -- questions
 
-    def go(self, stage: Stage, ends_at: datetime | None = None) -> None:
-        """Change the stage as the table allows; anything else is our own fault and crashes."""
-        if stage is not self.stage and stage not in self.transitions[self.stage]:
-            raise RuntimeError(f"{self.party.name}/{self.event_id}: {self.stage} -> {stage} is not in the table")
-        self.stage = stage
-        self.timers.pop("stage", None)
-        if ends_at is not None:
-            self.timers["stage"] = ends_at
-
-    @property
-    def end_at(self) -> datetime:
-        return self.period.slot_start(len(self.asked_w))
-
-    def tell(self, name: str, step: str = "", **data: object) -> None:
-        self.party._tell(name, self.event_id, step, data)
-
-    def edge(self, child: str) -> Edge:
-        return Edge(self.party.name, child)
-
-    # -- asking (S1, S6, S22)
-
-    def ask(
-        self,
-        plans: Mapping[str, Plan],
-        reply_by: datetime,
-        decide_by: datetime,
-        terms: m.Terms,
-        program_id: str,
-        now: datetime,
-    ) -> None:
+    def ask(self, plans: Mapping[str, Plan], conditions: Conditions, now: datetime) -> None:
         """Send each of these children its request; a later one supersedes what stood before."""
-        children, say, parent, build = self.children, self.party.say, self.party.name, self.request_to
-        asked: Asked | None = None
+        children, revision = self.children, self.subject.revision
+        say, parent, build = self.out.party.say, self.out.name, self.request_to
+        program_id, reply_by, decide_by, terms = conditions
+        record: RequestRecord | None = None
         for name, power_w in plans.items():
             before = children[name].request
-            number = before.round + 1 if before is not None and before.revision == self.revision else 1
-            if asked is None or asked.power_w is not power_w or asked.round != number:  # neighbours are often alike
-                request_id = intern(f"{self.event_id}.{self.revision}.{number}")
-                asked = children.shared.one(
-                    Asked(request_id, number, self.revision, program_id, power_w, now, reply_by, decide_by, terms)
+            number = before.round + 1 if before is not None and before.revision == revision else 1
+            if record is None or record.power_w is not power_w or record.round != number:  # neighbours are often alike
+                request_id = intern(f"{self.subject.event_id}.{revision}.{number}")
+                record = children.shared.one(
+                    RequestRecord(request_id, number, revision, program_id, power_w, now, reply_by, decide_by, terms)
                 )
-            children.renew(name, asked)
-            say(Edge(parent, name), now, build, name, asked)
+            children.renew(name, record)
+            say(Edge(parent, name), now, build, name, record)
         if plans:
-            self.timers["again"] = step_instant(now, reply_by, 50)
+            self.timers.set(Timer.AGAIN, step_instant(now, reply_by, 50))
 
-    def request_to(self, name: str, asked: Asked) -> m.Request:
-        """The request as a message."""
-        message_id = f"{self.party.name}.request.{name}.{asked.request_id}"
-        of = (self.direction, self.period, *asked[:4], *asked[5:])
+    def relax(self, targets: Iterable[Child], record: RelaxRecord, now: datetime) -> None:
+        """S28: ask these children to compute once more with their restrictions loosened."""
+        say, parent, build, waiting = self.out.party.say, self.out.name, self.relax_to, self.children.waiting
+        for child in targets:
+            assert child.request is not None
+            child.relax = record
+            waiting[child.name] = None
+            say(Edge(parent, child.name), now, build, child.name, child.request, record)
+        self.timers.set(Timer.AGAIN, step_instant(now, record.reply_by, 50))
+
+    def again(self, stage: Stage, now: datetime) -> None:
+        """Half of the time is over: the wire may have lost the question or the answer of those who are silent."""
+        for name in self.children.waiting:
+            child = self.children[name]
+            asked, relax = child.request, child.relax
+            if asked is None:
+                continue
+            if stage is not Stage.RELAXING and now <= asked.reply_by:
+                self.out.say(name, now, self.request_to, name, asked)
+            elif stage is Stage.RELAXING and relax is not None and now <= relax.reply_by:
+                self.out.say(name, now, self.relax_to, name, asked, relax)
+
+    def supersede(self) -> None:
+        """The answers to this request do not count for the next one; what each could have given stays known."""
+        self.before_w = {}
+        for child in self.children.asked():
+            if child.best is not None:
+                self.before_w[child.name] = child.best.available_w
+            elif child.opted_out:
+                self.before_w[child.name] = zero(self.subject.slots)
+        self.children.forget_answers()
+
+    # -- as messages
+
+    def request_to(self, name: str, asked: RequestRecord) -> m.Request:
+        """A request as a message."""
+        message_id = f"{self.out.name}.request.{name}.{asked.request_id}"
+        of = (self.subject.direction, self.subject.period, *asked[:4], *asked[5:])
         return self.requests.made(of, message_id, asked.power_w) or self.requests.keep(
             of,
             m.Request(
                 message_id=message_id,
                 sent_at=asked.sent_at,
-                event_id=self.event_id,
+                event_id=self.subject.event_id,
                 request_id=asked.request_id,
                 round=asked.round,
                 revision=asked.revision,
                 program_id=asked.program_id,
-                direction=self.direction,
-                interval_period=self.period,
+                direction=self.subject.direction,
+                interval_period=self.subject.period,
                 power_w=asked.power_w,
                 reply_by=asked.reply_by,
                 decide_by=asked.decide_by,
@@ -153,16 +129,16 @@ class Asking:
             ),
         )
 
-    def relax_to(self, name: str, asked: Asked, relax: Relaxing) -> m.Relax:
-        """The relax as a message."""
-        message_id = f"{self.party.name}.relax.{name}.{asked.request_id}"
+    def relax_to(self, name: str, asked: RequestRecord, relax: RelaxRecord) -> m.Relax:
+        """A relax as a message."""
+        message_id = f"{self.out.name}.relax.{name}.{asked.request_id}"
         of = (relax, asked.request_id, asked.round)
         return self.relaxes.made(of, message_id) or self.relaxes.keep(
             of,
             m.Relax(
                 message_id=message_id,
                 sent_at=relax.sent_at,
-                event_id=self.event_id,
+                event_id=self.subject.event_id,
                 request_id=asked.request_id,
                 round=asked.round,
                 revision=1,
@@ -172,52 +148,46 @@ class Asking:
             ),
         )
 
-    def _ask_again(self, now: datetime) -> None:
-        """Half of the time is over: the wire may have lost the question or the answer of those who are silent."""
-        for name in self.children.waiting:
-            child = self.children[name]
-            asked, relax = child.request, child.relax
-            if asked is None:
-                continue
-            if self.stage is not Stage.RELAXING and now <= asked.reply_by:
-                self.party.say(self.edge(name), now, self.request_to, name, asked)
-            elif self.stage is Stage.RELAXING and relax is not None and now <= relax.reply_by:
-                self.party.say(self.edge(name), now, self.relax_to, name, asked, relax)
+    # -- answers
 
-    # -- answers (S23, S29, S2, S3)
-
-    def on_answer(self, edge: Edge, message: m.Offer | m.Alternative, now: datetime) -> None:
-        child = self.children.check(edge.child, message)
-        child.bound_before = False
-        if not self._in_time(child, message, now):
-            self._take_late(child, message, now)
-            return
-        if isinstance(message, m.Offer):
-            self.children.take_offer(child, message)
-        else:
-            self.children.take_alternative(child, message)
-        waiting = self.children.waiting
-        waiting.pop(child.name, None)
-        self.answered(child, now)
-        if not waiting and self.stage in (Stage.COLLECTING, Stage.RELAXING):
-            self.timers.pop("stage", None)
-            self.stage_over(now)
-
-    def _in_time(self, child: Child, message: m.Offer | m.Alternative, now: datetime) -> bool:
+    def in_time(self, child: Child, message: m.Offer | m.Alternative, stage: Stage, now: datetime) -> bool:
+        """Whether an answer counts in this stage at this instant."""
         if isinstance(message, m.Offer) and message.basis is m.Basis.RELAXED:
             relax = child.relax
-            return relax is not None and self.stage is Stage.RELAXING and now <= relax.reply_by
+            return relax is not None and stage is Stage.RELAXING and now <= relax.reply_by
         asked = child.request
-        return asked is not None and self.stage is Stage.COLLECTING and now <= asked.reply_by
+        return asked is not None and stage is Stage.COLLECTING and now <= asked.reply_by
 
-    def _take_late(self, child: Child, message: m.Offer | m.Alternative, now: datetime) -> None:
+    def take(self, child: Child, message: m.Offer | m.Alternative) -> None:
+        """Store an answer that is in time. Raises RefusedMessage and stores nothing where it is none to the question."""
+        contract = None if self.book is None else self.book[child.name]
+        most_w = None if contract is None else contract.most_w(self.subject.direction)
+        if isinstance(message, m.Offer):
+            self.children.take_offer(child, message, most_w)
+        elif contract is not None and contract.kind != "aggregator":
+            raise RefusedMessage(
+                RejectReason.UNKNOWN_TOPIC, f"{child.name} is no aggregator: it proposes no alternative"
+            )
+        else:
+            self.children.take_alternative(child, message, most_w)
+        self.children.waiting.pop(child.name, None)
+
+    def check_correction(self, child: Child, message: m.Offer | m.Alternative, now: datetime) -> None:
+        """An answer that corrects one which stands, before its time is over, but after all were in and it was decided:
+        the child hears why it does not count. Raises RefusedMessage."""
+        asked = child.request
+        if child.best is not None and asked is not None and now <= asked.reply_by:
+            text = "all have answered and it was decided: the earlier answer stands"
+            raise RefusedMessage(RejectReason.STALE, text)
+
+    def take_late(self, child: Child, message: m.Offer | m.Alternative) -> bool:
+        """Note an answer that is too late to count; whether it is owed one."""
         self.late += 1
-        self.party.counts["late"] += 1
-        self.tell("late_answer_recorded", child=child.name, kind=message.kind)
+        self.out.party.count("late")
+        self.out.tell("late_answer_recorded", child=child.name, kind=message.kind)
         if isinstance(message, m.Offer) and message.opt is m.Opt.OUT:
-            return
+            return False
         if child.award is not None and child.award.outcome is m.Outcome.CONCLUDED:
-            return
+            return False
         child.owed = True
-        if self.stage is Stage.CLOSED or self.deal_w is not None:
-            self.release([(child, m.Outcome.NOT_NEEDED, "too late to be counted")], now)
+        return True

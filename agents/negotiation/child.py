@@ -22,7 +22,7 @@ def in_full(ref: str, name: str) -> str:
     return ref.replace(CHILD, name, 1)
 
 
-class Answer(NamedTuple):
+class ChildAnswer(NamedTuple):
     """A firm profile that a child can be held to, from an offer or from one option of an alternative."""
 
     ref: str
@@ -41,7 +41,7 @@ class Answer(NamedTuple):
         return in_full(self.ref, name)
 
 
-class Asked(NamedTuple):
+class RequestRecord(NamedTuple):
     """A request as its sender keeps it: what is needed to judge its answers and to say it again. A crowd's messages
     themselves would take ten times the memory."""
 
@@ -57,7 +57,7 @@ class Asked(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Relaxing:
+class RelaxRecord:
     """A relax, the same to all who are asked in a stage."""
 
     shortfall_w: Plan
@@ -66,7 +66,7 @@ class Relaxing:
     reply_by: datetime
 
 
-class Given(NamedTuple):
+class AwardRecord(NamedTuple):
     """An award as its sender keeps it."""
 
     request_id: str
@@ -86,17 +86,17 @@ class Child:
     """One child in one event."""
 
     name: str
-    request: Asked | None = None
-    relax: Relaxing | None = None
-    own: Answer | None = None
-    relaxed: Answer | None = None
+    request: RequestRecord | None = None
+    relax: RelaxRecord | None = None
+    own: ChildAnswer | None = None
+    relaxed: ChildAnswer | None = None
     revisions: tuple[int, int, int] = (0, 0, 0)
     """The latest of its own offer, its relaxed offer, its alternative."""
     opted_out: bool = False
     owed: bool = False
     """It gave an answer (late ones included) that has not been answered by an award yet."""
-    award: Given | None = None
-    accepted: Answer | None = None
+    award: AwardRecord | None = None
+    accepted: ChildAnswer | None = None
     confirmed: bool | None = None
     """None: not heard yet; False: refused, cancelled or never heard."""
     bound_before: bool = False
@@ -104,12 +104,12 @@ class Child:
     may not know."""
 
     @property
-    def best(self) -> Answer | None:
+    def best(self) -> ChildAnswer | None:
         """The relaxed answer where there is one, else the own one (S29)."""
         return self.relaxed or self.own
 
     @property
-    def holds(self) -> Plan | None:
+    def awarded_w(self) -> Plan | None:
         """The power of the deal that stands with it, W."""
         if self.award is None or self.award.outcome is not m.Outcome.CONCLUDED or self.confirmed is False:
             return None
@@ -117,15 +117,15 @@ class Child:
 
     @property
     def spare(self) -> bool:
-        """Whether it offered more than it holds."""
-        held, accepted = self.holds, self.accepted
-        return held is not None and accepted is not None and any(map(gt, accepted.power_w, held))
+        """Whether it offered more than it was awarded."""
+        awarded_w, accepted = self.awarded_w, self.accepted
+        return awarded_w is not None and accepted is not None and any(map(gt, accepted.power_w, awarded_w))
 
-    def answer(self, basis: m.Basis) -> Answer | None:
+    def answer(self, basis: m.Basis) -> ChildAnswer | None:
         """What stands on one of the two computations."""
         return self.relaxed if basis is m.Basis.RELAXED else self.own
 
-    def may_have_sold(self, request: Asked) -> bool:
+    def may_have_sold(self, request: RequestRecord) -> bool:
         """Whether it may have concluded downward by the mandate of a revision that `request` supersedes."""
         before = self.request
         return (

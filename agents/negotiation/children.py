@@ -3,14 +3,12 @@
 Answers are kept in the members' order, never in order of arrival, so that live and simulated decide the same.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from itertools import repeat
 from operator import add as plus
 from operator import gt, sub
-from typing import Any
 
-from agents.negotiation.child import Answer, Asked, Child, Given, in_short
+from agents.negotiation.child import AwardRecord, Child, ChildAnswer, RequestRecord, in_short
 from agents.negotiation.shared import Shared
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
@@ -29,28 +27,18 @@ class Children:
         """resource_id -> the party that answers for it, by the book; the same for all events."""
         self.claimed: dict[str, str] = {}
         """The same of resources that stand in no contract: who claimed it first in this event."""
-        self.asked_count = self.yes = self.no = self.held_count = 0
+        self.asked_count = self.yes = self.no = self.awarded_count = 0
         self.offered_w: Plan = ()
         """Sum of the best answers; empty when there are none. Kept with each answer: a crowd is not summed anew."""
-        self.held_w: Plan = ()
+        self.awarded_w: Plan = ()
         """Sum of what stands; empty when nothing does."""
         self.spare: dict[str, None] = {}
-        """Who offered more than it holds."""
-
-    def __getstate__(self) -> dict[str, object]:
-        """For a snapshot: column by column, as it would keep an object for each of a crowd until it is done."""
-        children = self.by_name.values()
-        columns = [_column([getattr(child, field) for child in children]) for field in Child.__slots__]
-        return {**self.__dict__, "by_name": columns}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.by_name = {name: Child(name, *rest) for name, *rest in zip(*state["by_name"], strict=True)}
+        """Who offered more than it was awarded."""
 
     def __getitem__(self, name: str) -> Child:
         return self.by_name[name]
 
-    def renew(self, name: str, request: Asked) -> None:
+    def renew(self, name: str, request: RequestRecord) -> None:
         """A new request supersedes whatever stood before with this child."""
         before = self.by_name[name]
         self.waiting[name] = None
@@ -58,14 +46,13 @@ class Children:
             before.request = request
             self.asked_count += 1
             return
-        self.keep(before, None, None)
+        self.store(before, None, None)
         self.no -= before.opted_out
-        held = before.holds
-        bound = before.bound_before or held is not None or before.may_have_sold(request)
+        bound = before.bound_before or before.awarded_w is not None or before.may_have_sold(request)
         self.bind(before, None, None)
         self.by_name[name] = Child(name, request=request, bound_before=bound)
 
-    def keep(self, child: Child, own: Answer | None, relaxed: Answer | None) -> None:
+    def store(self, child: Child, own: ChildAnswer | None, relaxed: ChildAnswer | None) -> None:
         """Let these answers of a child stand, and no others."""
         before = child.best
         child.own, child.relaxed = own, relaxed
@@ -74,14 +61,14 @@ class Children:
         if not self.yes:
             self.offered_w = ()
 
-    def bind(self, child: Child, award: Given | None, confirmed: bool | None) -> None:
+    def bind(self, child: Child, award: AwardRecord | None, confirmed: bool | None) -> None:
         """Let this award stand with a child, confirmed or not."""
-        before = child.holds
+        before = child.awarded_w
         child.award, child.confirmed = award, confirmed
-        self.held_w, change = _replaced(self.held_w, before, child.holds)
-        self.held_count += change
-        if not self.held_count:
-            self.held_w = ()
+        self.awarded_w, change = _replaced(self.awarded_w, before, child.awarded_w)
+        self.awarded_count += change
+        if not self.awarded_count:
+            self.awarded_w = ()
         if child.spare:
             self.spare[child.name] = None
         else:
@@ -90,25 +77,25 @@ class Children:
     def forget_answers(self) -> None:
         """What was offered to an earlier request is not counted in a later one."""
         for child in self.by_name.values():
-            self.keep(child, None, None)
+            self.store(child, None, None)
 
     def with_spare(self) -> Iterator[tuple[Child, Plan]]:
-        """Those who offered more than they hold, in the members' order."""
+        """Those who offered more than they were awarded, in the members' order."""
         for name in self.by_name if self.spare else ():
             child = self.by_name[name]
-            if name in self.spare and child.holds is not None:
-                yield child, child.holds
+            if name in self.spare and child.awarded_w is not None:
+                yield child, child.awarded_w
 
     def asked(self) -> list[Child]:
         return [child for child in self.by_name.values() if child.request is not None]
 
-    def answered(self) -> list[tuple[Child, Answer]]:
+    def taking_part(self) -> list[tuple[Child, ChildAnswer]]:
         """Those who take part, each with its best answer."""
         return [(child, child.best) for child in self.by_name.values() if child.best is not None]
 
-    def held(self) -> list[tuple[Child, Plan]]:
+    def awarded(self) -> list[tuple[Child, Plan]]:
         """Those with a concluded award that stands."""
-        return [(child, child.holds) for child in self.by_name.values() if child.holds is not None]
+        return [(child, child.awarded_w) for child in self.by_name.values() if child.awarded_w is not None]
 
     def count(self) -> dict[str, object]:
         """asked / yes / no / silent, for telling."""
@@ -125,8 +112,9 @@ class Children:
             )
         return child
 
-    def take_offer(self, child: Child, offer: m.Offer) -> bool:
-        """Check and keep an offer; True when it opts in. Raises RefusedMessage and keeps nothing otherwise."""
+    def take_offer(self, child: Child, offer: m.Offer, most_w: int | None = None) -> bool:
+        """Check and store an offer; True when it opts in. It counts for `most_w` in a slot at most, W. Raises
+        RefusedMessage and stores nothing otherwise."""
         assert child.request is not None
         relaxed = offer.basis is m.Basis.RELAXED
         revisions = _newer(child, RELAXED if relaxed else OWN, offer.revision)
@@ -135,7 +123,7 @@ class Children:
             if child.relax is None or child.own is None:
                 raise RefusedMessage(RejectReason.UNKNOWN_REQUEST, "a relaxed offer answers a relax; none was asked")
             most = add(child.own.power_w, child.relax.shortfall_w)
-        _same_length(offer.power_w, most)
+        same_slots(offer.power_w, len(most))
         if any(map(gt, offer.power_w, most)):
             raise RefusedMessage(RejectReason.ABOVE_REQUEST, "an offer cannot be above what was asked")
         _firm(offer.valid_until, child.request)
@@ -143,53 +131,56 @@ class Children:
         child.revisions = self.shared.one(revisions)
         self._opt(child, offer.opt)
         if child.opted_out:
-            self.keep(child, None, None)
+            self.store(child, None, None)
             return False
         ref = in_short(offer.message_id, child.name)
-        said = Answer(ref, offer.power_w, offer.available_w, offer.basis, offer.valid_until, _relaxable(offer))
+        power_w, available_w = at_most(offer.power_w, most_w), at_most(offer.available_w, most_w)
+        said = ChildAnswer(ref, power_w, available_w, offer.basis, offer.valid_until, _relaxable(offer))
         answer = self.shared.known(said) or self._shared_answer(said)
         if relaxed:
-            self.keep(child, child.own, answer)
+            self.store(child, child.own, answer)
         else:
-            self.keep(child, answer, child.relaxed)
+            self.store(child, answer, child.relaxed)
         child.owed = True
         return True
 
-    def _shared_answer(self, said: Answer) -> Answer:
+    def _shared_answer(self, said: ChildAnswer) -> ChildAnswer:
         """An answer that nobody gave before, made of what others may give as well."""
         shared = self.shared
         power_w = shared.plan(said.power_w)
         available_w = power_w if said.available_w == power_w else shared.plan(said.available_w)
         return shared.one(
-            Answer(said.ref, power_w, available_w, said.basis, shared.one(said.valid_until), said.relaxable)
+            ChildAnswer(said.ref, power_w, available_w, said.basis, shared.one(said.valid_until), said.relaxable)
         )
 
-    def award(self, said: Given) -> Given:
+    def award(self, said: AwardRecord) -> AwardRecord:
         """An award as one object for all who are given the same."""
         shared = self.shared
         return shared.known(said) or shared.one(
             said._replace(power_w=shared.plan(said.power_w), confirm_by=shared.one(said.confirm_by))
         )
 
-    def take_alternative(self, child: Child, alternative: m.Alternative) -> None:
-        """Keep the best option: the greatest least share, then the most energy, then the first."""
+    def take_alternative(self, child: Child, alternative: m.Alternative, most_w: int | None = None) -> None:
+        """Store the best option: the greatest least share, then the most energy, then the first. It counts for
+        `most_w` in a slot at most, W. Raises RefusedMessage."""
         assert child.request is not None
         request = child.request
         revisions = _newer(child, ALTERNATIVE, alternative.revision)
         _firm(alternative.valid_until, request)
         for option in alternative.options:
-            _same_length(option.power_w, request.power_w)
+            same_slots(option.power_w, len(request.power_w))
         child.revisions = revisions
         best = max(alternative.options, key=lambda option: _worth(option.power_w, request.power_w))
-        answer = Answer(
+        power_w = at_most(best.power_w, most_w)
+        answer = ChildAnswer(
             in_short(best.option_id, child.name),
-            best.power_w,
-            best.power_w,
+            power_w,
+            power_w,
             m.Basis.OWN,
             alternative.valid_until,
             alternative=True,
         )
-        self.keep(child, answer, None)
+        self.store(child, answer, None)
         self._opt(child, m.Opt.IN)
         child.owed = True
 
@@ -209,11 +200,6 @@ class Children:
                 self.claimed[resource.resource_id] = name
 
 
-def _column(things: list[object]) -> Iterable[object]:
-    """As short as can be: of most, all are alike."""
-    return repeat(things[0], len(things)) if things and things.count(things[0]) == len(things) else things
-
-
 def _worth(power_w: Plan, asked_w: Plan) -> tuple[int, int]:
     met = [min(have, want) for have, want in zip(power_w, asked_w, strict=True)]
     shares = [have * 100 // want for have, want in zip(met, asked_w, strict=True) if want]
@@ -230,7 +216,7 @@ def _replaced(sum_w: Plan, before: Plan | None, after: Plan | None) -> tuple[Pla
     return sum_w, (after is not None) - (before is not None)
 
 
-def _power_w(answer: Answer | None) -> Plan | None:
+def _power_w(answer: ChildAnswer | None) -> Plan | None:
     return None if answer is None else answer.power_w
 
 
@@ -259,12 +245,18 @@ def _newer(child: Child, place: int, revision: int) -> tuple[int, int, int]:
     )
 
 
-def _same_length(plan: Plan, asked: Plan) -> None:
-    if len(plan) != len(asked):
-        raise RefusedMessage(RejectReason.WRONG_SLOTS, f"{len(plan)} slots; {len(asked)} were asked")
+def at_most(plan: Plan, most_w: int | None) -> Plan:
+    """A plan, with so much in a slot at most, W."""
+    return plan if most_w is None or max(plan) <= most_w else tuple(min(power, most_w) for power in plan)
 
 
-def _firm(valid_until: datetime, request: Asked) -> None:
+def same_slots(plan: Plan, slots: int) -> None:
+    """Whether a plan has as many slots as the request. Raises RefusedMessage."""
+    if len(plan) != slots:
+        raise RefusedMessage(RejectReason.WRONG_SLOTS, f"{len(plan)} slots; {slots} were asked")
+
+
+def _firm(valid_until: datetime, request: RequestRecord) -> None:
     if valid_until < request.decide_by:
         text = f"it has to stay valid until decide_by {request.decide_by.isoformat()}"
         raise RefusedMessage(RejectReason.NOT_FIRM_LONG_ENOUGH, text)

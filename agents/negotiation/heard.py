@@ -4,7 +4,10 @@ They are the same in every process: a snapshot of this memory outlives its proce
 times the memory.
 """
 
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Literal
 
 HALF = 8
 MARK = 2 * HALF
@@ -15,22 +18,36 @@ def mark_of(message_id: str, body: bytes) -> bytes:
     return blake2b(message_id.encode(), digest_size=HALF).digest() + blake2b(body, digest_size=HALF).digest()
 
 
+@dataclass(frozen=True, slots=True)
+class HeardState:
+    """Of `Heard`: the places, how many marks each has, and all marks one behind the other, as base64."""
+
+    places: tuple[str, ...]
+    counts: tuple[int, ...]
+    marks: str
+    version: Literal[1] = 1
+
+
 class Heard:
     """The marks of all messages by where they were heard, one behind the other."""
 
     def __init__(self) -> None:
         self._marks: dict[str, bytes] = {}
 
-    def __getstate__(self) -> tuple[list[str], list[int], bytes]:
-        """For a snapshot: in one piece, as it would keep an object for each of a crowd until it is done."""
-        marks = self._marks.values()
-        return list(self._marks), list(map(len, marks)), b"".join(marks)
+    @classmethod
+    def of(cls, state: "HeardState") -> "Heard":
+        """What `state` gave."""
+        heard, marks, at = cls(), b64decode(state.marks), 0
+        for where, count in zip(state.places, state.counts, strict=True):
+            heard._marks[where] = marks[at : at + count * MARK]
+            at += count * MARK
+        return heard
 
-    def __setstate__(self, state: tuple[list[str], list[int], bytes]) -> None:
-        self._marks, at = {}, 0
-        for where, length in zip(*state[:2], strict=True):
-            self._marks[where] = state[2][at : at + length]
-            at += length
+    def state(self) -> "HeardState":
+        """All marks, in one piece: for the state of a party."""
+        marks = self._marks.values()
+        counts = tuple(len(some) // MARK for some in marks)
+        return HeardState(tuple(self._marks), counts, b64encode(b"".join(marks)).decode())
 
     def same_id(self, where: str, mark: bytes) -> bytes | None:
         """The mark with the same id that was kept there before; None where there is none."""

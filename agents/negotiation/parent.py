@@ -1,51 +1,106 @@
-"""A party with children: routes what it hears to the event that it is about."""
+"""A party with children: routes what it receives to the event that it is about."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import ClassVar, TypeVarTuple
 
 from agents.negotiation.announcer import Announcer
-from agents.negotiation.asking import Stage
 from agents.negotiation.negotiation import Negotiation
+from agents.negotiation.party import Party
+from agents.negotiation.stage import Stage
+from agents.settings.daemon import Role
 from protocol import messages as m
-from protocol.actor import Send
+from protocol.actor import Effect, Send
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 
+What = TypeVarTuple("What")
 
-class ParentParty(Announcer):
-    """Base of utility, coordinator and aggregator."""
 
+class ParentParty(Party):
+    """Base of utility, coordinator and aggregator. A party with a parent writes `opened`."""
+
+    role: ClassVar[Role]
+    """The word of its daemon."""
     MAX_EVENTS = 256
     """Closed events beyond this many are forgotten, oldest first."""
 
     def __init__(self, name: str, parents: tuple[str, ...], children: Mapping[str, object]) -> None:
         super().__init__(name, parents, children)
         self.events: dict[str, Negotiation] = {}
+        self.announcer = Announcer(self)
         self._handlers |= {
             m.Offer: self._on_answer,
             m.Alternative: self._on_answer,
             m.Confirm: self._on_confirm,
             m.Withdraw: self._on_withdraw,
+            m.Report: self._on_report,
         }
+        if parents:
+            self._handlers |= {
+                m.Request: self._on_request,
+                m.Relax: self._on_relax,
+                m.Award: self._on_award,
+                m.Dispatch: self._on_dispatch,
+            }
+
+    # -- what its events may do to the outside
+
+    def say(self, edge: Edge, now: datetime, build: Callable[[*What], m.Message], *what: *What) -> None:
+        """Send a child what `build` makes of `what`, in this step or in one of the next."""
+        self.announcer.say(edge, now, build, *what)
+
+    def clear(self, edge: Edge, now: datetime) -> None:
+        """Take the retained request off an edge, behind what is still to be sent on it."""
+        self.announcer.clear(edge, now)
+
+    def send(self, edge: Edge, message: m.Message) -> None:
+        """Send a message in this step."""
+        self._send(edge, message)
+
+    def clear_now(self, edge: Edge) -> None:
+        """Take the retained request off an edge in this step."""
+        self._clear(edge)
+
+    def pending(self) -> int:
+        """How many effects the step under way has."""
+        return len(self._effects)
+
+    def effect(self, effect: Effect) -> None:
+        """Let something else happen."""
+        self._effect(effect)
+
+    def tell(self, name: str, event_id: str = "", step: str = "", data: dict[str, object] | None = None) -> None:
+        """Note what is worth telling."""
+        self._tell(name, event_id, step, data)
+
+    def count(self, name: str) -> None:
+        """Count something of a name."""
+        self.counts[name] += 1
+
+    # -- time
 
     def _next_due(self) -> datetime | None:
-        first = self.later_at
+        first = self.announcer.later_at
         for event in self.events.values():
-            for at in event.timers.values():  # of each step: in a loop it takes a third of what min() takes
+            for at in event.timers.at.values():  # of each step: in a loop it takes a third of what min() takes
                 if first is None or at < first:
                     first = at
         return first
 
     def _due(self, now: datetime) -> None:
-        if self.later_at is not None and self.later_at <= now:
-            self.say_more(now)
-        for event in [event for event in self.events.values() if event.timers]:
-            if event.deadline is not None and event.deadline <= now:
+        if self.announcer.later_at is not None and self.announcer.later_at <= now:
+            self.announcer.say_more(now)
+        for event in [event for event in self.events.values() if event.timers.at]:
+            first = event.timers.first
+            if first is not None and first <= now:
                 event.due(now)
 
     def _resumed(self, now: datetime) -> None:
         for event in list(self.events.values()):
             event.resumed(now)
+
+    # -- from below
 
     def _event(self, message: m.EventMessage) -> Negotiation:
         event = self.events.get(message.event_id)
@@ -54,16 +109,47 @@ class ParentParty(Announcer):
         return event
 
     def _on_answer(self, edge: Edge, message: m.Offer | m.Alternative, now: datetime) -> None:
-        self._event(message).on_answer(edge, message, now)
+        self._event(message).on_answer(edge.child, message, now)
 
     def _on_confirm(self, edge: Edge, message: m.Confirm, now: datetime) -> None:
-        self._event(message).on_confirm(edge, message, now)
+        self._event(message).on_confirm(edge.child, message, now)
 
     def _on_withdraw(self, edge: Edge, message: m.Withdraw, now: datetime) -> None:
-        self._event(message).on_withdraw(edge, message, now)
+        self._event(message).on_withdraw(edge.child, message, now)
+
+    def _on_report(self, edge: Edge, report: m.Report, now: datetime) -> None:
+        self._event(report).on_report(edge.child, report, now)
+
+    # -- from above
+
+    def opened(self, edge: Edge, request: m.Request) -> Negotiation:
+        """A new event. Only of parties with a parent."""
+        raise NotImplementedError
+
+    def _on_request(self, edge: Edge, request: m.Request, now: datetime) -> None:
+        if now > request.reply_by:
+            raise RefusedMessage(RejectReason.EXPIRED, f"heard at {now.isoformat()}, after reply_by")
+        if request.event_id in self.events:
+            self._event(request).on_request(request, now)
+            return
+        event = self.events[request.event_id] = self.opened(edge, request)
+        event.role.begin(now)
+        self._make_room()
+
+    def _on_relax(self, edge: Edge, relax: m.Relax, now: datetime) -> None:
+        self._event(relax).on_relax(relax, now)
+
+    def _on_award(self, edge: Edge, award: m.Award, now: datetime) -> None:
+        self._event(award).on_award(award, now)
+
+    def _on_dispatch(self, edge: Edge, dispatch: m.Dispatch, now: datetime) -> None:
+        """A party with children acts on its award; a dispatch from above is noted and changes nothing."""
+        self._event(dispatch).out.tell("dispatch_noted", slot=dispatch.slot, power_w=dispatch.power_w)
+
+    # -- memory
 
     def _answered(self, edge: Edge, message: m.EventMessage, kinds: tuple[str, ...]) -> Send | None:
-        """Downward the award that stands is what was said last; it is kept with the child."""
+        """Downward the award that stands is what was sent last; it is stored with the child."""
         event = self.events.get(message.event_id)
         child = event.children.by_name.get(edge.child) if event is not None and edge.parent == self.name else None
         if event is None or child is None:
@@ -71,11 +157,12 @@ class ParentParty(Announcer):
         award = child.award
         if award is None or award.request_id != message.request_id or "award" not in kinds:
             return None
-        return Send(edge, event.award_to(child.name, award))
+        return Send(edge, event.awards.award_to(child.name, award))
 
     def at_rest(self, now: datetime) -> bool:
-        return self.later_at is None and all(
-            event.stage is Stage.CLOSED and event.end_at <= now for event in self.events.values()
+        """Whether every event is closed and over, and nothing is left to be told."""
+        return self.announcer.later_at is None and all(
+            event.stage is Stage.CLOSED and event.subject.end_at <= now for event in self.events.values()
         )
 
     def _make_room(self) -> None:
@@ -85,9 +172,10 @@ class ParentParty(Announcer):
             self._forget(event_id)
 
     def status(self) -> Mapping[str, object]:
+        """Its state in words and figures; JSON types only."""
         return {
             "name": self.name,
-            "role": type(self).__name__.lower(),
+            "role": self.role.value,
             "counts": dict(self.counts),
-            "events": [event.status() for event in self.events.values()],
+            "events": [{**event.status(), **event.role.status()} for event in self.events.values()],
         }

@@ -9,7 +9,7 @@ from protocol.plan import Plan
 M = TypeVar("M", bound=m.EventMessage)
 
 
-class Alike(Generic[M]):
+class Template(Generic[M]):
     """The message of a kind that was made last, and of what."""
 
     def __init__(self) -> None:

@@ -7,15 +7,25 @@ an aggregator is concluded as soon as nothing more is wanted of it, while others
 without one the firm offers are locked and the utility is asked first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
-from agents.negotiation.asking import Stage
-from agents.negotiation.between import Between, BetweenParty
-from agents.negotiation.child import Answer, Child
+from agents.negotiation.asking import Conditions
+from agents.negotiation.child import Child, ChildAnswer
+from agents.negotiation.children import Children
+from agents.negotiation.negotiation import Negotiation
+from agents.negotiation.out import Out
+from agents.negotiation.parent import ParentParty
+from agents.negotiation.plans.acceptance import Judged
 from agents.negotiation.plans.alternative import alternatives
 from agents.negotiation.plans.request_values import split_by_scale
 from agents.negotiation.plans.residual import reduced, share_residual
+from agents.negotiation.policies import Policies
+from agents.negotiation.stage import Stage, Timer, Transitions
+from agents.negotiation.timers import Timers
+from agents.negotiation.upward import Upward
+from agents.settings.daemon import Role
 from agents.settings.members import Members
 from agents.settings.parties import CoordinatorSettings, PlanMode
 from protocol import messages as m
@@ -23,7 +33,7 @@ from protocol.edges import Edge
 from protocol.plan import Plan, add, excess, least, share_pct, shortfall, total, zero
 from protocol.units import step_instant
 
-TRANSITIONS: Mapping[Stage, tuple[Stage, ...]] = {
+TRANSITIONS: Transitions = {
     Stage.COLLECTING: (Stage.JUDGING, Stage.CLOSED),
     Stage.JUDGING: (Stage.COLLECTING, Stage.OFFERED, Stage.PROPOSED, Stage.CLOSED),
     Stage.OFFERED: (Stage.COLLECTING, Stage.STANDBY, Stage.CLOSED),
@@ -37,81 +47,92 @@ TRANSITIONS: Mapping[Stage, tuple[Stage, ...]] = {
 COLLECT_PCT = 90
 """Share of the time until the utility's reply_by that the rounds may use; the rest is for the answer's way up."""
 
+COVERED = "the deal is covered by others"
 
-class CoordinatorEvent(Between):
-    """One event at the coordinator."""
 
-    transitions = TRANSITIONS
+class CoordinatorRole:
+    """What the coordinator decides in one event."""
 
-    def __init__(self, party: "Coordinator", edge: Edge, request: m.Request) -> None:
-        self.settings = party.settings
-        self.book = party.book
-        grace = timedelta(seconds=party.settings.report_grace_s)
-        super().__init__(party, edge, request, party.book.claims, grace)
+    def __init__(
+        self, settings: CoordinatorSettings, policies: Policies, book: Members, up: Upward, event: Negotiation
+    ) -> None:
+        self.settings = settings
+        self.policies = policies
+        self.book = book
+        self.up = up
+        self.event = event
         self.taken: dict[str, Plan] = {}
         """What is wanted of each aggregator, W: locked, accepted or concluded."""
+        self.accepted: dict[str, None] = {}
+        """Whose alternative S4 accepted: that stands in every later round."""
         self.rerequests_left = 0
+
+    @property
+    def asked_w(self) -> Plan:
+        """What the utility asks for, W."""
+        return self.event.subject.asked_w
+
+    @property
+    def mandate(self) -> bool:
+        """Whether the utility buys what is secured without being asked again."""
+        return self.up.request.terms.mandate
 
     # -- S1
 
     def begin(self, now: datetime) -> None:
         """S1: make the DR request plan and send it to each aggregator, the same or by scale."""
-        self.taken, self.rerequests_left = {}, self.settings.max_rerequests
-        self.children.waiting.clear()
-        names = [member.name for member in self.book.members]
-        if self.settings.plan is PlanMode.SAME:
-            plans = dict.fromkeys(names, self.asked_w)
-        else:
-            scales = {member.name: member.capacity_w(self.direction) for member in self.book.members}
-            plans = split_by_scale(self.asked_w, scales)
+        event = self.event
+        self.taken, self.accepted, self.rerequests_left = {}, {}, self.settings.max_rerequests
+        event.children.waiting.clear()
         reply_by = self._round_ends(now)
-        for name, power_w in plans.items():
+        for name, power_w in self._plans().items():
             if any(power_w):
                 self._ask(name, power_w, reply_by, now)
-        self.tell(
+        event.out.tell(
             "plan_sent",
             "S1",
             requested_w=self.asked_w,
             plan=self.settings.plan,
-            direction=self.direction,
-            asked=list(self.children.waiting),
+            direction=event.subject.direction,
+            asked=list(event.children.waiting),
             reply_by=reply_by,
         )
-        self.go(Stage.COLLECTING, reply_by)
-        if not self.children.waiting:
-            self.stage_over(now)
+        event.go(Stage.COLLECTING, reply_by)
+        if event.asking.complete:
+            self.all_in(now)
+
+    def _plans(self) -> Mapping[str, Plan]:
+        if self.settings.plan is PlanMode.SAME:
+            return dict.fromkeys((member.name for member in self.book.members), self.asked_w)
+        direction = self.event.subject.direction
+        return split_by_scale(self.asked_w, {member.name: member.capacity_w(direction) for member in self.book.members})
 
     def _round_ends(self, now: datetime) -> datetime:
-        return step_instant(now, self.request.reply_by, COLLECT_PCT // (self.rerequests_left + 1))
+        return step_instant(now, self.up.request.reply_by, COLLECT_PCT // (self.rerequests_left + 1))
 
     def _ask(self, name: str, power_w: Plan, reply_by: datetime, now: datetime) -> None:
-        request = self.request
-        self.ask({name: power_w}, reply_by, self.decide_by, request.terms, request.program_id, now)
+        request = self.up.request
+        self.event.ask({name: power_w}, Conditions(request.program_id, reply_by, self.up.decide_by, request.terms), now)
 
     # -- S2, S3
 
     def answered(self, child: Child, now: datetime) -> None:
-        answer = child.best
+        """S2: it can meet its part, or takes none; S3: it proposes an alternative."""
+        answer, tell = child.best, self.event.out.tell
         if answer is None:
-            self.tell("aggregator_opted_out", "S2", aggregator=child.name)
-        elif answer.alternative:
+            tell("aggregator_opted_out", "S2", aggregator=child.name)
+            return
+        if answer.alternative:
             assert child.request is not None
-            self.tell(
-                "alternative_received",
-                "S3",
-                aggregator=child.name,
-                requested_w=child.request.power_w,
-                proposed_w=answer.power_w,
-            )
-        else:
-            self.tell(
-                "can_meet_received", "S2", aggregator=child.name, power_w=answer.power_w, available_w=answer.available_w
-            )
-            nothing_over = not any(excess(answer.available_w, answer.power_w))
-            if self.request.terms.mandate and (nothing_over or not self.rerequests_left):
-                self._conclude_at_once(child, answer, now)
+            asked_w = child.request.power_w
+            tell("alternative_received", "S3", aggregator=child.name, requested_w=asked_w, proposed_w=answer.power_w)
+            return
+        tell("can_meet_received", "S2", aggregator=child.name, power_w=answer.power_w, available_w=answer.available_w)
+        nothing_over = not any(excess(answer.available_w, answer.power_w))
+        if self.mandate and (nothing_over or not self.rerequests_left):
+            self._conclude_at_once(child, answer, now)
 
-    def _conclude_at_once(self, child: Child, answer: Answer, now: datetime) -> None:
+    def _conclude_at_once(self, child: Child, answer: ChildAnswer, now: datetime) -> None:
         """S2 -> S7 under the utility's mandate: this one is concluded while others are still asked."""
         if child.award is None:
             wanted = least(answer.power_w, shortfall(self.asked_w, self._taken_w()))
@@ -119,39 +140,50 @@ class CoordinatorEvent(Between):
                 self.taken[child.name] = wanted
                 self._conclude(child, answer, wanted, now)
 
-    def _conclude(self, child: Child, answer: Answer, power_w: Plan, now: datetime) -> None:
-        self.give([(child, answer, power_w)], now)
-        self.tell("deal_concluded", "S7", aggregator=child.name, power_w=power_w, accepts=answer.of(child.name))
+    def _conclude(self, child: Child, answer: ChildAnswer, power_w: Plan, now: datetime) -> None:
+        self.event.give([(child, answer, power_w)], now)
+        accepts = answer.of(child.name)
+        self.event.out.tell("deal_concluded", "S7", aggregator=child.name, power_w=power_w, accepts=accepts)
 
     def _taken_w(self) -> Plan:
-        return total(self.taken.values(), len(self.asked_w))
+        """What is wanted of all; of those that are concluded what stands, which a withdrawal may have cut, W."""
+        children, nothing = self.event.children, self.event.subject.nothing_w
+        stands = [
+            wanted if children[name].award is None else children[name].awarded_w or nothing
+            for name, wanted in self.taken.items()
+        ]
+        return total(stands, len(self.asked_w))
 
-    def stage_over(self, now: datetime) -> None:
-        if self.stage is Stage.COLLECTING:
-            self.children.waiting.clear()
-            self.go(Stage.JUDGING)
+    def all_in(self, now: datetime) -> None:
+        """Judge what has come in; or nobody above has answered, and what a mandate bought stands."""
+        event = self.event
+        if event.stage is Stage.COLLECTING:
+            event.children.waiting.clear()
+            event.go(Stage.JUDGING)
             self._judge(now)
-        elif self.request.terms.mandate and self.children.held():
-            self.tell("mandate_stands", power_w=self._taken_w())
-            self.deal_w = self._taken_w()
-            self.go(Stage.STANDBY)
-            self.timers["start"] = self.period.start
-            self.release_rest(m.Outcome.NOT_NEEDED, "the deal is covered by others", now)
-        elif self.stage in (Stage.OFFERED, Stage.PROPOSED):
-            self.close("expired", now, release=m.Outcome.NO_DEAL, reason="no answer from the utility")
+        elif self.mandate and event.children.awarded():
+            event.out.tell("mandate_stands", power_w=self._taken_w())
+            event.stand_by(self._taken_w())
+            event.awards.release_rest(m.Outcome.NOT_NEEDED, COVERED, now)
+        elif event.stage in (Stage.OFFERED, Stage.PROPOSED):
+            event.close("expired", now, release=m.Outcome.NO_DEAL, reason="no answer from the utility")
 
     # -- S4-S6
 
     def _judge(self, now: datetime) -> None:
         """Lock the firm offers, judge the alternatives, re-request what is missing; else answer the utility."""
-        firm = [(child, answer) for child, answer in self.children.answered() if not answer.alternative]
-        proposed = [(child, answer) for child, answer in self.children.answered() if answer.alternative]
+        answers = self.event.children.taking_part()
+        firm = [(child, answer) for child, answer in answers if not answer.alternative]
+        proposed = [(child, answer) for child, answer in answers if answer.alternative]
         self._lock(firm)
         surplus = self._surplus(firm)
+        over = total(surplus.values(), len(self.asked_w))
         again: dict[str, Plan] = {}
         for child, answer in proposed:
-            if self._acceptable(child, answer, surplus, now):
-                self.taken[child.name] = least(answer.power_w, shortfall(self.asked_w, self._taken_w()))
+            if child.award is not None:
+                continue  # concluded in an earlier round
+            if self._acceptable(child, answer, over):
+                over = self._accept(child, answer, over, now)
             elif self.rerequests_left:
                 again[child.name] = reduced(answer.power_w, self.settings.margin_pct)
         missing = shortfall(self.asked_w, add(self._taken_w(), total(again.values(), len(self.asked_w))))
@@ -164,29 +196,42 @@ class CoordinatorEvent(Between):
         else:
             self._answer_up(now)
 
-    def _lock(self, firm: list[tuple[Child, Answer]]) -> None:
+    def _lock(self, firm: Iterable[tuple[Child, ChildAnswer]]) -> None:
         """Firm offers are locked; never more than what is asked in all (the same plan may have gone to everyone)."""
-        concluded = {child.name: plan for child, plan in self.children.held()}
+        concluded = {child.name for child, _ in self.event.children.awarded()}
         self.taken = {name: plan for name, plan in self.taken.items() if name in concluded}
         for child, answer in firm:
             if child.name not in concluded:
                 self.taken[child.name] = least(answer.power_w, shortfall(self.asked_w, self._taken_w()))
 
-    def _surplus(self, firm: list[tuple[Child, Answer]]) -> dict[str, Plan]:
+    def _surplus(self, firm: Iterable[tuple[Child, ChildAnswer]]) -> dict[str, Plan]:
         """What the aggregators that can meet their request have over it, W; concluded ones are not asked again."""
         open_ones = [(child, answer) for child, answer in firm if child.award is None]
         return {child.name: excess(answer.available_w, self.taken[child.name]) for child, answer in open_ones}
 
-    def _acceptable(self, child: Child, answer: Answer, surplus: Mapping[str, Plan], now: datetime) -> bool:
-        """S4: a share in every slot, or what other aggregators have over fills the gap."""
+    def _accept(self, child: Child, answer: ChildAnswer, over: Plan, now: datetime) -> Plan:
+        """An alternative is taken, and concluded at once under a mandate. Returns what others have over beside what
+        fills its gap: a surplus is counted once, W."""
+        assert child.request is not None
+        if child.name not in self.accepted:
+            self.accepted[child.name] = None
+            over = shortfall(over, shortfall(child.request.power_w, answer.power_w))
+        wanted = self.taken[child.name] = least(answer.power_w, shortfall(self.asked_w, self._taken_w()))
+        if self.mandate and any(wanted):
+            self._conclude(child, answer, wanted, now)
+        return over
+
+    def _acceptable(self, child: Child, answer: ChildAnswer, over: Plan) -> bool:
+        """S4: a share in every slot, or what other aggregators have over (W) fills the gap; once accepted, always."""
         assert child.request is not None
         asked = child.request.power_w
         share = share_pct(answer.power_w, asked)
         gap = shortfall(asked, answer.power_w)
-        over = total(surplus.values(), len(asked))
-        fills = self.settings.accept_if_covered and self.rerequests_left > 0 and not any(shortfall(gap, over))
-        accepted = share >= max(self.settings.accept_share_pct, self.request.terms.least_share_pct) or fills
-        self.tell(
+        may_fill = self.settings.accept_if_covered and self.rerequests_left > 0
+        least_pct = max(self.settings.accept_share_pct, self.up.request.terms.least_share_pct)
+        judged = Judged(asked, answer.power_w, over if may_fill else zero(len(asked)), least_pct)
+        accepted = child.name in self.accepted or self.policies.acceptance.accepts(judged)
+        self.event.out.tell(
             "alternative_judged",
             "S4",
             aggregator=child.name,
@@ -202,65 +247,106 @@ class CoordinatorEvent(Between):
     def _rerequest(self, again: Mapping[str, Plan], missing: Plan, now: datetime) -> None:
         """S5: revise the plan; S6: send the re-request, to the short ones for no more than they proposed, to those
         with a surplus for what is locked with them and their part of the rest."""
-        self.tell("plan_revised", "S5", shortfall_w=missing, plans=dict(again))
+        event = self.event
+        event.out.tell("plan_revised", "S5", shortfall_w=missing, plans=dict(again))
         reply_by = self._round_ends(now)
         self.rerequests_left -= 1
         for name, power_w in again.items():
             self.taken.pop(name, None)
             self._ask(name, power_w, reply_by, now)
-            request = self.children[name].request
+            request = event.children[name].request
             assert request is not None
-            self.tell(
+            event.out.tell(
                 "rerequest_sent", "S6", aggregator=name, requested_w=power_w, round=request.round, reply_by=reply_by
             )
-        self.go(Stage.COLLECTING, reply_by)
+        event.go(Stage.COLLECTING, reply_by)
 
     # -- the answer to the utility, and S7
 
     def _answer_up(self, now: datetime) -> None:
-        taken = self._taken_w()
-        answers = {child.name: answer for child, answer in self.children.answered()}
-        if self.request.terms.mandate:
-            for name, power_w in self.taken.items():
-                child = self.children[name]
-                if child.award is None and any(power_w):
-                    self._conclude(child, answers[name], power_w, now)
+        event, taken = self.event, self._taken_w()
+        if self.mandate:
+            self._conclude_taken(now)
         short = shortfall(self.asked_w, taken)
         if not any(short):
-            self.tell("plan_secured", requested_w=self.asked_w, secured_w=taken)
-            self.offer_up(taken, taken, now)
+            event.out.tell("plan_secured", requested_w=self.asked_w, secured_w=taken)
+            event.offer_up(taken, taken, now)
             return
-        self.tell("plan_not_secured", requested_w=self.asked_w, secured_w=taken, shortfall_w=short)
+        event.out.tell("plan_not_secured", requested_w=self.asked_w, secured_w=taken, shortfall_w=short)
         options = alternatives(self.asked_w, taken, (m.OptionBasis.OFFERS,)) if any(taken) else ()
         if options:
-            self.propose_up(options, now)
+            event.propose_up(options, now)
         else:
-            self.offer_up(zero(len(taken)), zero(len(taken)), now)
-            self.release_rest(m.Outcome.NO_DEAL, "nothing acceptable was offered", now)
+            event.offer_up(zero(len(taken)), zero(len(taken)), now)
+            event.awards.release_rest(m.Outcome.NO_DEAL, "nothing acceptable was offered", now)
 
-    def conclude(self, power_w: Plan, now: datetime) -> None:
+    def _conclude_taken(self, now: datetime) -> None:
+        """S7 under the utility's mandate: what is taken is concluded before the utility is answered."""
+        answers = {child.name: answer for child, answer in self.event.children.taking_part()}
+        for name, power_w in self.taken.items():
+            child = self.event.children[name]
+            if child.award is None and any(power_w):
+                self._conclude(child, answers[name], power_w, now)
+
+    def bought(self, power_w: Plan, now: datetime) -> None:
         """S7: the utility has bought; each aggregator hears its part, the others that they are not needed."""
         left = power_w
-        for child, answer in self.children.answered():
+        for child, answer in self.event.children.taking_part():
             part = least(self.taken.get(child.name, zero(len(power_w))), left)
             if not any(part):
                 continue
             left = shortfall(left, part)
             if child.award is None:
                 self._conclude(child, answer, part, now)
-        self.release_rest(m.Outcome.NOT_NEEDED, "the deal is covered by others", now)
+        self.event.awards.release_rest(m.Outcome.NOT_NEEDED, COVERED, now)
 
-    def _supersede(self, now: datetime) -> None:
-        self.taken = {}
+    def relax_asked(self, relax: m.Relax, now: datetime) -> None:
+        """It has nothing to loosen: what stands is repeated."""
+        self.event.repeat_relaxed((), now)
+
+    # -- delivery
+
+    def bound(self, child: Child, now: datetime) -> None:
+        """Nothing follows: it dispatches nobody."""
+
+    def finished(self, delivered_wh: int, now: datetime) -> None:
+        """Note what was delivered beside what was awarded, Wh."""
+        self.event.note_delivered(delivered_wh)
+
+    def rang(self, timer: Timer, now: datetime) -> None:
+        """It has no timers of its own."""
+
+    def stop(self, now: datetime) -> None:
+        """It has no power of its own."""
+
+    def status(self) -> dict[str, object]:
+        """Nothing beside the event's."""
+        return {}
 
 
-class Coordinator(BetweenParty):
+class Coordinator(ParentParty):
     """The actor: its aggregators and its events."""
 
-    def __init__(self, settings: CoordinatorSettings) -> None:
-        self.settings = settings
-        self.book = Members(members=settings.members)
-        super().__init__(settings.name, settings.parent, self.book.by_name)
+    role = Role.COORDINATOR
 
-    def open(self, edge: Edge, request: m.Request) -> Between:
-        return CoordinatorEvent(self, edge, request)
+    def __init__(self, settings: CoordinatorSettings, policies: Policies | None = None) -> None:
+        self.settings = settings
+        self.policies = policies or Policies.of(settings)
+        self.book = Members(members=settings.members)
+        super().__init__(settings.name, (settings.parent,), self.book.by_name)
+
+    def opened(self, edge: Edge, request: m.Request) -> Negotiation:
+        """A new event that a request is about."""
+        out, timers = Out(self, request.event_id), Timers()
+        up = Upward(out, timers, edge, request)
+        return Negotiation(
+            out,
+            up.subject,
+            timers,
+            Children(tuple(self.book.by_name), self.book.claims),
+            TRANSITIONS,
+            timedelta(seconds=self.settings.report_grace_s),
+            partial(CoordinatorRole, self.settings, self.policies, self.book, up),
+            book=self.book,
+            up=up,
+        )

@@ -3,23 +3,30 @@
 issued (collecting) -> judging -> awarded (standby) -> delivering -> settled (closed)
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
-from agents.negotiation.asking import Stage
-from agents.negotiation.child import Answer, Child
-from agents.negotiation.delivery import Delivery
+from agents.negotiation.asking import Conditions
+from agents.negotiation.child import Child, ChildAnswer
+from agents.negotiation.children import Children
 from agents.negotiation.negotiation import Negotiation
+from agents.negotiation.out import Out
 from agents.negotiation.parent import ParentParty
+from agents.negotiation.plans.acceptance import Judged
+from agents.negotiation.policies import Policies
+from agents.negotiation.stage import Stage, Timer, Transitions
+from agents.negotiation.subject import Subject
+from agents.negotiation.timers import Timers
+from agents.settings.daemon import Role
 from agents.settings.parties import UtilitySettings
 from protocol import messages as m
 from protocol.actor import Cancel, Issue
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import Plan, energy_wh, least, share_pct, shortfall, total
+from protocol.plan import Plan, covers, energy_wh, least, share_pct, shortfall, total, zero
 from protocol.units import step_instant
 
-TRANSITIONS: Mapping[Stage, tuple[Stage, ...]] = {
+TRANSITIONS: Transitions = {
     Stage.COLLECTING: (Stage.JUDGING, Stage.CLOSED),
     Stage.JUDGING: (Stage.STANDBY, Stage.CLOSED, Stage.COLLECTING),
     Stage.STANDBY: (Stage.DELIVERING, Stage.COLLECTING, Stage.CLOSED),
@@ -32,139 +39,168 @@ DECIDE_PCT = 20
 """The utility decides within a fifth of the time between the coordinator's reply_by and the first slot."""
 
 
-class UtilityEvent(Negotiation):
-    """One event at the utility."""
+class UtilityRole:
+    """What the utility decides in one event."""
 
-    transitions = TRANSITIONS
-
-    def __init__(self, party: "Utility", issue: Issue, revision: int) -> None:
-        super().__init__(party, issue.event_id, party.settings.children, {})
-        self.settings = party.settings
-        self.delivery = Delivery(self, timedelta(seconds=party.settings.report_grace_s))
-        self.on_timer |= {"report": self.delivery.due, "start": self._start_delivering}
+    def __init__(self, settings: UtilitySettings, policies: Policies, program_id: str, event: Negotiation) -> None:
+        self.settings = settings
+        self.policies = policies
+        self.program_id = program_id
+        self.event = event
         self.meters: dict[str, dict[int, int]] = {}
         """Delivered Wh per meter and slot, as the smart meters themselves say."""
-        self._set(issue, revision)
-
-    def _set(self, issue: Issue, revision: int) -> None:
-        self.issue, self.revision = issue, revision
-        self.direction, self.asked_w = issue.direction, issue.power_w
-        self.period = m.IntervalPeriod(start=issue.start, duration=timedelta(seconds=issue.slot_s))
 
     def begin(self, now: datetime) -> None:
         """Ask every coordinator for the whole; the first ones' answers are taken first."""
-        start = self.period.start
+        event, subject = self.event, self.event.subject
+        start = subject.period.start
         reply_by = step_instant(now, start, self.settings.reply_pct)
         decide_by = step_instant(reply_by, start, DECIDE_PCT)
-        self.children.waiting.clear()
+        event.children.waiting.clear()
         terms = m.Terms(least_share_pct=self.settings.accept_share_pct, mandate=self.settings.mandate)
-        asked = dict.fromkeys(self.children.by_name, self.asked_w)
-        self.ask(asked, reply_by, decide_by, terms, self.issue.program_id, now)
-        self.tell(
+        asked = dict.fromkeys(event.children.by_name, subject.asked_w)
+        event.ask(asked, Conditions(self.program_id, reply_by, decide_by, terms), now)
+        event.out.tell(
             "event_issued",
-            direction=self.direction,
-            requested_w=self.asked_w,
+            direction=subject.direction,
+            requested_w=subject.asked_w,
             start=start,
             reply_by=reply_by,
-            revision=self.revision,
+            revision=subject.revision,
         )
-        self.go(Stage.COLLECTING, reply_by)
+        event.go(Stage.COLLECTING, reply_by)
 
     def change(self, issue: Issue, now: datetime) -> None:
         """The operator changed the event: a higher revision supersedes whatever stood."""
-        self.timers.clear()
-        self._set(issue, self.revision + 1)
-        self.deal_w, self.outcome = None, None
-        self.go(Stage.COLLECTING)
+        event = self.event
+        if self._keeps_deal(issue):
+            self._reduce(issue, now)
+            return
+        event.timers.clear()
+        _set(event.subject, issue, event.subject.revision + 1)
+        self.program_id = issue.program_id
+        event.deal_w, event.outcome = None, None
+        event.go(Stage.COLLECTING)
         self.begin(now)
 
-    def stage_over(self, now: datetime) -> None:
+    def _keeps_deal(self, issue: Issue) -> bool:
+        """Whether a change asks for no more in the same slots, while a deal stands."""
+        event, subject = self.event, self.event.subject
+        same = (issue.direction, _period(issue), len(issue.power_w)) == (
+            subject.direction,
+            subject.period,
+            subject.slots,
+        )
+        return event.stage in (Stage.STANDBY, Stage.DELIVERING) and same and covers(subject.asked_w, issue.power_w)
+
+    def _reduce(self, issue: Issue, now: datetime) -> None:
+        """A change to less is cut from what stands: nobody is asked anew."""
+        event = self.event
+        assert event.deal_w is not None
+        _set(event.subject, issue, event.subject.revision + 1)
+        event.deal_w = least(event.deal_w, issue.power_w)
+        event.out.tell("event_reduced", power_w=event.deal_w, requested_w=issue.power_w)
+        event.mending.reduce(event.deal_w, now)
+
+    def answered(self, child: Child, now: datetime) -> None:
+        """Nothing is decided before all have answered."""
+
+    def all_in(self, now: datetime) -> None:
         """Judge: a share of the request in every slot is bought, less is declined; under a mandate all is bought."""
-        self.children.waiting.clear()
-        self.go(Stage.JUDGING)
-        answers = self.children.answered()
-        offered = total([answer.power_w for _, answer in answers], len(self.asked_w))
-        met = least(offered, self.asked_w)
-        share = share_pct(met, self.asked_w)
-        bought = any(met) and (self.settings.mandate or share >= self.settings.accept_share_pct)
-        self.tell(
+        event, asked_w = self.event, self.event.subject.asked_w
+        event.children.waiting.clear()
+        event.go(Stage.JUDGING)
+        answers = event.children.taking_part()
+        offered = total([answer.power_w for _, answer in answers], len(asked_w))
+        met = least(offered, asked_w)
+        share = share_pct(met, asked_w)
+        judged = Judged(asked_w, met, zero(len(met)), self.settings.accept_share_pct)
+        bought = any(met) and (self.settings.mandate or self.policies.acceptance.accepts(judged))
+        event.out.tell(
             "answer_judged",
-            requested_w=self.asked_w,
+            requested_w=asked_w,
             offered_w=offered,
             share_pct=share,
             least_pct=self.settings.accept_share_pct,
             bought=bought,
         )
-        if not bought:
-            self.close("no_deal", now, release=m.Outcome.NO_DEAL, reason=f"{share} % of the request in the worst slot")
-            return
-        self.go(Stage.STANDBY)
-        self.timers["start"] = self.period.start
-        self._award_all(answers, now)
+        if bought:
+            self._award_all(answers, now)
+        else:
+            reason = f"{share} % of the request in the worst slot"
+            event.close("no_deal", now, release=m.Outcome.NO_DEAL, reason=reason)
 
-    def _award_all(self, answers: list[tuple[Child, Answer]], now: datetime) -> None:
-        left = self.asked_w
-        shares = []
+    def _award_all(self, answers: list[tuple[Child, ChildAnswer]], now: datetime) -> None:
+        event = self.event
+        left = asked_w = event.subject.asked_w
+        shares: list[tuple[Child, ChildAnswer, Plan]] = []
         for child, answer in answers:
             part = least(answer.power_w, left)
             left = shortfall(left, part)
             if any(part):
                 shares.append((child, answer, part))
-        self.deal_w = total([part for _, _, part in shares], len(self.asked_w))
-        self.give(shares, now)
-        self.release_rest(m.Outcome.NOT_NEEDED, "covered by others", now)
-        self.tell("event_awarded", power_w=self.deal_w, requested_w=self.asked_w)
+        deal_w = total([part for _, _, part in shares], len(asked_w))
+        event.stand_by(deal_w)
+        event.give(shares, now)
+        event.awards.release_rest(m.Outcome.NOT_NEEDED, "covered by others", now)
+        event.out.tell("event_awarded", power_w=deal_w, requested_w=asked_w)
 
-    def state_shortfall(self, missing_w: Plan, cause: str, now: datetime) -> None:
-        """At the top a shortfall is only told: there is nobody above to ask."""
+    def bought(self, power_w: Plan, now: datetime) -> None:
+        """Nobody is above it who could buy."""
 
-    def resumed(self, now: datetime) -> None:
-        super().resumed(now)
-        self.delivery.resumed(now)
+    def relax_asked(self, relax: m.Relax, now: datetime) -> None:
+        """Nobody is above it who could ask."""
 
-    def _start_delivering(self, now: datetime) -> None:
-        self.go(Stage.DELIVERING)
-        self.delivery.start()
+    def rang(self, timer: Timer, now: datetime) -> None:
+        """It has no timers of its own."""
 
-    def on_meter(self, edge: Edge, message: m.Report, now: datetime) -> None:
-        """A smart meter's own value (meter 13): kept beside what the coordinators report, never added to it."""
-        slots = self.meters.setdefault(edge.child, {})
+    def stop(self, now: datetime) -> None:
+        """It has no power of its own."""
+
+    def on_meter(self, name: str, message: m.Report) -> None:
+        """A smart meter's own value (meter 13): stored beside what the coordinators report, never added to it."""
+        slots = self.meters.setdefault(name, {})
         for reading in message.readings:
-            slots[reading.slot] = self.direction.sign * (reading.energy_wh - reading.baseline_wh)
+            slots[reading.slot] = self.event.subject.direction.sign * (reading.energy_wh - reading.baseline_wh)
 
     @property
     def meter_wh(self) -> int:
+        """Delivered in all, as the smart meters themselves say, Wh."""
         return sum(sum(slots.values()) for slots in self.meters.values())
 
-    def metered(self, reading: m.Reading, now: datetime) -> None:
-        pass
+    def bound(self, child: Child, now: datetime) -> None:
+        """Nothing follows: it dispatches nobody."""
 
     def finished(self, delivered_wh: int, now: datetime) -> None:
-        assert self.deal_w is not None
-        self.tell(
+        """Settle: what was delivered beside what was awarded, Wh."""
+        event, subject = self.event, self.event.subject
+        assert event.deal_w is not None
+        event.out.tell(
             "settled",
             "meter",
             delivered_wh=delivered_wh,
-            awarded_wh=energy_wh(self.deal_w, self.period.duration),
-            requested_wh=energy_wh(self.asked_w, self.period.duration),
+            awarded_wh=energy_wh(event.deal_w, subject.period.duration),
+            requested_wh=energy_wh(subject.asked_w, subject.period.duration),
             metered_directly_wh=self.meter_wh,
             meters=len(self.meters),
         )
-        self.close("concluded", now)
 
     def status(self) -> dict[str, object]:
-        return {**super().status(), "delivered_wh": self.delivery.delivered_wh, "meter_wh": self.meter_wh}
+        """What was delivered so far, Wh."""
+        return {"delivered_wh": self.event.delivery.delivered_wh, "meter_wh": self.meter_wh}
 
 
 class Utility(ParentParty):
     """The actor: its coordinators, its meters, its events; operators order it with `Issue` and `Cancel`."""
 
-    def __init__(self, settings: UtilitySettings) -> None:
+    role = Role.UTILITY
+
+    def __init__(self, settings: UtilitySettings, policies: Policies | None = None) -> None:
         self.settings = settings
+        self.policies = policies or Policies.of(settings)
         children = dict.fromkeys((*settings.children, *settings.meters))
         super().__init__(settings.name, (), children)
         self.planned = sorted(settings.events, key=lambda event: (event.issue_at, event.event_id))
-        self._handlers[m.Report] = self._on_report
 
     def _next_due(self) -> datetime | None:
         mine = self.planned[0].issue_at if self.planned else None
@@ -174,35 +210,70 @@ class Utility(ParentParty):
     def _due(self, now: datetime) -> None:
         while self.planned and self.planned[0].issue_at <= now:
             event = self.planned.pop(0)
+            if event.event_id in self.events:
+                continue  # an operator has issued an event of that id: it stands
             issue = Issue(event.event_id, event.program_id, event.direction, event.start, event.power_w, event.slot_s)
             self._ordered(issue, now)
         super()._due(now)
 
     def _ordered(self, item: Issue | Cancel, now: datetime) -> None:
-        known = self.events.get(item.event_id)
         if isinstance(item, Cancel):
-            if known is None or known.stage is Stage.CLOSED:
-                self._tell("order_refused", item.event_id, data={"reason": "no open event of that id"})
-            elif now >= known.end_at:
-                self._tell("order_refused", item.event_id, data={"reason": "the last slot is over"})
-            else:
-                known.close("cancelled", now, release=m.Outcome.CANCELLED, reason=item.reason)
-            return
-        if item.start <= now or not any(item.power_w):
+            self._cancel(item, now)
+        elif item.start <= now or not any(item.power_w):
             reason = "the first slot has begun" if item.start <= now else "no power is asked"
             self._tell("order_refused", item.event_id, data={"reason": reason})
-        elif isinstance(known, UtilityEvent):
-            known.change(item, now)
+        elif item.event_id in self.events:
+            _role(self.events[item.event_id]).change(item, now)
         else:
-            event = self.events[item.event_id] = UtilityEvent(self, item, 1)
-            event.begin(now)
+            event = self.events[item.event_id] = self.issued(item)
+            event.role.begin(now)
             self._make_room()
+
+    def _cancel(self, item: Cancel, now: datetime) -> None:
+        known = self.events.get(item.event_id)
+        planned = [event for event in self.planned if event.event_id == item.event_id]
+        if known is None and planned:
+            self.planned = [event for event in self.planned if event.event_id != item.event_id]
+            self._tell("planned_event_cancelled", item.event_id, data={"reason": item.reason})
+        elif known is None or known.stage is Stage.CLOSED:
+            self._tell("order_refused", item.event_id, data={"reason": "no open event of that id"})
+        elif now >= known.subject.end_at:
+            self._tell("order_refused", item.event_id, data={"reason": "the last slot is over"})
+        else:
+            known.close("cancelled", now, release=m.Outcome.CANCELLED, reason=item.reason)
+
+    def issued(self, issue: Issue) -> Negotiation:
+        """A new event that an operator issues."""
+        subject = Subject(issue.event_id, issue.direction, _period(issue), issue.power_w, 1)
+        return Negotiation(
+            Out(self, issue.event_id),
+            subject,
+            Timers(),
+            Children(self.settings.children, {}),
+            TRANSITIONS,
+            timedelta(seconds=self.settings.report_grace_s),
+            partial(UtilityRole, self.settings, self.policies, issue.program_id),
+        )
 
     def _on_report(self, edge: Edge, report: m.Report, now: datetime) -> None:
         event = self.events.get(report.event_id)
-        if not isinstance(event, UtilityEvent):
+        if event is None:
             raise RefusedMessage(RejectReason.UNKNOWN_EVENT, f"{self.name} knows no event {report.event_id}")
         if edge.child in event.children.by_name:
-            event.delivery.on_report(edge, report, now)
+            event.on_report(edge.child, report, now)
         else:
-            event.on_meter(edge, report, now)
+            _role(event).on_meter(edge.child, report)
+
+
+def _role(event: Negotiation) -> UtilityRole:
+    assert isinstance(event.role, UtilityRole)
+    return event.role
+
+
+def _period(issue: Issue) -> m.IntervalPeriod:
+    return m.IntervalPeriod(start=issue.start, duration=timedelta(seconds=issue.slot_s))
+
+
+def _set(subject: Subject, issue: Issue, revision: int) -> None:
+    subject.direction, subject.period = issue.direction, _period(issue)
+    subject.asked_w, subject.revision = issue.power_w, revision

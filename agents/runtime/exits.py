@@ -1,14 +1,14 @@
 """Exit codes of `gridpact`."""
 
-from enum import IntEnum
+from enum import IntEnum, unique
 
 
+@unique
 class Exit(IntEnum):
     OK = 0
-    NO_DEAL = 1
-    """`up`, `simulate` and `request`: the event ended without a deal."""
-    DIVERGED = 1
-    """`replay`: a recording is not what this software makes of it."""
+    NEGATIVE = 1
+    """The answer is no. `up`, `simulate`, `request`: no deal. `replay`: not what this software makes of the recording.
+    `doctor`: something is wrong."""
     USAGE = 2
     """A mistake on the command line or in a file; one sentence says which."""
     BROKER = 3
@@ -19,3 +19,5 @@ class Exit(IntEnum):
     """The journal cannot be used: in use by another process, damaged, or of another version; one sentence says which."""
     FAULT = 70
     """A fault of our own; its traceback stands on stderr."""
+    STOPPED = 130
+    """Stopped by Ctrl-C; `up`: before there was a deal."""

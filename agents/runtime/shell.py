@@ -1,8 +1,9 @@
 """The shell of one actor: next input or deadline -> actor -> journal -> effects. The same loop for every role.
 
-A peer's fault (bytes that are no message) is an input like any other; an own fault is not caught and ends the
-process. The deadline is looked at before the inbox, so a flood cannot starve it; the inbox is bounded, and while it
-is full the carrier reads no more. With a journal it begins where the last process ended.
+A peer's fault (bytes that are no message) is an input like any other; an own fault ends the process, unless a peer's
+message set it off and there is a journal (agents/runtime/net.py). The deadline is looked at before the inbox, so a flood
+cannot starve it; the inbox is bounded, and while it is full the carrier reads no more. With a journal it begins where
+the last process ended.
 """
 
 import asyncio
@@ -11,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from agents.runtime.journal.journal import Journal, JournalError, Mark
+from agents.runtime.journal.journal import Journal, JournalError, Kept, Mark
+from agents.runtime.net import Net, caught_by
 from agents.runtime.outgoing import Job, Listener, Outgoing
 from agents.runtime.skew import Skew
 from agents.runtime.snapshot import EVERY, Snapshot, maker, pack, unpack
@@ -36,6 +38,7 @@ from protocol.actor import (
 from protocol.edges import ROUTES, parse_topic
 from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
+from protocol.remembered import UnknownState
 
 INBOX = 2_000
 BATCH = 256
@@ -73,6 +76,9 @@ class Shell:
         self._last_kept = (0, clock.now())
         self._hears_until: float | None = None
         """While it hears before it judges: until when at most, in the loop's time."""
+        self.net = Net()
+        self._mending = False
+        """A step has failed half way: what the actor knows is not to be kept."""
         self._inbox: asyncio.Queue[tuple[Taken | None, Callable[[], None]]] = asyncio.Queue(INBOX)
 
     @property
@@ -127,46 +133,49 @@ class Shell:
             return None
         after, last_at = self._from_snapshot(journal)
         for kept in journal.entries(self.actor.name, after):
-            item, last_at = decode_input(kept.input), kept.at
             self._since_snapshot += 1
-            try:
-                effects = self.stepper.fold_bytes(kept.at, item, kept.effects, devices_too=True)
-            except Diverged as error:
-                path = journal.path
-                text = f"{path}: entry {kept.seq} cannot be taken again: {error}: run the gridpact that wrote it, or move it away"
-                raise JournalError(text) from None
+            self._last_kept = kept.seq, kept.at
+            effects, last_at = self._take_again(journal, kept, devices_too=True), kept.at
             self.questions.update({q.event_id: q for q in effects if isinstance(q, Question)})
         return last_at
 
+    def _take_again(self, journal: Journal, kept: Kept, *, devices_too: bool) -> list[Effect]:
+        """One step of the journal. Raises JournalError."""
+        try:
+            return self.stepper.fold_bytes(kept.at, decode_input(kept.input), kept.effects, devices_too=devices_too)
+        except (Diverged, RefusedMessage) as error:
+            path = journal.path
+            text = f"{path}: entry {kept.seq} cannot be taken again: {error}: run the gridpact that wrote it, or move it away"
+            raise JournalError(text) from None
+
     def _from_snapshot(self, journal: Journal) -> tuple[int, datetime | None]:
         """Begin with what the newest snapshot knows; the number and the instant of its last entry."""
+        number, snapshot = self._snapshot(journal, self.stepper.drivers)
+        if snapshot is None:
+            return 0, None
+        self.questions.update({question.event_id: question for question in snapshot.questions})
+        return number, snapshot.at
+
+    def _snapshot(self, journal: Journal, drivers: Mapping[str, Driver]) -> tuple[int, Snapshot | None]:
+        """Let the fresh actor, and these devices, remember the newest one; the number of its last entry."""
         found = journal.snapshot(self.actor.name, maker(journal.settings)) if journal.has_snapshots else None
         if found is None:
             return 0, None
-        number, body = found
-        snapshot = unpack(body, self.stepper.actor)
-        if snapshot is None:
-            return 0, None
-        self.stepper.actor = snapshot.actor
-        self.stepper.drivers.update(snapshot.drivers)
-        self.questions.update(snapshot.questions)
-        return number, snapshot.at
+        try:
+            return found[0], unpack(found[1], self.stepper.actor, drivers)
+        except UnknownState:
+            return 0, None  # of a later version: perhaps its entries can be taken again
 
-    def _count(self, entries: list[tuple[int, Entry]]) -> None:
-        kept = [(number, entry.at) for number, entry in entries if number]
-        self._since_snapshot += len(kept)
-        if kept:
-            self._last_kept = kept[-1]
-
-    def _keep_snapshot(self) -> None:
-        """What the party knows now, so that a start need not take all entries again."""
+    def keep_snapshot(self) -> None:
+        """Store what the party knows now, so that a start need not take all entries again: of a later version not at
+        all. At a clean stop, and now and then."""
         journal = self._journal
-        assert journal is not None
+        if journal is None or not self._since_snapshot or self._mending:
+            return
         self._since_snapshot = 0
         number, at = self._last_kept
-        body = pack(Snapshot(at, self.actor, self.stepper.drivers, self.questions))
-        if body is not None:
-            journal.keep_snapshot(self.actor.name, number, maker(journal.settings), body)
+        body = pack(at, self.actor, self.stepper.drivers, self.questions)
+        journal.keep_snapshot(self.actor.name, number, maker(journal.settings), body)
 
     def renew(self) -> None:
         """Begin anew, as after a start without a journal: only at rest."""
@@ -187,7 +196,7 @@ class Shell:
     @property
     def idle(self) -> bool:
         """Whether nothing is under way."""
-        return self._inbox.empty() and self.outgoing.idle
+        return self._inbox.empty() and self.outgoing.idle and not self._mending
 
     @property
     def at_rest(self) -> bool:
@@ -239,7 +248,7 @@ class Shell:
         if isinstance(item, Refused):
             return item
         self.skew.hear(item, now, self.clock.speed, arrival.retained)
-        return None if self._archived(item) else item
+        return None if self._archived(item) else self.net.refusal(item) or item
 
     def _archived(self, received: Received) -> bool:
         actor, journal = self.actor, self._journal
@@ -255,15 +264,43 @@ class Shell:
             batch = await self._next()
             now = self.clock.now()
             due = self._hears_until is None
-            entries = self._kept([entry for item, _ in batch for entry in self.stepper.take(item, now, due=due)])
-            self._count(entries)
+            entries: list[tuple[int, Entry]] = []
+            for item, _ in batch:
+                try:
+                    steps = self.stepper.take(item, now, due=due)
+                except Exception as error:
+                    self._mending = True
+                    if self._build is None or self._journal is None or not caught_by(item, error):
+                        raise
+                    assert isinstance(item, Received)
+                    refused = self.net.catch(self.actor.name, item, error)
+                    await self._mend(self._build(), self._journal)
+                    steps = self.stepper.take(refused, now, due=due)
+                entries += self._kept(steps)
             await self.outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
             await asyncio.sleep(0)  # one step that is due after the other would let nothing leave and nothing come in
+
+    async def _mend(self, fresh: Actor, journal: Journal) -> None:
+        """A step has failed half way: the actor is again what its journal knows. Raises JournalError."""
+        self.stepper.actor = fresh
+        await journal.all_durable()
+        number, _ = self._snapshot(journal, {})  # the devices have lived through it
+        with no_collection():
+            for kept in journal.entries(fresh.name, number):
+                self._take_again(journal, kept, devices_too=False)
+        self._mending = False
 
     def _kept(self, entries: Iterable[Entry]) -> list[tuple[int, Entry]]:
         """Hand what belongs into the journal over to it."""
         journal = self._journal
-        return [(journal.append(entry) if journal is not None and is_durable(entry) else 0, entry) for entry in entries]
+        if journal is None:
+            return [(0, entry) for entry in entries]
+        kept = [(journal.append(entry) if is_durable(entry) else 0, entry) for entry in entries]
+        numbered = [(number, entry.at) for number, entry in kept if number]
+        if numbered:
+            self._since_snapshot += len(numbered)
+            self._last_kept = numbered[-1]
+        return kept
 
     async def _next(self) -> list[tuple[Taken | None, Callable[[], None]]]:
         """The next inputs; a None when the deadline has come (or may have moved)."""
@@ -281,7 +318,7 @@ class Shell:
                     batch.append(await self._inbox.get())
             except TimeoutError:
                 if snapshot_due:
-                    self._keep_snapshot()
+                    self.keep_snapshot()
                 return [(None, _nothing)]
         return batch + self._at_hand(BATCH - len(batch))
 
@@ -329,6 +366,7 @@ class Shell:
             "inbox": self._inbox.qsize(),
             "not_done": self.outgoing.waiting,
             "now": self.clock.now(),
+            "own_faults": self.net.caught,
             **self.counts,
         }
         return {**self.actor.status(), "deadline": self.actor.deadline, "questions": questions, "shell": around}

@@ -1,11 +1,9 @@
 """What the owner and the maker say of each device, as it stands in TOML. Whole W and Wh; instants are aware."""
 
-from datetime import timedelta
 from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from protocol.messages import Restriction
 from protocol.units import EnergyWh, Instant, Name, PowerW
 
 Efficiency = Annotated[int, Field(ge=50, le=100)]
@@ -29,9 +27,6 @@ class Relaxation(BaseModel):
 
     restriction: Literal["departure_soc", "reserve_soc", "relay_ops", "power_limit", "plug_window"]
     steps: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, max_length=8)]
-
-    def value(self, step: int) -> int:
-        return self.steps[min(step, len(self.steps) - 1)]
 
 
 class VehicleSpec(Spec):
@@ -69,28 +64,6 @@ class VehicleSpec(Spec):
     def agreed(self, restriction: str) -> tuple[int, ...]:
         """All steps that the owner agreed to in advance for one restriction."""
         return tuple(value for r in self.relaxations if r.restriction == restriction for value in r.steps)
-
-    def loosened(self, restrictions: tuple[Restriction, ...], step: int) -> "VehicleSpec":
-        """This vehicle with those of the restrictions loosened that its owner agreed to, to one step."""
-        changes: dict[str, object] = {}
-        for relaxation in self.relaxations:
-            if relaxation.restriction not in restrictions:
-                continue
-            value = relaxation.value(step)
-            match relaxation.restriction:
-                case "departure_soc":
-                    changes["departure_soc_wh"] = min(self.departure_soc_wh, value)
-                case "reserve_soc":
-                    changes["reserve_wh"] = min(self.reserve_wh, value)
-                case "relay_ops":
-                    if self.relay_ops_left is not None:
-                        changes["relay_ops_left"] = max(self.relay_ops_left, value)
-                case "power_limit":
-                    changes["max_charge_w"] = max(self.max_charge_w, value)
-                    changes["max_discharge_w"] = max(self.max_discharge_w, value) if self.max_discharge_w else 0
-                case "plug_window":
-                    changes["departs_at"] = self.departs_at + timedelta(seconds=value)
-        return self.model_copy(update=changes)
 
 
 class StorageSpec(Spec):

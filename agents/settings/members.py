@@ -1,6 +1,6 @@
 """The book of contracts: who is under contract, with what capacity, on what terms. Decisions run in its order."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from sys import intern
 from typing import Annotated, Literal, Self
@@ -10,6 +10,13 @@ from pydantic.dataclasses import dataclass
 
 from protocol.messages import Restriction
 from protocol.units import Direction, Name, Percent, PowerW
+
+TOLERANCE_PCT = 110
+"""What a party can give may be so much of its contracted capacity: meters and ratings are not exact."""
+RAISED_PCT = 200
+"""The same where its power limit may be raised by consent."""
+SCALE_PCT = 1000
+"""The same of an aggregator: its contract states a scale for the plan (S1), not a limit."""
 
 Whole = Field(strict=True)
 """Whole numbers only: neither text nor true or false, which Python takes for 1."""
@@ -39,6 +46,35 @@ class Member:
         """Contracted capacity in a direction, W >= 0."""
         return self.increase_load_w if direction is Direction.INCREASE_LOAD else self.decrease_load_w
 
+    def most_w(self, direction: Direction) -> int | None:
+        """What an answer of this party counts for at most in a direction, W; None where no capacity is contracted."""
+        pct = RAISED_PCT if Restriction.POWER_LIMIT in self.relaxations else TOLERANCE_PCT
+        pct = SCALE_PCT if self.kind == "aggregator" else pct
+        return self.capacity_w(direction) * pct // 100 or None
+
+    @property
+    def swing_w(self) -> int | None:
+        """By how much its load can differ from its schedule at most, W; None where no capacity is contracted."""
+        both = [self.most_w(direction) for direction in Direction]
+        return max((most for most in both if most is not None), default=None)
+
+
+def twice_claimed(members: Iterable[Member]) -> str | None:
+    """The first name or resource that stands twice in a book; None: each once."""
+    names: dict[str, None] = {}
+    owners: dict[str, str] = {}
+    for member in members:
+        if member.name in names:
+            return f"{member.name} stands twice in the book of members"
+        names[member.name] = None
+        for resource in member.resources:
+            owner = owners.setdefault(resource, member.name)
+            if owner != member.name:
+                return f"resource {resource} is claimed by {owner} and by {member.name}"
+        if len(dict.fromkeys(member.resources)) != len(member.resources):
+            return f"{member.name} names a resource twice"
+    return None
+
 
 class Members(BaseModel):
     """All contracts of one party, in their order."""
@@ -49,18 +85,8 @@ class Members(BaseModel):
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        names: dict[str, None] = {}
-        owners: dict[str, str] = {}
-        for member in self.members:
-            if member.name in names:
-                raise ValueError(f"{member.name} stands twice in the book of members")
-            names[member.name] = None
-            for resource in member.resources:
-                owner = owners.setdefault(resource, member.name)
-                if owner != member.name:
-                    raise ValueError(f"resource {resource} is claimed by {owner} and by {member.name}")
-            if len(dict.fromkeys(member.resources)) != len(member.resources):
-                raise ValueError(f"{member.name} names a resource twice")
+        if (text := twice_claimed(self.members)) is not None:
+            raise ValueError(text)
         return self
 
     def __getitem__(self, name: str) -> Member:

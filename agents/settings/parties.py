@@ -1,18 +1,23 @@
 """The settings of every role, read from TOML by the shell. Frozen; defaults are what a newcomer would want."""
 
+from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, TypeAlias
+from typing import Annotated, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.settings.devices import DeviceSpec, StorageSpec
 from agents.settings.members import Member
 from protocol.messages import OptionBasis, Restriction
-from protocol.units import Direction, Instant, Name, Percent, PowerW
+from protocol.units import Direction, Instant, Name, Percent, PowerW, check_span
 
 
 class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+PolicyName: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
+"""Of a shipped policy, or of one that an installed package adds (docs/policies.md)."""
 
 
 class Rung(StrEnum):
@@ -28,21 +33,6 @@ class PlanMode(StrEnum):
 
     SAME = "same"
     BY_SCALE = "by_scale"
-
-
-class ValuePolicy(StrEnum):
-    """S21: how the request is split over the members."""
-
-    FAIR = "fair"
-    MERIT_ORDER = "merit_order"
-
-
-class SharePolicy(StrEnum):
-    """Who gets how much of a deal that is smaller than what was offered."""
-
-    PROPORTIONAL = "proportional"
-    MERIT_ORDER = "merit_order"
-    LEAST_RELAY_WEAR = "least_relay_wear"
 
 
 class Consent(StrEnum):
@@ -64,6 +54,11 @@ class EventSettings(Settings):
     slot_s: Annotated[int, Field(ge=60, le=86400)] = 1800
     power_w: Annotated[tuple[PowerW, ...], Field(min_length=1, max_length=336)]
 
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        check_span(self.start, timedelta(seconds=self.slot_s) * len(self.power_w))
+        return self
+
 
 class UtilitySettings(Settings):
     """The power company (E1)."""
@@ -76,6 +71,8 @@ class UtilitySettings(Settings):
     events: tuple[EventSettings, ...] = ()
     accept_share_pct: Percent = 70
     """An alternative is accepted when it gives this share of the request in every slot."""
+    acceptance: PolicyName = "least_share"
+    """Who judges it: least_share, or a policy that is installed."""
     mandate: bool = False
     """Whether what the coordinator secures up to the request is bought without asking again."""
     reply_pct: Annotated[int, Field(ge=5, le=80)] = 50
@@ -94,6 +91,8 @@ class CoordinatorSettings(Settings):
     """S4: an alternative is acceptable when it gives this share of its own request in every slot ..."""
     accept_if_covered: bool = True
     """... or when what other aggregators have over fills its gap."""
+    acceptance: PolicyName = "least_share"
+    """S4: who judges by these two: least_share, or a policy that is installed."""
     max_rerequests: Annotated[int, Field(ge=0, le=10)] = 2
     """R: how often S5 and S6 may run; 0 leaves them out: an unacceptable alternative ends without a deal."""
     margin_pct: Annotated[int, Field(ge=0, le=90)] = 0
@@ -119,10 +118,14 @@ class AggregatorSettings(Settings):
     )
     alternative_basis: OptionBasis | None = None
     """Which sum the alternative stands on: offers (S24), storage (S26), relaxed (S30); none takes the last one."""
-    request_values: ValuePolicy = ValuePolicy.FAIR
+    request_values: PolicyName = "fair"
+    """S21: how much each member is asked for: fair (by capacity), merit_order, or a policy that is installed."""
     over_request: bool = True
     """Ask for more than needed, by the members' reliability."""
-    sharing: SharePolicy = SharePolicy.PROPORTIONAL
+    sharing: PolicyName = "proportional"
+    """S35: who gets how much of a deal: proportional, merit_order, least_relay_wear, or a policy that is installed."""
+    baseline: PolicyName = "declared"
+    """What metered energy is compared with: declared (each DER's schedule), or a policy that is installed."""
     leave_early: bool = False
     """Leave a rung as soon as the request is covered. Quicker, but then the deal depends on who is quick."""
     collect_pct: Annotated[int, Field(ge=5, le=95)] = 50

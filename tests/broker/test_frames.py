@@ -55,6 +55,13 @@ def test_a_post_is_written_as_the_library_writes_it(
     assert frames.publish(post, packet_id, number) == by_library(packet_id, payload, retain, **given_properties)
 
 
+@pytest.mark.parametrize(("expires_in_s", "told"), [(2**32, 2**32 - 1), (10**12, 2**32 - 1), (0, 1), (-5, 1)])
+def test_an_expiry_that_the_wire_cannot_tell_is_the_nearest_that_it_can(expires_in_s: int, told: int) -> None:
+    assert frames.publish(Post(TOPIC, b"{}", False, expires_in_s), 1, "") == frames.publish(
+        Post(TOPIC, b"{}", False, told), 1, ""
+    )
+
+
 @given(PACKET_IDS, PAYLOADS, st.booleans(), NUMBERS, EXPIRIES)
 def test_what_the_library_writes_is_read(
     packet_id: int, payload: bytes, retain: bool, number: str, expires_in_s: int | None

@@ -1,4 +1,4 @@
-"""Who knows nothing of our code takes part: two shell commands, a HEMS maker's first file, the README's thirty lines."""
+"""Who knows nothing of our code takes part: two shell commands, a HEMS maker's first file, the thirty lines of docs/devices.md."""
 
 import asyncio
 import json
@@ -112,8 +112,8 @@ async def test_two_shell_commands_follow_and_answer_a_request(broker: Broker) ->
     assert found(system, "all_confirmed", "ra-1").data["children"] == 2
 
 
-async def test_the_readmes_thirty_lines_are_a_device(broker: Broker, tmp_path: Path) -> None:
-    (block,) = re.findall(r"```python\n(import json, sys.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+async def test_thirty_lines_of_the_devices_page_are_a_device(broker: Broker, tmp_path: Path) -> None:
+    (block,) = re.findall(r"```python\n(import json, sys.*?)```", (ROOT / "docs" / "devices.md").read_text(), re.DOTALL)
     script = tmp_path / "device.py"
     script.write_text(block.replace('"hems-0042"', f'"{NAME}"').replace('"127.0.0.1")', f'"127.0.0.1", {broker.port})'))
     async with program(*python(str(script))) as device:

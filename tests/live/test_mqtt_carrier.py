@@ -13,6 +13,7 @@ import aiomqtt
 import paths
 import pytest
 from guarded import guarded_broker
+from hostile import odd_properties
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -136,6 +137,25 @@ async def test_last_will_tells_of_a_party_that_was_killed(broker: Broker, tmp_pa
         process.kill()
         await process.wait()
         assert (await anext(watcher.messages)).payload == b"gone"
+
+
+@WAYS
+async def test_strangers_properties_end_no_connection_and_count_no_loss_beyond_measure(
+    broker: Broker, way: Way
+) -> None:
+    async with listening(broker, way=way) as ra, asyncio.timeout(20):
+        async with aiomqtt.Client(broker.host, broker.port, protocol=aiomqtt.ProtocolVersion.V5) as stranger:
+            for odd in odd_properties():
+                await stranger.publish("dr/offer/ra/der", b"odd", qos=1, properties=odd)
+                await stranger.publish("dr/offer/ra/der", b"odd", qos=0, properties=odd)
+        heard = [await ra.heard.get() for _ in range(2 * len(odd_properties()))]
+        for arrival in heard:
+            arrival.acknowledge()
+        await ra.bus.publish(Post("dr/offer/ra/der", b"after", expires_in_s=2**40))
+        after = await ra.heard.get()
+    assert [arrival.payload for arrival in heard] == [b"odd"] * len(heard)
+    assert after.payload == b"after"
+    assert ra.bus.gaps.lost <= 2 * 10**6
 
 
 async def test_oversized_post_is_refused_before_it_ends_the_connection(broker: Broker) -> None:

@@ -13,6 +13,7 @@ from typing import Literal
 import aiomqtt
 import pytest
 from guarded import guarded_broker
+from hostile import BODIES, odd_properties
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -76,6 +77,25 @@ async def test_everything_on_the_bus_is_recorded_as_it_was(
     ]
     assert [int(line.payload) for line in lines[3:]] == list(range(500))
     assert [line.mono_ns for line in lines] == sorted(line.mono_ns for line in lines)
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_strangers_bodies_and_properties_are_recorded_and_read_back(
+    broker: Broker, tmp_path: Path, protocol: Literal["5", "3.1.1"]
+) -> None:
+    posted = [(f"dr/{kind}/ra/h1", body) for kind, bodies in BODIES.items() for body in bodies]
+    async with (
+        aiomqtt.Client(broker.host, broker.port, protocol=aiomqtt.ProtocolVersion.V5) as stranger,
+        recording(tmp_path / "r.jsonl", Address(broker.host, broker.port, protocol)) as found,
+    ):
+        for topic, body in posted:
+            await stranger.publish(topic, body, qos=1)
+        for properties in odd_properties():
+            await stranger.publish("dr/offer/ra/h1", b"{}", qos=1, properties=properties)
+        await found.counted(len(posted) + len(odd_properties()))
+        assert found.recorder.counter.lost <= 2 * 10**6
+    heard = [(line.topic, line.payload) for line in found.lines()]
+    assert heard == posted + [("dr/offer/ra/h1", b"{}")] * len(odd_properties())
 
 
 async def test_restart_of_the_broker_is_noted_and_recording_goes_on(tmp_path: Path) -> None:

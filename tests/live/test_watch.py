@@ -10,13 +10,14 @@ from typing import Literal
 import aiomqtt
 import pytest
 from guarded import guarded_broker
+from hostile import BODIES, odd_properties
 
 from agents.cli.app import call
 from agents.cli.watch import watch_broker
+from agents.history.standing import PartyStage
 from agents.tools.watch.heard import Change
 from agents.tools.watch.live import Watch
 from agents.tools.watch.picture import Picture
-from agents.tools.watch.row import Stage
 from agents.tools.watch.shows import Lines
 from broker.bus import Arrival, Post
 from broker.mosquitto import Broker, BrokerFailed, free_port
@@ -94,7 +95,35 @@ async def test_standing_requests_live_ones_and_who_went_are_seen(broker: Broker,
     assert [party.name for party in picture.roll.offline] == ["h1"]
     assert picture.reasons["unreadable"] == 1
     (row,) = picture.rows(START)
-    assert (row.stage, row.asked, row.next_at) == (Stage.COLLECTING, 2, START + timedelta(minutes=10))
+    assert (row.stage, row.asked, row.next_at) == (PartyStage.COLLECTING, 2, START + timedelta(minutes=10))
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_strangers_bodies_and_properties_end_no_view(broker: Broker, protocol: str) -> None:
+    address = Address(broker.host, broker.port, "5" if protocol == "5" else "3.1.1")
+    picture, bus = Picture(), MqttBus(address, "p", ())
+    show = Told(picture)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        speaking = tasks.create_task(bus.run(nothing))
+        watching = tasks.create_task(Watch(address, picture).run(show))
+        await bus.publish(request("h1"))
+        while "e" not in picture.events:
+            await show.changes.get()
+        async with aiomqtt.Client(broker.host, broker.port, protocol=aiomqtt.ProtocolVersion.V5) as stranger:
+            for kind, bodies in BODIES.items():
+                for body in filter(None, bodies):
+                    await stranger.publish(f"dr/{kind}/p/h1", body, qos=1)
+            for odd in odd_properties():
+                await stranger.publish("dr/offer/p/h1", b"no message", qos=1, properties=odd)
+        await bus.publish(request("h2", START + timedelta(seconds=30)))
+        await bus.publish(Post("dr/offer/p/h1", b"the last one"))
+        sent = sum(len(list(filter(None, bodies))) for bodies in BODIES.values()) + len(odd_properties()) + 1
+        while picture.reasons["unreadable"] < sent:
+            await show.changes.get()
+        speaking.cancel()
+        watching.cancel()
+    assert picture.rows(START)[0].asked == 2
+    assert all(refusal.text.isprintable() for refusal in picture.refusals)
 
 
 async def test_once_prints_the_picture_as_one_object(broker: Broker, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,7 +137,7 @@ async def test_once_prints_the_picture_as_one_object(broker: Broker, capsys: pyt
     assert await watch_broker(address, seconds=3.0, once=True, json=True) == 0
     running.cancel()
     told = json.loads(capsys.readouterr().out)
-    assert [(row["party"], row["stage"], row["asked"]) for row in told["rows"]] == [("p", "collecting", 1)]
+    assert [(row["party"], row["stage"], row["asked"]) for row in told["rows"]] == [("p", "joined_late", 1)]
     assert told["at"].startswith("2026-01-14T17:00")
 
 

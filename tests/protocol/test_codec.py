@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from message_strategies import BY_KIND, any_message
 
-from protocol.codec import MAX_PAYLOAD_BYTES, decode, decode_body, encode
+from protocol.codec import MAX_PAYLOAD_BYTES, decode, decode_body, encode, to_json
 from protocol.edges import ROUTES
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.messages import Message
@@ -150,3 +150,17 @@ def test_another_topic_is_refused(topic: str) -> None:
 @given(any_message)
 def test_the_fields_as_they_stand_give_the_bytes_of_the_whole_dump(message: Message) -> None:
     assert encode(message) == orjson.dumps(message.model_dump(), option=orjson.OPT_UTC_Z)
+
+
+@pytest.mark.parametrize("whole", [2**64, -(2**63) - 1, 10**30])
+def test_a_sum_beyond_64_bits_is_told_as_a_float(whole: int) -> None:
+    told = to_json({"a": {"sum": whole, "b": [True, None, "x", (2**64 - 1, whole)]}, 3: 2**63})
+    assert orjson.loads(told) == {
+        "a": {"sum": float(whole), "b": [True, None, "x", [2**64 - 1, float(whole)]]},
+        "3": 2**63,
+    }
+
+
+def test_what_is_no_json_is_still_our_fault() -> None:
+    with pytest.raises(orjson.JSONEncodeError):
+        to_json({"a": object()})

@@ -8,7 +8,8 @@ import pytest
 from protocol.codec import decode, encode
 from protocol.edges import ROUTES, Way
 from protocol.errors import RejectReason
-from protocol.messages import Message
+from protocol.messages import MAX_CAPABILITY, MAX_EXTENSIONS, MAX_OWN, MAX_REVISION, MAX_ROUND, Message
+from protocol.units import FIRST_AT, LAST_AT, MAX_ENERGY_WH, MAX_PLAN, MAX_POWER_W, MAX_REF, MAX_SLOTS, MAX_STEM
 
 PAGE = (paths.DOCS / "messages.md").read_text()
 SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
@@ -49,3 +50,32 @@ def test_the_way_is_told(kind: str) -> None:
 @pytest.mark.parametrize("reason", RejectReason)
 def test_every_reason_to_refuse_is_listed(reason: RejectReason) -> None:
     assert f"`{reason}`" in SECTIONS["reject"]
+
+
+LIMITS = dict(
+    re.findall(r"^\| (.+?) \| (.+?) \|$", PAGE[PAGE.index("Limits") : PAGE.index("## request")], re.MULTILINE)
+)
+
+
+def test_sizes_are_those_of_the_table() -> None:
+    told = dict.fromkeys(ROUTES, 32) | {kind: int(kib) for names, kib in re.findall(
+        r"((?:`\w+`(?: and )?)+) (\d+) KiB", LIMITS["body"]) for kind in re.findall(r"`(\w+)`", names)}  # fmt: skip
+    assert told == {kind: route.most_bytes // 1024 for kind, route in ROUTES.items()}
+
+
+@pytest.mark.parametrize(
+    ("what", "bound"),
+    [
+        ("`message_id`, `accepts`, `refused_id`", f"at most {MAX_REF} characters"),
+        ("`request_id`, `award_id`", f"at most {MAX_STEM}:"),
+        ("instants", f"from {FIRST_AT:%Y-%m-%d} to before {LAST_AT:%Y-%m-%d}"),
+        ("`duration`", f"at most {MAX_PLAN.days} days, over before {LAST_AT:%Y-%m-%d}"),
+        ("plans", f"1 to {MAX_SLOTS} slots; power from 0 to 10^{len(str(MAX_POWER_W)) - 1} W"),
+        ("energies", f"at most {MAX_ENERGY_WH // MAX_POWER_W} x 10^{len(str(MAX_POWER_W)) - 1} Wh"),
+        ("`round`, `revision`", f"1 to {MAX_ROUND:,}; 1 to 10^{len(str(MAX_REVISION)) - 1}"),
+        ("`extensions`", f"at most {MAX_EXTENSIONS} entries, {MAX_OWN:,} values"),
+        ("`capability`", f"at most {MAX_CAPABILITY} entries"),
+    ],
+)
+def test_bounds_on_the_page_are_those_of_the_messages(what: str, bound: str) -> None:
+    assert bound in LIMITS[what]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from message_strategies import BY_KIND, plans, refs
+from message_strategies import BY_KIND, plans, refs, stems
 
 from protocol import messages as m
 from protocol.codec import decode_body, encode
@@ -14,7 +14,7 @@ from protocol.units import MAX_POWER_W
 like_messages = st.one_of(BY_KIND["request"], BY_KIND["relax"], BY_KIND["award"])
 
 
-@given(like_messages, refs, refs, st.data())
+@given(like_messages, refs, stems, st.data())
 def test_made_like_another_it_is_what_would_have_been_validated(
     message: m.Request | m.Relax | m.Award, message_id: str, award_id: str, data: st.DataObject
 ) -> None:

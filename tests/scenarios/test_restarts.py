@@ -65,7 +65,7 @@ def test_event_that_ended_while_a_party_was_down_is_unknown_until_reports_settle
 def test_change_that_is_heard_after_its_reply_by_is_refused_and_binds_nobody() -> None:
     world = evening()
     simulation = world.build(faults=died("ra-1", "received", 29.99, down_s=40 * 60))
-    change = Issue("e1", "dr", Direction.DECREASE_LOAD, START, (10_000, 10_000))
+    change = Issue("e1", "dr", Direction.DECREASE_LOAD, START, (30_000, 30_000))
     simulation.give(T0 + 30 * MINUTE, "utility", change)
     simulation.run()
     refused = [r for r in Story(simulation, world).sent("reject", "ra-1") if isinstance(r, m.Reject)]

@@ -6,24 +6,33 @@ from hypothesis import strategies as st
 
 from protocol import messages as m
 from protocol.errors import RejectReason
-from protocol.units import MAX_POWER_W, Direction
+from protocol.units import FIRST_AT, LAST_AT, MAX_ENERGY_WH, MAX_POWER_W, Direction
 
-instants = st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1)).map(
+instants = st.datetimes(
+    min_value=FIRST_AT.replace(tzinfo=None), max_value=LAST_AT.replace(tzinfo=None) - timedelta(microseconds=1)
+).map(lambda at: at.replace(tzinfo=UTC))
+starts = st.datetimes(min_value=datetime(2001, 1, 1), max_value=datetime(2199, 12, 1)).map(
     lambda at: at.replace(tzinfo=UTC)
 )
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 names = st.text(LETTERS, min_size=1, max_size=64)
-refs = st.text(LETTERS + ".:", min_size=1, max_size=250)
-texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=500)
+refs = st.text(LETTERS + ".:", min_size=1, max_size=300)
+stems = st.text(LETTERS + ".:", min_size=1, max_size=210)
+letters = st.characters(
+    exclude_categories=("Cs", "Cc"),
+    exclude_characters="\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069",
+)
+texts = st.text(letters, max_size=500)
+keys = st.text(letters, max_size=64)
 powers = st.integers(0, MAX_POWER_W) | st.integers(0, 20_000)
 signed_powers = st.integers(-MAX_POWER_W, MAX_POWER_W)
-energies = st.integers(0, 10**15)
-signed_energies = st.integers(-(10**15), 10**15)
+energies = st.integers(0, MAX_ENERGY_WH)
+signed_energies = st.integers(-MAX_ENERGY_WH, MAX_ENERGY_WH)
 slots = st.integers(1, 6)
 scalars = (
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | texts
 )
-extensions = st.dictionaries(st.text(st.characters(exclude_categories=("Cs",)), max_size=64), scalars, max_size=3)
+extensions = st.dictionaries(keys, scalars, max_size=3)
 
 
 def plans(count: int) -> st.SearchStrategy[tuple[int, ...]]:
@@ -36,7 +45,7 @@ def head() -> dict[str, st.SearchStrategy[object]]:
         "sent_at": instants,
         "extensions": extensions,
         "event_id": names,
-        "request_id": refs,
+        "request_id": stems,
         "round": st.integers(1, 1000),
         "revision": st.integers(1, 10**6),
     }
@@ -44,7 +53,7 @@ def head() -> dict[str, st.SearchStrategy[object]]:
 
 @st.composite
 def requests(draw: st.DrawFn) -> m.Request:
-    start = draw(instants)
+    start = draw(starts)
     decide_by = start - timedelta(microseconds=draw(st.integers(0, 10**10)))
     terms = st.builds(
         m.Terms,
@@ -62,7 +71,7 @@ def requests(draw: st.DrawFn) -> m.Request:
             interval_period=st.builds(
                 m.IntervalPeriod,
                 start=st.just(start),
-                duration=st.integers(1, 10**6).map(lambda s: timedelta(seconds=s)),
+                duration=st.integers(1, 86_400).map(lambda s: timedelta(seconds=s)),
             ),
             power_w=slots.flatmap(plans),
             reply_by=st.just(decide_by - timedelta(microseconds=draw(st.integers(0, 10**10)))),
@@ -123,7 +132,7 @@ def awards(draw: st.DrawFn) -> m.Award:
         st.builds(
             m.Award,
             **head(),
-            award_id=refs,
+            award_id=stems,
             accepts=refs if concluded else st.none() | refs,
             outcome=st.just(outcome),
             power_w=plans(count) if concluded else st.just((0,) * count),
@@ -152,11 +161,11 @@ BY_KIND: dict[str, st.SearchStrategy[m.Message]] = {
     ),
     "alternative": alternatives(),
     "award": awards(),
-    "confirm": st.builds(m.Confirm, **head(), award_id=refs, accepted=st.booleans(), reason=texts),
+    "confirm": st.builds(m.Confirm, **head(), award_id=stems, accepted=st.booleans(), reason=texts),
     "dispatch": st.builds(
         m.Dispatch,
         **head(),
-        award_id=refs,
+        award_id=stems,
         slot=st.integers(0, 335),
         power_w=signed_powers,
         valid_for_s=st.integers(1, 7 * 86400),
@@ -168,7 +177,7 @@ BY_KIND: dict[str, st.SearchStrategy[m.Message]] = {
     "withdraw": st.builds(
         m.Withdraw,
         **head(),
-        award_id=refs,
+        award_id=stems,
         from_slot=st.integers(0, 335),
         power_w=slots.flatmap(plans),
         cause=texts,
@@ -179,7 +188,7 @@ BY_KIND: dict[str, st.SearchStrategy[m.Message]] = {
         sent_at=instants,
         extensions=extensions,
         refused_id=st.none() | refs,
-        refused_kind=st.text(st.characters(exclude_categories=("Cs",)), max_size=64),
+        refused_kind=keys,
         refused_by=st.sampled_from(m.Side),
         reason=st.sampled_from(RejectReason),
         text=texts,
@@ -191,7 +200,7 @@ BY_KIND: dict[str, st.SearchStrategy[m.Message]] = {
         extensions=extensions,
         online=st.booleans(),
         software=texts,
-        capability=st.dictionaries(names, st.integers(-(10**12), 10**12), max_size=4),
+        capability=st.dictionaries(keys, st.integers(-(2**63), 2**63 - 1), max_size=4),
     ),
 }
 any_message = st.one_of(*BY_KIND.values())

@@ -9,22 +9,25 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
-from agents.negotiation.asking import Asking, Stage
-from agents.negotiation.between import Between
+from agents.negotiation.asking import Asking
+from agents.negotiation.awards import Awards
 from agents.negotiation.child import Child
 from agents.negotiation.negotiation import Negotiation
+from agents.negotiation.out import Out
 from agents.negotiation.parent import ParentParty
 from agents.negotiation.party import Party
-from agents.parties.aggregator import actor as aggregator
+from agents.negotiation.stage import Stage, Timer
+from agents.negotiation.upward import Upward
+from agents.parties.aggregator import role as aggregator
 from agents.parties.aggregator.dispatch import Dispatching
-from agents.parties.coordinator import CoordinatorEvent
+from agents.parties.coordinator import CoordinatorRole
 from broker.node import Node
 from broker.simulation import Simulation
 from broker.stepper import Stepper
 from protocol import messages as m
 from protocol.actor import Effect, Setpoint
 from protocol.edges import Edge
-from protocol.plan import add, total, zero
+from protocol.plan import add, total
 
 Patch = tuple[Any, str, Any]
 
@@ -81,24 +84,24 @@ def _journal_not_read() -> list[Patch]:
 
 
 def _late_counted() -> list[Patch]:
-    return [(Asking, "_in_time", lambda self, child, message, now: self.stage is not Stage.CLOSED)]
+    return [(Asking, "in_time", lambda self, child, message, stage, now: stage is not Stage.CLOSED)]
 
 
 def _wall_clock_deadline() -> list[Patch]:
-    def in_time(self: Asking, child: Child, message: Any, now: datetime) -> bool:
+    def in_time(self: Asking, child: Child, message: Any, stage: Stage, now: datetime) -> bool:
         asked = child.relax if getattr(message, "basis", None) is m.Basis.RELAXED else child.request
-        return asked is not None and self.stage is not Stage.CLOSED and message.sent_at <= asked.reply_by
+        return asked is not None and stage is not Stage.CLOSED and message.sent_at <= asked.reply_by
 
-    return [(Asking, "_in_time", in_time)]
+    return [(Asking, "in_time", in_time)]
 
 
 def _lost_timer() -> list[Patch]:
-    go = Asking.go
+    go = Negotiation.go
 
-    def forgetful(self: Asking, stage: Stage, ends_at: datetime | None = None) -> None:
+    def forgetful(self: Negotiation, stage: Stage, ends_at: datetime | None = None) -> None:
         go(self, stage, None if stage is Stage.RELAXING else ends_at)
 
-    return [(Asking, "go", forgetful)]
+    return [(Negotiation, "go", forgetful)]
 
 
 def _deadline_restarts() -> list[Patch]:
@@ -106,32 +109,33 @@ def _deadline_restarts() -> list[Patch]:
 
     def generous(self: ParentParty, now: datetime) -> None:
         for event in self.events.values():
-            if "stage" in event.timers:
-                event.timers["stage"] = max(event.timers["stage"], now + timedelta(minutes=30))
+            ends_at = event.timers.at.get(Timer.STAGE)
+            if ends_at is not None:
+                event.timers.set(Timer.STAGE, max(ends_at, now + timedelta(minutes=30)))
         resumed(self, now)
 
     return [(ParentParty, "_resumed", generous)]
 
 
 def _award_not_backed() -> list[Patch]:
-    answer_up = CoordinatorEvent._answer_up
+    answer_up = CoordinatorRole._answer_up
 
-    def hasty(self: CoordinatorEvent, now: datetime) -> None:
-        for child, answer in self.children.answered():
+    def hasty(self: CoordinatorRole, now: datetime) -> None:
+        for child, answer in self.event.children.taking_part():
             if child.award is None and any(self.taken.get(child.name, ())):
                 self._conclude(child, answer, self.taken[child.name], now)
         answer_up(self, now)
 
-    return [(CoordinatorEvent, "_answer_up", hasty)]
+    return [(CoordinatorRole, "_answer_up", hasty)]
 
 
 def _share_above_offer() -> list[Patch]:
-    give = Negotiation.give
+    give = Awards.give
 
-    def generous(self: Negotiation, parts: Iterable[tuple[Child, Any, Any]], now: datetime) -> None:
+    def generous(self: Awards, parts: Iterable[tuple[Child, Any, Any]], now: datetime) -> None:
         give(self, [(child, answer, tuple(power + 1 for power in power_w)) for child, answer, power_w in parts], now)
 
-    return [(Negotiation, "give", generous)]
+    return [(Awards, "give", generous)]
 
 
 def _watt_lost() -> list[Patch]:
@@ -149,23 +153,23 @@ def _watt_lost() -> list[Patch]:
 
 
 def _relax_counted_twice() -> list[Patch]:
-    def available_w(self: aggregator.AggregatorEvent) -> Any:
-        slots = len(self.asked_w)
-        plans = [answer.power_w for child in self.children.asked() for answer in (child.own, child.relaxed) if answer]
-        return add(total(plans, slots), self.storage.power_w or zero(slots))
+    def available_w(self: aggregator.AggregatorRole) -> Any:
+        asked = self.event.children.asked()
+        plans = [answer.power_w for child in asked for answer in (child.own, child.relaxed) if answer]
+        return add(total(plans, len(self.asked_w)), self.storage.available_w())
 
-    return [(aggregator.AggregatorEvent, "available_w", available_w)]
+    return [(aggregator.AggregatorRole, "available_w", available_w)]
 
 
 def _two_rungs_at_once() -> list[Patch]:
-    relax = aggregator.AggregatorEvent._relax
+    relax = aggregator.AggregatorRole._relax
 
-    def hasty(self: aggregator.AggregatorEvent, short: Any, now: datetime) -> None:
+    def hasty(self: aggregator.AggregatorRole, short: Any, now: datetime) -> None:
         relax(self, short, now)
-        if self.stage is Stage.RELAXING:
-            self._climb(short, now)
+        if self.event.stage is Stage.RELAXING:
+            self._next_rung(short, now)
 
-    return [(aggregator.AggregatorEvent, "_relax", hasty)]
+    return [(aggregator.AggregatorRole, "_relax", hasty)]
 
 
 def _cancel_forgotten() -> list[Patch]:
@@ -189,26 +193,33 @@ def _old_answers_counted() -> list[Patch]:
     def keeping(self: Children, name: str, request: Any) -> None:
         before = self.by_name[name].own, self.by_name[name].relaxed
         renew(self, name, request)
-        self.keep(self.by_name[name], *before)
+        self.store(self.by_name[name], *before)
 
     return [(Children, "renew", keeping)]
 
 
 def _id_used_twice() -> list[Patch]:
-    answer_ids = Between._answer_ids
+    answer_ids = Upward._answer_ids
 
-    def ids(self: Between, kind: str, now: datetime) -> dict[str, Any]:
-        return {**answer_ids(self, kind, now), "message_id": f"{self.party.name}.{kind}.{self.event_id}"}
+    def ids(self: Upward, kind: str, now: datetime) -> dict[str, Any]:
+        return {**answer_ids(self, kind, now), "message_id": f"{self.out.name}.{kind}.{self.subject.event_id}"}
 
-    return [(Between, "_answer_ids", ids)]
+    return [(Upward, "_answer_ids", ids)]
 
 
 def _foreign_edge() -> list[Patch]:
     dispatch = Dispatching.due
 
     def due(self: Dispatching, now: datetime) -> None:
-        with patch.object(type(self.of), "edge", lambda event, child: Edge(event.up.parent, child)):
+        say = Out.say
+
+        def astray(out: Out, child: str, now: datetime, build: Any, *what: Any) -> None:
+            assert self.event.up is not None
+            out.party.say(Edge(self.event.up.edge.parent, child), now, build, *what)
+
+        with patch.object(Out, "say", astray):
             dispatch(self, now)
+        assert Out.say is say
 
     return [(Dispatching, "due", due)]
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from noted import strange_notes
+
 from agents.drivers.simulated import build_driver
-from agents.parties.aggregator.actor import Aggregator
-from agents.parties.coordinator import Coordinator
 from agents.parties.der.actor import Der
-from agents.parties.utility import Utility
+from agents.runtime.build import build_actor
 from agents.settings.devices import StorageSpec, VehicleSpec
 from agents.settings.members import Member
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, EventSettings, UtilitySettings
@@ -141,9 +141,9 @@ class World:
             "events": tuple(self.events),
         } | self.utility
         coordinator = {"name": "ac", "members": members} | self.coordinator
-        parties = [self._party(partial(Utility, UtilitySettings(**utility)))]
-        parties.append(self._party(partial(Coordinator, CoordinatorSettings(**coordinator))))
-        parties += [self._party(partial(Aggregator, ra), ra.storage) for ra in self.aggregators]
+        parties = [self._party(partial(build_actor, UtilitySettings(**utility)))]
+        parties.append(self._party(partial(build_actor, CoordinatorSettings(**coordinator))))
+        parties += [self._party(partial(build_actor, ra), ra.storage) for ra in self.aggregators]
         parties += [self._party(partial(Der, home), home.devices) for home in self.homes]
         self.names = tuple(party.actor.name for party in parties)
         self.simulation = Simulation(parties, T0, seed, faults, **options)
@@ -156,6 +156,7 @@ class World:
     def run(self, seed: int = 0, faults: Faults | None = None, **options: Any) -> "Story":
         simulation = self.build(seed, faults, **options)
         simulation.run()
+        assert strange_notes(note for _, _, note in simulation.notes) == []
         return Story(simulation, self)
 
 

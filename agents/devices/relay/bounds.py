@@ -1,11 +1,12 @@
-"""Where the best choice of closed slots of a relay (`relay.py`) can be told, or bounded, without trying others.
+"""Where the best choice of closed slots of a relay (`choice.py`) can be told, or bounded, without trying others.
 
 With stand-by draw, most often the first so many of a closed stretch's slots are as good as any: they use up the energy
 in as few slots as possible. Whether any other choice could be better is bounded by the greatest gains that as many
-slots have, and by the energy that is left when their draw is paid. Over plain rows, for `agents/fleet` to compile.
+slots have, and by the energy that is left when their draw is paid. Over plain rows, for `rows/compiled.py` to compile.
 """
 
-from agents.devices.relay.choice import Choice, Row, given, operations, weighed
+from agents.devices.flexibility import Row
+from agents.devices.relay.choice import Choice, given, operations, weighed
 
 
 def paid_anyway(choice: Choice, left_uwh: int) -> int:

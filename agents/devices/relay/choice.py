@@ -7,22 +7,21 @@ a closed relay: no operation more where the last slot is closed, two where it is
 Best is the greatest sum of changes of load, then the most closed slots of those asked (a fleet of like vehicles does
 not leave slots empty). Where one closed stretch over all that is asked is within the operations and its stand-by draw
 takes nothing from the sum, there is none better; nor where its first so many slots reach a bound of all
-(`relay_bounds.py`). The others are found by dynamic programming (`relay_labels.py`): of equals that with the fewest
+(`bounds.py`). The others are found by dynamic programming (`labels.py`): of equals that with the fewest
 operations amid the event.
 
 Energies are whole uWh: sums are equal where they are equal, and the same on every machine. Written over plain rows, so
-that `agents/fleet` can compile it.
+that `rows/compiled.py` can compile it.
 """
 
 import math
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
+
+from agents.devices.flexibility import Row
 
 UWH = 1_000_000
 MOST_OPERATIONS = 20
 """More than these, and more than the own schedule needs, are not looked for."""
-
-Row: TypeAlias = Any
-"""A list, or an array of one dimension: one entry a slot."""
 
 
 class Choice(NamedTuple):

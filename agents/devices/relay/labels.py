@@ -1,4 +1,4 @@
-"""The best choice of closed slots of a relay (`relay.py`), by dynamic programming over the slots.
+"""The best choice of closed slots of a relay (`choice.py`), by dynamic programming over the slots.
 
 Of one choice for the slots so far, besides the operations used and the slots that stand-by draw is paid for, only four
 figures count for what follows, its label: the most that can have been moved, the most of it by cheap watts, the least
@@ -7,13 +7,14 @@ All that follows grows with them monotonously, bounded by the room. So a label t
 another one with the same draw and no more operations is dropped, and so is one that cannot reach the sum of a choice
 that is known (bounded by all slots to come closed, and by the room at the end). Exact: nothing else is dropped.
 
-Written over plain rows, so that `agents/fleet` can compile it.
+Written over plain rows, so that `rows/compiled.py` can compile it.
 """
 
 from typing import NamedTuple
 
+from agents.devices.flexibility import Row
 from agents.devices.relay.bounds import nothing_left, trim, trimmed, unbeaten
-from agents.devices.relay.choice import Choice, Row, ending, given, stretch, weighed
+from agents.devices.relay.choice import Choice, ending, given, stretch, weighed
 
 NOTHING, AGAIN = -1, -2
 """No choice gives or closes anything; the work space is too small."""
@@ -43,9 +44,9 @@ def states(most: int, slots: int, draws: bool) -> int:
     return (min(most, slots) + 1) * (slots + 1 if draws else 1)
 
 
-def work_space(choice: Choice, each: int) -> Labels:
-    """Room for so many labels a state."""
-    slots, size = choice.slots, states(choice.most, choice.slots, choice.draw_uwh > 0)
+def work_space(slots: int, each: int, operations: int) -> Labels:
+    """Room for so many labels a state, of so many operations."""
+    size = states(operations, slots, True)
     spans = [[0] * (2 * slots + 2) for _ in range(4)]
     labels, origin = [0] * (8 * size * each), [0] * (slots * size * each)
     return Labels(labels, [0] * (2 * size), origin, spans[0], spans[1], spans[2], spans[3], [False] * slots)

@@ -1,1 +1,1 @@
-"""S50 of many vehicles at once: the code of one, over plain rows, compiled where numba is."""
+"""What vehicles can give (S50, S52), over plain rows: the same lines for one in Python and for many, compiled."""

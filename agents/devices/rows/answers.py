@@ -1,5 +1,5 @@
-"""S50 of one vehicle over plain rows, with the arithmetic of `agents/devices/vehicle.py` in the same order: the same
-answer to the last watt. Compiled by `agents/devices/rows/compiled.py`."""
+"""S50 and S52 of one vehicle over plain rows: `answer` fills in what it can give, as it is or loosened; it is loosened
+step by step until what is asked is `covered`. Compiled by `agents/devices/rows/compiled.py`."""
 
 import math
 from typing import NamedTuple
@@ -7,32 +7,32 @@ from typing import NamedTuple
 from agents.devices.flexibility import Row, Rows, Store, raise_all
 from agents.devices.relay.choice import Choice, stretch
 from agents.devices.relay.labels import AGAIN, NOTHING, Labels, settle
+from agents.devices.rows.cars import RESTRICTIONS, Car
+from agents.devices.rows.commitments import Commitments, any_within, owed_after
 from agents.devices.rows.stores import bound, frame, weigh
-from agents.devices.rows.timelines import Car, Event, Line, run, slot_hours
+from agents.devices.rows.timelines import AWAY, OPPOSED, USABLE, EventSlots, OwnSchedule, run, slot_hours, start_of
 from protocol.messages import Restriction
 
-RESTRICTIONS: tuple[Restriction | None, ...] = (None, *Restriction)
-"""What `binding` refers to by number."""
 _DEPARTURE_SOC, _RESERVE_SOC = (
     RESTRICTIONS.index(Restriction.DEPARTURE_SOC),
     RESTRICTIONS.index(Restriction.RESERVE_SOC),
 )
 _POWER_LIMIT, _RELAY_OPS = RESTRICTIONS.index(Restriction.POWER_LIMIT), RESTRICTIONS.index(Restriction.RELAY_OPS)
 _PLUG_WINDOW, _MIN_POWER = RESTRICTIONS.index(Restriction.PLUG_WINDOW), RESTRICTIONS.index(Restriction.MIN_POWER)
-_CAPACITY = RESTRICTIONS.index(Restriction.CAPACITY)
+_CAPACITY, _COMMITTED = RESTRICTIONS.index(Restriction.CAPACITY), RESTRICTIONS.index(Restriction.COMMITTED)
 
 
 class Desk(NamedTuple):
     """Work space for one vehicle, a row each; the answer is left in the last three."""
 
-    line: Line
+    line: OwnSchedule
     store: Store
     rows: Rows
     choice: Choice
     closed: Row
     given_up: Row
     wanted_w: Row
-    """What is asked for in the slots in which it is plugged in."""
+    """What is asked for in the slots that are usable."""
     most_w: Row
     firm_w: Row
     profile_w: Row
@@ -42,49 +42,59 @@ class Desk(NamedTuple):
 
 
 def answer(
-    owner: Car, spec: Car, event: Event, asked_w: Row, available: bool, desk: Desk, work: Labels, each: int
-) -> bool:
-    """Fill in what a vehicle can give; False where that takes more than `each` labels a state (`agents/devices/relay/choice.py`)."""
-    relay = run(owner, spec, event, desk.line)
+    owner: Car, spec: Car, event: EventSlots, held: Commitments | None, asked_w: Row, available: bool, desk: Desk,
+    work: Labels, each: int,
+) -> bool:  # fmt: skip
+    """Fill in what a vehicle can give, `owner` as it is, `spec` as loosened; False where the choice of its relay
+    takes more than `each` labels a state."""
+    relay, line = run(owner, spec, event, held, desk.line), desk.line
     some = False
     for slot in range(event.slots):
-        desk.wanted_w[slot] = asked_w[slot] if desk.line.plugged[slot] else 0
+        desk.wanted_w[slot] = asked_w[slot] if line.part[slot] == USABLE else 0
         some = some or desk.wanted_w[slot] > 0
     slot_h, rows = slot_hours(event), desk.store
     cheap_wh, dear_wh = spec.charge_pct / 100 * slot_h, slot_h / (spec.discharge_pct / 100)
     store = Store(rows.cheap_w, rows.all_w, cheap_wh, dear_wh, rows.room_wh)
     found = 0 if some else NOTHING
     if some and spec.relay_ops >= 0:
-        choice = frame(spec, event, desk.line, relay, desk.wanted_w, desk.closed, desk.choice)
+        choice = frame(spec, event, line, relay, desk.wanted_w, desk.closed, desk.choice)
         if choice.draw_uwh > 0 or not stretch(choice, desk.closed):  # else it is settled without any energies
-            weigh(owner, spec, event, desk.line, desk.wanted_w, desk.closed, store, choice)
+            weigh(owner, spec, event, line, desk.wanted_w, desk.closed, store, choice)
             found = settle(choice, work, each, desk.closed)
         if found == AGAIN:
             return False
     else:
         for slot in range(event.slots):
-            desk.closed[slot] = desk.line.base_w[slot] != 0 or desk.wanted_w[slot] > 0
+            desk.closed[slot] = line.base_w[slot] != 0 or desk.wanted_w[slot] > 0
     if found == NOTHING:
         _empty(event, desk)
     else:
-        bound(owner, spec, event, desk.line, desk.closed, found == 1, store)
+        bound(owner, spec, event, line, desk.closed, found == 1, store)
         for slot in range(event.slots):
-            desk.firm_w[slot] = 0.0 if desk.closed[slot] else float(desk.line.base_w[slot])
+            desk.firm_w[slot] = 0.0 if desk.closed[slot] else float(line.base_w[slot])
     _keep_running(spec, event, desk, store)
     if available:
         _reach(spec, event, desk, store)
-    _bind(spec, event, asked_w, desk, store)
+    _bind(spec, event, held, asked_w, desk, store)
     return True
 
 
-def _empty(event: Event, desk: Desk) -> None:
+def covered(event: EventSlots, asked_w: Row, power_w: Row) -> bool:
+    """Whether all is given that is asked: no further step is loosened."""
+    for slot in range(event.slots):  # noqa: SIM110 (numba takes no generators)
+        if power_w[slot] != asked_w[slot]:
+            return False
+    return True
+
+
+def _empty(event: EventSlots, desk: Desk) -> None:
     """Nothing can be given."""
     for slot in range(event.slots):
         desk.closed[slot] = False
         desk.firm_w[slot] = desk.store.cheap_w[slot] = desk.store.all_w[slot] = desk.store.room_wh[slot] = 0.0
 
 
-def _keep_running(spec: Car, event: Event, desk: Desk, store: Store) -> None:
+def _keep_running(spec: Car, event: EventSlots, desk: Desk, store: Store) -> None:
     """The profile; slots are given up so that the charger never runs between nothing and its least power."""
     least_w = spec.min_power_w
     if not event.down:
@@ -117,7 +127,7 @@ def _below(base_w: int, least_w: int, net_w: int, down: bool) -> int:
     return max(0, base_w - least_w) if net_w > 0 else max(0, base_w)
 
 
-def _reach(spec: Car, event: Event, desk: Desk, store: Store) -> None:
+def _reach(spec: Car, event: EventSlots, desk: Desk, store: Store) -> None:
     """One joint profile that it could give at most."""
     limit_w = spec.max_charge_w + spec.max_discharge_w
     for slot in range(event.slots):
@@ -128,28 +138,42 @@ def _reach(spec: Car, event: Event, desk: Desk, store: Store) -> None:
         desk.available_w[slot] = max(desk.power_w[slot], _whole(desk.profile_w[slot]))
 
 
-def _bind(spec: Car, event: Event, asked_w: Row, desk: Desk, store: Store) -> None:
+def _bind(spec: Car, event: EventSlots, held: Commitments | None, asked_w: Row, desk: Desk, store: Store) -> None:
     """Why it is not more, slot by slot, as places in RESTRICTIONS."""
-    moved = 0.0
+    moved, line = 0.0, desk.line
     for slot in range(event.slots):
         cheap = min(float(desk.power_w[slot]), store.cheap_w[slot])
         moved += cheap * store.cheap_wh + (desk.power_w[slot] - cheap) * store.dear_wh
         desk.profile_w[slot] = store.room_wh[slot] - moved
     left, at_reserve = float("inf"), False
+    owed = False
+    if held is not None:
+        owed = owed_after(held, start_of(event, event.slots))
     for slot in range(event.slots - 1, -1, -1):
         if desk.profile_w[slot] <= left:  # the tightest of all later bounds says
-            left, at_reserve = desk.profile_w[slot], desk.line.least_wh[slot] <= spec.reserve_wh
+            left, at_reserve = desk.profile_w[slot], line.bound_wh[slot] <= spec.reserve_wh
         if desk.power_w[slot] >= asked_w[slot]:
             desk.binding[slot] = 0
-        elif not desk.line.plugged[slot]:
+        elif line.part[slot] == AWAY:
             desk.binding[slot] = _PLUG_WINDOW
         elif desk.given_up[slot]:
             desk.binding[slot] = _MIN_POWER
+        elif line.part[slot] == OPPOSED:
+            desk.binding[slot] = _COMMITTED
         elif not desk.closed[slot] and spec.relay_ops >= 0:
             desk.binding[slot] = _RELAY_OPS
         elif desk.power_w[slot] + 1 > store.all_w[slot]:
             desk.binding[slot] = _POWER_LIMIT
+            if held is not None:
+                desk.binding[slot] = _limit(held, start_of(event, slot), start_of(event, slot + 1))
         elif not event.down:
             desk.binding[slot] = _CAPACITY
+        elif at_reserve:
+            desk.binding[slot] = _RESERVE_SOC
         else:
-            desk.binding[slot] = _RESERVE_SOC if at_reserve else _DEPARTURE_SOC
+            desk.binding[slot] = _COMMITTED if owed else _DEPARTURE_SOC
+
+
+def _limit(held: Commitments, start_us: int, end_us: int) -> int:
+    """Whether the limit of power is so low because other events hold some of it."""
+    return _COMMITTED if any_within(held, start_us, end_us) else _POWER_LIMIT

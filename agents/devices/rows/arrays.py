@@ -1,87 +1,59 @@
 """Many vehicles as arrays: one entry a vehicle, in the order of their specs. Whole W, Wh and microseconds (UTC)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
+from datetime import datetime
+from itertools import accumulate, chain
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.devices.rows.cars import Car, car_of, micros, steps_row
 from agents.settings.devices import VehicleSpec
-from protocol.messages import Restriction
 
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
 Codes: TypeAlias = NDArray[Any]
 """Small numbers, int8."""
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-NO_LIMIT = -1
-"""`relay_ops_left` of a vehicle without a limit."""
 
-
-def micros(instant: datetime) -> int:
-    """Microseconds since 1970."""
-    return (instant - EPOCH) // MICROSECOND
-
-
-def at(instant_us: int) -> datetime:
-    """The instant so many microseconds after 1970."""
-    return EPOCH + instant_us * MICROSECOND
-
-
-@dataclass(frozen=True, slots=True)
 class Vehicles:
-    """The specs of n vehicles, an array a field."""
+    """The newest readings of n vehicles, an array for each field of `Car`."""
 
-    capacity_wh: Ints
-    soc_wh: Ints
-    state_us: Ints
-    plugs_in_us: Ints
-    departs_us: Ints
-    departure_soc_wh: Ints
-    reserve_wh: Ints
-    max_charge_w: Ints
-    max_discharge_w: Ints
-    min_power_w: Ints
-    charge_pct: Ints
-    discharge_pct: Ints
-    standby_w: Ints
-    relay_ops: Ints
+    def __init__(self, specs: Sequence[VehicleSpec]) -> None:
+        numbers = chain.from_iterable(car_of(spec, spec) for spec in specs)  # no list of all of them
+        table = np.fromiter(numbers, np.int64, len(specs) * len(Car._fields)).reshape(len(specs), len(Car._fields))
+        self._fields: dict[str, Ints] = dict(zip(Car._fields, np.ascontiguousarray(table.T), strict=True))
 
     def __len__(self) -> int:
         return len(self.soc_wh)
 
-    @classmethod
-    def of(cls, specs: Sequence[VehicleSpec]) -> "Vehicles":
-        """The arrays of some specs."""
-        rows = [
-            (
-                spec.capacity_wh,
-                spec.soc_wh,
-                micros(spec.state_at),
-                micros(spec.plugs_in_at),
-                micros(spec.departs_at),
-                spec.departure_soc_wh,
-                spec.reserve_wh,
-                spec.max_charge_w,
-                spec.max_discharge_w,
-                spec.min_power_w,
-                spec.charge_efficiency_pct,
-                spec.discharge_efficiency_pct,
-                spec.standby_w,
-                NO_LIMIT if spec.relay_ops_left is None else spec.relay_ops_left,
-            )
-            for spec in specs
-        ]
-        table = np.array(rows, dtype=np.int64).reshape(len(rows), len(fields(cls)))
-        return cls(*np.ascontiguousarray(table.T))
+    @property
+    def soc_wh(self) -> Ints:
+        return self._fields["soc_wh"]
+
+    @property
+    def state_us(self) -> Ints:
+        return self._fields["state_us"]
+
+    @property
+    def capacity_wh(self) -> Ints:
+        return self._fields["capacity_wh"]
+
+    def most_w(self) -> Ints:
+        """The most power that ever flows at each, W."""
+        most_w: Ints = np.maximum.reduce(
+            [self._fields[name] for name in ("agreed_charge_w", "agreed_discharge_w", "standby_w")]
+        )
+        return most_w
+
+    def car(self, i: int) -> Car:
+        """One of them."""
+        return Car(*(int(row[i]) for row in self._fields.values()))
 
     def rows(self) -> tuple[Ints, ...]:
-        """The arrays in the order of the fields."""
-        return tuple(getattr(self, f.name) for f in fields(self))
+        """The arrays in the order of `Car`."""
+        return tuple(self._fields.values())
 
     def read(self, index: Ints, soc_wh: Ints, measured_at: datetime) -> None:
         """Take newer states of charge, as `Vehicle.observe` does."""
@@ -91,79 +63,21 @@ class Vehicles:
         self.state_us[index] = micros(measured_at)
 
 
-LOOSENED = {
-    Restriction.DEPARTURE_SOC: "departure_soc_wh",
-    Restriction.RESERVE_SOC: "reserve_wh",
-    Restriction.RELAY_OPS: "relay_ops",
-    Restriction.POWER_LIMIT: "max_charge_w",
-    Restriction.PLUG_WINDOW: "departs_us",
-}
+class AllSteps(NamedTuple):
+    """What the owners agreed in advance to loosen, one after the other, and where each one's entries begin."""
 
+    row: Ints
+    first: Ints
+    """One entry more than vehicles."""
 
-class Agreed:
-    """What the owners agreed in advance to loosen: the steps of each vehicle and restriction, the last repeated. Only
-    restrictions that anyone agreed to take room."""
+    @classmethod
+    def of(cls, specs: Sequence[VehicleSpec]) -> "AllSteps":
+        """Those of some specs."""
+        first = np.fromiter(accumulate((len(steps_row(spec)) for spec in specs), initial=0), np.int64, len(specs) + 1)
+        row = np.fromiter(chain.from_iterable(map(steps_row, specs)), np.int64, int(first[-1]))
+        return cls(row, first)
 
-    def __init__(self, specs: Sequence[VehicleSpec]) -> None:
-        self.n = len(specs)
-        longest: dict[Restriction, int] = {}
-        for spec in specs:
-            for relaxation in spec.relaxations:
-                name = Restriction(relaxation.restriction)
-                longest[name] = max(longest.get(name, 0), len(relaxation.steps))
-        self.steps = {name: np.zeros((count, self.n), dtype=np.int64) for name, count in longest.items()}
-        self.count = {name: np.zeros(self.n, dtype=np.int64) for name in longest}
-        for i, spec in enumerate(specs):
-            for relaxation in spec.relaxations:
-                name = Restriction(relaxation.restriction)
-                self.count[name][i] = max(self.count[name][i], len(relaxation.steps))
-                self.steps[name][:, i] = [relaxation.value(step) for step in range(longest[name])]
-
-    def of(self, i: int) -> list[dict[str, object]]:
-        """The relaxations of one vehicle, as a spec has them."""
-        return [
-            {"restriction": name.value, "steps": self.steps[name][: count[i], i].tolist()}
-            for name, count in self.count.items()
-            if count[i]
-        ]
-
-    def relaxable(self) -> Bools:
-        """Whose owners agreed to anything."""
-        result: Bools = np.any([np.zeros(self.n, dtype=bool), *(c > 0 for c in self.count.values())], axis=0)
-        return result
-
-    def most(self, relaxed: tuple[Restriction, ...]) -> Ints:
-        """How many steps each vehicle has among these restrictions."""
-        counts = [self.count[name] for name in relaxed if name in self.count]
-        result: Ints = np.max([np.zeros(self.n, dtype=np.int64), *counts], axis=0)
-        return result
-
-    def most_power_w(self) -> Ints:
-        """The most power that each owner agreed to."""
-        none = np.zeros((1, self.n), dtype=np.int64)
-        result: Ints = self.steps.get(Restriction.POWER_LIMIT, none).max(axis=0)
-        return result
-
-    def loosened(self, owners: Vehicles, relaxed: tuple[Restriction, ...], step: int) -> Vehicles:
-        """`VehicleSpec.loosened` for all."""
-        changes: dict[str, Ints] = {}
-        for name in relaxed:
-            if name not in self.count:
-                continue
-            agreed, steps = self.count[name] > 0, self.steps[name]
-            value = steps[min(step, len(steps) - 1)]
-            match name:
-                case Restriction.DEPARTURE_SOC | Restriction.RESERVE_SOC:
-                    own = getattr(owners, LOOSENED[name])
-                    changes[LOOSENED[name]] = np.where(agreed, np.minimum(own, value), own)
-                case Restriction.RELAY_OPS:
-                    limited = agreed & (owners.relay_ops != NO_LIMIT)
-                    changes["relay_ops"] = np.where(limited, np.maximum(owners.relay_ops, value), owners.relay_ops)
-                case Restriction.POWER_LIMIT:
-                    charge, discharge = owners.max_charge_w, owners.max_discharge_w
-                    changes["max_charge_w"] = np.where(agreed, np.maximum(charge, value), charge)
-                    feeds = agreed & (discharge > 0)
-                    changes["max_discharge_w"] = np.where(feeds, np.maximum(discharge, value), discharge)
-                case _:
-                    changes["departs_us"] = owners.departs_us + np.where(agreed, value * 1_000_000, 0)
-        return replace(owners, **changes)
+    def one(self, i: int) -> list[int]:
+        """Those of one vehicle."""
+        row: list[int] = self.row[self.first[i] : self.first[i + 1]].tolist()
+        return row

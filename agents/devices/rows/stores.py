@@ -1,39 +1,45 @@
-"""The bounds of one vehicle over plain rows, and what its relay has to choose from (`agents/devices/vehicle.py`). Compiled
-by `agents/devices/rows/compiled.py`."""
+"""The bounds of one vehicle over plain rows, and what its relay has to choose from. Compiled by
+`agents/devices/rows/compiled.py`."""
 
 from agents.devices.flexibility import Row, Store
 from agents.devices.relay.choice import MOST_OPERATIONS, Choice, operations, uwh
-from agents.devices.rows.timelines import Car, Event, Line, Relay, slot_hours
+from agents.devices.rows.cars import Car
+from agents.devices.rows.timelines import AWAY, USABLE, EventSlots, OwnSchedule, RelayNeeds, slot_hours
 
 
-def bound(owner: Car, spec: Car, event: Event, line: Line, closed: Row, ends_full: bool, store: Store) -> None:
+def bound(
+    owner: Car, spec: Car, event: EventSlots, line: OwnSchedule, closed: Row, ends_full: bool, store: Store
+) -> None:
     """Fill in the rows of a store for one choice of closed slots."""
     slot_h, drawn = slot_hours(event), 0.0
     for slot in range(event.slots):
-        base, shut = line.base_w[slot], closed[slot]
-        if event.down and (base == 0 or line.plugged[slot]):
+        base, shut, usable = line.base_w[slot], closed[slot], line.part[slot] == USABLE
+        if event.down and (base == 0 or usable):
             drawn += line.spared_wh[slot] + spec.standby_w * slot_h * ((1 if shut else 0) - (1 if base else 0))
         save, reach = 0.0, 0.0
-        if line.plugged[slot] and event.down:
-            save = float(base)
-            reach = float(base + spec.max_discharge_w) if shut else save
-        elif line.plugged[slot] and shut:
-            save = reach = float(max(0, spec.max_charge_w - base))
+        if usable and event.down:
+            save = float(max(0, base))
+            reach = float(max(0, base + spec.max_discharge_w)) if shut else save
+        elif usable and shut:
+            save = reach = float(max(0, spec.max_charge_w - max(0, base)))
         store.cheap_w[slot], store.all_w[slot] = save, reach
         energy = line.energy_wh[slot + 1] - drawn
-        store.room_wh[slot] = energy - line.least_wh[slot] if event.down else owner.capacity_wh - energy
+        store.room_wh[slot] = energy - line.bound_wh[slot] if event.down else line.bound_wh[slot] - energy
     if ends_full and event.down:
         full = line.energy_wh[event.slots] - drawn - owner.departure_soc_wh
         store.room_wh[event.slots - 1] = min(store.room_wh[event.slots - 1], full)
 
 
-def frame(spec: Car, event: Event, line: Line, relay: Relay, asked_w: Row, closed: Row, rows: Choice) -> Choice:
-    """What the relay may do, with these rows filled in, but for the energies. `closed` is work space."""
+def frame(
+    spec: Car, event: EventSlots, line: OwnSchedule, relay: RelayNeeds, asked_w: Row, closed: Row, rows: Choice
+) -> Choice:
+    """What the relay may do, with these rows filled in, but for the energies: open only where all of the own schedule
+    can be given up, closed only where it is plugged in. `closed` is work space."""
     for slot in range(event.slots):
-        base, plugged = line.base_w[slot], line.plugged[slot]
-        rows.draws[slot] = event.down and (base == 0 or plugged)
-        rows.may_open[slot] = base == 0 or (event.down and plugged and base <= asked_w[slot])
-        rows.may_close[slot] = base != 0 or plugged
+        base, usable = line.base_w[slot], line.part[slot] == USABLE
+        rows.draws[slot] = event.down and (base == 0 or usable)
+        rows.may_open[slot] = base == 0 or (event.down and usable and 0 < base <= asked_w[slot])
+        rows.may_close[slot] = base != 0 or line.part[slot] != AWAY
         rows.wanted[slot] = asked_w[slot] > 0
         closed[slot] = base != 0
     own = operations(event.slots, relay.before, closed, relay.after)
@@ -55,7 +61,7 @@ def frame(spec: Car, event: Event, line: Line, relay: Relay, asked_w: Row, close
 
 
 def weigh(
-    owner: Car, spec: Car, event: Event, line: Line, asked_w: Row, closed: Row, store: Store, choice: Choice
+    owner: Car, spec: Car, event: EventSlots, line: OwnSchedule, asked_w: Row, closed: Row, store: Store, choice: Choice
 ) -> None:
     """Fill in the energies that the relay has to choose between. The store and `closed` are work space."""
     for slot in range(event.slots):

@@ -1,32 +1,23 @@
-"""`agents/devices/timeline.py` over plain rows, for one vehicle that no other event holds: what it would do without the
-event, and what must be left. Instants are microseconds since 1970. Compiled by `agents/devices/rows/compiled.py`."""
+"""The own schedule of a vehicle over an event's slots, what other events hold included, over plain rows: power, energy,
+and the least energy that still reaches the departure SoC (backward pass: less and less what full charging adds).
+
+Instants are microseconds since 1970. Compiled by `agents/devices/rows/compiled.py`.
+"""
 
 import math
 from typing import NamedTuple
 
 from agents.devices.flexibility import Row
+from agents.devices.rows.cars import MICROSECOND, Car, micros
+from agents.devices.rows.commitments import Commitments, begun, held_w, next_edge, opposed
+from protocol.messages import IntervalPeriod
+from protocol.units import Direction
+
+AWAY, OPPOSED, USABLE = 0, 1, 2
+"""Not plugged in throughout a slot; plugged in, but another event holds the opposite direction; free to take part."""
 
 
-class Car(NamedTuple):
-    """One vehicle: the fields of `agents.devices.rows.arrays.Vehicles`, in their order."""
-
-    capacity_wh: int
-    soc_wh: int
-    state_us: int
-    plugs_in_us: int
-    departs_us: int
-    departure_soc_wh: int
-    reserve_wh: int
-    max_charge_w: int
-    max_discharge_w: int
-    min_power_w: int
-    charge_pct: int
-    discharge_pct: int
-    standby_w: int
-    relay_ops: int
-
-
-class Event(NamedTuple):
+class EventSlots(NamedTuple):
     """What is asked for, but the power."""
 
     down: bool
@@ -35,29 +26,46 @@ class Event(NamedTuple):
     slots: int
 
 
-class Line(NamedTuple):
-    """The own schedule: a row each, one entry a slot."""
+class OwnSchedule(NamedTuple):
+    """What it would do without the event: a row each, one entry a slot."""
 
     energy_wh: Row
     """One entry more: at each boundary."""
     base_w: Row
+    """Signed W."""
     spared_wh: Row
-    least_wh: Row
-    """What must be left at the end of the slot."""
-    plugged: Row
+    """What the battery has less when the slot's mean power is held by set-point: what rounding the mean takes off, and
+    stand-by draw for the part in which the own schedule is idle."""
+    bound_wh: Row
+    """At the end of the slot: what must be left where less load is asked for, what fits where more is."""
+    part: Row
+    """Whether it can take part: AWAY, OPPOSED or USABLE."""
 
 
-class Relay(NamedTuple):
+class RelayNeeds(NamedTuple):
     """What the own schedule needs of the relay outside the event."""
 
     before: bool
     recovers: bool
+    """Whether there is time to charge again after the event."""
     after: bool
 
 
-def slot_hours(event: Event) -> float:
+def event_slots(direction: Direction, period: IntervalPeriod, slots: int) -> EventSlots:
+    """The slots of an event."""
+    return EventSlots(
+        direction is Direction.DECREASE_LOAD, micros(period.start), period.duration // MICROSECOND, slots
+    )  # fmt: skip
+
+
+def slot_hours(event: EventSlots) -> float:
     """Hours of a slot."""
     return hours(event.slot_us)
+
+
+def start_of(event: EventSlots, slot: int) -> int:
+    """When a slot begins; the number of slots gives the event's end."""
+    return event.start_us + slot * event.slot_us
 
 
 def hours(span_us: int) -> float:
@@ -65,51 +73,166 @@ def hours(span_us: int) -> float:
     return span_us / 1e6 / 3600
 
 
-def run(owner: Car, loosened: Car, event: Event, line: Line) -> Relay:
-    """Fill in the schedule. `owner` as it has set it, `loosened` as it agreed for this computation."""
+def run(
+    owner: Car, spec: Car, event: EventSlots, held: Commitments | None, line: OwnSchedule
+) -> RelayNeeds:  # fmt: skip
+    """Fill in the schedule. `owner` as it has set it, `spec` as it agreed for this computation."""
     slot_h, eta_c = slot_hours(event), owner.charge_pct / 100
-    gain_w = max(0.0, owner.max_charge_w * eta_c - owner.standby_w)
-    plugs_in_us = max(owner.plugs_in_us, owner.state_us)
-    energy = float(owner.soc_wh)
-    energy += _charging_h(owner, gain_w, energy, owner.state_us, event.start_us) * gain_w
-    before = energy < owner.departure_soc_wh - 1e-6 and plugs_in_us < event.start_us
+    gain_w, energy, alone_wh = gain(owner), float(owner.soc_wh), 0.0
+    plugs_in_us, full_wh = max(owner.plugs_in_us, owner.state_us), owner.departure_soc_wh
+    if held is None:  # it charges or it does not: nothing else happens
+        energy += _charging_h(full_wh, gain_w, energy, min(event.start_us, owner.departs_us) - plugs_in_us) * gain_w
+    else:
+        alone_wh = _alone_wh(owner, gain_w, held)
+        energy, _, _, alone_wh = _between(owner, gain_w, held, energy, alone_wh, owner.state_us, event.start_us)
+    before = energy < full_wh - 1e-6 and plugs_in_us < event.start_us
     line.energy_wh[0] = energy
     for slot in range(event.slots):
-        start_us = event.start_us + slot * event.slot_us
-        end_us = start_us + event.slot_us
+        start_us, end_us = start_of(event, slot), start_of(event, slot + 1)
+        if held is None:
+            span_us = min(end_us, owner.departs_us) - max(start_us, plugs_in_us)
+            closed_h = _charging_h(full_wh, gain_w, energy, span_us)
+            energy, drawn_wh = energy + closed_h * gain_w, closed_h * owner.max_charge_w
+        else:
+            energy, drawn_wh, closed_h, alone_wh = _between(owner, gain_w, held, energy, alone_wh, start_us, end_us)
         line.base_w[slot], line.spared_wh[slot] = 0, 0.0
-        charging_h = _charging_h(owner, gain_w, energy, start_us, end_us)
-        if charging_h > 0.0:
-            energy += charging_h * gain_w
-            drawn_wh = charging_h * owner.max_charge_w
+        if drawn_wh != 0.0:
             mean_w = math.floor(drawn_wh / slot_h + 1e-9)
-            idle_h = slot_h - charging_h if mean_w else 0.0
+            idle_h = slot_h - closed_h if mean_w else 0.0
+            moved = eta_c if mean_w >= 0 else 1 / (owner.discharge_pct / 100)
             line.base_w[slot] = mean_w
-            line.spared_wh[slot] = (drawn_wh - mean_w * slot_h) * eta_c + idle_h * owner.standby_w
+            line.spared_wh[slot] = (drawn_wh - mean_w * slot_h) * moved + idle_h * owner.standby_w
         line.energy_wh[slot + 1] = energy
-        line.plugged[slot] = owner.plugs_in_us <= start_us and owner.state_us <= end_us <= loosened.departs_us
-    _fill_least(owner, loosened, event, gain_w, line)
-    recovers = loosened.departs_us > event.start_us + event.slots * event.slot_us
-    return Relay(before, recovers, recovers and energy < owner.departure_soc_wh - 1e-6)
+    _fill_parts(owner, spec, event, held, line)
+    _fill_bounds(owner, spec, event, held, alone_wh, line)
+    recovers = spec.departs_us > start_of(event, event.slots)
+    return RelayNeeds(before, recovers, recovers and energy < full_wh - 1e-6)
 
 
-def _charging_h(owner: Car, gain_w: float, energy: float, start_us: int, end_us: int) -> float:
-    """Hours of charging at full power between two instants."""
-    span_us = min(owner.departs_us, end_us) - max(owner.plugs_in_us, owner.state_us, start_us)
-    need = owner.departure_soc_wh - energy
+def _fill_parts(owner: Car, spec: Car, event: EventSlots, held: Commitments | None, line: OwnSchedule) -> None:
+    """Arrival is rounded up to a slot, departure rounded down."""
+    for slot in range(event.slots):
+        start_us, end_us = start_of(event, slot), start_of(event, slot + 1)
+        plugged = owner.plugs_in_us <= start_us and owner.state_us <= end_us <= spec.departs_us
+        line.part[slot] = USABLE if plugged else AWAY
+        if held is not None:
+            line.part[slot] = OPPOSED if plugged and opposed(held, start_us, end_us, event.down) else line.part[slot]
+
+
+def gain(owner: Car) -> float:
+    """What charging at full power adds to the battery, W."""
+    return max(0.0, owner.max_charge_w * (owner.charge_pct / 100) - owner.standby_w)
+
+
+def _alone_wh(owner: Car, gain_w: float, held: Commitments) -> float:
+    """Energy at the newest reading by the schedule without any event, on which set-points of other events stand."""
+    if not begun(held, owner.state_us):
+        return float(owner.soc_wh)
+    plugged_us = min(owner.state_us, owner.departs_us) - max(owner.plugs_in_us, owner.declared_us)
+    charged_h = _charging_h(owner.departure_soc_wh, gain_w, owner.declared_soc_wh, plugged_us)
+    return owner.declared_soc_wh + charged_h * gain_w
+
+
+def _between(
+    owner: Car, gain_w: float, held: Commitments, energy: float, alone_wh: float, start_us: int, end_us: int
+) -> tuple[float, float, float, float]:
+    """Energy in the battery at the end; between two instants, energy drawn from the grid (signed Wh) and hours with the
+    relay closed; and the energy at the end by the schedule without any event."""
+    plugs_in_us = max(owner.plugs_in_us, owner.state_us)
+    drawn_wh = closed_h = 0.0
+    at_us = start_us
+    while at_us < end_us:
+        until_us = next_edge(held, at_us, end_us)
+        if at_us < plugs_in_us < until_us:
+            until_us = plugs_in_us
+        if at_us < owner.departs_us < until_us:
+            until_us = owner.departs_us
+        power_w = held_w(held, at_us)
+        energy, grid_wh, shut_h, alone_wh = _piece(owner, gain_w, power_w, energy, alone_wh, at_us, until_us)
+        drawn_wh += grid_wh
+        closed_h += shut_h
+        at_us = until_us
+    return energy, drawn_wh, closed_h, alone_wh
+
+
+def _piece(
+    owner: Car, gain_w: float, power_w: int, energy: float, alone_wh: float, start_us: int, end_us: int
+) -> tuple[float, float, float, float]:
+    """`_between` for a time in which nothing changes. Where another event holds power, the set-point stands on the
+    schedule without any event; else it charges up what is missing."""
+    away = start_us < max(owner.plugs_in_us, owner.state_us) or start_us >= owner.departs_us
+    if away and power_w == 0:
+        return energy, 0.0, 0.0, alone_wh
+    span_h = hours(end_us - start_us)
+    alone_h = 0.0 if away else _charging_h(owner.departure_soc_wh, gain_w, alone_wh, end_us - start_us)
+    alone_wh += alone_h * gain_w
+    if power_w == 0:
+        charging_h = _charging_h(owner.departure_soc_wh, gain_w, energy, end_us - start_us)
+        return energy + charging_h * gain_w, charging_h * owner.max_charge_w, charging_h, alone_wh
+    grid_w = alone_h / span_h * owner.max_charge_w + power_w
+    grid_w = max(-float(owner.agreed_discharge_w), min(float(owner.agreed_charge_w), grid_w))
+    moved_w = grid_w * (owner.charge_pct / 100) if grid_w > 0 else grid_w / (owner.discharge_pct / 100)
+    closed_h = span_h if grid_w else 0.0
+    return energy + span_h * moved_w - closed_h * owner.standby_w, span_h * grid_w, closed_h, alone_wh
+
+
+def _charging_h(full_wh: int, gain_w: float, energy: float, span_us: int) -> float:
+    """Hours of a span in which it charges at full power."""
+    need = full_wh - energy
     if span_us <= 0 or need <= 0.0 or gain_w == 0.0:
         return 0.0
     return min(hours(span_us), need / gain_w)
 
 
-def _fill_least(owner: Car, spec: Car, event: Event, gain_w: float, line: Line) -> None:
-    """The reserve, and from the event's end (or the departure) on what can no longer be charged."""
-    end_us = event.start_us + event.slots * event.slot_us
-    reserve = float(spec.reserve_wh)
-    least = max(reserve, float(spec.departure_soc_wh))
-    if least <= owner.departure_soc_wh:
-        least -= hours(max(0, spec.departs_us - max(end_us, owner.plugs_in_us, owner.state_us))) * gain_w
-    least = max(reserve, least)
+def _fill_bounds(
+    owner: Car,
+    spec: Car,
+    event: EventSlots,
+    held: Commitments | None,
+    alone_wh: float,
+    line: OwnSchedule,
+) -> None:
+    """What must be left: the reserve, and from the event's end (or the departure) on what other events hold and what
+    can no longer be charged; the own schedule goes on in between. What fits: the capacity, at the event's end less what
+    other events will charge. Both are found backward from the departure."""
+    end_us, gain_w = start_of(event, event.slots), gain(owner)
+    charges_us = max(end_us, owner.plugs_in_us, owner.state_us)
+    reserve, full, own = float(spec.reserve_wh), float(owner.capacity_wh), owner.departure_soc_wh
+    least, most = max(reserve, float(spec.departure_soc_wh)), full
+    if held is None:
+        least, most = _uncharged(own, hours(max(0, spec.departs_us - charges_us)) * gain_w, least, most)
+    else:
+        pieces = held.pieces
+        for piece in range(_cut(owner, spec, gain_w, held, alone_wh, charges_us) - 1, -1, -1):
+            if pieces.held[piece]:
+                least, most = least - pieces.moved_wh[piece], most - pieces.moved_wh[piece]
+            else:
+                least, most = _uncharged(own, pieces.hours[piece] * gain_w, least, most)
+            least, most = max(reserve, least), min(full, most)
+    least, most = max(reserve, least), min(full, most)
     for slot in range(event.slots):
-        at_us = event.start_us + (slot + 1) * event.slot_us
-        line.least_wh[slot] = reserve if at_us < min(end_us, spec.departs_us) else least
+        at_us = start_of(event, slot + 1)
+        if event.down:
+            line.bound_wh[slot] = float(spec.reserve_wh) if at_us < min(end_us, spec.departs_us) else least
+        else:
+            line.bound_wh[slot] = most if slot == event.slots - 1 else float(owner.capacity_wh)
+
+
+def _cut(
+    owner: Car, spec: Car, gain_w: float, held: Commitments, alone_wh: float, at_us: int
+) -> int:  # fmt: skip
+    """Fill in the pieces from an instant until the departure; how many they are."""
+    pieces, count = held.pieces, 0
+    while at_us < spec.departs_us:
+        until_us, power_w = next_edge(held, at_us, spec.departs_us), held_w(held, at_us)
+        moved_wh, _, _, alone_wh = _piece(owner, gain_w, power_w, 0.0, alone_wh, at_us, until_us)
+        pieces.hours[count], pieces.moved_wh[count] = hours(until_us - at_us), moved_wh
+        pieces.held[count] = power_w != 0
+        at_us, count = until_us, count + 1
+    return count
+
+
+def _uncharged(own_wh: int, charged_wh: float, least: float, most: float) -> tuple[float, float]:
+    """Least and most energy before a time in which the own schedule charges so much, but no further than to `own_wh`,
+    from those after it."""
+    return least - (charged_wh if least <= own_wh else 0.0), most - (charged_wh if most < own_wh else 0.0)

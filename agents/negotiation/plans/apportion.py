@@ -7,13 +7,12 @@ own ones, and of those as few as it takes: an owner is only disturbed for a slot
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.negotiation.plans.shares import Watts, in_order, plans, proportional, slot_by_slot, table
-from agents.settings.parties import SharePolicy
 from protocol.messages import Basis
 from protocol.plan import Plan, add, covers, least, shortfall
 
@@ -50,14 +49,46 @@ class Apportioned:
     storage_w: Plan
 
 
-def apportion(deal_w: Plan, candidates: Sequence[Candidate], storage_w: Plan, policy: SharePolicy) -> Apportioned:
-    """S35: share a deal out. Raises ValueError when offers and storage cannot cover it, or the slots differ.
+class SharingPolicy(Protocol):
+    """How a deal is split over the offers that cover it (S35). Pure: the same arguments always give the same split.
+    That relaxed offers and own storage are used as little as it takes was seen to before."""
 
-    Policies: `proportional` to the offers; `merit_order`, the lowest first; `least_relay_wear`: whoever adds the most
-    to what is still missing, and so on until it is covered, so that few relays switch (the fewest where the deal has
-    one slot; over several it is the usual greedy answer to a set cover). Within a member it does not count the
-    stretches: its offer already respects its own limit of relay operations.
-    """
+    def split(self, deal_w: Plan, offers_w: Watts, candidates: Sequence[Candidate]) -> Sequence[Watts]:
+        """A row a slot of what each candidate gives, W: 0 to its offer, and every row sums to the deal in its slot.
+
+        `offers_w` has a row a slot too, in it what each candidate can be awarded, in the candidates' order."""
+        ...
+
+
+class ProportionalSharing:
+    """Everyone in proportion to its offer."""
+
+    def split(self, deal_w: Plan, offers_w: Watts, candidates: Sequence[Candidate]) -> list[Watts]:
+        return slot_by_slot(deal_w, offers_w, proportional)
+
+
+class MeritOrderSharing:
+    """The lowest merit up to its offer, then the next."""
+
+    def split(self, deal_w: Plan, offers_w: Watts, candidates: Sequence[Candidate]) -> list[Watts]:
+        order = np.argsort(np.array([candidate.merit for candidate in candidates], dtype=np.int64), kind="stable")
+        return slot_by_slot(deal_w, offers_w, lambda power_w, caps: in_order(power_w, caps, order))
+
+
+class LeastRelayWearSharing:
+    """Whoever adds the most to what is still missing, and so on until it is covered, so that few relays switch: the
+    fewest where the deal has one slot; over several it is the usual greedy answer to a set cover. Within a member it
+    does not count the stretches: its offer already respects its own limit of relay operations."""
+
+    def split(self, deal_w: Plan, offers_w: Watts, candidates: Sequence[Candidate]) -> list[Watts]:
+        chosen = _biggest_first(deal_w, offers_w)
+        some = offers_w * np.isin(np.arange(len(candidates)), chosen)
+        order = np.array([*chosen, *np.setdiff1d(np.arange(len(candidates)), chosen)], dtype=np.intp)
+        return slot_by_slot(deal_w, some, lambda power_w, caps: in_order(power_w, caps, order))
+
+
+def apportion(deal_w: Plan, candidates: Sequence[Candidate], storage_w: Plan, policy: SharingPolicy) -> Apportioned:
+    """S35: share a deal out. Raises ValueError when offers and storage cannot cover it, or the slots differ."""
     slots = len(deal_w)
     if len(storage_w) != slots:
         raise ValueError(f"the storage needs one entry a slot: {slots}")
@@ -71,7 +102,7 @@ def apportion(deal_w: Plan, candidates: Sequence[Candidate], storage_w: Plan, po
         offers = own.copy()
         offers[:, relaxed] = either[:, relaxed]
     from_storage = least(storage_w, shortfall(deal_w, _sums(offers)))
-    parts = _split(shortfall(deal_w, from_storage), offers, candidates, policy)
+    parts = policy.split(shortfall(deal_w, from_storage), offers, candidates)
     return Apportioned(_shares(candidates, parts, own), from_storage)
 
 
@@ -79,7 +110,7 @@ def _sums(offers: Watts) -> Plan:
     return tuple(offers.sum(axis=1).tolist())
 
 
-def _shares(candidates: Sequence[Candidate], parts: list[Watts], own: Watts) -> dict[str, Share]:
+def _shares(candidates: Sequence[Candidate], parts: Sequence[Watts], own: Watts) -> dict[str, Share]:
     """Of those who have a part."""
     given = np.stack(parts) if parts else own
     some, beyond = (given > 0).sum(axis=0).tolist(), (given > own).sum(axis=0).tolist()
@@ -181,16 +212,3 @@ def _gains(adds: Watts, places: NDArray[np.intp], missing: Plan) -> list[tuple[i
 
 def _gain(plan: Sequence[int], missing: Plan) -> int:
     return sum(map(min, plan, missing))
-
-
-def _split(deal_w: Plan, offers: Watts, candidates: Sequence[Candidate], policy: SharePolicy) -> list[Watts]:
-    """What each gives, slot by slot."""
-    if policy is SharePolicy.PROPORTIONAL:
-        return slot_by_slot(deal_w, offers, proportional)
-    if policy is SharePolicy.MERIT_ORDER:
-        order = np.argsort(np.array([candidate.merit for candidate in candidates], dtype=np.int64), kind="stable")
-    else:
-        chosen = _biggest_first(deal_w, offers)
-        offers = offers * np.isin(np.arange(len(candidates)), chosen)
-        order = np.array([*chosen, *np.setdiff1d(np.arange(len(candidates)), chosen)], dtype=np.intp)
-    return slot_by_slot(deal_w, offers, lambda power_w, caps: in_order(power_w, caps, order))

@@ -16,20 +16,19 @@ expectation is covered all the same, as far as the capacities reach. All in whol
 
 from collections.abc import Mapping, Sequence
 from math import isqrt
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.negotiation.plans.shares import Watts, exact, in_order, plans, proportional, slot_by_slot, table
-from agents.settings.parties import ValuePolicy
 from protocol.plan import Plan
 
 Z = 2
 MOST_FACTOR = 3
 
 
-class Asked(NamedTuple):
+class MemberCapability(NamedTuple):
     """One member as S21 sees it: capability in W per slot, reliability, place in the merit order (lowest first)."""
 
     name: str
@@ -38,21 +37,44 @@ class Asked(NamedTuple):
     merit: int = 0
 
 
-def request_values(
-    asked_w: Plan, members: Sequence[Asked], *, policy: ValuePolicy, over_request: bool
+class RequestValuePolicy(Protocol):
+    """How much of a request each member is asked for (S21). Pure: the same arguments always give the same values."""
+
+    def values(self, asked_w: Plan, members: Sequence[MemberCapability], over_request: bool) -> Mapping[str, Plan]:
+        """A value per member, W: 0 to its capacity in every slot. Who is left out is asked for nothing.
+
+        With `over_request` more may be asked for than `asked_w`, so that those who say yes cover it."""
+        ...
+
+
+class FairValues:
+    """Everyone in proportion to its capacity."""
+
+    def values(self, asked_w: Plan, members: Sequence[MemberCapability], over_request: bool) -> dict[str, Plan]:
+        return _values(asked_w, members, None, over_request)
+
+
+class MeritOrderValues:
+    """The lowest merit up to its capacity, then the next."""
+
+    def values(self, asked_w: Plan, members: Sequence[MemberCapability], over_request: bool) -> dict[str, Plan]:
+        merits = np.array([member.merit for member in members], dtype=np.int64)
+        return _values(asked_w, members, np.argsort(merits, kind="stable"), over_request)
+
+
+def _values(
+    asked_w: Plan, members: Sequence[MemberCapability], order: NDArray[np.intp] | None, over_request: bool
 ) -> dict[str, Plan]:
-    """S21: a value per member, W, in the members' order; nobody's is above its capacity.
+    """A value per member, W, in the members' order; `order`: None for equal shares.
 
     Per slot the values sum to exactly min(all capacities, what is asked, over-request included). Raises ValueError
     when a capacity has another number of slots than `asked_w`.
     """
-    fair, merits = policy is ValuePolicy.FAIR, [member.merit for member in members]
-    order = np.argsort(np.array(merits, dtype=np.int64), kind="stable")
     reliability_pct = np.array([member.reliability_pct for member in members], dtype=np.int64)
 
     def split(power_w: int, caps: Watts) -> Watts:
-        wanted = _wanted(power_w, caps, reliability_pct, None if fair else order) if over_request else power_w
-        return proportional(wanted, caps) if fair else in_order(wanted, caps, order)
+        wanted = _wanted(power_w, caps, reliability_pct, order) if over_request else power_w
+        return proportional(wanted, caps) if order is None else in_order(wanted, caps, order)
 
     slots = slot_by_slot(asked_w, table([member.capacity_w for member in members], len(asked_w)), split)
     return {member.name: values for member, values in zip(members, plans(slots, len(members)), strict=True)}

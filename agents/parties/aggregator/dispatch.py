@@ -4,22 +4,23 @@ A dispatch goes out `lead` before its slot and lives for that slot only, so a lo
 """
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
-from agents.negotiation.child import Given
+from agents.negotiation.child import AwardRecord, Child
+from agents.negotiation.negotiation import Negotiation
+from agents.negotiation.stage import Timer
 from agents.parties.aggregator.own_storage import OwnStorage
+from agents.settings.members import Members
 from protocol import messages as m
 from protocol.actor import Measure, Measured, Setpoint
-
-if TYPE_CHECKING:
-    from agents.parties.aggregator.actor import AggregatorEvent
+from protocol.plan import Plan
 
 
 class Dispatching:
     """What is dispatched of one event."""
 
-    def __init__(self, of: "AggregatorEvent", lead_s: int, storage: OwnStorage) -> None:
-        self.of = of
+    def __init__(self, event: Negotiation, book: Members, lead_s: int, storage: OwnStorage) -> None:
+        self.event = event
+        self.book = book
         self.lead = timedelta(seconds=lead_s)
         self.storage = storage
         self.slot = 0
@@ -28,69 +29,92 @@ class Dispatching:
         """Whether own storage may be off its schedule."""
 
     def start(self, now: datetime) -> None:
+        """A deal stands: the first dispatch follows."""
+        period, timers = self.event.subject.period, self.event.timers
         self.slot = self.measured_slot = 0
-        self.of.timers["dispatch"] = max(self.of.period.start - self.lead, now)
+        timers.set(Timer.DISPATCH, max(period.start - self.lead, now))
         if self.storage:
-            self.of.timers["measure"] = self.of.period.slot_start(1)
+            timers.set(Timer.MEASURE, period.slot_start(1))
 
     def stop(self, now: datetime) -> None:
         """Nothing more is commanded; own storage returns to its schedule."""
-        self.of.timers.pop("dispatch", None)
-        self.of.timers.pop("measure", None)
-        if self.commanded and self.measured_slot < len(self.of.asked_w):
+        self.event.timers.drop(Timer.DISPATCH)
+        self.event.timers.drop(Timer.MEASURE)
+        if self.commanded and self.measured_slot < self.event.subject.slots:
             for resource_id in self.storage.resource_ids:
-                self.of.party._effect(Setpoint(resource_id, None, now, now))
+                self.event.out.effect(Setpoint(resource_id, None, now, now))
         self.commanded = False
 
     def due(self, now: datetime) -> None:
-        of = self.of
-        while self.slot + 1 < len(of.asked_w) and of.period.slot_start(self.slot + 1) <= now:
+        """Command the next slot."""
+        event, period, slots = self.event, self.event.subject.period, self.event.subject.slots
+        while self.slot + 1 < slots and period.slot_start(self.slot + 1) <= now:
             self.slot += 1  # over while the process was down
         slot = self.slot
         sent = 0
-        for child, plan in of.children.held():
-            award = child.award
-            if award is not None and any(plan) and of.book[child.name].kind == "der":
+        for child, plan in event.children.awarded():
+            if self._dispatches(child) and any(plan):
                 sent += 1
-                of.party.say(of.edge(child.name), now, self._dispatch, child.name, award, slot, plan[slot], now)
-        start, end = of.period.slot_start(slot), of.period.slot_start(slot + 1)
+                self._dispatch(child, plan, slot, now)
+        self._command_storage(slot, now)
+        event.out.tell("dispatched", "claim 1", slot=slot, dispatched=sent, power_w=event.standing_w()[slot])
+        self.slot += 1
+        if self.slot < slots:
+            event.timers.set(Timer.DISPATCH, period.slot_start(self.slot) - self.lead)
+
+    def bound(self, child: Child, now: datetime) -> None:
+        """A child has confirmed an award that it was given in the lead of a slot, or inside one: a dispatch of that
+        slot before it was for another award, or for none."""
+        slot, awarded_w = self.slot - 1, child.awarded_w
+        under_way = slot >= 0 and now < self.event.subject.period.slot_start(slot + 1)
+        if under_way and awarded_w is not None and any(awarded_w) and self._dispatches(child):
+            self._dispatch(child, awarded_w, slot, now)
+
+    def _dispatches(self, child: Child) -> bool:
+        return self.book[child.name].kind == "der"
+
+    def _dispatch(self, child: Child, awarded_w: Plan, slot: int, now: datetime) -> None:
+        assert child.award is not None
+        self.event.out.say(child.name, now, self.dispatch_to, child.name, child.award, slot, awarded_w[slot], now)
+
+    def _command_storage(self, slot: int, now: datetime) -> None:
+        period = self.event.subject.period
+        start, end = period.slot_start(slot), period.slot_start(slot + 1)
         held, own = self.storage.held, self.storage.committed_w
         if held is not None and own is not None and any(own):
             for resource_id, power_w in held.setpoints(slot, own[slot]).items():
-                of.party._effect(Setpoint(resource_id, power_w, max(start, now), end))
+                self.event.out.effect(Setpoint(resource_id, power_w, max(start, now), end))
                 self.commanded = True
-        of.tell("dispatched", "claim 1", slot=slot, dispatched=sent, power_w=of.held_w()[slot])
-        self.slot += 1
-        if self.slot < len(of.asked_w):
-            of.timers["dispatch"] = of.period.slot_start(self.slot) - self.lead
 
-    def _dispatch(self, name: str, award: Given, slot: int, power_w: int, now: datetime) -> m.Dispatch:
-        of = self.of
-        award_id = of.award_id(name, award)
+    def dispatch_to(self, name: str, award: AwardRecord, slot: int, power_w: int, now: datetime) -> m.Dispatch:
+        """The dispatch of a slot as a message; `power_w` >= 0 in the event's direction."""
+        event, subject = self.event, self.event.subject
+        award_id = event.awards.award_id(name, award)
         return m.Dispatch(
-            message_id=f"{of.party.name}.dispatch.{award_id}.{slot}.{award.revision}",
+            message_id=f"{event.out.name}.dispatch.{award_id}.{slot}.{award.revision}",
             sent_at=now,
-            event_id=of.event_id,
+            event_id=subject.event_id,
             request_id=award.request_id,
             round=award.round,
             revision=award.revision,
             award_id=award_id,
             slot=slot,
-            power_w=of.direction.sign * power_w,
-            valid_for_s=int(of.period.duration.total_seconds()),
+            power_w=subject.direction.sign * power_w,
+            valid_for_s=int(subject.period.duration.total_seconds()),
         )
 
     def measure_due(self, now: datetime) -> None:
-        slot = self.measured_slot
-        start, end = self.of.period.slot_start(slot), self.of.period.slot_start(slot + 1)
+        """A slot is over: ask own devices for its energy."""
+        subject, slot = self.event.subject, self.measured_slot
+        start, end = subject.period.slot_start(slot), subject.period.slot_start(slot + 1)
         for resource_id in self.storage.resource_ids:
-            self.of.party._effect(Measure(resource_id, self.of.event_id, slot, start, end))
+            self.event.out.effect(Measure(resource_id, subject.event_id, slot, start, end))
         self.measured_slot += 1
-        if self.measured_slot < len(self.of.asked_w):
-            self.of.timers["measure"] = self.of.period.slot_start(self.measured_slot + 1)
+        if self.measured_slot < subject.slots:
+            self.event.timers.set(Timer.MEASURE, subject.period.slot_start(self.measured_slot + 1))
 
     def measured(self, item: Measured, now: datetime) -> None:
-        """A meter value of own storage: what other events hold of the device is not this one's doing."""
+        """A meter value of own storage: what other events reserve of the device is not this one's doing."""
         if item.slot is None or item.energy_wh is None:
             return
         held = self.storage.held
@@ -102,4 +126,4 @@ class Dispatching:
             soc_wh=item.soc_wh,
             state=m.EventStatus.ACTIVE,
         )
-        self.of.delivery.take(item.resource_id, reading, now)
+        self.event.metered(item.resource_id, reading, now)

@@ -1,4 +1,4 @@
-"""The aggregator's own storage: DERs without an owner to ask (S26, claim 2). Power that one event holds is not
+"""The aggregator's own storage: DERs without an owner to ask (S26, claim 2). Power that one event reserves is not
 offered in another."""
 
 from collections.abc import Sequence
@@ -6,18 +6,18 @@ from datetime import datetime
 
 from agents.devices.catalogue import build_device
 from agents.devices.contract import Device
-from agents.parties.der.held import Held
+from agents.negotiation.out import Out
+from agents.negotiation.subject import Subject
 from agents.parties.der.home import Home
 from agents.parties.der.ledger import Ledger
+from agents.parties.der.reservation import Reservation
 from agents.settings.devices import StorageSpec
 from protocol.actor import Measured
-from protocol.messages import IntervalPeriod
-from protocol.plan import Plan, add, shortfall, zero
-from protocol.units import Direction
+from protocol.plan import Plan, add, shortfall
 
 
 class StorageYard:
-    """All own storage devices, and what each event holds of them."""
+    """All own storage devices, and what each event reserves of them."""
 
     def __init__(self, devices: Sequence[Device]) -> None:
         self.home = Home(devices)
@@ -25,64 +25,94 @@ class StorageYard:
 
     @classmethod
     def build(cls, specs: Sequence[StorageSpec]) -> "StorageYard":
+        """The yard of these devices."""
         return cls([build_device(spec) for spec in specs])
 
     def observe(self, reading: Measured) -> None:
+        """Take a device's reading."""
         self.home.observe(reading)
 
 
 class OwnStorage:
-    """What one event holds of the yard."""
+    """What one event reserves of the yard."""
 
-    def __init__(self, yard: StorageYard, event_id: str) -> None:
+    def __init__(self, out: Out, yard: StorageYard, subject: Subject, in_ladder: bool) -> None:
+        """`in_ladder`: whether it may add anything at all."""
+        self.out = out
         self.yard = yard
-        self.event_id = event_id
-        self.power_w: Plan | None = None
+        self.subject = subject
+        self.in_ladder = in_ladder
+        self.offered_w: Plan | None = None
         """Added to the available power (S26), W."""
         self.committed_w: Plan | None = None
         """Its part of the deal, W."""
-        self.held: Held | None = None
+        self.held: Reservation | None = None
 
     def __bool__(self) -> bool:
         return bool(self.yard.home.devices)
 
     @property
     def resource_ids(self) -> tuple[str, ...]:
+        """Of its devices."""
         return tuple(device.resource_id for device in self.yard.home.devices)
 
-    def offer(self, direction: Direction, period: IntervalPeriod, short_w: Plan) -> Plan:
-        """Hold as much of the shortfall as it can give, with the least maximum shortfall; returns it, W."""
-        answer = self.yard.home.flexibility(direction, period, short_w, self.yard.ledger.but(self.event_id))
-        self.power_w = answer.joint.power_w
-        self.held = Held(self.event_id, direction, period, answer, self.yard.ledger)
-        self.held.hold(self.power_w)
-        return self.power_w
+    def power_w(self) -> Plan:
+        """Its part of the deal, W."""
+        return self.committed_w or self.subject.nothing_w
 
-    def most(self, direction: Direction, period: IntervalPeriod, slots: int) -> Plan:
+    def available_w(self) -> Plan:
+        """What it added to the available power, W."""
+        return self.offered_w or self.subject.nothing_w
+
+    def offer(self, short_w: Plan) -> Plan:
+        """Reserve as much of the shortfall as it can give, with the least maximum shortfall; returns it, W."""
+        subject, yard = self.subject, self.yard
+        others = yard.ledger.but(subject.event_id)
+        answer = yard.home.flexibility(subject.direction, subject.period, short_w, others)
+        self.offered_w = answer.joint.power_w
+        self.held = Reservation(subject.event_id, subject.direction, subject.period, answer, yard.ledger)
+        self.held.hold(self.offered_w)
+        return self.offered_w
+
+    def most_w(self) -> Plan:
         """What it could give at most in this event, W."""
-        if not self:
-            return zero(slots)
-        ask = (sum(device.capacity_w(direction) for device in self.yard.home.devices),) * slots
-        return self.yard.home.flexibility(direction, period, ask, self.yard.ledger.but(self.event_id)).joint.power_w
+        subject, yard = self.subject, self.yard
+        if not self or not self.in_ladder:
+            return subject.nothing_w
+        ask = (sum(device.capacity_w(subject.direction) for device in yard.home.devices),) * subject.slots
+        others = yard.ledger.but(subject.event_id)
+        return yard.home.flexibility(subject.direction, subject.period, ask, others).joint.power_w
 
-    def add(self, direction: Direction, period: IntervalPeriod, missing_w: Plan) -> Plan:
+    def add(self, missing_w: Plan, now: datetime) -> Plan:
         """Take over what was lost elsewhere, on top of its part of the deal; returns what it took, W."""
-        before = self.committed_w or zero(len(missing_w))
-        kept = self.held
-        taken = self.offer(direction, period, add(before, missing_w))
+        if not self or not self.in_ladder or not any(missing_w):
+            return self.subject.nothing_w
+        added = self._add(missing_w)
+        if any(added):
+            self.out.tell("own_storage_replaces", "S26", storage_w=added)
+        return added
+
+    def _add(self, missing_w: Plan) -> Plan:
+        before, kept = self.power_w(), self.held
+        taken = self.offer(add(before, missing_w))
         if any(power < owed for power, owed in zip(taken, before, strict=True)):
             self.held = kept  # the even profile would break what it owes already: leave it as it was
             self.commit(before)
-            return zero(len(missing_w))
+            return self.subject.nothing_w
         self.commit(taken)
         return shortfall(taken, before)
 
+    def cut(self, over_w: Plan) -> None:
+        """Give so much of its part of the deal back, W."""
+        self.commit(shortfall(self.power_w(), over_w))
+
     def commit(self, power_w: Plan) -> None:
-        """Its part of the deal, at most what it offered."""
-        self.committed_w = self.power_w = power_w
+        """Its part of the deal, at most what it offered, W."""
+        self.committed_w = self.offered_w = power_w
         if self.held is not None:
             self.held.hold(power_w)
 
     def free(self, now: datetime) -> None:
-        self.power_w = self.committed_w = self.held = None
-        self.yard.ledger.free(self.event_id, now)
+        """Nothing is reserved for this event any more."""
+        self.offered_w = self.committed_w = self.held = None
+        self.yard.ledger.free(self.subject.event_id, now)

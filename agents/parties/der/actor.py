@@ -9,16 +9,18 @@ Its own safety wins always: without a valid award and a dispatch that has not ru
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from agents.parties.der import messages
+from agents.parties.der.checks import accepted_basis, award_problem, keeps_firm, relax_refusal, relaxed_ask_w
 from agents.parties.der.control import Controlled
-from agents.parties.der.event import DerEvent, Stage
-from agents.parties.der.held import Held
+from agents.parties.der.event import DerEvent, DerStage, DerTimer
 from agents.parties.der.home import HomeFlexibility
+from agents.parties.der.reservation import Reservation
 from agents.settings.parties import Consent, DerSettings
 from protocol import messages as m
 from protocol.actor import Decided, Question
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import Plan, add, covers, zero
+from protocol.plan import Plan
 from protocol.units import step_instant
 
 ANSWER_PCT = 50
@@ -31,24 +33,14 @@ class Der(Controlled):
     def __init__(self, settings: DerSettings) -> None:
         super().__init__(settings)
         self._handlers |= {m.Request: self._on_request, m.Relax: self._on_relax, m.Award: self._on_award}
-
-    def _timer(self, name: str, event: DerEvent, now: datetime) -> None:
-        match name:
-            case "answer":
-                self._decide(event, self.settings.stored_rule, "the stored rule", now)
-            case "valid":
-                self._close(event, "expired", now)
-            case "slot":
-                self._slot_over(event, now)
-            case "withdraw":
-                self._withdraw_again(event, now)
+        self._timers |= {DerTimer.ANSWER: self._unanswered, DerTimer.VALID: self._expired}
 
     def _resumed(self, now: datetime) -> None:
         for event in self.events.values():
-            if event.stage is Stage.OFFERED:
+            if event.stage is DerStage.OFFERED:
                 for offer in event.offers.values():
                     self._send(event.edge, offer)
-            elif event.stage is Stage.CONSIDERING and event.timers.get("answer", now) > now:
+            elif event.stage is DerStage.CONSIDERING and event.timers.get(DerTimer.ANSWER, now) > now:
                 self._ask_resident(event)
 
     # -- S50, S51
@@ -59,13 +51,18 @@ class Der(Controlled):
             key, known = (request.revision, request.round), (event.request.revision, event.request.round)
             if key <= known:
                 raise RefusedMessage(RejectReason.STALE, f"revision {key} of the request; {known} is known")
+            if now > request.reply_by:  # what stands goes on to stand
+                raise RefusedMessage(RejectReason.EXPIRED, f"heard at {now.isoformat()}, after reply_by")
             self._release(event, now)
-            event.go(Stage.CONSIDERING)
+            event.go(DerStage.CONSIDERING)
             fresh = DerEvent(edge, request, superseded=(*event.superseded, event.request.request_id))
             self.events[request.event_id] = event = fresh
         else:
             event = self.events[request.event_id] = DerEvent(edge, request)
             self._make_room(now)
+            if len(self.events) > self.MOST_OPEN:
+                del self.events[request.event_id]
+                raise RefusedMessage(RejectReason.OVERLOAD, f"{self.MOST_OPEN} events are open")
         if now > request.reply_by:
             self._close(event, "expired", now)
             raise RefusedMessage(RejectReason.EXPIRED, f"heard at {now.isoformat()}, after reply_by")
@@ -75,26 +72,32 @@ class Der(Controlled):
             case Consent.ALWAYS:
                 self._answer(event, now)
             case Consent.ASK:
-                event.timers["answer"] = step_instant(now, request.reply_by, ANSWER_PCT)
+                event.timers[DerTimer.ANSWER] = step_instant(now, request.reply_by, ANSWER_PCT)
                 self._ask_resident(event)
 
     def _ask_resident(self, event: DerEvent) -> None:
         request = event.request
         text = f"{request.direction} from {request.interval_period.start.isoformat()}, {event.slots} slots: take part?"
-        self._effect(Question(request.event_id, text, event.timers["answer"]))
+        self._effect(Question(request.event_id, text, event.timers[DerTimer.ANSWER]))
 
     def _decided(self, item: Decided, now: datetime) -> None:
         event = self.events.get(item.event_id)
-        if event is not None and event.stage in (Stage.AWARDED, Stage.ACTIVE) and not item.take_part:
+        if event is not None and event.stage in (DerStage.AWARDED, DerStage.ACTIVE) and not item.take_part:
             self.withdraw(item.event_id, "the resident's override", now)
             return
-        if event is None or event.stage is not Stage.CONSIDERING:
+        if event is None or event.stage is not DerStage.CONSIDERING:
             self._tell("decision_too_late", item.event_id)
             return
         self._decide(event, item.take_part, "the resident", now)
 
+    def _unanswered(self, event: DerEvent, now: datetime) -> None:
+        self._decide(event, self.settings.stored_rule, "the stored rule", now)
+
+    def _expired(self, event: DerEvent, now: datetime) -> None:
+        self._close(event, "expired", now)
+
     def _decide(self, event: DerEvent, take_part: bool, who: str, now: datetime) -> None:
-        event.timers.pop("answer", None)
+        event.timers.pop(DerTimer.ANSWER, None)
         self._tell("consent_decided", event.request.event_id, "S50", {"take_part": take_part, "by": who})
         if take_part:
             self._answer(event, now)
@@ -109,79 +112,47 @@ class Der(Controlled):
             self._opt_out(event, m.OptReason.MUST_RUN, now, answer)
 
     def _compute(self, event: DerEvent, asked_w: Plan, relaxed: tuple[m.Restriction, ...]) -> HomeFlexibility:
-        """S50 (S52 when something is relaxed): what is held in other events is not offered again."""
+        """S50 (S52 when something is relaxed): what other events reserve is not offered again."""
         request = event.request
-        held = self.ledger.but(request.event_id)
-        return self.home.flexibility(request.direction, request.interval_period, asked_w, held, relaxed)
+        reserved = self.ledger.but(request.event_id)
+        return self.home.flexibility(request.direction, request.interval_period, asked_w, reserved, relaxed)
 
     def _offer(self, event: DerEvent, answer: HomeFlexibility, basis: m.Basis, now: datetime) -> None:
         request = event.request
-        valid_until = step_instant(request.decide_by, request.interval_period.start, 50)
-        offer = m.Offer(
-            message_id=f"{self.name}.offer.{basis}.{request.request_id}",
-            sent_at=now,
-            event_id=request.event_id,
-            request_id=request.request_id,
-            round=request.round,
-            revision=1,
-            opt=m.Opt.IN,
-            power_w=answer.joint.power_w,
-            available_w=answer.joint.available_w,
-            binding=answer.joint.binding,
-            basis=basis,
-            resources=answer.resources(),
-            valid_until=valid_until,
+        offer = messages.offer(
+            self.name, event.terms, request.request_id, answer.joint, answer.resources(), basis, now
+        )  # fmt: skip
+        event.go(DerStage.OFFERED)
+        event.answers[basis] = Reservation(
+            request.event_id, request.direction, request.interval_period, answer, self.ledger
         )
-        event.go(Stage.OFFERED)
-        held = Held(request.event_id, request.direction, request.interval_period, answer, self.ledger)
-        event.answers[basis], event.offers[basis] = held, offer
-        event.timers["valid"] = valid_until
+        event.offers[basis] = offer
         parts = [standing.answer.apportion(standing.answer.joint.power_w) for standing in event.answers.values()]
         self.ledger.hold(request.event_id, request.direction, request.interval_period, _larger(parts))
         self._send(event.edge, offer)
-        step = "S51" if basis is m.Basis.OWN else "S53"
-        data = {"power_w": offer.power_w, "asked_w": request.power_w, "binding": offer.binding}
-        self._tell("offered", request.event_id, step, data)
+        self._effect(messages.offered(event.terms, answer.joint, basis))
 
     def _opt_out(
         self, event: DerEvent, reason: m.OptReason, now: datetime, answer: HomeFlexibility | None = None
-    ) -> None:
-        request, nothing = event.request, zero(event.slots)
-        event.go(Stage.OPTED_OUT)
+    ) -> None:  # fmt: skip
+        event.go(DerStage.OPTED_OUT)
         binding = answer.joint.binding if answer is not None else ()
         self._send(
-            event.edge,
-            m.Offer(
-                message_id=f"{self.name}.offer.own.{request.request_id}",
-                sent_at=now,
-                event_id=request.event_id,
-                request_id=request.request_id,
-                round=request.round,
-                revision=1,
-                opt=m.Opt.OUT,
-                opt_reason=reason,
-                power_w=nothing,
-                available_w=nothing,
-                binding=binding,
-                valid_until=request.decide_by,
-            ),
-        )
-        self._tell("opted_out", request.event_id, "S51", {"reason": reason, "binding": binding})
+            event.edge, messages.opt_out(self.name, event.terms, event.request.request_id, reason, binding, now)
+        )  # fmt: skip
+        self._effect(messages.opted_out(event.terms, reason, binding))
 
     # -- S52, S53
 
     def _on_relax(self, edge: Edge, relax: m.Relax, now: datetime) -> None:
         event = self._event(relax)
-        own = event.offers.get(m.Basis.OWN)
-        if event.stage is not Stage.OFFERED or own is None or m.Basis.RELAXED in event.offers:
-            raise RefusedMessage(RejectReason.UNKNOWN_OFFER, f"no own offer stands in {relax.event_id}")
-        if now > relax.reply_by:
-            raise RefusedMessage(RejectReason.EXPIRED, f"heard at {now.isoformat()}, after reply_by")
-        if len(relax.shortfall_w) != event.slots:
-            raise RefusedMessage(RejectReason.WRONG_SLOTS, f"{len(relax.shortfall_w)} slots")
-        answer = self._compute(event, add(own.power_w, relax.shortfall_w), relax.restrictions)
-        if not covers(answer.joint.power_w, own.power_w):
-            answer = event.answers[m.Basis.OWN].answer  # loosening may reshape; it never takes back what is firm
+        refusal = relax_refusal(event.stage, event.terms, event.offered_w, relax, now)
+        if refusal is not None:
+            raise refusal
+        own_w = event.offered_w[m.Basis.OWN]
+        answer = self._compute(event, relaxed_ask_w(own_w, relax), relax.restrictions)
+        if not keeps_firm(answer.joint.power_w, own_w):
+            answer = event.answers[m.Basis.OWN].answer
         self._offer(event, answer, m.Basis.RELAXED, now)
 
     # -- S54
@@ -191,18 +162,23 @@ class Der(Controlled):
         known = event.award
         if known is not None and known.award_id == award.award_id and award.revision <= known.revision:
             raise RefusedMessage(RejectReason.STALE, f"revision {award.revision}; {known.revision} is known")
-        event.timers.pop("withdraw", None)
+        event.timers.pop(DerTimer.WITHDRAW, None)
         if award.outcome is not m.Outcome.CONCLUDED:
             event.award = award
             self._confirm(event, award, "", now)
-            if event.stage is not Stage.CLOSED:
+            if event.stage is not DerStage.CLOSED:
                 self._release(event, now)
                 self._close(event, award.outcome, now)
             return
-        problem = self._problem(event, award, now)
+        offered_w = event.offered_w
+        basis = accepted_basis(self.name, event.request.request_id, offered_w, award)
+        accepted_w = None if basis is None else offered_w[basis]
+        problem = award_problem(
+            event.stage, event.outcome, event.terms, accepted_w, award, now, first=event.award is None
+        )  # fmt: skip
         self._confirm(event, award, problem, now)
-        if not problem:
-            self._stand_by(event, award, now)
+        if basis is not None and not problem:
+            self._stand_by(event, award, basis)
 
     def _cancelled(self, award: m.Award) -> DerEvent | None:
         """The event that a cancellation ends, even if the request that superseded ours was lost on its way."""
@@ -213,48 +189,17 @@ class Der(Controlled):
             return None  # said before our request: it is about an earlier one that never came
         return event
 
-    def _problem(self, event: DerEvent, award: m.Award, now: datetime) -> str:
-        """Why an award cannot be kept; empty when it can."""
-        basis = next((basis for basis, offer in event.offers.items() if offer.message_id == award.accepts), None)
-        if event.stage is Stage.CLOSED:
-            return f"the event is {event.outcome}"
-        if basis is None:
-            return f"{award.accepts} does not stand"
-        offer = event.offers[basis]
-        if len(award.power_w) != event.slots or not covers(offer.power_w, award.power_w):
-            return "the award is above the offer"
-        if event.award is None and now > offer.valid_until:
-            return "the offer has expired"
-        return ""
-
-    def _stand_by(self, event: DerEvent, award: m.Award, now: datetime) -> None:
+    def _stand_by(self, event: DerEvent, award: m.Award, basis: m.Basis) -> None:
         """S54: note the contract and stand by for control."""
-        basis = next(basis for basis, offer in event.offers.items() if offer.message_id == award.accepts)
         event.accepted, event.award = event.answers[basis], award
         event.accepted.hold(award.power_w)
-        request = event.request
-        event.timers.pop("valid", None)
-        if event.stage is Stage.OFFERED:
-            event.go(Stage.AWARDED)
-            event.timers["slot"] = event.slot_start(1)
-        data = {"power_w": award.power_w, "basis": basis}
-        self._tell("standing_by", request.event_id, "S54", data)
+        event.timers.pop(DerTimer.VALID, None)
+        if event.stage is DerStage.OFFERED:
+            event.go(DerStage.AWARDED)
+        self._effect(messages.standing_by(award, basis))
 
     def _confirm(self, event: DerEvent, award: m.Award, problem: str, now: datetime) -> None:
-        self._send(
-            event.edge,
-            m.Confirm(
-                message_id=f"{self.name}.confirm.{award.award_id}.{award.revision}",
-                sent_at=now,
-                event_id=award.event_id,
-                request_id=award.request_id,
-                round=award.round,
-                revision=award.revision,
-                award_id=award.award_id,
-                accepted=not problem,
-                reason=problem,
-            ),
-        )
+        self._send(event.edge, messages.confirm(self.name, award, problem, now))
 
 
 def _larger(parts: Sequence[Mapping[str, Plan]]) -> dict[str, Plan]:

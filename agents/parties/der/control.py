@@ -1,28 +1,32 @@
 """What a DER does when the deal stands: follow dispatches that run out, meter every slot, report, withdraw, let go."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from agents.devices.catalogue import build_device
 from agents.negotiation.party import Party
-from agents.parties.der.event import DerEvent, Stage
+from agents.parties.der import messages
+from agents.parties.der.event import DerEvent, DerStage, DerTimer
 from agents.parties.der.home import Home
 from agents.parties.der.ledger import Ledger
+from agents.settings.daemon import Role
 from agents.settings.parties import DerSettings
 from protocol import messages as m
 from protocol.actor import Measure, Measured, Setpoint
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import zero
 
 WITHDRAW_REPEATS = 10
-"""How often a withdrawal that is not answered is said in the length of a slot."""
+"""How often a withdrawal that is not answered is sent in the length of a slot."""
 
 
 class Controlled(Party):
     """A home with its devices and events; `Der` adds the negotiation."""
 
+    role = Role.DER
     MAX_EVENTS = 64
+    MOST_OPEN = 256
+    """Events that are not over: more are refused."""
 
     def __init__(self, settings: DerSettings) -> None:
         super().__init__(settings.name, (settings.parent,), {})
@@ -31,6 +35,11 @@ class Controlled(Party):
         self.ledger = Ledger()
         self.events: dict[str, DerEvent] = {}
         self._handlers |= {m.Dispatch: self._on_dispatch}
+        self._timers: dict[DerTimer, Callable[[DerEvent, datetime], None]] = {
+            DerTimer.SLOT: self._slot_over,
+            DerTimer.WITHDRAW: self._withdraw_again,
+        }
+        """What each timer calls."""
 
     # -- time
 
@@ -42,11 +51,7 @@ class Controlled(Party):
             for name, at in list(event.timers.items()):
                 if at <= now and event.timers.get(name) == at:
                     del event.timers[name]
-                    self._timer(name, event, now)
-
-    def _timer(self, name: str, event: DerEvent, now: datetime) -> None:
-        """One of an event's timers is due."""
-        raise NotImplementedError
+                    self._timers[name](event, now)
 
     def at_rest(self, now: datetime) -> bool:
         return all(event.is_over(now) for event in self.events.values())
@@ -65,14 +70,20 @@ class Controlled(Party):
     def _on_dispatch(self, edge: Edge, dispatch: m.Dispatch, now: datetime) -> None:
         event = self._event(dispatch)
         award = event.award
-        if award is None or award.award_id != dispatch.award_id or event.stage not in (Stage.AWARDED, Stage.ACTIVE):
+        if (
+            award is None
+            or award.award_id != dispatch.award_id
+            or event.stage not in (DerStage.AWARDED, DerStage.ACTIVE)
+        ):
             raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award {dispatch.award_id} stands")
         sign = event.request.direction.sign
-        if dispatch.slot >= event.slots or not 0 <= sign * dispatch.power_w <= award.power_w[dispatch.slot]:
+        if dispatch.slot >= event.slots:
+            raise RefusedMessage(RejectReason.WRONG_SLOTS, f"slot {dispatch.slot} of {event.slots}")
+        if not 0 <= sign * dispatch.power_w <= award.power_w[dispatch.slot]:
             raise RefusedMessage(RejectReason.ABOVE_REQUEST, "the dispatch is above the award")
         if event.slot_start(dispatch.slot + 1) <= now:
             raise RefusedMessage(RejectReason.EXPIRED, f"slot {dispatch.slot} is over")
-        event.go(Stage.ACTIVE)
+        event.go(DerStage.ACTIVE)
         assert event.accepted is not None
         start, end = event.slot_start(dispatch.slot), event.slot_start(dispatch.slot + 1)
         for resource_id, power_w in event.accepted.setpoints(dispatch.slot, abs(dispatch.power_w)).items():
@@ -86,13 +97,13 @@ class Controlled(Party):
             self._effect(Measure(device.resource_id, event.request.event_id, event.slot, start, end))
         event.slot += 1
         if event.slot < event.slots:
-            event.timers["slot"] = event.slot_start(event.slot + 1)
+            event.timers[DerTimer.SLOT] = event.slot_start(event.slot + 1)
 
     def _measured(self, item: Measured, now: datetime) -> None:
         self.home.observe(item)
         event = self.events.get(item.event_id or "")
-        if event is None or item.slot is None or item.energy_wh is None:
-            return
+        if event is None or event.accepted is None or item.slot is None or item.energy_wh is None:
+            return  # of a deal that does not stand any more
         values = event.measured.setdefault(item.slot, {})
         values[item.resource_id] = item
         if len(values) == len(self.home.devices):
@@ -114,19 +125,7 @@ class Controlled(Party):
             state=m.EventStatus.COMPLETED if last else m.EventStatus.ACTIVE,
         )
         for parent in (event.edge.parent, *self.settings.meter_to):
-            self._send(
-                Edge(parent, self.name),
-                m.Report(
-                    message_id=f"{self.name}.report.{request.request_id}.{slot}",
-                    sent_at=now,
-                    event_id=request.event_id,
-                    request_id=request.request_id,
-                    round=request.round,
-                    revision=slot + 1,
-                    resource_id=self.name,
-                    readings=(reading,),
-                ),
-            )
+            self._send(Edge(parent, self.name), messages.report(self.name, request, reading, now))
         if last:
             self._close(event, "completed", now)
 
@@ -136,20 +135,10 @@ class Controlled(Party):
         """The resident's override or a fault: nothing more of this event from now on (only the child withdraws)."""
         event = self.events[event_id]
         award = event.award
-        if award is None or event.stage not in (Stage.AWARDED, Stage.ACTIVE):
+        if award is None or event.stage not in (DerStage.AWARDED, DerStage.ACTIVE):
             return
-        event.withdrawal = m.Withdraw(
-            message_id=f"{self.name}.withdraw.{award.award_id}",
-            sent_at=now,
-            event_id=event_id,
-            request_id=award.request_id,
-            round=award.round,
-            revision=1,
-            award_id=award.award_id,
-            from_slot=min(event.slot, event.slots - 1),
-            power_w=zero(event.slots),
-            cause=cause,
-        )
+        from_slot = min(event.slot, event.slots - 1)
+        event.withdrawal = messages.withdrawal(self.name, award, from_slot, cause, now)
         self._release(event, now)
         self._close(event, "withdrawn", now)
         self._withdraw_again(event, now)
@@ -160,25 +149,25 @@ class Controlled(Party):
         self._send(event.edge, event.withdrawal)
         again = now + event.request.interval_period.duration / WITHDRAW_REPEATS
         if again < event.slot_start(event.slots):
-            event.timers["withdraw"] = again
+            event.timers[DerTimer.WITHDRAW] = again
 
     def _release(self, event: DerEvent, now: datetime) -> None:
         """Free what is held; devices under control return to their own schedule."""
         self.ledger.free(event.request.event_id, now)
-        if event.stage is Stage.ACTIVE:
+        if event.stage is DerStage.ACTIVE:
             for device in self.home.devices:
                 self._effect(Setpoint(device.resource_id, None, now, now))
 
     def _close(self, event: DerEvent, outcome: str, now: datetime) -> None:
         event.timers.clear()
         self.ledger.free(event.request.event_id, now)
-        if event.stage is not Stage.CLOSED:
-            event.go(Stage.CLOSED)
+        if event.stage is not DerStage.CLOSED:
+            event.go(DerStage.CLOSED)
         event.outcome = outcome
-        self._tell("closed", event.request.event_id, data={"outcome": outcome})
+        self._effect(messages.closed(event.request.event_id, outcome))
 
     def _make_room(self, now: datetime) -> None:
-        closed = [key for key, event in self.events.items() if event.stage is Stage.CLOSED or event.is_over(now)]
+        closed = [key for key, event in self.events.items() if event.stage is DerStage.CLOSED or event.is_over(now)]
         for event_id in closed[: max(0, len(self.events) - self.MAX_EVENTS)]:
             del self.events[event_id]
             self._forget(event_id)
@@ -186,7 +175,7 @@ class Controlled(Party):
     def status(self) -> Mapping[str, object]:
         return {
             "name": self.name,
-            "role": "der",
+            "role": self.role.value,
             "counts": dict(self.counts),
             "events": [
                 {

@@ -1,4 +1,4 @@
-"""One event at a DER: its stages, what it offered, what it was awarded.
+"""One event at a DER: its stages and timers, what it offered, what it was awarded.
 
     considering -> offered | opted_out -> [offered] -> awarded -> active -> closed
 
@@ -11,13 +11,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from agents.parties.der.held import Held
+from agents.parties.der.reservation import Reservation
+from agents.parties.der.terms import EventTerms, terms_of
 from protocol import messages as m
 from protocol.actor import Measured
 from protocol.edges import Edge
+from protocol.plan import Plan
 
 
-class Stage(StrEnum):
+class DerStage(StrEnum):
+    """Where an event at a DER is."""
+
     CONSIDERING = "considering"
     OFFERED = "offered"
     OPTED_OUT = "opted_out"
@@ -26,15 +30,46 @@ class Stage(StrEnum):
     CLOSED = "closed"
 
 
-TRANSITIONS: Mapping[Stage, tuple[Stage, ...]] = {
-    Stage.CONSIDERING: (Stage.OFFERED, Stage.OPTED_OUT, Stage.CLOSED),
-    Stage.OFFERED: (Stage.CONSIDERING, Stage.AWARDED, Stage.CLOSED),
-    Stage.OPTED_OUT: (Stage.CONSIDERING, Stage.CLOSED),
-    Stage.AWARDED: (Stage.CONSIDERING, Stage.ACTIVE, Stage.CLOSED),
-    Stage.ACTIVE: (Stage.CONSIDERING, Stage.CLOSED),
-    Stage.CLOSED: (Stage.CONSIDERING,),
+TRANSITIONS: Mapping[DerStage, tuple[DerStage, ...]] = {
+    DerStage.CONSIDERING: (DerStage.OFFERED, DerStage.OPTED_OUT, DerStage.CLOSED),
+    DerStage.OFFERED: (DerStage.CONSIDERING, DerStage.AWARDED, DerStage.CLOSED),
+    DerStage.OPTED_OUT: (DerStage.CONSIDERING, DerStage.CLOSED),
+    DerStage.AWARDED: (DerStage.CONSIDERING, DerStage.ACTIVE, DerStage.CLOSED),
+    DerStage.ACTIVE: (DerStage.CONSIDERING, DerStage.CLOSED),
+    DerStage.CLOSED: (DerStage.CONSIDERING,),
 }
 """Which stage may follow which. Back to considering: a re-request, or a change of the event from above."""
+
+
+def moved(event_id: str, stage: DerStage, to: DerStage) -> DerStage:
+    """The stage that follows. Raises RuntimeError where the table does not have it."""
+    if to is not stage and to not in TRANSITIONS[stage]:
+        raise RuntimeError(f"{event_id}: {stage} -> {to} is not in the table")
+    return to
+
+
+class DerTimer(StrEnum):
+    """What is due in an event."""
+
+    ANSWER = "answer"
+    """The resident has not decided: the stored rule does."""
+    VALID = "valid"
+    """The offer runs out."""
+    SLOT = "slot"
+    """A slot ends and is metered."""
+    WITHDRAW = "withdraw"
+    """A withdrawal is sent again."""
+
+
+def first_timer(stage: DerStage, terms: EventTerms) -> tuple[DerTimer, datetime] | None:
+    """What is due next in an event that has just come to a stage, if that alone decides it."""
+    match stage:
+        case DerStage.OFFERED:
+            return DerTimer.VALID, terms.valid_until
+        case DerStage.AWARDED:
+            return DerTimer.SLOT, terms.period.slot_start(1)
+        case _:
+            return None
 
 
 @dataclass(slots=True)
@@ -43,32 +78,45 @@ class DerEvent:
 
     edge: Edge
     request: m.Request
-    stage: Stage = Stage.CONSIDERING
+    stage: DerStage = DerStage.CONSIDERING
     superseded: tuple[str, ...] = ()
     """Earlier requests of this event."""
     outcome: str = ""
-    answers: dict[m.Basis, Held] = field(default_factory=dict)
+    answers: dict[m.Basis, Reservation] = field(default_factory=dict)
     offers: dict[m.Basis, m.Offer] = field(default_factory=dict)
     award: m.Award | None = None
-    accepted: Held | None = None
+    accepted: Reservation | None = None
     withdrawal: m.Withdraw | None = None
-    timers: dict[str, datetime] = field(default_factory=dict)
+    timers: dict[DerTimer, datetime] = field(default_factory=dict)
     slot: int = 0
     measured: dict[int, dict[str, Measured]] = field(default_factory=dict)
+    terms: EventTerms = field(init=False)
 
-    def go(self, stage: Stage) -> None:
-        if stage is not self.stage and stage not in TRANSITIONS[self.stage]:
-            raise RuntimeError(f"{self.request.event_id}: {self.stage} -> {stage} is not in the table")
-        self.stage = stage
+    def __post_init__(self) -> None:
+        self.terms = terms_of(self.request)
+
+    def go(self, stage: DerStage) -> None:
+        """Come to a stage, with what is due in it."""
+        self.stage = moved(self.request.event_id, self.stage, stage)
+        timer = first_timer(stage, self.terms)
+        if timer is not None:
+            name, at = timer
+            self.timers[name] = at
+
+    @property
+    def offered_w(self) -> dict[m.Basis, Plan]:
+        """The offers that stand, W."""
+        return {basis: offer.power_w for basis, offer in self.offers.items()}
 
     @property
     def slots(self) -> int:
         return len(self.request.power_w)
 
     def slot_start(self, slot: int) -> datetime:
+        """When a slot begins; the number of slots gives the end of the last one."""
         return self.request.interval_period.slot_start(slot)
 
     def is_over(self, now: datetime) -> bool:
         """Whether nothing can come of it any more: its last slot is past, and it is closed, or was never offered to
         (whoever opts out hears of the event again only when it is asked anew, or cancelled)."""
-        return self.stage in (Stage.CLOSED, Stage.OPTED_OUT) and self.slot_start(self.slots) <= now
+        return self.stage in (DerStage.CLOSED, DerStage.OPTED_OUT) and self.terms.over_at <= now

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.devices.contract import Ask, Device, Flexibility, Segment
+from agents.parties.der.messages import resource
 from protocol.actor import Measured
 from protocol.messages import IntervalPeriod, Resource, ResourceKind, Restriction
 from protocol.plan import Plan, SignedPlan, least, shortfall, total
@@ -22,11 +23,11 @@ class HomeFlexibility:
     """What other events held of each device when this was computed."""
 
     def resources(self) -> tuple[Resource, ...]:
-        """The parts as an offer tells them; devices that give nothing and cannot be relaxed are left out."""
+        """The parts as an offer has them; devices that give nothing and cannot be relaxed are left out."""
         return tuple(
-            Resource(resource_id=name, kind=kind, power_w=self.parts[name].power_w, relaxable=relaxable)
+            part
             for name, (kind, relaxable) in self.kinds.items()
-            if relaxable or any(self.parts[name].power_w)
+            for part in resource(name, kind, self.parts[name].power_w, relaxable)
         )
 
     def apportion(self, power_w: Plan) -> dict[str, Plan]:
@@ -50,8 +51,14 @@ class Home:
 
     def __init__(self, devices: Sequence[Device]) -> None:
         self.devices = tuple(devices)
+        self.readings: dict[str, Measured] = {}
+        """The last state of each device that was read."""
 
     def observe(self, reading: Measured) -> None:
+        """Take a device's reading."""
+        known = self.readings.get(reading.resource_id)
+        if reading.soc_wh is not None and (known is None or reading.at >= known.at):
+            self.readings[reading.resource_id] = reading
         for device in self.devices:
             if device.resource_id == reading.resource_id:
                 device.observe(reading)

@@ -53,3 +53,11 @@ class Ledger:
                 for name, segments in parts.items():
                     result[name] = result.get(name, ()) + segments
         return result
+
+    def all(self) -> dict[str, dict[str, tuple[Segment, ...]]]:
+        """Per event and resource what the event reserves."""
+        return {event_id: dict(parts) for event_id, parts in self._held.items()}
+
+    def remember(self, held: Mapping[str, Mapping[str, tuple[Segment, ...]]]) -> None:
+        """Let this be what the events reserve."""
+        self._held = {event_id: dict(parts) for event_id, parts in held.items()}

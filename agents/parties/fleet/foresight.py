@@ -25,7 +25,7 @@ from protocol.units import Direction
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Computation:
     """What a home is expected to compute."""
 
     direction: Direction
@@ -39,7 +39,7 @@ class ForeseeingHome(Home):
 
     def __init__(self, devices: Sequence[Device]) -> None:
         super().__init__(devices)
-        self._ready: tuple[Wanted, VehicleSpec, Flexibility] | None = None
+        self._ready: tuple[Computation, VehicleSpec, Flexibility] | None = None
         self._seen = self.vehicle.spec
 
     @property
@@ -54,7 +54,7 @@ class ForeseeingHome(Home):
         seen, self._seen = self._seen, self.vehicle.spec
         return seen is not self._seen
 
-    def foresee(self, wanted: Wanted, answer: Flexibility) -> None:
+    def foresee(self, wanted: Computation, answer: Flexibility) -> None:
         """Keep an answer for the next question."""
         self._ready = wanted, self.vehicle.spec, answer
 
@@ -69,7 +69,7 @@ class ForeseeingHome(Home):
         ready, self._ready = self._ready, None
         if ready is not None and not any(held.values()):
             wanted, spec, answer = ready
-            if spec is self.vehicle.spec and wanted == Wanted(direction, period, asked_w, relaxed):
+            if spec is self.vehicle.spec and wanted == Computation(direction, period, asked_w, relaxed):
                 return alone(self.vehicle, answer, held)
         return super().flexibility(direction, period, asked_w, held, relaxed)
 
@@ -96,10 +96,10 @@ class Foresight:
         """Take a newer state of a vehicle, as `Vehicle.observe` does."""
         self._readings.setdefault(at, {})[vehicle] = soc_wh
 
-    def compute(self, wanted: Iterable[tuple[int, Wanted]]) -> dict[int, Flexibility]:
+    def compute(self, wanted: Iterable[tuple[int, Computation]]) -> dict[int, Flexibility]:
         """Joint flexibility of homes with the vehicles of these numbers; each number stands there once at most."""
         self._observe()
-        groups: dict[tuple[object, ...], list[tuple[int, Wanted]]] = {}
+        groups: dict[tuple[object, ...], list[tuple[int, Computation]]] = {}
         for vehicle, one in wanted:
             period = one.period
             key = (one.direction, period.start, period.duration, len(one.asked_w), one.relaxed)
@@ -116,7 +116,7 @@ class Foresight:
             self._vehicles.now.read(index, soc_wh, at)
         self._readings.clear()
 
-    def _group(self, group: Sequence[tuple[int, Wanted]]) -> Iterable[tuple[int, Flexibility]]:
+    def _group(self, group: Sequence[tuple[int, Computation]]) -> Iterable[tuple[int, Flexibility]]:
         """Of those who are asked in the same way: `Home.flexibility`, once for what is asked and once for the most."""
         first = group[0][1]
         index = np.array([vehicle for vehicle, _ in group], dtype=np.int64)
@@ -141,7 +141,7 @@ class Foresight:
                 answer = alike[column] = Flexibility(power_w, available_w, why, schedule_w)
             yield vehicle, answer
 
-    def _flexibility(self, first: Wanted, power_w: Ints, index: Ints) -> Answers:
+    def _flexibility(self, first: Computation, power_w: Ints, index: Ints) -> Answers:
         return self._vehicles.flexibility(first.direction, first.period, power_w, first.relaxed, index, False)
 
 

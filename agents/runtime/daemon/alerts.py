@@ -83,6 +83,10 @@ class Alerts:
 
     def _losses(self, found: dict[str, str]) -> None:
         """Counts that went up since the last look."""
+        for name, shell in self._shells.items():
+            self._count(
+                "own_fault", name, shell.net.caught, "messages could not be taken: see the log lines step_failed"
+            )
         for name, bus in self._buses.items():
             self._count("sequence_gap", name, bus.gaps.lost, f"messages were lost on {bus.gaps.last_topic}")
             if bus.dropped_by_broker is not None:
@@ -95,7 +99,7 @@ class Alerts:
                 del self._until[alert]
 
     def _count(self, alert: str, name: str, count: int, text: str) -> None:
-        first = 0 if alert == "sequence_gap" else count
+        first = count if alert == "broker_dropped" else 0
         more = count - self._seen.get(f"{alert}/{name}", first)
         self._seen[f"{alert}/{name}"] = count
         if more > 0:

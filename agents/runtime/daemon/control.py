@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from agents.parties.utility import Utility
 from agents.runtime.shell import Shell
-from agents.settings.checked import ConfigError, sentence
+from agents.settings.checked import ConfigError, mistakes, sentence
 from agents.settings.parties import EventSettings
 from broker.private import make_folder
 from protocol.actor import Cancel, Decided, Input, Issue, Note
@@ -104,8 +104,12 @@ class ControlServer:
         """Serve until cancelled. Raises ConfigError when the socket cannot be had."""
         prepare(self.path)
         try:
-            async with await self._listen() as server:
-                await server.serve_forever()
+            server = await self._listen()
+            try:
+                await server.start_serving()
+                await asyncio.Event().wait()
+            finally:
+                server.close()  # from Python 3.12 on its wait_closed() would wait for the conversations
         except OSError as error:
             raise ConfigError(f"{self.path}: the control socket cannot be had: {error.strerror}") from None
         finally:
@@ -142,6 +146,8 @@ class ControlServer:
                 await self._watch(writer)
                 return
             answer: dict[str, object] = {"ok": True, **await self._follow(command)}
+        except OverflowError:
+            answer = {"ok": False, "error": "an instant lies outside of the calendar"}
         except ValidationError as error:
             answer = {"ok": False, "error": sentence(error)}
         except Refusal as error:
@@ -154,10 +160,7 @@ class ControlServer:
             case StatusCommand():
                 return {"parties": [shell.status() for shell in self.shells.values()]}
             case IssueCommand(event=event):
-                issue = Issue(
-                    event.event_id, event.program_id, event.direction, event.start, event.power_w, event.slot_s
-                )
-                await self._utility().give(issue)
+                await self._issue(event)
             case CancelCommand(event_id=event_id, reason=reason):
                 await self._utility().give(Cancel(event_id, reason))
             case DecideCommand():
@@ -165,6 +168,15 @@ class ControlServer:
             case StartCommand(anchor_at=anchor_at):
                 self._start(anchor_at)
         return {}
+
+    async def _issue(self, event: EventSettings) -> None:
+        """Whatever the client says, the event is issued now."""
+        utility = self._utility()
+        issue_at = min(event.issue_at, utility.clock.now())
+        for mistake in mistakes(event.model_copy(update={"issue_at": issue_at}), path=("event",)):
+            raise Refusal(str(mistake))
+        given = event.event_id, event.program_id, event.direction, event.start, event.power_w, event.slot_s
+        await utility.give(Issue(*given))
 
     def _utility(self) -> Shell:
         for shell in self.shells.values():

@@ -10,8 +10,7 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache, partial
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -19,10 +18,11 @@ import structlog
 import uvloop
 
 from agents.drivers.build import build_drivers
-from agents.parties.build import build_actor
 from agents.runtime.behaviour import intercept
+from agents.runtime.build import build_actor
 from agents.runtime.daemon.alerts import Alerts
 from agents.runtime.daemon.control import ControlServer, note_line, runtime_dir
+from agents.runtime.daemon.in_words import InWords
 from agents.runtime.daemon.metrics import Metrics
 from agents.runtime.daemon.notify import notify, watchdog_period_s
 from agents.runtime.exits import Exit
@@ -32,13 +32,14 @@ from agents.runtime.journal.journal import Journal, JournalError
 from agents.runtime.journal.lease import LeaseTaken
 from agents.runtime.memory import give_back, let_go
 from agents.runtime.shell import Shell
+from agents.runtime.software import software
 from agents.settings.behaviour import Behaviour
 from agents.settings.daemon import DaemonConfig
 from broker.bus import Arrival, Bus, Post
 from broker.clock import STEP_S, Change, Clock
 from broker.faults import first_error
 from broker.link import LinkDenied
-from broker.mqtt import Address, MqttBus, SessionTaken
+from broker.mqtt import Address, LibraryUnfit, MqttBus, SessionTaken
 from broker.names import WITHOUT_PARENT
 from broker.stepper import Driver
 from protocol.actor import Actor, Note, Reanchored
@@ -101,6 +102,9 @@ def run_daemon(config: DaemonConfig) -> int:
     except (JournalError, LeaseTaken) as error:
         log.error("journal_unusable", text=str(error))
         return Exit.JOURNAL
+    except LibraryUnfit as error:
+        log.error("library_unfit", text=str(error))
+        return Exit.USAGE
 
 
 class Daemon:
@@ -121,8 +125,8 @@ class Daemon:
         self.control = ControlServer(path, self.shells, self._start)
 
     async def run(self) -> int:
-        """Until SIGTERM or SIGINT. Raises BrokerUnreachable, LinkDenied, SessionTaken, JournalError, LeaseTaken, and what an
-        actor raises."""
+        """Until SIGTERM or SIGINT. Raises BrokerUnreachable, LinkDenied, LibraryUnfit, SessionTaken, ConfigError, JournalError,
+        LeaseTaken, and what an actor raises."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -135,6 +139,16 @@ class Daemon:
         give_back()  # reading a book takes more than the book
         self.alerts = Alerts(self.shells, self.buses, self.journal)
         self.metrics = Metrics(self.shells, self.buses, self.journal, self.alerts)
+        try:
+            await self._until(stop)
+        finally:
+            self.metrics.close()
+            await self.journal.close()
+        return Exit.OK
+
+    async def _until(self, stop: asyncio.Event) -> None:
+        if self.config.metrics.port is not None:  # before anything is said to be ready
+            self.metrics.serve(self.config.metrics.host, self.config.metrics.port)
         serving = asyncio.create_task(self._serve())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -144,12 +158,11 @@ class Daemon:
         try:
             await serving
         except asyncio.CancelledError:
+            for shell in self.shells.values():
+                shell.keep_snapshot()
             log.info("stopped", parties=len(self.parties))
         except BaseExceptionGroup as group:
             raise first_error(group) from group
-        finally:
-            await self.journal.close()
-        return Exit.OK
 
     async def _serve(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -172,7 +185,6 @@ class Daemon:
             self._taking.set()
             served = self.config.metrics
             if served.port is not None:
-                self.metrics.serve(served.host, served.port)
                 log.info("metrics_served", url=f"http://{served.host}:{served.port}/metrics")
             tasks.create_task(self.alerts.run(self._look))
             tasks.create_task(self._archive())
@@ -304,15 +316,6 @@ async def _feed_watchdog(period_s: float) -> None:
         await asyncio.sleep(period_s)
 
 
-@cache
-def software() -> str:
-    """Name and version, as presence tells it."""
-    try:
-        return f"gridpact {version('gridpact')}"
-    except PackageNotFoundError:
-        return "gridpact"
-
-
 def configure_logging(terminal: bool, name: str) -> None:
     """JSON lines on stdout; on a terminal lines for people. Each has the real time, and its party: the process's, of
     that name, where it is nobody's in particular."""
@@ -324,7 +327,7 @@ def configure_logging(terminal: bool, name: str) -> None:
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     shared: list[Any] = [structlog.processors.add_log_level, stamp, with_party]
     if terminal:
-        structlog.configure(processors=[*shared, structlog.dev.ConsoleRenderer()])
+        structlog.configure(processors=[*shared, InWords(), structlog.dev.ConsoleRenderer()])
         return
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_dumps)],

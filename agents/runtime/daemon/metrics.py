@@ -6,6 +6,7 @@ The figures are taken in the event loop at every look of the alerts; the HTTP se
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, Histogram, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -14,6 +15,7 @@ from prometheus_client.registry import Collector
 from agents.runtime.daemon.alerts import Alerts
 from agents.runtime.journal.journal import Journal
 from agents.runtime.shell import Shell
+from agents.settings.checked import ConfigError
 from broker.mqtt import MqttBus
 from protocol.actor import Note
 
@@ -42,10 +44,21 @@ class Metrics(Collector):
             ["party", "step"], buckets=STAGE_SECONDS, registry=self.registry,
         )  # fmt: skip
         self._last_step: dict[tuple[str, str], datetime] = {}
+        self._server: WSGIServer | None = None
 
     def serve(self, host: str, port: int) -> None:
-        """Answer on http://host:port/metrics. Raises OSError when the port is taken."""
-        start_http_server(port, host, self.registry)
+        """Answer on http://host:port/metrics until `close`. Raises ConfigError when the port cannot be had."""
+        try:
+            self._server, _ = start_http_server(port, host, self.registry)
+        except OSError as error:
+            text = f"{port} at {host} cannot be had ({error.strerror}): give another one, or end what has it"
+            raise ConfigError(f"metrics.port: {text}") from None
+
+    def close(self) -> None:
+        """Answer no longer."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
 
     def collect(self) -> Iterable[Metric]:
         return self._families

@@ -3,11 +3,15 @@
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from agents.runtime.files.included import included
 from agents.runtime.files.toml import read_toml
+from agents.runtime.policies import chosen
 from agents.settings.checked import ConfigError, checked
-from agents.settings.daemon import DaemonConfig, Role
+from agents.settings.daemon import ClockSettings, DaemonConfig, Role
+from agents.settings.mistakes import FIRST_YEAR, LAST_YEAR
+from broker.clock import Clock
 
 
 def journal_path(config: DaemonConfig, name: str) -> Path:
@@ -44,18 +48,42 @@ def _system(config: DaemonConfig) -> str:
 
 
 def load_config(path: Path, role: Role) -> DaemonConfig:
-    """The configuration of a daemon of a role. Raises ConfigError."""
+    """The configuration of a daemon of a role. Raises ConfigError, MembersError."""
     tables = read_toml(path)
     if "scenario" in tables:
         raise ConfigError(f"{path}: is a scenario of many parties: use 'gridpact up' or 'gridpact simulate'")
-    for key in ("utility", "coordinator", "aggregator"):
-        if isinstance(tables.get(key), dict):
-            tables[key] = included(tables[key], path.parent, f"{path}: {key}")
-    config = checked(DaemonConfig, tables, f"{path}")
+    config = build_config(tables, path)
     table = "[[ders]]" if role is Role.DER else f"[{role}]"
     if config.role() is not role:
         raise ConfigError(f"{path}: {table} and no other role's table is needed to run a {role}")
-    twice = [a.name for i, a in enumerate(config.ders) if a.name in {b.name for b in config.ders[:i]}]
-    if twice:
-        raise ConfigError(f"{path}: ders: {twice[0]} stands twice")
     return config
+
+
+def build_config(tables: dict[str, Any], path: Path) -> DaemonConfig:
+    """The configuration of a daemon of any role from the tables of a file, with the files that it names. Raises
+    ConfigError, MembersError."""
+    found = dict(tables)
+    for key in ("utility", "coordinator", "aggregator"):
+        if isinstance(found.get(key), dict):
+            found[key] = included(found[key], path.parent, f"{path}: {key}")
+    config = checked(DaemonConfig, found, f"{path}")
+    check_clock(config.clock, f"{path}: clock")
+    for table, one in (
+        ("utility", config.utility),
+        ("coordinator", config.coordinator),
+        ("aggregator", config.aggregator),
+    ):
+        if one is not None:
+            chosen(one, f"{path}: {table}")
+    return config
+
+
+def check_clock(given: ClockSettings, where: str) -> None:
+    """A clock that runs so fast, for so long, that it is somewhere else in time. Raises ConfigError."""
+    try:
+        year = Clock(given.origin_at, given.anchor_at, given.speed).now().year
+    except OverflowError:
+        year = None
+    if year is None or not FIRST_YEAR <= year <= LAST_YEAR:
+        text = "outside of the calendar" if year is None else f"in the year {year}"
+        raise ConfigError(f"{where}: {given.speed:g} times as fast since anchor_at, it is {text} now")

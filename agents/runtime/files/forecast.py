@@ -4,19 +4,23 @@ A CSV with the columns `start` (an instant with its offset), `demand_w` and `sup
 without gaps. Each run of slots with the same sign becomes one event.
 """
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, pairwise
 from pathlib import Path
 
+from agents.runtime.files.recorded import LONGEST, SHORTEST
+from agents.runtime.files.table import Row, read_rows
 from agents.settings.checked import ConfigError
 from agents.settings.forecast import ForecastSettings
+from agents.settings.mistakes import impossible
 from agents.settings.parties import EventSettings
-from protocol.units import MAX_SLOTS, Direction
+from protocol.units import MAX_POWER_W, MAX_SLOTS, Direction
 
 COLUMNS = ("start", "demand_w", "supply_w")
+MOST_W = 100 * MAX_POWER_W
+"""Of either side; what an event asks for is their difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,37 +34,33 @@ class ForecastSlot:
 
 def read_forecast(path: Path) -> list[ForecastSlot]:
     """The slots of a file, at least two. Raises ConfigError with file, line and column."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file, strict=True)
-            for column in COLUMNS:
-                if column not in (rows.fieldnames or ()):
-                    raise ConfigError(f"{path}: line 1: the column {column} is missing")
-            slots = [_slot(path, rows.line_num, row) for row in rows]
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path}: is no CSV: {error}") from None
+    rows = list(read_rows(path, COLUMNS))
+    slots = [_slot(row) for row in rows]
     if len(slots) < 2:
         raise ConfigError(f"{path}: a forecast needs two slots or more")
-    for line, (before, slot) in enumerate(pairwise(slots), 3):
-        if slot.start - before.start != slots[1].start - slots[0].start or slot.start <= before.start:
-            raise ConfigError(f"{path}: line {line}: start: the slots have to follow each other without gaps")
+    length = slots[1].start - slots[0].start
+    for row, (before, slot) in zip(rows[1:], pairwise(slots), strict=True):
+        if slot.start - before.start != length or slot.start <= before.start:
+            raise row.wrong("start", "the slots have to follow each other without gaps")
+        if length % timedelta(seconds=1) or not SHORTEST <= length <= LONGEST:
+            text = f"slots of {length.total_seconds():g} s: whole seconds, a minute to a day, are possible"
+            raise row.wrong("start", text)
     return slots
 
 
-def _slot(path: Path, line: int, row: dict[str, str]) -> ForecastSlot:
-    column = "start"
+def _slot(row: Row) -> ForecastSlot:
     try:
-        start = datetime.fromisoformat(row["start"])
-        if start.tzinfo is None:
+        start = datetime.fromisoformat(row.text("start").strip())
+        if start.utcoffset() is None:
             raise ValueError("an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z")
-        values = []
-        for column in COLUMNS[1:]:
-            values.append(int(row[column] or ""))
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"{path}: line {line}: {column}: {error}") from None
-    return ForecastSlot(start.astimezone(UTC), values[0] - values[1])
+        if (wrong := impossible(start)) is not None:
+            raise ValueError(wrong)
+    except ValueError as error:
+        raise row.wrong("start", error) from None
+    demand_w, supply_w = (row.whole(column, MOST_W) for column in COLUMNS[1:])
+    if abs(demand_w - supply_w) > MAX_POWER_W:
+        raise row.wrong("demand_w", f"lies more than {MAX_POWER_W} W off supply_w")
+    return ForecastSlot(start.astimezone(UTC), demand_w - supply_w)
 
 
 def events_of(slots: Sequence[ForecastSlot], settings: ForecastSettings) -> tuple[EventSettings, ...]:

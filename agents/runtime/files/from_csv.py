@@ -1,32 +1,30 @@
-"""A scenario from tables: charging sessions (one user = one vehicle) and requests per half hour.
+"""A scenario from tables: charging sessions (one user = one vehicle) and requests slot by slot.
 
-Columns that are read: `user_id, plug_in, plug_out, max_kw, capacity_kwh, soc_arr` of the sessions and
-`event_id, start, required_mw` of the requests. Times in the tables are naive local ones; both are taken for UTC.
 What the tables do not say is assumed here and nowhere else: discharge power, reserve, what the owner needs at
 departure, and what owners agree to loosen. Everything is derived from the order of the users, the event's id and the
-draw, so the same tables give the same scenario.
+draw, so the same tables give the same scenario. Sessions are moved to the event by whole days of their zone: the wall
+clocks of arrival and departure stay.
 """
 
-import csv
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 from math import ceil
-from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 from agents.devices.catalogue import build_device
 from agents.devices.contract import Ask
+from agents.runtime.files.recorded import Session, Wanted, read_sessions, read_wanted
+from agents.runtime.files.wall_clock import later
 from agents.settings.checked import ConfigError
 from agents.settings.devices import VehicleSpec
 from protocol.messages import IntervalPeriod
 from protocol.units import SLOT, Direction
 
-Table = list[dict[str, str]]
-SESSION_COLUMNS = ("user_id", "plug_in", "plug_out", "max_kw", "capacity_kwh", "soc_arr")
-REQUEST_COLUMNS = ("event_id", "start", "required_mw")
+__all__ = ["GivesNothing", "Plugged", "Session", "Wanted", "read_sessions", "read_wanted", "scenario_data"]
+
 DISCHARGE_W = (3_000, 6_000)
 """Home chargers that feed back: not below, not above."""
 NEEDED_PCT = (60, 65, 70, 75, 80, 85, 90, 95)
@@ -48,79 +46,6 @@ class Plugged(StrEnum):
     """One recorded week per user, the same weekday: who was not plugged in is not there."""
     EVERY_EVENING = "every_evening"
     """Every user plugs in for the event as in one of the user's own sessions."""
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    plug_in: datetime
-    plug_out: datetime
-    max_kw: float
-    capacity_kwh: float
-    soc_arr: float
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """One event of the requests: shape is the share of its greatest slot."""
-
-    number: str
-    start: datetime
-    shape: tuple[float, ...]
-
-    @property
-    def end(self) -> datetime:
-        return self.start + SLOT * len(self.shape)
-
-
-def read_table(path: Path, columns: Sequence[str]) -> Table:
-    """The rows of a CSV with at least these columns. Raises ConfigError."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
-            missing = [column for column in columns if column not in (rows.fieldnames or ())]
-            if missing:
-                raise ConfigError(f"{path}: line 1: the column {missing[0]} is missing")
-            return list(rows)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path}: is no CSV: {error}") from None
-
-
-def read_sessions(path: Path) -> dict[str, list[Session]]:
-    """The sessions per user, both in the table's order. Raises ConfigError."""
-    users: dict[str, list[Session]] = {}
-    for line, row in enumerate(read_table(path, SESSION_COLUMNS), 2):
-        try:
-            session = Session(
-                _at(row["plug_in"]),
-                _at(row["plug_out"]),
-                float(row["max_kw"]),
-                float(row["capacity_kwh"]),
-                float(row["soc_arr"]),
-            )
-        except ValueError as error:
-            raise ConfigError(f"{path}: line {line}: {error}") from None
-        users.setdefault(row["user_id"], []).append(session)
-    return users
-
-
-def read_wanted(path: Path) -> dict[str, Wanted]:
-    """The events by their id. Raises ConfigError."""
-    slots: dict[str, dict[datetime, float]] = {}
-    for line, row in enumerate(read_table(path, REQUEST_COLUMNS), 2):
-        try:
-            slots.setdefault(row["event_id"], {})[_at(row["start"])] = float(row["required_mw"] or 0)
-        except ValueError as error:
-            raise ConfigError(f"{path}: line {line}: {error}") from None
-    events = {}
-    for number, wanted in slots.items():
-        start, most = min(wanted), max(wanted.values())
-        if most > 0:
-            count = int((max(wanted) - start) / SLOT) + 1
-            shape = tuple(wanted.get(start + SLOT * slot, 0.0) / most for slot in range(count))
-            events[number] = Wanted(number, start, shape)
-    return events
 
 
 def scenario_data(
@@ -152,14 +77,15 @@ def scenario_data(
         for index, (name, device) in enumerate(fleet)
     ]
     event = {
-        "event_id": f"e{wanted.number}",
+        "event_id": f"e{_clean(wanted.number)}",
         "issue_at": wanted.start - LEAD,
         "direction": "decrease_load",
         "start": wanted.start,
+        **({} if wanted.slot == SLOT else {"slot_s": int(wanted.slot.total_seconds())}),
         "power_w": power_w,
     }
     outline = {
-        "name": f"event-{wanted.number}",
+        "name": f"event-{_clean(wanted.number)}",
         "start_at": wanted.start - LEAD - timedelta(minutes=5),
         "ends_at": wanted.end + timedelta(minutes=30),
         "speed": speed,
@@ -182,7 +108,7 @@ def scenario_data(
 def fleet_power_w(devices: Sequence[Mapping[str, Any]], wanted: Wanted) -> float:
     """The greatest multiple of the shape, W, that the vehicles' own offers cover when each is asked for all that its
     charger can change (stop charging, and discharge)."""
-    period = IntervalPeriod(start=wanted.start, duration=SLOT)
+    period = IntervalPeriod(start=wanted.start, duration=wanted.slot)
     sums = [0] * len(wanted.shape)
     for device in devices:
         spec = VehicleSpec.model_validate(device)
@@ -197,11 +123,30 @@ def fleet_power_w(devices: Sequence[Mapping[str, Any]], wanted: Wanted) -> float
 def _fleet(
     sessions: Mapping[str, Sequence[Session]], wanted: Wanted, plugged: Plugged, draw: int
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    for index, (user, own) in enumerate(sessions.items()):
+    for index, (name, own) in enumerate(zip(names(sessions), sessions.values(), strict=True)):
         session = _aligned(own, wanted, plugged, index, draw)
         if session is not None:
-            name = "".join(letter if letter.isalnum() else "-" for letter in user)[-40:]
             yield name, _vehicle(name, session, index)
+
+
+def names(users: Iterable[str]) -> list[str]:
+    """A name of a party for each user: letters and digits of ASCII. Users whose names would be the same are kept apart
+    by a number."""
+    taken: dict[str, None] = {}
+    for index, user in enumerate(users, 1):
+        name = _clean(user)
+        if not name.strip("-"):
+            name = f"user-{index}"
+        apart, number = name, 1
+        while apart in taken:
+            number += 1
+            apart = f"{name[-30:]}-{number}"
+        taken[apart] = None
+    return list(taken)
+
+
+def _clean(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]", "-", text)[-40:]
 
 
 def _aligned(own: Sequence[Session], wanted: Wanted, plugged: Plugged, index: int, draw: int) -> Session | None:
@@ -227,12 +172,15 @@ def _week(at: datetime) -> int:
 
 
 def _moved(session: Session, wanted: Wanted, week: int | None = None) -> Session | None:
-    """Moved so that it overlaps the event; with a week, by whole weeks only. None when it does not overlap."""
-    weeks = timedelta(days=7 * (_week(wanted.start) - week)) if week is not None else None
-    days = [timedelta(days=(wanted.start.date() - session.plug_in.date()).days - back) for back in (0, 1)]
+    """Moved so that it overlaps the event, by the wall clocks of its zone; with a week, by whole weeks only. None when
+    it does not overlap."""
+    begin = wanted.start.astimezone(wanted.zone)
+    weeks = timedelta(days=7 * (_week(begin) - week)) if week is not None else None
+    days = [timedelta(days=(begin.date() - session.plug_in.date()).days - back) for back in (0, 1)]
     for shift in days if weeks is None else [weeks]:
-        begins, ends = _slot_up(session.plug_in + shift), _slot_down(session.plug_out + shift)
-        if begins < wanted.end and ends > wanted.start and ends - begins >= SLOT:
+        begins = _slot_up(later(session.plug_in, shift), wanted)
+        ends = _slot_down(later(session.plug_out, shift), wanted)
+        if begins < wanted.end and ends > wanted.start and ends - begins >= wanted.slot:
             return Session(begins, ends, session.max_kw, session.capacity_kwh, session.soc_arr)
     return None
 
@@ -280,14 +228,10 @@ def _storage(power: float, lasts: timedelta) -> list[dict[str, Any]]:
     ]
 
 
-def _at(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+def _slot_down(at: datetime, wanted: Wanted) -> datetime:
+    return at - (at - wanted.start) % wanted.slot
 
 
-def _slot_down(at: datetime) -> datetime:
-    return at - (at - datetime.min.replace(tzinfo=UTC)) % SLOT
-
-
-def _slot_up(at: datetime) -> datetime:
-    down = _slot_down(at)
-    return down if down == at else down + SLOT
+def _slot_up(at: datetime, wanted: Wanted) -> datetime:
+    down = _slot_down(at, wanted)
+    return down if down == at else down + wanted.slot

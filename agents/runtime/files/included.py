@@ -23,5 +23,6 @@ def included(table: Mapping[str, Any], folder: Path, where: str) -> dict[str, An
     if "forecast" in found:
         settings = checked(ForecastSettings, found.pop("forecast"), f"{where}: forecast")
         slots = read_forecast(folder / settings.file)
-        found["events"] = [*found.get("events", []), *events_of(slots, settings)]
+        given = found.get("events", [])
+        found["events"] = [*(given if isinstance(given, list) else [given]), *events_of(slots, settings)]
     return found

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from pydantic import TypeAdapter, ValidationError
 
+from agents.settings.checked import ConfigError
 from agents.settings.members import Member, Members
 
 LISTS = ("resources", "relaxations")
@@ -30,7 +31,7 @@ Rows: TypeAlias = Iterable[tuple[str, Mapping[str, Any]]]
 leave the memory between its contracts in pieces."""
 
 
-class MembersError(ValueError):
+class MembersError(ConfigError):
     """A mistake in the file; `str(error)` is one sentence that says in which file, where and at which key."""
 
 
@@ -46,10 +47,10 @@ def load_members(path: Path) -> Members:
         raise MembersError(f"{path}: byte {error.start} is not UTF-8") from None
     except csv.Error as error:
         raise MembersError(f"{path}: is not a CSV: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise MembersError(f"{path}: is not TOML: {error}") from None
     except MembersError as error:
         raise MembersError(f"{path}: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise MembersError(f"{path}: is not TOML: {error}") from None
 
 
 def _book(rows: Rows) -> Members:
@@ -74,14 +75,17 @@ def _sentence(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{key}: is missing"
     if first["type"] == "unexpected_keyword_argument":
-        return f"{key}: no such key; there are {', '.join(field.name for field in fields(Member))}"
+        return f"{key:.40}: no such key; there are {', '.join(field.name for field in fields(Member))}"
     return f"{key}: {text} (it is {first['input']!r:.80})"
 
 
 def _from_toml(text: str) -> Rows:
-    tables = tomllib.loads(text).get("members")
+    found = tomllib.loads(text)
+    tables = found.pop("members", None)
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise MembersError("members: one table [[members]] a contract is needed")
+    if found:
+        raise MembersError(f"{next(iter(found))}: there is no such key in a book of members, only [[members]]")
     lines = [number for number, line in enumerate(text.split("\n"), 1) if re.match(r"\s*\[\[\s*members\s*\]\]", line)]
     if len(lines) == len(tables):  # else they are written inline, where the number of the contract has to do
         return [(f"line {line}", table) for line, table in zip(lines, tables, strict=True)]

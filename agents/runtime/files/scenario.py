@@ -10,11 +10,15 @@ from typing import Any
 from agents.devices.catalogue import build_device
 from agents.runtime.files.included import included
 from agents.runtime.files.toml import read_toml
+from agents.runtime.policies import chosen
 from agents.settings.behaviour import Behaviour
-from agents.settings.checked import ConfigError, checked
+from agents.settings.checked import ConfigError, checked, known
+from agents.settings.contradictions import one_home_each
 from agents.settings.members import Member
-from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, UtilitySettings
-from agents.settings.scenario import Scenario, ScenarioFile
+from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, Rung, UtilitySettings
+from agents.settings.scenario import HomeTemplate, Scenario, ScenarioFile
+from agents.settings.tree import tree_mistakes
+from protocol.messages import Restriction
 from protocol.units import Direction
 
 AT_START = {
@@ -57,16 +61,19 @@ def build_scenario(data: dict[str, Any], where: str, folder: Path = Path()) -> S
     utility_name = str(file.utility.get("name", "utility"))
     homes, members, behaviours = _homes(file, utility_name, where)
     aggregators = _aggregators(file, members, where, folder)
-    below = [_as_member(ra) for ra in aggregators if ra.parent == file.coordinator.get("name", "ac")]
+    above = file.coordinator.get("name", "ac")
+    below = [_as_member(ra, f"{where}: aggregators") for ra in aggregators if ra.parent == above]
     if not below:
         raise ConfigError(f"{where}: aggregators: none of them has the coordinator as its parent")
     coordinator_given = {"name": "ac", "parent": utility_name, "members": below} | file.coordinator
     coordinator = checked(CoordinatorSettings, coordinator_given, f"{where}: coordinator")
+    chosen(coordinator, f"{where}: coordinator")
     meters = tuple(home.name for home in homes if utility_name in home.meter_to)
     utility_given = {"children": (coordinator.name,), "meters": meters} | included(
         file.utility, folder, f"{where}: utility"
     )
     utility = checked(UtilitySettings, utility_given, f"{where}: utility")
+    chosen(utility, f"{where}: utility")
     names = [utility.name, coordinator.name, *(ra.name for ra in aggregators), *(home.name for home in homes)]
     for name, times in Counter(names).items():
         if times > 1:
@@ -74,7 +81,7 @@ def build_scenario(data: dict[str, Any], where: str, folder: Path = Path()) -> S
     for home in homes:
         if home.parent not in {ra.name for ra in aggregators}:
             raise ConfigError(f"{where}: homes: {home.name} has the parent {home.parent}, which is no aggregator")
-    return Scenario(
+    scenario = Scenario(
         outline.name,
         outline.start_at,
         outline.ends_at,
@@ -86,6 +93,9 @@ def build_scenario(data: dict[str, Any], where: str, folder: Path = Path()) -> S
         homes,
         behaviours,
     )
+    for mistake in tree_mistakes(scenario):
+        raise ConfigError(f"{where}: {mistake}")
+    return scenario
 
 
 def _homes(
@@ -98,6 +108,7 @@ def _homes(
         place = f"{where}: homes[{index}]"
         if template.count > 1 and "{n}" not in template.name:
             raise ConfigError(f"{place}.name: needs {{n}}, as there are {template.count} of them")
+        alike = _alike(template)
         for number in range(1, template.count + 1):
             given = {
                 "name": template.name,
@@ -107,12 +118,20 @@ def _homes(
                 "meter_to": (utility,) if template.meter_to is None else template.meter_to,
                 "devices": [_dated(device, file.scenario.start_at) for device in template.devices],
             }
-            home = checked(DerSettings, _numbered(given, number), place)
+            home = (known if alike and number > 1 else checked)(DerSettings, _numbered(given, number), place)
             homes.append(home)
-            members.setdefault(home.parent, []).append(contract(home, template.merit, template.reliability_pct))
+            member = contract(home, template.merit, template.reliability_pct, place)
+            members.setdefault(home.parent, []).append(member)
             if template.behaviour is not Behaviour.NORMAL:
                 behaviours[home.name] = template.behaviour
+    for mistake in one_home_each("homes", homes):
+        raise ConfigError(f"{where}: {mistake}")
     return tuple(homes), members, behaviours
+
+
+def _alike(template: HomeTemplate) -> bool:
+    """Whether its homes differ by nothing but the ids of their devices: then one stands for all."""
+    return not any("{n}" in repr({**device, "resource_id": ""}) for device in template.devices)
 
 
 def _aggregators(
@@ -122,8 +141,8 @@ def _aggregators(
     waiting = dict(enumerate(file.aggregators))
     built: dict[int, AggregatorSettings] = {}
     while waiting:
-        parents = {table.get("parent") for table in waiting.values()}
-        ready = [index for index, table in waiting.items() if table.get("name") not in parents]
+        parents = {str(table.get("parent")) for table in waiting.values()}
+        ready = [index for index, table in waiting.items() if str(table.get("name")) not in parents]
         if not ready:
             raise ConfigError(f"{where}: aggregators: they are each other's parents")
         for index in ready:
@@ -131,12 +150,18 @@ def _aggregators(
             included_table = included(table, folder, f"{where}: aggregators[{index}]")
             given = {"parent": str(file.coordinator.get("name", "ac")), **included_table}
             given.setdefault("members", members.get(str(table.get("name")), []))
-            given["storage"] = [
-                _dated({"kind": "storage", **own}, file.scenario.start_at) for own in table.get("storage", [])
-            ]
-            settings = built[index] = checked(AggregatorSettings, given, f"{where}: aggregators[{index}]")
-            members.setdefault(settings.parent, []).append(_as_member(settings))
+            if isinstance(own := table.get("storage", []), list):
+                given["storage"] = [_battery(battery, file.scenario.start_at) for battery in own]
+            place = f"{where}: aggregators[{index}]"
+            settings = built[index] = checked(AggregatorSettings, given, place)
+            chosen(settings, place)
+            members.setdefault(settings.parent, []).append(_as_member(settings, place))
     return tuple(built[index] for index in range(len(file.aggregators)))
+
+
+def _battery(own: Any, start_at: datetime) -> Any:
+    """An aggregator's own storage; what is no table is left to the model."""
+    return _dated({"kind": "storage", **own}, start_at) if isinstance(own, dict) else own
 
 
 def _dated(device: dict[str, Any], start_at: datetime) -> dict[str, Any]:
@@ -162,31 +187,42 @@ def _numbered(value: Any, number: int) -> Any:
 # -- contracts from what is installed
 
 
-def contract(home: DerSettings, merit: int = 0, reliability_pct: int = 100) -> Member:
-    """The contract with a home: the rated power of its devices, and what its owner agreed to loosen."""
+def contract(home: DerSettings, merit: int = 0, reliability_pct: int = 100, where: str = "contract") -> Member:
+    """The contract with a home: the rated power of its devices, and what its owner agreed to loosen. Raises
+    ConfigError."""
     devices = [build_device(spec) for spec in home.devices]
     loosened = dict.fromkeys(restriction for device in devices for restriction in device.relaxable)
-    return Member(
-        name=home.name,
-        resources=tuple(device.resource_id for device in home.devices),
-        increase_load_w=sum(device.capacity_w(Direction.INCREASE_LOAD) for device in devices),
-        decrease_load_w=sum(device.capacity_w(Direction.DECREASE_LOAD) for device in devices),
-        merit=merit,
-        reliability_pct=reliability_pct,
-        relaxations=tuple(loosened),
-    )
+    given = {
+        "name": home.name,
+        "resources": tuple(device.resource_id for device in home.devices),
+        "increase_load_w": sum(device.capacity_w(Direction.INCREASE_LOAD) for device in devices),
+        "decrease_load_w": sum(device.capacity_w(Direction.DECREASE_LOAD) for device in devices),
+        "merit": merit,
+        "reliability_pct": reliability_pct,
+        "relaxations": tuple(loosened),
+    }
+    return known(Member, given, where)
 
 
-def _as_member(settings: AggregatorSettings) -> Member:
-    """What an aggregator is to the party above it: the sum of its contracts and its own storage."""
+def _as_member(settings: AggregatorSettings, where: str) -> Member:
+    """What an aggregator is to the party above it: the sum of its contracts and its own storage. Raises ConfigError."""
     both = {}
     for direction in Direction:
         below = sum(member.capacity_w(direction) for member in settings.members)
         both[direction] = below + sum(build_device(own).capacity_w(direction) for own in settings.storage)
-    return Member(
-        name=settings.name,
-        kind="aggregator",
-        resources=(settings.name,),
-        increase_load_w=both[Direction.INCREASE_LOAD],
-        decrease_load_w=both[Direction.DECREASE_LOAD],
-    )
+    given = {
+        "name": settings.name,
+        "kind": "aggregator",
+        "resources": (settings.name,),
+        "increase_load_w": both[Direction.INCREASE_LOAD],
+        "decrease_load_w": both[Direction.DECREASE_LOAD],
+        "relaxations": _relaxed_from_above(settings),
+    }
+    return known(Member, given, where)
+
+
+def _relaxed_from_above(settings: AggregatorSettings) -> tuple[Restriction, ...]:
+    """What an aggregator's members agreed to loosen, where it keeps that rung for its parent."""
+    if not settings.relax_from_above or Rung.RELAX not in settings.ladder:
+        return ()
+    return tuple(dict.fromkeys(loosened for member in settings.members for loosened in member.relaxations))

@@ -7,15 +7,18 @@ and nothing acknowledged, before it is durable. Without a journal that is at onc
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from agents.runtime.fleet.homes import Given, Homes
+from agents.runtime.fleet.homes import Fallen, Given, Homes, Taken
 from agents.runtime.fleet.keeping import FleetJournal
 from agents.runtime.journal.journal import JournalError
+from agents.runtime.journal.rows import Kept
 from agents.runtime.memory import let_go
+from agents.runtime.net import Net
 from agents.runtime.outgoing import Job, Outgoing
 from broker.bus import Arrival, Bus
 from broker.clock import Clock
@@ -56,6 +59,7 @@ class Gateway:
         """Messages by kind, `heard.KIND` and `said.KIND`, and steps by name."""
         self._journal, self._tell = journal, tell
         self._outgoing = Outgoing(ways_out, clock, homes.drive, self._count, journal)
+        self.net = Net()
         self._inbox: asyncio.Queue[tuple[Given, Callable[[], None]]] = asyncio.Queue(INBOX)
         self._taking = asyncio.Event()
         self._taking.set()
@@ -130,7 +134,7 @@ class Gateway:
             return None
         self.counts[f"heard.{kind}"] += 1
         item = heard(kind, edge, arrival.payload)
-        return None if self._archived(edge.child, item) else (edge.child, item)
+        return None if self._archived(edge.child, item) else (edge.child, self.net.refusal(item) or item)
 
     def _archived(self, name: str, item: Received | Refused) -> bool:
         journal = self._journal
@@ -150,9 +154,22 @@ class Gateway:
             batch = await self._next()
             now = self.clock.now()
             entries = [*self._kept(self.homes.wake(now, MOST)), *self._kept(self.homes.take(map(_first, batch), now))]
+            while self.homes.fallen:
+                entries += await self._mended(*self.homes.fallen.popitem(), now)
             await self._outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
             self._in_hand = False
             await asyncio.sleep(0)  # the carriers' turn
+
+    async def _mended(self, name: str, fallen: Fallen, now: datetime) -> list[tuple[int, Entry]]:
+        """The steps of a home that could not take a message, with a refusal in its place. Raises JournalError."""
+        item, error, behind = fallen
+        refused, kept = self.net.catch(name, item, error), None
+        if self._journal is not None:
+            await self._journal.all_durable()
+            kept = map(_as_taken, self._journal.entries(name))
+        with self._told():
+            self.homes.mend(name, kept, now)
+        return list(self._kept(self.homes.take([(name, one) for one in (refused, *behind)], now)))
 
     async def _next(self) -> list[tuple[Given, Callable[[], None]]]:
         """All that waits; empty when a deadline has come (or may have moved)."""
@@ -211,12 +228,19 @@ class Gateway:
         with no_collection():
             while some := list(islice(kept, FOLDED)):
                 last_at = some[-1].at
-                try:
-                    self.homes.fold((one.at, one.actor, _for_home(one.input), one.effects) for one in some)
-                except Diverged as error:
-                    text = f"{journal.path}: cannot be taken again: {error}: run the gridpact that wrote it, or move it away"
-                    raise JournalError(text) from None
+                with self._told():
+                    self.homes.fold(map(_as_taken, some))
         return last_at
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What cannot be taken again is a JournalError."""
+        try:
+            yield
+        except (Diverged, RefusedMessage) as error:
+            path = None if self._journal is None else self._journal.path
+            text = f"{path}: cannot be taken again: {error}: run the gridpact that wrote it, or move it away"
+            raise JournalError(text) from None
 
     def _kept(self, entries: Iterable[Entry]) -> Iterator[tuple[int, Entry]]:
         """Hand what belongs into the journal over to it."""
@@ -236,6 +260,10 @@ def _for_home(data: bytes) -> Input | None:
     if isinstance(item, Reanchored):
         raise Diverged("its clock was set back, which a fleet's journal does not know")
     return item
+
+
+def _as_taken(one: Kept) -> Taken:
+    return one.at, one.actor, _for_home(one.input), one.effects
 
 
 def _first(one: tuple[Given, Callable[[], None]]) -> Given:

@@ -15,23 +15,28 @@ from typing import TypeAlias, TypeVar
 from agents.devices.contract import Flexibility
 from agents.drivers.build import build_drivers
 from agents.parties.der.actor import Der
+from agents.parties.der.checks import relaxed_ask_w
 from agents.parties.fleet.course import Course
 from agents.parties.fleet.due import Due
-from agents.parties.fleet.foresight import ForeseeingHome, Foresight, Wanted
-from agents.parties.fleet.said import Known
+from agents.parties.fleet.foresight import Computation, ForeseeingHome, Foresight
+from agents.parties.fleet.shared_terms import SharedTerms
+from agents.runtime.net import caught_by
 from agents.settings.devices import VehicleSpec
 from agents.settings.parties import DerSettings
 from broker.stepper import Diverged, Driver, Stepper
 from protocol import messages as m
 from protocol.actor import Entry, Input, Measured, Received, Resumed, Setpoint
 from protocol.entries import encode_effects
-from protocol.plan import add
 
 T = TypeVar("T")
 Given: TypeAlias = tuple[str, Input]
 """A home's name, and what it is given."""
-Ready: TypeAlias = tuple[Wanted, Flexibility]
+Fallen: TypeAlias = tuple[Received, Exception, list[Input]]
+"""The message that a home could not take, why, and what came for it behind that."""
+Ready: TypeAlias = tuple[Computation, Flexibility]
 """What a home was expected to compute, and what comes of it."""
+Taken: TypeAlias = tuple[datetime, str, Input | None, bytes]
+"""A step of an earlier run: instant, home, input, encoded effects."""
 MOST_ASKED = 20_000
 """Different requests that are kept to be shared."""
 
@@ -51,7 +56,9 @@ class Homes:
         self._devices: dict[str, Mapping[str, Driver]] = {}
         """Of homes that were their actors, and are not any more."""
         self._due = Due()
-        self._asked: Known = {}
+        self._shared: SharedTerms = {}
+        self.fallen: dict[str, Fallen] = {}
+        """Homes that a step left half way: they take nothing more until they are mended."""
 
     def __len__(self) -> int:
         return len(self.settings)
@@ -89,7 +96,7 @@ class Homes:
         """All begin anew, without an actor; their devices are as they are. Only at rest, and before `begin`."""
         self._devices |= {name: stepper.drivers for name, stepper in self._awake.items()}
         self._courses = {name: Course(one) for name, one in self.settings.items()}
-        self._awake, self._due, self._asked = {}, Due(), {}
+        self._awake, self._due, self._shared = {}, Due(), {}
 
     # -- steps
 
@@ -107,12 +114,38 @@ class Homes:
 
     def take(self, given: Iterable[Given], now: datetime) -> Iterator[Entry]:
         """What has come in for many homes; each home's in its order."""
-        if len(self._asked) > MOST_ASKED:
-            self._asked.clear()
+        if len(self._shared) > MOST_ASKED:
+            self._shared.clear()
         for wave in _waves(given):
             answers = self._foresee(wave)
             for name, item in wave:
-                yield from self._take(name, item, answers.get(name), now)
+                if name in self.fallen:
+                    self.fallen[name][2].append(item)
+                    continue
+                try:
+                    steps = list(self._take(name, item, answers.get(name), now))
+                except Exception as error:
+                    if not caught_by(item, error):
+                        raise
+                    assert isinstance(item, Received)
+                    self.fallen[name] = item, error, []
+                else:
+                    yield from steps
+
+    def mend(self, name: str, kept: Iterable[Taken] | None, now: datetime) -> None:
+        """A home that has fallen is again what its journal knows, and its devices live through that once more. `kept`
+        None: there is no journal, and it begins anew; its devices are as they are. Raises Diverged."""
+        stepper, settings = self._awake.pop(name, None), self.settings[name]
+        course = self._courses[name] = Course(settings)
+        self._due.note(name, None)
+        if kept is not None:
+            self._devices.pop(name, None)
+            self.fold(kept)
+            return
+        if stepper is not None:
+            self._devices[name] = stepper.drivers
+        for driver in self._drivers(settings).values():
+            self._read(course, now, driver.measure(now, now))
 
     def wake(self, now: datetime, most: int | None = None) -> Iterator[Entry]:
         """What is due at `now`; of so many homes at most."""
@@ -144,7 +177,7 @@ class Homes:
                 return False
             yield Entry(now, name, None, effects)
         if item is not None:
-            effects = course.take(item, None if ready is None else ready[1], now, self._asked)
+            effects = course.take(item, None if ready is None else ready[1], now, self._shared)
             if effects is None:
                 return False
             yield Entry(now, name, item, effects)
@@ -153,8 +186,8 @@ class Homes:
 
     # -- after a restart
 
-    def fold(self, kept: Iterable[tuple[datetime, str, Input | None, bytes]]) -> None:
-        """Take steps of an earlier run again: instant, home, input, encoded effects. Raises Diverged."""
+    def fold(self, kept: Iterable[Taken]) -> None:
+        """Take steps of an earlier run again. Raises Diverged."""
         for wave in _waves((name, (at, item, effects)) for at, name, item, effects in kept):
             answers = self._foresee((name, item) for name, (_, item, _) in wave if item is not None)
             for name, (at, item, effects) in wave:
@@ -167,7 +200,7 @@ class Homes:
             return
         if course is not None:
             answer = None if ready is None else ready[1]
-            effects = course.due(at) if item is None else course.take(item, answer, at, self._asked)
+            effects = course.due(at) if item is None else course.take(item, answer, at, self._shared)
             if effects is not None:
                 if encode_effects(effects) != expected:
                     raise Diverged(f"{name} at {at.isoformat()} sets off other effects than it did")
@@ -233,11 +266,11 @@ class Homes:
         answers = self._foresight.compute([(self._vehicle[name], one) for name, one in wanted])
         return {name: (one, answers[self._vehicle[name]]) for name, one in wanted}
 
-    def _wanted(self, name: str, item: Input) -> Wanted | None:
+    def _wanted(self, name: str, item: Input) -> Computation | None:
         if name not in self._vehicle or not isinstance(item, Received):
             return None
         course = self._courses.get(name)
-        return course.wanted(item.message) if course is not None else _wanted(self.actor(name), item)
+        return course.computation(item.message) if course is not None else _wanted(self.actor(name), item)
 
 
 def _home(stepper: Stepper) -> ForeseeingHome:
@@ -247,7 +280,7 @@ def _home(stepper: Stepper) -> ForeseeingHome:
     return home
 
 
-def _wanted(actor: Der, item: Input | None) -> Wanted | None:
+def _wanted(actor: Der, item: Input | None) -> Computation | None:
     """What a home is about to compute, if it computes anything."""
     message = item.message if isinstance(item, Received) else None
     if not isinstance(message, m.Request | m.Relax):
@@ -255,12 +288,12 @@ def _wanted(actor: Der, item: Input | None) -> Wanted | None:
     event = actor.events.get(message.event_id)
     if isinstance(message, m.Request):
         repeat = event is not None and event.request.request_id == message.request_id
-        return None if repeat else Wanted(message.direction, message.interval_period, message.power_w)
+        return None if repeat else Computation(message.direction, message.interval_period, message.power_w)
     own = event.offers.get(m.Basis.OWN) if event is not None else None
     if event is None or own is None or len(own.power_w) != len(message.shortfall_w):
         return None
-    asked_w = add(own.power_w, message.shortfall_w)
-    return Wanted(event.request.direction, event.request.interval_period, asked_w, message.restrictions)
+    asked_w = relaxed_ask_w(own.power_w, message)
+    return Computation(event.request.direction, event.request.interval_period, asked_w, message.restrictions)
 
 
 def _waves(given: Iterable[tuple[str, T]]) -> Iterator[list[tuple[str, T]]]:

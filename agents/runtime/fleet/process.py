@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from agents.runtime.behaviour import intercept
-from agents.runtime.daemon.daemon import ARCHIVE_PERIOD_S, CLOCK_PERIOD_S, software
+from agents.runtime.daemon.daemon import ARCHIVE_PERIOD_S, CLOCK_PERIOD_S
 from agents.runtime.daemon.notify import notify
 from agents.runtime.fleet.gateway import Gateway
 from agents.runtime.fleet.homes import Homes
@@ -19,6 +19,7 @@ from agents.runtime.fleet.keeping import FleetJournal
 from agents.runtime.fleet.sources import Source
 from agents.runtime.intercepted import InterceptedBus
 from agents.runtime.signals import signals
+from agents.runtime.software import software
 from agents.settings.behaviour import Behaviour
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import PartiesConfig
@@ -71,7 +72,7 @@ class Fleet:
         journal: Path | None = None,
         tell: Callable[[datetime, str, Note], None] = lambda at, who, note: None,
     ) -> None:
-        """`journal`: where it is kept; None: a crash forgets all. Raises ConfigError."""
+        """`journal`: where it is kept; None: a crash forgets all. Raises ConfigError, LibraryUnfit."""
         self.source, self.address, self.name = source, address, name or source.name
         self.journal_path = journal
         self.homes = Homes(source.homes)

@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from agents.runtime.files.included import included
+from agents.runtime.files.config import build_config, check_clock
 from agents.runtime.files.scenario import build_scenario, find_scenario
 from agents.runtime.files.toml import read_toml
 from agents.runtime.journal.file import JournalFile
 from agents.runtime.journal.journal import JournalError
 from agents.settings.behaviour import Behaviour
 from agents.settings.checked import ConfigError, checked
-from agents.settings.daemon import BrokerSettings, ClockSettings, DaemonConfig, JournalSettings
+from agents.settings.daemon import BrokerSettings, ClockSettings, JournalSettings
 from agents.settings.devices import Relaxation, VehicleSpec
 from agents.settings.members import Member
 from agents.settings.parties import DerSettings
@@ -72,9 +72,7 @@ def load_source(path: Path, now: datetime, anchor_at: datetime | None = None, sp
         return _of_scenario(tables, found, now, anchor_at, speed)
     if anchor_at is not None or speed is not None:
         raise ConfigError(f"{found}: --anchor-at and --speed are for a scenario; a daemon's file has its [clock]")
-    if isinstance(tables.get("aggregator"), dict):
-        tables["aggregator"] = included(tables["aggregator"], found.parent, f"{found}: aggregator")
-    config = checked(DaemonConfig, tables, f"{found}")
+    config = build_config(tables, found)
     if config.clock.wait:
         raise ConfigError(f"{found}: clock.wait: a fleet has no control socket that would set it going")
     name = config.control.name or f"fleet-{found.stem}"
@@ -103,7 +101,9 @@ def _of_scenario(
         homes, clock = tuple(moved(home, now - scenario.start_at) for home in scenario.homes), ClockSettings()
     else:
         homes, running = scenario.homes, scenario.speed if speed is None else speed
-        clock = ClockSettings(origin_at=scenario.start_at, anchor_at=anchor_at, speed=running)
+        given = {"origin_at": scenario.start_at, "anchor_at": anchor_at, "speed": running}
+        clock = checked(ClockSettings, given, f"{path}: the clock")
+        check_clock(clock, f"{path}: --anchor-at")
     name, dated = f"fleet-{scenario.name}", anchor_at is None
     return Source(name, homes, clock=clock, behaviours=scenario.behaviours, dated=dated)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 
 from agents.runtime.journal.file import JournalFile, write_journal
-from agents.settings.checked import ConfigError, checked
+from agents.settings.checked import ConfigError, known
 from agents.settings.daemon import PartiesConfig
 from broker.recording_file import Header, RecordingError, RecordingFile, Step
 from protocol.actor import Entry
@@ -24,7 +24,7 @@ def steps(journals: Iterable[JournalFile]) -> Iterator[Step]:
 def settings_in(recording: RecordingFile) -> list[PartiesConfig]:
     """The settings in a recording's header. Raises ConfigError."""
     where = f"{recording.path}: settings"
-    return [checked(PartiesConfig, given, where) for given in recording.header.configurations]
+    return [known(PartiesConfig, given, where) for given in recording.header.configurations]
 
 
 def header(journals: Iterable[JournalFile], software: str) -> Header:

@@ -40,8 +40,7 @@ class Journal:
         self.path = path
         self.settings = sha256(configuration or b"").digest()
         """Whose decisions they are, in 32 bytes: the settings of a crowd are some megabytes."""
-        make_folder(path.parent)
-        self._lease = Lease(lease_of(path))
+        self._lease = _leased(path)
         self._connection = self._open()
         self._reader = sqlite3.connect(path, isolation_level=None)
         self._reader.execute("PRAGMA wal_autocheckpoint = 0")
@@ -154,6 +153,10 @@ class Journal:
             self._waiters.append((number, waiter))
             await waiter
 
+    async def all_durable(self) -> None:
+        """The same of everything that was appended so far."""
+        await self.durable(self._next - 1)
+
     def keep_snapshot(self, actor: str, number: int, maker: str, body: bytes) -> None:
         """Keep what an actor knows after its entry of that number. A disk that refuses it costs time at the next
         start, and nothing else."""
@@ -233,6 +236,7 @@ class Journal:
     # -- the file
 
     def _open(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = None
         try:
             self._own()
             connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=5)
@@ -240,12 +244,13 @@ class Journal:
             connection.execute("PRAGMA synchronous = FULL")
             migrate(connection, self.path)
             sweep(connection, self.path)
-        except (sqlite3.DatabaseError, OSError) as error:
+        except (sqlite3.DatabaseError, OSError, JournalError) as error:
+            if connection is not None:
+                connection.close()
             self._lease.release()
+            if isinstance(error, JournalError):
+                raise
             raise JournalError(f"{self.path}: cannot be opened: {error}: mend it or move it away") from None
-        except JournalError:
-            self._lease.release()
-            raise
         return connection
 
     def _own(self) -> None:
@@ -262,3 +267,15 @@ class Journal:
 
     def _scalar(self, statement: str) -> int:
         return int(self._connection.execute(statement).fetchone()[0])
+
+
+def _leased(path: Path) -> Lease:
+    """The lease on a journal, whose folder is made where it is missing. Raises JournalError, LeaseTaken."""
+    try:
+        make_folder(path.parent)
+    except OSError as error:
+        raise JournalError(f"{path.parent}: the journal's folder cannot be made: {error.strerror}") from None
+    try:
+        return Lease(lease_of(path))
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be written: {error.strerror}") from None

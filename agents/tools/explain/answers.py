@@ -7,7 +7,8 @@ from agents.tools.explain.evidence import Evidence, Said
 from agents.tools.explain.story.answer import Answer, Cause
 from protocol import messages as m
 from protocol.edges import Edge
-from protocol.plan import Plan, add, excess, least, share_pct, shortfall, total, zero
+from protocol.plan import Plan, add, excess, shortfall, total, zero
+from protocol.rules import best_option
 
 OPEN, NOT_ASKED, BELOW, NOT_TOLD = "open", "not_asked", "below", "not_told"
 
@@ -110,21 +111,12 @@ def _content(message: m.EventMessage, want: Plan) -> tuple[Plan, Plan, tuple[str
         content = message.power_w, message.available_w, binding, str(message.basis), reason, message.opt is m.Opt.IN
     else:
         assert isinstance(message, m.Alternative)
-        plan = best_option(message, want).power_w
+        plan = best_option(message.options, want).power_w
         content = plan, plan, (), "alternative", "", True
     slots = len(want)
     if len(content[0]) != slots:  # it was refused for that
         return zero(slots), zero(slots), (), content[3], content[4], content[5]
     return content
-
-
-def best_option(alternative: m.Alternative, asked_w: Plan) -> m.Option:
-    """The option that a parent holds a child to: the greatest least share, then the most energy, then the first."""
-    fitting = [option for option in alternative.options if len(option.power_w) == len(asked_w)]
-    return max(
-        fitting or alternative.options,
-        key=lambda o: (share_pct(o.power_w, asked_w), sum(least(o.power_w, asked_w))) if fitting else (0, 0),
-    )
 
 
 def causes(answers: Iterable[Answer], requested_w: Plan, slot_s: int, aggregators: Iterable[str]) -> list[Cause]:

@@ -2,40 +2,46 @@
 
 from agents.settings.parties import AggregatorSettings, DerSettings
 from agents.tools.explain.answers import answer_to, asked_at, causes, relax_of
-from agents.tools.explain.evidence import Evidence, Said, Told
+from agents.tools.explain.evidence import Evidence, Said
+from agents.tools.explain.noted import Told, of
 from agents.tools.explain.story.climb import Climb, Option, Relaxed, Rung
 from protocol import messages as m
+from protocol import notes as n
 from protocol.edges import Edge
+from protocol.note_model import NoteModel
 from protocol.plan import Plan, energy_wh, excess, share_pct, shortfall, total, zero
 
-SUMS = {"offers_summed": "offers", "storage_summed": "storage", "relaxed_offers_summed": "relaxed"}
-RESULTS = {"can_meet": "can_meet", "alternative_proposed": "alternative", "cannot_meet": "cannot_meet"}
+RESULTS: dict[type[NoteModel], str] = {
+    n.CanMeet: "can_meet",
+    n.AlternativeProposed: "alternative",
+    n.CannotMeet: "cannot_meet",
+}
 
 
 def climbs(evidence: Evidence, party: str, aggregators: list[str]) -> list[Climb]:
     """Every request that the aggregator worked on, in order."""
-    return [_climb(evidence, party, notes, aggregators) for notes in evidence.since(party, "request_received")]
+    return [_climb(evidence, party, notes, aggregators) for notes in evidence.since(party, n.RequestReceived)]
 
 
-def _climb(evidence: Evidence, party: str, notes: list[Told], aggregators: list[str]) -> Climb:
-    first = notes[0]
+def _climb(evidence: Evidence, party: str, notes: list[Told[NoteModel]], aggregators: list[str]) -> Climb:
+    [first] = of(notes[:1], n.RequestReceived)
     request = next(
         (said for said in evidence.all(m.Request) if said.edge.child == party and said.heard == first.place), None
     )
     asked = asked_at(evidence, party, first.place)
-    requested_w = first.figures.plan("requested_w")
+    requested_w = first.note.requested_w
     slots = len(requested_w)
-    sent = next((note for note in notes if note.name == "request_values_sent"), None)
+    sent = of(notes, n.RequestValuesSent)
     climb = Climb(
         party=party,
         parent=request.edge.parent if request is not None else "",
         revision=request.message.revision if request is not None else 1,
-        round=first.figures.number("round"),
+        round=first.note.round,
         at=first.at,
-        reply_by=first.figures.instant("reply_by"),
+        reply_by=first.note.reply_by,
         requested_w=requested_w,
         asked_w=total((plan_of(said) for said in asked), slots),
-        children_reply_by=sent.figures.instant("reply_by") if sent is not None else None,
+        children_reply_by=sent[0].note.reply_by if sent else None,
     )
     climb.answers = [answer_to(evidence, said) for said in asked]
     relaxed = [said for said in asked if relax_of(evidence, said.edge, said.message.request_id) is not None]
@@ -63,28 +69,30 @@ def slot_seconds(request: Said) -> int:
     return int(request.message.interval_period.duration.total_seconds())
 
 
-def _rungs(notes: list[Told], slots: int) -> list[Rung]:
+def _rungs(notes: list[Told[NoteModel]], slots: int) -> list[Rung]:
     """What each sum had over the one before it is what its rung added."""
     rungs: list[Rung] = []
     before, short, asked_to_relax = zero(slots), zero(slots), 0
-    for note in notes:
-        figures = note.figures
-        if note.name == "relax_asked":
-            asked_to_relax = figures.number("asked")
-        elif note.name == "nobody_to_relax":
-            rungs.append(Rung("S28", "relaxed", note.at, 0, 0, 0, 0, zero(slots), before, short, False, climbed=False))
-        elif note.name in SUMS:
-            name, available = SUMS[note.name], figures.plan("available_w")
-            short = figures.plan("shortfall_w")
-            silent = figures.number("silent") if name != "storage" else 0
-            asked = {"offers": figures.number("asked"), "relaxed": asked_to_relax}.get(name, 0)
-            yes = {"offers": figures.number("yes"), "relaxed": asked_to_relax - silent}.get(name, 0)
-            no = figures.number("no") if name == "offers" else 0
-            added = excess(available, before)
-            enough = figures.flag("enough")
-            step = {"offers": "S24", "storage": "S26", "relaxed": "S30"}[name]
-            rungs.append(Rung(step, name, note.at, asked, yes, no, silent, added, available, short, enough))
-            before = available
+    for told in notes:
+        note = told.note
+        if isinstance(note, n.RelaxAsked):
+            asked_to_relax = note.asked
+        elif isinstance(note, n.NobodyToRelax):
+            rungs.append(Rung("S28", "relaxed", told.at, 0, 0, 0, 0, zero(slots), before, short, False, climbed=False))
+        elif isinstance(note, n.SummedUp):
+            short = note.shortfall_w
+            added, sums = excess(note.available_w, before), (note.available_w, short, note.enough)
+            match note:
+                case n.OffersSummed():
+                    rungs.append(
+                        Rung("S24", "offers", told.at, note.asked, note.yes, note.no, note.silent, added, *sums)
+                    )
+                case n.StorageSummed():
+                    rungs.append(Rung("S26", "storage", told.at, 0, 0, 0, 0, added, *sums))
+                case _:
+                    asked, silent = asked_to_relax, note.silent
+                    rungs.append(Rung("S30", "relaxed", told.at, asked, asked - silent, 0, silent, added, *sums))
+            before = note.available_w
     return rungs
 
 
@@ -119,12 +127,12 @@ def last_award(evidence: Evidence, edge: Edge, request_id: str) -> m.Award | Non
     return max(awards, key=lambda award: award.revision, default=None)
 
 
-def _answer_up(evidence: Evidence, climb: Climb, request: Said, notes: list[Told]) -> None:
+def _answer_up(evidence: Evidence, climb: Climb, request: Said, notes: list[Told[NoteModel]]) -> None:
     """S33 or S36: what it said to its parent."""
-    results = [note for note in notes if note.name in RESULTS]
+    results = [told for told in notes if type(told.note) in RESULTS]
     if not results:
         return
-    climb.result, climb.answered_at = RESULTS[results[-1].name], results[-1].at
+    climb.result, climb.answered_at = RESULTS[type(results[-1].note)], results[-1].at
     up, request_id = request.edge, request.message.request_id
     offers = [said.message for said in evidence.on(up, m.Offer) if said.message.request_id == request_id]
     offered = [offer for offer in offers if isinstance(offer, m.Offer)]

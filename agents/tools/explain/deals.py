@@ -2,13 +2,18 @@
 
 from datetime import datetime, timedelta
 
+from agents.history.narrate import plain
+from agents.history.party import ASKED
 from agents.tools.explain.answers import took
 from agents.tools.explain.climbs import sharing
-from agents.tools.explain.evidence import Evidence, Said, Told
-from agents.tools.explain.noted import Figures
+from agents.tools.explain.evidence import Evidence, Said
+from agents.tools.explain.noted import Told, of
 from agents.tools.explain.story.deal import Award, Change, Ending, Settled, Shared, SlotDelivery
 from protocol import messages as m
+from protocol import notes as n
 from protocol.edges import Edge
+from protocol.note_model import NoteModel
+from protocol.plan import Plan
 
 CHANGES = {
     "award_lost": "lost",
@@ -47,7 +52,7 @@ def _award(evidence: Evidence, edge: Edge, given: list[Said], *, superseded: boo
         outcome=str(award.outcome),
         power_w=award.power_w,
         basis=_basis(evidence, edge, award) if concluded else "",
-        reason=Figures.plain(award.reason),
+        reason=plain(award.reason),
         revision=award.revision,
         state=state,
         text=text,
@@ -61,7 +66,7 @@ def _state(evidence: Evidence, edge: Edge, award: m.Award) -> tuple[str, str]:
         assert isinstance(confirm, m.Confirm)
         if (confirm.award_id, confirm.revision) == (award.award_id, award.revision):
             if not confirm.accepted:
-                return "refused", Figures.plain(confirm.reason)
+                return "refused", plain(confirm.reason)
             if took(evidence, said, edge.parent):
                 return "confirmed", ""
             return "unconfirmed", "its confirmation never arrived"
@@ -83,68 +88,74 @@ def shared(evidence: Evidence) -> list[Shared]:
             told.party,
             told.at,
             sharing(evidence, told.party),
-            told.figures.number("awarded"),
-            told.figures.plan("power_w"),
-            told.figures.plan("storage_w"),
+            told.note.awarded,
+            told.note.power_w,
+            told.note.storage_w,
         )
-        for told in evidence.told
-        if told.name == "awards_sent"
+        for told in of(evidence.told, n.AwardsSent)
     ]
 
 
 def changes(evidence: Evidence) -> list[Change]:
     """What happened to deals after they were made, in order."""
-    found = []
-    for told in evidence.told:
-        if told.name in CHANGES:
-            figures = told.figures
-            plan = figures.plan("power_w") or figures.plan("storage_w") or figures.plan("shortfall_w")
-            kind, child, cause = CHANGES[told.name], figures.text("child"), figures.text("cause")
-            found.append(Change(told.at, told.party, kind, child, plan, cause))
-    return found
+    return [
+        Change(told.at, told.party, kind, *about)
+        for told in evidence.told
+        if (kind := CHANGES.get(told.note.name)) is not None and (about := _about(told.note)) is not None
+    ]
+
+
+def _about(note: NoteModel) -> tuple[str, Plan, str] | None:
+    """Child, power and cause of a change."""
+    match note:
+        case n.AwardLost() | n.AwardWithdrawn() | n.AwardReplaced():
+            return note.child, note.power_w, note.cause
+        case n.AwardRefused():
+            return note.child, (), note.cause
+        case n.OwnStorageReplaces():
+            return "", note.storage_w, ""
+        case n.ShortfallStated():
+            return "", note.shortfall_w, note.cause
+    return None
 
 
 def endings(evidence: Evidence) -> list[Ending]:
     """How the event ended at each party above the devices that has ended it; a reopened one counts once, at the end."""
     found: dict[str, Ending] = {}
     for told in evidence.told:
-        if told.name in ("event_issued", "plan_sent", "request_received"):
+        if type(told.note) in ASKED:
             found.pop(told.party, None)
-        elif told.name == "closed":
-            figures = told.figures
-            found[told.party] = Ending(told.party, told.at, figures.text("outcome"), figures.text("reason"))
+        elif isinstance(told.note, n.EventClosed):
+            found[told.party] = Ending(told.party, told.at, told.note.outcome, told.note.reason or "")
     return list(found.values())
 
 
 def settled(evidence: Evidence) -> Settled | None:
     """The utility's account."""
-    told = [one for one in evidence.told if one.name == "settled"]
+    told = of(evidence.told, n.EventSettled)
     if not told:
         return None
-    keys = ("requested_wh", "awarded_wh", "delivered_wh", "metered_directly_wh", "meters")
-    return Settled(*(told[-1].figures.number(key) for key in keys))
+    last = told[-1].note
+    return Settled(last.requested_wh, last.awarded_wh, last.delivered_wh, last.metered_directly_wh, last.meters)
 
 
 def delivery(evidence: Evidence, party: str, start: datetime, slot: timedelta) -> list[SlotDelivery]:
     """Each slot as a parent summed it up."""
-    notes = evidence.notes(party)
     children = _children(evidence, party)
-    dispatched = {note.figures.number("slot"): note.figures for note in notes if note.name == "dispatched"}
+    dispatched = {told.note.slot: told.note for told in evidence.told_of(party, n.SlotDispatched)}
     return [
         SlotDelivery(
             party,
-            number,
-            start + number * slot,
-            note.figures.number("awarded_wh"),
-            note.figures.number("delivered_wh"),
-            note.figures.number("reported"),
-            _silent_meters(evidence, party, children, note) if note.figures.number("silent") else (),
-            dispatched[number].number("dispatched") if number in dispatched else None,
-            dispatched[number].number("power_w") if number in dispatched else None,
+            told.note.slot,
+            start + told.note.slot * slot,
+            told.note.awarded_wh,
+            told.note.delivered_wh,
+            told.note.reported,
+            _silent_meters(evidence, party, children, told) if told.note.silent else (),
+            sent.dispatched if (sent := dispatched.get(told.note.slot)) is not None else None,
+            sent.power_w if sent is not None else None,
         )
-        for note in notes
-        if note.name == "slot_metered"
-        for number in (note.figures.number("slot"),)
+        for told in evidence.told_of(party, n.SlotMetered)
     ]
 
 
@@ -152,12 +163,12 @@ def _children(evidence: Evidence, party: str) -> list[str]:
     return list(dict.fromkeys(said.edge.child for said in evidence.all(m.Award) if said.edge.parent == party))
 
 
-def _silent_meters(evidence: Evidence, party: str, children: list[str], note: Told) -> tuple[str, ...]:
+def _silent_meters(evidence: Evidence, party: str, children: list[str], told: Told[n.SlotMetered]) -> tuple[str, ...]:
     """Those whose award stood when the slot was summed up, and whose meter had not spoken."""
-    slot, silent = note.figures.number("slot"), []
+    slot, silent = told.note.slot, []
     for child in children:
         edge = Edge(party, child)
-        given = [said for said in evidence.on(edge, m.Award) if said.said is not None and said.said <= note.place]
+        given = [said for said in evidence.on(edge, m.Award) if said.said is not None and said.said <= told.place]
         award = max(given, key=lambda said: (said.message.round, said.message.revision)).message if given else None
         if not isinstance(award, m.Award) or award.outcome is not m.Outcome.CONCLUDED:
             continue
@@ -166,7 +177,7 @@ def _silent_meters(evidence: Evidence, party: str, children: list[str], note: To
         heard = any(
             said.counted
             and said.heard is not None
-            and said.heard <= note.place
+            and said.heard <= told.place
             and isinstance(said.message, m.Report)
             and any(reading.slot == slot for reading in said.message.readings)
             for said in evidence.on(edge, m.Report)

@@ -3,15 +3,18 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
+from agents.history.narrate import plain
 from agents.settings.parties import DerSettings
 from agents.tools.explain.answers import answer_to, relax_of
 from agents.tools.explain.evidence import Evidence, Happened, Said
-from agents.tools.explain.noted import Figures
 from agents.tools.explain.story.deal import Award
 from agents.tools.explain.story.device import Agreed, Device, DeviceRound, Dispatched, Driven, Metered, State
 from protocol import messages as m
+from protocol import notes as n
 from protocol.actor import Measured, Setpoint
 from protocol.edges import Edge
+from protocol.rules import delivered_wh
+from protocol.units import Direction
 
 
 def devices(evidence: Evidence, names: Iterable[str], awards: list[Award]) -> dict[str, Device]:
@@ -38,9 +41,9 @@ def _device(
     for edge in dict.fromkeys(said.edge for said in requests):
         _what_it_did(evidence, device, edge)
     device.driven = _driven(happened, requests)
-    closed = [note for note in evidence.notes(name) if note.name == "closed"]
+    closed = evidence.told_of(name, n.EventClosed)
     if closed:
-        device.outcome = closed[-1].figures.text("outcome")
+        device.outcome = closed[-1].note.outcome
     elif given:
         device.outcome = given[-1].outcome
     return device
@@ -131,10 +134,9 @@ def _state(
 
 
 def _consent(evidence: Evidence, name: str, asked: Said) -> str:
-    for note in evidence.notes(name):
-        if note.name == "consent_decided" and asked.heard is not None and note.place >= asked.heard:
-            answer = "takes part" if note.figures.flag("take_part") else "takes no part"
-            return f"{note.figures.text('by')}: {answer}"
+    for told in evidence.told_of(name, n.ConsentDecided):
+        if asked.heard is not None and told.place >= asked.heard:
+            return f"{told.note.by}: {'takes part' if told.note.take_part else 'takes no part'}"
     return ""
 
 
@@ -144,21 +146,21 @@ def _what_it_did(evidence: Evidence, device: Device, edge: Edge) -> None:
         assert isinstance(one, m.Dispatch)
         refused = "" if said.refused is None else f"{said.refused[0]}: {said.refused[1]}"
         device.dispatches.append(Dispatched(one.slot, said.said_at or said.at, one.power_w, one.valid_for_s, refused))
-    sign = next((_sign(said) for said in evidence.on(edge, m.Request)), 1)
+    direction = next((_direction(said) for said in evidence.on(edge, m.Request)), Direction.INCREASE_LOAD)
     slots: dict[int, Metered] = {}
     for said in evidence.on(edge, m.Report):
         assert isinstance(said.message, m.Report)
         for reading in said.message.readings:
-            delivered = sign * (reading.energy_wh - reading.baseline_wh)
+            delivered = delivered_wh(direction, reading.energy_wh, reading.baseline_wh)
             slots[reading.slot] = Metered(
                 reading.slot, reading.energy_wh, reading.baseline_wh, delivered, reading.soc_wh
             )
     device.metered += [slots[slot] for slot in sorted(slots)]
     for said in evidence.on(edge, m.Withdraw):
         assert isinstance(said.message, m.Withdraw)
-        device.withdrawn = Figures.plain(said.message.cause)
+        device.withdrawn = plain(said.message.cause)
 
 
-def _sign(said: Said) -> int:
+def _direction(said: Said) -> Direction:
     assert isinstance(said.message, m.Request)
-    return said.message.direction.sign
+    return said.message.direction

@@ -9,11 +9,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from agents.history.fold import History
+from agents.history.narrate import plain
+from agents.history.standing import Standing
 from agents.settings.parties import PartySettings
-from agents.tools.explain.noted import Figures
+from agents.tools.explain.noted import N, Told, model_of, of
 from protocol import messages as m
+from protocol import notes as n
 from protocol.actor import Cancel, Entry, Issue, Measured, Note, Received, Refused, Resumed, Send, Setpoint
 from protocol.edges import Edge
+from protocol.note_model import NoteModel
 
 M = TypeVar("M", bound=m.EventMessage)
 
@@ -45,18 +50,6 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A note of a party. `place` is its entry's."""
-
-    place: int
-    at: datetime
-    party: str
-    name: str
-    step: str
-    figures: Figures
-
-
-@dataclass(frozen=True, slots=True)
 class Happened:
     """Something at a party that is neither a message nor a note of the event."""
 
@@ -74,15 +67,17 @@ class Evidence:
     settings: Mapping[str, PartySettings]
     """Of every party whose journal describes itself."""
     said: dict[tuple[Edge, str, str], Said] = field(default_factory=dict)
-    told: list[Told] = field(default_factory=list)
+    told: list[Told[NoteModel]] = field(default_factory=list)
     happened: list[Happened] = field(default_factory=list)
     journals: dict[str, None] = field(default_factory=dict)
     """The parties whose entries are there."""
     last_at: datetime | None = None
     """The last instant of which an entry tells: what was to come later is open, because the system may still run."""
+    history: History = field(default_factory=History)
+    """What happened to each party, as every reader has it."""
     _by_edge: dict[tuple[Edge, str], list[Said]] = field(default_factory=dict)
     _by_kind: dict[str, list[Said]] = field(default_factory=dict)
-    _by_party: dict[str, list[Told]] = field(default_factory=dict)
+    _by_party: dict[str, list[Told[NoteModel]]] = field(default_factory=dict)
     _ids: dict[tuple[Edge, str], Said] = field(default_factory=dict)
 
     def take(self, place: int, entry: Entry) -> None:
@@ -105,14 +100,20 @@ class Evidence:
             match effect:
                 case Send(edge, m.EventMessage() as message) if message.event_id == self.event_id:
                     self._sent(place, entry, edge, message)
-                case Note(name, event_id, step, data) if event_id == self.event_id:
-                    told = Told(place, entry.at, entry.actor, name, step, Figures(data))
-                    self.told.append(told)
-                    self._by_party.setdefault(entry.actor, []).append(told)
+                case Note(event_id=event_id) if event_id == self.event_id:
+                    self._told(place, entry, effect)
                 case Setpoint():
                     self._happened(place, entry, effect)
                 case _:
                     pass
+
+    def _told(self, place: int, entry: Entry, note: Note) -> None:
+        model = model_of(note)
+        if model is not None:
+            self.history.event(self.event_id).party(entry.actor).take(model)
+            told = Told(place, entry.at, entry.actor, model)
+            self.told.append(told)
+            self._by_party.setdefault(entry.actor, []).append(told)
 
     def _happened(
         self, place: int, entry: Entry, what: Issue | Cancel | Measured | Resumed | Refused | Setpoint
@@ -139,21 +140,29 @@ class Evidence:
         if known.heard is not None and known.refused is None:
             return  # a repeat changes nothing
         known.heard, known.heard_at, known.refused = place, entry.at, None
-        for note in notes:
-            figures = Figures(note.data)
-            if note.name == "late_answer_recorded" and figures.text("child") == edge.child:
-                known.late = True
-            elif note.name == "message_refused" and figures.text("edge") == f"{edge.parent}/{edge.child}":
-                known.refused = (figures.text("reason"), figures.text("text"))
+        for note in filter(None, map(model_of, notes)):
+            match note:
+                case n.LateAnswerRecorded(child=edge.child):
+                    known.late = True
+                case n.MessageRefused() if note.edge == f"{edge.parent}/{edge.child}":
+                    known.refused = (note.reason, note.text)
+                case _:
+                    pass
 
     def _rejected(self, place: int, entry: Entry, edge: Edge, reject: m.Reject) -> None:
         """What the far end would not take; its own journal need not be there to know it."""
         known = self._ids.get((edge, reject.refused_id or ""))
         if known is not None and known.heard is None:
             known.heard, known.heard_at = place, reject.sent_at
-            known.refused = (str(reject.reason), Figures.plain(reject.text))
+            known.refused = (str(reject.reason), plain(reject.text))
 
     # -- asking
+
+    def standing(self, party: str) -> Standing | None:
+        """Where a party stands when the journals end; None when they do not tell of it."""
+        event = self.history.events.get(self.event_id)
+        found = event.parties.get(party) if event is not None else None
+        return None if found is None or self.last_at is None else found.standing(self.last_at)
 
     def is_over(self, at: datetime) -> bool:
         """Whether the journals go on until then."""
@@ -166,14 +175,18 @@ class Evidence:
     def all(self, kind: type[M]) -> Iterator[Said]:
         return iter(self._by_kind.get(kind.kind, ()))
 
-    def notes(self, party: str) -> list[Told]:
+    def notes(self, party: str) -> list[Told[NoteModel]]:
         return self._by_party.get(party, [])
 
-    def since(self, party: str, name: str) -> list[list[Told]]:
-        """A party's notes from each one of that name up to the next."""
-        parts: list[list[Told]] = []
+    def told_of(self, party: str, kind: type[N]) -> list[Told[N]]:
+        """A party's notes of a kind."""
+        return of(self.notes(party), kind)
+
+    def since(self, party: str, first: type[NoteModel]) -> list[list[Told[NoteModel]]]:
+        """A party's notes from each one of that kind up to the next."""
+        parts: list[list[Told[NoteModel]]] = []
         for told in self.notes(party):
-            if told.name == name:
+            if isinstance(told.note, first):
                 parts.append([])
             if parts:
                 parts[-1].append(told)

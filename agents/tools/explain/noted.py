@@ -1,42 +1,34 @@
-"""The figures of a note, whether it comes from memory (tuples, instants) or from a journal (lists, texts)."""
+"""Notes of journals as their models. What a peer wrote in them is made fit for a terminal first."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Generic, TypeVar, cast
 
-from protocol.plan import Plan
+from agents.history.narrate import plain
+from protocol.actor import Note
+from protocol.note_model import NoteModel
+from protocol.note_reading import read_note
+
+N = TypeVar("N", bound=NoteModel)
 
 
-class Figures:
-    """Reads a note's data by key; what is absent or of another shape is empty, because another version may have
-    written it."""
+@dataclass(frozen=True, slots=True)
+class Told(Generic[N]):
+    """A note of a party. `place` is its entry's."""
 
-    __slots__ = ("_data",)
+    place: int
+    at: datetime
+    party: str
+    note: N
 
-    def __init__(self, data: Mapping[str, object]) -> None:
-        self._data: Mapping[str, Any] = data
 
-    def plan(self, key: str) -> Plan:
-        """W per slot; empty when it is not told."""
-        value = self._data.get(key)
-        return tuple(int(power_w) for power_w in value) if isinstance(value, list | tuple) else ()
+def model_of(note: Note) -> NoteModel | None:
+    """None for a note of another version."""
+    data = {key: plain(value) if isinstance(value, str) else value for key, value in note.data.items()}
+    return read_note(note.name, note.step, data)
 
-    def number(self, key: str) -> int:
-        value = self._data.get(key)
-        return value if isinstance(value, int) else 0
 
-    def flag(self, key: str) -> bool:
-        return self._data.get(key) is True
-
-    def text(self, key: str) -> str:
-        value = self._data.get(key)
-        return "" if value is None else self.plain(str(value))
-
-    def instant(self, key: str) -> datetime | None:
-        value = self._data.get(key)
-        return value if isinstance(value, datetime) else datetime.fromisoformat(value) if value else None
-
-    @staticmethod
-    def plain(text: str) -> str:
-        """What a peer wrote, without the characters that a terminal would obey."""
-        return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+def of(told: Iterable[Told[NoteModel]], kind: type[N]) -> list[Told[N]]:
+    """Those of a kind, in their order."""
+    return [cast(Told[N], one) for one in told if isinstance(one.note, kind)]

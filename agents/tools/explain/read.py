@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from agents.history.party import AGGREGATOR, ASKED, COORDINATOR, UTILITY
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, UtilitySettings
 from agents.tools.explain.climbs import climbs
 from agents.tools.explain.deals import awards, changes, delivery, endings, settled, shared
@@ -13,12 +14,13 @@ from agents.tools.explain.story.story import FORMAT, Story
 from agents.tools.explain.summary import summary
 from agents.tools.explain.troubles import troubles
 from protocol import messages as m
+from protocol import notes as n
 from protocol.actor import Issue
 from protocol.edges import Edge
 from protocol.plan import Plan, total
+from protocol.rules import order_of
 
-UTILITY, COORDINATOR, AGGREGATOR, DEVICE = "utility", "coordinator", "aggregator", "device"
-BY_NOTE = {"event_issued": UTILITY, "plan_sent": COORDINATOR, "request_received": AGGREGATOR}
+DEVICE = "device"
 
 
 class NothingKnown(LookupError):
@@ -55,6 +57,8 @@ def read(evidence: Evidence) -> Story:
 def _fill(story: Story, evidence: Evidence, requests: list[Said]) -> None:
     roles = story.roles
     of = {role: [name for name, is_a in roles.items() if is_a == role] for role in (UTILITY, COORDINATOR, AGGREGATOR)}
+    found_at = {name: evidence.standing(name) for name in roles}
+    story.standing = {name: one.as_json() for name, one in found_at.items() if one is not None}
     story.asks = [_ask(evidence, said) for said in requests]
     story.issued = [one for name in of[UTILITY] for one in issued(evidence, name)]
     story.plannings = [one for name in of[COORDINATOR] for one in plannings(evidence, name)]
@@ -93,7 +97,7 @@ def _ask(evidence: Evidence, said: Said) -> Ask:
 
 def roles_of(evidence: Evidence) -> dict[str, str]:
     """What each party of the event is, the highest first: by its settings, its notes, or its place in the tree."""
-    by_note = {told.party: BY_NOTE[told.name] for told in evidence.told if told.name in BY_NOTE}
+    by_note = {told.party: role for told in evidence.told if (role := ASKED.get(type(told.note))) is not None}
     parents: dict[str, None] = {}
     above: dict[str, str] = {}
     for said in evidence.all(m.Request):
@@ -153,8 +157,13 @@ def _highest(requests: list[Said], roles: dict[str, str]) -> Said:
     for name in roles:
         of_it = [said for said in requests if said.edge.parent == name]
         if of_it:
-            return max(of_it, key=lambda said: (said.message.revision, said.message.round))
+            return max(of_it, key=_order)
     return requests[-1]
+
+
+def _order(said: Said) -> tuple[int, int]:
+    assert isinstance(said.message, m.Request)
+    return order_of(said.message)
 
 
 def _tops(evidence: Evidence) -> dict[str, None]:
@@ -166,7 +175,8 @@ def _tops(evidence: Evidence) -> dict[str, None]:
 def _requested_w(evidence: Evidence, slots: int) -> Plan:
     """As the highest notes tell it; without them, all that the highest parties asked for last."""
     orders = [one.what for one in evidence.happened if isinstance(one.what, Issue)]
-    asked = [told.figures.plan("requested_w") for told in evidence.told if told.name in ("event_issued", "plan_sent")]
+    told = [one.note for one in evidence.told]
+    asked = [note.requested_w for note in told if isinstance(note, n.EventIssued | n.PlanSent)]
     if asked or orders:
         return (asked or [order.power_w for order in orders])[-1]
     tops = _tops(evidence)

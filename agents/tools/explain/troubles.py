@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from agents.history.narrate import plain
 from agents.tools.explain.evidence import Evidence, Said
-from agents.tools.explain.noted import Figures
 from agents.tools.explain.story.deal import Trouble
 from protocol import messages as m
+from protocol import notes as n
 from protocol.actor import Cancel, Refused, Resumed
 from protocol.edges import ROUTES, Way
 
@@ -63,15 +64,16 @@ def _late_by_s(evidence: Evidence, said: Said) -> int:
 
 def _notes(evidence: Evidence) -> Iterator[Trouble]:
     for told in evidence.told:
-        figures = told.figures
-        if told.name == "late_report_recorded":
-            child = figures.text("child")
-            text = f"the meter of {child} tells slot {figures.number('slot') + 1} after it was summed up"
-            yield Trouble(told.at, told.party, "late_report", child, text)
-        elif told.name == "order_refused":
-            yield Trouble(told.at, told.party, "order_refused", "", f"refuses an order: {figures.text('reason')}")
-        elif told.name == "decision_too_late":
-            yield Trouble(told.at, told.party, "late", "resident", "the resident's answer comes too late")
+        match told.note:
+            case n.LateReportRecorded(child=child, slot=slot):
+                text = f"the meter of {child} tells slot {slot + 1} after it was summed up"
+                yield Trouble(told.at, told.party, "late_report", child, text)
+            case n.OrderRefused(reason=reason):
+                yield Trouble(told.at, told.party, "order_refused", "", f"refuses an order: {reason}")
+            case n.DecisionTooLate():
+                yield Trouble(told.at, told.party, "late", "resident", "the resident's answer comes too late")
+            case _:
+                pass
 
 
 def _happened(evidence: Evidence) -> Iterator[Trouble]:
@@ -83,7 +85,7 @@ def _happened(evidence: Evidence) -> Iterator[Trouble]:
     garbage: dict[tuple[str, str, str], Trouble] = {}
     for one in evidence.happened:
         if isinstance(one.what, Cancel):
-            text = f"the operator cancels: {Figures.plain(one.what.reason)}"
+            text = f"the operator cancels: {plain(one.what.reason)}"
             yield Trouble(one.at, one.party, "cancelled", "", text)
         first, last = spans.get(one.party, (0, -1))
         if not first <= one.place <= last:

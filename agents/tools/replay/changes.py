@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from agents.settings.checked import ConfigError, checked
+from agents.negotiation.policies import PolicyKind
+from agents.runtime.policies import policy
+from agents.settings.checked import ConfigError, known, mistakes
 from agents.settings.parties import (
     AggregatorSettings,
     CoordinatorSettings,
@@ -88,4 +90,10 @@ def _with(party: PartySettings, change: Change) -> PartySettings:
             value = [part.strip() for part in value.split(",") if part.strip()]
         elif value == "none":
             value = None
-    return checked(type(party), party.model_dump() | {change.key: value}, f"--set {change}")
+    made = known(type(party), party.model_dump() | {change.key: value}, f"--set {change}")
+    for mistake in mistakes(made, {change.key: value}):
+        if mistake.key.startswith(change.key):  # the rest was kept as it is
+            raise ConfigError(f"--set {change}: {mistake}")
+    if change.key in list(PolicyKind):
+        policy(f"--set {change}", PolicyKind(change.key), getattr(made, change.key))
+    return made

@@ -89,4 +89,4 @@ def in_words(item: a.Taken | None, actor: str) -> str:
         case a.Resumed():
             return f"was started again, down since {item.down_since.isoformat()}"
         case a.Reanchored():
-            return f"the clock was set back to {item.to.isoformat()}"
+            return f"the clock was set back to {item.to_at.isoformat()}"

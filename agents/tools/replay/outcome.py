@@ -1,88 +1,20 @@
 """What came of each event at each party above the devices, read from the entries of a run: recorded or taken again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
-from protocol import messages as m
-from protocol.actor import Entry, Note, Received, Send
-from protocol.plan import Plan, least, share_pct
+from agents.history.fold import History
+from agents.history.party import PartyHistory
+from protocol.actor import Entry
+from protocol.plan import Plan
 
-RUNGS = {
-    "offers_summed": ("offers", "available_w"),
-    "storage_summed": ("own storage", "available_w"),
-    "relaxed_offers_summed": ("relaxed", "available_w"),
-    "can_meet": ("can meet", "power_w"),
-    "plan_secured": ("secured", "secured_w"),
-    "plan_not_secured": ("secured", "secured_w"),
-    "answer_judged": ("answered", "offered_w"),
-}
-"""Notes that end a rung: what the rung is called, and which figure says what was available after it."""
-ASKED = ("event_issued", "plan_sent", "request_received")
-DEALS = ("award_received", "event_awarded")
+PartyOutcome: TypeAlias = PartyHistory
+"""What came of one event at one party."""
 
 
-@dataclass(slots=True)
-class Rung:
-    name: str
-    available_w: Plan
-
-
-@dataclass(slots=True)
-class Round:
-    """A request and the rungs that were climbed for it."""
-
-    requested_w: Plan
-    rungs: list[Rung] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class PartyOutcome:
-    """One event at one party."""
-
-    rounds: list[Round] = field(default_factory=list)
-    deal_w: Plan | None = None
-    awards: dict[str, tuple[str, bool]] = field(default_factory=dict)
-    """By child: the outcome of the award that stands, and whether it accepts a relaxed offer."""
-    rerequests: int = 0
-    delivered_wh: int = 0
-    outcome: str = ""
-
-    @property
-    def requested_w(self) -> Plan:
-        """What it was asked for in the end."""
-        return self.rounds[-1].requested_w if self.rounds else ()
-
-    @property
-    def share_pct(self) -> int | None:
-        """The deal's share of the request in the worst slot; None without a deal."""
-        asked = self.requested_w
-        if self.deal_w is None or len(self.deal_w) != len(asked):
-            return None
-        return share_pct(least(self.deal_w, asked), asked)
-
-    @property
-    def disturbed(self) -> int:
-        """Children with a deal for which they loosen what their owners agreed to."""
-        return sum(relaxed for outcome, relaxed in self.awards.values() if outcome == m.Outcome.CONCLUDED)
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "requested_w": self.requested_w,
-            "rounds": [
-                {
-                    "requested_w": one.requested_w,
-                    "rungs": [{"rung": rung.name, "available_w": rung.available_w} for rung in one.rungs],
-                }
-                for one in self.rounds
-            ],
-            "deal_w": self.deal_w,
-            "share_pct": self.share_pct,
-            "disturbed": self.disturbed,
-            "rerequests": self.rerequests,
-            "delivered_wh": self.delivered_wh,
-            "outcome": self.outcome,
-        }
+class UnknownName(LookupError):
+    """An event or a party that the recording does not have; `str(error)` says which there are."""
 
 
 @dataclass(slots=True)
@@ -91,75 +23,64 @@ class Outcome:
 
     events: dict[str, dict[str, PartyOutcome]] = field(default_factory=dict)
     """By event and party."""
-    _bases: dict[tuple[str, str, str], bool] = field(default_factory=dict)
-    """Whether a message of a child was a relaxed offer: by parent, child and message id."""
+    parties: tuple[str, ...] = ()
+    """Everybody who could take part."""
+    event_ids: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, entries: Iterable[Entry], parties: Iterable[str]) -> "Outcome":
-        """Of some parties, from the entries of a run in their order."""
-        found, wanted = cls(), dict.fromkeys(parties)
-        for entry in entries:
-            if entry.actor in wanted:
-                found._take(entry)
-        for event_id, took_part in found.events.items():
-            found.events[event_id] = {name: took_part[name] for name in wanted if name in took_part}
-        return found
+    def of(cls, entries: Iterable[Entry], parties: Iterable[str], event_ids: Iterable[str] = ()) -> "Outcome":
+        """Of some parties, from the entries of a run in their order. `event_ids`: those that there are, whether anything
+        came of them or not."""
+        wanted = tuple(dict.fromkeys(parties))
+        history = History.of(entries, wanted)
+        found = {
+            event_id: {name: event.parties[name] for name in wanted if name in event.parties}
+            for event_id, event in history.events.items()
+        }
+        return cls(found, wanted, tuple(dict.fromkeys([*found, *event_ids])))
 
     def party(self, event_id: str, party: str) -> PartyOutcome:
-        """What came of an event at a party; an empty one when it took no part."""
-        return self.events.get(event_id, {}).get(party, PartyOutcome())
+        """What came of an event at a party; an empty one when it took no part. Raises UnknownName."""
+        known("event", event_id, self.event_ids)
+        known("party above the devices", party, self.parties)
+        return self.seen(event_id, party)
+
+    def seen(self, event_id: str, party: str) -> PartyOutcome:
+        """The same for a name of another run."""
+        return self.events.get(event_id, {}).get(party, PartyOutcome(party))
 
     def deal_w(self, event_id: str | None = None, party: str = "utility") -> Plan | None:
-        """The deal of a party, W a slot; of the only event when none is named. None without a deal."""
-        return self.party(event_id or next(iter(self.events), ""), party).deal_w
+        """The deal of a party, W a slot; of the first event when none is named. None without a deal. Raises
+        UnknownName."""
+        return self.party(event_id or next(iter(self.event_ids), ""), party).deal_w
 
     def as_json(self) -> dict[str, Any]:
         return {
-            event_id: {name: party.as_json() for name, party in parties.items()}
+            event_id: {name: _as_json(party) for name, party in parties.items()}
             for event_id, parties in self.events.items()
         }
 
-    def _take(self, entry: Entry) -> None:
-        heard = entry.input
-        if isinstance(heard, Received) and isinstance(heard.message, m.Offer):
-            key = (heard.edge.parent, heard.edge.child, heard.message.message_id)
-            self._bases[key] = heard.message.basis is m.Basis.RELAXED
-        for effect in entry.effects:
-            if isinstance(effect, Note) and effect.event_id:
-                self._note(entry.actor, effect)
-            elif isinstance(effect, Send) and isinstance(effect.message, m.Award):
-                self._award(effect.edge.child, entry.actor, effect.message)
 
-    def _at(self, event_id: str, party: str) -> PartyOutcome:
-        return self.events.setdefault(event_id, {}).setdefault(party, PartyOutcome())
-
-    def _award(self, child: str, parent: str, award: m.Award) -> None:
-        relaxed = self._bases.get((parent, child, award.accepts or ""), False)
-        self._at(award.event_id, parent).awards[child] = (award.outcome, relaxed)
-
-    def _note(self, party: str, note: Note) -> None:
-        at, data = self._at(note.event_id, party), dict(note.data)
-        if note.name in ASKED:
-            at.rounds.append(Round(_plan(data["requested_w"])))
-            at.outcome, at.deal_w = "", None
-        elif note.name in RUNGS and at.rounds:
-            rung, key = RUNGS[note.name]
-            at.rounds[-1].rungs.append(Rung(rung, _plan(data[key])))
-        elif note.name == "alternative_proposed" and at.rounds:
-            at.rounds[-1].rungs.append(Rung("alternative", _plan(next(iter(_mapping(data["options"]).values())))))
-        elif note.name in DEALS:
-            at.deal_w = _plan(data["power_w"])
-        elif note.name == "rerequest_sent":
-            at.rerequests += 1
-        elif note.name == "slot_metered":
-            at.delivered_wh += int(str(data["delivered_wh"]))
-        elif note.name == "closed":
-            at.outcome = str(data["outcome"])
+def known(what: str, name: str, names: Iterable[str]) -> None:
+    """Raises UnknownName for a name that is not among those."""
+    if name not in (found := list(names)):
+        raise UnknownName(f"there is no {what} {name!r} in this recording; there are {', '.join(found) or 'none'}")
 
 
-def _plan(value: Any) -> Plan:
-    return tuple(value)
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return dict(value)
+def _as_json(one: PartyOutcome) -> Mapping[str, Any]:
+    return {
+        "requested_w": one.requested_w,
+        "rounds": [
+            {
+                "requested_w": asked.requested_w,
+                "rungs": [{"rung": rung.name, "available_w": rung.available_w} for rung in asked.rungs],
+            }
+            for asked in one.rounds
+        ],
+        "deal_w": one.deal_w,
+        "share_pct": one.share_pct,
+        "disturbed": one.disturbed,
+        "rerequests": one.rerequests,
+        "delivered_wh": one.delivered_wh,
+        "outcome": one.outcome,
+    }

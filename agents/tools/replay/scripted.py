@@ -14,6 +14,7 @@ from protocol import messages as m
 from protocol.actor import Effect, Input, Received, Send
 from protocol.edges import Edge
 from protocol.plan import add, least, zero
+from protocol.rules import delivered_wh
 from protocol.units import Direction, energy_wh
 
 
@@ -184,7 +185,7 @@ def delivered(
     if then is None:
         return direction.sign * wanted, 0
     awarded_then = energy_wh(award.power_w[slot], span) if award is not None and slot < len(award.power_w) else 0
-    given = direction.sign * (then.energy_wh - then.baseline_wh)
+    given = delivered_wh(direction, then.energy_wh, then.baseline_wh)
     change = given if wanted == awarded_then else wanted * given // awarded_then if awarded_then else wanted
     return then.baseline_wh + direction.sign * change, then.baseline_wh
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
-from agents.tools.replay.outcome import PartyOutcome, Round
+from agents.history.party import PartyHistory
+from agents.history.rounds import AskedRound
 from agents.tools.replay.what_if import Compared, Devices
 from protocol.kilowatts import kilowatt_hours, kilowatts
 
@@ -19,7 +20,7 @@ def side_by_side(compared: Compared, everything: bool = False) -> Iterator[Table
         for name in ("party", "", "unchanged" if compared.rerun else "recorded", "what if"):
             table.add_column(name, overflow="fold")
         for party in parties:
-            then, now = compared.then.party(event_id, party), compared.now.party(event_id, party)
+            then, now = compared.then.seen(event_id, party), compared.now.seen(event_id, party)
             _rows(table, party, then, now, everything)
         yield table
 
@@ -38,7 +39,7 @@ def told(compared: Compared) -> Iterator[str]:
         yield "nothing differs"
 
 
-def _rows(table: Table, party: str, then: PartyOutcome, now: PartyOutcome, everything: bool) -> None:
+def _rows(table: Table, party: str, then: PartyHistory, now: PartyHistory, everything: bool) -> None:
     label = party
     for what, before, after in _lines(then, now):
         differs = before != after
@@ -48,7 +49,7 @@ def _rows(table: Table, party: str, then: PartyOutcome, now: PartyOutcome, every
     table.add_section()
 
 
-def _lines(then: PartyOutcome, now: PartyOutcome) -> Iterator[tuple[str, str, str]]:
+def _lines(then: PartyHistory, now: PartyHistory) -> Iterator[tuple[str, str, str]]:
     for number in range(max(len(then.rounds), len(now.rounds))):
         before, after = (one.rounds[number] if number < len(one.rounds) else None for one in (then, now))
         word = "requested" if number == 0 else f"round {number + 1}"
@@ -57,7 +58,7 @@ def _lines(then: PartyOutcome, now: PartyOutcome) -> Iterator[tuple[str, str, st
     yield from ((what, before, after) for (what, before), (_, after) in zip(_figures(then), _figures(now), strict=True))
 
 
-def _figures(one: PartyOutcome) -> Iterator[tuple[str, str]]:
+def _figures(one: PartyHistory) -> Iterator[tuple[str, str]]:
     yield "re-requests", str(one.rerequests or "-")
     yield "deal", kilowatts(one.deal_w)
     yield "worst slot", "-" if one.share_pct is None else f"{one.share_pct} %"
@@ -66,11 +67,11 @@ def _figures(one: PartyOutcome) -> Iterator[tuple[str, str]]:
     yield "outcome", one.outcome.replace("_", " ") or "-"
 
 
-def _requested(one: Round | None) -> str:
+def _requested(one: AskedRound | None) -> str:
     return "-" if one is None else kilowatts(one.requested_w)
 
 
-def _climbed(one: Round | None) -> str:
+def _climbed(one: AskedRound | None) -> str:
     """The rungs of a round in their order, each with what was available after it."""
     if one is None:
         return "-"

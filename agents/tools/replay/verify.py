@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from agents.parties.build import build_actor
+from agents.runtime.build import build_actor
 from agents.settings.checked import ConfigError
 from agents.tools.replay.cast import Cast
 from agents.tools.replay.difference import difference, in_words
@@ -122,4 +122,4 @@ def _fresh(name: str, cast: Cast, label: str) -> Actor:
     settings = cast.settings.get(name)
     if settings is None:
         raise ConfigError(f"{label}: has entries of {name}, but not its settings")
-    return build_actor(settings)
+    return build_actor(settings, label)

@@ -13,14 +13,14 @@ from enum import StrEnum
 from typing import Any
 
 from agents.drivers.build import build_drivers
-from agents.parties.build import build_actor
 from agents.runtime.behaviour import intercept
+from agents.runtime.build import build_actor
 from agents.settings.behaviour import Behaviour
 from agents.settings.checked import ConfigError
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, PartySettings, Rung, UtilitySettings
 from agents.tools.replay.cast import Cast
 from agents.tools.replay.changes import Change, changed
-from agents.tools.replay.outcome import Outcome
+from agents.tools.replay.outcome import Outcome, known
 from agents.tools.replay.script import scripts
 from agents.tools.replay.scripted import Scripted
 from agents.tools.replay.source import Source
@@ -93,7 +93,7 @@ class Recorded:
 
     def outcome(self) -> Outcome:
         """What the journals say that came of it."""
-        return Outcome.of(map(_entry, self.steps), self.negotiators)
+        return self._outcome(map(_entry, self.steps))
 
     def rerun(
         self, cast: Cast, devices: Devices, actors: Mapping[str, Actor] | None = None, seed: int = 0
@@ -123,19 +123,26 @@ class Recorded:
         devices: Devices | None = None,
         actors: Mapping[str, Actor] | None = None,
     ) -> Compared:
-        """The recorded outcome beside that of another policy. Raises ConfigError."""
+        """The recorded outcome beside that of another policy. Raises ConfigError, and UnknownName for an actor of a name
+        that nobody has."""
         self._complete()
+        names = dict.fromkeys([*self.cast.settings, *(name for said in self.wire for name in said.edge)])
+        for name in actors or ():
+            known("party", name, names)
         chosen = devices or self.default_devices
         if chosen is Devices.ALIVE and self.default_devices is not Devices.ALIVE:
             raise ConfigError(f"{self.source.path}: has no settings of its devices: they can only answer as recorded")
         before = self._as_heard(self.cast)
         run, unanswered = self.rerun(changed(before, changes, without), chosen, actors)
-        now = Outcome.of(run.trace, self.negotiators)
+        now = self._outcome(run.trace)
         if self._told_by_journals():
             return Compared(self.outcome(), now, chosen, False, unanswered)
         unchanged, _ = self.rerun(before, chosen)
         kept = _kept_awards(self.wire, unchanged.trace, self.negotiators)
-        return Compared(Outcome.of(unchanged.trace, self.negotiators), now, chosen, True, unanswered, kept)
+        return Compared(self._outcome(unchanged.trace), now, chosen, True, unanswered, kept)
+
+    def _outcome(self, entries: Iterable[Entry]) -> Outcome:
+        return Outcome.of(entries, self.negotiators, [said.event_id for said in self.wire if said.event_id])
 
     # -- who takes part, and how
 
@@ -152,7 +159,7 @@ class Recorded:
         """Who was never heard then is not heard now: nobody knows what it would have said."""
         silent = actor is None and settings.name in self._silent
         return Party(
-            actor or build_actor(settings),
+            actor or build_actor(settings, str(self.source.path)),
             build_drivers(settings),
             intercept=intercept(Behaviour.SILENT) if silent else None,
         )

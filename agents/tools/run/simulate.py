@@ -5,17 +5,15 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from agents.drivers.build import build_drivers
-from agents.parties.aggregator.actor import Aggregator
-from agents.parties.coordinator import Coordinator
+from agents.history.line import NoteLine
 from agents.parties.der.actor import Der
-from agents.parties.utility import Utility
 from agents.runtime.behaviour import intercept
+from agents.runtime.build import build_actor
 from agents.runtime.journal.file import write_journal
 from agents.settings.behaviour import Behaviour
 from agents.settings.daemon import PartiesConfig
 from agents.settings.parties import DerSettings
 from agents.settings.scenario import Scenario
-from agents.tools.run.board import Told
 from agents.tools.run.view import View
 from broker.simulation import Faults, Party, Simulation
 from protocol.actor import Entry
@@ -31,8 +29,8 @@ def build_simulation(
     der: Callable[[DerSettings], Der] = Der,
 ) -> Simulation:
     """All parties of a scenario on a simulated bus; nothing has run yet. `der` makes the actor of a home."""
-    found = [Party(Utility(scenario.utility)), Party(Coordinator(scenario.coordinator))]
-    found += [Party(Aggregator(settings), build_drivers(settings)) for settings in scenario.aggregators]
+    found = [Party(build_actor(scenario.utility)), Party(build_actor(scenario.coordinator))]
+    found += [Party(build_actor(settings), build_drivers(settings)) for settings in scenario.aggregators]
     for home in scenario.homes:
         changed = intercept(_behaviour(scenario.behaviours, home.name))
         found.append(Party(der(home), build_drivers(home), intercept=changed))
@@ -53,7 +51,7 @@ def simulate(
         asyncio.run(keep_journals(scenario, simulation.trace, journals))
     with view:
         for at, party, note in simulation.notes:
-            view.tell(Told.of(at, party, note))
+            view.tell(NoteLine.of(at, party, note))
         return view.finish()
 
 

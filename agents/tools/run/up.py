@@ -19,11 +19,11 @@ from typing import Any, Literal
 import orjson
 
 import agents
+from agents.history.line import NoteLine
 from agents.runtime.daemon.control import ask, runtime_dir
 from agents.runtime.files.toml_out import to_toml
 from agents.settings.daemon import BrokerSettings, ClockSettings, ControlSettings, DaemonConfig, JournalSettings, Role
 from agents.settings.scenario import Scenario
-from agents.tools.run.board import Told
 from agents.tools.run.view import View
 from broker.clock import Clock
 from broker.mosquitto import private_broker
@@ -100,7 +100,7 @@ class Up:
         self.protocol: Literal["5", "3.1.1"] = protocol
         self.control = control or runtime_dir() / f"up-{os.getpid()}"
         self._own_control = control is None
-        self._held: list[tuple[datetime, int, float, Told]] = []
+        self._held: list[tuple[datetime, int, float, NoteLine]] = []
         """Lines that wait to be put in order: instant, number, when they came in, note."""
         self._number = 0
 
@@ -124,7 +124,7 @@ class Up:
         if self._own_control:
             with suppress(OSError):
                 self.control.rmdir()
-        return self.view.finish()
+        return self.view.finish(stopped=stop.is_set() and not self.view.board.over())
 
     async def _until_over(self, agents_: list[Agent], tasks: list[asyncio.Task[None]], stop: asyncio.Event) -> None:
         script = asyncio.create_task(self._script(agents_, stop))
@@ -188,7 +188,7 @@ class Up:
             except orjson.JSONDecodeError:
                 agent.last_words.append(text.decode(errors="replace").strip())
                 continue
-            told = Told.read(line)
+            told = NoteLine.read(line)
             if told is not None:
                 self._number += 1
                 self._held.append((told.at, self._number, asyncio.get_running_loop().time(), told))

@@ -3,6 +3,7 @@
 With `json` a line is the note itself and the last line is the summary.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
 
@@ -11,9 +12,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from agents.settings.daemon import Role
-from agents.tools.run.board import Board, Row, Told
-from agents.tools.run.narrate import line, worth_a_line
+from agents.history.line import NoteLine
+from agents.history.narrate import line, worth_a_line
+from agents.history.party import AGGREGATOR, PartyHistory
+from agents.history.standing import WhyUnknown
+from agents.tools.run.board import Board
 from protocol.codec import to_json
 from protocol.kilowatts import kilowatt_hours, kilowatts
 
@@ -60,35 +63,25 @@ class View:
         if not self.json:
             self.console.print(Text(text, style="dim"))
 
-    def tell(self, told: Told) -> None:
+    def tell(self, told: NoteLine) -> None:
         """A note: taken into the board, and shown when it is worth a line."""
         self.board.take(told)
         if self.json:
-            self.console.file.write(
-                to_json(
-                    {
-                        "at": told.at,
-                        "party": told.party,
-                        "event": told.name,
-                        "event_id": told.event_id,
-                        "step": told.step,
-                        "data": told.data,
-                    }
-                ).decode()
-                + "\n"
-            )
+            self.console.file.write(to_json(told.as_json()).decode() + "\n")
         elif self.verbose or worth_a_line(told, self.board.roles.get(told.party)):
-            self.console.print(Text(line(told), style=STYLES.get(told.step, "")))
+            event = self.board.history.events.get(told.event_id)
+            text = line(told, event.slots if event is not None else 0)
+            self.console.print(Text(text, style=STYLES.get(told.step, "")))
 
     def tick(self, now: datetime) -> None:
         """Draw the live table for an instant."""
         if self._live is not None:
-            rows = [row for row in self.board.rows.values() if not row.outcome or row.role is Role.AGGREGATOR]
+            rows = [row for row in self.board.rows() if not row.outcome or row.role == AGGREGATOR]
             self._live.update(Group(Text(f"{now:%H:%M:%S}"), ladder_table(rows, now)))
 
-    def finish(self) -> dict[str, Any]:
-        """The summary, shown and returned."""
-        summary = self.board.summary()
+    def finish(self, stopped: bool = False) -> dict[str, Any]:
+        """The summary, shown and returned. `stopped`: by the user, before the end."""
+        summary = self.board.summary(stopped)
         if self.json:
             self.console.file.write(to_json({"summary": summary}).decode() + "\n")
             self.console.file.flush()
@@ -98,21 +91,40 @@ class View:
         told = ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in summary["counts"].items() if count)
         if told:
             self.console.print(told)
-        self.console.print("a deal was concluded" if summary["deal"] else "no deal was concluded")
+        self.console.print(verdict(summary))
         return summary
 
 
-def ladder_table(rows: list[Row], now: datetime) -> Table:
-    """Per party: the rung, the answers, available against requested, the countdown."""
-    table = Table("party", "rung", "asked", "yes", "no", "silent", "requested", "available", "time left")
+def verdict(summary: Mapping[str, Any]) -> str:
+    """What came of a run, in a line."""
+    if summary["deal"]:
+        return "a deal was concluded"
+    if summary["stopped"]:
+        return "stopped; a deal stands" if summary["stands"] else "stopped; no deal stands"
+    return "a deal stands" if summary["stands"] else "no deal was concluded"
+
+
+def ladder_table(rows: list[PartyHistory], now: datetime) -> Table:
+    """Per party: stage and rung, the answers, available against requested, the deal, the countdown."""
+    table = Table("party", "rung", "asked", "yes", "no", "silent", "requested", "available", "deal", "time left")
     for row in rows:
         left = ""
         if row.reply_by is not None and row.reply_by > now:
             left = f"{int((row.reply_by - now).total_seconds()) // 60} min"
-        counts = (
-            [str(row.asked), str(row.yes), str(row.no), str(row.silent)] if row.role is Role.AGGREGATOR else [""] * 4
+        asked = row.answers
+        counts = [asked.asked, asked.yes, asked.no, asked.silent] if row.role == AGGREGATOR else [""] * 4
+        stage = row.stage_at(now)
+        rung = row.outcome or row.doing or (row.stage if isinstance(stage, WhyUnknown) else stage)
+        available = row.available_w
+        table.add_row(
+            row.name,
+            rung.replace("_", " "),
+            *map(str, counts),
+            kilowatts(row.requested_w or None),
+            "..." if isinstance(available, WhyUnknown) else kilowatts(available),
+            kilowatts(row.secured_w),
+            left,
         )
-        table.add_row(row.party, row.stage, *counts, kilowatts(row.requested_w), kilowatts(row.available_w), left)
     return table
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from agents.parties.aggregator.actor import Aggregator, AggregatorEvent
-from agents.parties.utility import Utility
+from agents.history.fold import History
+from agents.history.party import PartyHistory
 from agents.runtime.files.from_csv import GivesNothing, Plugged, Session, Wanted, scenario_data
 from agents.runtime.files.scenario import build_scenario
 from agents.settings.scenario import Scenario
@@ -26,7 +26,6 @@ from agents.tools.study.variants import (
     with_variant,
 )
 from broker.simulation import Simulation
-from protocol.messages import Basis
 from protocol.plan import Plan, covers, energy_wh, least, total
 
 AGGREGATORS = 3
@@ -111,7 +110,7 @@ def _whole(
 
 
 def _run(scenario: Scenario, case: Case, seed: int, memory: Memory) -> Outcome:
-    simulation = build_simulation(scenario, seed, der=memory.der)
+    simulation = build_simulation(scenario, seed, keep_trace=True, der=memory.der)
     event = scenario.utility.events[0]
     simulation.run(until=event.start - timedelta(seconds=1))
     secured_w, disturbed = _secured(simulation, scenario)
@@ -132,21 +131,20 @@ def _secured(simulation: Simulation, scenario: Scenario) -> tuple[Plan, int]:
     """What stands below the aggregators of the deal that the utility has with a confirmed award, W; and the homes
     whose award stands on a relaxed offer."""
     event = scenario.utility.events[0]
-    utility = simulation.actor(scenario.utility.name)
-    assert isinstance(utility, Utility)
-    top = utility.events[event.event_id]
-    bought = total([plan for child, plan in top.children.held() if child.confirmed], len(event.power_w))
+    above, slots = [scenario.utility.name, *(one.name for one in scenario.aggregators)], len(event.power_w)
+    history = History.of(simulation.trace, above).event(event.event_id)
+    bought = total(_confirmed(history.party(scenario.utility.name)), slots)
     parts: list[Plan] = []
     disturbed = 0
     for settings in scenario.aggregators:
-        aggregator = simulation.actor(settings.name)
-        assert isinstance(aggregator, Aggregator)
-        below = aggregator.events.get(event.event_id)
-        if not isinstance(below, AggregatorEvent) or below.deal_w is None:
-            continue
-        for child, plan in below.children.held():
-            if child.confirmed:
-                parts.append(plan)
-                disturbed += child.accepted is not None and child.accepted.basis is Basis.RELAXED
-        parts.append(below.own_power_w())
-    return least(least(total(parts, len(event.power_w)), bought), event.power_w), disturbed
+        aggregator = history.party(settings.name)
+        if aggregator.deal_w is not None:
+            parts += [*_confirmed(aggregator), aggregator.own_w]
+            disturbed += sum(edge.loosens and edge.confirmed is True for edge in aggregator.children.values())
+    return least(least(total(parts, slots), bought), event.power_w), disturbed
+
+
+def _confirmed(party: PartyHistory) -> list[Plan]:
+    """The awards that its children have confirmed, W."""
+    found = [edge.deal_w for edge in party.children.values() if edge.confirmed is True]
+    return [plan for plan in found if plan is not None]

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
 from typing import TypeAlias
 
 from agents.runtime.files.from_csv import Plugged, Session, Wanted, read_sessions, read_wanted
+from agents.runtime.files.wall_clock import WallClock
 from agents.settings.checked import ConfigError
 from agents.tools.study.runs import Outcome, outcomes
 from agents.tools.study.variants import ACCEPT_PCT, Books
@@ -54,16 +56,19 @@ def study(
     seed: int = 0,
     accept_pct: int = ACCEPT_PCT,
     jobs: int = 1,
+    zone: tzinfo | None = None,
     each: Each = lambda done, of: None,
 ) -> list[Outcome]:
-    """All outcomes, by book, habit and event; `each` hears the progress. Raises ConfigError."""
-    chosen = spaced(list(read_wanted(requests).values()), events)
+    """All outcomes, by book, habit and event; `zone` is that of times without an offset, `each` hears the progress.
+    Raises ConfigError."""
+    clock = WallClock(zone)
+    chosen = spaced(list(read_wanted(requests, clock).values()), events)
     if not chosen:
         raise ConfigError(f"{requests}: required_mw: no event asks for power")
-    read_sessions(sessions)  # a mistake in the table is said here, not in another process
+    read_sessions(sessions, clock)  # a mistake in the table is said here, not in another process
     work = [Work(one, plugged, books, seed, accept_pct) for books in Books for plugged in Plugged for one in chosen]
     found: list[Outcome] = []
-    with ProcessPoolExecutor(jobs, initializer=_begin, initargs=(sessions,)) as pool:
+    with ProcessPoolExecutor(jobs, initializer=_begin, initargs=(sessions, zone)) as pool:
         try:
             for done, some in enumerate(pool.map(_work, work, chunksize=1), 1):
                 found += some
@@ -75,8 +80,8 @@ def study(
     return found
 
 
-def _begin(sessions: Path) -> None:
-    _tables.sessions = read_sessions(sessions)
+def _begin(sessions: Path, zone: tzinfo | None) -> None:
+    _tables.sessions = read_sessions(sessions, WallClock(zone))
     gc.freeze()
     gc.set_threshold(GC_EVERY)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agents.tools.watch.node import Node, negotiated
+from agents.history.wire import PartyOnWire
 
 
 @dataclass(slots=True)
@@ -12,15 +12,15 @@ class Event:
     """All edges of one event."""
 
     event_id: str
-    nodes: dict[str, Node] = field(default_factory=dict)
+    nodes: dict[str, PartyOnWire] = field(default_factory=dict)
     links: int = 0
     closed_at: datetime | None = None
 
-    def roots(self) -> list[Node]:
+    def roots(self) -> list[PartyOnWire]:
         """Who asks and is asked by nobody."""
-        return [node for node in self.nodes.values() if node.above is None and negotiated(node)]
+        return [node for node in self.nodes.values() if node.above is None and node.negotiates]
 
-    def in_order(self) -> Iterator[tuple[int, Node]]:
+    def in_order(self) -> Iterator[tuple[int, PartyOnWire]]:
         """The tree, each party behind its parent, with its depth. A circle, which no honest system has, ends."""
         seen: dict[str, None] = {}
         waiting = [(0, node) for node in reversed(self.roots())]
@@ -31,4 +31,4 @@ class Event:
             seen[node.name] = None
             yield depth, node
             below = [self.nodes[name] for name in node.children if name in self.nodes]
-            waiting += [(depth + 1, child) for child in reversed(below) if negotiated(child)]
+            waiting += [(depth + 1, child) for child in reversed(below) if child.negotiates]

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from agents.tools.watch.row import Stage
-from agents.tools.watch.wire_clock import LAST_YEAR
+from agents.history.standing import PartyStage
 from protocol import messages as m
 from protocol.edges import Edge
-from protocol.errors import RefusedMessage, RejectReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +36,10 @@ class Change:
 
     event_id: str = ""
     party: str = ""
-    stage: Stage | None = None
+    stage: PartyStage | None = None
     outcome: str = ""
     presence: str = ""
     refusal: Refusal | None = None
-
-
-def ends(request: m.Request) -> datetime:
-    """Raises RefusedMessage for a plan that ends behind the calendar."""
-    try:
-        ends_at = request.interval_period.slot_start(len(request.power_w))
-    except OverflowError:
-        ends_at = datetime.max
-    if ends_at.year > LAST_YEAR:
-        raise RefusedMessage(RejectReason.MALFORMED, f"request: ends after the year {LAST_YEAR}", request.message_id)
-    return ends_at
 
 
 def printable(text: str) -> str:

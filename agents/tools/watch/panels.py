@@ -8,12 +8,13 @@ from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
+from agents.history.standing import PartyStage
 from agents.tools.watch.around import Around
 from agents.tools.watch.heard import Refusal
 from agents.tools.watch.picture import Picture
 from agents.tools.watch.presence import Roll
-from agents.tools.watch.row import Row, Stage
-from agents.tools.watch.table import STYLES, WIDE, ended, shown, table
+from agents.tools.watch.row import Row
+from agents.tools.watch.table import WIDE, shown, stage, table
 from agents.tools.watch.words import clock_time, countdown, deal_energy, plan_kw
 from protocol.units import Direction
 
@@ -76,7 +77,7 @@ def sparkline(counts: Sequence[int]) -> str:
 def _events(events: Sequence[Row], most: int, now: datetime) -> RenderableType:
     if not events:
         return Text("nothing is asked at the moment", "dim")
-    ordered = sorted(events, key=lambda row: row.stage is Stage.CLOSED)
+    ordered = sorted(events, key=lambda row: row.stage is PartyStage.CLOSED)
     lines = [event_line(row, now) for row in ordered[:most]]
     if len(ordered) > most:
         lines[-1] = Text(f"and {len(ordered) - most + 1} more", "dim")
@@ -90,7 +91,7 @@ def event_line(row: Row, now: datetime) -> Text:
     if row.start is not None:
         line.append(f"  {row.start:%H:%M} {_slots(row)}")
     line.append(f"  {plan_kw(row.requested_w)} kW  ")
-    line.append(ended(row) if row.stage is Stage.CLOSED else row.stage.value, STYLES[row.stage])
+    line.append_text(stage(row))
     if row.next_at is not None:
         line.append(f"  {row.next} in {countdown(row.next_at, now)}")
     if row.due_wh:

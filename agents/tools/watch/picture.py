@@ -7,12 +7,13 @@ system that is watched. Bytes that are no message are counted and shown, and cha
 from collections import Counter, deque
 from datetime import datetime, timedelta
 
+from agents.history.edge import EdgeHistory
+from agents.history.standing import PartyStage
+from agents.history.wire import PartyOnWire
 from agents.tools.watch.event import Event
-from agents.tools.watch.heard import Change, Heard, Refusal, ends, printable
-from agents.tools.watch.link import Link
-from agents.tools.watch.node import Node, negotiated
+from agents.tools.watch.heard import Change, Heard, Refusal, printable
 from agents.tools.watch.presence import Roll
-from agents.tools.watch.row import Row, Stage
+from agents.tools.watch.row import Row, row_of
 from protocol import messages as m
 from protocol.codec import decode
 from protocol.edges import ROUTES, Edge, Way, parse_topic
@@ -23,6 +24,8 @@ MOST_LINKS, MOST_PARTIES, MOST_EVENTS = 50_000, 50_000, 200
 KEPT = timedelta(hours=24)
 """How long a closed event is shown after its end; less when the room is needed."""
 LAST_REFUSALS = 20
+FEW = 1_000
+"""Children that are added up only to find out whether their parent has closed."""
 
 
 class Picture:
@@ -51,11 +54,9 @@ class Picture:
     def read(self, topic: str, payload: bytes, at: datetime, standing: bool = False) -> Heard | Change | None:
         """The message of some bytes, or what there is to see of bytes that are none."""
         try:
-            if not payload and self._take_back(topic):
+            if not payload and self._take_back(topic, at):
                 return None
             edge, message = decode(topic, payload)
-            if isinstance(message, m.Request):
-                ends(message)
         except RefusedMessage as refusal:
             self.reasons["unreadable"] += 1
             kind = topic.split("/")[1] if topic.count("/") == 3 else ""
@@ -85,7 +86,7 @@ class Picture:
             return True
         event = self.events.get(heard.message.event_id)
         node = event.nodes.get(heard.edge.child) if event is not None else None
-        return node is not None and negotiated(node)
+        return node is not None and node.negotiates
 
     # -- events
 
@@ -99,23 +100,33 @@ class Picture:
             if self._links >= self._most_links and not self._make_room():
                 self.not_followed += 1
                 return None
-            parent = event.nodes.setdefault(edge.parent, Node(edge.parent))
-            link = parent.children[edge.child] = Link(edge)
+            parent = event.nodes.setdefault(edge.parent, PartyOnWire(edge.parent))
+            link = parent.children[edge.child] = EdgeHistory(edge)
             event.links += 1
             self._links += 1
         assert parent is not None
-        if not link.take(message, at):
+        if not link.take(message, at, standing):
             return None
-        return self._moved(event, parent, link, message, standing)
+        return self._moved(event, parent, link, message, at, standing)
 
-    def _moved(self, event: Event, parent: Node, link: Link, message: m.EventMessage, standing: bool) -> Change | None:
+    def _moved(
+        self,
+        event: Event,
+        parent: PartyOnWire,
+        link: EdgeHistory,
+        message: m.EventMessage,
+        at: datetime,
+        standing: bool,
+    ) -> Change | None:
         """Something new on a link: both ends may have come to another stage."""
         child = event.nodes.get(link.edge.child)
         if child is None and isinstance(message, m.Request):
-            child = event.nodes[link.edge.child] = Node(link.edge.child)
+            child = event.nodes[link.edge.child] = PartyOnWire(link.edge.child)
         if child is not None and child.above is None and link.request is not None:
             child.above = link
-        parent.touch()
+        parent.touch(at)
+        if child is not None:
+            child.heard_at = at
         before = [(node, node.stage, node.outcome) for node in (parent, child) if node is not None]
         if ROUTES[message.kind].way is Way.UP:
             if link.request is not None or link.award is not None:
@@ -123,12 +134,12 @@ class Picture:
             if child is not None:
                 child.answered(message)
         else:
-            parent.said(message)
+            parent.said(message, standing)
             if child is not None and isinstance(message, m.Request):
                 child.asked(message, standing)
             if child is not None and isinstance(message, m.Award):
                 child.decided(message)
-        moved = [node for node, *was in before if [node.stage, node.outcome] != was and negotiated(node)]
+        moved = [node for node, *was in before if [node.stage, node.outcome] != was and node.negotiates]
         return Change(event.event_id, moved[0].name, moved[0].stage, moved[0].outcome) if moved else None
 
     def _event(self, event_id: str) -> Event | None:
@@ -140,26 +151,30 @@ class Picture:
             event = self.events[event_id] = Event(event_id)
         return event
 
-    def _take_back(self, topic: str) -> bool:
+    def _take_back(self, topic: str, at: datetime) -> bool:
         """An empty payload takes a retained message away; whether that means anything on this topic."""
         kind, edge = parse_topic(topic)
         if kind == "presence":
             self.roll.forget(edge)
         elif kind == "request":
-            self._clear(edge)
+            self._clear(edge, at)
         return kind in ("presence", "request")
 
-    def _clear(self, edge: Edge) -> None:
-        """The topic of an edge holds one request, the last that was said: that one is over."""
-        standing: list[tuple[datetime, Node, Link]] = []
+    def _clear(self, edge: Edge, at: datetime) -> None:
+        """The topic of an edge holds one request, whatever its event: of several it is that of the one that is closed;
+        when all of them are open, it is not known which is over."""
+        found: list[tuple[PartyOnWire, EdgeHistory]] = []
         for event in self.events.values():
             node = event.nodes.get(edge.parent)
             link = node.children.get(edge.child) if node is not None else None
-            if node is not None and link is not None and link.request is not None:
-                standing.append((link.request.sent_at, node, link))
-        if standing:
-            _, node, link = max(reversed(standing), key=lambda one: one[0])
-            link.cleared = True
+            if node is not None and link is not None and link.request is not None and not link.cleared:
+                found.append((node, link))
+        for node, _ in found:
+            if len(found) > 1 and len(node.children) <= FEW:
+                node.settle(at)
+        closed = [one for one in found if one[0].stage is PartyStage.CLOSED]
+        for node, link in closed[:1] or found:
+            link.cleared, link.unsure = bool(closed) or len(found) == 1, not closed and len(found) > 1
             node.touch()
 
     def _make_room(self) -> bool:
@@ -180,15 +195,15 @@ class Picture:
 
     # -- read
 
-    def rows(self, now: datetime) -> list[Row]:
+    def rows(self, now: datetime, standing: bool = False) -> list[Row]:
         """Every asking party of every event at an instant, events in the order in which they were heard of, each
-        party behind its parent. What closed long ago is forgotten."""
+        party behind its parent, with `standing` for machines. What closed long ago is forgotten."""
         found = []
         for event in list(self.events.values()):
-            rows = [node.row(event.event_id, depth, now) for depth, node in event.in_order()]
-            if event.closed_at is None and rows and all(row.stage is Stage.CLOSED for row in rows):
+            rows = [row_of(node, event.event_id, depth, now, standing) for depth, node in event.in_order()]
+            if event.closed_at is None and rows and all(row.stage is PartyStage.CLOSED for row in rows):
                 event.closed_at = now
-            elif rows and rows[0].stage is not Stage.CLOSED:
+            elif rows and rows[0].stage is not PartyStage.CLOSED:
                 event.closed_at = None
             if event.closed_at is not None and now - event.closed_at > KEPT:
                 self._forget(event)

@@ -1,101 +1,15 @@
 """What a person reads of one party in one event: a parent's side, added up over its children."""
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from agents.tools.watch.link import Answer, Link
-from protocol import messages as m
-from protocol.plan import Plan, add, energy_wh, shortfall
-from protocol.units import Direction
-
-
-class Stage(StrEnum):
-    """The rung or stage, as far as the wire shows it (own storage, for one, says nothing on it)."""
-
-    ASKED = "asked"
-    COLLECTING = "collecting"
-    RELAXING = "relaxing"
-    OFFERED = "offered"
-    OPTED_OUT = "opted out"
-    PROPOSED = "proposed"
-    REREQUESTING = "re-requesting"
-    AWARDED = "awarded"
-    DELIVERING = "delivering"
-    CLOSED = "closed"
-
-
-@dataclass(slots=True)
-class Tally:
-    """A parent's children added up; nothing in it depends on the time of day."""
-
-    answers: Counter[Answer] = field(default_factory=Counter)
-    relaxed: int = 0
-    """How many were asked to relax."""
-    relax_open: int = 0
-    """How many of them have not answered."""
-    asked_w: Plan | None = None
-    offered_w: Plan | None = None
-    given_w: Plan | None = None
-    awards: Counter[str] = field(default_factory=Counter)
-    """`given` (concluded), and of them `confirmed`, `refused`; `cancelled`, `released` (not needed, no deal)."""
-    withdrawn: int = 0
-    delivered_wh: Counter[int] = field(default_factory=Counter)
-    """By slot, of those who have an award."""
-    due_wh: int = 0
-    """Of the awards, in the slots that their children have reported."""
-    reporting: int = 0
-    """How many of those with an award have reported the last slot."""
-    reply_by: datetime | None = None
-    relax_by: datetime | None = None
-    decide_by: datetime | None = None
-    confirm_by: datetime | None = None
-    """The last deadline of an award that is not confirmed."""
-    cleared: int = 0
-    direction: Direction | None = None
-    period: m.IntervalPeriod | None = None
-    slots: int = 0
-
-    def add(self, link: Link) -> None:
-        """Count one child."""
-        request = link.request
-        if request is not None:
-            self.direction, self.period = request.direction, request.interval_period
-            self.slots = len(request.power_w)
-            self.asked_w = _plus(self.asked_w, request.power_w)
-            self.offered_w = _plus(self.offered_w, link.available_w)
-            self.reply_by, self.decide_by = _last(self.reply_by, request.reply_by), request.decide_by
-            self.answers[link.answer] += 1
-            self.cleared += link.cleared
-        if link.relax is not None:
-            self.relaxed += 1
-            self.relax_open += m.Basis.RELAXED not in link.offers
-            self.relax_by = _last(self.relax_by, link.relax.reply_by)
-        if link.award is not None:
-            self._add_award(link, link.award)
-        self.withdrawn += link.withdraw is not None
-
-    def _add_award(self, link: Link, award: m.Award) -> None:
-        match award.outcome:
-            case m.Outcome.CONCLUDED:
-                self.given_w = _plus(self.given_w, award.power_w)
-                self.slots = self.slots or len(award.power_w)
-                self.awards["given"] += 1
-                if link.confirmed is None:
-                    self.confirm_by = _last(self.confirm_by, award.confirm_by)
-                else:
-                    self.awards["confirmed" if link.confirmed else "refused"] += 1
-                if self.direction is not None:
-                    metered = link.delivered_wh(self.direction.sign)
-                    self.delivered_wh.update(metered)
-                    self.due_wh += due_wh(award.power_w, metered, self.period)
-                    self.reporting += self.slots - 1 in metered
-            case m.Outcome.CANCELLED:
-                self.awards["cancelled"] += 1
-            case _:
-                self.awards["released"] += 1
+from agents.history.edge import Reply
+from agents.history.narrate import slot_of
+from agents.history.standing import PartyStage, StageOr, Standing, WhyUnknown
+from agents.history.tally import Tally, due_wh, missing
+from agents.history.wire import PartyOnWire
+from protocol.plan import Plan
+from protocol.units import SLOT, Direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +20,7 @@ class Row:
     party: str
     depth: int
     """Levels below the event's first party."""
-    stage: Stage
+    stage: StageOr
     outcome: str
     """When closed: concluded, not_needed, no_deal, cancelled, or empty where the wire did not tell."""
     round: int
@@ -120,12 +34,14 @@ class Row:
     late: int
     silent: int
     """Their deadline has passed without an answer."""
+    unknown: int
+    """Asked before we listened: what they answered is not known."""
     waiting: int
     relaxed: int
     """How many were asked to relax."""
     requested_w: Plan | None
     available_w: Plan | None
-    """What it answered upward; before that, what its children offer."""
+    """What it answered upward; before that, what its children offer. None: nothing, or not known."""
     shortfall_w: Plan | None
     deal_w: Plan | None
     awards: int
@@ -137,6 +53,10 @@ class Row:
     due_wh: int
     """Of the deal, in the slots that were metered."""
     delivered_wh: int
+    answered: Reply | None
+    """How it answered its parent; None: it has none."""
+    standing: Standing | None
+    """What every reader has in common, with why something of it is not known; made for machines only."""
     next: str
     """What comes next, and when."""
     next_at: datetime | None
@@ -151,34 +71,91 @@ class Row:
         return met * 100 // sum(self.requested_w)
 
 
-def tally(links: Iterable[Link]) -> Tally:
-    """A parent's children added up."""
-    found = Tally()
-    for link in links:
-        found.add(link)
-    return found
+def row_of(party: PartyOnWire, event_id: str, depth: int, now: datetime, standing: bool = False) -> Row:
+    """What there is to read at an instant; with `standing` what every reader has in common, too."""
+    stage, found, above = party.stage_at(now), party.added_up, party.above
+    request = above.request if above is not None else None
+    requested_w = request.power_w if request is not None else found.asked_w
+    answered_w = above.available_w if above is not None else None
+    available_w = answered_w if answered_w is not None else found.offered_w
+    direction = request.direction if request is not None else found.direction
+    period = request.interval_period if request is not None else found.period
+    delivered_wh, due = _metered(party, found, direction)
+    open_ = found.answers[Reply.OPEN]
+    silent = open_ if found.reply_by is not None and now > found.reply_by else 0
+    label, next_at = _next(party, found, now)
+    return Row(
+        event_id=event_id,
+        party=party.name,
+        depth=depth,
+        stage=stage,
+        outcome=party.outcome,
+        round=max(party.order[1], 1),
+        direction=direction,
+        start=period.start if period is not None else None,
+        slot=period.duration if period is not None else SLOT,
+        asked=sum(found.answers.values()),
+        yes=found.answers[Reply.YES],
+        no=found.answers[Reply.NO],
+        alternatives=found.answers[Reply.ALTERNATIVE],
+        late=found.answers[Reply.LATE],
+        silent=silent,
+        unknown=found.answers[Reply.UNKNOWN],
+        waiting=open_ - silent,
+        relaxed=found.relaxed,
+        requested_w=requested_w,
+        available_w=available_w,
+        shortfall_w=None if stage is WhyUnknown.JOINED_LATE else missing(requested_w, available_w),
+        deal_w=above.deal_w if above is not None else found.given_w,
+        awards=found.awards["given"],
+        confirmed=found.awards["confirmed"],
+        refused=found.awards["refused"],
+        cancelled=found.awards["cancelled"],
+        released=found.awards["released"],
+        withdrawn=found.withdrawn,
+        due_wh=due,
+        delivered_wh=delivered_wh,
+        answered=above.reply if above is not None else None,
+        standing=party.standing(now) if standing else None,
+        next=label,
+        next_at=next_at,
+    )
 
 
-def due_wh(deal_w: Plan | None, metered: Iterable[int], period: m.IntervalPeriod | None) -> int:
-    """Energy of a deal in the slots that were metered, Wh."""
-    if deal_w is None or period is None:
-        return 0
-    return sum(energy_wh((deal_w[slot],), period.duration) for slot in metered if slot < len(deal_w))
+def _metered(party: PartyOnWire, found: Tally, direction: Direction | None) -> tuple[int, int]:
+    """Delivered and due Wh: what it reported upward, own storage included; else what its children did."""
+    above = party.above
+    if above is not None and above.readings and above.request is not None and direction is not None:
+        delivered = above.delivered_wh(direction)
+        return sum(delivered.values()), due_wh(above.deal_w, delivered, above.request.interval_period)
+    return sum(found.delivered_wh.values()), found.due_wh
 
 
-def missing(asked: Plan | None, available: Plan | None) -> Plan | None:
-    """What lacks per slot; nothing when nothing was asked."""
-    if asked is None:
-        return None
-    return shortfall(asked, available) if available is not None and len(available) == len(asked) else asked
+def _next(party: PartyOnWire, found: Tally, now: datetime) -> tuple[str, datetime | None]:
+    """The next deadline that matters in this stage."""
+    if party.stage is PartyStage.CLOSED:
+        return "", None
+    if party.stage in (PartyStage.STANDBY, PartyStage.DELIVERING):
+        return _next_slot(party, found, now)
+    steps = [("decision", found.decide_by)]
+    if party.stage is PartyStage.RELAXING and found.relax_open:
+        steps.insert(0, ("relaxed", found.relax_by))
+    elif found.answers[Reply.OPEN]:
+        steps.insert(0, ("replies", found.reply_by))
+    if party.above is not None and party.above.request is not None:
+        if party.stage not in (PartyStage.OFFERED, PartyStage.PROPOSED):
+            steps.append(("answer", party.above.request.reply_by))
+        steps.append(("decision", party.above.request.decide_by))
+    ahead = [(at, label) for label, at in steps if at is not None and at > now]
+    at, label = min(ahead, default=(None, ""))
+    return label, at
 
 
-def _plus(a: Plan | None, b: Plan | None) -> Plan | None:
-    """Their sum; plans of other lengths than the first cannot be added and are left out."""
-    if a is None or b is None:
-        return b if a is None else a
-    return add(a, b) if len(a) == len(b) else a
-
-
-def _last(a: datetime | None, b: datetime) -> datetime:
-    return b if a is None else max(a, b)
+def _next_slot(party: PartyOnWire, found: Tally, now: datetime) -> tuple[str, datetime | None]:
+    if found.confirm_by is not None and found.confirm_by > now and party.stage is PartyStage.STANDBY:
+        return "confirms", found.confirm_by
+    if found.period is None or party.ends_at is None or now >= party.ends_at:
+        return ("meters", None) if party.stage is PartyStage.DELIVERING else ("", None)
+    since = max(-1, (now - found.period.start) // found.period.duration)
+    at = found.period.start + (since + 1) * found.period.duration
+    return ("end" if at >= party.ends_at else f"slot {slot_of(since + 1, found.slots)}"), at

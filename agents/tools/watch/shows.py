@@ -8,11 +8,12 @@ from typing import Any, Protocol, Self
 from rich.console import Console
 from rich.live import Live
 
+from agents.history.standing import StageOr, WhyUnknown
 from agents.tools.watch.around import Around
 from agents.tools.watch.heard import Change
 from agents.tools.watch.panels import draw, refusal_line
 from agents.tools.watch.picture import Picture
-from agents.tools.watch.row import Row, Stage
+from agents.tools.watch.row import Row
 from agents.tools.watch.words import answers, awards, clock_time, countdown, deal_energy, plan_kw
 from protocol.codec import to_json
 
@@ -59,7 +60,7 @@ class Lines:
     def __init__(self, picture: Picture, *, json: bool, write: Callable[[str], object] = sys.stdout.write) -> None:
         self._picture, self._json, self._write = picture, json, write
         self._changes: list[Change] = []
-        self._told: dict[tuple[str, str], Stage] = {}
+        self._told: dict[tuple[str, str], StageOr] = {}
         self._connected = True
 
     def __enter__(self) -> Self:
@@ -72,7 +73,7 @@ class Lines:
         self._changes.append(change)
 
     def tick(self, around: Around) -> None:
-        rows = {(row.event_id, row.party): row for row in self._picture.rows(around.now)}
+        rows = {(row.event_id, row.party): row for row in self._picture.rows(around.now, self._json)}
         changes, self._changes = self._changes, []
         if around.connected is not self._connected:
             self._connected = around.connected
@@ -113,14 +114,17 @@ class Lines:
 
 def row_json(row: Row) -> dict[str, Any]:
     """JSON types only, as far as `to_json` does not make them."""
-    return asdict(row) | {"slot": int(row.slot.total_seconds())}
+    standing = row.standing.as_json() if row.standing is not None else None
+    return asdict(row) | {"slot": int(row.slot.total_seconds()), "standing": standing}
 
 
 def row_line(row: Row, around: Around) -> str:
     """One line for a log."""
-    words = [f"{clock_time(around.now)}  {row.event_id}  {row.party}: {row.stage}"]
+    words = [f"{clock_time(around.now)}  {row.event_id}  {row.party}: {row.stage.replace('_', ' ')}"]
     if row.outcome:
         words[0] += f" ({row.outcome.replace('_', ' ')})"
+    if row.stage is WhyUnknown.JOINED_LATE:
+        return f"{words[0]}: what was answered before is not known"
     words.append(f"available {plan_kw(row.available_w)} of {plan_kw(row.requested_w)} kW")
     words.append("yes " + " ".join(text for text, _ in answers(row, short=False)))
     if given := awards(row):
@@ -138,7 +142,7 @@ def print_once(picture: Picture, around: Around, json: bool) -> None:
         told = {
             "at": around.now,
             "speed": around.speed,
-            "rows": [row_json(row) for row in picture.rows(around.now)],
+            "rows": [row_json(row) for row in picture.rows(around.now, standing=True)],
             "online": len(picture.roll.parties) - len(picture.roll.offline),
             "offline": [party.name for party in picture.roll.offline],
             "refusals": dict(picture.reasons),

@@ -7,30 +7,30 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agents.tools.watch.row import Row, Stage
+from agents.history.edge import Reply
+from agents.history.standing import PartyStage, StageOr, WhyUnknown
+from agents.tools.watch.row import Row
 from agents.tools.watch.words import Answered, answers, awards, countdown, deal_energy, plan_kw, worst_slot
 from protocol.kilowatts import kilo
 
 WIDE = 120
 """From this many columns on there is room for what is missing in each slot, and for what was delivered."""
-STYLES = {
-    Stage.ASKED: "dim",
-    Stage.COLLECTING: "cyan",
-    Stage.RELAXING: "yellow",
-    Stage.OFFERED: "green",
-    Stage.OPTED_OUT: "red",
-    Stage.PROPOSED: "red",
-    Stage.REREQUESTING: "magenta",
-    Stage.AWARDED: "bold green",
-    Stage.DELIVERING: "bold blue",
-    Stage.CLOSED: "dim",
+STYLES: dict[StageOr, str] = {
+    PartyStage.ASKED: "dim",
+    PartyStage.COLLECTING: "cyan",
+    PartyStage.RELAXING: "yellow",
+    PartyStage.OFFERED: "green",
+    PartyStage.PROPOSED: "red",
+    PartyStage.STANDBY: "bold green",
+    PartyStage.DELIVERING: "bold blue",
+    PartyStage.CLOSED: "dim",
 }
 
 
 def shown(rows: Sequence[Row]) -> list[Row]:
     """Who negotiates: of the events that are open, or else of the last one. An event's first party has its line
     above already, unless it is the only one."""
-    open_ = {row.event_id: None for row in rows if row.depth == 0 and row.stage is not Stage.CLOSED}
+    open_ = {row.event_id: None for row in rows if row.depth == 0 and row.stage is not PartyStage.CLOSED}
     wanted = open_ or {row.event_id: None for row in rows[-1:]}
     chosen = [row for row in rows if row.event_id in wanted]
     below = {row.event_id for row in chosen if row.depth > 0}
@@ -69,12 +69,11 @@ def _columns(wide: bool) -> Table:
 
 def _cells(row: Row, now: datetime, wide: bool, several: bool) -> list[Text]:
     """In the order of the columns."""
-    stage = ended(row) if row.stage is Stage.CLOSED else row.stage.value
     short = [Text(plan_kw(row.shortfall_w) if any(row.shortfall_w or ()) else "", "red")]
     delivered = [Text(deal_energy(row) if row.due_wh else "")]
     return [
         _party(row, several),
-        Text(stage, STYLES[row.stage]),
+        stage(row),
         _bar(row, 16 if wide else 6),
         _words(answers(row, short=not wide)),
         *(short if wide else ()),
@@ -93,6 +92,8 @@ def _party(row: Row, several: bool) -> Text:
 
 def _bar(row: Row, cells: int) -> Text:
     """The share that is available, and the slot that lacks most in figures; while it delivers, the energy."""
+    if row.stage is WhyUnknown.JOINED_LATE:
+        return Text("unknown", "dim")
     if row.due_wh:
         pct = min(100, max(0, round(row.delivered_wh * 100 / row.due_wh)))
         text = f" {deal_energy(row)} kWh"
@@ -112,6 +113,15 @@ def _words(parts: Iterable[Answered]) -> Text:
     return Text(" ").join(Text(text, style) for text, style in parts)
 
 
-def ended(row: Row) -> str:
-    """How an event ended for a party."""
-    return row.outcome.replace("_", " ") or "closed"
+def stage(row: Row) -> Text:
+    """Where a party stands, or how the event ended for it."""
+    words = row.stage.replace("_", " ")
+    if row.stage is PartyStage.CLOSED:
+        words = row.outcome.replace("_", " ") or "closed"
+    elif row.stage is WhyUnknown.JOINED_LATE:
+        words = "joined later, unknown"
+    elif row.stage is PartyStage.COLLECTING and row.round > 1:
+        words = "collecting again"
+    elif row.stage is PartyStage.OFFERED and row.answered is Reply.NO:
+        return Text("opted out", "red")
+    return Text(words, STYLES.get(row.stage, ""))

@@ -9,6 +9,8 @@ minute. Only parents (who ask others) are believed: a field device with a wrong 
 from collections import deque
 from datetime import datetime, timedelta
 
+from protocol.units import LAST_AT
+
 WALL_WITHIN = timedelta(minutes=2)
 """A system whose messages are no further from the wall clock than this runs on it."""
 LEFT_STANDING = timedelta(minutes=15)
@@ -18,8 +20,8 @@ LEAST_SPAN_S, WINDOW_S = 0.25, 60.0
 MOST_SAMPLES = 256
 MOST_BEHIND = 200
 """So many messages one after the other that are older than the newest: then the newest was said by a wrong clock."""
-LAST_YEAR = 9000
-"""Later than this nothing is added to: the calendar of Python ends in 9999."""
+FASTEST = 100_000.0
+"""No system's clock is faster (agents/settings/daemon.py): a greater slope is of somebody who says any time."""
 
 
 class WireClock:
@@ -54,8 +56,6 @@ class WireClock:
         return bool(self._samples)
 
     def _keep(self, sent_at: datetime, real_s: float) -> None:
-        if sent_at.year > LAST_YEAR:
-            return
         if self._samples and sent_at <= self._samples[-1][1]:
             self._behind += 1  # a repeat, or one that was overtaken
             if self._behind < MOST_BEHIND:
@@ -74,11 +74,13 @@ class WireClock:
         if not self._samples:
             return wall_at
         heard_s, sent_at = self._samples[-1]
-        return sent_at + timedelta(seconds=max(0.0, real_s - heard_s) * self.speed)
+        since_s = max(0.0, real_s - heard_s) * self.speed
+        return sent_at + timedelta(seconds=min(since_s, (LAST_AT - sent_at).total_seconds()))
 
     def _estimate(self) -> None:
         if self._given is not None:
             return
         (first_s, first_at), (last_s, last_at) = self._samples[0], self._samples[-1]
         if last_s - first_s >= LEAST_SPAN_S:
-            self.speed = float(f"{(last_at - first_at).total_seconds() / (last_s - first_s):.2g}")
+            slope = (last_at - first_at).total_seconds() / (last_s - first_s)
+            self.speed = min(FASTEST, float(f"{slope:.2g}"))

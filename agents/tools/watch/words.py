@@ -47,6 +47,7 @@ def answers(row: Row, short: bool) -> list[Answered]:
         (row.late, "late", "yellow"),
         (row.silent, "mute" if short else "silent", "yellow"),
         (row.waiting, "open", "cyan"),
+        (row.unknown, "?" if short else "unknown", "dim"),
     )
     return parts + [(f"{count} {word}", style) for count, word, style in others if count]
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections import deque
 from pathlib import Path
@@ -65,6 +66,23 @@ def test_the_same_seed_tells_the_same_story(capsys: pytest.CaptureFixture[str]) 
         (["run", "king", "--config", "x"], 2, "Invalid value"),
         (["up", TINY, "--speed", "-1"], 2, "--speed: has to be above 0"),
         (["request"], 2, "request: a direction and --kw are needed (or --cancel)"),
+        (["request", "decrease_load", "--kw", "nan"], 2, "--kw: has to lie between 0 and 1e+08 (it is nan)"),
+        (
+            ["request", "decrease_load", "--kw", "1", "--kw", "inf"],
+            2,
+            "--kw: has to lie between 0 and 1e+08 (it is inf)",
+        ),
+        (["request", "decrease_load", "--kw", "-5"], 2, "--kw: has to lie between 0 and 1e+08 (it is -5)"),
+        (
+            ["request", "decrease_load", "--kw", "5", "--slot-minutes", "0"],
+            2,
+            "--slot-minutes: has to lie between 1 and",
+        ),
+        (["request", "decrease_load", "--kw", "5", "--cancel", "e1"], 2, "--cancel: stands alone"),
+        (["up", TINY, "--speed", "nan"], 2, 'Invalid value "nan" for --speed.'),
+        (["fleet", TINY, "--seconds", "nan"], 2, 'Invalid value "nan" for --seconds.'),
+        (["watch", "--port", "99999"], 2, 'Invalid value "99999" for --port.'),
+        (["doctor", "--port", "0"], 2, 'Invalid value "0" for --port.'),
         (["status", "--control", "/nonexistent"], 4, "/nonexistent: no daemon answers here"),
         (["decide", "e1", "yes", "--control", "/nonexistent"], 4, "/nonexistent: no daemon answers here"),
         (
@@ -120,6 +138,24 @@ def test_a_scenario_from_tables_can_be_simulated(tmp_path: Path, capsys: pytest.
     assert call(["simulate", str(out)]) == 0
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("--k", "nan", "--k: has to lie between 0.001 and 1000 (it is nan)"),
+        ("--k", "0", "--k: has to lie between 0.001 and 1000 (it is 0)"),
+        ("--aggregators", "0", "--aggregators: has to lie between 1 and 1000 (it is 0)"),
+        ("--storage-kw", "-1", "--storage-kw: has to lie between 0 and 1e+06 (it is -1)"),
+        ("--zone", "Europe/Olso", "--zone: there is no time zone 'Europe/Olso' (did you mean Europe/Oslo?)"),
+    ],
+)
+def test_number_that_makes_no_scenario_is_refused(
+    option: str, value: str, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = ["--sessions", "s.csv", "--requests", "r.csv", "--out", str(tmp_path / "o.toml")]
+    assert call(["scenario", "from-csv", *files, option, value]) == 2
+    assert capsys.readouterr().err == f"gridpact: {sentence}\n"
+
+
 def test_the_packages_are_ours() -> None:
     assert foreign_packages() is None
 
@@ -147,6 +183,30 @@ async def test_foreign_packages_of_the_same_name_are_noticed(tmp_path: Path) -> 
     assert code == 2
     assert err.startswith("gridpact: the package 'broker' that Python finds (")
     assert err.count("\n") == 1
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    ("after", "code", "verdict"),
+    [("event_awarded", 0, "stopped; a deal stands"), ("request_received", 130, "stopped; no deal stands")],
+)
+async def test_up_that_is_stopped_says_whether_a_deal_stands(after: str, code: int, verdict: str) -> None:
+    """Live: Ctrl-C behind a note, in words and as an exit code."""
+    words = {"event_awarded": "awards", "request_received": "is asked for"}[after]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "agents.cli", "up", TINY, "--speed", "60", cwd=ROOT, stdout=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert process.stdout is not None
+    async with asyncio.timeout(90):
+        told: list[str] = []
+        while text := (await process.stdout.readline()).decode():
+            told.append(text)
+            if f" {words} " in text and told.count("^C") == 0:
+                told.append("^C")
+                process.send_signal(signal.SIGINT)
+        assert await process.wait() == code
+    assert told[-1] == f"{verdict}\n"
 
 
 @pytest.mark.live

@@ -1,6 +1,5 @@
 """The sums that run along with a crowd's answers and awards are what summing up anew gives."""
 
-import pickle
 from typing import Any
 
 import pytest
@@ -9,6 +8,7 @@ from worlds import World
 from agents.negotiation.child import in_full, in_short
 from agents.negotiation.children import Children
 from agents.parties.aggregator.actor import Aggregator
+from agents.parties.memory import memory_of, remember
 from protocol.plan import total
 
 
@@ -19,13 +19,13 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def check(children: Children) -> None:
         seen[0] += 1
-        answered, held = children.answered(), children.held()
+        answered, awarded = children.taking_part(), children.awarded()
         slots = max((len(child.request.power_w) for child in children.asked() if child.request), default=1)
         nothing = (0,) * slots
         assert (children.offered_w or nothing) == total([answer.power_w for _, answer in answered], slots)
-        assert (children.held_w or nothing) == total([plan for _, plan in held], slots)
-        assert (children.yes, children.held_count) == (len(answered), len(held))
-        assert [child.name for child, _ in children.with_spare()] == [child.name for child, _ in held if child.spare]
+        assert (children.awarded_w or nothing) == total([plan for _, plan in awarded], slots)
+        assert (children.yes, children.awarded_count) == (len(answered), len(awarded))
+        assert [child.name for child, _ in children.with_spare()] == [child.name for child, _ in awarded if child.spare]
 
     for name in ("take_offer", "take_alternative", "bind"):
         changing = getattr(Children, name)
@@ -49,17 +49,18 @@ def test_running_sums_are_those_of_summing_up_anew(checked: list[int], asked_w: 
     assert checked[0] > 10
 
 
-def test_children_are_the_same_after_a_snapshot_and_plans_stay_shared() -> None:
+def test_children_remember_and_what_many_have_in_common_stays_one_object() -> None:
     world = World()
     world.simple("ra-1", 3)
     world.event(24_000)
     world.run()
     aggregator = world.actors["ra-1"]
-    assert isinstance(aggregator, Aggregator)
-    (event,) = aggregator.events.values()
-    again = pickle.loads(pickle.dumps(event.children))
-    assert again.by_name == event.children.by_name
-    first, second, _ = again.by_name.values()
+    fresh = Aggregator(world.aggregators[0])
+    remember(fresh, memory_of(aggregator))
+    (event,), (again,) = aggregator.events.values(), fresh.events.values()
+    assert again.children.by_name == event.children.by_name
+    assert (again.children.awarded_w, again.children.yes) == (event.children.awarded_w, event.children.yes)
+    first, second, _ = again.children.by_name.values()
     assert first.own is second.own
 
 

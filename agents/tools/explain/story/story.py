@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from agents.tools.explain.story.answer import Ask
 from agents.tools.explain.story.climb import Climb
@@ -30,6 +31,8 @@ class Story:
     deal_w: Plan
     summary: list[str] = field(default_factory=list)
     roles: dict[str, str] = field(default_factory=dict)
+    standing: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Where each party stands when the journals end, in the words and figures that every reader has."""
     asks: list[Ask] = field(default_factory=list)
     issued: list[Issued] = field(default_factory=list)
     plannings: list[Planning] = field(default_factory=list)

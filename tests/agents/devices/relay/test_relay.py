@@ -13,7 +13,7 @@ from agents.devices.relay.labels import AGAIN, NOTHING, settle, work_space
 def settled(choice: Choice, each: int = 1) -> tuple[int, tuple[bool, ...]]:
     """What is chosen, with more and more work space."""
     closed = [False] * choice.slots
-    found = settle(choice, work_space(choice, each), each, closed)
+    found = settle(choice, work_space(choice.slots, each, choice.most), each, closed)
     return settled(choice, 2 * each) if found == AGAIN else (found, tuple(closed))
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from worlds import START, T0, vehicle
 
 from agents.devices.contract import Ask, Flexibility, Segment
+from agents.devices.rows.cars import car_of
 from agents.devices.rows.flexibility import COMPILED, RESTRICTIONS, Answers, VehicleFleet
 from agents.devices.vehicle import Vehicle
 from agents.settings.devices import Relaxation, VehicleSpec
@@ -44,7 +45,7 @@ def same(
     asked: list[Plan],
     relaxed: tuple[Restriction, ...] = (),
 ) -> Answers:
-    """Compare all with the single actor's code; returns the answers."""
+    """Compare all with each by itself; returns the answers."""
     many = VehicleFleet(specs).flexibility(direction, period, np.array(asked, dtype=np.int64).T, relaxed)
     for i, (spec, plan) in enumerate(zip(specs, asked, strict=True)):
         alone = Vehicle(spec).flexibility(Ask(direction, period, plan, (), relaxed))
@@ -140,21 +141,21 @@ def test_vehicles_beyond_one_piece_are_answered_on_all_processors_in_their_order
 
 
 @pytest.mark.skipif(not COMPILED, reason="numba is not installed")
-def test_a_crowd_is_computed_without_the_single_code() -> None:
+def test_a_crowd_is_computed_by_the_compiled_lines() -> None:
     rng = random.Random(9)
     many = same(crowd(rng, 60), DOWN, IntervalPeriod(start=START), [(3_000,) * 4] * 60)
-    assert many.single == 0
+    assert many.uncompiled == 0
 
 
 def test_without_numba_the_answers_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agents.devices.rows.flexibility.COMPILED", False)
     many = same(crowd(random.Random(2), 20), UP, IntervalPeriod(start=START), [(3_000,) * 4] * 20, ALL)
-    assert many.single == 20
+    assert many.uncompiled == 20
 
 
 def test_a_small_fleet_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agents.devices.rows.flexibility.FEW", 20)
-    assert same(crowd(random.Random(2), 20), DOWN, IntervalPeriod(start=START), [(3_000,) * 4] * 20).single == 20
+    assert same(crowd(random.Random(2), 20), DOWN, IntervalPeriod(start=START), [(3_000,) * 4] * 20).uncompiled == 20
 
 
 @pytest.mark.skipif(not COMPILED, reason="numba is not installed")
@@ -167,7 +168,7 @@ def test_any_kind_of_array_is_taken_without_compiling_anew() -> None:
     assert len(kernel.compiled().signatures) == before == 1
 
 
-def test_what_another_event_holds_is_left_to_it() -> None:
+def test_what_another_event_holds_is_computed_in_python() -> None:
     period = IntervalPeriod(start=START)
     held = (Segment(START + SLOT, START + 2 * SLOT, -3_000), Segment(T0, T0 + SLOT, 1_000))
     specs = [vehicle(f"v{i}", relay_ops_left=2) for i in range(3)]
@@ -178,16 +179,16 @@ def test_what_another_event_holds_is_left_to_it() -> None:
     many = fleet.flexibility(DOWN, period, asked, index=np.array([2, 1]), held={1: held})
     assert answer(many, 0) == singles[2].flexibility(Ask(DOWN, period, (4_000,) * 4))
     assert answer(many, 1) == singles[1].flexibility(Ask(DOWN, period, (4_000,) * 4, held))
-    assert many.single == (1 if COMPILED else 2)
+    assert many.uncompiled == (1 if COMPILED else 2)
 
 
-def test_a_vehicle_too_big_for_64_bits_is_computed_alone() -> None:
+def test_a_vehicle_too_big_for_64_bits_is_computed_in_python() -> None:
     steps = ({"restriction": "power_limit", "steps": [10**12]},)
     ship = vehicle("ship", capacity_wh=10**12, soc_wh=10**12, relay_ops_left=2, standby_w=9)
-    laser = vehicle("laser", max_discharge_w=10**12, relay_ops_left=2, standby_w=10**9)
+    laser = vehicle("laser", max_discharge_w=10**11, relay_ops_left=2, standby_w=10**10)
     specs = [ship, laser, vehicle("agreed", relay_ops_left=2, standby_w=9, relaxations=steps), vehicle("a")]
     asked = [(9_000,) * 4] * 4
-    assert same(specs, DOWN, IntervalPeriod(start=START), asked, ALL).single == (3 if COMPILED else 4)
+    assert same(specs, DOWN, IntervalPeriod(start=START), asked, ALL).uncompiled == (3 if COMPILED else 4)
 
 
 def test_plans_and_vehicles_have_to_match() -> None:
@@ -203,4 +204,7 @@ def test_a_reading_counts_as_for_one_vehicle() -> None:
     fleet.now.read(np.array([0, 1]), np.array([9_000, 99_000]), T0 + SLOT)
     fleet.now.read(np.array([0]), np.array([30_000]), T0)
     assert fleet.now.soc_wh.tolist() == [9_000, 40_000]
-    assert fleet.spec(0, "a") == vehicle("a", soc_wh=9_000, state_at=T0 + SLOT)
+    single = Vehicle(vehicle("a"))
+    single.observe(Measured("a", T0 + SLOT, 9_000))
+    single.observe(Measured("a", T0, 30_000))
+    assert fleet.now.car(0) == car_of(single.spec, vehicle("a"))

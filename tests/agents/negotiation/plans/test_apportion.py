@@ -6,8 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.negotiation.plans import apportion as module
-from agents.negotiation.plans.apportion import Apportioned, Candidate, Share, apportion
-from agents.settings.parties import SharePolicy
+from agents.negotiation.plans.apportion import (
+    Apportioned,
+    Candidate,
+    LeastRelayWearSharing,
+    MeritOrderSharing,
+    ProportionalSharing,
+    Share,
+    SharingPolicy,
+    apportion,
+)
 from protocol.messages import Basis
 from protocol.plan import Plan, add, covers, least, scaled, shortfall, total
 
@@ -18,8 +26,9 @@ offers = st.tuples(plans, st.none() | plans, st.integers(0, 3))
 fleets = st.lists(offers, max_size=8).map(
     lambda members: [Candidate(f"m{i}", own, relaxed, merit) for i, (own, relaxed, merit) in enumerate(members)]
 )
-policies = st.sampled_from(SharePolicy)
-PROPORTIONAL = SharePolicy.PROPORTIONAL
+PROPORTIONAL, MERIT_ORDER, LEAST_RELAY_WEAR = ProportionalSharing(), MeritOrderSharing(), LeastRelayWearSharing()
+ALL = (PROPORTIONAL, MERIT_ORDER, LEAST_RELAY_WEAR)
+policies = st.sampled_from(ALL)
 
 
 def best(candidates: list[Candidate]) -> Plan:
@@ -36,7 +45,7 @@ def relaxed_of(shared: Apportioned) -> list[str]:
 
 @given(fleets, plans, policies, st.integers(0, 100))
 def test_any_deal_within_the_sum_is_shared_out_exactly(
-    candidates: list[Candidate], storage: Plan, policy: SharePolicy, pct: int
+    candidates: list[Candidate], storage: Plan, policy: SharingPolicy, pct: int
 ) -> None:
     deal = scaled(add(best(candidates), storage), pct, 100)
     shared = apportion(deal, candidates, storage, policy)
@@ -54,7 +63,7 @@ def test_any_deal_within_the_sum_is_shared_out_exactly(
 
 @given(fleets, plans, policies, st.integers(0, 100))
 def test_nobody_is_relaxed_and_no_storage_used_while_own_offers_cover(
-    candidates: list[Candidate], storage: Plan, policy: SharePolicy, pct: int
+    candidates: list[Candidate], storage: Plan, policy: SharingPolicy, pct: int
 ) -> None:
     shared = apportion(scaled(own(candidates), pct, 100), candidates, storage, policy)
     assert not relaxed_of(shared)
@@ -62,14 +71,14 @@ def test_nobody_is_relaxed_and_no_storage_used_while_own_offers_cover(
 
 
 @given(fleets, plans, policies)
-def test_storage_comes_before_relaxed_offers(candidates: list[Candidate], storage: Plan, policy: SharePolicy) -> None:
+def test_storage_comes_before_relaxed_offers(candidates: list[Candidate], storage: Plan, policy: SharingPolicy) -> None:
     shared = apportion(add(own(candidates), storage), candidates, storage, policy)
     assert not relaxed_of(shared)
 
 
 @given(fleets, plans, policies, st.integers(0, 100))
 def test_each_relaxed_share_is_needed(
-    candidates: list[Candidate], storage: Plan, policy: SharePolicy, pct: int
+    candidates: list[Candidate], storage: Plan, policy: SharingPolicy, pct: int
 ) -> None:
     deal = scaled(add(best(candidates), storage), pct, 100)
     relaxed = relaxed_of(apportion(deal, candidates, storage, policy))
@@ -81,7 +90,7 @@ def test_each_relaxed_share_is_needed(
 
 @given(fleets, plans, policies, st.integers(0, 100), st.integers(1, 3))
 def test_a_crowd_that_is_looked_at_at_once_shares_as_one_by_one(
-    candidates: list[Candidate], storage: Plan, policy: SharePolicy, pct: int, block: int
+    candidates: list[Candidate], storage: Plan, policy: SharingPolicy, pct: int, block: int
 ) -> None:
     deal = scaled(add(best(candidates), storage), pct, 100)
     with pytest.MonkeyPatch.context() as patched:
@@ -108,7 +117,7 @@ def test_the_biggest_come_first_in_a_crowd(seed: int, pct: int) -> None:
 
 @given(fleets, plans, policies, st.tuples(*[st.integers(0, 3)] * SLOTS).filter(any))
 def test_more_than_there_is_is_refused(
-    candidates: list[Candidate], storage: Plan, policy: SharePolicy, more: Plan
+    candidates: list[Candidate], storage: Plan, policy: SharingPolicy, more: Plan
 ) -> None:
     highest = [tuple(map(max, c.own, c.relaxed or c.own)) for c in candidates]
     with pytest.raises(ValueError, match="fall short of the deal"):
@@ -119,7 +128,7 @@ def test_more_than_there_is_is_refused(
 def test_least_relay_wear_switches_the_fewest(powers: list[int], pct: int) -> None:
     candidates = [Candidate(f"m{i}", (power,)) for i, power in enumerate(powers)]
     deal = sum(powers) * pct // 100
-    shared = apportion((deal,), candidates, (0,), SharePolicy.LEAST_RELAY_WEAR)
+    shared = apportion((deal,), candidates, (0,), LEAST_RELAY_WEAR)
     fewest = next(n for n in range(len(powers) + 1) if any(sum(some) >= deal for some in combinations(powers, n)))
     assert len(shared.shares) == fewest
 
@@ -145,13 +154,13 @@ def test_shares_are_proportional_to_the_offers() -> None:
 
 def test_merit_order_takes_the_lowest_first_and_leaves_out_who_is_not_needed() -> None:
     candidates = [Candidate("a", (100,), merit=3), Candidate("b", (100,), merit=1), Candidate("c", (100,), merit=2)]
-    shared = apportion((150,), candidates, (0,), SharePolicy.MERIT_ORDER)
+    shared = apportion((150,), candidates, (0,), MERIT_ORDER)
     assert shared.shares == {"b": Share(Basis.OWN, (100,)), "c": Share(Basis.OWN, (50,))}
 
 
 def test_least_relay_wear_goes_by_what_is_still_missing() -> None:
     candidates = [Candidate("a", (10, 10)), Candidate("b", (2, 9)), Candidate("c", (5, 0))]
-    shared = apportion((15, 10), candidates, (0, 0), SharePolicy.LEAST_RELAY_WEAR)
+    shared = apportion((15, 10), candidates, (0, 0), LEAST_RELAY_WEAR)
     assert list(shared.shares) == ["a", "c"]
 
 
@@ -180,20 +189,20 @@ def test_who_only_made_up_for_a_superfluous_one_keeps_its_own_offer_too() -> Non
 
 def test_a_share_within_the_own_offer_accepts_the_own_offer() -> None:
     candidates = [Candidate("a", (10,), (40,), merit=2), Candidate("b", (10,), (40,), merit=1)]
-    shared = apportion((45,), candidates, (0,), SharePolicy.MERIT_ORDER)
+    shared = apportion((45,), candidates, (0,), MERIT_ORDER)
     assert least(shared.shares["b"].power_w, (10,)) == shared.shares["b"].power_w
     assert shared.shares["b"].basis is Basis.OWN
     assert not any(shortfall((45,), total([share.power_w for share in shared.shares.values()], 1)))
 
 
 def test_nothing_to_share_gives_nothing() -> None:
-    for policy in SharePolicy:
+    for policy in ALL:
         assert apportion((0, 0), [Candidate("a", (5, 5))], (9, 9), policy) == Apportioned({}, (0, 0))
         assert apportion((4, 0), [], (9, 9), policy) == Apportioned({}, (4, 0))
 
 
 @given(fleets)
 def test_every_policy_raises_when_slots_differ(candidates: list[Candidate]) -> None:
-    for policy in SharePolicy:
+    for policy in ALL:
         with pytest.raises(ValueError, match="one entry a slot"):
             apportion((1, 1), [Candidate("x", (5, 5, 5)), *candidates], (0, 0), policy)

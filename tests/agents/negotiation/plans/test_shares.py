@@ -27,7 +27,7 @@ def test_remainders_go_to_the_largest_fractions_and_ties_to_the_first() -> None:
 
 def test_products_beyond_64_bits_are_exact() -> None:
     caps = np.full(3, MAX_POWER_W, dtype=np.int64)
-    assert proportional(2 * MAX_POWER_W, caps).tolist() == [666_666_666_667, 666_666_666_667, 666_666_666_666]
+    assert proportional(2 * MAX_POWER_W, caps).tolist() == [66_666_666_667, 66_666_666_667, 66_666_666_666]
 
 
 def test_in_order_fills_one_after_the_other() -> None:

@@ -180,6 +180,19 @@ async def test_figures_are_there_for_prometheus(tmp_path: Path) -> None:
     assert "gridpact_sequence_gaps_total 0.0" in text
 
 
+@pytest.mark.parametrize("digits", [15, 16, 400, 5_000])
+async def test_strangers_numbers_leave_the_figures_readable(digits: int) -> None:
+    wire, edge = bus(), Edge("a", "b")
+    for count in ("1", "9" * digits, "2"):
+        wire.gaps.hear("dr/offer/a/b", edge, f"s.{count}")
+    shells = {"utility": shell(wire)}
+    alerts = Alerts(shells, {"utility": wire}, None)
+    metrics = Metrics(shells, {"utility": wire}, None, alerts)
+    alerts.look()
+    metrics.look()
+    assert "gridpact_sequence_gaps_total 0.0" in generate_latest(metrics.registry).decode()
+
+
 def test_every_metric_of_the_page_exists() -> None:
     page = (paths.DOCS / "operations.md").read_text()
     code = (paths.ROOT / "agents" / "runtime" / "daemon" / "metrics.py").read_text()

@@ -4,6 +4,7 @@ import asyncio
 import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from memory_bus import MemoryBus
 from worlds import START, T0, vehicle
 
+from agents.cli import operate
 from agents.drivers.simulated import build_driver
 from agents.parties.der.actor import Der
 from agents.parties.utility import Utility
@@ -145,6 +147,19 @@ async def test_the_clock_is_set_going_once_all_are_there(path: Path) -> None:
         ({"do": "dance"}, "Input tag 'dance' found using 'do' does not match any of the expected tags"),
         ({"do": "status", "more": 1}, "status.more: there is no such key"),
         ({"do": "issue", "event": EVENT | {"power_w": [-1]}}, "issue.event.power_w[0]: "),
+        ({"do": "issue", "event": EVENT | {"power_w": [0, 0]}}, "event.power_w: asks for nothing in any slot"),
+        (
+            {"do": "issue", "event": EVENT | {"start": "3026-01-14T18:00:00Z"}},
+            "issue.event.start: lies in the year 3026; the years 2000 to 2199 are taken",
+        ),
+        (
+            {"do": "issue", "event": EVENT | {"start": "2199-01-14T18:00:00Z", "issue_at": "2199-01-14T17:00:00Z"}},
+            "event.start: 2199-01-14 lies 63187 days after the event is issued",
+        ),
+        (
+            {"do": "issue", "event": EVENT | {"start": "0001-01-01T00:00:00+09:00"}},
+            "issue.event.start: lies in the year 1; the years 2000 to 2199 are taken",
+        ),
         ({"do": "decide", "event_id": "e1", "take_part": True}, "nobody was asked about e1"),
         ({"do": "decide", "event_id": "e1", "take_part": True, "party": "x"}, "x does not run in this daemon"),
     ],
@@ -154,6 +169,35 @@ async def test_a_wrong_command_is_refused_in_one_sentence(path: Path, command: d
         with pytest.raises(Refusal) as caught:
             await ask(path, command)
     assert str(caught.value).startswith(error)
+
+
+WANTED = operate.Wanted(Direction.DECREASE_LOAD, "+60m", (5_000,), 1_800, None, "dr")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        (replace(WANTED, start="3026-01-14T18:00:00Z"), "--start: lies in the year 3026; the years 2000 to 2199"),
+        (replace(WANTED, start="0001-01-01T00:00:00+09:00"), "--start: lies in the year 1; the years 2000 to 2199"),
+        (replace(WANTED, start="2027-06-14T18:00:00Z"), "--start: 2027-06-14 lies 516 days after the event is issued"),
+        (replace(WANTED, start="2026-01-14T16:00:00Z"), "--start: 2026-01-14T16:00Z is not after the utility's now, "),
+        (replace(WANTED, start="+3d"), "--start: '+3d' is neither +45m nor an instant with its offset"),
+        (replace(WANTED, start="2026-01-14T18:00:00"), "--start: '2026-01-14T18:00:00' is neither +45m nor an instant"),
+        (replace(WANTED, power_w=(0, 0)), "--kw: asks for nothing in any slot"),
+        (replace(WANTED, power_w=(1,) * 337), "--kw: tuple should have at most 336 items after validation, not 337"),
+        (replace(WANTED, event_id="an event"), "--event-id: string should match pattern"),
+        (replace(WANTED, program_id=""), "--program: string should match pattern"),
+    ],
+)
+async def test_request_that_cannot_be_meant_is_refused_by_its_option(
+    path: Path, wanted: operate.Wanted, sentence: str
+) -> None:
+    shell = utility()
+    async with serving(path, shell):
+        with pytest.raises(ConfigError) as caught:
+            await operate.request(path.parent, wanted, json=True)
+    assert str(caught.value).startswith(sentence)
+    assert shell.status()["events"] == []
 
 
 async def test_only_a_utility_issues_events(path: Path) -> None:

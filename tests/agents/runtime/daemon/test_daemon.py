@@ -32,6 +32,7 @@ from agents.settings.parties import Consent, DerSettings, EventSettings, Utility
 from broker.bus import Arrival, Post
 from broker.clock import Clock, Sources
 from broker.mosquitto import private_broker
+from broker.stepper import Stepper
 from protocol import messages as m
 from protocol.actor import Cancel, Decided, Effect, Input, Note, Reanchored, Refused, Resumed
 from protocol.codec import encode
@@ -239,11 +240,11 @@ async def test_what_is_over_is_archived_and_a_late_repeat_is_still_a_repeat(tmp_
         await repeated.wait()
         assert shell.counts["repeated_archived"] == 1
     await journal.close()
-    again = Shell(
-        home(consent), bus, fast, {"ev-1": build_driver(vehicle("ev-1"))}, journal=Journal(tmp_path / "hems-1.journal")
-    )
+    journal = Journal(tmp_path / "hems-1.journal")
+    again = Shell(home(consent), bus, fast, {"ev-1": build_driver(vehicle("ev-1"))}, journal=journal)
     again._fold()
     assert not again.actor.knows("e1")
+    await journal.close()
 
 
 class Machine:
@@ -511,3 +512,25 @@ async def test_a_mistake_in_the_configuration_ends_with_its_own_exit_code(tmp_pa
     assert process.returncode == 2
     assert err.decode().count("\n") == 1
     assert "utility.toml: utility.name: " in err.decode()
+
+
+async def test_a_clean_stop_leaves_a_memory_that_needs_no_entry_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "home.journal"
+    journal = Journal(path)
+    journal.start()
+    bus = MemoryBus()
+    shell = Shell(home(), bus, clock(), {"ev-1": build_driver(vehicle("ev-1"))}, journal=journal)
+    async with running(shell), asyncio.timeout(5):
+        await shell.deliver([Arrival(TOPIC, encode(request()))])
+        await bus.posts.get()
+    shell.keep_snapshot()
+    await journal.close()
+    monkeypatch.setattr(Stepper, "fold_bytes", lambda *given, **more: pytest.fail("an entry was taken again"))
+    again = Journal(path)
+    restarted = Shell(home(), MemoryBus(), clock(), {"ev-1": build_driver(vehicle("ev-1"))}, journal=again)
+    assert restarted._fold() is not None
+    assert restarted.actor.status() == shell.actor.status()
+    assert restarted.actor.knows("e1")
+    await again.close()

@@ -90,6 +90,16 @@ def test_journal_lies_where_the_service_manager_says(tmp_path: Path, monkeypatch
             Role.UTILITY,
             "clock.anchor_at: an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z",
         ),
+        (
+            UTILITY + "[clock]\nanchor_at = 2001-01-14T17:00:00Z\nspeed = 100000\n",
+            Role.UTILITY,
+            "clock: 100000 times as fast since anchor_at, it is outside of the calendar now",
+        ),
+        (
+            UTILITY + "[clock]\nanchor_at = 2025-01-14T17:00:00Z\norigin_at = 2199-01-14T17:00:00Z\nspeed = 20\n",
+            Role.UTILITY,
+            "clock: 20 times as fast since anchor_at, it is in the year 22",
+        ),
         (UTILITY, Role.COORDINATOR, "[coordinator] and no other role's table is needed to run a coordinator"),
         (UTILITY + HOME, Role.DER, "[[ders]] and no other role's table is needed to run a der"),
         (

@@ -74,7 +74,7 @@ def test_a_fleet_that_can_give_nothing_is_said(files: tuple[Path, Path]) -> None
 
 def test_a_mistake_in_a_table_is_said_with_file_and_line(files: tuple[Path, Path]) -> None:
     files[0].write_text(SESSIONS.replace("2020-03-03 16:05:00", "yesterday"))
-    with pytest.raises(ConfigError, match=r"sessions\.csv: line 3: Invalid isoformat string: 'yesterday'"):
+    with pytest.raises(ConfigError, match=r"sessions\.csv: line 3: plug_in: Invalid isoformat string: 'yesterday'"):
         tables.read_sessions(files[0])
     files[1].write_text("event_id,required_mw\n")
     with pytest.raises(ConfigError, match=r"requests\.csv: line 1: the column start is missing"):

@@ -75,6 +75,16 @@ def _set(data: dict[str, Any], path: str, value: Any) -> None:
     data[last] = value
 
 
+def _refusal(data: dict[str, Any], path: str, value: Any) -> str:
+    """The sentence, behind the file, about tables in which one value is another."""
+    _set(data, path, value)
+    with pytest.raises(ConfigError) as caught:
+        build_scenario(data, "file.toml")
+    text = str(caught.value)
+    assert text.startswith("file.toml: ")
+    return text.removeprefix("file.toml: ")
+
+
 @pytest.mark.parametrize(
     ("path", "value", "sentence"),
     [
@@ -95,10 +105,108 @@ def _set(data: dict[str, Any], path: str, value: Any) -> None:
 def test_a_mistake_is_one_sentence_with_file_and_key(
     data: dict[str, Any], path: str, value: Any, sentence: str
 ) -> None:
-    _set(data, path, value)
-    with pytest.raises(ConfigError) as caught:
-        build_scenario(data, "file.toml")
-    assert str(caught.value).startswith(f"file.toml: {sentence}")
+    assert _refusal(data, path, value).startswith(sentence)
+
+
+BATTERY = {"kind": "storage", "capacity_wh": 9_800, "soc_wh": 9_000, "max_charge_w": 4_000, "max_discharge_w": 4_000}
+
+
+def home(name: str, parent: str, resource_id: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "parent": parent, "devices": [BATTERY | {"resource_id": resource_id}]} | more
+
+
+@pytest.mark.parametrize(
+    ("homes", "sentence"),
+    [
+        ([home("h-1", "ra-1", "bat"), home("h-2", "ra-2", "bat")], "resource_id bat stands in h-1 and in h-2"),
+        ([home("h-1", "ra-1", "bat"), home("h-2", "ra-1", "bat")], "resource_id bat stands in h-1 and in h-2"),
+        ([home("h-{n}", "ra-1", "bat", count=2)], "resource_id bat stands in h-1 and in h-2"),
+    ],
+)
+def test_device_in_two_homes_is_refused(data: dict[str, Any], homes: list[dict[str, Any]], sentence: str) -> None:
+    data["homes"] += homes
+    with pytest.raises(ConfigError, match=f"x: homes: {sentence}"):
+        build_scenario(data, "x")
+
+
+def test_device_twice_in_one_of_many_like_homes_is_refused(data: dict[str, Any]) -> None:
+    data["homes"].append(home("h-{n}", "ra-1", "bat-{n}", count=3))
+    data["homes"][-1]["devices"].append(BATTERY | {"resource_id": "bat-2"})
+    with pytest.raises(ConfigError, match="x: homes: resource_id bat-2 stands "):
+        build_scenario(data, "x")
+
+
+def test_number_that_differs_from_home_to_home_is_looked_at_in_each(data: dict[str, Any]) -> None:
+    data["homes"].append(home("h-{n}", "ra-1", "bat-{n}", count=12))
+    data["homes"][-1]["devices"][0]["soc_wh"] = "{n}000"
+    with pytest.raises(ConfigError, match=r"devices\[0\].soc_wh: 10000 is above capacity_wh \(9800\)"):
+        build_scenario(data, "x")
+
+
+def test_own_storage_that_stands_in_a_home_too_is_refused(data: dict[str, Any]) -> None:
+    data["homes"].append(home("h-1", "ra-1", data["aggregators"][1]["storage"][0]["resource_id"]))
+    with pytest.raises(ConfigError, match="x: aggregators: resource_id bat-2 stands in h-1 and in ra-2"):
+        build_scenario(data, "x")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("aggregators.0.parent", "acc", "aggregators[0].parent: there is no acc (did you mean ac?)"),
+        ("coordinator.parent", "utilty", "coordinator.parent: there is no utilty (did you mean utility?)"),
+        ("utility.children", ["co"], "utility.children: the coordinator, ac, is not among them"),
+        ("homes.0.meter_to", ["utilty"], "homes: hems-1: meter_to: there is no utilty (did you mean utility?)"),
+        (
+            "aggregators.1.members",
+            [{"name": "hems-1"}],
+            "members: hems-1 stands in the book of ra-2, and its parent is ra-1",
+        ),
+        (
+            "aggregators.1.members",
+            [{"name": "guest", "resources": ["ev-1"]}],
+            "members: resource ev-1 stands in the book of ra-1 and of ra-2",
+        ),
+        (
+            "utility.events.0.start",
+            "2026-01-15T18:00:00Z",
+            "utility.events[0].start: 2026-01-15T18:00Z is outside of the scenario, 2026-01-14T17:00Z to ",
+        ),
+        (
+            "homes.1.devices.0",
+            {"kind": "storage", "resource_id": "b", "state_at": "2027-01-14T17:00:00Z", **BATTERY},
+            "hems-b: b: state_at: 2027-01-14T17:00Z is after the scenario, ",
+        ),
+        (
+            "homes.1.devices.0",
+            {
+                "kind": "solar",
+                "resource_id": "pv",
+                "forecast_at": "2025-01-14T17:00:00Z",
+                "forecast_w": [5],
+                "export_limit_w": 0,
+            },
+            "hems-b: pv: forecast_at: the forecast, from 2025-01-14T17:00Z on, is outside of the scenario, ",
+        ),
+        ("homes.0.merit", -1, "homes[0]: merit: input should be greater than or equal to 0"),
+        (
+            "homes.1.devices",
+            [BATTERY | {"resource_id": name, "capacity_wh": 10**12, "max_charge_w": 10**11} for name in ("a", "b")],
+            "homes[1]: increase_load_w: input should be less than or equal to 100000000000",
+        ),
+        ("aggregators.0.name", ["ra-1"], "aggregators[0]: name: input should be a valid string"),
+        ("aggregators.1.storage", "bat", "aggregators[1]: storage: input should be a valid tuple"),
+        ("scenario.start_at", "0001-01-01T00:00:00+09:00", "scenario.start_at: lies in the year 1; "),
+    ],
+)
+def test_tree_that_does_not_hold_together_is_refused(
+    data: dict[str, Any], path: str, value: Any, sentence: str
+) -> None:
+    assert _refusal(data, path, value).startswith(sentence)
+
+
+@pytest.mark.parametrize("path", sorted(paths.EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+def test_shipped_scenario_is_taken(path: Path) -> None:
+    assert load_scenario(path).homes
 
 
 def test_a_shipped_scenario_is_found_by_its_name() -> None:

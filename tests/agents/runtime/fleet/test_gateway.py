@@ -7,17 +7,24 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 from memory_bus import MemoryBus
 from worlds import START, T0, vehicle
 
+from agents.parties.der.actor import Der
+from agents.parties.der.event import DerStage
+from agents.parties.fleet.course import Course
 from agents.runtime.fleet.gateway import Gateway
 from agents.runtime.fleet.homes import Homes
 from agents.runtime.fleet.keeping import FleetJournal
 from agents.settings.parties import DerSettings
-from broker.bus import Arrival
+from broker.bus import Arrival, Post
 from broker.clock import Clock
 from protocol import messages as m
-from protocol.codec import encode
+from protocol.actor import Effect
+from protocol.codec import decode, encode
+from protocol.edges import Edge
+from protocol.errors import RejectReason
 from protocol.units import SLOT, Direction
 
 NAMES = [f"h-{number}" for number in range(5)]
@@ -115,3 +122,83 @@ async def test_without_a_journal_homes_that_left_their_usual_course_go_back_to_s
         await rested(gateway)
         assert gateway.homes.awake == 0
         assert actor() is None
+
+
+STUMBLE = "mind the step"
+
+
+def award(home: str, number: int, reason: str = "", request_id: str = "r1") -> Arrival:
+    given = m.Award(
+        message_id=f"a.{home}.{number}", sent_at=T0, event_id="e1", request_id=request_id, round=1, revision=number,
+        award_id=f"{request_id}.{home}", accepts=f"{home}.offer.own.{request_id}", outcome=m.Outcome.CONCLUDED,
+        power_w=(2_000, 1_000), reason=reason, confirm_by=START,
+    )  # fmt: skip
+    return Arrival(f"dr/award/ra-1/{home}", encode(given))
+
+
+@pytest.fixture
+def stumbling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every home falls over an award of a certain reason, half way, with an actor and without one."""
+    of_actor, of_course = Der._on_award, Course._award
+
+    def fall(self: Der, edge: Edge, award: m.Award, now: datetime) -> None:
+        if award.reason == STUMBLE:
+            self.events[award.event_id].go(DerStage.CLOSED)
+            raise RuntimeError("not in the table")
+        of_actor(self, edge, award, now)
+
+    def fall_asleep(self: Course, award: m.Award, now: datetime) -> tuple[Effect, ...] | None:
+        if award.reason == STUMBLE:
+            self.stage = DerStage.CLOSED
+            raise RuntimeError("not in the table")
+        return of_course(self, award, now)
+
+    monkeypatch.setattr(Der, "_on_award", fall)
+    monkeypatch.setattr(Course, "_award", fall_asleep)
+
+
+def told(posts: list[Post]) -> dict[str, list[m.Message]]:
+    """What each home said."""
+    found: dict[str, list[m.Message]] = {name: [] for name in NAMES}
+    for post in posts:
+        edge, message = decode(post.topic, post.payload)
+        found[edge.child].append(message)
+    return found
+
+
+@pytest.mark.usefixtures("stumbling")
+@pytest.mark.parametrize("awake", [False, True])
+async def test_home_that_falls_over_a_message_refuses_it_and_all_go_on(tmp_path: Path, awake: bool) -> None:
+    clock, round_ = Hand(), 2 if awake else 1
+    asked = [request(name) for name in NAMES] + [request(name, 2) for name in NAMES if awake]
+    async with running(tmp_path / "fleet.journal", clock) as (gateway, bus):
+        await gateway.deliver(asked)
+        for _ in asked:
+            await bus.posts.get()
+        bad, repeated = award("h-2", 1, STUMBLE, f"r{round_}"), asyncio.Event()
+        good = [award(name, 2, request_id=f"r{round_}") for name in NAMES]
+        await gateway.deliver([bad, *good, bad._replace(acknowledge=repeated.set)])
+        said = told([await bus.posts.get() for _ in range(len(NAMES) + 2)])
+        await repeated.wait()
+        assert [message.kind for message in said["h-2"]] == ["reject", "confirm", "reject"]
+        assert [message.reason for message in said["h-2"][::2]] == [RejectReason.FAULT] * 2  # type: ignore[attr-defined]
+        assert {name: len(messages) for name, messages in said.items()} == dict.fromkeys(NAMES, 1) | {"h-2": 3}
+        assert gateway.homes.actor("h-2").events["e1"].stage is DerStage.AWARDED
+    async with running(tmp_path / "fleet.journal", clock) as (gateway, bus):
+        while not gateway.idle:
+            await asyncio.sleep(0)
+        assert {gateway.homes.actor(name).events["e1"].stage for name in NAMES} == {DerStage.AWARDED}
+
+
+@pytest.mark.usefixtures("stumbling")
+async def test_without_a_journal_the_home_that_falls_begins_anew_and_no_other() -> None:
+    async with running(None, Hand()) as (gateway, bus):
+        await gateway.deliver([request(name) for name in NAMES])
+        for _ in NAMES:
+            await bus.posts.get()
+        await gateway.deliver([award("h-2", 1, STUMBLE), *(award(name, 2) for name in NAMES)])
+        said = told([await bus.posts.get() for _ in range(len(NAMES) + 1)])
+        assert [getattr(message, "reason", "") for message in said["h-2"]] == [
+            RejectReason.FAULT, RejectReason.UNKNOWN_EVENT
+        ]  # fmt: skip
+        assert {messages[0].kind for name, messages in said.items() if name != "h-2"} == {"confirm"}

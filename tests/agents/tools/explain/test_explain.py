@@ -25,6 +25,7 @@ from protocol import messages as m
 from protocol.actor import Entry, Note, Received, Resumed, Send
 from protocol.edges import Edge
 from protocol.entries import decode_effects, decode_input
+from protocol.notes import MessageRefused
 from protocol.units import Direction
 
 Capture = pytest.CaptureFixture[str]
@@ -147,7 +148,7 @@ def test_a_refused_answer_is_named_with_the_reason_that_its_parent_gave() -> Non
         power_w=(2000,), available_w=(2000,), binding=(m.Restriction.RESERVE_SOC,), basis=m.Basis.OWN,
         valid_until=slot_at,
     )  # fmt: skip
-    note = Note("message_refused", "e", "S23", {"edge": "ra-1/hems-1", "reason": "claimed", "text": "not\x1bthis"})
+    note = MessageRefused(edge="ra-1/hems-1", kind="offer", reason="claimed", text="not\x1bthis").note("e")
     entries = (
         Entry(sent_at, "ra-1", None, (Send(edge, request),)),
         Entry(sent_at, "ra-1", Received(edge, offer), (note,)),

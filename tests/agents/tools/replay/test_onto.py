@@ -9,7 +9,7 @@ from replay_recordings import evening_peak, on_the_bus, simulated
 
 from agents.cli.app import call
 from agents.drivers.build import build_drivers
-from agents.parties.build import build_actor
+from agents.runtime.build import build_actor
 from agents.runtime.files.scenario import load_scenario
 from agents.settings.checked import ConfigError
 from agents.tools.replay.above import Above

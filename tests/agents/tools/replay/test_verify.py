@@ -7,7 +7,7 @@ import orjson
 import pytest
 from replay_recordings import SHIPPED, evening_peak, on_the_bus, simulated
 
-import agents.parties.aggregator.actor as aggregator
+import agents.parties.aggregator.role as aggregator
 from agents.cli.app import call
 from agents.runtime.files.scenario import load_scenario
 from agents.tools.replay.source import Source

@@ -1,6 +1,7 @@
 """The picture of a system from its topics: the shipped scenarios at instants read from their golden transcripts,
 garbage, strangers, bounds, and the clock."""
 
+import io
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -10,17 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from agents.history.standing import PartyStage, WhyUnknown
 from agents.runtime.files.scenario import load_scenario
 from agents.tools.run.simulate import build_simulation
 from agents.tools.watch.around import Around
 from agents.tools.watch.panels import draw
 from agents.tools.watch.picture import Picture
-from agents.tools.watch.row import Row, Stage
+from agents.tools.watch.row import Row
 from agents.tools.watch.shows import Lines
-from agents.tools.watch.wire_clock import WireClock
+from agents.tools.watch.wire_clock import FASTEST, WireClock
 from protocol import messages as m
 from protocol.codec import encode
 from protocol.edges import Edge, topic
+from protocol.units import FIRST_AT, LAST_AT
 
 EXAMPLES = paths.EXAMPLES
 EVENING = datetime(2026, 1, 14, tzinfo=UTC)
@@ -58,6 +61,16 @@ def rows_at(posts: Posted, at: datetime) -> dict[tuple[str, str], Row]:
     return {(row.event_id, row.party): row for row in pictured(posts, at).rows(at)}
 
 
+def rows_list(posts: Posted, at: datetime) -> list[Row]:
+    return pictured(posts, at).rows(at)
+
+
+def drawn(picture: Picture, now: datetime) -> str:
+    console = Console(width=160, file=io.StringIO(), record=True)
+    console.print(draw(picture, around(now), 160, 60))
+    return console.export_text()
+
+
 def clock(day: datetime, text: str) -> datetime:
     hours, minutes, seconds = (int(part) for part in text.split(":"))
     return day + timedelta(hours=hours, minutes=minutes, seconds=seconds)
@@ -70,11 +83,11 @@ def test_first_minute_has_three_that_can_meet_and_two_that_wait(evening: Posted)
     rows = rows_at(evening, clock(EVENING, "17:06:00"))
     ac, ra_3, ra_4 = (rows["evening-peak", name] for name in ("ac", "ra-3", "ra-4"))
     assert [(row.party, row.depth) for row in rows.values()][:3] == [("utility", 0), ("ac", 1), ("ra-1", 2)]
-    assert (ac.stage, ac.asked, ac.yes, ac.waiting) == (Stage.COLLECTING, 5, 3, 2)
+    assert (ac.stage, ac.asked, ac.yes, ac.waiting) == (PartyStage.COLLECTING, 5, 3, 2)
     assert ac.requested_w == (100_000, 100_000, 100_000, 75_000)
     assert ac.available_w == (58_000, 58_000, 58_000, 43_500)  # 26 + 24 + 8 and 19.5 + 18 + 6
     assert ac.shortfall_w == (42_000, 42_000, 42_000, 31_500)
-    assert (ra_3.stage, ra_3.yes, ra_3.waiting) == (Stage.COLLECTING, 0, 5)
+    assert (ra_3.stage, ra_3.yes, ra_3.waiting) == (PartyStage.COLLECTING, 0, 5)
     assert (ra_4.yes, ra_4.waiting, ra_4.silent) == (4, 1, 0)
     assert ra_4.available_w == (19_529, 19_529, 19_529, 14_912)
     assert (ra_4.next, ra_4.share_pct) == ("replies", 75)
@@ -83,18 +96,18 @@ def test_first_minute_has_three_that_can_meet_and_two_that_wait(evening: Posted)
 def test_relaxation_is_seen_from_its_request_to_the_offer(evening: Posted) -> None:
     relaxed = [at for at, where, _ in evening if where.startswith("dr/relax/ra-3/")]
     row = rows_at(evening, relaxed[-1])["evening-peak", "ra-3"]
-    assert (row.stage, row.relaxed, row.next) == (Stage.RELAXING, 5, "relaxed")
+    assert (row.stage, row.relaxed, row.next) == (PartyStage.RELAXING, 5, "relaxed")
     assert row.shortfall_w == (5870, 5870, 5870, 4400)
     later = rows_at(evening, relaxed[-1] + timedelta(seconds=1))["evening-peak", "ra-3"]
-    assert (later.stage, later.available_w) == (Stage.OFFERED, (16_000, 16_000, 16_000, 12_000))
+    assert (later.stage, later.available_w) == (PartyStage.OFFERED, (16_000, 16_000, 16_000, 12_000))
 
 
 def test_short_aggregator_proposes_and_the_coordinator_asks_another_again(evening: Posted) -> None:
     again = next(at for at, where, payload in evening if where == "dr/request/ac/ra-1" and b'"round":2' in payload)
     rows = rows_at(evening, again)
     ac, ra_4 = rows["evening-peak", "ac"], rows["evening-peak", "ra-4"]
-    assert (ra_4.stage, ra_4.silent, ra_4.available_w) == (Stage.PROPOSED, 1, (19_529, 19_529, 19_529, 14_912))
-    assert (ac.stage, ac.round, ac.alternatives, ac.yes) == (Stage.REREQUESTING, 2, 1, 3)
+    assert (ra_4.stage, ra_4.silent, ra_4.available_w) == (PartyStage.PROPOSED, 1, (19_529, 19_529, 19_529, 14_912))
+    assert (ac.stage, ac.round, ac.alternatives, ac.yes) == (PartyStage.COLLECTING, 2, 1, 3)
 
 
 def test_deal_is_awarded_and_confirmed_by_all_and_the_first_slot_is_next(evening: Posted) -> None:
@@ -105,17 +118,17 @@ def test_deal_is_awarded_and_confirmed_by_all_and_the_first_slot_is_next(evening
         "ra-4": (4, 4),
         "ra-5": (3, 3),
     }
-    assert {row.stage for row in rows.values()} == {Stage.AWARDED}
+    assert {row.stage for row in rows.values()} == {PartyStage.STANDBY}
     assert rows["evening-peak", "ra-1"].deal_w == (32_471, 32_471, 32_471, 24_088)
-    assert {(row.next, row.next_at) for row in rows.values()} == {("slot 0", clock(EVENING, "18:00:00"))}
+    assert {(row.next, row.next_at) for row in rows.values()} == {("slot 1 of 4", clock(EVENING, "18:00:00"))}
 
 
 def test_delivery_is_counted_in_the_event_s_direction_and_the_event_ends(evening: Posted) -> None:
     one = rows_at(evening, clock(EVENING, "18:31:00"))["evening-peak", "ra-2"]
-    assert (one.stage, one.delivered_wh, one.due_wh, one.next) == (Stage.DELIVERING, 12_000, 12_000, "slot 2")
+    assert (one.stage, one.delivered_wh, one.due_wh, one.next) == (PartyStage.DELIVERING, 12_000, 12_000, "slot 3 of 4")
     rows = rows_at(evening, clock(EVENING, "20:00:10"))
     utility = rows["evening-peak", "utility"]
-    assert (utility.stage, utility.outcome) == (Stage.CLOSED, "concluded")
+    assert (utility.stage, utility.outcome) == (PartyStage.CLOSED, "concluded")
     assert (utility.delivered_wh, utility.due_wh) == (187_497, 187_500)
 
 
@@ -134,7 +147,7 @@ def test_three_tiers_and_two_events_are_told_apart(night: Posted) -> None:
     first, second = dict.fromkeys(event for event, _ in rows)
     depths = {party: row.depth for (event, party), row in rows.items() if event == first}
     assert depths == {"utility": 0, "ac": 1, "ra-town": 2, "ra-1": 2, "sub-north": 3, "sub-south": 3}
-    assert rows[first, "utility"].stage is Stage.DELIVERING
+    assert rows[first, "utility"].stage is PartyStage.DELIVERING
     north = rows[second, "sub-north"]
     assert (north.requested_w, north.available_w, north.shortfall_w) == ((13_804,), (12_000,), (1804,))
     assert (north.deal_w, rows[second, "ra-1"].alternatives) == ((12_000,), 1)
@@ -227,7 +240,65 @@ def test_a_request_that_is_taken_back_ends_the_event() -> None:
     picture = Picture()
     asked(picture)
     picture.take("dr/request/p/h", b"", EVENING)
-    assert [(row.stage, row.outcome) for row in picture.rows(EVENING)] == [(Stage.CLOSED, "no_deal")]
+    assert [(row.stage, row.outcome) for row in picture.rows(EVENING)] == [(PartyStage.CLOSED, "no_deal")]
+
+
+# -- what was said before anybody listened
+
+
+def retained(posts: Posted, until: datetime) -> Posted:
+    """What a broker hands to who joins then: the last request of each edge."""
+    return list(
+        {where: (until, where, body) for at, where, body in posts if "/request/" in where and at <= until}.values()
+    )
+
+
+def joined(posts: Posted, at: datetime, until: datetime) -> Picture:
+    picture = Picture()
+    for _, where, payload in retained(posts, at):
+        picture.take(where, payload, at, standing=True)
+    for said_at, where, payload in posts:
+        if at < said_at <= until:
+            picture.take(where, payload, said_at)
+    return picture
+
+
+def test_who_joins_after_the_deal_says_that_it_does_not_know(evening: Posted) -> None:
+    now = clock(EVENING, "17:45:00")
+    picture = joined(evening, now, now)
+    rows = {row.party: row for row in picture.rows(now, standing=True)}
+    assert {row.stage for row in rows.values()} == {WhyUnknown.JOINED_LATE}
+    assert {(row.silent, row.deal_w, row.available_w, row.shortfall_w) for row in rows.values()} == {
+        (0, None, None, None)
+    }
+    assert (rows["ac"].asked, rows["ac"].unknown) == (5, 5)
+    standing = rows["ac"].standing
+    assert standing is not None
+    assert standing.as_json()["unknown"] == dict.fromkeys(
+        ("stage", "available_w", "secured_w", "delivered_wh"), "joined_late"
+    )
+    told = drawn(picture, now)
+    assert "joined later, unknown" in told
+    for wrong in ("no deal", "0/100", "silent"):
+        assert wrong not in told
+
+
+def test_who_joins_late_and_hears_the_delivery_knows_that_a_deal_stands(evening: Posted) -> None:
+    now = clock(EVENING, "18:31:00")
+    rows = {row.party: row for row in joined(evening, clock(EVENING, "17:58:00"), now).rows(now)}
+    assert (rows["ra-2"].stage, rows["ra-2"].delivered_wh) == (PartyStage.DELIVERING, 12_000)
+
+
+def test_event_of_which_nothing_was_heard_ends_without_a_word_about_its_deal(evening: Posted) -> None:
+    at, now = clock(EVENING, "17:45:00"), clock(EVENING, "21:00:00")
+    rows = joined(evening, at, at).rows(now)
+    assert {(row.stage, row.outcome) for row in rows} == {(PartyStage.CLOSED, "")}
+
+
+def test_request_that_is_heard_live_is_known_though_others_stand(evening: Posted) -> None:
+    at = clock(EVENING, "17:05:00")
+    picture = joined(evening, at - timedelta(seconds=1), clock(EVENING, "17:06:00"))
+    assert picture.rows(clock(EVENING, "17:06:00")) == rows_list(evening, clock(EVENING, "17:06:00"))
 
 
 @given(st.text(max_size=60), st.binary(max_size=200))
@@ -258,18 +329,20 @@ def test_rejections_name_who_refused_what_and_cannot_move_the_cursor() -> None:
         refused_kind="offer",
         refused_by=m.Side.PARENT,
         reason=m.RejectReason.STALE,
-        text="\x1b[2J old",
+        text="zero\u200b width",
     )
     picture.take("dr/reject/p/h", encode(told), EVENING)
-    (refusal,) = picture.refusals
-    assert (refusal.by, refusal.kind, refusal.reason, refusal.text) == ("p", "offer", "stale", "?[2J old")
+    picture.take("dr/reject/p/h", encode(told).replace(b"zero", b"\\u001b[2J"), EVENING)
+    refusal, unreadable = picture.refusals
+    assert (refusal.by, refusal.kind, refusal.reason, refusal.text) == ("p", "offer", "stale", "zero? width")
+    assert (unreadable.by, unreadable.kind, unreadable.reason) == ("", "reject", "malformed")
+    assert unreadable.text.isprintable()
 
 
 def test_plan_behind_the_calendar_and_circles_of_edges_are_survived() -> None:
     picture = Picture()
-    late = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
-    far = request(interval_period=m.IntervalPeriod(start=late), decide_by=late)
-    picture.take("dr/request/p/h", encode(far), EVENING)
+    far = encode(request()).replace(b'"start":"2026', b'"start":"9999')
+    picture.take("dr/request/p/h", far, EVENING)
     assert (picture.reasons["unreadable"], picture.rows(EVENING)) == (1, [])
     for edge in (Edge("p", "q"), Edge("q", "r"), Edge("r", "q"), Edge("q", "p")):
         picture.take(topic("request", edge), encode(request(child=edge.child)), EVENING)
@@ -350,6 +423,14 @@ def test_one_wrong_clock_far_ahead_is_forgotten() -> None:
     assert watch.now(WALL, 299.0) == EVENING + timedelta(seconds=60 * 299)
 
 
+def test_parent_that_says_any_time_ends_no_clock() -> None:
+    watch = WireClock()
+    watch.hear(FIRST_AT, WALL, 0.0)
+    watch.hear(LAST_AT - timedelta(seconds=1), WALL, 1.0)
+    assert watch.speed == FASTEST
+    assert watch.now(WALL, 10.0**9) == LAST_AT
+
+
 # -- what is shown
 
 
@@ -396,5 +477,15 @@ def test_each_change_is_one_json_object(evening: Posted) -> None:
     show.tick(around(clock(EVENING, "20:00:10")))
     told = [orjson.loads(line) for line in said]
     stages = [one["stage"] for one in told if one["party"] == "ra-3"]
-    assert stages == ["collecting", "relaxing", "offered", "awarded", "delivering", "closed"]
+    assert stages == ["collecting", "relaxing", "offered", "standby", "delivering", "closed"]
     assert told[-1]["outcome"] == "concluded"
+
+
+def test_of_two_open_events_on_an_edge_it_is_not_known_which_was_taken_back() -> None:
+    picture = Picture()
+    for event in ("e", "f"):
+        asked(picture, event)
+    picture.take("dr/request/p/h", b"", EVENING)
+    later = EVENING + timedelta(seconds=30)
+    told = [row.standing for row in picture.rows(later, standing=True)]
+    assert [one and one.stage for one in told] == [WhyUnknown.NOT_ON_THE_WIRE] * 2

@@ -1,0 +1,50 @@
+"""One vehicle's answer in plain Python: the rows are lists."""
+
+from agents.devices.contract import Flexibility
+from agents.devices.flexibility import Row, Rows, Store
+from agents.devices.relay.choice import MOST_OPERATIONS, Choice
+from agents.devices.relay.labels import work_space
+from agents.devices.rows.answers import Desk, answer, covered
+from agents.devices.rows.cars import RESTRICTIONS, Car, loosened, most_steps
+from agents.devices.rows.commitments import Commitments
+from agents.devices.rows.timelines import EventSlots, OwnSchedule
+from protocol.plan import Plan
+
+
+def flexibility(
+    owner: Car,
+    steps: Row,
+    relaxed: Row,
+    event: EventSlots,
+    held: Commitments | None,
+    asked_w: Plan,
+    available: bool = True,
+) -> Flexibility:
+    """S50; S52 takes the mildest agreed step that covers what is asked, or else the last."""
+    desk, each, step = _desk(event.slots), 2, -1
+    operations = 0 if owner.relay_ops < 0 else event.slots if held is not None else MOST_OPERATIONS
+    spec, last = owner, most_steps(steps, 0, len(steps), relaxed) - 1
+    work = work_space(event.slots, each, operations)
+    while True:
+        while not answer(owner, spec, event, held, asked_w, available, desk, work, each):
+            each *= 2
+            work = work_space(event.slots, each, operations)
+        if step == last or covered(event, asked_w, desk.power_w):
+            break
+        step += 1
+        spec = loosened(owner, steps, 0, len(steps), relaxed, step)
+    binding = tuple(RESTRICTIONS[place] for place in desk.binding)
+    return Flexibility(tuple(desk.power_w), tuple(desk.available_w), binding, tuple(desk.line.base_w))
+
+
+def _desk(slots: int) -> Desk:
+    """Work space for one vehicle."""
+    floats, whole = [0.0] * slots, [0] * slots
+    line = OwnSchedule([0.0] * (slots + 1), whole[:], floats[:], floats[:], whole[:])
+    choice = Choice(
+        slots, whole[:], whole[:], [0] * (slots + 1), whole[:], whole[:], whole[:], whole[:], 0, 0, False, False, 0
+    )  # fmt: skip
+    return Desk(
+        line, Store(floats[:], floats[:], 1.0, 1.0, floats[:]), Rows(floats[:], floats[:], floats[:]), choice,
+        whole[:], whole[:], whole[:], whole[:], floats[:], floats[:], whole[:], whole[:], whole[:],
+    )  # fmt: skip

@@ -1,0 +1,81 @@
+"""What other events hold of one vehicle, over plain rows."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from agents.devices.contract import Segment
+from agents.devices.flexibility import Row
+from agents.devices.rows.cars import micros
+
+
+class Pieces(NamedTuple):
+    """Work space: the time from the event's end to the departure, cut where what is held changes."""
+
+    hours: Row
+    moved_wh: Row
+    held: Row
+    """Whether another event holds it there: its change of energy is fixed."""
+
+
+class Commitments(NamedTuple):
+    """Changes of load that other events hold, signed W: a row each, one entry a change."""
+
+    start_us: Row
+    end_us: Row
+    power_w: Row
+    size: int
+    pieces: Pieces
+
+
+def commitments_of(segments: Sequence[Segment]) -> Commitments | None:
+    """What is held of one vehicle; None where nothing is: numba then leaves out all that is for it."""
+    if not segments:
+        return None
+    start_us, end_us = [micros(s.start) for s in segments], [micros(s.end) for s in segments]
+    most = 2 * len(segments) + 1
+    pieces = Pieces([0.0] * most, [0.0] * most, [False] * most)
+    return Commitments(start_us, end_us, [s.power_w for s in segments], len(segments), pieces)
+
+
+def held_w(held: Commitments, at_us: int) -> int:
+    """What is held at an instant, signed W."""
+    return sum(held.power_w[i] for i in range(held.size) if held.start_us[i] <= at_us < held.end_us[i])
+
+
+def next_edge(held: Commitments, at_us: int, end_us: int) -> int:
+    """The next instant at which what is held changes; `end_us` if none does before."""
+    for i in range(held.size):
+        if at_us < held.start_us[i] < end_us:
+            end_us = held.start_us[i]
+        if at_us < held.end_us[i] < end_us:
+            end_us = held.end_us[i]
+    return end_us
+
+
+def begun(held: Commitments, at_us: int) -> bool:
+    """Whether anything was held before an instant."""
+    return any(held.start_us[i] < at_us for i in range(held.size))
+
+
+def opposed(held: Commitments, start_us: int, end_us: int, down: bool) -> bool:
+    """Whether the opposite direction is held between two instants: nothing is offered there."""
+    return any(
+        (held.power_w[i] > 0 if down else held.power_w[i] < 0)
+        and held.start_us[i] < end_us
+        and held.end_us[i] > start_us
+        for i in range(held.size)
+    )
+
+
+def any_within(held: Commitments, start_us: int, end_us: int) -> bool:
+    """Whether what is held comes to a watt over the time between two instants (its energy there, spread)."""
+    watt_seconds = 0.0
+    for i in range(held.size):
+        overlap_us = min(held.end_us[i], end_us) - max(held.start_us[i], start_us)
+        watt_seconds += held.power_w[i] * max(0.0, overlap_us / 1e6)
+    return abs(watt_seconds / ((end_us - start_us) / 1e6)) > 0.5
+
+
+def owed_after(held: Commitments, at_us: int) -> bool:
+    """Whether less load is held after an instant: energy has to be left for it."""
+    return any(held.power_w[i] < 0 and held.end_us[i] > at_us for i in range(held.size))

@@ -1,0 +1,48 @@
+"""What a simulated driver remembers, as a frozen model with a version: it lives through a restart as its party does."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from agents.drivers.simulated import SimulatedDriver, SolarPhysics, VehiclePhysics
+from broker.stepper import Driver
+from protocol.remembered import Form
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedState:
+    """Of `SimulatedDriver`."""
+
+    now: datetime
+    orders: tuple[tuple[datetime, datetime, int], ...]
+    flows: tuple[tuple[datetime, datetime, float], ...]
+    energy_wh: float
+    departs_at: datetime | None
+    """Of a vehicle: its owner may have put the departure off."""
+    version: Literal[1] = 1
+
+
+SIMULATED = Form(SimulatedState)
+
+
+def driver_memory(driver: Driver) -> str | None:
+    """What a driver remembers, as JSON; None for one whose device remembers by itself."""
+    if not isinstance(driver, SimulatedDriver):
+        return None
+    physics = driver.physics
+    departs_at = physics.departs_at if isinstance(physics, VehiclePhysics) else None
+    state = SimulatedState(driver.now, tuple(driver.orders), tuple(driver.flows), physics.energy_wh, departs_at)
+    return SIMULATED.dump(state).decode()
+
+
+def remember_driver(driver: Driver, memory: str) -> None:
+    """Let a fresh driver remember. Raises UnknownState."""
+    if not isinstance(driver, SimulatedDriver):
+        return
+    state, physics = SIMULATED.load(memory.encode()), driver.physics
+    driver.now, driver.orders, driver.flows = state.now, list(state.orders), list(state.flows)
+    store = physics.battery if isinstance(physics, SolarPhysics) else physics
+    if store is not None:
+        store.energy_wh = state.energy_wh  # type: ignore[misc]  # of every store but a panel's, which has none
+    if isinstance(physics, VehiclePhysics) and state.departs_at is not None:
+        physics.departs_at = state.departs_at

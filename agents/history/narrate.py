@@ -1,0 +1,171 @@
+"""Notes in words: one line each, with clock time, party, the patent's step and the figures that decided.
+
+People count slots from 1: `slot 1 of 4`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from agents.history.line import NoteLine
+from agents.settings.daemon import Role
+from protocol.kilowatts import kilowatt_hours, kilowatts
+
+WORDS = {
+    "event_issued": "asks for {direction} of {requested_w} from {start}; answer by {reply_by}",
+    "answer_judged": "the answer gives {offered_w} of {requested_w}: {share_pct} % in the worst slot, "
+    "{least_pct} % is wanted; bought: {bought}",
+    "event_awarded": "awards {power_w} of {requested_w}",
+    "planned_event_cancelled": "the planned event is cancelled: {reason}",
+    "event_reduced": "asks for less, {requested_w}: the deal is cut to {power_w}",
+    "settled": "delivered {delivered_wh} of {awarded_wh} awarded ({requested_wh} requested); "
+    "{meters} smart meters say {metered_directly_wh}",
+    "plan_sent": "plan ({plan}) of {requested_w} goes to {asked}; answer by {reply_by}",
+    "can_meet_received": "{aggregator} can meet {power_w}; it could give {available_w} at most",
+    "alternative_received": "{aggregator} proposes {proposed_w} instead of {requested_w}",
+    "aggregator_opted_out": "{aggregator} takes no part",
+    "alternative_judged": "alternative of {aggregator}: {proposed_w}, {share_pct} % of its request in the worst slot "
+    "({least_pct} % is wanted), short by {shortfall_w}; others have {others_have_over_w} over; accepted: {accepted}",
+    "plan_revised": "revises the plan for a gap of {shortfall_w}: {plans}",
+    "rerequest_sent": "re-request to {aggregator}: {requested_w} (round {round}); answer by {reply_by}",
+    "plan_secured": "secured {secured_w} of {requested_w}",
+    "plan_not_secured": "secured {secured_w} of {requested_w}, short by {shortfall_w}",
+    "deal_concluded": "deal with {aggregator}: {power_w}",
+    "mandate_stands": "concludes {power_w} under the utility's mandate",
+    "request_received": "is asked for {requested_w} (round {round}); answer by {reply_by}",
+    "request_values_sent": "asks {asked} members for {power_w}; answer by {reply_by}",
+    "offers_summed": "offers: {yes} yes, {no} no, {silent} silent of {asked}; available {available_w} "
+    "of {requested_w}, short by {shortfall_w}; enough: {enough}",
+    "own_storage_added": "short by {shortfall_w}: own storage adds {storage_w}",
+    "storage_summed": "with storage: available {available_w} of {requested_w}, short by {shortfall_w}; enough: {enough}",
+    "relax_asked": "short by {shortfall_w}: asks {asked} vehicles to relax; answer by {reply_by}",
+    "relaxed_offers_summed": "relaxed offers: available {available_w} of {requested_w}, short by {shortfall_w}; "
+    "enough: {enough}",
+    "nobody_to_relax": "short by {shortfall_w}: nobody may be asked to relax",
+    "alternative_proposed": "cannot meet {requested_w}: proposes {options}",
+    "can_meet": "can meet {power_w}",
+    "cannot_meet": "cannot meet the request: short by {shortfall_w}",
+    "award_received": "the deal is {power_w}",
+    "awards_sent": "awards to {awarded} members for {power_w}, {storage_w} of it from own storage",
+    "all_confirmed": "all {children} have confirmed: {power_w}",
+    "award_lost": "award of {child} is lost ({cause}): {power_w}",
+    "award_refused": "{child} refuses its award: {cause}",
+    "withdrawn": "{child} withdraws ({cause}): {power_w} left of {awarded_w}",
+    "replaced": "replaced by {child}: {power_w} ({cause})",
+    "own_storage_replaces": "own storage replaces {storage_w}",
+    "shortfall_stated": "cannot be replaced: {shortfall_w} ({cause})",
+    "delivering": "delivery of {power_w} begins",
+    "dispatched": "slot {slot}: {power_w} is due; dispatches to {dispatched} DERs",
+    "slot_metered": "slot {slot}: delivered {delivered_wh} of {awarded_wh} ({reported} reported, {silent} silent)",
+    "delivered": "delivered {delivered_wh} of {awarded_wh} awarded",
+    "late_answer_recorded": "{kind} of {child} is late: recorded, not counted",
+    "late_report_recorded": "the meter of {child} tells slot {slot} after it was summed up: recorded, not counted",
+    "order_refused": "refuses the order: {reason}",
+    "dispatch_noted": "hears a dispatch for slot {slot} ({power_w}): acts on its award",
+    "message_refused": "refuses a message on {edge}: {reason} ({text})",
+    "message_rejected_by_peer": "its {kind} on {edge} was refused: {reason} ({text})",
+    "resident_asked": "asks the resident (by {answer_by}): {question}",
+    "decision_too_late": "the resident's answer comes too late",
+    "consent_decided": "{by} decides: takes part: {take_part}",
+    "offered": "offers {power_w} of {asked_w}; bound by {binding}",
+    "opted_out": "takes no part: {reason}",
+    "standing_by": "has the award ({basis}): stands by for {power_w}",
+    "controlling": "slot {slot}: follows {power_w}",
+    "closed": "ends: {outcome}",
+    "journal_archived": "the journal is archived as {file}",
+}
+"""By the name of the note. A note that is not here, or has other figures, is told generically."""
+NONE_TO_DISPATCH = "slot {slot}: {power_w} is due; no DER of its own to dispatch to"
+"""Aggregators below act on their own awards, own storage has its set-points."""
+
+QUIET = frozenset(
+    {
+        "offered",
+        "opted_out",
+        "standing_by",
+        "controlling",
+        "closed",
+        "consent_decided",
+        "resident_asked",
+        "message_refused",
+        "message_rejected_by_peer",
+    }
+)
+"""What homes tell is counted at their aggregator; one line each only when everything is wanted."""
+
+
+def worth_a_line(told: NoteLine, role: Role | None) -> bool:
+    """Whether a note belongs into the short story."""
+    refusals = ("message_refused", "message_rejected_by_peer")
+    return told.name not in (QUIET if role is Role.DER or role is None else refusals)
+
+
+def line(told: NoteLine, slots: int = 0) -> str:
+    """`17:05:00  ra-1  S24  offers: ...`; `slots`: how many the event has, 0 when that is not known."""
+    step = told.step if told.step.startswith("S") else ""
+    return f"{told.at:%H:%M:%S}  {told.party:<14} {step:<4} {words(told, slots)}"
+
+
+def words(told: NoteLine, slots: int = 0) -> str:
+    """The sentence without time and party."""
+    shown = {key: figure(key, value, slots) for key, value in told.data.items()}
+    alone = told.name == "dispatched" and told.data.get("dispatched") == 0
+    try:
+        text = (NONE_TO_DISPATCH if alone else WORDS[told.name]).format(**shown)
+    except KeyError:
+        text = ", ".join([told.name.replace("_", " "), *(f"{key} {value}" for key, value in shown.items())])
+    reason = told.data.get("reason")
+    return plain(f"{text} ({reason})" if told.name == "closed" and reason else text)
+
+
+def plain(text: str) -> str:
+    """What a peer wrote, without the characters that a terminal would obey."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+class SlotCounts:
+    """How many slots each event has, learned from the plans that its notes tell; of the last events only."""
+
+    MOST_EVENTS = 1_000
+
+    def __init__(self) -> None:
+        self._slots: dict[str, int] = {}
+
+    def of(self, told: NoteLine) -> int:
+        """Of the event of a note; 0 when it is not known."""
+        known = self._slots.get(told.event_id, 0)
+        plan = next((told.data[key] for key in PLANS if isinstance(told.data.get(key), list | tuple)), None)
+        if plan is not None and told.event_id and len(plan) != known:
+            self._slots[told.event_id] = known = len(plan)
+            while len(self._slots) > self.MOST_EVENTS:
+                del self._slots[next(iter(self._slots))]
+        return known
+
+
+PLANS = ("requested_w", "power_w", "asked_w")
+"""Keys with a value a slot."""
+
+
+def slot_of(slot: int, slots: int) -> str:
+    """`1 of 4` for slot 0 of four; `1` when their number is not known."""
+    return f"{slot + 1} of {slots}" if slots else str(slot + 1)
+
+
+def figure(key: str, value: Any, slots: int = 0) -> str:
+    """A value with its unit, by the ending of its key."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {figure('power_w', item)}" for name, item in value.items())
+    if key == "slot" and isinstance(value, int):
+        return slot_of(value, slots)
+    if key.endswith("_w") and isinstance(value, list | tuple | int):
+        return kilowatts(value)
+    if key.endswith("_wh") and isinstance(value, int):
+        return kilowatt_hours(value)
+    if key.endswith(("_by", "_at")) or key == "start":
+        return f"{datetime.fromisoformat(str(value)):%H:%M:%S}"
+    if isinstance(value, list | tuple):
+        named = [str(item) for item in dict.fromkeys(value) if item is not None]
+        return ", ".join(named) or "nothing"
+    return str(value).replace("_", " ") if key in ("direction", "plan", "outcome") else str(value)

@@ -1,0 +1,279 @@
+"""Part of an event: what each child was awarded, who has confirmed, and what is sent again until it is confirmed
+(S7, S35)."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from operator import gt
+from typing import NamedTuple, TypeAlias
+
+from agents.negotiation.child import AwardRecord, Child, ChildAnswer, in_full
+from agents.negotiation.children import Children, same_slots
+from agents.negotiation.out import Out
+from agents.negotiation.stage import Timer
+from agents.negotiation.subject import Subject
+from agents.negotiation.template import Template
+from agents.negotiation.timers import Timers
+from protocol import messages as m
+from protocol.errors import RefusedMessage, RejectReason
+from protocol.plan import Plan, least
+from protocol.units import step_instant
+
+REPEATS = 4
+"""How often an unconfirmed award is sent again until `confirm_by`, and a cancellation at most."""
+
+SUPERSEDED = "superseded by a later request"
+
+Released: TypeAlias = tuple[Child, m.Outcome, str]
+"""Of whom nothing (more) is asked, how it ended for it, and why."""
+
+
+class Bound(NamedTuple):
+    """A child has confirmed its award, or refused it."""
+
+    refused: str = ""
+    """Who refused it and why; empty: it is bound now."""
+
+
+class Awards:
+    """The awards of one event."""
+
+    def __init__(self, out: Out, subject: Subject, timers: Timers, children: Children) -> None:
+        self.out = out
+        self.subject = subject
+        self.timers = timers
+        self.children = children
+        self.unconfirmed: dict[str, None] = {}
+        self.confirm_by: datetime | None = None
+        self.chase_every = timedelta()
+        self.messages: Template[m.Award] = Template()
+
+    # -- giving and releasing
+
+    def give(self, parts: Iterable[tuple[Child, ChildAnswer, Plan]], now: datetime) -> None:
+        """Award each child so much of its answer, W; a higher revision replaces an earlier award."""
+        confirm_by, concluded, some = self._confirm_by(now), m.Outcome.CONCLUDED, False
+        for child, answer, power_w in parts:
+            if len(power_w) != len(answer.power_w) or any(map(gt, power_w, answer.power_w)):
+                raise RuntimeError(f"award above the offer of {child.name}")
+            child.accepted = answer
+            self._award(child, concluded, power_w, answer.ref, "", confirm_by, now)
+            self.unconfirmed[child.name] = None
+            some = True
+        if some:
+            self._start_chase(confirm_by, now)
+
+    def release(self, parts: Iterable[Released], now: datetime) -> None:
+        """Tell each child that nothing (more) is asked of it."""
+        confirm_by, nothing, some = self._confirm_by(now), self.subject.nothing_w, False
+        for child, outcome, reason in parts:
+            stood = child.bound_before or child.awarded_w is not None
+            child.bound_before = False
+            self.unconfirmed.pop(child.name, None)
+            self._award(child, outcome, nothing, None, reason, confirm_by, now)
+            if stood:
+                self.unconfirmed[child.name] = None
+                some = True
+        if some:
+            self._start_chase(confirm_by, now)
+
+    def release_rest(self, outcome: m.Outcome, reason: str, now: datetime) -> None:
+        """Every offer gets an answer: those that are still owed one hear the outcome; who may still believe in a
+        superseded award hears that it is cancelled."""
+        self.release(self._rest(outcome, reason), now)
+
+    def _rest(self, outcome: m.Outcome, reason: str) -> Iterator[Released]:
+        for child in self.children.asked():
+            if child.owed:
+                yield child, outcome, reason
+            elif child.bound_before and child.award is None:
+                yield child, m.Outcome.CANCELLED, SUPERSEDED
+
+    def release_all(self, outcome: m.Outcome, reason: str, now: datetime) -> None:
+        """Those who are still owed an answer or were awarded; of a cancellation hear all who may take part."""
+        self.release(self._concerned(outcome, reason), now)
+
+    def _concerned(self, outcome: m.Outcome, reason: str) -> Iterator[Released]:
+        for child in self.children.asked():
+            told = child.award is not None and child.award.outcome is outcome
+            cancels = outcome is m.Outcome.CANCELLED and not child.opted_out and not told
+            if child.bound_before and child.award is None:
+                yield child, m.Outcome.CANCELLED, reason
+            elif child.owed or child.awarded_w is not None or cancels:
+                yield child, outcome, reason
+
+    def supersede(self, names: Iterable[str]) -> None:
+        """A new request supersedes the award of these children that was still to be confirmed."""
+        if self.unconfirmed:
+            for name in names:
+                self.unconfirmed.pop(name, None)
+
+    def _award(
+        self,
+        child: Child,
+        outcome: m.Outcome,
+        power_w: Plan,
+        accepts: str | None,
+        reason: str,
+        confirm_by: datetime,
+        now: datetime,
+        confirmed: bool | None = None,
+    ) -> None:
+        asked = child.request
+        assert asked is not None
+        revision = child.award.revision + 1 if child.award is not None else 1
+        award = self.children.award(
+            AwardRecord(asked.request_id, asked.round, revision, outcome, power_w, accepts, reason, now, confirm_by)
+        )
+        self.children.bind(child, award, confirmed)
+        child.owed = False
+        self.send_again(child, now)
+
+    def _cancel(self, child: Child, cause: str, now: datetime) -> None:
+        """Cancel an award of a child that will not keep it."""
+        nothing, confirm_by = self.subject.nothing_w, self._confirm_by(now)
+        self._award(child, m.Outcome.CANCELLED, nothing, None, cause, confirm_by, now, confirmed=False)
+
+    # -- as messages
+
+    def award_id(self, name: str, award: AwardRecord) -> str:
+        """Of the award that stands with a child; its revisions have the same."""
+        return f"{award.request_id}.{self.out.name}.{name}"
+
+    def award_to(self, name: str, award: AwardRecord) -> m.Award:
+        """An award as a message."""
+        award_id = self.award_id(name, award)
+        message_id = f"{self.out.name}.award.{award_id}.{award.revision}"
+        accepts = None if award.accepts is None else in_full(award.accepts, name)
+        if award.outcome is m.Outcome.CONCLUDED and accepts is not None:
+            of: tuple[object, ...] = (*award[:4], *award[6:])
+            made = self.messages.made(of, message_id, award.power_w, award_id=award_id, accepts=accepts)
+        else:
+            of = award
+            made = self.messages.made(of, message_id, award_id=award_id)
+        return made or self.messages.keep(
+            of,
+            m.Award(
+                message_id=message_id,
+                sent_at=award.sent_at,
+                event_id=self.subject.event_id,
+                request_id=award.request_id,
+                round=award.round,
+                revision=award.revision,
+                award_id=award_id,
+                accepts=accepts,
+                outcome=award.outcome,
+                power_w=award.power_w,
+                reason=award.reason,
+                confirm_by=award.confirm_by,
+            ),
+        )
+
+    def send_again(self, child: Child, now: datetime) -> None:
+        """The latest revision is the truth on an edge."""
+        assert child.award is not None
+        self.out.say(child.name, now, self.award_to, child.name, child.award)
+
+    # -- confirmations
+
+    def _confirm_by(self, now: datetime) -> datetime:
+        start = self.subject.period.start
+        return step_instant(now, start, 40) if now < start else now + self.subject.period.duration / 4
+
+    def _start_chase(self, confirm_by: datetime, now: datetime) -> None:
+        self.confirm_by = confirm_by
+        self.chase_every = max((confirm_by - now) / REPEATS, timedelta(milliseconds=1))
+        self.timers.set(Timer.CHASE, now + self.chase_every)
+
+    def chase(self, now: datetime) -> bool:
+        """Send again what is unconfirmed; whether an award was lost by that. At `confirm_by` an award counts as lost
+        and its cancellation is chased in its stead, until the event is over."""
+        if not self.unconfirmed or self.confirm_by is None:
+            return False
+        children = [self.children[name] for name in self.unconfirmed]
+        over = now >= self.confirm_by
+        lost = [child for child in children if over and child.awarded_w is not None]
+        for child in children:
+            if not over or child.awarded_w is None:
+                self.send_again(child, now)
+        for child in lost:
+            cause = "unconfirmed until confirm_by"
+            self.out.tell("award_lost", child=child.name, cause=cause, power_w=child.awarded_w)
+            self._cancel(child, cause, now)
+        following = now + self.chase_every
+        if now < self.confirm_by:
+            self.timers.set(Timer.CHASE, min(following, self.confirm_by))
+        elif following < self.subject.end_at:
+            self.timers.set(Timer.CHASE, following)
+        return bool(lost)
+
+    def end_chase(self) -> None:
+        """Nothing is sent again where all have confirmed."""
+        if not self.unconfirmed:
+            self.unconfirmed.clear()  # its table is as large as it ever was
+            self.timers.drop(Timer.CHASE)
+
+    def standing(self, name: str, award_id: str) -> tuple[Child, AwardRecord]:
+        """The child and its award of that id. Raises RefusedMessage where none stands."""
+        child = self.children.by_name.get(name)
+        award = child.award if child is not None else None
+        if child is None or award is None or award_id != self.award_id(child.name, award):
+            raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award {award_id} stands with {name}")
+        return child, award
+
+    def confirm(self, name: str, message: m.Confirm, now: datetime) -> Bound | None:
+        """Take a confirm; None when nothing follows from it. A confirm of an older revision is answered with the
+        newest. Raises RefusedMessage."""
+        child, award = self.standing(name, message.award_id)
+        if message.revision != award.revision:
+            self.send_again(child, now)
+            return None
+        if award.outcome is m.Outcome.CONCLUDED and child.confirmed is False:
+            raise RefusedMessage(RejectReason.CONFLICT, f"{message.award_id} was refused before: that is final")
+        self.unconfirmed.pop(child.name, None)
+        if award.outcome is not m.Outcome.CONCLUDED:
+            return None
+        if message.accepted and child.confirmed is None:
+            child.confirmed = True  # what stands is the same
+        else:
+            self.children.bind(child, award, message.accepted)
+        if not message.accepted:
+            self.out.tell("award_refused", child=child.name, cause=message.reason)
+            return Bound(f"{child.name}: {message.reason}")
+        if not self.unconfirmed:
+            awarded_w = self.children.awarded_w or self.subject.nothing_w
+            self.out.tell("all_confirmed", children=self.children.awarded_count, power_w=awarded_w)
+        return BOUND
+
+    def withdraw(self, name: str, message: m.Withdraw, now: datetime) -> str:
+        """A child can give less than its award; returns who and why. Raises RefusedMessage."""
+        child, award = self.standing(name, message.award_id)
+        if child.awarded_w is None:
+            raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award {message.award_id} stands with {name}")
+        same_slots(message.power_w, self.subject.slots)
+        left = least(message.power_w, award.power_w)
+        if child.accepted is not None:  # what it cannot give any more is not asked of it again
+            child.accepted = child.accepted._replace(power_w=least(message.power_w, child.accepted.power_w))
+        self.out.tell("withdrawn", child=child.name, cause=message.cause, power_w=left, awarded_w=award.power_w)
+        confirm_by = self._confirm_by(now)
+        if any(left):
+            concluded, accepts, confirmed = m.Outcome.CONCLUDED, award.accepts, child.confirmed
+            self._award(child, concluded, left, accepts, message.cause, confirm_by, now, confirmed)
+        else:
+            self._award(child, m.Outcome.CANCELLED, left, None, message.cause, confirm_by, now, confirmed=False)
+        return f"{child.name}: {message.cause}"
+
+    def reports(self, name: str) -> Child:
+        """The child that meter values come from. Raises RefusedMessage where it never was awarded anything."""
+        child = self.children.by_name.get(name)
+        if child is None or child.award is None:
+            raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award stands with {name}")
+        return child
+
+    def resumed(self, now: datetime) -> None:
+        """The process was started again: send what is unconfirmed again."""
+        for name in self.unconfirmed:
+            self.send_again(self.children[name], now)
+
+
+BOUND = Bound()
+"""A child has confirmed."""

@@ -1,0 +1,79 @@
+"""All that a part of an event may do to the outside."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol, TypeVarTuple
+
+from protocol import messages as m
+from protocol.actor import Effect
+from protocol.edges import Edge
+
+What = TypeVarTuple("What")
+
+
+class Outside(Protocol):
+    """What an event needs of its party."""
+
+    @property
+    def name(self) -> str: ...
+
+    def say(self, edge: Edge, now: datetime, build: Callable[[*What], m.Message], *what: *What) -> None:
+        """Send a child what `build` makes of `what`, in this step or in one of the next."""
+        ...
+
+    def clear(self, edge: Edge, now: datetime) -> None:
+        """Take the retained request off an edge, behind what is still to be sent on it."""
+        ...
+
+    def send(self, edge: Edge, message: m.Message) -> None:
+        """Send a message in this step."""
+        ...
+
+    def effect(self, effect: Effect) -> None:
+        """Let something else happen."""
+        ...
+
+    def tell(self, name: str, event_id: str = "", step: str = "", data: dict[str, object] | None = None) -> None:
+        """Note what is worth telling."""
+        ...
+
+    def count(self, name: str) -> None:
+        """Count something of a name."""
+        ...
+
+
+class Out:
+    """The same for one event: its id goes along."""
+
+    def __init__(self, party: Outside, event_id: str) -> None:
+        self.party = party
+        self.event_id = event_id
+
+    @property
+    def name(self) -> str:
+        """Of the party."""
+        return self.party.name
+
+    def edge(self, child: str) -> Edge:
+        """The edge to a child."""
+        return Edge(self.party.name, child)
+
+    def say(self, child: str, now: datetime, build: Callable[[*What], m.Message], *what: *What) -> None:
+        """Send a child what `build` makes of `what`, in this step or in one of the next."""
+        self.party.say(Edge(self.party.name, child), now, build, *what)
+
+    def send(self, edge: Edge, message: m.Message) -> None:
+        """Send a message in this step."""
+        self.party.send(edge, message)
+
+    def clear(self, child: str, now: datetime) -> None:
+        """Take the retained request off a child's edge, behind what is still to be sent on it."""
+        self.party.clear(Edge(self.party.name, child), now)
+
+    def effect(self, effect: Effect) -> None:
+        """Let something else happen."""
+        self.party.effect(effect)
+
+    def tell(self, name: str, step: str = "", **data: object) -> None:
+        """Note what is worth telling of the event."""
+        self.party.tell(name, self.event_id, step, data)

@@ -1,0 +1,55 @@
+"""Part of an event: what was lost of the deal is replaced by those who offered more than they were awarded, then by
+own power; a smaller deal is cut from what stands."""
+
+from datetime import datetime
+
+from agents.negotiation.awards import Awards
+from agents.negotiation.children import Children
+from agents.negotiation.out import Out
+from agents.negotiation.own import OwnPower
+from agents.negotiation.subject import Subject
+from protocol.plan import Plan, add, excess, least, shortfall
+
+
+class Repair:
+    """Keeps what stands with the children and the party itself as large as the deal."""
+
+    def __init__(self, out: Out, subject: Subject, children: Children, awards: Awards, own: OwnPower) -> None:
+        self.out = out
+        self.subject = subject
+        self.children = children
+        self.awards = awards
+        self.own = own
+
+    def standing_w(self) -> Plan:
+        """What stands with the children, and own power, W."""
+        return add(self.children.awarded_w or self.subject.nothing_w, self.own.power_w())
+
+    def replace(self, missing_w: Plan, cause: str, now: datetime) -> Plan:
+        """Replace what is missing, W; returns what still is. The offer of who holds an award stays usable after its
+        `valid_until`: the child is bound and may be given more of it."""
+        missing = missing_w
+        for child, awarded_w in self.children.with_spare():
+            if not any(missing):
+                return missing
+            answer = child.accepted
+            if answer is None:
+                continue
+            more = least(excess(answer.power_w, awarded_w), missing)
+            if any(more):
+                self.out.tell("replaced", child=child.name, power_w=more, cause=cause)
+                self.awards.give([(child, answer, add(awarded_w, more))], now)
+                missing = shortfall(missing, more)
+        return shortfall(missing, self.own.add(missing, now))
+
+    def reduce(self, deal_w: Plan, now: datetime) -> None:
+        """Cut what stands to a smaller deal, W: own power first, then the last members."""
+        own = least(excess(self.standing_w(), deal_w), self.own.power_w())
+        if any(own):
+            self.own.cut(own)
+        over = shortfall(self.standing_w(), deal_w)
+        for child, awarded_w in reversed(self.children.awarded()):
+            less = least(awarded_w, over)
+            if any(less) and child.accepted is not None:
+                over = shortfall(over, less)
+                self.awards.give([(child, child.accepted, shortfall(awarded_w, less))], now)

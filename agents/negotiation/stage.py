@@ -1,0 +1,48 @@
+"""The stages of one event at a parent, and its timers: each name stands here, once."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeAlias
+
+
+class Stage(StrEnum):
+    """Where one event stands at a parent."""
+
+    COLLECTING = "collecting"
+    RELAXING = "relaxing"
+    JUDGING = "judging"
+    OFFERED = "offered"
+    PROPOSED = "proposed"
+    STANDBY = "standby"
+    DELIVERING = "delivering"
+    CLOSED = "closed"
+
+
+Transitions: TypeAlias = Mapping[Stage, tuple[Stage, ...]]
+"""Which stage may follow which."""
+
+ASKING = (Stage.COLLECTING, Stage.RELAXING)
+"""Children are asked and may answer."""
+ANSWERED = (Stage.OFFERED, Stage.PROPOSED)
+"""The parent above has an answer and decides."""
+
+
+class Timer(StrEnum):
+    """What an event waits for."""
+
+    STAGE = "stage"
+    """The stage is over."""
+    AGAIN = "again"
+    """Children that are silent are asked once more."""
+    CHASE = "chase"
+    """What nobody has confirmed is sent again."""
+    START = "start"
+    """The first slot begins."""
+    REPORT = "report"
+    """The grace of a slot's meter values is over."""
+    WITHDRAW = "withdraw"
+    """A withdrawal that nobody has answered is sent again."""
+    DISPATCH = "dispatch"
+    """A slot is commanded."""
+    MEASURE = "measure"
+    """A slot of own devices is over and can be measured."""

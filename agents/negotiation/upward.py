@@ -1,0 +1,255 @@
+"""Part of an event: the side that faces the parent above. To it the party behaves like a DER: it answers a request,
+confirms an award, withdraws what it cannot keep, reports what was metered."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from agents.negotiation.children import same_slots
+from agents.negotiation.out import Out
+from agents.negotiation.stage import ANSWERED, Stage, Timer
+from agents.negotiation.subject import Subject
+from agents.negotiation.timers import Timers
+from protocol import messages as m
+from protocol.edges import Edge
+from protocol.errors import RefusedMessage, RejectReason
+from protocol.plan import Plan
+from protocol.units import step_instant
+
+HOP_PCT = 25
+"""Each tier keeps a quarter of the time between the last decision above it and the first slot for its own last
+decision, so that deadlines nest over any number of tiers."""
+
+WITHDRAW_REPEATS = 10
+"""How often a withdrawal that is not answered is sent in the length of a slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """The parent bought so much of an answer, W."""
+
+    power_w: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class EndedAbove:
+    """The parent wants nothing (more), and says why."""
+
+    outcome: m.Outcome
+    reason: str
+
+
+Awarded: TypeAlias = Bought | EndedAbove | None
+"""What follows from an award; None: it was refused, with a confirm that says why."""
+
+
+class Upward:
+    """The parent's request, the answers to it, and the award."""
+
+    def __init__(self, out: Out, timers: Timers, edge: Edge, request: m.Request) -> None:
+        self.out = out
+        self.timers = timers
+        self.edge = edge
+        self.request = request
+        self.subject = Subject(
+            request.event_id, request.direction, request.interval_period, request.power_w, request.revision
+        )
+        self.answer: m.Offer | m.Alternative | None = None
+        self.award: m.Award | None = None
+        self.acceptable: dict[str, Plan] = {}
+        """What an award may accept: offers by message_id, options by option_id, W."""
+        self.answers_sent = 0
+        self.superseded: list[str] = []
+        """Earlier requests of this event."""
+        self.withdrawal: m.Withdraw | None = None
+
+    # -- the request
+
+    @property
+    def decide_by(self) -> datetime:
+        """The last decision of this tier: what children offer has to stay valid until then."""
+        return step_instant(self.request.decide_by, self.subject.period.start, HOP_PCT)
+
+    def check(self, request: m.Request) -> None:
+        """Whether a request is newer than the one known. Raises RefusedMessage."""
+        key, known = (request.revision, request.round), (self.request.revision, self.request.round)
+        if key == known:
+            raise RefusedMessage(RejectReason.CONFLICT, f"{request.request_id} stands with another id")
+        if key < known:
+            raise RefusedMessage(RejectReason.STALE, f"revision {key} of the request; {known} is known")
+
+    def check_relax(self, relax: m.Relax) -> None:
+        """Whether a relax is about the request known. Raises RefusedMessage."""
+        if relax.request_id != self.request.request_id:
+            raise RefusedMessage(RejectReason.STALE, f"{relax.request_id} is superseded")
+        same_slots(relax.shortfall_w, self.subject.slots)
+
+    def take(self, request: m.Request) -> bool:
+        """Let a newer request stand, and no answer to an earlier one; whether it asks for the same slots still."""
+        before, subject = self.request, self.subject
+        self.superseded.append(before.request_id)
+        self.request = request
+        subject.direction, subject.period = request.direction, request.interval_period
+        subject.asked_w, subject.revision = request.power_w, request.revision
+        self.answer, self.award, self.acceptable = None, None, {}
+        return (before.revision, before.interval_period, len(before.power_w)) == (
+            request.revision,
+            request.interval_period,
+            len(request.power_w),
+        )
+
+    # -- the answer (S36, S33)
+
+    def offer(
+        self, power_w: Plan, available_w: Plan, basis: m.Basis, resources: tuple[m.Resource, ...], now: datetime
+    ) -> datetime:
+        """Send an offer; one of nothing opts out. Returns until when it is valid."""
+        yes = any(power_w)
+        offer = m.Offer(
+            **self._answer_ids("offer", now),
+            opt=m.Opt.IN if yes else m.Opt.OUT,
+            opt_reason=m.OptReason.PARTICIPATING if yes else m.OptReason.NOT_PARTICIPATING,
+            power_w=power_w,
+            available_w=available_w,
+            basis=basis,
+            valid_until=self.decide_by,
+            resources=resources,
+        )
+        self.acceptable[offer.message_id] = power_w
+        return self._send(offer)
+
+    def propose(self, options: tuple[m.Option, ...], now: datetime) -> datetime:
+        """Send the plans that can be met instead. Returns until when they are valid."""
+        self.acceptable |= {option.option_id: option.power_w for option in options}
+        return self._send(
+            m.Alternative(**self._answer_ids("alternative", now), options=options, valid_until=self.decide_by)
+        )
+
+    def _answer_ids(self, kind: str, now: datetime) -> dict[str, Any]:
+        self.answers_sent += 1
+        request = self.request
+        return {
+            "message_id": f"{self.out.name}.{kind}.{request.request_id}.{self.answers_sent}",
+            "sent_at": now,
+            "event_id": request.event_id,
+            "request_id": request.request_id,
+            "round": request.round,
+            "revision": self.answers_sent,
+        }
+
+    def _send(self, answer: m.Offer | m.Alternative) -> datetime:
+        self.answer = answer
+        self.out.send(self.edge, answer)
+        return answer.valid_until
+
+    def send_again(self) -> None:
+        """Send the answer that stands once more."""
+        if self.answer is not None:
+            self.out.send(self.edge, self.answer)
+
+    def first_w(self) -> Plan:
+        """What the first answer to this request reserves, W."""
+        return next(iter(self.acceptable.values()), self.subject.nothing_w)
+
+    # -- the award (S34)
+
+    def on_award(
+        self, award: m.Award, stage: Stage, outcome: str | None, deal_w: Plan | None, now: datetime
+    ) -> Awarded:
+        """Judge an award, confirm it, and say what follows. Raises RefusedMessage."""
+        self._check_award(award)
+        self.timers.drop(Timer.WITHDRAW)
+        if award.outcome is not m.Outcome.CONCLUDED:
+            self.award = award
+            self._confirm(award, "", now)
+            return EndedAbove(award.outcome, award.reason)
+        problem = self._problem(award, stage, outcome, deal_w, now)
+        if not problem:
+            self.award = award
+        self._confirm(award, problem, now)
+        if problem:
+            return None
+        self.out.tell("award_received", "S34", power_w=award.power_w, accepts=award.accepts)
+        return Bought(award.power_w)
+
+    def _check_award(self, award: m.Award) -> None:
+        # the request that superseded ours may have been lost; but what was said before ours is about an earlier one
+        cancels = award.outcome is m.Outcome.CANCELLED and award.request_id not in self.superseded
+        cancels = cancels and award.sent_at > self.request.sent_at
+        if award.request_id != self.request.request_id and not cancels:
+            raise RefusedMessage(RejectReason.STALE, f"{award.request_id} is superseded by {self.request.request_id}")
+        if self.award is not None and award.award_id == self.award.award_id and award.revision <= self.award.revision:
+            raise RefusedMessage(RejectReason.STALE, f"revision {award.revision} of {award.award_id} is not the latest")
+        if len(award.power_w) != self.subject.slots and not cancels:
+            raise RefusedMessage(RejectReason.WRONG_SLOTS, f"{len(award.power_w)} slots in the award")
+
+    def _problem(self, award: m.Award, stage: Stage, outcome: str | None, deal_w: Plan | None, now: datetime) -> str:
+        """Why an award of something cannot stand; empty when it can."""
+        offered = self.acceptable.get(award.accepts or "")
+        if stage is Stage.CLOSED or self.answer is None:
+            return f"the event is {outcome or stage}"
+        if offered is None:
+            return f"{award.accepts} is not what stands"
+        if any(given > most for given, most in zip(award.power_w, offered, strict=True)):
+            return "the award is above what was offered"
+        if deal_w is None and now > self.answer.valid_until:
+            return "the offer has expired"
+        return ""
+
+    def _confirm(self, award: m.Award, problem: str, now: datetime) -> None:
+        confirm = m.Confirm(
+            message_id=f"{self.out.name}.confirm.{award.award_id}.{award.revision}",
+            sent_at=now,
+            event_id=self.subject.event_id,
+            request_id=award.request_id,
+            round=award.round,
+            revision=award.revision,
+            award_id=award.award_id,
+            accepted=not problem,
+            reason=problem,
+        )
+        self.out.send(self.edge, confirm)
+
+    # -- after the award
+
+    def withdraw(self, missing_w: Plan, deal_w: Plan, cause: str, now: datetime) -> None:
+        """What could not be replaced is withdrawn: the parent may ask another. `deal_w`: what is still given, W."""
+        if self.award is None:
+            return  # concluded by mandate, and the parent has not bought it yet: nothing of its is lost
+        slot = next(index for index, power in enumerate(missing_w) if power)
+        self.withdrawal = m.Withdraw(
+            **self._answer_ids("withdraw", now),
+            award_id=self.award.award_id,
+            from_slot=slot,
+            power_w=deal_w,
+            cause=cause[:500],
+        )
+        self.withdraw_again(now)
+
+    def withdraw_again(self, now: datetime) -> None:
+        """Send it until the parent's next award answers it, or the event is over."""
+        assert self.withdrawal is not None
+        self.out.send(self.edge, self.withdrawal)
+        again = now + self.subject.period.duration / WITHDRAW_REPEATS
+        if again < self.subject.end_at:
+            self.timers.set(Timer.WITHDRAW, again)
+
+    def report(self, reading: m.Reading, now: datetime) -> None:
+        """Send the sum of a slot."""
+        request = self.request
+        report = m.Report(
+            message_id=f"{self.out.name}.report.{request.request_id}.{reading.slot}",
+            sent_at=now,
+            event_id=self.subject.event_id,
+            request_id=request.request_id,
+            round=request.round,
+            revision=reading.slot + 1,
+            resource_id=self.out.name,
+            readings=(reading,),
+        )
+        self.out.send(self.edge, report)
+
+    def resumed(self, stage: Stage) -> None:
+        """The process was started again: what awaits a decision is sent again."""
+        if stage in ANSWERED:
+            self.send_again()

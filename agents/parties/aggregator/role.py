@@ -1,0 +1,291 @@
+"""What the aggregator decides in one event: S20-S36. Between collecting and the answer the rungs of the ladder are
+climbed in their order, one at a time, until the request is covered in every slot."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from agents.negotiation.asking import Conditions
+from agents.negotiation.child import Child, ChildAnswer, RelaxRecord
+from agents.negotiation.negotiation import Negotiation
+from agents.negotiation.plans.alternative import alternatives
+from agents.negotiation.plans.apportion import Apportioned, Candidate, apportion
+from agents.negotiation.plans.request_values import MemberCapability
+from agents.negotiation.policies import Policies
+from agents.negotiation.stage import ASKING, Stage, Timer
+from agents.negotiation.upward import Upward
+from agents.parties.aggregator.climb import Climb
+from agents.parties.aggregator.dispatch import Dispatching
+from agents.parties.aggregator.own_storage import OwnStorage
+from agents.settings.members import Members
+from agents.settings.parties import AggregatorSettings, Rung
+from protocol import messages as m
+from protocol.plan import Plan, add, covers, least, shortfall, total, zero
+from protocol.units import step_instant
+
+
+class AggregatorRole:
+    """The decisions of one event."""
+
+    def __init__(
+        self,
+        settings: AggregatorSettings,
+        policies: Policies,
+        book: Members,
+        up: Upward,
+        storage: OwnStorage,
+        event: Negotiation,
+    ) -> None:
+        self.settings = settings
+        self.policies = policies
+        self.book = book
+        self.up = up
+        self.storage = storage
+        self.event = event
+        self.dispatching = Dispatching(event, book, settings.dispatch_lead_s, storage)
+        self.climb = Climb(up.request.sent_at, [])
+
+    @property
+    def asked_w(self) -> Plan:
+        """What the parent asks for, W."""
+        return self.event.subject.asked_w
+
+    # -- S20-S22
+
+    def begin(self, now: datetime) -> None:
+        """S20: a request plan (or a re-request) has come; S21: a value per DER; S22: send it."""
+        event, request = self.event, self.up.request
+        self.climb = Climb(now, list(self.settings.ladder))
+        event.out.tell(
+            "request_received",
+            "S20",
+            requested_w=self.asked_w,
+            round=request.round,
+            direction=event.subject.direction,
+            reply_by=request.reply_by,
+        )
+        values = self._request_values()
+        event.children.waiting.clear()
+        reply_by = step_instant(now, request.reply_by, self.settings.collect_pct)
+        asked = {name: power_w for name, power_w in values.items() if any(power_w)}
+        event.ask(asked, Conditions(request.program_id, reply_by, self.up.decide_by, request.terms), now)
+        event.out.tell(
+            "request_values_sent",
+            "S22",
+            asked=len(event.children.waiting),
+            power_w=total(values.values(), len(self.asked_w)),
+            reply_by=reply_by,
+        )
+        event.go(Stage.COLLECTING, reply_by)
+        if event.asking.complete:
+            self.all_in(now)
+
+    def _request_values(self) -> Mapping[str, Plan]:
+        """S21. In a re-request what a member said it could give at most stands for its capability."""
+        slots, direction, before_w = len(self.asked_w), self.event.subject.direction, self.event.asking.before_w
+        members = [
+            MemberCapability(member.name, before_w[member.name], 100, member.merit)
+            if member.name in before_w
+            else MemberCapability(
+                member.name, (member.capacity_w(direction),) * slots, member.reliability_pct, member.merit
+            )
+            for member in self.book.members
+        ]
+        return self.policies.request_values.values(self.asked_w, members, self.settings.over_request)
+
+    # -- S23-S31
+
+    def answered(self, child: Child, now: datetime) -> None:
+        """A setting: the rung is left as soon as the request is covered."""
+        if not self.settings.leave_early or self.event.stage not in ASKING:
+            return
+        if covers(self.available_w(), self.asked_w) and not self.event.asking.complete:
+            self.all_in(now)
+
+    def available_w(self) -> Plan:
+        """S24, S26 or S30: the sum over the participating DERs, relaxed answers in place of earlier ones, and the
+        own storage once its rung was climbed, W."""
+        return add(self.event.children.offered_w or self.event.subject.nothing_w, self.storage.available_w())
+
+    def all_in(self, now: datetime) -> None:
+        """S23, S29: sum up; or nobody above has answered."""
+        if self.event.stage is Stage.COLLECTING:
+            self._sum_up("offers_summed", "S24", m.OptionBasis.OFFERS, now)
+        elif self.event.stage is Stage.RELAXING:
+            self._sum_up("relaxed_offers_summed", "S30", m.OptionBasis.RELAXED, now)
+        elif self.event.stage in (Stage.OFFERED, Stage.PROPOSED):
+            self.event.close("expired", now, release=m.Outcome.NO_DEAL, reason="no answer from above")
+
+    def _sum_up(self, name: str, step: str, basis: m.OptionBasis, now: datetime) -> None:
+        available = self.available_w()
+        self.climb.sum_up(basis, available)
+        short = shortfall(self.asked_w, available)
+        self.event.out.tell(
+            name,
+            step,
+            requested_w=self.asked_w,
+            available_w=available,
+            shortfall_w=short,
+            enough=not any(short),
+            **self.event.children.count(),
+        )
+        self.event.children.waiting.clear()
+        if any(short):
+            self._next_rung(short, now)
+        else:
+            self.event.out.tell("can_meet", "S36", power_w=self.asked_w)
+            self._answer(self.asked_w, self._at_most_w(), now)
+
+    def _next_rung(self, short: Plan, now: datetime) -> None:
+        """The next rung; when none is left the answer is that this cannot be met."""
+        if not self.climb.rungs:
+            self.event.out.tell("cannot_meet", shortfall_w=short)
+            self._answer(zero(len(self.asked_w)), zero(len(self.asked_w)), now)
+            return
+        match self.climb.rungs.pop(0):
+            case Rung.OWN_STORAGE:
+                self._add_storage(short, now)
+            case Rung.RELAX:
+                self._relax(short, now)
+            case Rung.ALTERNATIVE:
+                self._propose(now)
+
+    def _add_storage(self, short: Plan, now: datetime) -> None:
+        """S26: own storage adds what it can to the available power (claim 2); S27 judges."""
+        if not self.storage:
+            self._next_rung(short, now)
+            return
+        added = self.storage.offer(short)
+        self.event.out.tell("own_storage_added", "S26", shortfall_w=short, storage_w=added)
+        self._sum_up("storage_summed", "S27", m.OptionBasis.STORAGE, now)
+
+    def _relax(self, short: Plan, now: datetime) -> None:
+        """S28: ask those DERs that are in vehicles and participate, and no others, to recompute (claim 3)."""
+        targets = self._relaxable()
+        stored_for_above = self.settings.relax_from_above and not self.climb.for_above
+        if not targets or stored_for_above:
+            self.event.out.tell("nobody_to_relax", shortfall_w=short)
+            self._next_rung(short, now)
+            return
+        last = self.up.request.reply_by
+        reply_by = min(now + (last - self.climb.began_at) * self.settings.relax_pct / 100, last)
+        self.event.relax(targets, RelaxRecord(short, self.settings.relax_restrictions, now, reply_by), now)
+        self.event.out.tell("relax_asked", "S28", shortfall_w=short, asked=len(targets), reply_by=reply_by)
+
+    def _relaxable(self) -> list[Child]:
+        """Who is asked: vehicles that take part; an aggregator below, if its contract says that it has a rung for it."""
+        return [child for child in self.event.children.asked() if child.relaxable() or self._has_rung(child)]
+
+    def _has_rung(self, child: Child) -> bool:
+        contract = self.book[child.name]
+        return child.best is not None and contract.kind == "aggregator" and bool(contract.relaxations)
+
+    def relax_asked(self, relax: m.Relax, now: datetime) -> None:
+        """The rung that was kept for the parent's `relax` is climbed now; without it the offer is repeated."""
+        if self.settings.relax_from_above and self._relaxable():
+            most_w = add(self.up.first_w(), relax.shortfall_w)
+            self.climb = Climb(self.climb.began_at, [], self.climb.sums, most_w)
+            self._relax(relax.shortfall_w, now)
+        else:
+            self.event.repeat_relaxed(self._resources(self.up.first_w()), now)
+
+    # -- the answer (S36, S32, S33)
+
+    def _answer(self, power_w: Plan, available_w: Plan, now: datetime) -> None:
+        """S36; behind a climb for above a relaxed answer of what is available now."""
+        basis, most_w = m.Basis.OWN, self.climb.most_w
+        if most_w is not None:
+            power_w = available_w = least(self.available_w(), most_w)
+            basis = m.Basis.RELAXED
+            self.climb = Climb(self.climb.began_at, [], self.climb.sums)
+        self.event.offer_up(power_w, available_w, now, basis, self._resources(power_w))
+        if not any(power_w) and basis is m.Basis.OWN and not self.settings.relax_from_above:
+            self.storage.free(now)
+            self.event.awards.release_rest(m.Outcome.NO_DEAL, "the request cannot be met", now)
+
+    def _resources(self, power_w: Plan) -> tuple[m.Resource, ...]:
+        relaxable = self.settings.relax_from_above and bool(self._relaxable())
+        name, kind = self.event.out.name, m.ResourceKind.AGGREGATE
+        return (m.Resource(resource_id=name, kind=kind, power_w=power_w, relaxable=relaxable),)
+
+    def _at_most_w(self) -> Plan:
+        """What it could give at most: what the DERs could, and its own storage on top, W."""
+        most = total([answer.available_w for _, answer in self.event.children.taking_part()], len(self.asked_w))
+        return tuple(max(a, b) for a, b in zip(add(most, self.storage.most_w()), self.asked_w, strict=True))
+
+    def _propose(self, now: datetime) -> None:
+        """S32: make the plans that can be met instead; S33: propose them."""
+        basis, firm = self.climb.sum_of(self.settings.alternative_basis)
+        options = alternatives(self.asked_w, firm, basis)
+        if not options:
+            self._next_rung(shortfall(self.asked_w, firm), now)
+            return
+        self.event.out.tell(
+            "alternative_proposed",
+            "S33",
+            requested_w=self.asked_w,
+            options={o.option_id: o.power_w for o in options},
+            basis=basis,
+        )
+        self.event.propose_up(options, now)
+
+    # -- S34, S35, claim 1
+
+    def bought(self, power_w: Plan, now: datetime) -> None:
+        """S35: share the deal out and tell every DER that answered yes."""
+        event = self.event
+        shared = self._shared_out(power_w)
+        self.storage.commit(shared.storage_w)
+        event.give(self._parts(shared), now)
+        awarded, storage_w = len(shared.shares), shared.storage_w
+        event.out.tell("awards_sent", "S35", awarded=awarded, power_w=power_w, storage_w=storage_w)
+        event.awards.release_rest(m.Outcome.NOT_NEEDED, "the deal is covered by others", now)
+        self.dispatching.start(now)
+
+    def _parts(self, shared: Apportioned) -> Iterator[tuple[Child, ChildAnswer, Plan]]:
+        for name, (basis, power_w) in shared.shares.items():
+            child = self.event.children[name]
+            answer = child.answer(basis)
+            assert answer is not None
+            yield child, answer, power_w
+
+    def _shared_out(self, power_w: Plan) -> Apportioned:
+        nothing, contracts = zero(len(power_w)), self.book.by_name
+        candidates = [
+            Candidate(
+                child.name,
+                child.own.power_w if child.own is not None else nothing,
+                child.relaxed.power_w if child.relaxed is not None else None,
+                contracts[child.name].merit,
+            )
+            for child, _ in self.event.children.taking_part()
+        ]
+        return apportion(power_w, candidates, self.storage.available_w(), self.policies.sharing)
+
+    # -- delivery, the end
+
+    def rang(self, timer: Timer, now: datetime) -> None:
+        """Command a slot, or measure one."""
+        match timer:
+            case Timer.DISPATCH:
+                self.dispatching.due(now)
+            case Timer.MEASURE:
+                self.dispatching.measure_due(now)
+            case _:
+                raise RuntimeError(f"nobody knows the timer {timer}")
+
+    def bound(self, child: Child, now: datetime) -> None:
+        """What was dispatched before it was bound is dispatched to it now."""
+        self.dispatching.bound(child, now)
+
+    def finished(self, delivered_wh: int, now: datetime) -> None:
+        """Note what was delivered beside what was awarded, Wh."""
+        self.event.note_delivered(delivered_wh)
+
+    def stop(self, now: datetime) -> None:
+        """Own storage is free and returns to its schedule; nothing more is commanded."""
+        self.dispatching.stop(now)
+        self.storage.free(now)
+
+    def status(self) -> dict[str, object]:
+        """What is available, W, and the rungs that are left."""
+        return {"available_w": list(self.available_w()), "rungs_left": list(self.climb.rungs)}

@@ -1,0 +1,113 @@
+"""What a DER sends and notes in an event. State in, message out; the fields stand in their models' order."""
+
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from agents.devices.contract import Flexibility
+from agents.parties.der.terms import EventTerms
+from protocol import messages as m
+from protocol.actor import Note
+from protocol.plan import Plan, zero
+
+M = TypeVar("M", bound=m.Message | m.Resource)
+
+
+class Maker(Protocol):
+    """Makes a message, or a part of one, of all its fields."""
+
+    def __call__(self, model: type[M], fields: dict[str, Any], /) -> M: ...
+
+
+def checked(model: type[M], fields: dict[str, Any], /) -> M:
+    """Look at the fields; `protocol.messages.made` does not."""
+    return model(**fields)
+
+
+def offer_id(name: str, basis: m.Basis, request_id: str) -> str:
+    """The id of the offer that a DER makes to a request."""
+    return f"{name}.offer.{basis}.{request_id}"
+
+
+def offer(
+    name: str, terms: EventTerms, request_id: str, answer: Flexibility, resources: tuple[m.Resource, ...],
+    basis: m.Basis, at: datetime, make: Maker = checked,
+) -> m.Offer:  # fmt: skip
+    """S51, S53: opt in, with one joint, firm profile."""
+    fields = _head(offer_id(name, basis, request_id), at, terms.event_id, request_id, terms.round, 1)
+    fields |= {"opt": m.Opt.IN, "opt_reason": m.OptReason.PARTICIPATING, "power_w": answer.power_w,
+        "available_w": answer.available_w, "binding": answer.binding, "basis": basis, "resources": resources,
+        "valid_until": terms.valid_until}  # fmt: skip
+    return make(m.Offer, fields)
+
+
+def resource(
+    name: str, kind: m.ResourceKind, power_w: Plan, relaxable: bool, make: Maker = checked
+) -> tuple[m.Resource, ...]:  # fmt: skip
+    """A device's part of an offer; none where it gives nothing and cannot be relaxed."""
+    if not relaxable and not any(power_w):
+        return ()
+    return (make(m.Resource, {"resource_id": name, "kind": kind, "power_w": power_w, "relaxable": relaxable}),)
+
+
+def opt_out(
+    name: str, terms: EventTerms, request_id: str, reason: m.OptReason, binding: tuple[m.Restriction | None, ...],
+    at: datetime, make: Maker = checked,
+) -> m.Offer:  # fmt: skip
+    """S51: opt out, with the reason."""
+    nothing = zero(len(terms.power_w))
+    fields = _head(offer_id(name, m.Basis.OWN, request_id), at, terms.event_id, request_id, terms.round, 1)
+    fields |= {"opt": m.Opt.OUT, "opt_reason": reason, "power_w": nothing, "available_w": nothing, "binding": binding,
+        "basis": m.Basis.OWN, "resources": (), "valid_until": terms.decide_by}  # fmt: skip
+    return make(m.Offer, fields)
+
+
+def confirm(name: str, award: m.Award, problem: str, at: datetime, make: Maker = checked) -> m.Confirm:
+    """S54: whether an award is kept; `problem`: why not."""
+    message_id = f"{name}.confirm.{award.award_id}.{award.revision}"
+    fields = _head(message_id, at, award.event_id, award.request_id, award.round, award.revision)
+    fields |= {"award_id": award.award_id, "accepted": not problem, "reason": problem}
+    return make(m.Confirm, fields)
+
+
+def report(name: str, request: m.Request, reading: m.Reading, at: datetime) -> m.Report:
+    """The smart meter's value of a slot."""
+    message_id = f"{name}.report.{request.request_id}.{reading.slot}"
+    head = _head(message_id, at, request.event_id, request.request_id, request.round, reading.slot + 1)
+    return checked(m.Report, head | {"resource_id": name, "readings": (reading,)})
+
+
+def withdrawal(name: str, award: m.Award, from_slot: int, cause: str, at: datetime) -> m.Withdraw:
+    """Nothing more of an award from a slot on."""
+    message_id = f"{name}.withdraw.{award.award_id}"
+    fields = _head(message_id, at, award.event_id, award.request_id, award.round, 1)
+    fields |= {"award_id": award.award_id, "from_slot": from_slot, "power_w": zero(len(award.power_w)), "cause": cause}
+    return checked(m.Withdraw, fields)
+
+
+def _head(message_id: str, at: datetime, event_id: str, request_id: str, round_: int, revision: int) -> dict[str, Any]:
+    return {"version": m.VERSION, "message_id": message_id, "sent_at": at, "extensions": {}, "event_id": event_id,
+        "request_id": request_id, "round": round_, "revision": revision}  # fmt: skip
+
+
+# -- notes
+
+
+def offered(terms: EventTerms, answer: Flexibility, basis: m.Basis) -> Note:
+    """S51, S53: what is offered of what is asked."""
+    data = {"power_w": answer.power_w, "asked_w": terms.power_w, "binding": answer.binding}
+    return Note("offered", terms.event_id, "S51" if basis is m.Basis.OWN else "S53", data)
+
+
+def opted_out(terms: EventTerms, reason: m.OptReason, binding: tuple[m.Restriction | None, ...]) -> Note:
+    """S51: why it does not take part."""
+    return Note("opted_out", terms.event_id, "S51", {"reason": reason, "binding": binding})
+
+
+def standing_by(award: m.Award, basis: m.Basis) -> Note:
+    """S54: the contract that it stands by for."""
+    return Note("standing_by", award.event_id, "S54", {"power_w": award.power_w, "basis": basis})
+
+
+def closed(event_id: str, outcome: str) -> Note:
+    """How the event ended."""
+    return Note("closed", event_id, data={"outcome": outcome})

@@ -1,0 +1,98 @@
+"""What a DER remembers, as frozen models with a version."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from agents.negotiation.party_state import MemoryState, memory_state, remember_memory
+from agents.parties.der.actor import Der
+from agents.parties.der.event import DerEvent, DerStage, DerTimer
+from agents.parties.der.reserved_state import (
+    HomeState,
+    ReservedState,
+    home_state,
+    remember_home,
+    reserved,
+    reserved_state,
+)
+from protocol.actor import Measured
+from protocol.edges import Edge
+from protocol.messages import Basis
+from protocol.remembered import Form, SentState, message_of, restore, state_of
+
+
+@dataclass(frozen=True, slots=True)
+class DerEventState:
+    """Of `DerEvent`."""
+
+    parent: str
+    request: SentState
+    stage: DerStage
+    superseded: tuple[str, ...]
+    outcome: str
+    answers: dict[Basis, ReservedState]
+    offers: dict[Basis, SentState]
+    award: SentState | None
+    accepted: Basis | None
+    """Which of the answers the award stands on."""
+    withdrawal: SentState | None
+    timers: dict[DerTimer, datetime]
+    slot: int
+    measured: dict[int, dict[str, Measured]]
+    version: Literal[1] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DerState:
+    """Of `Der`."""
+
+    memory: MemoryState
+    home: HomeState
+    events: tuple[DerEventState, ...]
+    role: Literal["der"] = "der"
+    version: Literal[1] = 1
+
+
+DER = Form(DerState)
+
+
+def der_state(actor: Der) -> DerState:
+    """What a DER remembers now."""
+    return DerState(
+        memory_state(actor), home_state(actor.home, actor.ledger), tuple(map(_event_state, actor.events.values()))
+    )
+
+
+def remember_der(actor: Der, state: DerState) -> None:
+    """Let a fresh DER remember a state."""
+    remember_memory(actor, state.memory)
+    remember_home(actor.home, actor.ledger, state.home)
+    for one in state.events:
+        event = DerEvent(Edge(one.parent, actor.name), one.request.message())
+        answers = {basis: reserved(held, actor.ledger) for basis, held in one.answers.items()}
+        restore(
+            event,
+            one,
+            but=("parent", "request"),
+            answers=answers,
+            offers={basis: stored.message() for basis, stored in one.offers.items()},
+            award=message_of(one.award),
+            accepted=None if one.accepted is None else answers[one.accepted],
+            withdrawal=message_of(one.withdrawal),
+        )
+        actor.events[event.request.event_id] = event
+
+
+def _event_state(event: DerEvent) -> DerEventState:
+    accepted = [basis for basis, held in event.answers.items() if held is event.accepted]
+    return state_of(
+        DerEventState,
+        event,
+        parent=event.edge.parent,
+        request=SentState.of(event.request),
+        answers={basis: reserved_state(held) for basis, held in event.answers.items()},
+        offers={basis: SentState.of(offer) for basis, offer in event.offers.items()},
+        award=SentState.of_some(event.award),
+        accepted=accepted[0] if accepted else None,
+        withdrawal=SentState.of_some(event.withdrawal),
+    )

@@ -1,0 +1,46 @@
+"""A party's memory as bytes of a versioned form, and back: what a clean stop writes and the next start reads."""
+
+from agents.parties.aggregator.actor import Aggregator
+from agents.parties.aggregator.state import AGGREGATOR, aggregator_state, remember_aggregator
+from agents.parties.coordinator import Coordinator
+from agents.parties.der.actor import Der
+from agents.parties.der.state import DER, der_state, remember_der
+from agents.parties.state import (
+    COORDINATOR,
+    UTILITY,
+    coordinator_state,
+    remember_coordinator,
+    remember_utility,
+    utility_state,
+)
+from agents.parties.utility import Utility
+from protocol.actor import Actor
+
+
+def memory_of(actor: Actor) -> bytes:
+    """What an actor remembers, as JSON."""
+    match actor:
+        case Utility():
+            return UTILITY.dump(utility_state(actor))
+        case Coordinator():
+            return COORDINATOR.dump(coordinator_state(actor))
+        case Aggregator():
+            return AGGREGATOR.dump(aggregator_state(actor))
+        case Der():
+            return DER.dump(der_state(actor))
+    raise TypeError(f"{type(actor).__name__} has no versioned state")
+
+
+def remember(actor: Actor, memory: bytes) -> None:
+    """Let a fresh actor of the same settings remember what `memory_of` gave. Raises UnknownState."""
+    match actor:
+        case Utility():
+            remember_utility(actor, UTILITY.load(memory))
+        case Coordinator():
+            remember_coordinator(actor, COORDINATOR.load(memory))
+        case Aggregator():
+            remember_aggregator(actor, AGGREGATOR.load(memory))
+        case Der():
+            remember_der(actor, DER.load(memory))
+        case _:
+            raise TypeError(f"{type(actor).__name__} has no versioned state")

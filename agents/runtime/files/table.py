@@ -1,0 +1,84 @@
+"""Reads a CSV row by row. Every mistake of a user is one sentence with file, line and column."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+from agents.settings.checked import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a table."""
+
+    path: Path
+    line: int
+    cells: Mapping[str, str]
+
+    def wrong(self, column: str, text: object) -> ConfigError:
+        """The error that says what is wrong with a cell."""
+        return ConfigError(f"{self.path}: line {self.line}: {column}: {text}")
+
+    def text(self, column: str) -> str:
+        """A cell that is not empty. Raises ConfigError."""
+        if not self.cells[column].strip():
+            raise self.wrong(column, "is empty")
+        return self.cells[column]
+
+    def number(self, column: str, least: float, most: float, hint: str = "") -> float:
+        """A finite number in a range. Raises ConfigError; `hint` says what a number outside of it may be."""
+        cell = self.text(column).strip()
+        try:
+            number = float(cell)
+        except ValueError:
+            raise self.wrong(column, f"{cell!r:.80} is no number") from None
+        if not isfinite(number):
+            raise self.wrong(column, f"{cell!r:.80} is no finite number")
+        if not least <= number <= most:
+            raise self.wrong(column, f"{cell:.80} does not lie between {least:g} and {most:g}{hint}")
+        return number
+
+    def whole(self, column: str, most: int) -> int:
+        """A whole number of either sign. Raises ConfigError."""
+        cell = self.text(column).strip()
+        try:
+            number = int(cell)
+        except ValueError:
+            raise self.wrong(column, f"{cell!r:.80} is no whole number") from None
+        if abs(number) > most:
+            raise self.wrong(column, f"{cell:.80} is too large: {most} is the most")
+        return number
+
+
+def read_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
+    """The rows of a CSV with at least these columns; empty lines are passed over. Raises ConfigError."""
+    line = 1
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = csv.reader(file, strict=True)
+            header = [cell.strip() for cell in next(lines, [])]
+            _check(path, header, columns)
+            for cells in lines:
+                line = lines.line_num
+                if not any(cells):
+                    continue
+                if len(cells) != len(header):
+                    text = f"{len(cells)} cells where the header row has {len(header)}"
+                    raise ConfigError(f"{path}: line {line}: {text}")
+                yield Row(path, line, dict(zip(header, cells, strict=True)))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start} is not UTF-8") from None
+    except csv.Error as error:
+        raise ConfigError(f"{path}: is no CSV behind line {line}: {error}") from None
+
+
+def _check(path: Path, header: Sequence[str], columns: Sequence[str]) -> None:
+    for column in columns:
+        if column not in header:
+            raise ConfigError(f"{path}: line 1: the column {column} is missing")
+        if header.count(column) > 1:
+            raise ConfigError(f"{path}: line 1: the column {column} stands {header.count(column)} times")

@@ -1,0 +1,215 @@
+"""What may not stand together in settings, model by model.
+
+The models themselves take it, because journals and recordings of earlier versions may hold it and have to stay
+readable; it is looked for where users' files come in (`checked`). A model of another package registers its own rules:
+`@contradictions.register`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from functools import singledispatch
+from typing import Any
+
+from agents.settings.daemon import BrokerSettings, DaemonConfig, MetricsSettings
+from agents.settings.devices import (
+    DeviceSpec,
+    LoadSpec,
+    SolarSpec,
+    StorageSpec,
+    VehicleSpec,
+)
+from agents.settings.members import twice_claimed
+from agents.settings.mistakes import LONGEST_S, Mistake
+from agents.settings.parties import (
+    AggregatorSettings,
+    CoordinatorSettings,
+    DerSettings,
+    EventSettings,
+    UtilitySettings,
+)
+from agents.settings.relaxations import relaxation_mistakes
+
+LEAST_LASTS_S, MOST_LASTS_H = 60, 1_000
+"""For how long a store lasts at its greatest power: outside of that one of both is in another unit."""
+
+
+@singledispatch
+def contradictions(made: object) -> Iterator[Mistake]:
+    """What a model says that cannot be meant together, by key; nothing for a model without rules."""
+    return iter(())
+
+
+# -- devices
+
+
+@contradictions.register
+def _vehicle(spec: VehicleSpec) -> Iterator[Mistake]:
+    if spec.max_charge_w:
+        yield from _above(spec, "min_power_w", "max_charge_w")
+        gain_w = spec.max_charge_w * spec.charge_efficiency_pct / 100
+        if spec.standby_w >= gain_w:
+            yield Mistake("standby_w", f"{spec.standby_w} is not below what charging brings ({gain_w:.0f} W)")
+    if spec.max_discharge_w:
+        yield from _above(spec, "min_power_w", "max_discharge_w")
+    if spec.state_at >= spec.departs_at:
+        yield Mistake(
+            "state_at", f"{spec.state_at:%Y-%m-%dT%H:%MZ} is not before departs_at, {spec.departs_at:%Y-%m-%dT%H:%MZ}"
+        )
+    yield from _power(spec, "capacity_wh", "max_charge_w", "max_discharge_w")
+    yield from relaxation_mistakes(spec)
+
+
+@contradictions.register
+def _storage(spec: StorageSpec) -> Iterator[Mistake]:
+    yield from _above(spec, "soc_wh", "capacity_wh")
+    yield from _above(spec, "reserve_wh", "capacity_wh")
+    yield from _power(spec, "capacity_wh", "max_charge_w", "max_discharge_w")
+
+
+@contradictions.register
+def _load(spec: LoadSpec) -> Iterator[Mistake]:
+    yield from _above(spec, "schedule_w", "rated_w")
+    yield from _above(spec, "level_wh", "store_wh")
+    yield from _above(spec, "least_wh", "level_wh")
+    yield from _power(spec, "store_wh", "rated_w")
+
+
+@contradictions.register
+def _solar(spec: SolarSpec) -> Iterator[Mistake]:
+    if spec.battery is not None and spec.battery.resource_id == spec.resource_id:
+        yield Mistake("battery.resource_id", f"{spec.resource_id} is the plant itself")
+
+
+def _above(spec: DeviceSpec, lower: str, upper: str) -> Iterator[Mistake]:
+    value, most = getattr(spec, lower), getattr(spec, upper)
+    if value > most:
+        yield Mistake(lower, f"{value} is above {upper} ({most})")
+
+
+def _power(spec: DeviceSpec, store: str, *powers: str) -> Iterator[Mistake]:
+    """A device that can do nothing, or with a store that does not fit its power by orders of magnitude."""
+    power_w, energy_wh = max(getattr(spec, key) for key in powers), getattr(spec, store)
+    if power_w == 0:
+        yield Mistake(
+            powers[0], f"{' and '.join(powers)} {'are both' if len(powers) > 1 else 'is'} 0: it can do nothing"
+        )
+    elif energy_wh * 3600 < power_w * LEAST_LASTS_S:
+        yield Mistake(store, f"{energy_wh} Wh last {energy_wh * 3600 / power_w:.0f} s at {power_w} W: is it in kWh?")
+    elif energy_wh >= power_w * MOST_LASTS_H:
+        yield Mistake(powers[0], f"{power_w} W need {energy_wh // power_w} h for {energy_wh} Wh: is it in kW?")
+
+
+# -- parties
+
+
+@contradictions.register
+def _home(home: DerSettings) -> Iterator[Mistake]:
+    yield from _own_parent(home)
+    yield from _twice("meter_to", home.meter_to)
+    yield from _twice("devices", resources(home), "resource_id ")
+
+
+@contradictions.register
+def _aggregator(ra: AggregatorSettings) -> Iterator[Mistake]:
+    yield from _own_parent(ra)
+    yield from _twice("ladder", ra.ladder)
+    yield from _twice("relax_restrictions", ra.relax_restrictions)
+    yield from _book(ra)
+    own = [battery.resource_id for battery in ra.storage]
+    yield from _twice("storage", own, "resource_id ")
+    claimed = {resource: member.name for member in ra.members for resource in member.resources}
+    yield from (
+        Mistake("storage", f"resource_id {name} is claimed by {claimed[name]}, too") for name in own if name in claimed
+    )
+
+
+@contradictions.register
+def _coordinator(ac: CoordinatorSettings) -> Iterator[Mistake]:
+    yield from _own_parent(ac)
+    yield from _book(ac)
+
+
+@contradictions.register
+def _utility(utility: UtilitySettings) -> Iterator[Mistake]:
+    yield from _twice("children", utility.children)
+    yield from _twice("meters", utility.meters)
+    yield from _twice("events", [event.event_id for event in utility.events], "event_id ")
+    if utility.name in utility.children:
+        yield Mistake("children", f"{utility.name} is the utility itself")
+
+
+@contradictions.register
+def _event(event: EventSettings) -> Iterator[Mistake]:
+    if event.start <= event.issue_at:
+        yield Mistake("start", f"{event.start:%Y-%m-%dT%H:%MZ} is not after issue_at, {event.issue_at:%Y-%m-%dT%H:%MZ}")
+    elif event.start - event.issue_at > timedelta(seconds=LONGEST_S):
+        days = (event.start - event.issue_at).days
+        yield Mistake(
+            "start", f"{event.start:%Y-%m-%d} lies {days} days after the event is issued: is it the right year?"
+        )
+    if not any(event.power_w):
+        yield Mistake("power_w", "asks for nothing in any slot")
+
+
+def _own_parent(party: DerSettings | AggregatorSettings | CoordinatorSettings) -> Iterator[Mistake]:
+    if party.name == party.parent:
+        yield Mistake("parent", f"{party.parent} is the party itself")
+
+
+def _book(party: AggregatorSettings | CoordinatorSettings) -> Iterator[Mistake]:
+    text = twice_claimed(party.members)
+    if text is not None:
+        yield Mistake("members", text)
+    elif any(member.name == party.name for member in party.members):
+        yield Mistake("members", f"{party.name} is the party itself")
+
+
+# -- processes
+
+
+@contradictions.register
+def _daemon(config: DaemonConfig) -> Iterator[Mistake]:
+    yield from _twice("ders", [home.name for home in config.ders])
+    yield from one_home_each("ders", config.ders)
+    names = config.parties().names()
+    yield from (
+        Mistake(f"behaviours.{name}", "no party of this file has this name")
+        for name in config.behaviours
+        if name not in names
+    )
+
+
+@contradictions.register(BrokerSettings)
+@contradictions.register(MetricsSettings)
+def _host(settings: BrokerSettings | MetricsSettings) -> Iterator[Mistake]:
+    try:
+        encoded = settings.host.encode("idna")
+    except UnicodeError:
+        encoded = b""
+    if not encoded or any(byte <= 32 for byte in encoded):
+        yield Mistake("host", f"{settings.host!r:.80} is no name of a host")
+
+
+def resources(home: DerSettings) -> list[str]:
+    """The ids of all that stands in a home, the batteries of solar plants included."""
+    batteries = [spec.battery for spec in home.devices if isinstance(spec, SolarSpec) and spec.battery is not None]
+    return [spec.resource_id for spec in (*home.devices, *batteries)]
+
+
+def one_home_each(key: str, homes: Iterable[DerSettings]) -> Iterator[Mistake]:
+    """A device stands in one home only, and there once."""
+    owners: dict[str, str] = {}
+    for home in homes:
+        for resource in resources(home):
+            owner = owners.get(resource)
+            if owner is not None:
+                again = f"in {owner} and in {home.name}" if owner != home.name else f"twice in {owner}"
+                yield Mistake(key, f"resource_id {resource} stands {again}")
+            owners[resource] = home.name
+
+
+def _twice(key: str, values: Sequence[Any], what: str = "") -> Iterator[Mistake]:
+    for value, times in Counter(values).items():
+        if times > 1:
+            yield Mistake(key, f"{what}{value} stands {'twice' if times == 2 else f'{times} times'}")

@@ -1,0 +1,34 @@
+"""What messages of an event mean to whoever reads them: which request is newer, which option counts, what was delivered."""
+
+from collections.abc import Iterable, Sequence
+
+from protocol.messages import Option, Request
+from protocol.plan import Plan, least, share_pct
+from protocol.units import Direction
+
+
+def order_of(request: Request) -> tuple[int, int]:
+    """Orders the requests of an edge: a change of the event comes after all rounds before it."""
+    return request.revision, request.round
+
+
+def worth(power_w: Plan, asked_w: Plan) -> tuple[int, int]:
+    """Orders the plans that are proposed instead: by the share in the worst slot, then by what they meet, W."""
+    return share_pct(power_w, asked_w), sum(least(power_w, asked_w))
+
+
+def best_plan(plans: Iterable[Plan], asked_w: Plan) -> Plan:
+    """The plan that counts of those that are proposed; of equal ones the first. One of another length counts less than
+    all that fit; raises ValueError when there is none."""
+    return max(plans, key=lambda plan: worth(plan, asked_w) if len(plan) == len(asked_w) else (-1, 0))
+
+
+def best_option(options: Sequence[Option], asked_w: Plan) -> Option:
+    """The option of an alternative that its parent holds a child to. Raises ValueError when there is none."""
+    best = best_plan((option.power_w for option in options), asked_w)
+    return next(option for option in options if option.power_w == best)
+
+
+def delivered_wh(direction: Direction, energy_wh: int, baseline_wh: int) -> int:
+    """Energy in the event's direction, Wh: its sign x (metered - baseline)."""
+    return direction.sign * (energy_wh - baseline_wh)

@@ -1,0 +1,89 @@
+"""One history: at every instant `status`, `up`, `explain` and `watch` say the same of every party above the devices, or
+why one of them cannot know."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import paths
+import pytest
+from hunter import plan_of
+from readers import Readers, instants, scenario_of
+from worlds import T0
+
+from agents.history.standing import FIGURES, WhyUnknown
+from agents.runtime.files.scenario import load_scenario
+from agents.tools.run.simulate import build_simulation
+from broker.simulation import Faults, Simulation
+
+NEVER_KNOWN = {
+    ("status", "available_w"): {WhyUnknown.NOT_TOLD},
+    ("status", "delivered_wh"): {WhyUnknown.NOT_TOLD},
+    ("up", "stage"): {WhyUnknown.DUE_NOW},
+    ("up", "available_w"): {WhyUnknown.STILL_ANSWERING},
+    ("explain", "stage"): {WhyUnknown.DUE_NOW},
+    ("explain", "available_w"): {WhyUnknown.STILL_ANSWERING},
+}
+"""The reasons that a reader of status or notes may give; of all else it knows everything."""
+OF_THE_WIRE = {WhyUnknown.ON_ITS_WAY, WhyUnknown.NOT_ON_THE_WIRE, WhyUnknown.DUE_NOW, WhyUnknown.STILL_METERING}
+
+
+def compared(readers: Readers, at_each: Iterable[datetime], without: tuple[str, ...] = ()) -> list[str]:
+    found: list[str] = []
+    for at in at_each:
+        readers.catch_up()
+        found += readers.disagreements(at, without)
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(paths.EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+def test_all_readers_agree_at_every_instant_of_a_shipped_scenario(path: Path) -> None:
+    scenario = load_scenario(path)
+    simulation = build_simulation(scenario, seed=1, keep_trace=True)
+    readers = Readers(scenario, simulation)
+    assert compared(readers, instants(simulation)) == []
+    for (reader, figure, reason), count in readers.reasons.items():
+        allowed = OF_THE_WIRE if reader == "watch" else NEVER_KNOWN.get((reader, figure), set())
+        assert reason in allowed, f"{reader} does not know {figure} {count} x: {reason}"
+    for reader, figure in readers.asked:  # nobody agrees by knowing nothing
+        least_pct = {"status": 5, "watch": 25}.get(reader, 85)
+        assert readers.known[reader, figure] * 100 > least_pct * readers.asked[reader, figure], (reader, figure)
+
+
+def seeded(seed: int, *, lossy: bool) -> tuple[Readers, list[str]]:
+    """A world with its operator's orders; a lossy wire loses, repeats and delays, and then `watch` cannot know."""
+    world, plan = plan_of(seed)
+    faults = replace(plan.faults, crashes=(), commit_ms=(0, 0)) if lossy else Faults()
+    simulation: Simulation = world.build(seed, faults)
+    for after, order in plan.orders:
+        simulation.give(T0 + after, "utility", order)
+    at_each = instants(simulation)
+    next(at_each)  # all have joined
+    readers = Readers(scenario_of(world, simulation), simulation)
+    return readers, compared(readers, at_each, ("watch",) if lossy else ())
+
+
+@pytest.mark.parametrize("lossy", [False, True], ids=["good_wire", "lossy_wire"])
+def test_all_readers_agree_in_many_worlds(lossy: bool) -> None:
+    found = {seed: told[:3] for seed in range(20) if (told := seeded(seed, lossy=lossy)[1])}
+    assert found == {}
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_reader_that_says_something_else_is_noticed(figure: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = load_scenario(paths.TINY)
+    simulation = build_simulation(scenario, seed=1, keep_trace=True)
+    readers = Readers(scenario, simulation)
+    real = readers.standings
+
+    def one_lies(now: datetime):  # type: ignore[no-untyped-def]
+        for event_id, name, found in real(now):
+            if "up" in found and name == "ac":
+                found["up"] = replace(found["up"], **{figure: {"stage": "asked"}.get(figure, 12_345)})
+            yield event_id, name, found
+
+    monkeypatch.setattr(readers, "standings", one_lies)
+    told = compared(readers, instants(simulation))
+    assert told
+    assert all(f" ac {figure}: " in line for line in told)
