@@ -87,7 +87,9 @@ async def resumed(path: Path, build: Callable[[], Aggregator]) -> tuple[float, f
         body = pack(Snapshot(kept[0].at, stepper.actor, {}, {}))
         assert body is not None
         packed = time.perf_counter()
-        take_again(Stepper(unpack(body, build()).actor), behind)
+        snapshot = unpack(body, build())
+        assert snapshot is not None
+        take_again(Stepper(snapshot.actor), behind)
         back = time.perf_counter()
     return packed - began, back - packed, len(body)
 

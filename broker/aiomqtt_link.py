@@ -52,6 +52,7 @@ class AiomqttLink:
         self._tasks: set[asyncio.Task[None]] = set()
         self._heard: list[Heard] = []
         self._some = asyncio.Event()
+        self._lost = asyncio.Event()
         self._failure: Exception | None = None
         self._open = False
 
@@ -74,14 +75,24 @@ class AiomqttLink:
         self._do(self._listen())
 
     async def subscribe(self, topic: str, qos: int) -> None:
+        answered, lost = asyncio.create_task(self._subscribe(topic, qos)), asyncio.create_task(self._lost.wait())
         try:
-            if self._v5:
-                options = SubscribeOptions(qos=qos, retainHandling=0)
-                await self._client.subscribe(topic, options=options, timeout=ANSWER_WITHIN_S)
-            else:
-                await self._client.subscribe(topic, qos=qos, timeout=ANSWER_WITHIN_S)
+            await asyncio.wait((answered, lost), return_when=asyncio.FIRST_COMPLETED)
+            if not answered.done():  # aiomqtt would wait for an answer that cannot come any more
+                raise LinkLost("the broker closed the connection")
+            answered.result()
         except aiomqtt.MqttError as error:
             raise LinkLost(str(error)) from None
+        finally:
+            answered.cancel()
+            lost.cancel()
+
+    async def _subscribe(self, topic: str, qos: int) -> None:
+        if self._v5:
+            options = SubscribeOptions(qos=qos, retainHandling=0)
+            await self._client.subscribe(topic, options=options, timeout=ANSWER_WITHIN_S)
+        else:
+            await self._client.subscribe(topic, qos=qos, timeout=ANSWER_WITHIN_S)
 
     def publish(self, post: Post, number: str, acknowledged: Callable[[], None]) -> None:
         self._do(self._publish(post, number, acknowledged))
@@ -108,6 +119,7 @@ class AiomqttLink:
             assert isinstance(error, Exception)
             self._failure = LinkLost(str(error)) if isinstance(error, aiomqtt.MqttError) else error
             self._some.set()
+            self._lost.set()
 
     async def _listen(self) -> None:
         async for message in self._client.messages:

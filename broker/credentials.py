@@ -26,6 +26,11 @@ class Credentials:
     digest: bytes = b""
     """Of all files: other contents are other credentials."""
 
+    @property
+    def has_login(self) -> bool:
+        """Whether the broker is told who we are."""
+        return self.username is not None or self.expires_at is not None
+
 
 def read_credentials(address: Address) -> Credentials:
     """What the files hold now. Raises CredentialsError."""

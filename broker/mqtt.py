@@ -11,7 +11,6 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -23,6 +22,7 @@ from broker.entrance import CredentialsChanged, Entrance
 from broker.gmqtt_link import GmqttLink
 from broker.gmqtt_names import LibraryUnfit, check_names
 from broker.link import ANSWER_WITHIN_S, Door, Greeting, Heard, Link, LinkDenied, LinkLost
+from broker.names import NameGuard, SessionTaken
 from broker.refusal import explained
 from broker.sequence import LONGEST_COUNT, Gaps, Numbers
 from protocol.codec import MAX_PAYLOAD_BYTES
@@ -34,8 +34,6 @@ MAX_OUTGOING = 10_000
 """Posts that may wait; beyond that `publish` waits (back-pressure)."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
 SESSION_EXPIRY_S = 86_400
-OWN_PRESENCE_WITHIN_S = 1.0
-"""How long a connection that was lost waits, when it is back, to hear who is online under its name."""
 
 LOOK_AT_FILES_S = 5.0
 """How often our credentials' files are looked at."""
@@ -45,10 +43,6 @@ log = structlog.get_logger("gridpact.mqtt")
 RETAINED_TAKEN = (f"{ROOT}/request/", f"{ROOT}/presence/")
 """Retained messages on other topics are planted or stale, and ignored."""
 DROPPED = "$SYS/broker/publish/messages/dropped"
-
-
-class SessionTaken(RuntimeError):
-    """Another process connected under our name: going on would be a fight that nobody wins."""
 
 
 class PayloadTooLarge(ValueError):
@@ -71,7 +65,7 @@ class MqttBus:
         crowd: bool = False,
     ) -> None:
         """`presence(online)` gives the posts that tell it, the first one for the last will. `instance` stands in the
-        payloads of this process's presence and in no other's; with it a session that was taken is noticed.
+        payloads of this process's presence and in no other's; with it the name is guarded (broker/names.py).
         With `session_expiry_s` 0 the broker keeps nothing for us once we are gone. `whole`: for a tap, which wants
         everything as it was: retained messages that others ignore, and properties. `crowd`: for a party that hears
         and asks many, through the faster library where it can be used. Raises LibraryUnfit."""
@@ -80,8 +74,8 @@ class MqttBus:
         if self._through_gmqtt:
             check_names()
         self._session_expiry_s = session_expiry_s
-        self._instance = instance
         self.address, self.name, self.filters = address.named(name), name, tuple(filters)
+        self._guard = NameGuard(name, instance, presence)
         self.entrance = Entrance(self.address)
         self._beside: dict[str, Callable[[bytes], None]] = {}
         self._presence, self._on_connected = presence, on_connected
@@ -97,9 +91,6 @@ class MqttBus:
         """Posts that were handed to a connection and not acknowledged, oldest first."""
         self._handed = 0
         self._connections = self._failures = 0
-        self._heard_own = asyncio.Event()
-        self._own_presence = ""
-        """The topic on which we tell that we are here; empty for a party without parents."""
         self._live: Link | None = None
         """The connection on which posts go out now."""
 
@@ -158,18 +149,20 @@ class MqttBus:
         link = self._link(door)
         try:
             try:
+                await self._guard.ask(door)
                 await link.open()
             except LinkLost as error:
                 raise await explained(error, door) from None
             self.entrance.opened()
             self._failures = 0
+            self._guard.connected(link)
             await self._connected(link, deliver)
         finally:
+            self._guard.lost()
             await link.close()
 
     def _link(self, door: Door) -> Link:
         will = next(iter(self._presence(False)), None)
-        self._own_presence = will.topic if will is not None and self._instance else ""
         greeting = Greeting(self.name, will, self._session_expiry_s)
         if self._through_gmqtt:
             return GmqttLink(door, greeting)
@@ -177,8 +170,7 @@ class MqttBus:
 
     async def _connected(self, link: Link, deliver: Deliver) -> None:
         self._connections += 1
-        self._heard_own.clear()
-        for topic in (*self.filters, *self._beside, *filter(None, (self._own_presence,))):
+        for topic in (*filter(None, (self._guard.topic,)), *self.filters, *self._beside):
             await link.subscribe(topic, QOS)
         if self.watch_broker:
             await link.subscribe(DROPPED, 0)
@@ -192,7 +184,7 @@ class MqttBus:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
             for task in done:
                 task.result()
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, SessionTaken):
             await self._say_goodbye(link)
             raise
         finally:
@@ -212,13 +204,9 @@ class MqttBus:
     # -- presence
 
     async def _greet_and_send(self, link: Link) -> None:
-        """Tell that we are here. When we were here before, hear first whether another process is by now. Then send
-        what a lost connection left open, and what waits."""
-        if self._own_presence and self._connections > 1:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(OWN_PRESENCE_WITHIN_S):
-                    await self._heard_own.wait()
+        """Tell that we are here. Then send what a lost connection left open, and what waits."""
         await self._tell_presence(link, True)
+        self._guard.greeted()
         self._on_connected(True)
         for number, (post, of_topic) in self._under_way.items():
             link.publish(post, of_topic, partial(self._acknowledged, number))
@@ -234,17 +222,6 @@ class MqttBus:
                     await told.wait()
             except TimeoutError:
                 raise LinkLost("the broker does not acknowledge") from None
-
-    def _hear_own_presence(self, payload: bytes) -> None:
-        """Somebody tells to be us. A broker need not say why it closed a connection (Mosquitto 2.0.11 does not), so
-        this is how a process learns that another one has taken its place. What stood there at our first connection
-        was our own earlier life. Raises SessionTaken."""
-        self._heard_own.set()
-        if self._connections > 1 and b'"online":true' in payload and self._instance.encode() not in payload:
-            where = self.address.where
-            raise SessionTaken(
-                f"another process is connected to {where} as {self.name}: stop it, or give one of them another name"
-            )
 
     async def _say_goodbye(self, link: Link) -> None:
         try:
@@ -273,9 +250,9 @@ class MqttBus:
             link.acknowledge(heard.packet_id)
             hear(heard.payload)
             return None
-        if topic == self._own_presence:
+        if topic == self._guard.topic:
             link.acknowledge(heard.packet_id)
-            self._hear_own_presence(heard.payload)
+            self._guard.hear(heard)
             return None
         place = place_of(topic)
         if not heard.retained:

@@ -19,6 +19,8 @@ from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
 import orjson
 
+from broker.private import make_file
+
 VERSION = 1
 SOURCES = ("bus", "journal", "simulation")
 PACKED = ".gz"
@@ -115,7 +117,10 @@ class RecordingWriter:
         part = len(self.paths) + 1
         path = part_path(self._first, part)
         try:
-            self._file = cast(BinaryIO, gzip.open(path, "xb")) if self._packed else path.open("xb")  # noqa: SIM115
+            if not self._header.anonymised:
+                make_file(path)  # of somebody's evening: only the owner's
+            how = "xb" if self._header.anonymised else "wb"
+            self._file = cast(BinaryIO, gzip.open(path, how) if self._packed else path.open(how))  # noqa: SIM115
         except FileExistsError:
             raise RecordingError(f"{path}: is there already: name another file") from None
         except OSError as error:

@@ -255,7 +255,7 @@ class Simulation:
                 self._do(node, effect)
             node.mark(number, place)
         if node.journal:
-            self._keep(node, node.stepper.take(Resumed(node.journal[-1].at), self.now))
+            self._keep(node, node.stepper.take(Resumed(node.journal[-1].at), self.now, due=False))
         self._keep(node, node.stepper.begin(self.now))
 
     # -- effects and the wire

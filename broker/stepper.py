@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from protocol.actor import Actor, Effect, Entry, Input, Measure, Measured, Received, Setpoint
+from protocol.actor import Actor, Effect, Entry, Input, Measure, Measured, Note, Reanchored, Received, Setpoint, Taken
 from protocol.entries import encode_effects
 from protocol.messages import Presence
 
@@ -47,15 +47,19 @@ class Stepper:
             reading = driver.measure(now, now)
             yield from self._step(reading, self.actor.receive(reading, now), now)
 
-    def take(self, item: Input | None, now: datetime) -> list[Entry]:
-        """What is due, then the input (None: only what is due)."""
+    def take(self, item: Taken | None, now: datetime, *, due: bool = True) -> list[Entry]:
+        """What is due, then the input (None: only what is due). Nothing is due when time runs backwards: it was or it
+        will be. `due` False: what is due has to wait, for what may have come in before it was."""
         steps: list[Entry] = []
+        if isinstance(item, Reanchored):
+            return [Entry(now, self.actor.name, item, _set_back(item, now))]
         deadline = self.actor.deadline
-        if deadline is not None and deadline <= now:
+        while due and deadline is not None and deadline <= now:
             steps += self._step(None, self.actor.wake(now), now)
             self._unmoved = self._unmoved + 1 if self.actor.deadline == deadline else 0
             if self._unmoved > MOST_UNMOVED:
                 raise RuntimeError(f"{self.actor.name} was woken at {now} and its deadline {deadline} did not move")
+            deadline = self.actor.deadline if item is not None else None
         if item is not None:
             steps += self._step(item, self.actor.receive(item, now), now)
         return steps
@@ -72,16 +76,16 @@ class Stepper:
 
     def fold(self, entry: Entry) -> None:
         """Make a step of an earlier run again, without its effects. Raises Diverged."""
-        effects = self._again(entry.at, entry.input)
+        effects = again(self.actor, entry.at, entry.input)
         if tuple(effects) != entry.effects and encode_effects(effects) != encode_effects(entry.effects):
             raise self._diverged(entry.at, entry.input)
 
-    def fold_bytes(self, at: datetime, item: Input | None, expected: bytes, *, devices_too: bool) -> list[Effect]:
+    def fold_bytes(self, at: datetime, item: Taken | None, expected: bytes, *, devices_too: bool) -> list[Effect]:
         """The same from a journal; `expected` are the encoded effects. Raises Diverged.
 
         `devices_too` lets simulated devices live through it as well; real ones did when it happened.
         """
-        effects = self._again(at, item)
+        effects = again(self.actor, at, item)
         if encode_effects(effects) != expected:
             raise self._diverged(at, item)
         if devices_too:
@@ -93,12 +97,20 @@ class Stepper:
                         self.drivers[resource_id].measure(from_at, until)
         return effects
 
-    def _again(self, at: datetime, item: Input | None) -> list[Effect]:
-        return self.actor.wake(at) if item is None else self.actor.receive(item, at)
-
-    def _diverged(self, at: datetime, item: Input | None) -> Diverged:
+    def _diverged(self, at: datetime, item: Taken | None) -> Diverged:
         what = "a deadline" if item is None else type(item).__name__
         return Diverged(f"{self.actor.name} at {at.isoformat()}: {what} sets off other effects than it did")
+
+
+def again(actor: Actor, at: datetime, item: Taken | None) -> list[Effect]:
+    """What a step of an earlier run sets off at an actor."""
+    if isinstance(item, Reanchored):
+        return [*_set_back(item, at)]
+    return actor.wake(at) if item is None else actor.receive(item, at)
+
+
+def _set_back(item: Reanchored, at: datetime) -> tuple[Effect, ...]:
+    return (Note("clock_set_back", data={"to_at": item.to_at, "by_s": round((at - item.to_at).total_seconds())}),)
 
 
 def is_durable(entry: Entry) -> bool:

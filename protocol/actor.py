@@ -103,6 +103,18 @@ Input: TypeAlias = Received | Refused | Measured | Decided | Issue | Cancel | Re
 
 
 @dataclass(frozen=True, slots=True)
+class Reanchored:
+    """The clock was set back: what comes after this step is at or after `to_at`. No actor is given it; it stands in the
+    journal because instants run backwards nowhere else."""
+
+    to_at: datetime
+
+
+Taken: TypeAlias = Input | Reanchored
+"""What a step can be about."""
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
     """Publish a message on an edge."""
 
@@ -174,7 +186,7 @@ class Entry(NamedTuple):
 
     at: datetime
     actor: str
-    input: Input | None
+    input: Taken | None
     """None: it was woken by its deadline."""
     effects: tuple[Effect, ...]
 

@@ -19,7 +19,7 @@ _RECEIVED = re.compile(rb'\{"input":"received","edge":\{"parent":"([^"]*)","chil
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
 
-def encode_input(item: a.Input | None) -> bytes:
+def encode_input(item: a.Taken | None) -> bytes:
     """An input; `null` for a deadline that has come."""
     match item:
         case None:
@@ -30,7 +30,7 @@ def encode_input(item: a.Input | None) -> bytes:
             return _dump({"input": type(item).__name__.lower(), **_fields(item)})
 
 
-def decode_input(data: bytes) -> a.Input | None:
+def decode_input(data: bytes) -> a.Taken | None:
     """Raises RefusedMessage or LookupError for bytes that were not written by `encode_input`."""
     received = _RECEIVED.match(data)
     if received is not None:
@@ -110,13 +110,14 @@ def _refused(fields: Json) -> a.Refused:
     return a.Refused(**fields | {"edge": _edge(fields), "reason": RejectReason(fields["reason"])})
 
 
-_INPUTS: dict[str, Callable[[Json], a.Input]] = {
+_INPUTS: dict[str, Callable[[Json], a.Taken]] = {
     "refused": _refused,
     "measured": _instants(a.Measured, "at"),
     "decided": lambda fields: a.Decided(**fields),
     "issue": _issue,
     "cancel": lambda fields: a.Cancel(**fields),
     "resumed": _instants(a.Resumed, "down_since"),
+    "reanchored": _instants(a.Reanchored, "to_at"),
 }
 _EFFECTS: dict[str, Callable[[Json], a.Effect]] = {
     "send": lambda fields: a.Send(_edge(fields), _body(fields)),

@@ -526,6 +526,22 @@ class MessageRejected(NoteModel):
     text: str
 
 
+@note_of("clock_set_back")
+class ClockSetBack(NoteModel):
+    """The machine's clock was set back: what comes after this step is at or after that instant."""
+
+    to_at: datetime
+    by_s: int
+
+
+@note_of("clock_set")
+class ClockSet(NoteModel):
+    """A fleet follows the machine's clock, which was set (back: negative), or counts that it was suspended."""
+
+    set_by_s: int
+    asleep_s: int
+
+
 @note_of("journal_archived")
 class JournalArchived(NoteModel):
     """A fleet at rest has moved its journal to the archive."""

@@ -24,6 +24,7 @@ from agents.runtime.journal.journal import JournalError
 from agents.runtime.journal.lease import LeaseTaken
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import DaemonConfig
+from broker.address import Address
 from broker.credentials import CredentialsError
 from broker.link import LinkDenied
 from broker.mosquitto import BrokerFailed
@@ -95,7 +96,7 @@ def fleet(
     named = name or source.name
     if re.fullmatch(NAME, named) is None:
         raise ConfigError(f"--name: {named!r} is no name of a party: letters, digits, - and _, at most 60")
-    path = None if no_journal else journal or journal_path(DaemonConfig(journal=source.journal), named)
+    path = None if no_journal else journal or _default_journal(source, address, named)
     source = source if path is None else as_kept(source, path)
     tell = _tell if verbose else _nothing
     try:
@@ -174,6 +175,11 @@ def _homes(count: object) -> str:
 
 def _tell(at: datetime, who: str, note: Note) -> None:
     _line(to_json(note_line(at.astimezone(UTC), who, note)))
+
+
+def _default_journal(source: Source, address: Address, name: str) -> Path:
+    broker = source.broker.model_copy(update={"host": address.host, "port": address.port})
+    return journal_path(DaemonConfig(system=source.system, broker=broker, journal=source.journal), name)
 
 
 def _nothing(at: datetime, who: str, note: Note) -> None:

@@ -11,7 +11,7 @@ from hashlib import blake2b
 
 import structlog
 
-from protocol.actor import Input, Received, Refused
+from protocol.actor import Input, Received, Refused, Taken
 from protocol.errors import RejectReason
 
 MOST_REMEMBERED = 1_000
@@ -46,7 +46,7 @@ class Net:
         return refused
 
 
-def caught_by(item: Input | None, error: Exception) -> bool:
+def caught_by(item: Taken | None, error: Exception) -> bool:
     """Whether a step that raised is one that the net is for."""
     return isinstance(item, Received) and not isinstance(error, MemoryError)
 

@@ -34,6 +34,8 @@ class Job:
     redo: list[tuple[str, Mark, Effect]] = field(default_factory=list)
     """Effects of an earlier life that may not have left, by party."""
     acknowledge: Sequence[Callable[[], None]] = ()
+    untold: tuple[str, ...] = ()
+    """Notes of these names are told to nobody: they stand in the journal."""
 
     @property
     def size(self) -> int:
@@ -78,6 +80,8 @@ class Outgoing:
             if self._journal is not None and last:
                 await self._journal.durable(last)
             for name, at, mark, effect in self._effects(job):
+                if isinstance(effect, Note) and effect.name in job.untold:
+                    continue
                 if (post := self._do(name, at, mark, effect)) is not None:
                     await self._ways_out[name].publish(post)
             for acknowledge in job.acknowledge:

@@ -9,6 +9,7 @@ the last process ended.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from agents.runtime.journal.journal import Journal, JournalError, Kept, Mark
@@ -20,7 +21,20 @@ from broker.bus import Arrival, Bus
 from broker.clock import Clock
 from broker.faults import first_error
 from broker.stepper import Diverged, Driver, Stepper, is_durable, no_collection
-from protocol.actor import Actor, Effect, Entry, Input, Question, Received, Refused, Resumed, Setpoint, heard
+from protocol.actor import (
+    Actor,
+    Effect,
+    Entry,
+    Input,
+    Question,
+    Reanchored,
+    Received,
+    Refused,
+    Resumed,
+    Setpoint,
+    Taken,
+    heard,
+)
 from protocol.edges import ROUTES, parse_topic
 from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
@@ -32,6 +46,10 @@ BATCH = 256
 QUIET_S = 5.0
 """A snapshot is made when nothing has come for so long, and nothing is due for as long again: it takes a second where
 the memory is large."""
+
+HEARD_S, HEARS_AT_MOST_S = 0.25, 5.0
+"""After a start (or a jump of the clock) what is due waits until nothing has come in for so long, but no longer than the
+second: what waited at the broker was said before."""
 
 
 class Shell:
@@ -56,10 +74,12 @@ class Shell:
         self.snapshot_every = EVERY
         self._since_snapshot = 0
         self._last_kept = (0, clock.now())
+        self._hears_until: float | None = None
+        """While it hears before it judges: until when at most, in the loop's time."""
         self.net = Net()
         self._mending = False
         """A step has failed half way: what the actor knows is not to be kept."""
-        self._inbox: asyncio.Queue[tuple[Input, Callable[[], None]]] = asyncio.Queue(INBOX)
+        self._inbox: asyncio.Queue[tuple[Taken | None, Callable[[], None]]] = asyncio.Queue(INBOX)
 
     @property
     def actor(self) -> Actor:
@@ -96,7 +116,10 @@ class Shell:
                 else:
                     redo.append((name, mark, effect))
             yield Job(redo=redo)
-            yield Job(self._kept(self.stepper.take(Resumed(last_at), now)))
+            if last_at > now:  # the clock was ahead, and is right by now
+                yield Job(self._kept(self.stepper.take(Reanchored(now), last_at)))
+            yield Job(self._kept(self.stepper.take(Resumed(min(last_at, now)), now, due=False)))
+            self._hear_first()
         yield Job(self._kept(self.stepper.begin(now)))
 
     def _fold(self) -> datetime | None:
@@ -161,8 +184,11 @@ class Shell:
         self._since_snapshot = 0
 
     async def begin(self) -> None:
-        """Read every device once, after `renew`."""
-        await self.outgoing.put(Job(self._kept(self.stepper.begin(self.clock.now()))))
+        """Read every device once, after `renew`. What is due at once was so in an earlier life, too: that an order comes
+        too late for what is over is told to nobody."""
+        now = self.clock.now()
+        entries = self._kept([*self.stepper.begin(now), *self.stepper.take(None, now)])
+        await self.outgoing.put(Job(entries, untold=("order_refused",)))
 
     def _drive(self, name: str, effect: Setpoint) -> None:
         self.stepper.drivers[effect.resource_id].set_power(effect.power_w, effect.at, effect.until)
@@ -179,12 +205,21 @@ class Shell:
 
     # -- inputs
 
-    async def give(self, item: Input) -> None:
-        """An input from this side: an operator's order, a resident's decision. Returns when it is durable and what it
+    async def give(self, item: Taken) -> None:
+        """An input from this side: an operator's order, a resident's decision, the clock set back. Returns when it is durable and what it
         set off has been handed over."""
         done = asyncio.get_running_loop().create_future()
         await self._inbox.put((item, lambda: None if done.done() else done.set_result(None)))
         await done
+
+    async def clock_was_set(self) -> None:
+        """Look anew at what is due, after what was said meanwhile; what was known of peers' clocks is of ours before."""
+        self.skew = Skew()
+        self._hear_first()
+        await self._inbox.put((None, _nothing))
+
+    def _hear_first(self) -> None:
+        self._hears_until = asyncio.get_running_loop().time() + HEARS_AT_MOST_S
 
     async def deliver(self, arrivals: Sequence[Arrival]) -> None:
         """What the bus hands over. Waits while the inbox is full."""
@@ -228,10 +263,11 @@ class Shell:
         while True:
             batch = await self._next()
             now = self.clock.now()
+            due = self._hears_until is None
             entries: list[tuple[int, Entry]] = []
             for item, _ in batch:
                 try:
-                    steps = self.stepper.take(item, now)
+                    steps = self.stepper.take(item, now, due=due)
                 except Exception as error:
                     self._mending = True
                     if self._build is None or self._journal is None or not caught_by(item, error):
@@ -239,7 +275,7 @@ class Shell:
                     assert isinstance(item, Received)
                     refused = self.net.catch(self.actor.name, item, error)
                     await self._mend(self._build(), self._journal)
-                    steps = self.stepper.take(refused, now)
+                    steps = self.stepper.take(refused, now, due=due)
                 entries += self._kept(steps)
             await self.outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
             await asyncio.sleep(0)  # one step that is due after the other would let nothing leave and nothing come in
@@ -266,13 +302,15 @@ class Shell:
             self._last_kept = numbered[-1]
         return kept
 
-    async def _next(self) -> list[tuple[Input | None, Callable[[], None]]]:
+    async def _next(self) -> list[tuple[Taken | None, Callable[[], None]]]:
         """The next inputs; a None when the deadline has come (or may have moved)."""
+        if self._hears_until is not None and (waited := await self._waited(self._hears_until)):
+            return waited
         deadline = self.actor.deadline
         wait_s = None if deadline is None else self.clock.real_seconds_until(deadline)
         if wait_s == 0:
             return [(None, _nothing)]
-        batch: list[tuple[Input | None, Callable[[], None]]] = []
+        batch: list[tuple[Taken | None, Callable[[], None]]] = []
         if self._inbox.empty():
             snapshot_due = self._since_snapshot >= self.snapshot_every and (wait_s is None or wait_s > 2 * QUIET_S)
             try:
@@ -282,9 +320,24 @@ class Shell:
                 if snapshot_due:
                     self.keep_snapshot()
                 return [(None, _nothing)]
-        while len(batch) < BATCH and not self._inbox.empty():
-            batch.append(self._inbox.get_nowait())
-        return batch
+        return batch + self._at_hand(BATCH - len(batch))
+
+    async def _waited(self, until: float) -> list[tuple[Taken | None, Callable[[], None]]]:
+        """What has come in while it hears before it judges; nothing when that is over."""
+        loop = asyncio.get_running_loop()
+        first: list[tuple[Taken | None, Callable[[], None]]] = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(min(until, loop.time() + HEARD_S)):
+                first.append(await self._inbox.get())
+        if not first or loop.time() >= until:
+            self._hears_until = None
+        return first + self._at_hand(BATCH - len(first)) if first else []
+
+    def _at_hand(self, most: int) -> list[tuple[Taken | None, Callable[[], None]]]:
+        found: list[tuple[Taken | None, Callable[[], None]]] = []
+        while len(found) < most and not self._inbox.empty():
+            found.append(self._inbox.get_nowait())
+        return found
 
     # -- telling
 

@@ -105,7 +105,7 @@ class JournalSettings(Settings):
     """Where the daemon keeps what it must not forget."""
 
     path: Path | None = None
-    """By default `NAME.journal` in $STATE_DIRECTORY (systemd), else in $XDG_STATE_HOME/gridpact."""
+    """By default `SYSTEM/NAME.journal` in $STATE_DIRECTORY (systemd), else in $XDG_STATE_HOME/gridpact."""
     archive_after: Annotated[int, Field(ge=100)] = 10_000
     """Entries after which all is moved to `PATH.archive/` once every event is closed and over."""
 
@@ -143,6 +143,8 @@ class PartiesConfig(Settings):
 class DaemonConfig(Settings):
     """One file a daemon. Of the four last tables the one of the daemon's role is read and the others are absent."""
 
+    system: Name | None = None
+    """Keeps the journals of two systems of one user apart; by default the broker's address does."""
     broker: BrokerSettings = BrokerSettings()
     clock: ClockSettings = ClockSettings()
     control: ControlSettings = ControlSettings()

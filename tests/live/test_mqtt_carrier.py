@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -19,13 +18,12 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from bench.wire import RawClient, frames
-from broker.aiomqtt_link import AiomqttLink
 from broker.bus import Arrival, Post
 from broker.entrance import Entrance
 from broker.gmqtt_link import MOST_WAITING, GmqttLink
 from broker.link import CONNECT_WITHIN_S, Greeting, Heard, LinkDenied, LinkLost
 from broker.mosquitto import Broker, BrokerFailed, BrokerMissing, adapted, configuration, private_broker, program
-from broker.mqtt import Address, MqttBus, PayloadTooLarge, SessionTaken
+from broker.mqtt import Address, MqttBus, PayloadTooLarge
 
 Way = tuple[Literal["5", "3.1.1"], bool]
 """Which MQTT, and whether a crowd is heard, which goes through another library."""
@@ -188,80 +186,12 @@ async def test_port_in_use_is_told_in_the_brokers_own_words(broker: Broker) -> N
             pass
 
 
-def instance(broker: Broker, name: str, connected: asyncio.Event, way: Way) -> MqttBus:
-    """A process that tells its presence, as a daemon does."""
-
-    def presence(online: bool) -> tuple[Post, ...]:
-        payload = b'{"message_id":"%s","online":%s}' % (name.encode(), b"true" if online else b"false")
-        return (Post("dr/presence/ac/ra", payload, retain=True),)
-
-    address = Address(broker.host, broker.port, way[0])
-    on_connected = lambda up: connected.set() if up else None
-    return MqttBus(address, "ra", FILTERS, presence, on_connected, instance=name, crowd=way[1])
-
-
-def cut(bus: MqttBus) -> None:
-    """Take a connection away without a word."""
-    match bus._live:
-        case AiomqttLink() as link:
-            link._client._client.loop_misc()
-            sock = link._client._client.socket()
-            assert sock is not None
-            sock.shutdown(socket.SHUT_RDWR)
-        case GmqttLink() as link:
-            link._client._connection._transport.abort()
-        case _:
-            raise AssertionError("is not connected")
-
-
-@WAYS
-async def test_of_two_processes_under_one_name_the_later_one_stays(broker: Broker, way: Way) -> None:
-    ups = asyncio.Event(), asyncio.Event()
-    first, second = (instance(broker, name, up, way) for name, up in zip(("first", "second"), ups, strict=True))
-
-    async def deliver(arrivals: Sequence[Arrival]) -> None:
-        for arrival in arrivals:
-            arrival.acknowledge()
-
-    async with asyncio.timeout(20):
-        running = asyncio.create_task(first.run(deliver))
-        await ups[0].wait()
-        staying = asyncio.create_task(second.run(deliver))
-        with pytest.raises(SessionTaken, match="another process is connected"):
-            await running
-        await ups[1].wait()
-        assert not staying.done()
-        staying.cancel()
-        await asyncio.gather(staying, return_exceptions=True)
-
-
 @WAYS
 async def test_who_is_not_let_in_at_its_first_connection_does_not_try_again(tmp_path: Path, way: Way) -> None:
     async with guarded_broker(tmp_path) as port, asyncio.timeout(CONNECT_WITHIN_S):
         bus = MqttBus(Address("127.0.0.1", port, way[0], "device", "of-somebody"), "ra", FILTERS, crowd=way[1])
         with pytest.raises(LinkDenied, match=r"(?i)not authori"):
             await bus.run(Listener(bus).deliver)
-
-
-@WAYS
-async def test_own_reconnect_is_no_other_process(broker: Broker, way: Way) -> None:
-    up = asyncio.Event()
-    bus = instance(broker, "one", up, way)
-
-    async def deliver(arrivals: Sequence[Arrival]) -> None:
-        for arrival in arrivals:
-            arrival.acknowledge()
-
-    async with asyncio.timeout(20):
-        running = asyncio.create_task(bus.run(deliver))
-        for _ in range(2):
-            await up.wait()
-            up.clear()
-            cut(bus)
-        await up.wait()
-        assert not running.done()
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
 
 
 @WAYS

@@ -71,6 +71,10 @@ class Alerts:
             found["peer_skew"] = f"{peer}: its clock is {abs(lag):.0f} s {'behind' if lag > 0 else 'ahead of'} ours"
         return found
 
+    def tell(self, alert: str, text: str) -> None:
+        """Something that has happened stands as an alert for a while."""
+        self._until[alert] = (time.monotonic() + TOLD_FOR_S, text)
+
     def _full(self, found: dict[str, str]) -> None:
         for name, shell in self._shells.items():
             for queue, depth, most in (("inbox", shell.inbox, INBOX), ("not_done", shell.outgoing.waiting, AHEAD)):

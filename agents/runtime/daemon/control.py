@@ -21,6 +21,7 @@ from agents.parties.utility import Utility
 from agents.runtime.shell import Shell
 from agents.settings.checked import ConfigError, mistakes, sentence
 from agents.settings.parties import EventSettings
+from broker.private import make_folder
 from protocol.actor import Cancel, Decided, Input, Issue, Note
 from protocol.codec import to_json
 from protocol.units import Instant, Name, Text
@@ -255,7 +256,7 @@ def prepare(path: Path) -> None:
     if len(os.fsencode(path)) >= LONGEST_PATH:
         raise ConfigError(f"{path}: control.dir: a socket's path has at most {LONGEST_PATH} bytes")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent)
         found = path.parent.stat()
     except OSError as error:
         raise ConfigError(f"{path.parent}: control.dir: {error.strerror}") from None

@@ -28,7 +28,7 @@ from agents.runtime.daemon.in_words import InWords
 from agents.runtime.daemon.metrics import Metrics
 from agents.runtime.daemon.notify import notify, watchdog_period_s
 from agents.runtime.exits import Exit
-from agents.runtime.files.config import journal_path
+from agents.runtime.files.config import journal_path, journals_of_others
 from agents.runtime.intercepted import InterceptedBus
 from agents.runtime.journal.journal import Journal, JournalError
 from agents.runtime.journal.lease import LeaseTaken
@@ -38,13 +38,14 @@ from agents.runtime.software import software
 from agents.settings.behaviour import Behaviour
 from agents.settings.daemon import DaemonConfig
 from broker.bus import Arrival, Bus, Post
-from broker.clock import Clock
+from broker.clock import STEP_S, Change, Clock
 from broker.credentials import CredentialsError
 from broker.faults import first_error
 from broker.link import LinkDenied
 from broker.mqtt import LibraryUnfit, MqttBus, SessionTaken
+from broker.names import WITHOUT_PARENT
 from broker.stepper import Driver
-from protocol.actor import Actor, Note
+from protocol.actor import Actor, Note, Reanchored
 from protocol.codec import encode, to_json
 from protocol.edges import Edge, subscriptions, topic
 from protocol.messages import Presence
@@ -54,6 +55,7 @@ log = structlog.get_logger("gridpact")
 T = TypeVar("T")
 
 ARCHIVE_PERIOD_S = 60.0
+CLOCK_PERIOD_S = 1.0
 COLLECT = (500_000, 20, 100)
 """How seldom Python looks for cycles: what a party knows of an event lives as long as the event, and there are few
 cycles; at its own pace it searched the memory of a crowd again and again, a tenth of the processor time."""
@@ -92,9 +94,10 @@ def run_loop(work: Coroutine[Any, Any, T]) -> T:
 
 def run_daemon(config: DaemonConfig) -> int:
     """Run until a signal ends it; the exit code."""
-    configure_logging(sys.stdout.isatty())
+    daemon = Daemon(config)
+    configure_logging(sys.stdout.isatty(), daemon.name)
     try:
-        return run_loop(Daemon(config).run())
+        return run_loop(daemon.run())
     except CredentialsError as error:
         log.error("credentials_unusable", text=str(error))
         return Exit.USAGE
@@ -134,6 +137,9 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        for other in journals_of_others(self.config, self.name):
+            text = f"a new journal is begun; there is {other}: if it is this one's, name it as [journal] path"
+            log.warning("journal_begins", text=text)
         self.journal = Journal(journal_path(self.config, self.name), configuration=self.config.parties().as_bytes())
         self.journal.start()
         give_back()  # reading a book takes more than the book
@@ -191,6 +197,7 @@ class Daemon:
                 log.info("metrics_served", url=f"http://{served.host}:{served.port}/metrics")
             tasks.create_task(self.alerts.run(self._look))
             tasks.create_task(self._archive())
+            tasks.create_task(self._mind_the_clock(clock))
 
     def _look(self) -> None:
         """Every two seconds: the figures; and, when much has been heard or a snapshot made, the memory that it took."""
@@ -200,6 +207,22 @@ class Daemon:
         if much:  # also while a crowd is heard: what is free then makes the peak
             self._given_back = length, snapshots
             give_back()
+
+    async def _mind_the_clock(self, clock: Clock) -> None:
+        """Follow the machine's clock where it is set, and say so. Backwards it goes when every journal has it."""
+        while True:
+            await asyncio.sleep(CLOCK_PERIOD_S)
+            change = clock.look()
+            if change is None:
+                continue
+            self.alerts.tell("clock_set", _in_words(change))
+            shells = list(self.shells.values())
+            if clock.ahead_s >= STEP_S:
+                back = Reanchored(clock.running())
+                await asyncio.gather(*(shell.give(back) for shell in shells))
+                clock.step_back()
+            for shell in shells:
+                await shell.clock_was_set()
 
     async def _archive(self) -> None:
         """Move the journal to the archive when it is long and everybody is at rest."""
@@ -246,7 +269,8 @@ class Daemon:
         message = Presence(
             message_id=f"{actor.name}.presence.{self._instance}.{word}", sent_at=now, online=online, software=software()
         )
-        return [Post(topic("presence", Edge(above, actor.name)), encode(message), True) for above in actor.parents()]
+        topics = [topic("presence", Edge(above, actor.name)) for above in actor.parents()]
+        return [Post(one, encode(message), True) for one in topics or [WITHOUT_PARENT + actor.name]]
 
     async def _deliver(self, name: str, arrivals: Sequence[Arrival]) -> None:
         await self._taking.wait()
@@ -286,15 +310,32 @@ class Daemon:
         log.info(**line)
 
 
+def _in_words(change: Change) -> str:
+    said = []
+    if abs(change.set_by_s) >= STEP_S:
+        way = "forward" if change.set_by_s > 0 else "back"
+        said.append(f"this machine's clock was set {way} by {abs(change.set_by_s):.0f} s")
+    if change.asleep_s >= STEP_S:
+        said.append(f"this machine was suspended for {change.asleep_s:.0f} s")
+    return "; ".join(said)
+
+
 async def _feed_watchdog(period_s: float) -> None:
     while True:
         notify("WATCHDOG=1")
         await asyncio.sleep(period_s)
 
 
-def configure_logging(terminal: bool) -> None:
-    """JSON lines on stdout; on a terminal lines for people."""
-    shared: list[Any] = [structlog.processors.add_log_level]
+def configure_logging(terminal: bool, name: str) -> None:
+    """JSON lines on stdout; on a terminal lines for people. Each has the real time, and its party: the process's, of
+    that name, where it is nobody's in particular."""
+
+    def with_party(_: Any, __: str, event: Any) -> Any:
+        event.setdefault("party", name)
+        return event
+
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    shared: list[Any] = [structlog.processors.add_log_level, stamp, with_party]
     if terminal:
         structlog.configure(processors=[*shared, InWords(), structlog.dev.ConsoleRenderer()])
         return

@@ -5,13 +5,13 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 from agents.runtime.daemon.doctor_broker import examine_broker
 from agents.runtime.daemon.findings import Finding, Verdict
 from agents.runtime.files.config import journal_path, load_config
-from agents.runtime.journal.schema import MIGRATIONS, ROWS_OF_STEPS
+from agents.runtime.journal.reading import reading
+from agents.runtime.journal.schema import MIGRATIONS, ROWS_OF_STEPS, JournalError
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import BrokerSettings, DaemonConfig, Role
 from broker.probe import WITHIN_S
@@ -79,7 +79,6 @@ def _journal(path: Path) -> Iterator[Finding]:
     folder = next(parent for parent in path.parents if parent.exists())
     if not os.access(folder, os.W_OK):
         yield Finding("journal", Verdict.FAULT, f"{folder} cannot be written: give it to the daemon's user")
-        return
     free = shutil.disk_usage(folder).free
     if free < LEAST_FREE_BYTES:
         text = f"{free // 1_000_000} MB are free under {folder}: a full disk stops the daemon; make room"
@@ -90,10 +89,13 @@ def _journal(path: Path) -> Iterator[Finding]:
         yield Finding("journal", Verdict.OK, f"{path} will be made at the first start")
         return
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        with reading(path) as connection:
             checked = connection.execute("PRAGMA quick_check").fetchone()[0]
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             entries = _entries(connection, version)
+    except JournalError as error:
+        yield Finding("journal", Verdict.WARNING, str(error))
+        return
     except sqlite3.Error as error:
         yield Finding("journal", Verdict.FAULT, f"{path}: {error}: restore it, or move it away and start anew")
         return

@@ -24,7 +24,7 @@ from broker.bus import Arrival, Bus
 from broker.clock import Clock
 from broker.faults import first_error
 from broker.stepper import Diverged, is_durable, no_collection
-from protocol.actor import Entry, Note, Received, Refused, Send, heard
+from protocol.actor import Entry, Input, Note, Reanchored, Received, Refused, Send, heard
 from protocol.edges import ROUTES, parse_topic
 from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
@@ -35,6 +35,10 @@ MOST = 1_000
 """Messages (or homes that are due) in one batch: a tenth of a second."""
 GATHER_S = 0.02
 """How long more is waited for when something comes: an aggregator asks its homes one after the other."""
+LOOKS_AGAIN_S = 2.0
+"""A deadline may have moved nearer by more than has gone by: the clock was set, or the machine was suspended."""
+AHEAD_S = 60
+"""By how many seconds a fleet's journal may be ahead of the clock: it stands still for so long."""
 FOLDED = 5_000
 """Entries that are taken again at once after a restart."""
 
@@ -174,7 +178,7 @@ class Gateway:
         batch: list[tuple[Given, Callable[[], None]]] = []
         if self._inbox.empty() and wait_s != 0:
             try:
-                async with asyncio.timeout(wait_s):
+                async with asyncio.timeout(LOOKS_AGAIN_S if wait_s is None else min(wait_s, LOOKS_AGAIN_S)):
                     batch.append(await self._inbox.get())
                     self._in_hand = True
             except TimeoutError:
@@ -189,9 +193,19 @@ class Gateway:
         """Where the last process ended: what the homes know, what may not have left, what is to be said again."""
         last_at, now = self._fold(), self.clock.now()
         if self._journal is not None and last_at is not None:
+            if last_at > now:
+                now = self._caught_up(self._journal.path, last_at, now)
             yield Job(redo=list(self._journal.not_left()))
             yield from self._in_jobs(self.homes.resume(last_at, now))
         yield from self._begin(now)
+
+    def _caught_up(self, path: Path, last_at: datetime, now: datetime) -> datetime:
+        """The clock was ahead, and is right by now: it stands still until it has caught up. Raises JournalError."""
+        if (last_at - now).total_seconds() > AHEAD_S * self.clock.speed:
+            text = f"{path}: its last entry is of {last_at.isoformat()}, and it is {now.isoformat()}: set the clock right, or move it away"
+            raise JournalError(text)
+        self.clock.not_before(last_at)
+        return self.clock.now()
 
     def _begin(self, now: datetime) -> Iterator[Job]:
         """Every device is read once."""
@@ -240,8 +254,16 @@ class Gateway:
         self._tell(at, name, note)
 
 
+def _for_home(data: bytes) -> Input | None:
+    """Raises Diverged for what only a daemon writes."""
+    item = decode_input(data)
+    if isinstance(item, Reanchored):
+        raise Diverged("its clock was set back, which a fleet's journal does not know")
+    return item
+
+
 def _as_taken(one: Kept) -> Taken:
-    return one.at, one.actor, decode_input(one.input), one.effects
+    return one.at, one.actor, _for_home(one.input), one.effects
 
 
 def _first(one: tuple[Given, Callable[[], None]]) -> Given:

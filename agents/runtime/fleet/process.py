@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from agents.runtime.behaviour import intercept
 from agents.runtime.credentials import credential_alerts, renewals
-from agents.runtime.daemon.daemon import ARCHIVE_PERIOD_S
+from agents.runtime.daemon.daemon import ARCHIVE_PERIOD_S, CLOCK_PERIOD_S
 from agents.runtime.daemon.notify import notify
 from agents.runtime.fleet.gateway import Gateway
 from agents.runtime.fleet.homes import Homes
@@ -144,6 +144,7 @@ class Fleet:
             for renewal in renewing:
                 tasks.create_task(renewal.run())
             tasks.create_task(self._rest_on(gateway))
+            tasks.create_task(self._mind_the_clock())
             while True:
                 show(self.told())
                 await asyncio.sleep(every_s)
@@ -154,6 +155,15 @@ class Fleet:
             moved = await gateway.rest(self.source.journal.archive_after)
             if moved is not None:
                 self._tell(self.clock.now(), self.name, Note("journal_archived", data={"file": str(moved)}))
+
+    async def _mind_the_clock(self) -> None:
+        """Follow the machine's clock where it is set, and say so; backwards by standing still."""
+        while True:
+            await asyncio.sleep(CLOCK_PERIOD_S)
+            change = self.clock.look()
+            if change is not None:
+                figures = {"set_by_s": round(change.set_by_s), "asleep_s": round(change.asleep_s)}
+                self._tell(self.clock.now(), self.name, Note("clock_set", data=figures))
 
     async def _deliver(self, gateway: Gateway, line: Line, arrivals: Sequence[Arrival]) -> None:
         """A home is heard on its own connection only: where its other edges' topics are heard, too, they are passed."""

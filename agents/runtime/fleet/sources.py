@@ -40,6 +40,8 @@ class Source:
     """Homes that misbehave on purpose."""
     dated: bool = False
     """Whether the homes' dates were made from the instant of the start."""
+    system: str | None = None
+    """Whose journal it is, where two of this user are kept apart by name."""
 
     def of(self, under: str | None, count: int | None) -> "Source":
         """Only the homes below one aggregator, and the first so many. Raises ConfigError."""
@@ -75,13 +77,15 @@ def load_source(path: Path, now: datetime, anchor_at: datetime | None = None, sp
         raise ConfigError(f"{found}: clock.wait: a fleet has no control socket that would set it going")
     name = config.control.name or f"fleet-{found.stem}"
     if config.ders:
-        return Source(name, config.ders, config.broker, config.clock, config.journal, config.behaviours)
+        given = (config.broker, config.clock, config.journal, config.behaviours)
+        return Source(name, config.ders, *given, system=config.system)
     if config.aggregator is not None:
         ra = config.aggregator
         origin_at = config.clock.origin_at or now
         homes = tuple(stand_in(member, ra.name, origin_at) for member in ra.members if member.kind == "der")
         if homes:
-            return Source(f"fleet-{ra.name}", homes, config.broker, config.clock, dated=True)
+            name = f"fleet-{ra.name}"
+            return Source(name, homes, config.broker, config.clock, dated=True, system=config.system)
     raise ConfigError(f"{found}: a scenario, [[ders]] or an [aggregator] with members is needed")
 
 

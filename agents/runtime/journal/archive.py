@@ -6,10 +6,14 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from agents.runtime.journal.reading import reading
 from agents.runtime.journal.rows import SELECT, steps_in
 from agents.runtime.journal.schema import transaction
+from broker.private import make_file, make_folder
 from protocol.entries import heard_in
 
+FIRST = f"{SELECT} ORDER BY first LIMIT 1"
+"""The oldest row: it is in one file only."""
 KEPT_IDS = 200_000
 """Ids of messages about archived events that stay known, so that a late repeat is still a repeat."""
 
@@ -20,12 +24,13 @@ def archived(connection: sqlite3.Connection, path: Path) -> Path | None:
     first, last = connection.execute("SELECT min(first), max(last) FROM steps").fetchone()
     if first is None:
         return None
-    folder = path.with_name(path.name + ".archive")
-    folder.mkdir(exist_ok=True)
+    folder = _archive_of(path)
+    make_folder(folder)
     target = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{first}.sqlite"
     part = target.with_suffix(".part")
     part.unlink(missing_ok=True)
     try:
+        make_file(part)
         connection.execute("VACUUM INTO ?", (str(part),))
         _make_durable(part)
         part.rename(target)
@@ -38,6 +43,24 @@ def archived(connection: sqlite3.Connection, path: Path) -> Path | None:
     with suppress(sqlite3.Error):  # the room is given back at the next archive, or used again
         connection.execute("VACUUM")
     return target
+
+
+def sweep(connection: sqlite3.Connection, path: Path) -> None:
+    """Take away what a process left in the archive that was killed while it moved its entries there: half a file, or a
+    whole one whose entries are still here, and will be moved again. Raises sqlite3.Error, OSError."""
+    folder = _archive_of(path)
+    for part in folder.glob("*.part*"):
+        part.unlink()
+    kept = connection.execute(FIRST).fetchone()
+    for target in folder.glob(f"*-{kept[0]}.sqlite") if kept is not None else ():
+        with reading(target) as archive:
+            moved_twice = archive.execute(FIRST).fetchone() == kept
+        if moved_twice:
+            target.unlink()
+
+
+def _archive_of(path: Path) -> Path:
+    return path.with_name(path.name + ".archive")
 
 
 def _make_durable(path: Path) -> None:

@@ -6,7 +6,7 @@ taken again by itself.
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,10 +14,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from agents.runtime.journal.journal import Journal, JournalError, Kept
+from agents.runtime.journal.reading import reading
 from agents.runtime.journal.rows import SELECT, in_order
-from agents.runtime.journal.schema import ROWS_OF_STEPS
+from agents.runtime.journal.schema import CONFIGURATION, ROWS_OF_STEPS
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import PartiesConfig
+from broker.private import make_folder
 from broker.recording_file import Step
 from protocol.actor import Entry
 
@@ -30,13 +32,10 @@ class JournalFile:
 
     def configuration(self) -> PartiesConfig | None:
         """The settings of its parties; None in a file of a gridpact that did not keep them. Raises JournalError."""
-        try:
-            with closing(self._open()) as connection:
-                row = connection.execute("SELECT body FROM configuration ORDER BY seq DESC LIMIT 1").fetchone()
-        except sqlite3.OperationalError:
-            return None
-        except sqlite3.DatabaseError as error:
-            raise JournalError(f"{self.path}: is no journal: {error}") from None
+        with self._opened() as connection:
+            if _version(connection) < CONFIGURATION:
+                return None
+            row = connection.execute("SELECT body FROM configuration ORDER BY seq DESC LIMIT 1").fetchone()
         try:
             return None if row is None else PartiesConfig.model_validate_json(row[0])
         except ValidationError as error:
@@ -58,22 +57,25 @@ class JournalFile:
     def entries(self, actor: str | None = None) -> Iterator[Kept]:
         """Entries in the order in which they were written, of all parties or of one. Raises JournalError."""
         where, given = ("WHERE actor = ?", (actor,)) if actor is not None else ("", ())
+        with self._opened() as connection:
+            if _version(connection) < ROWS_OF_STEPS:
+                found = connection.execute(
+                    f"SELECT seq, at, actor, input, effects FROM entry {where} ORDER BY seq", given
+                )
+                yield from (Kept(seq, datetime.fromisoformat(at), *rest) for seq, at, *rest in found)
+            else:
+                yield from in_order(connection.execute(f"{SELECT} {where} ORDER BY first", given))
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """The file; what cannot be read in it is said in a sentence. Raises JournalError."""
         try:
-            with closing(self._open()) as connection:
-                if _version(connection) < ROWS_OF_STEPS:
-                    found = connection.execute(
-                        f"SELECT seq, at, actor, input, effects FROM entry {where} ORDER BY seq", given
-                    )
-                    yield from (Kept(seq, datetime.fromisoformat(at), *rest) for seq, at, *rest in found)
-                else:
-                    yield from in_order(connection.execute(f"{SELECT} {where} ORDER BY first", given))
+            with reading(self.path) as connection:
+                yield connection
+        except sqlite3.OperationalError as error:  # its rights, its disk
+            raise JournalError(f"{self.path}: cannot be read: {error}") from None
         except sqlite3.DatabaseError as error:
             raise JournalError(f"{self.path}: is no journal: {error}") from None
-
-    def _open(self) -> sqlite3.Connection:
-        if not self.path.is_file():
-            raise JournalError(f"{self.path}: there is no such file")
-        return sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -101,7 +103,7 @@ def empty(folder: Path | None) -> Path | None:
     if next(folder.glob("*.journal"), None) is not None:
         raise ConfigError(f"{folder}: has the journals of an earlier run: name a new folder")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be made: {error.strerror}") from None
     return folder

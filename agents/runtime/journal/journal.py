@@ -13,12 +13,13 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
-from agents.runtime.journal.archive import archived
-from agents.runtime.journal.lease import Lease
+from agents.runtime.journal.archive import archived, sweep
+from agents.runtime.journal.lease import Lease, lease_of
 from agents.runtime.journal.outbox import Mark, Outbox, leaves
 from agents.runtime.journal.rows import SELECT, Kept, kept, steps_in
 from agents.runtime.journal.schema import MIGRATIONS, JournalError, migrate
 from agents.runtime.journal.writer import Figures, Writer
+from broker.private import close_to_others, make_file, make_folder
 from protocol.actor import Effect, Entry, Received
 from protocol.edges import Edge
 from protocol.entries import decode_effects
@@ -237,11 +238,13 @@ class Journal:
     def _open(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = None
         try:
+            self._own()
             connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=5)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             migrate(connection, self.path)
-        except (sqlite3.DatabaseError, JournalError) as error:
+            sweep(connection, self.path)
+        except (sqlite3.DatabaseError, OSError, JournalError) as error:
             if connection is not None:
                 connection.close()
             self._lease.release()
@@ -249,6 +252,13 @@ class Journal:
                 raise
             raise JournalError(f"{self.path}: cannot be opened: {error}: mend it or move it away") from None
         return connection
+
+    def _own(self) -> None:
+        """The file is its owner's alone, and what SQLite makes beside it has the same mode."""
+        with suppress(FileExistsError):
+            make_file(self.path)
+        for ending in ("", "-wal", "-shm"):
+            close_to_others(self.path.with_name(self.path.name + ending))
 
     def _keep_configuration(self, body: bytes) -> None:
         last = self._connection.execute("SELECT body FROM configuration ORDER BY seq DESC LIMIT 1").fetchone()
@@ -262,10 +272,10 @@ class Journal:
 def _leased(path: Path) -> Lease:
     """The lease on a journal, whose folder is made where it is missing. Raises JournalError, LeaseTaken."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     except OSError as error:
         raise JournalError(f"{path.parent}: the journal's folder cannot be made: {error.strerror}") from None
     try:
-        return Lease(path.with_name(path.name + ".lock"))
+        return Lease(lease_of(path))
     except OSError as error:
         raise JournalError(f"{path}: cannot be written: {error.strerror}") from None

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from agents.runtime.journal.rows import INSERT, Kept, rows
 
+CONFIGURATION = 3
+"""The version since which the settings of the parties stand in the file."""
 ROWS_OF_STEPS = 5
 """The version since which a row has many steps."""
 MOVED_AT_ONCE = 512

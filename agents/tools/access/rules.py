@@ -11,6 +11,7 @@ from agents.runtime.renewal import CERTIFICATE, REQUEST
 from agents.settings.checked import ConfigError
 from agents.tools.access.books import Books
 from agents.tools.access.plan import AccessPlan
+from broker.names import WITHOUT_PARENT
 from protocol.edges import ROOT
 
 DOWN = ("request", "relax", "award", "dispatch")
@@ -56,6 +57,7 @@ def _children() -> Iterator[str]:
     yield from (f"pattern read {ROOT}/{kind}/+/%u" for kind in DOWN)
     yield from (f"pattern write {ROOT}/{kind}/+/%u" for kind in UP)
     yield from (f"pattern readwrite {ROOT}/{kind}/+/%u" for kind in ("reject", "presence"))
+    yield f"pattern readwrite {WITHOUT_PARENT}%u"
     yield from (f"pattern write {REQUEST}/%u", f"pattern read {CERTIFICATE}/%u")
 
 

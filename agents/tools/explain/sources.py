@@ -7,12 +7,11 @@ import heapq
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from agents.runtime.files.config import journal_path
+from agents.runtime.files.config import journal_folders
 from agents.runtime.journal.export import settings_in
 from agents.runtime.journal.file import journal_files
 from agents.runtime.journal.journal import JournalError, Kept
 from agents.settings.checked import ConfigError
-from agents.settings.daemon import DaemonConfig
 from agents.settings.parties import PartySettings
 from agents.tools.explain.evidence import Evidence, gather
 from broker.recording_file import RecordingFile, Step
@@ -34,7 +33,11 @@ class Sources:
     def __init__(self, paths: Iterable[Path]) -> None:
         """Directories, journals, recordings; none: where daemons keep their journals. Raises ConfigError,
         JournalError, RecordingError."""
-        given = list(paths) or [journal_path(DaemonConfig(), "any").parent]
+        given = list(paths) or journal_folders()
+        if not paths and len(given) > 1:
+            raise ConfigError(
+                f"--journals: several systems keep journals here: name one of {', '.join(map(str, given))}"
+            )
         recordings = [path for path in given if path.name.endswith(RECORDINGS)]
         journals = [path for path in given if path not in recordings]
         self._journals = journal_files(journals) if journals else []

@@ -66,7 +66,7 @@ def _pretty(value: Any, key: str = "", depth: int = 0) -> Iterator[str]:
         yield label + orjson.dumps(value).decode()
 
 
-def in_words(item: a.Input | None, actor: str) -> str:
+def in_words(item: a.Taken | None, actor: str) -> str:
     """An input as a clause: ``heard the offer of hems-1 in e1: own [3 3] kW``."""
     match item:
         case None:
@@ -88,3 +88,5 @@ def in_words(item: a.Input | None, actor: str) -> str:
             return f"the operator cancelled {item.event_id}: {item.reason}"
         case a.Resumed():
             return f"was started again, down since {item.down_since.isoformat()}"
+        case a.Reanchored():
+            return f"the clock was set back to {item.to_at.isoformat()}"

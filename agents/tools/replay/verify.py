@@ -14,7 +14,7 @@ from agents.tools.replay.cast import Cast
 from agents.tools.replay.difference import difference, in_words
 from agents.tools.replay.source import Group, Source
 from broker.recording_file import Step
-from broker.stepper import no_collection
+from broker.stepper import again, no_collection
 from protocol.actor import Actor
 from protocol.entries import decode_input, encode_effects
 
@@ -108,8 +108,7 @@ def _again(group: Group, cast: Cast, result: Verified) -> Divergence | None:
         if actor is None:
             actor = actors[step.actor] = _fresh(step.actor, cast, group.label)
         item = decode_input(step.input)
-        effects = actor.wake(step.at) if item is None else actor.receive(item, step.at)
-        found = encode_effects(effects)
+        found = encode_effects(again(actor, step.at, item))
         result.entries += 1
         result.parties[step.actor] = result.parties.get(step.actor, 0) + 1
         result.first_at = step.at if result.first_at is None else min(result.first_at, step.at)

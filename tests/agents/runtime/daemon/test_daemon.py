@@ -20,19 +20,21 @@ from worlds import START, T0, vehicle
 
 from agents.drivers.simulated import build_driver
 from agents.parties.der.actor import Der
+from agents.parties.utility import Utility
 from agents.runtime.behaviour import LATE, intercept
 from agents.runtime.daemon.notify import notify, watchdog_period_s
 from agents.runtime.intercepted import InterceptedBus
+from agents.runtime.journal.file import JournalFile
 from agents.runtime.journal.journal import Journal
 from agents.runtime.shell import Shell
 from agents.settings.behaviour import Behaviour
-from agents.settings.parties import Consent, DerSettings
+from agents.settings.parties import Consent, DerSettings, EventSettings, UtilitySettings
 from broker.bus import Arrival, Post
-from broker.clock import Clock
+from broker.clock import Clock, Sources
 from broker.mosquitto import private_broker
 from broker.stepper import Stepper
 from protocol import messages as m
-from protocol.actor import Effect, Input, Note, Refused
+from protocol.actor import Cancel, Decided, Effect, Input, Note, Reanchored, Refused, Resumed
 from protocol.codec import encode
 from protocol.edges import Edge
 from protocol.errors import RejectReason
@@ -245,6 +247,146 @@ async def test_what_is_over_is_archived_and_a_late_repeat_is_still_a_repeat(tmp_
     await journal.close()
 
 
+class Machine:
+    """A machine's clock, set by hand."""
+
+    def __init__(self, year: int = 2026) -> None:
+        self.utc, self.passed_s = datetime(year, 1, 14, 17, tzinfo=UTC), 0.0
+        self.clock = Clock(sources=Sources(lambda: self.utc, lambda: self.passed_s, lambda: self.passed_s))
+
+
+async def test_clock_that_is_set_back_stands_in_the_journal_before_any_earlier_instant(tmp_path: Path) -> None:
+    machine, journal, actor = Machine(), Journal(tmp_path / "sleeper"), Sleeper()
+    journal.start()
+    told: list[tuple[datetime, str]] = []
+    tell = lambda at, who, note: told.append((at, note.name))
+    shell = Shell(actor, MemoryBus(), machine.clock, tell=tell, journal=journal)
+    first, back = machine.utc, machine.utc - timedelta(hours=1)
+    async with running(shell), asyncio.timeout(5):
+        await shell.give(Decided("e1", True))
+        machine.utc = back
+        machine.clock.look()
+        await shell.give(Decided("e2", True))  # time stands still
+        await shell.give(Reanchored(back))
+        machine.clock.step_back()
+        await shell.clock_was_set()
+        await shell.give(Decided("e3", True))
+    await journal.close()
+    file = JournalFile(tmp_path / "sleeper")
+    assert [(kept.at, type(kept.entry().input).__name__) for kept in file.entries()] == [
+        (first, "Decided"), (first, "Decided"), (first, "Reanchored"), (back, "Decided"),
+    ]  # fmt: skip
+    assert told == [(first, "heard"), (first, "heard"), (first, "clock_set_back"), (back, "heard")]
+    assert actor.happened == [Decided(event, True) for event in ("e1", "e2", "e3")]
+    again = Sleeper()
+    restarted = Shell(again, MemoryBus(), machine.clock, journal=Journal(tmp_path / "sleeper"))
+    assert restarted._fold() == back
+    assert again.happened == actor.happened
+    restarted._journal._lease.release()
+
+
+async def test_start_whose_journal_is_of_a_clock_far_ahead_goes_back_by_a_step_that_stands_in_it(
+    tmp_path: Path,
+) -> None:
+    for year in (2216, 2026, 2026):
+        journal = Journal(tmp_path / "sleeper")
+        journal.start()
+        shell = Shell(Sleeper(), MemoryBus(), Machine(year).clock, journal=journal)
+        async with running(shell), asyncio.timeout(5):
+            await shell.give(Decided("e1", True))
+        await journal.close()
+    entries = [kept.entry() for kept in JournalFile(tmp_path / "sleeper").entries()]
+    steps = [(entry.at.year, type(entry.input).__name__) for entry in entries]
+    assert steps == [
+        (2216, "Decided"), (2216, "Reanchored"), (2026, "Resumed"), (2026, "Decided"), (2026, "Resumed"),
+        (2026, "Decided"),
+    ]  # fmt: skip
+    assert [entry.input.down_since.year for entry in entries if isinstance(entry.input, Resumed)] == [2026, 2026]
+
+
+async def test_start_hears_what_waited_before_it_serves_what_became_due_meanwhile(tmp_path: Path) -> None:
+    """A report that waited at the broker is heard by who was down over the end of its grace."""
+    later = PatientClock(T0 + timedelta(hours=1), 1.0)
+    for clock_, deadline in ((PatientClock(T0, 1.0), None), (later, T0 + timedelta(minutes=30))):
+        journal, actor, woken = Journal(tmp_path / "sleeper"), Sleeper(deadline), asyncio.Event()
+        journal.start()
+        tell = lambda at, who, note, woken=woken: woken.set() if note.name == "woken" else None
+        shell = Shell(actor, MemoryBus(), clock_, tell=tell, journal=journal)
+        async with running(shell), asyncio.timeout(10):
+            await shell.give(Decided("waited", True))
+            if deadline is not None:
+                await shell.give(Decided("waited, too", True))
+                await woken.wait()
+        await journal.close()
+    assert actor.happened == [
+        Decided("waited", True), Resumed(T0), Decided("waited", True), Decided("waited, too", True), "woken",
+    ]  # fmt: skip
+
+
+async def test_flood_keeps_what_is_due_waiting_only_so_long_after_a_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.runtime.shell.HEARS_AT_MOST_S", 0.2)
+    later, woken = PatientClock(T0 + timedelta(hours=1), 1.0), asyncio.Event()
+    for deadline in (None, T0):
+        journal, actor = Journal(tmp_path / "sleeper"), Sleeper(deadline)
+        journal.start()
+        tell = lambda at, who, note: woken.set() if note.name == "woken" else None
+        shell = Shell(actor, MemoryBus(), later, tell=tell, journal=journal)
+        async with running(shell), asyncio.timeout(10):
+            await shell.give(Decided("first", True))
+            while deadline is not None and not woken.is_set():
+                await shell.give(Decided("flood", True))
+        await journal.close()
+    assert "woken" in actor.happened
+
+
+async def test_jump_of_the_clock_is_followed_by_who_waits_for_a_later_instant() -> None:
+    machine, woken = Machine(), asyncio.Event()
+    actor = Sleeper(machine.utc + timedelta(hours=1))
+    shell = Shell(actor, MemoryBus(), machine.clock, tell=lambda at, who, note: woken.set())
+    async with running(shell), asyncio.timeout(10):
+        machine.utc += timedelta(hours=2)
+        machine.clock.look()
+        await shell.clock_was_set()
+        await woken.wait()
+    assert actor.happened == ["woken"]
+
+
+async def test_utility_that_begins_anew_after_an_archive_is_silent_about_what_is_over(tmp_path: Path) -> None:
+    event = EventSettings(
+        event_id="e1", issue_at=T0, direction=Direction.DECREASE_LOAD, start=START, power_w=(1000,), slot_s=900
+    )
+    build = partial(Utility, UtilitySettings(children=("ac",), events=(event,)))
+    told: list[str] = []
+    later, journal = PatientClock(START + timedelta(hours=1), 1.0), Journal(tmp_path / "utility")
+    journal.start()
+    shell = Shell(
+        build(), MemoryBus(), later, tell=lambda at, who, note: told.append(note.name), journal=journal, build=build
+    )
+    async with running(shell), asyncio.timeout(5):
+        await shell.give(Cancel("e2"))
+        assert told == ["order_refused", "order_refused"]  # a first start tells of what it cannot do any more
+        told.clear()
+        moving = journal.archive()
+        shell.renew()
+        await shell.begin()
+        await moving
+        await shell.give(Cancel("e2"))
+    assert told == ["order_refused"]  # the operator's own
+    await journal.close()
+    notes = [
+        (note.name, note.event_id)
+        for kept in JournalFile(tmp_path / "utility").entries()
+        for note in kept.entry().effects
+        if isinstance(note, Note)
+    ]
+    assert notes == [("order_refused", "e1"), ("order_refused", "e2")]
+    again = Shell(build(), MemoryBus(), later, journal=Journal(tmp_path / "utility"))
+    again._fold()
+    assert again.actor.deadline is None
+
+
 async def test_a_resident_who_is_asked_stands_in_the_status_until_the_answer_is_due() -> None:
     asked = asyncio.Event()
     shell = Shell(
@@ -332,15 +474,23 @@ async def test_a_daemon_says_when_it_is_ready_and_ends_cleanly_at_a_signal(tmp_p
         manager.setblocking(False)
         async with asyncio.timeout(30), private_broker() as broker:
             text = UTILITY.format(port=broker.port, within=20, dir=tmp_path / "run")
+            before = os.umask(0)
             process = await start(tmp_path, text, NOTIFY_SOCKET=address)
+            os.umask(before)
             assert process.stdout is not None
             line = json.loads(await process.stdout.readline())
             control = tmp_path / "run" / "utility.sock"
-            assert (line["event"], oct(control.stat().st_mode)[-3:]) == ("ready", "600")
+            journal = tmp_path / "state" / "gridpact" / f"127.0.0.1-{broker.port}" / "utility.journal"
+            modes = [oct(path.stat().st_mode)[-3:] for path in (control, control.parent, journal, journal.parent)]
+            assert (line["event"], modes) == ("ready", ["600", "700", "600", "700"])
             assert manager.recv(100) == b"READY=1"
             process.send_signal(number)
             assert await process.wait() == 0
             assert manager.recv(100) == b"STOPPING=1"
+            lines = [line, *map(json.loads, (await process.stdout.read()).splitlines())]
+    assert [line["event"] for line in lines] == ["ready", "stopped"]
+    assert {line["party"] for line in lines} == {"utility"}
+    assert all(datetime.fromisoformat(line["timestamp"]).tzinfo is not None for line in lines)
     assert not control.exists()
 
 

@@ -53,7 +53,7 @@ async def test_metrics_port_that_is_free_does_not_keep_a_start(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("journal", "text"),
     [
-        ("file/utility.journal", "file: the journal's folder cannot be made: File exists"),
+        ("file/utility.journal", "file: the journal's folder cannot be made: Not a directory"),
         ("file/deep/utility.journal", "file/deep: the journal's folder cannot be made: Not a directory"),
     ],
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.runtime.files.config import load_config
+from agents.runtime.files.config import journal_folders, journal_path, journals_of_others, load_config
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import Role
 
@@ -39,6 +39,34 @@ def test_defaults_reach_a_local_broker_in_real_time(tmp_path: Path) -> None:
 def test_homes_of_one_daemon_are_read_in_order(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, HOME + HOME.replace("-1", "-2")), Role.DER)
     assert [home.name for home in config.ders] == ["hems-1", "hems-2"]
+
+
+def test_systems_of_one_user_keep_their_journals_apart(tmp_path: Path) -> None:
+    state = tmp_path / "state" / "gridpact"
+    texts = (UTILITY, UTILITY + "[broker]\nport = 1884\n", 'system = "north"\n' + UTILITY)
+    configs = [load_config(write(tmp_path, text), Role.UTILITY) for text in texts]
+    paths = [journal_path(config, "utility") for config in configs]
+    assert paths == [state / of / "utility.journal" for of in ("127.0.0.1-1883", "127.0.0.1-1884", "north")]
+    assert journal_folders() == [state]
+    paths[0].parent.mkdir(parents=True)
+    paths[0].touch()
+    assert [journals_of_others(config, "utility") for config in configs] == [[], [paths[0]], [paths[0]]]
+    assert journal_folders() == [paths[0].parent]
+
+
+def test_journal_where_an_earlier_gridpact_kept_it_is_used(tmp_path: Path) -> None:
+    earlier = tmp_path / "state" / "gridpact" / "utility.journal"
+    earlier.parent.mkdir(parents=True)
+    earlier.touch()
+    config = load_config(write(tmp_path, UTILITY), Role.UTILITY)
+    assert journal_path(config, "utility") == earlier
+    assert journal_path(config, "ac") == earlier.with_name("127.0.0.1-1883") / "ac.journal"
+
+
+def test_journal_lies_where_the_service_manager_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", f"{tmp_path / 'lib'}:{tmp_path / 'other'}")
+    config = load_config(write(tmp_path, '[broker]\nhost = "fe80::1%eth0"\n' + UTILITY), Role.UTILITY)
+    assert journal_path(config, "utility") == tmp_path / "lib" / "fe80__1_eth0-1883" / "utility.journal"
 
 
 @pytest.mark.parametrize(

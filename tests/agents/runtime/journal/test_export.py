@@ -1,5 +1,6 @@
 """Journals become a recording of steps, and a recording journals, entry for entry."""
 
+import os
 from pathlib import Path
 
 import paths
@@ -66,6 +67,28 @@ def test_export_has_all_steps_in_the_order_of_their_instants(tmp_path: Path) -> 
     assert call(["journal", "export", str(tmp_path), "--out", str(tmp_path / "r.jsonl")]) == 0
     instants = [line.at for line in RecordingFile(tmp_path / "r.jsonl").lines()]
     assert instants == sorted(instants)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz"])
+def test_recording_is_its_owners_alone_where_it_has_names(tmp_path: Path, ending: str) -> None:
+    before = os.umask(0o022)
+    try:
+        call(["simulate", "evening_peak", "--journals", str(tmp_path / "run"), "--json"])
+        call(["journal", "export", str(tmp_path / "run"), "--out", str(tmp_path / f"named.{ending}")])
+        export = [
+            "journal",
+            "export",
+            str(tmp_path / "run"),
+            "--anonymise",
+            "--out",
+            str(tmp_path / f"hidden.{ending}"),
+        ]
+        assert call(export) == 0
+    finally:
+        os.umask(before)
+    modes = [oct((tmp_path / name).stat().st_mode)[-3:] for name in (f"named.{ending}", f"hidden.{ending}", "run")]
+    assert modes == ["600", "644", "700"]
+    assert {oct(path.stat().st_mode)[-3:] for path in (tmp_path / "run").iterdir()} == {"600"}
 
 
 def test_journal_out_of_an_archive_is_exported_by_its_name(tmp_path: Path) -> None:

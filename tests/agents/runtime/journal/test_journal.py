@@ -3,11 +3,13 @@
 import asyncio
 import os
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import paths
 import pytest
 from worlds import World
 
@@ -179,6 +181,80 @@ async def test_archive_that_the_disk_refuses_is_made_when_it_is_mended(
     assert archived is not None
     assert [file.name for file in archived.parent.iterdir()] == [archived.name]
     assert len(list(JournalFile(archived).entries())) == len(entries)
+
+
+@pytest.mark.parametrize("kill", ["making", "renaming", "forgetting", "committed"])
+async def test_archive_that_a_kill_left_half_done_is_swept_up_and_every_entry_is_kept_once(
+    tmp_path: Path, kill: str
+) -> None:
+    entries = evening()
+    async with writing(tmp_path / "j") as journal:
+        await journal.durable([journal.append(entry) for entry in entries][-1])
+    program = f"""
+import os, sys
+from pathlib import Path
+from agents.runtime.journal import archive
+from agents.runtime.journal.journal import Journal
+
+def die(*given):
+    os.kill(os.getpid(), 9)
+
+journal = Journal(Path({str(tmp_path / "j")!r}))
+match {kill!r}:
+    case "making":
+        archive._make_durable = die
+    case "renaming":
+        make_durable = archive._make_durable
+        archive._make_durable = lambda path: die() if path.is_dir() else make_durable(path)
+    case "forgetting":
+        archive._forget_entries = die
+    case "committed":
+        archive.suppress = die
+archive.archived(journal._connection, journal.path)
+"""
+    dying = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, env=os.environ | {"PYTHONPATH": str(paths.ROOT)}
+    )
+    assert await dying.wait() == -9
+    left = {path.suffix for path in (tmp_path / "j.archive").iterdir()}
+    assert left == {".part" if kill == "making" else ".sqlite"}
+    async with writing(tmp_path / "j") as journal:
+        waiting = [step.seq for step in journal.entries("ra-1")]
+        assert len(waiting) == (0 if kill == "committed" else len(entries))
+        last = journal.append(entries[0])
+        await journal.durable(last)
+        archived = await journal.archive()
+    files = sorted((tmp_path / "j.archive").iterdir())
+    assert archived in files
+    assert len(files) == 1 + (kill == "committed")
+    assert sorted(kept.seq for file in files for kept in JournalFile(file).entries()) == [*range(1, last + 1)]
+
+
+def modes(folder: Path) -> dict[str, str]:
+    return {path.name: oct(path.stat().st_mode)[-3:] for path in folder.rglob("*") if path.suffix != ".sqlite"}
+
+
+async def test_journal_and_archive_are_their_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        async with writing(tmp_path / "of" / "me" / "j") as journal:
+            await journal.durable([journal.append(entry) for entry in evening()][-1])
+            found = modes(tmp_path)
+            archived = await journal.archive()
+            assert archived is not None
+    finally:
+        os.umask(before)
+    assert found == {"of": "700", "me": "700", "j": "600", "j-wal": "600", "j-shm": "600", "j.lock": "600"}
+    assert oct(archived.stat().st_mode)[-3:] == "600"
+    assert modes(tmp_path)["j.archive"] == "700"
+
+
+async def test_journal_that_others_could_read_is_closed_to_them_at_the_start(tmp_path: Path) -> None:
+    async with writing(tmp_path / "j"):
+        pass
+    (tmp_path / "j").chmod(0o644)
+    async with writing(tmp_path / "j"):
+        assert set(modes(tmp_path).values()) == {"600"}
 
 
 async def test_second_process_finds_the_lease_taken(tmp_path: Path) -> None:

@@ -189,6 +189,17 @@ def test_a_device_is_found_by_its_resource(evening: Path, capsys: Capture) -> No
     assert as_json(capsys, "--journals", str(evening), "--device", "ev-3-1")["name"] == "hems-3-1"
 
 
+def test_journals_are_found_where_daemons_keep_them_and_two_systems_are_not_mixed(
+    midday: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / "state" / "gridpact"
+    shutil.copytree(midday, state / "127.0.0.1-1883")
+    assert list(Sources([]).events()) == list(Sources([midday]).events())
+    shutil.copytree(midday, state / "north")
+    assert call(["explain"]) == 2
+    assert f"name one of {state / '127.0.0.1-1883'}, {state / 'north'}" in capsys.readouterr().err
+
+
 def test_tiers_have_a_section_each(midday: Path, capsys: Capture) -> None:
     for event in Sources([midday]).events():
         story = as_json(capsys, event, "--journals", str(midday))
