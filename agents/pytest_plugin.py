@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from agents.tools.replay.what_if import Compared, Recorded
+    from agents.tools.replay.what_if import RecordedRun, WhatIfResult
     from protocol.actor import Actor
 
 MARK = "gridpact_recording"
@@ -28,26 +28,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def recording(request: pytest.FixtureRequest) -> Recorded:
+def recording(request: pytest.FixtureRequest) -> RecordedRun:
     """The marked recording: `wire` (its messages), `cast.settings` (by party), `outcome()`, `what_if(...)`."""
-    from agents.tools.replay.source import Source
-    from agents.tools.replay.what_if import Recorded
+    from agents.tools.replay.source import RecordingSource
+    from agents.tools.replay.what_if import RecordedRun
 
     mark = request.node.get_closest_marker(MARK)
     if mark is None or not mark.args:
         raise pytest.UsageError(f"{request.node.nodeid}: needs @pytest.mark.{MARK}(path)")
-    return Recorded(Source(request.path.parent / Path(mark.args[0])))
+    return RecordedRun(RecordingSource(request.path.parent / Path(mark.args[0])))
 
 
 @pytest.fixture
-def what_if(recording: Recorded) -> Callable[..., Compared]:
+def what_if(recording: RecordedRun) -> Callable[..., WhatIfResult]:
     """`what_if("ra-1.ladder=relax", ..., devices="recorded", actors={"hems-1-1": MyDevice()})`: the recorded outcome
     (`then`) beside the other one (`now`). An actor takes the place of the party of that name."""
-    from agents.tools.replay.changes import Change
+    from agents.tools.replay.changes import SettingChange
     from agents.tools.replay.what_if import Devices
 
     def run(*changes: str, devices: str | None = None, actors: dict[str, Actor] | None = None) -> Any:
         chosen = None if devices is None else Devices(devices)
-        return recording.what_if([Change.read(text) for text in changes], devices=chosen, actors=actors)
+        return recording.what_if([SettingChange.read(text) for text in changes], devices=chosen, actors=actors)
 
     return run

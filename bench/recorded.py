@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from agents.runtime.journal.file import JournalFile
-from agents.tools.replay.source import Source
+from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.verify import verify
 from bench.measure import Row, row
 from bench.replay import recorded
@@ -22,7 +22,7 @@ async def rows(quick: bool) -> list[Row]:
         folder = Path(name)
         await recorded(folder, devices, EVENTS)
         for _ in range(3):
-            result = verify(Source(folder))
+            result = verify(RecordingSource(folder))
             if result.divergence is not None:
                 raise RuntimeError(f"the recorded day is not verified: {result.divergence}")
             began = time.perf_counter()

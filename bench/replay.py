@@ -15,7 +15,7 @@ from worlds import START, T0, World
 
 from agents.runtime.journal.file import write_journal
 from agents.settings.daemon import PartiesConfig
-from agents.tools.replay.source import Source
+from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.verify import verify
 
 
@@ -47,7 +47,7 @@ def main() -> None:
     events = int(sys.argv[2]) if len(sys.argv) > 2 else 4
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(recorded(Path(folder), devices, events))
-        result = verify(Source(Path(folder)))
+        result = verify(RecordingSource(Path(folder)))
     assert result.divergence is None, result.divergence
     hours = 24 / result.took_s
     print(

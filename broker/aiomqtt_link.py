@@ -25,7 +25,7 @@ from broker.link import (
     RECEIVE_MAXIMUM,
     Door,
     Greeting,
-    Heard,
+    Incoming,
     LinkLost,
     answered,
     expiry_s,
@@ -50,7 +50,7 @@ class AiomqttLink:
         self._client = _client(door, greeting)
         self._client.pending_calls_threshold = self.window * 2
         self._tasks: set[asyncio.Task[None]] = set()
-        self._heard: list[Heard] = []
+        self._heard: list[Incoming] = []
         self._some = asyncio.Event()
         self._lost = asyncio.Event()
         self._failure: Exception | None = None
@@ -126,10 +126,10 @@ class AiomqttLink:
             payload = message.payload if isinstance(message.payload, bytes) else b""
             properties = _properties(message) if self._with_properties else {}
             topic, retained, number = str(message.topic), bool(message.retain), _number(message)
-            self._heard.append(Heard(topic, payload, retained, message.qos, message.mid, number, properties))
+            self._heard.append(Incoming(topic, payload, retained, message.qos, message.mid, number, properties))
             self._some.set()
 
-    async def heard(self) -> list[Heard]:
+    async def heard(self) -> list[Incoming]:
         await self._some.wait()
         if self._failure is not None:
             raise self._failure

@@ -11,7 +11,7 @@ STEP_S = 1.0
 """By so much a clock is set; less is how it is kept right."""
 
 
-class Sources(NamedTuple):
+class ClockSources(NamedTuple):
     """The machine's clocks."""
 
     utc: Callable[[], datetime]
@@ -25,10 +25,10 @@ def _passed() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
-MACHINE = Sources(lambda: datetime.now(UTC), _passed, time.monotonic)
+MACHINE = ClockSources(lambda: datetime.now(UTC), _passed, time.monotonic)
 
 
-class Change(NamedTuple):
+class ClockChange(NamedTuple):
     """What happened to the machine's time since somebody last looked, seconds."""
 
     set_by_s: float
@@ -50,7 +50,7 @@ class Clock:
         origin_at: datetime | None = None,
         anchor_at: datetime | None = None,
         speed: float = 1.0,
-        sources: Sources = MACHINE,
+        sources: ClockSources = MACHINE,
     ) -> None:
         if speed <= 0:
             raise ValueError("speed has to be above 0")
@@ -79,13 +79,13 @@ class Clock:
         """By how much it stands before the machine's time, seconds, because that was set back."""
         return max(0.0, (self.now() - self.running()).total_seconds())
 
-    def look(self) -> Change | None:
+    def look(self) -> ClockChange | None:
         """Follow the machine's clock; what happened to it, if anything did."""
         if not self.follows:
             return None
         off = self._sources.utc() - self.running()
         asleep = self._sources.passed() - self._sources.awake()
-        change = Change(off.total_seconds(), asleep - self._asleep)
+        change = ClockChange(off.total_seconds(), asleep - self._asleep)
         self._started += off
         self._asleep = asleep
         return change if abs(change.set_by_s) >= STEP_S or change.asleep_s >= STEP_S else None

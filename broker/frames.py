@@ -5,7 +5,7 @@ reads and writes by the hundred thousand. Everything else of the protocol is the
 import struct
 
 from broker.bus import Post
-from broker.link import NUMBER, Heard, expiry_s
+from broker.link import NUMBER, Incoming, expiry_s
 from protocol.edges import QOS
 
 PUBLISH, PUBACK = 0x30, 0x40
@@ -73,7 +73,7 @@ def acknowledged(body: bytes) -> int:
     return int.from_bytes(body[:2], "big")
 
 
-def heard(first: int, body: bytes) -> Heard | None:
+def heard(first: int, body: bytes) -> Incoming | None:
     """What a PUBLISH of QoS 1 says. None where it has other properties than a sender of ours gives it, or is cut off:
     the library reads it then."""
     try:
@@ -85,7 +85,7 @@ def heard(first: int, body: bytes) -> Heard | None:
         return None
     if number is None or end > len(body):
         return None
-    return Heard(topic, body[end:], bool(first & RETAIN), QOS, packet_id, number)
+    return Incoming(topic, body[end:], bool(first & RETAIN), QOS, packet_id, number)
 
 
 def _number(body: bytes, at: int, end: int) -> str | None:

@@ -30,7 +30,7 @@ from broker.link import (
     RECEIVE_MAXIMUM,
     Door,
     Greeting,
-    Heard,
+    Incoming,
     LinkLost,
     answered,
     not_made,
@@ -74,7 +74,7 @@ class GmqttLink:
         self._under_way: dict[int, Callable[[], None]] = {}
         """By packet id: who is told when the broker has it."""
         self._to_write: list[bytes] = []
-        self._heard: list[Heard] = []
+        self._heard: list[Incoming] = []
         self._some, self._ended = asyncio.Event(), asyncio.Event()
         self._answers: asyncio.Queue[int] = asyncio.Queue()
         self._failure: Exception | None = None
@@ -121,7 +121,7 @@ class GmqttLink:
         self._write(frames.publish(post, packet_id, number))
         self._read_on()
 
-    async def heard(self) -> list[Heard]:
+    async def heard(self) -> list[Incoming]:
         await self._some.wait()
         if self._failure is not None:
             raise self._failure
@@ -167,7 +167,7 @@ class GmqttLink:
         """What has come in; how many bytes of it were whole packets. gmqtt would only log what is raised, so it is kept
         for whoever reads the link."""
         packets, size = frames.split(data)
-        some: list[Heard] = []
+        some: list[Incoming] = []
         self._connection._last_data_in = time.monotonic()
         try:
             for first, body in packets:
@@ -193,12 +193,12 @@ class GmqttLink:
 
     def _take(self, packet_id: int, payload: bytes, topic: str, properties: dict[str, Any]) -> None:
         """A message of QoS 1 that came with the connection, or with properties that are not ours."""
-        self._keep([Heard(topic, payload, bool(properties["retain"]), QOS, packet_id, _number(properties))])
+        self._keep([Incoming(topic, payload, bool(properties["retain"]), QOS, packet_id, _number(properties))])
 
     def _take_qos_0(self, _: Any, topic: str, payload: bytes, qos: int, properties: dict[str, Any]) -> None:
-        self._keep([Heard(topic, payload, bool(properties["retain"]), qos, 0, _number(properties))])
+        self._keep([Incoming(topic, payload, bool(properties["retain"]), qos, 0, _number(properties))])
 
-    def _keep(self, heard: list[Heard]) -> None:
+    def _keep(self, heard: list[Incoming]) -> None:
         """Until they are taken. While we wait for an answer of the broker we read on, whatever waits: it comes the same
         way, and who would take what waits may be waiting for it."""
         if not heard:

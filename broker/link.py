@@ -88,7 +88,7 @@ class Greeting:
     """How long the broker keeps our session when we are gone, seconds."""
 
 
-class Heard(NamedTuple):
+class Incoming(NamedTuple):
     """A message as a library gives it."""
 
     topic: str
@@ -122,7 +122,7 @@ class Link(Protocol):
         """Hand a post over at QoS 1; `acknowledged` is called when the broker has it."""
         ...
 
-    async def heard(self) -> list[Heard]:
+    async def heard(self) -> list[Incoming]:
         """What has come in since the last call, at least one message."""
         ...
 

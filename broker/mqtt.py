@@ -21,7 +21,7 @@ from broker.bus import Arrival, Deliver, Post
 from broker.entrance import CredentialsChanged, Entrance
 from broker.gmqtt_link import GmqttLink
 from broker.gmqtt_names import LibraryUnfit, check_names
-from broker.link import ANSWER_WITHIN_S, Door, Greeting, Heard, Link, LinkDenied, LinkLost
+from broker.link import ANSWER_WITHIN_S, Door, Greeting, Incoming, Link, LinkDenied, LinkLost
 from broker.names import NameGuard, SessionTaken
 from broker.refusal import explained
 from broker.sequence import LONGEST_COUNT, Gaps, Numbers
@@ -239,7 +239,7 @@ class MqttBus:
                 await deliver(heard)
             del heard  # the next may be long in coming
 
-    def _arrival(self, link: Link, heard: Heard) -> Arrival | None:
+    def _arrival(self, link: Link, heard: Incoming) -> Arrival | None:
         """What is handed on; None for what is the carrier's own or nobody's."""
         topic = heard.topic
         if topic == DROPPED:

@@ -17,7 +17,7 @@ import orjson
 
 from broker.aiomqtt_link import AiomqttLink
 from broker.bus import Post
-from broker.link import Door, Greeting, Heard, Link, LinkDenied, LinkLost
+from broker.link import Door, Greeting, Incoming, Link, LinkDenied, LinkLost
 from protocol.edges import QOS
 
 WITHOUT_PARENT = "gridpact/name/"
@@ -40,7 +40,7 @@ class SessionTaken(RuntimeError):
     """Another process has our name: going on would be a fight that nobody wins."""
 
 
-class Told(NamedTuple):
+class NameWord(NamedTuple):
     """What somebody told about the name."""
 
     mine: bool
@@ -148,7 +148,7 @@ class NameGuard:
             self._timer.cancel()
             self._timer = None
 
-    def hear(self, heard: Heard) -> None:
+    def hear(self, heard: Incoming) -> None:
         """What came on the topic. Raises SessionTaken when the name was only kept for its established holder."""
         told = self._read(heard.payload)
         if told.mine:
@@ -171,15 +171,15 @@ class NameGuard:
 
     # -- words
 
-    def _read(self, payload: bytes) -> Told:
+    def _read(self, payload: bytes) -> NameWord:
         try:
             told = orjson.loads(payload)
             message_id, online = str(told["message_id"]), told["online"] is True
         except (orjson.JSONDecodeError, LookupError, TypeError):
-            return Told(False, False, False, False)
+            return NameWord(False, False, False, False)
         mine, comes_back = self._instance in message_id, message_id.endswith(COMES_BACK)
         self._others |= online and not mine
-        return Told(mine, online, comes_back or message_id.endswith(ASKS), comes_back)
+        return NameWord(mine, online, comes_back or message_id.endswith(ASKS), comes_back)
 
     def _taken(self) -> SessionTaken:
         return SessionTaken(

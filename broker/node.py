@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from broker.stepper import Driver, Stepper, is_durable
-from protocol.actor import Actor, Clear, Effect, Entry, Input, Send, Setpoint
+from broker.stepper import Stepper, is_durable
+from protocol.actor import Actor, Clear, Driver, Effect, Entry, Input, Send, Setpoint
 
 POINTS = ("received", "stepped", "appended", "committed", "publishing", "published", "acknowledged")
 """Where a process may die: an input has come; the actor has taken it; its entries are written, but not durable; they

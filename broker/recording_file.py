@@ -51,7 +51,7 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class RecordedMessage:
     """One message as a tap on the bus heard it."""
 
     mono_ns: int
@@ -75,7 +75,7 @@ class Step:
     effects: bytes
 
 
-Line: TypeAlias = Heard | Step
+Line: TypeAlias = RecordedMessage | Step
 
 
 class RecordingWriter:
@@ -262,7 +262,7 @@ def _decode(text: bytes, where: str) -> Line:
             # bytes as they were: the encodings have one form, which loading and dumping keeps
             return Step(given["seq"], at, given["actor"], orjson.dumps(given["input"]), orjson.dumps(given["effects"]))
         payload = given["payload"].encode() if "payload" in given else b64decode(given["payload_base64"])
-        return Heard(
+        return RecordedMessage(
             given["mono_ns"], at, given["topic"], payload, given["qos"], given["retain"], given.get("properties", {})
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:

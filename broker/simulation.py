@@ -15,10 +15,10 @@ from random import Random
 
 from broker.bus import Post
 from broker.node import Crash, Died, Node, Pending
-from broker.stepper import Driver
 from protocol.actor import (
     Actor,
     Clear,
+    Driver,
     Effect,
     Entry,
     Input,
@@ -55,7 +55,7 @@ Intercept = Callable[[str, Post], Iterable[tuple[Post, timedelta]]]
 
 
 @dataclass(slots=True)
-class Party:
+class SimulatedParty:
     """An actor, its devices, and when it joins. `build` makes the actor anew after a crash."""
 
     actor: Actor
@@ -70,7 +70,7 @@ class Simulation:
 
     def __init__(
         self,
-        parties: Iterable[Party],
+        parties: Iterable[SimulatedParty],
         start_at: datetime,
         seed: int = 0,
         faults: Faults | None = None,
@@ -138,7 +138,7 @@ class Simulation:
 
     # -- a party's process
 
-    def _join(self, party: Party) -> None:
+    def _join(self, party: SimulatedParty) -> None:
         node = self._nodes[party.actor.name] = Node(party.actor, party.drivers, party.build)
         self._guard(node, lambda: self._keep(node, node.stepper.begin(self.now)))
         self._subscribe(node)

@@ -9,19 +9,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
 
-from protocol.actor import Actor, Effect, Entry, Input, Measure, Measured, Note, Reanchored, Received, Setpoint, Taken
+from protocol.actor import (
+    Actor,
+    Driver,
+    Effect,
+    Entry,
+    Input,
+    Measure,
+    Note,
+    Reanchored,
+    Received,
+    Setpoint,
+    Taken,
+)
 from protocol.entries import encode_effects
 from protocol.messages import Presence
-
-
-class Driver(Protocol):
-    """What a device's driver offers (agents/devices/contract.py)."""
-
-    def set_power(self, power_w: int | None, at: datetime, until: datetime) -> None: ...
-
-    def measure(self, from_at: datetime, until: datetime) -> Measured: ...
 
 
 class Diverged(RuntimeError):

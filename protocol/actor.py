@@ -229,3 +229,15 @@ class Actor(Protocol):
     def status(self) -> Mapping[str, object]:
         """Its state in words and figures, for `gridpact status`; JSON types only."""
         ...
+
+
+class Driver(Protocol):
+    """The border to the physical (or simulated) device: follows set-points and measures."""
+
+    def set_power(self, power_w: int | None, at: datetime, until: datetime) -> None:
+        """Signed W, + = import, from `at` until `until`; None returns to the own schedule at `at`."""
+        ...
+
+    def measure(self, from_at: datetime, until: datetime) -> Measured:
+        """State at `until` and energy of the span, signed Wh. `event_id` and `slot` are left None."""
+        ...

@@ -73,7 +73,7 @@ def restore(part: object, state: object, but: tuple[str, ...] = (), **given: obj
             setattr(part, field.name, value)
 
 
-class Form(Generic[S]):
+class StateForm(Generic[S]):
     """A model as JSON bytes, and back."""
 
     def __init__(self, model: type[S]) -> None:

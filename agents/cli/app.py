@@ -17,7 +17,7 @@ from agents.cli import operate
 from agents.cli.arguments import Speed
 from agents.cli.connection import DEFAULT, Connection
 from agents.cli.findings import tell
-from agents.runtime.daemon.control import Refusal
+from agents.runtime.daemon.control import CommandRefusal
 from agents.runtime.daemon.doctor import examine
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import load_config
@@ -77,7 +77,7 @@ def call(arguments: Sequence[str]) -> int:
         return _mistake(str(error), Exit.USAGE)
     except (BrokerMissing, BrokerFailed, LinkDenied) as error:
         return _mistake(str(error), Exit.BROKER)
-    except Refusal as error:
+    except CommandRefusal as error:
         return _mistake(str(error), Exit.CONTROL)
     except JournalError as error:
         return _mistake(str(error), Exit.JOURNAL)
@@ -250,7 +250,7 @@ def request(
     for power in kw:
         _within("--kw", power, 0, MAX_POWER_W // 1_000)
     _within("--slot-minutes", slot_minutes, 1, 24 * 60)
-    wanted = operate.Wanted(
+    wanted = operate.WantedRequest(
         direction, start, tuple(round(power * 1000) for power in kw), slot_minutes * 60, event_id, program
     )
     return asyncio.run(operate.request(control, wanted, json))

@@ -9,8 +9,8 @@ from cyclopts import Parameter
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError
 from agents.tools.explain.read import NothingKnown, read
-from agents.tools.explain.sources import Sources
-from agents.tools.explain.story.device import Device
+from agents.tools.explain.sources import JournalSources
+from agents.tools.explain.story.device import DeviceStory
 from agents.tools.explain.story.story import Story
 from agents.tools.explain.text import console, write_device, write_story
 from agents.tools.explain.words import names
@@ -45,7 +45,7 @@ def explain(
     html
         Write a page into this file instead: one file that needs no network.
     """
-    sources = Sources(journals or ())
+    sources = JournalSources(journals or ())
     chosen = _chosen(list(sources.events()), event)
     try:
         with no_collection():
@@ -75,7 +75,7 @@ def _chosen(known: list[str], wanted: str | None) -> str:
     return wanted or known[0]
 
 
-def _device(story: Story, wanted: str) -> Device:
+def _device(story: Story, wanted: str) -> DeviceStory:
     """By its name or one of its resources. Raises ConfigError."""
     for one in story.devices.values():
         if wanted == one.name or wanted in one.resources:
@@ -84,7 +84,7 @@ def _device(story: Story, wanted: str) -> Device:
     raise ConfigError(f"--device: {wanted} is not in {story.event_id}; there are {known}")
 
 
-def _write(story: Story, device: Device | None, party: str | None, json: bool) -> None:
+def _write(story: Story, device: DeviceStory | None, party: str | None, json: bool) -> None:
     if json:
         shown = device if device is not None else story
         sys.stdout.write(to_json(shown).decode() + "\n")

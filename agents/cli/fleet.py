@@ -18,8 +18,8 @@ from agents.runtime.daemon.control import note_line
 from agents.runtime.daemon.daemon import run_loop
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import journal_path
-from agents.runtime.fleet.process import Fleet, Told, today
-from agents.runtime.fleet.sources import Source, as_kept, load_source
+from agents.runtime.fleet.process import Fleet, FleetProgress, today
+from agents.runtime.fleet.sources import HomesSource, as_kept, load_source
 from agents.runtime.journal.journal import JournalError
 from agents.runtime.journal.lease import LeaseTaken
 from agents.settings.checked import ConfigError
@@ -121,7 +121,7 @@ def fleet(
     return Exit.OK
 
 
-def speaks_for(running: Fleet, source: Source) -> dict[str, object]:
+def speaks_for(running: Fleet, source: HomesSource) -> dict[str, object]:
     """What is told at the start."""
     return {
         "homes": len(source.homes),
@@ -145,11 +145,11 @@ def _say(told: dict[str, object], json: bool) -> None:
         print(f"journal: {told['journal']}")
 
 
-async def _shown(running: Fleet, seconds: float | None, json: bool) -> Told:
+async def _shown(running: Fleet, seconds: float | None, json: bool) -> FleetProgress:
     if json or not sys.stdout.isatty():
         last: list[bytes] = []
 
-        def changed(told: Told) -> None:
+        def changed(told: FleetProgress) -> None:
             line = to_json(told.as_json()) if json else in_words(told).encode()
             if line not in last:
                 last[:] = [line]
@@ -160,7 +160,7 @@ async def _shown(running: Fleet, seconds: float | None, json: bool) -> Told:
         return await running.run(lambda told: live.update(Text(f"● {in_words(told)}")), TERMINAL_S, seconds)
 
 
-def in_words(told: Told) -> str:
+def in_words(told: FleetProgress) -> str:
     """How it stands, for people."""
     heard = ", ".join(f"{count} {kind}" for kind, count in told.heard.items()) or "nothing"
     said = ", ".join(f"{count} {kind}" for kind, count in told.said.items()) or "nothing"
@@ -177,7 +177,7 @@ def _tell(at: datetime, who: str, note: Note) -> None:
     _line(to_json(note_line(at.astimezone(UTC), who, note)))
 
 
-def _default_journal(source: Source, address: Address, name: str) -> Path:
+def _default_journal(source: HomesSource, address: Address, name: str) -> Path:
     broker = source.broker.model_copy(update={"host": address.host, "port": address.port})
     return journal_path(DaemonConfig(system=source.system, broker=broker, journal=source.journal), name)
 

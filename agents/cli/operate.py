@@ -15,7 +15,7 @@ from rich.table import Table
 from agents.history.line import NoteLine
 from agents.history.narrate import SlotCounts, line
 from agents.history.standing import WhyUnknown, of_status
-from agents.runtime.daemon.control import Refusal, ask, converse, runtime_dir, sockets
+from agents.runtime.daemon.control import CommandRefusal, ask, converse, runtime_dir, sockets
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError, checked
 from agents.settings.mistakes import impossible
@@ -37,7 +37,7 @@ MOST_IDLE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedRequest:
     """The event that an operator asks for."""
 
     direction: Direction
@@ -81,7 +81,7 @@ def _stands(event: dict[str, Any]) -> tuple[str, str, str]:
     return word, kilowatts(event.get("requested_w")), kilowatts(secured_w)
 
 
-async def request(control: Path | None, wanted: Wanted, json: bool) -> int:
+async def request(control: Path | None, wanted: WantedRequest, json: bool) -> int:
     """Issue an event and watch it to its end; whether it was a deal is the exit code."""
     path, utility = await _utility(control)
     now = datetime.fromisoformat(utility["shell"]["now"])
@@ -117,7 +117,7 @@ async def decide(control: Path | None, event_id: str, take_part: bool, party: st
     ]
     if len(asking) != 1:
         names = ", ".join(name for _, name in asking)
-        raise Refusal(
+        raise CommandRefusal(
             f"{names} ask about {event_id}: say which with --party"
             if asking
             else f"no home asks about {event_id}"
@@ -143,10 +143,10 @@ async def _watched(path: Path, command: dict[str, object], event_id: str, json: 
             text = to_json(note).decode() if json else line(told, slots.of(told))
             print(text, flush=True)
             if told.name == "order_refused":
-                raise Refusal(f"{event_id}: {told.data.get('reason')}")
+                raise CommandRefusal(f"{event_id}: {told.data.get('reason')}")
             if told.name == "closed":
                 return Exit.OK if told.data.get("outcome") == "concluded" else Exit.NEGATIVE
-    raise Refusal(f"{path}: the daemon ended the conversation")
+    raise CommandRefusal(f"{path}: the daemon ended the conversation")
 
 
 async def _converse(path: Path, command: dict[str, object]) -> AsyncGenerator[dict[str, Any], None]:
@@ -188,16 +188,18 @@ async def _parties(control: Path | None) -> list[tuple[Path, dict[str, Any]]]:
     for path in sockets(directory):
         try:
             answer = await ask(path, {"do": "status"})
-        except Refusal:
+        except CommandRefusal:
             continue  # what a dead daemon left
         found += [(path, party) for party in answer["parties"]]
     if not found:
-        raise Refusal(f"{directory}: no daemon answers here")
+        raise CommandRefusal(f"{directory}: no daemon answers here")
     return found
 
 
 async def _utility(control: Path | None) -> tuple[Path, dict[str, Any]]:
     found = [(path, party) for path, party in await _parties(control) if party.get("role") == "utility"]
     if len(found) != 1:
-        raise Refusal(f"{len(found)} utilities answer in {control or runtime_dir()}: name the directory with --control")
+        raise CommandRefusal(
+            f"{len(found)} utilities answer in {control or runtime_dir()}: name the directory with --control"
+        )
     return found[0]

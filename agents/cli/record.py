@@ -26,7 +26,7 @@ from agents.settings.checked import ConfigError
 from agents.tools.anonymise import Anonymiser
 from agents.tools.record import Counter, Recorder
 from agents.tools.run.simulate import processes
-from broker.recording_file import Header, Heard, RecordingWriter
+from broker.recording_file import Header, RecordedMessage, RecordingWriter
 from protocol.codec import to_json
 
 Flag = Parameter(negative=())
@@ -82,7 +82,7 @@ def record(
         _settings(scenario, config),
         about={"broker": address.where, "mqtt": address.protocol},
     )
-    changed: Callable[[Heard], Heard | None] = lambda line: line
+    changed: Callable[[RecordedMessage], RecordedMessage | None] = lambda line: line
     if anonymise:
         hidden = Anonymiser(salt or secrets.token_hex(16))
         header, changed = hidden.header(header), hidden.heard

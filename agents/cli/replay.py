@@ -15,16 +15,16 @@ from agents.cli.connection import DEFAULT, Connection
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError
 from agents.settings.parties import PlanMode, Rung
-from agents.tools.replay.changes import Change
-from agents.tools.replay.source import Source
+from agents.tools.replay.changes import SettingChange
+from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.table import side_by_side, told
 from agents.tools.replay.verify import verify as verified
-from agents.tools.replay.what_if import Devices, Recorded
+from agents.tools.replay.what_if import Devices, RecordedRun
 from agents.tools.run.view import PLAIN_WIDTH
 from protocol.codec import to_json
 
 if TYPE_CHECKING:
-    from agents.tools.replay.compared import Compared
+    from agents.tools.replay.compared import PlayedResult
 
 replay = App(name="replay")
 
@@ -52,7 +52,7 @@ def verify(recording: Path, /, *, json: Json = False) -> int:
     recording
         A recording with steps, a journal, or a directory of journals.
     """
-    result = verified(Source(recording))
+    result = verified(RecordingSource(recording))
     if json:
         sys.stdout.write(to_json(result.as_json()).decode() + "\n")
         return Exit.OK if result.divergence is None else Exit.NEGATIVE
@@ -133,10 +133,12 @@ def what_if(
         "coordinator.max_rerequests": max_rerequests,
         "utility.mandate": mandate,
     }
-    changes = [Change.read(text) for text in set_]
-    changes += [Change.read(f"{key}={value}") for key, value in given.items() if value is not None]
+    changes = [SettingChange.read(text) for text in set_]
+    changes += [SettingChange.read(f"{key}={value}") for key, value in given.items() if value is not None]
     ladder = ((Rung.OWN_STORAGE, storage), (Rung.RELAX, relax), (Rung.ALTERNATIVE, alternative))
-    compared = Recorded(Source(recording)).what_if(changes, [rung for rung, kept in ladder if not kept], devices)
+    compared = RecordedRun(RecordingSource(recording)).what_if(
+        changes, [rung for rung, kept in ladder if not kept], devices
+    )
     if json:
         sys.stdout.write(to_json(compared.as_json()).decode() + "\n")
         return Exit.OK
@@ -196,7 +198,7 @@ def onto(
         raise ConfigError("instants that are moved to now need real time: give --clock recorded as well")
     if speed <= 0 or within_s <= 0 or grace_s < 0:
         raise ConfigError("speed and within-s have to be above 0, grace-s at least 0")
-    played = Onto(on_the_wire(Source(recording).lines()), under_test)
+    played = Onto(on_the_wire(RecordingSource(recording).lines()), under_test)
     running = None
     if clock is Instants.RECORDED:
         anchor_at = datetime.now(UTC) + timedelta(seconds=within_s)
@@ -214,7 +216,7 @@ def onto(
     return Exit.OK if compared.same else Exit.NEGATIVE
 
 
-def _print_played(compared: "Compared") -> None:
+def _print_played(compared: "PlayedResult") -> None:
     console = _console()
     table = Table(title=f"{compared.under_test} said", title_justify="left")
     for name in ("", "recorded", "live", "the same"):
@@ -249,7 +251,7 @@ def as_test(recording: Path, /, *, out: Path) -> int:
     from agents.runtime.software import software
     from agents.tools.replay.as_test import keep
 
-    for path in keep(Source(recording), out, software()):
+    for path in keep(RecordingSource(recording), out, software()):
         print(f"{path}: {path.stat().st_size / 1024:.0f} KB")
     return Exit.OK
 

@@ -14,7 +14,7 @@ from agents.runtime.files.wall_clock import zone_named
 from agents.settings.checked import ConfigError
 from agents.tools.study import picture, results, table
 from agents.tools.study import study as whole
-from agents.tools.study.runs import Outcome
+from agents.tools.study.runs import StudyOutcome
 from agents.tools.study.variants import ACCEPT_PCT, REREQUESTS, SIZES_PCT, STORAGE_PCT
 from protocol.codec import to_json
 
@@ -93,7 +93,7 @@ def study(
     return Exit.OK
 
 
-def _about(found: list[Outcome], seconds: int, seed: int, least_share: int, jobs: int) -> dict[str, object]:
+def _about(found: list[StudyOutcome], seconds: int, seed: int, least_share: int, jobs: int) -> dict[str, object]:
     return {
         "events": len({outcome.case.event for outcome in found}),
         "negotiations": len(found),

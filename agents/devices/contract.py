@@ -100,18 +100,6 @@ class Device(Protocol):
         ...
 
 
-class Driver(Protocol):
-    """The border to the physical (or simulated) device: follows set-points and measures."""
-
-    def set_power(self, power_w: int | None, at: datetime, until: datetime) -> None:
-        """Signed W, + = import, from `at` until `until`; None returns to the own schedule at `at`."""
-        ...
-
-    def measure(self, from_at: datetime, until: datetime) -> Measured:
-        """State at `until` and energy of the span, signed Wh. `event_id` and `slot` are left None."""
-        ...
-
-
 def hours(span: timedelta) -> float:
     return span.total_seconds() / 3600
 

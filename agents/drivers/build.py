@@ -2,7 +2,7 @@
 
 from agents.drivers.simulated import build_driver
 from agents.settings.parties import AggregatorSettings, DerSettings, PartySettings
-from broker.stepper import Driver
+from protocol.actor import Driver
 
 
 def build_drivers(settings: PartySettings) -> dict[str, Driver]:

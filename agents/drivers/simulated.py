@@ -5,10 +5,10 @@ import itertools
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from agents.devices.contract import Driver, hours
+from agents.devices.contract import hours
 from agents.devices.solar import Solar
 from agents.settings.devices import DeviceSpec, LoadSpec, SolarSpec, StorageSpec, VehicleSpec
-from protocol.actor import Measured
+from protocol.actor import Driver, Measured
 from protocol.units import SLOT
 
 

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Literal
 
 from agents.drivers.simulated import SimulatedDriver, SolarPhysics, VehiclePhysics
-from broker.stepper import Driver
-from protocol.remembered import Form
+from protocol.actor import Driver
+from protocol.remembered import StateForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class SimulatedState:
     version: Literal[1] = 1
 
 
-SIMULATED = Form(SimulatedState)
+SIMULATED = StateForm(SimulatedState)
 
 
 def driver_memory(driver: Driver) -> str | None:

@@ -73,6 +73,8 @@ WORDS = {
     "standing_by": "has the award ({basis}): stands by for {power_w}",
     "controlling": "slot {slot}: follows {power_w}",
     "closed": "ends: {outcome}",
+    "clock_set_back": "the machine's clock was set back by {by_s} s: it goes on from {to_at}",
+    "clock_set": "the machine's clock was set by {set_by_s} s, after {asleep_s} s asleep: it is followed",
     "journal_archived": "the journal is archived as {file}",
 }
 """By the name of the note. A note that is not here, or has other figures, is told generically."""

@@ -19,8 +19,8 @@ def mark_of(message_id: str, body: bytes) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class HeardState:
-    """Of `Heard`: the places, how many marks each has, and all marks one behind the other, as base64."""
+class ReceivedMarksState:
+    """Of `ReceivedMarks`: the places, how many marks each has, and all marks one behind the other, as base64."""
 
     places: tuple[str, ...]
     counts: tuple[int, ...]
@@ -28,14 +28,14 @@ class HeardState:
     version: Literal[1] = 1
 
 
-class Heard:
+class ReceivedMarks:
     """The marks of all messages by where they were heard, one behind the other."""
 
     def __init__(self) -> None:
         self._marks: dict[str, bytes] = {}
 
     @classmethod
-    def of(cls, state: "HeardState") -> "Heard":
+    def of(cls, state: "ReceivedMarksState") -> "ReceivedMarks":
         """What `state` gave."""
         heard, marks, at = cls(), b64decode(state.marks), 0
         for where, count in zip(state.places, state.counts, strict=True):
@@ -43,11 +43,11 @@ class Heard:
             at += count * MARK
         return heard
 
-    def state(self) -> "HeardState":
+    def state(self) -> "ReceivedMarksState":
         """All marks, in one piece: for the state of a party."""
         marks = self._marks.values()
         counts = tuple(len(some) // MARK for some in marks)
-        return HeardState(tuple(self._marks), counts, b64encode(b"".join(marks)).decode())
+        return ReceivedMarksState(tuple(self._marks), counts, b64encode(b"".join(marks)).decode())
 
     def same_id(self, where: str, mark: bytes) -> bytes | None:
         """The mark with the same id that was kept there before; None where there is none."""

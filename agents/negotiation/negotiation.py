@@ -2,7 +2,7 @@
 
 The parts: `Asking` (requests and answers), `Awards` (and their confirmation), `Repair` (what is lost is replaced),
 `Upward` (the parent above, where there is one), `Delivery` (meter values). What utility, coordinator and aggregator do
-differently is in their `Role`.
+differently is in their `EventRole`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +17,7 @@ from agents.negotiation.out import Out
 from agents.negotiation.own import NoOwnPower, OwnPower
 from agents.negotiation.plans.baseline import BaselinePolicy, DeclaredBaseline
 from agents.negotiation.repair import Repair
-from agents.negotiation.role import Role
+from agents.negotiation.role import EventRole
 from agents.negotiation.stage import ASKING, Stage, Timer, Transitions
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
@@ -38,7 +38,7 @@ class Negotiation:
         children: Children,
         transitions: Transitions,
         grace: timedelta,
-        role: Callable[["Negotiation"], Role],
+        role: Callable[["Negotiation"], EventRole],
         *,
         book: Members | None = None,
         up: Upward | None = None,

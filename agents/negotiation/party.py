@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from agents.negotiation.heard import Heard, mark_of
+from agents.negotiation.heard import ReceivedMarks, mark_of
 from protocol import messages as m
 from protocol.actor import (
     Cancel,
@@ -43,7 +43,7 @@ class Party:
         self._name = name
         self._parents = parents
         self._children = children
-        self._heard: dict[str, Heard] = {}
+        self._heard: dict[str, ReceivedMarks] = {}
         """By event."""
         self._said: dict[str, dict[Edge, dict[str, Send]]] = {}
         """By event and edge upward: the last message of each kind, the newest one last."""
@@ -194,11 +194,11 @@ class Party:
         if not known or mine != self._name:
             raise RefusedMessage(RejectReason.UNKNOWN_PARTY, f"{edge.other(self.name)} is not in {self.name}'s book")
 
-    def _of_event(self, event_id: str) -> Heard:
+    def _of_event(self, event_id: str) -> ReceivedMarks:
         """What was heard about an event, which is known from now on."""
         heard = self._heard.get(event_id)
         if heard is None:
-            heard = self._heard[event_id] = Heard()
+            heard = self._heard[event_id] = ReceivedMarks()
         return heard
 
     def _where(self, edge: Edge) -> str:

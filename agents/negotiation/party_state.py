@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from agents.negotiation.child import AwardRecord, RelaxRecord, RequestRecord
-from agents.negotiation.heard import Heard, HeardState
+from agents.negotiation.heard import ReceivedMarks, ReceivedMarksState
 from agents.negotiation.parent import ParentParty
 from agents.negotiation.party import Party
 from protocol.edges import Edge
@@ -16,7 +16,7 @@ from protocol.remembered import SentState
 class MemoryState:
     """Of `Party`: what was received (by event), what was last sent upward, and counts."""
 
-    heard: dict[str, HeardState]
+    heard: dict[str, ReceivedMarksState]
     sent: dict[str, tuple[SentState, ...]]
     counts: dict[str, int]
     version: Literal[1] = 1
@@ -36,7 +36,7 @@ def memory_state(party: Party) -> MemoryState:
 
 def remember_memory(party: Party, state: MemoryState) -> None:
     """Let a fresh party remember a state."""
-    party._heard = {event_id: Heard.of(heard) for event_id, heard in state.heard.items()}
+    party._heard = {event_id: ReceivedMarks.of(heard) for event_id, heard in state.heard.items()}
     party._said = {}
     for event_id, stored in state.sent.items():
         by_edge = party._said.setdefault(event_id, {})

@@ -9,7 +9,7 @@ from protocol import messages as m
 from protocol.plan import Plan
 
 
-class Role(Protocol):
+class EventRole(Protocol):
     """Its decisions, and what its state adds to the event's."""
 
     def begin(self, now: datetime) -> None:

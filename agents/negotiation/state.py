@@ -173,8 +173,8 @@ def _remember_up(up: Upward, state: UpwardState) -> None:
 
 def _children(children: Children) -> ChildrenState:
     asked = children.asked()
-    requests, relaxes = Column[RequestRecord](), Column[RelaxRecord]()
-    answers, awards = Column[ChildAnswer](), Column[AwardRecord]()
+    requests, relaxes = StateColumn[RequestRecord](), StateColumn[RelaxRecord]()
+    answers, awards = StateColumn[ChildAnswer](), StateColumn[AwardRecord]()
     return ChildrenState(
         waiting=tuple(children.waiting),
         names=tuple(child.name for child in asked),
@@ -216,7 +216,7 @@ def thing(table: tuple[T, ...], place: Place) -> T | None:
     return None if place is None else table[place]
 
 
-class Column(Generic[T]):
+class StateColumn(Generic[T]):
     """The different things of one kind, each once."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ from agents.parties.utility import Utility, UtilityRole
 from protocol.actor import Issue
 from protocol.edges import Edge
 from protocol.plan import Plan
-from protocol.remembered import Form
+from protocol.remembered import StateForm
 
 R = TypeVar("R")
 
@@ -76,7 +76,7 @@ class UtilityState:
     version: Literal[1] = 1
 
 
-UTILITY = Form(UtilityState)
+UTILITY = StateForm(UtilityState)
 
 
 def utility_state(actor: Utility) -> UtilityState:
@@ -129,7 +129,7 @@ class CoordinatorState:
     version: Literal[1] = 1
 
 
-COORDINATOR = Form(CoordinatorState)
+COORDINATOR = StateForm(CoordinatorState)
 
 
 def coordinator_state(actor: Coordinator) -> CoordinatorState:

@@ -20,9 +20,10 @@ from agents.runtime.snapshot import EVERY, Snapshot, maker, pack, unpack
 from broker.bus import Arrival, Bus
 from broker.clock import Clock
 from broker.faults import first_error
-from broker.stepper import Diverged, Driver, Stepper, is_durable, no_collection
+from broker.stepper import Diverged, Stepper, is_durable, no_collection
 from protocol.actor import (
     Actor,
+    Driver,
     Effect,
     Entry,
     Input,

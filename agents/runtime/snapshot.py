@@ -14,9 +14,8 @@ from typing import Literal
 
 from agents.drivers.state import driver_memory, remember_driver
 from agents.parties.memory import memory_of, remember
-from broker.stepper import Driver
-from protocol.actor import Actor, Question
-from protocol.remembered import Form, UnknownState
+from protocol.actor import Actor, Driver, Question
+from protocol.remembered import StateForm, UnknownState
 
 EVERY = 50_000
 """Entries of a party between two snapshots."""
@@ -36,7 +35,7 @@ class Snapshot:
     version: Literal[1] = 1
 
 
-FORM = Form(Snapshot)
+FORM = StateForm(Snapshot)
 
 
 def pack(at: datetime, actor: Actor, drivers: Mapping[str, Driver], questions: Mapping[str, Question]) -> bytes:

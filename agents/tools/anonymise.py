@@ -18,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from broker.recording_file import Header, Heard, Line, Step
+from broker.recording_file import Header, Line, RecordedMessage, Step
 from protocol.codec import decode
 from protocol.edges import ROOT, ROUTES
 from protocol.errors import RefusedMessage
@@ -76,7 +76,7 @@ class Anonymiser:
             else:
                 self._told(line)
 
-    def heard(self, line: Heard) -> Heard:
+    def heard(self, line: RecordedMessage) -> RecordedMessage:
         """A message as a tap heard it, without free texts."""
         body = self._told(line)
         payload = b"?" * len(line.payload) if body is None else orjson.dumps(self._changed(_without_texts(body)))
@@ -93,7 +93,7 @@ class Anonymiser:
         self._learn(effects)
         return item, effects
 
-    def _told(self, line: Heard) -> dict[str, Any] | None:
+    def _told(self, line: RecordedMessage) -> dict[str, Any] | None:
         """The fields of what was heard, None for no message; its names are known from here on."""
         for level in line.topic.split("/"):
             self._know(level)
@@ -155,7 +155,7 @@ def _names(value: Any, key: str = "") -> Iterator[str]:
                 yield from _names(item, key)
 
 
-def _message(line: Heard) -> dict[str, Any] | None:
+def _message(line: RecordedMessage) -> dict[str, Any] | None:
     """The fields of what was heard; None for what is no message, as an empty payload, which clears a topic."""
     try:
         decode(line.topic, line.payload)

@@ -16,7 +16,7 @@ from typing import Any
 from agents.runtime.signals import signals
 from broker.bus import Arrival
 from broker.mqtt import Address
-from broker.recording_file import Heard, RecordingWriter
+from broker.recording_file import RecordedMessage, RecordingWriter
 from broker.tap import reached, tap
 
 QUEUE = 10_000
@@ -43,11 +43,13 @@ class Counter:
 class Recorder:
     """One recording being made."""
 
-    def __init__(self, address: Address, writer: RecordingWriter, changed: Callable[[Heard], Heard | None]) -> None:
+    def __init__(
+        self, address: Address, writer: RecordingWriter, changed: Callable[[RecordedMessage], RecordedMessage | None]
+    ) -> None:
         """`changed` may change a line before it is written, or leave it out (None): pseudonyms, for example."""
         self.counter = Counter()
         self._address, self._writer, self._changed = address, writer, changed
-        self._queue: asyncio.Queue[tuple[Heard, Callable[[], None]]] = asyncio.Queue(QUEUE)
+        self._queue: asyncio.Queue[tuple[RecordedMessage, Callable[[], None]]] = asyncio.Queue(QUEUE)
         self._connected = asyncio.Event()
         self._bus = tap(address, "record", self._on_connected, SESSION_S, whole=True)
         self._connections = 0
@@ -96,7 +98,7 @@ class Recorder:
 
     async def _deliver(self, arrivals: Sequence[Arrival]) -> None:
         for arrival in arrivals:
-            line = Heard(
+            line = RecordedMessage(
                 time.monotonic_ns(),
                 datetime.now(UTC),
                 arrival.topic,
@@ -119,7 +121,7 @@ class Recorder:
             for _, acknowledge in group:
                 acknowledge()
 
-    def _put(self, line: Heard, acknowledge: Callable[[], None] = lambda: None) -> None:
+    def _put(self, line: RecordedMessage, acknowledge: Callable[[], None] = lambda: None) -> None:
         changed = self._changed(line)
         if changed is not None:
             self._writer.write(changed)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from broker.clock import MACHINE, Change, Clock, Sources
+from broker.clock import MACHINE, Clock, ClockChange, ClockSources
 
 ORIGIN = datetime(2026, 1, 14, 17, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -17,8 +17,8 @@ class Machine:
         self.utc, self.passed_s, self.awake_s = datetime(2026, 5, 1, tzinfo=UTC), 100.0, 40.0
 
     @property
-    def sources(self) -> Sources:
-        return Sources(lambda: self.utc, lambda: self.passed_s, lambda: self.awake_s)
+    def sources(self) -> ClockSources:
+        return ClockSources(lambda: self.utc, lambda: self.passed_s, lambda: self.awake_s)
 
     def wait(self, seconds: float, *, asleep: bool = False) -> None:
         self.utc += timedelta(seconds=seconds)
@@ -52,7 +52,7 @@ def test_real_time_jumps_to_where_the_clock_is_set_forward(machine: Machine) -> 
     machine.wait(1)
     machine.utc += HOUR
     assert clock.now() == machine.utc - HOUR
-    assert clock.look() == Change(3600.0, 0.0)
+    assert clock.look() == ClockChange(3600.0, 0.0)
     assert clock.now() == machine.utc
     assert clock.look() is None
 
@@ -62,7 +62,7 @@ def test_real_time_that_is_set_back_stands_still_until_real_time_has_caught_up(m
     machine.wait(1)
     before = clock.now()
     machine.utc -= HOUR
-    assert clock.look() == Change(-3600.0, 0.0)
+    assert clock.look() == ClockChange(-3600.0, 0.0)
     assert clock.now() == before
     machine.wait(1800)
     assert clock.now() == before
@@ -95,7 +95,7 @@ def test_suspend_counts_and_is_told(machine: Machine) -> None:
     clock = Clock(sources=machine.sources)
     machine.wait(720, asleep=True)
     assert clock.now() == machine.utc
-    assert clock.look() == Change(0.0, 720.0)
+    assert clock.look() == ClockChange(0.0, 720.0)
     assert clock.look() is None
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bench.wire import packed
 from broker import frames
 from broker.bus import Post
-from broker.link import NUMBER, Heard
+from broker.link import NUMBER, Incoming
 
 TOPIC = "dr/offer/ra-1/hems-0042"
 PACKET_IDS = st.integers(1, 65_535)
@@ -67,7 +67,7 @@ def test_what_the_library_writes_is_read(
     packet_id: int, payload: bytes, retain: bool, number: str, expires_in_s: int | None
 ) -> None:
     packet = by_library(packet_id, payload, retain, **properties(number, expires_in_s))
-    assert frames.heard(packet[0], body(packet)) == Heard(TOPIC, payload, retain, 1, packet_id, number)
+    assert frames.heard(packet[0], body(packet)) == Incoming(TOPIC, payload, retain, 1, packet_id, number)
 
 
 @given(st.lists(st.sampled_from([b"", b"x", b"x" * 127, b"x" * 128, b"x" * 20_000]), max_size=4), st.integers(0, 30))

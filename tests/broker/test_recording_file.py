@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.recording_file import Header, Heard, Line, RecordingError, RecordingFile, RecordingWriter, Step
+from broker.recording_file import Header, Line, RecordedMessage, RecordingError, RecordingFile, RecordingWriter, Step
 
 AT = datetime(2026, 1, 14, 17, 0, 0, 123_456, tzinfo=UTC)
 HEADER = Header("bus", "gridpact 0.1.0", AT, ({"utility": {"name": "utility"}},), about={"broker": "127.0.0.1:1883"})
 LINES: list[Line] = [
-    Heard(5, AT, "dr/request/ra-1/h1", b'{"a":1}', properties={"user": [["n", "1"]]}),
-    Heard(6, AT, "dr/offer/ra-1/h1", b"\xff\x00", qos=0, retain=True),
+    RecordedMessage(5, AT, "dr/request/ra-1/h1", b'{"a":1}', properties={"user": [["n", "1"]]}),
+    RecordedMessage(6, AT, "dr/offer/ra-1/h1", b"\xff\x00", qos=0, retain=True),
     Step(1, AT, "ra-1", b"null", b'[{"effect":"note","at":"2026-01-14T17:00:00Z","x":{"\xc3\xa4":1}}]'),
 ]
 
@@ -40,7 +40,7 @@ def test_recording_is_read_as_it_was_written(tmp_path: Path, name: str) -> None:
 @given(payload=st.binary(max_size=200), topic=st.text(max_size=40), mono_ns=st.integers(0, 2**62))
 def test_any_bytes_are_kept(payload: bytes, topic: str, mono_ns: int) -> None:
     with TemporaryDirectory() as folder:
-        line = Heard(mono_ns, AT, topic, payload)
+        line = RecordedMessage(mono_ns, AT, topic, payload)
         written(Path(folder) / "r.jsonl", [line])
         assert list(RecordingFile(Path(folder) / "r.jsonl").lines()) == [line]
 

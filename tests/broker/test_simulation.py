@@ -8,7 +8,7 @@ from worlds import World
 
 from broker.bus import Post
 from broker.recording import Recording, transcript
-from broker.simulation import Faults, Party, Simulation
+from broker.simulation import Faults, SimulatedParty, Simulation
 from protocol import messages as m
 from protocol.actor import Clear, Effect, Input, Received, Refused, Send
 from protocol.edges import Edge
@@ -66,7 +66,7 @@ def request() -> m.Request:
 
 def test_message_is_heard_by_the_far_end_of_its_edge_after_a_delay() -> None:
     der = Toy("der")
-    simulation = Simulation([Party(Toy("ra", [Send(EDGE, request())], T0)), Party(der)], T0)
+    simulation = Simulation([SimulatedParty(Toy("ra", [Send(EDGE, request())], T0)), SimulatedParty(der)], T0)
     simulation.run()
     [(at, item)] = der.heard
     assert item == Received(EDGE, request())
@@ -77,21 +77,23 @@ def test_late_joiner_hears_the_retained_request_and_nothing_after_it_was_cleared
     for cleared, expected in ((False, 1), (True, 0)):
         der = Toy("der")
         says: list[Effect] = [Send(EDGE, request())] + ([Clear(EDGE)] if cleared else [])
-        party = Party(der, joins_at=T0 + timedelta(minutes=1))
-        Simulation([Party(Toy("ra", says, T0)), party], T0).run()
+        party = SimulatedParty(der, joins_at=T0 + timedelta(minutes=1))
+        Simulation([SimulatedParty(Toy("ra", says, T0)), party], T0).run()
         assert len(der.heard) == expected
 
 
 def test_all_lost_means_nothing_heard_and_all_repeated_means_twice() -> None:
     for faults, expected in ((Faults(loss_pct=100), 0), (Faults(repeat_pct=100), 2)):
         der = Toy("der")
-        Simulation([Party(Toy("ra", [Send(EDGE, request())], T0)), Party(der)], T0, faults=faults).run()
+        Simulation(
+            [SimulatedParty(Toy("ra", [Send(EDGE, request())], T0)), SimulatedParty(der)], T0, faults=faults
+        ).run()
         assert len(der.heard) == expected
 
 
 def test_bytes_that_are_no_message_are_an_input_of_their_own() -> None:
     ra = Toy("ra")
-    simulation = Simulation([Party(ra)], T0)
+    simulation = Simulation([SimulatedParty(ra)], T0)
     simulation.publish(T0, "foe", Post("dr/offer/ra/der", b"\xff"))
     simulation.publish(T0, "foe", Post("some/other/topic", b"\xff"))
     simulation.run()
@@ -104,12 +106,12 @@ def test_actor_whose_deadline_does_not_move_is_a_bug() -> None:
             return []
 
     with pytest.raises(RuntimeError, match="did not move"):
-        Simulation([Party(Stuck("ra", deadline=T0))], T0).run()
+        Simulation([SimulatedParty(Stuck("ra", deadline=T0))], T0).run()
 
 
 def test_deadline_is_served_before_the_inbox() -> None:
     ra = Toy("ra", deadline=T0 + timedelta(seconds=10))
-    simulation = Simulation([Party(ra)], T0, faults=Faults(delay_ms=(10_000, 10_000)))
+    simulation = Simulation([SimulatedParty(ra)], T0, faults=Faults(delay_ms=(10_000, 10_000)))
     simulation.publish(T0, "foe", Post("dr/offer/ra/der", b"{}"))
     simulation.run()
     assert ra.woken == [T0 + timedelta(seconds=10)]

@@ -16,7 +16,7 @@ from agents.cli.app import call
 from agents.runtime.files.scenario import build_scenario, contract
 from agents.runtime.files.toml import read_toml
 from agents.runtime.fleet.process import Fleet
-from agents.runtime.fleet.sources import Source, as_kept, load_source
+from agents.runtime.fleet.sources import HomesSource, as_kept, load_source
 from agents.runtime.journal.journal import JournalError
 from agents.settings.parties import DerSettings
 from agents.settings.scenario import Scenario
@@ -57,7 +57,7 @@ async def live(broker: Broker, scenario: Scenario, speed: float, done: Done, con
     running: list[asyncio.Task[Any]] = []
 
     def fleet() -> None:
-        source = Source("fleet", scenario.homes, behaviours=scenario.behaviours)
+        source = HomesSource("fleet", scenario.homes, behaviours=scenario.behaviours)
         many = Fleet(source, Address(broker.host, broker.port), connections=connections, tell=system.tell)
         many.clock = system.clock
         system.under_way.append(lambda: many.told().waiting > 0)
@@ -137,7 +137,7 @@ class Parent:
 
 @asynccontextmanager
 async def gateway(broker: Broker, homes: tuple[DerSettings, ...], journal: Path) -> AsyncIterator[Fleet]:
-    fleet = Fleet(Source("fleet", homes), Address(broker.host, broker.port), journal=journal)
+    fleet = Fleet(HomesSource("fleet", homes), Address(broker.host, broker.port), journal=journal)
     running = asyncio.create_task(fleet.run())
     try:
         for line in fleet.lines:

@@ -12,7 +12,7 @@ from live_system import LiveSystem, deals
 from agents.runtime.behaviour import intercept
 from agents.runtime.files.scenario import load_scenario
 from agents.runtime.fleet.process import Fleet
-from agents.runtime.fleet.sources import Source
+from agents.runtime.fleet.sources import HomesSource
 from agents.settings.scenario import Scenario
 from agents.tools.run.simulate import build_simulation
 from protocol.actor import Note
@@ -55,7 +55,7 @@ async def test_gateway_speaks_for_all_homes_by_one_certificate(tmp_path: Path) -
         waiting = dict.fromkeys(home.name for home in scenario.homes if home.name in (expected := simulated(scenario)))
 
         def fleet() -> None:
-            source = Source("fleet", scenario.homes, behaviours=scenario.behaviours)
+            source = HomesSource("fleet", scenario.homes, behaviours=scenario.behaviours)
             many = Fleet(source, hardened.address(), tell=system.tell)
             many.clock = system.clock
             system.under_way.append(lambda: many.told().waiting > 0)

@@ -12,8 +12,8 @@ from agents.cli.app import call
 from agents.runtime.exits import Exit
 from agents.runtime.files.scenario import load_scenario
 from agents.tools.explain.read import read
-from agents.tools.explain.sources import Sources
-from agents.tools.replay.source import Source
+from agents.tools.explain.sources import JournalSources
+from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.verify import verify
 
 CITY = Path("city")
@@ -30,7 +30,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_shipped_scenario_that_ran_live_is_made_again_byte_for_byte(city: Path) -> None:
-    result = verify(Source(city))
+    result = verify(RecordingSource(city))
     scenario = load_scenario(CITY)
     assert result.divergence is None
     parties = (scenario.utility, scenario.coordinator, *scenario.aggregators, *scenario.homes)
@@ -58,7 +58,7 @@ async def test_aggregator_killed_in_mid_delivery_is_explained_with_its_restart(t
     await aggregator.ready.wait()
     await evening.until(92)
     await evening.stop()
-    sources = Sources([tmp_path / name for name in evening.daemons])
+    sources = JournalSources([tmp_path / name for name in evening.daemons])
     story = read(sources.evidence("e1"))
     restarts = [trouble for trouble in story.troubles if trouble.kind == "restarted"]
     assert [trouble.party for trouble in restarts] == ["ra-1"]
@@ -66,4 +66,4 @@ async def test_aggregator_killed_in_mid_delivery_is_explained_with_its_restart(t
     assert ("ra-1", 0) in {(one.party, one.slot) for one in story.delivery}
     assert story.missing_journals == []
     for name in evening.daemons:
-        assert verify(Source(tmp_path / name)).divergence is None
+        assert verify(RecordingSource(tmp_path / name)).divergence is None

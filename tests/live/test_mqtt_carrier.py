@@ -21,7 +21,7 @@ from bench.wire import RawClient, frames
 from broker.bus import Arrival, Post
 from broker.entrance import Entrance
 from broker.gmqtt_link import MOST_WAITING, GmqttLink
-from broker.link import CONNECT_WITHIN_S, Greeting, Heard, LinkDenied, LinkLost
+from broker.link import CONNECT_WITHIN_S, Greeting, Incoming, LinkDenied, LinkLost
 from broker.mosquitto import Broker, BrokerFailed, BrokerMissing, adapted, configuration, private_broker, program
 from broker.mqtt import Address, MqttBus, PayloadTooLarge
 
@@ -217,7 +217,7 @@ async def test_crowd_that_nobody_takes_stays_with_the_broker_and_stops_no_answer
     posts = frames([(b"dr/offer/ra/der", b"%0200d" % number) for number in range(8_000)])
     # of that length, asyncio reads at most 1,200 at once (256 KiB), however long it was kept from reading
 
-    def taken(heard: list[Heard]) -> int:
+    def taken(heard: list[Incoming]) -> int:
         for one in heard:
             link.acknowledge(one.packet_id)
         return len(heard)
@@ -310,7 +310,7 @@ class Breaking:
 
     def publish(self, post: Post, number: str, acknowledged: Callable[[], None]) -> None: ...
 
-    async def heard(self) -> list[Heard]:
+    async def heard(self) -> list[Incoming]:
         self.listens.set()
         try:
             await asyncio.Event().wait()

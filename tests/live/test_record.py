@@ -20,7 +20,7 @@ from paho.mqtt.properties import Properties
 from agents.tools.record import Counter, Recorder
 from broker.mosquitto import Broker, BrokerFailed, free_port, private_broker
 from broker.mqtt import Address
-from broker.recording_file import Header, Heard, RecordingFile, RecordingWriter
+from broker.recording_file import Header, RecordedMessage, RecordingFile, RecordingWriter
 
 
 class Recording:
@@ -40,8 +40,8 @@ class Recording:
             if counter.messages >= messages and counter.reconnects >= reconnects:
                 return
 
-    def lines(self) -> list[Heard]:
-        return [line for line in RecordingFile(self.path).lines() if isinstance(line, Heard)]
+    def lines(self) -> list[RecordedMessage]:
+        return [line for line in RecordingFile(self.path).lines() if isinstance(line, RecordedMessage)]
 
 
 @asynccontextmanager
@@ -170,5 +170,5 @@ async def test_command_records_without_names_into_parts_and_ends_at_sigterm(brok
     assert file.header.anonymised
     assert len(file.header.configurations) == 8
     [only] = file.lines()
-    assert isinstance(only, Heard)
+    assert isinstance(only, RecordedMessage)
     assert "tanaka" not in only.topic

@@ -5,8 +5,8 @@ from pathlib import Path
 import paths
 
 from agents.cli.app import call
-from agents.tools.replay.source import Source
-from agents.tools.replay.what_if import Recorded
+from agents.tools.replay.source import RecordingSource
+from agents.tools.replay.what_if import RecordedRun
 
 TINY = str(paths.TINY)
 SPEED = "300"
@@ -17,7 +17,7 @@ def test_live_evening_is_verified_and_negotiated_again(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     assert call(["up", TINY, "--speed", SPEED, "--journals", str(folder), "--json"]) == 0
     assert call(["replay", "verify", str(folder)]) == 0
-    compared = Recorded(Source(folder)).what_if()
+    compared = RecordedRun(RecordingSource(folder)).what_if()
     deals = [
         [party.deal_w for party in events.values()]
         for events in (compared.then.events["e1"], compared.now.events["e1"])

@@ -19,9 +19,9 @@ from agents.runtime.files.toml_out import to_toml
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import BrokerSettings, ClockSettings, ControlSettings, DaemonConfig, JournalSettings
 from agents.settings.parties import AggregatorSettings, Rung
-from agents.tools.replay.compared import Compared
+from agents.tools.replay.compared import PlayedResult
 from agents.tools.replay.onto import Onto
-from agents.tools.replay.source import Source
+from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.wire import on_the_wire
 from broker.clock import Clock
 from broker.mosquitto import Broker, private_broker
@@ -42,7 +42,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def aggregator(recording: Path, name: str) -> AggregatorSettings:
-    found = Source(recording).cast.settings[name]
+    found = RecordingSource(recording).cast.settings[name]
     assert isinstance(found, AggregatorSettings)
     return found
 
@@ -57,7 +57,7 @@ async def ready(log: asyncio.StreamReader) -> None:
 
 async def played(
     onto: Onto, folder: Path, broker: Broker, settings: AggregatorSettings, *, recorded_time: bool = True
-) -> Compared:
+) -> PlayedResult:
     """The recording played to a daemon with these settings; both run in recorded time, or in real time."""
     given = ClockSettings(origin_at=onto.origin_at, speed=SPEED, wait=True) if recorded_time else ClockSettings()
     config = DaemonConfig(
@@ -91,7 +91,7 @@ async def played(
 
 
 @pytest.fixture(scope="module")
-def compared_live(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Compared]:
+def compared_live(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, PlayedResult]:
     """The evening on three daemons, each on a broker of its own, at once: they wait for the clock most of the time."""
     without_storage = aggregator(run, "ra-2").model_copy(update={"ladder": (Rung.ALTERNATIVE,)})
     daemons = {
@@ -100,12 +100,12 @@ def compared_live(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Mappin
         "ra-2 without its storage": without_storage,
     }
 
-    async def one(settings: AggregatorSettings) -> Compared:
-        onto = Onto(on_the_wire(Source(run).lines()), settings.name)
+    async def one(settings: AggregatorSettings) -> PlayedResult:
+        onto = Onto(on_the_wire(RecordingSource(run).lines()), settings.name)
         async with private_broker() as broker:
             return await played(onto, tmp_path_factory.mktemp("live"), broker, settings)
 
-    async def all_of_them() -> list[Compared]:
+    async def all_of_them() -> list[PlayedResult]:
         return await asyncio.gather(*map(one, daemons.values()))
 
     with no_collection():  # the daemons' clocks run on while this process, which plays all others, stands still
@@ -113,7 +113,9 @@ def compared_live(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Mappin
 
 
 @pytest.mark.parametrize("name", ["ra-1", "ra-2"])
-def test_live_aggregator_says_what_it_said_in_the_recording(compared_live: Mapping[str, Compared], name: str) -> None:
+def test_live_aggregator_says_what_it_said_in_the_recording(
+    compared_live: Mapping[str, PlayedResult], name: str
+) -> None:
     compared = compared_live[name]
     assert compared.differences() == []
     assert compared.unanswered == Counter()
@@ -122,7 +124,7 @@ def test_live_aggregator_says_what_it_said_in_the_recording(compared_live: Mappi
     assert awards
 
 
-def test_aggregator_without_its_storage_is_told_apart(compared_live: Mapping[str, Compared]) -> None:
+def test_aggregator_without_its_storage_is_told_apart(compared_live: Mapping[str, PlayedResult]) -> None:
     compared = compared_live["ra-2 without its storage"]
     assert not compared.same
     assert any(sign == "-" and text.startswith("offer e1") for sign, _, text in compared.differences())
@@ -131,7 +133,7 @@ def test_aggregator_without_its_storage_is_told_apart(compared_live: Mapping[str
 async def test_recorded_request_is_moved_to_now_for_a_party_in_real_time(
     run: Path, tmp_path: Path, broker: Broker
 ) -> None:
-    wire = on_the_wire(Source(run).lines())
+    wire = on_the_wire(RecordingSource(run).lines())
     asked = [n for n, said in enumerate(wire) if said.kind == "request" and said.sender == "ra-1"]
     onto = Onto(wire[: asked[-1] + 1], "ra-1")
     compared = await played(onto, tmp_path, broker, aggregator(run, "ra-1"), recorded_time=False)
@@ -140,6 +142,6 @@ async def test_recorded_request_is_moved_to_now_for_a_party_in_real_time(
 
 
 async def test_party_that_is_not_there_is_one_sentence(run: Path, broker: Broker) -> None:
-    onto = Onto(on_the_wire(Source(run).lines()), "ra-1")
+    onto = Onto(on_the_wire(RecordingSource(run).lines()), "ra-1")
     with pytest.raises(ConfigError, match="ra-1 did not come online"):
         await onto.play(Address(port=broker.port), 0, 0.5, None)

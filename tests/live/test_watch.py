@@ -15,7 +15,7 @@ from hostile import BODIES, odd_properties
 from agents.cli.app import call
 from agents.cli.watch import watch_broker
 from agents.history.standing import PartyStage
-from agents.tools.watch.heard import Change
+from agents.tools.watch.heard import WatchChange
 from agents.tools.watch.live import Watch
 from agents.tools.watch.picture import Picture
 from agents.tools.watch.shows import Lines
@@ -58,9 +58,9 @@ class Told(Lines):
 
     def __init__(self, picture: Picture) -> None:
         super().__init__(picture, json=True, write=lambda line: None)
-        self.changes: asyncio.Queue[Change] = asyncio.Queue()
+        self.changes: asyncio.Queue[WatchChange] = asyncio.Queue()
 
-    def changed(self, change: Change) -> None:
+    def changed(self, change: WatchChange) -> None:
         super().changed(change)
         self.changes.put_nowait(change)
 

@@ -126,3 +126,12 @@ def test_the_reader_of_imports_sees_what_it_should() -> None:
     assert {"agents.parties.der.actor", "agents.parties.coordinator", "agents.parties.utility"} <= {
         m for m in FILES if is_pure(m)
     }
+
+
+def test_no_class_name_stands_for_two_things() -> None:
+    places: dict[str, list[str]] = {}
+    for module, path in FILES.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(module)
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

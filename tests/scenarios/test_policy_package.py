@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from paths import EXAMPLES, ROOT, TINY
 
-from agents.tools.replay.source import Source
+from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.wire import on_the_wire
 from protocol import messages as m
 
@@ -50,7 +50,7 @@ def journals(site: Path, scenario: Path, tmp_path_factory: pytest.TempPathFactor
 
 
 def test_members_are_asked_for_what_the_installed_policy_says(journals: Path) -> None:
-    said = [one for one in on_the_wire(Source(journals).lines()) if one.sender == "ra-2"]
+    said = [one for one in on_the_wire(RecordingSource(journals).lines()) if one.sender == "ra-2"]
     asked = {one.edge.child: one.message.power_w for one in said if isinstance(one.message, m.Request)}
     assert asked == {"hems-b": (2073, 2073), "hems-c": (2072, 2072)}  # by capacity it would be 3015 and 1130
 

@@ -6,8 +6,9 @@ from typing import Any
 from hypothesis import strategies as st
 from worlds import START, T0, battery, vehicle
 
-from agents.devices.contract import Ask, Driver, Flexibility, Segment
+from agents.devices.contract import Ask, Flexibility, Segment
 from agents.settings.devices import DeviceSpec, LoadSpec, SolarSpec, StorageSpec, VehicleSpec
+from protocol.actor import Driver
 from protocol.messages import IntervalPeriod
 from protocol.plan import Plan
 from protocol.units import SLOT, Direction

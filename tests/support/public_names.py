@@ -24,11 +24,11 @@ WIRE: Tier = {
 """Modules of the first tier; no names: all that a module defines."""
 EXTENSION: Tier = {
     "protocol.actor": (),
-    "agents.devices.contract": ("Ask", "Device", "Driver", "Flexibility", "Segment"),
+    "agents.devices.contract": ("Ask", "Device", "Flexibility", "Segment"),
     "agents.negotiation.policies": (),
     "agents.pytest_plugin": ("recording", "what_if"),
-    "agents.tools.replay.what_if": ("Compared", "Devices", "Recorded"),
-    "agents.tools.replay.outcome": ("Outcome", "PartyOutcome", "UnknownName"),
+    "agents.tools.replay.what_if": ("Devices", "RecordedRun", "WhatIfResult"),
+    "agents.tools.replay.outcome": ("EventOutcome", "PartyOutcome", "UnknownName"),
     "agents.history.party": ("PartyHistory",),
 }
 """The second tier. Where a module has `__all__`, what it lists is public, wherever it is defined."""

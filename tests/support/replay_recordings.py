@@ -10,7 +10,7 @@ from agents.runtime.files.scenario import load_scenario
 from agents.settings.daemon import PartiesConfig
 from agents.settings.scenario import Scenario
 from agents.tools.run.simulate import build_simulation, keep_journals
-from broker.recording_file import Header, Heard, RecordingWriter
+from broker.recording_file import Header, RecordedMessage, RecordingWriter
 from broker.simulation import Faults
 
 SHIPPED = sorted(paths.EXAMPLES.glob("*.toml"))
@@ -42,7 +42,7 @@ def on_the_bus(
     writer = RecordingWriter(path, Header("bus", "test", scenario.start_at, given))
     for at, _, post in simulation.posts:
         if keep(post.topic):
-            writer.write(Heard(int(at.timestamp() * 1e9), at, post.topic, post.payload, retain=post.retain))
+            writer.write(RecordedMessage(int(at.timestamp() * 1e9), at, post.topic, post.payload, retain=post.retain))
     writer.close()
     return path
 

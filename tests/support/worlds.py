@@ -14,7 +14,7 @@ from agents.runtime.build import build_actor
 from agents.settings.devices import StorageSpec, VehicleSpec
 from agents.settings.members import Member
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, EventSettings, UtilitySettings
-from broker.simulation import Faults, Intercept, Party, Simulation
+from broker.simulation import Faults, Intercept, SimulatedParty, Simulation
 from protocol.actor import Actor, Note
 from protocol.messages import EventMessage, Message
 from protocol.units import Direction
@@ -149,9 +149,9 @@ class World:
         self.simulation = Simulation(parties, T0, seed, faults, **options)
         return self.simulation
 
-    def _party(self, build: Callable[[], Actor], devices: Sequence[Any] = ()) -> Party:
+    def _party(self, build: Callable[[], Actor], devices: Sequence[Any] = ()) -> SimulatedParty:
         actor, drivers = build(), {spec.resource_id: build_driver(spec) for spec in devices}
-        return Party(actor, drivers, intercept=self.intercepts.get(actor.name), build=build)
+        return SimulatedParty(actor, drivers, intercept=self.intercepts.get(actor.name), build=build)
 
     def run(self, seed: int = 0, faults: Faults | None = None, **options: Any) -> "Story":
         simulation = self.build(seed, faults, **options)

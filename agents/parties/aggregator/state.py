@@ -20,7 +20,7 @@ from agents.parties.state import ParentState, parent_state, remember_parent, reo
 from agents.settings.parties import Rung
 from protocol.messages import OptionBasis
 from protocol.plan import Plan
-from protocol.remembered import Form, restore, state_of
+from protocol.remembered import StateForm, restore, state_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class AggregatorState:
     version: Literal[1] = 1
 
 
-AGGREGATOR = Form(AggregatorState)
+AGGREGATOR = StateForm(AggregatorState)
 
 
 def aggregator_state(actor: Aggregator) -> AggregatorState:

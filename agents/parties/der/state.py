@@ -18,7 +18,7 @@ from agents.parties.der.reserved_state import (
 from protocol.actor import Measured
 from protocol.edges import Edge
 from protocol.messages import Basis
-from protocol.remembered import Form, SentState, message_of, restore, state_of
+from protocol.remembered import SentState, StateForm, message_of, restore, state_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class DerState:
     version: Literal[1] = 1
 
 
-DER = Form(DerState)
+DER = StateForm(DerState)
 
 
 def der_state(actor: Der) -> DerState:

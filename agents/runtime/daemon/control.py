@@ -79,7 +79,7 @@ AnyCommand: TypeAlias = Annotated[
 _COMMANDS: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)
 
 
-class Refusal(ValueError):
+class CommandRefusal(ValueError):
     """A command that cannot be followed; one sentence."""
 
 
@@ -150,7 +150,7 @@ class ControlServer:
             answer = {"ok": False, "error": "an instant lies outside of the calendar"}
         except ValidationError as error:
             answer = {"ok": False, "error": sentence(error)}
-        except Refusal as error:
+        except CommandRefusal as error:
             answer = {"ok": False, "error": str(error)}
         writer.write(to_json(answer) + b"\n")
         await writer.drain()
@@ -174,7 +174,7 @@ class ControlServer:
         utility = self._utility()
         issue_at = min(event.issue_at, utility.clock.now())
         for mistake in mistakes(event.model_copy(update={"issue_at": issue_at}), path=("event",)):
-            raise Refusal(str(mistake))
+            raise CommandRefusal(str(mistake))
         given = event.event_id, event.program_id, event.direction, event.start, event.power_w, event.slot_s
         await utility.give(Issue(*given))
 
@@ -182,18 +182,18 @@ class ControlServer:
         for shell in self.shells.values():
             if isinstance(shell.actor, Utility):
                 return shell
-        raise Refusal("this daemon is no utility: only a utility issues and cancels events")
+        raise CommandRefusal("this daemon is no utility: only a utility issues and cancels events")
 
     async def _decide(self, command: DecideCommand) -> None:
         asked = [shell for shell in self.shells.values() if command.event_id in shell.questions]
         if command.party is not None:
             named = self.shells.get(command.party)
             if named is None:
-                raise Refusal(f"{command.party} does not run in this daemon")
+                raise CommandRefusal(f"{command.party} does not run in this daemon")
             asked = [named]
         if len(asked) != 1:
             names = ", ".join(shell.actor.name for shell in asked) or "nobody"
-            raise Refusal(f"{names} was asked about {command.event_id}: name the one party that decides")
+            raise CommandRefusal(f"{names} was asked about {command.event_id}: name the one party that decides")
         asked[0].questions.pop(command.event_id, None)
         decided: Input = Decided(command.event_id, command.take_part)
         await asked[0].give(decided)
@@ -217,9 +217,9 @@ async def ask(path: Path, command: dict[str, object]) -> dict[str, Any]:
     """One command and its answer. Raises Refusal, also when nobody answers."""
     async for answer in converse(path, command):
         if not answer.get("ok"):
-            raise Refusal(str(answer.get("error", "no answer")))
+            raise CommandRefusal(str(answer.get("error", "no answer")))
         return answer
-    raise Refusal(f"{path}: the daemon ended the conversation")
+    raise CommandRefusal(f"{path}: the daemon ended the conversation")
 
 
 async def converse(path: Path, command: dict[str, object]) -> AsyncGenerator[dict[str, Any], None]:
@@ -227,7 +227,7 @@ async def converse(path: Path, command: dict[str, object]) -> AsyncGenerator[dic
     try:
         reader, writer = await asyncio.open_unix_connection(path, limit=4 * LINE_LIMIT)
     except OSError as error:
-        raise Refusal(f"{path}: no daemon listens here: {error.strerror}") from None
+        raise CommandRefusal(f"{path}: no daemon listens here: {error.strerror}") from None
     try:
         writer.write(to_json(command) + b"\n")
         while line := await reader.readline():

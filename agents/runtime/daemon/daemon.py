@@ -38,14 +38,13 @@ from agents.runtime.software import software
 from agents.settings.behaviour import Behaviour
 from agents.settings.daemon import DaemonConfig
 from broker.bus import Arrival, Bus, Post
-from broker.clock import STEP_S, Change, Clock
+from broker.clock import STEP_S, Clock, ClockChange
 from broker.credentials import CredentialsError
 from broker.faults import first_error
 from broker.link import LinkDenied
 from broker.mqtt import LibraryUnfit, MqttBus, SessionTaken
 from broker.names import WITHOUT_PARENT
-from broker.stepper import Driver
-from protocol.actor import Actor, Note, Reanchored
+from protocol.actor import Actor, Driver, Note, Reanchored
 from protocol.codec import encode, to_json
 from protocol.edges import Edge, subscriptions, topic
 from protocol.messages import Presence
@@ -68,7 +67,7 @@ class BrokerUnreachable(RuntimeError):
 
 
 @dataclass(slots=True)
-class Party:
+class ServedParty:
     """An actor, its devices, and its connection."""
 
     build: Callable[[], Actor]
@@ -80,9 +79,9 @@ class Party:
         self.actor = self.build()
 
 
-def parties(config: DaemonConfig) -> list[Party]:
+def parties(config: DaemonConfig) -> list[ServedParty]:
     """The actors that a configuration describes, with simulated drivers for their devices."""
-    return [Party(partial(build_actor, one), build_drivers(one)) for one in config.parties().each()]
+    return [ServedParty(partial(build_actor, one), build_drivers(one)) for one in config.parties().each()]
 
 
 def run_loop(work: Coroutine[Any, Any, T]) -> T:
@@ -246,7 +245,7 @@ class Daemon:
         log.info("journal_archived", file=str(await moving))
         self._taking.set()
 
-    def _bus(self, party: Party) -> MqttBus:
+    def _bus(self, party: ServedParty) -> MqttBus:
         actor = party.actor
         filters = subscriptions(actor.name, as_parent=actor.is_parent(), as_child=bool(actor.parents()))
 
@@ -258,7 +257,7 @@ class Daemon:
         presence = partial(self._presence, actor)
         return MqttBus(address, actor.name, filters, presence, on_connected, self._instance, crowd=actor.is_parent())
 
-    def _behaving(self, bus: Bus, party: Party, clock: Clock) -> Bus:
+    def _behaving(self, bus: Bus, party: ServedParty, clock: Clock) -> Bus:
         name = party.actor.name
         changed = intercept(self.config.behaviours.get(name, Behaviour.NORMAL))
         return bus if changed is None else InterceptedBus(bus, name, clock, changed)
@@ -310,7 +309,7 @@ class Daemon:
         log.info(**line)
 
 
-def _in_words(change: Change) -> str:
+def _in_words(change: ClockChange) -> str:
     said = []
     if abs(change.set_by_s) >= STEP_S:
         way = "forward" if change.set_by_s > 0 else "back"

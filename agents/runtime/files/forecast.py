@@ -11,7 +11,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 
 from agents.runtime.files.recorded import LONGEST, SHORTEST
-from agents.runtime.files.table import Row, read_rows
+from agents.runtime.files.table import TableRow, read_rows
 from agents.settings.checked import ConfigError
 from agents.settings.forecast import ForecastSettings
 from agents.settings.mistakes import impossible
@@ -48,7 +48,7 @@ def read_forecast(path: Path) -> list[ForecastSlot]:
     return slots
 
 
-def _slot(row: Row) -> ForecastSlot:
+def _slot(row: TableRow) -> ForecastSlot:
     try:
         start = datetime.fromisoformat(row.text("start").strip())
         if start.utcoffset() is None:

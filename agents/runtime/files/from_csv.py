@@ -16,14 +16,14 @@ from zlib import crc32
 
 from agents.devices.catalogue import build_device
 from agents.devices.contract import Ask
-from agents.runtime.files.recorded import Session, Wanted, read_sessions, read_wanted
+from agents.runtime.files.recorded import RecordedRequest, Session, read_sessions, read_wanted
 from agents.runtime.files.wall_clock import later
 from agents.settings.checked import ConfigError
 from agents.settings.devices import VehicleSpec
 from protocol.messages import IntervalPeriod
 from protocol.units import SLOT, Direction
 
-__all__ = ["GivesNothing", "Plugged", "Session", "Wanted", "read_sessions", "read_wanted", "scenario_data"]
+__all__ = ["GivesNothing", "Plugged", "RecordedRequest", "Session", "read_sessions", "read_wanted", "scenario_data"]
 
 DISCHARGE_W = (3_000, 6_000)
 """Home chargers that feed back: not below, not above."""
@@ -50,7 +50,7 @@ class Plugged(StrEnum):
 
 def scenario_data(
     sessions: Mapping[str, Sequence[Session]],
-    wanted: Wanted,
+    wanted: RecordedRequest,
     *,
     k: float = 0.7,
     aggregators: int = 3,
@@ -105,7 +105,7 @@ def scenario_data(
     }
 
 
-def fleet_power_w(devices: Sequence[Mapping[str, Any]], wanted: Wanted) -> float:
+def fleet_power_w(devices: Sequence[Mapping[str, Any]], wanted: RecordedRequest) -> float:
     """The greatest multiple of the shape, W, that the vehicles' own offers cover when each is asked for all that its
     charger can change (stop charging, and discharge)."""
     period = IntervalPeriod(start=wanted.start, duration=wanted.slot)
@@ -121,7 +121,7 @@ def fleet_power_w(devices: Sequence[Mapping[str, Any]], wanted: Wanted) -> float
 
 
 def _fleet(
-    sessions: Mapping[str, Sequence[Session]], wanted: Wanted, plugged: Plugged, draw: int
+    sessions: Mapping[str, Sequence[Session]], wanted: RecordedRequest, plugged: Plugged, draw: int
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     for index, (name, own) in enumerate(zip(names(sessions), sessions.values(), strict=True)):
         session = _aligned(own, wanted, plugged, index, draw)
@@ -149,7 +149,9 @@ def _clean(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9]", "-", text)[-40:]
 
 
-def _aligned(own: Sequence[Session], wanted: Wanted, plugged: Plugged, index: int, draw: int) -> Session | None:
+def _aligned(
+    own: Sequence[Session], wanted: RecordedRequest, plugged: Plugged, index: int, draw: int
+) -> Session | None:
     """One of the user's sessions moved by whole days to the event, and in the raster of its slots. Which one depends
     on the event, or else all events at one hour would meet the same fleet."""
     pick = index * 7 + crc32(wanted.number.encode()) + draw
@@ -171,7 +173,7 @@ def _week(at: datetime) -> int:
     return (at.date().toordinal() - 1) // 7
 
 
-def _moved(session: Session, wanted: Wanted, week: int | None = None) -> Session | None:
+def _moved(session: Session, wanted: RecordedRequest, week: int | None = None) -> Session | None:
     """Moved so that it overlaps the event, by the wall clocks of its zone; with a week, by whole weeks only. None when
     it does not overlap."""
     begin = wanted.start.astimezone(wanted.zone)
@@ -228,10 +230,10 @@ def _storage(power: float, lasts: timedelta) -> list[dict[str, Any]]:
     ]
 
 
-def _slot_down(at: datetime, wanted: Wanted) -> datetime:
+def _slot_down(at: datetime, wanted: RecordedRequest) -> datetime:
     return at - (at - wanted.start) % wanted.slot
 
 
-def _slot_up(at: datetime, wanted: Wanted) -> datetime:
+def _slot_up(at: datetime, wanted: RecordedRequest) -> datetime:
     down = _slot_down(at, wanted)
     return down if down == at else down + wanted.slot

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 from pathlib import Path
 
-from agents.runtime.files.table import Row, read_rows
+from agents.runtime.files.table import TableRow, read_rows
 from agents.runtime.files.wall_clock import WallClock, span
 from protocol.units import MAX_POWER_W, MAX_SLOTS, SLOT
 
@@ -35,7 +35,7 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RecordedRequest:
     """One event of the requests: shape is the share of its greatest slot."""
 
     number: str
@@ -71,7 +71,7 @@ def read_sessions(path: Path, clock: WallClock | None = None) -> dict[str, list[
     return users
 
 
-def _stay(row: Row, clock: WallClock) -> tuple[datetime, datetime]:
+def _stay(row: TableRow, clock: WallClock) -> tuple[datetime, datetime]:
     """Plug-in and plug-out. In an hour that comes twice it is the one that the other end leaves."""
     ins, outs = clock.readings(row, "plug_in"), clock.readings(row, "plug_out")
     stays = [(begin, end) for begin in ins for end in outs if span(begin, end) > timedelta(0)]
@@ -87,12 +87,12 @@ def _stay(row: Row, clock: WallClock) -> tuple[datetime, datetime]:
 class _Slot:
     """One row of the requests."""
 
-    row: Row
+    row: TableRow
     start: datetime
     required_mw: float
 
 
-def read_wanted(path: Path, clock: WallClock | None = None) -> dict[str, Wanted]:
+def read_wanted(path: Path, clock: WallClock | None = None) -> dict[str, RecordedRequest]:
     """The events by their id. A table has one length of slots; a slot without a row asks for nothing. Raises
     ConfigError."""
     clock = clock or WallClock()
@@ -107,18 +107,18 @@ def read_wanted(path: Path, clock: WallClock | None = None) -> dict[str, Wanted]
             start = slots[0].start
             given = {(slot.start - start) // length: slot.required_mw for slot in slots}
             shape = tuple(given.get(index, 0.0) / most for index in range(max(given) + 1))
-            found[number] = Wanted(number, start, shape, length, clock.zone)
+            found[number] = RecordedRequest(number, start, shape, length, clock.zone)
     return found
 
 
-def _by_event(path: Path) -> dict[str, list[Row]]:
-    events: dict[str, list[Row]] = {}
+def _by_event(path: Path) -> dict[str, list[TableRow]]:
+    events: dict[str, list[TableRow]] = {}
     for row in read_rows(path, REQUEST_COLUMNS):
         events.setdefault(row.text("event_id"), []).append(row)
     return events
 
 
-def _in_order(number: str, rows: list[Row], clock: WallClock) -> list[_Slot]:
+def _in_order(number: str, rows: list[TableRow], clock: WallClock) -> list[_Slot]:
     """The slots of an event by their instants. Of two rows of an hour that comes twice, the first is the earlier."""
     slots: dict[datetime, _Slot] = {}
     read = [(row, clock.readings(row, "start")) for row in rows]
@@ -138,7 +138,7 @@ def _in_order(number: str, rows: list[Row], clock: WallClock) -> list[_Slot]:
     return [slots[start] for start in sorted(slots)]
 
 
-def _required_mw(row: Row) -> float:
+def _required_mw(row: TableRow) -> float:
     """An empty cell asks for nothing."""
     if not row.cells["required_mw"].strip():
         return 0.0

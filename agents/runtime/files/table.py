@@ -10,7 +10,7 @@ from agents.settings.checked import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One row of a table."""
 
     path: Path
@@ -52,7 +52,7 @@ class Row:
         return number
 
 
-def read_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
+def read_rows(path: Path, columns: Sequence[str]) -> Iterator[TableRow]:
     """The rows of a CSV with at least these columns; empty lines are passed over. Raises ConfigError."""
     line = 1
     try:
@@ -67,7 +67,7 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
                 if len(cells) != len(header):
                     text = f"{len(cells)} cells where the header row has {len(header)}"
                     raise ConfigError(f"{path}: line {line}: {text}")
-                yield Row(path, line, dict(zip(header, cells, strict=True)))
+                yield TableRow(path, line, dict(zip(header, cells, strict=True)))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo, available_timezones
 
-from agents.runtime.files.table import Row
+from agents.runtime.files.table import TableRow
 from agents.settings.checked import ConfigError
 from agents.settings.mistakes import impossible
 
@@ -26,10 +26,10 @@ class WallClock:
     def __init__(self, zone: tzinfo | None = None) -> None:
         self.zone = zone or UTC
         self._named = zone is not None
-        self._first: dict[bool, Row] = {}
+        self._first: dict[bool, TableRow] = {}
         """The first row with an offset (True) and without one."""
 
-    def readings(self, row: Row, column: str) -> tuple[datetime, ...]:
+    def readings(self, row: TableRow, column: str) -> tuple[datetime, ...]:
         """The instant of a cell, in the zone; two in the hour that an autumn night has twice. Raises ConfigError."""
         text = row.text(column).strip()
         try:
@@ -51,7 +51,7 @@ class WallClock:
             raise row.wrong(column, f"{text} is left out on that day in {self.zone}, where clocks are put forward")
         return found
 
-    def twice(self, row: Row, column: str, readings: tuple[datetime, ...]) -> ConfigError:
+    def twice(self, row: TableRow, column: str, readings: tuple[datetime, ...]) -> ConfigError:
         """The error that says that a time can be one of two instants."""
         text = row.text(column).strip()
         return row.wrong(

@@ -23,9 +23,9 @@ from agents.parties.fleet.shared_terms import SharedTerms
 from agents.runtime.net import caught_by
 from agents.settings.devices import VehicleSpec
 from agents.settings.parties import DerSettings
-from broker.stepper import Diverged, Driver, Stepper
+from broker.stepper import Diverged, Stepper
 from protocol import messages as m
-from protocol.actor import Entry, Input, Measured, Received, Resumed, Setpoint
+from protocol.actor import Driver, Entry, Input, Measured, Received, Resumed, Setpoint
 from protocol.entries import encode_effects
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from agents.runtime.daemon.notify import notify
 from agents.runtime.fleet.gateway import Gateway
 from agents.runtime.fleet.homes import Homes
 from agents.runtime.fleet.keeping import FleetJournal
-from agents.runtime.fleet.sources import Source
+from agents.runtime.fleet.sources import HomesSource
 from agents.runtime.intercepted import InterceptedBus
 from agents.runtime.signals import signals
 from agents.runtime.software import software
@@ -36,7 +36,7 @@ from protocol.messages import Presence
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FleetProgress:
     """How it stands."""
 
     homes: int
@@ -67,7 +67,7 @@ class Fleet:
 
     def __init__(
         self,
-        source: Source,
+        source: HomesSource,
         address: Address,
         *,
         name: str | None = None,
@@ -94,8 +94,11 @@ class Fleet:
         self.gateway: Gateway | None = None
 
     async def run(
-        self, show: Callable[[Told], None] = lambda told: None, every_s: float = 5.0, seconds: float | None = None
-    ) -> Told:
+        self,
+        show: Callable[[FleetProgress], None] = lambda told: None,
+        every_s: float = 5.0,
+        seconds: float | None = None,
+    ) -> FleetProgress:
         """Until SIGINT, SIGTERM or so many seconds; `show` hears how it stands all the while. Raises BrokerFailed,
         LinkDenied, SessionTaken, JournalError, LeaseTaken."""
         stop, journal = asyncio.Event(), self._journal()
@@ -118,7 +121,7 @@ class Fleet:
             raise first_error(failure)
         return self.told()
 
-    def told(self) -> Told:
+    def told(self) -> FleetProgress:
         """How it stands now."""
         counts: Counter[str] = self.gateway.counts if self.gateway is not None else Counter()
         by: dict[str, dict[str, int]] = {"heard": {}, "said": {}}
@@ -128,11 +131,13 @@ class Fleet:
                 by[way][kind] = count
         waiting = (self.gateway.waiting if self.gateway else 0) + sum(line.bus.waiting for line in self.lines)
         alerts = credential_alerts({line.bus.name: line.bus for line in self.lines}, datetime.now(UTC))
-        return Told(len(self.homes), self.homes.awake, by["heard"], by["said"], waiting, "; ".join(alerts.values()))
+        return FleetProgress(
+            len(self.homes), self.homes.awake, by["heard"], by["said"], waiting, "; ".join(alerts.values())
+        )
 
     # -- inside
 
-    async def _serve(self, journal: FleetJournal | None, show: Callable[[Told], None], every_s: float) -> None:
+    async def _serve(self, journal: FleetJournal | None, show: Callable[[FleetProgress], None], every_s: float) -> None:
         gateway = self.gateway = Gateway(self.homes, self._ways_out(), self.clock, journal, self._tell)
         renewing = renewals(line.bus for line in self.lines)
         async with asyncio.TaskGroup() as tasks:

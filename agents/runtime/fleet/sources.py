@@ -28,7 +28,7 @@ STAY = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class HomesSource:
     """Homes, and where and when they live."""
 
     name: str
@@ -43,7 +43,7 @@ class Source:
     system: str | None = None
     """Whose journal it is, where two of this user are kept apart by name."""
 
-    def of(self, under: str | None, count: int | None) -> "Source":
+    def of(self, under: str | None, count: int | None) -> "HomesSource":
         """Only the homes below one aggregator, and the first so many. Raises ConfigError."""
         homes, name = self.homes, self.name
         if under is not None:
@@ -63,7 +63,9 @@ class Source:
         return tuple(dict.fromkeys(home.parent for home in self.homes))
 
 
-def load_source(path: Path, now: datetime, anchor_at: datetime | None = None, speed: float | None = None) -> Source:
+def load_source(
+    path: Path, now: datetime, anchor_at: datetime | None = None, speed: float | None = None
+) -> HomesSource:
     """The homes of a file. A scenario's devices begin at `now`, in real time; with `anchor_at` its own clock runs, from
     its start on, `speed` times as fast. Raises ConfigError, MembersError."""
     found = path if path.exists() else find_scenario(path)
@@ -78,20 +80,20 @@ def load_source(path: Path, now: datetime, anchor_at: datetime | None = None, sp
     name = config.control.name or f"fleet-{found.stem}"
     if config.ders:
         given = (config.broker, config.clock, config.journal, config.behaviours)
-        return Source(name, config.ders, *given, system=config.system)
+        return HomesSource(name, config.ders, *given, system=config.system)
     if config.aggregator is not None:
         ra = config.aggregator
         origin_at = config.clock.origin_at or now
         homes = tuple(stand_in(member, ra.name, origin_at) for member in ra.members if member.kind == "der")
         if homes:
             name = f"fleet-{ra.name}"
-            return Source(name, homes, config.broker, config.clock, dated=True, system=config.system)
+            return HomesSource(name, homes, config.broker, config.clock, dated=True, system=config.system)
     raise ConfigError(f"{found}: a scenario, [[ders]] or an [aggregator] with members is needed")
 
 
 def _of_scenario(
     tables: dict[str, Any], path: Path, now: datetime, anchor_at: datetime | None, speed: float | None
-) -> Source:
+) -> HomesSource:
     scenario = build_scenario(tables, str(path), path.parent)
     if not scenario.homes:
         raise ConfigError(f"{path}: homes: there are none")
@@ -105,10 +107,10 @@ def _of_scenario(
         clock = checked(ClockSettings, given, f"{path}: the clock")
         check_clock(clock, f"{path}: --anchor-at")
     name, dated = f"fleet-{scenario.name}", anchor_at is None
-    return Source(name, homes, clock=clock, behaviours=scenario.behaviours, dated=dated)
+    return HomesSource(name, homes, clock=clock, behaviours=scenario.behaviours, dated=dated)
 
 
-def as_kept(source: Source, journal: Path) -> Source:
+def as_kept(source: HomesSource, journal: Path) -> HomesSource:
     """The same homes with the dates that they had when their journal was begun. Raises JournalError."""
     configuration = JournalFile(journal).configuration() if source.dated and journal.exists() else None
     if configuration is None:

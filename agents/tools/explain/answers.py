@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from agents.tools.explain.evidence import Evidence, Said
+from agents.tools.explain.evidence import Evidence, SentEvidence
 from agents.tools.explain.story.answer import Answer, Cause
 from protocol import messages as m
 from protocol.edges import Edge
@@ -13,21 +13,21 @@ from protocol.rules import best_option
 OPEN, NOT_ASKED, BELOW, NOT_TOLD = "open", "not_asked", "below", "not_told"
 
 
-def took(evidence: Evidence, said: Said, by: str) -> bool:
+def took(evidence: Evidence, said: SentEvidence, by: str) -> bool:
     """Whether a party took a message; when its journal is not there, what was said to it counts."""
     return said.counted if by in evidence.journals else said.refused is None
 
 
-def asked_at(evidence: Evidence, parent: str, place: int) -> list[Said]:
+def asked_at(evidence: Evidence, parent: str, place: int) -> list[SentEvidence]:
     """The requests that a parent sent in one step, in their order."""
     return [said for said in evidence.all(m.Request) if said.edge.parent == parent and said.said == place]
 
 
-def answer_to(evidence: Evidence, asked: Said, basis: m.Basis = m.Basis.OWN) -> Answer:
+def answer_to(evidence: Evidence, asked: SentEvidence, basis: m.Basis = m.Basis.OWN) -> Answer:
     """The answer that counts of a child to a request (basis own), or to the relax that followed it (relaxed)."""
     request, edge = asked.message, asked.edge
     assert isinstance(request, m.Request)
-    question: Said | None = asked
+    question: SentEvidence | None = asked
     want, reply_by = request.power_w, request.reply_by
     if basis is m.Basis.RELAXED:
         question = relax_of(evidence, edge, request.request_id)
@@ -44,12 +44,12 @@ def answer_to(evidence: Evidence, asked: Said, basis: m.Basis = m.Basis.OWN) -> 
     return _judged(evidence, edge, said, want, reply_by)
 
 
-def relax_of(evidence: Evidence, edge: Edge, request_id: str) -> Said | None:
+def relax_of(evidence: Evidence, edge: Edge, request_id: str) -> SentEvidence | None:
     """The relax that was sent after a request, if there was one."""
     return next((said for said in evidence.on(edge, m.Relax) if said.message.request_id == request_id), None)
 
 
-def _offer(evidence: Evidence, edge: Edge, request_id: str, basis: m.Basis) -> Said | None:
+def _offer(evidence: Evidence, edge: Edge, request_id: str, basis: m.Basis) -> SentEvidence | None:
     found = [
         said
         for said in evidence.on(edge, m.Offer)
@@ -58,18 +58,18 @@ def _offer(evidence: Evidence, edge: Edge, request_id: str, basis: m.Basis) -> S
     return _latest(evidence, edge, found)
 
 
-def _alternative(evidence: Evidence, edge: Edge, request_id: str) -> Said | None:
+def _alternative(evidence: Evidence, edge: Edge, request_id: str) -> SentEvidence | None:
     found = [said for said in evidence.on(edge, m.Alternative) if said.message.request_id == request_id]
     return _latest(evidence, edge, found)
 
 
-def _latest(evidence: Evidence, edge: Edge, found: list[Said]) -> Said | None:
+def _latest(evidence: Evidence, edge: Edge, found: list[SentEvidence]) -> SentEvidence | None:
     """The highest revision that counted; else what came last."""
     counted = [said for said in found if took(evidence, said, edge.parent)]
     return max(counted or found, key=lambda said: said.message.revision, default=None)
 
 
-def _silent(evidence: Evidence, edge: Edge, question: Said | None, want: Plan, reply_by: datetime) -> Answer:
+def _silent(evidence: Evidence, edge: Edge, question: SentEvidence | None, want: Plan, reply_by: datetime) -> Answer:
     nothing, text = zero(len(want)), ""
     if question is not None and question.refused is not None:
         reason, said = question.refused
@@ -84,7 +84,7 @@ def _silent(evidence: Evidence, edge: Edge, question: Said | None, want: Plan, r
     return Answer(edge.child, "silent", "", want, nothing, nothing, nothing, (), "", text, None)
 
 
-def _judged(evidence: Evidence, edge: Edge, said: Said, want: Plan, reply_by: datetime) -> Answer:
+def _judged(evidence: Evidence, edge: Edge, said: SentEvidence, want: Plan, reply_by: datetime) -> Answer:
     power_w, available_w, binding, basis, reason, opts_in = _content(said.message, want)
     nothing = zero(len(want))
     answer = Answer(

@@ -2,9 +2,9 @@
 
 from agents.settings.parties import AggregatorSettings, DerSettings
 from agents.tools.explain.answers import answer_to, asked_at, causes, relax_of
-from agents.tools.explain.evidence import Evidence, Said
-from agents.tools.explain.noted import Told, of
-from agents.tools.explain.story.climb import Climb, Option, Relaxed, Rung
+from agents.tools.explain.evidence import Evidence, SentEvidence
+from agents.tools.explain.noted import NotedEvidence, of
+from agents.tools.explain.story.climb import ClimbStory, ProposedOption, Relaxed, RungStory
 from protocol import messages as m
 from protocol import notes as n
 from protocol.edges import Edge
@@ -18,12 +18,12 @@ RESULTS: dict[type[NoteModel], str] = {
 }
 
 
-def climbs(evidence: Evidence, party: str, aggregators: list[str]) -> list[Climb]:
+def climbs(evidence: Evidence, party: str, aggregators: list[str]) -> list[ClimbStory]:
     """Every request that the aggregator worked on, in order."""
     return [_climb(evidence, party, notes, aggregators) for notes in evidence.since(party, n.RequestReceived)]
 
 
-def _climb(evidence: Evidence, party: str, notes: list[Told[NoteModel]], aggregators: list[str]) -> Climb:
+def _climb(evidence: Evidence, party: str, notes: list[NotedEvidence[NoteModel]], aggregators: list[str]) -> ClimbStory:
     [first] = of(notes[:1], n.RequestReceived)
     request = next(
         (said for said in evidence.all(m.Request) if said.edge.child == party and said.heard == first.place), None
@@ -32,7 +32,7 @@ def _climb(evidence: Evidence, party: str, notes: list[Told[NoteModel]], aggrega
     requested_w = first.note.requested_w
     slots = len(requested_w)
     sent = of(notes, n.RequestValuesSent)
-    climb = Climb(
+    climb = ClimbStory(
         party=party,
         parent=request.edge.parent if request is not None else "",
         revision=request.message.revision if request is not None else 1,
@@ -57,46 +57,48 @@ def _climb(evidence: Evidence, party: str, notes: list[Told[NoteModel]], aggrega
     return climb
 
 
-def plan_of(said: Said) -> Plan:
+def plan_of(said: SentEvidence) -> Plan:
     """What a request asks, W."""
     assert isinstance(said.message, m.Request)
     return said.message.power_w
 
 
-def slot_seconds(request: Said) -> int:
+def slot_seconds(request: SentEvidence) -> int:
     """The length of a request's slots."""
     assert isinstance(request.message, m.Request)
     return int(request.message.interval_period.duration.total_seconds())
 
 
-def _rungs(notes: list[Told[NoteModel]], slots: int) -> list[Rung]:
+def _rungs(notes: list[NotedEvidence[NoteModel]], slots: int) -> list[RungStory]:
     """What each sum had over the one before it is what its rung added."""
-    rungs: list[Rung] = []
+    rungs: list[RungStory] = []
     before, short, asked_to_relax = zero(slots), zero(slots), 0
     for told in notes:
         note = told.note
         if isinstance(note, n.RelaxAsked):
             asked_to_relax = note.asked
         elif isinstance(note, n.NobodyToRelax):
-            rungs.append(Rung("S28", "relaxed", told.at, 0, 0, 0, 0, zero(slots), before, short, False, climbed=False))
+            rungs.append(
+                RungStory("S28", "relaxed", told.at, 0, 0, 0, 0, zero(slots), before, short, False, climbed=False)
+            )
         elif isinstance(note, n.SummedUp):
             short = note.shortfall_w
             added, sums = excess(note.available_w, before), (note.available_w, short, note.enough)
             match note:
                 case n.OffersSummed():
                     rungs.append(
-                        Rung("S24", "offers", told.at, note.asked, note.yes, note.no, note.silent, added, *sums)
+                        RungStory("S24", "offers", told.at, note.asked, note.yes, note.no, note.silent, added, *sums)
                     )
                 case n.StorageSummed():
-                    rungs.append(Rung("S26", "storage", told.at, 0, 0, 0, 0, added, *sums))
+                    rungs.append(RungStory("S26", "storage", told.at, 0, 0, 0, 0, added, *sums))
                 case _:
                     asked, silent = asked_to_relax, note.silent
-                    rungs.append(Rung("S30", "relaxed", told.at, asked, asked - silent, 0, silent, added, *sums))
+                    rungs.append(RungStory("S30", "relaxed", told.at, asked, asked - silent, 0, silent, added, *sums))
             before = note.available_w
     return rungs
 
 
-def _relaxed(evidence: Evidence, asked: Said) -> Relaxed:
+def _relaxed(evidence: Evidence, asked: SentEvidence) -> Relaxed:
     own, loosened = answer_to(evidence, asked), answer_to(evidence, asked, m.Basis.RELAXED)
     relax = relax_of(evidence, asked.edge, asked.message.request_id)
     wanted = [str(one) for one in relax.message.restrictions] if relax and isinstance(relax.message, m.Relax) else []
@@ -127,7 +129,9 @@ def last_award(evidence: Evidence, edge: Edge, request_id: str) -> m.Award | Non
     return max(awards, key=lambda award: award.revision, default=None)
 
 
-def _answer_up(evidence: Evidence, climb: Climb, request: Said, notes: list[Told[NoteModel]]) -> None:
+def _answer_up(
+    evidence: Evidence, climb: ClimbStory, request: SentEvidence, notes: list[NotedEvidence[NoteModel]]
+) -> None:
     """S33 or S36: what it said to its parent."""
     results = [told for told in notes if type(told.note) in RESULTS]
     if not results:
@@ -146,7 +150,7 @@ def _answer_up(evidence: Evidence, climb: Climb, request: Said, notes: list[Told
     duration = request.message.interval_period.duration if isinstance(request.message, m.Request) else None
     assert duration is not None
     climb.options = [
-        Option(
+        ProposedOption(
             one.option_id,
             str(one.shape),
             tuple(str(basis) for basis in one.basis),
@@ -160,7 +164,7 @@ def _answer_up(evidence: Evidence, climb: Climb, request: Said, notes: list[Told
     climb.answered_w = climb.available_w = answer_to(evidence, request).said_w
 
 
-def short_w(climb: Climb) -> Plan:
+def short_w(climb: ClimbStory) -> Plan:
     """What was missing after the last rung."""
     return climb.rungs[-1].shortfall_w if climb.rungs else shortfall(climb.requested_w, climb.answered_w)
 

@@ -6,9 +6,9 @@ from agents.history.narrate import plain
 from agents.history.party import ASKED
 from agents.tools.explain.answers import took
 from agents.tools.explain.climbs import sharing
-from agents.tools.explain.evidence import Evidence, Said
-from agents.tools.explain.noted import Told, of
-from agents.tools.explain.story.deal import Award, Change, Ending, Settled, Shared, SlotDelivery
+from agents.tools.explain.evidence import Evidence, SentEvidence
+from agents.tools.explain.noted import NotedEvidence, of
+from agents.tools.explain.story.deal import AwardChange, AwardStory, Ending, Settled, SharedOut, SlotDelivery
 from protocol import messages as m
 from protocol import notes as n
 from protocol.edges import Edge
@@ -25,9 +25,9 @@ CHANGES = {
 }
 
 
-def awards(evidence: Evidence) -> list[Award]:
+def awards(evidence: Evidence) -> list[AwardStory]:
     """The last word on each award, in the order in which the awards were first given."""
-    groups: dict[tuple[Edge, str], list[Said]] = {}
+    groups: dict[tuple[Edge, str], list[SentEvidence]] = {}
     for said in evidence.all(m.Award):
         groups.setdefault((said.edge, said.message.request_id), []).append(said)
     latest: dict[Edge, str] = {}
@@ -39,13 +39,13 @@ def awards(evidence: Evidence) -> list[Award]:
     ]
 
 
-def _award(evidence: Evidence, edge: Edge, given: list[Said], *, superseded: bool) -> Award:
+def _award(evidence: Evidence, edge: Edge, given: list[SentEvidence], *, superseded: bool) -> AwardStory:
     last = max(given, key=lambda said: said.message.revision)
     award = last.message
     assert isinstance(award, m.Award)
     concluded = award.outcome is m.Outcome.CONCLUDED
     state, text = _state(evidence, edge, award) if concluded else ("", "")
-    return Award(
+    return AwardStory(
         parent=edge.parent,
         child=edge.child,
         at=last.said_at or last.at,
@@ -81,10 +81,10 @@ def _basis(evidence: Evidence, edge: Edge, award: m.Award) -> str:
     return award.accepts or ""
 
 
-def shared(evidence: Evidence) -> list[Shared]:
+def shared(evidence: Evidence) -> list[SharedOut]:
     """S35 at each aggregator."""
     return [
-        Shared(
+        SharedOut(
             told.party,
             told.at,
             sharing(evidence, told.party),
@@ -96,10 +96,10 @@ def shared(evidence: Evidence) -> list[Shared]:
     ]
 
 
-def changes(evidence: Evidence) -> list[Change]:
+def changes(evidence: Evidence) -> list[AwardChange]:
     """What happened to deals after they were made, in order."""
     return [
-        Change(told.at, told.party, kind, *about)
+        AwardChange(told.at, told.party, kind, *about)
         for told in evidence.told
         if (kind := CHANGES.get(told.note.name)) is not None and (about := _about(told.note)) is not None
     ]
@@ -163,7 +163,9 @@ def _children(evidence: Evidence, party: str) -> list[str]:
     return list(dict.fromkeys(said.edge.child for said in evidence.all(m.Award) if said.edge.parent == party))
 
 
-def _silent_meters(evidence: Evidence, party: str, children: list[str], told: Told[n.SlotMetered]) -> tuple[str, ...]:
+def _silent_meters(
+    evidence: Evidence, party: str, children: list[str], told: NotedEvidence[n.SlotMetered]
+) -> tuple[str, ...]:
     """Those whose award stood when the slot was summed up, and whose meter had not spoken."""
     slot, silent = told.note.slot, []
     for child in children:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from agents.history.narrate import plain
 from agents.settings.parties import DerSettings
 from agents.tools.explain.answers import answer_to, relax_of
-from agents.tools.explain.evidence import Evidence, Happened, Said
-from agents.tools.explain.story.deal import Award
-from agents.tools.explain.story.device import Agreed, Device, DeviceRound, Dispatched, Driven, Metered, State
+from agents.tools.explain.evidence import Evidence, Happened, SentEvidence
+from agents.tools.explain.story.deal import AwardStory
+from agents.tools.explain.story.device import Agreed, DeviceRound, DeviceStory, Dispatched, Driven, Metered, State
 from protocol import messages as m
 from protocol import notes as n
 from protocol.actor import Measured, Setpoint
@@ -17,12 +17,12 @@ from protocol.rules import delivered_wh
 from protocol.units import Direction
 
 
-def devices(evidence: Evidence, names: Iterable[str], awards: list[Award]) -> dict[str, Device]:
+def devices(evidence: Evidence, names: Iterable[str], awards: list[AwardStory]) -> dict[str, DeviceStory]:
     """Every device of the event, in order of appearance. Reports to the utility's own ears are left to their parent."""
-    requests: dict[str, list[Said]] = defaultdict(list)
+    requests: dict[str, list[SentEvidence]] = defaultdict(list)
     for said in evidence.all(m.Request):
         requests[said.edge.child].append(said)
-    given: dict[str, list[Award]] = defaultdict(list)
+    given: dict[str, list[AwardStory]] = defaultdict(list)
     for award in awards:
         given[award.child].append(award)
     own: dict[str, list[Happened]] = defaultdict(list)
@@ -32,10 +32,10 @@ def devices(evidence: Evidence, names: Iterable[str], awards: list[Award]) -> di
 
 
 def _device(
-    evidence: Evidence, name: str, requests: list[Said], given: list[Award], happened: list[Happened]
-) -> Device:
+    evidence: Evidence, name: str, requests: list[SentEvidence], given: list[AwardStory], happened: list[Happened]
+) -> DeviceStory:
     readings = [(one.place, one.what) for one in happened if isinstance(one.what, Measured)]
-    device = Device(name, _resources(evidence, name, requests), _agreed(evidence, name), awards=given)
+    device = DeviceStory(name, _resources(evidence, name, requests), _agreed(evidence, name), awards=given)
     device.journal = name in evidence.journals
     device.rounds = [_round(evidence, name, said, readings) for said in requests]
     for edge in dict.fromkeys(said.edge for said in requests):
@@ -49,7 +49,7 @@ def _device(
     return device
 
 
-def _driven(happened: list[Happened], requests: list[Said]) -> list[Driven]:
+def _driven(happened: list[Happened], requests: list[SentEvidence]) -> list[Driven]:
     """Its set-points in the event's slots; they carry no event's id."""
     asked = [said.message for said in requests if isinstance(said.message, m.Request)]
     if not asked:
@@ -62,7 +62,7 @@ def _driven(happened: list[Happened], requests: list[Said]) -> list[Driven]:
     ]
 
 
-def _resources(evidence: Evidence, name: str, requests: list[Said]) -> tuple[str, ...]:
+def _resources(evidence: Evidence, name: str, requests: list[SentEvidence]) -> tuple[str, ...]:
     settings = evidence.settings.get(name)
     if isinstance(settings, DerSettings):
         return tuple(spec.resource_id for spec in settings.devices)
@@ -85,7 +85,7 @@ def _agreed(evidence: Evidence, name: str) -> list[Agreed]:
     ]
 
 
-def _round(evidence: Evidence, name: str, asked: Said, readings: list[tuple[int, Measured]]) -> DeviceRound:
+def _round(evidence: Evidence, name: str, asked: SentEvidence, readings: list[tuple[int, Measured]]) -> DeviceRound:
     request = asked.message
     assert isinstance(request, m.Request)
     edge = asked.edge
@@ -110,7 +110,7 @@ def _round(evidence: Evidence, name: str, asked: Said, readings: list[tuple[int,
     return found
 
 
-def reached(evidence: Evidence, asked: Said) -> bool | None:
+def reached(evidence: Evidence, asked: SentEvidence) -> bool | None:
     """Whether a request arrived; None when that is not known."""
     if asked.heard is not None:
         return True
@@ -133,14 +133,14 @@ def _state(
     return list(known.values())
 
 
-def _consent(evidence: Evidence, name: str, asked: Said) -> str:
+def _consent(evidence: Evidence, name: str, asked: SentEvidence) -> str:
     for told in evidence.told_of(name, n.ConsentDecided):
         if asked.heard is not None and told.place >= asked.heard:
             return f"{told.note.by}: {'takes part' if told.note.take_part else 'takes no part'}"
     return ""
 
 
-def _what_it_did(evidence: Evidence, device: Device, edge: Edge) -> None:
+def _what_it_did(evidence: Evidence, device: DeviceStory, edge: Edge) -> None:
     for said in evidence.on(edge, m.Dispatch):
         one = said.message
         assert isinstance(one, m.Dispatch)
@@ -161,6 +161,6 @@ def _what_it_did(evidence: Evidence, device: Device, edge: Edge) -> None:
         device.withdrawn = plain(said.message.cause)
 
 
-def _direction(said: Said) -> Direction:
+def _direction(said: SentEvidence) -> Direction:
     assert isinstance(said.message, m.Request)
     return said.message.direction

@@ -13,7 +13,7 @@ from agents.history.fold import History
 from agents.history.narrate import plain
 from agents.history.standing import Standing
 from agents.settings.parties import PartySettings
-from agents.tools.explain.noted import N, Told, model_of, of
+from agents.tools.explain.noted import N, NotedEvidence, model_of, of
 from protocol import messages as m
 from protocol import notes as n
 from protocol.actor import Cancel, Entry, Issue, Measured, Note, Received, Refused, Resumed, Send, Setpoint
@@ -24,7 +24,7 @@ M = TypeVar("M", bound=m.EventMessage)
 
 
 @dataclass(slots=True)
-class Said:
+class SentEvidence:
     """One message about the event. `said` and `heard` are places in the order of all entries; None: not in a journal
     that is there."""
 
@@ -66,8 +66,8 @@ class Evidence:
     event_id: str
     settings: Mapping[str, PartySettings]
     """Of every party whose journal describes itself."""
-    said: dict[tuple[Edge, str, str], Said] = field(default_factory=dict)
-    told: list[Told[NoteModel]] = field(default_factory=list)
+    said: dict[tuple[Edge, str, str], SentEvidence] = field(default_factory=dict)
+    told: list[NotedEvidence[NoteModel]] = field(default_factory=list)
     happened: list[Happened] = field(default_factory=list)
     journals: dict[str, None] = field(default_factory=dict)
     """The parties whose entries are there."""
@@ -75,10 +75,10 @@ class Evidence:
     """The last instant of which an entry tells: what was to come later is open, because the system may still run."""
     history: History = field(default_factory=History)
     """What happened to each party, as every reader has it."""
-    _by_edge: dict[tuple[Edge, str], list[Said]] = field(default_factory=dict)
-    _by_kind: dict[str, list[Said]] = field(default_factory=dict)
-    _by_party: dict[str, list[Told[NoteModel]]] = field(default_factory=dict)
-    _ids: dict[tuple[Edge, str], Said] = field(default_factory=dict)
+    _by_edge: dict[tuple[Edge, str], list[SentEvidence]] = field(default_factory=dict)
+    _by_kind: dict[str, list[SentEvidence]] = field(default_factory=dict)
+    _by_party: dict[str, list[NotedEvidence[NoteModel]]] = field(default_factory=dict)
+    _ids: dict[tuple[Edge, str], SentEvidence] = field(default_factory=dict)
 
     def take(self, place: int, entry: Entry) -> None:
         """One entry, in its turn."""
@@ -111,7 +111,7 @@ class Evidence:
         model = model_of(note)
         if model is not None:
             self.history.event(self.event_id).party(entry.actor).take(model)
-            told = Told(place, entry.at, entry.actor, model)
+            told = NotedEvidence(place, entry.at, entry.actor, model)
             self.told.append(told)
             self._by_party.setdefault(entry.actor, []).append(told)
 
@@ -120,11 +120,11 @@ class Evidence:
     ) -> None:
         self.happened.append(Happened(place, entry.at, entry.actor, what))
 
-    def _of(self, edge: Edge, message: m.EventMessage) -> Said:
+    def _of(self, edge: Edge, message: m.EventMessage) -> SentEvidence:
         key = (edge, message.kind, message.message_id)
         known = self.said.get(key)
         if known is None:
-            known = self.said[key] = Said(edge, message)
+            known = self.said[key] = SentEvidence(edge, message)
             self._by_edge.setdefault((edge, message.kind), []).append(known)
             self._by_kind.setdefault(message.kind, []).append(known)
             self._ids[edge, message.message_id] = known
@@ -168,23 +168,23 @@ class Evidence:
         """Whether the journals go on until then."""
         return self.last_at is not None and self.last_at >= at
 
-    def on(self, edge: Edge, kind: type[M]) -> list[Said]:
+    def on(self, edge: Edge, kind: type[M]) -> list[SentEvidence]:
         """Messages of a kind on an edge, in the order in which they became known."""
         return self._by_edge.get((edge, kind.kind), [])
 
-    def all(self, kind: type[M]) -> Iterator[Said]:
+    def all(self, kind: type[M]) -> Iterator[SentEvidence]:
         return iter(self._by_kind.get(kind.kind, ()))
 
-    def notes(self, party: str) -> list[Told[NoteModel]]:
+    def notes(self, party: str) -> list[NotedEvidence[NoteModel]]:
         return self._by_party.get(party, [])
 
-    def told_of(self, party: str, kind: type[N]) -> list[Told[N]]:
+    def told_of(self, party: str, kind: type[N]) -> list[NotedEvidence[N]]:
         """A party's notes of a kind."""
         return of(self.notes(party), kind)
 
-    def since(self, party: str, first: type[NoteModel]) -> list[list[Told[NoteModel]]]:
+    def since(self, party: str, first: type[NoteModel]) -> list[list[NotedEvidence[NoteModel]]]:
         """A party's notes from each one of that kind up to the next."""
-        parts: list[list[Told[NoteModel]]] = []
+        parts: list[list[NotedEvidence[NoteModel]]] = []
         for told in self.notes(party):
             if isinstance(told.note, first):
                 parts.append([])

@@ -14,7 +14,7 @@ N = TypeVar("N", bound=NoteModel)
 
 
 @dataclass(frozen=True, slots=True)
-class Told(Generic[N]):
+class NotedEvidence(Generic[N]):
     """A note of a party. `place` is its entry's."""
 
     place: int
@@ -29,6 +29,6 @@ def model_of(note: Note) -> NoteModel | None:
     return read_note(note.name, note.step, data)
 
 
-def of(told: Iterable[Told[NoteModel]], kind: type[N]) -> list[Told[N]]:
+def of(told: Iterable[NotedEvidence[NoteModel]], kind: type[N]) -> list[NotedEvidence[N]]:
     """Those of a kind, in their order."""
-    return [cast(Told[N], one) for one in told if isinstance(one.note, kind)]
+    return [cast(NotedEvidence[N], one) for one in told if isinstance(one.note, kind)]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from agents.settings.checked import ConfigError
 from agents.tools.explain import words
 from agents.tools.explain.passages import passages, told
-from agents.tools.explain.story.climb import Climb
+from agents.tools.explain.story.climb import ClimbStory
 from agents.tools.explain.story.story import Story
 from agents.tools.explain.summary import added, top_climbs
 from agents.tools.explain.words import RUNGS
@@ -89,7 +89,7 @@ def _whole(story: Story) -> Shown | None:
     return _stacked("all aggregators", story.requested_w, [part for part in parts if any(part[2])], story.deal_w)
 
 
-def _ladder(climb: Climb) -> Shown:
+def _ladder(climb: ClimbStory) -> Shown:
     """What each rung of one climb added."""
     parts = [(rung.step, rung.name, rung.added_w) for rung in climb.rungs if rung.climbed]
     return _stacked(f"{climb.party}, round {climb.round}", climb.requested_w, parts)
@@ -116,7 +116,7 @@ def _stacked(whose: str, requested_w: Plan, parts: Sequence[tuple[str, str, Plan
     return Shown(_svg(draw, 4.6, 2.6), f"{whose}: {'; '.join(said)}")
 
 
-def _causes(climb: Climb) -> Shown:
+def _causes(climb: ClimbStory) -> Shown:
     """What each cause took away of the request, as energy."""
     named = [(words.cause(cause.cause), cause.energy_wh) for cause in climb.causes]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agents.tools.explain import words
-from agents.tools.explain.story.answer import Answer, Ask
-from agents.tools.explain.story.climb import Climb, Rung
+from agents.tools.explain.story.answer import Answer, AskedStory
+from agents.tools.explain.story.climb import ClimbStory, RungStory
 from agents.tools.explain.story.planning import Issued, Pass, Planning, Rerequest
 from agents.tools.explain.story.story import Story
 from protocol.plan import total
@@ -23,7 +23,7 @@ class Passage:
     party: str
     title: str
     sentences: tuple[str, ...]
-    climb: Climb | None = None
+    climb: ClimbStory | None = None
 
 
 def passages(story: Story, party: str | None = None) -> list[Passage]:
@@ -49,7 +49,7 @@ def _all(story: Story) -> Iterator[Passage]:
 
 def _only_heard(story: Story) -> Iterator[Passage]:
     """What parties whose journals are not there asked for, as those below them tell it."""
-    heard: dict[tuple[str, int, int], list[Ask]] = {}
+    heard: dict[tuple[str, int, int], list[AskedStory]] = {}
     for ask in story.asks:
         if ask.parent in story.missing_journals:
             heard.setdefault((ask.parent, ask.revision, ask.round), []).append(ask)
@@ -151,13 +151,13 @@ def _again(one: Rerequest) -> str:
     return f"{ask}it brings {words.kw(more)} more." if any(more) else f"{ask}it brings nothing more."
 
 
-def _title(climb: Climb) -> str:
+def _title(climb: ClimbStory) -> str:
     again = f", round {climb.round}" if climb.round > 1 else ""
     changed = f", revision {climb.revision}" if climb.revision > 1 else ""
     return f"climbs its ladder{again}{changed}"
 
 
-def _climbed(story: Story, climb: Climb) -> Iterator[str]:
+def _climbed(story: Story, climb: ClimbStory) -> Iterator[str]:
     above = f" by {climb.parent}" if climb.parent else ""
     yield f"S20: is asked{above} for {words.kw(climb.requested_w)}{_until(climb.reply_by)}."
     devices = sum(story.roles.get(answer.child) == "device" for answer in climb.answers)
@@ -183,7 +183,7 @@ def _climbed(story: Story, climb: Climb) -> Iterator[str]:
         yield f"{words.RESULTS[climb.result]}."
 
 
-def _rung(climb: Climb, rung: Rung) -> str:
+def _rung(climb: ClimbStory, rung: RungStory) -> str:
     left = f"still short by {words.kw(rung.shortfall_w)}" if any(rung.shortfall_w) else "enough in every slot"
     if not rung.climbed:
         return f"S28: nobody may be asked to relax; {left}."
@@ -202,7 +202,7 @@ def _rung(climb: Climb, rung: Rung) -> str:
     )
 
 
-def _why(climb: Climb) -> Iterator[str]:
+def _why(climb: ClimbStory) -> Iterator[str]:
     if climb.rungs and not climb.rungs[0].enough and climb.causes:
         told_causes = "; ".join(
             f"{words.kw(one.missing_w)} {words.cause(one.cause)}"

@@ -3,8 +3,8 @@
 from itertools import groupby
 
 from agents.tools.explain.answers import answer_to, asked_at
-from agents.tools.explain.evidence import Evidence, Said
-from agents.tools.explain.noted import Told, of
+from agents.tools.explain.evidence import Evidence, SentEvidence
+from agents.tools.explain.noted import NotedEvidence, of
 from agents.tools.explain.story.planning import Issued, Judgement, Pass, Planning, Rerequest
 from protocol import messages as m
 from protocol import notes as n
@@ -20,7 +20,7 @@ def plannings(evidence: Evidence, party: str) -> list[Planning]:
     return [_planning(evidence, party, notes) for notes in evidence.since(party, n.PlanSent)]
 
 
-def _planning(evidence: Evidence, party: str, notes: list[Told[NoteModel]]) -> Planning:
+def _planning(evidence: Evidence, party: str, notes: list[NotedEvidence[NoteModel]]) -> Planning:
     [first] = of(notes[:1], n.PlanSent)
     request = next(
         (said for said in evidence.all(m.Request) if said.edge.child == party and said.heard == first.place), None
@@ -42,7 +42,7 @@ def _planning(evidence: Evidence, party: str, notes: list[Told[NoteModel]]) -> P
     return planning
 
 
-def _pass(evidence: Evidence, party: str, notes: list[Told[NoteModel]], least_pct: int) -> Pass:
+def _pass(evidence: Evidence, party: str, notes: list[NotedEvidence[NoteModel]], least_pct: int) -> Pass:
     result = Pass(notes[0].at)
     result.judgements = [_judgement(evidence, party, told, least_pct) for told in of(notes, n.AlternativeJudged)]
     result.rerequests = [_rerequest(evidence, party, told) for told in of(notes, n.RerequestSent)]
@@ -57,7 +57,7 @@ def _pass(evidence: Evidence, party: str, notes: list[Told[NoteModel]], least_pc
     return result
 
 
-def _judgement(evidence: Evidence, party: str, told: Told[n.AlternativeJudged], least_pct: int) -> Judgement:
+def _judgement(evidence: Evidence, party: str, told: NotedEvidence[n.AlternativeJudged], least_pct: int) -> Judgement:
     note = told.note
     aggregator, accepted = note.aggregator, note.accepted
     share, wanted = note.share_pct, max(note.least_pct, least_pct)
@@ -87,9 +87,9 @@ def _request_before(evidence: Evidence, edge: Edge, place: int) -> Plan | None:
     return message.power_w if isinstance(message, m.Request) else None
 
 
-def _rerequest(evidence: Evidence, party: str, told: Told[n.RerequestSent]) -> Rerequest:
+def _rerequest(evidence: Evidence, party: str, told: NotedEvidence[n.RerequestSent]) -> Rerequest:
     aggregator, requested = told.note.aggregator, told.note.requested_w
-    requests: list[Said] = evidence.on(Edge(party, aggregator), m.Request)
+    requests: list[SentEvidence] = evidence.on(Edge(party, aggregator), m.Request)
     again = next((said for said in requests if said.said == told.place), None)
     earlier = [said for said in requests if said.said is not None and said.said < told.place]
     before = answer_to(evidence, earlier[-1]).power_w if earlier else (0,) * len(requested)

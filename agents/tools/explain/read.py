@@ -7,9 +7,9 @@ from agents.settings.parties import AggregatorSettings, CoordinatorSettings, Uti
 from agents.tools.explain.climbs import climbs
 from agents.tools.explain.deals import awards, changes, delivery, endings, settled, shared
 from agents.tools.explain.devices import devices, reached
-from agents.tools.explain.evidence import Evidence, Said
+from agents.tools.explain.evidence import Evidence, SentEvidence
 from agents.tools.explain.plannings import issued, plannings
-from agents.tools.explain.story.answer import Ask
+from agents.tools.explain.story.answer import AskedStory
 from agents.tools.explain.story.story import FORMAT, Story
 from agents.tools.explain.summary import summary
 from agents.tools.explain.troubles import troubles
@@ -54,7 +54,7 @@ def read(evidence: Evidence) -> Story:
     return story
 
 
-def _fill(story: Story, evidence: Evidence, requests: list[Said]) -> None:
+def _fill(story: Story, evidence: Evidence, requests: list[SentEvidence]) -> None:
     roles = story.roles
     of = {role: [name for name, is_a in roles.items() if is_a == role] for role in (UTILITY, COORDINATOR, AGGREGATOR)}
     found_at = {name: evidence.standing(name) for name in roles}
@@ -80,10 +80,10 @@ def _fill(story: Story, evidence: Evidence, requests: list[Said]) -> None:
     story.summary = summary(story)
 
 
-def _ask(evidence: Evidence, said: Said) -> Ask:
+def _ask(evidence: Evidence, said: SentEvidence) -> AskedStory:
     request = said.message
     assert isinstance(request, m.Request)
-    return Ask(
+    return AskedStory(
         said.edge.parent,
         said.edge.child,
         request.revision,
@@ -152,7 +152,7 @@ def _by_settings(evidence: Evidence, name: str) -> str | None:
     return AGGREGATOR if isinstance(settings, AggregatorSettings) else DEVICE
 
 
-def _highest(requests: list[Said], roles: dict[str, str]) -> Said:
+def _highest(requests: list[SentEvidence], roles: dict[str, str]) -> SentEvidence:
     """The last request of the highest party that is known to have asked: a later revision changed the event."""
     for name in roles:
         of_it = [said for said in requests if said.edge.parent == name]
@@ -161,7 +161,7 @@ def _highest(requests: list[Said], roles: dict[str, str]) -> Said:
     return requests[-1]
 
 
-def _order(said: Said) -> tuple[int, int]:
+def _order(said: SentEvidence) -> tuple[int, int]:
     assert isinstance(said.message, m.Request)
     return order_of(said.message)
 

@@ -27,7 +27,7 @@ REJECT = b'"kind":"reject"'
 REQUEST = b'"kind":"request"'
 
 
-class Sources:
+class JournalSources:
     """Journals and recordings, read together."""
 
     def __init__(self, paths: Iterable[Path]) -> None:

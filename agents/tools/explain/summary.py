@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from agents.tools.explain import words
 from agents.tools.explain.answers import BELOW
-from agents.tools.explain.story.climb import Climb
+from agents.tools.explain.story.climb import ClimbStory
 from agents.tools.explain.story.planning import Rerequest
 from agents.tools.explain.story.story import Story
 from protocol.plan import Plan, total
@@ -15,20 +15,20 @@ def summary(story: Story) -> list[str]:
     return [_asked(story), _came(story), _how(story), _short(story), _wrong(story)]
 
 
-def last_climbs(story: Story) -> list[Climb]:
+def last_climbs(story: Story) -> list[ClimbStory]:
     """The last climb of each aggregator for the event as it was asked last, in the order in which they first climbed."""
     of_event = [climb for climb in story.climbs if len(climb.requested_w) == story.slots]
     latest = max((climb.revision for climb in of_event), default=1)
     return list({climb.party: climb for climb in of_event if climb.revision == latest}.values())
 
 
-def top_climbs(story: Story) -> list[Climb]:
+def top_climbs(story: Story) -> list[ClimbStory]:
     """Those of aggregators that are not below another one: what a tier below gave is in its parent's offers."""
     parties = {climb.party for climb in story.climbs}
     return [climb for climb in last_climbs(story) if climb.parent not in parties]
 
 
-def added(climbs: list[Climb], name: str, slots: int) -> Plan:
+def added(climbs: list[ClimbStory], name: str, slots: int) -> Plan:
     """What a rung added over several climbs, W per slot."""
     return total((rung.added_w for one in climbs for rung in one.rungs if rung.name == name), slots)
 
@@ -78,7 +78,7 @@ def _how(story: Story) -> str:
     return f"How: {'; '.join(parts) or 'nothing was offered'}."
 
 
-def _added(climbs: list[Climb], slots: int) -> Iterator[str]:
+def _added(climbs: list[ClimbStory], slots: int) -> Iterator[str]:
     """What the rungs above the offers brought, and at whom."""
     for name, step in (("storage", "S26"), ("relaxed", "S30")):
         of_it = [one.party for one in climbs if any(rung.name == name and any(rung.added_w) for rung in one.rungs)]

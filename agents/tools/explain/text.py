@@ -7,9 +7,9 @@ from rich.text import Text
 
 from agents.tools.explain import words
 from agents.tools.explain.passages import Passage, passages, told
-from agents.tools.explain.story.climb import Climb
-from agents.tools.explain.story.deal import Award
-from agents.tools.explain.story.device import Device, DeviceRound
+from agents.tools.explain.story.climb import ClimbStory
+from agents.tools.explain.story.deal import AwardStory
+from agents.tools.explain.story.device import DeviceRound, DeviceStory
 from agents.tools.explain.story.story import Story
 from agents.tools.run.view import PLAIN_WIDTH
 from protocol.kilowatts import kilo
@@ -57,7 +57,7 @@ def _passage(out: Console, passage: Passage) -> None:
         out.print(_relaxed_table(passage.climb))
 
 
-def rungs_table(climb: Climb) -> Table:
+def rungs_table(climb: ClimbStory) -> Table:
     """What each rung added, per slot."""
     slots = range(len(climb.requested_w))
     table = _table("kW", *(f"slot {slot + 1}" for slot in slots), right=len(climb.requested_w))
@@ -69,7 +69,7 @@ def rungs_table(climb: Climb) -> Table:
     return table
 
 
-def _relaxed_table(climb: Climb) -> Table:
+def _relaxed_table(climb: ClimbStory) -> Table:
     table = _table("asked to relax", "may loosen", "own offer", "relaxed", "awarded", "disturbed")
     for one in climb.relaxed[:MOST_ROWS]:
         loosens = ", ".join(one.restrictions) or "-"
@@ -108,7 +108,7 @@ def _deal(out: Console, story: Story, party: str | None) -> None:
             out.print(Text(f"  {change.at:%H:%M:%S}  {change.party}: {what}{power}{cause}"))
 
 
-def _state(one: Award) -> str:
+def _state(one: AwardStory) -> str:
     return f"{one.state}: {one.text}" if one.text else one.state
 
 
@@ -147,7 +147,7 @@ def _troubles(out: Console, story: Story, party: str | None) -> None:
         out.print(f"  and {len(found) - MOST_ROWS} more (--json tells all)")
 
 
-def write_device(out: Console, story: Story, device: Device) -> None:
+def write_device(out: Console, story: Story, device: DeviceStory) -> None:
     """One device's part."""
     _heading(out, f"{device.name} in {story.event_id}: {device.outcome.replace('_', ' ') or 'no outcome known'}")
     if device.resources:
@@ -212,7 +212,7 @@ def _bound(binding: tuple[str | None, ...], slots: int) -> list[str]:
     return [words.cause(bound) if bound else "-" for bound in binding] or ["not told"] * slots
 
 
-def _device_slots(out: Console, story: Story, device: Device) -> None:
+def _device_slots(out: Console, story: Story, device: DeviceStory) -> None:
     if not device.dispatches and not device.metered:
         return
     table = _table("slot", "awarded", "dispatched (+ is import)", "metered", "baseline", "delivered", "stored then")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from agents.history.narrate import plain
-from agents.tools.explain.evidence import Evidence, Said
+from agents.tools.explain.evidence import Evidence, SentEvidence
 from agents.tools.explain.story.deal import Trouble
 from protocol import messages as m
 from protocol import notes as n
@@ -37,12 +37,12 @@ def _messages(evidence: Evidence) -> Iterator[Trouble]:
             yield Trouble(said.said_at, receiver, "lost", sender, f"{what} never arrived at {receiver}")
 
 
-def _had_time(evidence: Evidence, said: Said) -> bool:
+def _had_time(evidence: Evidence, said: SentEvidence) -> bool:
     """Whether it would have arrived if nothing had happened to it; what was said last may be under way."""
     return said.said_at is not None and evidence.is_over(said.said_at + UNDER_WAY)
 
 
-def ends(said: Said) -> tuple[str, str]:
+def ends(said: SentEvidence) -> tuple[str, str]:
     """Who said it to whom."""
     edge = said.edge
     up = ROUTES[said.message.kind].way is Way.UP
@@ -53,7 +53,7 @@ def _article(kind: str) -> str:
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
-def _late_by_s(evidence: Evidence, said: Said) -> int:
+def _late_by_s(evidence: Evidence, said: SentEvidence) -> int:
     relaxed = isinstance(said.message, m.Offer) and said.message.basis is m.Basis.RELAXED
     asked = [*evidence.on(said.edge, m.Relax)] if relaxed else [*evidence.on(said.edge, m.Request)]
     for one in asked:

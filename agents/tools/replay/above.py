@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from agents.tools.replay.wire import Said
+from agents.tools.replay.wire import WireMessage
 from protocol import messages as m
 from protocol.actor import Effect, Input, Received, Send
 
@@ -16,7 +16,7 @@ from protocol.actor import Effect, Input, Received, Send
 class Above:
     """The actor of a party that stands above the one under test, in the order and at the instants of its messages."""
 
-    def __init__(self, name: str, wire: Iterable[Said]) -> None:
+    def __init__(self, name: str, wire: Iterable[WireMessage]) -> None:
         """`wire`: what was said on its edge, both ways, by the instants."""
         self.name = name
         self._then: list[m.Offer | m.Alternative] = []

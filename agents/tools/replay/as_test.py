@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from agents.settings.checked import ConfigError
-from agents.tools.replay.source import Source
+from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.verify import verify
 from broker.bus import Post
 from broker.recording import Recording, transcript
@@ -29,7 +29,7 @@ def told(steps: Iterable[Step]) -> str:
     return transcript(Recording.of(posts))
 
 
-def keep(source: Source, out: Path, software: str) -> tuple[Path, Path]:
+def keep(source: RecordingSource, out: Path, software: str) -> tuple[Path, Path]:
     """Write a recording that can be verified, and its transcript, beside each other; both files. Raises ConfigError
     when it has no steps or differs from what this software decides, RecordingError when it is there already."""
     result = verify(source)

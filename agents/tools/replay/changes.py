@@ -29,7 +29,7 @@ FIXED = ("name", "parent", "children", "members", "meters", "meter_to", "storage
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SettingChange:
     """One setting. `who` is a party's name or a role's word; empty: everybody who has the setting."""
 
     who: str
@@ -41,7 +41,7 @@ class Change:
         return f"{self.who}.{self.key}" if self.who else self.key
 
     @classmethod
-    def read(cls, text: str) -> "Change":
+    def read(cls, text: str) -> "SettingChange":
         """From `ladder=own_storage,relax` or `ra-1.ladder=...`. Raises ConfigError."""
         where, equals, value = text.partition("=")
         who, _, key = where.rpartition(".")
@@ -50,7 +50,7 @@ class Change:
         return cls(who.strip(), key.strip(), value.strip())
 
 
-def changed(cast: Cast, changes: Iterable[Change], without: Iterable[Rung] = ()) -> Cast:
+def changed(cast: Cast, changes: Iterable[SettingChange], without: Iterable[Rung] = ()) -> Cast:
     """The same parties with other settings; `without` takes rungs off every ladder. Raises ConfigError."""
     settings = dict(cast.settings)
     for change in changes:
@@ -68,19 +68,19 @@ def changed(cast: Cast, changes: Iterable[Change], without: Iterable[Rung] = ())
     return Cast(settings)
 
 
-def _concerns(change: Change, name: str, party: PartySettings) -> bool:
+def _concerns(change: SettingChange, name: str, party: PartySettings) -> bool:
     named = change.who in ("", name) or isinstance(party, ROLES.get(change.who, ()))
     return named and change.key in type(party).model_fields
 
 
-def _nobody(change: Change, cast: Cast) -> str:
+def _nobody(change: SettingChange, cast: Cast) -> str:
     if change.who and change.who not in (*cast.settings, *ROLES):
         names = ", ".join(dict.fromkeys([*ROLES, *cast.above_devices()]))
         return f"--set {change}: there is no party {change.who}; there are {names}"
     return f"--set {change}: there is no setting {change.key}"
 
 
-def _with(party: PartySettings, change: Change) -> PartySettings:
+def _with(party: PartySettings, change: SettingChange) -> PartySettings:
     before = getattr(party, change.key)
     if change.key in FIXED:
         raise ConfigError(f"--set {change}: cannot be changed here; only a policy can")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.tools.replay.wire import Said
+from agents.tools.replay.wire import WireMessage
 from broker.recording import summary
 from protocol import messages as m
 from protocol.edges import ROUTES, Edge
@@ -39,7 +39,7 @@ def in_short(message: m.Message) -> str:
     return f"{message.kind} {about}{figures}"
 
 
-def by_edge(wire: Iterable[Said], sender: str) -> dict[Edge, Counter[str]]:
+def by_edge(wire: Iterable[WireMessage], sender: str) -> dict[Edge, Counter[str]]:
     """What one party said, in short."""
     found: dict[Edge, Counter[str]] = {}
     for said in wire:
@@ -49,7 +49,7 @@ def by_edge(wire: Iterable[Said], sender: str) -> dict[Edge, Counter[str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class PlayedResult:
     """What the party under test said then and now; repeats count once, presence not at all."""
 
     under_test: str

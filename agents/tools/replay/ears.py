@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from agents.tools.replay.compared import REJECT, by_edge, in_short
-from agents.tools.replay.wire import Said, sender_of
+from agents.tools.replay.wire import WireMessage, sender_of
 from broker.bus import Arrival
 from protocol import messages as m
 from protocol.codec import decode_body
@@ -31,7 +31,7 @@ class Ears:
             }
         )
         self._left = self._missing.total()
-        self._heard: dict[tuple[str, Edge, str], Said] = {}
+        self._heard: dict[tuple[str, Edge, str], WireMessage] = {}
 
     @property
     def complete(self) -> bool:
@@ -56,7 +56,7 @@ class Ears:
         key = (kind, edge, message.message_id)
         if key in self._heard or sender_of(kind, edge, message) != self._under_test:
             return
-        self._heard[key] = Said(datetime.now(UTC), self._under_test, kind, edge, message)
+        self._heard[key] = WireMessage(datetime.now(UTC), self._under_test, kind, edge, message)
         expected = (edge, in_short(message))
         if self._missing[expected] > 0:
             self._missing[expected] -= 1

@@ -13,11 +13,11 @@ from functools import partial
 from agents.runtime.shell import Shell
 from agents.settings.checked import ConfigError
 from agents.tools.replay.above import Above
-from agents.tools.replay.compared import Compared, by_edge
+from agents.tools.replay.compared import PlayedResult, by_edge
 from agents.tools.replay.ears import Ears
 from agents.tools.replay.script import Script
 from agents.tools.replay.scripted import Scripted
-from agents.tools.replay.wire import Said
+from agents.tools.replay.wire import WireMessage
 from broker.bus import Arrival, Post
 from broker.clock import Clock
 from broker.faults import first_error
@@ -31,7 +31,7 @@ SECOND = timedelta(seconds=1)
 class Onto:
     """A recording's part around one party; `play` says it once."""
 
-    def __init__(self, wire: Iterable[Said], under_test: str) -> None:
+    def __init__(self, wire: Iterable[WireMessage], under_test: str) -> None:
         """Raises ConfigError."""
         self.under_test = under_test
         self._wire = [said for said in wire if under_test in said.edge and not isinstance(said.message, m.Presence)]
@@ -46,12 +46,12 @@ class Onto:
         self.ends_at = max(said.heard_at or said.at for said in self._wire)
         self._then = by_edge(self._wire, under_test)
 
-    def _is_from_above(self, said: Said) -> bool:
+    def _is_from_above(self, said: WireMessage) -> bool:
         return said.edge.child == self.under_test and said.sender != self.under_test
 
     def actors(self, by: timedelta) -> list[Above | Scripted]:
         """Everybody who has an edge with the party under test, with all instants moved by a span."""
-        above: dict[str, list[Said]] = {}
+        above: dict[str, list[WireMessage]] = {}
         below: dict[str, Script] = {}
         for recorded in self._wire:
             said = recorded.moved(by) if by else recorded
@@ -61,7 +61,7 @@ class Onto:
                 below.setdefault(said.edge.child, Script(said.edge.child)).take(said)
         return [*(Above(name, its) for name, its in above.items()), *map(Scripted, below.values())]
 
-    async def play(self, address: Address, grace_s: float, online_within_s: float, clock: Clock | None) -> Compared:
+    async def play(self, address: Address, grace_s: float, online_within_s: float, clock: Clock | None) -> PlayedResult:
         """Until the party has said all that it said then, or `grace_s` after the last recorded message.
 
         Without a clock it is real time, and all instants are moved to now. Raises ConfigError when the party does not
@@ -136,7 +136,7 @@ class Onto:
                 await buses[edge.parent].publish(Post(topic("request", edge), b"", retain=True, sent=sent.set))
                 await sent.wait()
 
-    def _compared(self, actors: Iterable[Above | Scripted], ears: Ears) -> Compared:
+    def _compared(self, actors: Iterable[Above | Scripted], ears: Ears) -> PlayedResult:
         unanswered: Counter[str] = Counter()
         unsaid = 0
         for actor in actors:
@@ -144,7 +144,7 @@ class Onto:
                 unanswered += actor.counts
             else:
                 unsaid += actor.unsaid
-        return Compared(self.under_test, self._then, ears.heard(), unanswered, unsaid)
+        return PlayedResult(self.under_test, self._then, ears.heard(), unanswered, unsaid)
 
 
 def _setter(up: asyncio.Event) -> Callable[[bool], None]:

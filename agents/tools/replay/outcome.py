@@ -18,7 +18,7 @@ class UnknownName(LookupError):
 
 
 @dataclass(slots=True)
-class Outcome:
+class EventOutcome:
     """All events of a run."""
 
     events: dict[str, dict[str, PartyOutcome]] = field(default_factory=dict)
@@ -28,7 +28,7 @@ class Outcome:
     event_ids: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, entries: Iterable[Entry], parties: Iterable[str], event_ids: Iterable[str] = ()) -> "Outcome":
+    def of(cls, entries: Iterable[Entry], parties: Iterable[str], event_ids: Iterable[str] = ()) -> "EventOutcome":
         """Of some parties, from the entries of a run in their order. `event_ids`: those that there are, whether anything
         came of them or not."""
         wanted = tuple(dict.fromkeys(parties))

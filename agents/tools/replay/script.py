@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from agents.tools.replay.wire import Said
+from agents.tools.replay.wire import WireMessage
 from protocol import messages as m
 from protocol.edges import Edge
 
@@ -55,7 +55,7 @@ class Script:
         """Whether it was asked, and nothing of it ever came in: its connection was gone, or its device silent."""
         return not self.spoke and any(event.asked for event in self.events.values())
 
-    def take(self, said: Said) -> None:
+    def take(self, said: WireMessage) -> None:
         """A message on one of its edges, in the order of the instants; what was lost on its way counts for nothing."""
         self.parents[said.edge.parent] = None
         message, at = said.message, said.heard_at or said.at
@@ -86,7 +86,7 @@ class Script:
                 event.readings |= {reading.slot: reading for reading in message.readings}
 
 
-def scripts(wire: Iterable[Said], names: Iterable[str]) -> dict[str, Script]:
+def scripts(wire: Iterable[WireMessage], names: Iterable[str]) -> dict[str, Script]:
     """The scripts of some children."""
     found = {name: Script(name) for name in names}
     for said in wire:

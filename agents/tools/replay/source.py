@@ -13,7 +13,7 @@ from agents.runtime.journal.file import journal_files
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import PartiesConfig
 from agents.tools.replay.cast import Cast
-from broker.recording_file import Heard, RecordingFile, Step
+from broker.recording_file import RecordedMessage, RecordingFile, Step
 
 SQLITE = b"SQLite format 3\0"
 
@@ -27,7 +27,7 @@ class Group:
     steps: Iterable[Step]
 
 
-class Source:
+class RecordingSource:
     """A recording or journals."""
 
     def __init__(self, path: Path) -> None:
@@ -60,7 +60,7 @@ class Source:
         if self._recording is not None:
             yield Group(self.path.name, (line for line in self.lines() if isinstance(line, Step)))
 
-    def lines(self) -> Iterator[Heard | Step]:
+    def lines(self) -> Iterator[RecordedMessage | Step]:
         """Everything, in the file's order; of several journals in the order of the instants. Raises JournalError,
         RecordingError."""
         yield from steps(self._journals) if self._recording is None else self._recording.lines()

@@ -6,13 +6,13 @@ from rich.table import Table
 
 from agents.history.party import PartyHistory
 from agents.history.rounds import AskedRound
-from agents.tools.replay.what_if import Compared, Devices
+from agents.tools.replay.what_if import Devices, WhatIfResult
 from protocol.kilowatts import kilowatt_hours, kilowatts
 
 CHANGED = "bold yellow"
 
 
-def side_by_side(compared: Compared, everything: bool = False) -> Iterator[Table]:
+def side_by_side(compared: WhatIfResult, everything: bool = False) -> Iterator[Table]:
     """A table an event: per party what differs; with `everything` what is the same, too."""
     for event_id in dict.fromkeys([*compared.then.events, *compared.now.events]):
         parties = dict.fromkeys([*compared.then.events.get(event_id, {}), *compared.now.events.get(event_id, {})])
@@ -25,7 +25,7 @@ def side_by_side(compared: Compared, everything: bool = False) -> Iterator[Table
         yield table
 
 
-def told(compared: Compared) -> Iterator[str]:
+def told(compared: WhatIfResult) -> Iterator[str]:
     """What has to be known about the comparison, one sentence a line."""
     if compared.kept_awards is not None:
         kept, of = compared.kept_awards

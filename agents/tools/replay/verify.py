@@ -12,7 +12,7 @@ from agents.runtime.build import build_actor
 from agents.settings.checked import ConfigError
 from agents.tools.replay.cast import Cast
 from agents.tools.replay.difference import difference, in_words
-from agents.tools.replay.source import Group, Source
+from agents.tools.replay.source import Group, RecordingSource
 from broker.recording_file import Step
 from broker.stepper import again, no_collection
 from protocol.actor import Actor
@@ -84,7 +84,7 @@ class Verified:
         }
 
 
-def verify(source: Source) -> Verified:
+def verify(source: RecordingSource) -> Verified:
     """Take every step again, up to the first difference. Raises ConfigError, JournalError, RecordingError."""
     if source.from_bus:
         raise ConfigError(

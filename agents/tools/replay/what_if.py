@@ -19,14 +19,14 @@ from agents.settings.behaviour import Behaviour
 from agents.settings.checked import ConfigError
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, PartySettings, Rung, UtilitySettings
 from agents.tools.replay.cast import Cast
-from agents.tools.replay.changes import Change, changed
-from agents.tools.replay.outcome import Outcome, known
+from agents.tools.replay.changes import SettingChange, changed
+from agents.tools.replay.outcome import EventOutcome, known
 from agents.tools.replay.script import scripts
 from agents.tools.replay.scripted import Scripted
-from agents.tools.replay.source import Source
-from agents.tools.replay.wire import Order, Said, on_the_wire, orders
+from agents.tools.replay.source import RecordingSource
+from agents.tools.replay.wire import Order, WireMessage, on_the_wire, orders
 from broker.recording_file import Step
-from broker.simulation import Party, Simulation
+from broker.simulation import SimulatedParty, Simulation
 from protocol import messages as m
 from protocol.actor import Actor, Cancel, Entry, Issue
 from protocol.entries import decode_effects, decode_input, encode_effects, encode_input
@@ -40,11 +40,11 @@ class Devices(StrEnum):
 
 
 @dataclass(slots=True)
-class Compared:
+class WhatIfResult:
     """The recorded outcome and the other one."""
 
-    then: Outcome
-    now: Outcome
+    then: EventOutcome
+    now: EventOutcome
     devices: Devices
     rerun: bool
     """Whether `then` is the recording taken again unchanged, because the bus does not tell what the parties knew."""
@@ -70,10 +70,10 @@ class Compared:
         }
 
 
-class Recorded:
+class RecordedRun:
     """A recording, read once, that can be taken again as often as wanted."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: RecordingSource) -> None:
         """Raises ConfigError, JournalError."""
         lines = list(source.lines())
         self.source, self.cast = source, source.cast
@@ -91,7 +91,7 @@ class Recorded:
         children = {member for member in self._children() if member not in self.negotiators}
         return Devices.ALIVE if children <= set(self.cast.homes()) else Devices.RECORDED
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> EventOutcome:
         """What the journals say that came of it."""
         return self._outcome(map(_entry, self.steps))
 
@@ -106,8 +106,8 @@ class Recorded:
         for name, actor in own.items():
             if name not in alive:
                 known = self.cast.settings.get(name)
-                parties.append(Party(actor, build_drivers(known) if known is not None else {}))
-        parties += [Party(actor) for actor in scripted]
+                parties.append(SimulatedParty(actor, build_drivers(known) if known is not None else {}))
+        parties += [SimulatedParty(actor) for actor in scripted]
         start_at = min([said.at for said in self.wire] + [step.at for step in self.steps] + self._planned(cast))
         simulation = Simulation(parties, start_at, seed)
         for order in self._orders(cast):
@@ -118,11 +118,11 @@ class Recorded:
 
     def what_if(
         self,
-        changes: Iterable[Change] = (),
+        changes: Iterable[SettingChange] = (),
         without: Iterable[Rung] = (),
         devices: Devices | None = None,
         actors: Mapping[str, Actor] | None = None,
-    ) -> Compared:
+    ) -> WhatIfResult:
         """The recorded outcome beside that of another policy. Raises ConfigError, and UnknownName for an actor of a name
         that nobody has."""
         self._complete()
@@ -136,13 +136,13 @@ class Recorded:
         run, unanswered = self.rerun(changed(before, changes, without), chosen, actors)
         now = self._outcome(run.trace)
         if self._told_by_journals():
-            return Compared(self.outcome(), now, chosen, False, unanswered)
+            return WhatIfResult(self.outcome(), now, chosen, False, unanswered)
         unchanged, _ = self.rerun(before, chosen)
         kept = _kept_awards(self.wire, unchanged.trace, self.negotiators)
-        return Compared(self._outcome(unchanged.trace), now, chosen, True, unanswered, kept)
+        return WhatIfResult(self._outcome(unchanged.trace), now, chosen, True, unanswered, kept)
 
-    def _outcome(self, entries: Iterable[Entry]) -> Outcome:
-        return Outcome.of(entries, self.negotiators, [said.event_id for said in self.wire if said.event_id])
+    def _outcome(self, entries: Iterable[Entry]) -> EventOutcome:
+        return EventOutcome.of(entries, self.negotiators, [said.event_id for said in self.wire if said.event_id])
 
     # -- who takes part, and how
 
@@ -155,10 +155,10 @@ class Recorded:
                     f"{self.source.path}: has no settings of a {word}: what-if needs those of everybody above the devices"
                 )
 
-    def _party(self, settings: PartySettings, actor: Actor | None) -> Party:
+    def _party(self, settings: PartySettings, actor: Actor | None) -> SimulatedParty:
         """Who was never heard then is not heard now: nobody knows what it would have said."""
         silent = actor is None and settings.name in self._silent
-        return Party(
+        return SimulatedParty(
             actor or build_actor(settings, str(self.source.path)),
             build_drivers(settings),
             intercept=intercept(Behaviour.SILENT) if silent else None,
@@ -213,7 +213,7 @@ class Recorded:
                 yield from _issued(self.wire, name, planned)
 
 
-def _issued(wire: Iterable[Said], utility: str, planned: set[str]) -> Iterator[Order]:
+def _issued(wire: Iterable[WireMessage], utility: str, planned: set[str]) -> Iterator[Order]:
     """The operator's orders behind a utility's messages: an event that was not planned, a change, a cancellation."""
     revisions = dict.fromkeys(planned, 1)
     cancelled: set[str] = set()
@@ -236,7 +236,7 @@ def _entry(step: Step) -> Entry:
     return Entry(step.at, step.actor, decode_input(step.input), decode_effects(step.effects))
 
 
-def _kept_awards(wire: Iterable[Said], trace: Iterable[Entry], negotiators: Iterable[str]) -> tuple[int, int]:
+def _kept_awards(wire: Iterable[WireMessage], trace: Iterable[Entry], negotiators: Iterable[str]) -> tuple[int, int]:
     """How many of the recorded deals between negotiators a run has made again, of how many."""
     names = set(negotiators)
     then = {}

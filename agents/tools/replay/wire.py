@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
-from broker.recording_file import Heard, Step
+from broker.recording_file import RecordedMessage, Step
 from protocol import messages as m
 from protocol.actor import Cancel, Decided, Issue, Received, Send
 from protocol.codec import decode_body
@@ -22,7 +22,7 @@ from protocol.errors import RefusedMessage
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class WireMessage:
     """One message of a recording."""
 
     at: datetime
@@ -42,7 +42,7 @@ class Said:
     def event_id(self) -> str:
         return self.message.event_id if isinstance(self.message, m.EventMessage) else ""
 
-    def moved(self, by: timedelta) -> "Said":
+    def moved(self, by: timedelta) -> "WireMessage":
         """The same with every instant moved, those in the message included."""
         heard_at = None if self.heard_at is None else self.heard_at + by
         return replace(self, at=self.at + by, heard_at=heard_at, message=cast(m.Message, _moved(self.message, by)))
@@ -70,15 +70,15 @@ class Order:
     item: Issue | Cancel | Decided
 
 
-def on_the_wire(lines: Iterable[Heard | Step]) -> list[Said]:
+def on_the_wire(lines: Iterable[RecordedMessage | Step]) -> list[WireMessage]:
     """All messages by their instants, each once. Bytes that are no message are left out."""
-    found: dict[tuple[str, Edge, str], Said] = {}
+    found: dict[tuple[str, Edge, str], WireMessage] = {}
     taken: dict[tuple[str, Edge, str], datetime] = {}
     listeners: dict[str, None] = {}
     for line in lines:
         if isinstance(line, Step):
             listeners[line.actor] = None
-        for said in _of_heard(line) if isinstance(line, Heard) else _of_step(line):
+        for said in _of_heard(line) if isinstance(line, RecordedMessage) else _of_step(line):
             key = (said.kind, said.edge, said.message.message_id)
             if said.heard_at is not None:
                 taken.setdefault(key, said.heard_at)
@@ -91,7 +91,7 @@ def on_the_wire(lines: Iterable[Heard | Step]) -> list[Said]:
     return sorted(found.values(), key=lambda said: said.at)
 
 
-def orders(lines: Iterable[Heard | Step]) -> list[Order]:
+def orders(lines: Iterable[RecordedMessage | Step]) -> list[Order]:
     """What was decided from outside, oldest first."""
     found = []
     for line in lines:
@@ -102,25 +102,25 @@ def orders(lines: Iterable[Heard | Step]) -> list[Order]:
     return sorted(found, key=lambda order: order.at)
 
 
-def _of_heard(heard: Heard) -> Iterator[Said]:
+def _of_heard(heard: RecordedMessage) -> Iterator[WireMessage]:
     try:
         kind, edge = parse_topic(heard.topic)
         message = decode_body(kind, heard.payload)
     except RefusedMessage:
         return
-    yield Said(message.sent_at, sender_of(kind, edge, message), kind, edge, message, heard_at=message.sent_at)
+    yield WireMessage(message.sent_at, sender_of(kind, edge, message), kind, edge, message, heard_at=message.sent_at)
 
 
-def _of_step(step: Step) -> Iterator[Said]:
+def _of_step(step: Step) -> Iterator[WireMessage]:
     if step.input.startswith(b'{"input":"received"'):
         item = decode_input(step.input)
         if isinstance(item, Received):
             sender = item.edge.other(step.actor)
-            yield Said(step.at, sender, item.message.kind, item.edge, item.message, heard_at=step.at)
+            yield WireMessage(step.at, sender, item.message.kind, item.edge, item.message, heard_at=step.at)
     if b'"effect":"send"' in step.effects:
         for effect in decode_effects(step.effects):
             if isinstance(effect, Send):
-                yield Said(step.at, step.actor, effect.message.kind, effect.edge, effect.message)
+                yield WireMessage(step.at, step.actor, effect.message.kind, effect.edge, effect.message)
 
 
 def sender_of(kind: str, edge: Edge, message: m.Message) -> str:

@@ -15,7 +15,7 @@ from agents.settings.daemon import PartiesConfig
 from agents.settings.parties import DerSettings
 from agents.settings.scenario import Scenario
 from agents.tools.run.view import View
-from broker.simulation import Faults, Party, Simulation
+from broker.simulation import Faults, SimulatedParty, Simulation
 from protocol.actor import Entry
 
 HOMES = "homes"
@@ -29,11 +29,11 @@ def build_simulation(
     der: Callable[[DerSettings], Der] = Der,
 ) -> Simulation:
     """All parties of a scenario on a simulated bus; nothing has run yet. `der` makes the actor of a home."""
-    found = [Party(build_actor(scenario.utility)), Party(build_actor(scenario.coordinator))]
-    found += [Party(build_actor(settings), build_drivers(settings)) for settings in scenario.aggregators]
+    found = [SimulatedParty(build_actor(scenario.utility)), SimulatedParty(build_actor(scenario.coordinator))]
+    found += [SimulatedParty(build_actor(settings), build_drivers(settings)) for settings in scenario.aggregators]
     for home in scenario.homes:
         changed = intercept(_behaviour(scenario.behaviours, home.name))
-        found.append(Party(der(home), build_drivers(home), intercept=changed))
+        found.append(SimulatedParty(der(home), build_drivers(home), intercept=changed))
     return Simulation(found, scenario.start_at, seed, faults, keep_trace=keep_trace)
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from agents.runtime.files.from_csv import Plugged
 from agents.settings.checked import ConfigError
-from agents.tools.study.results import Row
+from agents.tools.study.results import StudyRow
 from agents.tools.study.table import BOOKS, HABITS
-from agents.tools.study.variants import VARIANTS, Books
+from agents.tools.study.variants import VARIANTS, StudyBooks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,14 +29,14 @@ def can_draw() -> None:
         raise ConfigError("the picture needs matplotlib: pip install 'gridpact[report]'") from None
 
 
-def draw(found: Sequence[Row], path: Path) -> None:
+def draw(found: Sequence[StudyRow], path: Path) -> None:
     """Draw the rows into an SVG or PNG, by the ending. Raises ConfigError when that cannot be."""
     can_draw()
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    books = [one for one in Books if any(row.books is one for row in found)]
+    books = [one for one in StudyBooks if any(row.books is one for row in found)]
     habits = [one for one in Plugged if any(row.plugged is one for row in found)]
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "gridpact", "font.size": 9}):
         figure = Figure(figsize=(9.2, 0.9 + 2.5 * len(books)), layout="constrained")
@@ -69,7 +69,7 @@ def draw(found: Sequence[Row], path: Path) -> None:
             raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
 
 
-def _panel(panel: "Axes", found: Sequence[Row]) -> None:
+def _panel(panel: "Axes", found: Sequence[StudyRow]) -> None:
     """Bars: energy secured, with the figure; ticks: requests concluded."""
     sizes = list(dict.fromkeys(row.size_pct for row in found))
     variants = [variant for variant in VARIANTS if any(row.variant == variant.name for row in found)]

@@ -5,17 +5,17 @@ from dataclasses import asdict, dataclass
 from itertools import groupby, pairwise
 
 from agents.runtime.files.from_csv import Plugged
-from agents.tools.study.runs import Outcome
-from agents.tools.study.variants import Books
+from agents.tools.study.runs import StudyOutcome
+from agents.tools.study.variants import StudyBooks
 
-Key = tuple[Books, Plugged, int, str]
+Key = tuple[StudyBooks, Plugged, int, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StudyRow:
     """Many events under one habit, book, size and variant. Shares in percent, one decimal."""
 
-    books: Books
+    books: StudyBooks
     plugged: Plugged
     size_pct: int
     variant: str
@@ -28,18 +28,18 @@ class Row:
     """Homes whose award stands on a loosened restriction, of all homes in events with a deal."""
 
 
-def rows(outcomes: Iterable[Outcome]) -> list[Row]:
+def rows(outcomes: Iterable[StudyOutcome]) -> list[StudyRow]:
     """One row for each combination, in the order in which they first came."""
-    groups: dict[Key, list[Outcome]] = {}
+    groups: dict[Key, list[StudyOutcome]] = {}
     for outcome in outcomes:
         case = outcome.case
         groups.setdefault((case.books, case.plugged, case.size_pct, case.variant), []).append(outcome)
     return [_row(key, group) for key, group in groups.items()]
 
 
-def _row(key: Key, group: Sequence[Outcome]) -> Row:
+def _row(key: Key, group: Sequence[StudyOutcome]) -> StudyRow:
     deals = [outcome for outcome in group if outcome.concluded]
-    return Row(
+    return StudyRow(
         *key,
         events=len(group),
         concluded_pct=_pct(len(deals), len(group)),
@@ -53,7 +53,7 @@ def _pct(part: int, whole: int) -> float:
     return round(100 * part / whole, 1) if whole else 0.0
 
 
-def lowered(outcomes: Iterable[Outcome]) -> list[tuple[Outcome, Outcome]]:
+def lowered(outcomes: Iterable[StudyOutcome]) -> list[tuple[StudyOutcome, StudyOutcome]]:
     """Where a variant secured less than the one before it, with the one before first."""
     found = []
     for _, group in groupby(outcomes, lambda o: (o.case.books, o.case.plugged, o.case.event, o.case.size_pct)):
@@ -61,6 +61,6 @@ def lowered(outcomes: Iterable[Outcome]) -> list[tuple[Outcome, Outcome]]:
     return found
 
 
-def as_json(found: Sequence[Row], about: Mapping[str, object]) -> dict[str, object]:
+def as_json(found: Sequence[StudyRow], about: Mapping[str, object]) -> dict[str, object]:
     """The rows and what they are about, for a machine."""
     return {**about, "rows": [asdict(row) for row in found]}

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from agents.history.fold import History
 from agents.history.party import PartyHistory
-from agents.runtime.files.from_csv import GivesNothing, Plugged, Session, Wanted, scenario_data
+from agents.runtime.files.from_csv import GivesNothing, Plugged, RecordedRequest, Session, scenario_data
 from agents.runtime.files.scenario import build_scenario
 from agents.settings.scenario import Scenario
 from agents.tools.run.simulate import build_simulation
@@ -20,7 +20,7 @@ from agents.tools.study.variants import (
     SIZES_PCT,
     STORAGE_PCT,
     VARIANTS,
-    Books,
+    StudyBooks,
     Variant,
     sized,
     with_variant,
@@ -37,13 +37,13 @@ class Case:
 
     event: str
     plugged: Plugged
-    books: Books
+    books: StudyBooks
     size_pct: int
     variant: str
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StudyOutcome:
     """What one negotiation came to. Energy in Wh in the event's direction, over all slots."""
 
     case: Case
@@ -62,16 +62,16 @@ class Outcome:
 
 def outcomes(
     sessions: Mapping[str, Sequence[Session]],
-    wanted: Wanted,
+    wanted: RecordedRequest,
     plugged: Plugged,
     *,
-    books: Books = Books.KNOWN,
+    books: StudyBooks = StudyBooks.KNOWN,
     seed: int = 0,
     sizes_pct: Sequence[int] = SIZES_PCT,
     variants: Sequence[Variant] = VARIANTS,
     accept_pct: int = ACCEPT_PCT,
     run_all: bool = False,
-) -> Iterator[Outcome]:
+) -> Iterator[StudyOutcome]:
     """Every size and variant of one event; nothing when nobody who is plugged in can give anything.
 
     The seed draws other weeks of the same users, and other delays of the messages. Where a variant meets a request in
@@ -83,7 +83,7 @@ def outcomes(
         return
     memory = Memory()
     for size_pct in sizes_pct:
-        before: Outcome | None = None
+        before: StudyOutcome | None = None
         for variant in variants:
             if before is not None and before.in_full and not run_all:
                 before = replace(before, run=False, case=replace(before.case, variant=variant.name))
@@ -94,13 +94,13 @@ def outcomes(
 
 
 def _whole(
-    sessions: Mapping[str, Sequence[Session]], wanted: Wanted, plugged: Plugged, books: Books, seed: int
+    sessions: Mapping[str, Sequence[Session]], wanted: RecordedRequest, plugged: Plugged, books: StudyBooks, seed: int
 ) -> Scenario:
     """The scenario whose event asks for all that the fleet can give by itself. Raises GivesNothing."""
     data = scenario_data(
         sessions, wanted, k=1.0, aggregators=AGGREGATORS, plugged=plugged, storage_pct=STORAGE_PCT, draw=seed
     )
-    if books is Books.KNOWN:
+    if books is StudyBooks.KNOWN:
         devices = [device for home in data["homes"] for device in home["devices"]]
         rated_w = sum(device["max_charge_w"] + device["max_discharge_w"] for device in devices)
         gives_w = max(data["utility"]["events"][0]["power_w"])
@@ -109,13 +109,13 @@ def _whole(
     return build_scenario(data, f"event {wanted.number}")
 
 
-def _run(scenario: Scenario, case: Case, seed: int, memory: Memory) -> Outcome:
+def _run(scenario: Scenario, case: Case, seed: int, memory: Memory) -> StudyOutcome:
     simulation = build_simulation(scenario, seed, keep_trace=True, der=memory.der)
     event = scenario.utility.events[0]
     simulation.run(until=event.start - timedelta(seconds=1))
     secured_w, disturbed = _secured(simulation, scenario)
     slot = timedelta(seconds=event.slot_s)
-    return Outcome(
+    return StudyOutcome(
         case=case,
         asked_wh=energy_wh(event.power_w, slot),
         secured_wh=energy_wh(secured_w, slot),

@@ -10,11 +10,11 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import TypeAlias
 
-from agents.runtime.files.from_csv import Plugged, Session, Wanted, read_sessions, read_wanted
+from agents.runtime.files.from_csv import Plugged, RecordedRequest, Session, read_sessions, read_wanted
 from agents.runtime.files.wall_clock import WallClock
 from agents.settings.checked import ConfigError
-from agents.tools.study.runs import Outcome, outcomes
-from agents.tools.study.variants import ACCEPT_PCT, Books
+from agents.tools.study.runs import StudyOutcome, outcomes
+from agents.tools.study.variants import ACCEPT_PCT, StudyBooks
 
 Each: TypeAlias = Callable[[int, int], None]
 """Hears how many pieces of work are done, and of how many."""
@@ -26,9 +26,9 @@ GC_EVERY = 200_000
 class Work:
     """One event under one habit and one kind of book."""
 
-    wanted: Wanted
+    wanted: RecordedRequest
     plugged: Plugged
-    books: Books
+    books: StudyBooks
     seed: int
     accept_pct: int
 
@@ -41,7 +41,7 @@ class _Tables:
 _tables = _Tables({})
 
 
-def spaced(events: Sequence[Wanted], count: int | None) -> list[Wanted]:
+def spaced(events: Sequence[RecordedRequest], count: int | None) -> list[RecordedRequest]:
     """So many of the events, evenly spaced; all without a count."""
     if count is None or count >= len(events):
         return list(events)
@@ -58,7 +58,7 @@ def study(
     jobs: int = 1,
     zone: tzinfo | None = None,
     each: Each = lambda done, of: None,
-) -> list[Outcome]:
+) -> list[StudyOutcome]:
     """All outcomes, by book, habit and event; `zone` is that of times without an offset, `each` hears the progress.
     Raises ConfigError."""
     clock = WallClock(zone)
@@ -66,8 +66,10 @@ def study(
     if not chosen:
         raise ConfigError(f"{requests}: required_mw: no event asks for power")
     read_sessions(sessions, clock)  # a mistake in the table is said here, not in another process
-    work = [Work(one, plugged, books, seed, accept_pct) for books in Books for plugged in Plugged for one in chosen]
-    found: list[Outcome] = []
+    work = [
+        Work(one, plugged, books, seed, accept_pct) for books in StudyBooks for plugged in Plugged for one in chosen
+    ]
+    found: list[StudyOutcome] = []
     with ProcessPoolExecutor(jobs, initializer=_begin, initargs=(sessions, zone)) as pool:
         try:
             for done, some in enumerate(pool.map(_work, work, chunksize=1), 1):
@@ -86,7 +88,7 @@ def _begin(sessions: Path, zone: tzinfo | None) -> None:
     gc.set_threshold(GC_EVERY)
 
 
-def _work(work: Work) -> list[Outcome]:
+def _work(work: Work) -> list[StudyOutcome]:
     return list(
         outcomes(
             _tables.sessions,

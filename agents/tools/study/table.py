@@ -5,21 +5,23 @@ from pathlib import Path
 
 from agents.runtime.files.from_csv import Plugged
 from agents.settings.checked import ConfigError
-from agents.tools.study.results import Row
-from agents.tools.study.variants import VARIANTS, Books
+from agents.tools.study.results import StudyRow
+from agents.tools.study.variants import VARIANTS, StudyBooks
 
 BEGIN, END = "<!-- results: written by gridpact study -->", "<!-- end of results -->"
 EMPTY = f"# What the fallbacks are worth\n\n{BEGIN}\n{END}\n"
 HABITS = {Plugged.AS_RECORDED: "as recorded", Plugged.EVERY_EVENING: "every evening"}
-BOOKS = {Books.KNOWN: "the aggregator knows its fleet", Books.TRUSTED: "the aggregator trusts the contracts"}
+BOOKS = {StudyBooks.KNOWN: "the aggregator knows its fleet", StudyBooks.TRUSTED: "the aggregator trusts the contracts"}
 
 
-def table(found: Sequence[Row]) -> str:
+def table(found: Sequence[StudyRow]) -> str:
     """One table a book: habits and sizes down, variants across; energy secured, and in brackets deals concluded."""
-    return "\n".join(line for books in Books for line in _of_books([row for row in found if row.books is books], books))
+    return "\n".join(
+        line for books in StudyBooks for line in _of_books([row for row in found if row.books is books], books)
+    )
 
 
-def _of_books(found: Sequence[Row], books: Books) -> Iterator[str]:
+def _of_books(found: Sequence[StudyRow], books: StudyBooks) -> Iterator[str]:
     if not found:
         return
     by = {(row.plugged, row.size_pct, row.variant): row for row in found}

@@ -20,7 +20,7 @@ SIZES_PCT = (30, 70, 100, 150)
 """Request in percent of what the fleet can give by itself."""
 
 
-class Books(StrEnum):
+class StudyBooks(StrEnum):
     """How reliable an aggregator's book says that a member is, and so how much S21 asks for over the request."""
 
     KNOWN = "known"

@@ -9,7 +9,7 @@ from protocol.edges import Edge
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class WatchedWire:
     """A message that could be read."""
 
     edge: Edge
@@ -19,7 +19,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class WatchedRefusal:
     """A rejection that a party sent, or bytes that are no message (then `by` is empty)."""
 
     at: datetime
@@ -31,7 +31,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class WatchChange:
     """What a message changed: a party's stage in an event, who is online, a refusal."""
 
     event_id: str = ""
@@ -39,7 +39,7 @@ class Change:
     stage: PartyStage | None = None
     outcome: str = ""
     presence: str = ""
-    refusal: Refusal | None = None
+    refusal: WatchedRefusal | None = None
 
 
 def printable(text: str) -> str:

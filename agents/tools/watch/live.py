@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from agents.runtime.signals import signals
 from agents.tools.watch.around import Around
-from agents.tools.watch.heard import Change, Heard
+from agents.tools.watch.heard import WatchChange, WatchedWire
 from agents.tools.watch.keys import key
 from agents.tools.watch.picture import Picture
 from agents.tools.watch.rates import SECONDS, Rates
@@ -91,8 +91,8 @@ class Watch:
         self.rates.hear(real_s)
         now = self.clock.now(wall_at, real_s)
         heard = self.picture.read(arrival.topic, arrival.payload, now, arrival.retained)
-        change: Change | None
-        if isinstance(heard, Heard):
+        change: WatchChange | None
+        if isinstance(heard, WatchedWire):
             self._set_clock(heard, wall_at, real_s)
             change = self.picture.note(heard, self.clock.now(wall_at, real_s))
         else:
@@ -100,7 +100,7 @@ class Watch:
         if change is not None and self._show is not None:
             self._show.changed(change)
 
-    def _set_clock(self, heard: Heard, wall_at: datetime, real_s: float) -> None:
+    def _set_clock(self, heard: WatchedWire, wall_at: datetime, real_s: float) -> None:
         message = heard.message
         if heard.standing and isinstance(message, m.Request):
             ends_at = message.interval_period.slot_start(len(message.power_w))

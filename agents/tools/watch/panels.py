@@ -10,10 +10,10 @@ from rich.text import Text
 
 from agents.history.standing import PartyStage
 from agents.tools.watch.around import Around
-from agents.tools.watch.heard import Refusal
+from agents.tools.watch.heard import WatchedRefusal
 from agents.tools.watch.picture import Picture
 from agents.tools.watch.presence import Roll
-from agents.tools.watch.row import Row
+from agents.tools.watch.row import WatchRow
 from agents.tools.watch.table import WIDE, shown, stage, table
 from agents.tools.watch.words import clock_time, countdown, deal_energy, plan_kw
 from protocol.units import Direction
@@ -74,7 +74,7 @@ def sparkline(counts: Sequence[int]) -> str:
 # -- events
 
 
-def _events(events: Sequence[Row], most: int, now: datetime) -> RenderableType:
+def _events(events: Sequence[WatchRow], most: int, now: datetime) -> RenderableType:
     if not events:
         return Text("nothing is asked at the moment", "dim")
     ordered = sorted(events, key=lambda row: row.stage is PartyStage.CLOSED)
@@ -84,7 +84,7 @@ def _events(events: Sequence[Row], most: int, now: datetime) -> RenderableType:
     return Group(*lines)
 
 
-def event_line(row: Row, now: datetime) -> Text:
+def event_line(row: WatchRow, now: datetime) -> Text:
     """One event, as its first party sees it."""
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(f"{ARROWS[row.direction]} {row.event_id}", "bold")
@@ -99,7 +99,7 @@ def event_line(row: Row, now: datetime) -> Text:
     return line
 
 
-def _slots(row: Row) -> str:
+def _slots(row: WatchRow) -> str:
     minutes = row.slot.total_seconds() / 60
     return f"{len(row.requested_w or ())}x{minutes:g} min"
 
@@ -129,13 +129,13 @@ def _refused_title(picture: Picture) -> str:
     return f"refusals: {total} ({told}){beyond}" if total else f"refusals{beyond}"
 
 
-def _refusals(refusals: Sequence[Refusal]) -> RenderableType:
+def _refusals(refusals: Sequence[WatchedRefusal]) -> RenderableType:
     if not refusals:
         return Text("none", "dim")
     return Group(*(refusal_line(refusal) for refusal in refusals))
 
 
-def refusal_line(refusal: Refusal) -> Text:
+def refusal_line(refusal: WatchedRefusal) -> Text:
     """Who refused what, and why."""
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(f"{clock_time(refusal.at)} ", "dim")

@@ -11,9 +11,9 @@ from agents.history.edge import EdgeHistory
 from agents.history.standing import PartyStage
 from agents.history.wire import PartyOnWire
 from agents.tools.watch.event import Event
-from agents.tools.watch.heard import Change, Heard, Refusal, printable
+from agents.tools.watch.heard import WatchChange, WatchedRefusal, WatchedWire, printable
 from agents.tools.watch.presence import Roll
-from agents.tools.watch.row import Row, row_of
+from agents.tools.watch.row import WatchRow, row_of
 from protocol import messages as m
 from protocol.codec import decode
 from protocol.edges import ROUTES, Edge, Way, parse_topic
@@ -36,7 +36,7 @@ class Picture:
     ) -> None:
         self.events: dict[str, Event] = {}
         self.roll = Roll(most_parties)
-        self.refusals: deque[Refusal] = deque(maxlen=LAST_REFUSALS)
+        self.refusals: deque[WatchedRefusal] = deque(maxlen=LAST_REFUSALS)
         self.reasons: Counter[str] = Counter()
         """Refusals of all time by reason; bytes that are no message under `unreadable`."""
         self.kinds: Counter[str] = Counter()
@@ -46,12 +46,14 @@ class Picture:
         self._most_links, self._most_events = most_links, most_events
         self._links = 0
 
-    def take(self, topic: str, payload: bytes, at: datetime, standing: bool = False) -> Change | None:
+    def take(self, topic: str, payload: bytes, at: datetime, standing: bool = False) -> WatchChange | None:
         """Read bytes that were heard at an instant; what they changed."""
         heard = self.read(topic, payload, at, standing)
-        return self.note(heard, at) if isinstance(heard, Heard) else heard
+        return self.note(heard, at) if isinstance(heard, WatchedWire) else heard
 
-    def read(self, topic: str, payload: bytes, at: datetime, standing: bool = False) -> Heard | Change | None:
+    def read(
+        self, topic: str, payload: bytes, at: datetime, standing: bool = False
+    ) -> WatchedWire | WatchChange | None:
         """The message of some bytes, or what there is to see of bytes that are none."""
         try:
             if not payload and self._take_back(topic, at):
@@ -60,25 +62,25 @@ class Picture:
         except RefusedMessage as refusal:
             self.reasons["unreadable"] += 1
             kind = topic.split("/")[1] if topic.count("/") == 3 else ""
-            return self._refuse(Refusal(at, None, "", kind[:20], refusal.reason.value, printable(refusal.text)))
+            return self._refuse(WatchedRefusal(at, None, "", kind[:20], refusal.reason.value, printable(refusal.text)))
         self.kinds[message.kind] += 1
-        return Heard(edge, message, standing)
+        return WatchedWire(edge, message, standing)
 
-    def note(self, heard: Heard, at: datetime) -> Change | None:
+    def note(self, heard: WatchedWire, at: datetime) -> WatchChange | None:
         """Take a message that was read; what it changed."""
         match heard.message:
             case m.Presence():
                 moved = self.roll.take(heard.edge, heard.message, at, heard.standing)
-                return Change(presence=heard.edge.child) if moved else None
+                return WatchChange(presence=heard.edge.child) if moved else None
             case m.Reject(refused_by=by, reason=reason, text=text, refused_kind=kind):
                 self.reasons[reason.value] += 1
                 name = heard.edge.parent if by is m.Side.PARENT else heard.edge.child
-                return self._refuse(Refusal(at, heard.edge, name, kind, reason.value, printable(text)))
+                return self._refuse(WatchedRefusal(at, heard.edge, name, kind, reason.value, printable(text)))
             case m.EventMessage():
                 return self._event_message(heard.edge, heard.message, at, heard.standing)
         return None
 
-    def is_parent(self, heard: Heard) -> bool:
+    def is_parent(self, heard: WatchedWire) -> bool:
         """Whether its sender asks others: such a party's clock is believed."""
         if not isinstance(heard.message, m.EventMessage):
             return False
@@ -90,7 +92,7 @@ class Picture:
 
     # -- events
 
-    def _event_message(self, edge: Edge, message: m.EventMessage, at: datetime, standing: bool) -> Change | None:
+    def _event_message(self, edge: Edge, message: m.EventMessage, at: datetime, standing: bool) -> WatchChange | None:
         event = self._event(message.event_id)
         if event is None:
             return None
@@ -117,7 +119,7 @@ class Picture:
         message: m.EventMessage,
         at: datetime,
         standing: bool,
-    ) -> Change | None:
+    ) -> WatchChange | None:
         """Something new on a link: both ends may have come to another stage."""
         child = event.nodes.get(link.edge.child)
         if child is None and isinstance(message, m.Request):
@@ -140,7 +142,7 @@ class Picture:
             if child is not None and isinstance(message, m.Award):
                 child.decided(message)
         moved = [node for node, *was in before if [node.stage, node.outcome] != was and node.negotiates]
-        return Change(event.event_id, moved[0].name, moved[0].stage, moved[0].outcome) if moved else None
+        return WatchChange(event.event_id, moved[0].name, moved[0].stage, moved[0].outcome) if moved else None
 
     def _event(self, event_id: str) -> Event | None:
         event = self.events.get(event_id)
@@ -189,13 +191,13 @@ class Picture:
         del self.events[event.event_id]
         self._links -= event.links
 
-    def _refuse(self, refusal: Refusal) -> Change:
+    def _refuse(self, refusal: WatchedRefusal) -> WatchChange:
         self.refusals.append(refusal)
-        return Change(refusal=refusal)
+        return WatchChange(refusal=refusal)
 
     # -- read
 
-    def rows(self, now: datetime, standing: bool = False) -> list[Row]:
+    def rows(self, now: datetime, standing: bool = False) -> list[WatchRow]:
         """Every asking party of every event at an instant, events in the order in which they were heard of, each
         party behind its parent, with `standing` for machines. What closed long ago is forgotten."""
         found = []

@@ -10,7 +10,7 @@ MOST_PARENTS = 8
 
 
 @dataclass(slots=True)
-class Party:
+class WatchedParty:
     """One party. MQTT knows one will a connection, on its first edge: who is offline anywhere is offline."""
 
     name: str
@@ -30,7 +30,7 @@ class Roll:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self.parties: dict[str, Party] = {}
+        self.parties: dict[str, WatchedParty] = {}
         self.unknown = 0
         """Presences beyond what is kept."""
 
@@ -41,7 +41,7 @@ class Roll:
             if len(self.parties) >= self._most:
                 self.unknown += 1
                 return False
-            party = self.parties[edge.child] = Party(edge.child)
+            party = self.parties[edge.child] = WatchedParty(edge.child)
         before = party.online if party.edges else None
         if edge.parent in party.edges or len(party.edges) < MOST_PARENTS:
             party.edges[edge.parent] = message.online
@@ -63,6 +63,6 @@ class Roll:
                 del self.parties[edge.child]
 
     @property
-    def offline(self) -> list[Party]:
+    def offline(self) -> list[WatchedParty]:
         """Who is offline, by name."""
         return sorted((party for party in self.parties.values() if not party.online), key=lambda party: party.name)

@@ -13,7 +13,7 @@ from protocol.units import SLOT, Direction
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class WatchRow:
     """One party in one event at an instant. Powers in W a slot, in the event's direction; energies in Wh."""
 
     event_id: str
@@ -71,7 +71,7 @@ class Row:
         return met * 100 // sum(self.requested_w)
 
 
-def row_of(party: PartyOnWire, event_id: str, depth: int, now: datetime, standing: bool = False) -> Row:
+def row_of(party: PartyOnWire, event_id: str, depth: int, now: datetime, standing: bool = False) -> WatchRow:
     """What there is to read at an instant; with `standing` what every reader has in common, too."""
     stage, found, above = party.stage_at(now), party.added_up, party.above
     request = above.request if above is not None else None
@@ -84,7 +84,7 @@ def row_of(party: PartyOnWire, event_id: str, depth: int, now: datetime, standin
     open_ = found.answers[Reply.OPEN]
     silent = open_ if found.reply_by is not None and now > found.reply_by else 0
     label, next_at = _next(party, found, now)
-    return Row(
+    return WatchRow(
         event_id=event_id,
         party=party.name,
         depth=depth,

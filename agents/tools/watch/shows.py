@@ -10,10 +10,10 @@ from rich.live import Live
 
 from agents.history.standing import StageOr, WhyUnknown
 from agents.tools.watch.around import Around
-from agents.tools.watch.heard import Change
+from agents.tools.watch.heard import WatchChange
 from agents.tools.watch.panels import draw, refusal_line
 from agents.tools.watch.picture import Picture
-from agents.tools.watch.row import Row
+from agents.tools.watch.row import WatchRow
 from agents.tools.watch.words import answers, awards, clock_time, countdown, deal_energy, plan_kw
 from protocol.codec import to_json
 
@@ -28,7 +28,7 @@ class Show(Protocol):
 
     def __exit__(self, *_: object) -> None: ...
 
-    def changed(self, change: Change) -> None: ...
+    def changed(self, change: WatchChange) -> None: ...
 
     def tick(self, around: Around) -> None: ...
 
@@ -47,7 +47,7 @@ class Screen:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def changed(self, change: Change) -> None:
+    def changed(self, change: WatchChange) -> None:
         """The next tick shows it."""
 
     def tick(self, around: Around) -> None:
@@ -59,7 +59,7 @@ class Lines:
 
     def __init__(self, picture: Picture, *, json: bool, write: Callable[[str], object] = sys.stdout.write) -> None:
         self._picture, self._json, self._write = picture, json, write
-        self._changes: list[Change] = []
+        self._changes: list[WatchChange] = []
         self._told: dict[tuple[str, str], StageOr] = {}
         self._connected = True
 
@@ -69,7 +69,7 @@ class Lines:
     def __exit__(self, *_: object) -> None:
         sys.stdout.flush()
 
-    def changed(self, change: Change) -> None:
+    def changed(self, change: WatchChange) -> None:
         self._changes.append(change)
 
     def tick(self, around: Around) -> None:
@@ -96,7 +96,7 @@ class Lines:
         self._told = {key: stage for key, stage in self._told.items() if key in rows}
         sys.stdout.flush()
 
-    def _row(self, row: Row, around: Around) -> None:
+    def _row(self, row: WatchRow, around: Around) -> None:
         self._told[(row.event_id, row.party)] = row.stage
         self._say("row", {"at": around.now} | row_json(row), row_line(row, around))
 
@@ -112,13 +112,13 @@ class Lines:
         self._write(to_json({"change": what} | told).decode() + "\n" if self._json else line + "\n")
 
 
-def row_json(row: Row) -> dict[str, Any]:
+def row_json(row: WatchRow) -> dict[str, Any]:
     """JSON types only, as far as `to_json` does not make them."""
     standing = row.standing.as_json() if row.standing is not None else None
     return asdict(row) | {"slot": int(row.slot.total_seconds()), "standing": standing}
 
 
-def row_line(row: Row, around: Around) -> str:
+def row_line(row: WatchRow, around: Around) -> str:
     """One line for a log."""
     words = [f"{clock_time(around.now)}  {row.event_id}  {row.party}: {row.stage.replace('_', ' ')}"]
     if row.outcome:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from agents.history.edge import Reply
 from agents.history.standing import PartyStage, StageOr, WhyUnknown
-from agents.tools.watch.row import Row
+from agents.tools.watch.row import WatchRow
 from agents.tools.watch.words import Answered, answers, awards, countdown, deal_energy, plan_kw, worst_slot
 from protocol.kilowatts import kilo
 
@@ -27,7 +27,7 @@ STYLES: dict[StageOr, str] = {
 }
 
 
-def shown(rows: Sequence[Row]) -> list[Row]:
+def shown(rows: Sequence[WatchRow]) -> list[WatchRow]:
     """Who negotiates: of the events that are open, or else of the last one. An event's first party has its line
     above already, unless it is the only one."""
     open_ = {row.event_id: None for row in rows if row.depth == 0 and row.stage is not PartyStage.CLOSED}
@@ -37,7 +37,7 @@ def shown(rows: Sequence[Row]) -> list[Row]:
     return [row for row in chosen if row.depth > 0 or row.event_id not in below]
 
 
-def table(rows: Sequence[Row], now: datetime, width: int, most: int) -> RenderableType:
+def table(rows: Sequence[WatchRow], now: datetime, width: int, most: int) -> RenderableType:
     """A line a party; what finds no room is counted."""
     if not rows:
         return Text("nobody negotiates", "dim")
@@ -67,7 +67,7 @@ def _columns(wide: bool) -> Table:
     return found
 
 
-def _cells(row: Row, now: datetime, wide: bool, several: bool) -> list[Text]:
+def _cells(row: WatchRow, now: datetime, wide: bool, several: bool) -> list[Text]:
     """In the order of the columns."""
     short = [Text(plan_kw(row.shortfall_w) if any(row.shortfall_w or ()) else "", "red")]
     delivered = [Text(deal_energy(row) if row.due_wh else "")]
@@ -83,14 +83,14 @@ def _cells(row: Row, now: datetime, wide: bool, several: bool) -> list[Text]:
     ]
 
 
-def _party(row: Row, several: bool) -> Text:
+def _party(row: WatchRow, several: bool) -> Text:
     name = Text("  " * max(0, row.depth - 1) + row.party)
     if several:
         name.append(f" {row.event_id}", "dim")
     return name
 
 
-def _bar(row: Row, cells: int) -> Text:
+def _bar(row: WatchRow, cells: int) -> Text:
     """The share that is available, and the slot that lacks most in figures; while it delivers, the energy."""
     if row.stage is WhyUnknown.JOINED_LATE:
         return Text("unknown", "dim")
@@ -113,7 +113,7 @@ def _words(parts: Iterable[Answered]) -> Text:
     return Text(" ").join(Text(text, style) for text, style in parts)
 
 
-def stage(row: Row) -> Text:
+def stage(row: WatchRow) -> Text:
     """Where a party stands, or how the event ended for it."""
     words = row.stage.replace("_", " ")
     if row.stage is PartyStage.CLOSED:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TypeAlias
 
-from agents.tools.watch.row import Row
+from agents.tools.watch.row import WatchRow
 from protocol.kilowatts import kilo
 from protocol.plan import Plan
 
@@ -25,19 +25,19 @@ def plan_kw(plan: Plan | None) -> str:
     return " ".join(text if count == 1 else f"{text}x{count}" for text, count in runs)
 
 
-def worst_slot(row: Row) -> tuple[int, int]:
+def worst_slot(row: WatchRow) -> tuple[int, int]:
     """Available and asked W of the slot that lacks most; of the slot that asks most when none lacks."""
     asked, have = row.requested_w or (0,), row.available_w or ()
     pairs = [(have[slot] if slot < len(have) else 0, want) for slot, want in enumerate(asked)]
     return max(pairs, key=lambda pair: (max(0, pair[1] - pair[0]), pair[1]))
 
 
-def deal_energy(row: Row) -> str:
+def deal_energy(row: WatchRow) -> str:
     """Delivered of what was due in the metered slots, kWh without the unit."""
     return f"{kilo(row.delivered_wh)}/{kilo(row.due_wh)}"
 
 
-def answers(row: Row, short: bool) -> list[Answered]:
+def answers(row: WatchRow, short: bool) -> list[Answered]:
     """How many said yes (or proposed something else) of how many, and what the others do."""
     met = row.yes + row.alternatives
     parts = [(f"{met}/{row.asked}", "green" if met == row.asked else "")]
@@ -52,7 +52,7 @@ def answers(row: Row, short: bool) -> list[Answered]:
     return parts + [(f"{count} {word}", style) for count, word, style in others if count]
 
 
-def awards(row: Row) -> list[Answered]:
+def awards(row: WatchRow) -> list[Answered]:
     """How many of the awards are confirmed, and what became of the others."""
     if not (row.awards or row.cancelled or row.released):
         return []

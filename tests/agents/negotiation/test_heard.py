@@ -2,11 +2,11 @@
 
 from other_processes import told_in_other_processes
 
-from agents.negotiation.heard import HALF, MARK, Heard, mark_of
+from agents.negotiation.heard import HALF, MARK, ReceivedMarks, mark_of
 
 
 def test_a_repeat_and_another_body_under_the_same_id_are_told_apart() -> None:
-    heard = Heard()
+    heard = ReceivedMarks()
     first, second = mark_of("a.offer.1", b"first"), mark_of("a.offer.2", b"second")
     assert heard.same_id("a", first) is None
     heard.keep("a", first)
@@ -18,7 +18,7 @@ def test_a_repeat_and_another_body_under_the_same_id_are_told_apart() -> None:
 
 
 def test_what_was_heard_in_one_place_is_unknown_in_another() -> None:
-    heard = Heard()
+    heard = ReceivedMarks()
     mark = mark_of("offer.1", b"body")
     heard.keep("a", mark)
     assert heard.same_id("b", mark) is None
@@ -26,7 +26,7 @@ def test_what_was_heard_in_one_place_is_unknown_in_another() -> None:
 
 
 def test_an_id_is_not_found_in_the_middle_of_other_marks() -> None:
-    heard = Heard()
+    heard = ReceivedMarks()
     first, second = bytes(range(MARK)), bytes(range(100, 100 + MARK))
     heard.keep("a", first)
     heard.keep("a", second)
@@ -34,18 +34,18 @@ def test_an_id_is_not_found_in_the_middle_of_other_marks() -> None:
     for place in range(1, MARK):
         between = whole[place : place + HALF] + bytes(HALF)
         assert heard.same_id("a", between) is None
-    behind = Heard()
+    behind = ReceivedMarks()
     behind.keep("a", bytes([9, 9, *range(MARK - 2)]))
     behind.keep("a", bytes(range(MARK)))
     assert behind.same_id("a", bytes(range(HALF)) + bytes(HALF)) == bytes(range(MARK))
 
 
 def test_what_was_heard_is_the_same_after_a_snapshot() -> None:
-    heard = Heard()
+    heard = ReceivedMarks()
     for number in range(4):
         heard.keep("a", mark_of(f"a.{number}", b"body"))
     heard.keep("b", mark_of("b.1", b"body"))
-    again = Heard.of(heard.state())
+    again = ReceivedMarks.of(heard.state())
     assert (again.count("a"), again.count("b")) == (4, 1)
     again.keep("b", mark_of("b.2", b"body"))
     assert again.same_id("b", mark_of("b.1", b"other")) == mark_of("b.1", b"body")

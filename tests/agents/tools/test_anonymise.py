@@ -14,10 +14,10 @@ from agents.cli.app import call
 from agents.runtime.files.scenario import load_scenario
 from agents.settings.daemon import PartiesConfig
 from agents.tools.anonymise import Anonymiser
-from agents.tools.replay.source import Source
+from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.verify import verify
 from agents.tools.run.simulate import build_simulation
-from broker.recording_file import Header, Heard, RecordingFile, Step
+from broker.recording_file import Header, RecordedMessage, RecordingFile, Step
 from protocol.codec import decode
 from protocol.messages import Offer
 
@@ -42,15 +42,17 @@ def test_recording_of_steps_is_without_names_and_is_still_verified(tmp_path: Pat
     data = out.read_bytes()
     assert [name for name in names if f'"{name}' in data.decode() or f".{name}." in data.decode()] == []
     assert str(loaded.start_at.date()).encode() not in data
-    result = verify(Source(out))
+    result = verify(RecordingSource(out))
     assert result.divergence is None
     assert result.entries > 100
 
 
 def test_heard_message_keeps_its_energies_and_loses_names_dates_and_free_texts() -> None:
     hidden = Anonymiser("pepper")
-    line = hidden.line(Heard(1, AT, "dr/offer/ra-1/hems-0042", orjson.dumps(OFFER), properties={"UserProperty": ["x"]}))
-    assert isinstance(line, Heard)
+    line = hidden.line(
+        RecordedMessage(1, AT, "dr/offer/ra-1/hems-0042", orjson.dumps(OFFER), properties={"UserProperty": ["x"]})
+    )
+    assert isinstance(line, RecordedMessage)
     _, offer = decode(line.topic, line.payload)
     assert isinstance(offer, Offer)
     assert offer.power_w == (3000,)
@@ -63,21 +65,22 @@ def test_heard_message_keeps_its_energies_and_loses_names_dates_and_free_texts()
 
 
 def test_dates_move_by_whole_weeks_and_the_time_of_day_stays() -> None:
-    line = Anonymiser("pepper").line(Heard(1, AT, "dr/offer/ra-1/hems-0042", orjson.dumps(OFFER)))
+    line = Anonymiser("pepper").line(RecordedMessage(1, AT, "dr/offer/ra-1/hems-0042", orjson.dumps(OFFER)))
     assert line.at < AT
     assert (AT - line.at) % timedelta(weeks=1) == timedelta(0)
 
 
 def test_same_salt_gives_the_same_pseudonyms_and_another_salt_others() -> None:
     made = [
-        Anonymiser(salt).line(Heard(1, AT, "dr/offer/ra-1/hems-0042", orjson.dumps(OFFER))) for salt in ("a", "a", "b")
+        Anonymiser(salt).line(RecordedMessage(1, AT, "dr/offer/ra-1/hems-0042", orjson.dumps(OFFER)))
+        for salt in ("a", "a", "b")
     ]
     assert made[0] == made[1] != made[2]
 
 
 def test_bytes_of_a_stranger_are_not_kept() -> None:
-    line = Anonymiser("pepper").line(Heard(1, AT, "dr/offer/ra-1/hems-0042", b"\xffhems-0042"))
-    assert isinstance(line, Heard)
+    line = Anonymiser("pepper").line(RecordedMessage(1, AT, "dr/offer/ra-1/hems-0042", b"\xffhems-0042"))
+    assert isinstance(line, RecordedMessage)
     assert line.payload == b"?" * 10
 
 
@@ -101,7 +104,7 @@ def test_existing_recording_is_anonymised(tmp_path: Path) -> None:
     call(["journal", "export", str(tmp_path), "--out", str(tmp_path / "a.jsonl.gz")])
     assert call(["journal", "anonymise", str(tmp_path / "a.jsonl.gz"), "--out", str(tmp_path / "b.jsonl.gz")]) == 0
     assert RecordingFile(tmp_path / "b.jsonl.gz").header.anonymised
-    assert verify(Source(tmp_path / "b.jsonl.gz")).divergence is None
+    assert verify(RecordingSource(tmp_path / "b.jsonl.gz")).divergence is None
 
 
 def test_messages_are_without_names_one_after_the_other_as_while_recording() -> None:
@@ -113,7 +116,7 @@ def test_messages_are_without_names_one_after_the_other_as_while_recording() -> 
     names |= {home.name for home in loaded.homes} | {settings.name for settings in loaded.aggregators}
     names |= {loaded.coordinator.name, loaded.utility.name, *(event.event_id for event in loaded.utility.events)}
     for at, _, post in simulation.posts:
-        line = hidden.heard(Heard(0, at, post.topic, post.payload))
+        line = hidden.heard(RecordedMessage(0, at, post.topic, post.payload))
         if line.payload:
             decode(line.topic, line.payload)
         words = set(re.findall(r"[A-Za-z0-9_-]+", f"{line.topic} {line.payload.decode()}"))
@@ -138,14 +141,14 @@ PRESENCE = (
     ],
 )
 def test_what_a_stranger_wrote_is_not_repeated(topic: str, payload: bytes) -> None:
-    line = Anonymiser("pepper").heard(Heard(0, AT, topic, payload))
+    line = Anonymiser("pepper").heard(RecordedMessage(0, AT, topic, payload))
     assert not any(word in line.topic for word in ("tanaka", "hill"))
     assert not any(word in line.payload for word in (b"tanaka", b"2026-"))
 
 
 @given(topic=st.text(max_size=40), payload=st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
 def test_no_topic_and_no_payload_stops_it(topic: str, payload: bytes) -> None:
-    Anonymiser("pepper").heard(Heard(0, AT, topic, payload))
+    Anonymiser("pepper").heard(RecordedMessage(0, AT, topic, payload))
 
 
 @given(text=st.from_regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d", fullmatch=True))

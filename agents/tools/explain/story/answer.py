@@ -7,7 +7,7 @@ from protocol.plan import Plan
 
 
 @dataclass(slots=True)
-class Ask:
+class AskedStory:
     """A request on one edge (S1, S6, S22)."""
 
     parent: str

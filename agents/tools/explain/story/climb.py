@@ -8,7 +8,7 @@ from protocol.plan import Plan
 
 
 @dataclass(slots=True)
-class Rung:
+class RungStory:
     """A rung of the ladder (S24 offers, S26 own storage, S28-S30 relaxation), and what it added."""
 
     step: str
@@ -44,7 +44,7 @@ class Relaxed:
 
 
 @dataclass(slots=True)
-class Option:
+class ProposedOption:
     """One of the plans of an alternative (S32)."""
 
     option_id: str
@@ -59,7 +59,7 @@ class Option:
 
 
 @dataclass(slots=True)
-class Climb:
+class ClimbStory:
     """An aggregator at work on one request or re-request (S20-S36)."""
 
     party: str
@@ -74,13 +74,13 @@ class Climb:
     children_reply_by: datetime | None
     answers: list[Answer] = field(default_factory=list)
     relaxed_answers: list[Answer] = field(default_factory=list)
-    rungs: list[Rung] = field(default_factory=list)
+    rungs: list[RungStory] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
     """Of what the first answers (S24) left missing."""
     causes_relaxed: list[Cause] = field(default_factory=list)
     """Of what the relaxed answers (S30) left missing of what was asked of them."""
     relaxed: list[Relaxed] = field(default_factory=list)
-    options: list[Option] = field(default_factory=list)
+    options: list[ProposedOption] = field(default_factory=list)
     result: str = "open"
     """can_meet, alternative, cannot_meet or open."""
     answered_w: Plan = ()

@@ -7,7 +7,7 @@ from protocol.plan import Plan
 
 
 @dataclass(slots=True)
-class Award:
+class AwardStory:
     """What stands between a parent and a child at the end (S7, S35, S54)."""
 
     parent: str
@@ -27,7 +27,7 @@ class Award:
 
 
 @dataclass(slots=True)
-class Shared:
+class SharedOut:
     """S35: how a deal was shared out."""
 
     party: str
@@ -39,7 +39,7 @@ class Shared:
 
 
 @dataclass(slots=True)
-class Change:
+class AwardChange:
     """Something happened to a deal: lost, refused, withdrawn, replaced, replaced by storage, or a stated shortfall."""
 
     at: datetime

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agents.tools.explain.story.answer import Answer
-from agents.tools.explain.story.deal import Award
+from agents.tools.explain.story.deal import AwardStory
 from protocol.plan import Plan
 
 
@@ -80,14 +80,14 @@ class DeviceRound:
 
 
 @dataclass(slots=True)
-class Device:
+class DeviceStory:
     """A home, a vehicle or a plant in this event."""
 
     name: str
     resources: tuple[str, ...]
     agreed: list[Agreed]
     rounds: list[DeviceRound] = field(default_factory=list)
-    awards: list[Award] = field(default_factory=list)
+    awards: list[AwardStory] = field(default_factory=list)
     dispatches: list[Dispatched] = field(default_factory=list)
     driven: list[Driven] = field(default_factory=list)
     metered: list[Metered] = field(default_factory=list)

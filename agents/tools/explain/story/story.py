@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from agents.tools.explain.story.answer import Ask
-from agents.tools.explain.story.climb import Climb
-from agents.tools.explain.story.deal import Award, Change, Ending, Settled, Shared, SlotDelivery, Trouble
-from agents.tools.explain.story.device import Device
+from agents.tools.explain.story.answer import AskedStory
+from agents.tools.explain.story.climb import ClimbStory
+from agents.tools.explain.story.deal import AwardChange, AwardStory, Ending, Settled, SharedOut, SlotDelivery, Trouble
+from agents.tools.explain.story.device import DeviceStory
 from agents.tools.explain.story.planning import Issued, Planning
 from protocol.plan import Plan
 
@@ -33,17 +33,17 @@ class Story:
     roles: dict[str, str] = field(default_factory=dict)
     standing: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Where each party stands when the journals end, in the words and figures that every reader has."""
-    asks: list[Ask] = field(default_factory=list)
+    asks: list[AskedStory] = field(default_factory=list)
     issued: list[Issued] = field(default_factory=list)
     plannings: list[Planning] = field(default_factory=list)
-    climbs: list[Climb] = field(default_factory=list)
-    awards: list[Award] = field(default_factory=list)
-    shared: list[Shared] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
+    climbs: list[ClimbStory] = field(default_factory=list)
+    awards: list[AwardStory] = field(default_factory=list)
+    shared: list[SharedOut] = field(default_factory=list)
+    changes: list[AwardChange] = field(default_factory=list)
     delivery: list[SlotDelivery] = field(default_factory=list)
     settled: Settled | None = None
     endings: list[Ending] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
-    devices: dict[str, Device] = field(default_factory=dict)
+    devices: dict[str, DeviceStory] = field(default_factory=dict)
     missing_journals: list[str] = field(default_factory=list)
     """Parties of the event whose journals are not there."""

@@ -17,7 +17,7 @@ from agents.cli import operate
 from agents.drivers.simulated import build_driver
 from agents.parties.der.actor import Der
 from agents.parties.utility import Utility
-from agents.runtime.daemon.control import ControlServer, Refusal, ask, converse, note_line, prepare, sockets
+from agents.runtime.daemon.control import CommandRefusal, ControlServer, ask, converse, note_line, prepare, sockets
 from agents.runtime.shell import Shell
 from agents.settings.checked import ConfigError
 from agents.settings.parties import Consent, DerSettings, UtilitySettings
@@ -166,12 +166,12 @@ async def test_the_clock_is_set_going_once_all_are_there(path: Path) -> None:
 )
 async def test_a_wrong_command_is_refused_in_one_sentence(path: Path, command: dict[str, object], error: str) -> None:
     async with serving(path, utility()):
-        with pytest.raises(Refusal) as caught:
+        with pytest.raises(CommandRefusal) as caught:
             await ask(path, command)
     assert str(caught.value).startswith(error)
 
 
-WANTED = operate.Wanted(Direction.DECREASE_LOAD, "+60m", (5_000,), 1_800, None, "dr")
+WANTED = operate.WantedRequest(Direction.DECREASE_LOAD, "+60m", (5_000,), 1_800, None, "dr")
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ WANTED = operate.Wanted(Direction.DECREASE_LOAD, "+60m", (5_000,), 1_800, None, 
     ],
 )
 async def test_request_that_cannot_be_meant_is_refused_by_its_option(
-    path: Path, wanted: operate.Wanted, sentence: str
+    path: Path, wanted: operate.WantedRequest, sentence: str
 ) -> None:
     shell = utility()
     async with serving(path, shell):
@@ -202,7 +202,7 @@ async def test_request_that_cannot_be_meant_is_refused_by_its_option(
 
 async def test_only_a_utility_issues_events(path: Path) -> None:
     async with serving(path, asking_home(MemoryBus())):
-        with pytest.raises(Refusal, match="this daemon is no utility"):
+        with pytest.raises(CommandRefusal, match="this daemon is no utility"):
             await ask(path, {"do": "issue", "event": EVENT})
 
 
@@ -238,5 +238,5 @@ def test_a_path_that_no_socket_can_have_is_refused(tmp_path: Path) -> None:
 
 
 async def test_where_no_daemon_listens_a_sentence_says_so(path: Path) -> None:
-    with pytest.raises(Refusal, match="no daemon listens here"):
+    with pytest.raises(CommandRefusal, match="no daemon listens here"):
         await ask(path, {"do": "status"})

@@ -30,7 +30,7 @@ from agents.runtime.shell import Shell
 from agents.settings.behaviour import Behaviour
 from agents.settings.parties import Consent, DerSettings, EventSettings, UtilitySettings
 from broker.bus import Arrival, Post
-from broker.clock import Clock, Sources
+from broker.clock import Clock, ClockSources
 from broker.mosquitto import private_broker
 from broker.stepper import Stepper
 from protocol import messages as m
@@ -252,7 +252,7 @@ class Machine:
 
     def __init__(self, year: int = 2026) -> None:
         self.utc, self.passed_s = datetime(year, 1, 14, 17, tzinfo=UTC), 0.0
-        self.clock = Clock(sources=Sources(lambda: self.utc, lambda: self.passed_s, lambda: self.passed_s))
+        self.clock = Clock(sources=ClockSources(lambda: self.utc, lambda: self.passed_s, lambda: self.passed_s))
 
 
 async def test_clock_that_is_set_back_stands_in_the_journal_before_any_earlier_instant(tmp_path: Path) -> None:

@@ -61,13 +61,13 @@ def test_a_request_is_k_times_what_the_fleet_can_give(files: tuple[Path, Path]) 
 
 
 def test_every_evening_moves_a_users_own_session_to_the_event(files: tuple[Path, Path]) -> None:
-    wanted = tables.Wanted("9", datetime(2023, 1, 26, 8, 30, tzinfo=UTC), (1.0,))
+    wanted = tables.RecordedRequest("9", datetime(2023, 1, 26, 8, 30, tzinfo=UTC), (1.0,))
     data = tables.scenario_data(tables.read_sessions(files[0]), wanted, plugged=tables.Plugged.EVERY_EVENING)
     assert [home["name"] for home in data["homes"]] == ["hems-C-3"]
 
 
 def test_a_fleet_that_can_give_nothing_is_said(files: tuple[Path, Path]) -> None:
-    wanted = tables.Wanted("9", datetime(2023, 1, 25, 12, 0, tzinfo=UTC), (1.0,))
+    wanted = tables.RecordedRequest("9", datetime(2023, 1, 25, 12, 0, tzinfo=UTC), (1.0,))
     with pytest.raises(ConfigError, match="event 9: no vehicle is plugged in"):
         tables.scenario_data(tables.read_sessions(files[0]), wanted)
 

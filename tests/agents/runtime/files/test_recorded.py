@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agents.runtime.files.from_csv import Plugged, names, scenario_data
-from agents.runtime.files.recorded import Session, Wanted, read_sessions, read_wanted
+from agents.runtime.files.recorded import RecordedRequest, Session, read_sessions, read_wanted
 from agents.runtime.files.scenario import build_scenario
 from agents.runtime.files.toml_out import to_toml
 from agents.runtime.files.wall_clock import WallClock, zone_named
@@ -22,7 +22,7 @@ SESSIONS = "user_id,plug_in,plug_out,max_kw,capacity_kwh,soc_arr\n"
 REQUESTS = "event_id,start,required_mw\n"
 
 
-def requests(folder: Path, *rows: str, zone: str | None = None) -> dict[str, Wanted]:
+def requests(folder: Path, *rows: str, zone: str | None = None) -> dict[str, RecordedRequest]:
     path = folder / "requests.csv"
     path.write_text(REQUESTS + "".join(f"{row}\n" for row in rows), encoding="utf-8")
     return read_wanted(path, WallClock(zone and zone_named(zone)))
@@ -34,7 +34,7 @@ def sessions(folder: Path, *rows: str, zone: str | None = None) -> dict[str, lis
     return read_sessions(path, WallClock(zone and zone_named(zone)))
 
 
-def instants(wanted: Wanted) -> list[str]:
+def instants(wanted: RecordedRequest) -> list[str]:
     return [f"{wanted.start + wanted.slot * slot:%d %H:%M}" for slot, share in enumerate(wanted.shape) if share]
 
 

@@ -17,9 +17,9 @@ from agents.cli.app import call
 from agents.tools.explain import words
 from agents.tools.explain.evidence import gather
 from agents.tools.explain.read import read
-from agents.tools.explain.sources import Sources
+from agents.tools.explain.sources import JournalSources
 from agents.tools.explain.text import write_device, write_story
-from agents.tools.replay.source import Source
+from agents.tools.replay.source import RecordingSource
 from broker.recording_file import Step
 from protocol import messages as m
 from protocol.actor import Entry, Note, Received, Resumed, Send
@@ -71,7 +71,7 @@ def some_of(journals: Path, folder: Path, *names: str) -> Path:
 
 
 def notes(journals: Path, name: str) -> list[tuple[str, dict[str, Any]]]:
-    steps = [line for line in Source(journals).lines() if isinstance(line, Step)]
+    steps = [line for line in RecordingSource(journals).lines() if isinstance(line, Step)]
     return [
         (step.actor, dict(effect.data))
         for step in steps
@@ -194,14 +194,14 @@ def test_journals_are_found_where_daemons_keep_them_and_two_systems_are_not_mixe
 ) -> None:
     state = tmp_path / "state" / "gridpact"
     shutil.copytree(midday, state / "127.0.0.1-1883")
-    assert list(Sources([]).events()) == list(Sources([midday]).events())
+    assert list(JournalSources([]).events()) == list(JournalSources([midday]).events())
     shutil.copytree(midday, state / "north")
     assert call(["explain"]) == 2
     assert f"name one of {state / '127.0.0.1-1883'}, {state / 'north'}" in capsys.readouterr().err
 
 
 def test_tiers_have_a_section_each(midday: Path, capsys: Capture) -> None:
-    for event in Sources([midday]).events():
+    for event in JournalSources([midday]).events():
         story = as_json(capsys, event, "--journals", str(midday))
         above = {climb["party"]: climb["parent"] for climb in story["climbs"]}
         assert above == {"ra-1": "ac", "ra-town": "ac", "sub-north": "ra-1", "sub-south": "ra-1"}
@@ -250,7 +250,7 @@ def test_the_homes_journal_alone_tells_what_they_heard(evening: Path, tmp_path: 
 
 
 def test_while_the_system_runs_who_has_time_left_is_not_silent_and_what_is_under_way_not_lost(evening: Path) -> None:
-    steps = [line for line in Source(evening).lines() if isinstance(line, Step)]
+    steps = [line for line in RecordingSource(evening).lines() if isinstance(line, Step)]
     entries = [Entry(one.at, one.actor, decode_input(one.input), decode_effects(one.effects)) for one in steps]
     issued_at = datetime(2026, 1, 14, 17, 5, tzinfo=UTC)
     story = read(gather("evening-peak", [one for one in entries if one.at < issued_at + timedelta(minutes=3)], {}))

@@ -14,12 +14,12 @@ from agents.runtime.files.scenario import load_scenario
 from agents.settings.checked import ConfigError
 from agents.tools.replay.above import Above
 from agents.tools.replay.cast import Cast
-from agents.tools.replay.compared import Compared, by_edge
+from agents.tools.replay.compared import PlayedResult, by_edge
 from agents.tools.replay.onto import Onto
-from agents.tools.replay.source import Source
-from agents.tools.replay.wire import Said, on_the_wire
+from agents.tools.replay.source import RecordingSource
+from agents.tools.replay.wire import WireMessage, on_the_wire
 from broker.recording_file import Step
-from broker.simulation import Party, Simulation
+from broker.simulation import SimulatedParty, Simulation
 from protocol import messages as m
 from protocol.actor import Received, Send
 from protocol.edges import Edge
@@ -29,31 +29,33 @@ HOUR, NOT_MOVED = timedelta(hours=1), timedelta()
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
-    return Source(evening_peak(tmp_path_factory.mktemp("onto")))
+def source(tmp_path_factory: pytest.TempPathFactory) -> RecordingSource:
+    return RecordingSource(evening_peak(tmp_path_factory.mktemp("onto")))
 
 
 @pytest.fixture(scope="module")
-def wire(source: Source) -> list[Said]:
+def wire(source: RecordingSource) -> list[WireMessage]:
     return on_the_wire(source.lines())
 
 
-def played(wire: list[Said], cast: Cast, name: str, by: timedelta = NOT_MOVED) -> tuple[Compared, list[str]]:
+def played(wire: list[WireMessage], cast: Cast, name: str, by: timedelta = NOT_MOVED) -> tuple[PlayedResult, list[str]]:
     """What one party says to the recorded others, and who of them never got to say something."""
     onto = Onto(wire, name)
     others = onto.actors(by)
     settings = cast.settings[name]
-    parties = [Party(actor) for actor in others] + [Party(build_actor(settings), build_drivers(settings))]
+    parties = [SimulatedParty(actor) for actor in others] + [
+        SimulatedParty(build_actor(settings), build_drivers(settings))
+    ]
     simulation = Simulation(parties, onto.origin_at + by, 0)
     simulation.run()
     steps = [Step(0, e.at, e.actor, encode_input(e.input), encode_effects(e.effects)) for e in simulation.trace]
     now = by_edge(on_the_wire(steps), name)
     late = [actor.name for actor in others if not actor.at_rest(onto.ends_at + by)]
-    return Compared(name, by_edge(wire, name), now), late
+    return PlayedResult(name, by_edge(wire, name), now), late
 
 
 @pytest.mark.parametrize("name", ["ac", "ra-1", "ra-2", "ra-3", "hems-1-1", "hems-3-1"])
-def test_same_policy_says_what_it_said(source: Source, wire: list[Said], name: str) -> None:
+def test_same_policy_says_what_it_said(source: RecordingSource, wire: list[WireMessage], name: str) -> None:
     compared, late = played(wire, source.cast, name)
     assert compared.differences() == []
     assert compared.same
@@ -67,33 +69,33 @@ def test_same_policy_says_what_it_said(source: Source, wire: list[Said], name: s
 def test_aggregators_above_and_below_another_say_what_they_said(
     tmp_path: Path, scenario: str, names: tuple[str, ...]
 ) -> None:
-    source = Source(simulated(tmp_path / "run", load_scenario(Path(scenario))))
+    source = RecordingSource(simulated(tmp_path / "run", load_scenario(Path(scenario))))
     wire = on_the_wire(source.lines())
     for name in names:
         compared, late = played(wire, source.cast, name)
         assert (name, compared.differences(), late) == (name, [], [])
 
 
-def test_aggregator_says_the_same_a_month_later(source: Source, wire: list[Said]) -> None:
+def test_aggregator_says_the_same_a_month_later(source: RecordingSource, wire: list[WireMessage]) -> None:
     compared, late = played(wire, source.cast, "ra-1", 720 * HOUR)
     assert compared.same
     assert not late
 
 
-def test_other_policy_is_told_apart(source: Source, wire: list[Said]) -> None:
+def test_other_policy_is_told_apart(source: RecordingSource, wire: list[WireMessage]) -> None:
     settings = source.cast.settings["ra-3"].model_copy(update={"ladder": ()})
     compared, _ = played(wire, Cast({"ra-3": settings}), "ra-3")
     assert not compared.same
     assert any(sign == "-" and text.startswith("relax ") for sign, _, text in compared.differences())
 
 
-def test_recording_of_the_bus_is_played_as_well(tmp_path: Path, source: Source) -> None:
-    heard = Source(on_the_bus(tmp_path / "bus.jsonl.gz", load_scenario(Path("evening_peak"))))
+def test_recording_of_the_bus_is_played_as_well(tmp_path: Path, source: RecordingSource) -> None:
+    heard = RecordingSource(on_the_bus(tmp_path / "bus.jsonl.gz", load_scenario(Path("evening_peak"))))
     compared, _ = played(on_the_wire(heard.lines()), source.cast, "ra-1")
     assert compared.same
 
 
-def test_moved_message_differs_only_in_its_instants(wire: list[Said]) -> None:
+def test_moved_message_differs_only_in_its_instants(wire: list[WireMessage]) -> None:
     for said in wire:
         moved = said.moved(HOUR)
         assert moved.message.sent_at == said.message.sent_at + HOUR
@@ -106,7 +108,7 @@ def test_moved_message_differs_only_in_its_instants(wire: list[Said]) -> None:
     assert (moved.reply_by, moved.decide_by) == (request.reply_by + HOUR, request.decide_by + HOUR)
 
 
-def test_award_waits_for_its_offer_and_names_it_by_its_id_of_now(wire: list[Said]) -> None:
+def test_award_waits_for_its_offer_and_names_it_by_its_id_of_now(wire: list[WireMessage]) -> None:
     edge = Edge("ac", "ra-1")
     onto = [said for said in wire if said.edge == edge]
     above = Above("ac", onto)
@@ -126,11 +128,11 @@ def test_award_waits_for_its_offer_and_names_it_by_its_id_of_now(wire: list[Said
 def test_rejection_that_is_missing_is_no_difference_and_a_new_one_is() -> None:
     edge = Edge("ra-1", "h")
     with_it, without = {edge: Counter({"reject offer: malformed": 1})}, {edge: Counter[str]()}
-    assert Compared("ra-1", with_it, without).same
-    assert not Compared("ra-1", without, with_it).same
+    assert PlayedResult("ra-1", with_it, without).same
+    assert not PlayedResult("ra-1", without, with_it).same
 
 
-def test_party_to_which_nothing_was_said_is_refused(wire: list[Said]) -> None:
+def test_party_to_which_nothing_was_said_is_refused(wire: list[WireMessage]) -> None:
     for name in ("nobody", "utility"):
         with pytest.raises(ConfigError, match=f"nothing was said to {name} from above"):
             Onto(wire, name)

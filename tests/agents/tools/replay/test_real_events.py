@@ -9,7 +9,7 @@ from replay_recordings import simulated
 
 from agents.runtime.files.from_csv import GivesNothing, Plugged, read_sessions, read_wanted, scenario_data
 from agents.runtime.files.scenario import build_scenario
-from agents.tools.replay.source import Source
+from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.verify import verify
 
 DATA = paths.REAL
@@ -27,7 +27,7 @@ def test_fifty_real_events_are_made_again_byte_for_byte(tmp_path: Path) -> None:
             data = scenario_data(users, event, plugged=Plugged.EVERY_EVENING, storage_kw=5.0, aggregators=2)
         except GivesNothing:
             continue
-        result = verify(Source(simulated(tmp_path / event.number, build_scenario(data, event.number))))
+        result = verify(RecordingSource(simulated(tmp_path / event.number, build_scenario(data, event.number))))
         assert result.divergence is None, event.number
         verified += 1
         if verified == 50:

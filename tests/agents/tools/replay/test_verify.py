@@ -10,14 +10,14 @@ from replay_recordings import SHIPPED, evening_peak, on_the_bus, simulated
 import agents.parties.aggregator.role as aggregator
 from agents.cli.app import call
 from agents.runtime.files.scenario import load_scenario
-from agents.tools.replay.source import Source
+from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.verify import verify
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_scenario_is_made_again_byte_for_byte(tmp_path: Path, path: Path) -> None:
     scenario = load_scenario(path)
-    result = verify(Source(simulated(tmp_path / "run", scenario)))
+    result = verify(RecordingSource(simulated(tmp_path / "run", scenario)))
     assert result.divergence is None
     parties = (scenario.utility, scenario.coordinator, *scenario.aggregators, *scenario.homes)
     assert set(result.parties) == {party.name for party in parties}
@@ -25,7 +25,7 @@ def test_shipped_scenario_is_made_again_byte_for_byte(tmp_path: Path, path: Path
 
 
 def test_one_journal_is_verified_by_itself(tmp_path: Path) -> None:
-    result = verify(Source(evening_peak(tmp_path) / "ra-2.journal"))
+    result = verify(RecordingSource(evening_peak(tmp_path) / "ra-2.journal"))
     assert result.divergence is None
     assert list(result.parties) == ["ra-2"]
 

@@ -10,36 +10,38 @@ from agents.cli.app import call
 from agents.runtime.files.scenario import load_scenario
 from agents.settings.checked import ConfigError
 from agents.settings.parties import Rung
-from agents.tools.replay.changes import Change
-from agents.tools.replay.source import Source
-from agents.tools.replay.what_if import Devices, Recorded
+from agents.tools.replay.changes import SettingChange
+from agents.tools.replay.source import RecordingSource
+from agents.tools.replay.what_if import Devices, RecordedRun
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 @pytest.mark.parametrize("devices", Devices)
 def test_unchanged_policy_gives_the_recorded_outcome(tmp_path: Path, path: Path, devices: Devices) -> None:
-    recorded = Recorded(Source(simulated(tmp_path / "run", load_scenario(path))))
+    recorded = RecordedRun(RecordingSource(simulated(tmp_path / "run", load_scenario(path))))
     compared = recorded.what_if(devices=devices)
     assert compared.then.as_json() == compared.now.as_json()
     assert not compared.unanswered
 
 
 def test_without_relaxing_nobody_is_disturbed_and_ra_3_proposes(tmp_path: Path) -> None:
-    compared = Recorded(Source(evening_peak(tmp_path))).what_if(without=[Rung.RELAX])
+    compared = RecordedRun(RecordingSource(evening_peak(tmp_path))).what_if(without=[Rung.RELAX])
     then, now = compared.then.party("evening-peak", "ra-3"), compared.now.party("evening-peak", "ra-3")
     assert (then.disturbed, now.disturbed) == (2, 0)
     assert [rung.name for rung in now.rounds[0].rungs] == ["offers", "alternative"]
 
 
 def test_without_rerequests_the_evening_ends_without_a_deal(tmp_path: Path) -> None:
-    compared = Recorded(Source(evening_peak(tmp_path))).what_if([Change.read("coordinator.max_rerequests=0")])
+    compared = RecordedRun(RecordingSource(evening_peak(tmp_path))).what_if(
+        [SettingChange.read("coordinator.max_rerequests=0")]
+    )
     assert compared.now.party("evening-peak", "ac").rerequests == 0
     assert compared.now.party("evening-peak", "utility").outcome != "concluded"
 
 
 def test_device_that_was_not_asked_to_relax_then_stays_silent_and_is_counted(tmp_path: Path) -> None:
-    changes = [Change.read("ra-2.ladder=relax,own_storage,alternative")]
-    compared = Recorded(Source(evening_peak(tmp_path))).what_if(changes, devices=Devices.RECORDED)
+    changes = [SettingChange.read("ra-2.ladder=relax,own_storage,alternative")]
+    compared = RecordedRun(RecordingSource(evening_peak(tmp_path))).what_if(changes, devices=Devices.RECORDED)
     party = compared.now.party("evening-peak", "ra-2")
     assert party.outcome
     assert set(compared.unanswered) <= {"was not asked to relax then"}
@@ -48,13 +50,13 @@ def test_device_that_was_not_asked_to_relax_then_stays_silent_and_is_counted(tmp
 def test_what_a_tap_heard_is_taken_again_with_devices_as_recorded(tmp_path: Path) -> None:
     scenario = load_scenario(Path("evening_peak"))
     path = on_the_bus(tmp_path / "bus.jsonl.gz", scenario, configurations=negotiators(scenario))
-    compared = Recorded(Source(path)).what_if([Change.read("ra-3.ladder=alternative")])
+    compared = RecordedRun(RecordingSource(path)).what_if([SettingChange.read("ra-3.ladder=alternative")])
     assert compared.devices is Devices.RECORDED
     assert compared.kept_awards is not None
     assert compared.kept_awards[0] == compared.kept_awards[1] > 0
     assert compared.changed
     with pytest.raises(ConfigError, match="no settings of its devices"):
-        Recorded(Source(path)).what_if(devices=Devices.ALIVE)
+        RecordedRun(RecordingSource(path)).what_if(devices=Devices.ALIVE)
 
 
 @pytest.mark.parametrize(

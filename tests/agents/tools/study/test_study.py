@@ -13,9 +13,9 @@ from agents.runtime.files import from_csv as tables
 from agents.settings.checked import ConfigError
 from agents.tools.study import results, table
 from agents.tools.study.remembered import Memory
-from agents.tools.study.runs import Case, Outcome, outcomes
+from agents.tools.study.runs import Case, StudyOutcome, outcomes
 from agents.tools.study.study import spaced, study
-from agents.tools.study.variants import SIZES_PCT, VARIANTS, Books
+from agents.tools.study.variants import SIZES_PCT, VARIANTS, StudyBooks
 
 HEAD = "user_id,plug_in,plug_out,max_kw,capacity_kwh,soc_arr\n"
 SESSIONS = HEAD + "".join(
@@ -45,7 +45,7 @@ def command(files: tuple[Path, Path]) -> list[str]:
     return ["study", "--sessions", str(files[0]), "--requests", str(files[1])]
 
 
-def all_of(files: tuple[Path, Path], books: Books, *, seed: int = 0, run_all: bool = False) -> list[Outcome]:
+def all_of(files: tuple[Path, Path], books: StudyBooks, *, seed: int = 0, run_all: bool = False) -> list[StudyOutcome]:
     sessions = tables.read_sessions(files[0])
     return [
         outcome
@@ -54,8 +54,8 @@ def all_of(files: tuple[Path, Path], books: Books, *, seed: int = 0, run_all: bo
     ]
 
 
-@pytest.mark.parametrize("books", Books)
-def test_no_rung_lowers_what_is_secured_of_an_event(files: tuple[Path, Path], books: Books) -> None:
+@pytest.mark.parametrize("books", StudyBooks)
+def test_no_rung_lowers_what_is_secured_of_an_event(files: tuple[Path, Path], books: StudyBooks) -> None:
     found = all_of(files, books, run_all=True)
     assert len(found) == 2 * len(SIZES_PCT) * len(VARIANTS)
     assert results.lowered(found) == []
@@ -63,9 +63,9 @@ def test_no_rung_lowers_what_is_secured_of_an_event(files: tuple[Path, Path], bo
     assert any(outcome.secured_wh for outcome in found)
 
 
-@pytest.mark.parametrize("books", Books)
-def test_what_is_not_run_is_what_a_run_would_have_said(files: tuple[Path, Path], books: Books) -> None:
-    def said(found: list[Outcome]) -> list[Outcome]:
+@pytest.mark.parametrize("books", StudyBooks)
+def test_what_is_not_run_is_what_a_run_would_have_said(files: tuple[Path, Path], books: StudyBooks) -> None:
+    def said(found: list[StudyOutcome]) -> list[StudyOutcome]:
         return [replace(outcome, run=True, messages=0) for outcome in found]
 
     short = all_of(files, books)
@@ -74,13 +74,13 @@ def test_what_is_not_run_is_what_a_run_would_have_said(files: tuple[Path, Path],
 
 
 def test_the_same_seed_gives_the_same_outcomes(files: tuple[Path, Path]) -> None:
-    assert all_of(files, Books.KNOWN, seed=3) == all_of(files, Books.KNOWN, seed=3)
+    assert all_of(files, StudyBooks.KNOWN, seed=3) == all_of(files, StudyBooks.KNOWN, seed=3)
 
 
 def test_a_deal_gives_the_least_share_and_no_fallback_leaves_an_impossible_request_alone(
     files: tuple[Path, Path],
 ) -> None:
-    found = all_of(files, Books.KNOWN)
+    found = all_of(files, StudyBooks.KNOWN)
     assert all(outcome.secured_wh * 100 >= 70 * outcome.asked_wh for outcome in found if outcome.concluded)
     impossible = [outcome for outcome in found if outcome.case.size_pct == 150]
     assert {o.concluded for o in impossible if o.case.variant == "no_fallback"} == {False}
@@ -88,15 +88,15 @@ def test_a_deal_gives_the_least_share_and_no_fallback_leaves_an_impossible_reque
 
 
 def test_a_remembered_vehicle_answers_like_itself(files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    remembered = all_of(files, Books.TRUSTED)
+    remembered = all_of(files, StudyBooks.TRUSTED)
     monkeypatch.setattr(Memory, "_remembered", lambda self, device: device)
-    assert all_of(files, Books.TRUSTED) == remembered
+    assert all_of(files, StudyBooks.TRUSTED) == remembered
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real tables are not here")
-@pytest.mark.parametrize("books", Books)
-def test_no_rung_lowers_what_is_secured_of_real_events(books: Books) -> None:
+@pytest.mark.parametrize("books", StudyBooks)
+def test_no_rung_lowers_what_is_secured_of_real_events(books: StudyBooks) -> None:
     sessions = tables.read_sessions(REAL / "ev_sessions.csv")
     for wanted in spaced(list(tables.read_wanted(REAL / "dr_requests.csv").values()), 3):
         found = list(outcomes(sessions, wanted, tables.Plugged.AS_RECORDED, books=books, run_all=True))
@@ -111,11 +111,11 @@ def test_events_of_a_sample_are_evenly_spaced(files: tuple[Path, Path]) -> None:
 
 
 def test_shares_are_summed_over_events() -> None:
-    case = Case("1", tables.Plugged.AS_RECORDED, Books.KNOWN, 100, "no_fallback")
+    case = Case("1", tables.Plugged.AS_RECORDED, StudyBooks.KNOWN, 100, "no_fallback")
     found = [
-        Outcome(case, 1000, 1000, True, True, 10, 1, 5),
-        Outcome(replace(case, event="2"), 3000, 2400, True, False, 10, 2, 5),
-        Outcome(replace(case, event="3"), 4000, 0, False, False, 10, 0, 5),
+        StudyOutcome(case, 1000, 1000, True, True, 10, 1, 5),
+        StudyOutcome(replace(case, event="2"), 3000, 2400, True, False, 10, 2, 5),
+        StudyOutcome(replace(case, event="3"), 4000, 0, False, False, 10, 0, 5),
     ]
     (row,) = results.rows(found)
     assert (row.events, row.concluded_pct, row.in_full_pct) == (3, 66.7, 33.3)
@@ -132,7 +132,7 @@ def test_the_command_says_one_object_for_a_machine(
     assert (said["events"], said["negotiations"], said["lowered"], said["least_share_pct"]) == (1, 80, 0, 70)
     assert len(said["rows"]) == 80  # two books, two habits, four sizes, five variants
     assert [row["variant"] for row in said["rows"][:5]] == NAMES
-    assert set(said["rows"][0]) == set(results.Row.__dataclass_fields__)
+    assert set(said["rows"][0]) == set(results.StudyRow.__dataclass_fields__)
 
 
 def test_the_command_writes_table_numbers_and_picture(command: list[str], tmp_path: Path) -> None:

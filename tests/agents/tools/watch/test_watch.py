@@ -17,7 +17,7 @@ from agents.tools.run.simulate import build_simulation
 from agents.tools.watch.around import Around
 from agents.tools.watch.panels import draw
 from agents.tools.watch.picture import Picture
-from agents.tools.watch.row import Row
+from agents.tools.watch.row import WatchRow
 from agents.tools.watch.shows import Lines
 from agents.tools.watch.wire_clock import FASTEST, WireClock
 from protocol import messages as m
@@ -56,12 +56,12 @@ def pictured(posts: Posted, until: datetime) -> Picture:
     return picture
 
 
-def rows_at(posts: Posted, at: datetime) -> dict[tuple[str, str], Row]:
+def rows_at(posts: Posted, at: datetime) -> dict[tuple[str, str], WatchRow]:
     """By the event's first word and the party."""
     return {(row.event_id, row.party): row for row in pictured(posts, at).rows(at)}
 
 
-def rows_list(posts: Posted, at: datetime) -> list[Row]:
+def rows_list(posts: Posted, at: datetime) -> list[WatchRow]:
     return pictured(posts, at).rows(at)
 
 
