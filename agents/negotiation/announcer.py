@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVarTuple
 
 from protocol import messages as m
+from protocol.actor import Effect
 from protocol.edges import Edge
 
 SLICE = 1_000
@@ -23,9 +24,8 @@ What = TypeVarTuple("What")
 class Sender(Protocol):
     """A party that sends."""
 
-    def pending(self) -> int:
-        """How many effects the step under way has."""
-        ...
+    effects: list[Effect]
+    """Of the step under way."""
 
     def send(self, edge: Edge, message: m.Message) -> None:
         """Send a message in this step."""
@@ -62,7 +62,7 @@ class Announcer:
             self._sender.clear_now(edge)
 
     def _must_wait(self, now: datetime) -> bool:
-        if self.later_at is None and self._sender.pending() >= SLICE:
+        if self.later_at is None and len(self._sender.effects) >= SLICE:
             self.later_at = now + SOON
         return self.later_at is not None
 

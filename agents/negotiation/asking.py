@@ -56,7 +56,7 @@ class Asking:
     def ask(self, plans: Mapping[str, Plan], conditions: Conditions, now: datetime) -> None:
         """Send each of these children its request; a later one supersedes what stood before."""
         children, revision = self.children, self.subject.revision
-        say, parent, build = self.out.party.say, self.out.name, self.request_to
+        say, parent, build = self.out.announcer.say, self.out.name, self.request_to
         program_id, reply_by, decide_by, terms = conditions
         record: RequestRecord | None = None
         for name, power_w in plans.items():
@@ -74,7 +74,7 @@ class Asking:
 
     def relax(self, targets: Iterable[Child], record: RelaxRecord, now: datetime) -> None:
         """S28: ask these children to compute once more with their restrictions loosened."""
-        say, parent, build, waiting = self.out.party.say, self.out.name, self.relax_to, self.children.waiting
+        say, parent, build, waiting = self.out.announcer.say, self.out.name, self.relax_to, self.children.waiting
         for child in targets:
             assert child.request is not None
             child.relax = record

@@ -89,11 +89,11 @@ class Children:
 
     def taking_part(self) -> list[tuple[Child, ChildAnswer]]:
         """Those who take part, each with its best answer."""
-        return [(child, child.best) for child in self.by_name.values() if child.best is not None]
+        return [(child, best) for child in self.by_name.values() if (best := child.best) is not None]
 
     def awarded(self) -> list[tuple[Child, Plan]]:
         """Those with a concluded award that stands."""
-        return [(child, child.awarded_w) for child in self.by_name.values() if child.awarded_w is not None]
+        return [(child, plan) for child in self.by_name.values() if (plan := child.awarded_w) is not None]
 
     def count(self) -> dict[str, object]:
         """asked / yes / no / silent, for telling."""

@@ -1,9 +1,10 @@
 """All that a part of an event may do to the outside."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol, TypeVarTuple
 
+from agents.negotiation.announcer import Announcer, Sender
 from protocol import messages as m
 from protocol.actor import Effect
 from protocol.edges import Edge
@@ -11,29 +12,17 @@ from protocol.edges import Edge
 What = TypeVarTuple("What")
 
 
-class Outside(Protocol):
+class Outside(Sender, Protocol):
     """What an event needs of its party."""
 
-    @property
-    def name(self) -> str: ...
-
-    def say(self, edge: Edge, now: datetime, build: Callable[[*What], m.Message], *what: *What) -> None:
-        """Send a child what `build` makes of `what`, in this step or in one of the next."""
-        ...
-
-    def clear(self, edge: Edge, now: datetime) -> None:
-        """Take the retained request off an edge, behind what is still to be sent on it."""
-        ...
-
-    def send(self, edge: Edge, message: m.Message) -> None:
-        """Send a message in this step."""
-        ...
+    name: str
+    announcer: Announcer
 
     def effect(self, effect: Effect) -> None:
-        """Let something else happen."""
+        """Let something happen in this step."""
         ...
 
-    def tell(self, name: str, event_id: str = "", step: str = "", data: dict[str, object] | None = None) -> None:
+    def tell(self, name: str, event_id: str = "", step: str = "", data: Mapping[str, object] | None = None) -> None:
         """Note what is worth telling."""
         ...
 
@@ -47,20 +36,17 @@ class Out:
 
     def __init__(self, party: Outside, event_id: str) -> None:
         self.party = party
+        self.name = party.name
+        self.announcer = party.announcer
         self.event_id = event_id
-
-    @property
-    def name(self) -> str:
-        """Of the party."""
-        return self.party.name
 
     def edge(self, child: str) -> Edge:
         """The edge to a child."""
-        return Edge(self.party.name, child)
+        return Edge(self.name, child)
 
     def say(self, child: str, now: datetime, build: Callable[[*What], m.Message], *what: *What) -> None:
         """Send a child what `build` makes of `what`, in this step or in one of the next."""
-        self.party.say(Edge(self.party.name, child), now, build, *what)
+        self.announcer.say(Edge(self.name, child), now, build, *what)
 
     def send(self, edge: Edge, message: m.Message) -> None:
         """Send a message in this step."""
@@ -68,7 +54,7 @@ class Out:
 
     def clear(self, child: str, now: datetime) -> None:
         """Take the retained request off a child's edge, behind what is still to be sent on it."""
-        self.party.clear(Edge(self.party.name, child), now)
+        self.announcer.clear(Edge(self.name, child), now)
 
     def effect(self, effect: Effect) -> None:
         """Let something else happen."""

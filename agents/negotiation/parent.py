@@ -1,8 +1,8 @@
 """A party with children: routes what it receives to the event that it is about."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar, TypeVarTuple
+from typing import ClassVar
 
 from agents.negotiation.announcer import Announcer
 from agents.negotiation.negotiation import Negotiation
@@ -10,11 +10,9 @@ from agents.negotiation.party import Party
 from agents.negotiation.stage import Stage
 from agents.settings.daemon import Role
 from protocol import messages as m
-from protocol.actor import Effect, Send
+from protocol.actor import Send
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
-
-What = TypeVarTuple("What")
 
 
 class ParentParty(Party):
@@ -45,36 +43,6 @@ class ParentParty(Party):
                 m.Award: self._on_award,
                 m.Dispatch: self._on_dispatch,
             }
-
-    # -- what its events may do to the outside
-
-    def say(self, edge: Edge, now: datetime, build: Callable[[*What], m.Message], *what: *What) -> None:
-        """Send a child what `build` makes of `what`, in this step or in one of the next."""
-        self.announcer.say(edge, now, build, *what)
-
-    def clear(self, edge: Edge, now: datetime) -> None:
-        """Take the retained request off an edge, behind what is still to be sent on it."""
-        self.announcer.clear(edge, now)
-
-    def send(self, edge: Edge, message: m.Message) -> None:
-        """Send a message in this step."""
-        self._send(edge, message)
-
-    def clear_now(self, edge: Edge) -> None:
-        """Take the retained request off an edge in this step."""
-        self._clear(edge)
-
-    def pending(self) -> int:
-        """How many effects the step under way has."""
-        return len(self._effects)
-
-    def effect(self, effect: Effect) -> None:
-        """Let something else happen."""
-        self._effect(effect)
-
-    def tell(self, name: str, event_id: str = "", step: str = "", data: dict[str, object] | None = None) -> None:
-        """Note what is worth telling."""
-        self._tell(name, event_id, step, data)
 
     def count(self, name: str) -> None:
         """Count something of a name."""

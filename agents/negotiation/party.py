@@ -40,22 +40,18 @@ class Party:
     """Base of the actors. Subclasses fill `_handlers` and write `_due`."""
 
     def __init__(self, name: str, parents: tuple[str, ...], children: Mapping[str, object]) -> None:
-        self._name = name
+        self.name = name
         self._parents = parents
         self._children = children
         self._heard: dict[str, ReceivedMarks] = {}
         """By event."""
         self._said: dict[str, dict[Edge, dict[str, Send]]] = {}
         """By event and edge upward: the last message of each kind, the newest one last."""
-        self._effects: list[Effect] = []
+        self.effects: list[Effect] = []
         self._deadline: datetime | None = None
         self._stale = True
         self.counts: Counter[str] = Counter()
         self._handlers: dict[type[m.Message], Handler] = {}
-
-    @property
-    def name(self) -> str:
-        return self._name
 
     def parents(self) -> tuple[str, ...]:
         return self._parents
@@ -73,10 +69,10 @@ class Party:
     def receive(self, item: Input, now: datetime) -> list[Effect]:
         """Do what is due first (late is late, however fast the inbox), then take the input."""
         due = (deadline := self.deadline) is not None and deadline <= now
-        self._effects, self._stale = [], True
+        self.effects, self._stale = [], True
         if isinstance(item, Resumed):  # before what is due: an event may have ended meanwhile
             self._resumed(now)
-            return self._effects
+            return self.effects
         if due:
             self._due(now)
         if isinstance(item, Received):
@@ -89,13 +85,13 @@ class Party:
             self._decided(item, now)
         else:
             self._ordered(item, now)
-        return self._effects
+        return self.effects
 
     def wake(self, now: datetime) -> list[Effect]:
         """Do what is due at `now`: one step of each event, judged by `now` and not by the old deadline."""
-        self._effects, self._stale = [], True
+        self.effects, self._stale = [], True
         self._due(now)
-        return self._effects
+        return self.effects
 
     # -- for subclasses
 
@@ -127,25 +123,29 @@ class Party:
     def _ordered(self, item: Issue | Cancel, now: datetime) -> None:
         raise TypeError(f"{self.name} takes no operator's orders")
 
-    def _send(self, edge: Edge, message: m.Message) -> None:
+    def send(self, edge: Edge, message: m.Message) -> None:
+        """Send a message in this step."""
         send = Send(edge, message)
         self.counts[f"sent.{message.kind}"] += 1
         if isinstance(message, m.EventMessage):
             self._of_event(message.event_id)
-            if edge.child == self._name:
+            if edge.child == self.name:
                 said = self._said.setdefault(message.event_id, {}).setdefault(edge, {})
                 said.pop(message.kind, None)
                 said[message.kind] = send
-        self._effects.append(send)
+        self.effects.append(send)
 
-    def _clear(self, edge: Edge) -> None:
-        self._effects.append(Clear(edge))
+    def clear_now(self, edge: Edge) -> None:
+        """Take the retained request off an edge in this step."""
+        self.effects.append(Clear(edge))
 
-    def _effect(self, effect: Effect) -> None:
-        self._effects.append(effect)
+    def effect(self, effect: Effect) -> None:
+        """Let something happen in this step."""
+        self.effects.append(effect)
 
-    def _tell(self, name: str, event_id: str = "", step: str = "", data: Mapping[str, object] | None = None) -> None:
-        self._effects.append(Note(name, event_id, step, data or {}))
+    def tell(self, name: str, event_id: str = "", step: str = "", data: Mapping[str, object] | None = None) -> None:
+        """Note what is worth telling."""
+        self.effects.append(Note(name, event_id, step, data or {}))
 
     def _forget(self, event_id: str) -> None:
         self._heard.pop(event_id, None)
@@ -172,13 +172,13 @@ class Party:
         except RefusedMessage as refusal:
             self.counts[f"refused.{refusal.reason}"] += 1
             data = {"edge": _arrow(edge), "kind": message.kind, "reason": refusal.reason, "text": refusal.text}
-            self._tell("message_refused", message.event_id, data=data)
+            self.tell("message_refused", message.event_id, data=data)
             refusal.message_id = message.message_id
             self._reject(edge, message.kind, refusal, now)
 
     def _refused(self, item: Refused, now: datetime) -> None:
         self.counts[f"refused.{item.reason}"] += 1
-        self._tell("message_refused", data={"edge": _arrow(item.edge), "reason": item.reason, "text": item.text})
+        self.tell("message_refused", data={"edge": _arrow(item.edge), "reason": item.reason, "text": item.text})
         if item.kind != "reject" and item.kind != "presence":
             self._reject(item.edge, item.kind, RefusedMessage(item.reason, item.text, item.message_id), now)
 
@@ -189,9 +189,9 @@ class Party:
         handler(edge, message, now)
 
     def _belongs(self, edge: Edge, message: m.EventMessage) -> None:
-        known = edge.child in self._children if edge.parent == self._name else edge.parent in self._parents
+        known = edge.child in self._children if edge.parent == self.name else edge.parent in self._parents
         mine = edge.parent if message.kind in UPWARD else edge.child
-        if not known or mine != self._name:
+        if not known or mine != self.name:
             raise RefusedMessage(RejectReason.UNKNOWN_PARTY, f"{edge.other(self.name)} is not in {self.name}'s book")
 
     def _of_event(self, event_id: str) -> ReceivedMarks:
@@ -203,7 +203,7 @@ class Party:
 
     def _where(self, edge: Edge) -> str:
         """Under what it is kept what was heard on an edge: a child's name is there anyway, and is no edge's."""
-        return edge.child if edge.parent == self._name else _arrow(edge)
+        return edge.child if edge.parent == self.name else _arrow(edge)
 
     def _repeated(self, edge: Edge, message: m.EventMessage, mark: bytes) -> bool:
         """Answer a repeat again with what was last said on that edge since; refuse an id that was used before."""
@@ -220,7 +220,7 @@ class Party:
         self.counts[f"repeated.{message.kind}"] += 1
         answer = self._answered(edge, message, ANSWERED_AGAIN.get(message.kind, ()))
         if answer is not None:
-            self._effects.append(answer)
+            self.effects.append(answer)
         return True
 
     def _answered(self, edge: Edge, message: m.EventMessage, kinds: tuple[str, ...]) -> Send | None:
@@ -237,7 +237,7 @@ class Party:
             return  # our own word, heard on the topic that both ends share
         self.counts[f"rejected.{message.reason}"] += 1
         data = {"edge": _arrow(edge), "kind": message.refused_kind, "reason": message.reason, "text": message.text}
-        self._tell("message_rejected_by_peer", data=data)
+        self.tell("message_rejected_by_peer", data=data)
 
     def _reject(self, edge: Edge, kind: str, refusal: RefusedMessage, now: datetime) -> None:
         side = m.Side.PARENT if edge.parent == self.name else m.Side.CHILD
@@ -251,7 +251,7 @@ class Party:
             reason=refusal.reason,
             text=refusal.text[:500],
         )
-        self._send(edge, reject)
+        self.send(edge, reject)
 
 
 ANSWERED_AGAIN: dict[str, tuple[str, ...]] = {

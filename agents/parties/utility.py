@@ -225,7 +225,7 @@ class Utility(ParentParty):
             self._cancel(item, now)
         elif item.start <= now or not any(item.power_w):
             reason = "the first slot has begun" if item.start <= now else "no power is asked"
-            self._tell("order_refused", item.event_id, data={"reason": reason})
+            self.tell("order_refused", item.event_id, data={"reason": reason})
         elif item.event_id in self.events:
             _role(self.events[item.event_id]).change(item, now)
         else:
@@ -238,11 +238,11 @@ class Utility(ParentParty):
         planned = [event for event in self.planned if event.event_id == item.event_id]
         if known is None and planned:
             self.planned = [event for event in self.planned if event.event_id != item.event_id]
-            self._tell("planned_event_cancelled", item.event_id, data={"reason": item.reason})
+            self.tell("planned_event_cancelled", item.event_id, data={"reason": item.reason})
         elif known is None or known.stage is Stage.CLOSED:
-            self._tell("order_refused", item.event_id, data={"reason": "no open event of that id"})
+            self.tell("order_refused", item.event_id, data={"reason": "no open event of that id"})
         elif now >= known.subject.end_at:
-            self._tell("order_refused", item.event_id, data={"reason": "the last slot is over"})
+            self.tell("order_refused", item.event_id, data={"reason": "the last slot is over"})
         else:
             known.close("cancelled", now, release=m.Outcome.CANCELLED, reason=item.reason)
 

@@ -215,7 +215,7 @@ def _foreign_edge() -> list[Patch]:
 
         def astray(out: Out, child: str, now: datetime, build: Any, *what: Any) -> None:
             assert self.event.up is not None
-            out.party.say(Edge(self.event.up.edge.parent, child), now, build, *what)
+            out.announcer.say(Edge(self.event.up.edge.parent, child), now, build, *what)
 
         with patch.object(Out, "say", astray):
             dispatch(self, now)
@@ -225,14 +225,14 @@ def _foreign_edge() -> list[Patch]:
 
 
 def _control_never_ends() -> list[Patch]:
-    effect = Party._effect
+    effect = Party.effect
 
     def endless(self: Party, wanted: Effect) -> None:
         if isinstance(wanted, Setpoint) and wanted.power_w is not None:
             wanted = replace(wanted, until=wanted.until + timedelta(hours=10))
         effect(self, wanted)
 
-    return [(Party, "_effect", endless)]
+    return [(Party, "effect", endless)]
 
 
 PLANTED: dict[str, Callable[[], list[Patch]]] = {

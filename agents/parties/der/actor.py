@@ -39,7 +39,7 @@ class Der(Controlled):
         for event in self.events.values():
             if event.stage is DerStage.OFFERED:
                 for offer in event.offers.values():
-                    self._send(event.edge, offer)
+                    self.send(event.edge, offer)
             elif event.stage is DerStage.CONSIDERING and event.timers.get(DerTimer.ANSWER, now) > now:
                 self._ask_resident(event)
 
@@ -78,7 +78,7 @@ class Der(Controlled):
     def _ask_resident(self, event: DerEvent) -> None:
         request = event.request
         text = f"{request.direction} from {request.interval_period.start.isoformat()}, {event.slots} slots: take part?"
-        self._effect(Question(request.event_id, text, event.timers[DerTimer.ANSWER]))
+        self.effect(Question(request.event_id, text, event.timers[DerTimer.ANSWER]))
 
     def _decided(self, item: Decided, now: datetime) -> None:
         event = self.events.get(item.event_id)
@@ -86,7 +86,7 @@ class Der(Controlled):
             self.withdraw(item.event_id, "the resident's override", now)
             return
         if event is None or event.stage is not DerStage.CONSIDERING:
-            self._tell("decision_too_late", item.event_id)
+            self.tell("decision_too_late", item.event_id)
             return
         self._decide(event, item.take_part, "the resident", now)
 
@@ -98,7 +98,7 @@ class Der(Controlled):
 
     def _decide(self, event: DerEvent, take_part: bool, who: str, now: datetime) -> None:
         event.timers.pop(DerTimer.ANSWER, None)
-        self._tell("consent_decided", event.request.event_id, "S50", {"take_part": take_part, "by": who})
+        self.tell("consent_decided", event.request.event_id, "S50", {"take_part": take_part, "by": who})
         if take_part:
             self._answer(event, now)
         else:
@@ -129,18 +129,18 @@ class Der(Controlled):
         event.offers[basis] = offer
         parts = [standing.answer.apportion(standing.answer.joint.power_w) for standing in event.answers.values()]
         self.ledger.hold(request.event_id, request.direction, request.interval_period, _larger(parts))
-        self._send(event.edge, offer)
-        self._effect(messages.offered(event.terms, answer.joint, basis))
+        self.send(event.edge, offer)
+        self.effect(messages.offered(event.terms, answer.joint, basis))
 
     def _opt_out(
         self, event: DerEvent, reason: m.OptReason, now: datetime, answer: HomeFlexibility | None = None
     ) -> None:  # fmt: skip
         event.go(DerStage.OPTED_OUT)
         binding = answer.joint.binding if answer is not None else ()
-        self._send(
+        self.send(
             event.edge, messages.opt_out(self.name, event.terms, event.request.request_id, reason, binding, now)
         )  # fmt: skip
-        self._effect(messages.opted_out(event.terms, reason, binding))
+        self.effect(messages.opted_out(event.terms, reason, binding))
 
     # -- S52, S53
 
@@ -196,10 +196,10 @@ class Der(Controlled):
         event.timers.pop(DerTimer.VALID, None)
         if event.stage is DerStage.OFFERED:
             event.go(DerStage.AWARDED)
-        self._effect(messages.standing_by(award, basis))
+        self.effect(messages.standing_by(award, basis))
 
     def _confirm(self, event: DerEvent, award: m.Award, problem: str, now: datetime) -> None:
-        self._send(event.edge, messages.confirm(self.name, award, problem, now))
+        self.send(event.edge, messages.confirm(self.name, award, problem, now))
 
 
 def _larger(parts: Sequence[Mapping[str, Plan]]) -> dict[str, Plan]:

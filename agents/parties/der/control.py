@@ -87,14 +87,14 @@ class Controlled(Party):
         assert event.accepted is not None
         start, end = event.slot_start(dispatch.slot), event.slot_start(dispatch.slot + 1)
         for resource_id, power_w in event.accepted.setpoints(dispatch.slot, abs(dispatch.power_w)).items():
-            self._effect(Setpoint(resource_id, power_w, max(start, now), end))
+            self.effect(Setpoint(resource_id, power_w, max(start, now), end))
         data = {"slot": dispatch.slot, "power_w": dispatch.power_w}
-        self._tell("controlling", event.request.event_id, "control", data)
+        self.tell("controlling", event.request.event_id, "control", data)
 
     def _slot_over(self, event: DerEvent, now: datetime) -> None:
         start, end = event.slot_start(event.slot), event.slot_start(event.slot + 1)
         for device in self.home.devices:
-            self._effect(Measure(device.resource_id, event.request.event_id, event.slot, start, end))
+            self.effect(Measure(device.resource_id, event.request.event_id, event.slot, start, end))
         event.slot += 1
         if event.slot < event.slots:
             event.timers[DerTimer.SLOT] = event.slot_start(event.slot + 1)
@@ -125,7 +125,7 @@ class Controlled(Party):
             state=m.EventStatus.COMPLETED if last else m.EventStatus.ACTIVE,
         )
         for parent in (event.edge.parent, *self.settings.meter_to):
-            self._send(Edge(parent, self.name), messages.report(self.name, request, reading, now))
+            self.send(Edge(parent, self.name), messages.report(self.name, request, reading, now))
         if last:
             self._close(event, "completed", now)
 
@@ -146,7 +146,7 @@ class Controlled(Party):
     def _withdraw_again(self, event: DerEvent, now: datetime) -> None:
         """Say it until the parent's next award answers it, or the event is over."""
         assert event.withdrawal is not None
-        self._send(event.edge, event.withdrawal)
+        self.send(event.edge, event.withdrawal)
         again = now + event.request.interval_period.duration / WITHDRAW_REPEATS
         if again < event.slot_start(event.slots):
             event.timers[DerTimer.WITHDRAW] = again
@@ -156,7 +156,7 @@ class Controlled(Party):
         self.ledger.free(event.request.event_id, now)
         if event.stage is DerStage.ACTIVE:
             for device in self.home.devices:
-                self._effect(Setpoint(device.resource_id, None, now, now))
+                self.effect(Setpoint(device.resource_id, None, now, now))
 
     def _close(self, event: DerEvent, outcome: str, now: datetime) -> None:
         event.timers.clear()
@@ -164,7 +164,7 @@ class Controlled(Party):
         if event.stage is not DerStage.CLOSED:
             event.go(DerStage.CLOSED)
         event.outcome = outcome
-        self._effect(messages.closed(event.request.event_id, outcome))
+        self.effect(messages.closed(event.request.event_id, outcome))
 
     def _make_room(self, now: datetime) -> None:
         closed = [key for key, event in self.events.items() if event.stage is DerStage.CLOSED or event.is_over(now)]
