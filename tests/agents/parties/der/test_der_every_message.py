@@ -59,7 +59,7 @@ def dispatch(name: str, **fields: Any) -> m.EventMessage:
 class Home(Der):
     """A home, and what it says to a message."""
 
-    def tell(self, message: m.Message, now: datetime = NOW, edge: Edge = EDGE) -> list[Effect]:
+    def given(self, message: m.Message, now: datetime = NOW, edge: Edge = EDGE) -> list[Effect]:
         body = encode(message)
         return self.receive(Received(edge, decode_body(message.kind, body), body), now)
 
@@ -75,13 +75,13 @@ def home(stage: DerStage) -> Home:
     )
     der = Home(DerSettings(name="h", parent="ra", devices=(vehicle("ev", **LOOSENS),), consent=consent))
     der.receive(Measured("ev", NOW, 30_000), NOW)
-    der.tell(request())
+    der.given(request())
     if stage in (DerStage.AWARDED, DerStage.ACTIVE):
-        der.tell(award("first"))
+        der.given(award("first"))
     if stage is DerStage.ACTIVE:
-        der.tell(dispatch("first"))
+        der.given(dispatch("first"))
     if stage is DerStage.CLOSED:
-        der.tell(about(m.Award, "none", award_id="a", outcome=m.Outcome.NOT_NEEDED, power_w=(0,), confirm_by=START))
+        der.given(about(m.Award, "none", award_id="a", outcome=m.Outcome.NOT_NEEDED, power_w=(0,), confirm_by=START))
     assert der.events["e"].stage is stage
     return der
 
@@ -160,10 +160,10 @@ def lived_on(der: Home) -> None:
 def test_every_message_is_answered_in_every_stage(stage: DerStage, edge: Edge) -> None:
     for message in (*messages(), *(about_others() if edge == EDGE else ())):
         der = home(stage)
-        effects = der.tell(message, edge=edge)
+        effects = der.given(message, edge=edge)
         asked = der.events["e"].stage is DerStage.CONSIDERING and message.kind == "request"
         assert asked or any(isinstance(effect, Send | Setpoint) for effect in effects), message
-        der.tell(message, edge=edge)
+        der.given(message, edge=edge)
         der.receive(Decided("e", True), NOW)
         lived_on(der)
 
@@ -174,14 +174,14 @@ def test_every_message_is_survived_at_every_time(stage: DerStage) -> None:
         for message in messages():
             der = home(stage)
             der.receive(Decided("e", False), now)
-            der.tell(message, now)
+            der.given(message, now)
             lived_on(der)
 
 
 @pytest.mark.parametrize("stage", [DerStage.OFFERED, DerStage.AWARDED, DerStage.ACTIVE])
 def test_change_that_is_heard_too_late_leaves_what_stands(stage: DerStage) -> None:
     der = home(stage)
-    (refused,) = [effect for effect in der.tell(request(2, reply_by=T0)) if isinstance(effect, Send)]
+    (refused,) = [effect for effect in der.given(request(2, reply_by=T0)) if isinstance(effect, Send)]
     assert isinstance(refused.message, m.Reject)
     assert refused.message.reason is m.RejectReason.EXPIRED
     assert (der.events["e"].stage, der.events["e"].request.round) == (stage, 1)
@@ -190,7 +190,7 @@ def test_change_that_is_heard_too_late_leaves_what_stands(stage: DerStage) -> No
 
 def test_reading_of_a_deal_that_does_not_stand_any_more_is_kept_for_nobody() -> None:
     der = home(DerStage.ACTIVE)
-    der.tell(request(2))
+    der.given(request(2))
     at = START + timedelta(minutes=30)
     assert der.receive(Measured("ev", at, 20_000, -1_000, "e", 0), at - timedelta(hours=1)) == []
 
@@ -199,7 +199,7 @@ def test_events_that_stay_open_are_bounded() -> None:
     der = Home(DerSettings(name="h", parent="ra", devices=(vehicle("ev"),), consent=Consent.ASK))
     effects: list[Effect] = []
     for number in range(Der.MOST_OPEN + 5):
-        effects = der.tell(request(event_id=f"e{number}", message_id=f"m{number}"))
+        effects = der.given(request(event_id=f"e{number}", message_id=f"m{number}"))
     assert len(der.events) == Der.MOST_OPEN
     (refused,) = [effect.message for effect in effects if isinstance(effect, Send)]
     assert isinstance(refused, m.Reject)
