@@ -154,10 +154,10 @@ class Simulation:
         if node.up:
             self._guard(node, lambda: self._process(node, pending))
 
-    def _process(self, node: Node, pending: Pending | None) -> None:
-        """One input, or a deadline that has come."""
+    def _process(self, node: Node, pending: Pending | None, *, due: bool = True) -> None:
+        """One input, or a deadline that has come. `due` False: what is due waits for what came in before."""
         self._pass(node, "received")
-        entries = node.stepper.take(pending.item if pending else None, self.now)
+        entries = node.stepper.take(pending.item if pending else None, self.now, due=due)
         self._pass(node, "stepped")
         for entry in entries:
             node.append(entry)
@@ -244,7 +244,7 @@ class Simulation:
         self._guard(node, lambda: self._resume(node, undone))
         for pending in list(node.session):
             if node.up:
-                self._guard(node, partial(self._process, node, pending))
+                self._guard(node, partial(self._process, node, pending, due=False))
         if node.up:
             self._subscribe(node)
         self._schedule_wake(node)

@@ -50,6 +50,8 @@ class Party:
         self.effects: list[Effect] = []
         self._deadline: datetime | None = None
         self._stale = True
+        self._hearing = False
+        """After a start, until it is woken: what waited comes before what is due."""
         self.counts: Counter[str] = Counter()
         self._handlers: dict[type[m.Message], Handler] = {}
 
@@ -68,9 +70,10 @@ class Party:
 
     def receive(self, item: Input, now: datetime) -> list[Effect]:
         """Do what is due first (late is late, however fast the inbox), then take the input."""
-        due = (deadline := self.deadline) is not None and deadline <= now
+        due = not self._hearing and (deadline := self.deadline) is not None and deadline <= now
         self.effects, self._stale = [], True
         if isinstance(item, Resumed):  # before what is due: an event may have ended meanwhile
+            self._hearing = True
             self._resumed(now)
             return self.effects
         if due:
@@ -89,7 +92,7 @@ class Party:
 
     def wake(self, now: datetime) -> list[Effect]:
         """Do what is due at `now`: one step of each event, judged by `now` and not by the old deadline."""
-        self.effects, self._stale = [], True
+        self.effects, self._stale, self._hearing = [], True, False
         self._due(now)
         return self.effects
 

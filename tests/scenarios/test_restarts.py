@@ -98,3 +98,31 @@ def test_entry_that_was_not_durable_is_taken_again() -> None:
     story = evening().run(faults=faults)
     assert awards(story) == awards(evening().run(faults=Faults(commit_ms=(5, 20))))
     assert violations(story.simulation.trace, lossless=True) == []
+
+
+def test_confirmations_that_waited_count_before_confirm_by_is_served() -> None:
+    world = World()
+    world.simple("ra-1", 3)
+    world.event(9_000, 9_000)
+    plain = world.run()
+    given_at = next(a.sent_at for a in plain.sent("award", "ra-1") if isinstance(a, m.Award))
+    minutes = (given_at - T0) / MINUTE
+    world = World()
+    world.simple("ra-1", 3)
+    world.event(9_000, 9_000)
+    down_s = 0.8 * (START - given_at).total_seconds()  # confirm_by lies at 40 % of that way
+    story = world.run(faults=died("ra-1", "acknowledged", minutes, down_s=down_s))
+    assert len(story.simulation.crashed) == 1
+    outcomes = {a.outcome for a in story.sent("award", "ra-1") if isinstance(a, m.Award)}
+    assert outcomes == {m.Outcome.CONCLUDED}
+    assert story.note("settled", "utility").data["delivered_wh"] == 9_000
+    assert violations(story.simulation.trace) == []
+
+
+def test_reports_that_waited_count_before_the_grace_of_their_slot_is_served() -> None:
+    world = World()
+    world.simple("ra-1", 3)
+    world.event(9_000, 9_000)
+    story = world.run(faults=died("ac", "acknowledged", 80, down_s=14 * 60))
+    assert len(story.simulation.crashed) == 1
+    assert story.note("settled", "utility").data["delivered_wh"] == 9_000

@@ -49,8 +49,8 @@ def _ack_before_commit() -> list[Patch]:
 def _publish_before_commit() -> list[Patch]:
     take = Stepper.take
 
-    def process(self: Any, node: Node, pending: Any) -> None:
-        entries = list(take(node.stepper, pending.item if pending else None, self.now))
+    def process(self: Any, node: Node, pending: Any, *, due: bool = True) -> None:
+        entries = list(take(node.stepper, pending.item if pending else None, self.now, due=due))
         for entry in entries:
             for effect in entry.effects:
                 self._do(node, effect)
