@@ -2,7 +2,7 @@
 
 from agents.parties.aggregator.actor import Aggregator
 from agents.parties.aggregator.state import AGGREGATOR, aggregator_state, remember_aggregator
-from agents.parties.coordinator import Coordinator
+from agents.parties.coordinator.actor import Coordinator
 from agents.parties.der.actor import Der
 from agents.parties.der.state import DER, der_state, remember_der
 from agents.parties.state import (

@@ -15,7 +15,8 @@ from agents.negotiation.party_state import (
     remember_memory,
 )
 from agents.negotiation.state import NegotiationState, negotiation_state, remember
-from agents.parties.coordinator import Coordinator, CoordinatorRole
+from agents.parties.coordinator.actor import Coordinator
+from agents.parties.coordinator.role import CoordinatorRole
 from agents.parties.utility import Utility, UtilityRole
 from protocol.actor import Issue
 from protocol.edges import Edge

@@ -1,7 +1,7 @@
 """A party's settings become its actor, with an empty memory."""
 
 from agents.parties.aggregator.actor import Aggregator
-from agents.parties.coordinator import Coordinator
+from agents.parties.coordinator.actor import Coordinator
 from agents.parties.der.actor import Der
 from agents.parties.utility import Utility
 from agents.runtime.policies import chosen

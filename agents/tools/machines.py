@@ -7,8 +7,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from agents.parties import coordinator, utility
+from agents.parties import utility
 from agents.parties.aggregator import actor as aggregator
+from agents.parties.coordinator import actor as coordinator
 from agents.parties.der import event as der
 
 HEAD = """\
@@ -32,7 +33,7 @@ class Machine:
 
 MACHINES = (
     Machine("Utility", "agents/parties/utility.py", utility.TRANSITIONS),
-    Machine("Coordinator", "agents/parties/coordinator.py", coordinator.TRANSITIONS),
+    Machine("Coordinator", "agents/parties/coordinator/actor.py", coordinator.TRANSITIONS),
     Machine("Aggregator", "agents/parties/aggregator/actor.py", aggregator.TRANSITIONS),
     Machine("DER", "agents/parties/der/event.py", der.TRANSITIONS),
 )

@@ -9,7 +9,7 @@ import pytest
 from checker import violations
 from worlds import START, T0, Story, World, late
 
-from agents.parties.coordinator import CoordinatorRole
+from agents.parties.coordinator.role import CoordinatorRole
 from agents.runtime.files.scenario import build_scenario
 from agents.tools.run.simulate import build_simulation
 from broker.bus import Post

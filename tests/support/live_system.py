@@ -9,7 +9,7 @@ from patient_clock import PatientClock
 
 from agents.drivers.simulated import build_driver
 from agents.parties.aggregator.actor import Aggregator
-from agents.parties.coordinator import Coordinator
+from agents.parties.coordinator.actor import Coordinator
 from agents.parties.der.actor import Der
 from agents.parties.utility import Utility
 from agents.runtime.behaviour import Intercept

@@ -20,7 +20,7 @@ from agents.negotiation.stage import Stage, Timer
 from agents.negotiation.upward import Upward
 from agents.parties.aggregator import role as aggregator
 from agents.parties.aggregator.dispatch import Dispatching
-from agents.parties.coordinator import CoordinatorRole
+from agents.parties.coordinator.role import CoordinatorRole
 from broker.node import Node
 from broker.simulation import Simulation
 from broker.stepper import Stepper

@@ -1,48 +1,24 @@
-"""The aggregation coordinator (AC, upper aggregator E2): S1-S7.
-
-    collecting -> judging -> [collecting ->] offered | proposed -> standby -> delivering -> closed
-
-S1 plans, S2/S3 collect, S4 judges the alternatives, S5/S6 re-request at most R times, S7 concludes. With a mandate
-an aggregator is concluded as soon as nothing more is wanted of it, while others are still being re-requested;
-without one the firm offers are locked and the utility is asked first.
-"""
+"""What the coordinator decides in one event: S1 plans, S2/S3 collect, S4 judges the alternatives, S5/S6 re-request, S7
+concludes."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import datetime
 
 from agents.negotiation.asking import Conditions
 from agents.negotiation.child import Child, ChildAnswer
-from agents.negotiation.children import Children
 from agents.negotiation.negotiation import Negotiation
-from agents.negotiation.out import Out
-from agents.negotiation.parent import ParentParty
 from agents.negotiation.plans.acceptance import Judged
 from agents.negotiation.plans.alternative import alternatives
 from agents.negotiation.plans.request_values import split_by_scale
 from agents.negotiation.plans.residual import reduced, share_residual
 from agents.negotiation.policies import Policies
-from agents.negotiation.stage import Stage, Timer, Transitions
-from agents.negotiation.timers import Timers
+from agents.negotiation.stage import Stage, Timer
 from agents.negotiation.upward import Upward
-from agents.settings.daemon import Role
 from agents.settings.members import Members
 from agents.settings.parties import CoordinatorSettings, PlanMode
 from protocol import messages as m
-from protocol.edges import Edge
 from protocol.plan import Plan, add, excess, least, share_pct, shortfall, total, zero
 from protocol.units import step_instant
-
-TRANSITIONS: Transitions = {
-    Stage.COLLECTING: (Stage.JUDGING, Stage.CLOSED),
-    Stage.JUDGING: (Stage.COLLECTING, Stage.OFFERED, Stage.PROPOSED, Stage.CLOSED),
-    Stage.OFFERED: (Stage.COLLECTING, Stage.STANDBY, Stage.CLOSED),
-    Stage.PROPOSED: (Stage.COLLECTING, Stage.STANDBY, Stage.CLOSED),
-    Stage.STANDBY: (Stage.COLLECTING, Stage.DELIVERING, Stage.CLOSED),
-    Stage.DELIVERING: (Stage.COLLECTING, Stage.CLOSED),
-    Stage.CLOSED: (Stage.COLLECTING,),
-}
-"""Which stage may follow which. Back to collecting: a re-request to the aggregators, or a change from above."""
 
 COLLECT_PCT = 90
 """Share of the time until the utility's reply_by that the rounds may use; the rest is for the answer's way up."""
@@ -322,31 +298,3 @@ class CoordinatorRole:
     def status(self) -> dict[str, object]:
         """Nothing beside the event's."""
         return {}
-
-
-class Coordinator(ParentParty):
-    """The actor: its aggregators and its events."""
-
-    role = Role.COORDINATOR
-
-    def __init__(self, settings: CoordinatorSettings, policies: Policies | None = None) -> None:
-        self.settings = settings
-        self.policies = policies or Policies.of(settings)
-        self.book = Members(members=settings.members)
-        super().__init__(settings.name, (settings.parent,), self.book.by_name)
-
-    def opened(self, edge: Edge, request: m.Request) -> Negotiation:
-        """A new event that a request is about."""
-        out, timers = Out(self, request.event_id), Timers()
-        up = Upward(out, timers, edge, request)
-        return Negotiation(
-            out,
-            up.subject,
-            timers,
-            Children(tuple(self.book.by_name), self.book.claims),
-            TRANSITIONS,
-            timedelta(seconds=self.settings.report_grace_s),
-            partial(CoordinatorRole, self.settings, self.policies, self.book, up),
-            book=self.book,
-            up=up,
-        )

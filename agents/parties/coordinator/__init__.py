@@ -1,0 +1,1 @@
+"""The aggregation coordinator: actor, and what it decides in one event (S1-S7)."""

@@ -1,0 +1,65 @@
+"""The aggregation coordinator (AC, upper aggregator E2): S1-S7.
+
+    collecting -> judging -> [collecting ->] offered | proposed -> standby -> delivering -> closed
+
+S1 plans, S2/S3 collect, S4 judges the alternatives, S5/S6 re-request at most R times, S7 concludes. With a mandate
+an aggregator is concluded as soon as nothing more is wanted of it, while others are still being re-requested;
+without one the firm offers are locked and the utility is asked first.
+"""
+
+from datetime import timedelta
+from functools import partial
+
+from agents.negotiation.children import Children
+from agents.negotiation.negotiation import Negotiation
+from agents.negotiation.out import Out
+from agents.negotiation.parent import ParentParty
+from agents.negotiation.policies import Policies
+from agents.negotiation.stage import Stage, Transitions
+from agents.negotiation.timers import Timers
+from agents.negotiation.upward import Upward
+from agents.parties.coordinator.role import CoordinatorRole
+from agents.settings.daemon import Role
+from agents.settings.members import Members
+from agents.settings.parties import CoordinatorSettings
+from protocol import messages as m
+from protocol.edges import Edge
+
+TRANSITIONS: Transitions = {
+    Stage.COLLECTING: (Stage.JUDGING, Stage.CLOSED),
+    Stage.JUDGING: (Stage.COLLECTING, Stage.OFFERED, Stage.PROPOSED, Stage.CLOSED),
+    Stage.OFFERED: (Stage.COLLECTING, Stage.STANDBY, Stage.CLOSED),
+    Stage.PROPOSED: (Stage.COLLECTING, Stage.STANDBY, Stage.CLOSED),
+    Stage.STANDBY: (Stage.COLLECTING, Stage.DELIVERING, Stage.CLOSED),
+    Stage.DELIVERING: (Stage.COLLECTING, Stage.CLOSED),
+    Stage.CLOSED: (Stage.COLLECTING,),
+}
+"""Which stage may follow which. Back to collecting: a re-request to the aggregators, or a change from above."""
+
+
+class Coordinator(ParentParty):
+    """The actor: its aggregators and its events."""
+
+    role = Role.COORDINATOR
+
+    def __init__(self, settings: CoordinatorSettings, policies: Policies | None = None) -> None:
+        self.settings = settings
+        self.policies = policies or Policies.of(settings)
+        self.book = Members(members=settings.members)
+        super().__init__(settings.name, (settings.parent,), self.book.by_name)
+
+    def opened(self, edge: Edge, request: m.Request) -> Negotiation:
+        """A new event that a request is about."""
+        out, timers = Out(self, request.event_id), Timers()
+        up = Upward(out, timers, edge, request)
+        return Negotiation(
+            out,
+            up.subject,
+            timers,
+            Children(tuple(self.book.by_name), self.book.claims),
+            TRANSITIONS,
+            timedelta(seconds=self.settings.report_grace_s),
+            partial(CoordinatorRole, self.settings, self.policies, self.book, up),
+            book=self.book,
+            up=up,
+        )
