@@ -125,9 +125,22 @@ async def decide(control: Path | None, event_id: str, take_part: bool, party: st
             else f"{party} does not run here"
         )
     path, name = asking[0]
-    await ask(path, {"do": "decide", "event_id": event_id, "take_part": take_part, "party": name})
-    print(f"{name}: {'takes part' if take_part else 'does not take part'} in {event_id}")
+    told = await ask(path, {"do": "decide", "event_id": event_id, "take_part": take_part, "party": name})
+    before, after = str(told["before"]), str(told["after"])
+    if before == after:
+        raise CommandRefusal(f"{name}: the answer comes too late for {event_id}: {_IN_WORDS.get(before, before)}")
+    print(f"{name}: {_IN_WORDS.get(after, after)} in {event_id}")
     return Exit.OK
+
+
+_IN_WORDS = {
+    "offered": "offers to take part",
+    "opted_out": "takes no part",
+    "awarded": "has the award",
+    "active": "is under control",
+    "withdrawn": "has withdrawn",
+}
+"""What is known of a home by the stage or outcome of an event there."""
 
 
 async def _watched(path: Path, command: dict[str, object], event_id: str, json: bool) -> int:

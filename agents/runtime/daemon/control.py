@@ -164,7 +164,7 @@ class ControlServer:
             case CancelCommand(event_id=event_id, reason=reason):
                 await self._utility().give(Cancel(event_id, reason))
             case DecideCommand():
-                await self._decide(command)
+                return await self._decide(command)
             case StartCommand(anchor_at=anchor_at):
                 self._start(anchor_at)
         return {}
@@ -184,7 +184,8 @@ class ControlServer:
                 return shell
         raise CommandRefusal("this daemon is no utility: only a utility issues and cancels events")
 
-    async def _decide(self, command: DecideCommand) -> None:
+    async def _decide(self, command: DecideCommand) -> dict[str, object]:
+        """What the event is at the home before and after the answer: only then is known what came of it."""
         asked = [shell for shell in self.shells.values() if command.event_id in shell.questions]
         if command.party is not None:
             named = self.shells.get(command.party)
@@ -194,9 +195,14 @@ class ControlServer:
         if len(asked) != 1:
             names = ", ".join(shell.actor.name for shell in asked) or "nobody"
             raise CommandRefusal(f"{names} was asked about {command.event_id}: name the one party that decides")
-        asked[0].questions.pop(command.event_id, None)
+        shell = asked[0]
+        before = _stage(shell, command.event_id)
+        if before is None:
+            raise CommandRefusal(f"{shell.actor.name} knows no event {command.event_id}")
+        shell.questions.pop(command.event_id, None)
         decided: Input = Decided(command.event_id, command.take_part)
-        await asked[0].give(decided)
+        await shell.give(decided)
+        return {"before": before, "after": _stage(shell, command.event_id)}
 
     async def _watch(self, writer: asyncio.StreamWriter) -> None:
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -278,3 +284,10 @@ def note_line(at: datetime, who: str, note: Note) -> dict[str, object]:
         "step": note.step,
         "data": dict(note.data),
     }
+
+
+def _stage(shell: Shell, event_id: str) -> str | None:
+    """Where an event stands at a home; None when it knows none of that id."""
+    events = shell.actor.status().get("events", ())
+    found = [event for event in events if event["event_id"] == event_id] if isinstance(events, list) else []
+    return str(found[0]["outcome"] or found[0]["stage"]) if found else None

@@ -111,10 +111,44 @@ async def test_a_resident_decides(path: Path) -> None:
         await shell.deliver([Arrival("dr/request/ra-1/hems-1", encode(request))])
         while not shell.questions:
             await asyncio.sleep(0)
-        await ask(path, {"do": "decide", "event_id": "e1", "take_part": False})
+        told = await ask(path, {"do": "decide", "event_id": "e1", "take_part": False})
         post = await bus.posts.get()
         assert shell.questions == {}
+        assert (told["before"], told["after"]) == ("considering", "opted_out")
+        late = await ask(path, {"do": "decide", "event_id": "e1", "take_part": True, "party": "hems-1"})
+        assert (late["before"], late["after"]) == ("opted_out", "opted_out")
+        with pytest.raises(CommandRefusal, match="hems-1 knows no event e9"):
+            await ask(path, {"do": "decide", "event_id": "e9", "take_part": True, "party": "hems-1"})
     assert orjson.loads(post.payload)["opt"] == "opt_out"
+
+
+@pytest.mark.parametrize(
+    ("answer", "after", "words"),
+    [
+        ("no", "opted_out", "hems-1: takes no part in e1"),
+        ("yes", "offered", "hems-1: offers to take part in e1"),
+        ("no", "offered", "hems-1: the answer comes too late for e1: offers to take part"),
+    ],
+)
+async def test_command_tells_what_came_of_a_decision(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: str, after: str, words: str
+) -> None:
+    before = "offered" if "too late" in words else "considering"
+
+    async def answered(path: Path, command: dict[str, object]) -> dict[str, object]:
+        return {"ok": True, "before": before, "after": after}
+
+    async def parties(control: Path | None) -> list[tuple[Path, dict[str, object]]]:
+        return [(path, {"name": "hems-1", "questions": []})]
+
+    monkeypatch.setattr(operate, "ask", answered)
+    monkeypatch.setattr(operate, "_parties", parties)
+    if "too late" in words:
+        with pytest.raises(CommandRefusal, match=words):
+            await operate.decide(path, "e1", answer == "yes", "hems-1")
+    else:
+        await operate.decide(path, "e1", answer == "yes", "hems-1")
+        assert capsys.readouterr().out == f"{words}\n"
 
 
 async def test_a_watcher_hears_the_notes_from_then_on(path: Path) -> None:
