@@ -64,6 +64,11 @@ def _readable(value: Any, left: list[int] | None = None) -> Any:
     return value
 
 
+def _own_words(value: dict[str, Any]) -> dict[str, Any]:
+    """Most messages have none: they pay for no more than this."""
+    return _readable(value) if value else value
+
+
 def _at_most(entries: int) -> BeforeValidator:
     """Look at the length before the entries."""
 
@@ -78,9 +83,7 @@ def _at_most(entries: int) -> BeforeValidator:
 MAX_EXTENSIONS, MAX_CAPABILITY = 16, 32
 Whole = Annotated[int, Field(ge=LEAST_WHOLE, le=-LEAST_WHOLE - 1)]
 """A number of anybody's own."""
-Extensions = Annotated[
-    dict[Key, Any], Field(max_length=MAX_EXTENSIONS), AfterValidator(_readable), _at_most(MAX_EXTENSIONS)
-]
+Extensions = Annotated[dict[Key, Any], Field(max_length=MAX_EXTENSIONS), AfterValidator(_own_words)]
 
 
 class Restriction(StrEnum):
