@@ -18,6 +18,27 @@ Json = dict[str, Any]
 _RECEIVED = re.compile(rb'\{"input":"received","edge":\{"parent":"([^"]*)","child":"([^"]*)"\},"kind":"(\w+)","body":')
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
+INPUT_TAGS: dict[type[a.Taken], str] = {
+    a.Received: "received",
+    a.Refused: "refused",
+    a.Measured: "measured",
+    a.Decided: "decided",
+    a.Issue: "issue",
+    a.Cancel: "cancel",
+    a.Resumed: "resumed",
+    a.Reanchored: "reanchored",
+}
+"""Frozen, as every name in an entry: journals of released versions have them."""
+EFFECT_TAGS: dict[type[a.Effect], str] = {
+    a.Send: "send",
+    a.Clear: "clear",
+    a.Setpoint: "setpoint",
+    a.Measure: "measure",
+    a.Question: "question",
+    a.Note: "note",
+}
+"""Frozen likewise."""
+
 
 def encode_input(item: a.Taken | None) -> bytes:
     """An input; `null` for a deadline that has come."""
@@ -27,7 +48,7 @@ def encode_input(item: a.Taken | None) -> bytes:
         case a.Received(edge, message):
             return b'{"input":"received",%s' % _on_edge(edge, message.kind, item.body)
         case _:
-            return _dump({"input": type(item).__name__.lower(), **_fields(item)})
+            return _dump({"input": INPUT_TAGS[type(item)], **_fields(item)})
 
 
 def decode_input(data: bytes) -> a.Taken | None:
@@ -62,7 +83,7 @@ def decode_effects(data: bytes) -> tuple[a.Effect, ...]:
 def _effect(effect: a.Effect) -> bytes:
     if isinstance(effect, a.Send):
         return b'{"effect":"send",%s' % _on_edge(effect.edge, effect.message.kind, effect.body)
-    return _dump({"effect": type(effect).__name__.lower(), **_fields(effect)})
+    return _dump({"effect": EFFECT_TAGS[type(effect)], **_fields(effect)})
 
 
 def _on_edge(edge: Edge, kind: str, body: bytes) -> bytes:
