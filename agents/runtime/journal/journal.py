@@ -13,12 +13,15 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from agents.runtime.journal.archive import archived, sweep
 from agents.runtime.journal.lease import Lease, lease_of
 from agents.runtime.journal.outbox import Mark, Outbox, leaves
 from agents.runtime.journal.rows import SELECT, Kept, kept, steps_in
 from agents.runtime.journal.schema import MIGRATIONS, JournalError, migrate
 from agents.runtime.journal.writer import Figures, Writer
+from agents.settings.daemon import PartiesConfig
 from broker.private import close_to_others, make_file, make_folder
 from protocol.actor import Effect, Entry, Received
 from protocol.edges import Edge
@@ -38,8 +41,6 @@ class Journal:
         and an empty text when it is mended. `configuration` is kept beside the entries, so that whoever reads the file
         later knows whose decisions they are. Raises JournalError, LeaseTaken."""
         self.path = path
-        self.settings = sha256(configuration or b"").digest()
-        """Whose decisions they are, in 32 bytes: the settings of a crowd are some megabytes."""
         self._lease = _leased(path)
         self._connection = self._open()
         self._reader = sqlite3.connect(path, isolation_level=None)
@@ -50,8 +51,9 @@ class Journal:
         self._first = self._scalar(f"SELECT coalesce(min(first), {self._next}) FROM steps")
         self._knows_ids = self._reader.execute("SELECT 1 FROM inbox LIMIT 1").fetchone() is not None
         """Whether there is an id of an archived message at all: most journals have none to look up."""
-        if configuration is not None:
-            self._keep_configuration(configuration)
+        kept = b"" if configuration is None else self._keep_configuration(configuration)
+        self.settings = sha256(kept).digest()
+        """Whose decisions they are, in 32 bytes: the settings of a crowd are some megabytes."""
         self._writer = Writer(self._connection, on_trouble)
         self._new: list[Kept] = []
         self._moved: dict[str, Mark] = {}
@@ -260,13 +262,25 @@ class Journal:
         for ending in ("", "-wal", "-shm"):
             close_to_others(self.path.with_name(self.path.name + ending))
 
-    def _keep_configuration(self, body: bytes) -> None:
+    def _keep_configuration(self, body: bytes) -> bytes:
+        """The settings as the file has them: an earlier version wrote the same ones without the keys that have come
+        since."""
         last = self._connection.execute("SELECT body FROM configuration ORDER BY seq DESC LIMIT 1").fetchone()
-        if last is None or bytes(last[0]) != body:
-            self._connection.execute("INSERT OR REPLACE INTO configuration VALUES (?, ?)", (self._next, body))
+        if last is not None and (bytes(last[0]) == body or _as_of_today(last[0]) == body):
+            return bytes(last[0])
+        self._connection.execute("INSERT OR REPLACE INTO configuration VALUES (?, ?)", (self._next, body))
+        return body
 
     def _scalar(self, statement: str) -> int:
         return int(self._connection.execute(statement).fetchone()[0])
+
+
+def _as_of_today(settings: bytes) -> bytes | None:
+    """Settings as this version writes them; None for what it does not know."""
+    try:
+        return PartiesConfig.model_validate_json(settings).as_bytes()
+    except ValidationError:
+        return None
 
 
 def _leased(path: Path) -> Lease:

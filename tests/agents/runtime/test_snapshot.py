@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+import orjson
 import pytest
 from other_processes import told_in_other_processes
 from worlds import World, battery
@@ -152,6 +153,30 @@ async def test_snapshot_of_other_settings_is_not_read(
     assert journal.snapshot("ra-1", maker(journal.settings)) is not None
     assert journal.snapshot("ra-1", maker(sha256(as_bytes(other)).digest())) is None
     await journal.close()
+
+
+@pytest.mark.parametrize(("stored", "reads"), [(None, True), (119, False)], ids=["new key", "other default"])
+async def test_snapshot_of_a_version_that_did_not_know_a_key_is_read_where_the_key_says_nothing_new(
+    tmp_path: Path, evening: tuple[AggregatorSettings, list[Entry]], stored: int | None, reads: bool
+) -> None:
+    settings, entries = evening
+    as_written = orjson.loads(as_bytes(settings))
+    assert as_written["aggregator"].pop("report_grace_s") == 120
+    if stored is not None:
+        as_written["aggregator"]["report_grace_s"] = stored
+    journal = Journal(tmp_path / "j", configuration=orjson.dumps(as_written))
+    journal.start()
+    running = shell(settings, journal)
+    for entry in entries:
+        running._kept(running.stepper.take(entry.input, entry.at))
+    running.keep_snapshot()
+    await journal.close()
+    again = Journal(tmp_path / "j", configuration=as_bytes(settings))
+    started = shell(settings, again)
+    assert started._fold() == entries[-1].at
+    assert (started._since_snapshot == 0) == reads
+    assert started.actor.status() == running.actor.status()
+    await again.close()
 
 
 async def test_party_keeps_a_snapshot_after_so_many_entries_once_nothing_comes(
