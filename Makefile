@@ -7,7 +7,7 @@
 # make thousand kill -9 of the aggregator amid 1,000 live offers, RUNS=20 times: the same awards each time (JSON=1: as JSON)
 # make bench   every figure of docs/performance.md, as ratios (QUICK=1: under five minutes; ONLY=group; JSON=1: as JSON)
 # make machines  draw docs/machines.md from the tables of the parties
-# make release-check  whether version, changelog and date agree, as a release has to have it
+# make release-check  whether version, changelog, date and the journals kept of it agree, as a release has to have it
 # make lock    write requirements.lock anew from pyproject.toml
 
 VENV := .venv

@@ -91,6 +91,10 @@ def test_party_knows_the_event_in_its_stage_and_its_awards_to_the_watt(
     for shell in started(version, stage, tmp_path, from_state=from_state):
         actor, kept = shell.actor, entries(version, stage)[shell.actor.name]
         assert shell._since_snapshot == (0 if from_state else len(kept))
+        assert shell._journal is not None
+        assert shell._journal.undone(actor.name) == []
+        if stage == "collecting":
+            assert list(shell.questions) == ([EVENT] if actor.name == "hems-a" else [])
         if actor.name in STOPS[stage].stages:
             stages[actor.name] = stage_of(actor)
             assert actor.deadline is not None

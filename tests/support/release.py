@@ -79,6 +79,8 @@ def main() -> int:
     told = problems(changelog, now, datetime.now(UTC).date())
     if not told and releases(changelog)[0].told == UNRELEASED:
         told = [f"CHANGELOG.md: {now} has no date: write '## {now} ({datetime.now(UTC).date()})'"]
+    if not (ROOT / "tests" / "fixtures" / now).is_dir():
+        told.append(f"tests/fixtures/{now} is missing: run python tests/support/make_fixtures.py")
     for line in told:
         print(line, file=sys.stderr)
     if not told:
