@@ -14,11 +14,12 @@ from protocol.remembered import SentState
 
 @dataclass(frozen=True, slots=True)
 class MemoryState:
-    """Of `Party`: what was received (by event), what was last sent upward, and counts."""
+    """Of `Party`: what was received (by event), what was last sent upward, counts, whether it hears after a start."""
 
     heard: dict[str, ReceivedMarksState]
     sent: dict[str, tuple[SentState, ...]]
     counts: dict[str, int]
+    hearing: bool
     version: Literal[1] = 1
 
 
@@ -31,6 +32,7 @@ def memory_state(party: Party) -> MemoryState:
             for event_id, by_edge in party._said.items()
         },
         counts=dict(party.counts),
+        hearing=party._hearing,
     )
 
 
@@ -45,6 +47,7 @@ def remember_memory(party: Party, state: MemoryState) -> None:
             by_edge.setdefault(send.edge, {})[one.kind] = send
     party.counts.clear()
     party.counts.update(state.counts)
+    party._hearing = state.hearing
     party._stale = True
 
 

@@ -48,7 +48,8 @@ async def test_every_party_starts_with_its_journal(folder: Path) -> None:
         journal = journal_of(path)
         for shell in shells(journal):
             assert shell._fold() is not None
-            assert {event["stage"] for event in shell.actor.status()["events"]} <= {"closed", "opted_out"}  # type: ignore[attr-defined]
+            events: Any = shell.actor.status()["events"]
+            assert {event["stage"] for event in events} <= {"closed", "opted_out"}
             started += 1
         await journal.close()
     assert started == 36

@@ -1,7 +1,7 @@
 """Every name that stands in files and messages of released versions: `python tests/support/frozen_names.py`.
 
-It adds what is new to tests/support/data/frozen.txt, and refuses to while a name of the list is gone or reads otherwise. Names are
-those that are written, by their place in the JSON or TOML: how a class is called does not matter.
+It adds what is new to tests/support/data/frozen.txt, and refuses to while a name of the list is gone or reads otherwise.
+Names are those that are written, by their place in the JSON or TOML: how a class is called does not matter.
 """
 
 import dataclasses
