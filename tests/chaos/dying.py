@@ -39,14 +39,14 @@ def arm(fuse: Fuse) -> None:
     take, append, committed = Stepper.take, Journal.append, Writer._committed
     publish, sent = MqttBus.publish, Journal.sent
 
-    def dying_take(self: Stepper, item: Any, now: Any) -> list[Any]:
-        due = self.actor.deadline is not None and self.actor.deadline <= now
-        about_event = isinstance(item, Received) and isinstance(item.message, EventMessage)
-        fuse.lit |= about_event or due
-        if about_event or due:
+    def dying_take(self: Stepper, item: Any, now: Any, *, due: bool = True) -> list[Any]:
+        is_due = due and self.actor.deadline is not None and self.actor.deadline <= now
+        counts = is_due or (isinstance(item, Received) and isinstance(item.message, EventMessage))
+        fuse.lit |= counts
+        if counts:
             fuse.passes("received")
-        entries = take(self, item, now)
-        if about_event or due:
+        entries = take(self, item, now, due=due)
+        if counts:
             fuse.passes("stepped")
         return entries
 
