@@ -13,6 +13,7 @@ from agents.negotiation.shared import Shared
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan, add
+from protocol.rules import best_option
 
 
 class Children:
@@ -168,7 +169,7 @@ class Children:
         for option in alternative.options:
             same_slots(option.power_w, len(request.power_w))
         child.revisions = revisions
-        best = max(alternative.options, key=lambda option: _worth(option.power_w, request.power_w))
+        best = best_option(alternative.options, request.power_w)
         power_w = at_most(best.power_w, most_w)
         answer = ChildAnswer(
             in_short(best.option_id, child.name),
@@ -194,12 +195,6 @@ class Children:
             if owner != name:
                 text = f"{resource.resource_id} is answered for by {owner}"
                 raise RefusedMessage(RejectReason.RESOURCE_CLAIMED, text)
-
-
-def _worth(power_w: Plan, asked_w: Plan) -> tuple[int, int]:
-    met = [min(have, want) for have, want in zip(power_w, asked_w, strict=True)]
-    shares = [have * 100 // want for have, want in zip(met, asked_w, strict=True) if want]
-    return min(shares, default=100), sum(met)
 
 
 def _replaced(sum_w: Plan, before: Plan | None, after: Plan | None) -> tuple[Plan, int]:

@@ -18,6 +18,7 @@ from agents.settings.members import Members
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan
+from protocol.rules import delivered_wh
 from protocol.units import energy_wh
 
 UNKNOWN = "completed_unknown"
@@ -133,7 +134,7 @@ class Delivery:
         energy = sum(reading.energy_wh for reading in have.values())
         earlier = [self.readings.get(before, {}) for before in range(slot)]
         baseline = self.baseline.baseline_wh(slot, have, earlier)
-        delivered = subject.direction.sign * (energy - baseline)
+        delivered = delivered_wh(subject.direction, energy, baseline)
         self.delivered_wh += delivered
         self.out.tell(
             "slot_metered",

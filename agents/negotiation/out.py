@@ -40,10 +40,6 @@ class Out:
         self.announcer = party.announcer
         self.event_id = event_id
 
-    def edge(self, child: str) -> Edge:
-        """The edge to a child."""
-        return Edge(self.name, child)
-
     def say(self, child: str, now: datetime, build: Callable[[*What], m.Message], *what: *What) -> None:
         """Send a child what `build` makes of `what`, in this step or in one of the next."""
         self.announcer.say(Edge(self.name, child), now, build, *what)

@@ -14,6 +14,7 @@ from protocol import messages as m
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan
+from protocol.rules import order_of
 from protocol.units import step_instant
 
 HOP_PCT = 25
@@ -72,7 +73,7 @@ class Upward:
 
     def check(self, request: m.Request) -> None:
         """Whether a request is newer than the one known. Raises RefusedMessage."""
-        key, known = (request.revision, request.round), (self.request.revision, self.request.round)
+        key, known = order_of(request), order_of(self.request)
         if key == known:
             raise RefusedMessage(RejectReason.CONFLICT, f"{request.request_id} stands with another id")
         if key < known:

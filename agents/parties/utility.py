@@ -25,6 +25,7 @@ from protocol.actor import Cancel, Issue
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan, covers, energy_wh, least, share_pct, shortfall, total, zero
+from protocol.rules import delivered_wh
 from protocol.units import step_instant
 
 TRANSITIONS: Transitions = {
@@ -165,7 +166,7 @@ class UtilityRole:
             check_slot(reading, self.event.subject.slots)
         slots = self.meters.setdefault(name, {})
         for reading in message.readings:
-            slots[reading.slot] = self.event.subject.direction.sign * (reading.energy_wh - reading.baseline_wh)
+            slots[reading.slot] = delivered_wh(self.event.subject.direction, reading.energy_wh, reading.baseline_wh)
 
     @property
     def meter_wh(self) -> int:
