@@ -337,19 +337,22 @@ def _removed(world: World) -> str:
 def _revoked(world: World) -> str:
     """As the documentation says: the living connection stays, so the party has to leave the book as well."""
     authority = world.hardened.authority
-    pair = authority.client("hems-1-7", utc_now())
-    address = world.by_certificate("hems-1-7", pair)
+    pair, other = (authority.client(name, utc_now()) for name in ("hems-1-7", "hems-1-6"))
+    address, probe = world.by_certificate("hems-1-7", pair), world.by_certificate("hems-1-6", other)
     with Attacker(address, "hems-1-7") as living:
-        authority.revoke("hems-1-7", utc_now())
+        for name in ("hems-1-7", "hems-1-6"):
+            authority.revoke(name, utc_now())
         world.hardened.files.write(utc_now())
         world.reload()
+        # Another revoked party tells when the files were read: one of the same name would end the living connection.
         for _ in range(200):
-            if world.enters(address) == REFUSED:
+            if world.enters(probe) == REFUSED:
                 break
         else:
             return "still let in"
+        again = world.enters(address)
         stays = living.publish("dr/offer/ra-1/hems-1-7")
-    return f"{'stays' if stays else 'ended'}, then refused"
+    return f"{'stays' if stays else 'ended'}, then {again}"
 
 
 # -- who is rude
