@@ -19,8 +19,8 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / 
 from worlds import START, T0, World
 
 from agents.parties.aggregator.actor import Aggregator
-from agents.runtime.journal.journal import Journal, Kept
-from agents.runtime.snapshot import EVERY, Snapshot, pack, unpack
+from agents.runtime.journal.journal import Journal, StoredStep
+from agents.runtime.snapshot import EVERY, pack, unpack
 from bench.measure import Row, row
 from broker.stepper import Stepper, no_collection
 from protocol.entries import decode_input
@@ -50,7 +50,7 @@ async def written(path: Path, entries: int) -> tuple[int, Callable[[], Aggregato
     return len(mine), partial(Aggregator, world.aggregators[0])
 
 
-def take_again(stepper: Stepper, entries: Iterable[Kept]) -> None:
+def take_again(stepper: Stepper, entries: Iterable[StoredStep]) -> None:
     """What a start does with its journal."""
     for kept in entries:
         stepper.fold_bytes(kept.at, decode_input(kept.input), kept.effects, devices_too=False)
@@ -84,12 +84,11 @@ async def resumed(path: Path, build: Callable[[], Aggregator]) -> tuple[float, f
         stepper = Stepper(build())
         take_again(stepper, before)
         began = time.perf_counter()
-        body = pack(Snapshot(kept[0].at, stepper.actor, {}, {}))
-        assert body is not None
+        body = pack(kept[0].at, stepper.actor, {}, {})
         packed = time.perf_counter()
-        snapshot = unpack(body, build())
-        assert snapshot is not None
-        take_again(Stepper(snapshot.actor), behind)
+        reborn = build()
+        unpack(body, reborn, {})
+        take_again(Stepper(reborn), behind)
         back = time.perf_counter()
     return packed - began, back - packed, len(body)
 

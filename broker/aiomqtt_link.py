@@ -129,13 +129,13 @@ class AiomqttLink:
             self._heard.append(Incoming(topic, payload, retained, message.qos, message.mid, number, properties))
             self._some.set()
 
-    async def heard(self) -> list[Incoming]:
+    async def received(self) -> list[Incoming]:
         await self._some.wait()
         if self._failure is not None:
             raise self._failure
         self._some.clear()
-        heard, self._heard = self._heard, []
-        return heard
+        received, self._heard = self._heard, []
+        return received
 
     def acknowledge(self, packet_id: int) -> None:
         if self._open:

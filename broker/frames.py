@@ -73,7 +73,7 @@ def acknowledged(body: bytes) -> int:
     return int.from_bytes(body[:2], "big")
 
 
-def heard(first: int, body: bytes) -> Incoming | None:
+def received(first: int, body: bytes) -> Incoming | None:
     """What a PUBLISH of QoS 1 says. None where it has other properties than a sender of ours gives it, or is cut off:
     the library reads it then."""
     try:

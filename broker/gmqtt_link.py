@@ -121,18 +121,18 @@ class GmqttLink:
         self._write(frames.publish(post, packet_id, number))
         self._read_on()
 
-    async def heard(self) -> list[Incoming]:
+    async def received(self) -> list[Incoming]:
         await self._some.wait()
         if self._failure is not None:
             raise self._failure
         if not self._open:
             raise LinkLost("the broker closed the connection")
-        heard, self._heard = self._heard[:MOST_WAITING], self._heard[MOST_WAITING:]
+        received, self._heard = self._heard[:MOST_WAITING], self._heard[MOST_WAITING:]
         if not self._heard:
             self._some.clear()
         if len(self._heard) <= MOST_WAITING:
             self._read_on()
-        return heard
+        return received
 
     def acknowledge(self, packet_id: int) -> None:
         if self._open:
@@ -174,7 +174,7 @@ class GmqttLink:
                 if first & 0xF0 == frames.PUBACK:
                     self._acknowledged(frames.acknowledged(body))
                     continue
-                one = frames.heard(first, body) if first & frames.PUBLISH_QOS == frames.PUBLISH_QOS_1 else None
+                one = frames.received(first, body) if first & frames.PUBLISH_QOS == frames.PUBLISH_QOS_1 else None
                 if one is not None:
                     some.append(one)
                     continue
@@ -198,12 +198,12 @@ class GmqttLink:
     def _take_qos_0(self, _: Any, topic: str, payload: bytes, qos: int, properties: dict[str, Any]) -> None:
         self._keep([Incoming(topic, payload, bool(properties["retain"]), qos, 0, _number(properties))])
 
-    def _keep(self, heard: list[Incoming]) -> None:
+    def _keep(self, received: list[Incoming]) -> None:
         """Until they are taken. While we wait for an answer of the broker we read on, whatever waits: it comes the same
         way, and who would take what waits may be waiting for it."""
-        if not heard:
+        if not received:
             return
-        self._heard += heard
+        self._heard += received
         self._some.set()
         answers_come = self._under_way or self._asking or not self._open
         if len(self._heard) > MOST_WAITING and not answers_come and not self._paused:

@@ -122,7 +122,7 @@ class Link(Protocol):
         """Hand a post over at QoS 1; `acknowledged` is called when the broker has it."""
         ...
 
-    async def heard(self) -> list[Incoming]:
+    async def received(self) -> list[Incoming]:
         """What has come in since the last call, at least one message."""
         ...
 

@@ -234,38 +234,42 @@ class MqttBus:
 
     async def _receive_all(self, link: Link, deliver: Deliver) -> None:
         while True:
-            heard = [arrival for one in await link.heard() if (arrival := self._arrival(link, one)) is not None]
-            if heard:
-                await deliver(heard)
-            del heard  # the next may be long in coming
+            received = [arrival for one in await link.received() if (arrival := self._arrival(link, one)) is not None]
+            if received:
+                await deliver(received)
+            del received  # the next may be long in coming
 
-    def _arrival(self, link: Link, heard: Incoming) -> Arrival | None:
+    def _arrival(self, link: Link, received: Incoming) -> Arrival | None:
         """What is handed on; None for what is the carrier's own or nobody's."""
-        topic = heard.topic
+        topic = received.topic
         if topic == DROPPED:
-            if heard.payload.isdigit() and len(heard.payload) <= LONGEST_COUNT:
-                self.dropped_by_broker = int(heard.payload)
+            if received.payload.isdigit() and len(received.payload) <= LONGEST_COUNT:
+                self.dropped_by_broker = int(received.payload)
             return None
         if (hear := self._beside.get(topic)) is not None:
-            link.acknowledge(heard.packet_id)
-            hear(heard.payload)
+            link.acknowledge(received.packet_id)
+            hear(received.payload)
             return None
         if topic == self._guard.topic:
-            link.acknowledge(heard.packet_id)
-            self._guard.hear(heard)
+            link.acknowledge(received.packet_id)
+            self._guard.hear(received)
             return None
         place = place_of(topic)
-        if not heard.retained:
+        if not received.retained:
             if place is not None:
-                self.gaps.hear(topic, place[1], heard.number)
+                self.gaps.hear(topic, place[1], received.number)
         elif not topic.startswith(RETAINED_TAKEN) and not self._whole:
-            if heard.qos:
-                link.acknowledge(heard.packet_id)
+            if received.qos:
+                link.acknowledge(received.packet_id)
             return None
-        if not heard.qos:
-            return Arrival(topic, heard.payload, heard.retained, qos=0, properties=heard.properties, place=place)
-        acknowledge = partial(link.acknowledge, heard.packet_id)
-        return Arrival(topic, heard.payload, heard.retained, acknowledge, heard.qos, heard.properties, place)
+        if not received.qos:
+            return Arrival(
+                topic, received.payload, received.retained, qos=0, properties=received.properties, place=place
+            )
+        acknowledge = partial(link.acknowledge, received.packet_id)
+        return Arrival(
+            topic, received.payload, received.retained, acknowledge, received.qos, received.properties, place
+        )
 
     # -- what goes out
 

@@ -107,13 +107,13 @@ class NameGuard:
     async def _listen(self, link: Link) -> None:
         """Until it is clear that nobody has the name; for ever where somebody may. What stands there comes before our
         own question. Raises SessionTaken."""
-        heard_own, claimed = False, self._throws > 1 or (self._throws > 0 and self._others)
-        while claimed or not heard_own:
-            for one in await link.heard():
+        received_own, claimed = False, self._throws > 1 or (self._throws > 0 and self._others)
+        while claimed or not received_own:
+            for one in await link.received():
                 link.acknowledge(one.packet_id)
                 told = self._read(one.payload)
                 if told.mine or told.asks:
-                    heard_own |= told.mine and told.asks
+                    received_own |= told.mine and told.asks
                 elif one.retained:
                     claimed |= told.online
                 elif told.online:
@@ -148,14 +148,14 @@ class NameGuard:
             self._timer.cancel()
             self._timer = None
 
-    def hear(self, heard: Incoming) -> None:
+    def hear(self, received: Incoming) -> None:
         """What came on the topic. Raises SessionTaken when the name was only kept for its established holder."""
-        told = self._read(heard.payload)
+        told = self._read(received.payload)
         if told.mine:
             return
-        if told.comes_back and not heard.retained and not self.established:
+        if told.comes_back and not received.retained and not self.established:
             raise self._taken()
-        if (told.asks and not heard.retained) or self._held_since is not None:
+        if (told.asks and not received.retained) or self._held_since is not None:
             self._tell_again()
 
     def _tell_again(self) -> None:

@@ -29,7 +29,7 @@ class Probe:
         )
         self.connack: Any = None
         self.reason: Any = None
-        self.heard: deque[mqtt.MQTTMessage] = deque()
+        self.received: deque[mqtt.MQTTMessage] = deque()
         self._reasons: dict[int, Any] = {}
         self._connected, self._idle, self._told = threading.Event(), threading.Event(), threading.Event()
         self.client.on_connect = self._on_connect
@@ -77,7 +77,7 @@ class Probe:
         self._connected.set()
 
     def _on_message(self, client: Any, userdata: Any, message: mqtt.MQTTMessage) -> None:
-        self.heard.append(message)
+        self.received.append(message)
         self._idle.set()
 
     def _on_publish(self, client: Any, userdata: Any, packet_id: int, reason: Any, properties: Any) -> None:
@@ -96,8 +96,8 @@ class Probe:
     def take(self) -> int:
         """Acknowledge all that is heard (the library's thread goes on adding to it); how many there were."""
         count = 0
-        while self.heard:
-            message = self.heard.popleft()
+        while self.received:
+            message = self.received.popleft()
             count += 1
             if message.qos:
                 self.client.ack(message.mid, message.qos)
@@ -105,9 +105,9 @@ class Probe:
 
     def until_heard(self, quiet_s: float = 3.0) -> bool:
         """Return when something has come, or nothing for a while (longer than a pause of this process)."""
-        while not self.heard and self._idle.wait(quiet_s):
+        while not self.received and self._idle.wait(quiet_s):
             self._idle.clear()
-        return bool(self.heard)
+        return bool(self.received)
 
     def close(self) -> None:
         self.client.disconnect()

@@ -46,13 +46,13 @@ class Gaps:
         start, dot, count = number.partition(".")
         if not dot or len(start) > LONGEST_START or len(count) > LONGEST_COUNT or not _COUNT(count):
             return
-        on_edges, heard = self._known.setdefault(edge.parent, {}), int(count)
+        on_edges, received = self._known.setdefault(edge.parent, {}), int(count)
         known = on_edges.get(edge.child)
         if known is not None and known[0] == start:
-            missing = heard - known[1] - 1
+            missing = received - known[1] - 1
             if 0 < missing <= MOST_MISSING:
                 self.lost += missing
                 self.last_topic = topic
-            if heard <= known[1]:
+            if received <= known[1]:
                 return
-        on_edges[edge.child] = (intern(start), heard)
+        on_edges[edge.child] = (intern(start), received)

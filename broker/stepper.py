@@ -118,8 +118,8 @@ def _set_back(item: Reanchored, at: datetime) -> tuple[Effect, ...]:
 
 def is_durable(entry: Entry) -> bool:
     """Whether a step belongs into the journal: presence only counts, and is said again at each connect."""
-    heard = entry.input
-    return bool(entry.effects) or not (isinstance(heard, Received) and isinstance(heard.message, Presence))
+    received = entry.input
+    return bool(entry.effects) or not (isinstance(received, Received) and isinstance(received.message, Presence))
 
 
 @contextmanager

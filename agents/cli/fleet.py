@@ -19,7 +19,7 @@ from agents.runtime.daemon.daemon import run_loop
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import journal_path
 from agents.runtime.fleet.process import Fleet, FleetProgress, today
-from agents.runtime.fleet.sources import HomesSource, as_kept, load_source
+from agents.runtime.fleet.sources import HomesSource, as_stored, load_source
 from agents.runtime.journal.journal import JournalError
 from agents.runtime.journal.lease import LeaseTaken
 from agents.settings.checked import ConfigError
@@ -97,7 +97,7 @@ def fleet(
     if re.fullmatch(NAME, named) is None:
         raise ConfigError(f"--name: {named!r} is no name of a party: letters, digits, - and _, at most 60")
     path = None if no_journal else journal or _default_journal(source, address, named)
-    source = source if path is None else as_kept(source, path)
+    source = source if path is None else as_stored(source, path)
     tell = _tell if verbose else _nothing
     try:
         running = Fleet(source, address, name=named, connections=connections, journal=path, tell=tell)

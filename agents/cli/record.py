@@ -85,7 +85,7 @@ def record(
     changed: Callable[[RecordedMessage], RecordedMessage | None] = lambda line: line
     if anonymise:
         hidden = Anonymiser(salt or secrets.token_hex(16))
-        header, changed = hidden.header(header), hidden.heard
+        header, changed = hidden.header(header), hidden.received
     writer = RecordingWriter(
         out, header, rotate_bytes=None if rotate_mb is None else rotate_mb * MEGABYTE, compress=compress or None
     )

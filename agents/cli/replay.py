@@ -17,7 +17,7 @@ from agents.settings.checked import ConfigError
 from agents.settings.parties import PlanMode, Rung
 from agents.tools.replay.changes import SettingChange
 from agents.tools.replay.source import RecordingSource
-from agents.tools.replay.table import side_by_side, told
+from agents.tools.replay.table import remarks, side_by_side
 from agents.tools.replay.verify import verify as verified
 from agents.tools.replay.what_if import Devices, RecordedRun
 from agents.tools.run.view import PLAIN_WIDTH
@@ -65,7 +65,7 @@ def verify(recording: Path, /, *, json: Json = False) -> int:
             f"{step.actor} decides otherwise than on {step.at:%Y-%m-%d} at {step.at:%H:%M:%S.%f}, "
             f"entry {step.seq} of {result.divergence.label}"
         )
-        console.print(f"it {result.divergence.heard}" if step.input != b"null" else result.divergence.heard)
+        console.print(f"it {result.divergence.received}" if step.input != b"null" else result.divergence.received)
         console.print(Text("- recorded", style="red"), Text("+ now", style="green"))
         for line in result.divergence.lines():
             console.print(Text(line, style=COLOURS.get(line[:1], "")))
@@ -137,7 +137,7 @@ def what_if(
     changes += [SettingChange.read(f"{key}={value}") for key, value in given.items() if value is not None]
     ladder = ((Rung.OWN_STORAGE, storage), (Rung.RELAX, relax), (Rung.ALTERNATIVE, alternative))
     compared = RecordedRun(RecordingSource(recording)).what_if(
-        changes, [rung for rung, kept in ladder if not kept], devices
+        changes, [rung for rung, stored in ladder if not stored], devices
     )
     if json:
         sys.stdout.write(to_json(compared.as_json()).decode() + "\n")
@@ -145,7 +145,7 @@ def what_if(
     console = _console()
     for table in side_by_side(compared, everything):
         console.print(table)
-    for line in told(compared):
+    for line in remarks(compared):
         console.print(line)
     return Exit.OK
 

@@ -65,7 +65,7 @@ def study(
         if not out.is_dir():
             raise ConfigError(f"{out}: is no folder")
         picture.can_draw()
-        table.around(out / "study.md")
+        table.surroundings(out / "study.md")
     count = jobs or os.cpu_count() or 1
     began = time.monotonic()
     found = whole.study(

@@ -68,7 +68,7 @@ async def watch_broker(
         show = Screen(picture, console)
     else:
         show = Lines(picture, json=json)
-    around = await Watch(address, picture, speed).run(show, seconds)
+    surroundings = await Watch(address, picture, speed).run(show, seconds)
     if once:
-        print_once(picture, around, json)
+        print_once(picture, surroundings, json)
     return Exit.OK

@@ -33,7 +33,7 @@ class Ask:
     period: IntervalPeriod
     power_w: Plan
     """W >= 0 in the event's direction; the offer never exceeds it."""
-    held: tuple[Segment, ...] = ()
+    reserved: tuple[Segment, ...] = ()
     """What other events hold of this device."""
     relaxed: tuple[Restriction, ...] = ()
     """S52: what is asked to be loosened. The device loosens only what its owner agreed to in advance."""
@@ -46,12 +46,12 @@ class Ask:
         """Whether another event holds the opposite direction in a slot: nothing is offered there."""
         start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
         sign = self.direction.sign
-        return any(s.start < end and s.end > start and s.power_w * sign < 0 for s in self.held)
+        return any(s.start < end and s.end > start and s.power_w * sign < 0 for s in self.reserved)
 
-    def held_w(self, slot: int) -> int:
+    def reserved_w(self, slot: int) -> int:
         """Signed W that other events hold over a slot (their energy in it, spread)."""
         start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
-        return round(sum(s.power_w * overlap_s(s, start, end) for s in self.held) / (end - start).total_seconds())
+        return round(sum(s.power_w * overlap_s(s, start, end) for s in self.reserved) / (end - start).total_seconds())
 
 
 def overlap_s(segment: Segment, start: datetime, end: datetime) -> float:

@@ -34,7 +34,7 @@ class Load:
     def flexibility(self, ask: Ask) -> Flexibility:
         spec, slot_h = self.spec, hours(ask.period.duration)
         down = ask.direction is Direction.DECREASE_LOAD
-        schedule = tuple(spec.schedule_w + ask.held_w(slot) for slot in range(ask.slots))
+        schedule = tuple(spec.schedule_w + ask.reserved_w(slot) for slot in range(ask.slots))
         reach = tuple(
             0.0 if ask.opposed(slot) else float(max(0, power if down else spec.rated_w - power))
             for slot, power in enumerate(schedule)
@@ -54,8 +54,8 @@ class Load:
         level; what they hold after the event in the same direction has to remain."""
         spec, sign = self.spec, ask.direction.sign
         at, end = ask.period.slot_start(boundary), ask.period.slot_start(ask.slots)
-        level_wh = spec.level_wh + sum(s.power_w * overlap_s(s, spec.state_at, at) / 3600 for s in ask.held)
-        owed_wh = sum(max(0, sign * s.power_w) * overlap_s(s, end, max(end, s.end)) / 3600 for s in ask.held)
+        level_wh = spec.level_wh + sum(s.power_w * overlap_s(s, spec.state_at, at) / 3600 for s in ask.reserved)
+        owed_wh = sum(max(0, sign * s.power_w) * overlap_s(s, end, max(end, s.end)) / 3600 for s in ask.reserved)
         room = level_wh - spec.least_wh if ask.direction is Direction.DECREASE_LOAD else spec.store_wh - level_wh
         return room - owed_wh
 
@@ -63,5 +63,5 @@ class Load:
         if ask.opposed(slot):
             return Restriction.COMMITTED
         if power + 1 >= reach:
-            return Restriction.COMMITTED if ask.held_w(slot) else Restriction.POWER_LIMIT
+            return Restriction.COMMITTED if ask.reserved_w(slot) else Restriction.POWER_LIMIT
         return Restriction.COMFORT if down else Restriction.CAPACITY

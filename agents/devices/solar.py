@@ -41,22 +41,24 @@ class Solar:
     def flexibility(self, ask: Ask) -> Flexibility:
         """Panel first, battery for the rest. What other events hold counts against the panel first, too."""
         panel = self._panel(ask)
-        held_panel, held_battery = self._held(ask)
-        free = shortfall(panel, held_panel)
+        reserved_panel, reserved_battery = self._reserved(ask)
+        free = shortfall(panel, reserved_panel)
         usable = tuple(0 if ask.opposed(slot) else power for slot, power in enumerate(free))
         from_panel = tuple(min(power, want) for power, want in zip(usable, ask.power_w, strict=True))
-        schedule = tuple(-self._own_w(slot, ask) + ask.held_w(slot) for slot in range(ask.slots))
+        schedule = tuple(-self._own_w(slot, ask) + ask.reserved_w(slot) for slot in range(ask.slots))
         asked_panel = tuple(power if want else 0 for power, want in zip(usable, ask.power_w, strict=True))
         binding = tuple(
-            None if power >= want else Restriction.COMMITTED if ask.held_w(slot) else Restriction.GENERATION
+            None if power >= want else Restriction.COMMITTED if ask.reserved_w(slot) else Restriction.GENERATION
             for slot, (power, want) in enumerate(zip(from_panel, ask.power_w, strict=True))
         )
         if self.battery is None:
             return Flexibility(from_panel, asked_panel, binding, schedule)
-        rest = self.battery.flexibility(replace(ask, power_w=shortfall(ask.power_w, from_panel), held=held_battery))
+        rest = self.battery.flexibility(
+            replace(ask, power_w=shortfall(ask.power_w, from_panel), reserved=reserved_battery)
+        )
         limit = self.battery.capacity_w(ask.direction)
         most = self.battery.flexibility(
-            replace(ask, power_w=tuple(limit if want else 0 for want in ask.power_w), held=held_battery)
+            replace(ask, power_w=tuple(limit if want else 0 for want in ask.power_w), reserved=reserved_battery)
         )
         power_w = add(from_panel, rest.power_w)
         joint = add(asked_panel, most.power_w)
@@ -84,13 +86,13 @@ class Solar:
         index = (at - self.spec.forecast_at) // SLOT
         return self.spec.forecast_w[index] if 0 <= index < len(self.spec.forecast_w) else 0
 
-    def _held(self, ask: Ask) -> tuple[Plan, tuple[Segment, ...]]:
+    def _reserved(self, ask: Ask) -> tuple[Plan, tuple[Segment, ...]]:
         """What other events hold, on the panel (W a slot, in the direction that is asked) and on the battery. Each
         takes the panel first, in its own direction and wherever it lies: what it curtails charges no battery."""
         taken: dict[tuple[datetime, bool], int] = {}
         on_panel = [0.0] * ask.slots
         on_battery: list[Segment] = []
-        for segment in ask.held:
+        for segment in ask.reserved:
             for part in self._by_forecast(segment):
                 where = part.start - (part.start - self.spec.forecast_at) % SLOT, part.power_w < 0
                 covered = min(abs(part.power_w), self._panel_w(part.start, down=where[1]) - taken.get(where, 0))

@@ -33,7 +33,7 @@ class Storage:
 
     def flexibility(self, ask: Ask) -> Flexibility:
         """S50 for a battery; S26 where it is the aggregator's own."""
-        schedule = tuple(ask.held_w(slot) for slot in range(ask.slots))
+        schedule = tuple(ask.reserved_w(slot) for slot in range(ask.slots))
         store = self._store(ask, schedule)
         power_w = tuple(int(power + 1e-6) for power in fill(store, ask.power_w, water=True))
         limit = self.capacity_w(ask.direction)
@@ -48,7 +48,7 @@ class Storage:
         if ask.opposed(slot):
             return Restriction.COMMITTED
         if power + 1 >= store.all_w[slot]:
-            return Restriction.COMMITTED if ask.held_w(slot) else Restriction.POWER_LIMIT
+            return Restriction.COMMITTED if ask.reserved_w(slot) else Restriction.POWER_LIMIT
         return Restriction.RESERVE_SOC if ask.direction is Direction.DECREASE_LOAD else Restriction.CAPACITY
 
     def _store(self, ask: Ask, schedule: tuple[int, ...]) -> Store:
@@ -56,8 +56,8 @@ class Storage:
         eta_c, eta_d = spec.charge_efficiency_pct / 100, spec.discharge_efficiency_pct / 100
         down = ask.direction is Direction.DECREASE_LOAD
         reach, room = [], []
-        for slot, held in enumerate(schedule):
-            limit = spec.max_discharge_w + held if down else spec.max_charge_w - held
+        for slot, reserved in enumerate(schedule):
+            limit = spec.max_discharge_w + reserved if down else spec.max_charge_w - reserved
             reach.append(float(max(0, limit)) if not ask.opposed(slot) else 0.0)
             energy = self._energy_wh(ask, slot + 1)
             room.append(energy - spec.reserve_wh if down else spec.capacity_wh - energy)
@@ -70,11 +70,11 @@ class Storage:
 
     def _energy_wh(self, ask: Ask, boundary: int) -> float:
         """Energy at a slot's boundary with what other events hold until then."""
-        return self.spec.soc_wh + self._held_wh(ask, until=boundary)
+        return self.spec.soc_wh + self._reserved_wh(ask, until=boundary)
 
-    def _held_wh(self, ask: Ask, until: int) -> float:
+    def _reserved_wh(self, ask: Ask, until: int) -> float:
         end, total = ask.period.slot_start(until), 0.0
-        for segment in ask.held:
+        for segment in ask.reserved:
             span_h = overlap_s(segment, self.spec.state_at, end) / 3600
             total += self._moved(segment.power_w) * span_h
         return total
@@ -91,7 +91,7 @@ class Storage:
         """Energy (or room) that later events hold: it cannot be used up before."""
         end = ask.period.slot_start(ask.slots)
         later = 0.0
-        for segment in ask.held:
+        for segment in ask.reserved:
             if (segment.power_w < 0) is down and segment.end > end:
                 span_h = (segment.end - max(segment.start, end)).total_seconds() / 3600
                 later += abs(self._moved(segment.power_w)) * span_h

@@ -59,6 +59,6 @@ class Vehicle:
             steps_row(self.spec),
             asked_row(ask.relaxed),
             event_slots(ask.direction, ask.period, ask.slots),
-            commitments_of(ask.held),
+            commitments_of(ask.reserved),
             ask.power_w,
         )

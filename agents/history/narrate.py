@@ -97,28 +97,28 @@ QUIET = frozenset(
 """What homes tell is counted at their aggregator; one line each only when everything is wanted."""
 
 
-def worth_a_line(told: NoteLine, role: Role | None) -> bool:
+def worth_a_line(noted: NoteLine, role: Role | None) -> bool:
     """Whether a note belongs into the short story."""
     refusals = ("message_refused", "message_rejected_by_peer")
-    return told.name not in (QUIET if role is Role.DER or role is None else refusals)
+    return noted.name not in (QUIET if role is Role.DER or role is None else refusals)
 
 
-def line(told: NoteLine, slots: int = 0) -> str:
+def line(noted: NoteLine, slots: int = 0) -> str:
     """`17:05:00  ra-1  S24  offers: ...`; `slots`: how many the event has, 0 when that is not known."""
-    step = told.step if told.step.startswith("S") else ""
-    return f"{told.at:%H:%M:%S}  {told.party:<14} {step:<4} {words(told, slots)}"
+    step = noted.step if noted.step.startswith("S") else ""
+    return f"{noted.at:%H:%M:%S}  {noted.party:<14} {step:<4} {words(noted, slots)}"
 
 
-def words(told: NoteLine, slots: int = 0) -> str:
+def words(noted: NoteLine, slots: int = 0) -> str:
     """The sentence without time and party."""
-    shown = {key: figure(key, value, slots) for key, value in told.data.items()}
-    alone = told.name == "dispatched" and told.data.get("dispatched") == 0
+    shown = {key: figure(key, value, slots) for key, value in noted.data.items()}
+    alone = noted.name == "dispatched" and noted.data.get("dispatched") == 0
     try:
-        text = (NONE_TO_DISPATCH if alone else WORDS[told.name]).format(**shown)
+        text = (NONE_TO_DISPATCH if alone else WORDS[noted.name]).format(**shown)
     except KeyError:
-        text = ", ".join([told.name.replace("_", " "), *(f"{key} {value}" for key, value in shown.items())])
-    reason = told.data.get("reason")
-    return plain(f"{text} ({reason})" if told.name == "closed" and reason else text)
+        text = ", ".join([noted.name.replace("_", " "), *(f"{key} {value}" for key, value in shown.items())])
+    reason = noted.data.get("reason")
+    return plain(f"{text} ({reason})" if noted.name == "closed" and reason else text)
 
 
 def plain(text: str) -> str:
@@ -134,12 +134,12 @@ class SlotCounts:
     def __init__(self) -> None:
         self._slots: dict[str, int] = {}
 
-    def of(self, told: NoteLine) -> int:
+    def of(self, noted: NoteLine) -> int:
         """Of the event of a note; 0 when it is not known."""
-        known = self._slots.get(told.event_id, 0)
-        plan = next((told.data[key] for key in PLANS if isinstance(told.data.get(key), list | tuple)), None)
-        if plan is not None and told.event_id and len(plan) != known:
-            self._slots[told.event_id] = known = len(plan)
+        known = self._slots.get(noted.event_id, 0)
+        plan = next((noted.data[key] for key in PLANS if isinstance(noted.data.get(key), list | tuple)), None)
+        if plan is not None and noted.event_id and len(plan) != known:
+            self._slots[noted.event_id] = known = len(plan)
             while len(self._slots) > self.MOST_EVENTS:
                 del self._slots[next(iter(self._slots))]
         return known

@@ -109,7 +109,7 @@ class PartyHistory:
 
     def standing(self, now: datetime) -> Standing:
         """What every reader has in common."""
-        delivered: EnergyOr = WhyUnknown.NOT_TOLD if self.role == DER else self.delivered_wh
+        delivered: EnergyOr = WhyUnknown.NOT_NOTED if self.role == DER else self.delivered_wh
         return Standing(self.stage_at(now), self.available_w, self.secured_w, delivered)
 
     # -- take

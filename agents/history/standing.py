@@ -43,7 +43,7 @@ class WhyUnknown(StrEnum):
     """Answers come in, and are told when they are summed up."""
     STILL_METERING = "still_metering"
     """A slot is reported by some, and not summed up."""
-    NOT_TOLD = "not_told"
+    NOT_NOTED = "not_told"
     """It is not told: by a status, or in a word of another version."""
     NOT_ON_THE_WIRE = "not_on_the_wire"
     """Own storage, and what is held back, do not travel."""
@@ -106,18 +106,18 @@ def stage_word(actors: str) -> StageOr:
     try:
         return OF_DERS.get(actors) or PartyStage(actors)
     except ValueError:
-        return WhyUnknown.NOT_TOLD
+        return WhyUnknown.NOT_NOTED
 
 
 def of_status(event: Mapping[str, Any]) -> Standing:
     """An event in the status of an actor (JSON types)."""
     stage, requested_w = stage_word(str(event.get("stage"))), _plan(event.get("requested_w"))
     deal_w = _plan(event["deal_w"] if "deal_w" in event else event.get("awarded_w"))
-    available_w: PlanOr = WhyUnknown.NOT_TOLD
+    available_w: PlanOr = WhyUnknown.NOT_NOTED
     if "available_w" in event and stage in BEFORE_THE_DEAL:
         available_w = capped(_plan(event["available_w"]), requested_w)
     return Standing(
-        stage, available_w, secured(deal_w, event.get("outcome")), event.get("delivered_wh", WhyUnknown.NOT_TOLD)
+        stage, available_w, secured(deal_w, event.get("outcome")), event.get("delivered_wh", WhyUnknown.NOT_NOTED)
     )
 
 

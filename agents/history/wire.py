@@ -28,7 +28,7 @@ class PartyOnWire:
     """Of the newest request that it sent."""
     joined_late: bool = False
     """All that is known of its stage was said before we listened."""
-    heard_at: datetime | None = None
+    received_at: datetime | None = None
     """The last instant at which one of its edges had something new."""
     ends_at: datetime | None = None
     """The end of the last slot that it asked for."""
@@ -39,7 +39,7 @@ class PartyOnWire:
     def touch(self, at: datetime | None = None) -> None:
         """An edge of it has changed, by a message of that instant."""
         self._tally = None
-        self.heard_at = at or self.heard_at
+        self.received_at = at or self.received_at
 
     def said(self, message: m.Message, standing: bool = False) -> None:
         """It told a child something new."""
@@ -62,7 +62,7 @@ class PartyOnWire:
         """Whether what it awards is its deal: nobody awards it anything, or that was said before we listened."""
         return self.above is None or (self.above.joined_late and self.above.award is None)
 
-    def heard(self, message: m.Message) -> None:
+    def received(self, message: m.Message) -> None:
         """A child told it something new."""
         if isinstance(message, m.Report) and self.stage is not PartyStage.CLOSED:
             self._move(PartyStage.DELIVERING)
@@ -172,7 +172,7 @@ class PartyOnWire:
         stage, found = self.stage_at(now), self.added_up
         if stage is WhyUnknown.JOINED_LATE:
             return Standing(stage, stage, stage, stage)
-        if self.heard_at is not None and now - self.heard_at < ARRIVES_WITHIN:
+        if self.received_at is not None and now - self.received_at < ARRIVES_WITHIN:
             why = WhyUnknown.ON_ITS_WAY
             return Standing(why, why, why, why)
         delivered, metering = self._delivered(found)

@@ -94,8 +94,8 @@ class Awards:
 
     def _concerned(self, outcome: m.Outcome, reason: str) -> Iterator[Released]:
         for child in self.children.asked():
-            told = child.award is not None and child.award.outcome is outcome
-            cancels = outcome is m.Outcome.CANCELLED and not child.opted_out and not told
+            noted = child.award is not None and child.award.outcome is outcome
+            cancels = outcome is m.Outcome.CANCELLED and not child.opted_out and not noted
             if child.bound_before and child.award is None:
                 yield child, m.Outcome.CANCELLED, reason
             elif child.owed or child.awarded_w is not None or cancels:

@@ -134,8 +134,8 @@ class Children:
             return False
         ref = in_short(offer.message_id, child.name)
         power_w, available_w = at_most(offer.power_w, most_w), at_most(offer.available_w, most_w)
-        said = ChildAnswer(ref, power_w, available_w, offer.basis, offer.valid_until, _relaxable(offer))
-        answer = self.shared.known(said) or self._shared_answer(said)
+        sent = ChildAnswer(ref, power_w, available_w, offer.basis, offer.valid_until, _relaxable(offer))
+        answer = self.shared.known(sent) or self._shared_answer(sent)
         if relaxed:
             self.store(child, child.own, answer)
         else:
@@ -143,20 +143,20 @@ class Children:
         child.owed = True
         return True
 
-    def _shared_answer(self, said: ChildAnswer) -> ChildAnswer:
+    def _shared_answer(self, sent: ChildAnswer) -> ChildAnswer:
         """An answer that nobody gave before, made of what others may give as well."""
         shared = self.shared
-        power_w = shared.plan(said.power_w)
-        available_w = power_w if said.available_w == power_w else shared.plan(said.available_w)
+        power_w = shared.plan(sent.power_w)
+        available_w = power_w if sent.available_w == power_w else shared.plan(sent.available_w)
         return shared.one(
-            ChildAnswer(said.ref, power_w, available_w, said.basis, shared.one(said.valid_until), said.relaxable)
+            ChildAnswer(sent.ref, power_w, available_w, sent.basis, shared.one(sent.valid_until), sent.relaxable)
         )
 
-    def award(self, said: AwardRecord) -> AwardRecord:
+    def award(self, sent: AwardRecord) -> AwardRecord:
         """An award as one object for all who are given the same."""
         shared = self.shared
-        return shared.known(said) or shared.one(
-            said._replace(power_w=shared.plan(said.power_w), confirm_by=shared.one(said.confirm_by))
+        return shared.known(sent) or shared.one(
+            sent._replace(power_w=shared.plan(sent.power_w), confirm_by=shared.one(sent.confirm_by))
         )
 
     def take_alternative(self, child: Child, alternative: m.Alternative, most_w: int | None = None) -> None:

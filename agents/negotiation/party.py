@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from agents.negotiation.heard import ReceivedMarks, mark_of
+from agents.negotiation.received import ReceivedMarks, mark_of
 from protocol import messages as m
 from protocol.actor import (
     Cancel,
@@ -133,9 +133,9 @@ class Party:
         if isinstance(message, m.EventMessage):
             self._of_event(message.event_id)
             if edge.child == self.name:
-                said = self._said.setdefault(message.event_id, {}).setdefault(edge, {})
-                said.pop(message.kind, None)
-                said[message.kind] = send
+                sent = self._said.setdefault(message.event_id, {}).setdefault(edge, {})
+                sent.pop(message.kind, None)
+                sent[message.kind] = send
         self.effects.append(send)
 
     def clear_now(self, edge: Edge) -> None:
@@ -199,10 +199,10 @@ class Party:
 
     def _of_event(self, event_id: str) -> ReceivedMarks:
         """What was heard about an event, which is known from now on."""
-        heard = self._heard.get(event_id)
-        if heard is None:
-            heard = self._heard[event_id] = ReceivedMarks()
-        return heard
+        received = self._heard.get(event_id)
+        if received is None:
+            received = self._heard[event_id] = ReceivedMarks()
+        return received
 
     def _where(self, edge: Edge) -> str:
         """Under what it is kept what was heard on an edge: a child's name is there anyway, and is no edge's."""
@@ -210,12 +210,12 @@ class Party:
 
     def _repeated(self, edge: Edge, message: m.EventMessage, mark: bytes) -> bool:
         """Answer a repeat again with what was last said on that edge since; refuse an id that was used before."""
-        heard = self._heard.get(message.event_id)
-        if heard is None:
+        received = self._heard.get(message.event_id)
+        if received is None:
             return False
-        known = heard.same_id(self._where(edge), mark)
+        known = received.same_id(self._where(edge), mark)
         if known is None:
-            if heard.count(self._where(edge)) >= MAX_HEARD:
+            if received.count(self._where(edge)) >= MAX_HEARD:
                 raise RefusedMessage(RejectReason.OVERLOAD, f"more than {MAX_HEARD} messages about one event")
             return False
         if known != mark:

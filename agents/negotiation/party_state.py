@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from agents.negotiation.child import AwardRecord, RelaxRecord, RequestRecord
-from agents.negotiation.heard import ReceivedMarks, ReceivedMarksState
 from agents.negotiation.parent import ParentParty
 from agents.negotiation.party import Party
+from agents.negotiation.received import ReceivedMarks, ReceivedMarksState
 from protocol.edges import Edge
 from protocol.remembered import SentState
 
@@ -26,7 +26,7 @@ class MemoryState:
 def memory_state(party: Party) -> MemoryState:
     """What a party of any role remembers now."""
     return MemoryState(
-        heard={event_id: heard.state() for event_id, heard in party._heard.items()},
+        heard={event_id: received.state() for event_id, received in party._heard.items()},
         sent={
             event_id: tuple(SentState.of_send(send) for by_kind in by_edge.values() for send in by_kind.values())
             for event_id, by_edge in party._said.items()
@@ -38,7 +38,7 @@ def memory_state(party: Party) -> MemoryState:
 
 def remember_memory(party: Party, state: MemoryState) -> None:
     """Let a fresh party remember a state."""
-    party._heard = {event_id: ReceivedMarks.of(heard) for event_id, heard in state.heard.items()}
+    party._heard = {event_id: ReceivedMarks.of(received) for event_id, received in state.heard.items()}
     party._said = {}
     for event_id, stored in state.sent.items():
         by_edge = party._said.setdefault(event_id, {})

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from agents.runtime.journal.journal import Journal, JournalError, Kept, Mark
+from agents.runtime.journal.journal import Journal, JournalError, Mark, StoredStep
 from agents.runtime.net import Net, caught_by
 from agents.runtime.outgoing import Job, Listener, Outgoing
 from agents.runtime.skew import Skew
@@ -74,7 +74,7 @@ class Shell:
         self._journal, self._build = journal, build
         self.snapshot_every = EVERY
         self._since_snapshot = 0
-        self._last_kept = (0, clock.now())
+        self._last_stored = (0, clock.now())
         self._hears_until: float | None = None
         """While it hears before it judges: until when at most, in the loop's time."""
         self.net = Net()
@@ -118,10 +118,10 @@ class Shell:
                     redo.append((name, mark, effect))
             yield Job(redo=redo)
             if last_at > now:  # the clock was ahead, and is right by now
-                yield Job(self._kept(self.stepper.take(Reanchored(now), last_at)))
-            yield Job(self._kept(self.stepper.take(Resumed(min(last_at, now)), now, due=False)))
+                yield Job(self._stored(self.stepper.take(Reanchored(now), last_at)))
+            yield Job(self._stored(self.stepper.take(Resumed(min(last_at, now)), now, due=False)))
             self._hear_first()
-        yield Job(self._kept(self.stepper.begin(now)))
+        yield Job(self._stored(self.stepper.begin(now)))
 
     def _fold(self) -> datetime | None:
         """Take all steps of the journal again; the instant of the last one. Raises JournalError."""
@@ -133,20 +133,22 @@ class Shell:
         if journal is None:
             return None
         after, last_at = self._from_snapshot(journal)
-        for kept in journal.entries(self.actor.name, after):
+        for stored in journal.entries(self.actor.name, after):
             self._since_snapshot += 1
-            self._last_kept = kept.seq, kept.at
-            effects, last_at = self._take_again(journal, kept, devices_too=True), kept.at
+            self._last_stored = stored.seq, stored.at
+            effects, last_at = self._take_again(journal, stored, devices_too=True), stored.at
             self.questions.update({q.event_id: q for q in effects if isinstance(q, Question)})
         return last_at
 
-    def _take_again(self, journal: Journal, kept: Kept, *, devices_too: bool) -> list[Effect]:
+    def _take_again(self, journal: Journal, stored: StoredStep, *, devices_too: bool) -> list[Effect]:
         """One step of the journal. Raises JournalError."""
         try:
-            return self.stepper.fold_bytes(kept.at, decode_input(kept.input), kept.effects, devices_too=devices_too)
+            return self.stepper.fold_bytes(
+                stored.at, decode_input(stored.input), stored.effects, devices_too=devices_too
+            )
         except (Diverged, RefusedMessage) as error:
             path = journal.path
-            text = f"{path}: entry {kept.seq} cannot be taken again: {error}: run the gridpact that wrote it, or move it away"
+            text = f"{path}: entry {stored.seq} cannot be taken again: {error}: run the gridpact that wrote it, or move it away"
             raise JournalError(text) from None
 
     def _from_snapshot(self, journal: Journal) -> tuple[int, datetime | None]:
@@ -174,7 +176,7 @@ class Shell:
         if journal is None or not self._since_snapshot or self._mending:
             return
         self._since_snapshot = 0
-        number, at = self._last_kept
+        number, at = self._last_stored
         body = pack(at, self.actor, self.stepper.drivers, self.questions)
         journal.keep_snapshot(self.actor.name, number, maker(journal.settings), body)
 
@@ -188,7 +190,7 @@ class Shell:
         """Read every device once, after `renew`. What is due at once was so in an earlier life, too: that an order comes
         too late for what is over is told to nobody."""
         now = self.clock.now()
-        entries = self._kept([*self.stepper.begin(now), *self.stepper.take(None, now)])
+        entries = self._stored([*self.stepper.begin(now), *self.stepper.take(None, now)])
         await self.outgoing.put(Job(entries, untold=("order_refused",)))
 
     def _drive(self, name: str, effect: Setpoint) -> None:
@@ -277,7 +279,7 @@ class Shell:
                     refused = self.net.catch(self.actor.name, item, error)
                     await self._mend(self._build(), self._journal)
                     steps = self.stepper.take(refused, now, due=due)
-                entries += self._kept(steps)
+                entries += self._stored(steps)
             await self.outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
             await asyncio.sleep(0)  # one step that is due after the other would let nothing leave and nothing come in
 
@@ -287,21 +289,21 @@ class Shell:
         await journal.all_durable()
         number, _ = self._snapshot(journal, {})  # the devices have lived through it
         with no_collection():
-            for kept in journal.entries(fresh.name, number):
-                self._take_again(journal, kept, devices_too=False)
+            for stored in journal.entries(fresh.name, number):
+                self._take_again(journal, stored, devices_too=False)
         self._mending = False
 
-    def _kept(self, entries: Iterable[Entry]) -> list[tuple[int, Entry]]:
+    def _stored(self, entries: Iterable[Entry]) -> list[tuple[int, Entry]]:
         """Hand what belongs into the journal over to it."""
         journal = self._journal
         if journal is None:
             return [(0, entry) for entry in entries]
-        kept = [(journal.append(entry) if is_durable(entry) else 0, entry) for entry in entries]
-        numbered = [(number, entry.at) for number, entry in kept if number]
+        stored = [(journal.append(entry) if is_durable(entry) else 0, entry) for entry in entries]
+        numbered = [(number, entry.at) for number, entry in stored if number]
         if numbered:
             self._since_snapshot += len(numbered)
-            self._last_kept = numbered[-1]
-        return kept
+            self._last_stored = numbered[-1]
+        return stored
 
     async def _next(self) -> list[tuple[Taken | None, Callable[[], None]]]:
         """The next inputs; a None when the deadline has come (or may have moved)."""
@@ -363,14 +365,14 @@ class Shell:
             {"event_id": question.event_id, "text": question.text, "answer_by": question.answer_by}
             for question in self._open_questions()
         ]
-        around = {
+        surroundings = {
             "inbox": self._inbox.qsize(),
             "not_done": self.outgoing.waiting,
             "now": self.clock.now(),
             "own_faults": self.net.caught,
             **self.counts,
         }
-        return {**self.actor.status(), "deadline": self.actor.deadline, "questions": questions, "shell": around}
+        return {**self.actor.status(), "deadline": self.actor.deadline, "questions": questions, "shell": surroundings}
 
     def _open_questions(self) -> list[Question]:
         now = self.clock.now()

@@ -66,7 +66,7 @@ class Anonymiser:
                 input=orjson.dumps(self._changed(item)),
                 effects=orjson.dumps(self._changed(effects)),
             )
-        return self.heard(line)
+        return self.received(line)
 
     def learn(self, lines: Iterable[Line]) -> None:
         """Hear of all names before the first line is changed: a text may name somebody who speaks later."""
@@ -76,7 +76,7 @@ class Anonymiser:
             else:
                 self._told(line)
 
-    def heard(self, line: RecordedMessage) -> RecordedMessage:
+    def received(self, line: RecordedMessage) -> RecordedMessage:
         """A message as a tap heard it, without free texts."""
         body = self._told(line)
         payload = b"?" * len(line.payload) if body is None else orjson.dumps(self._changed(_without_texts(body)))

@@ -10,9 +10,9 @@ class Evenly:
     """A request-value policy (S21). It asks for just what is needed, so `over_request` changes nothing."""
 
     def values(self, asked_w: Plan, members: Sequence[MemberCapability], over_request: bool) -> dict[str, Plan]:
-        alike = [1] * len(members)
+        template = [1] * len(members)
         slots = [
-            by_weight(power_w, alike, [member.capacity_w[slot] for member in members])
+            by_weight(power_w, template, [member.capacity_w[slot] for member in members])
             for slot, power_w in enumerate(asked_w)
         ]
         return {member.name: plan for member, plan in zip(members, zip(*slots, strict=True), strict=True)}

@@ -67,7 +67,7 @@ def test_what_the_library_writes_is_read(
     packet_id: int, payload: bytes, retain: bool, number: str, expires_in_s: int | None
 ) -> None:
     packet = by_library(packet_id, payload, retain, **properties(number, expires_in_s))
-    assert frames.heard(packet[0], body(packet)) == Incoming(TOPIC, payload, retain, 1, packet_id, number)
+    assert frames.received(packet[0], body(packet)) == Incoming(TOPIC, payload, retain, 1, packet_id, number)
 
 
 @given(st.lists(st.sampled_from([b"", b"x", b"x" * 127, b"x" * 128, b"x" * 20_000]), max_size=4), st.integers(0, 30))
@@ -104,14 +104,14 @@ def test_an_acknowledgement_means_what_the_library_means_by_it() -> None:
 )
 def test_properties_that_are_not_ours_are_left_to_the_library(foreign: dict[str, Any]) -> None:
     packet = by_library(7, b"{}", **foreign)
-    assert frames.heard(packet[0], body(packet)) is None
+    assert frames.received(packet[0], body(packet)) is None
 
 
 def test_a_packet_that_is_cut_off_within_its_properties_is_left_to_the_library() -> None:
     whole = body(by_library(7, b"", user_property=(NUMBER, "18a2b.1"), message_expiry_interval=5))
-    found = [frames.heard(0x32, whole[:size]) for size in range(len(whole))]
+    found = [frames.received(0x32, whole[:size]) for size in range(len(whole))]
     assert found == [None] * len(whole)
 
 
 def test_a_topic_that_is_no_text_is_left_to_the_library() -> None:
-    assert frames.heard(0x32, struct.pack("!H", 2) + b"\xff\xfe\0\x07\0{}") is None
+    assert frames.received(0x32, struct.pack("!H", 2) + b"\xff\xfe\0\x07\0{}") is None

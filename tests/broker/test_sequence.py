@@ -11,7 +11,7 @@ EDGE = Edge("ra-1", "hems-1")
 TOPIC = "dr/offer/ra-1/hems-1"
 
 
-def heard(*numbers: str) -> int:
+def received(*numbers: str) -> int:
     gaps = Gaps()
     for number in numbers:
         gaps.hear(TOPIC, EDGE, number)
@@ -21,26 +21,26 @@ def heard(*numbers: str) -> int:
 def test_number_of_ours_is_short_enough_to_be_heard() -> None:
     numbers = Numbers()
     first, second, third = (numbers.next(EDGE) for _ in range(3))
-    assert heard(first, second, third) == 0
-    assert heard(first, third) == 1
+    assert received(first, second, third) == 0
+    assert received(first, third) == 1
 
 
 @pytest.mark.parametrize(
     "count", ["9" * 5_000, "9" * 400, "9" * (LONGEST_COUNT + 1), "-5", "+5", "5\n", "²", "５", "", "5.5"]
 )
 def test_what_is_no_number_of_ours_is_ignored(count: str) -> None:
-    assert heard("a.1", f"a.{count}", "a.2") == 0
+    assert received("a.1", f"a.{count}", "a.2") == 0
 
 
 def test_gap_that_cannot_be_is_none() -> None:
-    assert heard("a.1", f"a.{MOST_MISSING + 2}") == MOST_MISSING
-    assert heard("a.1", f"a.{MOST_MISSING + 3}") == 0
+    assert received("a.1", f"a.{MOST_MISSING + 2}") == MOST_MISSING
+    assert received("a.1", f"a.{MOST_MISSING + 3}") == 0
 
 
 def test_start_of_any_length_is_not_kept() -> None:
-    assert heard("a.1", f"{'b' * 10_000}.1", "a.2") == 0
+    assert received("a.1", f"{'b' * 10_000}.1", "a.2") == 0
 
 
 @given(st.lists(st.text(max_size=40) | st.integers().map(lambda n: f"a.{n}"), max_size=20))
 def test_whatever_is_heard_the_loss_is_a_figure(numbers: list[str]) -> None:
-    assert 0 <= heard(*numbers) <= 20 * MOST_MISSING
+    assert 0 <= received(*numbers) <= 20 * MOST_MISSING

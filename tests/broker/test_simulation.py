@@ -25,11 +25,11 @@ class Toy:
         self.name = name
         self.says = says or []
         self.deadline: datetime | None = deadline
-        self.heard: list[tuple[datetime, Input]] = []
+        self.received: list[tuple[datetime, Input]] = []
         self.woken: list[datetime] = []
 
     def receive(self, item: Input, now: datetime) -> list[Effect]:
-        self.heard.append((now, item))
+        self.received.append((now, item))
         return []
 
     def wake(self, now: datetime) -> list[Effect]:
@@ -68,7 +68,7 @@ def test_message_is_heard_by_the_far_end_of_its_edge_after_a_delay() -> None:
     der = Toy("der")
     simulation = Simulation([SimulatedParty(Toy("ra", [Send(EDGE, request())], T0)), SimulatedParty(der)], T0)
     simulation.run()
-    [(at, item)] = der.heard
+    [(at, item)] = der.received
     assert item == Received(EDGE, request())
     assert T0 < at <= T0 + timedelta(milliseconds=50)
 
@@ -79,7 +79,7 @@ def test_late_joiner_hears_the_retained_request_and_nothing_after_it_was_cleared
         says: list[Effect] = [Send(EDGE, request())] + ([Clear(EDGE)] if cleared else [])
         party = SimulatedParty(der, joins_at=T0 + timedelta(minutes=1))
         Simulation([SimulatedParty(Toy("ra", says, T0)), party], T0).run()
-        assert len(der.heard) == expected
+        assert len(der.received) == expected
 
 
 def test_all_lost_means_nothing_heard_and_all_repeated_means_twice() -> None:
@@ -88,7 +88,7 @@ def test_all_lost_means_nothing_heard_and_all_repeated_means_twice() -> None:
         Simulation(
             [SimulatedParty(Toy("ra", [Send(EDGE, request())], T0)), SimulatedParty(der)], T0, faults=faults
         ).run()
-        assert len(der.heard) == expected
+        assert len(der.received) == expected
 
 
 def test_bytes_that_are_no_message_are_an_input_of_their_own() -> None:
@@ -97,7 +97,7 @@ def test_bytes_that_are_no_message_are_an_input_of_their_own() -> None:
     simulation.publish(T0, "foe", Post("dr/offer/ra/der", b"\xff"))
     simulation.publish(T0, "foe", Post("some/other/topic", b"\xff"))
     simulation.run()
-    assert [type(item) for _, item in ra.heard] == [Refused]
+    assert [type(item) for _, item in ra.received] == [Refused]
 
 
 def test_actor_whose_deadline_does_not_move_is_a_bug() -> None:
@@ -115,7 +115,7 @@ def test_deadline_is_served_before_the_inbox() -> None:
     simulation.publish(T0, "foe", Post("dr/offer/ra/der", b"{}"))
     simulation.run()
     assert ra.woken == [T0 + timedelta(seconds=10)]
-    assert ra.heard[0][0] >= ra.woken[0]
+    assert ra.received[0][0] >= ra.woken[0]
 
 
 def test_transcript_reads_as_one_line_a_message() -> None:

@@ -16,7 +16,7 @@ from agents.cli.app import call
 from agents.runtime.files.scenario import build_scenario, contract
 from agents.runtime.files.toml import read_toml
 from agents.runtime.fleet.process import Fleet
-from agents.runtime.fleet.sources import HomesSource, as_kept, load_source
+from agents.runtime.fleet.sources import HomesSource, as_stored, load_source
 from agents.runtime.journal.journal import JournalError
 from agents.settings.parties import DerSettings
 from agents.settings.scenario import Scenario
@@ -185,12 +185,12 @@ async def test_a_fleet_that_is_started_again_keeps_its_offers_and_takes_the_awar
 async def test_a_scenario_goes_on_with_the_dates_that_its_journal_has(broker: Broker, tmp_path: Path) -> None:
     journal, now = tmp_path / "fleet.journal", datetime(2026, 5, 1, 12, tzinfo=UTC)
     first = load_source(EVENING_PEAK, now)
-    async with gateway(broker, as_kept(first, journal).homes, journal):
+    async with gateway(broker, as_stored(first, journal).homes, journal):
         pass
-    again = as_kept(load_source(EVENING_PEAK, now + timedelta(hours=1)), journal)
+    again = as_stored(load_source(EVENING_PEAK, now + timedelta(hours=1)), journal)
     assert again.homes == first.homes
     with pytest.raises(JournalError, match="is of other homes"):
-        as_kept(first.of("ra-1", None), journal)
+        as_stored(first.of("ra-1", None), journal)
 
 
 def test_an_aggregators_members_have_stand_ins(tmp_path: Path) -> None:

@@ -224,9 +224,9 @@ async def test_crowd_that_nobody_takes_stays_with_the_broker_and_stops_no_answer
 
     async with asyncio.timeout(20):
         await crowd.publish_all(posts)
-        count = taken(await link.heard())
+        count = taken(await link.received())
         await crowd.publish_all(posts)  # time enough to send us what we do not take
-        heard = await link.heard()
+        heard = await link.received()
         assert len(heard) == MOST_WAITING  # never more at once
         assert len(link._heard) < 2_000
         told = asyncio.Event()
@@ -235,7 +235,7 @@ async def test_crowd_that_nobody_takes_stays_with_the_broker_and_stops_no_answer
         await told.wait()
         count += taken(heard)
         while count < 3 * len(posts):
-            count += taken(await link.heard())
+            count += taken(await link.received())
     crowd.close()
     await link.close()
 

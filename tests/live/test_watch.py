@@ -15,9 +15,9 @@ from hostile import BODIES, odd_properties
 from agents.cli.app import call
 from agents.cli.watch import watch_broker
 from agents.history.standing import PartyStage
-from agents.tools.watch.heard import WatchChange
 from agents.tools.watch.live import Watch
 from agents.tools.watch.picture import Picture
+from agents.tools.watch.received import WatchChange
 from agents.tools.watch.shows import Lines
 from broker.bus import Arrival, Post
 from broker.mosquitto import Broker, BrokerFailed, free_port

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.tools.replay.as_test import ENDING, told
+from agents.tools.replay.as_test import ENDING, golden_text
 from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.verify import verify
 from broker.recording_file import Step
@@ -17,4 +17,4 @@ def test_recording_is_made_again_and_tells_its_story(path: Path) -> None:
     source = RecordingSource(path)
     assert verify(source).divergence is None
     golden = path.with_name(path.name.removesuffix(ENDING) + ".txt")
-    assert told(line for line in source.lines() if isinstance(line, Step)) == golden.read_text(encoding="utf-8")
+    assert golden_text(line for line in source.lines() if isinstance(line, Step)) == golden.read_text(encoding="utf-8")

@@ -18,8 +18,8 @@ from agents.tools.run.simulate import build_simulation
 from broker.simulation import Faults, Simulation
 
 NEVER_KNOWN = {
-    ("status", "available_w"): {WhyUnknown.NOT_TOLD},
-    ("status", "delivered_wh"): {WhyUnknown.NOT_TOLD},
+    ("status", "available_w"): {WhyUnknown.NOT_NOTED},
+    ("status", "delivered_wh"): {WhyUnknown.NOT_NOTED},
     ("up", "stage"): {WhyUnknown.DUE_NOW},
     ("up", "available_w"): {WhyUnknown.STILL_ANSWERING},
     ("explain", "stage"): {WhyUnknown.DUE_NOW},

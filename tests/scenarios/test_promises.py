@@ -226,8 +226,8 @@ def test_cancellation_goes_down_to_the_last_device_and_nobody_stays_bound() -> N
     simulation.give(START + 40 * MINUTE, "utility", Cancel("e1"))
     simulation.run()
     assert all(world.actors[f"ra-1-h{n}"].events["e1"].outcome == "cancelled" for n in range(3))
-    held = [s for n in range(3) for parts in world.actors[f"ra-1-h{n}"].ledger.but("x").values() for s in parts]
-    assert all(segment.end <= START + 41 * MINUTE for segment in held)
+    reserved = [s for n in range(3) for parts in world.actors[f"ra-1-h{n}"].ledger.but("x").values() for s in parts]
+    assert all(segment.end <= START + 41 * MINUTE for segment in reserved)
 
 
 def test_cancellation_during_collection_reaches_those_who_were_only_asked() -> None:

@@ -28,7 +28,7 @@ from agents.parties.memory import memory_of
 from agents.runtime.behaviour import intercept
 from agents.runtime.files.scenario import load_scenario
 from agents.runtime.journal.file import JournalFile
-from agents.runtime.journal.journal import Kept
+from agents.runtime.journal.journal import StoredStep
 from agents.runtime.shell import Shell
 from broker.simulation import SimulatedParty, Simulation
 from protocol.actor import Actor, Resumed, Send
@@ -40,9 +40,9 @@ CASES = [(version, stage) for version in released.versions() for stage in OPEN]
 
 
 @cache
-def entries(version: str, stage: str) -> dict[str, list[Kept]]:
+def entries(version: str, stage: str) -> dict[str, list[StoredStep]]:
     """Of each party, as the release wrote them."""
-    found: dict[str, list[Kept]] = {}
+    found: dict[str, list[StoredStep]] = {}
     with TemporaryDirectory() as folder:
         for path in unpacked(FIXTURES / version / stage, Path(folder)):
             for kept in JournalFile(path).entries():
@@ -70,7 +70,7 @@ def awarded(actor: Actor) -> dict[str, Plan]:
     }
 
 
-def awards_sent(kept: list[Kept]) -> dict[str, Plan]:
+def awards_sent(kept: list[StoredStep]) -> dict[str, Plan]:
     """What it sent them last, by its journal."""
     sends = [effect for one in kept for effect in decode_effects(one.effects) if isinstance(effect, Send)]
     return {send.edge.child: send.message.power_w for send in sends if isinstance(send.message, Award)}

@@ -16,17 +16,17 @@ def flexibility(
     steps: Row,
     relaxed: Row,
     event: EventSlots,
-    held: Commitments | None,
+    reserved: Commitments | None,
     asked_w: Plan,
     available: bool = True,
 ) -> Flexibility:
     """S50; S52 takes the mildest agreed step that covers what is asked, or else the last."""
     desk, each, step = _desk(event.slots), 2, -1
-    operations = 0 if owner.relay_ops < 0 else event.slots if held is not None else MOST_OPERATIONS
+    operations = 0 if owner.relay_ops < 0 else event.slots if reserved is not None else MOST_OPERATIONS
     spec, last = owner, most_steps(steps, 0, len(steps), relaxed) - 1
     work = work_space(event.slots, each, operations)
     while True:
-        while not answer(owner, spec, event, held, asked_w, available, desk, work, each):
+        while not answer(owner, spec, event, reserved, asked_w, available, desk, work, each):
             each *= 2
             work = work_space(event.slots, each, operations)
         if step == last or covered(event, asked_w, desk.power_w):

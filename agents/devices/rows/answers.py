@@ -42,12 +42,12 @@ class Desk(NamedTuple):
 
 
 def answer(
-    owner: Car, spec: Car, event: EventSlots, held: Commitments | None, asked_w: Row, available: bool, desk: Desk,
+    owner: Car, spec: Car, event: EventSlots, reserved: Commitments | None, asked_w: Row, available: bool, desk: Desk,
     work: Labels, each: int,
 ) -> bool:  # fmt: skip
     """Fill in what a vehicle can give, `owner` as it is, `spec` as loosened; False where the choice of its relay
     takes more than `each` labels a state."""
-    relay, line = run(owner, spec, event, held, desk.line), desk.line
+    relay, line = run(owner, spec, event, reserved, desk.line), desk.line
     some = False
     for slot in range(event.slots):
         desk.wanted_w[slot] = asked_w[slot] if line.part[slot] == USABLE else 0
@@ -75,7 +75,7 @@ def answer(
     _keep_running(spec, event, desk, store)
     if available:
         _reach(spec, event, desk, store)
-    _bind(spec, event, held, asked_w, desk, store)
+    _bind(spec, event, reserved, asked_w, desk, store)
     return True
 
 
@@ -138,7 +138,7 @@ def _reach(spec: Car, event: EventSlots, desk: Desk, store: Store) -> None:
         desk.available_w[slot] = max(desk.power_w[slot], _whole(desk.profile_w[slot]))
 
 
-def _bind(spec: Car, event: EventSlots, held: Commitments | None, asked_w: Row, desk: Desk, store: Store) -> None:
+def _bind(spec: Car, event: EventSlots, reserved: Commitments | None, asked_w: Row, desk: Desk, store: Store) -> None:
     """Why it is not more, slot by slot, as places in RESTRICTIONS."""
     moved, line = 0.0, desk.line
     for slot in range(event.slots):
@@ -147,8 +147,8 @@ def _bind(spec: Car, event: EventSlots, held: Commitments | None, asked_w: Row, 
         desk.profile_w[slot] = store.room_wh[slot] - moved
     left, at_reserve = float("inf"), False
     owed = False
-    if held is not None:
-        owed = owed_after(held, start_of(event, event.slots))
+    if reserved is not None:
+        owed = owed_after(reserved, start_of(event, event.slots))
     for slot in range(event.slots - 1, -1, -1):
         if desk.profile_w[slot] <= left:  # the tightest of all later bounds says
             left, at_reserve = desk.profile_w[slot], line.bound_wh[slot] <= spec.reserve_wh
@@ -164,8 +164,8 @@ def _bind(spec: Car, event: EventSlots, held: Commitments | None, asked_w: Row, 
             desk.binding[slot] = _RELAY_OPS
         elif desk.power_w[slot] + 1 > store.all_w[slot]:
             desk.binding[slot] = _POWER_LIMIT
-            if held is not None:
-                desk.binding[slot] = _limit(held, start_of(event, slot), start_of(event, slot + 1))
+            if reserved is not None:
+                desk.binding[slot] = _limit(reserved, start_of(event, slot), start_of(event, slot + 1))
         elif not event.down:
             desk.binding[slot] = _CAPACITY
         elif at_reserve:
@@ -174,6 +174,6 @@ def _bind(spec: Car, event: EventSlots, held: Commitments | None, asked_w: Row, 
             desk.binding[slot] = _COMMITTED if owed else _DEPARTURE_SOC
 
 
-def _limit(held: Commitments, start_us: int, end_us: int) -> int:
+def _limit(reserved: Commitments, start_us: int, end_us: int) -> int:
     """Whether the limit of power is so low because other events hold some of it."""
-    return _COMMITTED if any_within(held, start_us, end_us) else _POWER_LIMIT
+    return _COMMITTED if any_within(reserved, start_us, end_us) else _POWER_LIMIT

@@ -13,7 +13,7 @@ class Pieces(NamedTuple):
 
     hours: Row
     moved_wh: Row
-    held: Row
+    reserved: Row
     """Whether another event holds it there: its change of energy is fixed."""
 
 
@@ -37,45 +37,45 @@ def commitments_of(segments: Sequence[Segment]) -> Commitments | None:
     return Commitments(start_us, end_us, [s.power_w for s in segments], len(segments), pieces)
 
 
-def held_w(held: Commitments, at_us: int) -> int:
+def reserved_w(reserved: Commitments, at_us: int) -> int:
     """What is held at an instant, signed W."""
-    return sum(held.power_w[i] for i in range(held.size) if held.start_us[i] <= at_us < held.end_us[i])
+    return sum(reserved.power_w[i] for i in range(reserved.size) if reserved.start_us[i] <= at_us < reserved.end_us[i])
 
 
-def next_edge(held: Commitments, at_us: int, end_us: int) -> int:
+def next_edge(reserved: Commitments, at_us: int, end_us: int) -> int:
     """The next instant at which what is held changes; `end_us` if none does before."""
-    for i in range(held.size):
-        if at_us < held.start_us[i] < end_us:
-            end_us = held.start_us[i]
-        if at_us < held.end_us[i] < end_us:
-            end_us = held.end_us[i]
+    for i in range(reserved.size):
+        if at_us < reserved.start_us[i] < end_us:
+            end_us = reserved.start_us[i]
+        if at_us < reserved.end_us[i] < end_us:
+            end_us = reserved.end_us[i]
     return end_us
 
 
-def begun(held: Commitments, at_us: int) -> bool:
+def begun(reserved: Commitments, at_us: int) -> bool:
     """Whether anything was held before an instant."""
-    return any(held.start_us[i] < at_us for i in range(held.size))
+    return any(reserved.start_us[i] < at_us for i in range(reserved.size))
 
 
-def opposed(held: Commitments, start_us: int, end_us: int, down: bool) -> bool:
+def opposed(reserved: Commitments, start_us: int, end_us: int, down: bool) -> bool:
     """Whether the opposite direction is held between two instants: nothing is offered there."""
     return any(
-        (held.power_w[i] > 0 if down else held.power_w[i] < 0)
-        and held.start_us[i] < end_us
-        and held.end_us[i] > start_us
-        for i in range(held.size)
+        (reserved.power_w[i] > 0 if down else reserved.power_w[i] < 0)
+        and reserved.start_us[i] < end_us
+        and reserved.end_us[i] > start_us
+        for i in range(reserved.size)
     )
 
 
-def any_within(held: Commitments, start_us: int, end_us: int) -> bool:
+def any_within(reserved: Commitments, start_us: int, end_us: int) -> bool:
     """Whether what is held comes to a watt over the time between two instants (its energy there, spread)."""
     watt_seconds = 0.0
-    for i in range(held.size):
-        overlap_us = min(held.end_us[i], end_us) - max(held.start_us[i], start_us)
-        watt_seconds += held.power_w[i] * max(0.0, overlap_us / 1e6)
+    for i in range(reserved.size):
+        overlap_us = min(reserved.end_us[i], end_us) - max(reserved.start_us[i], start_us)
+        watt_seconds += reserved.power_w[i] * max(0.0, overlap_us / 1e6)
     return abs(watt_seconds / ((end_us - start_us) / 1e6)) > 0.5
 
 
-def owed_after(held: Commitments, at_us: int) -> bool:
+def owed_after(reserved: Commitments, at_us: int) -> bool:
     """Whether less load is held after an instant: energy has to be left for it."""
-    return any(held.power_w[i] < 0 and held.end_us[i] > at_us for i in range(held.size))
+    return any(reserved.power_w[i] < 0 and reserved.end_us[i] > at_us for i in range(reserved.size))

@@ -85,7 +85,7 @@ class VehicleFleet:
         relaxed: tuple[Restriction, ...] = (),
         index: Ints | None = None,
         available: bool = True,
-        held: Mapping[int, tuple[Segment, ...]] | None = None,
+        reserved: Mapping[int, tuple[Segment, ...]] | None = None,
     ) -> Answers:
         """S50; S52 takes the mildest agreed step that covers what is asked, or else the last. `asked_w`: slots x n, of
         the vehicles at `index` (all when None). `held`: what other events hold, by place in `index`. Raises ValueError
@@ -95,8 +95,8 @@ class VehicleFleet:
         if asked_w.shape[1:] != index.shape or not ((index >= 0) & (index < len(self))).all():
             raise ValueError(f"plans of the shape {asked_w.shape} for {len(index)} of {len(self)} vehicles")
         event, asked = event_slots(direction, period, len(asked_w)), asked_row(relaxed)
-        held = {place: segments for place, segments in (held or {}).items() if segments}
-        in_python = self._in_python(index, held)
+        reserved = {place: segments for place, segments in (reserved or {}).items() if segments}
+        in_python = self._in_python(index, reserved)
         answers = Answers.empty(asked_w.shape, int(in_python.sum()))
         if not in_python.all():
             places = np.flatnonzero(~in_python)
@@ -105,16 +105,16 @@ class VehicleFleet:
             )
         for place in np.flatnonzero(in_python).tolist():
             i, plan = int(index[place]), tuple(asked_w[:, place].tolist())
-            owner, steps, committed = self.now.car(i), self.steps.one(i), commitments_of(held.get(place, ()))
+            owner, steps, committed = self.now.car(i), self.steps.one(i), commitments_of(reserved.get(place, ()))
             answers.put(place, flexibility(owner, steps, asked, event, committed, plan, available), available)
         return answers
 
-    def _in_python(self, index: Ints, held: Mapping[int, tuple[Segment, ...]]) -> Bools:
+    def _in_python(self, index: Ints, reserved: Mapping[int, tuple[Segment, ...]]) -> Bools:
         """Who is not computed by the compiled lines."""
         if not self.compiled:
             return np.ones(len(index), dtype=bool)
         in_python: Bools = self._large[index]
-        in_python[list(held)] = True
+        in_python[list(reserved)] = True
         return in_python
 
 

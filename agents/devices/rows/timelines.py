@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from agents.devices.flexibility import Row
 from agents.devices.rows.cars import MICROSECOND, Car, micros
-from agents.devices.rows.commitments import Commitments, begun, held_w, next_edge, opposed
+from agents.devices.rows.commitments import Commitments, begun, next_edge, opposed, reserved_w
 from protocol.messages import IntervalPeriod
 from protocol.units import Direction
 
@@ -74,27 +74,27 @@ def hours(span_us: int) -> float:
 
 
 def run(
-    owner: Car, spec: Car, event: EventSlots, held: Commitments | None, line: OwnSchedule
+    owner: Car, spec: Car, event: EventSlots, reserved: Commitments | None, line: OwnSchedule
 ) -> RelayNeeds:  # fmt: skip
     """Fill in the schedule. `owner` as it has set it, `spec` as it agreed for this computation."""
     slot_h, eta_c = slot_hours(event), owner.charge_pct / 100
     gain_w, energy, alone_wh = gain(owner), float(owner.soc_wh), 0.0
     plugs_in_us, full_wh = max(owner.plugs_in_us, owner.state_us), owner.departure_soc_wh
-    if held is None:  # it charges or it does not: nothing else happens
+    if reserved is None:  # it charges or it does not: nothing else happens
         energy += _charging_h(full_wh, gain_w, energy, min(event.start_us, owner.departs_us) - plugs_in_us) * gain_w
     else:
-        alone_wh = _alone_wh(owner, gain_w, held)
-        energy, _, _, alone_wh = _between(owner, gain_w, held, energy, alone_wh, owner.state_us, event.start_us)
+        alone_wh = _alone_wh(owner, gain_w, reserved)
+        energy, _, _, alone_wh = _between(owner, gain_w, reserved, energy, alone_wh, owner.state_us, event.start_us)
     before = energy < full_wh - 1e-6 and plugs_in_us < event.start_us
     line.energy_wh[0] = energy
     for slot in range(event.slots):
         start_us, end_us = start_of(event, slot), start_of(event, slot + 1)
-        if held is None:
+        if reserved is None:
             span_us = min(end_us, owner.departs_us) - max(start_us, plugs_in_us)
             closed_h = _charging_h(full_wh, gain_w, energy, span_us)
             energy, drawn_wh = energy + closed_h * gain_w, closed_h * owner.max_charge_w
         else:
-            energy, drawn_wh, closed_h, alone_wh = _between(owner, gain_w, held, energy, alone_wh, start_us, end_us)
+            energy, drawn_wh, closed_h, alone_wh = _between(owner, gain_w, reserved, energy, alone_wh, start_us, end_us)
         line.base_w[slot], line.spared_wh[slot] = 0, 0.0
         if drawn_wh != 0.0:
             mean_w = math.floor(drawn_wh / slot_h + 1e-9)
@@ -103,20 +103,22 @@ def run(
             line.base_w[slot] = mean_w
             line.spared_wh[slot] = (drawn_wh - mean_w * slot_h) * moved + idle_h * owner.standby_w
         line.energy_wh[slot + 1] = energy
-    _fill_parts(owner, spec, event, held, line)
-    _fill_bounds(owner, spec, event, held, alone_wh, line)
+    _fill_parts(owner, spec, event, reserved, line)
+    _fill_bounds(owner, spec, event, reserved, alone_wh, line)
     recovers = spec.departs_us > start_of(event, event.slots)
     return RelayNeeds(before, recovers, recovers and energy < full_wh - 1e-6)
 
 
-def _fill_parts(owner: Car, spec: Car, event: EventSlots, held: Commitments | None, line: OwnSchedule) -> None:
+def _fill_parts(owner: Car, spec: Car, event: EventSlots, reserved: Commitments | None, line: OwnSchedule) -> None:
     """Arrival is rounded up to a slot, departure rounded down."""
     for slot in range(event.slots):
         start_us, end_us = start_of(event, slot), start_of(event, slot + 1)
         plugged = owner.plugs_in_us <= start_us and owner.state_us <= end_us <= spec.departs_us
         line.part[slot] = USABLE if plugged else AWAY
-        if held is not None:
-            line.part[slot] = OPPOSED if plugged and opposed(held, start_us, end_us, event.down) else line.part[slot]
+        if reserved is not None:
+            line.part[slot] = (
+                OPPOSED if plugged and opposed(reserved, start_us, end_us, event.down) else line.part[slot]
+            )
 
 
 def gain(owner: Car) -> float:
@@ -124,9 +126,9 @@ def gain(owner: Car) -> float:
     return max(0.0, owner.max_charge_w * (owner.charge_pct / 100) - owner.standby_w)
 
 
-def _alone_wh(owner: Car, gain_w: float, held: Commitments) -> float:
+def _alone_wh(owner: Car, gain_w: float, reserved: Commitments) -> float:
     """Energy at the newest reading by the schedule without any event, on which set-points of other events stand."""
-    if not begun(held, owner.state_us):
+    if not begun(reserved, owner.state_us):
         return float(owner.soc_wh)
     plugged_us = min(owner.state_us, owner.departs_us) - max(owner.plugs_in_us, owner.declared_us)
     charged_h = _charging_h(owner.departure_soc_wh, gain_w, owner.declared_soc_wh, plugged_us)
@@ -134,7 +136,7 @@ def _alone_wh(owner: Car, gain_w: float, held: Commitments) -> float:
 
 
 def _between(
-    owner: Car, gain_w: float, held: Commitments, energy: float, alone_wh: float, start_us: int, end_us: int
+    owner: Car, gain_w: float, reserved: Commitments, energy: float, alone_wh: float, start_us: int, end_us: int
 ) -> tuple[float, float, float, float]:
     """Energy in the battery at the end; between two instants, energy drawn from the grid (signed Wh) and hours with the
     relay closed; and the energy at the end by the schedule without any event."""
@@ -142,12 +144,12 @@ def _between(
     drawn_wh = closed_h = 0.0
     at_us = start_us
     while at_us < end_us:
-        until_us = next_edge(held, at_us, end_us)
+        until_us = next_edge(reserved, at_us, end_us)
         if at_us < plugs_in_us < until_us:
             until_us = plugs_in_us
         if at_us < owner.departs_us < until_us:
             until_us = owner.departs_us
-        power_w = held_w(held, at_us)
+        power_w = reserved_w(reserved, at_us)
         energy, grid_wh, shut_h, alone_wh = _piece(owner, gain_w, power_w, energy, alone_wh, at_us, until_us)
         drawn_wh += grid_wh
         closed_h += shut_h
@@ -188,7 +190,7 @@ def _fill_bounds(
     owner: Car,
     spec: Car,
     event: EventSlots,
-    held: Commitments | None,
+    reserved: Commitments | None,
     alone_wh: float,
     line: OwnSchedule,
 ) -> None:
@@ -199,12 +201,12 @@ def _fill_bounds(
     charges_us = max(end_us, owner.plugs_in_us, owner.state_us)
     reserve, full, own = float(spec.reserve_wh), float(owner.capacity_wh), owner.departure_soc_wh
     least, most = max(reserve, float(spec.departure_soc_wh)), full
-    if held is None:
+    if reserved is None:
         least, most = _uncharged(own, hours(max(0, spec.departs_us - charges_us)) * gain_w, least, most)
     else:
-        pieces = held.pieces
-        for piece in range(_cut(owner, spec, gain_w, held, alone_wh, charges_us) - 1, -1, -1):
-            if pieces.held[piece]:
+        pieces = reserved.pieces
+        for piece in range(_cut(owner, spec, gain_w, reserved, alone_wh, charges_us) - 1, -1, -1):
+            if pieces.reserved[piece]:
                 least, most = least - pieces.moved_wh[piece], most - pieces.moved_wh[piece]
             else:
                 least, most = _uncharged(own, pieces.hours[piece] * gain_w, least, most)
@@ -219,15 +221,15 @@ def _fill_bounds(
 
 
 def _cut(
-    owner: Car, spec: Car, gain_w: float, held: Commitments, alone_wh: float, at_us: int
+    owner: Car, spec: Car, gain_w: float, reserved: Commitments, alone_wh: float, at_us: int
 ) -> int:  # fmt: skip
     """Fill in the pieces from an instant until the departure; how many they are."""
-    pieces, count = held.pieces, 0
+    pieces, count = reserved.pieces, 0
     while at_us < spec.departs_us:
-        until_us, power_w = next_edge(held, at_us, spec.departs_us), held_w(held, at_us)
+        until_us, power_w = next_edge(reserved, at_us, spec.departs_us), reserved_w(reserved, at_us)
         moved_wh, _, _, alone_wh = _piece(owner, gain_w, power_w, 0.0, alone_wh, at_us, until_us)
         pieces.hours[count], pieces.moved_wh[count] = hours(until_us - at_us), moved_wh
-        pieces.held[count] = power_w != 0
+        pieces.reserved[count] = power_w != 0
         at_us, count = until_us, count + 1
     return count
 

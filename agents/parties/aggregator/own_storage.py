@@ -71,7 +71,7 @@ class OwnStorage:
         answer = yard.home.flexibility(subject.direction, subject.period, short_w, others)
         self.offered_w = answer.joint.power_w
         self.held = Reservation(subject.event_id, subject.direction, subject.period, answer, yard.ledger)
-        self.held.hold(self.offered_w)
+        self.held.reserve(self.offered_w)
         return self.offered_w
 
     def most_w(self) -> Plan:
@@ -110,7 +110,7 @@ class OwnStorage:
         """Its part of the deal, at most what it offered, W."""
         self.committed_w = self.offered_w = power_w
         if self.held is not None:
-            self.held.hold(power_w)
+            self.held.reserve(power_w)
 
     def free(self, now: datetime) -> None:
         """Nothing is reserved for this event any more."""

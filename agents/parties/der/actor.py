@@ -128,7 +128,7 @@ class Der(Controlled):
         )
         event.offers[basis] = offer
         parts = [standing.answer.apportion(standing.answer.joint.power_w) for standing in event.answers.values()]
-        self.ledger.hold(request.event_id, request.direction, request.interval_period, _larger(parts))
+        self.ledger.reserve(request.event_id, request.direction, request.interval_period, _larger(parts))
         self.send(event.edge, offer)
         self.effect(messages.offered(event.terms, answer.joint, basis))
 
@@ -192,7 +192,7 @@ class Der(Controlled):
     def _stand_by(self, event: DerEvent, award: m.Award, basis: m.Basis) -> None:
         """S54: note the contract and stand by for control."""
         event.accepted, event.award = event.answers[basis], award
-        event.accepted.hold(award.power_w)
+        event.accepted.reserve(award.power_w)
         event.timers.pop(DerTimer.VALID, None)
         if event.stage is DerStage.OFFERED:
             event.go(DerStage.AWARDED)

@@ -113,9 +113,9 @@ class Controlled(Party):
         """The smart meter's value of a slot, to the aggregator and to the utility (meter 13)."""
         request, values = event.request, event.measured[slot].values()
         last = slot + 1 == event.slots
-        held = event.accepted
-        assert held is not None
-        baseline = sum(held.baseline_wh(device.resource_id, slot) for device in self.home.devices)
+        reserved = event.accepted
+        assert reserved is not None
+        baseline = sum(reserved.baseline_wh(device.resource_id, slot) for device in self.home.devices)
         stored = [value.soc_wh for value in values if value.soc_wh is not None]
         reading = m.Reading(
             slot=slot,

@@ -68,7 +68,7 @@ class Home:
         direction: Direction,
         period: IntervalPeriod,
         asked_w: Plan,
-        held: Mapping[str, tuple[Segment, ...]],
+        reserved: Mapping[str, tuple[Segment, ...]],
         relaxed: tuple[Restriction, ...] = (),
     ) -> HomeFlexibility:
         """Each device in its order is asked for what is still missing; only vehicles are relaxed (S28)."""
@@ -76,18 +76,20 @@ class Home:
         for device in self.devices:
             loosen = relaxed if device.kind is ResourceKind.VEHICLE else ()
             parts[device.resource_id] = device.flexibility(
-                Ask(direction, period, left, held.get(device.resource_id, ()), loosen)
+                Ask(direction, period, left, reserved.get(device.resource_id, ()), loosen)
             )
             left = shortfall(left, parts[device.resource_id].power_w)
         kinds = {device.resource_id: (device.kind, bool(device.relaxable)) for device in self.devices}
-        return HomeFlexibility(self._joint(direction, period, asked_w, held, relaxed, parts), parts, kinds, dict(held))
+        return HomeFlexibility(
+            self._joint(direction, period, asked_w, reserved, relaxed, parts), parts, kinds, dict(reserved)
+        )
 
     def _joint(
         self,
         direction: Direction,
         period: IntervalPeriod,
         asked_w: Plan,
-        held: Mapping[str, tuple[Segment, ...]],
+        reserved: Mapping[str, tuple[Segment, ...]],
         relaxed: tuple[Restriction, ...],
         parts: Mapping[str, Flexibility],
     ) -> Flexibility:
@@ -97,7 +99,7 @@ class Home:
         for device in self.devices:
             loosen = relaxed if device.kind is ResourceKind.VEHICLE else ()
             most = tuple(device.capacity_w(direction) if want else 0 for want in asked_w)
-            ask = Ask(direction, period, most, held.get(device.resource_id, ()), loosen)
+            ask = Ask(direction, period, most, reserved.get(device.resource_id, ()), loosen)
             at_most.append(device.flexibility(ask).power_w)
         available = total(at_most, slots)
         if any(power > most for power, most in zip(power_w, available, strict=True)):

@@ -17,11 +17,11 @@ class Ledger:
     """Signed changes of load per event and resource, as segments of time, W, + = more import."""
 
     def __init__(self) -> None:
-        self._held: dict[str, dict[str, tuple[Segment, ...]]] = {}
+        self._reserved: dict[str, dict[str, tuple[Segment, ...]]] = {}
 
-    def hold(self, event_id: str, direction: Direction, period: IntervalPeriod, parts: Mapping[str, Plan]) -> None:
+    def reserve(self, event_id: str, direction: Direction, period: IntervalPeriod, parts: Mapping[str, Plan]) -> None:
         """Replace what the event holds by these parts, W in the event's direction."""
-        self._held[event_id] = {
+        self._reserved[event_id] = {
             name: tuple(
                 Segment(period.slot_start(slot), period.slot_start(slot + 1), direction.sign * power)
                 for slot, power in enumerate(plan)
@@ -34,21 +34,21 @@ class Ledger:
         """Nothing is held from now on. What was held before stays known: meter values still refer to it."""
         kept = {
             name: tuple(replace(s, end=min(s.end, now)) for s in segments if s.start < now)
-            for name, segments in self._held.pop(event_id, {}).items()
+            for name, segments in self._reserved.pop(event_id, {}).items()
         }
         if any(kept.values()):
-            self._held[event_id] = kept
+            self._reserved[event_id] = kept
         self._prune(now - KEPT)
 
     def _prune(self, before: datetime) -> None:
-        for event_id, parts in list(self._held.items()):
+        for event_id, parts in list(self._reserved.items()):
             if all(segment.end < before for segments in parts.values() for segment in segments):
-                del self._held[event_id]
+                del self._reserved[event_id]
 
     def but(self, event_id: str) -> dict[str, tuple[Segment, ...]]:
         """Per resource, what all other events hold."""
         result: dict[str, tuple[Segment, ...]] = {}
-        for other, parts in self._held.items():
+        for other, parts in self._reserved.items():
             if other != event_id:
                 for name, segments in parts.items():
                     result[name] = result.get(name, ()) + segments
@@ -56,8 +56,8 @@ class Ledger:
 
     def all(self) -> dict[str, dict[str, tuple[Segment, ...]]]:
         """Per event and resource what the event reserves."""
-        return {event_id: dict(parts) for event_id, parts in self._held.items()}
+        return {event_id: dict(parts) for event_id, parts in self._reserved.items()}
 
-    def remember(self, held: Mapping[str, Mapping[str, tuple[Segment, ...]]]) -> None:
+    def remember(self, reserved: Mapping[str, Mapping[str, tuple[Segment, ...]]]) -> None:
         """Let this be what the events reserve."""
-        self._held = {event_id: dict(parts) for event_id, parts in held.items()}
+        self._reserved = {event_id: dict(parts) for event_id, parts in reserved.items()}

@@ -25,10 +25,10 @@ class Reservation:
         self.ledger = ledger
         self.parts: Mapping[str, Plan] = {}
 
-    def hold(self, power_w: Plan) -> None:
+    def reserve(self, power_w: Plan) -> None:
         """Reserve so much of the answer, W; the parts follow. Raises ValueError above the answer."""
         self.parts = self.answer.apportion(power_w)
-        self.ledger.hold(self.event_id, self.direction, self.period, self.parts)
+        self.ledger.reserve(self.event_id, self.direction, self.period, self.parts)
 
     def base_w(self, resource_id: str, slot: int) -> int:
         """A device's schedule in a slot without this event, signed W."""
@@ -36,7 +36,7 @@ class Reservation:
         slots = (0,) * len(part.power_w)
         then = Ask(self.direction, self.period, slots, self.answer.held.get(resource_id, ()))
         today = Ask(self.direction, self.period, slots, self.ledger.but(self.event_id).get(resource_id, ()))
-        return part.schedule_w[slot] + today.held_w(slot) - then.held_w(slot)
+        return part.schedule_w[slot] + today.reserved_w(slot) - then.reserved_w(slot)
 
     def baseline_wh(self, resource_id: str, slot: int) -> int:
         return energy_wh(self.base_w(resource_id, slot), self.period.duration)

@@ -63,22 +63,22 @@ class ForeseeingHome(Home):
         direction: Direction,
         period: IntervalPeriod,
         asked_w: Plan,
-        held: Mapping[str, tuple[Segment, ...]],
+        reserved: Mapping[str, tuple[Segment, ...]],
         relaxed: tuple[Restriction, ...] = (),
     ) -> HomeFlexibility:
         ready, self._ready = self._ready, None
-        if ready is not None and not any(held.values()):
+        if ready is not None and not any(reserved.values()):
             wanted, spec, answer = ready
             if spec is self.vehicle.spec and wanted == Computation(direction, period, asked_w, relaxed):
-                return alone(self.vehicle, answer, held)
-        return super().flexibility(direction, period, asked_w, held, relaxed)
+                return alone(self.vehicle, answer, reserved)
+        return super().flexibility(direction, period, asked_w, reserved, relaxed)
 
 
-def alone(vehicle: Vehicle, answer: Flexibility, held: Mapping[str, tuple[Segment, ...]]) -> HomeFlexibility:
+def alone(vehicle: Vehicle, answer: Flexibility, reserved: Mapping[str, tuple[Segment, ...]]) -> HomeFlexibility:
     """The answer of a home whose only device is a vehicle."""
     name = vehicle.resource_id
     kinds = {name: (ResourceKind.VEHICLE, bool(vehicle.relaxable))}
-    return HomeFlexibility(answer, {name: answer}, kinds, dict(held))
+    return HomeFlexibility(answer, {name: answer}, kinds, dict(reserved))
 
 
 class Foresight:
@@ -132,13 +132,13 @@ class Foresight:
             _rows(given.schedule_w),
             strict=True,
         )
-        alike: dict[tuple[tuple[int, ...], ...], Flexibility] = {}
+        template: dict[tuple[tuple[int, ...], ...], Flexibility] = {}
         for (vehicle, _), column in zip(group, columns, strict=True):
-            answer = alike.get(column)
+            answer = template.get(column)
             if answer is None:
                 power_w, available_w, codes, schedule_w = column
                 why = tuple(RESTRICTIONS[code] for code in codes)
-                answer = alike[column] = Flexibility(power_w, available_w, why, schedule_w)
+                answer = template[column] = Flexibility(power_w, available_w, why, schedule_w)
             yield vehicle, answer
 
     def _flexibility(self, first: Computation, power_w: Ints, index: Ints) -> Answers:

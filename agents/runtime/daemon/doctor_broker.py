@@ -98,8 +98,8 @@ def _broker(door: Door) -> Iterator[Finding]:
     topic = f"{TOPIC}/{name}"
     probe.client.subscribe([("$SYS/broker/version", 0), (topic, 1)])
     probe.until_heard()
-    yield _version(next((m.payload.decode() for m in probe.heard if m.topic.startswith("$SYS")), ""))
-    probe.heard.clear()
+    yield _version(next((m.payload.decode() for m in probe.received if m.topic.startswith("$SYS")), ""))
+    probe.received.clear()
     yield _queue(probe, topic)
     probe.close()
     yield Finding("persistence", Verdict.OK, PERSISTENCE)
@@ -139,13 +139,13 @@ def _queue(probe: Probe, topic: str) -> Finding:
     """Post to ourselves without taking anything, then take, and count."""
     posts = [probe.client.publish(topic, b"probe", qos=1) for _ in range(PROBES)]
     posts[-1].wait_for_publish(WITHIN_S)
-    kept = 0
-    while kept < PROBES and probe.until_heard():
-        kept += probe.take()
-    if kept >= PROBES:
+    stored = 0
+    while stored < PROBES and probe.until_heard():
+        stored += probe.take()
+    if stored >= PROBES:
         return Finding("queue", Verdict.OK, f"keeps at least {PROBES} posts for an agent that does not keep up")
-    if kept == 0:
+    if stored == 0:
         text = f"nothing posted on {TOPIC}/# came back: let this user write and read there, or ask as another one"
         return Finding("queue", Verdict.WARNING, text)
-    text = f"keeps {kept} of {PROBES} posts for an agent that does not keep up: set max_queued_messages to 200000"
+    text = f"keeps {stored} of {PROBES} posts for an agent that does not keep up: set max_queued_messages to 200000"
     return Finding("queue", Verdict.FAULT, text)

@@ -16,7 +16,7 @@ from pathlib import Path
 from agents.runtime.fleet.homes import Fallen, Given, Homes, Taken
 from agents.runtime.fleet.keeping import FleetJournal
 from agents.runtime.journal.journal import JournalError
-from agents.runtime.journal.rows import Kept
+from agents.runtime.journal.rows import StoredStep
 from agents.runtime.memory import let_go
 from agents.runtime.net import Net
 from agents.runtime.outgoing import Job, Outgoing
@@ -153,7 +153,10 @@ class Gateway:
         while True:
             batch = await self._next()
             now = self.clock.now()
-            entries = [*self._kept(self.homes.wake(now, MOST)), *self._kept(self.homes.take(map(_first, batch), now))]
+            entries = [
+                *self._stored(self.homes.wake(now, MOST)),
+                *self._stored(self.homes.take(map(_first, batch), now)),
+            ]
             while self.homes.fallen:
                 entries += await self._mended(*self.homes.fallen.popitem(), now)
             await self._outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
@@ -163,13 +166,13 @@ class Gateway:
     async def _mended(self, name: str, fallen: Fallen, now: datetime) -> list[tuple[int, Entry]]:
         """The steps of a home that could not take a message, with a refusal in its place. Raises JournalError."""
         item, error, behind = fallen
-        refused, kept = self.net.catch(name, item, error), None
+        refused, stored = self.net.catch(name, item, error), None
         if self._journal is not None:
             await self._journal.all_durable()
-            kept = map(_as_taken, self._journal.entries(name))
+            stored = map(_as_taken, self._journal.entries(name))
         with self._told():
-            self.homes.mend(name, kept, now)
-        return list(self._kept(self.homes.take([(name, one) for one in (refused, *behind)], now)))
+            self.homes.mend(name, stored, now)
+        return list(self._stored(self.homes.take([(name, one) for one in (refused, *behind)], now)))
 
     async def _next(self) -> list[tuple[Given, Callable[[], None]]]:
         """All that waits; empty when a deadline has come (or may have moved)."""
@@ -216,7 +219,7 @@ class Gateway:
 
     def _in_jobs(self, entries: Iterator[Entry]) -> Iterator[Job]:
         while some := list(islice(entries, MOST)):
-            yield Job(list(self._kept(some)))
+            yield Job(list(self._stored(some)))
 
     def _fold(self) -> datetime | None:
         """Take all steps of the journal again; the instant of the last one. Raises JournalError."""
@@ -224,9 +227,9 @@ class Gateway:
         if journal is None:
             return None
         journal.strangers(self.homes.settings)
-        kept = journal.everything()
+        stored = journal.everything()
         with no_collection():
-            while some := list(islice(kept, FOLDED)):
+            while some := list(islice(stored, FOLDED)):
                 last_at = some[-1].at
                 with self._told():
                     self.homes.fold(map(_as_taken, some))
@@ -242,7 +245,7 @@ class Gateway:
             text = f"{path}: cannot be taken again: {error}: run the gridpact that wrote it, or move it away"
             raise JournalError(text) from None
 
-    def _kept(self, entries: Iterable[Entry]) -> Iterator[tuple[int, Entry]]:
+    def _stored(self, entries: Iterable[Entry]) -> Iterator[tuple[int, Entry]]:
         """Hand what belongs into the journal over to it."""
         journal = self._journal
         for entry in entries:
@@ -262,7 +265,7 @@ def _for_home(data: bytes) -> Input | None:
     return item
 
 
-def _as_taken(one: Kept) -> Taken:
+def _as_taken(one: StoredStep) -> Taken:
     return one.at, one.actor, _for_home(one.input), one.effects
 
 

@@ -132,15 +132,15 @@ class Homes:
                 else:
                     yield from steps
 
-    def mend(self, name: str, kept: Iterable[Taken] | None, now: datetime) -> None:
+    def mend(self, name: str, stored: Iterable[Taken] | None, now: datetime) -> None:
         """A home that has fallen is again what its journal knows, and its devices live through that once more. `kept`
         None: there is no journal, and it begins anew; its devices are as they are. Raises Diverged."""
         stepper, settings = self._awake.pop(name, None), self.settings[name]
         course = self._courses[name] = Course(settings)
         self._due.note(name, None)
-        if kept is not None:
+        if stored is not None:
             self._devices.pop(name, None)
-            self.fold(kept)
+            self.fold(stored)
             return
         if stepper is not None:
             self._devices[name] = stepper.drivers
@@ -186,9 +186,9 @@ class Homes:
 
     # -- after a restart
 
-    def fold(self, kept: Iterable[Taken]) -> None:
+    def fold(self, stored: Iterable[Taken]) -> None:
         """Take steps of an earlier run again. Raises Diverged."""
-        for wave in _waves((name, (at, item, effects)) for at, name, item, effects in kept):
+        for wave in _waves((name, (at, item, effects)) for at, name, item, effects in stored):
             answers = self._foresee((name, item) for name, (_, item, _) in wave if item is not None)
             for name, (at, item, effects) in wave:
                 self._fold(name, at, item, effects, answers.get(name))

@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Iterator
 
-from agents.runtime.journal.journal import Journal, JournalError, Kept, Mark
+from agents.runtime.journal.journal import Journal, JournalError, Mark, StoredStep
 from agents.runtime.journal.rows import SELECT, in_order
 from protocol.actor import Effect
 
@@ -10,7 +10,7 @@ from protocol.actor import Effect
 class FleetJournal(Journal):
     """One file for all homes of a process."""
 
-    def everything(self) -> Iterator[Kept]:
+    def everything(self) -> Iterator[StoredStep]:
         """Entries of all homes, in the order in which they were written."""
         yield from in_order(self._reader.execute(f"{SELECT} ORDER BY first"))
 

@@ -110,7 +110,7 @@ def _of_scenario(
     return HomesSource(name, homes, clock=clock, behaviours=scenario.behaviours, dated=dated)
 
 
-def as_kept(source: HomesSource, journal: Path) -> HomesSource:
+def as_stored(source: HomesSource, journal: Path) -> HomesSource:
     """The same homes with the dates that they had when their journal was begun. Raises JournalError."""
     configuration = JournalFile(journal).configuration() if source.dated and journal.exists() else None
     if configuration is None:

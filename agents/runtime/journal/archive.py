@@ -14,7 +14,7 @@ from protocol.entries import heard_in
 
 FIRST = f"{SELECT} ORDER BY first LIMIT 1"
 """The oldest row: it is in one file only."""
-KEPT_IDS = 200_000
+STORED_IDS = 200_000
 """Ids of messages about archived events that stay known, so that a late repeat is still a repeat."""
 
 
@@ -51,10 +51,10 @@ def sweep(connection: sqlite3.Connection, path: Path) -> None:
     folder = _archive_of(path)
     for part in folder.glob("*.part*"):
         part.unlink()
-    kept = connection.execute(FIRST).fetchone()
-    for target in folder.glob(f"*-{kept[0]}.sqlite") if kept is not None else ():
+    stored = connection.execute(FIRST).fetchone()
+    for target in folder.glob(f"*-{stored[0]}.sqlite") if stored is not None else ():
         with reading(target) as archive:
-            moved_twice = archive.execute(FIRST).fetchone() == kept
+            moved_twice = archive.execute(FIRST).fetchone() == stored
         if moved_twice:
             target.unlink()
 
@@ -79,4 +79,4 @@ def _forget_entries(connection: sqlite3.Connection, last: int) -> None:
             connection.executemany("INSERT OR IGNORE INTO inbox VALUES (?, ?, ?, ?)", known)
         connection.execute("DELETE FROM steps")
         connection.execute("DELETE FROM snapshot")
-        connection.execute("DELETE FROM inbox WHERE seq <= ?", (last - KEPT_IDS,))
+        connection.execute("DELETE FROM inbox WHERE seq <= ?", (last - STORED_IDS,))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from agents.runtime.journal.journal import Journal, JournalError, Kept
+from agents.runtime.journal.journal import Journal, JournalError, StoredStep
 from agents.runtime.journal.reading import reading
 from agents.runtime.journal.rows import SELECT, in_order
 from agents.runtime.journal.schema import CONFIGURATION, ROWS_OF_STEPS
@@ -51,10 +51,10 @@ class JournalFile:
 
     def steps(self) -> Iterator[Step]:
         """Entries as the lines of a recording. Raises JournalError."""
-        for kept in self.entries():
-            yield Step(kept.seq, kept.at, kept.actor, kept.input, kept.effects)
+        for stored in self.entries():
+            yield Step(stored.seq, stored.at, stored.actor, stored.input, stored.effects)
 
-    def entries(self, actor: str | None = None) -> Iterator[Kept]:
+    def entries(self, actor: str | None = None) -> Iterator[StoredStep]:
         """Entries in the order in which they were written, of all parties or of one. Raises JournalError."""
         where, given = ("WHERE actor = ?", (actor,)) if actor is not None else ("", ())
         with self._opened() as connection:
@@ -62,7 +62,7 @@ class JournalFile:
                 found = connection.execute(
                     f"SELECT seq, at, actor, input, effects FROM entry {where} ORDER BY seq", given
                 )
-                yield from (Kept(seq, datetime.fromisoformat(at), *rest) for seq, at, *rest in found)
+                yield from (StoredStep(seq, datetime.fromisoformat(at), *rest) for seq, at, *rest in found)
             else:
                 yield from in_order(connection.execute(f"{SELECT} {where} ORDER BY first", given))
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from agents.runtime.journal.archive import archived, sweep
 from agents.runtime.journal.lease import Lease, lease_of
 from agents.runtime.journal.outbox import Mark, Outbox, leaves
-from agents.runtime.journal.rows import SELECT, Kept, kept, steps_in
+from agents.runtime.journal.rows import SELECT, StoredStep, steps_in, stored
 from agents.runtime.journal.schema import MIGRATIONS, JournalError, migrate
 from agents.runtime.journal.writer import Figures, Writer
 from agents.settings.daemon import PartiesConfig
@@ -28,7 +28,7 @@ from protocol.edges import Edge
 from protocol.entries import decode_effects
 from protocol.messages import EventMessage
 
-__all__ = ["MIGRATIONS", "Journal", "JournalError", "Kept", "Mark"]
+__all__ = ["MIGRATIONS", "Journal", "JournalError", "Mark", "StoredStep"]
 
 
 class Journal:
@@ -51,11 +51,11 @@ class Journal:
         self._first = self._scalar(f"SELECT coalesce(min(first), {self._next}) FROM steps")
         self._knows_ids = self._reader.execute("SELECT 1 FROM inbox LIMIT 1").fetchone() is not None
         """Whether there is an id of an archived message at all: most journals have none to look up."""
-        kept = b"" if configuration is None else self._keep_configuration(configuration)
-        self.settings = sha256(kept).digest()
+        stored = b"" if configuration is None else self._keep_configuration(configuration)
+        self.settings = sha256(stored).digest()
         """Whose decisions they are, in 32 bytes: the settings of a crowd are some megabytes."""
         self._writer = Writer(self._connection, on_trouble)
-        self._new: list[Kept] = []
+        self._new: list[StoredStep] = []
         self._moved: dict[str, Mark] = {}
         self._outboxes: defaultdict[str, Outbox] = defaultdict(Outbox)
         self._durable = self._next - 1
@@ -69,7 +69,7 @@ class Journal:
 
     # -- reading, before the first append
 
-    def entries(self, actor: str, after: int = 0) -> Iterator[Kept]:
+    def entries(self, actor: str, after: int = 0) -> Iterator[StoredStep]:
         """Entries of an actor behind a number, oldest first."""
         for row in self._reader.execute(f"{SELECT} WHERE actor = ? AND last > ? ORDER BY first", (actor, after)):
             yield from (step for step in steps_in(row) if step.seq > after)
@@ -134,7 +134,7 @@ class Journal:
         """Hand an entry over; its number, for `durable`."""
         number = self._next
         self._next += 1
-        self._new.append(kept(entry, number))
+        self._new.append(stored(entry, number))
         for place, effect in enumerate(entry.effects):
             if leaves(effect):
                 self._outboxes[entry.actor].expect((number, place))
@@ -199,7 +199,7 @@ class Journal:
         found = self._reader.execute(f"SELECT actor, seq, place FROM left_until {where}", given)
         return {actor: (seq, place) for actor, seq, place in found}
 
-    def _not_left(self, steps: Iterable[Kept], until: Mapping[str, Mark]) -> Iterator[tuple[str, Mark, Effect]]:
+    def _not_left(self, steps: Iterable[StoredStep], until: Mapping[str, Mark]) -> Iterator[tuple[str, Mark, Effect]]:
         """What lies behind those marks; it is expected to leave now."""
         for step in steps:
             last = until.get(step.actor, (0, 0))

@@ -21,7 +21,7 @@ SELECT = "SELECT first, last, actor, heads, body FROM steps"
 INSERT = "INSERT INTO steps VALUES (?, ?, ?, ?, ?)"
 
 
-class Kept(NamedTuple):
+class StoredStep(NamedTuple):
     """A step as it stands in the file; `effects` are its bytes, which a fold compares."""
 
     seq: int
@@ -34,38 +34,40 @@ class Kept(NamedTuple):
         return Entry(self.at, self.actor, decode_input(self.input), decode_effects(self.effects))
 
 
-def kept(entry: Entry, number: int) -> Kept:
+def stored(entry: Entry, number: int) -> StoredStep:
     """A step in the bytes that will stand in the file."""
-    return Kept(number, entry.at, entry.actor, encode_input(entry.input), encode_effects(entry.effects))
+    return StoredStep(number, entry.at, entry.actor, encode_input(entry.input), encode_effects(entry.effects))
 
 
-def rows(steps: Iterable[Kept]) -> list[Row]:
+def rows(steps: Iterable[StoredStep]) -> list[Row]:
     """The rows of steps that are written at once: one for each party."""
-    of: dict[str, list[Kept]] = {}
+    of: dict[str, list[StoredStep]] = {}
     for step in steps:
         of.setdefault(step.actor, []).append(step)
     return [_row(actor, own) for actor, own in of.items()]
 
 
-def _row(actor: str, steps: list[Kept]) -> Row:
+def _row(actor: str, steps: list[StoredStep]) -> Row:
     heads = orjson.dumps([(step.seq, step.at, len(step.input), len(step.effects)) for step in steps])
     body = b"".join([part for step in steps for part in (step.input, step.effects)])
     return steps[0].seq, steps[-1].seq, actor, heads.decode(), body
 
 
-def steps_in(row: Row) -> Iterator[Kept]:
+def steps_in(row: Row) -> Iterator[StoredStep]:
     """The steps of a row."""
     _, _, actor, heads, body = row
     at = 0
     for seq, instant, of_input, of_effects in orjson.loads(heads):
         middle = at + of_input
-        yield Kept(seq, datetime.fromisoformat(instant), actor, body[at:middle], body[middle : middle + of_effects])
+        yield StoredStep(
+            seq, datetime.fromisoformat(instant), actor, body[at:middle], body[middle : middle + of_effects]
+        )
         at = middle + of_effects
 
 
-def in_order(rows: Iterable[Row]) -> Iterator[Kept]:
+def in_order(rows: Iterable[Row]) -> Iterator[StoredStep]:
     """The steps of all rows by their numbers; the rows come by their first numbers."""
-    waiting: list[Kept] = []
+    waiting: list[StoredStep] = []
     for row in rows:
         while waiting and waiting[0].seq < row[0]:
             yield heapq.heappop(waiting)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from agents.runtime.journal.rows import INSERT, Kept, rows
+from agents.runtime.journal.rows import INSERT, StoredStep, rows
 
 CONFIGURATION = 3
 """The version since which the settings of the parties stand in the file."""
@@ -31,7 +31,7 @@ def _many_steps_a_row(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE TABLE left_until (actor TEXT PRIMARY KEY, seq INTEGER NOT NULL, place INTEGER NOT NULL)")
     found = connection.execute("SELECT seq, at, actor, input, effects FROM entry ORDER BY seq")
     while some := found.fetchmany(MOVED_AT_ONCE):
-        steps = [Kept(seq, datetime.fromisoformat(at), *rest) for seq, at, *rest in some]
+        steps = [StoredStep(seq, datetime.fromisoformat(at), *rest) for seq, at, *rest in some]
         connection.executemany(INSERT, rows(steps))
     connection.execute(
         "INSERT INTO left_until SELECT e.actor, coalesce(o.seq, e.seq + 1), coalesce(o.place, 0) - 1 "

@@ -16,14 +16,14 @@ from functools import partial
 from typing import TypeAlias
 
 from agents.runtime.journal.outbox import Mark
-from agents.runtime.journal.rows import INSERT, Kept, Row, rows
+from agents.runtime.journal.rows import INSERT, Row, StoredStep, rows
 from agents.runtime.journal.schema import transaction
 
 MOST = 2_048
 """Entries in one commit, if they come in smaller parts."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 
-Part: TypeAlias = tuple[list[Kept], dict[str, Mark]]
+Part: TypeAlias = tuple[list[StoredStep], dict[str, Mark]]
 """New entries, and how far the effects of some parties have left."""
 Work: TypeAlias = Callable[[sqlite3.Connection], None]
 
@@ -61,7 +61,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
-    def put(self, entries: list[Kept], left: dict[str, Mark]) -> None:
+    def put(self, entries: list[StoredStep], left: dict[str, Mark]) -> None:
         """Hand over what is to be written; both belong to the writer now."""
         self._queue.put((entries, left))
 
@@ -80,7 +80,7 @@ class Writer:
     def _run(self) -> None:
         running = True
         while running:
-            entries: list[Kept] = []
+            entries: list[StoredStep] = []
             left: dict[str, Mark] = {}
             work: list[Work] = []
             item = self._queue.get()
@@ -123,7 +123,7 @@ class Writer:
             self._on_trouble("")
         return seconds
 
-    def _commit(self, entries: list[Kept], left: dict[str, Mark]) -> None:
+    def _commit(self, entries: list[StoredStep], left: dict[str, Mark]) -> None:
         marks = [(actor, *mark) for actor, mark in left.items()]
         self._committed(self._insist(partial(self._write, rows(entries), marks)), entries)
 
@@ -140,7 +140,7 @@ class Writer:
             figures.failing_since = time.monotonic()
             self._on_trouble(str(error))
 
-    def _committed(self, seconds: float, entries: list[Kept]) -> None:
+    def _committed(self, seconds: float, entries: list[StoredStep]) -> None:
         figures = self.figures
         figures.commits += 1
         figures.entries += len(entries)

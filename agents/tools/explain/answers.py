@@ -10,17 +10,17 @@ from protocol.edges import Edge
 from protocol.plan import Plan, add, excess, shortfall, total, zero
 from protocol.rules import best_option
 
-OPEN, NOT_ASKED, BELOW, NOT_TOLD = "open", "not_asked", "below", "not_told"
+OPEN, NOT_ASKED, BELOW, NOT_NOTED = "open", "not_asked", "below", "not_told"
 
 
-def took(evidence: Evidence, said: SentEvidence, by: str) -> bool:
+def took(evidence: Evidence, sent: SentEvidence, by: str) -> bool:
     """Whether a party took a message; when its journal is not there, what was said to it counts."""
-    return said.counted if by in evidence.journals else said.refused is None
+    return sent.counted if by in evidence.journals else sent.refused is None
 
 
 def asked_at(evidence: Evidence, parent: str, place: int) -> list[SentEvidence]:
     """The requests that a parent sent in one step, in their order."""
-    return [said for said in evidence.all(m.Request) if said.edge.parent == parent and said.said == place]
+    return [sent for sent in evidence.all(m.Request) if sent.edge.parent == parent and sent.sent == place]
 
 
 def answer_to(evidence: Evidence, asked: SentEvidence, basis: m.Basis = m.Basis.OWN) -> Answer:
@@ -36,67 +36,67 @@ def answer_to(evidence: Evidence, asked: SentEvidence, basis: m.Basis = m.Basis.
             own_w = own.message.power_w if own is not None and isinstance(own.message, m.Offer) else zero(len(want))
             want = add(own_w, question.message.shortfall_w)
             reply_by = question.message.reply_by
-    said = _offer(evidence, edge, request.request_id, basis) or (
+    sent = _offer(evidence, edge, request.request_id, basis) or (
         _alternative(evidence, edge, request.request_id) if basis is m.Basis.OWN else None
     )
-    if said is None:
+    if sent is None:
         return _silent(evidence, edge, question, want, reply_by)
-    return _judged(evidence, edge, said, want, reply_by)
+    return _judged(evidence, edge, sent, want, reply_by)
 
 
 def relax_of(evidence: Evidence, edge: Edge, request_id: str) -> SentEvidence | None:
     """The relax that was sent after a request, if there was one."""
-    return next((said for said in evidence.on(edge, m.Relax) if said.message.request_id == request_id), None)
+    return next((sent for sent in evidence.on(edge, m.Relax) if sent.message.request_id == request_id), None)
 
 
 def _offer(evidence: Evidence, edge: Edge, request_id: str, basis: m.Basis) -> SentEvidence | None:
     found = [
-        said
-        for said in evidence.on(edge, m.Offer)
-        if isinstance(said.message, m.Offer) and said.message.basis is basis and said.message.request_id == request_id
+        sent
+        for sent in evidence.on(edge, m.Offer)
+        if isinstance(sent.message, m.Offer) and sent.message.basis is basis and sent.message.request_id == request_id
     ]
     return _latest(evidence, edge, found)
 
 
 def _alternative(evidence: Evidence, edge: Edge, request_id: str) -> SentEvidence | None:
-    found = [said for said in evidence.on(edge, m.Alternative) if said.message.request_id == request_id]
+    found = [sent for sent in evidence.on(edge, m.Alternative) if sent.message.request_id == request_id]
     return _latest(evidence, edge, found)
 
 
 def _latest(evidence: Evidence, edge: Edge, found: list[SentEvidence]) -> SentEvidence | None:
     """The highest revision that counted; else what came last."""
-    counted = [said for said in found if took(evidence, said, edge.parent)]
-    return max(counted or found, key=lambda said: said.message.revision, default=None)
+    counted = [sent for sent in found if took(evidence, sent, edge.parent)]
+    return max(counted or found, key=lambda sent: sent.message.revision, default=None)
 
 
 def _silent(evidence: Evidence, edge: Edge, question: SentEvidence | None, want: Plan, reply_by: datetime) -> Answer:
     nothing, text = zero(len(want)), ""
     if question is not None and question.refused is not None:
-        reason, said = question.refused
+        reason, sent = question.refused
         return Answer(
-            edge.child, "refused", "", want, nothing, nothing, nothing, (), reason, f"it would not take it: {said}",
+            edge.child, "refused", "", want, nothing, nothing, nothing, (), reason, f"it would not take it: {sent}",
             question.at,
         )  # fmt: skip
     if not evidence.is_over(reply_by):
         return Answer(edge.child, OPEN, "", want, nothing, nothing, nothing, (), "", "", None)
-    if question is not None and question.heard is None and edge.child in evidence.journals:
+    if question is not None and question.received is None and edge.child in evidence.journals:
         text = "it was never reached"
     return Answer(edge.child, "silent", "", want, nothing, nothing, nothing, (), "", text, None)
 
 
-def _judged(evidence: Evidence, edge: Edge, said: SentEvidence, want: Plan, reply_by: datetime) -> Answer:
-    power_w, available_w, binding, basis, reason, opts_in = _content(said.message, want)
+def _judged(evidence: Evidence, edge: Edge, sent: SentEvidence, want: Plan, reply_by: datetime) -> Answer:
+    power_w, available_w, binding, basis, reason, opts_in = _content(sent.message, want)
     nothing = zero(len(want))
     answer = Answer(
-        edge.child, "yes", basis, want, power_w, power_w, available_w, binding, reason, "", said.at
+        edge.child, "yes", basis, want, power_w, power_w, available_w, binding, reason, "", sent.at
     )  # fmt: skip
-    if said.refused is not None:
-        answer.verdict, (answer.reason, answer.text) = "refused", said.refused
-    elif said.late:
-        answer.verdict, answer.late_by_s = "late", max(0, int((said.at - reply_by).total_seconds()))
-    elif not took(evidence, said, edge.parent):
+    if sent.refused is not None:
+        answer.verdict, (answer.reason, answer.text) = "refused", sent.refused
+    elif sent.late:
+        answer.verdict, answer.late_by_s = "late", max(0, int((sent.at - reply_by).total_seconds()))
+    elif not took(evidence, sent, edge.parent):
         answer.verdict = "silent" if evidence.is_over(reply_by) else OPEN
-        answer.text = f"it answered at {said.at:%H:%M:%S}, but that never arrived"
+        answer.text = f"it answered at {sent.at:%H:%M:%S}, but that never arrived"
     elif not opts_in:
         answer.verdict = "no"
     if answer.verdict != "yes":
@@ -153,4 +153,4 @@ def _cause(answer: Answer, slot: int, is_aggregator: bool) -> str:
         return bound
     if answer.verdict == "no":
         return f"no: {answer.reason}"
-    return BELOW if is_aggregator else NOT_TOLD
+    return BELOW if is_aggregator else NOT_NOTED

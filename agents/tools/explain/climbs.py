@@ -26,12 +26,12 @@ def climbs(evidence: Evidence, party: str, aggregators: list[str]) -> list[Climb
 def _climb(evidence: Evidence, party: str, notes: list[NotedEvidence[NoteModel]], aggregators: list[str]) -> ClimbStory:
     [first] = of(notes[:1], n.RequestReceived)
     request = next(
-        (said for said in evidence.all(m.Request) if said.edge.child == party and said.heard == first.place), None
+        (sent for sent in evidence.all(m.Request) if sent.edge.child == party and sent.received == first.place), None
     )
     asked = asked_at(evidence, party, first.place)
     requested_w = first.note.requested_w
     slots = len(requested_w)
-    sent = of(notes, n.RequestValuesSent)
+    sent_values = of(notes, n.RequestValuesSent)
     climb = ClimbStory(
         party=party,
         parent=request.edge.parent if request is not None else "",
@@ -40,13 +40,13 @@ def _climb(evidence: Evidence, party: str, notes: list[NotedEvidence[NoteModel]]
         at=first.at,
         reply_by=first.note.reply_by,
         requested_w=requested_w,
-        asked_w=total((plan_of(said) for said in asked), slots),
-        children_reply_by=sent[0].note.reply_by if sent else None,
+        asked_w=total((plan_of(sent) for sent in asked), slots),
+        children_reply_by=sent_values[0].note.reply_by if sent_values else None,
     )
-    climb.answers = [answer_to(evidence, said) for said in asked]
-    relaxed = [said for said in asked if relax_of(evidence, said.edge, said.message.request_id) is not None]
-    climb.relaxed_answers = [answer_to(evidence, said, m.Basis.RELAXED) for said in relaxed]
-    climb.relaxed = [_relaxed(evidence, said) for said in relaxed]
+    climb.answers = [answer_to(evidence, sent) for sent in asked]
+    relaxed = [sent for sent in asked if relax_of(evidence, sent.edge, sent.message.request_id) is not None]
+    climb.relaxed_answers = [answer_to(evidence, sent, m.Basis.RELAXED) for sent in relaxed]
+    climb.relaxed = [_relaxed(evidence, sent) for sent in relaxed]
     climb.rungs = _rungs(notes, slots)
     if request is not None:
         _answer_up(evidence, climb, request, notes)
@@ -57,10 +57,10 @@ def _climb(evidence: Evidence, party: str, notes: list[NotedEvidence[NoteModel]]
     return climb
 
 
-def plan_of(said: SentEvidence) -> Plan:
+def plan_of(sent: SentEvidence) -> Plan:
     """What a request asks, W."""
-    assert isinstance(said.message, m.Request)
-    return said.message.power_w
+    assert isinstance(sent.message, m.Request)
+    return sent.message.power_w
 
 
 def slot_seconds(request: SentEvidence) -> int:
@@ -73,13 +73,13 @@ def _rungs(notes: list[NotedEvidence[NoteModel]], slots: int) -> list[RungStory]
     """What each sum had over the one before it is what its rung added."""
     rungs: list[RungStory] = []
     before, short, asked_to_relax = zero(slots), zero(slots), 0
-    for told in notes:
-        note = told.note
+    for noted in notes:
+        note = noted.note
         if isinstance(note, n.RelaxAsked):
             asked_to_relax = note.asked
         elif isinstance(note, n.NobodyToRelax):
             rungs.append(
-                RungStory("S28", "relaxed", told.at, 0, 0, 0, 0, zero(slots), before, short, False, climbed=False)
+                RungStory("S28", "relaxed", noted.at, 0, 0, 0, 0, zero(slots), before, short, False, climbed=False)
             )
         elif isinstance(note, n.SummedUp):
             short = note.shortfall_w
@@ -87,13 +87,13 @@ def _rungs(notes: list[NotedEvidence[NoteModel]], slots: int) -> list[RungStory]
             match note:
                 case n.OffersSummed():
                     rungs.append(
-                        RungStory("S24", "offers", told.at, note.asked, note.yes, note.no, note.silent, added, *sums)
+                        RungStory("S24", "offers", noted.at, note.asked, note.yes, note.no, note.silent, added, *sums)
                     )
                 case n.StorageSummed():
-                    rungs.append(RungStory("S26", "storage", told.at, 0, 0, 0, 0, added, *sums))
+                    rungs.append(RungStory("S26", "storage", noted.at, 0, 0, 0, 0, added, *sums))
                 case _:
                     asked, silent = asked_to_relax, note.silent
-                    rungs.append(RungStory("S30", "relaxed", told.at, asked, asked - silent, 0, silent, added, *sums))
+                    rungs.append(RungStory("S30", "relaxed", noted.at, asked, asked - silent, 0, silent, added, *sums))
             before = note.available_w
     return rungs
 
@@ -109,7 +109,7 @@ def _relaxed(evidence: Evidence, asked: SentEvidence) -> Relaxed:
         could = [bound for bound in own.binding if bound is not None]
     award = last_award(evidence, asked.edge, asked.message.request_id)
     concluded = award is not None and award.outcome is m.Outcome.CONCLUDED
-    offers = [said.message for said in evidence.on(asked.edge, m.Offer)]
+    offers = [sent.message for sent in evidence.on(asked.edge, m.Offer)]
     accepted = next((o for o in offers if award is not None and o.message_id == award.accepts), None)
     return Relaxed(
         asked.edge.child,
@@ -124,7 +124,7 @@ def _relaxed(evidence: Evidence, asked: SentEvidence) -> Relaxed:
 
 def last_award(evidence: Evidence, edge: Edge, request_id: str) -> m.Award | None:
     """The highest revision of the award to a request."""
-    found = [said.message for said in evidence.on(edge, m.Award) if said.message.request_id == request_id]
+    found = [sent.message for sent in evidence.on(edge, m.Award) if sent.message.request_id == request_id]
     awards = [award for award in found if isinstance(award, m.Award)]
     return max(awards, key=lambda award: award.revision, default=None)
 
@@ -133,17 +133,17 @@ def _answer_up(
     evidence: Evidence, climb: ClimbStory, request: SentEvidence, notes: list[NotedEvidence[NoteModel]]
 ) -> None:
     """S33 or S36: what it said to its parent."""
-    results = [told for told in notes if type(told.note) in RESULTS]
+    results = [noted for noted in notes if type(noted.note) in RESULTS]
     if not results:
         return
     climb.result, climb.answered_at = RESULTS[type(results[-1].note)], results[-1].at
     up, request_id = request.edge, request.message.request_id
-    offers = [said.message for said in evidence.on(up, m.Offer) if said.message.request_id == request_id]
+    offers = [sent.message for sent in evidence.on(up, m.Offer) if sent.message.request_id == request_id]
     offered = [offer for offer in offers if isinstance(offer, m.Offer)]
     if offered:
         climb.answered_w, climb.available_w = offered[-1].power_w, offered[-1].available_w
-    said = next((s.message for s in evidence.on(up, m.Alternative) if s.message.request_id == request_id), None)
-    if not isinstance(said, m.Alternative):
+    sent = next((s.message for s in evidence.on(up, m.Alternative) if s.message.request_id == request_id), None)
+    if not isinstance(sent, m.Alternative):
         return
     award = last_award(evidence, up, request_id)
     accepts = award.accepts if award is not None else None
@@ -159,9 +159,9 @@ def _answer_up(
             energy_wh(one.power_w, duration),
             accepts == one.option_id,
         )
-        for one in said.options
+        for one in sent.options
     ]
-    climb.answered_w = climb.available_w = answer_to(evidence, request).said_w
+    climb.answered_w = climb.available_w = answer_to(evidence, request).sent_w
 
 
 def short_w(climb: ClimbStory) -> Plan:

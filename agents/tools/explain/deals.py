@@ -28,11 +28,11 @@ CHANGES = {
 def awards(evidence: Evidence) -> list[AwardStory]:
     """The last word on each award, in the order in which the awards were first given."""
     groups: dict[tuple[Edge, str], list[SentEvidence]] = {}
-    for said in evidence.all(m.Award):
-        groups.setdefault((said.edge, said.message.request_id), []).append(said)
+    for sent in evidence.all(m.Award):
+        groups.setdefault((sent.edge, sent.message.request_id), []).append(sent)
     latest: dict[Edge, str] = {}
-    for said in evidence.all(m.Request):
-        latest[said.edge] = said.message.request_id
+    for sent in evidence.all(m.Request):
+        latest[sent.edge] = sent.message.request_id
     return [
         _award(evidence, edge, given, superseded=latest.get(edge, request_id) != request_id)
         for (edge, request_id), given in groups.items()
@@ -40,7 +40,7 @@ def awards(evidence: Evidence) -> list[AwardStory]:
 
 
 def _award(evidence: Evidence, edge: Edge, given: list[SentEvidence], *, superseded: bool) -> AwardStory:
-    last = max(given, key=lambda said: said.message.revision)
+    last = max(given, key=lambda sent: sent.message.revision)
     award = last.message
     assert isinstance(award, m.Award)
     concluded = award.outcome is m.Outcome.CONCLUDED
@@ -48,7 +48,7 @@ def _award(evidence: Evidence, edge: Edge, given: list[SentEvidence], *, superse
     return AwardStory(
         parent=edge.parent,
         child=edge.child,
-        at=last.said_at or last.at,
+        at=last.sent_at or last.at,
         outcome=str(award.outcome),
         power_w=award.power_w,
         basis=_basis(evidence, edge, award) if concluded else "",
@@ -61,13 +61,13 @@ def _award(evidence: Evidence, edge: Edge, given: list[SentEvidence], *, superse
 
 
 def _state(evidence: Evidence, edge: Edge, award: m.Award) -> tuple[str, str]:
-    for said in evidence.on(edge, m.Confirm):
-        confirm = said.message
+    for sent in evidence.on(edge, m.Confirm):
+        confirm = sent.message
         assert isinstance(confirm, m.Confirm)
         if (confirm.award_id, confirm.revision) == (award.award_id, award.revision):
             if not confirm.accepted:
                 return "refused", plain(confirm.reason)
-            if took(evidence, said, edge.parent):
+            if took(evidence, sent, edge.parent):
                 return "confirmed", ""
             return "unconfirmed", "its confirmation never arrived"
     known = edge.parent in evidence.journals or edge.child in evidence.journals
@@ -75,9 +75,9 @@ def _state(evidence: Evidence, edge: Edge, award: m.Award) -> tuple[str, str]:
 
 
 def _basis(evidence: Evidence, edge: Edge, award: m.Award) -> str:
-    for said in evidence.on(edge, m.Offer):
-        if said.message.message_id == award.accepts and isinstance(said.message, m.Offer):
-            return str(said.message.basis)
+    for sent in evidence.on(edge, m.Offer):
+        if sent.message.message_id == award.accepts and isinstance(sent.message, m.Offer):
+            return str(sent.message.basis)
     return award.accepts or ""
 
 
@@ -85,23 +85,23 @@ def shared(evidence: Evidence) -> list[SharedOut]:
     """S35 at each aggregator."""
     return [
         SharedOut(
-            told.party,
-            told.at,
-            sharing(evidence, told.party),
-            told.note.awarded,
-            told.note.power_w,
-            told.note.storage_w,
+            noted.party,
+            noted.at,
+            sharing(evidence, noted.party),
+            noted.note.awarded,
+            noted.note.power_w,
+            noted.note.storage_w,
         )
-        for told in of(evidence.told, n.AwardsSent)
+        for noted in of(evidence.noted, n.AwardsSent)
     ]
 
 
 def changes(evidence: Evidence) -> list[AwardChange]:
     """What happened to deals after they were made, in order."""
     return [
-        AwardChange(told.at, told.party, kind, *about)
-        for told in evidence.told
-        if (kind := CHANGES.get(told.note.name)) is not None and (about := _about(told.note)) is not None
+        AwardChange(noted.at, noted.party, kind, *about)
+        for noted in evidence.noted
+        if (kind := CHANGES.get(noted.note.name)) is not None and (about := _about(noted.note)) is not None
     ]
 
 
@@ -122,68 +122,68 @@ def _about(note: NoteModel) -> tuple[str, Plan, str] | None:
 def endings(evidence: Evidence) -> list[Ending]:
     """How the event ended at each party above the devices that has ended it; a reopened one counts once, at the end."""
     found: dict[str, Ending] = {}
-    for told in evidence.told:
-        if type(told.note) in ASKED:
-            found.pop(told.party, None)
-        elif isinstance(told.note, n.EventClosed):
-            found[told.party] = Ending(told.party, told.at, told.note.outcome, told.note.reason or "")
+    for noted in evidence.noted:
+        if type(noted.note) in ASKED:
+            found.pop(noted.party, None)
+        elif isinstance(noted.note, n.EventClosed):
+            found[noted.party] = Ending(noted.party, noted.at, noted.note.outcome, noted.note.reason or "")
     return list(found.values())
 
 
 def settled(evidence: Evidence) -> Settled | None:
     """The utility's account."""
-    told = of(evidence.told, n.EventSettled)
-    if not told:
+    noted = of(evidence.noted, n.EventSettled)
+    if not noted:
         return None
-    last = told[-1].note
+    last = noted[-1].note
     return Settled(last.requested_wh, last.awarded_wh, last.delivered_wh, last.metered_directly_wh, last.meters)
 
 
 def delivery(evidence: Evidence, party: str, start: datetime, slot: timedelta) -> list[SlotDelivery]:
     """Each slot as a parent summed it up."""
     children = _children(evidence, party)
-    dispatched = {told.note.slot: told.note for told in evidence.told_of(party, n.SlotDispatched)}
+    dispatched = {noted.note.slot: noted.note for noted in evidence.noted_of(party, n.SlotDispatched)}
     return [
         SlotDelivery(
             party,
-            told.note.slot,
-            start + told.note.slot * slot,
-            told.note.awarded_wh,
-            told.note.delivered_wh,
-            told.note.reported,
-            _silent_meters(evidence, party, children, told) if told.note.silent else (),
-            sent.dispatched if (sent := dispatched.get(told.note.slot)) is not None else None,
-            sent.power_w if sent is not None else None,
+            noted.note.slot,
+            start + noted.note.slot * slot,
+            noted.note.awarded_wh,
+            noted.note.delivered_wh,
+            noted.note.reported,
+            _silent_meters(evidence, party, children, noted) if noted.note.silent else (),
+            went_out.dispatched if (went_out := dispatched.get(noted.note.slot)) is not None else None,
+            went_out.power_w if went_out is not None else None,
         )
-        for told in evidence.told_of(party, n.SlotMetered)
+        for noted in evidence.noted_of(party, n.SlotMetered)
     ]
 
 
 def _children(evidence: Evidence, party: str) -> list[str]:
-    return list(dict.fromkeys(said.edge.child for said in evidence.all(m.Award) if said.edge.parent == party))
+    return list(dict.fromkeys(sent.edge.child for sent in evidence.all(m.Award) if sent.edge.parent == party))
 
 
 def _silent_meters(
-    evidence: Evidence, party: str, children: list[str], told: NotedEvidence[n.SlotMetered]
+    evidence: Evidence, party: str, children: list[str], noted: NotedEvidence[n.SlotMetered]
 ) -> tuple[str, ...]:
     """Those whose award stood when the slot was summed up, and whose meter had not spoken."""
-    slot, silent = told.note.slot, []
+    slot, silent = noted.note.slot, []
     for child in children:
         edge = Edge(party, child)
-        given = [said for said in evidence.on(edge, m.Award) if said.said is not None and said.said <= told.place]
-        award = max(given, key=lambda said: (said.message.round, said.message.revision)).message if given else None
+        given = [sent for sent in evidence.on(edge, m.Award) if sent.sent is not None and sent.sent <= noted.place]
+        award = max(given, key=lambda sent: (sent.message.round, sent.message.revision)).message if given else None
         if not isinstance(award, m.Award) or award.outcome is not m.Outcome.CONCLUDED:
             continue
         if _state(evidence, edge, award)[0] == "refused":
             continue
-        heard = any(
-            said.counted
-            and said.heard is not None
-            and said.heard <= told.place
-            and isinstance(said.message, m.Report)
-            and any(reading.slot == slot for reading in said.message.readings)
-            for said in evidence.on(edge, m.Report)
+        received = any(
+            sent.counted
+            and sent.received is not None
+            and sent.received <= noted.place
+            and isinstance(sent.message, m.Report)
+            and any(reading.slot == slot for reading in sent.message.readings)
+            for sent in evidence.on(edge, m.Report)
         )
-        if not heard:
+        if not received:
             silent.append(child)
     return tuple(silent)

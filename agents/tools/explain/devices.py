@@ -20,8 +20,8 @@ from protocol.units import Direction
 def devices(evidence: Evidence, names: Iterable[str], awards: list[AwardStory]) -> dict[str, DeviceStory]:
     """Every device of the event, in order of appearance. Reports to the utility's own ears are left to their parent."""
     requests: dict[str, list[SentEvidence]] = defaultdict(list)
-    for said in evidence.all(m.Request):
-        requests[said.edge.child].append(said)
+    for sent in evidence.all(m.Request):
+        requests[sent.edge.child].append(sent)
     given: dict[str, list[AwardStory]] = defaultdict(list)
     for award in awards:
         given[award.child].append(award)
@@ -37,11 +37,11 @@ def _device(
     readings = [(one.place, one.what) for one in happened if isinstance(one.what, Measured)]
     device = DeviceStory(name, _resources(evidence, name, requests), _agreed(evidence, name), awards=given)
     device.journal = name in evidence.journals
-    device.rounds = [_round(evidence, name, said, readings) for said in requests]
-    for edge in dict.fromkeys(said.edge for said in requests):
+    device.rounds = [_round(evidence, name, sent, readings) for sent in requests]
+    for edge in dict.fromkeys(sent.edge for sent in requests):
         _what_it_did(evidence, device, edge)
     device.driven = _driven(happened, requests)
-    closed = evidence.told_of(name, n.EventClosed)
+    closed = evidence.noted_of(name, n.EventClosed)
     if closed:
         device.outcome = closed[-1].note.outcome
     elif given:
@@ -51,7 +51,7 @@ def _device(
 
 def _driven(happened: list[Happened], requests: list[SentEvidence]) -> list[Driven]:
     """Its set-points in the event's slots; they carry no event's id."""
-    asked = [said.message for said in requests if isinstance(said.message, m.Request)]
+    asked = [sent.message for sent in requests if isinstance(sent.message, m.Request)]
     if not asked:
         return []
     period, slots = asked[-1].interval_period, len(asked[-1].power_w)
@@ -67,8 +67,8 @@ def _resources(evidence: Evidence, name: str, requests: list[SentEvidence]) -> t
     if isinstance(settings, DerSettings):
         return tuple(spec.resource_id for spec in settings.devices)
     found: dict[str, None] = {}
-    for said in requests:
-        for offered in evidence.on(said.edge, m.Offer):
+    for sent in requests:
+        for offered in evidence.on(sent.edge, m.Offer):
             if isinstance(offered.message, m.Offer):
                 found |= {resource.resource_id: None for resource in offered.message.resources}
     return tuple(found)
@@ -112,20 +112,20 @@ def _round(evidence: Evidence, name: str, asked: SentEvidence, readings: list[tu
 
 def reached(evidence: Evidence, asked: SentEvidence) -> bool | None:
     """Whether a request arrived; None when that is not known."""
-    if asked.heard is not None:
+    if asked.received is not None:
         return True
     if asked.edge.child in evidence.journals:
         return False
     offers = [*evidence.on(asked.edge, m.Offer), *evidence.on(asked.edge, m.Alternative)]
-    return True if any(said.message.request_id == asked.message.request_id for said in offers) else None
+    return True if any(sent.message.request_id == asked.message.request_id for sent in offers) else None
 
 
 def _state(
     evidence: Evidence, name: str, edge: Edge, request: m.Request, readings: list[tuple[int, Measured]]
 ) -> list[State]:
     """The last reading of each resource when it answered."""
-    offers = [said for said in evidence.on(edge, m.Offer) if said.message.request_id == request.request_id]
-    until = next((said.said for said in offers if said.said is not None), None)
+    offers = [sent for sent in evidence.on(edge, m.Offer) if sent.message.request_id == request.request_id]
+    until = next((sent.sent for sent in offers if sent.sent is not None), None)
     known: dict[str, State] = {}
     for place, reading in readings:
         if until is not None and place <= until:
@@ -134,33 +134,33 @@ def _state(
 
 
 def _consent(evidence: Evidence, name: str, asked: SentEvidence) -> str:
-    for told in evidence.told_of(name, n.ConsentDecided):
-        if asked.heard is not None and told.place >= asked.heard:
-            return f"{told.note.by}: {'takes part' if told.note.take_part else 'takes no part'}"
+    for noted in evidence.noted_of(name, n.ConsentDecided):
+        if asked.received is not None and noted.place >= asked.received:
+            return f"{noted.note.by}: {'takes part' if noted.note.take_part else 'takes no part'}"
     return ""
 
 
 def _what_it_did(evidence: Evidence, device: DeviceStory, edge: Edge) -> None:
-    for said in evidence.on(edge, m.Dispatch):
-        one = said.message
+    for sent in evidence.on(edge, m.Dispatch):
+        one = sent.message
         assert isinstance(one, m.Dispatch)
-        refused = "" if said.refused is None else f"{said.refused[0]}: {said.refused[1]}"
-        device.dispatches.append(Dispatched(one.slot, said.said_at or said.at, one.power_w, one.valid_for_s, refused))
-    direction = next((_direction(said) for said in evidence.on(edge, m.Request)), Direction.INCREASE_LOAD)
+        refused = "" if sent.refused is None else f"{sent.refused[0]}: {sent.refused[1]}"
+        device.dispatches.append(Dispatched(one.slot, sent.sent_at or sent.at, one.power_w, one.valid_for_s, refused))
+    direction = next((_direction(sent) for sent in evidence.on(edge, m.Request)), Direction.INCREASE_LOAD)
     slots: dict[int, Metered] = {}
-    for said in evidence.on(edge, m.Report):
-        assert isinstance(said.message, m.Report)
-        for reading in said.message.readings:
+    for sent in evidence.on(edge, m.Report):
+        assert isinstance(sent.message, m.Report)
+        for reading in sent.message.readings:
             delivered = delivered_wh(direction, reading.energy_wh, reading.baseline_wh)
             slots[reading.slot] = Metered(
                 reading.slot, reading.energy_wh, reading.baseline_wh, delivered, reading.soc_wh
             )
     device.metered += [slots[slot] for slot in sorted(slots)]
-    for said in evidence.on(edge, m.Withdraw):
-        assert isinstance(said.message, m.Withdraw)
-        device.withdrawn = plain(said.message.cause)
+    for sent in evidence.on(edge, m.Withdraw):
+        assert isinstance(sent.message, m.Withdraw)
+        device.withdrawn = plain(sent.message.cause)
 
 
-def _direction(said: SentEvidence) -> Direction:
-    assert isinstance(said.message, m.Request)
-    return said.message.direction
+def _direction(sent: SentEvidence) -> Direction:
+    assert isinstance(sent.message, m.Request)
+    return sent.message.direction

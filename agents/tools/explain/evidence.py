@@ -30,10 +30,10 @@ class SentEvidence:
 
     edge: Edge
     message: m.EventMessage
-    said: int | None = None
-    said_at: datetime | None = None
-    heard: int | None = None
-    heard_at: datetime | None = None
+    sent: int | None = None
+    sent_at: datetime | None = None
+    received: int | None = None
+    received_at: datetime | None = None
     late: bool = False
     refused: tuple[str, str] | None = None
     """Reason and text with which the far end refused it."""
@@ -41,12 +41,12 @@ class SentEvidence:
     @property
     def counted(self) -> bool:
         """Whether the far end took it, as far as is known."""
-        return self.heard is not None and not self.late and self.refused is None
+        return self.received is not None and not self.late and self.refused is None
 
     @property
     def at(self) -> datetime:
         """When it was heard, else when it was said."""
-        return self.heard_at or self.said_at or self.message.sent_at
+        return self.received_at or self.sent_at or self.message.sent_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ class Evidence:
     event_id: str
     settings: Mapping[str, PartySettings]
     """Of every party whose journal describes itself."""
-    said: dict[tuple[Edge, str, str], SentEvidence] = field(default_factory=dict)
-    told: list[NotedEvidence[NoteModel]] = field(default_factory=list)
+    sent: dict[tuple[Edge, str, str], SentEvidence] = field(default_factory=dict)
+    noted: list[NotedEvidence[NoteModel]] = field(default_factory=list)
     happened: list[Happened] = field(default_factory=list)
     journals: dict[str, None] = field(default_factory=dict)
     """The parties whose entries are there."""
@@ -111,9 +111,9 @@ class Evidence:
         model = model_of(note)
         if model is not None:
             self.history.event(self.event_id).party(entry.actor).take(model)
-            told = NotedEvidence(place, entry.at, entry.actor, model)
-            self.told.append(told)
-            self._by_party.setdefault(entry.actor, []).append(told)
+            noted = NotedEvidence(place, entry.at, entry.actor, model)
+            self.noted.append(noted)
+            self._by_party.setdefault(entry.actor, []).append(noted)
 
     def _happened(
         self, place: int, entry: Entry, what: Issue | Cancel | Measured | Resumed | Refused | Setpoint
@@ -122,9 +122,9 @@ class Evidence:
 
     def _of(self, edge: Edge, message: m.EventMessage) -> SentEvidence:
         key = (edge, message.kind, message.message_id)
-        known = self.said.get(key)
+        known = self.sent.get(key)
         if known is None:
-            known = self.said[key] = SentEvidence(edge, message)
+            known = self.sent[key] = SentEvidence(edge, message)
             self._by_edge.setdefault((edge, message.kind), []).append(known)
             self._by_kind.setdefault(message.kind, []).append(known)
             self._ids[edge, message.message_id] = known
@@ -132,14 +132,14 @@ class Evidence:
 
     def _sent(self, place: int, entry: Entry, edge: Edge, message: m.EventMessage) -> None:
         known = self._of(edge, message)
-        if known.said is None:
-            known.said, known.said_at = place, entry.at
+        if known.sent is None:
+            known.sent, known.sent_at = place, entry.at
 
     def _heard(self, place: int, entry: Entry, edge: Edge, message: m.EventMessage, notes: list[Note]) -> None:
         known = self._of(edge, message)
-        if known.heard is not None and known.refused is None:
+        if known.received is not None and known.refused is None:
             return  # a repeat changes nothing
-        known.heard, known.heard_at, known.refused = place, entry.at, None
+        known.received, known.received_at, known.refused = place, entry.at, None
         for note in filter(None, map(model_of, notes)):
             match note:
                 case n.LateAnswerRecorded(child=edge.child):
@@ -152,8 +152,8 @@ class Evidence:
     def _rejected(self, place: int, entry: Entry, edge: Edge, reject: m.Reject) -> None:
         """What the far end would not take; its own journal need not be there to know it."""
         known = self._ids.get((edge, reject.refused_id or ""))
-        if known is not None and known.heard is None:
-            known.heard, known.heard_at = place, reject.sent_at
+        if known is not None and known.received is None:
+            known.received, known.received_at = place, reject.sent_at
             known.refused = (str(reject.reason), plain(reject.text))
 
     # -- asking
@@ -178,18 +178,18 @@ class Evidence:
     def notes(self, party: str) -> list[NotedEvidence[NoteModel]]:
         return self._by_party.get(party, [])
 
-    def told_of(self, party: str, kind: type[N]) -> list[NotedEvidence[N]]:
+    def noted_of(self, party: str, kind: type[N]) -> list[NotedEvidence[N]]:
         """A party's notes of a kind."""
         return of(self.notes(party), kind)
 
     def since(self, party: str, first: type[NoteModel]) -> list[list[NotedEvidence[NoteModel]]]:
         """A party's notes from each one of that kind up to the next."""
         parts: list[list[NotedEvidence[NoteModel]]] = []
-        for told in self.notes(party):
-            if isinstance(told.note, first):
+        for noted in self.notes(party):
+            if isinstance(noted.note, first):
                 parts.append([])
             if parts:
-                parts[-1].append(told)
+                parts[-1].append(noted)
         return parts
 
 

@@ -29,6 +29,6 @@ def model_of(note: Note) -> NoteModel | None:
     return read_note(note.name, note.step, data)
 
 
-def of(told: Iterable[NotedEvidence[NoteModel]], kind: type[N]) -> list[NotedEvidence[N]]:
+def of(noted: Iterable[NotedEvidence[NoteModel]], kind: type[N]) -> list[NotedEvidence[N]]:
     """Those of a kind, in their order."""
-    return [cast(NotedEvidence[N], one) for one in told if isinstance(one.note, kind)]
+    return [cast(NotedEvidence[N], one) for one in noted if isinstance(one.note, kind)]

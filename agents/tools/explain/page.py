@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.settings.checked import ConfigError
 from agents.tools.explain import words
-from agents.tools.explain.passages import passages, told
+from agents.tools.explain.passages import passages, verdict_text
 from agents.tools.explain.story.climb import ClimbStory
 from agents.tools.explain.story.story import Story
 from agents.tools.explain.summary import added, top_climbs
@@ -67,7 +67,7 @@ def write_page(story: Story, path: Path) -> None:
     text = rooms.get_template("page.html.j2").render(
         story=story,
         words=words,
-        told=told,
+        verdict_text=verdict_text,
         passages=passages(story),
         whole=_whole(story),
         ladders={id(climb): _ladder(climb) for climb in story.climbs if climb.rungs},
@@ -111,9 +111,9 @@ def _stacked(whose: str, requested_w: Plan, parts: Sequence[tuple[str, str, Plan
             panel.plot(range(slots), _kw(deal_w), "D", color=INK, markersize=5, label="awarded in the end")
         _slots(panel, slots, "kW")
 
-    said = [f"requested {words.kw(requested_w)}", *(f"{RUNGS[name]} {words.kw(plan)}" for _, name, plan in parts)]
-    said += [f"awarded {words.kw(deal_w)}"] if any(deal_w) else []
-    return Shown(_svg(draw, 4.6, 2.6), f"{whose}: {'; '.join(said)}")
+    sent = [f"requested {words.kw(requested_w)}", *(f"{RUNGS[name]} {words.kw(plan)}" for _, name, plan in parts)]
+    sent += [f"awarded {words.kw(deal_w)}"] if any(deal_w) else []
+    return Shown(_svg(draw, 4.6, 2.6), f"{whose}: {'; '.join(sent)}")
 
 
 def _causes(climb: ClimbStory) -> Shown:
@@ -128,8 +128,8 @@ def _causes(climb: ClimbStory) -> Shown:
         panel.set_xlabel("kWh not offered")
         panel.spines[["top", "right"]].set_visible(False)
 
-    said = "; ".join(f"{name} {words.kwh(wh)}" for name, wh in named)
-    return Shown(_svg(draw, 5.2, 0.8 + 0.3 * len(named)), f"not offered: {said}")
+    sent = "; ".join(f"{name} {words.kwh(wh)}" for name, wh in named)
+    return Shown(_svg(draw, 5.2, 0.8 + 0.3 * len(named)), f"not offered: {sent}")
 
 
 def _delivery(story: Story) -> list[tuple[str, Shown]]:
@@ -152,8 +152,8 @@ def _delivered(story: Story, party: str) -> Shown:
         _slots(panel, story.slots, "kWh")
 
     energies = [(one.awarded_wh, one.delivered_wh) for one in slots]
-    said = "; ".join(f"slot {one.slot + 1}: {words.kwh(one.delivered_wh)}" for one in slots)
-    return Shown(_svg(draw, 4.6, 2.2), f"{party} counts as delivered: {said}")
+    sent = "; ".join(f"slot {one.slot + 1}: {words.kwh(one.delivered_wh)}" for one in slots)
+    return Shown(_svg(draw, 4.6, 2.2), f"{party} counts as delivered: {sent}")
 
 
 def _kw(plan: Plan) -> list[float]:

@@ -49,11 +49,11 @@ def _all(story: Story) -> Iterator[Passage]:
 
 def _only_heard(story: Story) -> Iterator[Passage]:
     """What parties whose journals are not there asked for, as those below them tell it."""
-    heard: dict[tuple[str, int, int], list[AskedStory]] = {}
+    received: dict[tuple[str, int, int], list[AskedStory]] = {}
     for ask in story.asks:
         if ask.parent in story.missing_journals:
-            heard.setdefault((ask.parent, ask.revision, ask.round), []).append(ask)
-    for (parent, _, number), asks in heard.items():
+            received.setdefault((ask.parent, ask.revision, ask.round), []).append(ask)
+    for (parent, _, number), asks in received.items():
         together = words.kw(total((ask.power_w for ask in asks), len(asks[0].power_w)))
         by = max(ask.reply_by for ask in asks)
         children = sorted((ask.child for ask in asks), key=lambda name: (len(name), name))
@@ -95,7 +95,7 @@ def _plan(story: Story, planning: Planning) -> Passage:
 
 def _aggregator_answer(answer: Answer) -> str:
     if answer.verdict != "yes":
-        return f"{answer.child}: {told(answer)}."
+        return f"{answer.child}: {verdict_text(answer)}."
     if answer.basis == "alternative":
         return f"S3: {answer.child} proposes {words.kw(answer.power_w)} instead of {words.kw(answer.asked_w)}."
     return (
@@ -103,7 +103,7 @@ def _aggregator_answer(answer: Answer) -> str:
     )
 
 
-def told(answer: Answer) -> str:
+def verdict_text(answer: Answer) -> str:
     """An answer's verdict in words, with its reason."""
     match answer.verdict:
         case "no":
@@ -113,8 +113,8 @@ def told(answer: Answer) -> str:
             word = "silent" if answer.verdict == "silent" else "not answered yet"
             return f"{word}{f' ({answer.text})' if answer.text else ''}"
         case "late":
-            said = words.kw(answer.said_w)
-            return f"late ({words.lateness(answer.late_by_s)}; it would have been {said}): not counted"
+            sent = words.kw(answer.sent_w)
+            return f"late ({words.lateness(answer.late_by_s)}; it would have been {sent}): not counted"
         case "refused":
             return f"refused ({answer.reason}: {answer.text})"
     return f"yes, {words.kw(answer.power_w)}"
@@ -212,6 +212,6 @@ def _why(climb: ClimbStory) -> Iterator[str]:
         yield f"Why no more was offered: {told_causes}."
     apart = [answer for answer in (*climb.answers, *climb.relaxed_answers) if answer.verdict != "yes"]
     if apart:
-        shown = "; ".join(f"{answer.child}: {told(answer)}" for answer in apart[:MOST_NAMED])
+        shown = "; ".join(f"{answer.child}: {verdict_text(answer)}" for answer in apart[:MOST_NAMED])
         more = f"; and {len(apart) - MOST_NAMED} more" if len(apart) > MOST_NAMED else ""
         yield f"Not counted: {shown}{more}."

@@ -59,7 +59,7 @@ def _fill(story: Story, evidence: Evidence, requests: list[SentEvidence]) -> Non
     of = {role: [name for name, is_a in roles.items() if is_a == role] for role in (UTILITY, COORDINATOR, AGGREGATOR)}
     found_at = {name: evidence.standing(name) for name in roles}
     story.standing = {name: one.as_json() for name, one in found_at.items() if one is not None}
-    story.asks = [_ask(evidence, said) for said in requests]
+    story.asks = [_ask(evidence, sent) for sent in requests]
     story.issued = [one for name in of[UTILITY] for one in issued(evidence, name)]
     story.plannings = [one for name in of[COORDINATOR] for one in plannings(evidence, name)]
     found = [one for name in of[AGGREGATOR] for one in climbs(evidence, name, of[AGGREGATOR])]
@@ -80,34 +80,34 @@ def _fill(story: Story, evidence: Evidence, requests: list[SentEvidence]) -> Non
     story.summary = summary(story)
 
 
-def _ask(evidence: Evidence, said: SentEvidence) -> AskedStory:
-    request = said.message
+def _ask(evidence: Evidence, sent: SentEvidence) -> AskedStory:
+    request = sent.message
     assert isinstance(request, m.Request)
     return AskedStory(
-        said.edge.parent,
-        said.edge.child,
+        sent.edge.parent,
+        sent.edge.child,
         request.revision,
         request.round,
-        said.said_at or said.at,
+        sent.sent_at or sent.at,
         request.power_w,
         request.reply_by,
-        reached(evidence, said),
+        reached(evidence, sent),
     )
 
 
 def roles_of(evidence: Evidence) -> dict[str, str]:
     """What each party of the event is, the highest first: by its settings, its notes, or its place in the tree."""
-    by_note = {told.party: role for told in evidence.told if (role := ASKED.get(type(told.note))) is not None}
+    by_note = {noted.party: role for noted in evidence.noted if (role := ASKED.get(type(noted.note))) is not None}
     parents: dict[str, None] = {}
     above: dict[str, str] = {}
-    for said in evidence.all(m.Request):
-        parents[said.edge.parent] = None
-        above.setdefault(said.edge.child, said.edge.parent)
-    aggregates = {said.edge.child: None for said in evidence.all(m.Alternative)}
-    for said in evidence.all(m.Offer):
-        kinds = [one.kind for one in said.message.resources] if isinstance(said.message, m.Offer) else []
+    for sent in evidence.all(m.Request):
+        parents[sent.edge.parent] = None
+        above.setdefault(sent.edge.child, sent.edge.parent)
+    aggregates = {sent.edge.child: None for sent in evidence.all(m.Alternative)}
+    for sent in evidence.all(m.Offer):
+        kinds = [one.kind for one in sent.message.resources] if isinstance(sent.message, m.Offer) else []
         if m.ResourceKind.AGGREGATE in kinds:
-            aggregates[said.edge.child] = None
+            aggregates[sent.edge.child] = None
     roles: dict[str, str] = {}
     involved = dict.fromkeys((*parents, *above, *by_note))
     for name in sorted(involved, key=lambda name: _depth(name, above)):
@@ -155,35 +155,35 @@ def _by_settings(evidence: Evidence, name: str) -> str | None:
 def _highest(requests: list[SentEvidence], roles: dict[str, str]) -> SentEvidence:
     """The last request of the highest party that is known to have asked: a later revision changed the event."""
     for name in roles:
-        of_it = [said for said in requests if said.edge.parent == name]
+        of_it = [sent for sent in requests if sent.edge.parent == name]
         if of_it:
             return max(of_it, key=_order)
     return requests[-1]
 
 
-def _order(said: SentEvidence) -> tuple[int, int]:
-    assert isinstance(said.message, m.Request)
-    return order_of(said.message)
+def _order(sent: SentEvidence) -> tuple[int, int]:
+    assert isinstance(sent.message, m.Request)
+    return order_of(sent.message)
 
 
 def _tops(evidence: Evidence) -> dict[str, None]:
     """The parties that ask and that nobody is known to have asked."""
-    asked = {said.edge.child for said in evidence.all(m.Request)}
-    return {said.edge.parent: None for said in evidence.all(m.Request) if said.edge.parent not in asked}
+    asked = {sent.edge.child for sent in evidence.all(m.Request)}
+    return {sent.edge.parent: None for sent in evidence.all(m.Request) if sent.edge.parent not in asked}
 
 
 def _requested_w(evidence: Evidence, slots: int) -> Plan:
     """As the highest notes tell it; without them, all that the highest parties asked for last."""
     orders = [one.what for one in evidence.happened if isinstance(one.what, Issue)]
-    told = [one.note for one in evidence.told]
-    asked = [note.requested_w for note in told if isinstance(note, n.EventIssued | n.PlanSent)]
+    noted = [one.note for one in evidence.noted]
+    asked = [note.requested_w for note in noted if isinstance(note, n.EventIssued | n.PlanSent)]
     if asked or orders:
         return (asked or [order.power_w for order in orders])[-1]
     tops = _tops(evidence)
     latest: dict[Edge, Plan] = {}
-    for said in evidence.all(m.Request):
-        if said.edge.parent in tops and isinstance(said.message, m.Request) and len(said.message.power_w) == slots:
-            latest[said.edge] = said.message.power_w
+    for sent in evidence.all(m.Request):
+        if sent.edge.parent in tops and isinstance(sent.message, m.Request) and len(sent.message.power_w) == slots:
+            latest[sent.edge] = sent.message.power_w
     return total(latest.values(), slots)
 
 

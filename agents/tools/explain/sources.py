@@ -10,7 +10,7 @@ from pathlib import Path
 from agents.runtime.files.config import journal_folders
 from agents.runtime.journal.export import settings_in
 from agents.runtime.journal.file import journal_files
-from agents.runtime.journal.journal import JournalError, Kept
+from agents.runtime.journal.journal import JournalError, StoredStep
 from agents.settings.checked import ConfigError
 from agents.settings.parties import PartySettings
 from agents.tools.explain.evidence import Evidence, gather
@@ -47,9 +47,9 @@ class JournalSources:
     def events(self) -> dict[str, None]:
         """Every event's id, in the order of their first requests. Raises JournalError, RecordingError."""
         found: dict[str, None] = {}
-        for kept in self._kept():
-            if REQUEST in kept.input or REQUEST in kept.effects:
-                found |= dict.fromkeys(request.event_id for request in _requests(_decoded(kept)))
+        for stored in self._stored():
+            if REQUEST in stored.input or REQUEST in stored.effects:
+                found |= dict.fromkeys(request.event_id for request in _requests(_decoded(stored)))
         return found
 
     def evidence(self, event_id: str) -> Evidence:
@@ -58,15 +58,20 @@ class JournalSources:
 
     def _about(self, event_id: str) -> Iterator[Entry]:
         wanted = f'"{event_id}"'.encode()
-        for kept in self._kept():
-            if wanted in kept.input or wanted in kept.effects or kept.input.startswith(ALWAYS) or REJECT in kept.input:
-                yield _decoded(kept)
+        for stored in self._stored():
+            if (
+                wanted in stored.input
+                or wanted in stored.effects
+                or stored.input.startswith(ALWAYS)
+                or REJECT in stored.input
+            ):
+                yield _decoded(stored)
 
-    def _kept(self) -> Iterator[Kept]:
+    def _stored(self) -> Iterator[StoredStep]:
         """All entries in the order of their instants; the order within each file is kept."""
         sources = [journal.entries() for journal in self._journals]
         sources += [_steps(recording) for recording in self._recordings]
-        return heapq.merge(*sources, key=lambda kept: kept.at)
+        return heapq.merge(*sources, key=lambda stored: stored.at)
 
     def _settings(self) -> Iterator[tuple[str, PartySettings]]:
         configurations = [found for journal in self._journals if (found := journal.configuration()) is not None]
@@ -83,17 +88,17 @@ def _recording(path: Path) -> RecordingFile:
     return recording
 
 
-def _steps(recording: RecordingFile) -> Iterator[Kept]:
+def _steps(recording: RecordingFile) -> Iterator[StoredStep]:
     for line in recording.lines():
         if isinstance(line, Step):
-            yield Kept(line.seq, line.at, line.actor, line.input, line.effects)
+            yield StoredStep(line.seq, line.at, line.actor, line.input, line.effects)
 
 
-def _decoded(kept: Kept) -> Entry:
+def _decoded(stored: StoredStep) -> Entry:
     try:
-        return Entry(kept.at, kept.actor, decode_input(kept.input), decode_effects(kept.effects))
+        return Entry(stored.at, stored.actor, decode_input(stored.input), decode_effects(stored.effects))
     except (RefusedMessage, LookupError, TypeError, ValueError) as error:
-        raise JournalError(f"entry {kept.seq} of {kept.actor} is not of this gridpact: {error}") from None
+        raise JournalError(f"entry {stored.seq} of {stored.actor} is not of this gridpact: {error}") from None
 
 
 def _requests(entry: Entry) -> Iterator[Request]:

@@ -51,8 +51,8 @@ def _came(story: Story) -> str:
     text = f"Outcome: {outcome}{reason}; {words.kw(story.deal_w)} awarded"
     if story.settled is not None:
         return f"{text}, {words.kwh(story.settled.delivered_wh)} of {words.kwh(story.settled.awarded_wh)} delivered."
-    told = {one.party for one in story.delivery}
-    first = next((name for name in story.roles if name in told), None)
+    noted = {one.party for one in story.delivery}
+    first = next((name for name in story.roles if name in noted), None)
     if first is None:
         return f"{text}; no delivery is told."
     of_it = [one for one in story.delivery if one.party == first]
@@ -112,12 +112,12 @@ def _short(story: Story) -> str:
         if open_ or not story.climbs:
             return f"Short: not known{f': {words.names(open_)} did not sum up' if open_ else ''}."
         return "Short: nobody; first offers met every request."
-    told = [
+    noted = [
         f"{words.cause(name)}: {words.kwh(wh)}"
         + (f" in {words.count(devices[name], 'device')}" if devices[name] else "")
         for name, wh in energy.most_common(4)
     ]
-    return f"Short after first offers: {words.names(list(parties))}. Why: {'; '.join(told)}."
+    return f"Short after first offers: {words.names(list(parties))}. Why: {'; '.join(noted)}."
 
 
 def _wrong(story: Story) -> str:

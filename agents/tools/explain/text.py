@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.tools.explain import words
-from agents.tools.explain.passages import Passage, passages, told
+from agents.tools.explain.passages import Passage, passages, verdict_text
 from agents.tools.explain.story.climb import ClimbStory
 from agents.tools.explain.story.deal import AwardStory
 from agents.tools.explain.story.device import DeviceRound, DeviceStory
@@ -187,23 +187,23 @@ def _device_round(out: Console, one: DeviceRound) -> None:
         out.print(f"  S50: knew {state.resource_id} as of {state.at:%H:%M:%S}{stored}.")
     if one.consent:
         out.print(Text(f"  S50: {one.consent}."))
-    out.print(Text(f"  S51: {told(one.own)}."))
+    out.print(Text(f"  S51: {verdict_text(one.own)}."))
     out.print(_answer_table(one))
     if one.relaxed is not None:
         out.print(
             f"  S28: asked to relax {', '.join(one.relax_restrictions)} for a gap of {words.kw(one.relax_shortfall_w)}."
         )
-        out.print(Text(f"  S52, S53: {told(one.relaxed)}."))
+        out.print(Text(f"  S52, S53: {verdict_text(one.relaxed)}."))
 
 
 def _answer_table(one: DeviceRound) -> Table:
     slots = len(one.asked_w)
     table = _table("kW", *(f"slot {slot + 1}" for slot in range(slots)))
     table.add_row("asked", *words.bare(one.asked_w))
-    table.add_row("own offer (S51)", *words.bare(one.own.said_w))
+    table.add_row("own offer (S51)", *words.bare(one.own.sent_w))
     table.add_row("why no more", *_bound(one.own.binding, slots))
     if one.relaxed is not None:
-        table.add_row("relaxed (S53)", *words.bare(one.relaxed.said_w))
+        table.add_row("relaxed (S53)", *words.bare(one.relaxed.sent_w))
         table.add_row("why no more", *_bound(one.relaxed.binding, slots))
     return table
 

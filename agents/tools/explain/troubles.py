@@ -22,30 +22,30 @@ def troubles(evidence: Evidence) -> list[Trouble]:
 
 
 def _messages(evidence: Evidence) -> Iterator[Trouble]:
-    for said in evidence.said.values():
-        sender, receiver = ends(said)
-        what = f"{_article(said.message.kind)} of {sender}"
-        if said.refused is not None:
-            reason, text = said.refused
-            yield Trouble(said.at, receiver, "refused", sender, f"refuses {what}: {reason} ({text})")
-        elif said.late and isinstance(said.message, m.Offer | m.Alternative):
-            by_s = _late_by_s(evidence, said)
+    for sent in evidence.sent.values():
+        sender, receiver = ends(sent)
+        what = f"{_article(sent.message.kind)} of {sender}"
+        if sent.refused is not None:
+            reason, text = sent.refused
+            yield Trouble(sent.at, receiver, "refused", sender, f"refuses {what}: {reason} ({text})")
+        elif sent.late and isinstance(sent.message, m.Offer | m.Alternative):
+            by_s = _late_by_s(evidence, sent)
             text = f"{what} comes {by_s} s late: recorded, not counted"
-            yield Trouble(said.at, receiver, "late", sender, text if by_s else f"{what} comes after its stage was left")
-        elif said.heard is None and receiver in evidence.journals and _had_time(evidence, said):
-            assert said.said_at is not None
-            yield Trouble(said.said_at, receiver, "lost", sender, f"{what} never arrived at {receiver}")
+            yield Trouble(sent.at, receiver, "late", sender, text if by_s else f"{what} comes after its stage was left")
+        elif sent.received is None and receiver in evidence.journals and _had_time(evidence, sent):
+            assert sent.sent_at is not None
+            yield Trouble(sent.sent_at, receiver, "lost", sender, f"{what} never arrived at {receiver}")
 
 
-def _had_time(evidence: Evidence, said: SentEvidence) -> bool:
+def _had_time(evidence: Evidence, sent: SentEvidence) -> bool:
     """Whether it would have arrived if nothing had happened to it; what was said last may be under way."""
-    return said.said_at is not None and evidence.is_over(said.said_at + UNDER_WAY)
+    return sent.sent_at is not None and evidence.is_over(sent.sent_at + UNDER_WAY)
 
 
-def ends(said: SentEvidence) -> tuple[str, str]:
+def ends(sent: SentEvidence) -> tuple[str, str]:
     """Who said it to whom."""
-    edge = said.edge
-    up = ROUTES[said.message.kind].way is Way.UP
+    edge = sent.edge
+    up = ROUTES[sent.message.kind].way is Way.UP
     return (edge.child, edge.parent) if up else (edge.parent, edge.child)
 
 
@@ -53,25 +53,25 @@ def _article(kind: str) -> str:
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
-def _late_by_s(evidence: Evidence, said: SentEvidence) -> int:
-    relaxed = isinstance(said.message, m.Offer) and said.message.basis is m.Basis.RELAXED
-    asked = [*evidence.on(said.edge, m.Relax)] if relaxed else [*evidence.on(said.edge, m.Request)]
+def _late_by_s(evidence: Evidence, sent: SentEvidence) -> int:
+    relaxed = isinstance(sent.message, m.Offer) and sent.message.basis is m.Basis.RELAXED
+    asked = [*evidence.on(sent.edge, m.Relax)] if relaxed else [*evidence.on(sent.edge, m.Request)]
     for one in asked:
-        if one.message.request_id == said.message.request_id and isinstance(one.message, m.Request | m.Relax):
-            return max(0, int((said.at - one.message.reply_by).total_seconds()))
+        if one.message.request_id == sent.message.request_id and isinstance(one.message, m.Request | m.Relax):
+            return max(0, int((sent.at - one.message.reply_by).total_seconds()))
     return 0
 
 
 def _notes(evidence: Evidence) -> Iterator[Trouble]:
-    for told in evidence.told:
-        match told.note:
+    for noted in evidence.noted:
+        match noted.note:
             case n.LateReportRecorded(child=child, slot=slot):
                 text = f"the meter of {child} tells slot {slot + 1} after it was summed up"
-                yield Trouble(told.at, told.party, "late_report", child, text)
+                yield Trouble(noted.at, noted.party, "late_report", child, text)
             case n.OrderRefused(reason=reason):
-                yield Trouble(told.at, told.party, "order_refused", "", f"refuses an order: {reason}")
+                yield Trouble(noted.at, noted.party, "order_refused", "", f"refuses an order: {reason}")
             case n.DecisionTooLate():
-                yield Trouble(told.at, told.party, "late", "resident", "the resident's answer comes too late")
+                yield Trouble(noted.at, noted.party, "late", "resident", "the resident's answer comes too late")
             case _:
                 pass
 
@@ -79,9 +79,9 @@ def _notes(evidence: Evidence) -> Iterator[Trouble]:
 def _happened(evidence: Evidence) -> Iterator[Trouble]:
     """Restarts and garbage while the party had the event open; bytes that were no message name no event."""
     spans: dict[str, tuple[int, int]] = {}
-    for told in evidence.told:
-        first, last = spans.get(told.party, (told.place, told.place))
-        spans[told.party] = (first, max(last, told.place))
+    for noted in evidence.noted:
+        first, last = spans.get(noted.party, (noted.place, noted.place))
+        spans[noted.party] = (first, max(last, noted.place))
     garbage: dict[tuple[str, str, str], Trouble] = {}
     for one in evidence.happened:
         if isinstance(one.what, Cancel):

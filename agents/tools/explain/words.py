@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from agents.tools.explain.answers import BELOW, NOT_ASKED, NOT_TOLD, OPEN
+from agents.tools.explain.answers import BELOW, NOT_ASKED, NOT_NOTED, OPEN
 from protocol.kilowatts import kilo, kilowatt_hours, kilowatts
 
 kw, kwh = kilowatts, kilowatt_hours
@@ -25,7 +25,7 @@ CAUSES = {
     "refused": "its answer was refused",
     NOT_ASKED: "nobody was asked for it: the contracts end there",
     BELOW: "an aggregator below could not give more",
-    NOT_TOLD: "gave no reason",
+    NOT_NOTED: "gave no reason",
 }
 RUNGS = {"offers": "offers", "storage": "own storage", "relaxed": "relaxation"}
 RESULTS = {
@@ -56,12 +56,12 @@ def bare(plan: Iterable[int]) -> list[str]:
 
 def loosening(restriction: str, steps: Iterable[int]) -> str:
     """`reserve_soc to 6 kWh, then 3 kWh`, with the unit that the restriction has."""
-    told = {
+    noted = {
         "power_limit": kw,
         "relay_ops": lambda operations: f"{operations} operations",
         "plug_window": lambda seconds: f"{seconds / 60:g} min later",
     }.get(restriction, kwh)
-    return f"{restriction} to {', then '.join(map(told, steps))}"
+    return f"{restriction} to {', then '.join(map(noted, steps))}"
 
 
 def trouble(kind: str, number: int) -> str:

@@ -18,7 +18,7 @@ from protocol.entries import decode_effects
 ENDING = ".jsonl.gz"
 
 
-def told(steps: Iterable[Step]) -> str:
+def golden_text(steps: Iterable[Step]) -> str:
     """The transcript of what the parties of a recording sent."""
     posts: list[tuple[datetime, str, Post]] = []
     for step in steps:
@@ -45,5 +45,5 @@ def keep(source: RecordingSource, out: Path, software: str) -> tuple[Path, Path]
     for step in steps:
         writer.write(step)
     writer.close()
-    golden.write_text(told(steps), encoding="utf-8")
+    golden.write_text(golden_text(steps), encoding="utf-8")
     return recording, golden

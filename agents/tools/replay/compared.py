@@ -42,9 +42,9 @@ def in_short(message: m.Message) -> str:
 def by_edge(wire: Iterable[WireMessage], sender: str) -> dict[Edge, Counter[str]]:
     """What one party said, in short."""
     found: dict[Edge, Counter[str]] = {}
-    for said in wire:
-        if said.sender == sender and not isinstance(said.message, m.Presence):
-            found.setdefault(said.edge, Counter())[in_short(said.message)] += 1
+    for sent in wire:
+        if sent.sender == sender and not isinstance(sent.message, m.Presence):
+            found.setdefault(sent.edge, Counter())[in_short(sent.message)] += 1
     return found
 
 
@@ -76,11 +76,11 @@ class PlayedResult:
     def kinds(self) -> dict[str, tuple[int, int, int]]:
         """For each kind how many were said then, how many now, and how many are the same."""
         then, now, same = (
-            Counter(text.split()[0] for said in side for text in said.elements())
+            Counter(text.split()[0] for sent in side for text in sent.elements())
             for side in (
                 self.then.values(),
                 self.now.values(),
-                [said & self.now.get(edge, Counter()) for edge, said in self.then.items()],
+                [sent & self.now.get(edge, Counter()) for edge, sent in self.then.items()],
             )
         )
         return {kind: (then[kind], now[kind], same[kind]) for kind in ROUTES if then[kind] or now[kind]}

@@ -1,6 +1,6 @@
 """A recording played to one live party: everybody who has an edge with it says again what was said to it.
 
-Who stands above it says its messages at their recorded offsets from the first one (`above.py`); who stands below
+Who stands above it says its messages at their recorded offsets from the first one (`recorded_parent.py`); who stands below
 answers as recorded (`scripted.py`). In the end what the party said is compared with what it said then (`compared.py`).
 """
 
@@ -12,9 +12,9 @@ from functools import partial
 
 from agents.runtime.shell import Shell
 from agents.settings.checked import ConfigError
-from agents.tools.replay.above import Above
 from agents.tools.replay.compared import PlayedResult, by_edge
-from agents.tools.replay.ears import Ears
+from agents.tools.replay.listener import Listener
+from agents.tools.replay.recorded_parent import RecordedParent
 from agents.tools.replay.script import Script
 from agents.tools.replay.scripted import Scripted
 from agents.tools.replay.wire import WireMessage
@@ -34,32 +34,34 @@ class Onto:
     def __init__(self, wire: Iterable[WireMessage], under_test: str) -> None:
         """Raises ConfigError."""
         self.under_test = under_test
-        self._wire = [said for said in wire if under_test in said.edge and not isinstance(said.message, m.Presence)]
-        self._edges = sorted({said.edge for said in self._wire})
-        above = [said.heard_at or said.at for said in self._wire if self._is_from_above(said) and not said.lost]
-        if not above:
+        self._wire = [sent for sent in wire if under_test in sent.edge and not isinstance(sent.message, m.Presence)]
+        self._edges = sorted({sent.edge for sent in self._wire})
+        recorded_parent = [
+            sent.received_at or sent.at for sent in self._wire if self._is_from_above(sent) and not sent.lost
+        ]
+        if not recorded_parent:
             raise ConfigError(
                 f"nothing was said to {under_test} from above in this recording: there is nothing to play"
             )
-        self.origin_at = min(above)
+        self.origin_at = min(recorded_parent)
         """When the first message came from above."""
-        self.ends_at = max(said.heard_at or said.at for said in self._wire)
+        self.ends_at = max(sent.received_at or sent.at for sent in self._wire)
         self._then = by_edge(self._wire, under_test)
 
-    def _is_from_above(self, said: WireMessage) -> bool:
-        return said.edge.child == self.under_test and said.sender != self.under_test
+    def _is_from_above(self, sent: WireMessage) -> bool:
+        return sent.edge.child == self.under_test and sent.sender != self.under_test
 
-    def actors(self, by: timedelta) -> list[Above | Scripted]:
+    def actors(self, by: timedelta) -> list[RecordedParent | Scripted]:
         """Everybody who has an edge with the party under test, with all instants moved by a span."""
-        above: dict[str, list[WireMessage]] = {}
+        recorded_parent: dict[str, list[WireMessage]] = {}
         below: dict[str, Script] = {}
-        for recorded in self._wire:
-            said = recorded.moved(by) if by else recorded
-            if said.edge.child == self.under_test:
-                above.setdefault(said.edge.parent, []).append(said)
+        for one in self._wire:
+            sent = one.moved(by) if by else one
+            if sent.edge.child == self.under_test:
+                recorded_parent.setdefault(sent.edge.parent, []).append(sent)
             else:
-                below.setdefault(said.edge.child, Script(said.edge.child)).take(said)
-        return [*(Above(name, its) for name, its in above.items()), *map(Scripted, below.values())]
+                below.setdefault(sent.edge.child, Script(sent.edge.child)).take(sent)
+        return [*(RecordedParent(name, its) for name, its in recorded_parent.items()), *map(Scripted, below.values())]
 
     async def play(self, address: Address, grace_s: float, online_within_s: float, clock: Clock | None) -> PlayedResult:
         """Until the party has said all that it said then, or `grace_s` after the last recorded message.
@@ -67,7 +69,7 @@ class Onto:
         Without a clock it is real time, and all instants are moved to now. Raises ConfigError when the party does not
         come online, or when the broker is not reached.
         """
-        ears = Ears(self.under_test, self._then)
+        listener = Listener(self.under_test, self._then)
         others = {edge.other(self.under_test): edge for edge in self._edges}
         connected = {name: asyncio.Event() for name in others}
         buses = {name: self._bus(address, name, edge, connected[name]) for name, edge in others.items()}
@@ -76,27 +78,27 @@ class Onto:
 
         async def deliver(name: str, arrivals: Sequence[Arrival]) -> None:
             for arrival in arrivals:
-                ears.hear(arrival)
+                listener.hear(arrival)
             await started.wait()
             await shells[name].deliver(arrivals)
 
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [tasks.create_task(bus.run(partial(deliver, name))) for name, bus in buses.items()]
-                await self._all_there(address, connected.values(), ears, online_within_s)
+                await self._all_there(address, connected.values(), listener, online_within_s)
                 by = timedelta() if clock is not None else _whole(datetime.now(UTC) - self.origin_at)
                 clock = clock or Clock()
                 actors = self.actors(by)
                 shells |= {actor.name: Shell(actor, buses[actor.name], clock) for actor in actors}
                 started.set()
                 running += [tasks.create_task(shell.run()) for shell in shells.values()]
-                await self._until_said(actors, ears, clock.real_seconds_until(self.ends_at + by) + grace_s)
+                await self._until_sent(actors, listener, clock.real_seconds_until(self.ends_at + by) + grace_s)
                 await self._clear(buses)
                 for task in running:
                     task.cancel()
         except BaseExceptionGroup as group:
             raise first_error(group) from None
-        return self._compared(actors, ears)
+        return self._compared(actors, listener)
 
     def _bus(self, address: Address, name: str, edge: Edge, up: asyncio.Event) -> MqttBus:
         """The connection of the party at the other end of an edge."""
@@ -105,7 +107,7 @@ class Onto:
         return MqttBus(address, name, filters, on_connected=_setter(up), session_expiry_s=0)
 
     async def _all_there(
-        self, address: Address, connected: Iterable[asyncio.Event], ears: Ears, within_s: float
+        self, address: Address, connected: Iterable[asyncio.Event], listener: Listener, within_s: float
     ) -> None:
         where = f"at {address.where}"
         missing = f"the broker {where} was not reached within {within_s:g} s"
@@ -114,17 +116,19 @@ class Onto:
                 for up in connected:
                     await up.wait()
                 missing = f"{self.under_test} did not come online {where} within {within_s:g} s"
-                await ears.online.wait()
+                await listener.online.wait()
         except TimeoutError:
             raise ConfigError(missing) from None
 
-    async def _until_said(self, actors: Iterable[Above | Scripted], ears: Ears, within_s: float) -> None:
-        above = [actor for actor in actors if isinstance(actor, Above)]
+    async def _until_sent(
+        self, actors: Iterable[RecordedParent | Scripted], listener: Listener, within_s: float
+    ) -> None:
+        recorded_parent = [actor for actor in actors if isinstance(actor, RecordedParent)]
         try:
             async with asyncio.timeout(within_s):
-                while not (ears.complete and all(actor.at_rest(self.ends_at) for actor in above)):
-                    ears.spoke.clear()
-                    await ears.spoke.wait()
+                while not (listener.complete and all(actor.at_rest(self.ends_at) for actor in recorded_parent)):
+                    listener.spoke.clear()
+                    await listener.spoke.wait()
         except TimeoutError:
             return
 
@@ -132,11 +136,11 @@ class Onto:
         """Take the retained requests back, so that they do not greet the next one who connects."""
         for edge in self._edges:
             if edge.child == self.under_test:
-                sent = asyncio.Event()
-                await buses[edge.parent].publish(Post(topic("request", edge), b"", retain=True, sent=sent.set))
-                await sent.wait()
+                went_out = asyncio.Event()
+                await buses[edge.parent].publish(Post(topic("request", edge), b"", retain=True, sent=went_out.set))
+                await went_out.wait()
 
-    def _compared(self, actors: Iterable[Above | Scripted], ears: Ears) -> PlayedResult:
+    def _compared(self, actors: Iterable[RecordedParent | Scripted], listener: Listener) -> PlayedResult:
         unanswered: Counter[str] = Counter()
         unsaid = 0
         for actor in actors:
@@ -144,7 +148,7 @@ class Onto:
                 unanswered += actor.counts
             else:
                 unsaid += actor.unsaid
-        return PlayedResult(self.under_test, self._then, ears.heard(), unanswered, unsaid)
+        return PlayedResult(self.under_test, self._then, listener.received(), unanswered, unsaid)
 
 
 def _setter(up: asyncio.Event) -> Callable[[bool], None]:

@@ -51,17 +51,17 @@ class Script:
     """Whether anything that it said was heard."""
 
     @property
-    def never_heard(self) -> bool:
+    def never_received(self) -> bool:
         """Whether it was asked, and nothing of it ever came in: its connection was gone, or its device silent."""
         return not self.spoke and any(event.asked for event in self.events.values())
 
-    def take(self, said: WireMessage) -> None:
+    def take(self, sent: WireMessage) -> None:
         """A message on one of its edges, in the order of the instants; what was lost on its way counts for nothing."""
-        self.parents[said.edge.parent] = None
-        message, at = said.message, said.heard_at or said.at
-        if said.lost or not isinstance(message, m.EventMessage):
+        self.parents[sent.edge.parent] = None
+        message, at = sent.message, sent.received_at or sent.at
+        if sent.lost or not isinstance(message, m.EventMessage):
             return
-        self.spoke = self.spoke or said.sender == self.name
+        self.spoke = self.spoke or sent.sender == self.name
         event = self.events.setdefault(message.event_id, EventScript())
         ref = message.request_id
         match message:
@@ -82,16 +82,16 @@ class Script:
             case m.Withdraw():
                 event.withdrawals.append((at, message))
             case m.Report():
-                event.reports_to[said.edge] = message.resource_id
+                event.reports_to[sent.edge] = message.resource_id
                 event.readings |= {reading.slot: reading for reading in message.readings}
 
 
 def scripts(wire: Iterable[WireMessage], names: Iterable[str]) -> dict[str, Script]:
     """The scripts of some children."""
     found = {name: Script(name) for name in names}
-    for said in wire:
-        if said.edge.child in found:
-            found[said.edge.child].take(said)
+    for sent in wire:
+        if sent.edge.child in found:
+            found[sent.edge.child].take(sent)
     return found
 
 

@@ -25,11 +25,11 @@ def side_by_side(compared: WhatIfResult, everything: bool = False) -> Iterator[T
         yield table
 
 
-def told(compared: WhatIfResult) -> Iterator[str]:
+def remarks(compared: WhatIfResult) -> Iterator[str]:
     """What has to be known about the comparison, one sentence a line."""
-    if compared.kept_awards is not None:
-        kept, of = compared.kept_awards
-        yield f"unchanged, the recording taken again makes {kept} of its {of} recorded deals again"
+    if compared.stored_awards is not None:
+        stored, of = compared.stored_awards
+        yield f"unchanged, the recording taken again makes {stored} of its {of} recorded deals again"
     if compared.devices is Devices.RECORDED:
         yield "devices answer as recorded"
     for what, count in compared.unanswered.items():

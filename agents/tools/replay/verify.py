@@ -30,7 +30,7 @@ class Divergence:
     """The file that it stands in."""
 
     @property
-    def heard(self) -> str:
+    def received(self) -> str:
         return in_words(decode_input(self.step.input), self.step.actor)
 
     def lines(self) -> list[str]:
@@ -42,7 +42,7 @@ class Divergence:
             "at": self.step.at,
             "entry": self.step.seq,
             "file": self.label,
-            "input": self.heard,
+            "input": self.received,
             "difference": self.lines(),
         }
 

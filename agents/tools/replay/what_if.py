@@ -50,7 +50,7 @@ class WhatIfResult:
     """Whether `then` is the recording taken again unchanged, because the bus does not tell what the parties knew."""
     unanswered: Counter[str] = field(default_factory=Counter)
     """What devices could not answer as recorded, in words, with how often."""
-    kept_awards: tuple[int, int] | None = None
+    stored_awards: tuple[int, int] | None = None
     """Of a rerun: so many awards between the parties are those of the recording, of so many."""
 
     @property
@@ -64,7 +64,7 @@ class WhatIfResult:
             "what_if": self.now.as_json(),
             "devices": self.devices.value,
             "recorded_is_a_rerun": self.rerun,
-            "kept_awards": self.kept_awards,
+            "kept_awards": self.stored_awards,
             "unanswered": dict(self.unanswered),
             "changed": self.changed,
         }
@@ -84,7 +84,7 @@ class RecordedRun:
             raise ConfigError(f"{source.path}: nothing was said in this recording")
         self.negotiators = source.cast.above_devices()
         found = scripts(self.wire, source.cast.homes()).values()
-        self._silent = {script.name for script in found if script.never_heard}
+        self._silent = {script.name for script in found if script.never_received}
 
     @property
     def default_devices(self) -> Devices:
@@ -108,7 +108,7 @@ class RecordedRun:
                 known = self.cast.settings.get(name)
                 parties.append(SimulatedParty(actor, build_drivers(known) if known is not None else {}))
         parties += [SimulatedParty(actor) for actor in scripted]
-        start_at = min([said.at for said in self.wire] + [step.at for step in self.steps] + self._planned(cast))
+        start_at = min([sent.at for sent in self.wire] + [step.at for step in self.steps] + self._planned(cast))
         simulation = Simulation(parties, start_at, seed)
         for order in self._orders(cast):
             if order.actor in {party.actor.name for party in parties}:
@@ -126,23 +126,23 @@ class RecordedRun:
         """The recorded outcome beside that of another policy. Raises ConfigError, and UnknownName for an actor of a name
         that nobody has."""
         self._complete()
-        names = dict.fromkeys([*self.cast.settings, *(name for said in self.wire for name in said.edge)])
+        names = dict.fromkeys([*self.cast.settings, *(name for sent in self.wire for name in sent.edge)])
         for name in actors or ():
             known("party", name, names)
         chosen = devices or self.default_devices
         if chosen is Devices.ALIVE and self.default_devices is not Devices.ALIVE:
             raise ConfigError(f"{self.source.path}: has no settings of its devices: they can only answer as recorded")
-        before = self._as_heard(self.cast)
+        before = self._as_received(self.cast)
         run, unanswered = self.rerun(changed(before, changes, without), chosen, actors)
         now = self._outcome(run.trace)
-        if self._told_by_journals():
+        if self._noted_by_journals():
             return WhatIfResult(self.outcome(), now, chosen, False, unanswered)
         unchanged, _ = self.rerun(before, chosen)
-        kept = _kept_awards(self.wire, unchanged.trace, self.negotiators)
-        return WhatIfResult(self._outcome(unchanged.trace), now, chosen, True, unanswered, kept)
+        stored = _stored_awards(self.wire, unchanged.trace, self.negotiators)
+        return WhatIfResult(self._outcome(unchanged.trace), now, chosen, True, unanswered, stored)
 
     def _outcome(self, entries: Iterable[Entry]) -> EventOutcome:
-        return EventOutcome.of(entries, self.negotiators, [said.event_id for said in self.wire if said.event_id])
+        return EventOutcome.of(entries, self.negotiators, [sent.event_id for sent in self.wire if sent.event_id])
 
     # -- who takes part, and how
 
@@ -178,29 +178,29 @@ class RecordedRun:
         names = [name for name in dict.fromkeys(self._children()) if name not in alive]
         return [Scripted(script) for script in scripts(self.wire, names).values() if script.events]
 
-    def _told_by_journals(self) -> bool:
+    def _noted_by_journals(self) -> bool:
         """Whether every party above the devices has its steps in the recording."""
         return set(self.negotiators) <= {step.actor for step in self.steps}
 
     # -- what was decided from outside
 
-    def _as_heard(self, cast: Cast) -> Cast:
+    def _as_received(self, cast: Cast) -> Cast:
         """Without a utility's own steps, the planned events that nobody heard of are left out."""
-        if self._told_by_journals():
+        if self._noted_by_journals():
             return cast
-        heard = {said.event_id for said in self.wire}
+        received = {sent.event_id for sent in self.wire}
         settings = dict(cast.settings)
         for name, party in settings.items():
             if isinstance(party, UtilitySettings):
-                events = tuple(event for event in party.events if event.event_id in heard)
+                events = tuple(event for event in party.events if event.event_id in received)
                 settings[name] = party.model_copy(update={"events": events})
         return Cast(settings)
 
     def _planned(self, cast: Cast) -> list[datetime]:
         return [
             event.issue_at
-            for party in self._as_heard(cast).settings.values()
-            if isinstance(party, UtilitySettings) and not self._told_by_journals()
+            for party in self._as_received(cast).settings.values()
+            if isinstance(party, UtilitySettings) and not self._noted_by_journals()
             for event in party.events
         ]
 
@@ -217,36 +217,36 @@ def _issued(wire: Iterable[WireMessage], utility: str, planned: set[str]) -> Ite
     """The operator's orders behind a utility's messages: an event that was not planned, a change, a cancellation."""
     revisions = dict.fromkeys(planned, 1)
     cancelled: set[str] = set()
-    for said in wire:
-        if said.sender != utility:
+    for sent in wire:
+        if sent.sender != utility:
             continue
-        match said.message:
+        match sent.message:
             case m.Request() as request if request.revision > revisions.get(request.event_id, 0):
                 revisions[request.event_id] = request.revision
                 period = request.interval_period
                 slot_s = int(period.duration.total_seconds())
                 ids = (request.event_id, request.program_id, request.direction)
-                yield Order(said.at, utility, Issue(*ids, period.start, request.power_w, slot_s))
+                yield Order(sent.at, utility, Issue(*ids, period.start, request.power_w, slot_s))
             case m.Award(outcome=m.Outcome.CANCELLED) as award if award.event_id not in cancelled:
                 cancelled.add(award.event_id)
-                yield Order(said.at, utility, Cancel(award.event_id, award.reason))
+                yield Order(sent.at, utility, Cancel(award.event_id, award.reason))
 
 
 def _entry(step: Step) -> Entry:
     return Entry(step.at, step.actor, decode_input(step.input), decode_effects(step.effects))
 
 
-def _kept_awards(wire: Iterable[WireMessage], trace: Iterable[Entry], negotiators: Iterable[str]) -> tuple[int, int]:
+def _stored_awards(wire: Iterable[WireMessage], trace: Iterable[Entry], negotiators: Iterable[str]) -> tuple[int, int]:
     """How many of the recorded deals between negotiators a run has made again, of how many."""
     names = set(negotiators)
     then = {}
-    for said in wire:
-        if isinstance(said.message, m.Award) and said.edge.child in names and said.sender in names:
-            then[said.event_id, said.edge] = (said.message.outcome, said.message.power_w)
+    for sent in wire:
+        if isinstance(sent.message, m.Award) and sent.edge.child in names and sent.sender in names:
+            then[sent.event_id, sent.edge] = (sent.message.outcome, sent.message.power_w)
     now = {}
-    for said in on_the_wire(map(_step, trace)):
-        if isinstance(said.message, m.Award):
-            now[said.event_id, said.edge] = (said.message.outcome, said.message.power_w)
+    for sent in on_the_wire(map(_step, trace)):
+        if isinstance(sent.message, m.Award):
+            now[sent.event_id, sent.edge] = (sent.message.outcome, sent.message.power_w)
     return sum(now.get(key) == award for key, award in then.items()), len(then)
 
 

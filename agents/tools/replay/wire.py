@@ -30,7 +30,7 @@ class WireMessage:
     kind: str
     edge: Edge
     message: m.Message
-    heard_at: datetime | None = None
+    received_at: datetime | None = None
     """When the far end took it in; None when it was lost on its way, or nobody knows."""
     lost: bool = False
 
@@ -44,8 +44,10 @@ class WireMessage:
 
     def moved(self, by: timedelta) -> "WireMessage":
         """The same with every instant moved, those in the message included."""
-        heard_at = None if self.heard_at is None else self.heard_at + by
-        return replace(self, at=self.at + by, heard_at=heard_at, message=cast(m.Message, _moved(self.message, by)))
+        received_at = None if self.received_at is None else self.received_at + by
+        return replace(
+            self, at=self.at + by, received_at=received_at, message=cast(m.Message, _moved(self.message, by))
+        )
 
 
 def _moved(value: Any, by: timedelta) -> Any:
@@ -78,17 +80,17 @@ def on_the_wire(lines: Iterable[RecordedMessage | Step]) -> list[WireMessage]:
     for line in lines:
         if isinstance(line, Step):
             listeners[line.actor] = None
-        for said in _of_heard(line) if isinstance(line, RecordedMessage) else _of_step(line):
-            key = (said.kind, said.edge, said.message.message_id)
-            if said.heard_at is not None:
-                taken.setdefault(key, said.heard_at)
+        for sent in _of_heard(line) if isinstance(line, RecordedMessage) else _of_step(line):
+            key = (sent.kind, sent.edge, sent.message.message_id)
+            if sent.received_at is not None:
+                taken.setdefault(key, sent.received_at)
             before = found.get(key)
-            if before is None or said.at < before.at:
-                found[key] = said
-    for key, said in found.items():
-        heard_at = taken.get(key)
-        found[key] = replace(said, heard_at=heard_at, lost=heard_at is None and said.hearer in listeners)
-    return sorted(found.values(), key=lambda said: said.at)
+            if before is None or sent.at < before.at:
+                found[key] = sent
+    for key, sent in found.items():
+        received_at = taken.get(key)
+        found[key] = replace(sent, received_at=received_at, lost=received_at is None and sent.hearer in listeners)
+    return sorted(found.values(), key=lambda sent: sent.at)
 
 
 def orders(lines: Iterable[RecordedMessage | Step]) -> list[Order]:
@@ -102,13 +104,13 @@ def orders(lines: Iterable[RecordedMessage | Step]) -> list[Order]:
     return sorted(found, key=lambda order: order.at)
 
 
-def _of_heard(heard: RecordedMessage) -> Iterator[WireMessage]:
+def _of_heard(received: RecordedMessage) -> Iterator[WireMessage]:
     try:
-        kind, edge = parse_topic(heard.topic)
-        message = decode_body(kind, heard.payload)
+        kind, edge = parse_topic(received.topic)
+        message = decode_body(kind, received.payload)
     except RefusedMessage:
         return
-    yield WireMessage(message.sent_at, sender_of(kind, edge, message), kind, edge, message, heard_at=message.sent_at)
+    yield WireMessage(message.sent_at, sender_of(kind, edge, message), kind, edge, message, received_at=message.sent_at)
 
 
 def _of_step(step: Step) -> Iterator[WireMessage]:
@@ -116,7 +118,7 @@ def _of_step(step: Step) -> Iterator[WireMessage]:
         item = decode_input(step.input)
         if isinstance(item, Received):
             sender = item.edge.other(step.actor)
-            yield WireMessage(step.at, sender, item.message.kind, item.edge, item.message, heard_at=step.at)
+            yield WireMessage(step.at, sender, item.message.kind, item.edge, item.message, received_at=step.at)
     if b'"effect":"send"' in step.effects:
         for effect in decode_effects(step.effects):
             if isinstance(effect, Send):

@@ -69,7 +69,7 @@ class Board:
 
     def _party(self, row: PartyHistory) -> dict[str, Any]:
         role = self.roles[row.name]
-        told: dict[str, Any] = {
+        noted: dict[str, Any] = {
             "party": row.name,
             "role": role.value,
             "outcome": row.outcome or row.stage,
@@ -81,5 +81,5 @@ class Board:
             "delivered_wh": row.delivered_wh,
         }
         if role is Role.AGGREGATOR:
-            told |= asdict(row.answers) | {"late": row.late, "refused": row.refused}
-        return told
+            noted |= asdict(row.answers) | {"late": row.late, "refused": row.refused}
+        return noted

@@ -188,10 +188,10 @@ class Up:
             except orjson.JSONDecodeError:
                 agent.last_words.append(text.decode(errors="replace").strip())
                 continue
-            told = NoteLine.read(line)
-            if told is not None:
+            noted = NoteLine.read(line)
+            if noted is not None:
                 self._number += 1
-                self._held.append((told.at, self._number, asyncio.get_running_loop().time(), told))
+                self._held.append((noted.at, self._number, asyncio.get_running_loop().time(), noted))
             elif line.get("event") == "ready":
                 agent.ready.set()
             elif line.get("level") in ("error", "critical"):
@@ -202,8 +202,8 @@ class Up:
         settled = asyncio.get_running_loop().time() - SETTLE_S
         ready = sorted(item for item in self._held if everything or item[2] <= settled)
         self._held = [item for item in self._held if not (everything or item[2] <= settled)]
-        for _, _, _, told in ready:
-            self.view.tell(told)
+        for _, _, _, noted in ready:
+            self.view.tell(noted)
 
     async def _stop_all(self, agents_: list[Agent]) -> None:
         running = [agent.process for agent in agents_ if agent.process is not None and agent.process.returncode is None]

@@ -63,15 +63,15 @@ class View:
         if not self.json:
             self.console.print(Text(text, style="dim"))
 
-    def tell(self, told: NoteLine) -> None:
+    def tell(self, noted: NoteLine) -> None:
         """A note: taken into the board, and shown when it is worth a line."""
-        self.board.take(told)
+        self.board.take(noted)
         if self.json:
-            self.console.file.write(to_json(told.as_json()).decode() + "\n")
-        elif self.verbose or worth_a_line(told, self.board.roles.get(told.party)):
-            event = self.board.history.events.get(told.event_id)
-            text = line(told, event.slots if event is not None else 0)
-            self.console.print(Text(text, style=STYLES.get(told.step, "")))
+            self.console.file.write(to_json(noted.as_json()).decode() + "\n")
+        elif self.verbose or worth_a_line(noted, self.board.roles.get(noted.party)):
+            event = self.board.history.events.get(noted.event_id)
+            text = line(noted, event.slots if event is not None else 0)
+            self.console.print(Text(text, style=STYLES.get(noted.step, "")))
 
     def tick(self, now: datetime) -> None:
         """Draw the live table for an instant."""
@@ -88,9 +88,9 @@ class View:
             return summary
         for event in summary["events"]:
             self.console.print(outcome_table(event))
-        told = ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in summary["counts"].items() if count)
-        if told:
-            self.console.print(told)
+        noted = ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in summary["counts"].items() if count)
+        if noted:
+            self.console.print(noted)
         self.console.print(verdict(summary))
         return summary
 

@@ -44,7 +44,7 @@ class RememberedVehicle:
     def flexibility(self, ask: Ask) -> Flexibility:
         state: tuple[str, int, datetime] = (self.resource_id, self._vehicle.spec.soc_wh, self._vehicle.spec.state_at)
         period = ask.period
-        key = (*state, ask.direction, period.start, period.duration, ask.power_w, ask.held, ask.relaxed)
+        key = (*state, ask.direction, period.start, period.duration, ask.power_w, ask.reserved, ask.relaxed)
         if key not in self._known:
             self._known[key] = self._vehicle.flexibility(ask)
         return self._known[key]

@@ -53,7 +53,7 @@ def about_line(about: Mapping[str, object]) -> str:
     )
 
 
-def around(path: Path) -> tuple[str, str]:
+def surroundings(path: Path) -> tuple[str, str]:
     """What stands before and after the results in a page; a new one has a heading. Raises ConfigError."""
     try:
         page = path.read_text(encoding="utf-8") if path.exists() else EMPTY
@@ -68,7 +68,7 @@ def around(path: Path) -> tuple[str, str]:
 
 def write_page(path: Path, text: str) -> None:
     """Put the results into a page between its marks; a page without them is not touched. Raises ConfigError."""
-    before, after = around(path)
+    before, after = surroundings(path)
     try:
         path.write_text(f"{before}{BEGIN}\n{text.strip()}\n{END}{after}", encoding="utf-8")
     except OSError as error:

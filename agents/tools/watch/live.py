@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from agents.runtime.signals import signals
-from agents.tools.watch.around import Around
-from agents.tools.watch.heard import WatchChange, WatchedWire
 from agents.tools.watch.keys import key
 from agents.tools.watch.picture import Picture
 from agents.tools.watch.rates import SECONDS, Rates
+from agents.tools.watch.received import WatchChange, WatchedWire
 from agents.tools.watch.shows import Show
+from agents.tools.watch.surroundings import Surroundings
 from agents.tools.watch.wire_clock import WireClock
 from broker.bus import Arrival
 from broker.mqtt import Address
@@ -34,7 +34,7 @@ class Watch:
         self._bus = tap(address, "watch", self._on_connected)
         self._show: Show | None = None
 
-    async def run(self, show: Show, seconds: float | None = None) -> Around:
+    async def run(self, show: Show, seconds: float | None = None) -> Surroundings:
         """Until q or Ctrl-C is pressed, for so many seconds, or until cancelled; how things are then. Raises BrokerFailed."""
         self._show = show
         listening = asyncio.create_task(self._bus.run(self._deliver))
@@ -55,24 +55,24 @@ class Watch:
                 for task in done:
                     task.result()
                 if done <= {stopping}:
-                    show.tick(self.around())
+                    show.tick(self.surroundings())
         finally:
             listening.cancel()
             await asyncio.wait((listening,))
-        return self.around()
+        return self.surroundings()
 
     async def _tick(self, show: Show) -> None:
         while True:
-            show.tick(self.around())
+            show.tick(self.surroundings())
             await asyncio.sleep(TICK_S)
 
-    def around(self) -> Around:
+    def surroundings(self) -> Surroundings:
         """What is drawn beside the picture."""
         real_s = time.monotonic()
         now = self.clock.now(datetime.now(UTC), real_s if self._connected else self._lost_s)
         where = self._address.where
         rates = self.rates.recent(real_s, SECONDS)
-        return Around(where, self._connected, now, self.clock.speed, self.clock.scaled, self.rates.total, rates)
+        return Surroundings(where, self._connected, now, self.clock.speed, self.clock.scaled, self.rates.total, rates)
 
     def _on_connected(self, connected: bool) -> None:
         if self._connected and not connected:
@@ -90,20 +90,20 @@ class Watch:
         wall_at, real_s = datetime.now(UTC), time.monotonic()
         self.rates.hear(real_s)
         now = self.clock.now(wall_at, real_s)
-        heard = self.picture.read(arrival.topic, arrival.payload, now, arrival.retained)
+        received = self.picture.read(arrival.topic, arrival.payload, now, arrival.retained)
         change: WatchChange | None
-        if isinstance(heard, WatchedWire):
-            self._set_clock(heard, wall_at, real_s)
-            change = self.picture.note(heard, self.clock.now(wall_at, real_s))
+        if isinstance(received, WatchedWire):
+            self._set_clock(received, wall_at, real_s)
+            change = self.picture.note(received, self.clock.now(wall_at, real_s))
         else:
-            change = heard
+            change = received
         if change is not None and self._show is not None:
             self._show.changed(change)
 
-    def _set_clock(self, heard: WatchedWire, wall_at: datetime, real_s: float) -> None:
-        message = heard.message
-        if heard.standing and isinstance(message, m.Request):
+    def _set_clock(self, received: WatchedWire, wall_at: datetime, real_s: float) -> None:
+        message = received.message
+        if received.standing and isinstance(message, m.Request):
             ends_at = message.interval_period.slot_start(len(message.power_w))
             self.clock.hear_standing(message.sent_at, ends_at, wall_at, real_s)
-        elif not heard.standing and self.picture.is_parent(heard):
+        elif not received.standing and self.picture.is_parent(received):
             self.clock.hear(message.sent_at, wall_at, real_s)

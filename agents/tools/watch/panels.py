@@ -9,11 +9,11 @@ from rich.panel import Panel
 from rich.text import Text
 
 from agents.history.standing import PartyStage
-from agents.tools.watch.around import Around
-from agents.tools.watch.heard import WatchedRefusal
 from agents.tools.watch.picture import Picture
 from agents.tools.watch.presence import Roll
+from agents.tools.watch.received import WatchedRefusal
 from agents.tools.watch.row import WatchRow
+from agents.tools.watch.surroundings import Surroundings
 from agents.tools.watch.table import WIDE, shown, stage, table
 from agents.tools.watch.words import clock_time, countdown, deal_energy, plan_kw
 from protocol.units import Direction
@@ -24,9 +24,9 @@ SPARKS = " ▁▂▃▄▅▆▇█"
 ARROWS = {Direction.INCREASE_LOAD: "▲", Direction.DECREASE_LOAD: "▼", None: " "}
 
 
-def draw(picture: Picture, around: Around, width: int, height: int) -> RenderableType:
+def draw(picture: Picture, surroundings: Surroundings, width: int, height: int) -> RenderableType:
     """All panels for a terminal of that size."""
-    rows = picture.rows(around.now)
+    rows = picture.rows(surroundings.now)
     events = [row for row in rows if row.depth == 0]
     found = shown(rows)
     most_events = max(1, min(len(events), height // 6))
@@ -34,9 +34,9 @@ def draw(picture: Picture, around: Around, width: int, height: int) -> Renderabl
     lines = min(left, 1 + max(1, len(found)))
     refusals = list(picture.refusals)[-max(1, 1 + left - lines) :]
     return Group(
-        header(around, width),
-        _panel("events", _events(events, most_events, around.now)),
-        _panel("negotiation", table(found, around.now, width, max(1, lines - 1))),
+        header(surroundings, width),
+        _panel("events", _events(events, most_events, surroundings.now)),
+        _panel("negotiation", table(found, surroundings.now, width, max(1, lines - 1))),
         _panel("presence", presence(picture.roll, width)),
         _panel(_refused_title(picture), _refusals(refusals), "q ends"),
     )
@@ -46,22 +46,24 @@ def _panel(title: str, body: RenderableType, below: str | None = None) -> Panel:
     return Panel(body, title=title, title_align="left", subtitle=below, border_style="dim", padding=(0, 1))
 
 
-def header(around: Around, width: int) -> Text:
+def header(surroundings: Surroundings, width: int) -> Text:
     """The first line: where, when, how busy, how to leave."""
     wide = width >= WIDE
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(" gridpact watch ", "reverse")
-    line.append(f" {around.where}  ")
-    if around.connected:
-        line.append(f"{around.now:%Y-%m-%d %H:%M:%S} UTC" if wide else f"{around.now:%m-%d %H:%M:%S}", "bold")
+    line.append(f" {surroundings.where}  ")
+    if surroundings.connected:
+        line.append(
+            f"{surroundings.now:%Y-%m-%d %H:%M:%S} UTC" if wide else f"{surroundings.now:%m-%d %H:%M:%S}", "bold"
+        )
     else:
         line.append("the broker is gone: trying again", "bold red")
-    if around.scaled:
-        line.append(f" x{around.speed:g}", "magenta")
-    line.append(f"  {around.messages} messages " if wide else f"  {around.messages} msg ")
-    if wide and around.rates:
-        line.append(f" {sum(around.rates[-10:]) / 10:.1f}/s ")
-    line.append(sparkline(around.rates[-(30 if wide else 10) :]), "cyan")
+    if surroundings.scaled:
+        line.append(f" x{surroundings.speed:g}", "magenta")
+    line.append(f"  {surroundings.messages} messages " if wide else f"  {surroundings.messages} msg ")
+    if wide and surroundings.rates:
+        line.append(f" {sum(surroundings.rates[-10:]) / 10:.1f}/s ")
+    line.append(sparkline(surroundings.rates[-(30 if wide else 10) :]), "cyan")
     return line
 
 

@@ -11,8 +11,8 @@ from agents.history.edge import EdgeHistory
 from agents.history.standing import PartyStage
 from agents.history.wire import PartyOnWire
 from agents.tools.watch.event import Event
-from agents.tools.watch.heard import WatchChange, WatchedRefusal, WatchedWire, printable
 from agents.tools.watch.presence import Roll
+from agents.tools.watch.received import WatchChange, WatchedRefusal, WatchedWire, printable
 from agents.tools.watch.row import WatchRow, row_of
 from protocol import messages as m
 from protocol.codec import decode
@@ -48,8 +48,8 @@ class Picture:
 
     def take(self, topic: str, payload: bytes, at: datetime, standing: bool = False) -> WatchChange | None:
         """Read bytes that were heard at an instant; what they changed."""
-        heard = self.read(topic, payload, at, standing)
-        return self.note(heard, at) if isinstance(heard, WatchedWire) else heard
+        received = self.read(topic, payload, at, standing)
+        return self.note(received, at) if isinstance(received, WatchedWire) else received
 
     def read(
         self, topic: str, payload: bytes, at: datetime, standing: bool = False
@@ -66,28 +66,28 @@ class Picture:
         self.kinds[message.kind] += 1
         return WatchedWire(edge, message, standing)
 
-    def note(self, heard: WatchedWire, at: datetime) -> WatchChange | None:
+    def note(self, received: WatchedWire, at: datetime) -> WatchChange | None:
         """Take a message that was read; what it changed."""
-        match heard.message:
+        match received.message:
             case m.Presence():
-                moved = self.roll.take(heard.edge, heard.message, at, heard.standing)
-                return WatchChange(presence=heard.edge.child) if moved else None
+                moved = self.roll.take(received.edge, received.message, at, received.standing)
+                return WatchChange(presence=received.edge.child) if moved else None
             case m.Reject(refused_by=by, reason=reason, text=text, refused_kind=kind):
                 self.reasons[reason.value] += 1
-                name = heard.edge.parent if by is m.Side.PARENT else heard.edge.child
-                return self._refuse(WatchedRefusal(at, heard.edge, name, kind, reason.value, printable(text)))
+                name = received.edge.parent if by is m.Side.PARENT else received.edge.child
+                return self._refuse(WatchedRefusal(at, received.edge, name, kind, reason.value, printable(text)))
             case m.EventMessage():
-                return self._event_message(heard.edge, heard.message, at, heard.standing)
+                return self._event_message(received.edge, received.message, at, received.standing)
         return None
 
-    def is_parent(self, heard: WatchedWire) -> bool:
+    def is_parent(self, received: WatchedWire) -> bool:
         """Whether its sender asks others: such a party's clock is believed."""
-        if not isinstance(heard.message, m.EventMessage):
+        if not isinstance(received.message, m.EventMessage):
             return False
-        if ROUTES[heard.message.kind].way is Way.DOWN:
+        if ROUTES[received.message.kind].way is Way.DOWN:
             return True
-        event = self.events.get(heard.message.event_id)
-        node = event.nodes.get(heard.edge.child) if event is not None else None
+        event = self.events.get(received.message.event_id)
+        node = event.nodes.get(received.edge.child) if event is not None else None
         return node is not None and node.negotiates
 
     # -- events
@@ -128,11 +128,11 @@ class Picture:
             child.above = link
         parent.touch(at)
         if child is not None:
-            child.heard_at = at
+            child.received_at = at
         before = [(node, node.stage, node.outcome) for node in (parent, child) if node is not None]
         if ROUTES[message.kind].way is Way.UP:
             if link.request is not None or link.award is not None:
-                parent.heard(message)
+                parent.received(message)
             if child is not None:
                 child.answered(message)
         else:

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.live import Live
 
 from agents.history.standing import StageOr, WhyUnknown
-from agents.tools.watch.around import Around
-from agents.tools.watch.heard import WatchChange
 from agents.tools.watch.panels import draw, refusal_line
 from agents.tools.watch.picture import Picture
+from agents.tools.watch.received import WatchChange
 from agents.tools.watch.row import WatchRow
+from agents.tools.watch.surroundings import Surroundings
 from agents.tools.watch.words import answers, awards, clock_time, countdown, deal_energy, plan_kw
 from protocol.codec import to_json
 
@@ -30,7 +30,7 @@ class Show(Protocol):
 
     def changed(self, change: WatchChange) -> None: ...
 
-    def tick(self, around: Around) -> None: ...
+    def tick(self, surroundings: Surroundings) -> None: ...
 
 
 class Screen:
@@ -50,8 +50,8 @@ class Screen:
     def changed(self, change: WatchChange) -> None:
         """The next tick shows it."""
 
-    def tick(self, around: Around) -> None:
-        self._live.update(draw(self._picture, around, *self._console.size), refresh=True)
+    def tick(self, surroundings: Surroundings) -> None:
+        self._live.update(draw(self._picture, surroundings, *self._console.size), refresh=True)
 
 
 class Lines:
@@ -72,41 +72,43 @@ class Lines:
     def changed(self, change: WatchChange) -> None:
         self._changes.append(change)
 
-    def tick(self, around: Around) -> None:
-        rows = {(row.event_id, row.party): row for row in self._picture.rows(around.now, self._json)}
+    def tick(self, surroundings: Surroundings) -> None:
+        rows = {(row.event_id, row.party): row for row in self._picture.rows(surroundings.now, self._json)}
         changes, self._changes = self._changes, []
-        if around.connected is not self._connected:
-            self._connected = around.connected
-            told = {"at": around.now, "connected": around.connected}
-            self._say("connection", told, f"the broker {'is back' if around.connected else 'is gone: trying again'}")
+        if surroundings.connected is not self._connected:
+            self._connected = surroundings.connected
+            told = {"at": surroundings.now, "connected": surroundings.connected}
+            self._say(
+                "connection", told, f"the broker {'is back' if surroundings.connected else 'is gone: trying again'}"
+            )
         for change in changes:
             if change.stage is not None:
                 row = rows.get((change.event_id, change.party))
                 if row is not None:
-                    self._row(replace(row, stage=change.stage, outcome=change.outcome), around)
+                    self._row(replace(row, stage=change.stage, outcome=change.outcome), surroundings)
             elif change.refusal is not None:
                 edge = change.refusal.edge
                 told = asdict(change.refusal) | {"edge": None if edge is None else [edge.parent, edge.child]}
                 self._say("refusal", told, refusal_line(change.refusal).plain)
             elif change.presence:
-                self._presence(change.presence, around)
+                self._presence(change.presence, surroundings)
         for key, row in rows.items():
             if self._told.get(key) is not row.stage:  # what time brings, no message does
-                self._row(row, around)
+                self._row(row, surroundings)
         self._told = {key: stage for key, stage in self._told.items() if key in rows}
         sys.stdout.flush()
 
-    def _row(self, row: WatchRow, around: Around) -> None:
+    def _row(self, row: WatchRow, surroundings: Surroundings) -> None:
         self._told[(row.event_id, row.party)] = row.stage
-        self._say("row", {"at": around.now} | row_json(row), row_line(row, around))
+        self._say("row", {"at": surroundings.now} | row_json(row), row_line(row, surroundings))
 
-    def _presence(self, name: str, around: Around) -> None:
+    def _presence(self, name: str, surroundings: Surroundings) -> None:
         party = self._picture.roll.parties.get(name)
         if party is None:
             return
-        told = {"at": around.now, "party": name, "online": party.online, "software": party.software}
+        told = {"at": surroundings.now, "party": name, "online": party.online, "software": party.software}
         word = "online" if party.online else "offline"
-        self._say("presence", told, f"{clock_time(around.now)}  {name} is {word}  {party.software}".rstrip())
+        self._say("presence", told, f"{clock_time(surroundings.now)}  {name} is {word}  {party.software}".rstrip())
 
     def _say(self, what: str, told: dict[str, Any], line: str) -> None:
         self._write(to_json({"change": what} | told).decode() + "\n" if self._json else line + "\n")
@@ -118,9 +120,9 @@ def row_json(row: WatchRow) -> dict[str, Any]:
     return asdict(row) | {"slot": int(row.slot.total_seconds()), "standing": standing}
 
 
-def row_line(row: WatchRow, around: Around) -> str:
+def row_line(row: WatchRow, surroundings: Surroundings) -> str:
     """One line for a log."""
-    words = [f"{clock_time(around.now)}  {row.event_id}  {row.party}: {row.stage.replace('_', ' ')}"]
+    words = [f"{clock_time(surroundings.now)}  {row.event_id}  {row.party}: {row.stage.replace('_', ' ')}"]
     if row.outcome:
         words[0] += f" ({row.outcome.replace('_', ' ')})"
     if row.stage is WhyUnknown.JOINED_LATE:
@@ -132,17 +134,17 @@ def row_line(row: WatchRow, around: Around) -> str:
     if row.due_wh:
         words.append(f"delivered {deal_energy(row)} kWh")
     if row.next_at is not None:
-        words.append(f"{row.next} in {countdown(row.next_at, around.now)}")
+        words.append(f"{row.next} in {countdown(row.next_at, surroundings.now)}")
     return "; ".join(words)
 
 
-def print_once(picture: Picture, around: Around, json: bool) -> None:
+def print_once(picture: Picture, surroundings: Surroundings, json: bool) -> None:
     """The picture as it is, and no more."""
     if json:
         told = {
-            "at": around.now,
-            "speed": around.speed,
-            "rows": [row_json(row) for row in picture.rows(around.now, standing=True)],
+            "at": surroundings.now,
+            "speed": surroundings.speed,
+            "rows": [row_json(row) for row in picture.rows(surroundings.now, standing=True)],
             "online": len(picture.roll.parties) - len(picture.roll.offline),
             "offline": [party.name for party in picture.roll.offline],
             "refusals": dict(picture.reasons),
@@ -152,5 +154,5 @@ def print_once(picture: Picture, around: Around, json: bool) -> None:
         return
     console = Console()
     width = console.width if console.is_terminal else PLAIN_WIDTH
-    lines = len(picture.rows(around.now)) + 40
-    Console(width=width, highlight=False).print(draw(picture, around, width, lines))
+    lines = len(picture.rows(surroundings.now)) + 40
+    Console(width=width, highlight=False).print(draw(picture, surroundings, width, lines))

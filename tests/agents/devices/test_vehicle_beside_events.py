@@ -29,10 +29,10 @@ def test_vehicle_beside_other_events_answers_as_recorded(number: int) -> None:
     if case["reading"] is not None:
         read_at, soc_wh = case["reading"]
         vehicle.observe(Measured("x", at(read_at), soc_wh))
-    held = tuple(Segment(at(start), at(end), power_w) for start, end, power_w in case["held"])
+    reserved = tuple(Segment(at(start), at(end), power_w) for start, end, power_w in case["held"])
     relaxed = tuple(map(Restriction, case["relaxed"]))
     period = IntervalPeriod(start=START)
-    found = vehicle.flexibility(Ask(Direction(case["direction"]), period, tuple(case["power_w"]), held, relaxed))
+    found = vehicle.flexibility(Ask(Direction(case["direction"]), period, tuple(case["power_w"]), reserved, relaxed))
     answer = case["answer"]
     assert found == Flexibility(
         tuple(answer["power_w"]),

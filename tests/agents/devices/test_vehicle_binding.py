@@ -147,31 +147,31 @@ def test_charging_is_not_curtailed_into_the_gap_below_the_least_power() -> None:
 
 
 def test_what_another_event_holds_is_part_of_the_schedule_and_not_given_twice() -> None:
-    held = (Segment(START, START + SLOT, -4_000),)
-    given = answer(ask(6_000, 6_000, held=held))
+    reserved = (Segment(START, START + SLOT, -4_000),)
+    given = answer(ask(6_000, 6_000, reserved=reserved))
     assert given.schedule_w[0] == -4_000
     assert given.power_w[0] == 2_000
     assert given.binding[0] is Restriction.COMMITTED
 
 
 def test_nothing_is_given_against_another_event() -> None:
-    held = (Segment(START, START + SLOT, 4_000),)
-    given = answer(ask(6_000, 6_000, held=held))
+    reserved = (Segment(START, START + SLOT, 4_000),)
+    given = answer(ask(6_000, 6_000, reserved=reserved))
     assert given.power_w == (0, 6_000)
     assert given.binding == (Restriction.COMMITTED, None)
 
 
 def test_energy_that_a_later_event_holds_stays_in_the_battery() -> None:
     """4 kWh above the reserve, 3 kWh of them promised for later, and no charging above the departure SoC."""
-    held = (Segment(START + 4 * SLOT, START + 5 * SLOT, -6_000),)
-    given = answer(ask(6_000, held=held), soc_wh=12_000, departure_soc_wh=8_000)
+    reserved = (Segment(START + 4 * SLOT, START + 5 * SLOT, -6_000),)
+    given = answer(ask(6_000, reserved=reserved), soc_wh=12_000, departure_soc_wh=8_000)
     assert given.power_w == (2_000,)
     assert given.binding == (Restriction.COMMITTED,)
 
 
 def test_room_that_a_later_event_holds_stays_free() -> None:
-    held = (Segment(START + 4 * SLOT, START + 5 * SLOT, 6_000),)
-    assert answer(ask(6_000, direction=UP, held=held), soc_wh=36_000).power_w == (2_000,)
+    reserved = (Segment(START + 4 * SLOT, START + 5 * SLOT, 6_000),)
+    assert answer(ask(6_000, direction=UP, reserved=reserved), soc_wh=36_000).power_w == (2_000,)
 
 
 def test_losses_stand_between_the_battery_and_the_grid() -> None:

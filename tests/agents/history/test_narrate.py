@@ -21,27 +21,27 @@ AT = datetime(2026, 1, 14, 18, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def told() -> dict[tuple[str, str], str]:
+def noted() -> dict[tuple[str, str], str]:
     """By party and name of the note, the words for its last one in a tree with aggregators of aggregators."""
     simulation = build_simulation(load_scenario(Path("city")), seed=1)
     simulation.run()
     return {(party, note.name): words(NoteLine.of(at, party, note), SLOTS) for at, party, note in simulation.notes}
 
 
-def test_aggregator_tells_to_how_many_of_its_ders_it_dispatches(told: dict[tuple[str, str], str]) -> None:
-    assert told["harbour-north", "dispatched"] == "slot 3 of 3: 15.7 kW is due; dispatches to 3 DERs"
+def test_aggregator_tells_to_how_many_of_its_ders_it_dispatches(noted: dict[tuple[str, str], str]) -> None:
+    assert noted["harbour-north", "dispatched"] == "slot 3 of 3: 15.7 kW is due; dispatches to 3 DERs"
 
 
-def test_aggregator_of_aggregators_tells_that_it_has_nobody_to_dispatch_to(told: dict[tuple[str, str], str]) -> None:
-    assert told["ra-harbour", "dispatched"] == "slot 3 of 3: 31.4 kW is due; no DER of its own to dispatch to"
+def test_aggregator_of_aggregators_tells_that_it_has_nobody_to_dispatch_to(noted: dict[tuple[str, str], str]) -> None:
+    assert noted["ra-harbour", "dispatched"] == "slot 3 of 3: 31.4 kW is due; no DER of its own to dispatch to"
 
 
 def test_those_who_are_asked_and_awarded_are_members_whether_ders_or_aggregators(
-    told: dict[tuple[str, str], str],
+    noted: dict[tuple[str, str], str],
 ) -> None:
     for name in ("ra-harbour", "harbour-north"):
-        assert " members for " in told[name, "request_values_sent"]
-        assert " members for " in told[name, "awards_sent"]
+        assert " members for " in noted[name, "request_values_sent"]
+        assert " members for " in noted[name, "awards_sent"]
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.__name__)
@@ -58,17 +58,17 @@ def test_line_from_memory_and_from_a_log_reads_the_same() -> None:
     note = EventIssued(direction="decrease_load", requested_w=(1_000, 2_000), start=AT, reply_by=AT, revision=1).note(
         "e"
     )
-    told = NoteLine.of(AT, "utility", note)
-    logged = NoteLine.read(orjson.loads(to_json(told.as_json())))
+    noted = NoteLine.of(AT, "utility", note)
+    logged = NoteLine.read(orjson.loads(to_json(noted.as_json())))
     assert logged is not None
-    assert line(told) == line(logged)
-    assert "asks for decrease load of 1 2 kW from 18:00:00" in line(told)
+    assert line(noted) == line(logged)
+    assert "asks for decrease load of 1 2 kW from 18:00:00" in line(noted)
 
 
 def test_slot_is_counted_from_one_and_of_how_many_where_that_is_known() -> None:
-    told = NoteLine.of(AT, "ra-1", LateReportRecorded(child="h", slot=0).note("e"))
-    assert words(told, 4).startswith("the meter of h tells slot 1 of 4 after")
-    assert words(told).startswith("the meter of h tells slot 1 after")
+    noted = NoteLine.of(AT, "ra-1", LateReportRecorded(child="h", slot=0).note("e"))
+    assert words(noted, 4).startswith("the meter of h tells slot 1 of 4 after")
+    assert words(noted).startswith("the meter of h tells slot 1 after")
 
 
 def test_what_a_peer_wrote_moves_no_cursor() -> None:

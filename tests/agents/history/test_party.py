@@ -142,7 +142,7 @@ def test_der_is_followed_from_its_offer_to_its_end() -> None:
     party.take(n.DeviceControlled(slot=0, power_w=-4))
     standing = party.standing(AT)
     assert (standing.stage, standing.secured_w) == (PartyStage.DELIVERING, (4, 4))
-    assert standing.delivered_wh is WhyUnknown.NOT_TOLD
+    assert standing.delivered_wh is WhyUnknown.NOT_NOTED
     assert history(n.DeviceOptedOut(reason="must_run", binding=[])).stage is PartyStage.OPTED_OUT
 
 

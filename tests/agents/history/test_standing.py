@@ -26,15 +26,15 @@ def test_deal_of_an_event_that_ended_without_one_does_not_stand(outcome: str) ->
 
 def test_what_is_available_is_told_before_the_deal_and_never_above_the_request() -> None:
     assert of_status(status(stage="collecting", available_w=[150, 60])).available_w == (100, 60)
-    assert of_status(status(available_w=[150, 60])).available_w is WhyUnknown.NOT_TOLD
+    assert of_status(status(available_w=[150, 60])).available_w is WhyUnknown.NOT_NOTED
 
 
 def test_word_of_another_version_is_not_known() -> None:
-    assert of_status(status(stage="dreaming")).stage is WhyUnknown.NOT_TOLD
+    assert of_status(status(stage="dreaming")).stage is WhyUnknown.NOT_NOTED
     assert of_status({}).secured_w is None
 
 
 def test_json_says_why_something_is_not_known() -> None:
-    told = of_status(status()).as_json()
-    assert (told["stage"], told["available_w"]) == ("standby", None)
-    assert told["unknown"] == {"available_w": "not_told", "delivered_wh": "not_told"}
+    noted = of_status(status()).as_json()
+    assert (noted["stage"], noted["available_w"]) == ("standby", None)
+    assert noted["unknown"] == {"available_w": "not_told", "delivered_wh": "not_told"}

@@ -18,7 +18,7 @@ def evening() -> Story:
     return world.run()
 
 
-def said(story: Story, kind: str) -> list[tuple[str, object]]:
+def sent(story: Story, kind: str) -> list[tuple[str, object]]:
     return [(message.message_id, getattr(message, "power_w", None)) for message in story.sent(kind, "ra-1")]
 
 
@@ -27,8 +27,8 @@ def test_slices_say_what_one_step_would_have_said(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(announcer, "SLICE", SLICE)
     sliced = evening()
     for kind in ("request", "award", "dispatch"):
-        assert len(said(sliced, kind)) >= HOMES
-        assert said(sliced, kind) == said(whole, kind)
+        assert len(sent(sliced, kind)) >= HOMES
+        assert sent(sliced, kind) == sent(whole, kind)
     assert [note.data["outcome"] for note in sliced.notes("closed")] == [
         n.data["outcome"] for n in whole.notes("closed")
     ]

@@ -20,13 +20,13 @@ def evening() -> Story:
 
 
 def test_every_message_to_a_crowd_is_what_validation_would_have_made() -> None:
-    told = [
+    noted = [
         effect.message
         for entry in evening().simulation.trace
         for effect in entry.effects
         if isinstance(effect, Send) and effect.edge.parent.startswith("ra-")
     ]
-    assert {"request", "relax", "award"} <= {message.kind for message in told}
-    for message in told:
+    assert {"request", "relax", "award"} <= {message.kind for message in noted}
+    for message in noted:
         assert decode_body(message.kind, encode(message)) == message
         assert type(message)(**dict(message)) == message

@@ -168,7 +168,7 @@ async def test_snapshot_of_a_version_that_did_not_know_a_key_is_read_where_the_k
     journal.start()
     running = shell(settings, journal)
     for entry in entries:
-        running._kept(running.stepper.take(entry.input, entry.at))
+        running._stored(running.stepper.take(entry.input, entry.at))
     running.keep_snapshot()
     await journal.close()
     again = Journal(tmp_path / "j", configuration=as_bytes(settings))
@@ -189,7 +189,7 @@ async def test_party_keeps_a_snapshot_after_so_many_entries_once_nothing_comes(
     running.snapshot_every = 5
     assert running._fold() is None
     for entry in entries:
-        running._kept(running.stepper.take(entry.input, entry.at))
+        running._stored(running.stepper.take(entry.input, entry.at))
     kept = asyncio.Event()
     monkeypatch.setattr("agents.runtime.shell.QUIET_S", 0.01)
     keep_snapshot = journal.keep_snapshot

@@ -116,7 +116,7 @@ def test_messages_are_without_names_one_after_the_other_as_while_recording() -> 
     names |= {home.name for home in loaded.homes} | {settings.name for settings in loaded.aggregators}
     names |= {loaded.coordinator.name, loaded.utility.name, *(event.event_id for event in loaded.utility.events)}
     for at, _, post in simulation.posts:
-        line = hidden.heard(RecordedMessage(0, at, post.topic, post.payload))
+        line = hidden.received(RecordedMessage(0, at, post.topic, post.payload))
         if line.payload:
             decode(line.topic, line.payload)
         words = set(re.findall(r"[A-Za-z0-9_-]+", f"{line.topic} {line.payload.decode()}"))
@@ -141,14 +141,14 @@ PRESENCE = (
     ],
 )
 def test_what_a_stranger_wrote_is_not_repeated(topic: str, payload: bytes) -> None:
-    line = Anonymiser("pepper").heard(RecordedMessage(0, AT, topic, payload))
+    line = Anonymiser("pepper").received(RecordedMessage(0, AT, topic, payload))
     assert not any(word in line.topic for word in ("tanaka", "hill"))
     assert not any(word in line.payload for word in (b"tanaka", b"2026-"))
 
 
 @given(topic=st.text(max_size=40), payload=st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
 def test_no_topic_and_no_payload_stops_it(topic: str, payload: bytes) -> None:
-    Anonymiser("pepper").heard(RecordedMessage(0, AT, topic, payload))
+    Anonymiser("pepper").received(RecordedMessage(0, AT, topic, payload))
 
 
 @given(text=st.from_regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d", fullmatch=True))

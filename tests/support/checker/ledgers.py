@@ -201,8 +201,8 @@ def not_kept(trace: Sequence[Entry]) -> list[str]:
         if request is None or award.outcome is not m.Outcome.CONCLUDED or (name, event_id) not in given:
             continue
         slots = len(award.power_w)
-        held = [a.power_w for a in given[name, event_id].values() if a.outcome is m.Outcome.CONCLUDED]
-        stands = add(total(held, slots), storage.get((name, event_id), (0,) * slots))
+        reserved = [a.power_w for a in given[name, event_id].values() if a.outcome is m.Outcome.CONCLUDED]
+        stands = add(total(reserved, slots), storage.get((name, event_id), (0,) * slots))
         promised = least(award.power_w, withdrawn.get((name, event_id), award.power_w))
         missing = shortfall(promised, stands)
         to_come = [request.interval_period.slot_start(slot) > changed[name, event_id] for slot in range(slots)]

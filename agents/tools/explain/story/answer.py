@@ -33,7 +33,7 @@ class Answer:
     asked_w: Plan
     power_w: Plan
     """What counts of it: zeros unless the verdict is yes."""
-    said_w: Plan
+    sent_w: Plan
     """What it said, counted or not."""
     available_w: Plan
     """What it could have given at most."""

@@ -170,15 +170,15 @@ def test_any_kind_of_array_is_taken_without_compiling_anew() -> None:
 
 def test_what_another_event_holds_is_computed_in_python() -> None:
     period = IntervalPeriod(start=START)
-    held = (Segment(START + SLOT, START + 2 * SLOT, -3_000), Segment(T0, T0 + SLOT, 1_000))
+    reserved = (Segment(START + SLOT, START + 2 * SLOT, -3_000), Segment(T0, T0 + SLOT, 1_000))
     specs = [vehicle(f"v{i}", relay_ops_left=2) for i in range(3)]
     fleet, singles = VehicleFleet(specs), [Vehicle(spec) for spec in specs]
     fleet.now.read(np.array([1]), np.array([29_000]), T0 + SLOT)
     singles[1].observe(Measured("v1", T0 + SLOT, 29_000))
     asked = np.full((4, 2), 4_000, dtype=np.int64)
-    many = fleet.flexibility(DOWN, period, asked, index=np.array([2, 1]), held={1: held})
+    many = fleet.flexibility(DOWN, period, asked, index=np.array([2, 1]), reserved={1: reserved})
     assert answer(many, 0) == singles[2].flexibility(Ask(DOWN, period, (4_000,) * 4))
-    assert answer(many, 1) == singles[1].flexibility(Ask(DOWN, period, (4_000,) * 4, held))
+    assert answer(many, 1) == singles[1].flexibility(Ask(DOWN, period, (4_000,) * 4, reserved))
     assert many.uncompiled == (1 if COMPILED else 2)
 
 

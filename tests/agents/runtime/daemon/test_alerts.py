@@ -56,9 +56,9 @@ def test_crowd_that_has_to_wait_takes_little_memory() -> None:
     tracemalloc.start()
     for received in crowd:
         skew.hear(received, clock.now(), clock.speed, False)
-    kept = tracemalloc.get_traced_memory()[0]
+    stored = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    assert kept < 300 * len(crowd)
+    assert stored < 300 * len(crowd)
 
 
 def test_peer_from_the_future_is_skewed_at_once() -> None:

@@ -196,7 +196,7 @@ async def test_every_step_is_durable_before_it_is_published(tmp_path: Path) -> N
         async with asyncio.timeout(5):
             await bus.posts.get()
             await acknowledged.wait()
-    assert [kept.entry().actor for kept in journal.entries("hems-1")] == ["hems-1", "hems-1"]
+    assert [stored.entry().actor for stored in journal.entries("hems-1")] == ["hems-1", "hems-1"]
     await journal.close()
 
 
@@ -273,7 +273,7 @@ async def test_clock_that_is_set_back_stands_in_the_journal_before_any_earlier_i
         await shell.give(Decided("e3", True))
     await journal.close()
     file = JournalFile(tmp_path / "sleeper")
-    assert [(kept.at, type(kept.entry().input).__name__) for kept in file.entries()] == [
+    assert [(stored.at, type(stored.entry().input).__name__) for stored in file.entries()] == [
         (first, "Decided"), (first, "Decided"), (first, "Reanchored"), (back, "Decided"),
     ]  # fmt: skip
     assert told == [(first, "heard"), (first, "heard"), (first, "clock_set_back"), (back, "heard")]
@@ -295,7 +295,7 @@ async def test_start_whose_journal_is_of_a_clock_far_ahead_goes_back_by_a_step_t
         async with running(shell), asyncio.timeout(5):
             await shell.give(Decided("e1", True))
         await journal.close()
-    entries = [kept.entry() for kept in JournalFile(tmp_path / "sleeper").entries()]
+    entries = [stored.entry() for stored in JournalFile(tmp_path / "sleeper").entries()]
     steps = [(entry.at.year, type(entry.input).__name__) for entry in entries]
     assert steps == [
         (2216, "Decided"), (2216, "Reanchored"), (2026, "Resumed"), (2026, "Decided"), (2026, "Resumed"),
@@ -377,8 +377,8 @@ async def test_utility_that_begins_anew_after_an_archive_is_silent_about_what_is
     await journal.close()
     notes = [
         (note.name, note.event_id)
-        for kept in JournalFile(tmp_path / "utility").entries()
-        for note in kept.entry().effects
+        for stored in JournalFile(tmp_path / "utility").entries()
+        for note in stored.entry().effects
         if isinstance(note, Note)
     ]
     assert notes == [("order_refused", "e1"), ("order_refused", "e2")]

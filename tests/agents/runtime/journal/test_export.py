@@ -8,18 +8,18 @@ import pytest
 
 from agents.cli.app import call
 from agents.runtime.journal.file import JournalFile, journal_files
-from agents.runtime.journal.journal import Kept
+from agents.runtime.journal.journal import StoredStep
 from broker.recording_file import RecordingFile
 
 SHIPPED = sorted(path.stem for path in paths.EXAMPLES.glob("*.toml"))
 
 
 def by_party(folder: Path) -> dict[str, list[tuple[object, ...]]]:
-    found: dict[str, list[Kept]] = {}
+    found: dict[str, list[StoredStep]] = {}
     for file in journal_files([folder]):
-        for kept in file.entries():
-            found.setdefault(kept.actor, []).append(kept)
-    return {name: [(k.at, k.input, k.effects) for k in kept] for name, kept in found.items()}
+        for stored in file.entries():
+            found.setdefault(stored.actor, []).append(stored)
+    return {name: [(k.at, k.input, k.effects) for k in stored] for name, stored in found.items()}
 
 
 @pytest.mark.parametrize("scenario", SHIPPED)

@@ -19,9 +19,9 @@ def test_simulated_run_leaves_the_journals_and_settings_of_all_parties(tmp_path:
     files = {file.path.stem: file for file in journal_files([folder])}
     assert set(files) == {"utility", "ac", "homes", *(ra.name for ra in scenario.aggregators)}
     assert files["homes"].configuration() == PartiesConfig(ders=scenario.homes)
-    told = {kept.actor for kept in files["homes"].entries()}
+    told = {stored.actor for stored in files["homes"].entries()}
     assert told == {home.name for home in scenario.homes}
-    assert {kept.actor for kept in files["ac"].entries("ac")} == {"ac"}
+    assert {stored.actor for stored in files["ac"].entries("ac")} == {"ac"}
 
 
 def test_second_run_does_not_mix_its_journals_with_those_of_the_first(

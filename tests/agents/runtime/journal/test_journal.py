@@ -50,9 +50,11 @@ async def test_what_is_durable_is_read_back_byte_for_byte(tmp_path: Path) -> Non
         await journal.durable(numbers[-1])
         assert journal.waiting == 0
     reopened = Journal(tmp_path / "ra-1.journal")
-    assert [(kept.input, kept.effects) for kept in reopened.entries("ra-1")] == [bytes_of(entry) for entry in entries]
-    assert [kept.entry().input for kept in reopened.entries("ra-1")] == [entry.input for entry in entries]
-    assert [kept.seq for kept in reopened.entries("ra-1")] == numbers
+    assert [(stored.input, stored.effects) for stored in reopened.entries("ra-1")] == [
+        bytes_of(entry) for entry in entries
+    ]
+    assert [stored.entry().input for stored in reopened.entries("ra-1")] == [entry.input for entry in entries]
+    assert [stored.seq for stored in reopened.entries("ra-1")] == numbers
     assert list(reopened.entries("ra-2")) == []
     await reopened.close()
 
@@ -106,10 +108,10 @@ async def test_parties_that_are_written_at_once_are_read_one_by_one_and_in_order
         await journal.durable(numbers[-1])
         for actor in ("ra-0", "ra-1", "ra-2"):
             own = [number for number, entry in zip(numbers, entries, strict=True) if entry.actor == actor]
-            assert [kept.seq for kept in journal.entries(actor)] == own
-            assert [kept.seq for kept in journal.entries(actor, after=own[1])] == own[2:]
-    assert [kept.seq for kept in JournalFile(tmp_path / "j").entries()] == numbers
-    assert [kept.entry().actor for kept in JournalFile(tmp_path / "j").entries()] == [e.actor for e in entries]
+            assert [stored.seq for stored in journal.entries(actor)] == own
+            assert [stored.seq for stored in journal.entries(actor, after=own[1])] == own[2:]
+    assert [stored.seq for stored in JournalFile(tmp_path / "j").entries()] == numbers
+    assert [stored.entry().actor for stored in JournalFile(tmp_path / "j").entries()] == [e.actor for e in entries]
 
 
 async def test_message_that_was_taken_is_known_for_ever(tmp_path: Path) -> None:
@@ -134,7 +136,7 @@ async def test_archive_has_everything_and_the_journal_begins_anew(tmp_path: Path
         await journal.durable(journal.append(entries[0]))
         assert len(list(journal.entries("ra-1"))) == 1
     old = Journal(archived)
-    assert [(kept.input, kept.effects) for kept in old.entries("ra-1")] == [bytes_of(entry) for entry in entries]
+    assert [(stored.input, stored.effects) for stored in old.entries("ra-1")] == [bytes_of(entry) for entry in entries]
     await old.close()
 
 
@@ -176,7 +178,7 @@ async def test_archive_that_the_disk_refuses_is_made_when_it_is_mended(
         assert await told.get() == ""
         archived = await moving
         await journal.durable(following)
-    assert [kept.seq for kept in journal.entries("ra-1")] == [following]
+    assert [stored.seq for stored in journal.entries("ra-1")] == [following]
     await journal.close()
     assert archived is not None
     assert [file.name for file in archived.parent.iterdir()] == [archived.name]
@@ -227,7 +229,7 @@ archive.archived(journal._connection, journal.path)
     files = sorted((tmp_path / "j.archive").iterdir())
     assert archived in files
     assert len(files) == 1 + (kill == "committed")
-    assert sorted(kept.seq for file in files for kept in JournalFile(file).entries()) == [*range(1, last + 1)]
+    assert sorted(stored.seq for file in files for stored in JournalFile(file).entries()) == [*range(1, last + 1)]
 
 
 def modes(folder: Path) -> dict[str, str]:
@@ -277,11 +279,11 @@ def test_journal_of_every_version_before_is_migrated_with_its_entries(tmp_path: 
         state = 0 if mark >= marks[-2] else 1 + mark[0] % 2
         old.execute("INSERT INTO outbox VALUES (?, ?, 'ra-1', '', '', ?)", (*mark, state))
     old.close()
-    assert [(kept.input, kept.effects) for kept in JournalFile(tmp_path / "j").entries()] == list(
+    assert [(stored.input, stored.effects) for stored in JournalFile(tmp_path / "j").entries()] == list(
         map(bytes_of, entries)
     )
     journal = Journal(tmp_path / "j")
-    assert [(kept.input, kept.effects) for kept in journal.entries("ra-1")] == list(map(bytes_of, entries))
+    assert [(stored.input, stored.effects) for stored in journal.entries("ra-1")] == list(map(bytes_of, entries))
     assert [mark for mark, _ in journal.undone("ra-1")] == marks[-2:]
     assert journal._scalar("PRAGMA user_version") == len(MIGRATIONS)
     asyncio.run(journal.close())

@@ -143,7 +143,7 @@ def test_doctor_reads_a_journal_of_a_read_only_place(
 def test_daemon_that_has_it_is_read_beside(evening: Path, tmp_path: Path) -> None:
     folder = in_state(evening, tmp_path, ended)
     path = folder / "ac.journal"
-    entries = [kept.entry() for kept in JournalFile(path).entries()]
+    entries = [stored.entry() for stored in JournalFile(path).entries()]
 
     async def written() -> None:
         journal = Journal(path)

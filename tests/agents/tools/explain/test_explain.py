@@ -47,14 +47,14 @@ def midday(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return simulated("midday_surplus", tmp_path_factory.mktemp("midday") / "journals")
 
 
-def told(capsys: Capture, *given: str) -> str:
+def printed(capsys: Capture, *given: str) -> str:
     capsys.readouterr()
     assert call(["explain", *given]) == 0
     return capsys.readouterr().out
 
 
 def as_json(capsys: Capture, *given: str) -> Any:
-    return orjson.loads(told(capsys, *given, "--json"))
+    return orjson.loads(printed(capsys, *given, "--json"))
 
 
 def flat(text: str) -> str:
@@ -105,7 +105,7 @@ def test_causes_say_all_that_is_short_after_the_offers(evening: Path, capsys: Ca
 
 
 def test_the_story_tells_the_steps_from_the_request_to_the_delivery(evening: Path, capsys: Capture) -> None:
-    text = flat(told(capsys, "--journals", str(evening)))
+    text = flat(printed(capsys, "--journals", str(evening)))
     for sentence in (
         "Not counted: hems-4-silent: silent",
         "S26: own storage adds 4 4 4 0 kW; enough in every slot (S27)",
@@ -130,7 +130,7 @@ def test_a_late_answer_is_named_with_how_late_it_was(tmp_path: Path, capsys: Cap
     assert (answer["verdict"], answer["power_w"]) == ("late", [0] * 4)
     assert answer["late_by_s"] > 0
     assert climb["causes"][0]["cause"] == "late"
-    text = flat(told(capsys, "--journals", str(journals)))
+    text = flat(printed(capsys, "--journals", str(journals)))
     assert "Not counted: hems-4-silent: late (" in text
     assert "it would have been 6 6 6 4.6 kW): not counted" in text
 
@@ -155,7 +155,7 @@ def test_a_refused_answer_is_named_with_the_reason_that_its_parent_gave() -> Non
     )
     story = read(gather("e", entries, {}))
     (one,) = story.devices["hems-1"].rounds
-    assert (one.own.verdict, one.own.reason, one.own.said_w, one.own.power_w) == ("refused", "claimed", (2000,), (0,))
+    assert (one.own.verdict, one.own.reason, one.own.sent_w, one.own.power_w) == ("refused", "claimed", (2000,), (0,))
     assert [trouble.text for trouble in story.troubles] == [
         "refuses an offer of hems-1: claimed (not\N{REPLACEMENT CHARACTER}this)"
     ]
@@ -169,7 +169,7 @@ def test_a_device_is_told_what_bound_it_in_each_slot(evening: Path, capsys: Capt
     assert [award["basis"] for award in device["awards"]] == ["relaxed"]
     assert [dispatch["slot"] for dispatch in device["dispatches"]] == [0, 1, 2, 3]
     assert {driven["power_w"] for driven in device["driven"]} >= {one["power_w"] for one in device["dispatches"]}
-    text = flat(told(capsys, "--journals", str(evening), "--device", "hems-3-1"))
+    text = flat(printed(capsys, "--journals", str(evening), "--device", "hems-3-1"))
     assert "why no more keeps its owner's reserve" in text
     assert "S28: asked to relax" in text
     (agreed,) = device["agreed"]
@@ -207,7 +207,7 @@ def test_tiers_have_a_section_each(midday: Path, capsys: Capture) -> None:
         assert above == {"ra-1": "ac", "ra-town": "ac", "sub-north": "ra-1", "sub-south": "ra-1"}
         assert story["missing_journals"] == []
         assert sum(story["deal_w"]) == sum(story["requested_w"])
-    assert "an aggregator below could not give more" in flat(told(capsys, event, "--journals", str(midday)))
+    assert "an aggregator below could not give more" in flat(printed(capsys, event, "--journals", str(midday)))
 
 
 def test_what_a_tier_below_added_is_told_and_what_it_gave_less_is_told_once(tmp_path: Path, capsys: Capture) -> None:
@@ -226,7 +226,7 @@ def test_the_coordinators_journal_alone_tells_its_part(evening: Path, tmp_path: 
     assert story["climbs"] == []
     assert story["deal_w"] == [100000, 100000, 100000, 75000]
     assert story["missing_journals"] == ["utility", "ra-1", "ra-2", "ra-3", "ra-4", "ra-5"]
-    text = flat(told(capsys, "--journals", str(alone)))
+    text = flat(printed(capsys, "--journals", str(alone)))
     assert "S6: re-request to ra-1" in text
     assert "What utility, ra-1, ra-2, ra-3, ra-4 and ra-5 knew and decided is not told" in text
 
@@ -237,7 +237,7 @@ def test_without_one_aggregators_journal_the_others_are_told(evening: Path, tmp_
     assert story["missing_journals"] == ["ra-3"]
     assert {climb["party"] for climb in story["climbs"]} == {"ra-1", "ra-2", "ra-4", "ra-5"}
     assert "asks hems-3-1, hems-3-2, hems-3-3, hems-3-4 and hems-3-5 for 16 16 16 12 kW together" in flat(
-        told(capsys, "--journals", str(rest))
+        printed(capsys, "--journals", str(rest))
     )
 
 
@@ -246,7 +246,7 @@ def test_the_homes_journal_alone_tells_what_they_heard(evening: Path, tmp_path: 
     device = as_json(capsys, "--journals", str(homes), "--device", "hems-3-1")
     assert device["journal"]
     assert device["rounds"][0]["own"]["binding"] == ["reserve_soc"] * 4
-    assert "as others heard it" in told(capsys, "--journals", str(homes))
+    assert "as others heard it" in printed(capsys, "--journals", str(homes))
 
 
 def test_while_the_system_runs_who_has_time_left_is_not_silent_and_what_is_under_way_not_lost(evening: Path) -> None:
@@ -268,18 +268,18 @@ def test_while_the_system_runs_who_has_time_left_is_not_silent_and_what_is_under
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "sent"),
     [
         (["nothing"], "there is no event nothing; there are evening-peak"),
         (["--device", "nobody"], "--device: nobody is not in evening-peak; there are hems-1-1, hems-1-2"),
         (["--party", "nobody"], "--party: nobody is not in evening-peak; there are utility, ac, ra-1"),
     ],
 )
-def test_what_is_not_there_is_one_sentence(evening: Path, capsys: Capture, given: list[str], said: str) -> None:
+def test_what_is_not_there_is_one_sentence(evening: Path, capsys: Capture, given: list[str], sent: str) -> None:
     capsys.readouterr()
     assert call(["explain", *given, "--journals", str(evening)]) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"gridpact: {said}")
+    assert error.startswith(f"gridpact: {sent}")
     assert error.count("\n") == 1
 
 
@@ -293,7 +293,7 @@ def test_the_page_stands_alone_and_has_the_figures(evening: Path, tmp_path: Path
     pytest.importorskip("matplotlib")
     pytest.importorskip("jinja2")
     page = tmp_path / "why.html"
-    told(capsys, "--journals", str(evening), "--html", str(page))
+    printed(capsys, "--journals", str(evening), "--html", str(page))
     text = page.read_text()
     assert "http" not in text
     assert "<script" not in text
@@ -305,7 +305,7 @@ def test_the_page_stands_alone_and_has_the_figures(evening: Path, tmp_path: Path
     assert 'aria-label="all aggregators: requested 100 100 100 75 kW; offers 90.1 90.1 90.1 70.6 kW' in text
     assert '<td>18:30</td><td class="n">50 kWh</td><td class="n">50 kWh</td>' in text
     assert "<tr><th>hems-4-silent</th>" in text
-    told(capsys, "--journals", str(evening), "--html", str(tmp_path / "again.html"))
+    printed(capsys, "--journals", str(evening), "--html", str(tmp_path / "again.html"))
     assert (tmp_path / "again.html").read_text() == text
 
 
@@ -338,7 +338,7 @@ def test_crashes_changes_and_missing_journals_do_not_stop_the_story(seed: int, m
 def test_a_restart_is_told_with_the_last_word_before_it() -> None:
     _, simulation = hunt(15)
     story = read(gather("e1", sorted(simulation.trace, key=lambda entry: entry.at), {}))
-    told_of = {(one.party, one.at) for one in story.troubles if one.kind == "restarted"}
+    noted_of = {(one.party, one.at) for one in story.troubles if one.kind == "restarted"}
     happened = {(entry.actor, entry.at) for entry in simulation.trace if isinstance(entry.input, Resumed)}
-    assert told_of
-    assert told_of <= happened
+    assert noted_of
+    assert noted_of <= happened

@@ -12,10 +12,10 @@ from agents.drivers.build import build_drivers
 from agents.runtime.build import build_actor
 from agents.runtime.files.scenario import load_scenario
 from agents.settings.checked import ConfigError
-from agents.tools.replay.above import Above
 from agents.tools.replay.cast import Cast
 from agents.tools.replay.compared import PlayedResult, by_edge
 from agents.tools.replay.onto import Onto
+from agents.tools.replay.recorded_parent import RecordedParent
 from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.wire import WireMessage, on_the_wire
 from broker.recording_file import Step
@@ -90,17 +90,17 @@ def test_other_policy_is_told_apart(source: RecordingSource, wire: list[WireMess
 
 
 def test_recording_of_the_bus_is_played_as_well(tmp_path: Path, source: RecordingSource) -> None:
-    heard = RecordingSource(on_the_bus(tmp_path / "bus.jsonl.gz", load_scenario(Path("evening_peak"))))
-    compared, _ = played(on_the_wire(heard.lines()), source.cast, "ra-1")
+    received = RecordingSource(on_the_bus(tmp_path / "bus.jsonl.gz", load_scenario(Path("evening_peak"))))
+    compared, _ = played(on_the_wire(received.lines()), source.cast, "ra-1")
     assert compared.same
 
 
 def test_moved_message_differs_only_in_its_instants(wire: list[WireMessage]) -> None:
-    for said in wire:
-        moved = said.moved(HOUR)
-        assert moved.message.sent_at == said.message.sent_at + HOUR
-        assert moved.moved(-HOUR) == said
-    asked = next(said for said in wire if isinstance(said.message, m.Request))
+    for sent in wire:
+        moved = sent.moved(HOUR)
+        assert moved.message.sent_at == sent.message.sent_at + HOUR
+        assert moved.moved(-HOUR) == sent
+    asked = next(sent for sent in wire if isinstance(sent.message, m.Request))
     request, moved = asked.message, asked.moved(HOUR).message
     assert isinstance(request, m.Request)
     assert isinstance(moved, m.Request)
@@ -110,13 +110,13 @@ def test_moved_message_differs_only_in_its_instants(wire: list[WireMessage]) -> 
 
 def test_award_waits_for_its_offer_and_names_it_by_its_id_of_now(wire: list[WireMessage]) -> None:
     edge = Edge("ac", "ra-1")
-    onto = [said for said in wire if said.edge == edge]
-    above = Above("ac", onto)
-    end = max(said.at for said in onto) + HOUR
+    onto = [sent for sent in wire if sent.edge == edge]
+    above = RecordedParent("ac", onto)
+    end = max(sent.at for sent in onto) + HOUR
     before = above.wake(end)
     assert all(isinstance(one, Send) and one.message.kind == "request" for one in before)
     assert above.deadline is None
-    answer = next(said.message for said in reversed(onto) if isinstance(said.message, m.Offer | m.Alternative))
+    answer = next(sent.message for sent in reversed(onto) if isinstance(sent.message, m.Offer | m.Alternative))
     now = answer.model_copy(update={"message_id": "of-now"})
     after = [one.message for one in above.receive(Received(edge, now), end) if isinstance(one, Send)]
     award = after[0]

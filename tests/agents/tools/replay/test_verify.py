@@ -43,10 +43,10 @@ def test_one_watt_less_in_sharing_out_is_found_and_shown(
 
     monkeypatch.setattr(aggregator, "apportion", planted)
     assert call(["replay", "verify", str(folder / "ra-1.journal")]) == 1
-    told = capsys.readouterr().out
-    assert "ra-1 decides otherwise" in told
-    assert "heard the award of ac in evening-peak" in told
-    assert "@@ award on the edge ra-1/hems-1-1\n-  power_w: [2706,2706,2706,2008]\n+  power_w: [2705," in told
+    noted = capsys.readouterr().out
+    assert "ra-1 decides otherwise" in noted
+    assert "heard the award of ac in evening-peak" in noted
+    assert "@@ award on the edge ra-1/hems-1-1\n-  power_w: [2706,2706,2706,2008]\n+  power_w: [2705," in noted
     assert call(["replay", "verify", str(folder / "ra-1.journal"), "--json"]) == 1
     assert orjson.loads(capsys.readouterr().out)["divergence"]["party"] == "ra-1"
 

@@ -52,15 +52,15 @@ def test_what_a_tap_heard_is_taken_again_with_devices_as_recorded(tmp_path: Path
     path = on_the_bus(tmp_path / "bus.jsonl.gz", scenario, configurations=negotiators(scenario))
     compared = RecordedRun(RecordingSource(path)).what_if([SettingChange.read("ra-3.ladder=alternative")])
     assert compared.devices is Devices.RECORDED
-    assert compared.kept_awards is not None
-    assert compared.kept_awards[0] == compared.kept_awards[1] > 0
+    assert compared.stored_awards is not None
+    assert compared.stored_awards[0] == compared.stored_awards[1] > 0
     assert compared.changed
     with pytest.raises(ConfigError, match="no settings of its devices"):
         RecordedRun(RecordingSource(path)).what_if(devices=Devices.ALIVE)
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "sent"),
     [
         (["--set", "ra-9.ladder=relax"], "there is no party ra-9"),
         (["--set", "nothing=1"], "there is no setting nothing"),
@@ -71,17 +71,17 @@ def test_what_a_tap_heard_is_taken_again_with_devices_as_recorded(tmp_path: Path
     ],
 )
 def test_mistake_in_a_policy_is_a_sentence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], given: list[str], said: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], given: list[str], sent: str
 ) -> None:
     assert call(["replay", "what-if", str(evening_peak(tmp_path)), *given]) == 2
-    assert said in capsys.readouterr().err
+    assert sent in capsys.readouterr().err
 
 
 def test_two_outcomes_are_shown_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = str(evening_peak(tmp_path))
     assert call(["replay", "what-if", folder, "--no-relax"]) == 0
-    told = capsys.readouterr().out
-    assert "recorded" in told
-    assert "what if" in told
+    noted = capsys.readouterr().out
+    assert "recorded" in noted
+    assert "what if" in noted
     assert call(["replay", "what-if", folder, "--sharing", "merit_order", "--json"]) == 0
     assert set(orjson.loads(capsys.readouterr().out)) >= {"recorded", "what_if", "unanswered"}

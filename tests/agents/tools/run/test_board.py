@@ -99,7 +99,7 @@ def test_view_tells_slots_from_one(evening: Scenario, lines: list[NoteLine], cap
     view = View(Board(evening))
     for line in lines:
         view.tell(line)
-    told = capsys.readouterr().out
-    assert "slot 1 of 4: delivered" in told
-    assert "slot 4 of 4: delivered" in told
-    assert "slot 0" not in told
+    noted = capsys.readouterr().out
+    assert "slot 1 of 4: delivered" in noted
+    assert "slot 4 of 4: delivered" in noted
+    assert "slot 0" not in noted

@@ -14,11 +14,11 @@ from rich.console import Console
 from agents.history.standing import PartyStage, WhyUnknown
 from agents.runtime.files.scenario import load_scenario
 from agents.tools.run.simulate import build_simulation
-from agents.tools.watch.around import Around
 from agents.tools.watch.panels import draw
 from agents.tools.watch.picture import Picture
 from agents.tools.watch.row import WatchRow
 from agents.tools.watch.shows import Lines
+from agents.tools.watch.surroundings import Surroundings
 from agents.tools.watch.wire_clock import FASTEST, WireClock
 from protocol import messages as m
 from protocol.codec import encode
@@ -67,7 +67,7 @@ def rows_list(posts: Posted, at: datetime) -> list[WatchRow]:
 
 def drawn(picture: Picture, now: datetime) -> str:
     console = Console(width=160, file=io.StringIO(), record=True)
-    console.print(draw(picture, around(now), 160, 60))
+    console.print(draw(picture, surroundings(now), 160, 60))
     return console.export_text()
 
 
@@ -434,8 +434,8 @@ def test_parent_that_says_any_time_ends_no_clock() -> None:
 # -- what is shown
 
 
-def around(now: datetime) -> Around:
-    return Around("127.0.0.1:1883", True, now, 60.0, True, 321, [0, 4, 12, 3])
+def surroundings(now: datetime) -> Surroundings:
+    return Surroundings("127.0.0.1:1883", True, now, 60.0, True, 321, [0, 4, 12, 3])
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 50), (40, 10), (20, 5)])
@@ -443,7 +443,7 @@ def test_drawing_fits_every_size(evening: Posted, width: int, height: int) -> No
     now = clock(EVENING, "17:06:00")
     console = Console(width=width, height=height, color_system=None, force_terminal=True)
     with console.capture() as captured:
-        console.print(draw(pictured(evening, now), around(now), width, height))
+        console.print(draw(pictured(evening, now), surroundings(now), width, height))
     lines = captured.get().splitlines()
     assert max(map(len, lines)) <= width
     assert height < 20 or len(lines) <= height
@@ -460,7 +460,7 @@ def test_hundreds_of_aggregators_are_cut_to_the_screen_and_counted() -> None:
         )
     console = Console(width=80, height=24, color_system=None)
     with console.capture() as captured:
-        console.print(draw(picture, around(EVENING), 80, 24))
+        console.print(draw(picture, surroundings(EVENING), 80, 24))
     lines = captured.get().splitlines()
     assert len(lines) <= 24
     assert any("more" in line for line in lines)
@@ -473,8 +473,8 @@ def test_each_change_is_one_json_object(evening: Posted) -> None:
         change = picture.take(where, payload, at)
         if change is not None:
             show.changed(change)
-            show.tick(around(at))
-    show.tick(around(clock(EVENING, "20:00:10")))
+            show.tick(surroundings(at))
+    show.tick(surroundings(clock(EVENING, "20:00:10")))
     told = [orjson.loads(line) for line in said]
     stages = [one["stage"] for one in told if one["party"] == "ra-3"]
     assert stages == ["collecting", "relaxing", "offered", "standby", "delivering", "closed"]

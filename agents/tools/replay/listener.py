@@ -14,7 +14,7 @@ from protocol.edges import Edge, parse_topic
 from protocol.errors import RefusedMessage
 
 
-class Ears:
+class Listener:
     """All who are played listen with them."""
 
     def __init__(self, under_test: str, then: Mapping[Edge, Counter[str]]) -> None:
@@ -25,8 +25,8 @@ class Ears:
         self._missing = Counter(
             {
                 (edge, text): number
-                for edge, said in then.items()
-                for text, number in said.items()
+                for edge, sent in then.items()
+                for text, number in sent.items()
                 if not text.startswith(REJECT)
             }
         )
@@ -38,7 +38,7 @@ class Ears:
         """Whether it has said all that it said then."""
         return not self._left
 
-    def heard(self) -> dict[Edge, Counter[str]]:
+    def received(self) -> dict[Edge, Counter[str]]:
         """All that it has said, in short."""
         return by_edge(self._heard.values(), self._under_test)
 

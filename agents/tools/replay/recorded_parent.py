@@ -13,7 +13,7 @@ from protocol import messages as m
 from protocol.actor import Effect, Input, Received, Send
 
 
-class Above:
+class RecordedParent:
     """The actor of a party that stands above the one under test, in the order and at the instants of its messages."""
 
     def __init__(self, name: str, wire: Iterable[WireMessage]) -> None:
@@ -22,12 +22,12 @@ class Above:
         self._then: list[m.Offer | m.Alternative] = []
         self._now: list[m.Offer | m.Alternative] = []
         self._to_say: dict[str, deque[tuple[datetime, Send]]] = {}
-        for said in wire:
-            if said.sender == name and not said.lost:
-                at = said.heard_at or said.at
-                self._to_say.setdefault(said.event_id, deque()).append((at, Send(said.edge, said.message)))
-            elif isinstance(said.message, m.Offer | m.Alternative):
-                self._then.append(said.message)
+        for sent in wire:
+            if sent.sender == name and not sent.lost:
+                at = sent.received_at or sent.at
+                self._to_say.setdefault(sent.event_id, deque()).append((at, Send(sent.edge, sent.message)))
+            elif isinstance(sent.message, m.Offer | m.Alternative):
+                self._then.append(sent.message)
 
     # -- the contract of an actor
 
@@ -62,12 +62,12 @@ class Above:
 
     def wake(self, now: datetime) -> list[Effect]:
         """One event's messages keep their order: what follows an award that waits, waits as well."""
-        said: list[Effect] = []
+        sent: list[Effect] = []
         for queue in self._to_say.values():
             while queue and queue[0][0] <= now and self._ready(queue[0][1]):
                 _, send = queue.popleft()
-                said.append(Send(send.edge, self._of_now(send.message)))
-        return said
+                sent.append(Send(send.edge, self._of_now(send.message)))
+        return sent
 
     # -- awards
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class Surroundings:
     """The connection, the clock, how busy the wire is."""
 
     where: str

@@ -37,11 +37,11 @@ class ReceivedMarks:
     @classmethod
     def of(cls, state: "ReceivedMarksState") -> "ReceivedMarks":
         """What `state` gave."""
-        heard, marks, at = cls(), b64decode(state.marks), 0
+        received, marks, at = cls(), b64decode(state.marks), 0
         for where, count in zip(state.places, state.counts, strict=True):
-            heard._marks[where] = marks[at : at + count * MARK]
+            received._marks[where] = marks[at : at + count * MARK]
             at += count * MARK
-        return heard
+        return received
 
     def state(self) -> "ReceivedMarksState":
         """All marks, in one piece: for the state of a party."""
