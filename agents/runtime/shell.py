@@ -107,7 +107,7 @@ class Shell:
     def _first_jobs(self) -> Iterable[Job]:
         """Where the last process ended: its memory, what may not have left, and what is to be said again."""
         now = self.clock.now()
-        last_at = self._fold()
+        last_at = self.fold()
         if self._journal is not None and last_at is not None:
             name = self.actor.name
             redo: list[tuple[str, Mark, Effect]] = []
@@ -123,7 +123,7 @@ class Shell:
             self._hear_first()
         yield Job(self._stored(self.stepper.begin(now)))
 
-    def _fold(self) -> datetime | None:
+    def fold(self) -> datetime | None:
         """Take all steps of the journal again; the instant of the last one. Raises JournalError."""
         with no_collection():
             return self._fold_all()

@@ -7,26 +7,26 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
 import structlog
 import uvloop
 
-from agents.drivers.build import build_drivers
 from agents.runtime.address import address_of
 from agents.runtime.behaviour import intercept
-from agents.runtime.build import build_actor
 from agents.runtime.credentials import renewals
 from agents.runtime.daemon.alerts import Alerts
+from agents.runtime.daemon.changeover import settings_to_run
 from agents.runtime.daemon.control import ControlServer, note_line, runtime_dir
 from agents.runtime.daemon.in_words import InWords
 from agents.runtime.daemon.metrics import Metrics
 from agents.runtime.daemon.notify import notify, watchdog_period_s
+from agents.runtime.daemon.served import ServedParty, served
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import journal_path, journals_of_others
 from agents.runtime.intercepted import InterceptedBus
@@ -44,7 +44,7 @@ from broker.faults import first_error
 from broker.link import LinkDenied
 from broker.mqtt import LibraryUnfit, MqttBus, SessionTaken
 from broker.names import WITHOUT_PARENT
-from protocol.actor import Actor, Driver, Note, Reanchored
+from protocol.actor import Actor, Note, Reanchored
 from protocol.codec import encode, to_json
 from protocol.edges import Edge, subscriptions, topic
 from protocol.messages import Presence
@@ -66,22 +66,9 @@ class BrokerUnreachable(RuntimeError):
     """The broker was not reached in time after the start."""
 
 
-@dataclass(slots=True)
-class ServedParty:
-    """An actor, its devices, and its connection."""
-
-    build: Callable[[], Actor]
-    actor: Actor = field(init=False)
-    drivers: dict[str, Driver] = field(default_factory=dict)
-    connected: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __post_init__(self) -> None:
-        self.actor = self.build()
-
-
-def parties(config: DaemonConfig) -> list[ServedParty]:
-    """The actors that a configuration describes, with simulated drivers for their devices."""
-    return [ServedParty(partial(build_actor, one), build_drivers(one)) for one in config.parties().each()]
+def process_name(config: DaemonConfig) -> str:
+    """Of the process: its party's name, where it is not said otherwise."""
+    return config.control.name or config.parties().names()[0]
 
 
 def run_loop(work: Coroutine[Any, Any, T]) -> T:
@@ -92,11 +79,12 @@ def run_loop(work: Coroutine[Any, Any, T]) -> T:
 
 
 def run_daemon(config: DaemonConfig) -> int:
-    """Run until a signal ends it; the exit code."""
-    daemon = Daemon(config)
-    configure_logging(sys.stdout.isatty(), daemon.name)
+    """Run until a signal ends it; the exit code. It begins anew where new settings have waited for the end of an event."""
+    configure_logging(sys.stdout.isatty(), process_name(config))
     try:
-        return run_loop(daemon.run())
+        while (code := run_loop(Daemon(config).run())) is None:
+            pass
+        return code
     except CredentialsError as error:
         log.error("credentials_unusable", text=str(error))
         return Exit.USAGE
@@ -117,20 +105,22 @@ class Daemon:
 
     def __init__(self, config: DaemonConfig) -> None:
         self.config = config
-        self.parties = parties(config)
+        self.under = config.parties()
+        """The settings by which the parties decide: the journal's own while something of theirs is under way."""
+        self.parties = served(self.under)
         self.shells: dict[str, Shell] = {}
         self.clock: Clock | None = None
-        self._gate, self._taking = asyncio.Event(), asyncio.Event()
+        self._gate, self._taking, self._anew = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.buses: dict[str, MqttBus] = {}
         self._instance = uuid4().hex
         self._given_back = 0, 0
         """Length of the journal, and snapshots, when memory was last given back."""
-        self.name = config.control.name or self.parties[0].actor.name
+        self.name = process_name(config)
         path = (config.control.dir or runtime_dir()) / f"{self.name}.sock"
         self.control = ControlServer(path, self.shells, self._start)
 
-    async def run(self) -> int:
-        """Until SIGTERM or SIGINT. Raises BrokerUnreachable, LinkDenied, LibraryUnfit, SessionTaken, ConfigError, JournalError,
+    async def run(self) -> int | None:
+        """Until SIGTERM or SIGINT; None when it has to begin anew, with the settings that were given. Raises BrokerUnreachable, LinkDenied, LibraryUnfit, SessionTaken, ConfigError, JournalError,
         LeaseTaken, and what an actor raises."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -139,7 +129,8 @@ class Daemon:
         for other in journals_of_others(self.config, self.name):
             text = f"a new journal is begun; there is {other}: if it is this one's, name it as [journal] path"
             log.warning("journal_begins", text=text)
-        self.journal = Journal(journal_path(self.config, self.name), configuration=self.config.parties().as_bytes())
+        await self._settle(journal_path(self.config, self.name))
+        self.journal = Journal(journal_path(self.config, self.name), configuration=self.under.as_bytes())
         self.journal.start()
         give_back()  # reading a book takes more than the book
         self.alerts = Alerts(self.shells, self.buses, self.journal)
@@ -149,17 +140,38 @@ class Daemon:
         finally:
             self.metrics.close()
             await self.journal.close()
-        return Exit.OK
+        return None if self._anew.is_set() and not stop.is_set() else Exit.OK
+
+    async def _settle(self, path: Path) -> None:
+        """Find out by which settings to go on, and say so where they are not the given ones."""
+        self.under = await settings_to_run(path, self.config.parties(), self._now())
+        if self._waits:
+            self.parties = served(self.under)
+            log.warning(
+                "settings_wait",
+                text="the settings have changed while an event is under way: it ends by those that it began with, and the "
+                "new ones are taken when everybody is at rest",
+            )
+
+    @property
+    def _waits(self) -> bool:
+        """Whether the given settings are not taken yet."""
+        return self.under != self.config.parties()
+
+    def _now(self) -> datetime:
+        """The parties' time, before anything runs."""
+        given = self.config.clock
+        return Clock(given.origin_at, given.anchor_at, given.speed).now()
 
     async def _until(self, stop: asyncio.Event) -> None:
         if self.config.metrics.port is not None:  # before anything is said to be ready
             self.metrics.serve(self.config.metrics.host, self.config.metrics.port)
         serving = asyncio.create_task(self._serve())
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
-        notify("STOPPING=1")
-        stopping.cancel()
-        serving.cancel()
+        ending = [asyncio.create_task(event.wait()) for event in (stop, self._anew)]
+        await asyncio.wait((serving, *ending), return_when=asyncio.FIRST_COMPLETED)
+        notify("RELOADING=1" if self._anew.is_set() else "STOPPING=1")
+        for task in (*ending, serving):
+            task.cancel()
         try:
             await serving
         except asyncio.CancelledError:
@@ -233,7 +245,12 @@ class Daemon:
         """The same, once. Nothing is taken until the ids of what was heard stand where the new actors' repeats are
         looked up."""
         journal, shells = self.journal, list(self.shells.values())
-        if journal.length < self.config.journal.archive_after or not all(shell.at_rest for shell in shells):
+        long = journal.length >= self.config.journal.archive_after
+        if not (long or self._waits) or not all(shell.at_rest for shell in shells):
+            return
+        if self._waits:
+            log.info("settings_taken", text="everybody is at rest: the new settings are taken")
+            self._anew.set()
             return
         moving = journal.archive()  # stands in the writer's queue now, before anything of the new actors
         self._taking.clear()

@@ -258,7 +258,7 @@ async def test_entry_that_this_version_refuses_is_told_in_a_sentence(tmp_path: P
     with pytest.raises(
         JournalError, match=r"j: entry \d+ cannot be taken again: request: sent_at: .* run the gridpact"
     ):
-        Home(stumbling, journal).shell._fold()
+        Home(stumbling, journal).shell.fold()
     await journal.close()
 
 

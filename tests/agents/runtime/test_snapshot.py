@@ -187,7 +187,7 @@ async def test_party_keeps_a_snapshot_after_so_many_entries_once_nothing_comes(
     journal.start()
     running = shell(settings, journal)
     running.snapshot_every = 5
-    assert running._fold() is None
+    assert running.fold() is None
     for entry in entries:
         running._stored(running.stepper.take(entry.input, entry.at))
     kept = asyncio.Event()
@@ -205,7 +205,7 @@ async def test_party_keeps_a_snapshot_after_so_many_entries_once_nothing_comes(
     assert found is not None
     assert found[0] > len(entries) - 10
     restarted = shell(settings, again)
-    restarted._fold()
+    restarted.fold()
     assert restarted.actor.status() == running.actor.status()
     await again.close()
 

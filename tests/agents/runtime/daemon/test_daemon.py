@@ -242,7 +242,7 @@ async def test_what_is_over_is_archived_and_a_late_repeat_is_still_a_repeat(tmp_
     await journal.close()
     journal = Journal(tmp_path / "hems-1.journal")
     again = Shell(home(consent), bus, fast, {"ev-1": build_driver(vehicle("ev-1"))}, journal=journal)
-    again._fold()
+    again.fold()
     assert not again.actor.knows("e1")
     await journal.close()
 
@@ -280,7 +280,7 @@ async def test_clock_that_is_set_back_stands_in_the_journal_before_any_earlier_i
     assert actor.happened == [Decided(event, True) for event in ("e1", "e2", "e3")]
     again = Sleeper()
     restarted = Shell(again, MemoryBus(), machine.clock, journal=Journal(tmp_path / "sleeper"))
-    assert restarted._fold() == back
+    assert restarted.fold() == back
     assert again.happened == actor.happened
     restarted._journal._lease.release()
 
@@ -383,7 +383,7 @@ async def test_utility_that_begins_anew_after_an_archive_is_silent_about_what_is
     ]
     assert notes == [("order_refused", "e1"), ("order_refused", "e2")]
     again = Shell(build(), MemoryBus(), later, journal=Journal(tmp_path / "utility"))
-    again._fold()
+    again.fold()
     assert again.actor.deadline is None
 
 
@@ -531,7 +531,7 @@ async def test_a_clean_stop_leaves_a_memory_that_needs_no_entry_before_it(
     monkeypatch.setattr(Stepper, "fold_bytes", lambda *given, **more: pytest.fail("an entry was taken again"))
     again = Journal(path)
     restarted = Shell(home(), MemoryBus(), clock(), {"ev-1": build_driver(vehicle("ev-1"))}, journal=again)
-    assert restarted._fold() is not None
+    assert restarted.fold() is not None
     assert restarted.actor.status() == shell.actor.status()
     assert restarted.actor.knows("e1")
     await again.close()

@@ -1,0 +1,29 @@
+"""A party that a process runs: its actor, its devices, and whether its connection stands."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from agents.drivers.build import build_drivers
+from agents.runtime.build import build_actor
+from agents.settings.daemon import PartiesConfig
+from protocol.actor import Actor, Driver
+
+
+@dataclass(slots=True)
+class ServedParty:
+    """An actor, its devices, and its connection."""
+
+    build: Callable[[], Actor]
+    actor: Actor = field(init=False)
+    drivers: dict[str, Driver] = field(default_factory=dict)
+    connected: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.actor = self.build()
+
+
+def served(config: PartiesConfig) -> list[ServedParty]:
+    """The parties that settings describe, with drivers for their devices."""
+    return [ServedParty(partial(build_actor, one), build_drivers(one)) for one in config.each()]
