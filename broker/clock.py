@@ -5,6 +5,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 STEP_S = 1.0
@@ -21,10 +22,7 @@ class ClockSources(NamedTuple):
     """The same, without them."""
 
 
-def _passed() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
-
-
+_passed = partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
 MACHINE = ClockSources(lambda: datetime.now(UTC), _passed, time.monotonic)
 
 
@@ -100,8 +98,12 @@ class Clock:
 
     def real_seconds_until(self, at: datetime) -> float:
         """Seconds of real time until an instant; 0 when it has passed."""
-        seconds = (at - self.now()).total_seconds() / self.speed
-        return 0.0 if seconds <= 0 else seconds + (self.ahead_s if self.follows else 0.0)
+        if not self.follows:
+            return max(0.0, (at - self.now()).total_seconds() / self.speed)
+        running = self.running()  # read once: it is asked of every request to 100,000 homes
+        self._last = now = max(self._last, running)
+        seconds = (at - now).total_seconds()
+        return 0.0 if seconds <= 0 else seconds + (now - running).total_seconds()
 
     async def wait_until(self, at: datetime) -> None:
         """Return when the instant has come."""

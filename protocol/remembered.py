@@ -2,12 +2,17 @@
 
 A model's fields are named as the part's attributes; `version` says which form it is. A later form adds a model with the
 next version and a function that makes it of the earlier one; a form that was released is never changed.
+
+It is written piece by piece: as one piece the JSON of 100,000 children would take a hundred megabytes for a moment.
 """
 
-from dataclasses import dataclass, fields
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from itertools import islice
+from typing import Any, Generic, TypeVar, overload
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from protocol.actor import Send
 from protocol.codec import decode_body, encode
@@ -15,6 +20,10 @@ from protocol.edges import Edge
 from protocol.messages import Message
 
 S = TypeVar("S")
+T = TypeVar("T")
+
+PIECE = 1_000
+"""Entries of a list or a table, or characters of a text, that are written at once."""
 
 
 class UnknownState(ValueError):
@@ -73,6 +82,28 @@ def restore(part: object, state: object, but: tuple[str, ...] = (), **given: obj
             setattr(part, field.name, value)
 
 
+class StateColumn(Sequence[T]):
+    """One value of each of many things, read when it is written: a list of them would be as long as there are things."""
+
+    def __init__(self, things: Sequence[S], read: Callable[[S], T]) -> None:
+        self._things, self._read = things, read
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    def __iter__(self) -> Iterator[T]:
+        return map(self._read, self._things)
+
+    @overload
+    def __getitem__(self, place: int) -> T: ...
+    @overload
+    def __getitem__(self, place: slice) -> "StateColumn[T]": ...
+    def __getitem__(self, place: int | slice) -> "T | StateColumn[T]":
+        if isinstance(place, slice):
+            return StateColumn(self._things[place], self._read)
+        return self._read(self._things[place])
+
+
 class StateForm(Generic[S]):
     """A model as JSON bytes, and back."""
 
@@ -81,7 +112,11 @@ class StateForm(Generic[S]):
 
     def dump(self, state: S) -> bytes:
         """The same state always gives the same bytes."""
-        return self._adapter.dump_json(state)
+        return b"".join(self.pieces(state))
+
+    def pieces(self, state: S) -> Iterator[bytes]:
+        """The same bytes, one small piece after the other."""
+        return _pieces(state)
 
     def load(self, body: bytes) -> S:
         """The state of some bytes. Raises UnknownState."""
@@ -91,3 +126,61 @@ class StateForm(Generic[S]):
             first = error.errors(include_url=False)[0]
             place = ".".join(map(str, first["loc"]))
             raise UnknownState(f"{place}: {first['msg']}") from None
+
+
+def _pieces(value: object) -> Iterator[bytes]:
+    """A value as JSON."""
+    if _has_parts(value):
+        yield from _object((to_json(field.name), getattr(value, field.name)) for field in fields(value))  # type: ignore[arg-type]
+    elif isinstance(value, Mapping):
+        yield from _table(value)
+    elif isinstance(value, list | tuple | StateColumn):
+        yield from _list(value)
+    elif type(value) is str and len(value) > PIECE:
+        yield b'"' + to_json(value[:PIECE])[1:-1]
+        yield from (to_json(value[at : at + PIECE])[1:-1] for at in range(PIECE, len(value), PIECE))
+        yield b'"'
+    else:
+        yield to_json(value)
+
+
+def _has_parts(value: object) -> bool:
+    """Whether it is a state of its own: what has no version is small."""
+    return is_dataclass(value) and hasattr(value, "version")
+
+
+def _object(parts: Iterator[tuple[bytes, object]]) -> Iterator[bytes]:
+    opening = b"{"
+    for name, value in parts:
+        yield opening + name + b":"
+        yield from _pieces(value)
+        opening = b","
+    yield b"}" if opening == b"," else b"{}"
+
+
+def _list(values: Sequence[Any]) -> Iterator[bytes]:
+    if values and _has_parts(values[0]):
+        opening = b"["
+        for value in values:
+            yield opening
+            yield from _pieces(value)
+            opening = b","
+        yield b"]"
+    else:
+        yield from _slices(values, b"[", b"]", list)
+
+
+def _table(table: Mapping[Any, Any]) -> Iterator[bytes]:
+    first = next(iter(table.values()), None)
+    if _has_parts(first) or isinstance(first, Mapping):
+        yield from _object((to_json({name: None})[1 : -len(b":null}")], value) for name, value in table.items())
+    else:
+        yield from _slices(table.items(), b"{", b"}", dict)
+
+
+def _slices(values: Collection[Any], opening: bytes, closing: bytes, kind: type) -> Iterator[bytes]:
+    rest = iter(values)
+    while some := list(islice(rest, PIECE)):
+        yield opening + to_json(kind(some))[1:-1]
+        opening = b","
+    yield closing if opening == b"," else opening + closing

@@ -160,7 +160,7 @@ class Asking:
 
     def take(self, child: Child, message: m.Offer | m.Alternative) -> None:
         """Store an answer that is in time. Raises RefusedMessage and stores nothing where it is none to the question."""
-        contract = None if self.book is None else self.book[child.name]
+        contract = None if self.book is None else self.book.by_name[child.name]
         most_w = None if contract is None else contract.most_w(self.subject.direction)
         if isinstance(message, m.Offer):
             self.children.take_offer(child, message, most_w)

@@ -227,7 +227,7 @@ class Awards:
         if message.revision != award.revision:
             self.send_again(child, now)
             return None
-        if award.outcome is m.Outcome.CONCLUDED and child.confirmed is False:
+        if child.confirmed is False and award.outcome is m.Outcome.CONCLUDED:
             raise RefusedMessage(RejectReason.CONFLICT, f"{message.award_id} was refused before: that is final")
         self.unconfirmed.pop(child.name, None)
         if award.outcome is not m.Outcome.CONCLUDED:

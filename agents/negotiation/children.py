@@ -133,7 +133,9 @@ class Children:
             self.store(child, None, None)
             return False
         ref = in_short(offer.message_id, child.name)
-        power_w, available_w = at_most(offer.power_w, most_w), at_most(offer.available_w, most_w)
+        power_w, available_w = offer.power_w, offer.available_w
+        if most_w is not None and max(available_w) > most_w:  # never below power_w
+            power_w, available_w = at_most(power_w, most_w), at_most(available_w, most_w)
         sent = ChildAnswer(ref, power_w, available_w, offer.basis, offer.valid_until, _relaxable(offer))
         answer = self.shared.known(sent) or self._shared_answer(sent)
         if relaxed:

@@ -103,7 +103,8 @@ class Delivery:
 
     def _possible(self, name: str, reading: m.Reading) -> bool:
         """Whether a child's load can have differed so much from its schedule, by its contract."""
-        swing_w = self.book[name].swing_w if self.book is not None and name in self.book else None
+        contract = None if self.book is None else self.book.by_name.get(name)
+        swing_w = None if contract is None else contract.swing_w
         if swing_w is None:
             return True
         change_wh = abs(reading.energy_wh - reading.baseline_wh)

@@ -130,7 +130,7 @@ class Negotiation:
             return
         self.asking.take(child, message)
         self.role.answered(child, now)
-        if self.asking.complete and self.stage in ASKING:
+        if not self.children.waiting and self.stage in ASKING:
             self.timers.drop(Timer.STAGE)
             self.role.all_in(now)
 
@@ -224,7 +224,7 @@ class Negotiation:
         if bound.refused:
             self.repair(bound.refused, now)
         else:
-            self.role.bound(self.children[name], now)
+            self.role.bound(self.children.by_name[name], now)
         self.awards.end_chase()
 
     def on_withdraw(self, name: str, message: m.Withdraw, now: datetime) -> None:

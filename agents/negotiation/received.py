@@ -5,9 +5,12 @@ times the memory.
 """
 
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
+
+from protocol.remembered import StateColumn
 
 HALF = 8
 MARK = 2 * HALF
@@ -23,7 +26,7 @@ class ReceivedMarksState:
     """Of `ReceivedMarks`: the places, how many marks each has, and all marks one behind the other, as base64."""
 
     places: tuple[str, ...]
-    counts: tuple[int, ...]
+    counts: Sequence[int]
     marks: str
     version: Literal[1] = 1
 
@@ -45,9 +48,9 @@ class ReceivedMarks:
 
     def state(self) -> "ReceivedMarksState":
         """All marks, in one piece: for the state of a party."""
-        marks = self._marks.values()
-        counts = tuple(len(some) // MARK for some in marks)
-        return ReceivedMarksState(tuple(self._marks), counts, b64encode(b"".join(marks)).decode())
+        places = tuple(self._marks)
+        counts = StateColumn(places, lambda place: len(self._marks[place]) // MARK)
+        return ReceivedMarksState(places, counts, b64encode(b"".join(self._marks.values())).decode())
 
     def same_id(self, where: str, mark: bytes) -> bytes | None:
         """The mark with the same id that was kept there before; None where there is none."""

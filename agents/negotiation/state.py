@@ -1,8 +1,9 @@
 """What one event at a parent remembers, part by part, as frozen models with a version."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from agents.negotiation.child import AwardRecord, ChildAnswer, RelaxRecord, RequestRecord
@@ -13,7 +14,7 @@ from agents.negotiation.stage import Stage, Timer
 from agents.negotiation.upward import Upward
 from protocol import messages as m
 from protocol.plan import Plan
-from protocol.remembered import SentState, message_of, restore, state_of
+from protocol.remembered import SentState, StateColumn, message_of, restore, state_of
 from protocol.units import Direction
 
 T = TypeVar("T", bound=Hashable)
@@ -39,22 +40,22 @@ class ChildrenState:
     """Of `Children`, column by column: only those that were asked; what many have in common stands once."""
 
     waiting: tuple[str, ...]
-    names: tuple[str, ...]
+    names: Sequence[str]
     requests: tuple[RequestRecord, ...]
     relaxes: tuple[RelaxRecord, ...]
     answers: tuple[ChildAnswer, ...]
     awards: tuple[AwardRecord, ...]
-    request: tuple[Place, ...]
-    relax: tuple[Place, ...]
-    own: tuple[Place, ...]
-    relaxed: tuple[Place, ...]
-    award: tuple[Place, ...]
-    accepted: tuple[Place, ...]
-    revisions: tuple[tuple[int, int, int], ...]
-    opted_out: tuple[bool, ...]
-    owed: tuple[bool, ...]
-    confirmed: tuple[bool | None, ...]
-    bound_before: tuple[bool, ...]
+    request: Sequence[Place]
+    relax: Sequence[Place]
+    own: Sequence[Place]
+    relaxed: Sequence[Place]
+    award: Sequence[Place]
+    accepted: Sequence[Place]
+    revisions: Sequence[tuple[int, int, int]]
+    opted_out: Sequence[bool]
+    owed: Sequence[bool]
+    confirmed: Sequence[bool | None]
+    bound_before: Sequence[bool]
     version: Literal[1] = 1
 
 
@@ -173,26 +174,28 @@ def _remember_up(up: Upward, state: UpwardState) -> None:
 
 def _children(children: Children) -> ChildrenState:
     asked = children.asked()
-    requests, relaxes = StateColumn[RequestRecord](), StateColumn[RelaxRecord]()
-    answers, awards = StateColumn[ChildAnswer](), StateColumn[AwardRecord]()
+    requests, relaxes = StateTable(child.request for child in asked), StateTable(child.relax for child in asked)
+    own, relaxed, accepted = map(attrgetter, ("own", "relaxed", "accepted"))
+    answers: StateTable[ChildAnswer] = StateTable(read(child) for read in (own, relaxed, accepted) for child in asked)
+    awards = StateTable(child.award for child in asked)
     return ChildrenState(
         waiting=tuple(children.waiting),
-        names=tuple(child.name for child in asked),
-        request=tuple(requests.place(child.request) for child in asked),
-        relax=tuple(relaxes.place(child.relax) for child in asked),
-        own=tuple(answers.place(child.own) for child in asked),
-        relaxed=tuple(answers.place(child.relaxed) for child in asked),
-        award=tuple(awards.place(child.award) for child in asked),
-        accepted=tuple(answers.place(child.accepted) for child in asked),
-        revisions=tuple(child.revisions for child in asked),
-        opted_out=tuple(child.opted_out for child in asked),
-        owed=tuple(child.owed for child in asked),
-        confirmed=tuple(child.confirmed for child in asked),
-        bound_before=tuple(child.bound_before for child in asked),
+        names=StateColumn(asked, attrgetter("name")),
         requests=requests.things(),
         relaxes=relaxes.things(),
         answers=answers.things(),
         awards=awards.things(),
+        request=StateColumn(asked, lambda child: requests.place(child.request)),
+        relax=StateColumn(asked, lambda child: relaxes.place(child.relax)),
+        own=StateColumn(asked, lambda child: answers.place(child.own)),
+        relaxed=StateColumn(asked, lambda child: answers.place(child.relaxed)),
+        award=StateColumn(asked, lambda child: awards.place(child.award)),
+        accepted=StateColumn(asked, lambda child: answers.place(child.accepted)),
+        revisions=StateColumn(asked, attrgetter("revisions")),
+        opted_out=StateColumn(asked, attrgetter("opted_out")),
+        owed=StateColumn(asked, attrgetter("owed")),
+        confirmed=StateColumn(asked, attrgetter("confirmed")),
+        bound_before=StateColumn(asked, attrgetter("bound_before")),
     )
 
 
@@ -211,21 +214,26 @@ def _remember_children(children: Children, state: ChildrenState) -> None:
         children.bind(child, thing(state.awards, state.award[place]), state.confirmed[place])
 
 
-def thing(table: tuple[T, ...], place: Place) -> T | None:
+def thing(table: Sequence[T], place: Place) -> T | None:
     """What stands at a place."""
     return None if place is None else table[place]
 
 
-class StateColumn(Generic[T]):
+class StateTable(Generic[T]):
     """The different things of one kind, each once."""
 
-    def __init__(self) -> None:
-        self.places: dict[T, int] = {}
+    def __init__(self, things: Iterable[T | None]) -> None:
+        self._places: dict[T, int] = {}
+        self._known: dict[int, int] = {}
+        """By the object: equal things are mostly one, and to compare them costs more than all else."""
+        for thing in things:
+            if thing is not None and id(thing) not in self._known:
+                self._known[id(thing)] = self._places.setdefault(thing, len(self._places))
 
     def place(self, thing: T | None) -> Place:
-        """Where a thing stands."""
-        return None if thing is None else self.places.setdefault(thing, len(self.places))
+        """Where one of them stands."""
+        return None if thing is None else self._known[id(thing)]
 
     def things(self) -> tuple[T, ...]:
         """All of them, in their order."""
-        return tuple(self.places)
+        return tuple(self._places)

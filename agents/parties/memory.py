@@ -1,5 +1,7 @@
 """A party's memory as bytes of a versioned form, and back: what a clean stop writes and the next start reads."""
 
+from collections.abc import Iterator
+
 from agents.parties.aggregator.actor import Aggregator
 from agents.parties.aggregator.state import AGGREGATOR, aggregator_state, remember_aggregator
 from agents.parties.coordinator.actor import Coordinator
@@ -19,15 +21,20 @@ from protocol.actor import Actor
 
 def memory_of(actor: Actor) -> bytes:
     """What an actor remembers, as JSON."""
+    return b"".join(pieces_of(actor))
+
+
+def pieces_of(actor: Actor) -> Iterator[bytes]:
+    """The same, one small piece after the other."""
     match actor:
         case Utility():
-            return UTILITY.dump(utility_state(actor))
+            return UTILITY.pieces(utility_state(actor))
         case Coordinator():
-            return COORDINATOR.dump(coordinator_state(actor))
+            return COORDINATOR.pieces(coordinator_state(actor))
         case Aggregator():
-            return AGGREGATOR.dump(aggregator_state(actor))
+            return AGGREGATOR.pieces(aggregator_state(actor))
         case Der():
-            return DER.dump(der_state(actor))
+            return DER.pieces(der_state(actor))
     raise TypeError(f"{type(actor).__name__} has no versioned state")
 
 

@@ -268,18 +268,20 @@ class Shell:
             now = self.clock.now()
             due = self._hears_until is None
             entries: list[tuple[int, Entry]] = []
+            steps: list[Entry] = []
             for item, _ in batch:
                 try:
-                    steps = self.stepper.take(item, now, due=due)
+                    steps += self.stepper.take(item, now, due=due)
                 except Exception as error:
                     self._mending = True
                     if self._build is None or self._journal is None or not caught_by(item, error):
                         raise
                     assert isinstance(item, Received)
                     refused = self.net.catch(self.actor.name, item, error)
+                    entries += self._stored(steps)
                     await self._mend(self._build(), self._journal)
                     steps = self.stepper.take(refused, now, due=due)
-                entries += self._stored(steps)
+            entries += self._stored(steps)
             await self.outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
             await asyncio.sleep(0)  # one step that is due after the other would let nothing leave and nothing come in
 
@@ -298,11 +300,14 @@ class Shell:
         journal = self._journal
         if journal is None:
             return [(0, entry) for entry in entries]
-        stored = [(journal.append(entry) if is_durable(entry) else 0, entry) for entry in entries]
-        numbered = [(number, entry.at) for number, entry in stored if number]
-        if numbered:
-            self._since_snapshot += len(numbered)
-            self._last_stored = numbered[-1]
+        stored: list[tuple[int, Entry]] = []
+        for entry in entries:
+            number = 0
+            if is_durable(entry):
+                number = journal.append(entry)
+                self._since_snapshot += 1
+                self._last_stored = number, entry.at
+            stored.append((number, entry))
         return stored
 
     async def _next(self) -> list[tuple[Taken | None, Callable[[], None]]]:

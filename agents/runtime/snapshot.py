@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Literal
 
 from agents.drivers.state import driver_memory, remember_driver
-from agents.parties.memory import memory_of, remember
+from agents.parties.memory import pieces_of, remember
 from protocol.actor import Actor, Driver, Question
 from protocol.remembered import StateForm, UnknownState
 
@@ -43,7 +43,7 @@ def pack(at: datetime, actor: Actor, drivers: Mapping[str, Driver], questions: M
     devices = {name: memory for name, driver in drivers.items() if (memory := driver_memory(driver)) is not None}
     compressor = zlib.compressobj(level=1)
     head = compressor.compress(FORM.dump(Snapshot(at, devices, tuple(questions.values()))) + b"\n")
-    return head + compressor.compress(memory_of(actor)) + compressor.flush()
+    return b"".join([head, *map(compressor.compress, pieces_of(actor)), compressor.flush()])
 
 
 def unpack(body: bytes, actor: Actor, drivers: Mapping[str, Driver]) -> Snapshot:

@@ -18,6 +18,9 @@ RAISED_PCT = 200
 SCALE_PCT = 1000
 """The same of an aggregator: its contract states a scale for the plan (S1), not a limit."""
 
+INCREASE_LOAD, DECREASE_LOAD = Direction.INCREASE_LOAD, Direction.DECREASE_LOAD
+"""Looked up once: of each offer and report it would take longer than the rest of what is done with them here."""
+
 Whole = Field(strict=True)
 """Whole numbers only: neither text nor true or false, which Python takes for 1."""
 
@@ -44,19 +47,22 @@ class Member:
 
     def capacity_w(self, direction: Direction) -> int:
         """Contracted capacity in a direction, W >= 0."""
-        return self.increase_load_w if direction is Direction.INCREASE_LOAD else self.decrease_load_w
+        return self.increase_load_w if direction is INCREASE_LOAD else self.decrease_load_w
 
     def most_w(self, direction: Direction) -> int | None:
         """What an answer of this party counts for at most in a direction, W; None where no capacity is contracted."""
-        pct = RAISED_PCT if Restriction.POWER_LIMIT in self.relaxations else TOLERANCE_PCT
-        pct = SCALE_PCT if self.kind == "aggregator" else pct
+        if self.kind == "aggregator":
+            pct = SCALE_PCT
+        elif self.relaxations and Restriction.POWER_LIMIT in self.relaxations:
+            pct = RAISED_PCT
+        else:
+            pct = TOLERANCE_PCT
         return self.capacity_w(direction) * pct // 100 or None
 
     @property
     def swing_w(self) -> int | None:
         """By how much its load can differ from its schedule at most, W; None where no capacity is contracted."""
-        both = [self.most_w(direction) for direction in Direction]
-        return max((most for most in both if most is not None), default=None)
+        return max(self.most_w(INCREASE_LOAD) or 0, self.most_w(DECREASE_LOAD) or 0) or None
 
 
 def twice_claimed(members: Iterable[Member]) -> str | None:

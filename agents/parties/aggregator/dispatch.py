@@ -65,9 +65,11 @@ class Dispatching:
     def bound(self, child: Child, now: datetime) -> None:
         """A child has confirmed an award that it was given in the lead of a slot, or inside one: a dispatch of that
         slot before it was for another award, or for none."""
-        slot, awarded_w = self.slot - 1, child.awarded_w
-        under_way = slot >= 0 and now < self.event.subject.period.slot_start(slot + 1)
-        if under_way and awarded_w is not None and any(awarded_w) and self._dispatches(child):
+        slot = self.slot - 1
+        if slot < 0 or now >= self.event.subject.period.slot_start(slot + 1):
+            return
+        awarded_w = child.awarded_w
+        if awarded_w is not None and any(awarded_w) and self._dispatches(child):
             self._dispatch(child, awarded_w, slot, now)
 
     def _dispatches(self, child: Child) -> bool:

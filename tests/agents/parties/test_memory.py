@@ -8,12 +8,15 @@ from worlds import LOOSENS, World
 from agents.drivers.build import build_drivers
 from agents.drivers.state import driver_memory, remember_driver
 from agents.negotiation import announcer
-from agents.parties.memory import memory_of, remember
+from agents.parties.aggregator.state import AGGREGATOR
+from agents.parties.memory import memory_of, pieces_of, remember
+from agents.parties.state import COORDINATOR, UTILITY
 from agents.runtime.build import build_actor
 from agents.runtime.files.scenario import load_scenario
 from agents.settings.parties import PartySettings
 from agents.tools.run.simulate import build_simulation
 from broker.stepper import Stepper
+from protocol import remembered
 from protocol.actor import Entry, Send
 from protocol.entries import encode_effects
 from protocol.remembered import UnknownState
@@ -73,6 +76,20 @@ def test_party_reborn_amid_messages_that_are_still_to_be_sent_sends_them(monkeyp
     live_through(world.aggregators[0], entries)
     kinds = {effect.message.kind for entry in entries for effect in entry.effects if isinstance(effect, Send)}
     assert kinds >= {"request", "relax", "award", "dispatch"}
+
+
+def test_memory_written_in_small_pieces_is_that_of_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.simple("ra-1", 60, vehicle_changes=LOOSENS)
+    world.event(240_000)
+    world.run()
+    monkeypatch.setattr(remembered, "PIECE", 4)
+    for name, form in (("utility", UTILITY), ("ac", COORDINATOR), ("ra-1", AGGREGATOR)):
+        actor = world.actors[name]
+        body = memory_of(actor)
+        assert body == form._adapter.dump_json(form.load(body))
+        assert max(map(len, pieces_of(actor))) < 2_000
+    assert len(body) > 6_000
 
 
 def test_memory_of_another_form_is_refused_in_a_sentence() -> None:
