@@ -1,7 +1,7 @@
 """The shell of a fleet: all that waits -> the homes -> journal -> effects, over one or a few connections.
 
-The same promises as for one actor (agents/runtime/shell.py): what is due comes before what has come in; nothing is published,
-and nothing acknowledged, before it is durable. Without a journal that is at once, and a crash forgets every award.
+The same promises as for one actor (agents/runtime/shell.py): what is due comes before what has come in, but after a start what
+waited comes first; nothing is published, and nothing acknowledged, before it is durable. Without a journal that is at once, and a crash forgets every award.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from agents.runtime.fleet.homes import Fallen, Given, Homes, Taken
 from agents.runtime.fleet.keeping import FleetJournal
+from agents.runtime.hearing import Hearing
 from agents.runtime.journal.journal import JournalError
 from agents.runtime.journal.rows import StoredStep
 from agents.runtime.memory import let_go
@@ -39,6 +40,8 @@ LOOKS_AGAIN_S = 2.0
 """A deadline may have moved nearer by more than has gone by: the clock was set, or the machine was suspended."""
 AHEAD_S = 60
 """By how many seconds a fleet's journal may be ahead of the clock: it stands still for so long."""
+HEARD_TOGETHER = 20_000
+"""Homes for which what waited at the broker is heard within a single party's time; more have as many times as long."""
 FOLDED = 5_000
 """Entries that are taken again at once after a restart."""
 
@@ -60,6 +63,7 @@ class Gateway:
         self._journal, self._tell = journal, tell
         self._outgoing = Outgoing(ways_out, clock, homes.drive, self._count, journal)
         self.net = Net()
+        self._hearing = Hearing()
         self._inbox: asyncio.Queue[tuple[Given, Callable[[], None]]] = asyncio.Queue(INBOX)
         self._taking = asyncio.Event()
         self._taking.set()
@@ -152,18 +156,16 @@ class Gateway:
         self._in_hand = False
         while True:
             batch = await self._next()
-            now = self.clock.now()
-            entries = [
-                *self._stored(self.homes.wake(now, MOST)),
-                *self._stored(self.homes.take(map(_first, batch), now)),
-            ]
+            now, due = self.clock.now(), not self._hearing.on
+            entries = [*self._stored(self.homes.wake(now, MOST))] if due else []
+            entries += self._stored(self.homes.take(map(_first, batch), now, due=due))
             while self.homes.fallen:
-                entries += await self._mended(*self.homes.fallen.popitem(), now)
+                entries += await self._mended(*self.homes.fallen.popitem(), now, due)
             await self._outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
             self._in_hand = False
             await asyncio.sleep(0)  # the carriers' turn
 
-    async def _mended(self, name: str, fallen: Fallen, now: datetime) -> list[tuple[int, Entry]]:
+    async def _mended(self, name: str, fallen: Fallen, now: datetime, due: bool) -> list[tuple[int, Entry]]:
         """The steps of a home that could not take a message, with a refusal in its place. Raises JournalError."""
         item, error, behind = fallen
         refused, stored = self.net.catch(name, item, error), None
@@ -172,10 +174,14 @@ class Gateway:
             stored = map(_as_taken, self._journal.entries(name))
         with self._told():
             self.homes.mend(name, stored, now)
-        return list(self._stored(self.homes.take([(name, one) for one in (refused, *behind)], now)))
+        return list(self._stored(self.homes.take([(name, one) for one in (refused, *behind)], now, due=due)))
 
     async def _next(self) -> list[tuple[Given, Callable[[], None]]]:
         """All that waits; empty when a deadline has come (or may have moved)."""
+        if (waited := await self._hearing.next(self._inbox)) is not None:
+            self._in_hand = True
+            await asyncio.sleep(GATHER_S)
+            return self._and_more([waited])
         deadline = self.homes.deadline
         wait_s = None if deadline is None else self.clock.real_seconds_until(deadline)
         batch: list[tuple[Given, Callable[[], None]]] = []
@@ -188,6 +194,9 @@ class Gateway:
                 return batch
             if wait_s is None or wait_s > GATHER_S:
                 await asyncio.sleep(GATHER_S)
+        return self._and_more(batch)
+
+    def _and_more(self, batch: list[tuple[Given, Callable[[], None]]]) -> list[tuple[Given, Callable[[], None]]]:
         while len(batch) < MOST and not self._inbox.empty():
             batch.append(self._inbox.get_nowait())
         return batch
@@ -201,6 +210,8 @@ class Gateway:
             yield Job(redo=list(self._journal.not_left()))
             yield from self._in_jobs(self.homes.resume(last_at, now))
         yield from self._begin(now)
+        if last_at is not None:
+            self._hearing.begin(max(1.0, len(self.homes) / HEARD_TOGETHER))
 
     def _caught_up(self, path: Path, last_at: datetime, now: datetime) -> datetime:
         """The clock was ahead, and is right by now: it stands still until it has caught up. Raises JournalError."""

@@ -104,7 +104,7 @@ class Homes:
         """Read every device once, as the first thing after a start."""
         for name, settings in self.settings.items():
             course = self._courses.get(name)
-            if course is None or course.is_due(now):
+            if course is None or course.serves_first(now):
                 yield from self._step(name, self._stepper(name).begin(now))
                 continue
             for driver in self._drivers(settings).values():
@@ -112,8 +112,8 @@ class Homes:
                 self._read(course, now, reading)
                 yield Entry(now, name, reading, ())
 
-    def take(self, given: Iterable[Given], now: datetime) -> Iterator[Entry]:
-        """What has come in for many homes; each home's in its order."""
+    def take(self, given: Iterable[Given], now: datetime, *, due: bool = True) -> Iterator[Entry]:
+        """What has come in for many homes; each home's in its order. `due` False: what is due waits."""
         if len(self._shared) > MOST_ASKED:
             self._shared.clear()
         for wave in _waves(given):
@@ -123,7 +123,7 @@ class Homes:
                     self.fallen[name][2].append(item)
                     continue
                 try:
-                    steps = list(self._take(name, item, answers.get(name), now))
+                    steps = list(self._take(name, item, answers.get(name), now, due))
                 except Exception as error:
                     if not caught_by(item, error):
                         raise
@@ -157,21 +157,23 @@ class Homes:
         driver = self._stepper(name).drivers[setpoint.resource_id]
         driver.set_power(setpoint.power_w, setpoint.at, setpoint.until)
 
-    def _take(self, name: str, item: Input | None, ready: Ready | None, now: datetime) -> Iterator[Entry]:
+    def _take(
+        self, name: str, item: Input | None, ready: Ready | None, now: datetime, due: bool = True
+    ) -> Iterator[Entry]:
         """What is due, then the input: by the usual course, or else by the actor."""
         course = self._courses.get(name)
-        if course is None or not (yield from self._on_course(course, item, ready, now)):
+        if course is None or not (yield from self._on_course(course, item, ready, now, due)):
             stepper = self._stepper(name)
             if ready is not None:
                 _home(stepper).foresee(*ready)
-            yield from self._step(name, stepper.take(item, now))
+            yield from self._step(name, stepper.take(item, now, due=due))
 
     def _on_course(
-        self, course: Course, item: Input | None, ready: Ready | None, now: datetime
+        self, course: Course, item: Input | None, ready: Ready | None, now: datetime, due: bool
     ) -> Generator[Entry, None, bool]:
         """The same without an actor; whether that could be."""
         name = course.settings.name
-        if course.is_due(now):
+        if due and course.is_due(now):
             effects = course.due(now)
             if effects is None:
                 return False
@@ -195,7 +197,7 @@ class Homes:
 
     def _fold(self, name: str, at: datetime, item: Input | None, expected: bytes, ready: Ready | None) -> None:
         course = self._courses.get(name)
-        if course is not None and isinstance(item, Measured) and not course.is_due(at):
+        if course is not None and isinstance(item, Measured) and not course.serves_first(at):
             self._read(course, at, item)
             return
         if course is not None:
@@ -213,9 +215,9 @@ class Homes:
         self._noted(name, stepper)
 
     def resume(self, down_since: datetime, now: datetime) -> Iterator[Entry]:
-        """Say again what nobody has answered."""
+        """Say again what nobody has answered; what is due by now waits for what was sent meanwhile."""
         for name in self.settings:
-            yield from self._take(name, Resumed(down_since), None, now)
+            yield from self._take(name, Resumed(down_since), None, now, due=False)
 
     # -- one home
 

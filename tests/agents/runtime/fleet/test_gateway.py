@@ -2,7 +2,7 @@
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from agents.settings.parties import DerSettings
 from broker.bus import Arrival, Post
 from broker.clock import Clock
 from protocol import messages as m
-from protocol.actor import Effect
+from protocol.actor import Effect, Note
 from protocol.codec import decode, encode
 from protocol.edges import Edge
 from protocol.errors import RejectReason
@@ -50,12 +50,14 @@ def homes() -> Homes:
 
 
 @asynccontextmanager
-async def running(path: Path | None, clock: Clock) -> AsyncIterator[tuple[Gateway, MemoryBus]]:
+async def running(
+    path: Path | None, clock: Clock, tell: Callable[[datetime, str, Note], None] = lambda at, who, note: None
+) -> AsyncIterator[tuple[Gateway, MemoryBus]]:
     bus = MemoryBus()
     journal = None if path is None else FleetJournal(path)
     if journal is not None:
         journal.start()
-    gateway = Gateway(homes(), dict.fromkeys(NAMES, bus), clock, journal)
+    gateway = Gateway(homes(), dict.fromkeys(NAMES, bus), clock, journal, tell)
     task = asyncio.create_task(gateway.run())
     try:
         async with asyncio.timeout(20):
@@ -122,6 +124,54 @@ async def test_without_a_journal_homes_that_left_their_usual_course_go_back_to_s
         await rested(gateway)
         assert gateway.homes.awake == 0
         assert actor() is None
+
+
+def not_needed(home: str) -> Arrival:
+    given = m.Award(
+        message_id=f"n.{home}", sent_at=T0, event_id="e1", request_id="r1", round=1, revision=1, award_id=f"r1.{home}",
+        accepts=None, outcome=m.Outcome.NOT_NEEDED, power_w=(0, 0), confirm_by=START,
+    )  # fmt: skip
+    return Arrival(f"dr/award/ra-1/{home}", encode(given))
+
+
+async def test_fleet_that_was_down_over_the_end_of_its_offers_hears_what_waited_first(tmp_path: Path) -> None:
+    clock, path = Hand(), tmp_path / "fleet.journal"
+    async with running(path, clock) as (gateway, bus):
+        await gateway.deliver([request(name) for name in NAMES])
+        for _ in NAMES:
+            await bus.posts.get()
+    clock.at = START
+    outcomes: dict[str, object] = {}
+    all_closed = asyncio.Event()
+
+    def tell(at: datetime, who: str, note: Note) -> None:
+        if note.name == "closed":
+            outcomes[who] = note.data["outcome"]
+            if len(outcomes) == len(NAMES):
+                all_closed.set()
+
+    async with running(path, clock, tell) as (gateway, _):
+        for name in NAMES[:3]:
+            await gateway.deliver([not_needed(name)])  # one turn of the loop after the other
+            await asyncio.sleep(0)
+        await all_closed.wait()
+    assert outcomes == dict.fromkeys(NAMES[:3], "not_needed") | dict.fromkeys(NAMES[3:], "expired")
+
+
+async def test_flood_keeps_what_is_due_waiting_only_so_long_after_a_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, path, closed = Hand(), tmp_path / "fleet.journal", asyncio.Event()
+    monkeypatch.setattr("agents.runtime.hearing.HEARS_AT_MOST_S", 0.2)
+    async with running(path, clock) as (gateway, bus):
+        await gateway.deliver([request("h-1")])
+        await bus.posts.get()
+    clock.at = START
+    tell = lambda at, who, note: closed.set() if note.name == "closed" else None
+    async with running(path, clock, tell) as (gateway, _):
+        while not closed.is_set():
+            await gateway.deliver([request("h-2")])
+            await asyncio.sleep(0)
 
 
 STUMBLE = "mind the step"

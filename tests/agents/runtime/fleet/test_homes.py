@@ -89,8 +89,8 @@ class Singles:
     def begin(self, now: datetime) -> list[Entry]:
         return [entry for stepper in self.steppers.values() for entry in stepper.begin(now)]
 
-    def take(self, given: Iterable[Given], now: datetime) -> list[Entry]:
-        return [entry for name, item in given for entry in self.steppers[name].take(item, now)]
+    def take(self, given: Iterable[Given], now: datetime, *, due: bool = True) -> list[Entry]:
+        return [entry for name, item in given for entry in self.steppers[name].take(item, now, due=due)]
 
     def wake(self, now: datetime) -> list[Entry]:
         due = [s for s in self.steppers.values() if s.actor.deadline is not None and s.actor.deadline <= now]
@@ -111,9 +111,10 @@ class Both:
         self.entries: list[Entry] = []
         self._same(list(self.fleet.begin(T0)), self.singles.begin(T0))
 
-    def give(self, given: list[Given], now: datetime) -> None:
-        self.until(now)
-        self._same(list(self.fleet.take(given, now)), self.singles.take(given, now))
+    def give(self, given: list[Given], now: datetime, *, due: bool = True) -> None:
+        if due:
+            self.until(now)
+        self._same(list(self.fleet.take(given, now, due=due)), self.singles.take(given, now, due=due))
         assert self.fleet.at_rest(now) == all(one.actor.at_rest(now) for one in self.singles.steppers.values())
 
     def until(self, now: datetime) -> None:
@@ -123,16 +124,18 @@ class Both:
             self._same(list(self.fleet.wake(at)), self.singles.wake(at))
             assert self.fleet.deadline == self.singles.deadline
 
-    def restart(self, now: datetime) -> None:
-        """A new process that knows what the journal knows, beside actors that say what theirs says after a restart."""
-        self.until(now)
+    def restart(self, now: datetime, *, down: bool = False) -> None:
+        """A new process that knows what the journal knows, beside actors that say what theirs says after a restart.
+        `down`: for so long that deadlines have passed."""
+        if not down:
+            self.until(now)
         again = Homes(self.settings)
         again.fold((e.at, e.actor, e.input, encode_effects(e.effects)) for e in self.entries)
         assert again.deadline == self.fleet.deadline
         assert again.awake == self.fleet.awake
         self.fleet = again
         resumed = [(one.name, Resumed(now)) for one in self.settings]
-        self._same(list(again.resume(now, now)), self.singles.take(resumed, now))
+        self._same(list(again.resume(now, now)), self.singles.take(resumed, now, due=False))
         self._same(list(again.begin(now)), self.singles.begin(now))
 
     def rest(self, now: datetime) -> None:
@@ -369,6 +372,25 @@ def test_a_fleet_that_is_started_again_knows_what_its_journal_knows(seed: int) -
     both.restart(now + 3 * MINUTE)
     both.give([given for name in names for given in script.to_offers(name, now)], now + 4 * MINUTE)
     both.until(START + 4 * SLOT)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_fleet_that_was_down_over_deadlines_hears_what_waited_before_it_serves_them(seed: int) -> None:
+    rng = random.Random(seed)
+    both = Both([some_home(rng, f"h-{number}") for number in range(30)])
+    script = Script(rng, both)
+    names, now = [one.name for one in both.settings], T0 + MINUTE
+    both.give([script.request(name, "e1", now, DOWN, 3) for name in names], now)
+    both.give([one for name in names[::2] for one in script.award(name, now, "e1", concluded=True)], now + MINUTE)
+    waited = [one for name in names for one in [*script.again(name), *script.to_offers(name, now)]]
+    now = START + SLOT + MINUTE  # every offer has run out, and a slot of every award is over
+    both.restart(now, down=True)
+    assert both.fleet.deadline is not None
+    assert both.fleet.deadline < now
+    both.give(waited, now, due=False)
+    both.give([one for name in names[::3] for one in script.to_offers(name, now)], now + MINUTE, due=False)
+    both.until(START + 4 * SLOT)
+    assert "report" in {send.message.kind for sends in both.said.values() for send in sends}
 
 
 @pytest.mark.parametrize("seed", range(4))
