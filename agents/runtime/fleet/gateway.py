@@ -15,6 +15,7 @@ from pathlib import Path
 
 from agents.runtime.fleet.homes import Fallen, Given, Homes, Taken
 from agents.runtime.fleet.keeping import FleetJournal
+from agents.runtime.fleet.memory import fleet_memory, is_whole, remember_fleet
 from agents.runtime.hearing import Hearing
 from agents.runtime.journal.journal import JournalError
 from agents.runtime.journal.rows import StoredStep
@@ -29,6 +30,7 @@ from protocol.actor import Entry, Input, Note, Reanchored, Received, Refused, Se
 from protocol.edges import ROUTES, parse_topic
 from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
+from protocol.remembered import UnknownState
 
 INBOX = 20_000
 """Messages that may wait; beyond that no more is read (back-pressure)."""
@@ -70,6 +72,10 @@ class Gateway:
         self._begun, self._in_hand = 0, True
         """Entries that a start writes; whether it is still under way, or something was taken from the inbox that is not
         handed on yet."""
+        self._last: tuple[int, datetime] | None = None
+        """Number and instant of the last entry, where there is one that the stored state does not know."""
+        self._half_way = True
+        """Not all that the homes know stands in the journal: they begin, or one of them is being mended."""
 
     @property
     def waiting(self) -> int:
@@ -105,11 +111,13 @@ class Gateway:
         if not due or not self.idle or not self.homes.at_rest(now):
             return None
         self._taking.clear()
+        self._half_way = True
         moving = None if journal is None else journal.archive()  # before anything of those who begin anew
         self.homes.forget()
         let_go()
         for job in self._begin(now):
             await self._outgoing.put(job)
+        self._half_way = False
         moved = None if moving is None else await moving
         self._taking.set()
         return moved
@@ -153,14 +161,16 @@ class Gateway:
     async def _step_on(self) -> None:
         for job in self._first_jobs():
             await self._outgoing.put(job)
-        self._in_hand = False
+        self._in_hand = self._half_way = False
         while True:
             batch = await self._next()
             now, due = self.clock.now(), not self._hearing.on
             entries = [*self._stored(self.homes.wake(now, MOST))] if due else []
             entries += self._stored(self.homes.take(map(_first, batch), now, due=due))
             while self.homes.fallen:
+                self._half_way = True
                 entries += await self._mended(*self.homes.fallen.popitem(), now, due)
+            self._half_way = False
             await self._outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
             self._in_hand = False
             await asyncio.sleep(0)  # the carriers' turn
@@ -168,12 +178,15 @@ class Gateway:
     async def _mended(self, name: str, fallen: Fallen, now: datetime, due: bool) -> list[tuple[int, Entry]]:
         """The steps of a home that could not take a message, with a refusal in its place. Raises JournalError."""
         item, error, behind = fallen
-        refused, stored = self.net.catch(name, item, error), None
-        if self._journal is not None:
-            await self._journal.all_durable()
-            stored = map(_as_taken, self._journal.entries(name))
-        with self._told():
-            self.homes.mend(name, stored, now)
+        refused, journal = self.net.catch(name, item, error), self._journal
+        if journal is None:
+            self.homes.begin_anew(name, now)
+        else:
+            await journal.all_durable()
+            self.homes.reset(name)
+            with self._told():
+                number, _ = self._remember(journal, only=name)
+                self.homes.fold(map(_as_taken, journal.entries(name, number)))
         return list(self._stored(self.homes.take([(name, one) for one in (refused, *behind)], now, due=due)))
 
     async def _next(self) -> list[tuple[Given, Callable[[], None]]]:
@@ -233,24 +246,49 @@ class Gateway:
             yield Job(list(self._stored(some)))
 
     def _fold(self) -> datetime | None:
-        """Take all steps of the journal again; the instant of the last one. Raises JournalError."""
-        journal, last_at = self._journal, None
+        """Begin with the stored state, and take all steps behind it again; the instant of the last one. Raises
+        JournalError."""
+        journal = self._journal
         if journal is None:
             return None
         journal.strangers(self.homes.settings)
-        stored = journal.everything()
-        with no_collection():
+        with no_collection(), self._told():
+            number, last_at = self._remember(journal)
+            stored = journal.everything(number)
             while some := list(islice(stored, FOLDED)):
+                self._last = some[-1].seq, some[-1].at
                 last_at = some[-1].at
-                with self._told():
-                    self.homes.fold(map(_as_taken, some))
+                self.homes.fold(map(_as_taken, some))
         return last_at
+
+    def _remember(self, journal: FleetJournal, only: str | None = None) -> tuple[int, datetime | None]:
+        """Let the homes, or one of them, remember the stored state; number and instant of its last entry. Raises
+        UnknownState."""
+        stored = journal.state()
+        if stored is None or not is_whole(stored[1]):
+            return 0, None  # all entries are still there
+        return stored[0], remember_fleet(self.homes, stored[1], only)
+
+    def keep_state(self) -> None:
+        """Store what all homes know, so that the next start need not take all entries again: of a later version not at
+        all. At a clean stop, when nothing runs any more."""
+        journal = self._journal
+        if journal is None or self._last is None or self._half_way:
+            return
+        number, at = self._last
+        with no_collection():
+            journal.keep_state(number, fleet_memory(self.homes, at))
+        self._last = None
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """What cannot be taken again is a JournalError."""
+        """What cannot be taken again, or remembered, is a JournalError."""
         try:
             yield
+        except UnknownState as error:
+            path = None if self._journal is None else self._journal.path
+            text = f"{path}: another version of gridpact wrote what its homes knew at the last stop ({error}): run that version, or move the file away"
+            raise JournalError(text) from None
         except (Diverged, RefusedMessage) as error:
             path = None if self._journal is None else self._journal.path
             text = f"{path}: cannot be taken again: {error}: run the gridpact that wrote it, or move it away"
@@ -261,7 +299,10 @@ class Gateway:
         journal = self._journal
         for entry in entries:
             self.counts.update(f"said.{effect.message.kind}" for effect in entry.effects if isinstance(effect, Send))
-            yield journal.append(entry) if journal is not None and is_durable(entry) else 0, entry
+            number = journal.append(entry) if journal is not None and is_durable(entry) else 0
+            if number:
+                self._last = number, entry.at
+            yield number, entry
 
     def _count(self, at: datetime, name: str, note: Note) -> None:
         self.counts[note.name] += 1

@@ -132,20 +132,21 @@ class Homes:
                 else:
                     yield from steps
 
-    def mend(self, name: str, stored: Iterable[Taken] | None, now: datetime) -> None:
-        """A home that has fallen is again what its journal knows, and its devices live through that once more. `kept`
-        None: there is no journal, and it begins anew; its devices are as they are. Raises Diverged."""
-        stepper, settings = self._awake.pop(name, None), self.settings[name]
-        course = self._courses[name] = Course(settings)
+    def reset(self, name: str) -> None:
+        """A home that has fallen knows nothing any more, as its devices: it is to take again what its journal knows."""
+        self._awake.pop(name, None)
+        self._devices.pop(name, None)
+        self._courses[name] = Course(self.settings[name])
         self._due.note(name, None)
-        if stored is not None:
-            self._devices.pop(name, None)
-            self.fold(stored)
-            return
-        if stepper is not None:
-            self._devices[name] = stepper.drivers
-        for driver in self._drivers(settings).values():
-            self._read(course, now, driver.measure(now, now))
+
+    def begin_anew(self, name: str, now: datetime) -> None:
+        """The same where there is no journal: its devices are as they are."""
+        stepper = self._awake.get(name)
+        drivers = self._drivers(self.settings[name]) if stepper is None else stepper.drivers
+        self.reset(name)
+        self._devices[name] = drivers
+        for driver in drivers.values():
+            self._read(self._courses[name], now, driver.measure(now, now))
 
     def wake(self, now: datetime, most: int | None = None) -> Iterator[Entry]:
         """What is due at `now`; of so many homes at most."""
@@ -219,10 +220,52 @@ class Homes:
         for name in self.settings:
             yield from self._take(name, Resumed(down_since), None, now, due=False)
 
+    # -- what a clean stop writes
+
+    @property
+    def courses(self) -> Mapping[str, Course]:
+        """Homes without an actor."""
+        return self._courses
+
+    @property
+    def devices_asleep(self) -> Mapping[str, Mapping[str, Driver]]:
+        """Devices of homes that were their actors, and are not any more."""
+        return self._devices
+
+    def all_awake(self) -> dict[str, tuple[Der, Mapping[str, Driver]]]:
+        """Homes that are their actors, with their devices."""
+        return {name: (self.actor(name), stepper.drivers) for name, stepper in self._awake.items()}
+
+    def remember_course(self, course: Course) -> None:
+        """Take a home as it was in an earlier process."""
+        self._courses[course.settings.name] = course
+        for _, item in course.taken:
+            if isinstance(item, Measured):
+                self._foresee_from(course, item)
+        self._due.note(course.settings.name, course.deadline)
+
+    def drivers_asleep(self, name: str) -> Mapping[str, Driver]:
+        """Fresh devices of a home that was its actor, and is not any more."""
+        drivers = self._devices[name] = build_drivers(self.settings[name])
+        return drivers
+
+    def awaken(self, name: str) -> tuple[Der, Mapping[str, Driver]]:
+        """The fresh actor of a home that was one in an earlier process, and its devices; then `remembered`."""
+        stepper = self._stepper(name)
+        return self.actor(name), stepper.drivers
+
+    def remembered(self, name: str) -> None:
+        """An actor remembers now."""
+        self._noted(name, self._awake[name])
+
     # -- one home
 
     def _read(self, course: Course, at: datetime, reading: Measured) -> None:
         course.read(at, reading)
+        self._foresee_from(course, reading)
+
+    def _foresee_from(self, course: Course, reading: Measured) -> None:
+        """Note how full a vehicle is."""
         vehicle = self._vehicle.get(course.settings.name)
         if vehicle is not None and reading.soc_wh is not None:
             self._foresight.read(vehicle, reading.soc_wh, reading.at)
