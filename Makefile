@@ -1,6 +1,8 @@
 # make demo    set everything up and run the main job on the shipped scenario
 # make test    set everything up and run all tests (TESTS=path: those; COVER=1: and say which lines none of them ran)
-# make check   lint, types, tests on every Python of 3.11 to 3.13 that this machine has, the wheel in a clean environment
+# make check   lint, types, tests on every Python of 3.11 to 3.13 that this machine has, the wheel in a clean environment;
+#              it says which Python is missing (TESTS=path: those tests on each)
+# make test-3.13  the tests on that Python, in an environment of its own in .venvs
 # make hunt    run SEEDS seeds of the simulator with crashes, losses and strangers, and the planted bugs (JSON=1: as JSON)
 # make chaos   break real processes, broker and disks fault by fault (ONLY=text: those rows; JSON=1: as JSON)
 # make attacks try to come in, forge, overhear and disturb, on a Mosquitto with certificates (ONLY=text; JSON=1: as JSON)
@@ -42,15 +44,27 @@ endif
 
 # The tests on every other Python of VERSIONS than the one of the environment.
 others: setup mosquitto
-	@mine=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
-	for version in $(VERSIONS); do [ $$version = $$mine ] || $(MAKE) --no-print-directory test-$$version || exit 1; done
+	@mine=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); ran="$$mine" missing=""; \
+	for version in $(VERSIONS); do \
+		[ $$version != $$mine ] || continue; \
+		$(MAKE) --no-print-directory --silent has-$$version || { missing="$$missing $$version"; continue; }; \
+		$(MAKE) --no-print-directory test-$$version || exit 1; ran="$$ran $$version"; \
+	done; \
+	echo "the tests passed on Python $$ran"; [ -z "$$missing" ] || echo "not run: there is no Python$$missing here"
 
-test-%: mosquitto
-	@found='$(call python,$*)'; [ -n "$$found" ] || { echo "no Python $* here: the tests are not run on it"; exit 0; }; \
-	set -ex; "$$found" -m venv build/python$*; \
-	build/python$*/bin/python -m pip install --quiet --require-hashes -r requirements.lock; \
-	build/python$*/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
-	build/python$*/bin/pytest $(TESTS)
+has-%:
+	@[ -n '$(call python,$*)' ]
+
+test-%: mosquitto .venvs/%/.ready
+	.venvs/$*/bin/pytest $(TESTS)
+
+.PRECIOUS: .venvs/%/.ready
+.venvs/%/.ready: requirements.lock pyproject.toml
+	@[ -n '$(call python,$*)' ] || { echo "there is no Python $* here: install it, with its venv module, or name its folder in PYENV_ROOT"; exit 2; }
+	'$(call python,$*)' -m venv --clear .venvs/$*
+	.venvs/$*/bin/python -m pip install --quiet --require-hashes -r requirements.lock
+	.venvs/$*/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
 
 hunt: setup
 	@$(BIN)/python tests/support/hunter.py --seeds $(SEEDS) $(if $(JSON),--json)
@@ -122,5 +136,5 @@ lock: setup
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet -o requirements.lock
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venvs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

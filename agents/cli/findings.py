@@ -1,4 +1,4 @@
-"""Findings on a terminal, or for machines."""
+"""Findings on a terminal, or for machines; mistakes in one sentence."""
 
 import sys
 
@@ -15,3 +15,9 @@ def tell(found: list[Finding], json: bool) -> int:
         for finding in found:
             print(f"{finding.verdict:<8} {finding.check}: {finding.text}")
     return Exit.NEGATIVE if any(finding.verdict is Verdict.FAULT for finding in found) else Exit.OK
+
+
+def mistake(text: str, code: Exit) -> int:
+    """Say what is wrong; the exit code."""
+    print(f"gridpact: {text}", file=sys.stderr)
+    return code

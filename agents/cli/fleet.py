@@ -1,19 +1,18 @@
 """`gridpact fleet`: thousands of homes in one process, over one or a few connections."""
 
-import logging
 import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 from cyclopts import Parameter
 from rich.live import Live
 from rich.text import Text
 
 from agents.cli.arguments import Seconds, Speed
 from agents.cli.connection import DEFAULT, Connection
+from agents.cli.silence import silent
 from agents.runtime.daemon.control import note_line
 from agents.runtime.daemon.daemon import run_loop
 from agents.runtime.exits import Exit
@@ -38,6 +37,7 @@ NAME = r"[A-Za-z0-9_-]{1,60}"
 """Of a connection; a few more make room for its number."""
 
 
+@silent()
 def fleet(
     file: Path,
     *,
@@ -88,7 +88,6 @@ def fleet(
         raise ConfigError("--seconds: has to be above 0")
     if no_journal and journal is not None:
         raise ConfigError("--no-journal: a file was named for a journal")
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     if anchor_at is not None and anchor_at.tzinfo is None:
         raise ConfigError("--anchor-at: an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z")
     source = load_source(file, today(), anchor_at, speed).of(under, homes)

@@ -1,7 +1,6 @@
 """`gridpact record`: what a broker carries, into a file."""
 
 import asyncio
-import logging
 import secrets
 import sys
 from collections.abc import Callable
@@ -10,13 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
-import structlog
 from cyclopts import Parameter
 from rich.live import Live
 from rich.text import Text
 
 from agents.cli.arguments import Seconds
 from agents.cli.connection import DEFAULT, Connection
+from agents.cli.silence import silent
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import build_config
 from agents.runtime.files.scenario import load_scenario
@@ -34,6 +33,7 @@ MEGABYTE = 1_000_000
 TERMINAL_S, PLAIN_S = 0.25, 5.0
 
 
+@silent()
 def record(
     *,
     out: Path,
@@ -73,7 +73,6 @@ def record(
     for name, value in (("--rotate-mb", rotate_mb), ("--seconds", seconds)):
         if value is not None and value <= 0:
             raise ConfigError(f"{name}: has to be above 0")
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     address = connection.address()
     header = Header(
         "bus",

@@ -1,15 +1,14 @@
 """`gridpact watch`: what a broker carries, read-only."""
 
 import asyncio
-import logging
 from typing import Annotated
 
-import structlog
 from cyclopts import Parameter
 from rich.console import Console
 
 from agents.cli.arguments import Seconds, Speed
 from agents.cli.connection import DEFAULT, Connection
+from agents.cli.silence import silent
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError
 from agents.tools.watch.live import Watch
@@ -21,6 +20,7 @@ Flag = Parameter(negative=())
 ONCE_S = 2.0
 
 
+@silent()
 def watch(
     *,
     connection: Connection = DEFAULT,
@@ -47,7 +47,6 @@ def watch(
     for name, value in (("--speed", speed), ("--seconds", seconds)):
         if value is not None and value <= 0:
             raise ConfigError(f"{name}: has to be above 0")
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     address = connection.address()
     return asyncio.run(watch_broker(address, speed, ONCE_S if once and seconds is None else seconds, once, json))
 

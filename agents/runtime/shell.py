@@ -9,9 +9,9 @@ the last process ended.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 
+from agents.runtime.hearing import Hearing
 from agents.runtime.journal.journal import Journal, JournalError, Mark, StoredStep
 from agents.runtime.net import Net, caught_by
 from agents.runtime.outgoing import Job, Listener, Outgoing
@@ -48,10 +48,6 @@ QUIET_S = 5.0
 """A snapshot is made when nothing has come for so long, and nothing is due for as long again: it takes a second where
 the memory is large."""
 
-HEARD_S, HEARS_AT_MOST_S = 0.25, 5.0
-"""After a start (or a jump of the clock) what is due waits until nothing has come in for so long, but no longer than the
-second: what waited at the broker was said before."""
-
 
 class Shell:
     """One actor on one bus. `tell` hears every note; `build` makes the actor anew when its journal is archived."""
@@ -75,8 +71,7 @@ class Shell:
         self.snapshot_every = EVERY
         self._since_snapshot = 0
         self._last_stored = (0, clock.now())
-        self._hears_until: float | None = None
-        """While it hears before it judges: until when at most, in the loop's time."""
+        self._hearing = Hearing()
         self.net = Net()
         self._mending = False
         """A step has failed half way: what the actor knows is not to be kept."""
@@ -120,7 +115,7 @@ class Shell:
             if last_at > now:  # the clock was ahead, and is right by now
                 yield Job(self._stored(self.stepper.take(Reanchored(now), last_at)))
             yield Job(self._stored(self.stepper.take(Resumed(min(last_at, now)), now, due=False)))
-            self._hear_first()
+            self._hearing.begin()
         yield Job(self._stored(self.stepper.begin(now)))
 
     def fold(self) -> datetime | None:
@@ -218,11 +213,8 @@ class Shell:
     async def clock_was_set(self) -> None:
         """Look anew at what is due, after what was said meanwhile; what was known of peers' clocks is of ours before."""
         self.skew = Skew()
-        self._hear_first()
+        self._hearing.begin()
         await self._inbox.put((None, _nothing))
-
-    def _hear_first(self) -> None:
-        self._hears_until = asyncio.get_running_loop().time() + HEARS_AT_MOST_S
 
     async def deliver(self, arrivals: Sequence[Arrival]) -> None:
         """What the bus hands over. Waits while the inbox is full."""
@@ -266,7 +258,7 @@ class Shell:
         while True:
             batch = await self._next()
             now = self.clock.now()
-            due = self._hears_until is None
+            due = not self._hearing.on
             entries: list[tuple[int, Entry]] = []
             steps: list[Entry] = []
             for item, _ in batch:
@@ -312,8 +304,8 @@ class Shell:
 
     async def _next(self) -> list[tuple[Taken | None, Callable[[], None]]]:
         """The next inputs; a None when the deadline has come (or may have moved)."""
-        if self._hears_until is not None and (waited := await self._waited(self._hears_until)):
-            return waited
+        if (waited := await self._hearing.next(self._inbox)) is not None:
+            return [waited, *self._at_hand(BATCH - 1)]
         deadline = self.actor.deadline
         wait_s = None if deadline is None else self.clock.real_seconds_until(deadline)
         if wait_s == 0:
@@ -329,17 +321,6 @@ class Shell:
                     self.keep_snapshot()
                 return [(None, _nothing)]
         return batch + self._at_hand(BATCH - len(batch))
-
-    async def _waited(self, until: float) -> list[tuple[Taken | None, Callable[[], None]]]:
-        """What has come in while it hears before it judges; nothing when that is over."""
-        loop = asyncio.get_running_loop()
-        first: list[tuple[Taken | None, Callable[[], None]]] = []
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(min(until, loop.time() + HEARD_S)):
-                first.append(await self._inbox.get())
-        if not first or loop.time() >= until:
-            self._hears_until = None
-        return first + self._at_hand(BATCH - len(first)) if first else []
 
     def _at_hand(self, most: int) -> list[tuple[Taken | None, Callable[[], None]]]:
         found: list[tuple[Taken | None, Callable[[], None]]] = []

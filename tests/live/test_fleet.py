@@ -1,8 +1,9 @@
 """A fleet over a real Mosquitto: the same deal as with single homes, and no award lost over a restart."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,8 @@ async def test_a_fleet_that_is_started_again_keeps_its_offers_and_takes_the_awar
         for home in homes:
             await parent.say(home.name, request)
         offers = await parent.answers(5)
+    with closing(sqlite3.connect(journal)) as connection:  # the second one begins with what the first one knew
+        assert connection.execute("SELECT count(*) FROM snapshot").fetchone() == (1,)
     for home in homes:
         await parent.say(home.name, m.Award(**ids, message_id="a1", award_id="a1", accepts=f"{home.name}.offer.own.r1",
             outcome=m.Outcome.CONCLUDED, power_w=(1_000,) * 2, confirm_by=now + timedelta(minutes=25)))  # fmt: skip

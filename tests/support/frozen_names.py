@@ -21,6 +21,7 @@ from agents.drivers.state import SimulatedState
 from agents.parties.aggregator.state import AggregatorState
 from agents.parties.der.state import DerState
 from agents.parties.state import CoordinatorState, UtilityState
+from agents.runtime.fleet.memory import AwakeHomeState, FleetState
 from agents.runtime.snapshot import Snapshot
 from agents.settings.daemon import DaemonConfig
 from agents.settings.forecast import ForecastSettings
@@ -46,6 +47,8 @@ STATES: dict[str, type] = {
     "aggregator": AggregatorState,
     "der": DerState,
     "device": SimulatedState,
+    "fleet": FleetState,
+    "fleet home": AwakeHomeState,
 }
 PLAIN: dict[Any, str] = {
     types.NoneType: "null",

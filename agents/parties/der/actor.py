@@ -21,6 +21,7 @@ from protocol.actor import Decided, Question
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan
+from protocol.rules import order_of
 from protocol.units import step_instant
 
 ANSWER_PCT = 50
@@ -48,7 +49,7 @@ class Der(Controlled):
     def _on_request(self, edge: Edge, request: m.Request, now: datetime) -> None:
         event = self.events.get(request.event_id)
         if event is not None:
-            key, known = (request.revision, request.round), (event.request.revision, event.request.round)
+            key, known = order_of(request), order_of(event.request)
             if key <= known:
                 raise RefusedMessage(RejectReason.STALE, f"revision {key} of the request; {known} is known")
             if now > request.reply_by:  # what stands goes on to stand

@@ -37,7 +37,8 @@ class Course:
     """One home that has not needed its actor yet."""
 
     __slots__ = (
-        "answers", "events", "ids", "over_at", "own", "relaxed", "request_id", "settings", "stage", "taken", "terms",
+        "answers", "events", "hearing", "ids", "over_at", "own", "relaxed", "request_id", "settings", "stage", "taken",
+        "terms",
     )  # fmt: skip
     terms: EventTerms
     """Of the last request."""
@@ -56,6 +57,8 @@ class Course:
         self.ids: tuple[str, ...] = ()
         self.own: Flexibility | None = None
         self.relaxed: Flexibility | None = None
+        self.hearing = False
+        """After a start, until a deadline is served: what waited comes before what is due."""
 
     @property
     def deadline(self) -> datetime | None:
@@ -72,6 +75,10 @@ class Course:
         deadline = self.deadline
         return deadline is not None and deadline <= now
 
+    def serves_first(self, now: datetime) -> bool:
+        """Whether its actor would serve a deadline before what comes in."""
+        return not self.hearing and self.is_due(now)
+
     def read(self, at: datetime, reading: Measured) -> None:
         """A device was read."""
         self.taken.append((at, reading))
@@ -81,6 +88,7 @@ class Course:
         if self.stage is not DerStage.OFFERED:
             return None
         self.taken.append((now, None))
+        self.hearing = False
         return (self._close("expired"),)
 
     def computation(self, message: m.Message) -> Computation | None:
@@ -190,6 +198,7 @@ class Course:
             if self.stage is DerStage.OFFERED and answer is not None:
                 again.append(self._offered(answer, basis, self._taken_at(kind)))
         self.taken.append((now, item))
+        self.hearing = True
         return tuple(again)
 
     def _taken_at(self, kind: str) -> datetime:

@@ -1,7 +1,7 @@
 """The shell of a fleet: all that waits -> the homes -> journal -> effects, over one or a few connections.
 
-The same promises as for one actor (agents/runtime/shell.py): what is due comes before what has come in; nothing is published,
-and nothing acknowledged, before it is durable. Without a journal that is at once, and a crash forgets every award.
+The same promises as for one actor (agents/runtime/shell.py): what is due comes before what has come in, but after a start what
+waited comes first; nothing is published, and nothing acknowledged, before it is durable. Without a journal that is at once, and a crash forgets every award.
 """
 
 import asyncio
@@ -15,6 +15,8 @@ from pathlib import Path
 
 from agents.runtime.fleet.homes import Fallen, Given, Homes, Taken
 from agents.runtime.fleet.keeping import FleetJournal
+from agents.runtime.fleet.memory import fleet_memory, is_whole, remember_fleet
+from agents.runtime.hearing import Hearing
 from agents.runtime.journal.journal import JournalError
 from agents.runtime.journal.rows import StoredStep
 from agents.runtime.memory import let_go
@@ -28,6 +30,7 @@ from protocol.actor import Entry, Input, Note, Reanchored, Received, Refused, Se
 from protocol.edges import ROUTES, parse_topic
 from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
+from protocol.remembered import UnknownState
 
 INBOX = 20_000
 """Messages that may wait; beyond that no more is read (back-pressure)."""
@@ -39,6 +42,8 @@ LOOKS_AGAIN_S = 2.0
 """A deadline may have moved nearer by more than has gone by: the clock was set, or the machine was suspended."""
 AHEAD_S = 60
 """By how many seconds a fleet's journal may be ahead of the clock: it stands still for so long."""
+HEARD_TOGETHER = 20_000
+"""Homes for which what waited at the broker is heard within a single party's time; more have as many times as long."""
 FOLDED = 5_000
 """Entries that are taken again at once after a restart."""
 
@@ -60,12 +65,17 @@ class Gateway:
         self._journal, self._tell = journal, tell
         self._outgoing = Outgoing(ways_out, clock, homes.drive, self._count, journal)
         self.net = Net()
+        self._hearing = Hearing()
         self._inbox: asyncio.Queue[tuple[Given, Callable[[], None]]] = asyncio.Queue(INBOX)
         self._taking = asyncio.Event()
         self._taking.set()
         self._begun, self._in_hand = 0, True
         """Entries that a start writes; whether it is still under way, or something was taken from the inbox that is not
         handed on yet."""
+        self._last: tuple[int, datetime] | None = None
+        """Number and instant of the last entry, where there is one that the stored state does not know."""
+        self._half_way = True
+        """Not all that the homes know stands in the journal: they begin, or one of them is being mended."""
 
     @property
     def waiting(self) -> int:
@@ -101,11 +111,13 @@ class Gateway:
         if not due or not self.idle or not self.homes.at_rest(now):
             return None
         self._taking.clear()
+        self._half_way = True
         moving = None if journal is None else journal.archive()  # before anything of those who begin anew
         self.homes.forget()
         let_go()
         for job in self._begin(now):
             await self._outgoing.put(job)
+        self._half_way = False
         moved = None if moving is None else await moving
         self._taking.set()
         return moved
@@ -149,33 +161,40 @@ class Gateway:
     async def _step_on(self) -> None:
         for job in self._first_jobs():
             await self._outgoing.put(job)
-        self._in_hand = False
+        self._in_hand = self._half_way = False
         while True:
             batch = await self._next()
-            now = self.clock.now()
-            entries = [
-                *self._stored(self.homes.wake(now, MOST)),
-                *self._stored(self.homes.take(map(_first, batch), now)),
-            ]
+            now, due = self.clock.now(), not self._hearing.on
+            entries = [*self._stored(self.homes.wake(now, MOST))] if due else []
+            entries += self._stored(self.homes.take(map(_first, batch), now, due=due))
             while self.homes.fallen:
-                entries += await self._mended(*self.homes.fallen.popitem(), now)
+                self._half_way = True
+                entries += await self._mended(*self.homes.fallen.popitem(), now, due)
+            self._half_way = False
             await self._outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
             self._in_hand = False
             await asyncio.sleep(0)  # the carriers' turn
 
-    async def _mended(self, name: str, fallen: Fallen, now: datetime) -> list[tuple[int, Entry]]:
+    async def _mended(self, name: str, fallen: Fallen, now: datetime, due: bool) -> list[tuple[int, Entry]]:
         """The steps of a home that could not take a message, with a refusal in its place. Raises JournalError."""
         item, error, behind = fallen
-        refused, stored = self.net.catch(name, item, error), None
-        if self._journal is not None:
-            await self._journal.all_durable()
-            stored = map(_as_taken, self._journal.entries(name))
-        with self._told():
-            self.homes.mend(name, stored, now)
-        return list(self._stored(self.homes.take([(name, one) for one in (refused, *behind)], now)))
+        refused, journal = self.net.catch(name, item, error), self._journal
+        if journal is None:
+            self.homes.begin_anew(name, now)
+        else:
+            await journal.all_durable()
+            self.homes.reset(name)
+            with self._told():
+                number, _ = self._remember(journal, only=name)
+                self.homes.fold(map(_as_taken, journal.entries(name, number)))
+        return list(self._stored(self.homes.take([(name, one) for one in (refused, *behind)], now, due=due)))
 
     async def _next(self) -> list[tuple[Given, Callable[[], None]]]:
         """All that waits; empty when a deadline has come (or may have moved)."""
+        if (waited := await self._hearing.next(self._inbox)) is not None:
+            self._in_hand = True
+            await asyncio.sleep(GATHER_S)
+            return self._and_more([waited])
         deadline = self.homes.deadline
         wait_s = None if deadline is None else self.clock.real_seconds_until(deadline)
         batch: list[tuple[Given, Callable[[], None]]] = []
@@ -188,6 +207,9 @@ class Gateway:
                 return batch
             if wait_s is None or wait_s > GATHER_S:
                 await asyncio.sleep(GATHER_S)
+        return self._and_more(batch)
+
+    def _and_more(self, batch: list[tuple[Given, Callable[[], None]]]) -> list[tuple[Given, Callable[[], None]]]:
         while len(batch) < MOST and not self._inbox.empty():
             batch.append(self._inbox.get_nowait())
         return batch
@@ -201,6 +223,8 @@ class Gateway:
             yield Job(redo=list(self._journal.not_left()))
             yield from self._in_jobs(self.homes.resume(last_at, now))
         yield from self._begin(now)
+        if last_at is not None:
+            self._hearing.begin(max(1.0, len(self.homes) / HEARD_TOGETHER))
 
     def _caught_up(self, path: Path, last_at: datetime, now: datetime) -> datetime:
         """The clock was ahead, and is right by now: it stands still until it has caught up. Raises JournalError."""
@@ -222,24 +246,49 @@ class Gateway:
             yield Job(list(self._stored(some)))
 
     def _fold(self) -> datetime | None:
-        """Take all steps of the journal again; the instant of the last one. Raises JournalError."""
-        journal, last_at = self._journal, None
+        """Begin with the stored state, and take all steps behind it again; the instant of the last one. Raises
+        JournalError."""
+        journal = self._journal
         if journal is None:
             return None
         journal.strangers(self.homes.settings)
-        stored = journal.everything()
-        with no_collection():
+        with no_collection(), self._told():
+            number, last_at = self._remember(journal)
+            stored = journal.everything(number)
             while some := list(islice(stored, FOLDED)):
+                self._last = some[-1].seq, some[-1].at
                 last_at = some[-1].at
-                with self._told():
-                    self.homes.fold(map(_as_taken, some))
+                self.homes.fold(map(_as_taken, some))
         return last_at
+
+    def _remember(self, journal: FleetJournal, only: str | None = None) -> tuple[int, datetime | None]:
+        """Let the homes, or one of them, remember the stored state; number and instant of its last entry. Raises
+        UnknownState."""
+        stored = journal.state()
+        if stored is None or not is_whole(stored[1]):
+            return 0, None  # all entries are still there
+        return stored[0], remember_fleet(self.homes, stored[1], only)
+
+    def keep_state(self) -> None:
+        """Store what all homes know, so that the next start need not take all entries again: of a later version not at
+        all. At a clean stop, when nothing runs any more."""
+        journal = self._journal
+        if journal is None or self._last is None or self._half_way:
+            return
+        number, at = self._last
+        with no_collection():
+            journal.keep_state(number, fleet_memory(self.homes, at))
+        self._last = None
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """What cannot be taken again is a JournalError."""
+        """What cannot be taken again, or remembered, is a JournalError."""
         try:
             yield
+        except UnknownState as error:
+            path = None if self._journal is None else self._journal.path
+            text = f"{path}: another version of gridpact wrote what its homes knew at the last stop ({error}): run that version, or move the file away"
+            raise JournalError(text) from None
         except (Diverged, RefusedMessage) as error:
             path = None if self._journal is None else self._journal.path
             text = f"{path}: cannot be taken again: {error}: run the gridpact that wrote it, or move it away"
@@ -250,7 +299,10 @@ class Gateway:
         journal = self._journal
         for entry in entries:
             self.counts.update(f"said.{effect.message.kind}" for effect in entry.effects if isinstance(effect, Send))
-            yield journal.append(entry) if journal is not None and is_durable(entry) else 0, entry
+            number = journal.append(entry) if journal is not None and is_durable(entry) else 0
+            if number:
+                self._last = number, entry.at
+            yield number, entry
 
     def _count(self, at: datetime, name: str, note: Note) -> None:
         self.counts[note.name] += 1

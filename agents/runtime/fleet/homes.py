@@ -104,7 +104,7 @@ class Homes:
         """Read every device once, as the first thing after a start."""
         for name, settings in self.settings.items():
             course = self._courses.get(name)
-            if course is None or course.is_due(now):
+            if course is None or course.serves_first(now):
                 yield from self._step(name, self._stepper(name).begin(now))
                 continue
             for driver in self._drivers(settings).values():
@@ -112,8 +112,8 @@ class Homes:
                 self._read(course, now, reading)
                 yield Entry(now, name, reading, ())
 
-    def take(self, given: Iterable[Given], now: datetime) -> Iterator[Entry]:
-        """What has come in for many homes; each home's in its order."""
+    def take(self, given: Iterable[Given], now: datetime, *, due: bool = True) -> Iterator[Entry]:
+        """What has come in for many homes; each home's in its order. `due` False: what is due waits."""
         if len(self._shared) > MOST_ASKED:
             self._shared.clear()
         for wave in _waves(given):
@@ -123,7 +123,7 @@ class Homes:
                     self.fallen[name][2].append(item)
                     continue
                 try:
-                    steps = list(self._take(name, item, answers.get(name), now))
+                    steps = list(self._take(name, item, answers.get(name), now, due))
                 except Exception as error:
                     if not caught_by(item, error):
                         raise
@@ -132,20 +132,21 @@ class Homes:
                 else:
                     yield from steps
 
-    def mend(self, name: str, stored: Iterable[Taken] | None, now: datetime) -> None:
-        """A home that has fallen is again what its journal knows, and its devices live through that once more. `kept`
-        None: there is no journal, and it begins anew; its devices are as they are. Raises Diverged."""
-        stepper, settings = self._awake.pop(name, None), self.settings[name]
-        course = self._courses[name] = Course(settings)
+    def reset(self, name: str) -> None:
+        """A home that has fallen knows nothing any more, as its devices: it is to take again what its journal knows."""
+        self._awake.pop(name, None)
+        self._devices.pop(name, None)
+        self._courses[name] = Course(self.settings[name])
         self._due.note(name, None)
-        if stored is not None:
-            self._devices.pop(name, None)
-            self.fold(stored)
-            return
-        if stepper is not None:
-            self._devices[name] = stepper.drivers
-        for driver in self._drivers(settings).values():
-            self._read(course, now, driver.measure(now, now))
+
+    def begin_anew(self, name: str, now: datetime) -> None:
+        """The same where there is no journal: its devices are as they are."""
+        stepper = self._awake.get(name)
+        drivers = self._drivers(self.settings[name]) if stepper is None else stepper.drivers
+        self.reset(name)
+        self._devices[name] = drivers
+        for driver in drivers.values():
+            self._read(self._courses[name], now, driver.measure(now, now))
 
     def wake(self, now: datetime, most: int | None = None) -> Iterator[Entry]:
         """What is due at `now`; of so many homes at most."""
@@ -157,21 +158,23 @@ class Homes:
         driver = self._stepper(name).drivers[setpoint.resource_id]
         driver.set_power(setpoint.power_w, setpoint.at, setpoint.until)
 
-    def _take(self, name: str, item: Input | None, ready: Ready | None, now: datetime) -> Iterator[Entry]:
+    def _take(
+        self, name: str, item: Input | None, ready: Ready | None, now: datetime, due: bool = True
+    ) -> Iterator[Entry]:
         """What is due, then the input: by the usual course, or else by the actor."""
         course = self._courses.get(name)
-        if course is None or not (yield from self._on_course(course, item, ready, now)):
+        if course is None or not (yield from self._on_course(course, item, ready, now, due)):
             stepper = self._stepper(name)
             if ready is not None:
                 _home(stepper).foresee(*ready)
-            yield from self._step(name, stepper.take(item, now))
+            yield from self._step(name, stepper.take(item, now, due=due))
 
     def _on_course(
-        self, course: Course, item: Input | None, ready: Ready | None, now: datetime
+        self, course: Course, item: Input | None, ready: Ready | None, now: datetime, due: bool
     ) -> Generator[Entry, None, bool]:
         """The same without an actor; whether that could be."""
         name = course.settings.name
-        if course.is_due(now):
+        if due and course.is_due(now):
             effects = course.due(now)
             if effects is None:
                 return False
@@ -195,7 +198,7 @@ class Homes:
 
     def _fold(self, name: str, at: datetime, item: Input | None, expected: bytes, ready: Ready | None) -> None:
         course = self._courses.get(name)
-        if course is not None and isinstance(item, Measured) and not course.is_due(at):
+        if course is not None and isinstance(item, Measured) and not course.serves_first(at):
             self._read(course, at, item)
             return
         if course is not None:
@@ -213,14 +216,56 @@ class Homes:
         self._noted(name, stepper)
 
     def resume(self, down_since: datetime, now: datetime) -> Iterator[Entry]:
-        """Say again what nobody has answered."""
+        """Say again what nobody has answered; what is due by now waits for what was sent meanwhile."""
         for name in self.settings:
-            yield from self._take(name, Resumed(down_since), None, now)
+            yield from self._take(name, Resumed(down_since), None, now, due=False)
+
+    # -- what a clean stop writes
+
+    @property
+    def courses(self) -> Mapping[str, Course]:
+        """Homes without an actor."""
+        return self._courses
+
+    @property
+    def devices_asleep(self) -> Mapping[str, Mapping[str, Driver]]:
+        """Devices of homes that were their actors, and are not any more."""
+        return self._devices
+
+    def all_awake(self) -> dict[str, tuple[Der, Mapping[str, Driver]]]:
+        """Homes that are their actors, with their devices."""
+        return {name: (self.actor(name), stepper.drivers) for name, stepper in self._awake.items()}
+
+    def remember_course(self, course: Course) -> None:
+        """Take a home as it was in an earlier process."""
+        self._courses[course.settings.name] = course
+        for _, item in course.taken:
+            if isinstance(item, Measured):
+                self._foresee_from(course, item)
+        self._due.note(course.settings.name, course.deadline)
+
+    def drivers_asleep(self, name: str) -> Mapping[str, Driver]:
+        """Fresh devices of a home that was its actor, and is not any more."""
+        drivers = self._devices[name] = build_drivers(self.settings[name])
+        return drivers
+
+    def awaken(self, name: str) -> tuple[Der, Mapping[str, Driver]]:
+        """The fresh actor of a home that was one in an earlier process, and its devices; then `remembered`."""
+        stepper = self._stepper(name)
+        return self.actor(name), stepper.drivers
+
+    def remembered(self, name: str) -> None:
+        """An actor remembers now."""
+        self._noted(name, self._awake[name])
 
     # -- one home
 
     def _read(self, course: Course, at: datetime, reading: Measured) -> None:
         course.read(at, reading)
+        self._foresee_from(course, reading)
+
+    def _foresee_from(self, course: Course, reading: Measured) -> None:
+        """Note how full a vehicle is."""
         vehicle = self._vehicle.get(course.settings.name)
         if vehicle is not None and reading.soc_wh is not None:
             self._foresight.read(vehicle, reading.soc_wh, reading.at)

@@ -4,15 +4,28 @@ from collections.abc import Container, Iterator
 
 from agents.runtime.journal.journal import Journal, JournalError, Mark, StoredStep
 from agents.runtime.journal.rows import SELECT, in_order
+from agents.runtime.snapshot import maker
 from protocol.actor import Effect
+
+ALL = "*"
+"""In the place of a party's name, which no party can have."""
 
 
 class FleetJournal(Journal):
     """One file for all homes of a process."""
 
-    def everything(self) -> Iterator[StoredStep]:
-        """Entries of all homes, in the order in which they were written."""
-        yield from in_order(self._reader.execute(f"{SELECT} ORDER BY first"))
+    def everything(self, after: int = 0) -> Iterator[StoredStep]:
+        """Entries of all homes behind a number, in the order in which they were written."""
+        rows = self._reader.execute(f"{SELECT} WHERE last > ? ORDER BY first", (after,))
+        yield from (step for step in in_order(rows) if step.seq > after)
+
+    def state(self) -> tuple[int, bytes] | None:
+        """What a clean stop has left, under these settings: the number of its last entry, and a fleet's memory."""
+        return self.snapshot(ALL, maker(self.settings)) if self.has_snapshots else None
+
+    def keep_state(self, number: int, body: bytes) -> None:
+        """Keep what all homes know after the entry of that number, as `keep_snapshot`."""
+        self.keep_snapshot(ALL, number, maker(self.settings), body)
 
     def not_left(self) -> Iterator[tuple[str, Mark, Effect]]:
         """Effects of all homes that are not known to have left, oldest first. Called once: they are expected to leave

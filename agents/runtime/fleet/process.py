@@ -34,6 +34,9 @@ from protocol.codec import encode
 from protocol.edges import ROOT, ROUTES, Edge, Way, topic
 from protocol.messages import Presence
 
+STATE_S = 120
+"""How long a service manager may wait at a stop: what 100,000 homes know that are their actors takes half a minute."""
+
 
 @dataclass(frozen=True, slots=True)
 class FleetProgress:
@@ -114,6 +117,9 @@ class Fleet:
             for task in (stopping, serving):
                 task.cancel()
             await asyncio.wait((serving,))
+            if serving.cancelled() and self.gateway is not None:
+                notify(f"EXTEND_TIMEOUT_USEC={STATE_S}000000")
+                self.gateway.keep_state()
             if journal is not None:
                 await journal.close()
         failure = None if serving.cancelled() else serving.exception()

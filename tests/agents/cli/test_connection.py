@@ -1,10 +1,8 @@
 """The options of a connection over a file's table [broker]."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from agents.cli.app import call
 from agents.cli.connection import Connection
@@ -20,13 +18,6 @@ ca = "ca.crt"
 user = "hems-1"
 password_file = "password"
 """
-
-
-@pytest.fixture(autouse=True)
-def _logs_as_before() -> Iterator[None]:
-    """Commands that draw on the terminal turn the logs off."""
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture

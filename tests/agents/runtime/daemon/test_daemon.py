@@ -326,7 +326,7 @@ async def test_start_hears_what_waited_before_it_serves_what_became_due_meanwhil
 async def test_flood_keeps_what_is_due_waiting_only_so_long_after_a_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.runtime.shell.HEARS_AT_MOST_S", 0.2)
+    monkeypatch.setattr("agents.runtime.hearing.HEARS_AT_MOST_S", 0.2)
     later, woken = PatientClock(T0 + timedelta(hours=1), 1.0), asyncio.Event()
     for deadline in (None, T0):
         journal, actor = Journal(tmp_path / "sleeper"), Sleeper(deadline)

@@ -1,9 +1,11 @@
 """A fleet whose events are over begins anew: its journal in the archive, its homes asleep, repeats still known."""
 
 import asyncio
+import gzip
+import sqlite3
 import weakref
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,13 +17,14 @@ from agents.parties.der.actor import Der
 from agents.parties.der.event import DerStage
 from agents.parties.fleet.course import Course
 from agents.runtime.fleet.gateway import Gateway
-from agents.runtime.fleet.homes import Homes
+from agents.runtime.fleet.homes import Homes, Taken
 from agents.runtime.fleet.keeping import FleetJournal
+from agents.runtime.journal.journal import JournalError
 from agents.settings.parties import DerSettings
 from broker.bus import Arrival, Post
 from broker.clock import Clock
 from protocol import messages as m
-from protocol.actor import Effect
+from protocol.actor import Effect, Note
 from protocol.codec import decode, encode
 from protocol.edges import Edge
 from protocol.errors import RejectReason
@@ -50,12 +53,19 @@ def homes() -> Homes:
 
 
 @asynccontextmanager
-async def running(path: Path | None, clock: Clock) -> AsyncIterator[tuple[Gateway, MemoryBus]]:
+async def running(
+    path: Path | None,
+    clock: Clock,
+    tell: Callable[[datetime, str, Note], None] = lambda at, who, note: None,
+    *,
+    clean: bool = False,
+) -> AsyncIterator[tuple[Gateway, MemoryBus]]:
+    """`clean`: its end is a clean stop, at which the state is stored."""
     bus = MemoryBus()
     journal = None if path is None else FleetJournal(path)
     if journal is not None:
         journal.start()
-    gateway = Gateway(homes(), dict.fromkeys(NAMES, bus), clock, journal)
+    gateway = Gateway(homes(), dict.fromkeys(NAMES, bus), clock, journal, tell)
     task = asyncio.create_task(gateway.run())
     try:
         async with asyncio.timeout(20):
@@ -64,6 +74,8 @@ async def running(path: Path | None, clock: Clock) -> AsyncIterator[tuple[Gatewa
         task.cancel()
         await asyncio.wait((task,))
         if journal is not None:
+            if clean:
+                gateway.keep_state()
             await journal.close()
 
 
@@ -124,6 +136,54 @@ async def test_without_a_journal_homes_that_left_their_usual_course_go_back_to_s
         assert actor() is None
 
 
+def not_needed(home: str) -> Arrival:
+    given = m.Award(
+        message_id=f"n.{home}", sent_at=T0, event_id="e1", request_id="r1", round=1, revision=1, award_id=f"r1.{home}",
+        accepts=None, outcome=m.Outcome.NOT_NEEDED, power_w=(0, 0), confirm_by=START,
+    )  # fmt: skip
+    return Arrival(f"dr/award/ra-1/{home}", encode(given))
+
+
+async def test_fleet_that_was_down_over_the_end_of_its_offers_hears_what_waited_first(tmp_path: Path) -> None:
+    clock, path = Hand(), tmp_path / "fleet.journal"
+    async with running(path, clock) as (gateway, bus):
+        await gateway.deliver([request(name) for name in NAMES])
+        for _ in NAMES:
+            await bus.posts.get()
+    clock.at = START
+    outcomes: dict[str, object] = {}
+    all_closed = asyncio.Event()
+
+    def tell(at: datetime, who: str, note: Note) -> None:
+        if note.name == "closed":
+            outcomes[who] = note.data["outcome"]
+            if len(outcomes) == len(NAMES):
+                all_closed.set()
+
+    async with running(path, clock, tell) as (gateway, _):
+        for name in NAMES[:3]:
+            await gateway.deliver([not_needed(name)])  # one turn of the loop after the other
+            await asyncio.sleep(0)
+        await all_closed.wait()
+    assert outcomes == dict.fromkeys(NAMES[:3], "not_needed") | dict.fromkeys(NAMES[3:], "expired")
+
+
+async def test_flood_keeps_what_is_due_waiting_only_so_long_after_a_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, path, closed = Hand(), tmp_path / "fleet.journal", asyncio.Event()
+    monkeypatch.setattr("agents.runtime.hearing.HEARS_AT_MOST_S", 0.2)
+    async with running(path, clock) as (gateway, bus):
+        await gateway.deliver([request("h-1")])
+        await bus.posts.get()
+    clock.at = START
+    tell = lambda at, who, note: closed.set() if note.name == "closed" else None
+    async with running(path, clock, tell) as (gateway, _):
+        while not closed.is_set():
+            await gateway.deliver([request("h-2")])
+            await asyncio.sleep(0)
+
+
 STUMBLE = "mind the step"
 
 
@@ -157,8 +217,8 @@ def stumbling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Course, "_award", fall_asleep)
 
 
-def told(posts: list[Post]) -> dict[str, list[m.Message]]:
-    """What each home said."""
+def sent(posts: list[Post]) -> dict[str, list[m.Message]]:
+    """What each home sent."""
     found: dict[str, list[m.Message]] = {name: [] for name in NAMES}
     for post in posts:
         edge, message = decode(post.topic, post.payload)
@@ -178,7 +238,7 @@ async def test_home_that_falls_over_a_message_refuses_it_and_all_go_on(tmp_path:
         bad, repeated = award("h-2", 1, STUMBLE, f"r{round_}"), asyncio.Event()
         good = [award(name, 2, request_id=f"r{round_}") for name in NAMES]
         await gateway.deliver([bad, *good, bad._replace(acknowledge=repeated.set)])
-        said = told([await bus.posts.get() for _ in range(len(NAMES) + 2)])
+        said = sent([await bus.posts.get() for _ in range(len(NAMES) + 2)])
         await repeated.wait()
         assert [message.kind for message in said["h-2"]] == ["reject", "confirm", "reject"]
         assert [message.reason for message in said["h-2"][::2]] == [RejectReason.FAULT] * 2  # type: ignore[attr-defined]
@@ -197,8 +257,129 @@ async def test_without_a_journal_the_home_that_falls_begins_anew_and_no_other() 
         for _ in NAMES:
             await bus.posts.get()
         await gateway.deliver([award("h-2", 1, STUMBLE), *(award(name, 2) for name in NAMES)])
-        said = told([await bus.posts.get() for _ in range(len(NAMES) + 1)])
+        said = sent([await bus.posts.get() for _ in range(len(NAMES) + 1)])
         assert [getattr(message, "reason", "") for message in said["h-2"]] == [
             RejectReason.FAULT, RejectReason.UNKNOWN_EVENT
         ]  # fmt: skip
         assert {messages[0].kind for name, messages in said.items() if name != "h-2"} == {"confirm"}
+
+
+@pytest.fixture
+def folded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many entries each fold takes again."""
+    counts, fold = [], Homes.fold
+
+    def counted(self: Homes, kept: Iterable[Taken]) -> None:
+        some = list(kept)
+        counts.append(len(some))
+        fold(self, some)
+
+    monkeypatch.setattr(Homes, "fold", counted)
+    return counts
+
+
+async def offered_and_stopped(path: Path, clock: Clock) -> None:
+    """All have offered, one of them as its actor, and are stopped as they should be."""
+    asked = [*map(request, NAMES), request("h-1", 2)]
+    async with running(path, clock, clean=True) as (gateway, bus):
+        await gateway.deliver(asked)
+        for _ in asked:
+            await bus.posts.get()
+        assert gateway.homes.awake == 1
+
+
+async def but_offers(bus: MemoryBus, count: int) -> dict[str, list[m.Message]]:
+    """So many messages and who sent them; offers, which are sent again after a start, are left out."""
+    posts: list[Post] = []
+    while len(posts) < count:
+        post = await bus.posts.get()
+        if not post.topic.startswith("dr/offer/"):
+            posts.append(post)
+    return sent(posts)
+
+
+async def answers_to_awards(path: Path, clock: Clock) -> dict[str, list[bytes]]:
+    """What a fleet that is started again says to an award for each home."""
+    async with running(path, clock) as (gateway, bus):
+        for name in NAMES:
+            await gateway.deliver([award(name, 1, request_id="r2" if name == "h-1" else "r1")])
+        answers = await but_offers(bus, len(NAMES))
+    assert {message.kind for messages in answers.values() for message in messages} == {"confirm"}
+    return {name: list(map(encode, messages)) for name, messages in answers.items()}
+
+
+async def test_start_from_the_state_of_a_clean_stop_answers_as_after_a_fold(tmp_path: Path, folded: list[int]) -> None:
+    clock, path, other = Hand(), tmp_path / "fleet.journal", tmp_path / "other.journal"
+    await offered_and_stopped(path, clock)
+    other.write_bytes(path.read_bytes())
+    with closing(sqlite3.connect(other, isolation_level=None)) as connection:
+        assert connection.execute("DELETE FROM snapshot").rowcount == 1
+    from_state = await answers_to_awards(path, clock)
+    assert folded == []
+    assert from_state == await answers_to_awards(other, clock)
+    assert folded == [2 * len(NAMES) + 1]
+
+
+async def test_start_takes_the_entries_behind_the_state(tmp_path: Path, folded: list[int]) -> None:
+    clock, path = Hand(), tmp_path / "fleet.journal"
+    await offered_and_stopped(path, clock)
+    await answers_to_awards(path, clock)  # killed, not stopped
+    async with running(path, clock) as (gateway, _):
+        while not gateway.idle:
+            await asyncio.sleep(0)
+        assert {gateway.homes.actor(name).events["e1"].stage for name in NAMES} == {DerStage.AWARDED}
+    assert folded == [3 * len(NAMES)]  # said again, read, awarded
+
+
+def changed(path: Path, change: Callable[[bytes], bytes]) -> None:
+    """Another body of the stored state."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        ((body,),) = connection.execute("SELECT body FROM snapshot").fetchall()
+        connection.execute("UPDATE snapshot SET body = ?", (change(body),))
+
+
+async def test_state_of_an_unknown_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    clock, path = Hand(), tmp_path / "fleet.journal"
+    await offered_and_stopped(path, clock)
+
+    def later(body: bytes) -> bytes:
+        head, end, rest = gzip.decompress(body).partition(b'"version":1}\n')
+        return gzip.compress(head + end.replace(b"1", b"2") + rest)
+
+    changed(path, later)
+    journal = FleetJournal(path)
+    gateway = Gateway(homes(), dict.fromkeys(NAMES, MemoryBus()), clock, journal)
+    with pytest.raises(JournalError, match=r"fleet.journal: another version of gridpact .*: run that version, or move"):
+        await gateway.run()
+    await journal.close()
+
+
+async def test_state_that_is_broken_costs_a_whole_fold_and_nothing_else(tmp_path: Path, folded: list[int]) -> None:
+    clock, path = Hand(), tmp_path / "fleet.journal"
+    await offered_and_stopped(path, clock)
+    changed(path, lambda body: body[: len(body) // 2])
+    await answers_to_awards(path, clock)
+    assert folded == [2 * len(NAMES) + 1]
+
+
+@pytest.mark.usefixtures("stumbling")
+async def test_home_that_falls_is_mended_from_the_state(tmp_path: Path, folded: list[int]) -> None:
+    clock, path = Hand(), tmp_path / "fleet.journal"
+    await offered_and_stopped(path, clock)
+    async with running(path, clock) as (gateway, bus):
+        await gateway.deliver([award("h-1", 1, STUMBLE, "r2"), award("h-2", 1, STUMBLE)])
+        await gateway.deliver([award("h-1", 2, request_id="r2"), award("h-2", 2)])
+        answers = await but_offers(bus, 4)
+        assert [message.kind for name in ("h-1", "h-2") for message in answers[name]] == ["reject", "confirm"] * 2
+    assert sorted(folded) == [2, 2]  # said again and read, each of the two alone
+
+
+async def test_fleet_that_is_stopped_half_way_through_its_start_stores_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.journal"
+    journal = FleetJournal(path)
+    journal.start()
+    gateway = Gateway(homes(), dict.fromkeys(NAMES, MemoryBus()), Hand(), journal)
+    list(gateway._first_jobs())
+    gateway.keep_state()
+    await journal.close()
+    assert FleetJournal(path).state() is None

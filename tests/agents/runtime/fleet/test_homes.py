@@ -13,6 +13,7 @@ from worlds import START, T0, battery, vehicle
 from agents.drivers.build import build_drivers
 from agents.parties.der.actor import Der
 from agents.runtime.fleet.homes import Given, Homes
+from agents.runtime.fleet.memory import fleet_memory, remember_fleet
 from agents.settings.devices import DeviceSpec, SolarSpec, VehicleSpec
 from agents.settings.parties import Consent, DerSettings
 from broker.stepper import Stepper
@@ -89,8 +90,8 @@ class Singles:
     def begin(self, now: datetime) -> list[Entry]:
         return [entry for stepper in self.steppers.values() for entry in stepper.begin(now)]
 
-    def take(self, given: Iterable[Given], now: datetime) -> list[Entry]:
-        return [entry for name, item in given for entry in self.steppers[name].take(item, now)]
+    def take(self, given: Iterable[Given], now: datetime, *, due: bool = True) -> list[Entry]:
+        return [entry for name, item in given for entry in self.steppers[name].take(item, now, due=due)]
 
     def wake(self, now: datetime) -> list[Entry]:
         due = [s for s in self.steppers.values() if s.actor.deadline is not None and s.actor.deadline <= now]
@@ -104,16 +105,17 @@ class Singles:
 class Both:
     """A fleet and the single actors; whatever one does the other has to do as well."""
 
-    def __init__(self, settings: list[DerSettings]) -> None:
-        self.settings = settings
+    def __init__(self, settings: list[DerSettings], *, from_state: bool = False) -> None:
+        self.settings, self.from_state = settings, from_state
         self.fleet, self.singles = Homes(settings), Singles(settings)
         self.said: dict[str, list[Send]] = {one.name: [] for one in settings}
         self.entries: list[Entry] = []
         self._same(list(self.fleet.begin(T0)), self.singles.begin(T0))
 
-    def give(self, given: list[Given], now: datetime) -> None:
-        self.until(now)
-        self._same(list(self.fleet.take(given, now)), self.singles.take(given, now))
+    def give(self, given: list[Given], now: datetime, *, due: bool = True) -> None:
+        if due:
+            self.until(now)
+        self._same(list(self.fleet.take(given, now, due=due)), self.singles.take(given, now, due=due))
         assert self.fleet.at_rest(now) == all(one.actor.at_rest(now) for one in self.singles.steppers.values())
 
     def until(self, now: datetime) -> None:
@@ -123,16 +125,23 @@ class Both:
             self._same(list(self.fleet.wake(at)), self.singles.wake(at))
             assert self.fleet.deadline == self.singles.deadline
 
-    def restart(self, now: datetime) -> None:
-        """A new process that knows what the journal knows, beside actors that say what theirs says after a restart."""
-        self.until(now)
+    def restart(self, now: datetime, *, down: bool = False) -> None:
+        """A new process that knows what the journal knows (or the state that was written at the stop), beside actors
+        that say what theirs says after a restart. `down`: for so long that deadlines have passed."""
+        if not down:
+            self.until(now)
         again = Homes(self.settings)
-        again.fold((e.at, e.actor, e.input, encode_effects(e.effects)) for e in self.entries)
+        if self.from_state:
+            memory = fleet_memory(self.fleet, self.entries[-1].at)
+            assert remember_fleet(again, memory) == self.entries[-1].at
+            assert fleet_memory(again, self.entries[-1].at) == memory
+        else:
+            again.fold((e.at, e.actor, e.input, encode_effects(e.effects)) for e in self.entries)
         assert again.deadline == self.fleet.deadline
         assert again.awake == self.fleet.awake
         self.fleet = again
         resumed = [(one.name, Resumed(now)) for one in self.settings]
-        self._same(list(again.resume(now, now)), self.singles.take(resumed, now))
+        self._same(list(again.resume(now, now)), self.singles.take(resumed, now, due=False))
         self._same(list(again.begin(now)), self.singles.begin(now))
 
     def rest(self, now: datetime) -> None:
@@ -315,11 +324,13 @@ def test_a_fleet_says_what_its_homes_would_say_alone(seed: int) -> None:
     assert {"offer", "confirm", "report", "reject"} <= kinds
 
 
+@pytest.mark.parametrize("from_state", [False, True])
 @pytest.mark.parametrize("seed", range(6))
-def test_homes_with_a_vehicle_need_no_actor_for_the_usual_course(seed: int) -> None:
+def test_homes_with_a_vehicle_need_no_actor_for_the_usual_course(seed: int, from_state: bool) -> None:
     rng = random.Random(seed)
     names = [f"h-{number}" for number in range(40)]
-    both = Both([DerSettings(name=name, parent=PARENT, devices=(some_vehicle(rng, name),)) for name in names])
+    settings = [DerSettings(name=name, parent=PARENT, devices=(some_vehicle(rng, name),)) for name in names]
+    both = Both(settings, from_state=from_state)
     script = Script(rng, both)
     direction, slots, now = rng.choice([UP, DOWN]), rng.choice([1, 2, 4]), T0 + MINUTE
     for event_id, start in (("e1", START), ("e2", START + SLOT)):
@@ -356,10 +367,11 @@ def test_homes_with_a_vehicle_need_no_actor_for_the_usual_course(seed: int) -> N
     assert "report" in {send.message.kind for sends in both.said.values() for send in sends}
 
 
+@pytest.mark.parametrize("from_state", [False, True])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_fleet_that_is_started_again_knows_what_its_journal_knows(seed: int) -> None:
+def test_a_fleet_that_is_started_again_knows_what_its_journal_or_its_state_knows(seed: int, from_state: bool) -> None:
     rng = random.Random(seed)
-    both = Both([some_home(rng, f"h-{number}") for number in range(20)])
+    both = Both([some_home(rng, f"h-{number}") for number in range(20)], from_state=from_state)
     script = Script(rng, both)
     now = T0 + MINUTE
     names = [one.name for one in both.settings]
@@ -368,13 +380,40 @@ def test_a_fleet_that_is_started_again_knows_what_its_journal_knows(seed: int) -
     both.give([given for name in names for given in script.to_offers(name, now)], now + 2 * MINUTE)
     both.restart(now + 3 * MINUTE)
     both.give([given for name in names for given in script.to_offers(name, now)], now + 4 * MINUTE)
+    if from_state:  # a fold takes no reading of a start from the devices, which so meter a slot in other pieces
+        both.give([one for name in names for one in script.dispatches(name, START)], START - MINUTE)
+        both.restart(START + SLOT // 2)
+        both.give([one for name in names for one in script.again(name)], START + SLOT // 2)
+        both.restart(START + 2 * SLOT + MINUTE, down=True)
     both.until(START + 4 * SLOT)
+
+
+@pytest.mark.parametrize("from_state", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_fleet_that_was_down_over_deadlines_hears_what_waited_before_it_serves_them(
+    seed: int, from_state: bool
+) -> None:
+    rng = random.Random(seed)
+    both = Both([some_home(rng, f"h-{number}") for number in range(30)], from_state=from_state)
+    script = Script(rng, both)
+    names, now = [one.name for one in both.settings], T0 + MINUTE
+    both.give([script.request(name, "e1", now, DOWN, 3) for name in names], now)
+    both.give([one for name in names[::2] for one in script.award(name, now, "e1", concluded=True)], now + MINUTE)
+    waited = [one for name in names for one in [*script.again(name), *script.to_offers(name, now)]]
+    now = START + SLOT + MINUTE  # every offer has run out, and a slot of every award is over
+    both.restart(now, down=True)
+    assert both.fleet.deadline is not None
+    assert both.fleet.deadline < now
+    both.give(waited, now, due=False)
+    both.give([one for name in names[::3] for one in script.to_offers(name, now)], now + MINUTE, due=False)
+    both.until(START + 4 * SLOT)
+    assert "report" in {send.message.kind for sends in both.said.values() for send in sends}
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_homes_that_begin_anew_are_asleep_and_know_how_full_their_vehicles_are(seed: int) -> None:
     rng = random.Random(seed)
-    both = Both([some_home(rng, f"h-{number}") for number in range(20)])
+    both = Both([some_home(rng, f"h-{number}") for number in range(20)], from_state=True)
     script = Script(rng, both)
     names = [one.name for one in both.settings]
     now, start = T0 + MINUTE, START
@@ -389,6 +428,7 @@ def test_homes_that_begin_anew_are_asleep_and_know_how_full_their_vehicles_are(s
         assert both.fleet.knows(names[0], event_id)
         now = start + 3 * SLOT
         both.rest(now)
+        both.restart(now)  # also of devices whose homes are asleep
         assert both.fleet.awake == 0
         assert not both.fleet.knows(names[0], event_id)
         start += 5 * SLOT

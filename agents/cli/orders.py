@@ -1,0 +1,75 @@
+"""The command lines of `gridpact status`, `request` and `decide`; agents/cli/operate.py does what they say."""
+
+import asyncio
+from typing import Literal
+
+from agents.cli import operate
+from agents.cli.arguments import Control, Json, within
+from agents.settings.checked import ConfigError
+from protocol.units import MAX_POWER_W, Direction
+
+
+def status(*, control: Control = None, json: Json = False) -> int:
+    """What the running daemons are at."""
+    return asyncio.run(operate.status(control, json))
+
+
+def request(
+    direction: Direction | None = None,
+    *,
+    start: str = "+60m",
+    kw: tuple[float, ...] = (),
+    slot_minutes: int = 30,
+    event_id: str | None = None,
+    program: str = "dr",
+    cancel: str | None = None,
+    control: Control = None,
+    json: Json = False,
+) -> int:
+    """Issue, change or cancel an event at the running utility, and watch it to its end.
+
+    Parameters
+    ----------
+    direction
+        Which way the load is to change.
+    start
+        The first slot: an instant with its offset from UTC, or `+45m` from the utility's now.
+    kw
+        Power in kW, one figure a slot: `--kw 100 --kw 75`.
+    slot_minutes
+        Length of a slot.
+    event_id
+        A new one by default; that of a running event changes it.
+    program
+        The DR program.
+    cancel
+        The id of an event that is to be cancelled instead.
+    """
+    if cancel is not None:
+        if direction is not None or kw:
+            raise ConfigError("--cancel: stands alone; a direction and --kw are for an event that is issued or changed")
+        return asyncio.run(operate.cancel(control, cancel, json))
+    if direction is None or not kw:
+        raise ConfigError("request: a direction and --kw are needed (or --cancel)")
+    for power in kw:
+        within("--kw", power, 0, MAX_POWER_W // 1_000)
+    within("--slot-minutes", slot_minutes, 1, 24 * 60)
+    wanted = operate.WantedRequest(
+        direction, start, tuple(round(power * 1000) for power in kw), slot_minutes * 60, event_id, program
+    )
+    return asyncio.run(operate.request(control, wanted, json))
+
+
+def decide(event_id: str, answer: Literal["yes", "no"], *, party: str | None = None, control: Control = None) -> int:
+    """Give a resident's answer: whether a home takes part in an event.
+
+    Parameters
+    ----------
+    event_id
+        The event that the home asks about (see `gridpact status`).
+    answer
+        Whether it takes part.
+    party
+        The home; needed where more than one asks.
+    """
+    return asyncio.run(operate.decide(control, event_id, answer == "yes", party))

@@ -1,0 +1,80 @@
+"""`gridpact scenario`: scenarios made from tables."""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from cyclopts import App
+
+from agents.cli.arguments import within
+from agents.runtime.exits import Exit
+from agents.settings.checked import ConfigError
+
+scenario_app = App(name="scenario", help="Make scenarios.")
+
+
+@scenario_app.command
+def from_csv(
+    *,
+    sessions: Path,
+    requests: Path,
+    out: Path,
+    event: str | None = None,
+    k: float = 0.7,
+    aggregators: int = 3,
+    storage_kw: float = 0.0,
+    plugged: Literal["as_recorded", "every_evening"] = "as_recorded",
+    zone: str | None = None,
+) -> int:
+    """Make a scenario from a table of charging sessions and a table of requests.
+
+    Parameters
+    ----------
+    sessions
+        CSV with user_id, plug_in, plug_out, max_kw, capacity_kwh, soc_arr; one user is one vehicle.
+    requests
+        CSV with event_id, start, required_mw.
+    out
+        The TOML file that is written.
+    event
+        The event of the requests; the first one by default.
+    k
+        Request = shape of the event x k x what the fleet can give: 0.3 is easy, 1.5 impossible.
+    aggregators
+        How many aggregators share the vehicles.
+    storage_kw
+        Own storage of each aggregator.
+    plugged
+        Who is plugged in: as recorded in one week, or everybody.
+    zone
+        The time zone of times without an offset, as Europe/Oslo; they are taken for UTC by default.
+    """
+    from agents.runtime.files import from_csv as tables
+    from agents.runtime.files.scenario import build_scenario
+    from agents.runtime.files.toml_out import to_toml
+    from agents.runtime.files.wall_clock import WallClock, zone_named
+
+    within("--k", k, 0.001, 1_000)
+    within("--aggregators", aggregators, 1, 1_000)
+    within("--storage-kw", storage_kw, 0, 1_000_000)
+    clock = WallClock(None if zone is None else zone_named(zone))
+    events = tables.read_wanted(requests, clock)
+    chosen = events.get(event) if event is not None else next(iter(events.values()), None)
+    if chosen is None:
+        raise ConfigError(f"{requests}: event_id: there is no event {event} that asks for power")
+    data = tables.scenario_data(
+        tables.read_sessions(sessions, clock),
+        chosen,
+        k=k,
+        aggregators=aggregators,
+        storage_kw=storage_kw,
+        plugged=tables.Plugged(plugged),
+    )
+    text = to_toml(data)
+    build_scenario(tomllib.loads(text), str(out))  # what is written can be loaded
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{out}: cannot be written: {error.strerror}") from None
+    print(f"{out}: event {chosen.number}, {len(data['homes'])} vehicles, {len(data['aggregators'])} aggregators")
+    return Exit.OK
