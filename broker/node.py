@@ -4,12 +4,12 @@ It dies at named points and comes back as the live shell does: a fresh actor, th
 left done again, `Resumed`, and then what the broker kept.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from broker.stepper import Stepper, is_durable
-from protocol.actor import Actor, Clear, Driver, Effect, Entry, Input, Send, Setpoint
+from protocol.actor import Actor, Clear, Driver, Effect, Entry, Feed, Input, Send, Setpoint
 
 POINTS = ("received", "stepped", "appended", "committed", "publishing", "published", "acknowledged")
 """Where a process may die: an input has come; the actor has taken it; its entries are written, but not durable; they
@@ -49,6 +49,7 @@ class Node:
     actor: Actor
     devices: Mapping[str, Driver]
     build: Callable[[], Actor] | None
+    feeds: Sequence[Feed] = ()
     stepper: Stepper = field(init=False)
     up: bool = True
     life: int = 0
@@ -66,7 +67,7 @@ class Node:
     """Marks that the next commit makes durable."""
 
     def __post_init__(self) -> None:
-        self.stepper = Stepper(self.actor, self.devices)
+        self.stepper = Stepper(self.actor, self.devices, self.feeds)
 
     @property
     def name(self) -> str:
@@ -117,7 +118,7 @@ class Node:
     def restart(self) -> list[tuple[int, int, Effect]]:
         """A new process that knows what the journal knows; what may not have been done: entry, place, effect."""
         assert self.build is not None
-        self.stepper = Stepper(self.build(), self.devices)
+        self.stepper = Stepper(self.build(), self.devices, self.feeds)
         self.up = True
         for entry in self.journal:
             self.stepper.fold(entry)

@@ -7,7 +7,7 @@ session at the broker that keeps what was not acknowledged.
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,6 +21,7 @@ from protocol.actor import (
     Driver,
     Effect,
     Entry,
+    Feed,
     Input,
     Note,
     Question,
@@ -63,6 +64,7 @@ class SimulatedParty:
     joins_at: datetime | None = None
     intercept: Intercept | None = None
     build: Callable[[], Actor] | None = None
+    feeds: Sequence[Feed] = ()
 
 
 class Simulation:
@@ -139,7 +141,7 @@ class Simulation:
     # -- a party's process
 
     def _join(self, party: SimulatedParty) -> None:
-        node = self._nodes[party.actor.name] = Node(party.actor, party.drivers, party.build)
+        node = self._nodes[party.actor.name] = Node(party.actor, party.drivers, party.build, party.feeds)
         self._guard(node, lambda: self._keep(node, node.stepper.begin(self.now)))
         self._subscribe(node)
         self._schedule_wake(node)
@@ -202,7 +204,7 @@ class Simulation:
                 self._pass(node, "publishing")
 
     def _schedule_wake(self, node: Node) -> None:
-        deadline = node.stepper.actor.deadline
+        deadline = node.stepper.deadline
         if node.up and deadline is not None and node.wakes_at != deadline:
             node.wakes_at = deadline
             self.at(
@@ -212,7 +214,7 @@ class Simulation:
     def _wake(self, node: Node, planned: datetime) -> None:
         if node.wakes_at == planned:
             node.wakes_at = None
-        deadline = node.stepper.actor.deadline
+        deadline = node.stepper.deadline
         if deadline is not None and deadline <= self.now:
             self._process(node, None)
         self._schedule_wake(node)

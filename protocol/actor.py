@@ -5,10 +5,10 @@ what the journal, the replay and the simulator stand on. `deadline` is a propert
 call, because a "wake me at" that is returned would be lost behind an unrelated message.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from protocol.codec import decode_body, encode
 from protocol.edges import Edge
@@ -271,6 +271,20 @@ class Actor(Protocol):
 
     def status(self) -> Mapping[str, object]:
         """Its state in words and figures, for `gridpact status`; JSON types only."""
+        ...
+
+
+@runtime_checkable
+class Feed(Protocol):
+    """What tells an actor something by itself, at instants that it knows before: an owner's plan, a simulated device."""
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When it tells something next; read again after every step."""
+        ...
+
+    def inputs(self, actor: Actor, now: datetime) -> Iterable["Measured | Planned"]:
+        """What there is to tell now."""
         ...
 
 

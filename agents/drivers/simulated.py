@@ -77,7 +77,7 @@ class VehiclePhysics:
     """Charges as soon as it is plugged in, until the departure SoC; takes no power while it is away."""
 
     def __init__(self, spec: VehicleSpec) -> None:
-        self.spec = spec
+        self.settings = self.spec = spec
         self.energy_wh = float(spec.soc_wh)
         self.start_at = spec.state_at
         putting_off = max(spec.agreed("plug_window"), default=0)
@@ -188,7 +188,7 @@ class SolarPhysics:
 
 
 def build_driver(spec: DeviceSpec) -> Driver:
-    """A simulated driver for a device."""
+    """A simulated driver for a device of one evening."""
     match spec:
         case VehicleSpec():
             return SimulatedDriver(spec.resource_id, VehiclePhysics(spec), stores=True)

@@ -17,7 +17,7 @@ from uuid import uuid4
 import structlog
 import uvloop
 
-from agents.drivers.build import build_drivers
+from agents.drivers.build import build_drivers, build_feeds
 from agents.runtime.address import address_of
 from agents.runtime.behaviour import intercept
 from agents.runtime.build import build_actor
@@ -37,6 +37,7 @@ from agents.runtime.shell import Shell
 from agents.runtime.software import software
 from agents.settings.behaviour import Behaviour
 from agents.settings.daemon import DaemonConfig
+from agents.settings.parties import PartySettings
 from broker.bus import Arrival, Bus, Post
 from broker.clock import STEP_S, Clock, ClockChange
 from broker.credentials import CredentialsError
@@ -44,7 +45,7 @@ from broker.faults import first_error
 from broker.link import LinkDenied
 from broker.mqtt import LibraryUnfit, MqttBus, SessionTaken
 from broker.names import WITHOUT_PARENT
-from protocol.actor import Actor, Driver, Note, Reanchored
+from protocol.actor import Actor, Driver, Feed, Note, Reanchored
 from protocol.codec import encode, to_json
 from protocol.edges import Edge, subscriptions, topic
 from protocol.messages import Presence
@@ -73,6 +74,7 @@ class ServedParty:
     build: Callable[[], Actor]
     actor: Actor = field(init=False)
     drivers: dict[str, Driver] = field(default_factory=dict)
+    feeds: tuple[Feed, ...] = ()
     connected: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -81,7 +83,12 @@ class ServedParty:
 
 def parties(config: DaemonConfig) -> list[ServedParty]:
     """The actors that a configuration describes, with simulated drivers for their devices."""
-    return [ServedParty(partial(build_actor, one), build_drivers(one)) for one in config.parties().each()]
+    return [_served(one) for one in config.parties().each()]
+
+
+def _served(settings: PartySettings) -> ServedParty:
+    drivers = build_drivers(settings)
+    return ServedParty(partial(build_actor, settings), drivers, build_feeds(settings, drivers))
 
 
 def run_loop(work: Coroutine[Any, Any, T]) -> T:
@@ -187,7 +194,9 @@ class Daemon:
             clock = await self._running_clock()
             for party in self.parties:
                 way_out = self._behaving(self.buses[party.actor.name], party, clock)
-                shell = Shell(party.actor, way_out, clock, party.drivers, self._tell, self.journal, party.build)
+                shell = Shell(
+                    party.actor, way_out, clock, party.drivers, self._tell, self.journal, party.build, party.feeds
+                )
                 self.shells[party.actor.name] = shell
                 tasks.create_task(shell.run())
             self._taking.set()

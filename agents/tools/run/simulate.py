@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from agents.drivers.build import build_drivers
+from agents.drivers.build import build_drivers, build_feeds
 from agents.history.line import NoteLine
 from agents.parties.der.actor import Der
 from agents.runtime.behaviour import intercept
@@ -33,7 +33,9 @@ def build_simulation(
     found += [SimulatedParty(build_actor(settings), build_drivers(settings)) for settings in scenario.aggregators]
     for home in scenario.homes:
         changed = intercept(_behaviour(scenario.behaviours, home.name))
-        found.append(SimulatedParty(der(home), build_drivers(home), intercept=changed))
+        drivers = build_drivers(home)
+        feeds = build_feeds(home, drivers)
+        found.append(SimulatedParty(der(home), drivers, intercept=changed, feeds=feeds))
     return Simulation(found, scenario.start_at, seed, faults, keep_trace=keep_trace)
 
 
