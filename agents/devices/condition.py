@@ -1,6 +1,7 @@
 """Whether a device can be counted on: its state is as fresh as the contract wants it, and it has no fault; and with how
 much power."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from agents.settings.devices import DeviceSpec, StorageSpec, VehicleSpec
@@ -17,6 +18,12 @@ def trouble(spec: DeviceSpec, reading: Measured | None, now: datetime) -> str | 
         return "it was never read"
     age_s = round((now - reading.at).total_seconds())
     return f"its state is {age_s} s old, {spec.state_valid_s} s count" if age_s > spec.state_valid_s else None
+
+
+def tells_more(reading: Measured) -> bool:
+    """Whether a reading tells more than an energy, or the energy of a slot."""
+    told = replace(reading, energy_wh=None, event_id=None, slot=None)
+    return told != Measured(reading.resource_id, reading.at, reading.soc_wh)
 
 
 def limits(spec: VehicleSpec | StorageSpec, reading: Measured) -> dict[str, int]:

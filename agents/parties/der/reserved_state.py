@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
+from agents.devices.condition import tells_more
 from agents.devices.contract import Segment
 from agents.devices.stays import Stays
 from agents.devices.vehicle import Vehicle
@@ -77,7 +78,7 @@ def remember_home(home: Home, ledger: Ledger, state: HomeState) -> None:
 def _told(home: Home) -> dict[str, Measured]:
     """The last reading of each device that told more than its energy."""
     states = {name: replace(told, energy_wh=None, event_id=None, slot=None) for name, told in home.told.items()}
-    return {name: told for name, told in states.items() if told != Measured(name, told.at, told.soc_wh)}
+    return {name: told for name, told in states.items() if tells_more(told)}
 
 
 def _stays(home: Home) -> Iterator[tuple[str, Stays]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from agents.devices.catalogue import build_device
 from agents.runtime.files.included import included
+from agents.runtime.files.plans import with_departure
 from agents.runtime.files.toml import read_toml
 from agents.runtime.policies import chosen
 from agents.settings.behaviour import Behaviour
@@ -109,6 +110,8 @@ def _homes(
         if template.count > 1 and "{n}" not in template.name:
             raise ConfigError(f"{place}.name: needs {{n}}, as there are {template.count} of them")
         alike = _alike(template)
+        devices = [_dated(device, file.scenario.start_at) for device in template.devices]
+        devices = [with_departure(device, f"{place}.devices[{at}]") for at, device in enumerate(devices)]
         for number in range(1, template.count + 1):
             given = {
                 "name": template.name,
@@ -116,7 +119,7 @@ def _homes(
                 "consent": template.consent,
                 "stored_rule": template.stored_rule,
                 "meter_to": (utility,) if template.meter_to is None else template.meter_to,
-                "devices": [_dated(device, file.scenario.start_at) for device in template.devices],
+                "devices": devices,
             }
             home = (known if alike and number > 1 else checked)(DerSettings, _numbered(given, number), place)
             homes.append(home)
