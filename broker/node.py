@@ -61,6 +61,8 @@ class Node:
     journal: list[Entry] = field(default_factory=list)
     durable: int = 0
     """So many entries of the journal survive a crash."""
+    dropped: int = 0
+    """So many entries were taken off its beginning: of a process that is never started again nobody reads them."""
     done: set[tuple[int, int]] = field(default_factory=set)
     """Marks of effects that were done: number of the entry and place in it."""
     unsure: set[tuple[int, int]] = field(default_factory=set)
@@ -76,7 +78,7 @@ class Node:
     @property
     def taken(self) -> int:
         """Entries so far, durable or not."""
-        return len(self.journal)
+        return self.dropped + len(self.journal)
 
     def append(self, entry: Entry) -> None:
         """Write an entry; it is not durable yet."""
@@ -87,15 +89,19 @@ class Node:
         """Make what was written durable; the new entries with their numbers."""
         self.done |= self.unsure
         self.unsure.clear()
-        first, self.durable = self.durable, len(self.journal)
+        first, self.durable = self.durable, self.taken
         for _, pending in self.unacknowledged:
             if pending.ordered and pending in self.session:
                 self.session.remove(pending)  # whoever gave the order was told
-        yield from enumerate(self.journal[first:], first)
+        yield from enumerate(self.journal[first - self.dropped :], first)
+        if self.build is None:
+            self.dropped += len(self.journal)
+            self.journal.clear()
 
     def mark(self, number: int, place: int) -> None:
         """An effect was done; the mark itself is durable with the next commit."""
-        self.unsure.add((number, place))
+        if self.build is not None:
+            self.unsure.add((number, place))
 
     def acknowledge(self) -> Iterator[Pending]:
         """The arrivals whose entries are durable and whose effects are done."""

@@ -88,16 +88,16 @@ def _departures(plan: OwnersPlan, day: date) -> list[WeeklyDeparture | Exception
 def _journey(told: WeeklyDeparture | ExceptionalDay, day: date, zone: ZoneInfo) -> Journey | None:
     if told.at is None:
         return None
-    departs_at = _utc(day, told.at, zone, fold=0)
+    departs_at = instant_of(day, told.at, zone)
     if told.back is None:
         return Journey(day, departs_at, departs_at + AWAY + DAY * told.days_away, told)
     days = told.days_away or (0 if told.back > told.at else 1)
-    back_at = _utc(day + DAY * days, told.back, zone, fold=1)
+    back_at = instant_of(day + DAY * days, told.back, zone, fold=1)
     return Journey(day, departs_at, max(back_at, departs_at), told)
 
 
-def _utc(day: date, at: time, zone: ZoneInfo, fold: int) -> datetime:
-    """In the spring, of a time that there is not, both are the same hour only from the earlier offset on."""
+def instant_of(day: date, at: time, zone: ZoneInfo, fold: int = 0) -> datetime:
+    """UTC of a time on the wall; `fold` 1: the later one of two. In the spring, of a time that there is not, both are the same hour only from the earlier offset on."""
     wall = datetime.combine(day, at, zone)
     first = wall.astimezone(UTC)
     left_out = first.astimezone(zone).replace(tzinfo=None) != wall.replace(tzinfo=None)

@@ -57,6 +57,7 @@ class SimulatedDriver:
             if start < until and end > from_at
         )
         self.flows = [flow for flow in self.flows if flow[1] > from_at - 96 * SLOT]
+        self.orders = [order for order in self.orders if order[1] > from_at - 96 * SLOT]
         soc_wh = max(0, round(self.physics.energy_wh)) if self.stores else None
         return Measured(self.resource_id, until, soc_wh, round(energy))
 
@@ -174,7 +175,9 @@ class SolarPhysics:
 
     def edges(self, start: datetime, end: datetime) -> list[datetime]:
         first = -((self.spec.forecast_at - start) // SLOT)
-        count = min(len(self.spec.forecast_w) + 2, int((end - start) / SLOT) + 3)
+        count = int((end - start) / SLOT) + 3
+        if not self.spec.forecast_repeats:
+            count = min(len(self.spec.forecast_w) + 2, count)
         slots = [self.spec.forecast_at + SLOT * (first + index) for index in range(-1, count)]
         return [at for at in slots if start < at < end]
 

@@ -101,6 +101,8 @@ class SolarSpec(Spec):
     forecast_at: Instant
     export_limit_w: PowerW
     battery: StorageSpec | None = None
+    forecast_repeats: bool = False
+    """Whether the forecast begins anew where it ends: a day of 48 half hours is then every day."""
 
 
 class LoadSpec(Spec):

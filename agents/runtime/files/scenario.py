@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.devices.catalogue import build_device
+from agents.runtime.files.daily import daily
 from agents.runtime.files.included import included
 from agents.runtime.files.plans import with_departure
 from agents.runtime.files.toml import read_toml
@@ -73,6 +74,12 @@ def build_scenario(data: dict[str, Any], where: str, folder: Path = Path()) -> S
     utility_given = {"children": (coordinator.name,), "meters": meters} | included(
         file.utility, folder, f"{where}: utility"
     )
+    if file.daily_events:
+        given_events = [
+            *utility_given.get("events", ()),
+            *daily(file.daily_events, outline.start_at, outline.ends_at, where),
+        ]
+        utility_given["events"] = given_events
     utility = checked(UtilitySettings, utility_given, f"{where}: utility")
     chosen(utility, f"{where}: utility")
     names = [utility.name, coordinator.name, *(ra.name for ra in aggregators), *(home.name for home in homes)]
