@@ -7,6 +7,7 @@ import tomllib
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Literal
@@ -270,6 +271,42 @@ def decide(event_id: str, answer: Literal["yes", "no"], *, party: str | None = N
         The home; needed where more than one asks.
     """
     return asyncio.run(operate.decide(control, event_id, answer == "yes", party))
+
+
+@app.command
+def plan(
+    party: str,
+    *,
+    device: str | None = None,
+    not_today: bool = False,
+    not_on: str | None = None,
+    control: Control = None,
+    json: Json = False,
+) -> int:
+    """Show when a home's vehicle departs in the days ahead, or leave a departure out.
+
+    Parameters
+    ----------
+    party
+        The home.
+    device
+        Its vehicle; needed where it has more than one with a plan.
+    not_today
+        Today's departures that are still to come do not take place.
+    not_on
+        Those of another day do not, as 2026-12-24.
+    """
+    if not_today and not_on is not None:
+        raise ConfigError("--not-on: stands without --not-today")
+    return asyncio.run(operate.plan(control, party, device, not_today=not_today, not_on=_day(not_on), json=json))
+
+
+def _day(text: str | None) -> date | None:
+    """Raises ConfigError."""
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"--not-on: {text!r:.40} is no day, as 2026-12-24") from None
 
 
 @scenario_app.command

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from agents.drivers.calendar import stays
+from agents.drivers.calendar import journeys, stays
 from agents.drivers.telling import TellingDriver
 from agents.parties.der.actor import Der
 from agents.settings.devices import VehicleSpec
@@ -13,6 +13,9 @@ from protocol.actor import Actor, Driver, Planned
 EVERY = timedelta(days=1)
 REACH = timedelta(days=8)
 """How far ahead a plan is told: a day's events are issued days before at most."""
+
+SEEN = timedelta(days=400)
+"""How far ahead a day may be that is left out."""
 
 
 class PlanFeed:
@@ -27,18 +30,23 @@ class PlanFeed:
     def inputs(self, actor: Actor, now: datetime) -> Iterator[Planned]:
         """Every vehicle's plan from now on, without the days that its owner (as its actor knows) does not drive."""
         self.next_at = now + EVERY if self._vehicles else None
-        known = actor.home.plans if isinstance(actor, Der) else {}
-        for name, spec in self._vehicles.items():
-            assert spec.plan is not None
-            skipped, today = self._skipped[name], now.astimezone(ZoneInfo(spec.plan.zone)).date()
-            if name in known:
-                skipped.update(map(date.fromisoformat, known[name].skipped))
-            skipped = self._skipped[name] = {day for day in skipped if day >= today - EVERY}
-            driver = self._drivers.get(name)
-            if isinstance(driver, TellingDriver) and driver.vehicle is not None:
-                driver.vehicle.skip(skipped)
-            days = tuple(str(day) for day in sorted(skipped))
-            yield Planned(name, now + REACH, stays(spec.plan, now, now + REACH, skipped), days)
+        for name in self._vehicles:
+            yield self.planned(name, actor, now)
+
+    def planned(self, name: str, actor: Actor, now: datetime) -> Planned:
+        """One vehicle's plan."""
+        plan = self._vehicles[name].plan
+        assert plan is not None
+        known = actor.home.plans.get(name) if isinstance(actor, Der) else None
+        skipped, today = self._skipped[name], now.astimezone(ZoneInfo(plan.zone)).date()
+        if known is not None:
+            skipped.update(map(date.fromisoformat, known.skipped))
+        skipped = self._skipped[name] = {day for day in skipped if day >= today - EVERY}
+        driver = self._drivers.get(name)
+        if isinstance(driver, TellingDriver) and driver.vehicle is not None:
+            driver.vehicle.skip(skipped)
+        days = tuple(str(day) for day in sorted(skipped))
+        return Planned(name, now + REACH, stays(plan, now, now + REACH, skipped), days)
 
     def zone(self, name: str) -> ZoneInfo | None:
         """Where a vehicle is; None when it has no plan."""
@@ -50,7 +58,13 @@ class PlanFeed:
         """Those that have a plan."""
         return tuple(self._vehicles)
 
-    def skip(self, name: str, day: date, now: datetime) -> None:
-        """The owner does not drive on a day; told with the next inputs, which are due at once."""
+    def departs_on(self, name: str, day: date, now: datetime) -> bool:
+        """Whether the plan has a departure on a day that is still to come."""
+        plan = self._vehicles[name].plan
+        assert plan is not None
+        coming = journeys(plan, now, now + SEEN, self._skipped[name])
+        return any(one.day == day and one.departs_at > now for one in coming)
+
+    def skip(self, name: str, day: date) -> None:
+        """The owner does not drive on a day."""
         self._skipped[name].add(day)
-        self.next_at = now

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from worlds import START, T0, Story, World, vehicle
 
+from agents.drivers.plan_feed import PlanFeed
 from agents.drivers.telling import TellingDriver
 from agents.drivers.travelling import TravellingVehicle
 from agents.parties.der.actor import Der
@@ -92,6 +93,29 @@ def test_car_tells_when_it_leaves_and_when_it_is_plugged_in() -> None:
         (timedelta(0), True, 30_000), (timedelta(hours=14), False, None), (timedelta(hours=23.5), True, 22_000),
         (timedelta(hours=38), False, None), (timedelta(hours=47.5), True, 22_000),
     ]  # fmt: skip
+
+
+def test_car_whose_owner_does_not_drive_today_stays_and_takes_part_in_the_morning() -> None:
+    world = days(0, *(commuter(f"ev-{i}", **TRIP) for i in range(3)))
+    morning = T0 + timedelta(hours=15)
+    world.event(9_000, event_id="morning", issue_at=morning - timedelta(minutes=50), start=morning)
+    simulation = world.build()
+    tomorrow = (T0 + DAY).date()
+
+    def stay(home: str) -> None:
+        stepper = simulation.nodes[home].stepper
+        (feed,) = stepper.feeds
+        assert isinstance(feed, PlanFeed)
+        (name,) = feed.vehicles
+        feed.skip(name, tomorrow)
+        simulation.give(simulation.now, home, feed.planned(name, stepper.actor, simulation.now))
+
+    simulation.at(T0 + timedelta(hours=2), lambda: [stay(home) for home in ("h0", "h1", "h2")])
+    simulation.run(until=T0 + 2 * DAY)
+    story = Story(simulation, world)
+    assert story.note("closed", "utility").data["outcome"] == "concluded"
+    assert delivered_wh(story, "morning") == pytest.approx(4_500, abs=5)
+    assert [one.at for one in physics(story, "h0").departures] == [T0 + timedelta(hours=38)]
 
 
 def test_first_day_of_a_car_without_a_plan_is_its_only_one() -> None:
