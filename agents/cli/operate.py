@@ -141,7 +141,13 @@ async def plan(
     found = [path for path, one in await _parties(control) if one["name"] == party]
     if not found:
         raise CommandRefusal(f"{party} does not run here")
-    command: dict[str, object] = {"do": "plan", "party": party, "resource_id": device, "not_today": not_today, "not_on": not_on}
+    command: dict[str, object] = {
+        "do": "plan",
+        "party": party,
+        "resource_id": device,
+        "not_today": not_today,
+        "not_on": not_on,
+    }
     told = await ask(found[0], command)
     if json:
         sys.stdout.write(to_json({key: value for key, value in told.items() if key != "ok"}).decode() + "\n")

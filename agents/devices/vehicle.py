@@ -1,9 +1,9 @@
 """A vehicle at its EVSE (S50, S52): exact under departure SoC, reserve, power limits, plug window, relay operations,
 efficiencies and stand-by draw, in both directions. Computed by `rows/`, whose lines many vehicles run, too.
 
-Own schedule: charge at full power as soon as it is plugged in, until the departure SoC is reached. In the asked slots
-of an event it deviates from that only in the event's direction; afterwards it charges again at full power until it
-departs. It takes part in slots in which it is plugged in throughout.
+Own schedule: charge at full power as soon as it is plugged in (or, `charging = "late"`, so late that it is just in time),
+until the departure SoC is reached. In the asked slots of an event it deviates from that only in the event's direction;
+afterwards it charges again at full power until it departs. It takes part in slots in which it is plugged in throughout.
 
 A vehicle whose owner has a plan (`stays.py`) answers for the stay in which most of the event lies; in others it follows
 its own schedule.

@@ -50,6 +50,7 @@ class SimulatedDriver:
             self.orders.append((at, until, power_w))
 
     def measure(self, from_at: datetime, until: datetime) -> Measured:
+        self.advance(from_at)  # what flowed before is not spread over the slot
         self.advance(until)
         energy = sum(
             wh * hours(min(end, until) - max(start, from_at)) / hours(end - start)
@@ -103,6 +104,9 @@ class VehiclePhysics:
         if power_w is None:
             gain = spec.max_charge_w * eta_c - spec.standby_w
             need = max(0.0, spec.departure_soc_wh - self.energy_wh)
+            if spec.charging == "late" and gain > 0:  # so that it is just in time
+                left = hours(self.departs_at - end)
+                span = min(span, max(0.0, need / gain - left))
             charging = min(span, need / gain) if gain > 0 else 0.0
             self.energy_wh += charging * gain
             return charging * spec.max_charge_w

@@ -59,6 +59,8 @@ def _vehicle(spec: VehicleSpec) -> Iterator[Mistake]:
         )
     yield from _power(spec, "capacity_wh", "max_charge_w", "max_discharge_w")
     yield from relaxation_mistakes(spec)
+    if spec.charging == "late" and (spec.relay_ops_left is not None or spec.relay_ops_a_day is not None):
+        yield Mistake("charging", "late takes no limit of relay operations: nobody counts those of its own schedule")
     if spec.plan is not None:
         yield from (mistake.below(("plan",)) for mistake in plan_mistakes(spec.plan, spec.capacity_wh))
 
