@@ -4,12 +4,12 @@ It dies at named points and comes back as the live shell does: a fresh actor, th
 left done again, `Resumed`, and then what the broker kept.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from broker.stepper import Stepper, is_durable
-from protocol.actor import Actor, Clear, Driver, Effect, Entry, Input, Send, Setpoint
+from protocol.actor import Actor, Clear, Driver, Effect, Entry, Feed, Input, Send, Setpoint
 
 POINTS = ("received", "stepped", "appended", "committed", "publishing", "published", "acknowledged")
 """Where a process may die: an input has come; the actor has taken it; its entries are written, but not durable; they
@@ -49,6 +49,7 @@ class Node:
     actor: Actor
     devices: Mapping[str, Driver]
     build: Callable[[], Actor] | None
+    feeds: Sequence[Feed] = ()
     stepper: Stepper = field(init=False)
     up: bool = True
     life: int = 0
@@ -60,13 +61,15 @@ class Node:
     journal: list[Entry] = field(default_factory=list)
     durable: int = 0
     """So many entries of the journal survive a crash."""
+    dropped: int = 0
+    """So many entries were taken off its beginning: of a process that is never started again nobody reads them."""
     done: set[tuple[int, int]] = field(default_factory=set)
     """Marks of effects that were done: number of the entry and place in it."""
     unsure: set[tuple[int, int]] = field(default_factory=set)
     """Marks that the next commit makes durable."""
 
     def __post_init__(self) -> None:
-        self.stepper = Stepper(self.actor, self.devices)
+        self.stepper = Stepper(self.actor, self.devices, self.feeds)
 
     @property
     def name(self) -> str:
@@ -75,7 +78,7 @@ class Node:
     @property
     def taken(self) -> int:
         """Entries so far, durable or not."""
-        return len(self.journal)
+        return self.dropped + len(self.journal)
 
     def append(self, entry: Entry) -> None:
         """Write an entry; it is not durable yet."""
@@ -86,15 +89,19 @@ class Node:
         """Make what was written durable; the new entries with their numbers."""
         self.done |= self.unsure
         self.unsure.clear()
-        first, self.durable = self.durable, len(self.journal)
+        first, self.durable = self.durable, self.taken
         for _, pending in self.unacknowledged:
             if pending.ordered and pending in self.session:
                 self.session.remove(pending)  # whoever gave the order was told
-        yield from enumerate(self.journal[first:], first)
+        yield from enumerate(self.journal[first - self.dropped :], first)
+        if self.build is None:
+            self.dropped += len(self.journal)
+            self.journal.clear()
 
     def mark(self, number: int, place: int) -> None:
         """An effect was done; the mark itself is durable with the next commit."""
-        self.unsure.add((number, place))
+        if self.build is not None:
+            self.unsure.add((number, place))
 
     def acknowledge(self) -> Iterator[Pending]:
         """The arrivals whose entries are durable and whose effects are done."""
@@ -117,7 +124,7 @@ class Node:
     def restart(self) -> list[tuple[int, int, Effect]]:
         """A new process that knows what the journal knows; what may not have been done: entry, place, effect."""
         assert self.build is not None
-        self.stepper = Stepper(self.build(), self.devices)
+        self.stepper = Stepper(self.build(), self.devices, self.feeds)
         self.up = True
         for entry in self.journal:
             self.stepper.fold(entry)

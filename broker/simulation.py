@@ -7,7 +7,7 @@ session at the broker that keeps what was not acknowledged.
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,6 +21,7 @@ from protocol.actor import (
     Driver,
     Effect,
     Entry,
+    Feed,
     Input,
     Note,
     Question,
@@ -33,7 +34,7 @@ from protocol.codec import encode
 from protocol.edges import ROUTES, hearers, parse_topic, topic
 from protocol.errors import RefusedMessage
 
-MAX_STEPS = 5_000_000
+MAX_STEPS = 50_000_000
 """More steps than any run needs: an actor that spins is a bug and stops the run."""
 
 
@@ -63,6 +64,7 @@ class SimulatedParty:
     joins_at: datetime | None = None
     intercept: Intercept | None = None
     build: Callable[[], Actor] | None = None
+    feeds: Sequence[Feed] = ()
 
 
 class Simulation:
@@ -76,7 +78,9 @@ class Simulation:
         faults: Faults | None = None,
         decide: Callable[[str, Question], tuple[Input, timedelta] | None] | None = None,
         keep_trace: bool = True,
+        tell: Callable[[datetime, str, Note], None] | None = None,
     ) -> None:
+        """`tell` hears every note as it comes; then neither notes nor posts are kept."""
         self.now = start_at
         self.trace: list[Entry] = []
         """The journals of all parties, in the order of their commits."""
@@ -91,6 +95,9 @@ class Simulation:
         self._random = Random(seed)
         self._decide = decide
         self._keep_trace = keep_trace
+        self._tell = tell
+        self.steps = 0
+        """What was done so far."""
         self._queue: list[tuple[datetime, int, Callable[[], object]]] = []
         self._order = 0
         self._retained: dict[str, Post] = {}
@@ -119,6 +126,7 @@ class Simulation:
     def run(self, until: datetime | None = None) -> None:
         """Until nothing is left to do, or until an instant."""
         for _ in range(MAX_STEPS):
+            self.steps += 1
             if not self._queue or (until is not None and self._queue[0][0] > until):
                 self.now = max(self.now, until) if until is not None else self.now
                 return
@@ -139,7 +147,7 @@ class Simulation:
     # -- a party's process
 
     def _join(self, party: SimulatedParty) -> None:
-        node = self._nodes[party.actor.name] = Node(party.actor, party.drivers, party.build)
+        node = self._nodes[party.actor.name] = Node(party.actor, party.drivers, party.build, party.feeds)
         self._guard(node, lambda: self._keep(node, node.stepper.begin(self.now)))
         self._subscribe(node)
         self._schedule_wake(node)
@@ -202,7 +210,7 @@ class Simulation:
                 self._pass(node, "publishing")
 
     def _schedule_wake(self, node: Node) -> None:
-        deadline = node.stepper.actor.deadline
+        deadline = node.stepper.deadline
         if node.up and deadline is not None and node.wakes_at != deadline:
             node.wakes_at = deadline
             self.at(
@@ -212,7 +220,7 @@ class Simulation:
     def _wake(self, node: Node, planned: datetime) -> None:
         if node.wakes_at == planned:
             node.wakes_at = None
-        deadline = node.stepper.actor.deadline
+        deadline = node.stepper.deadline
         if deadline is not None and deadline <= self.now:
             self._process(node, None)
         self._schedule_wake(node)
@@ -278,11 +286,14 @@ class Simulation:
                 answer = self._decide(name, effect) if self._decide is not None else None
                 if answer is not None:
                     self.give(self.now + answer[1], name, answer[0])
+            case Note() if self._tell is not None:
+                self._tell(self.now, name, effect)
             case Note():
                 self.notes.append((self.now, name, effect))
 
     def _publish(self, sender: str, post: Post) -> None:
-        self.posts.append((self.now, sender, post))
+        if self._tell is None:
+            self.posts.append((self.now, sender, post))
         if post.retain:
             self._retained[post.topic] = post
         try:

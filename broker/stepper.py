@@ -5,7 +5,7 @@ reads a meter and tells nobody; all other effects wait until their entry is dura
 """
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -15,6 +15,7 @@ from protocol.actor import (
     Driver,
     Effect,
     Entry,
+    Feed,
     Input,
     Measure,
     Note,
@@ -39,13 +40,27 @@ no time ends as it begins. Beyond that an actor spins, which is our own fault.""
 class Stepper:
     """One actor and its devices."""
 
-    def __init__(self, actor: Actor, drivers: Mapping[str, Driver] | None = None) -> None:
+    def __init__(self, actor: Actor, drivers: Mapping[str, Driver] | None = None, feeds: Iterable[Feed] = ()) -> None:
         self.actor = actor
         self.drivers: dict[str, Driver] = dict(drivers or {})
+        self.feeds = tuple(feeds)
+        self._telling = [*self.feeds, *(driver for driver in self.drivers.values() if isinstance(driver, Feed))]
         self._unmoved = 0
 
+    @property
+    def deadline(self) -> datetime | None:
+        """When something is due at the actor, or is told to it by itself."""
+        due_at = self.actor.deadline
+        for feed in self._telling:
+            next_at = feed.next_at
+            if next_at is not None and (due_at is None or next_at < due_at):
+                due_at = next_at
+        return due_at
+
     def begin(self, now: datetime) -> Iterator[Entry]:
-        """Read every device once, as the first thing after a start."""
+        """Read every plan and every device once, as the first thing after a start."""
+        for feed in self.feeds:
+            yield from self._fed(feed, now)
         for driver in self.drivers.values():
             reading = driver.measure(now, now)
             yield from self._step(reading, self.actor.receive(reading, now), now)
@@ -56,6 +71,10 @@ class Stepper:
         steps: list[Entry] = []
         if isinstance(item, Reanchored):
             return [Entry(now, self.actor.name, item, _set_back(item, now))]
+        for feed in self._telling if due else ():
+            next_at = feed.next_at
+            if next_at is not None and next_at <= now:
+                steps += self._fed(feed, now)
         deadline = self.actor.deadline
         while due and deadline is not None and deadline <= now:
             steps += self._step(None, self.actor.wake(now), now)
@@ -66,6 +85,10 @@ class Stepper:
         if item is not None:
             steps += self._step(item, self.actor.receive(item, now), now)
         return steps
+
+    def _fed(self, feed: Feed, now: datetime) -> Iterator[Entry]:
+        for item in feed.inputs(self.actor, now):
+            yield from self._step(item, self.actor.receive(item, now), now)
 
     def _step(self, item: Input | None, effects: list[Effect], now: datetime) -> list[Entry]:
         """A step, and behind it those of the readings that it wants."""

@@ -5,10 +5,10 @@ what the journal, the replay and the simulator stand on. `deadline` is a propert
 call, because a "wake me at" that is returned would be lost behind an unrelated message.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from protocol.codec import decode_body, encode
 from protocol.edges import Edge
@@ -53,7 +53,10 @@ def heard(kind: str, edge: Edge, payload: bytes) -> Received | Refused:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A device's reading. `energy_wh` is signed, + = import, of the slot [`from_at`, `at`]; None for a state only."""
+    """A device's reading. `energy_wh` is signed, + = import, of the slot [`from_at`, `at`]; None for a state only.
+
+    What stands below `slot` is written only where the device told it: None is what it does not tell, or never has.
+    """
 
     resource_id: str
     at: datetime
@@ -61,6 +64,46 @@ class Measured:
     energy_wh: int | None = None
     event_id: str | None = None
     slot: int | None = None
+    plugged: bool | None = None
+    """Of a vehicle: whether it is connected."""
+    power_w: int | None = None
+    """At this moment, signed W, + = import."""
+    most_charge_w: int | None = None
+    most_discharge_w: int | None = None
+    """Its limits at this moment, W; 0: it can not now."""
+    departs_at: datetime | None = None
+    """The departure as the car knows it."""
+    relay_ops_today: int | None = None
+    """Operations of the system main relay counted since midnight where the device is."""
+    fault: str | None = None
+    """Why it can do nothing; None: it is sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStay:
+    """A time for which a vehicle is expected to be plugged in, as its owner plans it."""
+
+    departs_at: datetime
+    soc_wh: int | None = None
+    """Wanted at the departure; None: what the settings say."""
+    plugs_in_at: datetime | None = None
+    """When it is usually plugged in; None: whenever it is."""
+    arrives_wh: int | None = None
+    """What it usually comes back with; None: nobody knows before it is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The owner's plan for a vehicle, as instants of the days ahead; it replaces the one before. Made outside of the
+    actor, because time-zone data differ by machine."""
+
+    resource_id: str
+    until: datetime
+    """How far it reaches."""
+    stays: tuple[PlannedStay, ...]
+    """In their order; none overlaps another."""
+    skipped: tuple[str, ...] = ()
+    """Days (ISO, where the vehicle is) on which its owner does not drive, against the weekly plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +142,7 @@ class Resumed:
     """The instant of the last entry before."""
 
 
-Input: TypeAlias = Received | Refused | Measured | Decided | Issue | Cancel | Resumed
+Input: TypeAlias = Received | Refused | Measured | Planned | Decided | Issue | Cancel | Resumed
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +271,20 @@ class Actor(Protocol):
 
     def status(self) -> Mapping[str, object]:
         """Its state in words and figures, for `gridpact status`; JSON types only."""
+        ...
+
+
+@runtime_checkable
+class Feed(Protocol):
+    """What tells an actor something by itself, at instants that it knows before: an owner's plan, a simulated device."""
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When it tells something next; read again after every step."""
+        ...
+
+    def inputs(self, actor: Actor, now: datetime) -> Iterable["Measured | Planned"]:
+        """What there is to tell now."""
         ...
 
 

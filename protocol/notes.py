@@ -461,6 +461,14 @@ class DecisionTooLate(NoteModel):
     """A resident's answer to a question that is over, or was never asked."""
 
 
+@note_of("device_not_counted_on", "S50")
+class DeviceNotCountedOn(NoteModel):
+    """A device offers nothing because its state is too old for its contract, or because it told a fault."""
+
+    resource_id: str
+    why: str
+
+
 @note_of("offered", "S51")
 class DeviceOffered(NoteModel):
     """A DER offers so much of what it was asked for; `binding` says for each slot why no more."""

@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError
 from agents.cli.arguments import Json
 from agents.cli.connection import DEFAULT, Connection
 from agents.cli.findings import mistake, tell
-from agents.cli.orders import decide, request, status
+from agents.cli.orders import decide, plan, request, status
 from agents.cli.run import run, simulate, up
 from agents.cli.scenario import scenario_app
 from agents.runtime.daemon.control import CommandRefusal
@@ -42,7 +42,7 @@ Exit codes: 0 done; 1 the answer is no (no deal, for one); 2 a mistake on the co
 before there was a deal).
 """,
 )
-for command in (scenario_app, run, up, simulate, status, request, decide):
+for command in (scenario_app, run, up, simulate, status, request, decide, plan):
     app.command(command)
 
 

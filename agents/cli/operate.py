@@ -5,9 +5,10 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.table import Table
@@ -130,6 +131,34 @@ async def decide(control: Path | None, event_id: str, take_part: bool, party: st
     if before == after:
         raise CommandRefusal(f"{name}: the answer comes too late for {event_id}: {_IN_WORDS.get(before, before)}")
     print(f"{name}: {_IN_WORDS.get(after, after)} in {event_id}")
+    return Exit.OK
+
+
+async def plan(
+    control: Path | None, party: str, device: str | None, *, not_today: bool, not_on: date | None, json: bool
+) -> int:
+    """Show a vehicle's departures in the days ahead; before that, leave one out."""
+    found = [path for path, one in await _parties(control) if one["name"] == party]
+    if not found:
+        raise CommandRefusal(f"{party} does not run here")
+    command: dict[str, object] = {
+        "do": "plan",
+        "party": party,
+        "resource_id": device,
+        "not_today": not_today,
+        "not_on": not_on,
+    }
+    told = await ask(found[0], command)
+    if json:
+        sys.stdout.write(to_json({key: value for key, value in told.items() if key != "ok"}).decode() + "\n")
+        return Exit.OK
+    zone = ZoneInfo(told["zone"])
+    for day in told["skipped"]:
+        print(f"{told['resource_id']}: stays at home on {day}")
+    for one in told["departures"]:
+        at = datetime.fromisoformat(one["departs_at"]).astimezone(zone)
+        wanted = "" if one["soc_wh"] is None else f" with {one['soc_wh'] / 1000:g} kWh"
+        print(f"{told['resource_id']}: departs on {at:%a %Y-%m-%d at %H:%M}{wanted}")
     return Exit.OK
 
 

@@ -1,6 +1,7 @@
-"""The command lines of `gridpact status`, `request` and `decide`; agents/cli/operate.py does what they say."""
+"""The command lines of `gridpact status`, `request`, `decide` and `plan`; agents/cli/operate.py does what they say."""
 
 import asyncio
+from datetime import date
 from typing import Literal
 
 from agents.cli import operate
@@ -73,3 +74,38 @@ def decide(event_id: str, answer: Literal["yes", "no"], *, party: str | None = N
         The home; needed where more than one asks.
     """
     return asyncio.run(operate.decide(control, event_id, answer == "yes", party))
+
+
+def plan(
+    party: str,
+    *,
+    device: str | None = None,
+    not_today: bool = False,
+    not_on: str | None = None,
+    control: Control = None,
+    json: Json = False,
+) -> int:
+    """Show when a home's vehicle departs in the days ahead, or leave a departure out.
+
+    Parameters
+    ----------
+    party
+        The home.
+    device
+        Its vehicle; needed where it has more than one with a plan.
+    not_today
+        Today's departures that are still to come do not take place.
+    not_on
+        Those of another day do not, as 2026-12-24.
+    """
+    if not_today and not_on is not None:
+        raise ConfigError("--not-on: stands without --not-today")
+    return asyncio.run(operate.plan(control, party, device, not_today=not_today, not_on=_day(not_on), json=json))
+
+
+def _day(text: str | None) -> date | None:
+    """Raises ConfigError."""
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"--not-on: {text!r:.40} is no day, as 2026-12-24") from None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from agents.settings.devices import DeviceSpec
 from protocol.actor import Measured
 from protocol.messages import IntervalPeriod, ResourceKind, Restriction
 from protocol.plan import Plan, SignedPlan
@@ -75,6 +76,11 @@ class Flexibility:
 
 class Device(Protocol):
     """One battery, vehicle, inverter or flexible load. Pure: computes, holds its last reading, does no I/O."""
+
+    @property
+    def spec(self) -> DeviceSpec:
+        """What owner and maker say of it, at its newest reading."""
+        ...
 
     @property
     def resource_id(self) -> str: ...

@@ -84,6 +84,8 @@ class Solar:
     def possible_w(self, at: datetime) -> int:
         """Forecast of the generation without any limit, W; nothing outside the forecast."""
         index = (at - self.spec.forecast_at) // SLOT
+        if self.spec.forecast_repeats:
+            index %= len(self.spec.forecast_w)
         return self.spec.forecast_w[index] if 0 <= index < len(self.spec.forecast_w) else 0
 
     def _reserved(self, ask: Ask) -> tuple[Plan, tuple[Segment, ...]]:

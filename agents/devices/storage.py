@@ -1,6 +1,7 @@
 """A stationary battery (80): idle by itself, gives and takes down to its reserve. As the aggregator's own storage it
 evens out what stays missing (least maximum shortfall: a water level)."""
 
+from agents.devices.condition import limits
 from agents.devices.contract import Ask, Flexibility, hours, overlap_s
 from agents.devices.flexibility import Store, extend, fill
 from agents.settings.devices import StorageSpec
@@ -17,26 +18,29 @@ class Storage:
 
     def __init__(self, spec: StorageSpec) -> None:
         self.spec = spec
+        self._rated = spec
 
     @property
     def resource_id(self) -> str:
         return self.spec.resource_id
 
     def capacity_w(self, direction: Direction) -> int:
-        spec = self.spec
+        spec = self._rated
         return spec.max_charge_w if direction is Direction.INCREASE_LOAD else spec.max_discharge_w
 
     def observe(self, reading: Measured) -> None:
         if reading.soc_wh is not None and reading.at >= self.spec.state_at:
             soc_wh = min(reading.soc_wh, self.spec.capacity_wh)
-            self.spec = self.spec.model_copy(update={"soc_wh": soc_wh, "state_at": reading.at})
+            self.spec = self._rated.model_copy(
+                update=limits(self._rated, reading) | {"soc_wh": soc_wh, "state_at": reading.at}
+            )
 
     def flexibility(self, ask: Ask) -> Flexibility:
         """S50 for a battery; S26 where it is the aggregator's own."""
-        schedule = tuple(ask.reserved_w(slot) for slot in range(ask.slots))
+        spec, schedule = self.spec, tuple(ask.reserved_w(slot) for slot in range(ask.slots))
         store = self._store(ask, schedule)
         power_w = tuple(int(power + 1e-6) for power in fill(store, ask.power_w, water=True))
-        limit = self.capacity_w(ask.direction)
+        limit = spec.max_charge_w if ask.direction is Direction.INCREASE_LOAD else spec.max_discharge_w
         most = tuple(max(p, limit if want else 0) for p, want in zip(power_w, ask.power_w, strict=True))
         available = tuple(int(power + 1e-6) for power in extend(store, power_w, most))
         binding = tuple(self._binding(slot, power_w[slot], ask, store) for slot in range(ask.slots))

@@ -1,9 +1,12 @@
 """A vehicle at its EVSE (S50, S52): exact under departure SoC, reserve, power limits, plug window, relay operations,
 efficiencies and stand-by draw, in both directions. Computed by `rows/`, whose lines many vehicles run, too.
 
-Own schedule: charge at full power as soon as it is plugged in, until the departure SoC is reached. In the asked slots
-of an event it deviates from that only in the event's direction; afterwards it charges again at full power until it
-departs. It takes part in slots in which it is plugged in throughout.
+Own schedule: charge at full power as soon as it is plugged in (or, `charging = "late"`, so late that it is just in time),
+until the departure SoC is reached. In the asked slots of an event it deviates from that only in the event's direction;
+afterwards it charges again at full power until it departs. It takes part in slots in which it is plugged in throughout.
+
+A vehicle whose owner has a plan (`stays.py`) answers for the stay in which most of the event lies; in others it follows
+its own schedule.
 
 Relay (`relay/`): open only in slots in which no power flows. Of all choices of closed slots with no more operations
 than are left (or than the own schedule needs anyway) the best sum wins, then the most closed slots (a fleet of like
@@ -14,15 +17,22 @@ Least power of the charger: where the most even profile would fall below it, the
 and their energy goes to the others. Sound always, but the one restriction under which it may not be the greatest sum.
 """
 
-from agents.devices.contract import Ask, Flexibility
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from agents.devices.contract import Ask, Flexibility, nothing
 from agents.devices.rows.alone import flexibility
 from agents.devices.rows.cars import asked_row, car_of, steps_row
 from agents.devices.rows.commitments import commitments_of
 from agents.devices.rows.timelines import event_slots
+from agents.devices.stays import Stay, Stays, limited
 from agents.settings.devices import VehicleSpec
-from protocol.actor import Measured
+from protocol.actor import Measured, Planned
 from protocol.messages import ResourceKind, Restriction
 from protocol.units import Direction
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Vehicle:
@@ -31,34 +41,89 @@ class Vehicle:
     kind = ResourceKind.VEHICLE
 
     def __init__(self, spec: VehicleSpec) -> None:
-        self.spec = spec
-        self._declared = spec
+        self.settings = spec
+        self.spec = limited(spec, Measured(spec.resource_id, spec.state_at))
+        """At its newest reading; of a vehicle with a plan in the present stay, or in the last one."""
+        self._declared = self.spec
+        self.stays = Stays(spec) if spec.plan is not None else None
+        self._now = _LONG_AGO
 
     @property
     def resource_id(self) -> str:
-        return self.spec.resource_id
+        return self.settings.resource_id
 
     @property
     def relaxable(self) -> tuple[Restriction, ...]:
-        return tuple(Restriction(relaxation.restriction) for relaxation in self.spec.relaxations)
+        return tuple(Restriction(relaxation.restriction) for relaxation in self.settings.relaxations)
 
     def capacity_w(self, direction: Direction) -> int:
+        spec = self.settings
         if direction is Direction.INCREASE_LOAD:
-            return self.spec.max_charge_w
-        return self.spec.max_charge_w + self.spec.max_discharge_w
+            return spec.max_charge_w
+        return spec.max_charge_w + spec.max_discharge_w
+
+    def look(self, now: datetime) -> None:
+        """It is so late."""
+        self._now = now
 
     def observe(self, reading: Measured) -> None:
-        if reading.soc_wh is not None and reading.at >= self.spec.state_at:
-            soc_wh = min(reading.soc_wh, self.spec.capacity_wh)
-            self.spec = self.spec.model_copy(update={"soc_wh": soc_wh, "state_at": reading.at})
+        if self.stays is not None:
+            self.stays.observe(reading)
+            self._settle(self.stays)
+        elif reading.soc_wh is not None and reading.at >= self.spec.state_at:
+            soc_wh = min(reading.soc_wh, self.settings.capacity_wh)
+            changes = {"soc_wh": soc_wh, "state_at": reading.at}
+            self.spec = limited(self.settings.model_copy(update=changes), reading)
+
+    def plan(self, planned: Planned) -> None:
+        """Take the owner's plan of the days ahead."""
+        if self.stays is None:
+            self.stays = Stays(self.settings)
+        self.stays.plan = planned
+        self._settle(self.stays)
+
+    def _settle(self, stays: Stays) -> None:
+        present = stays.present()
+        if present is not None:
+            self.spec, self._declared = present.spec, present.declared
 
     def flexibility(self, ask: Ask) -> Flexibility:
         """S50; S52 takes the mildest agreed step that covers what is asked, or else the last."""
-        return flexibility(
-            car_of(self.spec, self._declared),
-            steps_row(self.spec),
-            asked_row(ask.relaxed),
-            event_slots(ask.direction, ask.period, ask.slots),
-            commitments_of(ask.reserved),
-            ask.power_w,
-        )
+        if self.stays is None:
+            return _answer(Stay(self.spec, self._declared), ask)
+        start, end = ask.period.slot_start(0), ask.period.slot_start(ask.slots)
+        there = [stay for stay in self._known(self.stays) if stay.overlap(start, end)]
+        if not there:
+            return nothing(ask, Restriction.PLUG_WINDOW)
+        chosen = max(there, key=lambda stay: stay.overlap(start, end))
+        given = _answer(chosen, _reserved_in(chosen, ask))
+        for other in there:
+            if other is not chosen:
+                own = _answer(other, replace(_reserved_in(other, ask), power_w=(0,) * ask.slots, relaxed=()))
+                schedule_w = tuple(a + b for a, b in zip(given.schedule_w, own.schedule_w, strict=True))
+                given = replace(given, schedule_w=schedule_w)
+        return given
+
+    def _known(self, stays: Stays) -> Iterator[Stay]:
+        present = stays.present()
+        if present is not None:
+            yield present
+        yield from stays.coming(self._now)
+
+
+def _answer(stay: Stay, ask: Ask) -> Flexibility:
+    return flexibility(
+        car_of(stay.spec, stay.declared),
+        steps_row(stay.spec),
+        asked_row(ask.relaxed),
+        event_slots(ask.direction, ask.period, ask.slots),
+        commitments_of(ask.reserved),
+        ask.power_w,
+    )
+
+
+def _reserved_in(stay: Stay, ask: Ask) -> Ask:
+    """What other events reserve in other stays is nothing to this one."""
+    spec = stay.spec
+    reserved = tuple(one for one in ask.reserved if one.start < spec.departs_at and one.end > spec.plugs_in_at)
+    return ask if reserved == ask.reserved else replace(ask, reserved=reserved)

@@ -1,8 +1,24 @@
-"""The drivers of a party's devices."""
+"""The drivers of a party's devices, and what tells its actor something by itself."""
 
-from agents.drivers.simulated import build_driver
+from collections.abc import Mapping
+
+from agents.drivers import simulated
+from agents.drivers.plan_feed import PlanFeed
+from agents.drivers.telling import TellingDriver
+from agents.drivers.travelling import TravellingVehicle
+from agents.settings.devices import DeviceSpec, VehicleSpec
 from agents.settings.parties import AggregatorSettings, DerSettings, PartySettings
-from protocol.actor import Driver
+from protocol.actor import Driver, Feed
+
+
+def build_driver(spec: DeviceSpec) -> Driver:
+    """A simulated driver for a device."""
+    if isinstance(spec, VehicleSpec) and spec.plan is not None:
+        return TellingDriver(spec, TravellingVehicle(spec), stores=True)
+    driver = simulated.build_driver(spec)
+    if spec.state_valid_s is not None and isinstance(driver, simulated.SimulatedDriver):
+        return TellingDriver(spec, driver.physics, driver.stores)
+    return driver
 
 
 def build_drivers(settings: PartySettings) -> dict[str, Driver]:
@@ -13,3 +29,10 @@ def build_drivers(settings: PartySettings) -> dict[str, Driver]:
         case DerSettings():
             return {spec.resource_id: build_driver(spec) for spec in settings.devices}
     return {}
+
+
+def build_feeds(settings: PartySettings, drivers: Mapping[str, Driver]) -> tuple[Feed, ...]:
+    """What tells a party's actor something by itself, beside its devices: the plans of a home's vehicles."""
+    devices = settings.devices if isinstance(settings, DerSettings) else ()
+    planned = [spec for spec in devices if isinstance(spec, VehicleSpec) and spec.plan is not None]
+    return (PlanFeed(planned, drivers),) if planned else ()

@@ -50,6 +50,7 @@ class SimulatedDriver:
             self.orders.append((at, until, power_w))
 
     def measure(self, from_at: datetime, until: datetime) -> Measured:
+        self.advance(from_at)  # what flowed before is not spread over the slot
         self.advance(until)
         energy = sum(
             wh * hours(min(end, until) - max(start, from_at)) / hours(end - start)
@@ -57,6 +58,7 @@ class SimulatedDriver:
             if start < until and end > from_at
         )
         self.flows = [flow for flow in self.flows if flow[1] > from_at - 96 * SLOT]
+        self.orders = [order for order in self.orders if order[1] > from_at - 96 * SLOT]
         soc_wh = max(0, round(self.physics.energy_wh)) if self.stores else None
         return Measured(self.resource_id, until, soc_wh, round(energy))
 
@@ -77,7 +79,7 @@ class VehiclePhysics:
     """Charges as soon as it is plugged in, until the departure SoC; takes no power while it is away."""
 
     def __init__(self, spec: VehicleSpec) -> None:
-        self.spec = spec
+        self.settings = self.spec = spec
         self.energy_wh = float(spec.soc_wh)
         self.start_at = spec.state_at
         putting_off = max(spec.agreed("plug_window"), default=0)
@@ -102,6 +104,9 @@ class VehiclePhysics:
         if power_w is None:
             gain = spec.max_charge_w * eta_c - spec.standby_w
             need = max(0.0, spec.departure_soc_wh - self.energy_wh)
+            if spec.charging == "late" and gain > 0:  # so that it is just in time
+                left = hours(self.departs_at - end)
+                span = min(span, max(0.0, need / gain - left))
             charging = min(span, need / gain) if gain > 0 else 0.0
             self.energy_wh += charging * gain
             return charging * spec.max_charge_w
@@ -174,7 +179,9 @@ class SolarPhysics:
 
     def edges(self, start: datetime, end: datetime) -> list[datetime]:
         first = -((self.spec.forecast_at - start) // SLOT)
-        count = min(len(self.spec.forecast_w) + 2, int((end - start) / SLOT) + 3)
+        count = int((end - start) / SLOT) + 3
+        if not self.spec.forecast_repeats:
+            count = min(len(self.spec.forecast_w) + 2, count)
         slots = [self.spec.forecast_at + SLOT * (first + index) for index in range(-1, count)]
         return [at for at in slots if start < at < end]
 
@@ -188,7 +195,7 @@ class SolarPhysics:
 
 
 def build_driver(spec: DeviceSpec) -> Driver:
-    """A simulated driver for a device."""
+    """A simulated driver for a device of one evening."""
     match spec:
         case VehicleSpec():
             return SimulatedDriver(spec.resource_id, VehiclePhysics(spec), stores=True)

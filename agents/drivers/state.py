@@ -1,10 +1,11 @@
 """What a simulated driver remembers, as a frozen model with a version: it lives through a restart as its party does."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from agents.drivers.simulated import SimulatedDriver, SolarPhysics, VehiclePhysics
+from agents.drivers.travelling import TravellingVehicle
 from protocol.actor import Driver
 from protocol.remembered import StateForm
 
@@ -20,6 +21,8 @@ class SimulatedState:
     departs_at: datetime | None
     """Of a vehicle: its owner may have put the departure off."""
     version: Literal[1] = 1
+    plugs_in_at: datetime | None = None
+    """Of a vehicle with a plan: when its present stay began, or the coming one begins."""
 
 
 SIMULATED = StateForm(SimulatedState)
@@ -31,7 +34,10 @@ def driver_memory(driver: Driver) -> str | None:
         return None
     physics = driver.physics
     departs_at = physics.departs_at if isinstance(physics, VehiclePhysics) else None
-    state = SimulatedState(driver.now, tuple(driver.orders), tuple(driver.flows), physics.energy_wh, departs_at)
+    flows = tuple(driver.flows)
+    state = SimulatedState(driver.now, tuple(driver.orders), flows, physics.energy_wh, departs_at)
+    if isinstance(physics, TravellingVehicle):
+        state = replace(state, plugs_in_at=physics.spec.plugs_in_at)
     return SIMULATED.dump(state).decode()
 
 
@@ -44,5 +50,7 @@ def remember_driver(driver: Driver, memory: str) -> None:
     store = physics.battery if isinstance(physics, SolarPhysics) else physics
     if store is not None:
         store.energy_wh = state.energy_wh  # type: ignore[misc]  # of every store but a panel's, which has none
-    if isinstance(physics, VehiclePhysics) and state.departs_at is not None:
+    if isinstance(physics, TravellingVehicle) and state.plugs_in_at is not None and state.departs_at is not None:
+        physics.restore(state.plugs_in_at, state.departs_at)
+    elif isinstance(physics, VehiclePhysics) and state.departs_at is not None:
         physics.departs_at = state.departs_at

@@ -68,6 +68,7 @@ WORDS = {
     "resident_asked": "asks the resident (by {answer_by}): {question}",
     "decision_too_late": "the resident's answer comes too late",
     "consent_decided": "{by} decides: takes part: {take_part}",
+    "device_not_counted_on": "{resource_id} offers nothing: {why}",
     "offered": "offers {power_w} of {asked_w}; bound by {binding}",
     "opted_out": "takes no part: {reason}",
     "standing_by": "has the award ({basis}): stands by for {power_w}",
@@ -83,6 +84,7 @@ NONE_TO_DISPATCH = "slot {slot}: {power_w} is due; no DER of its own to dispatch
 
 QUIET = frozenset(
     {
+        "device_not_counted_on",
         "offered",
         "opted_out",
         "standing_by",

@@ -20,6 +20,7 @@ from protocol.actor import (
     Issue,
     Measured,
     Note,
+    Planned,
     Received,
     Refused,
     Resumed,
@@ -84,6 +85,8 @@ class Party:
             self._refused(item, now)
         elif isinstance(item, Measured):
             self._measured(item, now)
+        elif isinstance(item, Planned):
+            self._planned(item, now)
         elif isinstance(item, Decided):
             self._decided(item, now)
         else:
@@ -119,6 +122,9 @@ class Party:
 
     def _measured(self, item: Measured, now: datetime) -> None:
         raise TypeError(f"{self.name} has no devices")
+
+    def _planned(self, item: Planned, now: datetime) -> None:
+        raise TypeError(f"{self.name} has no vehicles")
 
     def _decided(self, item: Decided, now: datetime) -> None:
         raise TypeError(f"{self.name} asks no resident")

@@ -26,6 +26,7 @@ from protocol.actor import (
     Driver,
     Effect,
     Entry,
+    Feed,
     Input,
     Question,
     Reanchored,
@@ -61,11 +62,12 @@ class Shell:
         tell: Listener = lambda at, who, note: None,
         journal: Journal | None = None,
         build: Callable[[], Actor] | None = None,
+        feeds: Sequence[Feed] = (),
     ) -> None:
         self.clock = clock
         self.counts: Counter[str] = Counter()
         self.skew = Skew()
-        self.stepper = Stepper(actor, drivers)
+        self.stepper = Stepper(actor, drivers, feeds)
         self.outgoing = Outgoing({actor.name: bus}, clock, self._drive, tell, journal)
         self._journal, self._build = journal, build
         self.snapshot_every = EVERY
@@ -306,7 +308,7 @@ class Shell:
         """The next inputs; a None when the deadline has come (or may have moved)."""
         if (waited := await self._hearing.next(self._inbox)) is not None:
             return [waited, *self._at_hand(BATCH - 1)]
-        deadline = self.actor.deadline
+        deadline = self.stepper.deadline
         wait_s = None if deadline is None else self.clock.real_seconds_until(deadline)
         if wait_s == 0:
             return [(None, _nothing)]

@@ -28,6 +28,7 @@ from agents.settings.parties import (
     EventSettings,
     UtilitySettings,
 )
+from agents.settings.plan import plan_mistakes
 from agents.settings.relaxations import relaxation_mistakes
 
 LEAST_LASTS_S, MOST_LASTS_H = 60, 1_000
@@ -58,6 +59,10 @@ def _vehicle(spec: VehicleSpec) -> Iterator[Mistake]:
         )
     yield from _power(spec, "capacity_wh", "max_charge_w", "max_discharge_w")
     yield from relaxation_mistakes(spec)
+    if spec.charging == "late" and (spec.relay_ops_left is not None or spec.relay_ops_a_day is not None):
+        yield Mistake("charging", "late takes no limit of relay operations: nobody counts those of its own schedule")
+    if spec.plan is not None:
+        yield from (mistake.below(("plan",)) for mistake in plan_mistakes(spec.plan, spec.capacity_wh))
 
 
 @contradictions.register

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from agents.settings.plan import OwnersPlan
 from protocol.units import EnergyWh, Instant, Name, PowerW
 
 Efficiency = Annotated[int, Field(ge=50, le=100)]
@@ -13,6 +14,8 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     resource_id: Name
+    state_valid_s: Annotated[int, Field(ge=1)] | None = None
+    """For how long a reading counts: with an older one the device offers nothing, and says so. None: always."""
 
 
 class Relaxation(BaseModel):
@@ -52,6 +55,12 @@ class VehicleSpec(Spec):
     relay_ops_left: Annotated[int, Field(ge=0)] | None = None
     """Operations (openings and closings) of the system main relay left for an event; none: no limit."""
     relaxations: tuple[Relaxation, ...] = ()
+    relay_ops_a_day: Annotated[int, Field(ge=0)] | None = None
+    """Operations of the relay in a day; what the device has counted today is taken off it. None: no limit."""
+    plan: OwnersPlan | None = None
+    """Its departures, week by week; `soc_wh`, `plugs_in_at` and `departs_at` are then those of the first stay only."""
+    charging: Literal["at_once", "late"] = "at_once"
+    """What it does by itself while it is plugged in: charge at once, or so late that it is just in time."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -92,6 +101,8 @@ class SolarSpec(Spec):
     forecast_at: Instant
     export_limit_w: PowerW
     battery: StorageSpec | None = None
+    forecast_repeats: bool = False
+    """Whether the forecast begins anew where it ends: a day of 48 half hours is then every day."""
 
 
 class LoadSpec(Spec):

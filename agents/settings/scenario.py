@@ -8,7 +8,8 @@ from pydantic import Field
 
 from agents.settings.behaviour import Behaviour
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, Settings, UtilitySettings
-from protocol.units import Instant, Name, Percent
+from agents.settings.plan import WEEKDAYS, Clock, Weekday
+from protocol.units import Direction, Instant, Name, Percent, PowerW
 
 
 class Outline(Settings):
@@ -39,12 +40,28 @@ class HomeTemplate(Settings):
     reliability_pct: Percent = 100
 
 
+class DailyEvent(Settings):
+    """[[daily_events]]: an event on every day (or on some days of the week), at a time on the clocks of a zone."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,48}$")]
+    """With the day behind it, the event's id."""
+    zone: str
+    at: Clock
+    days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = WEEKDAYS
+    issue_before_s: Annotated[int, Field(ge=60, le=7 * 86400)] = 2 * 3600
+    direction: Direction
+    slot_s: Annotated[int, Field(ge=60, le=86400)] = 1800
+    power_w: Annotated[tuple[PowerW, ...], Field(min_length=1, max_length=336)]
+    program_id: Name = "dr"
+
+
 class ScenarioFile(Settings):
     scenario: Outline
     utility: dict[str, Any] = Field(default_factory=dict)
     coordinator: dict[str, Any]
     aggregators: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)]
     homes: tuple[HomeTemplate, ...] = ()
+    daily_events: tuple[DailyEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

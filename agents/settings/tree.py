@@ -82,7 +82,8 @@ def _times(scenario: Scenario) -> Iterator[Mistake]:
         place = f"{owner}: {spec.resource_id}"
         if isinstance(spec, SolarSpec):
             over_at = spec.forecast_at + SLOT * len(spec.forecast_w)
-            if spec.forecast_at >= scenario.ends_at or over_at <= scenario.start_at:
+            over = over_at <= scenario.start_at and not spec.forecast_repeats
+            if spec.forecast_at >= scenario.ends_at or over:
                 yield Mistake(
                     f"{place}: forecast_at",
                     f"the forecast, from {spec.forecast_at:%Y-%m-%dT%H:%MZ} on, is outside of {span}",

@@ -40,6 +40,8 @@ def test_every_step_of_a_run_survives_as_bytes() -> None:
         a.Resumed(T0),
         a.Reanchored(T0),
         a.Measured("bat", T0, 100, -50, "e1", 3),
+        a.Measured("car", T0, 100, None, None, None, True, 3_000, 6_000, 0, START, 2, "no contact"),
+        a.Planned("car", START, (a.PlannedStay(T0), a.PlannedStay(START, 100, T0, 50)), ("2026-01-15",)),
     ],
     ids=lambda item: type(item).__name__,
 )
@@ -66,3 +68,10 @@ def test_input_stands_in_an_entry_in_the_bytes_in_which_it_came() -> None:
     assert body in kept
     assert again == a.Received(edge, message)
     assert encode_input(again) == kept
+
+
+def test_reading_without_the_newer_fields_is_written_as_released_versions_wrote_it() -> None:
+    written = encode_input(a.Measured("bat", T0, 100))
+    at = b'"2026-01-14T17:00:00Z"'
+    expected = b'{"input":"measured","resource_id":"bat","at":%s,"soc_wh":100,"energy_wh":null' % at
+    assert written == expected + b',"event_id":null,"slot":null}'

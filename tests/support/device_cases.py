@@ -29,7 +29,9 @@ def plans(slots: int, most_w: int = 9_000) -> st.SearchStrategy[Plan]:
 
 
 @st.composite
-def vehicles(draw: st.DrawFn, standby: bool = True, ops: bool = False, min_power: bool = False) -> VehicleSpec:
+def vehicles(
+    draw: st.DrawFn, standby: bool = True, ops: bool = False, min_power: bool = False, charging: str = "at_once"
+) -> VehicleSpec:
     """A vehicle that plugs in before or during an event, charges or is full, and leaves late or in between."""
     capacity = draw(st.integers(4_000, 30_000))
     reserve = draw(st.integers(0, capacity // 3))
@@ -49,6 +51,7 @@ def vehicles(draw: st.DrawFn, standby: bool = True, ops: bool = False, min_power
         standby_w=draw(st.integers(0, 100)) if standby else 0,
         relay_ops_left=draw(st.integers(0, 4)) if ops else None,
         min_power_w=draw(st.integers(0, 1_500)) if min_power else 0,
+        charging=charging,
     )
 
 

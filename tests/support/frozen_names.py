@@ -8,7 +8,7 @@ import dataclasses
 import sys
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -60,6 +60,7 @@ PLAIN: dict[Any, str] = {
     datetime: "instant",
     AwareDatetime: "instant",
     date: "day",
+    time: "time of day",
     timedelta: "duration",
     Any: "anything",
     object: "anything",

@@ -8,7 +8,7 @@ from typing import Any
 
 from noted import strange_notes
 
-from agents.drivers.simulated import build_driver
+from agents.drivers.build import build_driver, build_feeds
 from agents.parties.der.actor import Der
 from agents.runtime.build import build_actor
 from agents.settings.devices import StorageSpec, VehicleSpec
@@ -144,14 +144,17 @@ class World:
         parties = [self._party(partial(build_actor, UtilitySettings(**utility)))]
         parties.append(self._party(partial(build_actor, CoordinatorSettings(**coordinator))))
         parties += [self._party(partial(build_actor, ra), ra.storage) for ra in self.aggregators]
-        parties += [self._party(partial(Der, home), home.devices) for home in self.homes]
+        parties += [self._party(partial(Der, home), home.devices, home) for home in self.homes]
         self.names = tuple(party.actor.name for party in parties)
         self.simulation = Simulation(parties, T0, seed, faults, **options)
         return self.simulation
 
-    def _party(self, build: Callable[[], Actor], devices: Sequence[Any] = ()) -> SimulatedParty:
+    def _party(
+        self, build: Callable[[], Actor], devices: Sequence[Any] = (), home: DerSettings | None = None
+    ) -> SimulatedParty:
         actor, drivers = build(), {spec.resource_id: build_driver(spec) for spec in devices}
-        return SimulatedParty(actor, drivers, intercept=self.intercepts.get(actor.name), build=build)
+        feeds = build_feeds(home, drivers) if home is not None else ()
+        return SimulatedParty(actor, drivers, intercept=self.intercepts.get(actor.name), build=build, feeds=feeds)
 
     def run(self, seed: int = 0, faults: Faults | None = None, **options: Any) -> "Story":
         simulation = self.build(seed, faults, **options)

@@ -54,6 +54,8 @@ class Car(NamedTuple):
     discharge_pct: int
     standby_w: int
     relay_ops: int
+    late: int
+    """1: by itself it charges just in time for its departure; 0: at once."""
 
 
 def car_of(spec: VehicleSpec, declared: VehicleSpec) -> Car:
@@ -78,6 +80,7 @@ def car_of(spec: VehicleSpec, declared: VehicleSpec) -> Car:
         spec.discharge_efficiency_pct,
         spec.standby_w,
         NO_LIMIT if spec.relay_ops_left is None else spec.relay_ops_left,
+        int(spec.charging == "late"),
     )
 
 
@@ -128,4 +131,5 @@ def loosened(car: Car, steps: Row, first: int, end: int, relaxed: Row, step: int
         car.capacity_wh, car.soc_wh, car.state_us, car.declared_soc_wh, car.declared_us, car.plugs_in_us, departs_us,
         departure_soc_wh, reserve_wh, max_charge_w, max_discharge_w, car.agreed_charge_w, car.agreed_discharge_w,
         car.min_power_w, car.charge_pct, car.discharge_pct, car.standby_w, relay_ops,
+        car.late,
     )  # fmt: skip

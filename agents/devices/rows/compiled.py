@@ -76,7 +76,7 @@ def car(rows: Any, i: int) -> Car:
     return Car(
         rows[0][i], rows[1][i], rows[2][i], rows[3][i], rows[4][i], rows[5][i], rows[6][i], rows[7][i], rows[8][i],
         rows[9][i], rows[10][i], rows[11][i], rows[12][i], rows[13][i], rows[14][i], rows[15][i], rows[16][i],
-        rows[17][i],
+        rows[17][i], rows[18][i],
     )  # fmt: skip
 
 

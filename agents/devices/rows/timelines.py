@@ -34,7 +34,7 @@ class OwnSchedule(NamedTuple):
     base_w: Row
     """Signed W."""
     spared_wh: Row
-    """What the battery has less when the slot's mean power is held by set-point: what rounding the mean takes off, and
+    """What the battery has less when the slot's mean power is reserved by set-point: what rounding the mean takes off, and
     stand-by draw for the part in which the own schedule is idle."""
     bound_wh: Row
     """At the end of the slot: what must be left where less load is asked for, what fits where more is."""
@@ -81,17 +81,19 @@ def run(
     gain_w, energy, alone_wh = gain(owner), float(owner.soc_wh), 0.0
     plugs_in_us, full_wh = max(owner.plugs_in_us, owner.state_us), owner.departure_soc_wh
     if reserved is None:  # it charges or it does not: nothing else happens
-        energy += _charging_h(full_wh, gain_w, energy, min(event.start_us, owner.departs_us) - plugs_in_us) * gain_w
+        energy += _charging_h(owner, gain_w, energy, plugs_in_us, min(event.start_us, owner.departs_us)) * gain_w
     else:
         alone_wh = _alone_wh(owner, gain_w, reserved)
         energy, _, _, alone_wh = _between(owner, gain_w, reserved, energy, alone_wh, owner.state_us, event.start_us)
-    before = energy < full_wh - 1e-6 and plugs_in_us < event.start_us
+    begins_us = _charges_from(owner, gain_w, energy, plugs_in_us)
+    before = energy < full_wh - 1e-6 and begins_us < event.start_us
     line.energy_wh[0] = energy
     for slot in range(event.slots):
         start_us, end_us = start_of(event, slot), start_of(event, slot + 1)
         if reserved is None:
-            span_us = min(end_us, owner.departs_us) - max(start_us, plugs_in_us)
-            closed_h = _charging_h(full_wh, gain_w, energy, span_us)
+            closed_h = _charging_h(
+                owner, gain_w, energy, max(start_us, plugs_in_us), min(end_us, owner.departs_us)
+            )  # fmt: skip
             energy, drawn_wh = energy + closed_h * gain_w, closed_h * owner.max_charge_w
         else:
             energy, drawn_wh, closed_h, alone_wh = _between(owner, gain_w, reserved, energy, alone_wh, start_us, end_us)
@@ -130,8 +132,8 @@ def _alone_wh(owner: Car, gain_w: float, reserved: Commitments) -> float:
     """Energy at the newest reading by the schedule without any event, on which set-points of other events stand."""
     if not begun(reserved, owner.state_us):
         return float(owner.soc_wh)
-    plugged_us = min(owner.state_us, owner.departs_us) - max(owner.plugs_in_us, owner.declared_us)
-    charged_h = _charging_h(owner.departure_soc_wh, gain_w, owner.declared_soc_wh, plugged_us)
+    from_us, until_us = max(owner.plugs_in_us, owner.declared_us), min(owner.state_us, owner.departs_us)
+    charged_h = _charging_h(owner, gain_w, float(owner.declared_soc_wh), from_us, until_us)
     return owner.declared_soc_wh + charged_h * gain_w
 
 
@@ -166,10 +168,10 @@ def _piece(
     if away and power_w == 0:
         return energy, 0.0, 0.0, alone_wh
     span_h = hours(end_us - start_us)
-    alone_h = 0.0 if away else _charging_h(owner.departure_soc_wh, gain_w, alone_wh, end_us - start_us)
+    alone_h = 0.0 if away else _charging_h(owner, gain_w, alone_wh, start_us, end_us)
     alone_wh += alone_h * gain_w
     if power_w == 0:
-        charging_h = _charging_h(owner.departure_soc_wh, gain_w, energy, end_us - start_us)
+        charging_h = _charging_h(owner, gain_w, energy, start_us, end_us)
         return energy + charging_h * gain_w, charging_h * owner.max_charge_w, charging_h, alone_wh
     grid_w = alone_h / span_h * owner.max_charge_w + power_w
     grid_w = max(-float(owner.agreed_discharge_w), min(float(owner.agreed_charge_w), grid_w))
@@ -178,12 +180,24 @@ def _piece(
     return energy + span_h * moved_w - closed_h * owner.standby_w, span_h * grid_w, closed_h, alone_wh
 
 
-def _charging_h(full_wh: int, gain_w: float, energy: float, span_us: int) -> float:
-    """Hours of a span in which it charges at full power."""
-    need = full_wh - energy
+def _charging_h(owner: Car, gain_w: float, energy: float, start_us: int, end_us: int) -> float:
+    """Hours between two instants in which it charges at full power by itself."""
+    need, span_us = owner.departure_soc_wh - energy, end_us - start_us
     if span_us <= 0 or need <= 0.0 or gain_w == 0.0:
         return 0.0
+    if owner.late:
+        span_us = end_us - _charges_from(owner, gain_w, energy, start_us)
+        if span_us <= 0:
+            return 0.0
     return min(hours(span_us), need / gain_w)
+
+
+def _charges_from(owner: Car, gain_w: float, energy: float, start_us: int) -> int:
+    """From when on after an instant it charges by itself: at once, or so late that it is just in time."""
+    if not owner.late or gain_w == 0.0:
+        return start_us
+    lasts_us = math.ceil(max(0.0, owner.departure_soc_wh - energy) / gain_w * 3_600_000_000)
+    return max(start_us, owner.departs_us - lasts_us)
 
 
 def _fill_bounds(
@@ -204,10 +218,12 @@ def _fill_bounds(
     if reserved is None:
         least, most = _uncharged(own, hours(max(0, spec.departs_us - charges_us)) * gain_w, least, most)
     else:
-        pieces = reserved.pieces
-        for piece in range(_cut(owner, spec, gain_w, reserved, alone_wh, charges_us) - 1, -1, -1):
+        pieces, count = reserved.pieces, _cut(owner, spec, gain_w, reserved, alone_wh, charges_us)
+        for piece in range(count - 1, -1, -1):
             if pieces.reserved[piece]:
                 least, most = least - pieces.moved_wh[piece], most - pieces.moved_wh[piece]
+            elif owner.late and piece < count - 1:  # it may charge there, but nobody can count on it
+                most = _uncharged(own, pieces.hours[piece] * gain_w, least, most)[1]
             else:
                 least, most = _uncharged(own, pieces.hours[piece] * gain_w, least, most)
             least, most = max(reserve, least), min(full, most)

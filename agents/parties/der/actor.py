@@ -106,15 +106,22 @@ class Der(Controlled):
             self._opt_out(event, m.OptReason.OVERRIDE_STATUS, now)
 
     def _answer(self, event: DerEvent, now: datetime) -> None:
-        answer = self._compute(event, event.request.power_w, ())
+        answer = self._compute(event, event.request.power_w, (), now)
+        for name, why in self.home.troubled.items():
+            self.tell("device_not_counted_on", event.request.event_id, "S50", {"resource_id": name, "why": why})
         if any(answer.joint.power_w):
             self._offer(event, answer, m.Basis.OWN, now)
         else:
-            self._opt_out(event, m.OptReason.MUST_RUN, now, answer)
+            troubled = len(self.home.troubled) == len(self.home.devices)
+            reason = m.OptReason.OUTAGE_RUN_STATUS if troubled else m.OptReason.MUST_RUN
+            self._opt_out(event, reason, now, answer)
 
-    def _compute(self, event: DerEvent, asked_w: Plan, relaxed: tuple[m.Restriction, ...]) -> HomeFlexibility:
+    def _compute(
+        self, event: DerEvent, asked_w: Plan, relaxed: tuple[m.Restriction, ...], now: datetime
+    ) -> HomeFlexibility:
         """S50 (S52 when something is relaxed): what other events reserve is not offered again."""
         request = event.request
+        self.home.look(now)
         reserved = self.ledger.but(request.event_id)
         return self.home.flexibility(request.direction, request.interval_period, asked_w, reserved, relaxed)
 
@@ -151,7 +158,7 @@ class Der(Controlled):
         if refusal is not None:
             raise refusal
         own_w = event.offered_w[m.Basis.OWN]
-        answer = self._compute(event, relaxed_ask_w(own_w, relax), relax.restrictions)
+        answer = self._compute(event, relaxed_ask_w(own_w, relax), relax.restrictions, now)
         if not keeps_firm(answer.joint.power_w, own_w):
             answer = event.answers[m.Basis.OWN].answer
         self._offer(event, answer, m.Basis.RELAXED, now)

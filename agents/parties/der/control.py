@@ -12,7 +12,7 @@ from agents.parties.der.ledger import Ledger
 from agents.settings.daemon import Role
 from agents.settings.parties import DerSettings
 from protocol import messages as m
-from protocol.actor import Measure, Measured, Setpoint
+from protocol.actor import Measure, Measured, Planned, Setpoint
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 
@@ -98,6 +98,9 @@ class Controlled(Party):
         event.slot += 1
         if event.slot < event.slots:
             event.timers[DerTimer.SLOT] = event.slot_start(event.slot + 1)
+
+    def _planned(self, item: Planned, now: datetime) -> None:
+        self.home.plan(item)
 
     def _measured(self, item: Measured, now: datetime) -> None:
         self.home.observe(item)

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from agents.devices.contract import Ask, Device, Flexibility, Segment
+from agents.devices.condition import trouble
+from agents.devices.contract import Ask, Device, Flexibility, Segment, nothing
+from agents.devices.vehicle import Vehicle
 from agents.parties.der.messages import resource
-from protocol.actor import Measured
+from protocol.actor import Measured, Planned
 from protocol.messages import IntervalPeriod, Resource, ResourceKind, Restriction
 from protocol.plan import Plan, SignedPlan, least, shortfall, total
 from protocol.units import Direction
@@ -53,9 +56,36 @@ class Home:
         self.devices = tuple(devices)
         self.readings: dict[str, Measured] = {}
         """The last state of each device that was read."""
+        self.told: dict[str, Measured] = {}
+        """The last reading of each device, whatever it told."""
+        self.plans: dict[str, Planned] = {}
+        """What owners plan for their vehicles."""
+        self.troubled: dict[str, str] = {}
+        """Devices that are not counted on now, and why."""
+
+    def plan(self, planned: Planned) -> None:
+        """Take an owner's plan; of a vehicle that the settings no longer have it says nothing."""
+        for device in self.devices:
+            if isinstance(device, Vehicle) and device.resource_id == planned.resource_id:
+                device.plan(planned)
+                self.plans[planned.resource_id] = planned
+
+    def look(self, now: datetime) -> None:
+        """It is so late: which devices are not counted on."""
+        found = ((device.resource_id, trouble(device.spec, self._told(device), now)) for device in self.devices)
+        self.troubled = {name: why for name, why in found if why is not None}
+        for device in self.devices:
+            if isinstance(device, Vehicle):
+                device.look(now)
+
+    def _told(self, device: Device) -> Measured | None:
+        return self.told.get(device.resource_id)
 
     def observe(self, reading: Measured) -> None:
         """Take a device's reading."""
+        before = self.told.get(reading.resource_id)
+        if before is None or reading.at >= before.at:
+            self.told[reading.resource_id] = reading
         known = self.readings.get(reading.resource_id)
         if reading.soc_wh is not None and (known is None or reading.at >= known.at):
             self.readings[reading.resource_id] = reading
@@ -75,14 +105,21 @@ class Home:
         left, parts = asked_w, {}
         for device in self.devices:
             loosen = relaxed if device.kind is ResourceKind.VEHICLE else ()
-            parts[device.resource_id] = device.flexibility(
-                Ask(direction, period, left, reserved.get(device.resource_id, ()), loosen)
-            )
+            ask = Ask(direction, period, left, reserved.get(device.resource_id, ()), loosen)
+            parts[device.resource_id] = self._part(device, ask)
             left = shortfall(left, parts[device.resource_id].power_w)
         kinds = {device.resource_id: (device.kind, bool(device.relaxable)) for device in self.devices}
         return HomeFlexibility(
             self._joint(direction, period, asked_w, reserved, relaxed, parts), parts, kinds, dict(reserved)
         )
+
+    def _part(self, device: Device, ask: Ask) -> Flexibility:
+        """A device's answer; one that is not counted on changes nothing."""
+        if device.resource_id not in self.troubled:
+            return device.flexibility(ask)
+        told = self._told(device)
+        faulty = told is not None and told.fault is not None
+        return nothing(ask, Restriction.POWER_LIMIT, None if faulty else device.flexibility(ask).schedule_w)
 
     def _joint(
         self,
@@ -100,7 +137,7 @@ class Home:
             loosen = relaxed if device.kind is ResourceKind.VEHICLE else ()
             most = tuple(device.capacity_w(direction) if want else 0 for want in asked_w)
             ask = Ask(direction, period, most, reserved.get(device.resource_id, ()), loosen)
-            at_most.append(device.flexibility(ask).power_w)
+            at_most.append(self._part(device, ask).power_w)
         available = total(at_most, slots)
         if any(power > most for power, most in zip(power_w, available, strict=True)):
             available = power_w

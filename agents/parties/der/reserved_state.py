@@ -1,14 +1,18 @@
 """What is remembered of a home's devices and of what events reserve of them, as frozen models with a version."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
+from agents.devices.condition import tells_more
 from agents.devices.contract import Segment
+from agents.devices.stays import Stays
+from agents.devices.vehicle import Vehicle
 from agents.parties.der.home import Home, HomeFlexibility
 from agents.parties.der.ledger import Ledger
 from agents.parties.der.reservation import Reservation
-from protocol.actor import Measured
+from protocol.actor import Measured, Planned
 from protocol.messages import IntervalPeriod
 from protocol.plan import Plan
 from protocol.remembered import state_of
@@ -31,6 +35,11 @@ class HomeState:
     ledger: dict[str, dict[str, tuple[Segment, ...]]]
     """Per event and resource what the event reserves."""
     version: Literal[1] = 1
+    told: dict[str, Measured] = field(default_factory=dict)
+    """The last reading of each device that told more than its energy."""
+    plans: dict[str, Planned] = field(default_factory=dict)
+    stays: dict[str, Measured] = field(default_factory=dict)
+    """The reading with which the present stay of a vehicle with a plan began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +57,35 @@ class ReservedState:
 def home_state(home: Home, ledger: Ledger) -> HomeState:
     """What is known of a home's devices now."""
     read = {name: DeviceState(reading.at, reading.soc_wh) for name, reading in home.readings.items()}
-    return HomeState(read, ledger.all())
+    begun = {name: stays.begun for name, stays in _stays(home) if stays.begun is not None}
+    return HomeState(read, ledger.all(), told=_told(home), plans=dict(home.plans), stays=begun)
 
 
 def remember_home(home: Home, ledger: Ledger, state: HomeState) -> None:
     """Let a fresh home remember a state."""
+    for planned in state.plans.values():
+        home.plan(planned)
+    for begun in state.stays.values():
+        home.observe(begun)
     for name, read in state.devices.items():
-        home.observe(Measured(name, read.at, read.soc_wh))
+        told = state.told.get(name)
+        home.observe(Measured(name, read.at, read.soc_wh) if told is None or told.at != read.at else told)
+    for told in state.told.values():
+        home.observe(told)
     ledger.remember(state.ledger)
+
+
+def _told(home: Home) -> dict[str, Measured]:
+    """The last reading of each device that told more than its energy."""
+    states = {name: replace(told, energy_wh=None, event_id=None, slot=None) for name, told in home.told.items()}
+    return {name: told for name, told in states.items() if tells_more(told)}
+
+
+def _stays(home: Home) -> Iterator[tuple[str, Stays]]:
+    """Of the vehicles whose owners have a plan."""
+    for device in home.devices:
+        if isinstance(device, Vehicle) and device.stays is not None:
+            yield device.resource_id, device.stays
 
 
 def reserved_state(held: Reservation) -> ReservedState:

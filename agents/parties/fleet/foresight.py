@@ -13,6 +13,7 @@ from datetime import datetime
 
 import numpy as np
 
+from agents.devices.condition import tells_more
 from agents.devices.contract import Device, Flexibility, Segment
 from agents.devices.rows.arrays import Ints
 from agents.devices.rows.flexibility import RESTRICTIONS, Answers, VehicleFleet
@@ -54,6 +55,12 @@ class ForeseeingHome(Home):
         seen, self._seen = self._seen, self.vehicle.spec
         return seen is not self._seen
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether its energy is all that is known of the vehicle, and it is counted on."""
+        told = self._told(self.vehicle)
+        return not self.troubled and (told is None or not tells_more(told))
+
     def foresee(self, wanted: Computation, answer: Flexibility) -> None:
         """Keep an answer for the next question."""
         self._ready = wanted, self.vehicle.spec, answer
@@ -67,7 +74,7 @@ class ForeseeingHome(Home):
         relaxed: tuple[Restriction, ...] = (),
     ) -> HomeFlexibility:
         ready, self._ready = self._ready, None
-        if ready is not None and not any(reserved.values()):
+        if ready is not None and not any(reserved.values()) and self.is_usual:
             wanted, spec, answer = ready
             if spec is self.vehicle.spec and wanted == Computation(direction, period, asked_w, relaxed):
                 return alone(self.vehicle, answer, reserved)

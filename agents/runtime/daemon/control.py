@@ -1,6 +1,6 @@
 """The control socket of a daemon: a Unix-domain socket that only its owner can open.
 
-One JSON object a line each way. Commands: `status`, `issue`, `cancel`, `decide`, `watch` (answers with a line for
+One JSON object a line each way. Commands: `status`, `issue`, `cancel`, `decide`, `plan`, `watch` (answers with a line for
 each note until the client leaves) and `start` (sets the clock going). Every answer has `ok`; a refusal has `error`.
 """
 
@@ -10,7 +10,7 @@ import socket
 import stat
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -18,6 +18,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from agents.parties.utility import Utility
+from agents.runtime.daemon.owners_plan import PlanRefusal, owners_plan
 from agents.runtime.shell import Shell
 from agents.settings.checked import ConfigError, mistakes, sentence
 from agents.settings.parties import EventSettings
@@ -63,6 +64,16 @@ class DecideCommand(Command):
     party: Name | None = None
 
 
+class PlanCommand(Command):
+    """An owner looks at a vehicle's plan, or does not drive on a day."""
+
+    do: Literal["plan"]
+    party: Name
+    resource_id: Name | None = None
+    not_today: bool = False
+    not_on: date | None = None
+
+
 class WatchCommand(Command):
     do: Literal["watch"]
 
@@ -73,7 +84,7 @@ class StartCommand(Command):
 
 
 AnyCommand: TypeAlias = Annotated[
-    StatusCommand | IssueCommand | CancelCommand | DecideCommand | WatchCommand | StartCommand,
+    StatusCommand | IssueCommand | CancelCommand | DecideCommand | PlanCommand | WatchCommand | StartCommand,
     Field(discriminator="do"),
 ]
 _COMMANDS: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)
@@ -165,6 +176,8 @@ class ControlServer:
                 await self._utility().give(Cancel(event_id, reason))
             case DecideCommand():
                 return await self._decide(command)
+            case PlanCommand():
+                return await self._plan(command)
             case StartCommand(anchor_at=anchor_at):
                 self._start(anchor_at)
         return {}
@@ -203,6 +216,15 @@ class ControlServer:
         decided: Input = Decided(command.event_id, command.take_part)
         await shell.give(decided)
         return {"before": before, "after": _stage(shell, command.event_id)}
+
+    async def _plan(self, command: PlanCommand) -> dict[str, object]:
+        shell = self.shells.get(command.party)
+        if shell is None:
+            raise CommandRefusal(f"{command.party} does not run in this daemon")
+        try:
+            return await owners_plan(shell, command.resource_id, not_today=command.not_today, not_on=command.not_on)
+        except PlanRefusal as refusal:
+            raise CommandRefusal(str(refusal)) from None
 
     async def _watch(self, writer: asyncio.StreamWriter) -> None:
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()

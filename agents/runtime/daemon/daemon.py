@@ -199,7 +199,9 @@ class Daemon:
             clock = await self._running_clock()
             for party in self.parties:
                 way_out = self._behaving(self.buses[party.actor.name], party, clock)
-                shell = Shell(party.actor, way_out, clock, party.drivers, self._tell, self.journal, party.build)
+                shell = Shell(
+                    party.actor, way_out, clock, party.drivers, self._tell, self.journal, party.build, party.feeds
+                )
                 self.shells[party.actor.name] = shell
                 tasks.create_task(shell.run())
             self._taking.set()

@@ -7,6 +7,7 @@ from typing import Any
 
 from agents.runtime.address import placed
 from agents.runtime.files.included import included
+from agents.runtime.files.plans import homes_with_departures
 from agents.runtime.files.toml import read_toml
 from agents.runtime.policies import chosen
 from agents.settings.checked import ConfigError, checked
@@ -67,6 +68,8 @@ def build_config(tables: dict[str, Any], path: Path) -> DaemonConfig:
     for key in ("utility", "coordinator", "aggregator"):
         if isinstance(found.get(key), dict):
             found[key] = included(found[key], path.parent, f"{path}: {key}")
+    if "ders" in found:
+        found["ders"] = homes_with_departures(found["ders"], f"{path}: ders")
     config = checked(DaemonConfig, found, f"{path}")
     config = config.model_copy(update={"broker": placed(config.broker, path.parent)})
     check_clock(config.clock, f"{path}: clock")

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from agents.devices.catalogue import build_device
+from agents.runtime.files.daily import daily
 from agents.runtime.files.included import included
+from agents.runtime.files.plans import with_departure
 from agents.runtime.files.toml import read_toml
 from agents.runtime.policies import chosen
 from agents.settings.behaviour import Behaviour
@@ -72,6 +74,12 @@ def build_scenario(data: dict[str, Any], where: str, folder: Path = Path()) -> S
     utility_given = {"children": (coordinator.name,), "meters": meters} | included(
         file.utility, folder, f"{where}: utility"
     )
+    if file.daily_events:
+        given_events = [
+            *utility_given.get("events", ()),
+            *daily(file.daily_events, outline.start_at, outline.ends_at, where),
+        ]
+        utility_given["events"] = given_events
     utility = checked(UtilitySettings, utility_given, f"{where}: utility")
     chosen(utility, f"{where}: utility")
     names = [utility.name, coordinator.name, *(ra.name for ra in aggregators), *(home.name for home in homes)]
@@ -109,6 +117,8 @@ def _homes(
         if template.count > 1 and "{n}" not in template.name:
             raise ConfigError(f"{place}.name: needs {{n}}, as there are {template.count} of them")
         alike = _alike(template)
+        devices = [_dated(device, file.scenario.start_at) for device in template.devices]
+        devices = [with_departure(device, f"{place}.devices[{at}]") for at, device in enumerate(devices)]
         for number in range(1, template.count + 1):
             given = {
                 "name": template.name,
@@ -116,7 +126,7 @@ def _homes(
                 "consent": template.consent,
                 "stored_rule": template.stored_rule,
                 "meter_to": (utility,) if template.meter_to is None else template.meter_to,
-                "devices": [_dated(device, file.scenario.start_at) for device in template.devices],
+                "devices": devices,
             }
             home = (known if alike and number > 1 else checked)(DerSettings, _numbered(given, number), place)
             homes.append(home)

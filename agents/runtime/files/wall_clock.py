@@ -9,14 +9,14 @@ from agents.settings.checked import ConfigError
 from agents.settings.mistakes import impossible
 
 
-def zone_named(name: str) -> ZoneInfo:
-    """A zone of the time-zone database. Raises ConfigError."""
+def zone_named(name: str, where: str = "--zone") -> ZoneInfo:
+    """A zone of the time-zone database; `where` is what named it. Raises ConfigError."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         near = get_close_matches(name, available_timezones(), n=1)
         hint = f"did you mean {near[0]}?" if near else "as in Europe/Oslo"
-        raise ConfigError(f"--zone: there is no time zone {name!r:.80} ({hint})") from None
+        raise ConfigError(f"{where}: there is no time zone {name!r:.80} ({hint})") from None
 
 
 class WallClock:

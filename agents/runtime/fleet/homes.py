@@ -12,8 +12,9 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias, TypeVar
 
+from agents.devices.condition import tells_more
 from agents.devices.contract import Flexibility
-from agents.drivers.build import build_drivers
+from agents.drivers.build import build_drivers, build_feeds
 from agents.parties.der.actor import Der
 from agents.parties.der.checks import relaxed_ask_w
 from agents.parties.fleet.course import Course
@@ -21,7 +22,7 @@ from agents.parties.fleet.due import Due
 from agents.parties.fleet.foresight import Computation, ForeseeingHome, Foresight
 from agents.parties.fleet.shared_terms import SharedTerms
 from agents.runtime.net import caught_by
-from agents.settings.devices import VehicleSpec
+from agents.settings.devices import DeviceSpec, VehicleSpec
 from agents.settings.parties import DerSettings
 from broker.stepper import Diverged, Stepper
 from protocol import messages as m
@@ -46,7 +47,7 @@ class Homes:
 
     def __init__(self, settings: Sequence[DerSettings]) -> None:
         self.settings = {one.name: one for one in settings}
-        alone = [one for one in settings if len(one.devices) == 1 and isinstance(one.devices[0], VehicleSpec)]
+        alone = [one for one in settings if len(one.devices) == 1 and _is_usual(one.devices[0])]
         self._vehicle = {one.name: number for number, one in enumerate(alone)}
         self._foresight = Foresight([spec for one in alone for spec in one.devices if isinstance(spec, VehicleSpec)])
         self._courses = {one.name: Course(one) for one in settings}
@@ -59,6 +60,9 @@ class Homes:
         self._shared: SharedTerms = {}
         self.fallen: dict[str, Fallen] = {}
         """Homes that a step left half way: they take nothing more until they are mended."""
+        self._living = tuple(one.name for one in settings if any(not _tells_nothing(spec) for spec in one.devices))
+        """Homes with a plan, or whose devices tell their state by themselves: they are their actors from the start on."""
+        self._wake_living()
 
     def __len__(self) -> int:
         return len(self.settings)
@@ -68,8 +72,8 @@ class Homes:
 
     @property
     def awake(self) -> int:
-        """Homes that are their actors."""
-        return len(self._awake)
+        """Homes that have become their actors."""
+        return len(self._awake) - len(self._living)
 
     def actor(self, name: str) -> Der:
         """One of the homes."""
@@ -97,6 +101,11 @@ class Homes:
         self._devices |= {name: stepper.drivers for name, stepper in self._awake.items()}
         self._courses = {name: Course(one) for name, one in self.settings.items()}
         self._awake, self._due, self._shared = {}, Due(), {}
+        self._wake_living()
+
+    def _wake_living(self) -> None:
+        for name in self._living:
+            self._stepper(name)
 
     # -- steps
 
@@ -134,19 +143,28 @@ class Homes:
 
     def reset(self, name: str) -> None:
         """A home that has fallen knows nothing any more, as its devices: it is to take again what its journal knows."""
-        self._awake.pop(name, None)
+        self._as_new(name)
         self._devices.pop(name, None)
-        self._courses[name] = Course(self.settings[name])
-        self._due.note(name, None)
+        if name in self._living:
+            self._stepper(name)
 
     def begin_anew(self, name: str, now: datetime) -> None:
         """The same where there is no journal: its devices are as they are."""
         stepper = self._awake.get(name)
         drivers = self._drivers(self.settings[name]) if stepper is None else stepper.drivers
-        self.reset(name)
+        self._as_new(name)
         self._devices[name] = drivers
+        if name in self._living:
+            for _ in self._step(name, self._stepper(name).begin(now)):
+                pass  # it reads its devices, and says nothing
+            return
         for driver in drivers.values():
             self._read(self._courses[name], now, driver.measure(now, now))
+
+    def _as_new(self, name: str) -> None:
+        self._awake.pop(name, None)
+        self._courses[name] = Course(self.settings[name])
+        self._due.note(name, None)
 
     def wake(self, now: datetime, most: int | None = None) -> Iterator[Entry]:
         """What is due at `now`; of so many homes at most."""
@@ -262,6 +280,9 @@ class Homes:
 
     def _read(self, course: Course, at: datetime, reading: Measured) -> None:
         course.read(at, reading)
+        course.read(at, reading)
+        if tells_more(reading):
+            self._vehicle.pop(course.settings.name, None)  # it told more: its actor computes by itself
         self._foresee_from(course, reading)
 
     def _foresee_from(self, course: Course, reading: Measured) -> None:
@@ -280,7 +301,7 @@ class Homes:
             settings, course = self.settings[name], self._courses.pop(name)
             actor, drivers = Der(settings), self._drivers(settings)
             self._devices.pop(name, None)
-            stepper = self._awake[name] = Stepper(actor, drivers)
+            stepper = self._awake[name] = Stepper(actor, drivers, build_feeds(settings, drivers))
             if name in self._vehicle:
                 actor.home = ForeseeingHome(actor.home.devices)
             for at, item, answer in course.again():
@@ -297,7 +318,7 @@ class Homes:
 
     def _noted(self, name: str, stepper: Stepper) -> None:
         """Note what a step has changed: when the home wants to be woken, and how full its vehicle is."""
-        self._due.note(name, stepper.actor.deadline)
+        self._due.note(name, stepper.deadline)
         if name in self._vehicle:
             home = _home(stepper)
             if home.moved():
@@ -316,6 +337,15 @@ class Homes:
             return None
         course = self._courses.get(name)
         return course.computation(item.message) if course is not None else _wanted(self.actor(name), item)
+
+
+def _is_usual(spec: DeviceSpec) -> bool:
+    """Whether a device is a vehicle of which nothing is known but its energy: what many compute at once."""
+    return isinstance(spec, VehicleSpec) and _tells_nothing(spec) and spec.relay_ops_a_day is None
+
+
+def _tells_nothing(spec: DeviceSpec) -> bool:
+    return spec.state_valid_s is None and not (isinstance(spec, VehicleSpec) and spec.plan is not None)
 
 
 def _home(stepper: Stepper) -> ForeseeingHome:

@@ -79,7 +79,12 @@ def in_words(item: a.Taken | None, actor: str) -> str:
         case a.Measured():
             figures = [f"{item.soc_wh} Wh in it"] if item.soc_wh is not None else []
             figures += [f"slot {item.slot}: {item.energy_wh} Wh"] if item.slot is not None else []
+            figures += [] if item.plugged is None else ["plugged in" if item.plugged else "away"]
+            figures += [] if item.fault is None else [f"faulty: {item.fault}"]
             return f"read {item.resource_id}: {', '.join(figures) or 'its state'}"
+        case a.Planned():
+            first = item.stays[0].departs_at.isoformat() if item.stays else "none"
+            return f"the plan of {item.resource_id} until {item.until.isoformat()}: next departure {first}"
         case a.Decided():
             return f"the resident decided in {item.event_id}: takes part: {'yes' if item.take_part else 'no'}"
         case a.Issue():

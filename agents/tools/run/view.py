@@ -3,7 +3,7 @@
 With `json` a line is the note itself and the last line is the summary.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Self
 
@@ -62,6 +62,13 @@ class View:
         """A line that is no note."""
         if not self.json:
             self.console.print(Text(text, style="dim"))
+
+    def say_all(self, summary: dict[str, Any], show: Callable[[dict[str, Any], Console], None]) -> None:
+        """A summary alone."""
+        if self.json:
+            self.console.file.write(to_json({"summary": summary}).decode() + "\n")
+        else:
+            show(summary, self.console)
 
     def tell(self, noted: NoteLine) -> None:
         """A note: taken into the board, and shown when it is worth a line."""

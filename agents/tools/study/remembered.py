@@ -11,6 +11,7 @@ from agents.devices.contract import Ask, Device, Flexibility
 from agents.devices.vehicle import Vehicle
 from agents.parties.der.actor import Der
 from agents.parties.der.home import Home
+from agents.settings.devices import VehicleSpec
 from agents.settings.parties import DerSettings
 from protocol.actor import Measured
 from protocol.messages import ResourceKind, Restriction
@@ -38,6 +39,10 @@ class RememberedVehicle:
     def capacity_w(self, direction: Direction) -> int:
         return self._vehicle.capacity_w(direction)
 
+    @property
+    def spec(self) -> VehicleSpec:
+        return self._vehicle.spec
+
     def observe(self, reading: Measured) -> None:
         self._vehicle.observe(reading)
 
@@ -63,4 +68,6 @@ class Memory:
         return actor
 
     def _remembered(self, device: Device) -> Device:
-        return RememberedVehicle(device, self._known) if isinstance(device, Vehicle) else device
+        return (
+            RememberedVehicle(device, self._known) if isinstance(device, Vehicle) and device.stays is None else device
+        )

@@ -14,6 +14,7 @@ from memory_bus import MemoryBus
 from worlds import START, T0, vehicle
 
 from agents.cli import operate
+from agents.drivers.build import build_drivers, build_feeds
 from agents.drivers.simulated import build_driver
 from agents.parties.der.actor import Der
 from agents.parties.utility import Utility
@@ -21,6 +22,7 @@ from agents.runtime.daemon.control import CommandRefusal, ControlServer, ask, co
 from agents.runtime.shell import Shell
 from agents.settings.checked import ConfigError
 from agents.settings.parties import Consent, DerSettings, UtilitySettings
+from agents.settings.plan import WEEKDAYS, OwnersPlan, WeeklyDeparture
 from broker.bus import Arrival
 from broker.clock import Clock
 from protocol import messages as m
@@ -59,6 +61,16 @@ def asking_home(bus: MemoryBus, name: str = "hems-1") -> Shell:
     settings = DerSettings(name=name, parent="ra-1", devices=(vehicle(f"ev-{name}"),), consent=Consent.ASK)
     clock = Clock(T0 + timedelta(minutes=1), datetime.now(UTC))
     return Shell(Der(settings), bus, clock, {f"ev-{name}": build_driver(vehicle(f"ev-{name}"))})
+
+
+def planning_home(name: str = "hems-1", cars: int = 1) -> Shell:
+    daily = WeeklyDeparture.model_validate({"days": WEEKDAYS, "at": "07:30", "back": "17:00", "soc_wh": 20_000})
+    plan = OwnersPlan(zone="Asia/Tokyo", departures=(daily,))
+    specs = tuple(vehicle(f"ev-{number}", plan=plan) for number in range(cars))
+    settings = DerSettings(name=name, parent="ra-1", devices=specs)
+    drivers = build_drivers(settings)
+    clock = Clock(T0 + timedelta(minutes=1), datetime.now(UTC))
+    return Shell(Der(settings), MemoryBus(), clock, drivers, feeds=build_feeds(settings, drivers))
 
 
 EVENT = {"event_id": "e9", "issue_at": T0, "direction": "decrease_load", "start": START, "power_w": [5000]}
@@ -274,3 +286,30 @@ def test_a_path_that_no_socket_can_have_is_refused(tmp_path: Path) -> None:
 async def test_where_no_daemon_listens_a_sentence_says_so(path: Path) -> None:
     with pytest.raises(CommandRefusal, match="no daemon listens here"):
         await ask(path, {"do": "status"})
+
+
+async def test_owner_sees_the_departures_and_leaves_one_out(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shell = planning_home()
+    async with serving(path, shell):
+        assert await operate.plan(path.parent, "hems-1", None, not_today=False, not_on=None, json=False) == 0
+        before = capsys.readouterr().out.splitlines()
+        assert before[0] == "ev-0: departs on Thu 2026-01-15 at 07:30 with 20 kWh"
+        assert await operate.plan(path.parent, "hems-1", "ev-0", not_today=True, not_on=None, json=False) == 0
+        after = capsys.readouterr().out.splitlines()
+        assert after == ["ev-0: stays at home on 2026-01-15", *before[1:]]
+        assert isinstance(shell.actor, Der)
+        assert shell.actor.home.plans["ev-0"].skipped == ("2026-01-15",)
+        with pytest.raises(CommandRefusal, match="no departure on 2026-01-15 that is still to come"):
+            await operate.plan(path.parent, "hems-1", None, not_today=True, not_on=None, json=False)
+
+
+async def test_plan_of_nobody_is_refused_in_a_sentence(path: Path) -> None:
+    async with serving(path, planning_home(cars=2), asking_home(MemoryBus(), "hems-2")):
+        for party, device, text in (
+            ("hems-1", None, "hems-1 has plans of ev-0, ev-1: name one of them with --device"),
+            ("hems-1", "ev-7", r"hems-1 has no plan of ev-7 \(there are ev-0, ev-1\)"),
+            ("hems-2", None, "hems-2 has no vehicle with a plan"),
+            ("hems-3", None, "hems-3 does not run here"),
+        ):
+            with pytest.raises(CommandRefusal, match=text):
+                await operate.plan(path.parent, party, device, not_today=True, not_on=None, json=False)

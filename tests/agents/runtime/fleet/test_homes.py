@@ -10,15 +10,16 @@ import pytest
 from device_cases import DOWN, UP, tank
 from worlds import START, T0, battery, vehicle
 
-from agents.drivers.build import build_drivers
+from agents.drivers.build import build_drivers, build_feeds
 from agents.parties.der.actor import Der
 from agents.runtime.fleet.homes import Given, Homes
 from agents.runtime.fleet.memory import fleet_memory, remember_fleet
 from agents.settings.devices import DeviceSpec, SolarSpec, VehicleSpec
 from agents.settings.parties import Consent, DerSettings
+from agents.settings.plan import WEEKDAYS, OwnersPlan, WeeklyDeparture
 from broker.stepper import Stepper
 from protocol import messages as m
-from protocol.actor import Decided, Entry, Received, Refused, Resumed, Send, Setpoint
+from protocol.actor import Decided, Entry, Measured, Received, Refused, Resumed, Send, Setpoint
 from protocol.edges import Edge
 from protocol.entries import encode_effects, encode_input
 from protocol.errors import RejectReason
@@ -81,11 +82,14 @@ class Singles:
     """Each home by itself."""
 
     def __init__(self, settings: Iterable[DerSettings]) -> None:
-        self.steppers = {one.name: Stepper(Der(one), build_drivers(one)) for one in settings}
+        self.steppers: dict[str, Stepper] = {}
+        for one in settings:
+            drivers = build_drivers(one)
+            self.steppers[one.name] = Stepper(Der(one), drivers, build_feeds(one, drivers))
 
     @property
     def deadline(self) -> datetime | None:
-        return min((at for s in self.steppers.values() if (at := s.actor.deadline) is not None), default=None)
+        return min((at for s in self.steppers.values() if (at := s.deadline) is not None), default=None)
 
     def begin(self, now: datetime) -> list[Entry]:
         return [entry for stepper in self.steppers.values() for entry in stepper.begin(now)]
@@ -94,7 +98,7 @@ class Singles:
         return [entry for name, item in given for entry in self.steppers[name].take(item, now, due=due)]
 
     def wake(self, now: datetime) -> list[Entry]:
-        due = [s for s in self.steppers.values() if s.actor.deadline is not None and s.actor.deadline <= now]
+        due = [s for s in self.steppers.values() if s.deadline is not None and s.deadline <= now]
         return [entry for stepper in due for entry in stepper.take(None, now)]
 
     def drive(self, name: str, setpoint: Setpoint) -> None:
@@ -455,3 +459,49 @@ def test_what_one_batch_asks_of_homes_with_a_vehicle_is_computed_at_once(monkeyp
     monkeypatch.setattr("agents.parties.der.home.Home.flexibility", alone)
     offers = [entry for entry in both.fleet.take(given, T0) if any(isinstance(e, Send) for e in entry.effects)]
     assert len(offers) == 5
+
+
+def asked_of(homes: list[DerSettings], event_id: str, start: datetime) -> list[Given]:
+    """5 kW less for an hour, of each."""
+    given = []
+    for home in homes:
+        request_id = f"{event_id}.{home.name}.1"
+        message = m.Request(
+            message_id=request_id, sent_at=start - 50 * MINUTE, event_id=event_id, request_id=request_id, round=1,
+            revision=1, program_id="dr", direction=DOWN, power_w=(5_000, 5_000), reply_by=start - 40 * MINUTE,
+            decide_by=start - 30 * MINUTE, interval_period=m.IntervalPeriod(start=start),
+        )  # fmt: skip
+        given.append((home.name, Received(Edge(PARENT, home.name), message)))
+    return given
+
+
+def test_homes_with_a_plan_live_on_in_a_fleet_as_they_do_alone() -> None:
+    daily = WeeklyDeparture.model_validate({"days": WEEKDAYS, "at": "07:00", "back": "16:30", "trip_wh": 8_000})
+    plan = OwnersPlan(zone="UTC", departures=(daily,))
+    homes = [
+        DerSettings(name=f"h-{i}", parent=PARENT, devices=(vehicle(f"ev-{i}", plan=plan if i % 2 else None),))
+        for i in range(4)
+    ]
+    both = Both(homes)
+    day = timedelta(days=1)
+    for number in range(3):
+        start = START + number * day
+        both.give(asked_of(homes, f"e{number}", start), start - 50 * MINUTE)
+        both.until(start + timedelta(hours=2))
+        answers = {home.name: both.said[home.name][-1].message for home in homes}
+        taking = {name for name, one in answers.items() if isinstance(one, m.Offer) and one.opt is m.Opt.IN}
+        assert taking == ({"h-1", "h-3"} if number else set(answers))
+        assert both.fleet.awake == 0
+    both.rest(START + 3 * day)
+    both.until(START + 4 * day)
+
+
+def test_home_whose_vehicle_tells_a_fault_gives_nothing_in_a_fleet_either() -> None:
+    homes = [DerSettings(name=f"h-{i}", parent=PARENT, devices=(vehicle(f"ev-{i}"),)) for i in range(2)]
+    both = Both(homes)
+    both.give([("h-0", Measured("ev-0", T0, 30_000, fault="no contact"))], T0)
+    both.give(asked_of(homes, "e1", START), START - 50 * MINUTE)
+    answers = [both.said[home.name][-1].message for home in homes]
+    assert [isinstance(one, m.Offer) and one.opt_reason for one in answers] == [
+        m.OptReason.OUTAGE_RUN_STATUS, m.OptReason.PARTICIPATING,
+    ]  # fmt: skip

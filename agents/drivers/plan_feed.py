@@ -1,0 +1,70 @@
+"""Gives a home's actor the plans of its vehicles: at a start, once a day, and when an owner changes one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from agents.drivers.calendar import journeys, stays
+from agents.drivers.telling import TellingDriver
+from agents.parties.der.actor import Der
+from agents.settings.devices import VehicleSpec
+from protocol.actor import Actor, Driver, Planned
+
+EVERY = timedelta(days=1)
+REACH = timedelta(days=8)
+"""How far ahead a plan is told: a day's events are issued days before at most."""
+
+SEEN = timedelta(days=400)
+"""How far ahead a day may be that is left out."""
+
+
+class PlanFeed:
+    """Of the vehicles of one home that have a plan."""
+
+    def __init__(self, vehicles: Sequence[VehicleSpec], drivers: Mapping[str, Driver]) -> None:
+        self._vehicles = {spec.resource_id: spec for spec in vehicles if spec.plan is not None}
+        self._drivers = drivers
+        self._skipped: dict[str, set[date]] = {name: set() for name in self._vehicles}
+        self.next_at: datetime | None = datetime(2000, 1, 1, tzinfo=UTC) if self._vehicles else None
+
+    def inputs(self, actor: Actor, now: datetime) -> Iterator[Planned]:
+        """Every vehicle's plan from now on, without the days that its owner (as its actor knows) does not drive."""
+        self.next_at = now + EVERY if self._vehicles else None
+        for name in self._vehicles:
+            yield self.planned(name, actor, now)
+
+    def planned(self, name: str, actor: Actor, now: datetime) -> Planned:
+        """One vehicle's plan."""
+        plan = self._vehicles[name].plan
+        assert plan is not None
+        known = actor.home.plans.get(name) if isinstance(actor, Der) else None
+        skipped, today = self._skipped[name], now.astimezone(ZoneInfo(plan.zone)).date()
+        if known is not None:
+            skipped.update(map(date.fromisoformat, known.skipped))
+        skipped = self._skipped[name] = {day for day in skipped if day >= today - EVERY}
+        driver = self._drivers.get(name)
+        if isinstance(driver, TellingDriver) and driver.vehicle is not None:
+            driver.vehicle.skip(skipped)
+        days = tuple(str(day) for day in sorted(skipped))
+        return Planned(name, now + REACH, stays(plan, now, now + REACH, skipped), days)
+
+    def zone(self, name: str) -> ZoneInfo | None:
+        """Where a vehicle is; None when it has no plan."""
+        plan = self._vehicles[name].plan if name in self._vehicles else None
+        return None if plan is None else ZoneInfo(plan.zone)
+
+    @property
+    def vehicles(self) -> tuple[str, ...]:
+        """Those that have a plan."""
+        return tuple(self._vehicles)
+
+    def departs_on(self, name: str, day: date, now: datetime) -> bool:
+        """Whether the plan has a departure on a day that is still to come."""
+        plan = self._vehicles[name].plan
+        assert plan is not None
+        coming = journeys(plan, now, now + SEEN, self._skipped[name])
+        return any(one.day == day and one.departs_at > now for one in coming)
+
+    def skip(self, name: str, day: date) -> None:
+        """The owner does not drive on a day."""
+        self._skipped[name].add(day)

@@ -1,0 +1,35 @@
+"""A device is counted on while its state is fresh and it has no fault."""
+
+from datetime import timedelta
+
+from worlds import T0, battery
+
+from agents.devices.condition import limits, trouble
+from protocol.actor import Measured
+
+MINUTE = timedelta(minutes=1)
+
+
+def test_state_that_is_older_than_the_contract_allows_is_not_counted_on() -> None:
+    spec, told = battery("bat", state_valid_s=600), Measured("bat", T0, 5_000)
+    assert trouble(spec, told, T0 + 10 * MINUTE) is None
+    assert trouble(spec, told, T0 + 11 * MINUTE) == "its state is 660 s old, 600 s count"
+    assert trouble(spec, None, T0) == "it was never read"
+
+
+def test_without_a_word_in_the_contract_no_state_is_too_old() -> None:
+    assert trouble(battery("bat"), None, T0) is None
+    assert trouble(battery("bat"), Measured("bat", T0), T0 + 10_000 * MINUTE) is None
+
+
+def test_what_a_device_never_tells_is_not_too_old() -> None:
+    assert trouble(battery("bat", state_valid_s=600), Measured("bat", T0), T0 + MINUTE) is None
+
+
+def test_fault_is_told_in_the_devices_words() -> None:
+    assert trouble(battery("bat"), Measured("bat", T0, fault="no contact"), T0) == "faulty: no contact"
+
+
+def test_limits_are_those_below_what_the_settings_say() -> None:
+    told = Measured("bat", T0, most_charge_w=0, most_discharge_w=9_000)
+    assert limits(battery("bat"), told) == {"max_charge_w": 0}
