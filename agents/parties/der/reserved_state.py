@@ -30,6 +30,8 @@ class HomeState:
     devices: dict[str, DeviceState]
     ledger: dict[str, dict[str, tuple[Segment, ...]]]
     """Per event and resource what the event reserves."""
+    followed: dict[str, dict[str, tuple[Segment, ...]]] | None = None
+    """Per event and resource what is led by the event; None: written before that was known."""
     version: Literal[1] = 1
 
 
@@ -48,14 +50,14 @@ class ReservedState:
 def home_state(home: Home, ledger: Ledger) -> HomeState:
     """What is known of a home's devices now."""
     read = {name: DeviceState(reading.at, reading.soc_wh) for name, reading in home.readings.items()}
-    return HomeState(read, ledger.all())
+    return HomeState(read, ledger.all(), ledger.followed())
 
 
 def remember_home(home: Home, ledger: Ledger, state: HomeState) -> None:
     """Let a fresh home remember a state."""
     for name, read in state.devices.items():
         home.observe(Measured(name, read.at, read.soc_wh))
-    ledger.remember(state.ledger)
+    ledger.remember(state.ledger, state.followed or {})
 
 
 def reserved_state(held: Reservation) -> ReservedState:
@@ -63,8 +65,8 @@ def reserved_state(held: Reservation) -> ReservedState:
     return state_of(ReservedState, held, parts=dict(held.parts))
 
 
-def reserved(state: ReservedState, ledger: Ledger) -> Reservation:
+def reserved(state: ReservedState, home: Home, ledger: Ledger) -> Reservation:
     """The same again; the ledger has it already."""
-    held = Reservation(state.event_id, state.direction, state.period, state.answer, ledger)
+    held = Reservation(state.event_id, state.direction, state.period, state.answer, home, ledger)
     held.parts = state.parts
     return held
