@@ -292,9 +292,11 @@ class Driver(Protocol):
     """The border to the physical (or simulated) device: follows set-points and measures."""
 
     def set_power(self, power_w: int | None, at: datetime, until: datetime) -> None:
-        """Signed W, + = import, from `at` until `until`; None returns to the own schedule at `at`."""
+        """Signed W, + = import, from `at` until `until`; None returns to the own schedule at `at`. Whatever was set for
+        `at` or later is replaced; what was set for before it stays. Several may come at once, in the order of time."""
         ...
 
     def measure(self, from_at: datetime, until: datetime) -> Measured:
-        """State at `until` and energy of the span, signed Wh. `event_id` and `slot` are left None."""
+        """State at `until` and energy of the span, signed Wh, as the difference of a register in whole Wh: spans that
+        follow each other add up. `event_id` and `slot` are left None."""
         ...

@@ -5,9 +5,10 @@ is a change of load against that schedule, a magnitude in the event's direction.
 of the schedule.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Protocol
 
 from agents.settings.devices import DeviceSpec
@@ -24,6 +25,8 @@ class Segment:
     start: datetime
     end: datetime
     power_w: int
+    own_w: int | None = None
+    """The schedule without any event that the change stands on, signed W; None where nobody knows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,35 @@ class Ask:
         """Signed W that other events hold over a slot (their energy in it, spread)."""
         start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
         return round(sum(s.power_w * overlap_s(s, start, end) for s in self.reserved) / (end - start).total_seconds())
+
+    def within(self, slot: int) -> list[Segment]:
+        """What other events hold in some part of a slot."""
+        start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
+        return [s for s in self.reserved if s.start < end and s.end > start]
+
+    def mean_w(self, slot: int, reach_w: Callable[[int], int]) -> int:
+        """The mean over a slot, W, rounded down, of what a device can reach where other events hold so many signed W;
+        never below 0 at any instant."""
+        within = self.within(slot)
+        if not within:
+            return max(0, reach_w(0))
+        start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
+        reached = sum(
+            max(0, reach_w(sum(s.power_w for s in within if s.start <= begins < s.end))) * micros(ends - begins)
+            for begins, ends in pieces(within, start, end)
+        )
+        return reached // micros(end - start)
+
+
+def pieces(segments: Iterable[Segment], start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """A span, cut at every instant at which a segment begins or ends."""
+    cuts = {at for s in segments for at in (s.start, s.end) if start < at < end}
+    return pairwise((start, *sorted(cuts), end))
+
+
+def micros(span: timedelta) -> int:
+    """Microseconds: whole numbers, so that energies sum exactly."""
+    return span // timedelta(microseconds=1)
 
 
 def overlap_s(segment: Segment, start: datetime, end: datetime) -> float:
@@ -99,6 +131,11 @@ class Device(Protocol):
 
     def flexibility(self, ask: Ask) -> Flexibility:
         """S50, or S52 when `ask.relaxed` names something."""
+        ...
+
+    def lay_out(self, ask: Ask, schedule_w: SignedPlan, power_w: Plan) -> tuple[Segment, ...]:
+        """The course of a change over the asked slots, W >= 0 a slot: cut wherever anything changes, each piece with the
+        schedule that it stands on. `schedule_w` was computed with this ask; a slot without a change has no piece."""
         ...
 
     def observe(self, reading: Measured) -> None:

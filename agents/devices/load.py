@@ -1,11 +1,15 @@
 """A flexible load with a tank (water heater, heat pump): it draws less from the grid while the tank lasts, or more
 while there is room, and so shifts its consumption (S50)."""
 
-from agents.devices.contract import Ask, Flexibility, hours, overlap_s
+from functools import partial
+
+from agents.devices.contract import Ask, Flexibility, Segment, hours, overlap_s
+from agents.devices.course import laid_out
 from agents.devices.flexibility import Store, extend, fill
 from agents.settings.devices import LoadSpec
 from protocol.actor import Measured
 from protocol.messages import ResourceKind, Restriction
+from protocol.plan import Plan, SignedPlan
 from protocol.units import Direction
 
 
@@ -31,13 +35,18 @@ class Load:
             level_wh = min(reading.soc_wh, self.spec.store_wh)
             self.spec = self.spec.model_copy(update={"level_wh": level_wh, "state_at": reading.at})
 
+    def lay_out(self, ask: Ask, schedule_w: SignedPlan, power_w: Plan) -> tuple[Segment, ...]:
+        return laid_out(ask, schedule_w, power_w, self.spec.schedule_w, partial(self._reach_w, ask.direction))
+
     def flexibility(self, ask: Ask) -> Flexibility:
         spec, slot_h = self.spec, hours(ask.period.duration)
         down = ask.direction is Direction.DECREASE_LOAD
         schedule = tuple(spec.schedule_w + ask.reserved_w(slot) for slot in range(ask.slots))
         reach = tuple(
-            0.0 if ask.opposed(slot) else float(max(0, power if down else spec.rated_w - power))
-            for slot, power in enumerate(schedule)
+            0.0
+            if ask.opposed(slot)
+            else float(ask.mean_w(slot, lambda other_w: self._reach_w(ask.direction, spec.schedule_w + other_w)))
+            for slot in range(ask.slots)
         )
         store = Store(reach, reach, slot_h, slot_h, tuple(self._room_wh(ask, slot + 1) for slot in range(ask.slots)))
         power_w = tuple(int(power + 1e-6) for power in fill(store, ask.power_w))
@@ -48,6 +57,10 @@ class Load:
             for slot, want in enumerate(ask.power_w)
         )
         return Flexibility(power_w, available, binding, schedule)
+
+    def _reach_w(self, direction: Direction, course_w: int) -> int:
+        """By how much it can change its power in a direction from a course of so many W."""
+        return course_w if direction is Direction.DECREASE_LOAD else self.spec.rated_w - course_w
 
     def _room_wh(self, ask: Ask, boundary: int) -> float:
         """What the tank can give (or take up) until a slot's boundary. What other events hold until then has moved its

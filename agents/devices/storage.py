@@ -1,12 +1,16 @@
 """A stationary battery (80): idle by itself, gives and takes down to its reserve. As the aggregator's own storage it
 evens out what stays missing (least maximum shortfall: a water level)."""
 
+from functools import partial
+
 from agents.devices.condition import limits
-from agents.devices.contract import Ask, Flexibility, hours, overlap_s
+from agents.devices.contract import Ask, Flexibility, Segment, hours, overlap_s
+from agents.devices.course import laid_out
 from agents.devices.flexibility import Store, extend, fill
 from agents.settings.devices import StorageSpec
 from protocol.actor import Measured
 from protocol.messages import ResourceKind, Restriction
+from protocol.plan import Plan, SignedPlan
 from protocol.units import Direction
 
 
@@ -35,16 +39,24 @@ class Storage:
                 update=limits(self._rated, reading) | {"soc_wh": soc_wh, "state_at": reading.at}
             )
 
+    def lay_out(self, ask: Ask, schedule_w: SignedPlan, power_w: Plan) -> tuple[Segment, ...]:
+        return laid_out(ask, schedule_w, power_w, 0, partial(self._reach_w, ask.direction))
+
     def flexibility(self, ask: Ask) -> Flexibility:
         """S50 for a battery; S26 where it is the aggregator's own."""
         spec, schedule = self.spec, tuple(ask.reserved_w(slot) for slot in range(ask.slots))
-        store = self._store(ask, schedule)
+        store = self._store(ask)
         power_w = tuple(int(power + 1e-6) for power in fill(store, ask.power_w, water=True))
         limit = spec.max_charge_w if ask.direction is Direction.INCREASE_LOAD else spec.max_discharge_w
         most = tuple(max(p, limit if want else 0) for p, want in zip(power_w, ask.power_w, strict=True))
         available = tuple(int(power + 1e-6) for power in extend(store, power_w, most))
         binding = tuple(self._binding(slot, power_w[slot], ask, store) for slot in range(ask.slots))
         return Flexibility(power_w, available, binding, schedule)
+
+    def _reach_w(self, direction: Direction, course_w: int) -> int:
+        """By how much it can change its power in a direction from a course of so many signed W."""
+        down = direction is Direction.DECREASE_LOAD
+        return self.spec.max_discharge_w + course_w if down else self.spec.max_charge_w - course_w
 
     def _binding(self, slot: int, power: int, ask: Ask, store: Store) -> Restriction | None:
         if power >= ask.power_w[slot]:
@@ -55,14 +67,13 @@ class Storage:
             return Restriction.COMMITTED if ask.reserved_w(slot) else Restriction.POWER_LIMIT
         return Restriction.RESERVE_SOC if ask.direction is Direction.DECREASE_LOAD else Restriction.CAPACITY
 
-    def _store(self, ask: Ask, schedule: tuple[int, ...]) -> Store:
+    def _store(self, ask: Ask) -> Store:
         spec, slot_h = self.spec, hours(ask.period.duration)
         eta_c, eta_d = spec.charge_efficiency_pct / 100, spec.discharge_efficiency_pct / 100
         down = ask.direction is Direction.DECREASE_LOAD
         reach, room = [], []
-        for slot, reserved in enumerate(schedule):
-            limit = spec.max_discharge_w + reserved if down else spec.max_charge_w - reserved
-            reach.append(float(max(0, limit)) if not ask.opposed(slot) else 0.0)
+        for slot in range(ask.slots):
+            reach.append(0.0 if ask.opposed(slot) else float(ask.mean_w(slot, partial(self._reach_w, ask.direction))))
             energy = self._energy_wh(ask, slot + 1)
             room.append(energy - spec.reserve_wh if down else spec.capacity_wh - energy)
         reach_w = tuple(reach)

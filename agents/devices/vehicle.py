@@ -17,11 +17,12 @@ Least power of the charger: where the most even profile would fall below it, the
 and their energy goes to the others. Sound always, but the one restriction under which it may not be the greatest sum.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from agents.devices.contract import Ask, Flexibility, nothing
+from agents.devices.contract import Ask, Flexibility, Segment, nothing
+from agents.devices.course import laid_out, standing
 from agents.devices.rows.alone import flexibility
 from agents.devices.rows.cars import asked_row, car_of, steps_row
 from agents.devices.rows.commitments import commitments_of
@@ -30,6 +31,7 @@ from agents.devices.stays import Stay, Stays, limited
 from agents.settings.devices import VehicleSpec
 from protocol.actor import Measured, Planned
 from protocol.messages import ResourceKind, Restriction
+from protocol.plan import Plan, SignedPlan
 from protocol.units import Direction
 
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -86,6 +88,31 @@ class Vehicle:
         present = stays.present()
         if present is not None:
             self.spec, self._declared = present.spec, present.declared
+
+    def lay_out(self, ask: Ask, schedule_w: SignedPlan, power_w: Plan) -> tuple[Segment, ...]:
+        """What would leave the charger between nothing and its least power is rounded to the nearer of the two, within
+        what was offered (the ask's power): a parent may have cut it there."""
+        course = laid_out(ask, schedule_w, power_w)
+        return tuple(map(self._runnable(ask), course)) if self.spec.min_power_w else course
+
+    def _runnable(self, ask: Ask) -> Callable[[Segment], Segment]:
+        least_w, sign = self.spec.min_power_w, ask.direction.sign
+
+        def run(segment: Segment) -> Segment:
+            below_w = (segment.own_w or 0) + sum(s.power_w for s in standing(ask.reserved, segment.start))
+            net_w, slot = below_w + segment.power_w, (segment.start - ask.period.start) // ask.period.duration
+            if net_w == 0 or abs(net_w) >= least_w:
+                return segment
+            near = [
+                to_w - below_w
+                for to_w in (0, least_w, -least_w)
+                if 0 <= sign * (to_w - below_w) <= max(ask.power_w[slot], abs(segment.power_w))
+            ]
+            if not near:
+                return segment
+            return replace(segment, power_w=min(near, key=lambda change_w: abs(change_w - segment.power_w)))
+
+        return run
 
     def flexibility(self, ask: Ask) -> Flexibility:
         """S50; S52 takes the mildest agreed step that covers what is asked, or else the last."""

@@ -2,6 +2,7 @@
 are metered at the grid side."""
 
 import itertools
+import math
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -10,6 +11,9 @@ from agents.devices.solar import Solar
 from agents.settings.devices import DeviceSpec, LoadSpec, SolarSpec, StorageSpec, VehicleSpec
 from protocol.actor import Driver, Measured
 from protocol.units import SLOT
+
+_TINY_WH = 1e-6
+"""Above what sums of floats are off."""
 
 
 class Physics(Protocol):
@@ -32,7 +36,7 @@ class Physics(Protocol):
 
 
 class SimulatedDriver:
-    """Follows set-points in time order and remembers what flowed."""
+    """Follows set-points, each until the next one takes over or it runs out, and remembers what flowed."""
 
     def __init__(self, resource_id: str, physics: Physics, stores: bool) -> None:
         self.resource_id = resource_id
@@ -41,9 +45,10 @@ class SimulatedDriver:
         self.now = physics.start_at
         self.orders: list[tuple[datetime, datetime, int]] = []
         self.flows: list[tuple[datetime, datetime, float]] = []
+        self.before_wh = 0.0
+        """What flowed before the first of the flows: with them, the register of its meter."""
 
     def set_power(self, power_w: int | None, at: datetime, until: datetime) -> None:
-        self.advance(at)
         kept = [(start, min(end, at), power) for start, end, power in self.orders if start < at]
         self.orders = [order for order in kept if order[0] < order[1]]
         if power_w is not None:
@@ -52,15 +57,22 @@ class SimulatedDriver:
     def measure(self, from_at: datetime, until: datetime) -> Measured:
         self.advance(from_at)  # what flowed before is not spread over the slot
         self.advance(until)
-        energy = sum(
-            wh * hours(min(end, until) - max(start, from_at)) / hours(end - start)
-            for start, end, wh in self.flows
-            if start < until and end > from_at
-        )
-        self.flows = [flow for flow in self.flows if flow[1] > from_at - 96 * SLOT]
+        energy_wh = self._register_wh(until) - self._register_wh(from_at)
+        self._forget(from_at - 96 * SLOT)
         self.orders = [order for order in self.orders if order[1] > from_at - 96 * SLOT]
         soc_wh = max(0, round(self.physics.energy_wh)) if self.stores else None
-        return Measured(self.resource_id, until, soc_wh, round(energy))
+        return Measured(self.resource_id, until, soc_wh, energy_wh)
+
+    def _register_wh(self, at: datetime) -> int:
+        """What its meter shows at an instant, whole Wh: the energies of spans that follow each other add up."""
+        flowed_wh = self.before_wh + sum(
+            wh * min(1.0, hours(at - start) / hours(end - start)) for start, end, wh in self.flows if start < at
+        )
+        return math.floor(flowed_wh + 0.5 + _TINY_WH)
+
+    def _forget(self, before: datetime) -> None:
+        self.before_wh += sum(wh for _, end, wh in self.flows if end <= before)
+        self.flows = [flow for flow in self.flows if flow[1] > before]
 
     def advance(self, to: datetime) -> None:
         """Let time pass until `to`."""
@@ -73,6 +85,7 @@ class SimulatedDriver:
             power = next((power for a, b, power in reversed(self.orders) if a <= start < b), None)
             self.flows.append((start, end, self.physics.run(power, start, end)))
         self.now = to
+        self.orders = [order for order in self.orders if order[1] > to]
 
 
 class VehiclePhysics:
@@ -111,6 +124,8 @@ class VehiclePhysics:
             self.energy_wh += charging * gain
             return charging * spec.max_charge_w
         power, standby_wh = float(max(-self.discharge_w, min(self.charge_w, power_w))), spec.standby_w * span
+        if abs(power) < spec.min_power_w:
+            power = 0.0  # a charger pauses below its least power
         if power > 0:
             power = min(power, max(0.0, spec.capacity_wh - self.energy_wh + standby_wh) / eta_c / span)
         elif power < 0:

@@ -20,6 +20,8 @@ class SimulatedState:
     energy_wh: float
     departs_at: datetime | None
     """Of a vehicle: its owner may have put the departure off."""
+    before_wh: float = 0.0
+    """What flowed before the first of the flows."""
     version: Literal[1] = 1
     plugs_in_at: datetime | None = None
     """Of a vehicle with a plan: when its present stay began, or the coming one begins."""
@@ -34,8 +36,9 @@ def driver_memory(driver: Driver) -> str | None:
         return None
     physics = driver.physics
     departs_at = physics.departs_at if isinstance(physics, VehiclePhysics) else None
-    flows = tuple(driver.flows)
-    state = SimulatedState(driver.now, tuple(driver.orders), flows, physics.energy_wh, departs_at)
+    state = SimulatedState(
+        driver.now, tuple(driver.orders), tuple(driver.flows), physics.energy_wh, departs_at, driver.before_wh
+    )
     if isinstance(physics, TravellingVehicle):
         state = replace(state, plugs_in_at=physics.spec.plugs_in_at)
     return SIMULATED.dump(state).decode()
@@ -47,6 +50,7 @@ def remember_driver(driver: Driver, memory: str) -> None:
         return
     state, physics = SIMULATED.load(memory.encode()), driver.physics
     driver.now, driver.orders, driver.flows = state.now, list(state.orders), list(state.flows)
+    driver.before_wh = state.before_wh
     store = physics.battery if isinstance(physics, SolarPhysics) else physics
     if store is not None:
         store.energy_wh = state.energy_wh  # type: ignore[misc]  # of every store but a panel's, which has none

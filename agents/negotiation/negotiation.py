@@ -57,7 +57,7 @@ class Negotiation:
         self.own = own or NoOwnPower(subject)
         self.asking = Asking(out, subject, timers, children, book)
         self.awards = Awards(out, subject, timers, children)
-        self.mending = Repair(out, subject, children, self.awards, self.own)
+        self.mending = Repair(out, subject, children, self.awards, self.own, book)
         baseline_policy = baseline or DeclaredBaseline()
         self.delivery = Delivery(out, subject, timers, children, grace, book, baseline_policy)
         self.role = role(self)

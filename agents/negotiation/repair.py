@@ -4,22 +4,29 @@ own power; a smaller deal is cut from what stands."""
 from datetime import datetime
 
 from agents.negotiation.awards import Awards
+from agents.negotiation.child import Child
 from agents.negotiation.children import Children
 from agents.negotiation.out import Out
 from agents.negotiation.own import OwnPower
+from agents.negotiation.plans.least_power import allowed
 from agents.negotiation.subject import Subject
+from agents.settings.members import Members
 from protocol.plan import Plan, add, excess, least, shortfall
 
 
 class Repair:
     """Keeps what stands with the children and the party itself as large as the deal."""
 
-    def __init__(self, out: Out, subject: Subject, children: Children, awards: Awards, own: OwnPower) -> None:
+    def __init__(
+        self, out: Out, subject: Subject, children: Children, awards: Awards, own: OwnPower, book: Members | None
+    ) -> None:
+        """`book`: the contracts with the children; None: they have none."""
         self.out = out
         self.subject = subject
         self.children = children
         self.awards = awards
         self.own = own
+        self.book = book
 
     def standing_w(self) -> Plan:
         """What stands with the children, and own power, W."""
@@ -36,11 +43,17 @@ class Repair:
             if answer is None:
                 continue
             more = least(excess(answer.power_w, awarded_w), missing)
+            given = allowed(add(awarded_w, more), answer.power_w, self._least_w(child), self.subject.direction)
+            more = excess(given, awarded_w)
             if any(more):
                 self.out.tell("replaced", child=child.name, power_w=more, cause=cause)
                 self.awards.give([(child, answer, add(awarded_w, more))], now)
                 missing = shortfall(missing, more)
         return shortfall(missing, self.own.add(missing, now))
+
+    def _least_w(self, child: Child) -> int:
+        """The least change that a child can make, W, by its contract."""
+        return self.book[child.name].least_w if self.book is not None and child.name in self.book else 0
 
     def reduce(self, deal_w: Plan, now: datetime) -> None:
         """Cut what stands to a smaller deal, W: own power first, then the last members."""
@@ -50,6 +63,10 @@ class Repair:
         over = shortfall(self.standing_w(), deal_w)
         for child, awarded_w in reversed(self.children.awarded()):
             less = least(awarded_w, over)
+            if child.accepted is not None:
+                offered_w, direction = child.accepted.power_w, self.subject.direction
+                left = allowed(shortfall(awarded_w, less), offered_w, self._least_w(child), direction, up=True)
+                less = excess(awarded_w, left)
             if any(less) and child.accepted is not None:
                 over = shortfall(over, less)
                 self.awards.give([(child, child.accepted, shortfall(awarded_w, less))], now)

@@ -44,6 +44,9 @@ class Member:
     """Share of requests that it has answered with yes so far."""
     relaxations: tuple[Restriction, ...] = ()
     """What its owner agreed in advance to loosen."""
+    least_w: Annotated[PowerW, Whole] = 0
+    """The least change of load that it can make, W: it is asked for nothing, or for so much (a charger that cannot run
+    below a power)."""
 
     def capacity_w(self, direction: Direction) -> int:
         """Contracted capacity in a direction, W >= 0."""

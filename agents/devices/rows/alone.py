@@ -40,7 +40,7 @@ def flexibility(
 def _desk(slots: int) -> Desk:
     """Work space for one vehicle."""
     floats, whole = [0.0] * slots, [0] * slots
-    line = OwnSchedule([0.0] * (slots + 1), whole[:], floats[:], floats[:], whole[:])
+    line = OwnSchedule([0.0] * (slots + 1), whole[:], whole[:], whole[:], floats[:], floats[:], whole[:])
     choice = Choice(
         slots, whole[:], whole[:], [0] * (slots + 1), whole[:], whole[:], whole[:], whole[:], 0, 0, False, False, 0
     )  # fmt: skip

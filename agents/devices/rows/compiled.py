@@ -42,7 +42,10 @@ _PIECE = 2_048
 def new_desk(slots: int) -> Desk:
     """Work space for one vehicle of which no other event holds anything."""
     return Desk(
-        OwnSchedule(np.zeros(slots + 1), _ints(slots), np.zeros(slots), np.zeros(slots), _ints(slots)),
+        OwnSchedule(
+            np.zeros(slots + 1), _ints(slots), _ints(slots), _ints(slots), np.zeros(slots), np.zeros(slots),
+            _ints(slots),
+        ),
         Store(np.zeros(slots), np.zeros(slots), 1.0, 1.0, np.zeros(slots)),
         Rows(np.zeros(slots), np.zeros(slots), np.zeros(slots)),
         Choice(

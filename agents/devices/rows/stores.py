@@ -18,10 +18,10 @@ def bound(
             drawn += line.spared_wh[slot] + spec.standby_w * slot_h * ((1 if shut else 0) - (1 if base else 0))
         save, reach = 0.0, 0.0
         if usable and event.down:
-            save = float(max(0, base))
-            reach = float(max(0, base + spec.max_discharge_w)) if shut else save
+            save = float(max(0, line.low_w[slot]))
+            reach = float(max(0, line.low_w[slot] + spec.max_discharge_w)) if shut else save
         elif usable and shut:
-            save = reach = float(max(0, spec.max_charge_w - max(0, base)))
+            save = reach = float(max(0, spec.max_charge_w - max(0, line.high_w[slot])))
         store.cheap_w[slot], store.all_w[slot] = save, reach
         energy = line.energy_wh[slot + 1] - drawn
         store.room_wh[slot] = energy - line.bound_wh[slot] if event.down else line.bound_wh[slot] - energy

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from agents.devices.flexibility import Row
 from agents.devices.rows.cars import MICROSECOND, Car, micros
-from agents.devices.rows.commitments import Commitments, begun, next_edge, opposed, reserved_w
+from agents.devices.rows.commitments import UNKNOWN_W, Commitments, begun, course_w, next_edge, opposed, reserved_w
 from protocol.messages import IntervalPeriod
 from protocol.units import Direction
 
@@ -33,6 +33,10 @@ class OwnSchedule(NamedTuple):
     """One entry more: at each boundary."""
     base_w: Row
     """Signed W."""
+    low_w: Row
+    high_w: Row
+    """Signed W: the least and the most at any instant of the slot. They differ where what other events hold changes
+    within it; what the schedule itself does within a slot is reserved at its mean."""
     spared_wh: Row
     """What the battery has less when the slot's mean power is reserved by set-point: what rounding the mean takes off, and
     stand-by draw for the part in which the own schedule is idle."""
@@ -104,11 +108,35 @@ def run(
             moved = eta_c if mean_w >= 0 else 1 / (owner.discharge_pct / 100)
             line.base_w[slot] = mean_w
             line.spared_wh[slot] = (drawn_wh - mean_w * slot_h) * moved + idle_h * owner.standby_w
+        line.low_w[slot] = line.high_w[slot] = line.base_w[slot]
+        if reserved is not None:
+            _fill_extremes(reserved, line, slot, start_us, end_us)
         line.energy_wh[slot + 1] = energy
     _fill_parts(owner, spec, event, reserved, line)
     _fill_bounds(owner, spec, event, reserved, alone_wh, line)
     recovers = spec.departs_us > start_of(event, event.slots)
     return RelayNeeds(before, recovers, recovers and energy < full_wh - 1e-6)
+
+
+def _fill_extremes(reserved: Commitments, line: OwnSchedule, slot: int, start_us: int, end_us: int) -> None:
+    """The least and the most within a slot: the courses of what is reserved there, and what they leave of the mean."""
+    left, left_us = line.base_w[slot] * (end_us - start_us), 0
+    low, high, some = 0, 0, False
+    at_us = start_us
+    while at_us < end_us:
+        until_us, course = next_edge(reserved, at_us, end_us), course_w(reserved, at_us)
+        if course != UNKNOWN_W:
+            low, high = (min(low, course), max(high, course)) if some else (course, course)
+            left, some = left - course * (until_us - at_us), True
+        else:
+            left, left_us = left - reserved_w(reserved, at_us) * (until_us - at_us), left_us + until_us - at_us
+        at_us = until_us
+    if not some:
+        return
+    if left_us:
+        rest = left // left_us
+        low, high = min(low, rest), max(high, rest)
+    line.low_w[slot], line.high_w[slot] = low, high
 
 
 def _fill_parts(owner: Car, spec: Car, event: EventSlots, reserved: Commitments | None, line: OwnSchedule) -> None:
@@ -118,9 +146,10 @@ def _fill_parts(owner: Car, spec: Car, event: EventSlots, reserved: Commitments 
         plugged = owner.plugs_in_us <= start_us and owner.state_us <= end_us <= spec.departs_us
         line.part[slot] = USABLE if plugged else AWAY
         if reserved is not None:
-            line.part[slot] = (
-                OPPOSED if plugged and opposed(reserved, start_us, end_us, event.down) else line.part[slot]
+            taken = opposed(reserved, start_us, end_us, event.down) or (
+                line.low_w[slot] != line.high_w[slot] and (owner.min_power_w > 0 or spec.relay_ops >= 0)
             )
+            line.part[slot] = OPPOSED if plugged and taken else line.part[slot]
 
 
 def gain(owner: Car) -> float:
@@ -151,8 +180,7 @@ def _between(
             until_us = plugs_in_us
         if at_us < owner.departs_us < until_us:
             until_us = owner.departs_us
-        power_w = reserved_w(reserved, at_us)
-        energy, grid_wh, shut_h, alone_wh = _piece(owner, gain_w, power_w, energy, alone_wh, at_us, until_us)
+        energy, grid_wh, shut_h, alone_wh = _piece(owner, gain_w, reserved, energy, alone_wh, at_us, until_us)
         drawn_wh += grid_wh
         closed_h += shut_h
         at_us = until_us
@@ -160,10 +188,11 @@ def _between(
 
 
 def _piece(
-    owner: Car, gain_w: float, power_w: int, energy: float, alone_wh: float, start_us: int, end_us: int
+    owner: Car, gain_w: float, reserved: Commitments, energy: float, alone_wh: float, start_us: int, end_us: int
 ) -> tuple[float, float, float, float]:
-    """`_between` for a time in which nothing changes. Where another event holds power, the set-point stands on the
-    schedule without any event; else it charges up what is missing."""
+    """`_between` for a time in which nothing changes. Where another event holds power, its course counts; where that is
+    not known, the set-point stands on the schedule without any event. Else it charges up what is missing."""
+    power_w, course = reserved_w(reserved, start_us), course_w(reserved, start_us)
     away = start_us < max(owner.plugs_in_us, owner.state_us) or start_us >= owner.departs_us
     if away and power_w == 0:
         return energy, 0.0, 0.0, alone_wh
@@ -173,7 +202,7 @@ def _piece(
     if power_w == 0:
         charging_h = _charging_h(owner, gain_w, energy, start_us, end_us)
         return energy + charging_h * gain_w, charging_h * owner.max_charge_w, charging_h, alone_wh
-    grid_w = alone_h / span_h * owner.max_charge_w + power_w
+    grid_w = float(course) if course != UNKNOWN_W else alone_h / span_h * owner.max_charge_w + power_w
     grid_w = max(-float(owner.agreed_discharge_w), min(float(owner.agreed_charge_w), grid_w))
     moved_w = grid_w * (owner.charge_pct / 100) if grid_w > 0 else grid_w / (owner.discharge_pct / 100)
     closed_h = span_h if grid_w else 0.0
@@ -243,7 +272,7 @@ def _cut(
     pieces, count = reserved.pieces, 0
     while at_us < spec.departs_us:
         until_us, power_w = next_edge(reserved, at_us, spec.departs_us), reserved_w(reserved, at_us)
-        moved_wh, _, _, alone_wh = _piece(owner, gain_w, power_w, 0.0, alone_wh, at_us, until_us)
+        moved_wh, _, _, alone_wh = _piece(owner, gain_w, reserved, 0.0, alone_wh, at_us, until_us)
         pieces.hours[count], pieces.moved_wh[count] = hours(until_us - at_us), moved_wh
         pieces.reserved[count] = power_w != 0
         at_us, count = until_us, count + 1

@@ -12,9 +12,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.negotiation.plans.least_power import Bounds, moved
 from agents.negotiation.plans.shares import Watts, in_order, plans, proportional, slot_by_slot, table
 from protocol.messages import Basis
 from protocol.plan import Plan, add, covers, least, shortfall
+from protocol.units import Direction
 
 _STALE = 500
 """After so many gains out of date one after the other all are computed anew, at once."""
@@ -31,6 +33,8 @@ class Candidate(NamedTuple):
     own: Plan
     relaxed: Plan | None = None
     merit: int = 0
+    least_w: int = 0
+    """It is given nothing, or at least so much."""
 
 
 class Share(NamedTuple):
@@ -87,7 +91,13 @@ class LeastRelayWearSharing:
         return slot_by_slot(deal_w, some, lambda power_w, caps: in_order(power_w, caps, order))
 
 
-def apportion(deal_w: Plan, candidates: Sequence[Candidate], storage_w: Plan, policy: SharingPolicy) -> Apportioned:
+def apportion(
+    deal_w: Plan,
+    candidates: Sequence[Candidate],
+    storage_w: Plan,
+    policy: SharingPolicy,
+    direction: Direction = Direction.INCREASE_LOAD,
+) -> Apportioned:
     """S35: share a deal out. Raises ValueError when offers and storage cannot cover it, or the slots differ."""
     slots = len(deal_w)
     if len(storage_w) != slots:
@@ -103,7 +113,22 @@ def apportion(deal_w: Plan, candidates: Sequence[Candidate], storage_w: Plan, po
         offers[:, relaxed] = either[:, relaxed]
     from_storage = least(storage_w, shortfall(deal_w, _sums(offers)))
     parts = policy.split(shortfall(deal_w, from_storage), offers, candidates)
+    if any(candidate.least_w for candidate in candidates):
+        parts = _runnable(parts, offers, candidates, direction)
     return Apportioned(_shares(candidates, parts, own), from_storage)
+
+
+def _runnable(
+    parts: Sequence[Watts], offers: Watts, candidates: Sequence[Candidate], direction: Direction
+) -> list[Watts]:  # fmt: skip
+    """The parts, moved so that nobody's lies below its least power; as they are where that cannot be."""
+    least_w = np.array([candidate.least_w for candidate in candidates], dtype=np.int64)
+    whole = direction is Direction.DECREASE_LOAD
+    found = []
+    for row, caps in zip(parts, offers, strict=True):
+        better = moved(row, Bounds(caps, least_w, whole=whole))
+        found.append(row if better is None else better)
+    return found
 
 
 def _sums(offers: Watts) -> Plan:

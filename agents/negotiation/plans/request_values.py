@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.negotiation.plans.least_power import Bounds, moved
 from agents.negotiation.plans.shares import Watts, exact, in_order, plans, proportional, slot_by_slot, table
 from protocol.plan import Plan
 
@@ -35,6 +36,8 @@ class MemberCapability(NamedTuple):
     capacity_w: Plan
     reliability_pct: int = 100
     merit: int = 0
+    least_w: int = 0
+    """It is asked for nothing, or for at least so much."""
 
 
 class RequestValuePolicy(Protocol):
@@ -60,6 +63,23 @@ class MeritOrderValues:
     def values(self, asked_w: Plan, members: Sequence[MemberCapability], over_request: bool) -> dict[str, Plan]:
         merits = np.array([member.merit for member in members], dtype=np.int64)
         return _values(asked_w, members, np.argsort(merits, kind="stable"), over_request)
+
+
+def runnable(values: Mapping[str, Plan], members: Sequence[MemberCapability]) -> Mapping[str, Plan]:
+    """The values, moved so that nobody is asked for less than its least power. The sum stays the same, but where nobody
+    can run at what is left: that is asked of nobody."""
+    if not any(member.least_w for member in members) or not values:
+        return values
+    asked = [member for member in members if member.name in values]
+    slots = len(next(iter(values.values())))
+    caps = table([member.capacity_w for member in asked], slots)
+    least_w = np.array([member.least_w for member in asked], dtype=np.int64)
+    found = []
+    for row, cap in zip(table([values[member.name] for member in asked], slots), caps, strict=True):
+        bounds = Bounds(cap, least_w, whole=False)
+        better = moved(row, bounds)
+        found.append(bounds.below(row) if better is None else better)
+    return {member.name: plan for member, plan in zip(asked, plans(found, len(asked)), strict=True)}
 
 
 def _values(

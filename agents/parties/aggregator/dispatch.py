@@ -11,7 +11,7 @@ from agents.negotiation.stage import Timer
 from agents.parties.aggregator.own_storage import OwnStorage
 from agents.settings.members import Members
 from protocol import messages as m
-from protocol.actor import Measure, Measured, Setpoint
+from protocol.actor import Measure, Measured
 from protocol.plan import Plan
 
 
@@ -25,8 +25,8 @@ class Dispatching:
         self.storage = storage
         self.slot = 0
         self.measured_slot = 0
-        self.commanded = False
-        """Whether own storage may be off its schedule."""
+        self.rests_wus: dict[str, int] = {}
+        """Per own device, W x microseconds of its baseline that are no whole Wh yet."""
 
     def start(self, now: datetime) -> None:
         """A deal stands: the first dispatch follows."""
@@ -37,13 +37,9 @@ class Dispatching:
             timers.set(Timer.MEASURE, period.slot_start(1))
 
     def stop(self, now: datetime) -> None:
-        """Nothing more is commanded; own storage returns to its schedule."""
+        """Nothing more is commanded."""
         self.event.timers.drop(Timer.DISPATCH)
         self.event.timers.drop(Timer.MEASURE)
-        if self.commanded and self.measured_slot < self.event.subject.slots:
-            for resource_id in self.storage.resource_ids:
-                self.event.out.effect(Setpoint(resource_id, None, now, now))
-        self.commanded = False
 
     def due(self, now: datetime) -> None:
         """Command the next slot."""
@@ -80,13 +76,10 @@ class Dispatching:
         self.event.out.say(child.name, now, self.dispatch_to, child.name, child.award, slot, awarded_w[slot], now)
 
     def _command_storage(self, slot: int, now: datetime) -> None:
-        period = self.event.subject.period
-        start, end = period.slot_start(slot), period.slot_start(slot + 1)
         held, own = self.storage.held, self.storage.committed_w
         if held is not None and own is not None and any(own):
-            for resource_id, power_w in held.setpoints(slot, own[slot]).items():
-                self.event.out.effect(Setpoint(resource_id, power_w, max(start, now), end))
-                self.commanded = True
+            for setpoint in held.follow(slot, own[slot], now):
+                self.event.out.effect(setpoint)
 
     def dispatch_to(self, name: str, award: AwardRecord, slot: int, power_w: int, now: datetime) -> m.Dispatch:
         """The dispatch of a slot as a message; `power_w` >= 0 in the event's direction."""
@@ -119,8 +112,12 @@ class Dispatching:
         """A meter value of own storage: what other events reserve of the device is not this one's doing."""
         if item.slot is None or item.energy_wh is None:
             return
-        held = self.storage.held
-        baseline = held.baseline_wh(item.resource_id, item.slot) if held is not None else item.energy_wh
+        held, name = self.storage.held, item.resource_id
+        baseline = item.energy_wh
+        if held is not None:
+            baseline, rest_wus = held.baseline_wh((item,), item.slot, self.rests_wus.pop(name, 0))
+            if rest_wus:
+                self.rests_wus[name] = rest_wus
         reading = m.Reading(
             slot=item.slot,
             energy_wh=item.energy_wh,
@@ -128,4 +125,4 @@ class Dispatching:
             soc_wh=item.soc_wh,
             state=m.EventStatus.ACTIVE,
         )
-        self.event.metered(item.resource_id, reading, now)
+        self.event.metered(name, reading, now)

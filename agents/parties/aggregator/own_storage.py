@@ -70,7 +70,7 @@ class OwnStorage:
         others = yard.ledger.but(subject.event_id)
         answer = yard.home.flexibility(subject.direction, subject.period, short_w, others)
         self.offered_w = answer.joint.power_w
-        self.held = Reservation(subject.event_id, subject.direction, subject.period, answer, yard.ledger)
+        self.held = Reservation(subject.event_id, subject.direction, subject.period, answer, yard.home, yard.ledger)
         self.held.reserve(self.offered_w)
         return self.offered_w
 
@@ -112,7 +112,12 @@ class OwnStorage:
         if self.held is not None:
             self.held.reserve(power_w)
 
+    def is_led(self) -> bool:
+        """Whether any of its devices follows a course of this event."""
+        return self.subject.event_id in self.yard.ledger.followed()
+
     def free(self, now: datetime) -> None:
-        """Nothing is reserved for this event any more."""
+        """Nothing is reserved for this event any more; devices return to their schedule, or to what other events hold."""
         self.offered_w = self.committed_w = self.held = None
-        self.yard.ledger.free(self.subject.event_id, now)
+        for setpoint in self.yard.ledger.free(self.subject.event_id, now):
+            self.out.effect(setpoint)

@@ -9,7 +9,7 @@ from agents.negotiation.child import Child, ChildAnswer, RelaxRecord
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.plans.alternative import alternatives
 from agents.negotiation.plans.apportion import Apportioned, Candidate, apportion
-from agents.negotiation.plans.request_values import MemberCapability
+from agents.negotiation.plans.request_values import MemberCapability, runnable
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import ASKING, Stage, Timer
 from agents.negotiation.upward import Upward
@@ -83,14 +83,19 @@ class AggregatorRole:
         """S21. In a re-request what a member said it could give at most stands for its capability."""
         slots, direction, before_w = len(self.asked_w), self.event.subject.direction, self.event.asking.before_w
         members = [
-            MemberCapability(member.name, before_w[member.name], 100, member.merit)
+            MemberCapability(member.name, before_w[member.name], 100, member.merit, member.least_w)
             if member.name in before_w
             else MemberCapability(
-                member.name, (member.capacity_w(direction),) * slots, member.reliability_pct, member.merit
+                member.name,
+                (member.capacity_w(direction),) * slots,
+                member.reliability_pct,
+                member.merit,
+                member.least_w,
             )
             for member in self.book.members
         ]
-        return self.policies.request_values.values(self.asked_w, members, self.settings.over_request)
+        values = self.policies.request_values.values(self.asked_w, members, self.settings.over_request)
+        return runnable(values, members)
 
     # -- S23-S31
 
@@ -256,10 +261,12 @@ class AggregatorRole:
                 child.own.power_w if child.own is not None else nothing,
                 child.relaxed.power_w if child.relaxed is not None else None,
                 contracts[child.name].merit,
+                contracts[child.name].least_w,
             )
             for child, _ in self.event.children.taking_part()
         ]
-        return apportion(power_w, candidates, self.storage.available_w(), self.policies.sharing)
+        direction, sharing = self.event.subject.direction, self.policies.sharing
+        return apportion(power_w, candidates, self.storage.available_w(), sharing, direction)
 
     # -- delivery, the end
 

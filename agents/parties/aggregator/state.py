@@ -1,6 +1,6 @@
 """What an aggregator remembers, as frozen models with a version."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -8,6 +8,7 @@ from agents.negotiation.state import NegotiationState, negotiation_state
 from agents.parties.aggregator.actor import Aggregator
 from agents.parties.aggregator.climb import Climb
 from agents.parties.aggregator.role import AggregatorRole
+from agents.parties.der.reservation import Reservation
 from agents.parties.der.reserved_state import (
     HomeState,
     ReservedState,
@@ -41,6 +42,8 @@ class DispatchingState:
     slot: int
     measured_slot: int
     commanded: bool
+    """Whether own storage was dispatched to; of a state of before, whose ledger does not know it."""
+    rests_wus: dict[str, int] = field(default_factory=dict)
     version: Literal[1] = 1
 
 
@@ -90,7 +93,7 @@ def aggregator_state(actor: Aggregator) -> AggregatorState:
             AggregatorEventState(
                 negotiation_state(event),
                 state_of(ClimbState, role.climb),
-                state_of(DispatchingState, role.dispatching),
+                state_of(DispatchingState, role.dispatching, commanded=role.storage.is_led()),
                 state_of(OwnStorageState, role.storage, held=None if held is None else reserved_state(held)),
             )
         )
@@ -107,7 +110,19 @@ def remember_aggregator(actor: Aggregator, state: AggregatorState) -> None:
         role = reopened(actor, one.event).role
         assert isinstance(role, AggregatorRole)
         role.climb = Climb(one.climb.began_at, one.climb.rungs, one.climb.sums, one.climb.most_w)
-        restore(role.dispatching, one.dispatching)
+        restore(role.dispatching, one.dispatching, but=("commanded",))
         held = one.storage.held
-        restore(role.storage, one.storage, held=None if held is None else reserved(held, yard.ledger))
+        held_again = None if held is None else reserved(held, yard.home, yard.ledger)
+        restore(role.storage, one.storage, held=held_again)
+        if state.yard.followed is None and held_again is not None:
+            _lay_out(held_again, one)
     remember_parent(actor, state.party)
+
+
+def _lay_out(held: Reservation, state: AggregatorEventState) -> None:
+    """Of an event that was written before courses were known: its course follows from what stands."""
+    held.lay_out(held.parts)
+    committed_w = state.storage.committed_w
+    if state.dispatching.commanded and committed_w is not None:
+        for slot in range(state.dispatching.slot):
+            held.follow(slot, committed_w[slot], held.period.slot_start(slot))

@@ -6,7 +6,6 @@
 Its own safety wins always: without a valid award and a dispatch that has not run out it follows its own schedule.
 """
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from agents.parties.der import messages
@@ -132,11 +131,10 @@ class Der(Controlled):
         )  # fmt: skip
         event.go(DerStage.OFFERED)
         event.answers[basis] = Reservation(
-            request.event_id, request.direction, request.interval_period, answer, self.ledger
+            request.event_id, request.direction, request.interval_period, answer, self.home, self.ledger
         )
         event.offers[basis] = offer
-        parts = [standing.answer.apportion(standing.answer.joint.power_w) for standing in event.answers.values()]
-        self.ledger.reserve(request.event_id, request.direction, request.interval_period, _larger(parts))
+        event.answers[basis].lay_out(event.offered_parts())
         self.send(event.edge, offer)
         self.effect(messages.offered(event.terms, answer.joint, basis))
 
@@ -208,13 +206,3 @@ class Der(Controlled):
 
     def _confirm(self, event: DerEvent, award: m.Award, problem: str, now: datetime) -> None:
         self.send(event.edge, messages.confirm(self.name, award, problem, now))
-
-
-def _larger(parts: Sequence[Mapping[str, Plan]]) -> dict[str, Plan]:
-    """Per device and slot the larger of the standing offers: either may be awarded."""
-    result: dict[str, Plan] = {}
-    for part in parts:
-        for name, plan in part.items():
-            before = result.get(name, plan)
-            result[name] = tuple(max(a, b) for a, b in zip(before, plan, strict=True))
-    return result

@@ -12,7 +12,7 @@ from agents.parties.der.ledger import Ledger
 from agents.settings.daemon import Role
 from agents.settings.parties import DerSettings
 from protocol import messages as m
-from protocol.actor import Measure, Measured, Planned, Setpoint
+from protocol.actor import Measure, Measured, Planned
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 
@@ -85,9 +85,8 @@ class Controlled(Party):
             raise RefusedMessage(RejectReason.EXPIRED, f"slot {dispatch.slot} is over")
         event.go(DerStage.ACTIVE)
         assert event.accepted is not None
-        start, end = event.slot_start(dispatch.slot), event.slot_start(dispatch.slot + 1)
-        for resource_id, power_w in event.accepted.setpoints(dispatch.slot, abs(dispatch.power_w)).items():
-            self.effect(Setpoint(resource_id, power_w, max(start, now), end))
+        for setpoint in event.accepted.follow(dispatch.slot, abs(dispatch.power_w), now):
+            self.effect(setpoint)
         data = {"slot": dispatch.slot, "power_w": dispatch.power_w}
         self.tell("controlling", event.request.event_id, "control", data)
 
@@ -114,11 +113,11 @@ class Controlled(Party):
 
     def _report(self, event: DerEvent, slot: int, now: datetime) -> None:
         """The smart meter's value of a slot, to the aggregator and to the utility (meter 13)."""
-        request, values = event.request, event.measured[slot].values()
+        request, values = event.request, tuple(event.measured[slot].values())
         last = slot + 1 == event.slots
-        reserved = event.accepted
-        assert reserved is not None
-        baseline = sum(reserved.baseline_wh(device.resource_id, slot) for device in self.home.devices)
+        held = event.accepted
+        assert held is not None
+        baseline, event.rest_wus = held.baseline_wh(values, slot, event.rest_wus)
         stored = [value.soc_wh for value in values if value.soc_wh is not None]
         reading = m.Reading(
             slot=slot,
@@ -155,11 +154,9 @@ class Controlled(Party):
             event.timers[DerTimer.WITHDRAW] = again
 
     def _release(self, event: DerEvent, now: datetime) -> None:
-        """Free what is held; devices under control return to their own schedule."""
-        self.ledger.free(event.request.event_id, now)
-        if event.stage is DerStage.ACTIVE:
-            for device in self.home.devices:
-                self.effect(Setpoint(device.resource_id, None, now, now))
+        """Free what is held; devices under control return to their own schedule, or to what other events hold."""
+        for setpoint in self.ledger.free(event.request.event_id, now):
+            self.effect(setpoint)
 
     def _close(self, event: DerEvent, outcome: str, now: datetime) -> None:
         event.timers.clear()

@@ -90,6 +90,8 @@ class DerEvent:
     timers: dict[DerTimer, datetime] = field(default_factory=dict)
     slot: int = 0
     measured: dict[int, dict[str, Measured]] = field(default_factory=dict)
+    rest_wus: int = 0
+    """W x microseconds of the baseline that are no whole Wh yet: the next report carries them."""
     terms: EventTerms = field(init=False)
 
     def __post_init__(self) -> None:
@@ -107,6 +109,15 @@ class DerEvent:
     def offered_w(self) -> dict[m.Basis, Plan]:
         """The offers that stand, W."""
         return {basis: offer.power_w for basis, offer in self.offers.items()}
+
+    def offered_parts(self) -> dict[str, Plan]:
+        """Per device and slot the larger of the standing offers, W: either may be awarded."""
+        result: dict[str, Plan] = {}
+        for standing in self.answers.values():
+            for name, plan in standing.answer.apportion(standing.answer.joint.power_w).items():
+                before = result.get(name, plan)
+                result[name] = tuple(max(a, b) for a, b in zip(before, plan, strict=True))
+        return result
 
     @property
     def slots(self) -> int:

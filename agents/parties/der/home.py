@@ -54,6 +54,7 @@ class Home:
 
     def __init__(self, devices: Sequence[Device]) -> None:
         self.devices = tuple(devices)
+        self._by_id = {device.resource_id: device for device in self.devices}
         self.readings: dict[str, Measured] = {}
         """The last state of each device that was read."""
         self.told: dict[str, Measured] = {}
@@ -80,6 +81,10 @@ class Home:
 
     def _told(self, device: Device) -> Measured | None:
         return self.told.get(device.resource_id)
+
+    def device(self, resource_id: str) -> Device:
+        """One of them."""
+        return self._by_id[resource_id]
 
     def observe(self, reading: Measured) -> None:
         """Take a device's reading."""

@@ -1,49 +1,91 @@
-"""What one event reserves of a home's devices: their parts, the set-points that follow, and the baseline they are
-metered against. The baseline is the schedule declared with the offer; what other events have come to reserve since
-shifts it."""
+"""What one event reserves of a home's devices: their parts, the course that follows, and the baseline they are metered
+against. The baseline is the schedule declared with the offer, with what the devices follow of other events."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
-from agents.devices.contract import Ask
-from agents.parties.der.home import HomeFlexibility, share
+from agents.devices.contract import Ask, Segment, micros
+from agents.parties.der.home import Home, HomeFlexibility, share
 from agents.parties.der.ledger import Ledger
+from protocol.actor import Measured, Setpoint
 from protocol.messages import IntervalPeriod
-from protocol.plan import Plan
-from protocol.units import Direction, energy_wh
+from protocol.plan import Plan, zero
+from protocol.units import Direction
+
+WH_WUS = 3_600_000_000
+"""W x microseconds of a Wh."""
 
 
 class Reservation:
     """What an event reserves of a home's answer."""
 
     def __init__(
-        self, event_id: str, direction: Direction, period: IntervalPeriod, answer: HomeFlexibility, ledger: Ledger
+        self,
+        event_id: str,
+        direction: Direction,
+        period: IntervalPeriod,
+        answer: HomeFlexibility,
+        home: Home,
+        ledger: Ledger,
     ) -> None:
         self.event_id = event_id
         self.direction = direction
         self.period = period
         self.answer = answer
+        self.home = home
         self.ledger = ledger
         self.parts: Mapping[str, Plan] = {}
 
     def reserve(self, power_w: Plan) -> None:
         """Reserve so much of the answer, W; the parts follow. Raises ValueError above the answer."""
         self.parts = self.answer.apportion(power_w)
-        self.ledger.reserve(self.event_id, self.direction, self.period, self.parts)
+        self.lay_out(self.parts)
 
-    def base_w(self, resource_id: str, slot: int) -> int:
-        """A device's schedule in a slot without this event, signed W."""
-        part = self.answer.parts[resource_id]
-        slots = (0,) * len(part.power_w)
-        then = Ask(self.direction, self.period, slots, self.answer.held.get(resource_id, ()))
-        today = Ask(self.direction, self.period, slots, self.ledger.but(self.event_id).get(resource_id, ()))
-        return part.schedule_w[slot] + today.reserved_w(slot) - then.reserved_w(slot)
+    def lay_out(self, parts: Mapping[str, Plan]) -> None:
+        """Reserve these parts of the devices, W, at least as much as is reserved of the answer."""
+        self.ledger.reserve(self.event_id, {name: self._course(name, plan) for name, plan in parts.items()})
 
-    def baseline_wh(self, resource_id: str, slot: int) -> int:
-        return energy_wh(self.base_w(resource_id, slot), self.period.duration)
+    def follow(self, slot: int, power_w: int, now: datetime) -> list[Setpoint]:
+        """Let the devices follow a change of so many W in a slot, at most what is reserved; the set-points from now
+        on, or from the slot's beginning. Those without a part in it are left to their own schedule."""
+        start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
+        slots = next((len(plan) for plan in self.parts.values()), 0)
+        parts = share((power_w,), {name: (plan[slot],) for name, plan in self.parts.items()})
+        return [
+            setpoint
+            for name, (part,) in parts.items()
+            for setpoint in self.ledger.follow(
+                self.event_id, name, self._course(name, _only(slot, part, slots)), max(start, now), end
+            )
+        ]
 
-    def setpoints(self, slot: int, power_w: int) -> dict[str, int]:
-        """Signed power of each device in a slot for a change of so many W (at most what is reserved), + = import."""
-        within = {name: (plan[slot],) for name, plan in self.parts.items()}
-        parts = share((power_w,), within)
-        sign = self.direction.sign
-        return {name: self.base_w(name, slot) + sign * part[0] for name, part in parts.items()}
+    def baseline_wh(self, values: Iterable[Measured], slot: int, rest_wus: int) -> tuple[int, int]:
+        """What the devices of these meter values would have taken in a slot without this event, signed Wh, + = import;
+        and what is left of it below a Wh, for the next slot (`rest_wus`: from the slot before), W x microseconds. Of a
+        device of which nothing is asked in the slot, what it took: its change is not this event's."""
+        energy_wh, total_wus = 0, rest_wus
+        for value in values:
+            if self.parts[value.resource_id][slot]:
+                total_wus += self._baseline_wus(value.resource_id, slot)
+            else:
+                energy_wh += value.energy_wh or 0
+        whole_wh = (2 * total_wus + WH_WUS) // (2 * WH_WUS)
+        return energy_wh + whole_wh, total_wus - whole_wh * WH_WUS
+
+    def _baseline_wus(self, resource_id: str, slot: int) -> int:
+        """Of one device that takes part: its declared schedule, and what it followed of other events."""
+        start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
+        plan = self.parts[resource_id]
+        own = self._course(resource_id, _only(slot, plan[slot], len(plan)))
+        own_wus = sum((s.own_w or 0) * micros(s.end - s.start) for s in own)
+        return own_wus + self.ledger.others_wus(self.event_id, resource_id, start, end)
+
+    def _course(self, resource_id: str, power_w: Plan) -> tuple[Segment, ...]:
+        held, schedule_w = self.answer.held.get(resource_id, ()), self.answer.parts[resource_id].schedule_w
+        ask = Ask(self.direction, self.period, self.answer.parts[resource_id].power_w, held)
+        return self.home.device(resource_id).lay_out(ask, schedule_w, power_w)
+
+
+def _only(slot: int, power_w: int, slots: int) -> Plan:
+    """A plan of one slot, W."""
+    return (*zero(slot), power_w, *zero(slots - slot - 1))

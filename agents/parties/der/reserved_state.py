@@ -34,6 +34,8 @@ class HomeState:
     devices: dict[str, DeviceState]
     ledger: dict[str, dict[str, tuple[Segment, ...]]]
     """Per event and resource what the event reserves."""
+    followed: dict[str, dict[str, tuple[Segment, ...]]] | None = None
+    """Per event and resource what is led by the event; None: written before that was known."""
     version: Literal[1] = 1
     told: dict[str, Measured] = field(default_factory=dict)
     """The last reading of each device that told more than its energy."""
@@ -58,7 +60,7 @@ def home_state(home: Home, ledger: Ledger) -> HomeState:
     """What is known of a home's devices now."""
     read = {name: DeviceState(reading.at, reading.soc_wh) for name, reading in home.readings.items()}
     begun = {name: stays.begun for name, stays in _stays(home) if stays.begun is not None}
-    return HomeState(read, ledger.all(), told=_told(home), plans=dict(home.plans), stays=begun)
+    return HomeState(read, ledger.all(), ledger.followed(), told=_told(home), plans=dict(home.plans), stays=begun)
 
 
 def remember_home(home: Home, ledger: Ledger, state: HomeState) -> None:
@@ -72,7 +74,7 @@ def remember_home(home: Home, ledger: Ledger, state: HomeState) -> None:
         home.observe(Measured(name, read.at, read.soc_wh) if told is None or told.at != read.at else told)
     for told in state.told.values():
         home.observe(told)
-    ledger.remember(state.ledger)
+    ledger.remember(state.ledger, state.followed or {})
 
 
 def _told(home: Home) -> dict[str, Measured]:
@@ -93,8 +95,8 @@ def reserved_state(held: Reservation) -> ReservedState:
     return state_of(ReservedState, held, parts=dict(held.parts))
 
 
-def reserved(state: ReservedState, ledger: Ledger) -> Reservation:
+def reserved(state: ReservedState, home: Home, ledger: Ledger) -> Reservation:
     """The same again; the ledger has it already."""
-    held = Reservation(state.event_id, state.direction, state.period, state.answer, ledger)
+    held = Reservation(state.event_id, state.direction, state.period, state.answer, home, ledger)
     held.parts = state.parts
     return held

@@ -39,6 +39,7 @@ class DerEventState:
     timers: dict[DerTimer, datetime]
     slot: int
     measured: dict[int, dict[str, Measured]]
+    rest_wus: int = 0
     version: Literal[1] = 1
 
 
@@ -69,7 +70,7 @@ def remember_der(actor: Der, state: DerState) -> None:
     remember_home(actor.home, actor.ledger, state.home)
     for one in state.events:
         event = DerEvent(Edge(one.parent, actor.name), one.request.message())
-        answers = {basis: reserved(held, actor.ledger) for basis, held in one.answers.items()}
+        answers = {basis: reserved(held, actor.home, actor.ledger) for basis, held in one.answers.items()}
         restore(
             event,
             one,
@@ -81,6 +82,19 @@ def remember_der(actor: Der, state: DerState) -> None:
             withdrawal=message_of(one.withdrawal),
         )
         actor.events[event.request.event_id] = event
+        if state.home.followed is None:
+            _lay_out(event)
+
+
+def _lay_out(event: DerEvent) -> None:
+    """Of an event that was written before courses were known: its course follows from what stands."""
+    if event.accepted is not None and event.stage in (DerStage.AWARDED, DerStage.ACTIVE):
+        event.accepted.lay_out(event.accepted.parts)
+        if event.stage is DerStage.ACTIVE and event.award is not None:
+            for slot, power_w in enumerate(event.award.power_w[: event.slot + 1]):
+                event.accepted.follow(slot, power_w, event.slot_start(slot))
+    elif event.stage is DerStage.OFFERED:
+        next(reversed(event.answers.values())).lay_out(event.offered_parts())
 
 
 def _event_state(event: DerEvent) -> DerEventState:

@@ -210,6 +210,7 @@ def contract(home: DerSettings, merit: int = 0, reliability_pct: int = 100, wher
         "merit": merit,
         "reliability_pct": reliability_pct,
         "relaxations": tuple(loosened),
+        "least_w": min(getattr(spec, "min_power_w", 0) for spec in home.devices),
     }
     return known(Member, given, where)
 

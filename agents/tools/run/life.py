@@ -54,7 +54,7 @@ class Life:
         for slot, read in event.measured.items():
             for device in home.home.devices:
                 name = device.resource_id
-                change_wh = (read[name].energy_wh or 0) - held.baseline_wh(name, slot)
+                change_wh = (read[name].energy_wh or 0) - held.baseline_wh((read[name],), slot, 0)[0]
                 self.moved_wh[device.kind.value, direction.value] += direction.sign * change_wh
 
     def departures(self) -> Iterator[tuple[str, Departed]]:

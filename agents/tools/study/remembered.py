@@ -7,7 +7,7 @@ answer; only time is saved.
 from datetime import datetime
 from typing import TypeAlias
 
-from agents.devices.contract import Ask, Device, Flexibility
+from agents.devices.contract import Ask, Device, Flexibility, Segment
 from agents.devices.vehicle import Vehicle
 from agents.parties.der.actor import Der
 from agents.parties.der.home import Home
@@ -15,6 +15,7 @@ from agents.settings.devices import VehicleSpec
 from agents.settings.parties import DerSettings
 from protocol.actor import Measured
 from protocol.messages import ResourceKind, Restriction
+from protocol.plan import Plan, SignedPlan
 from protocol.units import Direction
 
 Key: TypeAlias = tuple[object, ...]
@@ -45,6 +46,9 @@ class RememberedVehicle:
 
     def observe(self, reading: Measured) -> None:
         self._vehicle.observe(reading)
+
+    def lay_out(self, ask: Ask, schedule_w: SignedPlan, power_w: Plan) -> tuple[Segment, ...]:
+        return self._vehicle.lay_out(ask, schedule_w, power_w)
 
     def flexibility(self, ask: Ask) -> Flexibility:
         state: tuple[str, int, datetime] = (self.resource_id, self._vehicle.spec.soc_wh, self._vehicle.spec.state_at)

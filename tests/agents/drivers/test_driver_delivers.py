@@ -203,3 +203,27 @@ def test_charging_more_is_delivered_up_to_the_capacity() -> None:
     offer = build_device(spec).flexibility(asked)
     assert offer.power_w == (1_000, 1_000)
     deliver(spec, setpoints(asked, offer))
+
+
+def test_charger_does_not_run_below_its_least_power() -> None:
+    driver = build_driver(vehicle("ev", soc_wh=10_000, min_power_w=1_380))
+    for slot, power_w in enumerate((777, -1_379, 1_380, -1_380)):
+        driver.set_power(power_w, T0 + slot * SLOT, T0 + (slot + 1) * SLOT)
+    flowed = [driver.measure(T0 + slot * SLOT, T0 + (slot + 1) * SLOT).energy_wh for slot in range(4)]
+    assert flowed == [0, 0, 690, -690]
+
+
+def test_set_points_ahead_are_replaced_from_the_instant_of_a_new_one() -> None:
+    driver = build_driver(battery("bat"))
+    driver.set_power(-4_000, T0, T0 + SLOT)
+    driver.set_power(-2_000, T0 + SLOT, T0 + 2 * SLOT)
+    driver.set_power(None, T0 + SLOT / 2, T0 + SLOT / 2)
+    assert driver.measure(T0, T0 + 2 * SLOT).energy_wh == -1_000
+
+
+def test_energies_of_spans_that_follow_each_other_add_up() -> None:
+    driver = build_driver(battery("bat"))
+    driver.set_power(-119, T0, T0 + SLOT)
+    minutes = [driver.measure(T0 + i * SLOT / 30, T0 + (i + 1) * SLOT / 30).energy_wh or 0 for i in range(30)]
+    assert set(minutes) == {-1, -2}
+    assert sum(minutes) == round(-119 / 2 + 0.01)
