@@ -98,7 +98,8 @@ class Course:
         if isinstance(message, m.Request) and self.settings.consent is Consent.ALWAYS:
             return Computation(message.direction, message.interval_period, message.power_w)
         if isinstance(message, m.Relax) and self._may_loosen(message, message.reply_by):
-            asked_w = relaxed_ask_w(self._offered_w[m.Basis.OWN], message)
+            assert self.own is not None
+            asked_w = relaxed_ask_w(self.own.power_w, message)
             return Computation(self.terms.direction, self.terms.period, asked_w, message.restrictions)
         return None
 
@@ -115,8 +116,8 @@ class Course:
         match item.message:
             case m.Request() as request if answer is not None:
                 effects = self._request(request, answer, now, shared)
-            case m.Relax() as relax if answer is not None and self._may_loosen(relax, now):
-                effects = self._loosen(answer, now)
+            case m.Relax() as relax if answer is not None and self.stage is DerStage.OFFERED and now <= relax.reply_by:
+                effects = self._loosen(answer, now)  # `computation` has looked at the rest
             case m.Award() as award if self._about(award) and self.stage in (DerStage.OFFERED, DerStage.OPTED_OUT):
                 effects = self._award(award, now)
             case m.Reject() as reject:
