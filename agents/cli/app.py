@@ -4,26 +4,15 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from cyclopts import App, CycloptsError
 
-from agents.cli.arguments import Json
-from agents.cli.connection import DEFAULT, Connection
-from agents.cli.findings import mistake, tell
-from agents.cli.orders import decide, plan, request, status
-from agents.cli.run import run, simulate, up
-from agents.cli.scenario import scenario_app
-from agents.runtime.daemon.control import CommandRefusal
-from agents.runtime.daemon.doctor import examine
 from agents.runtime.exits import Exit
-from agents.runtime.files.members import MembersError
-from agents.settings.checked import ConfigError
-from protocol.codec import to_json
 
 
 def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("gridpact")
     except PackageNotFoundError:
@@ -42,79 +31,85 @@ Exit codes: 0 done; 1 the answer is no (no deal, for one); 2 a mistake on the co
 before there was a deal).
 """,
 )
-for command in (scenario_app, run, up, simulate, status, request, decide, plan):
-    app.command(command)
 
 
 def call(arguments: Sequence[str]) -> int:
     """Run a command line; the exit code. Only faults of our own show a traceback."""
-    from agents.runtime.journal.journal import JournalError
-    from broker.credentials import CredentialsError
-    from broker.link import LinkDenied
-    from broker.mosquitto import BrokerFailed, BrokerMissing
-    from broker.recording_file import RecordingError
-
     try:
         code = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
         return int(code or 0)
     except CycloptsError as error:
-        return mistake(str(error).splitlines()[0], Exit.USAGE)
-    except (ConfigError, MembersError, RecordingError, CredentialsError) as error:
-        return mistake(str(error), Exit.USAGE)
-    except (BrokerMissing, BrokerFailed, LinkDenied) as error:
-        return mistake(str(error), Exit.BROKER)
-    except CommandRefusal as error:
-        return mistake(str(error), Exit.CONTROL)
-    except JournalError as error:
-        return mistake(str(error), Exit.JOURNAL)
+        return _mistake(error, Exit.USAGE)
     except KeyboardInterrupt:
         return Exit.STOPPED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has gone
         return Exit.OK
-    except Exception:  # noqa: BLE001 - the last resort: our own fault is shown whole and has an exit code of its own
-        traceback.print_exc()
-        return Exit.FAULT
+    except Exception as error:  # noqa: BLE001 - the last resort: our own fault is shown whole and has a code of its own
+        code = _code_of(error)
+        if code is Exit.FAULT:
+            traceback.print_exc()
+            return code
+        return _mistake(error, code)
 
 
-@app.command
-def doctor(*, config: Path | None = None, connection: Connection = DEFAULT, json: Json = False) -> int:
-    """Check what a daemon stands on, and say what to change: configuration, broker, clock, disk, journal.
-
-    Exit code 1 when there is a fault.
-
-    Parameters
-    ----------
-    config:
-        A daemon's TOML file; its broker and its journal are looked at. Where it has a user or a certificate, give the
-        doctor's own: a second connection under one name would take the daemon's place.
-    """
-    as_itself = connection.broker is not None or connection.has_login
-    return tell(examine(config, connection.settings, as_itself), json)
+def _mistake(error: Exception, code: Exit) -> Exit:
+    """Say what is wrong; the exit code."""
+    text = str(error).splitlines()[0] if isinstance(error, CycloptsError) else str(error)
+    print(f"gridpact: {text}", file=sys.stderr)
+    return code
 
 
-@app.command
-def schema(*, asyncapi: bool = False, notes: bool = False) -> int:
-    """Print the JSON Schema of all messages, or the AsyncAPI 3 document, or the page about notes.
+def _code_of(error: Exception) -> Exit:
+    """What an exception means. All that is imported here was imported by whoever raised it."""
+    from agents.runtime.daemon.control import CommandRefusal
+    from agents.runtime.files.members import MembersError
+    from agents.runtime.journal.journal import JournalError
+    from agents.settings.checked import ConfigError
+    from broker.credentials import CredentialsError
+    from broker.link import LinkDenied
+    from broker.mosquitto import BrokerFailed, BrokerMissing
+    from broker.recording_file import RecordingError
 
-    Parameters
-    ----------
-    asyncapi
-        The AsyncAPI document instead.
-    notes
-        docs/notes.md instead: every note that a party tells, with its keys and their units.
-    """
-    from protocol import schema as schemas
-    from protocol.notes_page import notes_page
-
-    if notes:
-        sys.stdout.write(notes_page())
-        return Exit.OK
-    sys.stdout.write(to_json(schemas.asyncapi() if asyncapi else schemas.json_schemas()).decode() + "\n")
-    return Exit.OK
+    match error:
+        case ConfigError() | MembersError() | RecordingError() | CredentialsError():
+            return Exit.USAGE
+        case BrokerMissing() | BrokerFailed() | LinkDenied():
+            return Exit.BROKER
+        case CommandRefusal():
+            return Exit.CONTROL
+        case JournalError():
+            return Exit.JOURNAL
+    return Exit.FAULT
 
 
 # Imported when they are run only; so what `gridpact --help` says of them stands here, too, and a test compares.
+app.command("agents.cli.scenario:scenario_app", name="scenario", help="Make scenarios.")
+app.command("agents.cli.run:run", help="Run one daemon until SIGTERM.")
+app.command(
+    "agents.cli.run:up",
+    help="Run a scenario live: a private Mosquitto, a process for each agent, the ladder as it is climbed.",
+)
+app.command("agents.cli.run:simulate", help="Run a scenario in virtual time, without a broker.")
+app.command("agents.cli.orders:status", help="What the running daemons are at.")
+app.command(
+    "agents.cli.orders:request",
+    help="Issue, change or cancel an event at the running utility, and watch it to its end.",
+)
+app.command("agents.cli.orders:decide", help="Give a resident's answer: whether a home takes part in an event.")
+app.command(
+    "agents.cli.orders:plan", help="Show when a home's vehicle departs in the days ahead, or leave a departure out."
+)
+app.command(
+    "agents.cli.doctor:doctor",
+    help="""Check what a daemon stands on, and say what to change: configuration, broker, clock, disk, journal.
+
+Exit code 1 when there is a fault.""",
+)
+app.command(
+    "agents.cli.schema:schema",
+    help="Print the JSON Schema of all messages, or the AsyncAPI 3 document, or the page about notes.",
+)
 app.command(
     "agents.cli.watch:watch",
     help="""Watch a running system from its topics alone: events, who negotiates, who is there, what is refused.
