@@ -8,15 +8,21 @@ back.
 import heapq
 import sys
 import time
+import tomllib
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "tests" / "support"))
 
 from worlds import START, World
 
-from bench.measure import Row, row
+from agents.runtime.files.scenario import build_scenario
+from agents.tools.run.simulate import build_simulation
+from bench.measure import Row, alone, row
 from protocol import messages as m
 from protocol.actor import Received
 from protocol.codec import encode
@@ -39,6 +45,23 @@ def ours(homes: int) -> tuple[float, int, float, bytes]:
     )
     hours = (trace[-1].at - min(trace[0].at, START)).total_seconds() / 3600
     return seconds, len(trace), hours, encode(next(offers))
+
+
+def year(days: int) -> float:
+    """Steps a second of so many days of one home of examples/year.toml: a vehicle that comes and goes by a plan, three
+    events a day, and the parties above it."""
+    tables: dict[str, Any] = tomllib.loads((ROOT / "examples" / "year.toml").read_text())
+    outline = tables["scenario"]
+    outline["ends_at"] = outline["start_at"] + timedelta(days=days)
+    tables["homes"] = [tables["homes"][0] | {"count": 1}]
+    tables["aggregators"] = tables["aggregators"][:1]
+    for event in tables["daily_events"]:
+        event["power_w"] = [power // 10 for power in event["power_w"]]
+    scenario = build_scenario(tables, "year")
+    simulation = build_simulation(scenario, 1, tell=lambda at, who, note: None)
+    began = time.perf_counter()
+    simulation.run(until=scenario.ends_at)
+    return simulation.steps / (time.perf_counter() - began)
 
 
 def floor_s(steps: int, payload: bytes) -> float:
@@ -67,4 +90,6 @@ def rows(quick: bool) -> list[Row]:
             hours_a_s.append((hours / seconds, hours / floor))
         found.append(row("simulator, steps", homes, steps_a_s, "steps/s", "heap and JSON alone"))
         found.append(row("simulator, time", homes, hours_a_s, "virtual h/s", "heap and JSON alone"))
+    days = 14 if quick else 365
+    found.append(alone("a year of a home, steps", days, [year(days) for _ in range(3)], "steps/s", note="n: days"))
     return found

@@ -1,8 +1,9 @@
 """`gridpact scenario`: scenarios made from tables."""
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from cyclopts import App
 
@@ -25,6 +26,7 @@ def from_csv(
     storage_kw: float = 0.0,
     plugged: Literal["as_recorded", "every_evening"] = "as_recorded",
     zone: str | None = None,
+    days: int | None = None,
 ) -> int:
     """Make a scenario from a table of charging sessions and a table of requests.
 
@@ -48,10 +50,12 @@ def from_csv(
         Who is plugged in: as recorded in one week, or everybody.
     zone
         The time zone of times without an offset, as Europe/Oslo; they are taken for UTC by default.
+    days
+        So many days from the first request on, with all sessions of every vehicle as they were and all requests, instead
+        of one event.
     """
     from agents.runtime.files import from_csv as tables
-    from agents.runtime.files.scenario import build_scenario
-    from agents.runtime.files.toml_out import to_toml
+    from agents.runtime.files.from_csv_days import days_data
     from agents.runtime.files.wall_clock import WallClock, zone_named
 
     within("--k", k, 0.001, 1_000)
@@ -59,6 +63,16 @@ def from_csv(
     within("--storage-kw", storage_kw, 0, 1_000_000)
     clock = WallClock(None if zone is None else zone_named(zone))
     events = tables.read_wanted(requests, clock)
+    if days is not None:
+        within("--days", days, 1, 3_660)
+        if event is not None or storage_kw or plugged != "as_recorded":
+            raise ConfigError("--days: goes with --k, --aggregators and --zone only")
+        if not events:
+            raise ConfigError(f"{requests}: event_id: there is no event that asks for power")
+        data = days_data(tables.read_sessions(sessions, clock), events, days, k=k, aggregators=aggregators)
+        _write(out, data)
+        print(f"{out}: {len(data['utility']['events'])} events, {len(data['homes'])} vehicles")
+        return Exit.OK
     chosen = events.get(event) if event is not None else next(iter(events.values()), None)
     if chosen is None:
         raise ConfigError(f"{requests}: event_id: there is no event {event} that asks for power")
@@ -70,11 +84,19 @@ def from_csv(
         storage_kw=storage_kw,
         plugged=tables.Plugged(plugged),
     )
+    _write(out, data)
+    print(f"{out}: event {chosen.number}, {len(data['homes'])} vehicles, {len(data['aggregators'])} aggregators")
+    return Exit.OK
+
+
+def _write(out: Path, data: Mapping[str, Any]) -> None:
+    """Raises ConfigError."""
+    from agents.runtime.files.scenario import build_scenario
+    from agents.runtime.files.toml_out import to_toml
+
     text = to_toml(data)
     build_scenario(tomllib.loads(text), str(out))  # what is written can be loaded
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{out}: cannot be written: {error.strerror}") from None
-    print(f"{out}: event {chosen.number}, {len(data['homes'])} vehicles, {len(data['aggregators'])} aggregators")
-    return Exit.OK

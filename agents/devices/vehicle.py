@@ -47,7 +47,7 @@ class Vehicle:
         self.spec = limited(spec, Measured(spec.resource_id, spec.state_at))
         """At its newest reading; of a vehicle with a plan in the present stay, or in the last one."""
         self._declared = self.spec
-        self.stays = Stays(spec) if spec.plan is not None else None
+        self.stays = Stays(spec) if spec.lives_on else None
         self._now = _LONG_AGO
 
     @property

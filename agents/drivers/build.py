@@ -13,7 +13,7 @@ from protocol.actor import Driver, Feed
 
 def build_driver(spec: DeviceSpec) -> Driver:
     """A simulated driver for a device."""
-    if isinstance(spec, VehicleSpec) and spec.plan is not None:
+    if isinstance(spec, VehicleSpec) and spec.lives_on:
         return TellingDriver(spec, TravellingVehicle(spec), stores=True)
     driver = simulated.build_driver(spec)
     if spec.state_valid_s is not None and isinstance(driver, simulated.SimulatedDriver):
@@ -34,5 +34,5 @@ def build_drivers(settings: PartySettings) -> dict[str, Driver]:
 def build_feeds(settings: PartySettings, drivers: Mapping[str, Driver]) -> tuple[Feed, ...]:
     """What tells a party's actor something by itself, beside its devices: the plans of a home's vehicles."""
     devices = settings.devices if isinstance(settings, DerSettings) else ()
-    planned = [spec for spec in devices if isinstance(spec, VehicleSpec) and spec.plan is not None]
+    planned = [spec for spec in devices if isinstance(spec, VehicleSpec) and spec.lives_on]
     return (PlanFeed(planned, drivers),) if planned else ()

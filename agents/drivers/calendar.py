@@ -5,18 +5,21 @@ on the wall). Of an hour that an autumn night has twice, a departure takes the f
 is ready early, and not counted on before it is there.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import pairwise
+from itertools import count, pairwise, takewhile
 from zoneinfo import ZoneInfo
 
+from agents.settings.devices import TableStay, VehicleSpec
 from agents.settings.plan import WEEKDAYS, ExceptionalDay, OwnersPlan, WeeklyDeparture
 from protocol.actor import PlannedStay
 
 DAY = timedelta(days=1)
 AWAY = timedelta(hours=10)
 """How long a simulated vehicle is away where its owner does not say."""
+NEVER = datetime(2190, 1, 1, tzinfo=UTC)
+"""When a vehicle comes back whose table is at its end."""
 AHEAD = timedelta(days=21)
 """How far beyond what is asked for the end of a stay is looked for: a vacation."""
 
@@ -55,13 +58,39 @@ def journeys(plan: OwnersPlan, since: datetime, until: datetime, skipped: Collec
         day += DAY
 
 
+def journeys_of(
+    spec: VehicleSpec, since: datetime, until: datetime, skipped: Collection[date] = ()
+) -> Iterator[Journey]:
+    """Those of a vehicle, by its owner's plan or by a table of stays."""
+    if spec.plan is not None:
+        return journeys(spec.plan, since, until, skipped)
+    begun = takewhile(lambda one: one.departs_at < until, _of_table(spec.stays))
+    return (one for one in begun if one.back_at > since)
+
+
+def _of_table(stays: Sequence[TableStay]) -> Iterator[Journey]:
+    """From each stay to the next one; after the last one it does not come back."""
+    for one, following in zip(stays, (*stays[1:], None), strict=True):
+        arrives_wh = None if following is None else following.arrives_wh
+        day = one.departs_at.date()
+        told = ExceptionalDay(on=day, soc_wh=one.soc_wh, arrives_wh=arrives_wh)
+        yield Journey(day, one.departs_at, NEVER if following is None else following.plugs_in_at, told)
+    never = ExceptionalDay(on=NEVER.date())
+    yield from (Journey(NEVER.date(), NEVER + DAY * later, NEVER + DAY * later, never) for later in count(1))
+
+
+def zone_of(spec: VehicleSpec) -> ZoneInfo:
+    """Where a vehicle's days begin."""
+    return ZoneInfo("UTC" if spec.plan is None else spec.plan.zone)
+
+
 def stays(
-    plan: OwnersPlan, since: datetime, until: datetime, skipped: Collection[date] = ()
+    spec: VehicleSpec, since: datetime, until: datetime, skipped: Collection[date] = ()
 ) -> tuple[PlannedStay, ...]:
-    """When the vehicle is expected to be plugged in, from the stay on that ends after `since` until that which begins
+    """When a vehicle is expected to be plugged in, from the stay on that ends after `since` until that which begins
     before `until`."""
     found: list[PlannedStay] = []
-    ahead = list(journeys(plan, since - AHEAD, until + AHEAD, skipped))
+    ahead = list(journeys_of(spec, since - AHEAD, until + AHEAD, skipped))
     for before, one in pairwise((None, *ahead)):
         assert one is not None
         plugs_in_at = before.plugs_in_at if before is not None else None

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from agents.drivers.calendar import journeys, stays
+from agents.drivers.calendar import journeys_of, stays, zone_of
 from agents.drivers.telling import TellingDriver
 from agents.parties.der.actor import Der
 from agents.settings.devices import VehicleSpec
@@ -22,7 +22,7 @@ class PlanFeed:
     """Of the vehicles of one home that have a plan."""
 
     def __init__(self, vehicles: Sequence[VehicleSpec], drivers: Mapping[str, Driver]) -> None:
-        self._vehicles = {spec.resource_id: spec for spec in vehicles if spec.plan is not None}
+        self._vehicles = {spec.resource_id: spec for spec in vehicles if spec.lives_on}
         self._drivers = drivers
         self._skipped: dict[str, set[date]] = {name: set() for name in self._vehicles}
         self.next_at: datetime | None = datetime(2000, 1, 1, tzinfo=UTC) if self._vehicles else None
@@ -35,10 +35,9 @@ class PlanFeed:
 
     def planned(self, name: str, actor: Actor, now: datetime) -> Planned:
         """One vehicle's plan."""
-        plan = self._vehicles[name].plan
-        assert plan is not None
+        spec = self._vehicles[name]
         known = actor.home.plans.get(name) if isinstance(actor, Der) else None
-        skipped, today = self._skipped[name], now.astimezone(ZoneInfo(plan.zone)).date()
+        skipped, today = self._skipped[name], now.astimezone(zone_of(spec)).date()
         if known is not None:
             skipped.update(map(date.fromisoformat, known.skipped))
         skipped = self._skipped[name] = {day for day in skipped if day >= today - EVERY}
@@ -46,23 +45,20 @@ class PlanFeed:
         if isinstance(driver, TellingDriver) and driver.vehicle is not None:
             driver.vehicle.skip(skipped)
         days = tuple(str(day) for day in sorted(skipped))
-        return Planned(name, now + REACH, stays(plan, now, now + REACH, skipped), days)
+        return Planned(name, now + REACH, stays(spec, now, now + REACH, skipped), days)
 
-    def zone(self, name: str) -> ZoneInfo | None:
-        """Where a vehicle is; None when it has no plan."""
-        plan = self._vehicles[name].plan if name in self._vehicles else None
-        return None if plan is None else ZoneInfo(plan.zone)
+    def zone(self, name: str) -> ZoneInfo:
+        """Where a vehicle's days begin."""
+        return zone_of(self._vehicles[name])
 
     @property
     def vehicles(self) -> tuple[str, ...]:
         """Those that have a plan."""
-        return tuple(self._vehicles)
+        return tuple(name for name, spec in self._vehicles.items() if spec.plan is not None)
 
     def departs_on(self, name: str, day: date, now: datetime) -> bool:
         """Whether the plan has a departure on a day that is still to come."""
-        plan = self._vehicles[name].plan
-        assert plan is not None
-        coming = journeys(plan, now, now + SEEN, self._skipped[name])
+        coming = journeys_of(self._vehicles[name], now, now + SEEN, self._skipped[name])
         return any(one.day == day and one.departs_at > now for one in coming)
 
     def skip(self, name: str, day: date) -> None:

@@ -17,7 +17,7 @@ class TellingDriver(SimulatedDriver):
         super().__init__(spec.resource_id, physics, stores)
         self.vehicle = physics if isinstance(physics, TravellingVehicle) else None
         self._every = None if spec.state_valid_s is None else timedelta(seconds=spec.state_valid_s) / 2
-        self._told_at = physics.start_at
+        self._told_at = physics.start_at - timedelta(microseconds=1)  # that it is plugged in then is told, too
 
     @property
     def next_at(self) -> datetime | None:

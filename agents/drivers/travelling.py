@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from agents.devices.contract import hours
-from agents.drivers.calendar import Journey, journeys
+from agents.drivers.calendar import Journey, journeys_of
 from agents.drivers.simulated import VehiclePhysics
 from agents.settings.devices import VehicleSpec
 from protocol.units import LAST_AT
@@ -114,6 +114,5 @@ class TravellingVehicle(VehiclePhysics):
         self.spec = self.spec.model_copy(update={"departs_at": self.departs_at, "departure_soc_wh": wanted_wh})
 
     def _after(self, at: datetime) -> Iterator[Journey]:
-        assert self.settings.plan is not None
-        found = journeys(self.settings.plan, at, LAST_AT - AHEAD, self.skipped)
+        found = journeys_of(self.settings, at, LAST_AT - AHEAD, self.skipped)
         return (one for one in found if one.departs_at > at)

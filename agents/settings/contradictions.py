@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import singledispatch
+from itertools import pairwise
 from typing import Any
 
 from agents.settings.daemon import BrokerSettings, DaemonConfig, MetricsSettings
@@ -61,6 +62,17 @@ def _vehicle(spec: VehicleSpec) -> Iterator[Mistake]:
     yield from relaxation_mistakes(spec)
     if spec.charging == "late" and (spec.relay_ops_left is not None or spec.relay_ops_a_day is not None):
         yield Mistake("charging", "late takes no limit of relay operations: nobody counts those of its own schedule")
+    for earlier, later in pairwise(spec.stays):
+        if later.plugs_in_at < earlier.departs_at:
+            yield Mistake(
+                "stays", f"the one from {later.plugs_in_at:%Y-%m-%dT%H:%MZ} on begins before the last one ends"
+            )
+    for one in spec.stays:
+        if one.departs_at <= one.plugs_in_at or max(one.arrives_wh, one.soc_wh or 0) > spec.capacity_wh:
+            at = f"{one.plugs_in_at:%Y-%m-%dT%H:%MZ}"
+            yield Mistake("stays", f"the one from {at} on ends before it begins, or has more than capacity_wh")
+    if spec.stays and spec.plan is not None:
+        yield Mistake("stays", "and a plan both say when it departs: leave one out")
     if spec.plan is not None:
         yield from (mistake.below(("plan",)) for mistake in plan_mistakes(spec.plan, spec.capacity_wh))
 

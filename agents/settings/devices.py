@@ -32,6 +32,18 @@ class Relaxation(BaseModel):
     steps: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, max_length=8)]
 
 
+class TableStay(BaseModel):
+    """A time for which a vehicle was (or will be) plugged in, of a table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    plugs_in_at: Instant
+    departs_at: Instant
+    arrives_wh: EnergyWh
+    soc_wh: EnergyWh | None = None
+    """Wanted at the departure; none: the vehicle's `departure_soc_wh`."""
+
+
 class VehicleSpec(Spec):
     """A vehicle at its EVSE (50, 50A); `max_discharge_w` 0: it cannot feed back."""
 
@@ -59,6 +71,8 @@ class VehicleSpec(Spec):
     """Operations of the relay in a day; what the device has counted today is taken off it. None: no limit."""
     plan: OwnersPlan | None = None
     """Its departures, week by week; `soc_wh`, `plugs_in_at` and `departs_at` are then those of the first stay only."""
+    stays: tuple[TableStay, ...] = ()
+    """Instead of a plan: one stay after the other, the first one that of `plugs_in_at` and `departs_at`."""
     charging: Literal["at_once", "late"] = "at_once"
     """What it does by itself while it is plugged in: charge at once, or so late that it is just in time."""
 
@@ -69,6 +83,11 @@ class VehicleSpec(Spec):
         if self.departs_at <= self.plugs_in_at:
             raise ValueError("departs_at has to lie after plugs_in_at")
         return self
+
+    @property
+    def lives_on(self) -> bool:
+        """Whether there is a stay after the first one."""
+        return self.plan is not None or bool(self.stays)
 
     def agreed(self, restriction: str) -> tuple[int, ...]:
         """All steps that the owner agreed to in advance for one restriction."""

@@ -46,7 +46,7 @@ def models(draw: st.DrawFn) -> NoteModel:
     return model(**{key: draw(VALUES[hints[key]]) for key in model.keys})
 
 
-@pytest.mark.parametrize("path", sorted(paths.EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", paths.EVENINGS, ids=lambda path: path.stem)
 def test_every_note_of_a_shipped_scenario_has_a_model(path: Path) -> None:
     simulation = build_simulation(load_scenario(path), seed=1)
     simulation.run()

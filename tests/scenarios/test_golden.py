@@ -4,16 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
+from paths import EVENINGS
 
 from agents.runtime.files.scenario import load_scenario
 from agents.tools.run.simulate import build_simulation
 from broker.recording import Recording, transcript
 
 HERE = Path(__file__).parent
-SHIPPED = HERE.parent.parent / "examples"
 
 
-@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EVENINGS, ids=lambda path: path.stem)
 def test_shipped_scenario_tells_the_story_that_was_agreed(path: Path) -> None:
     simulation = build_simulation(load_scenario(path), seed=1)
     simulation.run()

@@ -37,7 +37,7 @@ def compared(readers: Readers, at_each: Iterable[datetime], without: tuple[str, 
     return found
 
 
-@pytest.mark.parametrize("path", sorted(paths.EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", paths.EVENINGS, ids=lambda path: path.stem)
 def test_all_readers_agree_at_every_instant_of_a_shipped_scenario(path: Path) -> None:
     scenario = load_scenario(path)
     simulation = build_simulation(scenario, seed=1, keep_trace=True)

@@ -13,7 +13,7 @@ from agents.tools.run.simulate import build_simulation, keep_journals
 from broker.recording_file import Header, RecordedMessage, RecordingWriter
 from broker.simulation import Faults
 
-SHIPPED = sorted(paths.EXAMPLES.glob("*.toml"))
+SHIPPED = paths.EVENINGS
 
 
 def simulated(folder: Path, scenario: Scenario, seed: int = 1, faults: Faults | None = None) -> Path:

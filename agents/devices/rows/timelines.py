@@ -38,7 +38,7 @@ class OwnSchedule(NamedTuple):
     """Signed W: the least and the most at any instant of the slot. They differ where what other events hold changes
     within it; what the schedule itself does within a slot is reserved at its mean."""
     spared_wh: Row
-    """What the battery has less when the slot's mean power is reserved by set-point: what rounding the mean takes off, and
+    """What the battery has less when the slot's mean power is held by set-point: what rounding the mean takes off, and
     stand-by draw for the part in which the own schedule is idle."""
     bound_wh: Row
     """At the end of the slot: what must be left where less load is asked for, what fits where more is."""

@@ -126,7 +126,7 @@ def _fleet(
     for index, (name, own) in enumerate(zip(names(sessions), sessions.values(), strict=True)):
         session = _aligned(own, wanted, plugged, index, draw)
         if session is not None:
-            yield name, _vehicle(name, session, index)
+            yield name, vehicle(name, session, index)
 
 
 def names(users: Iterable[str]) -> list[str]:
@@ -187,7 +187,8 @@ def _moved(session: Session, wanted: RecordedRequest, week: int | None = None) -
     return None
 
 
-def _vehicle(name: str, session: Session, index: int) -> dict[str, Any]:
+def vehicle(name: str, session: Session, index: int) -> dict[str, Any]:
+    """The table of a user's vehicle in a session."""
     capacity = max(1, round(session.capacity_kwh * 1000))
     charge_w = max(1, round(session.max_kw * 1000))
     share = min(1.0, max(0.0, session.soc_arr))

@@ -345,7 +345,7 @@ def _is_usual(spec: DeviceSpec) -> bool:
 
 
 def _tells_nothing(spec: DeviceSpec) -> bool:
-    return spec.state_valid_s is None and not (isinstance(spec, VehicleSpec) and spec.plan is not None)
+    return spec.state_valid_s is None and not (isinstance(spec, VehicleSpec) and spec.lives_on)
 
 
 def _home(stepper: Stepper) -> ForeseeingHome:

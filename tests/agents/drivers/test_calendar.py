@@ -5,14 +5,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from worlds import vehicle
 
 from agents.drivers.calendar import journeys, stays
+from agents.settings.devices import VehicleSpec
 from agents.settings.plan import WEEKDAYS, ExceptionalDay, OwnersPlan, Vacation, WeeklyDeparture
 
 
 def plan(*, at: time = time(7, 30), back: time | None = time(17), zone: str = "Europe/Oslo", **more: Any) -> OwnersPlan:
     daily = WeeklyDeparture(days=WEEKDAYS, at=at, back=back, arrives_wh=20_000, soc_wh=30_000)
     return OwnersPlan(**{"zone": zone, "departures": (daily,), **more})
+
+
+def car(by: OwnersPlan) -> VehicleSpec:
+    return vehicle("ev", plan=by)
 
 
 def utc(*parts: int) -> datetime:
@@ -75,7 +81,7 @@ def test_vacation_and_a_day_that_is_skipped_have_no_departure() -> None:
 
 
 def test_stays_lie_between_the_journeys_and_know_what_the_vehicle_comes_back_with() -> None:
-    found = stays(plan(), utc(2026, 1, 14, 3), utc(2026, 1, 15, 3))
+    found = stays(car(plan()), utc(2026, 1, 14, 3), utc(2026, 1, 15, 3))
     assert [(one.plugs_in_at, one.departs_at) for one in found] == [
         (utc(2026, 1, 13, 16), utc(2026, 1, 14, 6, 30)), (utc(2026, 1, 14, 16), utc(2026, 1, 15, 6, 30)),
     ]  # fmt: skip
@@ -84,7 +90,7 @@ def test_stays_lie_between_the_journeys_and_know_what_the_vehicle_comes_back_wit
 
 
 def test_stay_after_an_unknown_return_begins_whenever_it_does() -> None:
-    found = stays(plan(back=None), utc(2026, 1, 14, 3), utc(2026, 1, 15, 3))
+    found = stays(car(plan(back=None)), utc(2026, 1, 14, 3), utc(2026, 1, 15, 3))
     assert {one.plugs_in_at for one in found} == {None}
     assert {one.arrives_wh for one in found} == {None}
 

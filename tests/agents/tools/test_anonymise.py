@@ -21,7 +21,7 @@ from broker.recording_file import Header, RecordedMessage, RecordingFile, Step
 from protocol.codec import decode
 from protocol.messages import Offer
 
-SHIPPED = sorted(path.stem for path in paths.EXAMPLES.glob("*.toml"))
+SHIPPED = sorted(path.stem for path in paths.EVENINGS)
 AT = datetime(2026, 1, 14, 17, 5, tzinfo=UTC)
 OFFER = {
     "version": "1.0", "message_id": "hems-0042.offer.e1.1.1.1", "sent_at": "2026-01-14T17:05:00Z", "extensions": {"owner": "x"},

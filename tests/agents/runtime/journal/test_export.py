@@ -11,7 +11,7 @@ from agents.runtime.journal.file import JournalFile, journal_files
 from agents.runtime.journal.journal import StoredStep
 from broker.recording_file import RecordingFile
 
-SHIPPED = sorted(path.stem for path in paths.EXAMPLES.glob("*.toml"))
+SHIPPED = sorted(path.stem for path in paths.EVENINGS)
 
 
 def by_party(folder: Path) -> dict[str, list[tuple[object, ...]]]:
