@@ -47,7 +47,7 @@ async def test_every_party_starts_with_its_journal(folder: Path) -> None:
     for path in sorted(folder.glob("*.journal")):
         journal = journal_of(path)
         for shell in shells(journal):
-            assert shell._fold() is not None
+            assert shell.fold() is not None
             events: Any = shell.actor.status()["events"]
             assert {event["stage"] for event in events} <= {"closed", "opted_out"}
             started += 1

@@ -57,7 +57,7 @@ def started(version: str, stage: str, folder: Path, *, from_state: bool) -> Iter
             without_snapshots(path)
         journal = journal_of(path)
         for shell in shells(journal):
-            assert shell._fold() == entries(version, stage)[shell.actor.name][-1].at
+            assert shell.fold() == entries(version, stage)[shell.actor.name][-1].at
             yield shell
         asyncio.run(journal.close())
 

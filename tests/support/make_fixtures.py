@@ -43,7 +43,7 @@ async def write(path: Path, entries: list[Entry], configuration: PartiesConfig) 
     again = journal_of(path)
     again.start()
     for shell in shells(again):
-        shell._fold()
+        shell.fold()
         shell.keep_snapshot()
     await again.close()
 

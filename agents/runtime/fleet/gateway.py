@@ -170,7 +170,7 @@ class Gateway:
             while self.homes.fallen:
                 self._half_way = True
                 entries += await self._mended(*self.homes.fallen.popitem(), now, due)
-            self._half_way = False
+                self._half_way = bool(self.homes.fallen)
             await self._outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
             self._in_hand = False
             await asyncio.sleep(0)  # the carriers' turn

@@ -33,8 +33,6 @@ class FleetState:
     courses: CoursesState
     devices: dict[str, dict[str, str]]
     """Simulated devices, as JSON, of homes that were their actors and are not any more."""
-    awake: int
-    """How many homes follow that are their actors."""
     version: Literal[1] = 1
 
 
@@ -55,12 +53,11 @@ FLEET, AWAKE = StateForm(FleetState), StateForm(AwakeHomeState)
 def fleet_memory(homes: Homes, at: datetime) -> bytes:
     """What all homes remember after an entry of that instant."""
     devices = {name: _devices(drivers) for name, drivers in homes.devices_asleep.items()}
-    awake = homes.all_awake()
-    head = FleetState(at, courses_state(homes.courses.values()), devices, len(awake))
+    head = FleetState(at, courses_state(homes.courses.values()), devices)
     packed = BytesIO()
     with GzipFile(fileobj=packed, mode="wb", compresslevel=1, mtime=0) as file:
         file.write(FLEET.dump(head) + b"\n")
-        for name, (actor, drivers) in awake.items():
+        for name, (actor, drivers) in homes.all_awake().items():
             file.write(AWAKE.dump(AwakeHomeState(name, _devices(drivers))) + b"\n")
             file.write(memory_of(actor) + b"\n")
     return packed.getvalue()

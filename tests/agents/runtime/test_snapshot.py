@@ -88,7 +88,7 @@ async def test_start_from_a_snapshot_takes_only_the_entries_behind_it_and_knows_
         monkeypatch.setattr(Stepper, "fold_bytes", counted)
         taken.clear()
         started = shell(settings, journal)
-        assert started._fold() == entries[-1].at
+        assert started.fold() == entries[-1].at
         monkeypatch.setattr(Stepper, "fold_bytes", fold_bytes)
         assert len(taken) == len(entries) - (snapshot_at or 0)
         known.append(
@@ -139,7 +139,7 @@ async def test_snapshot_that_cannot_be_read_costs_a_whole_fold_and_nothing_else(
     again = Journal(tmp_path / "j", configuration=as_bytes(settings))
     assert again.has_snapshots
     started = shell(settings, again)
-    assert started._fold() == entries[-1].at
+    assert started.fold() == entries[-1].at
     assert started.actor.status()["events"]
     await again.close()
 
@@ -173,7 +173,7 @@ async def test_snapshot_of_a_version_that_did_not_know_a_key_is_read_where_the_k
     await journal.close()
     again = Journal(tmp_path / "j", configuration=as_bytes(settings))
     started = shell(settings, again)
-    assert started._fold() == entries[-1].at
+    assert started.fold() == entries[-1].at
     assert (started._since_snapshot == 0) == reads
     assert started.actor.status() == running.actor.status()
     await again.close()

@@ -382,4 +382,5 @@ async def test_fleet_that_is_stopped_half_way_through_its_start_stores_nothing(t
     list(gateway._first_jobs())
     gateway.keep_state()
     await journal.close()
-    assert FleetJournal(path).state() is None
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM snapshot").fetchone() == (0,)
