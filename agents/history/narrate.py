@@ -58,6 +58,8 @@ WORDS = {
     "dispatched": "slot {slot}: {power_w} is due; dispatches to {dispatched} DERs",
     "slot_metered": "slot {slot}: delivered {delivered_wh} of {awarded_wh} ({reported} reported, {silent} silent)",
     "delivered": "delivered {delivered_wh} of {awarded_wh} awarded",
+    "offer_taken_back": "{child} takes its offer back: {left_w} left",
+    "answer_corrected": "can give {available_w} of the {told_w} that it has answered, and says so",
     "late_answer_recorded": "{kind} of {child} is late: recorded, not counted",
     "impossible_reading": "the meter of {child} tells {energy_wh} for slot {slot}, beyond its contract: recorded, not counted",
     "late_report_recorded": "the meter of {child} tells slot {slot} after it was summed up: recorded, not counted",

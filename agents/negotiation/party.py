@@ -240,6 +240,11 @@ class Party:
                 return send
         return None
 
+    def last_sent(self, edge: Edge, event_id: str, kind: str) -> m.Message | None:
+        """What was sent last of a kind on an edge upward, about an event."""
+        send = self._said.get(event_id, {}).get(edge, {}).get(kind)
+        return None if send is None else send.message
+
     def _rejected(self, edge: Edge, message: m.Reject) -> None:
         mine = m.Side.PARENT if edge.parent == self.name else m.Side.CHILD
         if message.refused_by is mine:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
+from agents.parties.der.actor import Der
 from agents.runtime.hearing import Hearing
 from agents.runtime.journal.journal import Journal, JournalError, Mark, StoredStep
 from agents.runtime.net import Net, caught_by
@@ -68,7 +69,7 @@ class Shell:
         self.counts: Counter[str] = Counter()
         self.skew = Skew()
         self.stepper = Stepper(actor, drivers, feeds)
-        self.outgoing = Outgoing({actor.name: bus}, clock, self._drive, tell, journal)
+        self.outgoing = Outgoing({actor.name: bus}, clock, self._drive, tell, journal, self._words)
         self._journal, self._build = journal, build
         self.snapshot_every = EVERY
         self._since_snapshot = 0
@@ -350,7 +351,7 @@ class Shell:
     def status(self) -> dict[str, object]:
         """The actor's own words, and what stands around it."""
         questions = [
-            {"event_id": question.event_id, "text": question.text, "answer_by": question.answer_by}
+            {"event_id": question.event_id, "text": self._words(question), "answer_by": question.answer_by}
             for question in self._open_questions()
         ]
         surroundings = {
@@ -361,6 +362,11 @@ class Shell:
             **self.counts,
         }
         return {**self.actor.status(), "deadline": self.actor.deadline, "questions": questions, "shell": surroundings}
+
+    def _words(self, question: Question) -> str:
+        """What the resident is asked, as things stand; the journal has the short form of it."""
+        full = self.actor.question(question.event_id) if isinstance(self.actor, Der) else None
+        return full or question.text
 
     def _open_questions(self) -> list[Question]:
         now = self.clock.now()

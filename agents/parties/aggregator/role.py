@@ -233,12 +233,37 @@ class AggregatorRole:
         )
         self.event.propose_up(options, now)
 
+    def taken_back(self, child: Child, now: datetime) -> None:
+        """What was told upward is corrected where it does not hold any more; own storage fills what it can first."""
+        event, answer = self.event, self.up.answer
+        if event.stage not in (Stage.OFFERED, Stage.PROPOSED) or answer is None:
+            return
+        told_w = _told_w(answer)
+        if self.storage and Rung.OWN_STORAGE in self.settings.ladder:
+            self.storage.offer_more(shortfall(told_w, self.available_w()))
+        firm_w = least(told_w, self.available_w())
+        if firm_w == told_w:
+            return
+        event.out.tell("answer_corrected", told_w=told_w, available_w=firm_w)
+        if event.stage is Stage.OFFERED:
+            self._offer_less(answer, firm_w, now)
+        elif options := alternatives(self.asked_w, firm_w, self.climb.sums[-1][0]):
+            event.propose_up(options, now)
+        else:
+            self._answer(firm_w, firm_w, now)
+
+    def _offer_less(self, answer: m.Offer | m.Alternative, firm_w: Plan, now: datetime) -> None:
+        if isinstance(answer, m.Offer) and answer.basis is m.Basis.RELAXED:
+            self.event.offer_up(firm_w, firm_w, now, m.Basis.RELAXED, self._resources(firm_w))
+        else:
+            self._answer(firm_w, firm_w, now)
+
     # -- S34, S35, claim 1
 
     def bought(self, power_w: Plan, now: datetime) -> None:
         """S35: share the deal out and tell every DER that answered yes."""
         event = self.event
-        shared = self._shared_out(power_w)
+        shared = self._shared_out(least(power_w, self.available_w()))
         self.storage.commit(shared.storage_w)
         event.give(self._parts(shared), now)
         awarded, storage_w = len(shared.shares), shared.storage_w
@@ -296,3 +321,10 @@ class AggregatorRole:
     def status(self) -> dict[str, object]:
         """What is available, W, and the rungs that are left."""
         return {"available_w": list(self.available_w()), "rungs_left": list(self.climb.rungs)}
+
+
+def _told_w(answer: m.Offer | m.Alternative) -> Plan:
+    """The most that an answer upward lets the parent award, W."""
+    if isinstance(answer, m.Offer):
+        return answer.power_w
+    return tuple(max(powers) for powers in zip(*(option.power_w for option in answer.options), strict=True))

@@ -121,6 +121,15 @@ class CoordinatorRole:
         accepts = answer.of(child.name)
         self.event.out.tell("deal_concluded", "S7", aggregator=child.name, power_w=power_w, accepts=accepts)
 
+    def taken_back(self, child: Child, now: datetime) -> None:
+        """What is not there any more is not wanted of it; the utility is told what is left."""
+        if (wanted := self.taken.pop(child.name, None)) is None:
+            return
+        if child.best is not None:
+            self.taken[child.name] = least(wanted, child.best.power_w)
+        if self.event.stage in (Stage.OFFERED, Stage.PROPOSED):
+            self._answer_up(now)
+
     def _taken_w(self) -> Plan:
         """What is wanted of all; of those that are concluded what stands, which a withdrawal may have cut, W."""
         children, nothing = self.event.children, self.event.subject.nothing_w

@@ -8,7 +8,7 @@ import asyncio
 import os
 import socket
 import stat
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from agents.parties.der.actor import Der
 from agents.parties.utility import Utility
 from agents.runtime.daemon.owners_plan import PlanRefusal, owners_plan
 from agents.runtime.shell import Shell
@@ -198,8 +199,14 @@ class ControlServer:
         raise CommandRefusal("this daemon is no utility: only a utility issues and cancels events")
 
     async def _decide(self, command: DecideCommand) -> dict[str, object]:
-        """What the event is at the home before and after the answer: only then is known what came of it."""
-        asked = [shell for shell in self.shells.values() if command.event_id in shell.questions]
+        """What the event is at the home before and after the answer: only then is known what came of it. `late`: whether
+        it is an offer that comes after the time to answer."""
+        event_id = command.event_id
+        asked = [shell for shell in self.shells.values() if event_id in shell.questions]
+        if not asked:  # who was asked may change its mind
+            asked = [
+                shell for shell in self.shells.values() if _event(shell, event_id) and isinstance(shell.actor, Der)
+            ]
         if command.party is not None:
             named = self.shells.get(command.party)
             if named is None:
@@ -207,15 +214,18 @@ class ControlServer:
             asked = [named]
         if len(asked) != 1:
             names = ", ".join(shell.actor.name for shell in asked) or "nobody"
-            raise CommandRefusal(f"{names} was asked about {command.event_id}: name the one party that decides")
+            raise CommandRefusal(f"{names} was asked about {event_id}: name the one party that decides")
         shell = asked[0]
-        before = _stage(shell, command.event_id)
-        if before is None:
-            raise CommandRefusal(f"{shell.actor.name} knows no event {command.event_id}")
-        shell.questions.pop(command.event_id, None)
-        decided: Input = Decided(command.event_id, command.take_part)
+        before = _event(shell, event_id)
+        if before is None or not isinstance(shell.actor, Der):
+            raise CommandRefusal(f"{shell.actor.name} knows no event {event_id}")
+        shell.questions.pop(event_id, None)
+        decided: Input = Decided(event_id, command.take_part)
         await shell.give(decided)
-        return {"before": before, "after": _stage(shell, command.event_id)}
+        after = _event(shell, event_id)
+        assert after is not None
+        late = before["stage"] != "offered" == after["stage"] and shell.clock.now() > before["reply_by"]
+        return {"before": _stage(before), "after": _stage(after), "late": late}
 
     async def _plan(self, command: PlanCommand) -> dict[str, object]:
         shell = self.shells.get(command.party)
@@ -308,8 +318,13 @@ def note_line(at: datetime, who: str, note: Note) -> dict[str, object]:
     }
 
 
-def _stage(shell: Shell, event_id: str) -> str | None:
-    """Where an event stands at a home; None when it knows none of that id."""
+def _event(shell: Shell, event_id: str) -> Mapping[str, Any] | None:
+    """An event in the status of a party; None when it knows none of that id."""
     events = shell.actor.status().get("events", ())
     found = [event for event in events if event["event_id"] == event_id] if isinstance(events, list) else []
-    return str(found[0]["outcome"] or found[0]["stage"]) if found else None
+    return found[0] if found else None
+
+
+def _stage(event: Mapping[str, Any]) -> str:
+    """Where an event stands at a home."""
+    return str(event["outcome"] or event["stage"])

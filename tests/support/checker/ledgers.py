@@ -40,7 +40,8 @@ def above_offer(trace: Sequence[Entry]) -> list[str]:
 
 
 def unanswered(trace: Sequence[Entry]) -> list[str]:
-    """Who answered with a yes hears what became of it: an award, a reject, or a newer request."""
+    """Who answered with a yes, and does not take it back, hears what became of it: an award, a reject, or a newer
+    request."""
     answered: dict[tuple[Edge, str], bool] = {}
     for entry in trace:
         heard = entry.input if isinstance(entry.input, Received) else None
@@ -48,6 +49,8 @@ def unanswered(trace: Sequence[Entry]) -> list[str]:
         yes = isinstance(answer, m.Alternative) or (isinstance(answer, m.Offer) and answer.opt is m.Opt.IN)
         if yes and heard is not None and isinstance(answer, m.EventMessage) and heard.edge.parent == entry.actor:
             answered.setdefault((heard.edge, answer.request_id), refuses(entry))
+        elif heard is not None and isinstance(answer, m.Offer) and heard.edge.parent == entry.actor:
+            answered.pop((heard.edge, answer.request_id), None)
         for effect in entry.effects:
             if isinstance(effect, Send) and isinstance(effect.message, m.Award):
                 answered[effect.edge, effect.message.request_id] = True

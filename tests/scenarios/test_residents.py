@@ -1,0 +1,233 @@
+"""By hand: a resident is asked once an event, an answer stands for all its rounds, and may be changed at any time."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from checker import violations
+from worlds import START, T0, Story, World, battery, late
+
+from agents.settings.members import Member
+from agents.settings.parties import Consent
+from broker.simulation import Simulation
+from protocol import messages as m
+from protocol.actor import Decided, Input, Issue, Question, Setpoint
+from protocol.units import Direction
+
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+ISSUED = T0 + 5 * MINUTE
+
+
+def asked_home(world: World, name: str, parent: str, **settings: Any) -> Any:
+    return world.home(name, parent, battery(f"bat-{name}"), consent=Consent.ASK, **settings)
+
+
+def residents() -> World:
+    """The first of two homes has a resident at hand; in the other nobody answers, so the negotiation goes on."""
+    world = World()
+    homes = [asked_home(world, name, "ra-1") for name in ("h-1", "h-2")]
+    world.aggregator("ra-1", homes, capacity_w=5_000)
+    world.event(10_000)
+    return world
+
+
+def answers(*said: tuple[str, datetime, bool]) -> Any:
+    """A story's simulation with these answers of residents."""
+
+    def given(world: World, seed: int = 0, **options: Any) -> Story:
+        simulation = world.build(seed, **options)
+        for name, at, take_part in said:
+            simulation.give(at, name, Decided("e1", take_part))
+        simulation.run()
+        return Story(simulation, world)
+
+    return given
+
+
+def offers(story: Story, name: str) -> list[m.Offer]:
+    return [message for message in story.sent("offer", name) if isinstance(message, m.Offer)]
+
+
+def awards(story: Story, parent: str, name: str) -> list[tuple[m.Outcome, tuple[int, ...]]]:
+    return [(a.outcome, a.power_w) for a in story.to("award", parent, name) if isinstance(a, m.Award)]
+
+
+def questions(simulation: Simulation) -> list[tuple[str, str]]:
+    return [(e.actor, q.event_id) for e in simulation.trace for q in e.effects if isinstance(q, Question)]
+
+
+def commanded(story: Story, name: str) -> list[Setpoint]:
+    return [e for one in story.simulation.trace if one.actor == name for e in one.effects if isinstance(e, Setpoint)]
+
+
+def test_no_before_the_award_takes_the_offer_back_at_once() -> None:
+    story = answers(("h-1", ISSUED + 10 * SECOND, True), ("h-1", ISSUED + 60 * SECOND, False))(residents())
+    first, second = offers(story, "h-1")
+    assert (first.opt, second.opt, second.revision) == (m.Opt.IN, m.Opt.OUT, 2)
+    assert second.sent_at == ISSUED + 60 * SECOND
+    assert awards(story, "ra-1", "h-1") == []
+    assert commanded(story, "h-1") == []
+    assert story.notes("offers_summed", "ra-1")[0].data["available_w"] == (5_000,)
+    assert violations(story.simulation.trace) == []
+
+
+def two_aggregators() -> World:
+    """One answers at once; in a home of the other nobody is there, so the coordinator waits until the stored rule."""
+    world = World(coordinator={"plan": "by_scale"})
+    world.simple("ra-1", 2, scale_w=12_000)
+    world.aggregator("ra-2", [asked_home(world, "slow", "ra-2")], scale_w=5_000)
+    world.event(17_000)
+    return world
+
+
+def test_aggregator_that_has_offered_tells_upward_in_time() -> None:
+    story = answers(("ra-1-h0", ISSUED + 30 * SECOND, False))(two_aggregators())
+    first, second = offers(story, "ra-1")[:2]
+    assert (first.power_w, second.power_w) == ((12_000,), (6_000,))
+    assert second.sent_at < offers(story, "slow")[0].sent_at
+    assert story.note("answer_corrected", "ra-1").data == {"told_w": (12_000,), "available_w": (6_000,)}
+    given = [power_w for outcome, power_w in awards(story, "ac", "ra-1") if outcome is m.Outcome.CONCLUDED]
+    assert all(power_w <= (6_000,) for power_w in given)
+    assert story.notes("award_refused") == story.notes("withdrawn") == []
+    assert violations(story.simulation.trace) == []
+
+
+def test_own_storage_takes_the_place_of_an_offer_that_is_taken_back() -> None:
+    world = World(coordinator={"plan": "by_scale"})
+    world.simple("ra-1", 2, scale_w=12_000, storage=(battery("own", 6_000),))
+    world.aggregator("ra-2", [asked_home(world, "slow", "ra-2")], scale_w=5_000)
+    world.event(17_000)
+    story = answers(("ra-1-h0", ISSUED + 30 * SECOND, False))(world)
+    assert len(offers(story, "ra-1")) == 1
+    assert story.note("awards_sent", "ra-1").data["storage_w"] == (6_000,)
+    assert story.note("settled", "utility").data["delivered_wh"] == 8_500
+    assert violations(story.simulation.trace) == []
+
+
+def test_offer_of_a_lower_aggregator_is_taken_back_through_both_tiers() -> None:
+    world = World(coordinator={"plan": "by_scale"})
+    homes = [world.home(f"low-{n}", "sub-1", battery(f"bat-{n}")) for n in range(2)]
+    world.aggregator("sub-1", homes, parent="ra-1", capacity_w=5_000)
+    below = Member(name="sub-1", kind="aggregator", increase_load_w=10_000, decrease_load_w=10_000)
+    world.aggregator("ra-1", members=(below,), scale_w=10_000)
+    world.aggregator("ra-2", [asked_home(world, "slow", "ra-2")], scale_w=5_000)
+    world.event(15_000)
+    story = answers(("low-0", ISSUED + 30 * SECOND, False))(world)
+    assert [offer.power_w for offer in offers(story, "ra-1")[:2]] == [(10_000,), (5_000,)]
+    assert story.notes("award_refused") == story.notes("withdrawn") == []
+    assert violations(story.simulation.trace) == []
+
+
+@pytest.mark.parametrize("milliseconds", range(120, 720, 20))
+def test_no_that_crosses_the_award_is_never_controlled(milliseconds: int) -> None:
+    world = World()
+    world.simple("ra-1", 3, storage=(battery("own", 6_000),))
+    world.event(18_000, 18_000)
+    story = answers(("ra-1-h1", ISSUED + timedelta(milliseconds=milliseconds), False))(world, seed=milliseconds)
+    assert [setpoint for setpoint in commanded(story, "ra-1-h1") if setpoint.power_w is not None] == []
+    assert story.note("settled", "utility").data["delivered_wh"] == 18_000
+    assert violations(story.simulation.trace) == []
+
+
+def test_late_yes_in_time_is_counted() -> None:
+    world = residents()
+    world.homes = [home.model_copy(update={"stored_rule": False}) for home in world.homes]
+    world.intercepts["h-2"] = late(6 * MINUTE)
+    asked = answers()(world).to("request", "ra-1", "h-1")[0]
+    assert isinstance(asked, m.Request)
+    just_in_time = asked.reply_by - 10 * SECOND
+    story = answers(("h-1", just_in_time, True))(world)
+    first, second = offers(story, "h-1")[:2]
+    assert [(offer.opt, offer.revision) for offer in (first, second)] == [(m.Opt.OUT, 1), (m.Opt.IN, 2)]
+    assert story.notes("offers_summed", "ra-1")[0].data["available_w"] == (5_000,)
+    assert violations(story.simulation.trace) == []
+
+
+def test_late_yes_is_answered_with_why_not() -> None:
+    world = residents()
+    world.homes[0] = world.homes[0].model_copy(update={"stored_rule": False})
+    world.homes[1] = world.homes[1].model_copy(update={"consent": Consent.ALWAYS})
+    asked = answers()(world).to("request", "ra-1", "h-1")[0]
+    assert isinstance(asked, m.Request)
+    story = answers(("h-1", asked.decide_by, True))(world)
+    (told,) = [a for a in story.to("award", "ra-1", "h-1") if isinstance(a, m.Award)]
+    assert (told.outcome, told.reason) in {
+        (m.Outcome.NOT_NEEDED, "too late to be counted"),
+        (m.Outcome.NOT_NEEDED, "the deal is covered by others"),
+        (m.Outcome.NO_DEAL, "the request cannot be met"),
+    }
+    assert violations(story.simulation.trace) == []
+
+
+def two_rounds() -> World:
+    """An aggregator whose homes all ask is short, and is asked in a second round for what it proposed."""
+    world = World(coordinator={"plan": "by_scale"})
+    homes = [asked_home(world, f"h-{n}", "ra-1", stored_rule=False) for n in range(2)]
+    world.aggregator("ra-1", homes, scale_w=20_000, capacity_w=5_000)
+    world.simple("ra-2", 4, scale_w=20_000)
+    world.event(38_000)
+    return world
+
+
+def test_yes_of_the_first_round_stands_in_the_second() -> None:
+    heard: list[str] = []
+
+    def once(name: str, question: Question) -> tuple[Input, timedelta] | None:
+        """In the second round nobody is there."""
+        if name in heard:
+            return None
+        heard.append(name)
+        return Decided(question.event_id, True), 5 * SECOND
+
+    world = two_rounds()
+    simulation = world.build(decide=once)
+    simulation.run()
+    story = Story(simulation, world)
+    assert {message.round for message in story.to("request", "ra-1", "h-0") if isinstance(message, m.Request)} >= {1, 2}
+    assert [(offer.opt, offer.round) for offer in offers(story, "h-0")] == [(m.Opt.IN, 1), (m.Opt.IN, 2)]
+    assert questions(simulation) == [("h-0", "e1"), ("h-1", "e1")]
+    assert violations(simulation.trace) == []
+
+
+def changed(power_w: tuple[int, ...], start: datetime = START) -> World:
+    world = residents()
+    simulation = world.build()
+    for home in ("h-1", "h-2"):
+        simulation.give(ISSUED + 10 * SECOND, home, Decided("e1", True))
+    simulation.give(ISSUED + 5 * MINUTE, "utility", Issue("e1", "dr", Direction.DECREASE_LOAD, start, power_w))
+    simulation.run()
+    assert violations(simulation.trace) == []
+    return world
+
+
+def test_change_to_more_power_asks_nobody_again() -> None:
+    world = changed((9_000,))
+    assert world.simulation is not None
+    assert len(questions(world.simulation)) == 2
+    more = changed((10_500,))
+    assert more.simulation is not None
+    assert len(questions(more.simulation)) == 2
+
+
+def test_change_to_other_hours_is_another_question() -> None:
+    world = changed((10_000,), START + 30 * MINUTE)
+    assert world.simulation is not None
+    assert len(questions(world.simulation)) == 4
+
+
+def test_who_said_no_is_not_asked_in_a_later_round() -> None:
+    world = World(coordinator={"plan": "by_scale"})
+    world.simple("ra-1", 2, scale_w=20_000)
+    world.simple("ra-2", 4, scale_w=20_000)
+    world.aggregator("ra-3", [asked_home(world, "slow", "ra-3")], scale_w=5_000)
+    world.event(43_000)
+    story = answers(("ra-1-h0", ISSUED + 20 * SECOND, False))(world)
+    assert {message.round for message in story.to("request", "ra-1", "ra-1-h1") if isinstance(message, m.Request)} == {
+        1,
+        2,
+    }
+    assert [message.round for message in story.to("request", "ra-1", "ra-1-h0") if isinstance(message, m.Request)] == [
+        1
+    ]
+    assert violations(story.simulation.trace) == []
