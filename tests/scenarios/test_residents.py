@@ -1,10 +1,13 @@
 """By hand: a resident is asked once an event, an answer stands for all its rounds, and may be changed at any time."""
 
+from collections import Counter
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
 from checker import violations
+from hunter import broken, plan_of
 from worlds import START, T0, Story, World, battery, late
 
 from agents.settings.members import Member
@@ -231,3 +234,36 @@ def test_who_said_no_is_not_asked_in_a_later_round() -> None:
         1
     ]
     assert violations(story.simulation.trace) == []
+
+
+def random_minds(seed: int) -> tuple[World, Simulation]:
+    """A world of the hunter's with its losses, crashes and orders, in which residents change their minds."""
+    world, plan = plan_of(seed)
+    random = Random(f"minds-{seed}")
+    kinds = [Consent.ASK, Consent.ASK, Consent.ALWAYS, Consent.NEVER]
+    world.homes = [
+        home.model_copy(update={"consent": random.choice(kinds), "stored_rule": random.random() < 0.6})
+        for home in world.homes
+    ]
+    simulation = world.build(seed, plan.faults)
+    for after, order in plan.orders:
+        simulation.give(T0 + after, "utility", order)
+    for home in world.homes:
+        for _ in range(random.choice([0, 1, 2, 3])):
+            latest_s = random.choice([420, 900, 3_600, 7_200])
+            at = T0 + timedelta(seconds=random.uniform(300, latest_s))
+            simulation.give(at, home.name, Decided(random.choice(["e1", "e1", "e2"]), random.random() < 0.5))
+    simulation.run()
+    return world, simulation
+
+
+def test_promises_hold_while_residents_change_their_minds() -> None:
+    found: dict[int, list[str]] = {}
+    told: Counter[str] = Counter()
+    for seed in range(120):
+        world, simulation = random_minds(seed)
+        told.update({note.name for _, _, note in simulation.notes})
+        if wrong := broken(world, simulation):
+            found[seed] = wrong
+    assert found == {}
+    assert min(told[name] for name in ("offer_taken_back", "answer_corrected", "late_answer_recorded", "withdrawn")) > 5

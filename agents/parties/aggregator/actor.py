@@ -31,13 +31,13 @@ TRANSITIONS: Transitions = {
     Stage.COLLECTING: (Stage.RELAXING, Stage.OFFERED, Stage.PROPOSED, Stage.CLOSED),
     Stage.RELAXING: (Stage.COLLECTING, Stage.OFFERED, Stage.PROPOSED, Stage.STANDBY, Stage.CLOSED),
     Stage.OFFERED: (Stage.COLLECTING, Stage.RELAXING, Stage.STANDBY, Stage.CLOSED),
-    Stage.PROPOSED: (Stage.COLLECTING, Stage.RELAXING, Stage.STANDBY, Stage.CLOSED),
+    Stage.PROPOSED: (Stage.COLLECTING, Stage.RELAXING, Stage.OFFERED, Stage.STANDBY, Stage.CLOSED),
     Stage.STANDBY: (Stage.COLLECTING, Stage.DELIVERING, Stage.CLOSED),
     Stage.DELIVERING: (Stage.COLLECTING, Stage.CLOSED),
     Stage.CLOSED: (Stage.COLLECTING,),
 }
 """Which stage may follow which. Back to collecting: a re-request, or a change of the event from above. From
-relaxing to standby: the parent that asked to relax awards the answer that stands."""
+proposed to offered: what was proposed was taken back below, and nothing is left. From relaxing to standby: the parent that asked to relax awards the answer that stands."""
 
 
 class Aggregator(ParentParty):

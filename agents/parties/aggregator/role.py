@@ -165,7 +165,7 @@ class AggregatorRole:
 
     def _relax(self, short: Plan, now: datetime) -> None:
         """S28: ask those DERs that are in vehicles and participate, and no others, to recompute (claim 3)."""
-        targets = self._relaxable()
+        targets = [child for child in self._relaxable() if child.relax is None]  # a request is loosened once
         stored_for_above = self.settings.relax_from_above and not self.climb.for_above
         if not targets or stored_for_above:
             self.event.out.tell("nobody_to_relax", shortfall_w=short)
@@ -263,7 +263,8 @@ class AggregatorRole:
     def bought(self, power_w: Plan, now: datetime) -> None:
         """S35: share the deal out and tell every DER that answered yes."""
         event = self.event
-        shared = self._shared_out(least(power_w, self.available_w()))
+        power_w = least(power_w, self.available_w())  # what was taken back since is replaced, or stated
+        shared = self._shared_out(power_w)
         self.storage.commit(shared.storage_w)
         event.give(self._parts(shared), now)
         awarded, storage_w = len(shared.shares), shared.storage_w

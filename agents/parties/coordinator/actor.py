@@ -28,13 +28,14 @@ from protocol.edges import Edge
 TRANSITIONS: Transitions = {
     Stage.COLLECTING: (Stage.JUDGING, Stage.CLOSED),
     Stage.JUDGING: (Stage.COLLECTING, Stage.OFFERED, Stage.PROPOSED, Stage.CLOSED),
-    Stage.OFFERED: (Stage.COLLECTING, Stage.STANDBY, Stage.CLOSED),
-    Stage.PROPOSED: (Stage.COLLECTING, Stage.STANDBY, Stage.CLOSED),
+    Stage.OFFERED: (Stage.COLLECTING, Stage.PROPOSED, Stage.STANDBY, Stage.CLOSED),
+    Stage.PROPOSED: (Stage.COLLECTING, Stage.OFFERED, Stage.STANDBY, Stage.CLOSED),
     Stage.STANDBY: (Stage.COLLECTING, Stage.DELIVERING, Stage.CLOSED),
     Stage.DELIVERING: (Stage.COLLECTING, Stage.CLOSED),
     Stage.CLOSED: (Stage.COLLECTING,),
 }
-"""Which stage may follow which. Back to collecting: a re-request to the aggregators, or a change from above."""
+"""Which stage may follow which. Back to collecting: a re-request to the aggregators, or a change from above.
+Between offered and proposed: an aggregator has taken back what it answered."""
 
 
 class Coordinator(ParentParty):

@@ -75,6 +75,8 @@ def last_awards(trace: Sequence[Entry]) -> tuple[Standing, dict[tuple[str, str],
             own.pop(superseded, None)
         if isinstance(entry.input, Received) and isinstance(entry.input.message, m.Award):
             offered[entry.actor, entry.input.message.award_id] = entry.input.message
+        elif isinstance(entry.input, Received) and isinstance(entry.input.message, m.Confirm):
+            _forget_refused(given, entry.actor, entry.input)
         for effect in entry.effects:
             message = effect.message if isinstance(effect, Send) else None
             if isinstance(effect, Send) and isinstance(message, m.Award):
@@ -86,6 +88,17 @@ def last_awards(trace: Sequence[Entry]) -> tuple[Standing, dict[tuple[str, str],
                 if award is not None and award.revision == message.revision:
                     own[entry.actor, message.event_id] = (award, entry.at)
     return given, own
+
+
+def _forget_refused(given: Standing, parent: str, item: Received) -> None:
+    """An award that the child has refused stands with nobody."""
+    confirm, child = item.message, item.edge.child
+    assert isinstance(confirm, m.Confirm)
+    awards = given[parent, confirm.event_id]
+    award = awards.get(child)
+    known = award is not None and (award.award_id, award.revision) == (confirm.award_id, confirm.revision)
+    if known and not confirm.accepted and item.edge.parent == parent:
+        del awards[child]
 
 
 class Newest:
