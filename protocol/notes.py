@@ -216,6 +216,15 @@ class SummedUp(NoteModel):
     silent: int
 
 
+@note_of("asked_too_late")
+class AskedTooLate(NoteModel):
+    """So many children (the first ones named) have less time than they need by contract; they are asked all the same."""
+
+    children: int
+    first: Sequence[str]
+    given_s: int
+
+
 @note_of("offers_summed", "S24")
 class OffersSummed(SummedUp):
     """The sum of the members' offers."""

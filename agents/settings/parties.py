@@ -7,7 +7,7 @@ from typing import Annotated, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.settings.devices import DeviceSpec, StorageSpec
-from agents.settings.members import Member
+from agents.settings.members import AnswersWithin, Member
 from protocol.messages import OptionBasis, Restriction
 from protocol.units import Direction, Instant, Name, Percent, PowerW, check_span
 
@@ -147,6 +147,8 @@ class DerSettings(Settings):
     consent: Consent = Consent.ALWAYS
     stored_rule: bool = True
     """With `ask`: whether it takes part when the resident does not answer in time."""
+    answers_within_s: AnswersWithin | None = None
+    """With `ask`: how long the resident has, as far as the request leaves so much; None: half of the time that it leaves."""
     meter_to: tuple[Name, ...] = ()
     """Further parents that its smart meter reports to (the utility)."""
 

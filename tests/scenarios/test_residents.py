@@ -1,5 +1,6 @@
 """By hand: a resident is asked once an event, an answer stands for all its rounds, and may be changed at any time."""
 
+import tomllib
 from collections import Counter
 from datetime import datetime, timedelta
 from random import Random
@@ -10,8 +11,10 @@ from checker import violations
 from hunter import broken, plan_of
 from worlds import START, T0, Story, World, battery, late
 
+from agents.runtime.files.scenario import build_scenario
 from agents.settings.members import Member
 from agents.settings.parties import Consent
+from agents.tools.run.simulate import build_simulation
 from broker.simulation import Simulation
 from protocol import messages as m
 from protocol.actor import Decided, Input, Issue, Question, Setpoint
@@ -267,3 +270,82 @@ def test_promises_hold_while_residents_change_their_minds() -> None:
             found[seed] = wrong
     assert found == {}
     assert min(told[name] for name in ("offer_taken_back", "answer_corrected", "late_answer_recorded", "withdrawn")) > 5
+
+
+THREE_TIERS = """
+[scenario]
+name = "tiers"
+start_at = 2026-01-14T17:00:00Z
+ends_at = 2026-01-14T20:20:00Z
+[[utility.events]]
+event_id = "e1"
+issue_at = 2026-01-14T17:05:00Z
+direction = "decrease_load"
+start = 2026-01-14T18:00:00Z
+power_w = [18000, 18000]
+[coordinator]
+name = "ac"
+[[aggregators]]
+name = "ra-1"
+[[aggregators]]
+name = "sub-1"
+parent = "ra-1"
+[[homes]]
+name = "h-{n}"
+parent = "sub-1"
+count = 3
+consent = "ask"
+stored_rule = false
+%s
+[[homes.devices]]
+kind = "vehicle"
+resource_id = "ev-{n}"
+capacity_wh = 40000
+soc_wh = 30000
+departs_at = 2026-01-15T07:00:00Z
+departure_soc_wh = 30000
+reserve_wh = 28000
+max_charge_w = 6000
+max_discharge_w = 6000
+[[homes.devices.relaxations]]
+restriction = "reserve_soc"
+steps = [8000]
+"""
+
+
+def three_tiers(line: str, answer_after: timedelta) -> Simulation:
+    scenario = build_scenario(tomllib.loads(THREE_TIERS % line), "tiers.toml")
+    simulation = build_simulation(scenario, 1, keep_trace=True)
+    for home in ("h-1", "h-2", "h-3"):
+        simulation.give(ISSUED + answer_after, home, Decided("e1", True))
+    simulation.run(until=scenario.ends_at)
+    assert violations(simulation.trace) == []
+    return simulation
+
+
+def given_s(simulation: Simulation) -> set[int]:
+    """How many seconds each resident has."""
+    found = [(e.at, q) for e in simulation.trace for q in e.effects if isinstance(q, Question)]
+    return {int((question.answer_by - at).total_seconds()) for at, question in found}
+
+
+def settled_wh(simulation: Simulation) -> list[object]:
+    return [note.data["delivered_wh"] for _, _, note in simulation.notes if note.name == "settled"]
+
+
+def test_resident_has_the_time_that_the_contract_says_through_three_tiers() -> None:
+    assert max(given_s(three_tiers("", 9 * MINUTE))) < 120
+    patient = three_tiers("answers_within_s = 600", 9 * MINUTE)
+    assert given_s(patient) == {600}
+    assert settled_wh(patient) == [18_000]
+    assert [note.name for _, _, note in patient.notes if note.name == "asked_too_late"] == []
+
+
+def test_who_cannot_be_asked_in_time_is_named_at_every_tier() -> None:
+    hurried = three_tiers("answers_within_s = 3600", MINUTE)
+    told = {who: note.data["first"] for _, who, note in hurried.notes if note.name == "asked_too_late"}
+    assert told == {"ac": ["ra-1"], "ra-1": ["sub-1"], "sub-1": ["h-1", "h-2", "h-3"]}
+    (event,) = hurried.actor("sub-1").status()["events"]  # type: ignore[misc]
+    assert event["not_in_time"] == ["h-1", "h-2", "h-3"]
+    assert settled_wh(hurried) == [18_000]
+    assert min(given_s(hurried)) > 600

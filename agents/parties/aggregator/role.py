@@ -6,10 +6,12 @@ from datetime import datetime
 
 from agents.negotiation.asking import Conditions
 from agents.negotiation.child import Child, ChildAnswer, RelaxRecord
+from agents.negotiation.hurried import hurried_members, tell_too_slow
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.plans.alternative import alternatives
 from agents.negotiation.plans.apportion import Apportioned, Candidate, apportion
 from agents.negotiation.plans.request_values import MemberCapability, runnable
+from agents.negotiation.plans.timing import most_collecting_pct, stage_end
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import ASKING, Stage, Timer
 from agents.negotiation.upward import Upward
@@ -21,6 +23,9 @@ from agents.settings.parties import AggregatorSettings, Rung
 from protocol import messages as m
 from protocol.plan import Plan, add, covers, least, shortfall, total, zero
 from protocol.units import step_instant
+
+RELAX_MOST_PCT = 60
+"""Share of what is left that relaxing may use where collecting took longer than it was planned to."""
 
 
 class AggregatorRole:
@@ -65,8 +70,8 @@ class AggregatorRole:
         )
         values = self._request_values()
         event.children.waiting.clear()
-        reply_by = step_instant(now, request.reply_by, self.settings.collect_pct)
         asked = {name: power_w for name, power_w in values.items() if any(power_w)}
+        reply_by = self._collect_by(asked, now)
         event.ask(asked, Conditions(request.program_id, reply_by, self.up.decide_by, request.terms), now)
         event.out.tell(
             "request_values_sent",
@@ -75,9 +80,17 @@ class AggregatorRole:
             power_w=total(values.values(), len(self.asked_w)),
             reply_by=reply_by,
         )
+        tell_too_slow(event, self.book, reply_by - now)
         event.go(Stage.COLLECTING, reply_by)
         if event.asking.complete:
             self.all_in(now)
+
+    def _collect_by(self, asked: Mapping[str, Plan], now: datetime) -> datetime:
+        """As set, or later where members are slow by contract and the other rungs keep what they need."""
+        last = self.up.request.reply_by
+        planned = step_instant(now, last, self.settings.collect_pct)
+        latest = step_instant(now, last, most_collecting_pct(self.settings))
+        return stage_end(now, planned, latest, [member for member in self.book.slow if member.name in asked])
 
     def _request_values(self) -> Mapping[str, Plan]:
         """S21. In a re-request what a member said it could give at most stands for its capability."""
@@ -172,7 +185,9 @@ class AggregatorRole:
             self._next_rung(short, now)
             return
         last = self.up.request.reply_by
-        reply_by = min(now + (last - self.climb.began_at) * self.settings.relax_pct / 100, last)
+        planned = self.settings.collect_pct + self.settings.relax_pct
+        latest = max(step_instant(self.climb.began_at, last, planned), step_instant(now, last, RELAX_MOST_PCT))
+        reply_by = min(now + (last - self.climb.began_at) * self.settings.relax_pct / 100, latest, last)
         self.event.relax(targets, RelaxRecord(short, self.settings.relax_restrictions, now, reply_by), now)
         self.event.out.tell("relax_asked", "S28", shortfall_w=short, asked=len(targets), reply_by=reply_by)
 
@@ -321,7 +336,9 @@ class AggregatorRole:
 
     def status(self) -> dict[str, object]:
         """What is available, W, and the rungs that are left."""
-        return {"available_w": list(self.available_w()), "rungs_left": list(self.climb.rungs)}
+        hurried = hurried_members(self.event, self.book)
+        more: dict[str, object] = {"not_in_time": hurried} if hurried else {}
+        return {"available_w": list(self.available_w()), "rungs_left": list(self.climb.rungs), **more}
 
 
 def _told_w(answer: m.Offer | m.Alternative) -> Plan:

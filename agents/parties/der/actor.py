@@ -6,8 +6,10 @@
 Its own safety wins always: without a valid award and a dispatch that has not run out it follows its own schedule.
 """
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
+from agents.negotiation.plans.timing import WITHIN_PCT
 from agents.parties.der import messages
 from agents.parties.der.checks import award_problem, keeps_firm, relax_refusal, relaxed_ask_w
 from agents.parties.der.control import Controlled
@@ -25,7 +27,8 @@ from protocol.rules import order_of
 from protocol.units import step_instant
 
 ANSWER_PCT = 50
-"""A resident has half of the time until reply_by to decide; then the stored rule does."""
+"""A resident has half of the time until reply_by to decide, unless the settings say how long; then the stored rule
+does."""
 RESIDENT = "the resident"
 OVERRIDE = "the resident's override"
 """Cause of a withdrawal."""
@@ -95,10 +98,16 @@ class Der(Controlled):
         """Ask once; who was asked in an earlier round and has not answered has until the deadline of then, or the earlier
         one of now."""
         before = event.timers.get(DerTimer.ANSWER)
-        answer_by = step_instant(now, event.request.reply_by, ANSWER_PCT)
+        answer_by = self._answer_by(now, event.request.reply_by)
         event.timers[DerTimer.ANSWER] = answer_by if before is None else min(answer_by, before)
         if before is None:
             self._ask_resident(event)
+
+    def _answer_by(self, now: datetime, reply_by: datetime) -> datetime:
+        within_s = self.settings.answers_within_s
+        if within_s is None:
+            return step_instant(now, reply_by, ANSWER_PCT)
+        return min(now + timedelta(seconds=within_s), step_instant(now, reply_by, WITHIN_PCT))
 
     def _ask_resident(self, event: DerEvent) -> None:
         request = event.request
