@@ -216,6 +216,14 @@ class SummedUp(NoteModel):
     silent: int
 
 
+@note_of("capability_used", "S21")
+class CapabilityUsed(NoteModel):
+    """So many members have told what they could probably give, in all `power_w` at most: their request values go by it."""
+
+    told: int
+    power_w: Plan
+
+
 @note_of("asked_too_late")
 class AskedTooLate(NoteModel):
     """So many children (the first ones named) have less time than they need by contract; they are asked all the same."""

@@ -34,6 +34,7 @@ WORDS = {
     "mandate_stands": "concludes {power_w} under the utility's mandate",
     "request_received": "is asked for {requested_w} (round {round}); answer by {reply_by}",
     "request_values_sent": "asks {asked} members for {power_w}; answer by {reply_by}",
+    "capability_used": "{told} members have told that they could give {power_w}: their request values go by that",
     "asked_too_late": "{children} need more than {given_s} s to answer, and are asked all the same: {first}",
     "offers_summed": "offers: {yes} yes, {no} no, {silent} silent of {asked}; available {available_w} "
     "of {requested_w}, short by {shortfall_w}; enough: {enough}",

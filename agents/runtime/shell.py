@@ -18,7 +18,7 @@ from agents.runtime.net import Net, caught_by
 from agents.runtime.outgoing import Job, Listener, Outgoing
 from agents.runtime.skew import Skew
 from agents.runtime.snapshot import EVERY, Snapshot, maker, pack, unpack
-from broker.bus import Arrival, Bus
+from broker.bus import Arrival, Bus, Post
 from broker.clock import Clock
 from broker.faults import first_error
 from broker.stepper import Diverged, Stepper, is_durable, no_collection
@@ -28,6 +28,7 @@ from protocol.actor import (
     Effect,
     Entry,
     Feed,
+    Foretells,
     Input,
     Question,
     Reanchored,
@@ -38,9 +39,11 @@ from protocol.actor import (
     Taken,
     heard,
 )
-from protocol.edges import ROUTES, parse_topic
+from protocol.codec import encode
+from protocol.edges import ROUTES, Edge, parse_topic, topic
 from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
+from protocol.messages import Capability
 from protocol.remembered import UnknownState
 
 INBOX = 2_000
@@ -70,7 +73,7 @@ class Shell:
         self.skew = Skew()
         self.stepper = Stepper(actor, drivers, feeds)
         self.outgoing = Outgoing({actor.name: bus}, clock, self._drive, tell, journal, self._words)
-        self._journal, self._build = journal, build
+        self._journal, self._build, self._bus = journal, build, bus
         self.snapshot_every = EVERY
         self._since_snapshot = 0
         self._last_stored = (0, clock.now())
@@ -97,6 +100,7 @@ class Shell:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.outgoing.run())
                 tasks.create_task(self._step_on())
+                tasks.create_task(self._foretell())
         except BaseExceptionGroup as group:
             raise first_error(group) from group
 
@@ -333,6 +337,16 @@ class Shell:
 
     # -- telling
 
+    async def _foretell(self) -> None:
+        """Tell the parents now and then what the party could probably give: that is no step, and stands in no journal."""
+        actor = self.actor
+        while isinstance(actor, Foretells) and actor.capability_every_s is not None:
+            if not self._mending and (told := self.stepper.capability(self.clock.now())) is not None:
+                for parent in actor.parents():
+                    await self._bus.publish(foretelling(told, Edge(parent, actor.name), self.clock))
+            await asyncio.sleep(actor.capability_every_s / self.clock.speed)
+            actor = self.actor
+
     @property
     def inbox(self) -> int:
         """Inputs that wait."""
@@ -373,6 +387,12 @@ class Shell:
         for name in [name for name, asked in self.questions.items() if asked.answer_by <= now]:
             del self.questions[name]
         return list(self.questions.values())
+
+
+def foretelling(told: Capability, edge: Edge, clock: Clock) -> Post:
+    """A capability as it is published: retained until it is not valid any more."""
+    expires_in_s = max(1, round(clock.real_seconds_until(told.valid_until)))
+    return Post(topic(told.kind, edge), encode(told), True, expires_in_s, edge=edge)
 
 
 def _nothing() -> None:

@@ -34,6 +34,7 @@ class HomeTemplate(Settings):
     consent: str = "always"
     stored_rule: bool = True
     answers_within_s: int | None = None
+    capability_every_s: int | None = None
     meter_to: tuple[Name, ...] | None = None
     """The utility, when nothing is said."""
     behaviour: Behaviour = Behaviour.NORMAL

@@ -1,7 +1,7 @@
 """What the aggregator decides in one event: S20-S36. Between collecting and the answer the rungs of the ladder are
 climbed in their order, one at a time, until the request is covered in every slot."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 from agents.negotiation.asking import Conditions
@@ -21,6 +21,7 @@ from agents.parties.aggregator.own_storage import OwnStorage
 from agents.settings.members import Members
 from agents.settings.parties import AggregatorSettings, Rung
 from protocol import messages as m
+from protocol.actor import Foreseen
 from protocol.plan import Plan, add, covers, least, shortfall, total, zero
 from protocol.units import step_instant
 
@@ -38,13 +39,16 @@ class AggregatorRole:
         book: Members,
         up: Upward,
         storage: OwnStorage,
+        foreseen: Callable[[m.Request], Foreseen | None],
         event: Negotiation,
     ) -> None:
+        """`foreseen`: what members could probably give in the slots of a request, where they told it."""
         self.settings = settings
         self.policies = policies
         self.book = book
         self.up = up
         self.storage = storage
+        self.foreseen = foreseen
         self.event = event
         self.dispatching = Dispatching(event, book, settings.dispatch_lead_s, storage)
         self.climb = Climb(up.request.sent_at, [])
@@ -93,11 +97,18 @@ class AggregatorRole:
         return stage_end(now, planned, latest, [member for member in self.book.slow if member.name in asked])
 
     def _request_values(self) -> Mapping[str, Plan]:
-        """S21. In a re-request what a member said it could give at most stands for its capability."""
+        """S21. In a re-request what a member said it could give at most stands for its capability; else what it has told
+        that it could probably give; else its contract."""
         slots, direction, before_w = len(self.asked_w), self.event.subject.direction, self.event.asking.before_w
+        foreseen = self.foreseen(self.up.request)
+        could_w: Mapping[str, Plan] = {} if foreseen is None else foreseen.power_w
         members = [
             MemberCapability(member.name, before_w[member.name], 100, member.merit, member.least_w)
             if member.name in before_w
+            else MemberCapability(
+                member.name, could_w[member.name], foreseen.sure_pct[member.name], member.merit, member.least_w
+            )
+            if foreseen is not None and member.name in could_w
             else MemberCapability(
                 member.name,
                 (member.capacity_w(direction),) * slots,
@@ -107,6 +118,9 @@ class AggregatorRole:
             )
             for member in self.book.members
         ]
+        if foreseen is not None:
+            told = len(could_w)
+            self.event.out.tell("capability_used", "S21", told=told, power_w=total(could_w.values(), slots))
         values = self.policies.request_values.values(self.asked_w, members, self.settings.over_request)
         return runnable(values, members)
 

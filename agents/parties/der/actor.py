@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from agents.negotiation.plans.timing import WITHIN_PCT
 from agents.parties.der import messages
+from agents.parties.der.capability import home_capability
 from agents.parties.der.checks import award_problem, keeps_firm, relax_refusal, relaxed_ask_w
 from agents.parties.der.control import Controlled
 from agents.parties.der.event import DerEvent, DerStage, DerTimer
@@ -118,6 +119,15 @@ class Der(Controlled):
         """What the resident is asked about an event, in words, as things stand; None where it is not known."""
         event = self.events.get(event_id)
         return None if event is None else question_words(event.request, most_of(self.home, self.ledger, event.request))
+
+    @property
+    def capability_every_s(self) -> int | None:
+        """How often it tells its parent what it could probably give."""
+        return self.settings.capability_every_s
+
+    def capability(self, told: Mapping[str, m.Capability], now: datetime) -> m.Capability:
+        """What it could probably give over the next day."""
+        return home_capability(self.settings, self.home, self.ledger, now, self.capability_every_s or 0)
 
     def _decided(self, item: Decided, now: datetime) -> None:
         """An answer, or a change of mind: a no before the award takes the offer back, a no behind it withdraws; a late

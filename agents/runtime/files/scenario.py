@@ -128,6 +128,7 @@ def _homes(
                 "consent": template.consent,
                 "stored_rule": template.stored_rule,
                 "answers_within_s": template.answers_within_s,
+                "capability_every_s": template.capability_every_s,
                 "meter_to": (utility,) if template.meter_to is None else template.meter_to,
                 "devices": devices,
             }
