@@ -183,7 +183,9 @@ def is_durable(entry: Entry) -> bool:
     """Whether a step belongs into the journal: presence only counts, and is said again at each connect; what a child could
     give stands in `Foreseen` where it is used."""
     received = entry.input
-    return bool(entry.effects) or not (isinstance(received, Received) and isinstance(received.message, Presence | Capability))
+    return bool(entry.effects) or not (
+        isinstance(received, Received) and isinstance(received.message, Presence | Capability)
+    )
 
 
 @contextmanager

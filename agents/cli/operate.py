@@ -101,6 +101,45 @@ async def request(control: Path | None, wanted: WantedRequest, json: bool) -> in
     return await _watched(path, {"do": "issue", "event": event}, event_id, json)
 
 
+async def dry_run(control: Path | None, wanted: WantedRequest, json: bool) -> int:
+    """Show what the fleet could probably give; nobody is asked. Of the parties that answer here the one that knows the
+    most is shown: the utility where nothing is unknown to it, else those below it."""
+    parties = await _parties(control)
+    now = datetime.fromisoformat(parties[0][1]["shell"]["now"])
+    start = _start(wanted.start, now)
+    _check({"event_id": "preview", "program_id": wanted.program_id, "issue_at": now, "direction": wanted.direction,
+        "start": start, "slot_s": wanted.slot_s, "power_w": wanted.power_w})  # fmt: skip
+    command: dict[str, object] = {"do": "preview", "direction": wanted.direction, "start": start}
+    command |= {"slot_s": wanted.slot_s, "slots": len(wanted.power_w)}
+    found: list[dict[str, Any]] = []
+    for path in dict.fromkeys(path for path, _ in parties):
+        found += (await ask(path, command))["previews"]
+    shown = _knowing(found)
+    if not shown:
+        raise CommandRefusal(f"{control or runtime_dir()}: nobody here knows what the fleet could give")
+    for one in shown:
+        print(to_json(one).decode() if json else _could(one, wanted.power_w))
+    return Exit.OK
+
+
+def _knowing(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of the highest role that knows something of all below it; of nobody so, those of the highest that know anything."""
+    by_role = [[one for one in found if one["role"] == role] for role in ("utility", "coordinator", "aggregator")]
+    whole = [some for some in by_role if some and not any(one["unknown"] for one in some)]
+    part = [some for some in by_role if any(one["told"] or one["by_contract"] for one in some)]
+    return next(iter(whole or part), [])
+
+
+def _could(one: dict[str, Any], asked_w: tuple[int, ...]) -> str:
+    """A party's preview as a line."""
+    basis = [f"{one['told']} told it themselves", f"{one['by_contract']} by contract alone"]
+    basis += [f"nothing known of {', '.join(one['unknown'])}"] if one["unknown"] else []
+    return (
+        f"{one['name']}: of {kilowatts(asked_w)} surely {kilowatts(one['p10_w'])}, as probable as not "
+        f"{kilowatts(one['p50_w'])}, at most {kilowatts(one['p90_w'])} ({'; '.join(basis)})"
+    )
+
+
 async def cancel(control: Path | None, event_id: str, json: bool) -> int:
     """Cancel an event and watch until it has ended."""
     path, _ = await _utility(control)

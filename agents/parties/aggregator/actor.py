@@ -67,14 +67,15 @@ class Aggregator(ParentParty):
         """How often it tells its parent."""
         return self.settings.capability_every_s
 
+    @property
+    def counts_own_storage(self) -> bool:
+        """Whether its own storage may add anything."""
+        return bool(self.own_storage.home.devices) and Rung.OWN_STORAGE in self.settings.ladder
+
     def capability(self, told: Mapping[str, m.Capability], now: datetime) -> m.Capability:
         """The sum of what its members told, and its own storage where its ladder has a rung for it."""
         yard, others = self.own_storage, len(self.book) - len(told)
-        own = (
-            [bands(yard.home, yard.ledger, now)]
-            if yard.home.devices and Rung.OWN_STORAGE in self.settings.ladder
-            else []
-        )
+        own = [bands(yard.home, yard.ledger, now)] if self.counts_own_storage else []
         return summed_up(self.name, told, others, own, now, self.capability_every_s or 0)
 
     def foreseen(self, request: m.Request, told: Mapping[str, m.Capability], now: datetime) -> Foreseen | None:

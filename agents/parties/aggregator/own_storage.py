@@ -82,7 +82,7 @@ class OwnStorage:
         if not covers(self.offer(add(before_w, missing_w)), before_w):
             self.offered_w, self.held = before_w, before
             if before is not None:
-                before.hold(before_w)
+                before.reserve(before_w)
 
     def most_w(self) -> Plan:
         """What it could give at most in this event, W."""

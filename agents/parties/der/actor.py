@@ -2,7 +2,8 @@
 
     considering -> offered | opted_out -> [offered] -> awarded -> active -> completed
 
-`offered -> considering` on a re-request, `offered <-> opted_out` when the resident changes its mind; an event also ends as not_needed, no_deal, cancelled, withdrawn, expired.
+`offered -> considering` on a re-request, `offered <-> opted_out` when the resident changes its mind; an event also ends
+as not_needed, no_deal, cancelled, withdrawn, expired.
 Its own safety wins always: without a valid award and a dispatch that has not run out it follows its own schedule.
 """
 

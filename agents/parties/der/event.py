@@ -2,8 +2,8 @@
 
     considering -> offered | opted_out -> [offered] -> awarded -> active -> closed
 
-`offered -> considering` on a re-request, `offered <-> opted_out` when the resident changes its mind; an event closes as completed, not_needed, no_deal, cancelled, withdrawn or
-expired.
+`offered -> considering` on a re-request, `offered <-> opted_out` when the resident changes its mind; an event closes as
+completed, not_needed, no_deal, cancelled, withdrawn or expired.
 """
 
 from collections.abc import Mapping

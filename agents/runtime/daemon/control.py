@@ -10,7 +10,7 @@ import socket
 import stat
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -20,13 +20,15 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from agents.parties.der.actor import Der
 from agents.parties.utility import Utility
 from agents.runtime.daemon.owners_plan import PlanRefusal, owners_plan
+from agents.runtime.daemon.preview import preview
 from agents.runtime.shell import Shell
 from agents.settings.checked import ConfigError, mistakes, sentence
 from agents.settings.parties import EventSettings
 from broker.private import make_folder
 from protocol.actor import Cancel, Decided, Input, Issue, Note
 from protocol.codec import to_json
-from protocol.units import Instant, Name, Text
+from protocol.messages import IntervalPeriod
+from protocol.units import MAX_SLOTS, Direction, Instant, Name, Text
 
 LONGEST_PATH = 104
 """Of a Unix-domain socket's address, on every system that we run on."""
@@ -75,6 +77,16 @@ class PlanCommand(Command):
     not_on: date | None = None
 
 
+class PreviewCommand(Command):
+    """What the parties here could probably get in some slots; nothing is asked of anybody."""
+
+    do: Literal["preview"]
+    direction: Direction
+    start: Instant
+    slot_s: Annotated[int, Field(ge=60, le=86_400)]
+    slots: Annotated[int, Field(ge=1, le=MAX_SLOTS)]
+
+
 class WatchCommand(Command):
     do: Literal["watch"]
 
@@ -85,7 +97,14 @@ class StartCommand(Command):
 
 
 AnyCommand: TypeAlias = Annotated[
-    StatusCommand | IssueCommand | CancelCommand | DecideCommand | PlanCommand | WatchCommand | StartCommand,
+    StatusCommand
+    | IssueCommand
+    | CancelCommand
+    | DecideCommand
+    | PlanCommand
+    | PreviewCommand
+    | WatchCommand
+    | StartCommand,
     Field(discriminator="do"),
 ]
 _COMMANDS: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)
@@ -179,6 +198,8 @@ class ControlServer:
                 return await self._decide(command)
             case PlanCommand():
                 return await self._plan(command)
+            case PreviewCommand():
+                return {"previews": self._previews(command)}
             case StartCommand(anchor_at=anchor_at):
                 self._start(anchor_at)
         return {}
@@ -197,6 +218,15 @@ class ControlServer:
             if isinstance(shell.actor, Utility):
                 return shell
         raise CommandRefusal("this daemon is no utility: only a utility issues and cancels events")
+
+    def _previews(self, command: PreviewCommand) -> list[dict[str, object]]:
+        period = IntervalPeriod(start=command.start, duration=timedelta(seconds=command.slot_s))
+        found = []
+        for shell in self.shells.values():
+            one = preview(shell, command.direction, period, command.slots)
+            if one is not None:
+                found.append(one.as_json(shell.actor.name, str(shell.actor.status()["role"])))
+        return found
 
     async def _decide(self, command: DecideCommand) -> dict[str, object]:
         """What the event is at the home before and after the answer: only then is known what came of it. `late`: whether

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from agents.devices.catalogue import build_device
-from agents.runtime.files.daily import daily
 from agents.negotiation.plans.timing import most_collecting_pct, time_needed
+from agents.runtime.files.daily import daily
 from agents.runtime.files.included import included
 from agents.runtime.files.plans import with_departure
 from agents.runtime.files.toml import read_toml

@@ -64,7 +64,7 @@ def test_sun_of_a_forecast_is_not_sure() -> None:
 
 def test_what_another_event_holds_is_not_told_again() -> None:
     der = Der(DerSettings(name="h", parent="ra", devices=(battery("bat", 5_000),), capability_every_s=600))
-    der.ledger._held["e"] = {"bat": (Segment(T0, T0 + timedelta(hours=1), -5_000),)}
+    der.ledger.reserve("e", {"bat": (Segment(T0, T0 + timedelta(hours=1), -5_000),)})
     told = der.capability({}, T0)
     assert told.decrease_load.p50_w[:3] == (0, 0, 5_000)
     assert told.decrease_load.p50_wh <= 13_300
