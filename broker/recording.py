@@ -100,4 +100,6 @@ def summary(message: m.Message) -> str:
             return f"{message.refused_kind}: {message.reason}"
         case m.Presence():
             return "online" if message.online else "offline"
+        case m.Capability(increase_load=more, decrease_load=less):
+            return f"over a day {more.p50_wh} Wh more or {less.p50_wh} Wh less, told by {message.told_by} of {message.counted}"
     return message.message_id

@@ -22,6 +22,7 @@ from protocol.actor import (
     Effect,
     Entry,
     Feed,
+    Foretells,
     Input,
     Note,
     Question,
@@ -31,7 +32,7 @@ from protocol.actor import (
     heard,
 )
 from protocol.codec import encode
-from protocol.edges import ROUTES, hearers, parse_topic, topic
+from protocol.edges import ROUTES, Edge, hearers, parse_topic, topic
 from protocol.errors import RefusedMessage
 
 MAX_STEPS = 50_000_000
@@ -99,6 +100,8 @@ class Simulation:
         self.steps = 0
         """What was done so far."""
         self._queue: list[tuple[datetime, int, Callable[[], object]]] = []
+        self._foretelling = 0
+        """So many entries of the queue only tell what a party could give."""
         self._order = 0
         self._retained: dict[str, Post] = {}
         self._nodes: dict[str, Node] = {}
@@ -151,6 +154,25 @@ class Simulation:
         self._guard(node, lambda: self._keep(node, node.stepper.begin(self.now)))
         self._subscribe(node)
         self._schedule_wake(node)
+        if isinstance(party.actor, Foretells) and party.actor.capability_every_s is not None:
+            self._foretell_at(self.now, node)
+
+    def _foretell_at(self, instant: datetime, node: Node) -> None:
+        self._foretelling += 1
+        self.at(instant, partial(self._foretell, node))
+
+    def _foretell(self, node: Node) -> None:
+        """Tell what a party could probably give, and again as long as anything else happens."""
+        self._foretelling -= 1
+        actor = node.stepper.actor
+        if not isinstance(actor, Foretells) or actor.capability_every_s is None:
+            return
+        goes_on = len(self._queue) > self._foretelling
+        if node.up and (told := node.stepper.capability(self.now)) is not None:
+            for parent in actor.parents():
+                self._publish(node.name, Post(topic(told.kind, Edge(parent, node.name)), encode(told), retain=True))
+        if goes_on:
+            self._foretell_at(self.now + timedelta(seconds=actor.capability_every_s), node)
 
     def _subscribe(self, node: Node) -> None:
         for post in list(self._retained.values()):

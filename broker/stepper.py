@@ -16,6 +16,8 @@ from protocol.actor import (
     Effect,
     Entry,
     Feed,
+    Foresees,
+    Foretells,
     Input,
     Measure,
     Note,
@@ -25,7 +27,7 @@ from protocol.actor import (
     Taken,
 )
 from protocol.entries import decode_effects, encode_effects
-from protocol.messages import Presence
+from protocol.messages import Capability, Presence, Request
 
 
 class Diverged(RuntimeError):
@@ -46,6 +48,8 @@ class Stepper:
         self.feeds = tuple(feeds)
         self._telling = [*self.feeds, *(driver for driver in self.drivers.values() if isinstance(driver, Feed))]
         self._unmoved = 0
+        self.told: dict[str, Capability] = {}
+        """What each child could probably give, as it told last."""
 
     @property
     def deadline(self) -> datetime | None:
@@ -82,6 +86,8 @@ class Stepper:
             if self._unmoved > MOST_UNMOVED:
                 raise RuntimeError(f"{self.actor.name} was woken at {now} and its deadline {deadline} did not move")
             deadline = self.actor.deadline if item is not None else None
+        if isinstance(item, Received) and isinstance(self.actor, Foresees):
+            steps += self._foresee(self.actor, item, now)
         if item is not None:
             steps += self._step(item, self.actor.receive(item, now), now)
         return steps
@@ -89,6 +95,26 @@ class Stepper:
     def _fed(self, feed: Feed, now: datetime) -> Iterator[Entry]:
         for item in feed.inputs(self.actor, now):
             yield from self._step(item, self.actor.receive(item, now), now)
+
+    def _foresee(self, actor: Foresees, item: Received, now: datetime) -> list[Entry]:
+        """Remember what a child could give; before a request the actor is given what all of them could."""
+        message = item.message
+        if isinstance(message, Capability) and actor.hears_capability(item.edge):
+            known = self.told.get(item.edge.child)
+            if known is None or known.sent_at <= message.sent_at:
+                self.told[item.edge.child] = message
+        elif isinstance(message, Request) and self.told:
+            self.told = {name: one for name, one in self.told.items() if one.valid_until > now}
+            if (foreseen := actor.foreseen(message, self.told, now)) is not None:
+                return self._step(foreseen, self.actor.receive(foreseen, now), now)
+        return []
+
+    def capability(self, now: datetime) -> Capability | None:
+        """What the party could probably give, for its parent; None where it tells nobody."""
+        actor = self.actor
+        if not isinstance(actor, Foretells) or actor.capability_every_s is None:
+            return None
+        return actor.capability({name: one for name, one in self.told.items() if one.valid_until > now}, now)
 
     def _step(self, item: Input | None, effects: list[Effect], now: datetime) -> list[Entry]:
         """A step, and behind it those of the readings that it wants."""
@@ -154,9 +180,12 @@ def _set_back(item: Reanchored, at: datetime) -> tuple[Effect, ...]:
 
 
 def is_durable(entry: Entry) -> bool:
-    """Whether a step belongs into the journal: presence only counts, and is said again at each connect."""
+    """Whether a step belongs into the journal: presence only counts, and is said again at each connect; what a child could
+    give stands in `Foreseen` where it is used."""
     received = entry.input
-    return bool(entry.effects) or not (isinstance(received, Received) and isinstance(received.message, Presence))
+    return bool(entry.effects) or not (
+        isinstance(received, Received) and isinstance(received.message, Presence | Capability)
+    )
 
 
 @contextmanager

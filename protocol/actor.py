@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 from protocol.codec import decode_body, encode
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.messages import Message
+from protocol.messages import Capability, Message, Request
 from protocol.units import Direction
 
 
@@ -142,7 +142,20 @@ class Resumed:
     """The instant of the last entry before."""
 
 
-Input: TypeAlias = Received | Refused | Measured | Planned | Decided | Issue | Cancel | Resumed
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What children of a party have told that they could probably give in the slots of the request that follows: one sum
+    of their messages, which stand in no journal themselves."""
+
+    event_id: str
+    request_id: str
+    power_w: Mapping[str, tuple[int, ...]]
+    """By child, W per slot in the request's direction."""
+    sure_pct: Mapping[str, int]
+    """By child, how much of that is as probable as not."""
+
+
+Input: TypeAlias = Received | Refused | Measured | Planned | Decided | Issue | Cancel | Resumed | Foreseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +298,33 @@ class Feed(Protocol):
 
     def inputs(self, actor: Actor, now: datetime) -> Iterable["Measured | Planned"]:
         """What there is to tell now."""
+        ...
+
+
+@runtime_checkable
+class Foresees(Protocol):
+    """A party that makes use of what its children could probably give."""
+
+    def hears_capability(self, edge: Edge) -> bool:
+        """Whether it is told on this edge."""
+        ...
+
+    def foreseen(self, request: Request, told: Mapping[str, Capability], now: datetime) -> Foreseen | None:
+        """What the children that have told it could give in a request's slots; None where it makes no difference."""
+        ...
+
+
+@runtime_checkable
+class Foretells(Protocol):
+    """A party that may tell its parent what it could probably give. A question: it changes nothing."""
+
+    @property
+    def capability_every_s(self) -> int | None:
+        """How often; None: never."""
+        ...
+
+    def capability(self, told: Mapping[str, Capability], now: datetime) -> Capability:
+        """What it could give over the next day; `told`: what its own children have told."""
         ...
 
 

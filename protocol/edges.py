@@ -61,6 +61,7 @@ ROUTES: dict[str, Route] = {
     "withdraw": Route(m.Withdraw, Way.UP),
     "reject": Route(m.Reject, Way.EITHER),
     "presence": Route(m.Presence, Way.UP, retained=True),
+    "capability": Route(m.Capability, Way.UP, retained=True),
 }
 
 

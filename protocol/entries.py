@@ -29,6 +29,7 @@ INPUT_TAGS: dict[type[a.Taken], str] = {
     a.Issue: "issue",
     a.Cancel: "cancel",
     a.Resumed: "resumed",
+    a.Foreseen: "foreseen",
     a.Reanchored: "reanchored",
 }
 """Frozen, as every name in an entry: journals of released versions have them."""
@@ -153,6 +154,11 @@ def _stay(fields: Json) -> a.PlannedStay:
     return a.PlannedStay(**fields | dated)
 
 
+def _foreseen(fields: Json) -> a.Foreseen:
+    power_w = {name: tuple(plan) for name, plan in fields["power_w"].items()}
+    return a.Foreseen(**fields | {"power_w": power_w})
+
+
 _INPUTS: dict[str, Callable[[Json], a.Taken]] = {
     "refused": _refused,
     "measured": _measured,
@@ -161,6 +167,7 @@ _INPUTS: dict[str, Callable[[Json], a.Taken]] = {
     "issue": _issue,
     "cancel": lambda fields: a.Cancel(**fields),
     "resumed": _instants(a.Resumed, "down_since"),
+    "foreseen": _foreseen,
     "reanchored": _instants(a.Reanchored, "to_at"),
 }
 _EFFECTS: dict[str, Callable[[Json], a.Effect]] = {

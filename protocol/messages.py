@@ -468,3 +468,66 @@ class Presence(Message):
         default_factory=dict
     )
     """Summary: e.g. resources, increase_load_w, decrease_load_w."""
+
+
+DAY_S = 86_400
+RunS = Annotated[int, Field(ge=0, le=7 * DAY_S)]
+
+
+class PowerBand(_Model):
+    """What could be given in one direction, beside what other events hold: with 90 %, 50 % and 10 % certainty."""
+
+    p10_w: PlanW
+    """W per slot, each slot by itself; not firm."""
+    p50_w: PlanW
+    p90_w: PlanW
+    p10_wh: EnergyWh
+    """Wh in one use, however long."""
+    p50_wh: EnergyWh
+    p90_wh: EnergyWh
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not len(self.p10_w) == len(self.p50_w) == len(self.p90_w):
+            raise ValueError("p10_w, p50_w and p90_w need the same number of slots")
+        if any(map(gt, self.p10_w, self.p50_w)) or any(map(gt, self.p50_w, self.p90_w)):
+            raise ValueError("p10_w is at most p50_w, p50_w at most p90_w")
+        if not self.p10_wh <= self.p50_wh <= self.p90_wh:
+            raise ValueError("p10_wh is at most p50_wh, p50_wh at most p90_wh")
+        return self
+
+
+class Capability(Message):
+    """What a child could probably give over the next day; it binds nobody."""
+
+    kind: ClassVar[str] = "capability"
+    interval_period: IntervalPeriod
+    increase_load: PowerBand
+    decrease_load: PowerBand
+    notice_s: RunS = 0
+    """How long before its first slot it has to be awarded."""
+    least_run_s: RunS = 0
+    """For how long it has to be used at least."""
+    most_run_s: RunS | None = None
+    """For how long it can be used at most; None: as the energy allows."""
+    calls_left: Annotated[int, Field(ge=0, le=10**6)] | None = None
+    """How many events it still takes part in; None: any number."""
+    told_by: Annotated[int, Field(ge=0, le=10**6)] = 1
+    """So many of the parties that are counted have told it themselves ..."""
+    counted: Annotated[int, Field(ge=1, le=10**6)] = 1
+    """... of so many; for the others their contracts stand."""
+    valid_until: Instant
+
+    @model_validator(mode="after")
+    def _alike(self) -> Self:
+        slots = len(self.increase_load.p50_w)
+        if len(self.decrease_load.p50_w) != slots:
+            raise ValueError("both directions need the same number of slots")
+        if self.told_by > self.counted:
+            raise ValueError("told_by is at most counted")
+        check_span(self.interval_period.start, self.interval_period.duration * slots)
+        return self
+
+    def band(self, direction: Direction) -> PowerBand:
+        """In one direction."""
+        return self.increase_load if direction is Direction.INCREASE_LOAD else self.decrease_load

@@ -216,6 +216,23 @@ class SummedUp(NoteModel):
     silent: int
 
 
+@note_of("capability_used", "S21")
+class CapabilityUsed(NoteModel):
+    """So many members have told what they could probably give, in all `power_w` at most: their request values go by it."""
+
+    told: int
+    power_w: Plan
+
+
+@note_of("asked_too_late")
+class AskedTooLate(NoteModel):
+    """So many children (the first ones named) have less time than they need by contract; they are asked all the same."""
+
+    children: int
+    first: Sequence[str]
+    given_s: int
+
+
 @note_of("offers_summed", "S24")
 class OffersSummed(SummedUp):
     """The sum of the members' offers."""
@@ -357,6 +374,22 @@ class ShortfallStated(NoteModel):
     cause: str
 
 
+@note_of("offer_taken_back")
+class OfferTakenBack(NoteModel):
+    """A child gives less than it has answered, before anything was awarded: `left_w` is left."""
+
+    child: str
+    left_w: Plan
+
+
+@note_of("answer_corrected")
+class AnswerCorrected(NoteModel):
+    """What was told the parent does not hold any more: it is told what is left."""
+
+    told_w: Plan
+    available_w: Plan
+
+
 @note_of("late_answer_recorded")
 class LateAnswerRecorded(NoteModel):
     """An offer or alternative came after its stage and is not counted."""
@@ -458,7 +491,7 @@ class ConsentDecided(NoteModel):
 
 @note_of("decision_too_late")
 class DecisionTooLate(NoteModel):
-    """A resident's answer to a question that is over, or was never asked."""
+    """A resident's answer that changes nothing any more in what stands; a later round goes by it."""
 
 
 @note_of("device_not_counted_on", "S50")

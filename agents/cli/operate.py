@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -101,6 +101,45 @@ async def request(control: Path | None, wanted: WantedRequest, json: bool) -> in
     return await _watched(path, {"do": "issue", "event": event}, event_id, json)
 
 
+async def dry_run(control: Path | None, wanted: WantedRequest, json: bool) -> int:
+    """Show what the fleet could probably give; nobody is asked. Of the parties that answer here the one that knows the
+    most is shown: the utility where nothing is unknown to it, else those below it."""
+    parties = await _parties(control)
+    now = datetime.fromisoformat(parties[0][1]["shell"]["now"])
+    start = _start(wanted.start, now)
+    _check({"event_id": "preview", "program_id": wanted.program_id, "issue_at": now, "direction": wanted.direction,
+        "start": start, "slot_s": wanted.slot_s, "power_w": wanted.power_w})  # fmt: skip
+    command: dict[str, object] = {"do": "preview", "direction": wanted.direction, "start": start}
+    command |= {"slot_s": wanted.slot_s, "slots": len(wanted.power_w)}
+    found: list[dict[str, Any]] = []
+    for path in dict.fromkeys(path for path, _ in parties):
+        found += (await ask(path, command))["previews"]
+    shown = _knowing(found)
+    if not shown:
+        raise CommandRefusal(f"{control or runtime_dir()}: nobody here knows what the fleet could give")
+    for one in shown:
+        print(to_json(one).decode() if json else _could(one, wanted.power_w))
+    return Exit.OK
+
+
+def _knowing(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of the highest role that knows something of all below it; of nobody so, those of the highest that know anything."""
+    by_role = [[one for one in found if one["role"] == role] for role in ("utility", "coordinator", "aggregator")]
+    whole = [some for some in by_role if some and not any(one["unknown"] for one in some)]
+    part = [some for some in by_role if any(one["told"] or one["by_contract"] for one in some)]
+    return next(iter(whole or part), [])
+
+
+def _could(one: dict[str, Any], asked_w: tuple[int, ...]) -> str:
+    """A party's preview as a line."""
+    basis = [f"{one['told']} told it themselves", f"{one['by_contract']} by contract alone"]
+    basis += [f"nothing known of {', '.join(one['unknown'])}"] if one["unknown"] else []
+    return (
+        f"{one['name']}: of {kilowatts(asked_w)} surely {kilowatts(one['p10_w'])}, as probable as not "
+        f"{kilowatts(one['p50_w'])}, at most {kilowatts(one['p90_w'])} ({'; '.join(basis)})"
+    )
+
+
 async def cancel(control: Path | None, event_id: str, json: bool) -> int:
     """Cancel an event and watch until it has ended."""
     path, _ = await _utility(control)
@@ -109,29 +148,17 @@ async def cancel(control: Path | None, event_id: str, json: bool) -> int:
 
 
 async def decide(control: Path | None, event_id: str, take_part: bool, party: str | None) -> int:
-    """Give a resident's answer to the home that asks."""
-    asking = [
-        (path, str(found["name"]))
-        for path, found in await _parties(control)
-        if (party is None and any(question["event_id"] == event_id for question in found.get("questions", [])))
-        or party == found["name"]
-    ]
-    if len(asking) != 1:
-        names = ", ".join(name for _, name in asking)
-        raise CommandRefusal(
-            f"{names} ask about {event_id}: say which with --party"
-            if asking
-            else f"no home asks about {event_id}"
-            if party is None
-            else f"{party} does not run here"
-        )
-    path, name = asking[0]
+    """Give a resident's answer, or a change of mind, to the home that asks or has asked; tell what came of it."""
+    path, name = await _deciding(control, event_id, party)
     told = await ask(path, {"do": "decide", "event_id": event_id, "take_part": take_part, "party": name})
     before, after = str(told["before"]), str(told["after"])
+    words = _IN_WORDS.get(after, after)
+    if (after in TAKES_PART) == take_part and after not in OVER:
+        print(f"{name}: {words} in {event_id}{_how(before, after, bool(told.get('late')))}")
+        return Exit.OK
     if before == after:
-        raise CommandRefusal(f"{name}: the answer comes too late for {event_id}: {_IN_WORDS.get(before, before)}")
-    print(f"{name}: {_IN_WORDS.get(after, after)} in {event_id}")
-    return Exit.OK
+        raise CommandRefusal(f"{name}: the answer comes too late for {event_id}: {words}")
+    raise CommandRefusal(f"{name}: {words} in {event_id}: its devices have nothing to give in its slots")
 
 
 async def plan(
@@ -162,6 +189,39 @@ async def plan(
     return Exit.OK
 
 
+async def _deciding(control: Path | None, event_id: str, party: str | None) -> tuple[Path, str]:
+    """The home that is meant: the one that asks, else the one that knows the event. Raises CommandRefusal."""
+    parties = await _parties(control)
+    homes = [(path, found) for path, found in parties if found.get("role", "der") == "der"]
+    if party is not None:
+        meant = [(path, found) for path, found in parties if found["name"] == party]
+    else:
+        meant = [(path, found) for path, found in homes if _knows(found.get("questions", ()), event_id)]
+        meant = meant or [(path, found) for path, found in homes if _knows(found.get("events", ()), event_id)]
+    if len(meant) == 1:
+        return meant[0][0], str(meant[0][1]["name"])
+    names = ", ".join(str(found["name"]) for _, found in meant)
+    if names:
+        raise CommandRefusal(f"{names} ask about {event_id}: say which with --party")
+    raise CommandRefusal(f"no home asks about {event_id}" if party is None else f"{party} does not run here")
+
+
+def _knows(entries: Iterable[Mapping[str, Any]], event_id: str) -> bool:
+    return any(entry["event_id"] == event_id for entry in entries)
+
+
+def _how(before: str, after: str, late: bool) -> str:
+    """What more there is to tell of an answer that has its way."""
+    if before == after:
+        return ", as before"
+    if late:
+        return ", after the time to answer: it may hear that it is not needed any more"
+    return ": its offer is taken back" if before == "offered" else ""
+
+
+TAKES_PART = ("offered", "awarded", "active")
+OVER = ("completed", "not_needed", "no_deal", "cancelled", "expired")
+"""What cannot be changed any more."""
 _IN_WORDS = {
     "offered": "offers to take part",
     "opted_out": "takes no part",

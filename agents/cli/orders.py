@@ -2,7 +2,9 @@
 
 import asyncio
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from agents.cli import operate
 from agents.cli.arguments import Control, Json, within
@@ -24,6 +26,7 @@ def request(
     event_id: str | None = None,
     program: str = "dr",
     cancel: str | None = None,
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
     control: Control = None,
     json: Json = False,
 ) -> int:
@@ -45,9 +48,11 @@ def request(
         The DR program.
     cancel
         The id of an event that is to be cancelled instead.
+    dry_run
+        Ask nobody: show what the fleet could probably give, by what it has told of itself, else by its contracts.
     """
     if cancel is not None:
-        if direction is not None or kw:
+        if direction is not None or kw or dry_run:
             raise ConfigError("--cancel: stands alone; a direction and --kw are for an event that is issued or changed")
         return asyncio.run(operate.cancel(control, cancel, json))
     if direction is None or not kw:
@@ -58,7 +63,7 @@ def request(
     wanted = operate.WantedRequest(
         direction, start, tuple(round(power * 1000) for power in kw), slot_minutes * 60, event_id, program
     )
-    return asyncio.run(operate.request(control, wanted, json))
+    return asyncio.run((operate.dry_run if dry_run else operate.request)(control, wanted, json))
 
 
 def decide(event_id: str, answer: Literal["yes", "no"], *, party: str | None = None, control: Control = None) -> int:

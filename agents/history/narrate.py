@@ -34,6 +34,8 @@ WORDS = {
     "mandate_stands": "concludes {power_w} under the utility's mandate",
     "request_received": "is asked for {requested_w} (round {round}); answer by {reply_by}",
     "request_values_sent": "asks {asked} members for {power_w}; answer by {reply_by}",
+    "capability_used": "{told} members have told that they could give {power_w}: their request values go by that",
+    "asked_too_late": "{children} need more than {given_s} s to answer, and are asked all the same: {first}",
     "offers_summed": "offers: {yes} yes, {no} no, {silent} silent of {asked}; available {available_w} "
     "of {requested_w}, short by {shortfall_w}; enough: {enough}",
     "own_storage_added": "short by {shortfall_w}: own storage adds {storage_w}",
@@ -58,6 +60,8 @@ WORDS = {
     "dispatched": "slot {slot}: {power_w} is due; dispatches to {dispatched} DERs",
     "slot_metered": "slot {slot}: delivered {delivered_wh} of {awarded_wh} ({reported} reported, {silent} silent)",
     "delivered": "delivered {delivered_wh} of {awarded_wh} awarded",
+    "offer_taken_back": "{child} takes its offer back: {left_w} left",
+    "answer_corrected": "can give {available_w} of the {told_w} that it has answered, and says so",
     "late_answer_recorded": "{kind} of {child} is late: recorded, not counted",
     "impossible_reading": "the meter of {child} tells {energy_wh} for slot {slot}, beyond its contract: recorded, not counted",
     "late_report_recorded": "the meter of {child} tells slot {slot} after it was summed up: recorded, not counted",

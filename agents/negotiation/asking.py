@@ -16,7 +16,7 @@ from agents.settings.members import Members
 from protocol import messages as m
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import Plan, zero
+from protocol.plan import Plan, covers, zero
 from protocol.units import step_instant
 
 
@@ -172,11 +172,21 @@ class Asking:
             self.children.take_alternative(child, message, most_w)
         self.children.waiting.pop(child.name, None)
 
+    def takes_back(self, child: Child, message: m.Offer | m.Alternative) -> bool:
+        """Whether an answer takes back all or a part of one that stands and was not awarded: that counts whenever it is
+        heard."""
+        best = child.best
+        if best is None or child.award is not None or not isinstance(message, m.Offer):
+            return False
+        less = len(message.power_w) == len(best.power_w) and covers(best.power_w, message.power_w)
+        of_the_same = message.basis is best.basis and not best.alternative
+        return message.opt is m.Opt.OUT or (less and of_the_same)
+
     def check_correction(self, child: Child, message: m.Offer | m.Alternative, now: datetime) -> None:
         """An answer that corrects one which stands, before its time is over, but after all were in and it was decided:
         the child hears why it does not count. Raises RefusedMessage."""
-        asked = child.request
-        if child.best is not None and asked is not None and now <= asked.reply_by:
+        asked, takes_none = child.request, isinstance(message, m.Offer) and message.opt is m.Opt.OUT
+        if child.best is not None and asked is not None and now <= asked.reply_by and not takes_none:
             text = "all have answered and it was decided: the earlier answer stands"
             raise RefusedMessage(RejectReason.STALE, text)
 

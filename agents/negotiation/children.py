@@ -131,6 +131,7 @@ class Children:
         self._opt(child, offer.opt)
         if child.opted_out:
             self.store(child, None, None)
+            child.owed = False
             return False
         ref = in_short(offer.message_id, child.name)
         power_w, available_w = offer.power_w, offer.available_w

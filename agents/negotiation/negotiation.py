@@ -123,6 +123,9 @@ class Negotiation:
         child = self.children.check(name, message)
         child.bound_before = False
         if not self.asking.in_time(child, message, self.stage, now):
+            if self.asking.takes_back(child, message):
+                self._taken_back(child, message, now)
+                return
             self.asking.check_correction(child, message, now)
             owed = self.asking.take_late(child, message)
             if owed and (self.stage is Stage.CLOSED or self.deal_w is not None):
@@ -131,6 +134,17 @@ class Negotiation:
         self.asking.take(child, message)
         self.role.answered(child, now)
         if not self.children.waiting and self.stage in ASKING:
+            self.timers.drop(Timer.STAGE)
+            self.role.all_in(now)
+
+    def _taken_back(self, child: Child, message: m.Offer | m.Alternative, now: datetime) -> None:
+        """A child gives less than it has answered, before it was awarded anything: nobody is sold what is not there."""
+        self.asking.take(child, message)
+        left_w = self.subject.nothing_w if child.best is None else child.best.power_w
+        self.out.tell("offer_taken_back", child=child.name, left_w=left_w)
+        if self.stage not in ASKING:
+            self.role.taken_back(child, now)
+        elif self.asking.complete:
             self.timers.drop(Timer.STAGE)
             self.role.all_in(now)
 

@@ -10,7 +10,7 @@ from agents.negotiation.party import Party
 from agents.negotiation.stage import Stage
 from agents.settings.daemon import Role
 from protocol import messages as m
-from protocol.actor import Send
+from protocol.actor import Foreseen, Send
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 
@@ -89,6 +89,16 @@ class ParentParty(Party):
 
     def _on_report(self, edge: Edge, report: m.Report, now: datetime) -> None:
         self._event(report).on_report(edge.child, report, now)
+
+    # -- what children could probably give
+
+    def hears_capability(self, edge: Edge) -> bool:
+        """Whether a child of its own tells it."""
+        return edge.parent == self.name and edge.child in self._children
+
+    def foreseen(self, request: m.Request, told: Mapping[str, m.Capability], now: datetime) -> Foreseen | None:
+        """Nothing: only who asks by it makes use of it."""
+        return None
 
     # -- from above
 

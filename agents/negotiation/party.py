@@ -16,6 +16,7 @@ from protocol.actor import (
     Clear,
     Decided,
     Effect,
+    Foreseen,
     Input,
     Issue,
     Measured,
@@ -89,6 +90,8 @@ class Party:
             self._planned(item, now)
         elif isinstance(item, Decided):
             self._decided(item, now)
+        elif isinstance(item, Foreseen):
+            self._foreseen(item)
         else:
             self._ordered(item, now)
         return self.effects
@@ -128,6 +131,9 @@ class Party:
 
     def _decided(self, item: Decided, now: datetime) -> None:
         raise TypeError(f"{self.name} asks no resident")
+
+    def _foreseen(self, item: Foreseen) -> None:
+        raise TypeError(f"{self.name} asks nobody")
 
     def _ordered(self, item: Issue | Cancel, now: datetime) -> None:
         raise TypeError(f"{self.name} takes no operator's orders")
@@ -169,6 +175,8 @@ class Party:
         if isinstance(message, m.Presence):
             self.counts["received.presence"] += 1
             return
+        if isinstance(message, m.Capability):
+            return  # nothing of it stands in a journal: what is made of it comes as `Foreseen`
         assert isinstance(message, m.EventMessage)
         self.counts[f"received.{message.kind}"] += 1
         try:
@@ -188,7 +196,7 @@ class Party:
     def _refused(self, item: Refused, now: datetime) -> None:
         self.counts[f"refused.{item.reason}"] += 1
         self.tell("message_refused", data={"edge": _arrow(item.edge), "reason": item.reason, "text": item.text})
-        if item.kind != "reject" and item.kind != "presence":
+        if item.kind not in ("reject", "presence", "capability"):
             self._reject(item.edge, item.kind, RefusedMessage(item.reason, item.text, item.message_id), now)
 
     def _handle(self, edge: Edge, message: m.EventMessage, now: datetime) -> None:
@@ -239,6 +247,11 @@ class Party:
             if same and kind in kinds:
                 return send
         return None
+
+    def last_sent(self, edge: Edge, event_id: str, kind: str) -> m.Message | None:
+        """What was sent last of a kind on an edge upward, about an event."""
+        send = self._said.get(event_id, {}).get(edge, {}).get(kind)
+        return None if send is None else send.message
 
     def _rejected(self, edge: Edge, message: m.Reject) -> None:
         mine = m.Side.PARENT if edge.parent == self.name else m.Side.CHILD

@@ -20,6 +20,10 @@ class EventRole(Protocol):
         """A child has answered in time."""
         ...
 
+    def taken_back(self, child: Child, now: datetime) -> None:
+        """A child gives less than it has answered, after the stage in which it was asked."""
+        ...
+
     def all_in(self, now: datetime) -> None:
         """The stage is over: all have answered, or its time has come."""
         ...

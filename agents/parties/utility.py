@@ -107,6 +107,9 @@ class UtilityRole:
     def answered(self, child: Child, now: datetime) -> None:
         """Nothing is decided before all have answered."""
 
+    def taken_back(self, child: Child, now: datetime) -> None:
+        """It decides as soon as all have answered: what comes then is about an award."""
+
     def all_in(self, now: datetime) -> None:
         """Judge: a share of the request in every slot is bought, less is declined; under a mandate all is bought."""
         event, asked_w = self.event, self.event.subject.asked_w

@@ -46,12 +46,15 @@ class Outgoing:
     """The doer. `ways_out`: by party, the bus on which it is heard."""
 
     def __init__(
-        self, ways_out: Mapping[str, Bus], clock: Clock, drive: Drive, tell: Listener, journal: Journal | None
-    ) -> None:
+        self, ways_out: Mapping[str, Bus], clock: Clock, drive: Drive, tell: Listener, journal: Journal | None,
+        ask: Callable[[Question], str] = lambda question: question.text,
+    ) -> None:  # fmt: skip
+        """`ask`: how a question is put to the resident."""
         self.questions: dict[str, Question] = {}
         """Questions to the resident that nobody has answered yet, by event."""
         self._at_work = False
         self._ways_out, self._clock, self._drive, self._tell, self._journal = ways_out, clock, drive, tell, journal
+        self._ask = ask
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
         self._room = asyncio.Event()
         self.waiting = 0
@@ -117,7 +120,7 @@ class Outgoing:
                     sent()
             case Question():
                 self.questions[effect.event_id] = effect
-                asked = {"question": effect.text, "answer_by": effect.answer_by}
+                asked = {"question": self._ask(effect), "answer_by": effect.answer_by}
                 self._tell(at, name, Note("resident_asked", effect.event_id, "S50", asked))
             case Note():
                 self._tell(at, name, effect)

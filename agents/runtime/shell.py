@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
+from agents.parties.der.actor import Der
 from agents.runtime.hearing import Hearing
 from agents.runtime.journal.journal import Journal, JournalError, Mark, StoredStep
 from agents.runtime.net import Net, caught_by
 from agents.runtime.outgoing import Job, Listener, Outgoing
 from agents.runtime.skew import Skew
 from agents.runtime.snapshot import EVERY, Snapshot, maker, pack, unpack
-from broker.bus import Arrival, Bus
+from broker.bus import Arrival, Bus, Post
 from broker.clock import Clock
 from broker.faults import first_error
 from broker.stepper import Diverged, Stepper, is_durable, no_collection
@@ -27,6 +28,7 @@ from protocol.actor import (
     Effect,
     Entry,
     Feed,
+    Foretells,
     Input,
     Question,
     Reanchored,
@@ -37,9 +39,11 @@ from protocol.actor import (
     Taken,
     heard,
 )
-from protocol.edges import ROUTES, parse_topic
+from protocol.codec import encode
+from protocol.edges import ROUTES, Edge, parse_topic, topic
 from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
+from protocol.messages import Capability
 from protocol.remembered import UnknownState
 
 INBOX = 2_000
@@ -68,8 +72,8 @@ class Shell:
         self.counts: Counter[str] = Counter()
         self.skew = Skew()
         self.stepper = Stepper(actor, drivers, feeds)
-        self.outgoing = Outgoing({actor.name: bus}, clock, self._drive, tell, journal)
-        self._journal, self._build = journal, build
+        self.outgoing = Outgoing({actor.name: bus}, clock, self._drive, tell, journal, self._words)
+        self._journal, self._build, self._bus = journal, build, bus
         self.snapshot_every = EVERY
         self._since_snapshot = 0
         self._last_stored = (0, clock.now())
@@ -96,6 +100,7 @@ class Shell:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.outgoing.run())
                 tasks.create_task(self._step_on())
+                tasks.create_task(self._foretell())
         except BaseExceptionGroup as group:
             raise first_error(group) from group
 
@@ -332,6 +337,16 @@ class Shell:
 
     # -- telling
 
+    async def _foretell(self) -> None:
+        """Tell the parents now and then what the party could probably give: that is no step, and stands in no journal."""
+        actor = self.actor
+        while isinstance(actor, Foretells) and actor.capability_every_s is not None:
+            if not self._mending and (told := self.stepper.capability(self.clock.now())) is not None:
+                for parent in actor.parents():
+                    await self._bus.publish(foretelling(told, Edge(parent, actor.name), self.clock))
+            await asyncio.sleep(actor.capability_every_s / self.clock.speed)
+            actor = self.actor
+
     @property
     def inbox(self) -> int:
         """Inputs that wait."""
@@ -350,7 +365,7 @@ class Shell:
     def status(self) -> dict[str, object]:
         """The actor's own words, and what stands around it."""
         questions = [
-            {"event_id": question.event_id, "text": question.text, "answer_by": question.answer_by}
+            {"event_id": question.event_id, "text": self._words(question), "answer_by": question.answer_by}
             for question in self._open_questions()
         ]
         surroundings = {
@@ -362,11 +377,22 @@ class Shell:
         }
         return {**self.actor.status(), "deadline": self.actor.deadline, "questions": questions, "shell": surroundings}
 
+    def _words(self, question: Question) -> str:
+        """What the resident is asked, as things stand; the journal has the short form of it."""
+        full = self.actor.question(question.event_id) if isinstance(self.actor, Der) else None
+        return full or question.text
+
     def _open_questions(self) -> list[Question]:
         now = self.clock.now()
         for name in [name for name, asked in self.questions.items() if asked.answer_by <= now]:
             del self.questions[name]
         return list(self.questions.values())
+
+
+def foretelling(told: Capability, edge: Edge, clock: Clock) -> Post:
+    """A capability as it is published: retained until it is not valid any more."""
+    expires_in_s = max(1, round(clock.real_seconds_until(told.valid_until)))
+    return Post(topic(told.kind, edge), encode(told), True, expires_in_s, edge=edge)
 
 
 def _nothing() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from sys import intern
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
@@ -21,6 +21,9 @@ SCALE_PCT = 1000
 INCREASE_LOAD, DECREASE_LOAD = Direction.INCREASE_LOAD, Direction.DECREASE_LOAD
 """Looked up once: of each offer and report it would take longer than the rest of what is done with them here."""
 
+LONGEST_ANSWER_S = 86_400
+AnswersWithin: TypeAlias = Annotated[int, Field(ge=1, le=LONGEST_ANSWER_S)]
+"""Seconds."""
 Whole = Field(strict=True)
 """Whole numbers only: neither text nor true or false, which Python takes for 1."""
 
@@ -47,6 +50,8 @@ class Member:
     least_w: Annotated[PowerW, Whole] = 0
     """The least change of load that it can make, W: it is asked for nothing, or for so much (a charger that cannot run
     below a power)."""
+    answers_within_s: Annotated[AnswersWithin, Whole] | None = None
+    """How long it takes to answer at most: a resident who has to be asked, a slow gateway. None: at once."""
 
     def capacity_w(self, direction: Direction) -> int:
         """Contracted capacity in a direction, W >= 0."""
@@ -112,6 +117,11 @@ class Members(BaseModel):
     def by_name(self) -> Mapping[str, Member]:
         """The contracts by party, in their order."""
         return {member.name: member for member in self.members}
+
+    @cached_property
+    def slow(self) -> tuple[Member, ...]:
+        """Those who take their time to answer."""
+        return tuple(member for member in self.members if member.answers_within_s is not None)
 
     def capacity_w(self, direction: Direction) -> int:
         """Contracted capacity of all in a direction, W."""

@@ -7,7 +7,7 @@ from typing import Annotated, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.settings.devices import DeviceSpec, StorageSpec
-from agents.settings.members import Member
+from agents.settings.members import AnswersWithin, Member
 from protocol.messages import OptionBasis, Restriction
 from protocol.units import Direction, Instant, Name, Percent, PowerW, check_span
 
@@ -18,6 +18,10 @@ class Settings(BaseModel):
 
 PolicyName: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
 """Of a shipped policy, or of one that an installed package adds (docs/policies.md)."""
+
+
+CapabilityEvery: TypeAlias = Annotated[int, Field(ge=60, le=43_200)]
+"""Seconds."""
 
 
 class Rung(StrEnum):
@@ -98,6 +102,8 @@ class CoordinatorSettings(Settings):
     margin_pct: Annotated[int, Field(ge=0, le=90)] = 0
     """S5: a short aggregator is asked for its proposal less this margin."""
     report_grace_s: Annotated[int, Field(ge=1)] = 240
+    capability_every_s: CapabilityEvery | None = None
+    """How often it tells its parent what it could probably give over the next day; None: never."""
 
 
 class AggregatorSettings(Settings):
@@ -136,6 +142,8 @@ class AggregatorSettings(Settings):
     """Whether the rung `relax` is kept for the `relax` of a parent aggregator."""
     dispatch_lead_s: Annotated[int, Field(ge=0)] = 60
     report_grace_s: Annotated[int, Field(ge=1)] = 120
+    capability_every_s: CapabilityEvery | None = None
+    """How often it tells its parent what it could probably give over the next day; None: never."""
 
 
 class DerSettings(Settings):
@@ -147,8 +155,12 @@ class DerSettings(Settings):
     consent: Consent = Consent.ALWAYS
     stored_rule: bool = True
     """With `ask`: whether it takes part when the resident does not answer in time."""
+    answers_within_s: AnswersWithin | None = None
+    """With `ask`: how long the resident has, as far as the request leaves so much; None: half of the time that it leaves."""
     meter_to: tuple[Name, ...] = ()
     """Further parents that its smart meter reports to (the utility)."""
+    capability_every_s: CapabilityEvery | None = None
+    """How often it tells its parent what it could probably give over the next day; None: never."""
 
 
 PartySettings: TypeAlias = UtilitySettings | CoordinatorSettings | AggregatorSettings | DerSettings

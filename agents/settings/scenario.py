@@ -33,6 +33,8 @@ class HomeTemplate(Settings):
     devices: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)]
     consent: str = "always"
     stored_rule: bool = True
+    answers_within_s: int | None = None
+    capability_every_s: int | None = None
     meter_to: tuple[Name, ...] | None = None
     """The utility, when nothing is said."""
     behaviour: Behaviour = Behaviour.NORMAL

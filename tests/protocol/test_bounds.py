@@ -23,6 +23,7 @@ AT = "2026-01-14T09:00:00Z"
 HEAD: dict[str, Any] = {"message_id": "m.1", "sent_at": AT}
 OF_EVENT = HEAD | {"event_id": "e", "request_id": "e.1.1", "round": 1, "revision": 1}
 PERIOD = {"start": AT, "duration": "PT30M"}
+BAND = {"p10_w": [1], "p50_w": [2], "p90_w": [3], "p10_wh": 1, "p50_wh": 2, "p90_wh": 3}
 READING = {"slot": 0, "energy_wh": 1, "baseline_wh": 1, "state": "active"}
 SOUND: dict[str, dict[str, Any]] = {
     "request": OF_EVENT
@@ -39,6 +40,7 @@ SOUND: dict[str, dict[str, Any]] = {
     "withdraw": OF_EVENT | {"award_id": "a", "from_slot": 0, "power_w": [1], "cause": "unplugged"},
     "reject": HEAD | {"refused_kind": "offer", "refused_by": "parent", "reason": "stale"},
     "presence": HEAD | {"online": True},
+    "capability": HEAD | {"interval_period": PERIOD, "increase_load": BAND, "decrease_load": BAND, "valid_until": AT},
 }
 
 

@@ -20,8 +20,8 @@ def test_the_table_names_each_model_by_its_kind(kind: str) -> None:
     assert ROUTES[kind].model.kind == kind
 
 
-def test_only_request_and_presence_are_retained() -> None:
-    assert {kind for kind, route in ROUTES.items() if route.retained} == {"request", "presence"}
+def test_only_what_stands_is_retained() -> None:
+    assert {kind for kind, route in ROUTES.items() if route.retained} == {"request", "presence", "capability"}
 
 
 def matches(pattern: str, text: str) -> bool:

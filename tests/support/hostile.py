@@ -46,6 +46,10 @@ BODIES: Mapping[str, Sequence[bytes]] = {
         body(HEAD, resource_id="r", readings=[READING] * 337),
     ),
     "withdraw": (body(HEAD, award_id="a", from_slot=0, power_w=[1], cause="\x1b]0;mine\x07"),),
+    "capability": (
+        body({"message_id": "x.1", "sent_at": AT, "valid_until": AT, "increase_load": {"p10_w": [10**15]}}),
+        body({"message_id": "x.1", "sent_at": AT, "valid_until": AT, "counted": 10**9}),
+    ),
     "presence": (
         body({"message_id": "x.1", "sent_at": "9999-12-31T23:59:59-01:00", "online": True}),
         body({"message_id": "x.1", "sent_at": AT, "online": True, "software": "\x1b[31m"}),

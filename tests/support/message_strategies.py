@@ -203,4 +203,29 @@ BY_KIND: dict[str, st.SearchStrategy[m.Message]] = {
         capability=st.dictionaries(keys, st.integers(-(2**63), 2**63 - 1), max_size=4),
     ),
 }
+bands_of_two = st.tuples(
+    *[st.tuples(*[powers] * 3).map(sorted) for _ in range(2)], st.tuples(*[energies] * 3).map(sorted)
+).map(
+    lambda drawn: m.PowerBand(
+        p10_w=(drawn[0][0], drawn[1][0]), p50_w=(drawn[0][1], drawn[1][1]), p90_w=(drawn[0][2], drawn[1][2]),
+        p10_wh=drawn[2][0], p50_wh=drawn[2][1], p90_wh=drawn[2][2],
+    )
+)  # fmt: skip
+seconds = st.integers(0, 7 * 86_400)
+BY_KIND["capability"] = st.builds(
+    m.Capability,
+    message_id=refs,
+    sent_at=instants,
+    extensions=extensions,
+    interval_period=st.builds(m.IntervalPeriod, start=starts),
+    increase_load=bands_of_two,
+    decrease_load=bands_of_two,
+    notice_s=seconds,
+    least_run_s=seconds,
+    most_run_s=st.none() | seconds,
+    calls_left=st.none() | st.integers(0, 10**6),
+    told_by=st.integers(0, 10),
+    counted=st.integers(10, 10**6),
+    valid_until=instants,
+)
 any_message = st.one_of(*BY_KIND.values())

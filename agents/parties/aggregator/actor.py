@@ -7,37 +7,43 @@ between collecting and the answer its rungs are climbed (`role.py`). A rung is l
 answered, or at its deadline.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
-from agents.negotiation.children import Children
+from agents.negotiation.children import Children, at_most
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
 from agents.negotiation.parent import ParentParty
+from agents.negotiation.plans.capability import probable, summed_up
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import Stage, Transitions
 from agents.negotiation.timers import Timers
 from agents.negotiation.upward import Upward
 from agents.parties.aggregator.own_storage import OwnStorage, StorageYard
 from agents.parties.aggregator.role import AggregatorRole
+from agents.parties.der.capability import bands
 from agents.settings.daemon import Role
 from agents.settings.members import Members
 from agents.settings.parties import AggregatorSettings, Rung
 from protocol import messages as m
-from protocol.actor import Measured
+from protocol.actor import Foreseen, Measured
 from protocol.edges import Edge
+from protocol.plan import Plan
+from protocol.rules import order_of
+from protocol.units import Direction
 
 TRANSITIONS: Transitions = {
     Stage.COLLECTING: (Stage.RELAXING, Stage.OFFERED, Stage.PROPOSED, Stage.CLOSED),
     Stage.RELAXING: (Stage.COLLECTING, Stage.OFFERED, Stage.PROPOSED, Stage.STANDBY, Stage.CLOSED),
     Stage.OFFERED: (Stage.COLLECTING, Stage.RELAXING, Stage.STANDBY, Stage.CLOSED),
-    Stage.PROPOSED: (Stage.COLLECTING, Stage.RELAXING, Stage.STANDBY, Stage.CLOSED),
+    Stage.PROPOSED: (Stage.COLLECTING, Stage.RELAXING, Stage.OFFERED, Stage.STANDBY, Stage.CLOSED),
     Stage.STANDBY: (Stage.COLLECTING, Stage.DELIVERING, Stage.CLOSED),
     Stage.DELIVERING: (Stage.COLLECTING, Stage.CLOSED),
     Stage.CLOSED: (Stage.COLLECTING,),
 }
 """Which stage may follow which. Back to collecting: a re-request, or a change of the event from above. From
-relaxing to standby: the parent that asked to relax awards the answer that stands."""
+proposed to offered: what was proposed was taken back below, and nothing is left. From relaxing to standby: the parent that asked to relax awards the answer that stands."""
 
 
 class Aggregator(ParentParty):
@@ -50,7 +56,57 @@ class Aggregator(ParentParty):
         self.policies = policies or Policies.of(settings)
         self.book = Members(members=settings.members)
         self.own_storage = StorageYard.build(settings.storage)
+        self.next_foreseen: Foreseen | None = None
+        """For the request that is taken next, in the same instant."""
         super().__init__(settings.name, (settings.parent,), self.book.by_name)
+
+    # -- what it and its members could probably give
+
+    @property
+    def capability_every_s(self) -> int | None:
+        """How often it tells its parent."""
+        return self.settings.capability_every_s
+
+    @property
+    def counts_own_storage(self) -> bool:
+        """Whether its own storage may add anything."""
+        return bool(self.own_storage.home.devices) and Rung.OWN_STORAGE in self.settings.ladder
+
+    def capability(self, told: Mapping[str, m.Capability], now: datetime) -> m.Capability:
+        """The sum of what its members told, and its own storage where its ladder has a rung for it."""
+        yard, others = self.own_storage, len(self.book) - len(told)
+        own = [bands(yard.home, yard.ledger, now)] if self.counts_own_storage else []
+        return summed_up(self.name, told, others, own, now, self.capability_every_s or 0)
+
+    def foreseen(self, request: m.Request, told: Mapping[str, m.Capability], now: datetime) -> Foreseen | None:
+        """What the members that told it could give in a request that is new."""
+        known = self.events.get(request.event_id)
+        if known is not None and known.up is not None and order_of(known.up.request) >= order_of(request):
+            return None
+        period, slots = request.interval_period, len(request.power_w)
+        found = {
+            name: probable(told[name], request.direction, period, slots, now)
+            for name in self.book.by_name
+            if name in told
+        }
+        could = {name: one for name, one in found.items() if one is not None}
+        if not could:
+            return None
+        power_w = {name: self._at_most(name, request.direction, one.p90_w) for name, one in could.items()}
+        sure_pct = {name: one.sure_pct for name, one in could.items()}
+        return Foreseen(request.event_id, request.request_id, power_w, sure_pct)
+
+    def _at_most(self, name: str, direction: Direction, power_w: Plan) -> Plan:
+        """What a member says counts for its contracted capacity."""
+        return at_most(power_w, self.book[name].most_w(direction))
+
+    def _foreseen(self, item: Foreseen) -> None:
+        self.next_foreseen = item
+
+    def taken_foreseen(self, request: m.Request) -> Foreseen | None:
+        """What was foreseen for a request that begins now; None: nothing."""
+        item, self.next_foreseen = self.next_foreseen, None
+        return item if item is not None and item.request_id == request.request_id else None
 
     def opened(self, edge: Edge, request: m.Request) -> Negotiation:
         """A new event that a request is about."""
@@ -64,7 +120,7 @@ class Aggregator(ParentParty):
             Children(tuple(self.book.by_name), self.book.claims),
             TRANSITIONS,
             timedelta(seconds=self.settings.report_grace_s),
-            partial(AggregatorRole, self.settings, self.policies, self.book, up, storage),
+            partial(AggregatorRole, self.settings, self.policies, self.book, up, storage, self.taken_foreseen),
             book=self.book,
             up=up,
             own=storage,

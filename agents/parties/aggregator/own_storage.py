@@ -13,7 +13,7 @@ from agents.parties.der.ledger import Ledger
 from agents.parties.der.reservation import Reservation
 from agents.settings.devices import StorageSpec
 from protocol.actor import Measured
-from protocol.plan import Plan, add, shortfall
+from protocol.plan import Plan, add, covers, shortfall
 
 
 class StorageYard:
@@ -73,6 +73,16 @@ class OwnStorage:
         self.held = Reservation(subject.event_id, subject.direction, subject.period, answer, yard.home, yard.ledger)
         self.held.reserve(self.offered_w)
         return self.offered_w
+
+    def offer_more(self, missing_w: Plan) -> None:
+        """Reserve so much more before anything is awarded, as far as it can without giving less anywhere, W."""
+        before_w, before = self.available_w(), self.held
+        if not any(missing_w):
+            return
+        if not covers(self.offer(add(before_w, missing_w)), before_w):
+            self.offered_w, self.held = before_w, before
+            if before is not None:
+                before.reserve(before_w)
 
     def most_w(self) -> Plan:
         """What it could give at most in this event, W."""

@@ -1,15 +1,17 @@
 """What the aggregator decides in one event: S20-S36. Between collecting and the answer the rungs of the ladder are
 climbed in their order, one at a time, until the request is covered in every slot."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 from agents.negotiation.asking import Conditions
 from agents.negotiation.child import Child, ChildAnswer, RelaxRecord
+from agents.negotiation.hurried import hurried_members, tell_too_slow
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.plans.alternative import alternatives
 from agents.negotiation.plans.apportion import Apportioned, Candidate, apportion
 from agents.negotiation.plans.request_values import MemberCapability, runnable
+from agents.negotiation.plans.timing import most_collecting_pct, stage_end
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import ASKING, Stage, Timer
 from agents.negotiation.upward import Upward
@@ -19,8 +21,12 @@ from agents.parties.aggregator.own_storage import OwnStorage
 from agents.settings.members import Members
 from agents.settings.parties import AggregatorSettings, Rung
 from protocol import messages as m
+from protocol.actor import Foreseen
 from protocol.plan import Plan, add, covers, least, shortfall, total, zero
 from protocol.units import step_instant
+
+RELAX_MOST_PCT = 60
+"""Share of what is left that relaxing may use where collecting took longer than it was planned to."""
 
 
 class AggregatorRole:
@@ -33,13 +39,16 @@ class AggregatorRole:
         book: Members,
         up: Upward,
         storage: OwnStorage,
+        foreseen: Callable[[m.Request], Foreseen | None],
         event: Negotiation,
     ) -> None:
+        """`foreseen`: what members could probably give in the slots of a request, where they told it."""
         self.settings = settings
         self.policies = policies
         self.book = book
         self.up = up
         self.storage = storage
+        self.foreseen = foreseen
         self.event = event
         self.dispatching = Dispatching(event, book, settings.dispatch_lead_s, storage)
         self.climb = Climb(up.request.sent_at, [])
@@ -65,8 +74,8 @@ class AggregatorRole:
         )
         values = self._request_values()
         event.children.waiting.clear()
-        reply_by = step_instant(now, request.reply_by, self.settings.collect_pct)
         asked = {name: power_w for name, power_w in values.items() if any(power_w)}
+        reply_by = self._collect_by(asked, now)
         event.ask(asked, Conditions(request.program_id, reply_by, self.up.decide_by, request.terms), now)
         event.out.tell(
             "request_values_sent",
@@ -75,16 +84,31 @@ class AggregatorRole:
             power_w=total(values.values(), len(self.asked_w)),
             reply_by=reply_by,
         )
+        tell_too_slow(event, self.book, reply_by - now)
         event.go(Stage.COLLECTING, reply_by)
         if event.asking.complete:
             self.all_in(now)
 
+    def _collect_by(self, asked: Mapping[str, Plan], now: datetime) -> datetime:
+        """As set, or later where members are slow by contract and the other rungs keep what they need."""
+        last = self.up.request.reply_by
+        planned = step_instant(now, last, self.settings.collect_pct)
+        latest = step_instant(now, last, most_collecting_pct(self.settings))
+        return stage_end(now, planned, latest, [member for member in self.book.slow if member.name in asked])
+
     def _request_values(self) -> Mapping[str, Plan]:
-        """S21. In a re-request what a member said it could give at most stands for its capability."""
+        """S21. In a re-request what a member said it could give at most stands for its capability; else what it has told
+        that it could probably give; else its contract."""
         slots, direction, before_w = len(self.asked_w), self.event.subject.direction, self.event.asking.before_w
+        foreseen = self.foreseen(self.up.request)
+        could_w: Mapping[str, Plan] = {} if foreseen is None else foreseen.power_w
         members = [
             MemberCapability(member.name, before_w[member.name], 100, member.merit, member.least_w)
             if member.name in before_w
+            else MemberCapability(
+                member.name, could_w[member.name], foreseen.sure_pct[member.name], member.merit, member.least_w
+            )
+            if foreseen is not None and member.name in could_w
             else MemberCapability(
                 member.name,
                 (member.capacity_w(direction),) * slots,
@@ -94,6 +118,9 @@ class AggregatorRole:
             )
             for member in self.book.members
         ]
+        if foreseen is not None:
+            told = len(could_w)
+            self.event.out.tell("capability_used", "S21", told=told, power_w=total(could_w.values(), slots))
         values = self.policies.request_values.values(self.asked_w, members, self.settings.over_request)
         return runnable(values, members)
 
@@ -165,14 +192,16 @@ class AggregatorRole:
 
     def _relax(self, short: Plan, now: datetime) -> None:
         """S28: ask those DERs that are in vehicles and participate, and no others, to recompute (claim 3)."""
-        targets = self._relaxable()
+        targets = [child for child in self._relaxable() if child.relax is None]  # a request is loosened once
         stored_for_above = self.settings.relax_from_above and not self.climb.for_above
         if not targets or stored_for_above:
             self.event.out.tell("nobody_to_relax", shortfall_w=short)
             self._next_rung(short, now)
             return
         last = self.up.request.reply_by
-        reply_by = min(now + (last - self.climb.began_at) * self.settings.relax_pct / 100, last)
+        planned = self.settings.collect_pct + self.settings.relax_pct
+        latest = max(step_instant(self.climb.began_at, last, planned), step_instant(now, last, RELAX_MOST_PCT))
+        reply_by = min(now + (last - self.climb.began_at) * self.settings.relax_pct / 100, latest, last)
         self.event.relax(targets, RelaxRecord(short, self.settings.relax_restrictions, now, reply_by), now)
         self.event.out.tell("relax_asked", "S28", shortfall_w=short, asked=len(targets), reply_by=reply_by)
 
@@ -233,11 +262,37 @@ class AggregatorRole:
         )
         self.event.propose_up(options, now)
 
+    def taken_back(self, child: Child, now: datetime) -> None:
+        """What was told upward is corrected where it does not hold any more; own storage fills what it can first."""
+        event, answer = self.event, self.up.answer
+        if event.stage not in (Stage.OFFERED, Stage.PROPOSED) or answer is None:
+            return
+        told_w = _told_w(answer)
+        if self.storage and Rung.OWN_STORAGE in self.settings.ladder:
+            self.storage.offer_more(shortfall(told_w, self.available_w()))
+        firm_w = least(told_w, self.available_w())
+        if firm_w == told_w:
+            return
+        event.out.tell("answer_corrected", told_w=told_w, available_w=firm_w)
+        if event.stage is Stage.OFFERED:
+            self._offer_less(answer, firm_w, now)
+        elif options := alternatives(self.asked_w, firm_w, self.climb.sums[-1][0]):
+            event.propose_up(options, now)
+        else:
+            self._answer(firm_w, firm_w, now)
+
+    def _offer_less(self, answer: m.Offer | m.Alternative, firm_w: Plan, now: datetime) -> None:
+        if isinstance(answer, m.Offer) and answer.basis is m.Basis.RELAXED:
+            self.event.offer_up(firm_w, firm_w, now, m.Basis.RELAXED, self._resources(firm_w))
+        else:
+            self._answer(firm_w, firm_w, now)
+
     # -- S34, S35, claim 1
 
     def bought(self, power_w: Plan, now: datetime) -> None:
         """S35: share the deal out and tell every DER that answered yes."""
         event = self.event
+        power_w = least(power_w, self.available_w())  # what was taken back since is replaced, or stated
         shared = self._shared_out(power_w)
         self.storage.commit(shared.storage_w)
         event.give(self._parts(shared), now)
@@ -295,4 +350,13 @@ class AggregatorRole:
 
     def status(self) -> dict[str, object]:
         """What is available, W, and the rungs that are left."""
-        return {"available_w": list(self.available_w()), "rungs_left": list(self.climb.rungs)}
+        hurried = hurried_members(self.event, self.book)
+        more: dict[str, object] = {"not_in_time": hurried} if hurried else {}
+        return {"available_w": list(self.available_w()), "rungs_left": list(self.climb.rungs), **more}
+
+
+def _told_w(answer: m.Offer | m.Alternative) -> Plan:
+    """The most that an answer upward lets the parent award, W."""
+    if isinstance(answer, m.Offer):
+        return answer.power_w
+    return tuple(max(powers) for powers in zip(*(option.power_w for option in answer.options), strict=True))

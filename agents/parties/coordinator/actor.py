@@ -7,13 +7,15 @@ an aggregator is concluded as soon as nothing more is wanted of it, while others
 without one the firm offers are locked and the utility is asked first.
 """
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from functools import partial
 
 from agents.negotiation.children import Children
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
 from agents.negotiation.parent import ParentParty
+from agents.negotiation.plans.capability import summed_up
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import Stage, Transitions
 from agents.negotiation.timers import Timers
@@ -28,13 +30,14 @@ from protocol.edges import Edge
 TRANSITIONS: Transitions = {
     Stage.COLLECTING: (Stage.JUDGING, Stage.CLOSED),
     Stage.JUDGING: (Stage.COLLECTING, Stage.OFFERED, Stage.PROPOSED, Stage.CLOSED),
-    Stage.OFFERED: (Stage.COLLECTING, Stage.STANDBY, Stage.CLOSED),
-    Stage.PROPOSED: (Stage.COLLECTING, Stage.STANDBY, Stage.CLOSED),
+    Stage.OFFERED: (Stage.COLLECTING, Stage.PROPOSED, Stage.STANDBY, Stage.CLOSED),
+    Stage.PROPOSED: (Stage.COLLECTING, Stage.OFFERED, Stage.STANDBY, Stage.CLOSED),
     Stage.STANDBY: (Stage.COLLECTING, Stage.DELIVERING, Stage.CLOSED),
     Stage.DELIVERING: (Stage.COLLECTING, Stage.CLOSED),
     Stage.CLOSED: (Stage.COLLECTING,),
 }
-"""Which stage may follow which. Back to collecting: a re-request to the aggregators, or a change from above."""
+"""Which stage may follow which. Back to collecting: a re-request to the aggregators, or a change from above.
+Between offered and proposed: an aggregator has taken back what it answered."""
 
 
 class Coordinator(ParentParty):
@@ -47,6 +50,16 @@ class Coordinator(ParentParty):
         self.policies = policies or Policies.of(settings)
         self.book = Members(members=settings.members)
         super().__init__(settings.name, (settings.parent,), self.book.by_name)
+
+    @property
+    def capability_every_s(self) -> int | None:
+        """How often it tells the utility what its aggregators could probably give."""
+        return self.settings.capability_every_s
+
+    def capability(self, told: Mapping[str, m.Capability], now: datetime) -> m.Capability:
+        """The sum of what its aggregators told."""
+        others = len(self.book) - len(told)
+        return summed_up(self.name, told, others, (), now, self.capability_every_s or 0)
 
     def opened(self, edge: Edge, request: m.Request) -> Negotiation:
         """A new event that a request is about."""

@@ -6,11 +6,13 @@ from datetime import datetime
 
 from agents.negotiation.asking import Conditions
 from agents.negotiation.child import Child, ChildAnswer
+from agents.negotiation.hurried import hurried_members, tell_too_slow
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.plans.acceptance import Judged
 from agents.negotiation.plans.alternative import alternatives
 from agents.negotiation.plans.request_values import split_by_scale
 from agents.negotiation.plans.residual import reduced, share_residual
+from agents.negotiation.plans.timing import stage_end
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import Stage, Timer
 from agents.negotiation.upward import Upward
@@ -60,10 +62,12 @@ class CoordinatorRole:
         event = self.event
         self.taken, self.accepted, self.rerequests_left = {}, {}, self.settings.max_rerequests
         event.children.waiting.clear()
-        reply_by = self._round_ends(now)
-        for name, power_w in self._plans().items():
-            if any(power_w):
-                self._ask(name, power_w, reply_by, now)
+        plans = {name: power_w for name, power_w in self._plans().items() if any(power_w)}
+        latest = step_instant(now, self.up.request.reply_by, COLLECT_PCT)
+        slow = [member for member in self.book.slow if member.name in plans]
+        reply_by = stage_end(now, self._round_ends(now), latest, slow)
+        for name, power_w in plans.items():
+            self._ask(name, power_w, reply_by, now)
         event.out.tell(
             "plan_sent",
             "S1",
@@ -73,6 +77,7 @@ class CoordinatorRole:
             asked=list(event.children.waiting),
             reply_by=reply_by,
         )
+        tell_too_slow(event, self.book, reply_by - now)
         event.go(Stage.COLLECTING, reply_by)
         if event.asking.complete:
             self.all_in(now)
@@ -120,6 +125,15 @@ class CoordinatorRole:
         self.event.give([(child, answer, power_w)], now)
         accepts = answer.of(child.name)
         self.event.out.tell("deal_concluded", "S7", aggregator=child.name, power_w=power_w, accepts=accepts)
+
+    def taken_back(self, child: Child, now: datetime) -> None:
+        """What is not there any more is not wanted of it; the utility is told what is left."""
+        if (wanted := self.taken.pop(child.name, None)) is None:
+            return
+        if child.best is not None:
+            self.taken[child.name] = least(wanted, child.best.power_w)
+        if self.event.stage in (Stage.OFFERED, Stage.PROPOSED):
+            self._answer_up(now)
 
     def _taken_w(self) -> Plan:
         """What is wanted of all; of those that are concluded what stands, which a withdrawal may have cut, W."""
@@ -296,5 +310,6 @@ class CoordinatorRole:
         """It has no power of its own."""
 
     def status(self) -> dict[str, object]:
-        """Nothing beside the event's."""
-        return {}
+        """Who was asked with less time than it needs."""
+        hurried = hurried_members(self.event, self.book)
+        return {"not_in_time": hurried} if hurried else {}

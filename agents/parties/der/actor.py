@@ -2,17 +2,22 @@
 
     considering -> offered | opted_out -> [offered] -> awarded -> active -> completed
 
-`offered -> considering` on a re-request; an event also ends as not_needed, no_deal, cancelled, withdrawn, expired.
+`offered -> considering` on a re-request, `offered <-> opted_out` when the resident changes its mind; an event also ends
+as not_needed, no_deal, cancelled, withdrawn, expired.
 Its own safety wins always: without a valid award and a dispatch that has not run out it follows its own schedule.
 """
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
+from agents.negotiation.plans.timing import WITHIN_PCT
 from agents.parties.der import messages
-from agents.parties.der.checks import accepted_basis, award_problem, keeps_firm, relax_refusal, relaxed_ask_w
+from agents.parties.der.capability import home_capability
+from agents.parties.der.checks import award_problem, keeps_firm, relax_refusal, relaxed_ask_w
 from agents.parties.der.control import Controlled
 from agents.parties.der.event import DerEvent, DerStage, DerTimer
 from agents.parties.der.home import HomeFlexibility
+from agents.parties.der.question import most_of, question_words
 from agents.parties.der.reservation import Reservation
 from agents.settings.parties import Consent, DerSettings
 from protocol import messages as m
@@ -24,7 +29,11 @@ from protocol.rules import order_of
 from protocol.units import step_instant
 
 ANSWER_PCT = 50
-"""A resident has half of the time until reply_by to decide; then the stored rule does."""
+"""A resident has half of the time until reply_by to decide, unless the settings say how long; then the stored rule
+does."""
+RESIDENT = "the resident"
+OVERRIDE = "the resident's override"
+"""Cause of a withdrawal."""
 
 
 class Der(Controlled):
@@ -55,8 +64,7 @@ class Der(Controlled):
                 raise RefusedMessage(RejectReason.EXPIRED, f"heard at {now.isoformat()}, after reply_by")
             self._release(event, now)
             event.go(DerStage.CONSIDERING)
-            fresh = DerEvent(edge, request, superseded=(*event.superseded, event.request.request_id))
-            self.events[request.event_id] = event = fresh
+            event = self.events[request.event_id] = self._asked_anew(event, edge, request)
         else:
             event = self.events[request.event_id] = DerEvent(edge, request)
             self._make_room(now)
@@ -66,29 +74,91 @@ class Der(Controlled):
         if now > request.reply_by:
             self._close(event, "expired", now)
             raise RefusedMessage(RejectReason.EXPIRED, f"heard at {now.isoformat()}, after reply_by")
-        match self.settings.consent:
-            case Consent.NEVER:
+        match event.consent, self.settings.consent:
+            case (False, _):
+                self._opt_out(event, m.OptReason.OVERRIDE_STATUS, now)
+            case (None, Consent.NEVER):
                 self._opt_out(event, m.OptReason.NOT_PARTICIPATING, now)
-            case Consent.ALWAYS:
+            case (None, Consent.ASK):
+                self._open_question(event, now)
+            case _:
                 self._answer(event, now)
-            case Consent.ASK:
-                event.timers[DerTimer.ANSWER] = step_instant(now, request.reply_by, ANSWER_PCT)
-                self._ask_resident(event)
+
+    def _asked_anew(self, before: DerEvent, edge: Edge, request: m.Request) -> DerEvent:
+        """The event of a later request. What was decided stands, as long as it is about the same slots; where everybody
+        takes part unasked, a no stands whatever the slots."""
+        fresh = DerEvent(edge, request, superseded=(*before.superseded, before.request.request_id))
+        if before.asks_the_same(request):
+            fresh.consent, fresh.timers = before.consent, _only(DerTimer.ANSWER, before.timers)
+        elif before.consent is False and self.settings.consent is not Consent.ASK:
+            fresh.consent = False
+        return fresh
+
+    # -- by hand
+
+    def _open_question(self, event: DerEvent, now: datetime) -> None:
+        """Ask once; who was asked in an earlier round and has not answered has until the deadline of then, or the earlier
+        one of now."""
+        before = event.timers.get(DerTimer.ANSWER)
+        answer_by = self._answer_by(now, event.request.reply_by)
+        event.timers[DerTimer.ANSWER] = answer_by if before is None else min(answer_by, before)
+        if before is None:
+            self._ask_resident(event)
+
+    def _answer_by(self, now: datetime, reply_by: datetime) -> datetime:
+        within_s = self.settings.answers_within_s
+        if within_s is None:
+            return step_instant(now, reply_by, ANSWER_PCT)
+        return min(now + timedelta(seconds=within_s), step_instant(now, reply_by, WITHIN_PCT))
 
     def _ask_resident(self, event: DerEvent) -> None:
         request = event.request
         text = f"{request.direction} from {request.interval_period.start.isoformat()}, {event.slots} slots: take part?"
         self.effect(Question(request.event_id, text, event.timers[DerTimer.ANSWER]))
 
+    def question(self, event_id: str) -> str | None:
+        """What the resident is asked about an event, in words, as things stand; None where it is not known."""
+        event = self.events.get(event_id)
+        return None if event is None else question_words(event.request, most_of(self.home, self.ledger, event.request))
+
+    @property
+    def capability_every_s(self) -> int | None:
+        """How often it tells its parent what it could probably give."""
+        return self.settings.capability_every_s
+
+    def capability(self, told: Mapping[str, m.Capability], now: datetime) -> m.Capability:
+        """What it could probably give over the next day."""
+        return home_capability(self.settings, self.home, self.ledger, now, self.capability_every_s or 0)
+
     def _decided(self, item: Decided, now: datetime) -> None:
+        """An answer, or a change of mind: a no before the award takes the offer back, a no behind it withdraws; a late
+        yes is a late offer. Whatever is too late now stands for later rounds."""
         event = self.events.get(item.event_id)
-        if event is not None and event.stage in (DerStage.AWARDED, DerStage.ACTIVE) and not item.take_part:
-            self.withdraw(item.event_id, "the resident's override", now)
-            return
-        if event is None or event.stage is not DerStage.CONSIDERING:
+        if event is None:
             self.tell("decision_too_late", item.event_id)
             return
-        self._decide(event, item.take_part, "the resident", now)
+        event.consent = item.take_part
+        match event.stage, item.take_part:
+            case (DerStage.AWARDED | DerStage.ACTIVE, False):
+                self.withdraw(item.event_id, OVERRIDE, now)
+            case (DerStage.OFFERED, False):
+                self._take_back(event, now)
+                self._decide(event, False, RESIDENT, now)
+            case (DerStage.CONSIDERING, take_part):
+                self._decide(event, take_part, RESIDENT, now)
+            case (DerStage.OPTED_OUT, True) if now <= event.terms.decide_by:
+                self._decide(event, True, RESIDENT, now)
+            case (DerStage.OFFERED | DerStage.AWARDED | DerStage.ACTIVE, True) | (DerStage.OPTED_OUT, False):
+                self._note_consent(event, RESIDENT)
+            case _:
+                self.tell("decision_too_late", item.event_id)
+
+    def _take_back(self, event: DerEvent, now: datetime) -> None:
+        """Nothing is offered any more: an award of it is refused."""
+        self._release(event, now)
+        event.timers.pop(DerTimer.VALID, None)
+        event.answers.clear()
+        event.offers.clear()
 
     def _unanswered(self, event: DerEvent, now: datetime) -> None:
         self._decide(event, self.settings.stored_rule, "the stored rule", now)
@@ -98,11 +168,15 @@ class Der(Controlled):
 
     def _decide(self, event: DerEvent, take_part: bool, who: str, now: datetime) -> None:
         event.timers.pop(DerTimer.ANSWER, None)
-        self.tell("consent_decided", event.request.event_id, "S50", {"take_part": take_part, "by": who})
+        event.consent = take_part
+        self._note_consent(event, who)
         if take_part:
             self._answer(event, now)
         else:
             self._opt_out(event, m.OptReason.OVERRIDE_STATUS, now)
+
+    def _note_consent(self, event: DerEvent, who: str) -> None:
+        self.tell("consent_decided", event.request.event_id, "S50", {"take_part": event.consent, "by": who})
 
     def _answer(self, event: DerEvent, now: datetime) -> None:
         answer = self._compute(event, event.request.power_w, (), now)
@@ -126,9 +200,12 @@ class Der(Controlled):
 
     def _offer(self, event: DerEvent, answer: HomeFlexibility, basis: m.Basis, now: datetime) -> None:
         request = event.request
+        revision = 1
+        if basis is m.Basis.OWN:
+            revision = event.answers_sent = event.answers_sent + 1
         offer = messages.offer(
-            self.name, event.terms, request.request_id, answer.joint, answer.resources(), basis, now
-        )  # fmt: skip
+            self.name, event.terms, request.request_id, answer.joint, answer.resources(), basis, now, revision=revision
+        )
         event.go(DerStage.OFFERED)
         event.answers[basis] = Reservation(
             request.event_id, request.direction, request.interval_period, answer, self.home, self.ledger
@@ -142,10 +219,10 @@ class Der(Controlled):
         self, event: DerEvent, reason: m.OptReason, now: datetime, answer: HomeFlexibility | None = None
     ) -> None:  # fmt: skip
         event.go(DerStage.OPTED_OUT)
-        binding = answer.joint.binding if answer is not None else ()
-        self.send(
-            event.edge, messages.opt_out(self.name, event.terms, event.request.request_id, reason, binding, now)
-        )  # fmt: skip
+        event.answers_sent += 1
+        binding, request_id = answer.joint.binding if answer is not None else (), event.request.request_id
+        said = messages.opt_out(self.name, event.terms, request_id, reason, binding, now, revision=event.answers_sent)
+        self.send(event.edge, said)
         self.effect(messages.opted_out(event.terms, reason, binding))
 
     # -- S52, S53
@@ -177,7 +254,7 @@ class Der(Controlled):
                 self._close(event, award.outcome, now)
             return
         offered_w = event.offered_w
-        basis = accepted_basis(self.name, event.request.request_id, offered_w, award)
+        basis = event.accepted_by(award)
         accepted_w = None if basis is None else offered_w[basis]
         problem = award_problem(
             event.stage, event.outcome, event.terms, accepted_w, award, now, first=event.award is None
@@ -206,3 +283,7 @@ class Der(Controlled):
 
     def _confirm(self, event: DerEvent, award: m.Award, problem: str, now: datetime) -> None:
         self.send(event.edge, messages.confirm(self.name, award, problem, now))
+
+
+def _only(timer: DerTimer, timers: Mapping[DerTimer, datetime]) -> dict[DerTimer, datetime]:
+    return {timer: timers[timer]} if timer in timers else {}

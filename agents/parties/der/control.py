@@ -182,6 +182,7 @@ class Controlled(Party):
                     "event_id": event.request.event_id,
                     "stage": event.stage,
                     "outcome": event.outcome,
+                    "reply_by": event.request.reply_by,
                     "requested_w": list(event.request.power_w),
                     "awarded_w": list(event.award.power_w) if event.award is not None else None,
                 }

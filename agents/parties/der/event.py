@@ -2,8 +2,8 @@
 
     considering -> offered | opted_out -> [offered] -> awarded -> active -> closed
 
-`offered -> considering` on a re-request; an event closes as completed, not_needed, no_deal, cancelled, withdrawn or
-expired.
+`offered -> considering` on a re-request, `offered <-> opted_out` when the resident changes its mind; an event closes as
+completed, not_needed, no_deal, cancelled, withdrawn or expired.
 """
 
 from collections.abc import Mapping
@@ -32,13 +32,14 @@ class DerStage(StrEnum):
 
 TRANSITIONS: Mapping[DerStage, tuple[DerStage, ...]] = {
     DerStage.CONSIDERING: (DerStage.OFFERED, DerStage.OPTED_OUT, DerStage.CLOSED),
-    DerStage.OFFERED: (DerStage.CONSIDERING, DerStage.AWARDED, DerStage.CLOSED),
-    DerStage.OPTED_OUT: (DerStage.CONSIDERING, DerStage.CLOSED),
+    DerStage.OFFERED: (DerStage.CONSIDERING, DerStage.OPTED_OUT, DerStage.AWARDED, DerStage.CLOSED),
+    DerStage.OPTED_OUT: (DerStage.CONSIDERING, DerStage.OFFERED, DerStage.CLOSED),
     DerStage.AWARDED: (DerStage.CONSIDERING, DerStage.ACTIVE, DerStage.CLOSED),
     DerStage.ACTIVE: (DerStage.CONSIDERING, DerStage.CLOSED),
     DerStage.CLOSED: (DerStage.CONSIDERING,),
 }
-"""Which stage may follow which. Back to considering: a re-request, or a change of the event from above."""
+"""Which stage may follow which. Back to considering: a re-request, or a change of the event from above.
+Between offered and opted out: the resident has changed its mind."""
 
 
 def moved(event_id: str, stage: DerStage, to: DerStage) -> DerStage:
@@ -92,6 +93,11 @@ class DerEvent:
     measured: dict[int, dict[str, Measured]] = field(default_factory=dict)
     rest_wus: int = 0
     """W x microseconds of the baseline that are no whole Wh yet: the next report carries them."""
+    consent: bool | None = None
+    """What was decided about this event, by the resident or the stored rule: it stands in every later round. None: not
+    asked, or not answered yet."""
+    answers_sent: int = 0
+    """Own answers to this request: each change of mind corrects the one before."""
     terms: EventTerms = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,6 +110,10 @@ class DerEvent:
         if timer is not None:
             name, at = timer
             self.timers[name] = at
+
+    def accepted_by(self, award: m.Award) -> m.Basis | None:
+        """Which of the offers that stand an award accepts."""
+        return next((basis for basis, offer in self.offers.items() if offer.message_id == award.accepts), None)
 
     @property
     def offered_w(self) -> dict[m.Basis, Plan]:
@@ -126,6 +136,12 @@ class DerEvent:
     def slot_start(self, slot: int) -> datetime:
         """When a slot begins; the number of slots gives the end of the last one."""
         return self.request.interval_period.slot_start(slot)
+
+    def asks_the_same(self, request: m.Request) -> bool:
+        """Whether another request is about the same slots and direction: what was decided about this one stands."""
+        known = self.request
+        before = known.direction, known.interval_period, len(known.power_w)
+        return before == (request.direction, request.interval_period, len(request.power_w))
 
     def is_over(self, now: datetime) -> bool:
         """Whether nothing can come of it any more: its last slot is past, and it is closed, or was never offered to

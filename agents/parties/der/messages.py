@@ -23,17 +23,19 @@ def checked(model: type[M], fields: dict[str, Any], /) -> M:
     return model(**fields)
 
 
-def offer_id(name: str, basis: m.Basis, request_id: str) -> str:
-    """The id of the offer that a DER makes to a request."""
-    return f"{name}.offer.{basis}.{request_id}"
+def offer_id(name: str, basis: m.Basis, request_id: str, revision: int = 1) -> str:
+    """The id of the offer that a DER makes to a request; a correction has one of its own."""
+    first = f"{name}.offer.{basis}.{request_id}"
+    return first if revision == 1 else f"{first}.{revision}"
 
 
 def offer(
     name: str, terms: EventTerms, request_id: str, answer: Flexibility, resources: tuple[m.Resource, ...],
-    basis: m.Basis, at: datetime, make: Maker = checked,
+    basis: m.Basis, at: datetime, make: Maker = checked, revision: int = 1,
 ) -> m.Offer:  # fmt: skip
     """S51, S53: opt in, with one joint, firm profile."""
-    fields = _head(offer_id(name, basis, request_id), at, terms.event_id, request_id, terms.round, 1)
+    message_id = offer_id(name, basis, request_id, revision)
+    fields = _head(message_id, at, terms.event_id, request_id, terms.round, revision)
     fields |= {"opt": m.Opt.IN, "opt_reason": m.OptReason.PARTICIPATING, "power_w": answer.power_w,
         "available_w": answer.available_w, "binding": answer.binding, "basis": basis, "resources": resources,
         "valid_until": terms.valid_until}  # fmt: skip
@@ -51,11 +53,12 @@ def resource(
 
 def opt_out(
     name: str, terms: EventTerms, request_id: str, reason: m.OptReason, binding: tuple[m.Restriction | None, ...],
-    at: datetime, make: Maker = checked,
+    at: datetime, make: Maker = checked, revision: int = 1,
 ) -> m.Offer:  # fmt: skip
     """S51: opt out, with the reason."""
     nothing = zero(len(terms.power_w))
-    fields = _head(offer_id(name, m.Basis.OWN, request_id), at, terms.event_id, request_id, terms.round, 1)
+    message_id = offer_id(name, m.Basis.OWN, request_id, revision)
+    fields = _head(message_id, at, terms.event_id, request_id, terms.round, revision)
     fields |= {"opt": m.Opt.OUT, "opt_reason": reason, "power_w": nothing, "available_w": nothing, "binding": binding,
         "basis": m.Basis.OWN, "resources": (), "valid_until": terms.decide_by}  # fmt: skip
     return make(m.Offer, fields)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from agents.negotiation.party_state import MemoryState, memory_state, remember_memory
-from agents.parties.der.actor import Der
+from agents.parties.der.actor import OVERRIDE, Der
 from agents.parties.der.event import DerEvent, DerStage, DerTimer
 from agents.parties.der.reserved_state import (
     HomeState,
@@ -15,6 +15,8 @@ from agents.parties.der.reserved_state import (
     reserved,
     reserved_state,
 )
+from agents.settings.parties import Consent
+from protocol import messages as m
 from protocol.actor import Measured
 from protocol.edges import Edge
 from protocol.messages import Basis
@@ -41,6 +43,9 @@ class DerEventState:
     measured: dict[int, dict[str, Measured]]
     rest_wus: int = 0
     version: Literal[1] = 1
+    consent: bool | None = None
+    answers_sent: int | None = None
+    """None: of a version that gave one own answer to a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,9 @@ def remember_der(actor: Der, state: DerState) -> None:
             accepted=None if one.accepted is None else answers[one.accepted],
             withdrawal=message_of(one.withdrawal),
         )
+        if one.answers_sent is None:
+            event.answers_sent = 0 if event.stage is DerStage.CONSIDERING else 1
+            event.consent = _decided_before(actor, event)
         actor.events[event.request.event_id] = event
         if state.home.followed is None:
             _lay_out(event)
@@ -95,6 +103,16 @@ def _lay_out(event: DerEvent) -> None:
                 event.accepted.follow(slot, power_w, event.slot_start(slot))
     elif event.stage is DerStage.OFFERED:
         next(reversed(event.answers.values())).lay_out(event.offered_parts())
+
+
+def _decided_before(actor: Der, event: DerEvent) -> bool | None:
+    """What a version that stored no decision has decided: its last answer, and who withdrew, tell."""
+    if event.withdrawal is not None and event.withdrawal.cause == OVERRIDE:
+        return False
+    sent = actor.last_sent(event.edge, event.request.event_id, m.Offer.kind)
+    if actor.settings.consent is not Consent.ASK or not isinstance(sent, m.Offer):
+        return None
+    return sent.opt is m.Opt.IN or sent.opt_reason is not m.OptReason.OVERRIDE_STATUS
 
 
 def _event_state(event: DerEvent) -> DerEventState:

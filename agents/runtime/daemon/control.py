@@ -8,24 +8,27 @@ import asyncio
 import os
 import socket
 import stat
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from agents.parties.der.actor import Der
 from agents.parties.utility import Utility
 from agents.runtime.daemon.owners_plan import PlanRefusal, owners_plan
+from agents.runtime.daemon.preview import preview
 from agents.runtime.shell import Shell
 from agents.settings.checked import ConfigError, mistakes, sentence
 from agents.settings.parties import EventSettings
 from broker.private import make_folder
 from protocol.actor import Cancel, Decided, Input, Issue, Note
 from protocol.codec import to_json
-from protocol.units import Instant, Name, Text
+from protocol.messages import IntervalPeriod
+from protocol.units import MAX_SLOTS, Direction, Instant, Name, Text
 
 LONGEST_PATH = 104
 """Of a Unix-domain socket's address, on every system that we run on."""
@@ -74,6 +77,16 @@ class PlanCommand(Command):
     not_on: date | None = None
 
 
+class PreviewCommand(Command):
+    """What the parties here could probably get in some slots; nothing is asked of anybody."""
+
+    do: Literal["preview"]
+    direction: Direction
+    start: Instant
+    slot_s: Annotated[int, Field(ge=60, le=86_400)]
+    slots: Annotated[int, Field(ge=1, le=MAX_SLOTS)]
+
+
 class WatchCommand(Command):
     do: Literal["watch"]
 
@@ -84,7 +97,14 @@ class StartCommand(Command):
 
 
 AnyCommand: TypeAlias = Annotated[
-    StatusCommand | IssueCommand | CancelCommand | DecideCommand | PlanCommand | WatchCommand | StartCommand,
+    StatusCommand
+    | IssueCommand
+    | CancelCommand
+    | DecideCommand
+    | PlanCommand
+    | PreviewCommand
+    | WatchCommand
+    | StartCommand,
     Field(discriminator="do"),
 ]
 _COMMANDS: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)
@@ -178,6 +198,8 @@ class ControlServer:
                 return await self._decide(command)
             case PlanCommand():
                 return await self._plan(command)
+            case PreviewCommand():
+                return {"previews": self._previews(command)}
             case StartCommand(anchor_at=anchor_at):
                 self._start(anchor_at)
         return {}
@@ -197,9 +219,24 @@ class ControlServer:
                 return shell
         raise CommandRefusal("this daemon is no utility: only a utility issues and cancels events")
 
+    def _previews(self, command: PreviewCommand) -> list[dict[str, object]]:
+        period = IntervalPeriod(start=command.start, duration=timedelta(seconds=command.slot_s))
+        found = []
+        for shell in self.shells.values():
+            one = preview(shell, command.direction, period, command.slots)
+            if one is not None:
+                found.append(one.as_json(shell.actor.name, str(shell.actor.status()["role"])))
+        return found
+
     async def _decide(self, command: DecideCommand) -> dict[str, object]:
-        """What the event is at the home before and after the answer: only then is known what came of it."""
-        asked = [shell for shell in self.shells.values() if command.event_id in shell.questions]
+        """What the event is at the home before and after the answer: only then is known what came of it. `late`: whether
+        it is an offer that comes after the time to answer."""
+        event_id = command.event_id
+        asked = [shell for shell in self.shells.values() if event_id in shell.questions]
+        if not asked:  # who was asked may change its mind
+            asked = [
+                shell for shell in self.shells.values() if _event(shell, event_id) and isinstance(shell.actor, Der)
+            ]
         if command.party is not None:
             named = self.shells.get(command.party)
             if named is None:
@@ -207,15 +244,18 @@ class ControlServer:
             asked = [named]
         if len(asked) != 1:
             names = ", ".join(shell.actor.name for shell in asked) or "nobody"
-            raise CommandRefusal(f"{names} was asked about {command.event_id}: name the one party that decides")
+            raise CommandRefusal(f"{names} was asked about {event_id}: name the one party that decides")
         shell = asked[0]
-        before = _stage(shell, command.event_id)
-        if before is None:
-            raise CommandRefusal(f"{shell.actor.name} knows no event {command.event_id}")
-        shell.questions.pop(command.event_id, None)
-        decided: Input = Decided(command.event_id, command.take_part)
+        before = _event(shell, event_id)
+        if before is None or not isinstance(shell.actor, Der):
+            raise CommandRefusal(f"{shell.actor.name} knows no event {event_id}")
+        shell.questions.pop(event_id, None)
+        decided: Input = Decided(event_id, command.take_part)
         await shell.give(decided)
-        return {"before": before, "after": _stage(shell, command.event_id)}
+        after = _event(shell, event_id)
+        assert after is not None
+        late = before["stage"] != "offered" == after["stage"] and shell.clock.now() > before["reply_by"]
+        return {"before": _stage(before), "after": _stage(after), "late": late}
 
     async def _plan(self, command: PlanCommand) -> dict[str, object]:
         shell = self.shells.get(command.party)
@@ -308,8 +348,13 @@ def note_line(at: datetime, who: str, note: Note) -> dict[str, object]:
     }
 
 
-def _stage(shell: Shell, event_id: str) -> str | None:
-    """Where an event stands at a home; None when it knows none of that id."""
+def _event(shell: Shell, event_id: str) -> Mapping[str, Any] | None:
+    """An event in the status of a party; None when it knows none of that id."""
     events = shell.actor.status().get("events", ())
     found = [event for event in events if event["event_id"] == event_id] if isinstance(events, list) else []
-    return str(found[0]["outcome"] or found[0]["stage"]) if found else None
+    return found[0] if found else None
+
+
+def _stage(event: Mapping[str, Any]) -> str:
+    """Where an event stands at a home."""
+    return str(event["outcome"] or event["stage"])

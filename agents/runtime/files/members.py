@@ -21,7 +21,7 @@ from agents.settings.members import Member, Members
 LISTS = ("resources", "relaxations")
 """Columns of a CSV whose cells hold several values, separated by `;`."""
 
-NUMBERS = ("increase_load_w", "decrease_load_w", "merit", "reliability_pct", "least_w")
+NUMBERS = ("increase_load_w", "decrease_load_w", "merit", "reliability_pct", "least_w", "answers_within_s")
 """Columns of a CSV that hold whole numbers. An empty cell of any column is left out, so that the default holds."""
 
 MEMBER = TypeAdapter(Member)

@@ -4,10 +4,12 @@ homes, the coordinator's from its aggregators, the parties whose meters the util
 from collections import Counter
 from datetime import datetime
 from importlib.resources import files
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 from agents.devices.catalogue import build_device
+from agents.negotiation.plans.timing import most_collecting_pct, time_needed
 from agents.runtime.files.daily import daily
 from agents.runtime.files.included import included
 from agents.runtime.files.plans import with_departure
@@ -16,7 +18,7 @@ from agents.runtime.policies import chosen
 from agents.settings.behaviour import Behaviour
 from agents.settings.checked import ConfigError, checked, known
 from agents.settings.contradictions import one_home_each
-from agents.settings.members import Member
+from agents.settings.members import LONGEST_ANSWER_S, Member
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, Rung, UtilitySettings
 from agents.settings.scenario import HomeTemplate, Scenario, ScenarioFile
 from agents.settings.tree import tree_mistakes
@@ -125,6 +127,8 @@ def _homes(
                 "parent": template.parent,
                 "consent": template.consent,
                 "stored_rule": template.stored_rule,
+                "answers_within_s": template.answers_within_s,
+                "capability_every_s": template.capability_every_s,
                 "meter_to": (utility,) if template.meter_to is None else template.meter_to,
                 "devices": devices,
             }
@@ -211,6 +215,7 @@ def contract(home: DerSettings, merit: int = 0, reliability_pct: int = 100, wher
         "reliability_pct": reliability_pct,
         "relaxations": tuple(loosened),
         "least_w": min(getattr(spec, "min_power_w", 0) for spec in home.devices),
+        "answers_within_s": home.answers_within_s,
     }
     return known(Member, given, where)
 
@@ -228,8 +233,18 @@ def _as_member(settings: AggregatorSettings, where: str) -> Member:
         "increase_load_w": both[Direction.INCREASE_LOAD],
         "decrease_load_w": both[Direction.DECREASE_LOAD],
         "relaxations": _relaxed_from_above(settings),
+        "answers_within_s": _answers_within_s(settings),
     }
     return known(Member, given, where)
+
+
+def _answers_within_s(settings: AggregatorSettings) -> int | None:
+    """What an aggregator needs so that the slowest of its members can answer: all but what it keeps for its other rungs."""
+    slowest = max((member.answers_within_s or 0 for member in settings.members), default=0)
+    if not slowest:
+        return None
+    needed_s = time_needed(slowest).total_seconds() * 100 / most_collecting_pct(settings)
+    return min(ceil(needed_s), LONGEST_ANSWER_S)
 
 
 def _relaxed_from_above(settings: AggregatorSettings) -> tuple[Restriction, ...]:

@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -22,12 +22,13 @@ from agents.runtime.journal.rows import StoredStep
 from agents.runtime.memory import let_go
 from agents.runtime.net import Net
 from agents.runtime.outgoing import Job, Outgoing
+from agents.runtime.shell import foretelling
 from broker.bus import Arrival, Bus
 from broker.clock import Clock
 from broker.faults import first_error
 from broker.stepper import Diverged, is_durable, no_collection
 from protocol.actor import Entry, Input, Note, Reanchored, Received, Refused, Send, heard
-from protocol.edges import ROUTES, parse_topic
+from protocol.edges import ROUTES, Edge, parse_topic
 from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
 from protocol.remembered import UnknownState
@@ -62,7 +63,7 @@ class Gateway:
         self.homes, self.clock = homes, clock
         self.counts: Counter[str] = Counter()
         """Messages by kind, `heard.KIND` and `said.KIND`, and steps by name."""
-        self._journal, self._tell = journal, tell
+        self._journal, self._tell, self._ways_out = journal, tell, ways_out
         self._outgoing = Outgoing(ways_out, clock, homes.drive, self._count, journal)
         self.net = Net()
         self._hearing = Hearing()
@@ -95,6 +96,7 @@ class Gateway:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._outgoing.run())
                 tasks.create_task(self._step_on())
+                tasks.create_task(self._foretell())
         except BaseExceptionGroup as group:
             raise first_error(group) from group
 
@@ -303,6 +305,22 @@ class Gateway:
             if number:
                 self._last = number, entry.at
             yield number, entry
+
+    async def _foretell(self) -> None:
+        """Tell now and then what homes could probably give, each in its time: one after the other, so that nothing waits
+        for all of them."""
+        settings, clock = self.homes.settings, self.clock
+        due = {name: clock.now() for name in self.homes.foretellers()}
+        while due:
+            for name in [name for name, at in due.items() if at <= clock.now()]:
+                now, every_s = clock.now(), settings[name].capability_every_s or 0
+                due[name] = now + timedelta(seconds=every_s)
+                told = self.homes.capability(name, now)
+                if told is not None:
+                    edge = Edge(settings[name].parent, name)
+                    await self._ways_out[name].publish(foretelling(told, edge, clock))
+                await asyncio.sleep(0)
+            await asyncio.sleep(max(0.05, min(LOOKS_AGAIN_S, clock.real_seconds_until(min(due.values())))))
 
     def _count(self, at: datetime, name: str, note: Note) -> None:
         self.counts[note.name] += 1

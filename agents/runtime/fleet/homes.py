@@ -28,6 +28,7 @@ from broker.stepper import Diverged, Stepper
 from protocol import messages as m
 from protocol.actor import Driver, Entry, Input, Measured, Received, Resumed, Setpoint
 from protocol.entries import encode_effects
+from protocol.messages import Capability
 
 T = TypeVar("T")
 Given: TypeAlias = tuple[str, Input]
@@ -232,6 +233,14 @@ class Homes:
             _home(stepper).foresee(*ready)
         stepper.fold_bytes(at, item, expected, devices_too=True)
         self._noted(name, stepper)
+
+    def foretellers(self) -> list[str]:
+        """Homes that tell what they could probably give."""
+        return [name for name, one in self.settings.items() if one.capability_every_s is not None]
+
+    def capability(self, name: str, now: datetime) -> Capability | None:
+        """What a home could probably give; it is its actor from now on. None while it has fallen, or tells nothing."""
+        return None if name in self.fallen else self._stepper(name).capability(now)
 
     def resume(self, down_since: datetime, now: datetime) -> Iterator[Entry]:
         """Say again what nobody has answered; what is due by now waits for what was sent meanwhile."""

@@ -15,8 +15,8 @@ from broker.names import WITHOUT_PARENT
 from protocol.edges import ROOT
 
 DOWN = ("request", "relax", "award", "dispatch")
-UP = ("offer", "confirm", "withdraw", "report")
-HEARD_UP = ("offer", "alternative", "confirm", "withdraw", "report", "presence")
+UP = ("offer", "confirm", "withdraw", "report", "capability")
+HEARD_UP = ("offer", "alternative", "confirm", "withdraw", "report", "presence", "capability")
 DROPPED = "$SYS/broker/publish/messages/dropped"
 PROBED, MARK = "gridpact/doctor/#", "gridpact/access"
 HEAD = "# Written by 'gridpact broker': what is changed here is lost at the next 'gridpact broker update'."

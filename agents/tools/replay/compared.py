@@ -43,7 +43,7 @@ def by_edge(wire: Iterable[WireMessage], sender: str) -> dict[Edge, Counter[str]
     """What one party said, in short."""
     found: dict[Edge, Counter[str]] = {}
     for sent in wire:
-        if sent.sender == sender and not isinstance(sent.message, m.Presence):
+        if sent.sender == sender and not isinstance(sent.message, m.Presence | m.Capability):
             found.setdefault(sent.edge, Counter())[in_short(sent.message)] += 1
     return found
 

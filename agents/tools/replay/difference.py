@@ -91,6 +91,8 @@ def in_words(item: a.Taken | None, actor: str) -> str:
             return f"the operator issued {item.event_id}: {item.direction} from {item.start.isoformat()}"
         case a.Cancel():
             return f"the operator cancelled {item.event_id}: {item.reason}"
+        case a.Foreseen(event_id=event_id, power_w=power_w):
+            return f"foresees what {len(power_w)} children could give in {event_id}"
         case a.Resumed():
             return f"was started again, down since {item.down_since.isoformat()}"
         case a.Reanchored():

@@ -53,6 +53,8 @@ class Listener:
             if message.online:
                 self.online.set()
             return
+        if isinstance(message, m.Capability):
+            return
         key = (kind, edge, message.message_id)
         if key in self._heard or sender_of(kind, edge, message) != self._under_test:
             return

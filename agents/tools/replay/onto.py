@@ -34,7 +34,9 @@ class Onto:
     def __init__(self, wire: Iterable[WireMessage], under_test: str) -> None:
         """Raises ConfigError."""
         self.under_test = under_test
-        self._wire = [sent for sent in wire if under_test in sent.edge and not isinstance(sent.message, m.Presence)]
+        self._wire = [
+            sent for sent in wire if under_test in sent.edge and not isinstance(sent.message, m.Presence | m.Capability)
+        ]
         self._edges = sorted({sent.edge for sent in self._wire})
         recorded_parent = [
             sent.received_at or sent.at for sent in self._wire if self._is_from_above(sent) and not sent.lost

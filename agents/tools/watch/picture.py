@@ -160,7 +160,7 @@ class Picture:
             self.roll.forget(edge)
         elif kind == "request":
             self._clear(edge, at)
-        return kind in ("presence", "request")
+        return ROUTES[kind].retained
 
     def _clear(self, edge: Edge, at: datetime) -> None:
         """The topic of an edge holds one request, whatever its event: of several it is that of the one that is closed;

@@ -40,7 +40,8 @@ def above_offer(trace: Sequence[Entry]) -> list[str]:
 
 
 def unanswered(trace: Sequence[Entry]) -> list[str]:
-    """Who answered with a yes hears what became of it: an award, a reject, or a newer request."""
+    """Who answered with a yes, and does not take it back, hears what became of it: an award, a reject, or a newer
+    request."""
     answered: dict[tuple[Edge, str], bool] = {}
     for entry in trace:
         heard = entry.input if isinstance(entry.input, Received) else None
@@ -48,6 +49,8 @@ def unanswered(trace: Sequence[Entry]) -> list[str]:
         yes = isinstance(answer, m.Alternative) or (isinstance(answer, m.Offer) and answer.opt is m.Opt.IN)
         if yes and heard is not None and isinstance(answer, m.EventMessage) and heard.edge.parent == entry.actor:
             answered.setdefault((heard.edge, answer.request_id), refuses(entry))
+        elif heard is not None and isinstance(answer, m.Offer) and heard.edge.parent == entry.actor:
+            answered.pop((heard.edge, answer.request_id), None)
         for effect in entry.effects:
             if isinstance(effect, Send) and isinstance(effect.message, m.Award):
                 answered[effect.edge, effect.message.request_id] = True
@@ -72,6 +75,8 @@ def last_awards(trace: Sequence[Entry]) -> tuple[Standing, dict[tuple[str, str],
             own.pop(superseded, None)
         if isinstance(entry.input, Received) and isinstance(entry.input.message, m.Award):
             offered[entry.actor, entry.input.message.award_id] = entry.input.message
+        elif isinstance(entry.input, Received) and isinstance(entry.input.message, m.Confirm):
+            _forget_refused(given, entry.actor, entry.input)
         for effect in entry.effects:
             message = effect.message if isinstance(effect, Send) else None
             if isinstance(effect, Send) and isinstance(message, m.Award):
@@ -83,6 +88,17 @@ def last_awards(trace: Sequence[Entry]) -> tuple[Standing, dict[tuple[str, str],
                 if award is not None and award.revision == message.revision:
                     own[entry.actor, message.event_id] = (award, entry.at)
     return given, own
+
+
+def _forget_refused(given: Standing, parent: str, item: Received) -> None:
+    """An award that the child has refused stands with nobody."""
+    confirm, child = item.message, item.edge.child
+    assert isinstance(confirm, m.Confirm)
+    awards = given[parent, confirm.event_id]
+    award = awards.get(child)
+    known = award is not None and (award.award_id, award.revision) == (confirm.award_id, confirm.revision)
+    if known and not confirm.accepted and item.edge.parent == parent:
+        del awards[child]
 
 
 class Newest:

@@ -85,7 +85,7 @@ def said_by_nobody(trace: Sequence[Entry]) -> list[str]:
     found = []
     for entry in trace:
         heard = entry.input
-        if not isinstance(heard, Received) or isinstance(heard.message, m.Presence):
+        if not isinstance(heard, Received) or isinstance(heard.message, m.Presence | m.Capability):
             pass
         elif heard.message not in said.get(key(heard.edge, heard.message), []):
             found.append(f"P12: {entry.actor} heard {heard.message.message_id}, which no journal has")

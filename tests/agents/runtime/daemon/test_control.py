@@ -127,40 +127,74 @@ async def test_a_resident_decides(path: Path) -> None:
         post = await bus.posts.get()
         assert shell.questions == {}
         assert (told["before"], told["after"]) == ("considering", "opted_out")
-        late = await ask(path, {"do": "decide", "event_id": "e1", "take_part": True, "party": "hems-1"})
-        assert (late["before"], late["after"]) == ("opted_out", "opted_out")
+        changed = await ask(path, {"do": "decide", "event_id": "e1", "take_part": True})
+        assert (changed["before"], changed["after"], changed["late"]) == ("opted_out", "offered", False)
         with pytest.raises(CommandRefusal, match="hems-1 knows no event e9"):
             await ask(path, {"do": "decide", "event_id": "e9", "take_part": True, "party": "hems-1"})
     assert orjson.loads(post.payload)["opt"] == "opt_out"
 
 
 @pytest.mark.parametrize(
-    ("answer", "after", "words"),
+    ("answer", "before", "after", "words"),
     [
-        ("no", "opted_out", "hems-1: takes no part in e1"),
-        ("yes", "offered", "hems-1: offers to take part in e1"),
-        ("no", "offered", "hems-1: the answer comes too late for e1: offers to take part"),
+        ("no", "considering", "opted_out", "hems-1: takes no part in e1"),
+        ("no", "offered", "opted_out", "hems-1: takes no part in e1: its offer is taken back"),
+        ("no", "active", "withdrawn", "hems-1: has withdrawn in e1"),
+        ("no", "opted_out", "opted_out", "hems-1: takes no part in e1, as before"),
+        ("yes", "considering", "offered", "hems-1: offers to take part in e1"),
+        ("yes", "offered", "offered", "hems-1: offers to take part in e1, as before"),
     ],
 )
 async def test_command_tells_what_came_of_a_decision(
-    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: str, after: str, words: str
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: str, before: str, after: str,
+    words: str
+) -> None:  # fmt: skip
+    assert await said(path, monkeypatch, answer, before, after) == 0
+    assert capsys.readouterr().out == f"{words}\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "before", "after", "words"),
+    [
+        ("no", "offered", "offered", "hems-1: the answer comes too late for e1: offers to take part"),
+        ("yes", "opted_out", "opted_out", "hems-1: the answer comes too late for e1: takes no part"),
+        ("no", "not_needed", "not_needed", "hems-1: the answer comes too late for e1: not_needed"),
+        (
+            "yes",
+            "considering",
+            "opted_out",
+            "hems-1: takes no part in e1: its devices have nothing to give in its slots",
+        ),
+    ],
+)
+async def test_command_refuses_what_has_not_its_way(
+    path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, before: str, after: str, words: str
 ) -> None:
-    before = "offered" if "too late" in words else "considering"
+    with pytest.raises(CommandRefusal, match=words):
+        await said(path, monkeypatch, answer, before, after)
+
+
+async def test_command_tells_that_a_yes_comes_behind_the_time_to_answer(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await said(path, monkeypatch, "yes", "opted_out", "offered", late=True)
+    assert "after the time to answer: it may hear that it is not needed any more" in capsys.readouterr().out
+
+
+async def said(
+    path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, before: str, after: str, *, late: bool = False
+) -> int:
+    """What `decide` makes of a daemon's answer."""
 
     async def answered(path: Path, command: dict[str, object]) -> dict[str, object]:
-        return {"ok": True, "before": before, "after": after}
+        return {"ok": True, "before": before, "after": after, "late": late}
 
     async def parties(control: Path | None) -> list[tuple[Path, dict[str, object]]]:
         return [(path, {"name": "hems-1", "questions": []})]
 
     monkeypatch.setattr(operate, "ask", answered)
     monkeypatch.setattr(operate, "_parties", parties)
-    if "too late" in words:
-        with pytest.raises(CommandRefusal, match=words):
-            await operate.decide(path, "e1", answer == "yes", "hems-1")
-    else:
-        await operate.decide(path, "e1", answer == "yes", "hems-1")
-        assert capsys.readouterr().out == f"{words}\n"
+    return await operate.decide(path, "e1", answer == "yes", "hems-1")
 
 
 async def test_a_watcher_hears_the_notes_from_then_on(path: Path) -> None:

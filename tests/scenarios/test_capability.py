@@ -1,0 +1,114 @@
+"""Standing capability through whole worlds: who tells it is asked by it, who does not by the contract, no journal has it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from checker import violations
+from worlds import T0, Story, World, battery, vehicle
+
+from agents.parties.memory import memory_of
+from broker.node import Crash
+from broker.simulation import Faults
+from broker.stepper import Stepper
+from protocol import messages as m
+from protocol.actor import Foreseen, Received
+from protocol.units import Direction
+
+EVERY = {"capability_every_s": 600}
+AWAY = {"plugs_in_at": T0 + timedelta(hours=5)}
+
+
+def three_homes(*telling: str, **aggregator: Any) -> World:
+    """Three cars of 6 kW by contract, one of which comes home after the event; some tell what they could give."""
+    world = World()
+    homes = []
+    for name, changes in (("h-1", {}), ("h-2", {}), ("away", AWAY)):
+        more = EVERY if name in telling else {}
+        homes.append(world.home(name, "ra-1", vehicle(f"ev-{name}", **changes), **more))
+    world.aggregator("ra-1", homes, **aggregator)
+    world.event(12_000)
+    return world
+
+
+def asked_w(story: Story) -> dict[str, tuple[int, ...]]:
+    return {
+        name: request.power_w
+        for name in ("h-1", "h-2", "away")
+        for request in story.to("request", "ra-1", name)[:1]
+        if isinstance(request, m.Request)
+    }
+
+
+def test_who_is_away_is_not_asked_and_the_others_are_asked_for_more() -> None:
+    without = three_homes().run()
+    assert asked_w(without) == {"h-1": (4_000,), "h-2": (4_000,), "away": (4_000,)}
+    told = three_homes("h-1", "h-2", "away").run()
+    assert asked_w(told) == {"h-1": (6_000,), "h-2": (6_000,)}
+    assert told.note("capability_used", "ra-1").data == {"told": 3, "power_w": (12_000,)}
+    assert told.note("settled", "utility").data["delivered_wh"] == 6_000
+    assert violations(told.simulation.trace) == []
+
+
+def test_who_tells_nothing_is_asked_by_its_contract() -> None:
+    story = three_homes("away").run()
+    assert asked_w(story) == {"h-1": (6_000,), "h-2": (6_000,)}
+
+
+def test_journal_has_one_sum_for_a_request_and_no_message() -> None:
+    story = three_homes("h-1", "h-2", "away").run()
+    inputs = [entry.input for entry in story.simulation.trace]
+    heard = [item for item in inputs if isinstance(item, Received) and isinstance(item.message, m.Capability)]
+    assert heard == []
+    (foreseen,) = [item for item in inputs if isinstance(item, Foreseen)]
+    assert foreseen.power_w == {"h-1": (6_000,), "h-2": (6_000,), "away": (0,)}
+
+
+def test_fold_of_the_journal_asks_for_the_same_without_any_message() -> None:
+    world = three_homes("h-1", "h-2", "away")
+    simulation = world.build()
+    simulation.run()
+    node = simulation.nodes["ra-1"]
+    assert node.build is not None
+    again = Stepper(node.build())
+    for entry in node.journal:
+        again.fold(entry)
+    assert memory_of(again.actor) == memory_of(node.stepper.actor)
+
+
+@pytest.mark.parametrize("point", ["received", "stepped", "appended", "committed", "published"])
+def test_crash_at_the_request_changes_nothing(point: str) -> None:
+    at = T0 + timedelta(minutes=5)
+    faults = Faults(commit_ms=(1, 20), crashes=(Crash("ra-1", point, at, timedelta(seconds=5)),))
+    story = three_homes("h-1", "h-2", "away").run(faults=faults)
+    assert story.simulation.crashed
+    assert story.note("settled", "utility").data["delivered_wh"] == 6_000
+    assert violations(story.simulation.trace) == []
+
+
+def test_aggregator_and_coordinator_sum_up_for_the_utility() -> None:
+    world = three_homes("h-1", "h-2", storage=(battery("own", 5_000),), capability_every_s=600)
+    world.coordinator = dict(EVERY)
+    simulation = world.build()
+    simulation.run()
+    told = simulation.nodes["utility"].stepper.told["ac"]
+    assert (told.told_by, told.counted) == (3, 4)
+    assert told.band(Direction.DECREASE_LOAD).p50_w[-1] >= 5_000
+
+
+def test_telling_ends_with_the_run() -> None:
+    world = three_homes("h-1")
+    world.events.clear()
+    simulation = world.build()
+    simulation.run()
+    assert [post.topic for _, _, post in simulation.posts] == ["dr/capability/ra-1/h-1"]
+
+
+def test_capability_of_a_stranger_is_told_by_nobody() -> None:
+    world = three_homes("h-1")
+    simulation = world.build()
+    simulation.run()
+    _, _, post = next(one for one in simulation.posts if "/capability/" in one[2].topic)
+    simulation.publish(simulation.now, "x", post._replace(topic="dr/capability/ra-1/stranger"))
+    simulation.run()
+    assert list(simulation.nodes["ra-1"].stepper.told) == ["h-1"]
