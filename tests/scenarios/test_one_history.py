@@ -56,8 +56,8 @@ def seeded(seed: int, *, lossy: bool) -> tuple[Readers, list[str]]:
     world, plan = plan_of(seed)
     faults = replace(plan.faults, crashes=(), commit_ms=(0, 0)) if lossy else Faults()
     simulation: Simulation = world.build(seed, faults)
-    for after, order in plan.orders:
-        simulation.give(T0 + after, "utility", order)
+    for after, who, order in plan.orders:
+        simulation.give(T0 + after, who, order)
     at_each = instants(simulation)
     next(at_each)  # all have joined
     readers = Readers(scenario_of(world, simulation), simulation)

@@ -5,6 +5,7 @@ A failing seed stands in the assertion; `python tests/hunter.py --seed N` repeat
 
 import pytest
 from hunter import hunt, hunt_all, hunt_block, main, plan_of, shrink
+from odd_lives import FEATURES
 from planted import PLANTED, find_all, planted
 
 from agents.negotiation import announcer
@@ -15,6 +16,7 @@ def test_promises_hold_over_a_thousand_seeds() -> None:
     assert tally.failing == {}
     assert tally.seeds == 1_000
     assert min(tally.crashes, tally.lossy, tally.noisy) > 100
+    assert all(tally.features[name] >= 50 for name in FEATURES)
 
 
 def test_same_seed_gives_the_same_run_byte_for_byte() -> None:

@@ -9,7 +9,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -19,7 +20,8 @@ from random import Random
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
-from checker import violations
+from checker import physics, violations
+from odd_lives import FEATURES, enliven
 from worlds import START, T0, World, battery
 
 from broker.bus import Post
@@ -69,9 +71,12 @@ class Plan:
 
     seed: int
     faults: Faults
-    orders: tuple[tuple[timedelta, Input], ...]
+    orders: tuple[tuple[timedelta, str, Input], ...]
+    """When after the start, at which party, and what."""
     noise: tuple[tuple[timedelta, Post], ...] = ()
     """What strangers publish: no message of ours."""
+    features: Mapping[str, int] = field(default_factory=dict)
+    """What is odd about its world, and how often."""
 
     def simpler(self) -> Iterator["Plan"]:
         """Plans with one fault less."""
@@ -92,16 +97,17 @@ def plan_of(seed: int) -> tuple[World, Plan]:
     random = Random(seed)
     world = random_world(random)
     faults = Faults(delay_ms=(1, 2_000), loss_pct=random.choice([0, 5, 20]), repeat_pct=random.choice([0, 30]))
-    orders: list[tuple[timedelta, Input]] = []
+    orders: list[tuple[timedelta, str, Input]] = []
     if random.random() < 0.2:
-        orders.append((timedelta(minutes=random.randint(6, 110)), Cancel("e1")))
+        orders.append((timedelta(minutes=random.randint(6, 110)), "utility", Cancel("e1")))
     if random.random() < 0.2:
         change = Issue("e1", "dr", Direction.DECREASE_LOAD, START, (10_000, 20_000))
-        orders.append((timedelta(minutes=random.randint(6, 55)), change))
+        orders.append((timedelta(minutes=random.randint(6, 55)), "utility", change))
     if random.random() < 0.6:
         faults = replace(faults, commit_ms=random.choice([(0, 0), (1, 20)]), crashes=_crashes(random, world))
     noise = _noise(random, world) if random.random() < 0.2 else ()
-    return world, Plan(seed, faults, tuple(orders), noise)
+    odd = enliven(world, Random(f"odd {seed}"))
+    return world, Plan(seed, faults, (*orders, *odd.orders), noise, odd.features)
 
 
 def _noise(random: Random, world: World) -> tuple[tuple[timedelta, Post], ...]:
@@ -130,8 +136,8 @@ def _crashes(random: Random, world: World) -> tuple[Crash, ...]:
 def run(world: World, plan: Plan) -> Simulation:
     """Run a plan to its end."""
     simulation = world.build(plan.seed, plan.faults)
-    for after, order in plan.orders:
-        simulation.give(T0 + after, "utility", order)
+    for after, who, order in plan.orders:
+        simulation.give(T0 + after, who, order)
     for after, post in plan.noise:
         simulation.publish(T0 + after, "stranger", post)
     simulation.run()
@@ -147,7 +153,8 @@ def hunt(seed: int) -> tuple[World, Simulation]:
 def broken(world: World, simulation: Simulation) -> list[str]:
     """What does not hold: the promises as journals show them, and parties that wait for nothing."""
     waiting = [f"P3: {name} still waits" for name, actor in world.actors.items() if actor.deadline is not None]
-    return violations(simulation.trace, lossless=not simulation.faults.loss_pct) + waiting
+    promises = violations(simulation.trace, lossless=not simulation.faults.loss_pct)
+    return promises + physics.violations(world.homes, simulation) + waiting
 
 
 def judge(seed: int) -> list[str]:
@@ -187,6 +194,8 @@ class Tally:
     crashes: int = 0
     lossy: int = 0
     noisy: int = 0
+    features: Counter[str] = field(default_factory=Counter)
+    """In how many of the worlds each stands."""
     failing: dict[int, list[str]] = field(default_factory=dict)
 
     def __add__(self, other: "Tally") -> "Tally":
@@ -196,6 +205,7 @@ class Tally:
             self.crashes + other.crashes,
             self.lossy + other.lossy,
             self.noisy + other.noisy,
+            self.features + other.features,
             self.failing | other.failing,
         )
 
@@ -208,6 +218,7 @@ def hunt_block(seeds: range) -> Tally:
         tally.seeds += 1
         tally.lossy += plan.faults.loss_pct > 0 or plan.faults.repeat_pct > 0
         tally.noisy += bool(plan.noise)
+        tally.features.update(name for name, count in plan.features.items() if count)
         found = judge_plan(world, plan)
         if found:
             tally.failing[seed] = found
@@ -228,7 +239,7 @@ def describe(plan: Plan) -> str:
     """A plan's faults in one line each."""
     faults = plan.faults
     lines = [f"  {c.actor} dies ({c.point}) from {c.from_at:%H:%M:%S}, down {c.down}" for c in faults.crashes]
-    lines += [f"  {order}" for _, order in plan.orders]
+    lines += [f"  {who}: {order}" for _, who, order in plan.orders]
     lines += [f"  {len(plan.noise)} posts of strangers"] if plan.noise else []
     lines.append(f"  loss {faults.loss_pct} %, repeats {faults.repeat_pct} %, delay {faults.delay_ms} ms")
     return "\n".join(lines)
@@ -265,10 +276,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "noisy_seeds": tally.noisy,
         "violations": len(tally.failing),
     }
+    features = {name: round(100 * tally.features[name] / tally.seeds, 1) for name in FEATURES}
     if given.json:
-        print(json.dumps({**figures, "planted": planted, "failing_seeds": sorted(tally.failing)}))
+        print(
+            json.dumps(
+                {**figures, "features_pct": features, "planted": planted, "failing_seeds": sorted(tally.failing)}
+            )
+        )
     else:
         report(figures, planted, tally.failing)
+        print("features, % of the worlds:", ", ".join(f"{name} {value}" for name, value in features.items()))
     return bool(tally.failing) or any(one["found_at_seed"] is None for one in planted)
 
 

@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
+from planted_lives import PLANTED_LIVES
+
 from agents.negotiation.asking import Asking
 from agents.negotiation.awards import Awards
 from agents.negotiation.child import Child
@@ -256,6 +258,7 @@ PLANTED: dict[str, Callable[[], list[Patch]]] = {
     "id_used_twice": _id_used_twice,
     "foreign_edge": _foreign_edge,
     "control_never_ends": _control_never_ends,
+    **PLANTED_LIVES,
 }
 
 

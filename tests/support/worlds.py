@@ -125,9 +125,12 @@ class World:
         direction: Direction = Direction.DECREASE_LOAD,
         issue_at: datetime = T0 + timedelta(minutes=5),
         start: datetime = START,
+        slot_s: int = 1_800,
     ) -> None:
         self.events.append(
-            EventSettings(event_id=event_id, issue_at=issue_at, direction=direction, start=start, power_w=power_w)
+            EventSettings(
+                event_id=event_id, issue_at=issue_at, direction=direction, start=start, power_w=power_w, slot_s=slot_s
+            )
         )
 
     def build(self, seed: int = 0, faults: Faults | None = None, **options: Any) -> Simulation:

@@ -86,7 +86,7 @@ class Controlled(Party):
         event.go(DerStage.ACTIVE)
         assert event.accepted is not None
         for setpoint in event.accepted.follow(dispatch.slot, abs(dispatch.power_w), now):
-            self.effect(setpoint)
+            self.effect(self.home.runnable(setpoint))
         data = {"slot": dispatch.slot, "power_w": dispatch.power_w}
         self.tell("controlling", event.request.event_id, "control", data)
 
@@ -156,7 +156,7 @@ class Controlled(Party):
     def _release(self, event: DerEvent, now: datetime) -> None:
         """Free what is held; devices under control return to their own schedule, or to what other events hold."""
         for setpoint in self.ledger.free(event.request.event_id, now):
-            self.effect(setpoint)
+            self.effect(self.home.runnable(setpoint))
 
     def _close(self, event: DerEvent, outcome: str, now: datetime) -> None:
         event.timers.clear()

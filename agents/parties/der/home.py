@@ -1,14 +1,14 @@
 """A home with several devices: one joint profile, and each device's part of it (S50, S51)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agents.devices.condition import trouble
 from agents.devices.contract import Ask, Device, Flexibility, Segment, nothing
 from agents.devices.vehicle import Vehicle
 from agents.parties.der.messages import resource
-from protocol.actor import Measured, Planned
+from protocol.actor import Measured, Planned, Setpoint
 from protocol.messages import IntervalPeriod, Resource, ResourceKind, Restriction
 from protocol.plan import Plan, SignedPlan, least, shortfall, total
 from protocol.units import Direction
@@ -54,6 +54,7 @@ class Home:
 
     def __init__(self, devices: Sequence[Device]) -> None:
         self.devices = tuple(devices)
+        self._least_w = {one.resource_id: one.spec.min_power_w for one in self.devices if isinstance(one, Vehicle)}
         self._by_id = {device.resource_id: device for device in self.devices}
         self.readings: dict[str, Measured] = {}
         """The last state of each device that was read."""
@@ -97,6 +98,15 @@ class Home:
         for device in self.devices:
             if device.resource_id == reading.resource_id:
                 device.observe(reading)
+
+    def runnable(self, setpoint: Setpoint) -> Setpoint:
+        """What a vehicle's charger can do of a set-point: one part of it may come before the others that it was reserved
+        with, and alone lie between nothing and its least power; it is rounded to the nearer of the two."""
+        power_w, least_w = setpoint.power_w, self._least_w.get(setpoint.resource_id, 0)
+        if power_w is None or abs(power_w) >= least_w or not power_w:
+            return setpoint
+        nearest_w = least_w if 2 * abs(power_w) >= least_w else 0
+        return replace(setpoint, power_w=nearest_w if power_w > 0 else -nearest_w)
 
     def flexibility(
         self,
