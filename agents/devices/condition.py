@@ -1,7 +1,6 @@
 """Whether a device can be counted on: its state is as fresh as the contract wants it, and it has no fault; and with how
 much power."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from agents.settings.devices import DeviceSpec, StorageSpec, VehicleSpec
@@ -22,8 +21,16 @@ def trouble(spec: DeviceSpec, reading: Measured | None, now: datetime) -> str | 
 
 def tells_more(reading: Measured) -> bool:
     """Whether a reading tells more than an energy, or the energy of a slot."""
-    told = replace(reading, energy_wh=None, event_id=None, slot=None)
-    return told != Measured(reading.resource_id, reading.at, reading.soc_wh)
+    told = (
+        reading.plugged,
+        reading.power_w,
+        reading.most_charge_w,
+        reading.most_discharge_w,
+        reading.departs_at,
+        reading.relay_ops_today,
+        reading.fault,
+    )
+    return any(value is not None for value in told)
 
 
 def limits(spec: VehicleSpec | StorageSpec, reading: Measured) -> dict[str, int]:

@@ -25,6 +25,8 @@ class SimulatedState:
     version: Literal[1] = 1
     plugs_in_at: datetime | None = None
     """Of a vehicle with a plan: when its present stay began, or the coming one begins."""
+    relay_ops_today: int = 0
+    relay_closed: bool = False
 
 
 SIMULATED = StateForm(SimulatedState)
@@ -40,7 +42,9 @@ def driver_memory(driver: Driver) -> str | None:
         driver.now, tuple(driver.orders), tuple(driver.flows), physics.energy_wh, departs_at, driver.before_wh
     )
     if isinstance(physics, TravellingVehicle):
-        state = replace(state, plugs_in_at=physics.spec.plugs_in_at)
+        relay, plugs_in_at = physics.relay, physics.spec.plugs_in_at
+        counted = relay.today(driver.now)
+        state = replace(state, plugs_in_at=plugs_in_at, relay_ops_today=counted, relay_closed=relay.closed)
     return SIMULATED.dump(state).decode()
 
 
@@ -56,5 +60,6 @@ def remember_driver(driver: Driver, memory: str) -> None:
         store.energy_wh = state.energy_wh  # type: ignore[misc]  # of every store but a panel's, which has none
     if isinstance(physics, TravellingVehicle) and state.plugs_in_at is not None and state.departs_at is not None:
         physics.restore(state.plugs_in_at, state.departs_at)
+        physics.relay.restore(state.relay_ops_today, state.relay_closed, state.now)
     elif isinstance(physics, VehiclePhysics) and state.departs_at is not None:
         physics.departs_at = state.departs_at

@@ -35,6 +35,7 @@ class TellingDriver(SimulatedDriver):
         self._told_at = max(self._told_at, until)
         if self.vehicle is None:
             return told
-        if not self.vehicle.is_plugged(until):
-            return replace(told, soc_wh=None, plugged=False)
-        return replace(told, soc_wh=max(0, round(self.vehicle.energy_wh)), plugged=True)
+        plugged, limited = self.vehicle.is_plugged(until), self.vehicle.settings.relay_ops_a_day is not None
+        soc_wh = max(0, round(self.vehicle.energy_wh)) if plugged else None
+        operations = self.vehicle.relay.today(until) if limited else None
+        return replace(told, soc_wh=soc_wh, plugged=plugged, relay_ops_today=operations)

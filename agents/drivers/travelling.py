@@ -4,9 +4,10 @@ from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from agents.devices.contract import hours
-from agents.drivers.calendar import Journey, journeys_of
+from agents.drivers.calendar import Journey, journeys_of, zone_of
 from agents.drivers.simulated import VehiclePhysics
 from agents.settings.devices import VehicleSpec
 from protocol.units import LAST_AT
@@ -34,6 +35,32 @@ class Departed:
         return self.energy_wh >= min(self.agreed_wh, self.reachable_wh) - 1
 
 
+class RelayCount:
+    """Counts what the system main relay does in a day of a zone."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._day: date | None = None
+        self.closed = False
+        self._count = 0
+
+    def be(self, closed: bool, at: datetime) -> None:
+        """It is closed (or open) from an instant on."""
+        self._count = self.today(at) + (closed != self.closed)
+        self.closed = closed
+
+    def restore(self, count: int, closed: bool, at: datetime) -> None:
+        """So many operations were counted on the day of an instant."""
+        self._day, self._count, self.closed = at.astimezone(self._zone).date(), count, closed
+
+    def today(self, at: datetime) -> int:
+        """Operations so far on the day of an instant."""
+        day = at.astimezone(self._zone).date()
+        if day != self._day:
+            self._day, self._count = day, 0
+        return self._count
+
+
 class TravellingVehicle(VehiclePhysics):
     """Its stays follow the owner's plan, one after the other."""
 
@@ -42,6 +69,7 @@ class TravellingVehicle(VehiclePhysics):
         self.departures: deque[Departed] = deque(maxlen=REMEMBERED)
         self.skipped: Collection[date] = frozenset()
         """Days on which its owner does not drive, against the plan."""
+        self.relay = RelayCount(zone_of(spec))
         self._begun = max(spec.plugs_in_at, spec.state_at), self.energy_wh
         self._journeys = self._after(max(spec.plugs_in_at, spec.state_at))
         self._ahead: deque[Journey] = deque()
@@ -81,7 +109,11 @@ class TravellingVehicle(VehiclePhysics):
 
     def run(self, power_w: int | None, start: datetime, end: datetime) -> float:
         self._turn(start)
-        return super().run(power_w, start, end)
+        energy_wh = super().run(power_w, start, end)
+        self.relay.be(energy_wh != 0, start)
+        if power_w is None and self.energy_wh >= self.spec.departure_soc_wh - 1e-6:
+            self.relay.be(False, end)  # it is as full as its owner wants it
+        return energy_wh
 
     def _turn(self, at: datetime) -> None:
         """Leave as often as it has since; what it comes back with is in it from then on."""
@@ -90,6 +122,7 @@ class TravellingVehicle(VehiclePhysics):
 
     def _leave(self) -> None:
         spec, gone = self.spec, self._ahead.popleft()
+        self.relay.be(False, self.departs_at)
         begun_at, begun_wh = self._begun
         gain_w = max(0.0, spec.max_charge_w * spec.charge_efficiency_pct / 100 - spec.standby_w)
         reachable_wh = begun_wh + gain_w * hours(max(timedelta(), spec.departs_at - begun_at))

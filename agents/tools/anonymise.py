@@ -2,7 +2,8 @@
 
 Names of parties, resources, events and programs become `x` and a keyed hash (HMAC-SHA-256 with a salt: who does not
 have the salt cannot try names out), everywhere: in topics, ids that are derived from names, texts, keys, settings. All
-instants move by the same whole number of weeks, so that the time of day and the day of the week stay. The names are
+instants and days move by the same whole number of weeks, so that the time of day and the day of the week stay. A plan's
+zone becomes UTC. The names are
 renamed in inputs and effects alike, so a recording of steps can still be verified. In what a tap heard, free texts,
 extensions and properties are dropped, and what is no message of ours is replaced by as many question marks: a foreign
 device may have put anything there. In steps the texts stay, with their names renamed, because effects repeat them.
@@ -36,6 +37,10 @@ FREE_KEYS = frozenset({"extensions", "capability"})
 NOT_NAMES = frozenset({*ROUTES, ROOT, "online", "offline", "", "aggregate", "der", "home", "aggregator"})
 _WORD = re.compile(r"[A-Za-z0-9_-]+")
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?=T\d\d:)")
+_DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
+"""A day by itself, as an owner's plan has them."""
+NOWHERE = "UTC"
+"""The zone of every plan: it says where a home is."""
 SHORTEST_WEEKS, LONGEST_WEEKS = 52, 520
 
 
@@ -122,6 +127,8 @@ class Anonymiser:
     def _changed(self, value: Any, keys_too: bool = False) -> Any:
         """`keys_too`: the keys are names as well, not those of a schema; so it is in what a note tells."""
         match value:
+            case str() if _DAY.fullmatch(value) and value not in self._pseudonyms:
+                return _DAY.sub(self._moved, value)
             case str():
                 return self._renamed(_DATE.sub(self._moved, value))
             case {"effect": "note", "name": name, "data": data, **others}:
@@ -129,7 +136,8 @@ class Anonymiser:
                 return {key: told[key] for key in value}
             case dict():
                 renamed = self._renamed if keys_too else str
-                return {renamed(key): self._changed(item, keys_too) for key, item in value.items()}
+                told = {renamed(key): self._changed(item, keys_too) for key, item in value.items()}
+                return told | {"zone": NOWHERE} if "departures" in told and "zone" in told else told
             case list() | tuple():
                 return [self._changed(item, keys_too) for item in value]
         return value

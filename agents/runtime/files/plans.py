@@ -16,8 +16,6 @@ def with_departure(device: Any, where: str) -> Any:
     ConfigError."""
     if not isinstance(device, dict) or device.get("kind") != "vehicle" or device.get("plan") is None:
         return device
-    if "departs_at" in device:
-        raise ConfigError(f"{where}.departs_at: leave it out: the plan says when it departs")
     plan = checked(OwnersPlan, device["plan"], f"{where}.plan")
     zone_named(plan.zone, f"{where}.plan.zone")
     given = (device.get(key) for key in ("state_at", "plugs_in_at"))
@@ -29,6 +27,10 @@ def with_departure(device: Any, where: str) -> Any:
     first_at = next((one.departs_at for one in coming if one.departs_at > begins_at), None)
     if first_at is None:
         raise ConfigError(f"{where}.plan: there is no departure within a year of {begins_at:%Y-%m-%d}")
+    if device.get("departs_at", first_at) != first_at:
+        raise ConfigError(
+            f"{where}.departs_at: leave it out: by the plan it departs first at {first_at:%Y-%m-%dT%H:%MZ}"
+        )
     return {"plugs_in_at": device.get("state_at"), **device, "departs_at": first_at}
 
 

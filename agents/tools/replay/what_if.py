@@ -8,11 +8,11 @@ did then (`recorded`, agents/tools/replay/scripted.py).
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from agents.drivers.build import build_drivers
+from agents.drivers.build import build_drivers, build_feeds
 from agents.runtime.behaviour import intercept
 from agents.runtime.build import build_actor
 from agents.settings.behaviour import Behaviour
@@ -28,8 +28,10 @@ from agents.tools.replay.wire import Order, WireMessage, on_the_wire, orders
 from broker.recording_file import Step
 from broker.simulation import SimulatedParty, Simulation
 from protocol import messages as m
-from protocol.actor import Actor, Cancel, Entry, Issue
+from protocol.actor import Actor, Cancel, Entry, Feed, Issue
 from protocol.entries import decode_effects, decode_input, encode_effects, encode_input
+
+LIVES_ON = timedelta(days=1)
 
 
 class Devices(StrEnum):
@@ -113,7 +115,7 @@ class RecordedRun:
         for order in self._orders(cast):
             if order.actor in {party.actor.name for party in parties}:
                 simulation.give(order.at, order.actor, order.item)
-        simulation.run()
+        simulation.run(until=self._until(parties))
         return simulation, sum((actor.counts for actor in scripted), Counter())
 
     def what_if(
@@ -158,11 +160,19 @@ class RecordedRun:
     def _party(self, settings: PartySettings, actor: Actor | None) -> SimulatedParty:
         """Who was never heard then is not heard now: nobody knows what it would have said."""
         silent = actor is None and settings.name in self._silent
+        drivers = build_drivers(settings)
         return SimulatedParty(
             actor or build_actor(settings, str(self.source.path)),
-            build_drivers(settings),
+            drivers,
             intercept=intercept(Behaviour.SILENT) if silent else None,
+            feeds=build_feeds(settings, drivers),
         )
+
+    def _until(self, parties: Iterable[SimulatedParty]) -> datetime | None:
+        """Homes that live by a plan never end by themselves: what was recorded is over a day behind it."""
+        if not any(party.feeds or any(isinstance(one, Feed) for one in party.drivers.values()) for party in parties):
+            return None
+        return max([sent.at for sent in self.wire] + [step.at for step in self.steps]) + LIVES_ON
 
     def _alive(self, cast: Cast, devices: Devices) -> tuple[str, ...]:
         return (*cast.above_devices(), *(cast.homes() if devices is Devices.ALIVE else ()))

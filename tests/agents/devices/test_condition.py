@@ -1,10 +1,11 @@
 """A device is counted on while its state is fresh and it has no fault."""
 
+from dataclasses import fields, replace
 from datetime import timedelta
 
 from worlds import T0, battery
 
-from agents.devices.condition import limits, trouble
+from agents.devices.condition import limits, tells_more, trouble
 from protocol.actor import Measured
 
 MINUTE = timedelta(minutes=1)
@@ -33,3 +34,10 @@ def test_fault_is_told_in_the_devices_words() -> None:
 def test_limits_are_those_below_what_the_settings_say() -> None:
     told = Measured("bat", T0, most_charge_w=0, most_discharge_w=9_000)
     assert limits(battery("bat"), told) == {"max_charge_w": 0}
+
+
+def test_reading_tells_more_once_any_of_the_newer_fields_is_told() -> None:
+    assert not tells_more(Measured("bat", T0, 5_000, -50, "e1", 3))
+    later = [field.name for field in fields(Measured)][6:]
+    assert later[0] == "plugged"
+    assert all(tells_more(replace(Measured("bat", T0), **{name: 0})) for name in later)

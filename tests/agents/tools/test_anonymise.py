@@ -1,7 +1,7 @@
 """A recording without names and dates: nothing of them is left, and it is still the same negotiation."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -9,6 +9,7 @@ import paths
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from worlds import vehicle
 
 from agents.cli.app import call
 from agents.runtime.files.scenario import load_scenario
@@ -18,7 +19,9 @@ from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.verify import verify
 from agents.tools.run.simulate import build_simulation
 from broker.recording_file import Header, RecordedMessage, RecordingFile, Step
+from protocol.actor import Planned, PlannedStay
 from protocol.codec import decode
+from protocol.entries import decode_input, encode_input
 from protocol.messages import Offer
 
 SHIPPED = sorted(path.stem for path in paths.EVENINGS)
@@ -160,3 +163,27 @@ def test_no_date_stops_it(text: str) -> None:
 def test_header_does_not_tell_where_the_broker_is() -> None:
     header = Header("bus", "gridpact", AT, about={"broker": "tanaka.example:1883"})
     assert "tanaka" not in repr(Anonymiser("pepper").header(header))
+
+
+def test_owners_plan_keeps_its_times_and_loses_its_days_and_where_it_is() -> None:
+    departures = [{"days": ["mon"], "at": "07:30"}]
+    plan = {"zone": "Europe/Oslo", "departures": departures, "exceptions": [{"on": "2026-01-15"}]}
+    car = vehicle("ev-9", plan=plan).model_dump(mode="json")
+    home = {"name": "hems-0042", "parent": "ra-1", "devices": [car]}
+    hidden = Anonymiser("pepper")
+    header = hidden.header(Header("bus", "test", AT, ({"ders": [home]},)))
+    (settings,) = header.configurations
+    shown = settings["ders"][0]["devices"][0]["plan"]  # type: ignore[index]
+    day = date.fromisoformat(shown["exceptions"][0]["on"])
+    assert shown["zone"] == "UTC"
+    assert shown["departures"][0]["at"] == "07:30:00"
+    assert (day - date(2026, 1, 15)).days % 7 == 0
+    assert day != date(2026, 1, 15)
+    planned = Planned("ev-9", AT, (PlannedStay(AT, 30_000),), ("2026-01-15",))
+    line = hidden.line(Step(1, AT, "hems-0042", encode_input(planned), b"[]"))
+    assert isinstance(line, Step)
+    again = decode_input(line.input)
+    assert isinstance(again, Planned)
+    assert again.skipped == (str(day),)
+    assert again.resource_id != "ev-9"
+    assert again.stays[0].soc_wh == 30_000

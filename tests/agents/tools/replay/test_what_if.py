@@ -1,18 +1,23 @@
 """The recorded evening under another policy: unchanged it is the same, changed it differs where it should."""
 
+import asyncio
+import tomllib
+from datetime import timedelta
 from pathlib import Path
 
 import orjson
+import paths
 import pytest
 from replay_recordings import SHIPPED, evening_peak, negotiators, on_the_bus, simulated
 
 from agents.cli.app import call
-from agents.runtime.files.scenario import load_scenario
+from agents.runtime.files.scenario import build_scenario, load_scenario
 from agents.settings.checked import ConfigError
 from agents.settings.parties import Rung
 from agents.tools.replay.changes import SettingChange
 from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.what_if import Devices, RecordedRun
+from agents.tools.run.simulate import build_simulation, keep_journals
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -85,3 +90,19 @@ def test_two_outcomes_are_shown_side_by_side(tmp_path: Path, capsys: pytest.Capt
     assert "what if" in noted
     assert call(["replay", "what-if", folder, "--sharing", "merit_order", "--json"]) == 0
     assert set(orjson.loads(capsys.readouterr().out)) >= {"recorded", "what_if", "unanswered"}
+
+
+def test_homes_that_live_by_a_plan_give_the_recorded_outcome_and_come_to_an_end(tmp_path: Path) -> None:
+    tables = tomllib.loads((paths.EXAMPLES / "year.toml").read_text())
+    start_at = tables["scenario"]["start_at"]
+    tables["scenario"]["ends_at"] = start_at + timedelta(days=2)
+    for home in tables["homes"]:
+        home["count"] = 1
+    for event in tables["daily_events"]:
+        event["power_w"] = [power // 10 for power in event["power_w"]]
+    scenario = build_scenario(tables, "days")
+    simulation = build_simulation(scenario, 1, keep_trace=True)
+    simulation.run(until=scenario.ends_at)
+    asyncio.run(keep_journals(scenario, simulation.trace, tmp_path))
+    compared = RecordedRun(RecordingSource(tmp_path)).what_if(devices=Devices.ALIVE)
+    assert compared.then.as_json() == compared.now.as_json()
