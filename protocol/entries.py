@@ -156,7 +156,7 @@ def _stay(fields: Json) -> a.PlannedStay:
 
 def _foreseen(fields: Json) -> a.Foreseen:
     power_w = {name: tuple(plan) for name, plan in fields["power_w"].items()}
-    return a.Foreseen(**fields | {"power_w": power_w})
+    return a.Foreseen(fields["event_id"], fields["request_id"], power_w, fields["sure_pct"])
 
 
 _INPUTS: dict[str, Callable[[Json], a.Taken]] = {
