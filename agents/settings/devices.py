@@ -1,6 +1,6 @@
 """What the owner and the maker say of each device, as it stands in TOML. Whole W and Wh; instants are aware."""
 
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -10,12 +10,33 @@ from protocol.units import EnergyWh, Instant, Name, PowerW
 Efficiency = Annotated[int, Field(ge=50, le=100)]
 
 
+DriverName: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
+"""Of a shipped driver, or of one that an installed package adds (docs/drivers.md)."""
+
+
+class MeterSpec(BaseModel):
+    """A meter of its own for one device: its register is read instead of the device's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    driver: DriverName
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
 class Spec(BaseModel):
+    """What every device has. How it is reached decides nothing and may be secret: it stands in no journal."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     resource_id: Name
     state_valid_s: Annotated[int, Field(ge=1)] | None = None
     """For how long a reading counts: with an older one the device offers nothing, and says so. None: always."""
+    driver: DriverName | None = Field(default=None, exclude=True)
+    """None: simulated, by the physics of its kind."""
+    options: dict[str, Any] | None = Field(default=None, exclude=True)
+    """Of the driver, which says what there are."""
+    meter: MeterSpec | None = Field(default=None, exclude=True)
+    """None: the device's own register counts."""
 
 
 class Relaxation(BaseModel):

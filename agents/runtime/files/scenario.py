@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.devices.catalogue import build_device
+from agents.drivers.registry import check_simulated
 from agents.negotiation.plans.timing import most_collecting_pct, time_needed
 from agents.runtime.files.daily import daily
 from agents.runtime.files.included import included
@@ -103,6 +104,7 @@ def build_scenario(data: dict[str, Any], where: str, folder: Path = Path()) -> S
         homes,
         behaviours,
     )
+    check_simulated((*aggregators, *homes), where)
     for mistake in tree_mistakes(scenario):
         raise ConfigError(f"{where}: {mistake}")
     return scenario
