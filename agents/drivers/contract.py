@@ -33,6 +33,8 @@ class DeviceReading:
     most_charge_w: int | None = None
     most_discharge_w: int | None = None
     """Its limits at this moment, W; 0: it cannot now."""
+    least_w: int | None = None
+    """What it cannot follow a power below at this moment, W: it hangs on the phases in use. None: as its abilities say."""
     departs_at: datetime | None = None
     """The departure as the car knows it."""
     relay_ops_today: int | None = None
@@ -45,7 +47,7 @@ class Abilities:
     """What a device can do, apart from the limits that its contract states."""
 
     least_w: int = 0
-    """It cannot follow a power below this, but 0; in the phases that it uses."""
+    """It cannot follow a power below this, but 0."""
     step_w: int = 1
     """Its granularity: a power is rounded towards 0."""
     latency_s: float = 0.0

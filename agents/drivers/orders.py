@@ -48,6 +48,8 @@ class Limiter:
 
     def __init__(self, abilities: Abilities) -> None:
         self.abilities = abilities
+        self.least_w = abilities.least_w
+        """Of this moment."""
         self._on: bool | None = None
         self._since: datetime | None = None
         """None: it is not known how long it has been so."""
@@ -61,7 +63,7 @@ class Limiter:
         """Rounded towards 0 to the granularity; 0 below the least power."""
         step, sign = self.abilities.step_w, 1 if power_w >= 0 else -1
         rounded = abs(power_w) // step * step
-        return sign * rounded if rounded >= self.abilities.least_w else 0
+        return sign * rounded if rounded >= self.least_w else 0
 
     def allowed_at(self, power_w: int, now: datetime) -> datetime:
         """When a power that it can follow may be commanded at the earliest: least times on and off."""

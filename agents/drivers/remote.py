@@ -267,6 +267,7 @@ class RemoteDevice:
         if (self._heard_at is not None and at <= self._heard_at) or self._now - at > self._silent_after:
             return
         self._heard_at, self._trouble = at, state.fault
+        self._limiter.least_w = self.abilities.least_w if state.least_w is None else state.least_w
         if self._meter is self._thread:
             self._note(at, state)
         if self._disobeys_since is None or self._now - self._disobeys_since < self._silent_after:

@@ -134,7 +134,7 @@ async def play(folder: Path) -> tuple[Evening, system.Outcome, list[Entry]]:
     for charger in chargers.values():
         await charger.start()
     try:
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(240):
             await evening.start()
             await evening.notes("homes", "controlling", len(HOMES))
             await evening.until(13.5)  # the first slot is under way

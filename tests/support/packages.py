@@ -1,10 +1,15 @@
-"""Packages of policies, drivers and kinds of devices that are really there: modules and metadata on the path, as an installer leaves them."""
+"""Packages of policies, drivers and kinds of devices that are really there: modules and metadata on the path, as an
+installer leaves them, or the examples installed by pip."""
 
+import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from paths import EXAMPLES, ROOT
 
 from agents.settings.installed import added
 
@@ -30,3 +35,20 @@ def put(
 def forget() -> None:
     """Look anew at what is installed."""
     added.cache_clear()
+
+
+def program(*arguments: object, site: Path | None = None, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """A module of Python run to its end, with the packages of a folder."""
+    paths = [str(ROOT)] + ([str(site)] if site is not None else [])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+def install(example: str, folder: Path) -> Path:
+    """Where an example package is installed: its source was copied, as building may leave files beside it."""
+    shutil.copytree(EXAMPLES / example, folder / "source", ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    options = ("--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check")
+    done = program("pip", "install", *options, "--target", folder / "site", folder / "source")
+    assert done.returncode == 0, done.stderr
+    return folder / "site"

@@ -160,7 +160,7 @@ class Daemon:
     @property
     def _waits(self) -> bool:
         """Whether the given settings are not taken yet."""
-        return self.under != self.config.parties()
+        return self.under.as_bytes() != self.config.parties().as_bytes()
 
     def _now(self) -> datetime:
         """The parties' time, before anything runs."""

@@ -38,6 +38,8 @@ def test_slow_device_is_commanded_ahead_and_kept_to_the_end() -> None:
 def test_power_is_rounded_towards_zero_and_none_below_the_least() -> None:
     limiter = Limiter(Abilities(least_w=1_380, step_w=230))
     assert [limiter.followed(w) for w in (3_000, 1_500, 1_379, 0, -1_700)] == [2_990, 1_380, 0, 0, -1_610]
+    limiter.least_w = 4_140  # on three phases
+    assert [limiter.followed(w) for w in (4_200, 3_000)] == [4_140, 0]
 
 
 def test_least_times_on_and_off_are_waited_for() -> None:

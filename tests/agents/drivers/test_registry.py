@@ -68,7 +68,7 @@ def test_shipped_driver_is_found_and_paths_begin_at_the_file(tmp_path: Path) -> 
     drivers = Drivers([home(vehicle("ev", driver="mqtt", options=MQTT), vehicle("second"))], tmp_path, "x")
     device = drivers.of(home(vehicle("ev")))["ev"]
     assert (device.driver_name, device.abilities.silent_after_s) == ("mqtt", 60)
-    assert drivers.simulated == ["second"]
+    assert drivers.of(home(vehicle("second"))) == {}
     options = MqttOptions.model_validate(MQTT).placed(tmp_path)
     assert options.broker.password_file == tmp_path / "mqtt.password"
 
@@ -114,7 +114,7 @@ def test_how_a_device_is_reached_stands_in_no_journal() -> None:
     plain, real = home(vehicle("ev")), home(vehicle("ev", driver="mqtt", options=MQTT, meter={"driver": "mqtt"}))
     assert PartiesConfig(ders=(real,)).as_bytes() == PartiesConfig(ders=(plain,)).as_bytes()
     assert list(build_drivers(real)) == ["ev"]
-    assert build_drivers(real, all_simulated=False) == {}
+    assert build_drivers(real, but=("ev",)) == {}
 
 
 def test_file_with_an_unknown_driver_is_refused_and_fleets_and_scenarios_only_simulate(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ async def running(driver: PlayedDriver, device: RemoteDevice | None = None) -> A
     clock = Clock(datetime.fromisoformat("2026-01-14T17:00:00Z"), speed=SPEED)
     device = device or RemoteDevice("ev", DriverThread("played", driver), capacity_wh=40_000)
     party = Party(device, driver, clock)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         task = asyncio.create_task(device.run(clock, party.give))
         try:
             yield party

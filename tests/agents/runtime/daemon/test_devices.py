@@ -36,7 +36,7 @@ def shell_of(driver: PlayedDriver, journal: Journal | None = None) -> Shell:
 
 @asynccontextmanager
 async def running(shell: Shell) -> AsyncIterator[None]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         task = asyncio.create_task(shell.run())
         try:
             yield
