@@ -2,7 +2,15 @@
 
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from agents.settings.plan import OwnersPlan
 from protocol.units import EnergyWh, Instant, Name, PowerW
@@ -162,4 +170,22 @@ class LoadSpec(Spec):
     """Below this level comfort suffers."""
 
 
-DeviceSpec: TypeAlias = Annotated[VehicleSpec | StorageSpec | SolarSpec | LoadSpec, Field(discriminator="kind")]
+FIRST_KINDS = ("vehicle", "storage", "solar", "load")
+FirstSpec: TypeAlias = Annotated[VehicleSpec | StorageSpec | SolarSpec | LoadSpec, Field(discriminator="kind")]
+
+
+def _of_any_kind(given: Any, first: ValidatorFunctionWrapHandler) -> Any:
+    """A device of a kind that came later, shipped or installed, by the model of its kind."""
+    kind = given.get("kind") if isinstance(given, dict) else getattr(given, "kind", None)
+    if not isinstance(kind, str) or kind in FIRST_KINDS:
+        return first(given)
+    from agents.settings.kinds import kind_of, other_kinds  # kinds are made of what stands here
+
+    if kind not in other_kinds():
+        return first(given)
+    model: type[Spec] = kind_of(kind).Settings
+    return model.model_validate(given)
+
+
+DeviceSpec: TypeAlias = Annotated[SerializeAsAny[FirstSpec], WrapValidator(_of_any_kind)]
+"""Of the first four kinds, or of one that came later (agents/settings/kinds.py)."""

@@ -19,6 +19,7 @@ from agents.runtime.policies import chosen
 from agents.settings.behaviour import Behaviour
 from agents.settings.checked import ConfigError, checked, known
 from agents.settings.contradictions import one_home_each
+from agents.settings.kinds import kind_of, other_kinds
 from agents.settings.members import LONGEST_ANSWER_S, Member
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, Rung, UtilitySettings
 from agents.settings.scenario import HomeTemplate, Scenario, ScenarioFile
@@ -182,7 +183,8 @@ def _battery(own: Any, start_at: datetime) -> Any:
 
 def _dated(device: dict[str, Any], start_at: datetime) -> dict[str, Any]:
     kind = str(device.get("kind"))
-    dated: dict[str, Any] = dict.fromkeys(AT_START.get(kind, ()), start_at) | device
+    keys = kind_of(kind).at_start if kind in other_kinds() else AT_START.get(kind, ())
+    dated: dict[str, Any] = dict.fromkeys(keys, start_at) | device
     if isinstance(dated.get("battery"), dict):
         battery = {"kind": "storage", "resource_id": f"{dated.get('resource_id')}-battery", **dated["battery"]}
         dated["battery"] = _dated(battery, start_at)
