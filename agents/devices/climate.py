@@ -18,10 +18,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from agents.devices.contract import Ask, Flexibility, hours
+from agents.devices.contract import Ask, Flexibility, Segment, hours
+from agents.devices.course import laid_out
+from agents.devices.kinds import DeviceKind
 from agents.settings.devices import Spec
 from protocol.actor import Measured
 from protocol.messages import ResourceKind, Restriction
+from protocol.plan import Plan, SignedPlan
 from protocol.units import SLOT, Direction, Instant
 
 Celsius = Annotated[float, Field(ge=-60, le=80)]
@@ -159,6 +162,9 @@ class Climate:
             room_c = temperature_c(self.room, reading.soc_wh)
             self.spec = self.spec.model_copy(update={"room_c": room_c, "state_at": reading.at})
             self.room = Room(self.spec)
+
+    def lay_out(self, ask: Ask, schedule_w: SignedPlan, power_w: Plan) -> tuple[Segment, ...]:
+        return laid_out(ask, schedule_w, power_w)
 
     def flexibility(self, ask: Ask) -> Flexibility:
         steps = self.spec.comfort_steps_k if Restriction.COMFORT in ask.relaxed else ()
@@ -345,4 +351,4 @@ class ClimateKind:
         return ClimatePhysics(spec)
 
 
-climate = ClimateKind()
+climate: DeviceKind = ClimateKind()

@@ -31,9 +31,15 @@ class DevicePhysics(Protocol):
 class DeviceKind(Protocol):
     """One kind. Its settings model has `kind: Literal["its name"]`, and its Device the kind `ResourceKind.LOAD`."""
 
-    Settings: type[Spec]
-    at_start: tuple[str, ...]
-    """Keys of the settings that are a scenario's start where they are not given."""
+    @property
+    def Settings(self) -> type[Spec]:
+        """The model of what stands in settings."""
+        ...
+
+    @property
+    def at_start(self) -> tuple[str, ...]:
+        """Keys of the settings that are a scenario's start where they are not given."""
+        ...
 
     def device(self, spec: Any, /) -> Device:
         """What computes what it can give."""

@@ -25,6 +25,8 @@ WIRE: Tier = {
 EXTENSION: Tier = {
     "protocol.actor": (),
     "agents.drivers.contract": (),
+    "agents.devices.kinds": (),
+    "agents.devices.course": ("laid_out",),
     "agents.devices.contract": ("Ask", "Device", "Flexibility", "Segment"),
     "agents.negotiation.policies": (),
     "agents.pytest_plugin": ("recording", "what_if"),

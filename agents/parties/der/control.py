@@ -32,7 +32,7 @@ class Controlled(Party):
     def __init__(self, settings: DerSettings) -> None:
         super().__init__(settings.name, (settings.parent,), {})
         self.settings = settings
-        self.home = Home([build_device(spec) for spec in settings.devices])
+        self.home = Home([build_device(spec) for spec in settings.devices], settings.relax_others)
         self.ledger = Ledger()
         self.events: dict[str, DerEvent] = {}
         self._handlers |= {m.Dispatch: self._on_dispatch}

@@ -24,7 +24,7 @@ from agents.settings.members import LONGEST_ANSWER_S, Member
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, Rung, UtilitySettings
 from agents.settings.scenario import HomeTemplate, Scenario, ScenarioFile
 from agents.settings.tree import tree_mistakes
-from protocol.messages import Restriction
+from protocol.messages import ResourceKind, Restriction
 from protocol.units import Direction
 
 AT_START = {
@@ -132,6 +132,7 @@ def _homes(
                 "stored_rule": template.stored_rule,
                 "answers_within_s": template.answers_within_s,
                 "capability_every_s": template.capability_every_s,
+                "relax_others": template.relax_others,
                 "meter_to": (utility,) if template.meter_to is None else template.meter_to,
                 "devices": devices,
             }
@@ -209,7 +210,8 @@ def contract(home: DerSettings, merit: int = 0, reliability_pct: int = 100, wher
     """The contract with a home: the rated power of its devices, and what its owner agreed to loosen. Raises
     ConfigError."""
     devices = [build_device(spec) for spec in home.devices]
-    loosened = dict.fromkeys(restriction for device in devices for restriction in device.relaxable)
+    asked = [device for device in devices if home.relax_others or device.kind is ResourceKind.VEHICLE]
+    loosened = dict.fromkeys(restriction for device in asked for restriction in device.relaxable)
     given = {
         "name": home.name,
         "resources": tuple(device.resource_id for device in home.devices),
