@@ -18,6 +18,8 @@ from worlds import T0, vehicle
 from agents.runtime.files.toml_out import to_toml
 from agents.settings.members import Member
 from agents.settings.parties import AggregatorSettings, DerSettings, EventSettings, UtilitySettings
+from agents.tools.replay.source import RecordingSource
+from agents.tools.replay.verify import verify
 from protocol import messages as m
 from protocol.actor import Entry, Note, Send, Setpoint
 from protocol.units import Direction
@@ -183,6 +185,8 @@ async def test_homes_with_real_chargers_deliver_and_those_that_fail_withdraw_wit
     assert causes["cut-off"].startswith(f"ev-cut-off: silent: its broker at 127.0.0.1:{port} is not reached")
     assert noted(trace, "ra-1", "withdrawn") == causes
     assert outcome.broken == []
+    for name in evening.daemons:  # states of real devices are inputs: the journal makes every step again
+        assert verify(RecordingSource(tmp_path / name)).divergence is None
     assert not [line for line in evening.daemons["homes"].lines if line.get("event") == "devices_simulated"]
 
     assert {home for home in HOMES if released(trace, home)} == {"unplugged", "silent", "cut-off"}
