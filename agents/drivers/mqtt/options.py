@@ -46,6 +46,8 @@ class Quantity(Place):
     unit: Unit
     scale: float = 1.0
     """It is multiplied by this: -1 where the device counts the other way round."""
+    offset: float = 0.0
+    """Added behind that, in the unit: a room's temperature becomes heat in Wh (docs/device-kinds.md)."""
 
 
 class Flag(Place):

@@ -106,7 +106,7 @@ def _number(quantity: Quantity | None, payloads: Payloads, units: Mapping[str, f
     if quantity is None or isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        number = float(value) * units[quantity.unit] * quantity.scale
+        number = (float(value) * quantity.scale + quantity.offset) * units[quantity.unit]
     except (ValueError, OverflowError):
         return None
     return number if abs(number) <= most else None  # never true of what is no number

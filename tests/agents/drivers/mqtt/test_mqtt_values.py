@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from agents.devices.climate import ClimateSpec, Room, temperature_c
 from agents.drivers.mqtt.options import MqttOptions, Place
 from agents.drivers.mqtt.values import found_in, posts, state_of, value_at, variables_of
 from agents.settings.checked import ConfigError, checked
@@ -63,6 +64,17 @@ def test_what_is_no_number_is_not_known(payload: bytes) -> None:
     )
     state = state_of(found, {"x": payload}, 0.0)
     assert (state.power_w, state.register_wh, state.soc_pct) == (None, None, None)
+
+
+def test_temperature_of_a_room_is_heat_in_its_store() -> None:
+    spec = ClimateSpec(
+        kind="climate", resource_id="pump", mode="heating", rated_w=3_000, capacity_wh_per_k=4_000, loss_w_per_k=200,
+        wished_c=21, least_c=19.5, most_c=23, room_c=21, state_at=T0, outdoor_c=(0,), outdoor_at=T0,
+    )  # fmt: skip
+    soc = {"topic": "pump/room", "unit": "Wh", "scale": 1333.3, "offset": -12666.7}  # as docs/device-kinds.md has it
+    state = state_of(options(soc=soc), {"pump/room": b"20.4"}, 0.0)
+    assert state.soc_wh is not None
+    assert temperature_c(Room(spec), state.soc_wh) == pytest.approx(20.4, abs=0.01)
 
 
 def test_register_of_which_one_side_is_unknown_is_not_known() -> None:
