@@ -122,6 +122,8 @@ class Drivers:
         name = driver.removesuffix(_METER)
         try:
             made = driver_class(name, self._where)(options)
+            for device in options:
+                made.abilities(device)
         except ConfigError:
             raise
         except Exception as error:  # noqa: BLE001 - the driver's, told as such

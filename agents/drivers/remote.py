@@ -5,6 +5,7 @@ Spans are those of the party's clock, but those in which a driver has to answer.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ LEAVE_WITHIN_S = 3.0
 """So long a stop waits for a device to be released, s of real time."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 LEAST_PAUSE_S = 0.02
+STATES_APART_S = 1.0
 
 log = structlog.get_logger("gridpact.drivers")
 
@@ -78,8 +80,11 @@ class RemoteDevice:
         self._trouble = ""
         """What the driver last complained of."""
         self._disobeys_since: datetime | None = None
-        self._told: asyncio.Queue[Measured] = asyncio.Queue()
-        self._ordered, self._heard = asyncio.Event(), asyncio.Event()
+        self._newest: Measured | None = None
+        """What is to be told of its state."""
+        self._answers: deque[Measured] = deque()
+        """What is to be told of slots."""
+        self._some, self._ordered, self._heard = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._asked: asyncio.Queue[Measure] = asyncio.Queue()
 
     # -- what the party wants; none of it waits
@@ -247,11 +252,13 @@ class RemoteDevice:
             await asyncio.sleep(self._real_s(pause_s))
 
     async def _read(self) -> None:
-        name = self.resource_id
+        await self._read_at(self._thread, self._hear)
+        if self._meter is not self._thread:
+            await self._read_at(self._meter, self._hear_meter)
+
+    async def _read_at(self, thread: DriverThread, hear: Callable[[DeviceReading], None]) -> None:
         try:
-            self._hear(await self._call(self._thread, lambda: self._thread.driver.read(name)))
-            if self._meter is not self._thread:
-                self._hear_meter(await self._call(self._meter, lambda: self._meter.driver.read(name)))
+            hear(await self._call(thread, lambda: thread.driver.read(self.resource_id)))
         except DeviceTrouble as error:
             self._trouble = str(error)
             self._mind_silence()
@@ -287,11 +294,20 @@ class RemoteDevice:
 
     def _tell(self, news: Measured | None) -> None:
         if news is not None:
-            self._told.put_nowait(news)
+            self._newest = news
+            self._some.set()
 
     async def _give_on(self, give: Give) -> None:
+        """Answers at once; of states the newest, and no more than one a second: a device that flickers fills no journal."""
         while True:
-            await give(await self._told.get())
+            await self._some.wait()
+            self._some.clear()
+            while self._answers:
+                await give(self._answers.popleft())
+            state, self._newest = self._newest, None
+            if state is not None:
+                await give(state)
+                await asyncio.sleep(self._real_s(STATES_APART_S))
 
     # -- what flowed
 
@@ -301,7 +317,9 @@ class RemoteDevice:
             energy_wh = await self._energy_wh(asked)
             known = self._news.state_at(self._now - self._silent_after)
             soc_wh = None if known is None else known.soc_wh
-            self._tell(Measured(self.resource_id, asked.until, soc_wh, energy_wh, asked.event_id, asked.slot))
+            answer = Measured(self.resource_id, asked.until, soc_wh, energy_wh, asked.event_id, asked.slot)
+            self._answers.append(answer)
+            self._some.set()
 
     async def _energy_wh(self, asked: Measure) -> int | None:
         """Waits for a reading behind the slot's end, as long as the device may be silent."""

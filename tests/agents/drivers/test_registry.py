@@ -44,6 +44,10 @@ class Half:
 class Broken(Plugs):
     def __init__(self, devices):
         raise OSError("no adapter")
+
+class Unable(Plugs):
+    def abilities(self, device):
+        return 1 / 0
 """
 MQTT = {"alive": "box/alive", "broker": {"host": "house", "user": "u", "password_file": "mqtt.password"}}
 
@@ -91,7 +95,7 @@ def test_one_object_serves_all_devices_that_name_the_driver_and_a_meter_has_its_
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        ({"driver": "modbus"}, "x: h: ev.driver: no driver modbus is installed; there are simulated, mqtt, broken, half, plug"),
+        ({"driver": "modbus"}, "x: h: ev.driver: no driver modbus is installed; there are simulated, mqtt, broken, half, plug, unable"),
         ({"driver": "mqtt"}, "x: h: ev.options: something of its state is needed"),
         ({"driver": "plug"}, "x: h: ev.options: address: is missing"),
         ({"driver": "plug", "options": {"address": 7}}, r"x: h: ev.options: address: input should be a valid string \(it is 7\)"),
@@ -99,6 +103,7 @@ def test_one_object_serves_all_devices_that_name_the_driver_and_a_meter_has_its_
         ({"driver": "simulated", "meter": {"driver": "mqtt"}}, "x: h: ev: meter: a simulated device has none"),
         ({"driver": "mqtt", "options": MQTT, "meter": {"driver": "simulated"}}, "ev: meter.driver: what a real device does is not"),
         ({"driver": "half"}, "h: ev.driver: plug_module:Half of half 1.0 is no class with Options, abilities, run, read, set_power"),
+        ({"driver": "unable", "options": {"address": ""}}, "x: the driver unable cannot begin: division by zero"),
         ({"driver": "broken", "options": {"address": ""}}, "x: the driver broken cannot begin: no adapter"),
     ],
 )  # fmt: skip
@@ -106,6 +111,7 @@ def test_mistake_is_one_sentence(install: Install, given: dict[str, Any], text: 
     install("plug", "plug_module:Plugs")
     install("half", "plug_module:Half", "half")
     install("broken", "plug_module:Broken", "broken")
+    install("unable", "plug_module:Unable", "unable")
     with pytest.raises(ConfigError, match=f"^{text}" if text.startswith("x") else text):
         Drivers([home(vehicle("ev", **given))], Path(), "x")
 

@@ -182,6 +182,24 @@ async def test_device_that_tells_by_itself_is_heard_at_once() -> None:
         assert driver.read_times <= 2
 
 
+async def test_device_that_flickers_is_told_as_it_was_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "STATES_APART_S", SPEED)
+    driver = PlayedDriver(can=Abilities(poll_s=None, silent_after_s=36_000))
+    async with running(driver) as party:
+        await party.until(plugged=True)
+        assert driver.push is not None
+        for _ in range(500):
+            driver.push("ev", DeviceReading(plugged=False))
+            await asyncio.sleep(0)
+            driver.push("ev", DeviceReading(plugged=True))
+            await asyncio.sleep(0)
+        driver.push("ev", DeviceReading(plugged=False, power_w=7))
+        told = [await party.until(resource_id="ev")]
+        while told[-1].power_w != 7:
+            told.append(await party.until(resource_id="ev"))
+        assert len(told) < 500  # of a thousand
+
+
 async def test_slot_is_metered_by_the_register() -> None:
     driver = PlayedDriver(can=Abilities(poll_s=1))
     async with running(driver) as party:
