@@ -104,6 +104,11 @@ class Drivers:
     def _named(self, spec: Spec, which: str) -> Iterator[tuple[str, BaseModel]]:
         """The drivers that a device names, with its options."""
         where = f"{self._where}: {which}"
+        battery: Spec | None = getattr(spec, "battery", None)
+        if battery is not None and any((battery.driver, battery.options, battery.meter)):
+            raise ConfigError(
+                f"{where}: battery.driver: a plant and its battery are one device: name the plant's driver"
+            )
         if not is_remote(spec):
             for key in ("options", "meter"):
                 if getattr(spec, key) is not None:

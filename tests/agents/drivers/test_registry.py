@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from packages import forget, put
-from worlds import battery, vehicle
+from worlds import T0, battery, vehicle
 
 from agents.drivers.build import build_drivers
 from agents.drivers.mqtt import MqttDriver, MqttOptions
@@ -17,6 +17,7 @@ from agents.runtime.files.scenario import load_scenario
 from agents.runtime.fleet.sources import load_source
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import PartiesConfig, Role
+from agents.settings.devices import SolarSpec
 from agents.settings.parties import AggregatorSettings, DerSettings
 
 Install = Callable[..., Path]
@@ -114,6 +115,15 @@ def test_mistake_is_one_sentence(install: Install, given: dict[str, Any], text: 
     install("unable", "plug_module:Unable", "unable")
     with pytest.raises(ConfigError, match=f"^{text}" if text.startswith("x") else text):
         Drivers([home(vehicle("ev", **given))], Path(), "x")
+
+
+def test_battery_of_a_plant_has_no_driver_of_its_own() -> None:
+    own = battery("bat", driver="mqtt", options=MQTT)
+    plant = SolarSpec(
+        kind="solar", resource_id="pv", forecast_w=(1,), forecast_at=T0, export_limit_w=1_000, battery=own
+    )  # fmt: skip
+    with pytest.raises(ConfigError, match=r"x: h: pv: battery\.driver: a plant and its battery are one device"):
+        Drivers([home(plant)], Path(), "x")
 
 
 def test_how_a_device_is_reached_stands_in_no_journal() -> None:
