@@ -1,7 +1,7 @@
 """An actor with its devices, one step after the other: the same for the live shell, the simulation and the fold.
 
-What is due comes before what has come in (late is late, however full the inbox). A `Measure` is answered at once: it
-reads a meter and tells nobody; all other effects wait until their entry is durable.
+What is due comes before what has come in (late is late, however full the inbox). A `Measure` of a simulated device is
+answered at once: it reads a meter and tells nobody; all other effects wait until their entry is durable.
 """
 
 import gc
@@ -16,6 +16,7 @@ from protocol.actor import (
     Effect,
     Entry,
     Feed,
+    Follower,
     Foresees,
     Foretells,
     Input,
@@ -42,9 +43,17 @@ no time ends as it begins. Beyond that an actor spins, which is our own fault.""
 class Stepper:
     """One actor and its devices."""
 
-    def __init__(self, actor: Actor, drivers: Mapping[str, Driver] | None = None, feeds: Iterable[Feed] = ()) -> None:
+    def __init__(
+        self,
+        actor: Actor,
+        drivers: Mapping[str, Driver] | None = None,
+        feeds: Iterable[Feed] = (),
+        remote: Mapping[str, Follower] | None = None,
+    ) -> None:
+        """`drivers` answer at once; `remote` devices tell what they measure by inputs of their own, later."""
         self.actor = actor
         self.drivers: dict[str, Driver] = dict(drivers or {})
+        self.remote: Mapping[str, Follower] = remote or {}
         self.feeds = tuple(feeds)
         self._telling = [*self.feeds, *(driver for driver in self.drivers.values() if isinstance(driver, Feed))]
         self._unmoved = 0
@@ -62,7 +71,7 @@ class Stepper:
         return due_at
 
     def begin(self, now: datetime) -> Iterator[Entry]:
-        """Read every plan and every device once, as the first thing after a start."""
+        """Read every plan, and every device that answers at once, as the first thing after a start."""
         for feed in self.feeds:
             yield from self._fed(feed, now)
         for driver in self.drivers.values():
@@ -120,7 +129,7 @@ class Stepper:
         """A step, and behind it those of the readings that it wants."""
         steps = [Entry(now, self.actor.name, item, tuple(effects))]
         for effect in effects:
-            if isinstance(effect, Measure):
+            if isinstance(effect, Measure) and effect.resource_id not in self.remote:
                 taken = self.drivers[effect.resource_id].measure(effect.from_at, effect.until)
                 reading = replace(taken, event_id=effect.event_id, slot=effect.slot)
                 steps += self._step(reading, self.actor.receive(reading, now), now)
@@ -146,10 +155,14 @@ class Stepper:
             for effect in effects:
                 match effect:
                     case Setpoint(resource_id, power_w, since, until):
-                        self.drivers[resource_id].set_power(power_w, since, until)
-                    case Measure(resource_id, _, _, from_at, until):
+                        self.follower(resource_id).set_power(power_w, since, until)
+                    case Measure(resource_id, _, _, from_at, until) if resource_id in self.drivers:
                         self.drivers[resource_id].measure(from_at, until)
         return effects
+
+    def follower(self, resource_id: str) -> Follower:
+        """What takes the set-points of a device."""
+        return self.remote.get(resource_id) or self.drivers[resource_id]
 
     def _diverged(self, at: datetime, item: Taken | None) -> Diverged:
         what = "a deadline" if item is None else type(item).__name__

@@ -328,13 +328,18 @@ class Foretells(Protocol):
         ...
 
 
-class Driver(Protocol):
-    """The border to the physical (or simulated) device: follows set-points and measures."""
+class Follower(Protocol):
+    """The border to a device: it follows set-points."""
 
     def set_power(self, power_w: int | None, at: datetime, until: datetime) -> None:
         """Signed W, + = import, from `at` until `until`; None returns to the own schedule at `at`. Whatever was set for
         `at` or later is replaced; what was set for before it stays. Several may come at once, in the order of time."""
         ...
+
+
+class Driver(Follower, Protocol):
+    """A device that measures at the same instant, as simulated ones do. Real ones (docs/drivers.md) follow, and answer a
+    `Measure` by a later `Measured`."""
 
     def measure(self, from_at: datetime, until: datetime) -> Measured:
         """State at `until` and energy of the span, signed Wh, as the difference of a register in whole Wh: spans that

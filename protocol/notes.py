@@ -544,6 +544,14 @@ class DeviceControlled(NoteModel):
     power_w: int
 
 
+@note_of("slot_not_metered", "meter")
+class SlotNotMetered(NoteModel):
+    """A device of a DER tells no energy of a slot: the DER reports none."""
+
+    slot: int
+    resource_id: str
+
+
 # -- every party
 
 

@@ -6,6 +6,7 @@ from agents.devices.solar import Solar
 from agents.devices.storage import Storage
 from agents.devices.vehicle import Vehicle
 from agents.settings.devices import DeviceSpec, LoadSpec, SolarSpec, StorageSpec, VehicleSpec
+from agents.settings.kinds import kind_of
 
 
 def build_device(spec: DeviceSpec) -> Device:
@@ -19,3 +20,5 @@ def build_device(spec: DeviceSpec) -> Device:
             return Solar(spec)
         case LoadSpec():
             return Load(spec)
+    device: Device = kind_of(spec.kind).device(spec)
+    return device

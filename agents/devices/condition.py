@@ -3,11 +3,11 @@ much power."""
 
 from datetime import datetime
 
-from agents.settings.devices import DeviceSpec, StorageSpec, VehicleSpec
+from agents.settings.devices import Spec, StorageSpec, VehicleSpec
 from protocol.actor import Measured
 
 
-def trouble(spec: DeviceSpec, reading: Measured | None, now: datetime) -> str | None:
+def trouble(spec: Spec, reading: Measured | None, now: datetime) -> str | None:
     """Why a device is not counted on, in words; None: it is. What a device never tells is not too old."""
     if reading is not None and reading.fault is not None:
         return f"faulty: {reading.fault or 'it does not say why'}"

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Protocol
 
-from agents.settings.devices import DeviceSpec
+from agents.settings.devices import Spec
 from protocol.actor import Measured
 from protocol.messages import IntervalPeriod, ResourceKind, Restriction
 from protocol.plan import Plan, SignedPlan
@@ -110,7 +110,7 @@ class Device(Protocol):
     """One battery, vehicle, inverter or flexible load. Pure: computes, holds its last reading, does no I/O."""
 
     @property
-    def spec(self) -> DeviceSpec:
+    def spec(self) -> Spec:
         """What owner and maker say of it, at its newest reading."""
         ...
 

@@ -1,13 +1,14 @@
-"""The drivers of a party's devices, and what tells its actor something by itself."""
+"""The simulated drivers of a party's devices, and what tells its actor something by itself."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from agents.drivers import simulated
 from agents.drivers.plan_feed import PlanFeed
+from agents.drivers.registry import devices_of
 from agents.drivers.telling import TellingDriver
 from agents.drivers.travelling import TravellingVehicle
 from agents.settings.devices import DeviceSpec, VehicleSpec
-from agents.settings.parties import AggregatorSettings, DerSettings, PartySettings
+from agents.settings.parties import DerSettings, PartySettings
 from protocol.actor import Driver, Feed
 
 
@@ -21,14 +22,9 @@ def build_driver(spec: DeviceSpec) -> Driver:
     return driver
 
 
-def build_drivers(settings: PartySettings) -> dict[str, Driver]:
-    """Simulated drivers for the devices that belong to a party."""
-    match settings:
-        case AggregatorSettings():
-            return {spec.resource_id: build_driver(spec) for spec in settings.storage}
-        case DerSettings():
-            return {spec.resource_id: build_driver(spec) for spec in settings.devices}
-    return {}
+def build_drivers(settings: PartySettings, but: Collection[str] = ()) -> dict[str, Driver]:
+    """Simulated drivers for the devices that belong to a party, but for those that are real."""
+    return {spec.resource_id: build_driver(spec) for spec in devices_of(settings) if spec.resource_id not in but}
 
 
 def build_feeds(settings: PartySettings, drivers: Mapping[str, Driver]) -> tuple[Feed, ...]:

@@ -9,6 +9,7 @@ from typing import Protocol
 from agents.devices.contract import hours
 from agents.devices.solar import Solar
 from agents.settings.devices import DeviceSpec, LoadSpec, SolarSpec, StorageSpec, VehicleSpec
+from agents.settings.kinds import kind_of
 from protocol.actor import Driver, Measured
 from protocol.units import SLOT
 
@@ -220,3 +221,4 @@ def build_driver(spec: DeviceSpec) -> Driver:
             return SimulatedDriver(spec.resource_id, LoadPhysics(spec), stores=True)
         case SolarSpec():
             return SimulatedDriver(spec.resource_id, SolarPhysics(spec), stores=spec.battery is not None)
+    return SimulatedDriver(spec.resource_id, kind_of(spec.kind).physics(spec), stores=True)

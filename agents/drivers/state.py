@@ -1,12 +1,13 @@
-"""What a simulated driver remembers, as a frozen model with a version: it lives through a restart as its party does."""
+"""What is remembered of a device, as a frozen model with a version: it lives through a restart as its party does."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from agents.drivers.remote import RemoteDevice
 from agents.drivers.simulated import SimulatedDriver, SolarPhysics, VehiclePhysics
 from agents.drivers.travelling import TravellingVehicle
-from protocol.actor import Driver
+from protocol.actor import Follower
 from protocol.remembered import StateForm
 
 
@@ -31,9 +32,14 @@ class SimulatedState:
 
 SIMULATED = StateForm(SimulatedState)
 
+OF_REMOTE = '"device":"remote"'
+"""Stands in the memory of a real device."""
 
-def driver_memory(driver: Driver) -> str | None:
+
+def driver_memory(driver: Follower) -> str | None:
     """What a driver remembers, as JSON; None for one whose device remembers by itself."""
+    if isinstance(driver, RemoteDevice):
+        return driver.memory()
     if not isinstance(driver, SimulatedDriver):
         return None
     physics = driver.physics
@@ -48,9 +54,11 @@ def driver_memory(driver: Driver) -> str | None:
     return SIMULATED.dump(state).decode()
 
 
-def remember_driver(driver: Driver, memory: str) -> None:
-    """Let a fresh driver remember. Raises UnknownState."""
-    if not isinstance(driver, SimulatedDriver):
+def remember_driver(driver: Follower, memory: str) -> None:
+    """Let a fresh driver remember. A device that was a simulated one, or is one now, begins anew. Raises UnknownState."""
+    if isinstance(driver, RemoteDevice) and OF_REMOTE in memory:
+        driver.remember(memory)
+    if not isinstance(driver, SimulatedDriver) or OF_REMOTE in memory:
         return
     state, physics = SIMULATED.load(memory.encode()), driver.physics
     driver.now, driver.orders, driver.flows = state.now, list(state.orders), list(state.flows)

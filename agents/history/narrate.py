@@ -77,6 +77,7 @@ WORDS = {
     "opted_out": "takes no part: {reason}",
     "standing_by": "has the award ({basis}): stands by for {power_w}",
     "controlling": "slot {slot}: follows {power_w}",
+    "slot_not_metered": "slot {slot}: {resource_id} tells no energy, and none is reported",
     "closed": "ends: {outcome}",
     "clock_set_back": "the machine's clock was set back by {by_s} s: it goes on from {to_at}",
     "clock_set": "the machine's clock was set by {set_by_s} s, after {asleep_s} s asleep: it is followed",

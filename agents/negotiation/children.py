@@ -15,11 +15,18 @@ from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan, add
 from protocol.rules import best_option
 
+CAN_RELAX = (m.ResourceKind.VEHICLE, m.ResourceKind.AGGREGATE)
+"""What is asked to loosen something, where the settings do not say otherwise (S28)."""
+
 
 class Children:
     """All children of one event, in the members' order."""
 
-    def __init__(self, names: tuple[str, ...], claims: Mapping[str, str]) -> None:
+    def __init__(
+        self, names: tuple[str, ...], claims: Mapping[str, str], can_relax: tuple[m.ResourceKind, ...] = CAN_RELAX
+    ) -> None:
+        """`can_relax`: what can be asked to loosen something."""
+        self.can_relax = can_relax
         self.by_name = {name: Child(name) for name in names}
         self.shared = Shared()
         self.waiting: dict[str, None] = {}
@@ -96,6 +103,9 @@ class Children:
         """Those with a concluded award that stands."""
         return [(child, plan) for child in self.by_name.values() if (plan := child.awarded_w) is not None]
 
+    def _relaxable(self, offer: m.Offer) -> bool:
+        return any(resource.relaxable and resource.kind in self.can_relax for resource in offer.resources)
+
     def count(self) -> dict[str, object]:
         """asked / yes / no / silent, for telling."""
         return {"asked": self.asked_count, "yes": self.yes, "no": self.no, "silent": len(self.waiting)}
@@ -137,7 +147,7 @@ class Children:
         power_w, available_w = offer.power_w, offer.available_w
         if most_w is not None and max(available_w) > most_w:  # never below power_w
             power_w, available_w = at_most(power_w, most_w), at_most(available_w, most_w)
-        sent = ChildAnswer(ref, power_w, available_w, offer.basis, offer.valid_until, _relaxable(offer))
+        sent = ChildAnswer(ref, power_w, available_w, offer.basis, offer.valid_until, self._relaxable(offer))
         answer = self.shared.known(sent) or self._shared_answer(sent)
         if relaxed:
             self.store(child, child.own, answer)
@@ -213,13 +223,6 @@ def _replaced(sum_w: Plan, before: Plan | None, after: Plan | None) -> tuple[Pla
 def _power_w(answer: ChildAnswer | None) -> Plan | None:
     return None if answer is None else answer.power_w
 
-
-def _relaxable(offer: m.Offer) -> bool:
-    return any(resource.relaxable and resource.kind in CAN_RELAX for resource in offer.resources)
-
-
-CAN_RELAX = (m.ResourceKind.VEHICLE, m.ResourceKind.AGGREGATE)
-"""What can be asked to loosen something."""
 
 OWN, RELAXED, ALTERNATIVE = 0, 1, 2
 """Places in a child's revisions."""

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from agents.runtime.journal.journal import Journal, Mark
 from broker.bus import Bus, Post
 from broker.clock import Clock
-from protocol.actor import Clear, Effect, Entry, Note, Question, Send, Setpoint
+from protocol.actor import Clear, Effect, Entry, Measure, Note, Question, Send, Setpoint
 from protocol.edges import ROUTES, topic
 from protocol.messages import Request
 
@@ -24,6 +24,8 @@ AHEAD = 5_000
 Listener: TypeAlias = Callable[[datetime, str, Note], None]
 Drive: TypeAlias = Callable[[str, Setpoint], None]
 """Lets the device of a party have its set-point."""
+Meter: TypeAlias = Callable[[Measure], None]
+"""Asks a device that does not answer at once."""
 
 
 @dataclass(slots=True)
@@ -46,15 +48,22 @@ class Outgoing:
     """The doer. `ways_out`: by party, the bus on which it is heard."""
 
     def __init__(
-        self, ways_out: Mapping[str, Bus], clock: Clock, drive: Drive, tell: Listener, journal: Journal | None,
+        self,
+        ways_out: Mapping[str, Bus],
+        clock: Clock,
+        drive: Drive,
+        tell: Listener,
+        journal: Journal | None,
         ask: Callable[[Question], str] = lambda question: question.text,
-    ) -> None:  # fmt: skip
+        meter: Meter = lambda asked: None,
+    ) -> None:
         """`ask`: how a question is put to the resident."""
         self.questions: dict[str, Question] = {}
         """Questions to the resident that nobody has answered yet, by event."""
         self._at_work = False
         self._ways_out, self._clock, self._drive, self._tell, self._journal = ways_out, clock, drive, tell, journal
         self._ask = ask
+        self._meter = meter
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
         self._room = asyncio.Event()
         self.waiting = 0
@@ -118,6 +127,8 @@ class Outgoing:
                     self._drive(name, effect)
                 if (sent := self._sent(name, mark)) is not None:
                     sent()
+            case Measure():
+                self._meter(effect)
             case Question():
                 self.questions[effect.event_id] = effect
                 asked = {"question": self._ask(effect), "answer_by": effect.answer_by}

@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
+from agents.drivers.registry import SIMULATED
+from agents.drivers.remote import RemoteDevice
 from agents.parties.der.actor import Der
 from agents.runtime.hearing import Hearing
 from agents.runtime.journal.journal import Journal, JournalError, Mark, StoredStep
@@ -28,8 +30,11 @@ from protocol.actor import (
     Effect,
     Entry,
     Feed,
+    Follower,
     Foretells,
     Input,
+    Measure,
+    Measured,
     Question,
     Reanchored,
     Received,
@@ -55,7 +60,8 @@ the memory is large."""
 
 
 class Shell:
-    """One actor on one bus. `tell` hears every note; `build` makes the actor anew when its journal is archived."""
+    """One actor on one bus. `tell` hears every note; `build` makes the actor anew when its journal is archived. `drivers`
+    are those of simulated devices, `remote` are the real ones."""
 
     def __init__(
         self,
@@ -67,12 +73,16 @@ class Shell:
         journal: Journal | None = None,
         build: Callable[[], Actor] | None = None,
         feeds: Sequence[Feed] = (),
+        remote: Mapping[str, RemoteDevice] | None = None,
     ) -> None:
         self.clock = clock
         self.counts: Counter[str] = Counter()
         self.skew = Skew()
-        self.stepper = Stepper(actor, drivers, feeds)
-        self.outgoing = Outgoing({actor.name: bus}, clock, self._drive, tell, journal, self._words)
+        self.remote = remote or {}
+        self.stepper = Stepper(actor, drivers, feeds, self.remote)
+        self.outgoing = Outgoing({actor.name: bus}, clock, self._drive, tell, journal, self._words, self._measure)
+        self._unanswered: dict[tuple[str, str, int], Measure] = {}
+        """What real devices of an earlier life were asked, and have not answered."""
         self._journal, self._build, self._bus = journal, build, bus
         self.snapshot_every = EVERY
         self._since_snapshot = 0
@@ -101,6 +111,10 @@ class Shell:
                 tasks.create_task(self.outgoing.run())
                 tasks.create_task(self._step_on())
                 tasks.create_task(self._foretell())
+                for asked in self._unanswered.values():
+                    self._measure(asked)
+                for device in self.remote.values():
+                    tasks.create_task(device.run(self.clock, self.give))
         except BaseExceptionGroup as group:
             raise first_error(group) from group
 
@@ -140,6 +154,8 @@ class Shell:
             self._last_stored = stored.seq, stored.at
             effects, last_at = self._take_again(journal, stored, devices_too=True), stored.at
             self.questions.update({q.event_id: q for q in effects if isinstance(q, Question)})
+            if self.remote:
+                self._note_unanswered(decode_input(stored.input), effects)
         return last_at
 
     def _take_again(self, journal: Journal, stored: StoredStep, *, devices_too: bool) -> list[Effect]:
@@ -153,15 +169,22 @@ class Shell:
             text = f"{path}: entry {stored.seq} cannot be taken again: {error}: run the gridpact that wrote it, or move it away"
             raise JournalError(text) from None
 
+    def _note_unanswered(self, item: Taken | None, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Measure) and effect.resource_id in self.remote:
+                self._unanswered[effect.resource_id, effect.event_id, effect.slot] = effect
+        if isinstance(item, Measured) and item.event_id is not None and item.slot is not None:
+            self._unanswered.pop((item.resource_id, item.event_id, item.slot), None)
+
     def _from_snapshot(self, journal: Journal) -> tuple[int, datetime | None]:
         """Begin with what the newest snapshot knows; the number and the instant of its last entry."""
-        number, snapshot = self._snapshot(journal, self.stepper.drivers)
+        number, snapshot = self._snapshot(journal, {**self.stepper.drivers, **self.remote})
         if snapshot is None:
             return 0, None
         self.questions.update({question.event_id: question for question in snapshot.questions})
         return number, snapshot.at
 
-    def _snapshot(self, journal: Journal, drivers: Mapping[str, Driver]) -> tuple[int, Snapshot | None]:
+    def _snapshot(self, journal: Journal, drivers: Mapping[str, Follower]) -> tuple[int, Snapshot | None]:
         """Let the fresh actor, and these devices, remember the newest one; the number of its last entry."""
         found = journal.snapshot(self.actor.name, maker(journal.settings)) if journal.has_snapshots else None
         if found is None:
@@ -179,7 +202,7 @@ class Shell:
             return
         self._since_snapshot = 0
         number, at = self._last_stored
-        body = pack(at, self.actor, self.stepper.drivers, self.questions)
+        body = pack(at, self.actor, {**self.stepper.drivers, **self.remote}, self.questions)
         journal.keep_snapshot(self.actor.name, number, maker(journal.settings), body)
 
     def renew(self) -> None:
@@ -192,11 +215,17 @@ class Shell:
         """Read every device once, after `renew`. What is due at once was so in an earlier life, too: that an order comes
         too late for what is over is told to nobody."""
         now = self.clock.now()
+        for device in self.remote.values():
+            device.tell_again()
         entries = self._stored([*self.stepper.begin(now), *self.stepper.take(None, now)])
         await self.outgoing.put(Job(entries, untold=("order_refused",)))
 
     def _drive(self, name: str, effect: Setpoint) -> None:
-        self.stepper.drivers[effect.resource_id].set_power(effect.power_w, effect.at, effect.until)
+        self.stepper.follower(effect.resource_id).set_power(effect.power_w, effect.at, effect.until)
+
+    def _measure(self, asked: Measure) -> None:
+        if (device := self.remote.get(asked.resource_id)) is not None:
+            device.measure(asked)
 
     @property
     def idle(self) -> bool:
@@ -375,7 +404,12 @@ class Shell:
             "own_faults": self.net.caught,
             **self.counts,
         }
-        return {**self.actor.status(), "deadline": self.actor.deadline, "questions": questions, "shell": surroundings}
+        found = {**self.actor.status(), "deadline": self.actor.deadline, "questions": questions, "shell": surroundings}
+        return found | self._devices() if self.stepper.drivers or self.remote else found
+
+    def _devices(self) -> dict[str, object]:
+        simulated = {name: {"driver": SIMULATED} for name in self.stepper.drivers}
+        return {"devices": simulated | {name: device.status() for name, device in self.remote.items()}}
 
     def _words(self, question: Question) -> str:
         """What the resident is asked, as things stand; the journal has the short form of it."""

@@ -14,7 +14,7 @@ from typing import Literal
 
 from agents.drivers.state import driver_memory, remember_driver
 from agents.parties.memory import pieces_of, remember
-from protocol.actor import Actor, Driver, Question
+from protocol.actor import Actor, Follower, Question
 from protocol.remembered import StateForm, UnknownState
 
 EVERY = 50_000
@@ -30,7 +30,7 @@ class Snapshot:
     at: datetime
     """The instant of that entry."""
     drivers: dict[str, str]
-    """Of its simulated devices, as JSON."""
+    """Of its devices, as JSON."""
     questions: tuple[Question, ...]
     version: Literal[1] = 1
 
@@ -38,7 +38,7 @@ class Snapshot:
 FORM = StateForm(Snapshot)
 
 
-def pack(at: datetime, actor: Actor, drivers: Mapping[str, Driver], questions: Mapping[str, Question]) -> bytes:
+def pack(at: datetime, actor: Actor, drivers: Mapping[str, Follower], questions: Mapping[str, Question]) -> bytes:
     """What a process knows of a party after an entry of that instant."""
     devices = {name: memory for name, driver in drivers.items() if (memory := driver_memory(driver)) is not None}
     compressor = zlib.compressobj(level=1)
@@ -46,7 +46,7 @@ def pack(at: datetime, actor: Actor, drivers: Mapping[str, Driver], questions: M
     return b"".join([head, *map(compressor.compress, pieces_of(actor)), compressor.flush()])
 
 
-def unpack(body: bytes, actor: Actor, drivers: Mapping[str, Driver]) -> Snapshot:
+def unpack(body: bytes, actor: Actor, drivers: Mapping[str, Follower]) -> Snapshot:
     """Let a fresh actor and its devices remember what `pack` packed. Raises UnknownState."""
     try:
         unpacked = zlib.decompressobj().decompress(body, MOST_BYTES)

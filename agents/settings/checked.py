@@ -103,6 +103,10 @@ def sentence(error: ValidationError, model: type[Any] | None = None) -> str:
         case "union_tag_invalid":
             context = first.get("ctx", {})
             wrong, tags = str(context.get("tag")), str(context.get("expected_tags")).replace("'", "")
+            if tags.startswith("vehicle"):
+                from agents.settings.kinds import other_kinds  # kinds need what stands here
+
+                tags = ", ".join((tags, *other_kinds()))
             return f"{key}.{_tag(first)}: there is no {wrong!r:.80}{_near(wrong, tags.split(', '))}; there are {tags}"
     given = first["input"]
     shown = f" (it is {given!r:.80})" if isinstance(given, str | int | float | bool | list) else ""

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from agents.settings.behaviour import Behaviour
 from agents.settings.parties import (
@@ -156,6 +156,18 @@ class DaemonConfig(Settings):
     coordinator: CoordinatorSettings | None = None
     aggregator: AggregatorSettings | None = None
     ders: tuple[DerSettings, ...] = ()
+    _folder: Path = PrivateAttr(default=Path())
+
+    @property
+    def folder(self) -> Path:
+        """Where the paths in its devices' options begin."""
+        return self._folder
+
+    def in_folder(self, folder: Path) -> "DaemonConfig":
+        """The same for a file that lies in a folder."""
+        found = self.model_copy()
+        found._folder = folder
+        return found
 
     def parties(self) -> "PartiesConfig":
         """Only what decides: the parties' settings."""

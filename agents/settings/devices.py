@@ -1,8 +1,16 @@
 """What the owner and the maker say of each device, as it stands in TOML. Whole W and Wh; instants are aware."""
 
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from agents.settings.plan import OwnersPlan
 from protocol.units import EnergyWh, Instant, Name, PowerW
@@ -10,12 +18,33 @@ from protocol.units import EnergyWh, Instant, Name, PowerW
 Efficiency = Annotated[int, Field(ge=50, le=100)]
 
 
+DriverName: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
+"""Of a shipped driver, or of one that an installed package adds (docs/drivers.md)."""
+
+
+class MeterSpec(BaseModel):
+    """A meter of its own for one device: its register is read instead of the device's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    driver: DriverName
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
 class Spec(BaseModel):
+    """What every device has. How it is reached decides nothing and may be secret: it stands in no journal."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     resource_id: Name
     state_valid_s: Annotated[int, Field(ge=1)] | None = None
     """For how long a reading counts: with an older one the device offers nothing, and says so. None: always."""
+    driver: DriverName | None = Field(default=None, exclude=True)
+    """None: simulated, by the physics of its kind."""
+    options: dict[str, Any] | None = Field(default=None, exclude=True)
+    """Of the driver, which says what there are."""
+    meter: MeterSpec | None = Field(default=None, exclude=True)
+    """None: the device's own register counts."""
 
 
 class Relaxation(BaseModel):
@@ -141,4 +170,22 @@ class LoadSpec(Spec):
     """Below this level comfort suffers."""
 
 
-DeviceSpec: TypeAlias = Annotated[VehicleSpec | StorageSpec | SolarSpec | LoadSpec, Field(discriminator="kind")]
+FIRST_KINDS = ("vehicle", "storage", "solar", "load")
+FirstSpec: TypeAlias = Annotated[VehicleSpec | StorageSpec | SolarSpec | LoadSpec, Field(discriminator="kind")]
+
+
+def _of_any_kind(given: Any, first: ValidatorFunctionWrapHandler) -> Any:
+    """A device of a kind that came later, shipped or installed, by the model of its kind."""
+    kind = given.get("kind") if isinstance(given, dict) else getattr(given, "kind", None)
+    if not isinstance(kind, str) or kind in FIRST_KINDS:
+        return first(given)
+    from agents.settings.kinds import kind_of, other_kinds  # kinds are made of what stands here
+
+    if kind not in other_kinds():
+        return first(given)
+    model: type[Spec] = kind_of(kind).Settings
+    return model.model_validate(given)
+
+
+DeviceSpec: TypeAlias = Annotated[SerializeAsAny[FirstSpec], WrapValidator(_of_any_kind)]
+"""Of the first four kinds, or of one that came later (agents/settings/kinds.py)."""

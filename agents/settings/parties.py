@@ -138,6 +138,9 @@ class AggregatorSettings(Settings):
     """Share of the time until the parent's reply_by for S22-S23."""
     relax_pct: Annotated[int, Field(ge=5, le=95)] = 30
     """Share of it for S28-S29."""
+    relax_others: bool = False
+    """Whether homes are asked to loosen something of other devices than vehicles, too; with `comfort` among
+    `relax_restrictions`."""
     relax_from_above: bool = False
     """Whether the rung `relax` is kept for the `relax` of a parent aggregator."""
     dispatch_lead_s: Annotated[int, Field(ge=0)] = 60
@@ -161,6 +164,8 @@ class DerSettings(Settings):
     """Further parents that its smart meter reports to (the utility)."""
     capability_every_s: CapabilityEvery | None = None
     """How often it tells its parent what it could probably give over the next day; None: never."""
+    relax_others: bool = False
+    """Whether not only vehicles, but other devices with consent may be asked to loosen something (S28), too."""
 
 
 PartySettings: TypeAlias = UtilitySettings | CoordinatorSettings | AggregatorSettings | DerSettings

@@ -88,5 +88,5 @@ def _times(scenario: Scenario) -> Iterator[Mistake]:
                     f"{place}: forecast_at",
                     f"the forecast, from {spec.forecast_at:%Y-%m-%dT%H:%MZ} on, is outside of {span}",
                 )
-        elif spec.state_at > scenario.ends_at:
-            yield Mistake(f"{place}: state_at", f"{spec.state_at:%Y-%m-%dT%H:%MZ} is after {span}")
+        elif (state_at := getattr(spec, "state_at", None)) is not None and state_at > scenario.ends_at:
+            yield Mistake(f"{place}: state_at", f"{state_at:%Y-%m-%dT%H:%MZ} is after {span}")

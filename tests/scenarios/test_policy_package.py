@@ -1,35 +1,19 @@
 """The example package of a policy, built and installed as a stranger does it: named in a scenario, used, replayed."""
 
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from paths import EXAMPLES, ROOT, TINY
+from packages import install, program
+from paths import EXAMPLES, TINY
 
 from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.wire import on_the_wire
 from protocol import messages as m
 
 
-def program(*arguments: object, site: Path | None = None, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    paths = [str(ROOT)] + ([str(site)] if site is not None else [])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the package is installed: its source was copied, as building may leave files beside it."""
-    folder = tmp_path_factory.mktemp("package")
-    shutil.copytree(EXAMPLES / "policy_package", folder / "source", ignore=shutil.ignore_patterns("__pycache__", ".*"))
-    options = ("--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check")
-    done = program("pip", "install", *options, "--target", folder / "site", folder / "source")
-    assert done.returncode == 0, done.stderr
-    return folder / "site"
+    return install("policy_package", tmp_path_factory.mktemp("package"))
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ import orjson
 from pydantic import AwareDatetime, BaseModel
 
 import protocol.notes  # noqa: F401 -- makes the models
+from agents.drivers.remote import RemoteState
 from agents.drivers.state import SimulatedState
 from agents.parties.aggregator.state import AggregatorState
 from agents.parties.der.state import DerState
@@ -49,6 +50,7 @@ STATES: dict[str, type] = {
     "device": SimulatedState,
     "fleet": FleetState,
     "fleet home": AwakeHomeState,
+    "remote": RemoteState,
 }
 PLAIN: dict[Any, str] = {
     types.NoneType: "null",

@@ -24,6 +24,9 @@ WIRE: Tier = {
 """Modules of the first tier; no names: all that a module defines."""
 EXTENSION: Tier = {
     "protocol.actor": (),
+    "agents.drivers.contract": (),
+    "agents.devices.kinds": (),
+    "agents.devices.course": ("laid_out",),
     "agents.devices.contract": ("Ask", "Device", "Flexibility", "Segment"),
     "agents.negotiation.policies": (),
     "agents.pytest_plugin": ("recording", "what_if"),

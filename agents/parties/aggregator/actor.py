@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
-from agents.negotiation.children import Children, at_most
+from agents.negotiation.children import CAN_RELAX, Children, at_most
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
 from agents.negotiation.parent import ParentParty
@@ -112,12 +112,13 @@ class Aggregator(ParentParty):
         """A new event that a request is about."""
         out, timers = Out(self, request.event_id), Timers()
         up = Upward(out, timers, edge, request)
+        relax_others = self.settings.relax_others
         storage = OwnStorage(out, self.own_storage, up.subject, Rung.OWN_STORAGE in self.settings.ladder)
         return Negotiation(
             out,
             up.subject,
             timers,
-            Children(tuple(self.book.by_name), self.book.claims),
+            Children(tuple(self.book.by_name), self.book.claims, tuple(m.ResourceKind) if relax_others else CAN_RELAX),
             TRANSITIONS,
             timedelta(seconds=self.settings.report_grace_s),
             partial(AggregatorRole, self.settings, self.policies, self.book, up, storage, self.taken_foreseen),

@@ -9,6 +9,7 @@ from agents.parties.der import messages
 from agents.parties.der.event import DerEvent, DerStage, DerTimer
 from agents.parties.der.home import Home
 from agents.parties.der.ledger import Ledger
+from agents.parties.der.mishaps import is_under_way, mishap
 from agents.settings.daemon import Role
 from agents.settings.parties import DerSettings
 from protocol import messages as m
@@ -31,7 +32,7 @@ class Controlled(Party):
     def __init__(self, settings: DerSettings) -> None:
         super().__init__(settings.name, (settings.parent,), {})
         self.settings = settings
-        self.home = Home([build_device(spec) for spec in settings.devices])
+        self.home = Home([build_device(spec) for spec in settings.devices], settings.relax_others)
         self.ledger = Ledger()
         self.events: dict[str, DerEvent] = {}
         self._handlers |= {m.Dispatch: self._on_dispatch}
@@ -103,6 +104,7 @@ class Controlled(Party):
 
     def _measured(self, item: Measured, now: datetime) -> None:
         self.home.observe(item)
+        self._mind_mishap(item, now)
         event = self.events.get(item.event_id or "")
         if event is None or event.accepted is None or item.slot is None or item.energy_wh is None:
             return  # of a deal that does not stand any more
@@ -129,6 +131,19 @@ class Controlled(Party):
         for parent in (event.edge.parent, *self.settings.meter_to):
             self.send(Edge(parent, self.name), messages.report(self.name, request, reading, now))
         if last:
+            self._close(event, "completed", now)
+
+    def _mind_mishap(self, item: Measured, now: datetime) -> None:
+        """A device that fails in mid-event is a withdrawal by itself; what it could not measure ends the event all the
+        same."""
+        if cause := mishap(item):
+            for event_id in [key for key, one in self.events.items() if is_under_way(one, item.resource_id, now)]:
+                self.withdraw(event_id, cause, now)
+        event = self.events.get(item.event_id or "")
+        if event is None or event.accepted is None or item.slot is None or item.energy_wh is not None:
+            return
+        self.effect(messages.not_metered(event.request.event_id, item.slot, item.resource_id))
+        if item.slot + 1 == event.slots and event.stage in (DerStage.AWARDED, DerStage.ACTIVE):
             self._close(event, "completed", now)
 
     # -- the end

@@ -52,7 +52,9 @@ def share(power_w: Plan, most: Mapping[str, Plan]) -> dict[str, Plan]:
 class Home:
     """Several devices that answer with one voice."""
 
-    def __init__(self, devices: Sequence[Device]) -> None:
+    def __init__(self, devices: Sequence[Device], relax_others: bool = False) -> None:
+        """`relax_others`: whether not only vehicles loosen what their owner agreed to (S28)."""
+        self.relax_others = relax_others
         self.devices = tuple(devices)
         self._least_w = {one.resource_id: one.spec.min_power_w for one in self.devices if isinstance(one, Vehicle)}
         self._by_id = {device.resource_id: device for device in self.devices}
@@ -116,17 +118,23 @@ class Home:
         reserved: Mapping[str, tuple[Segment, ...]],
         relaxed: tuple[Restriction, ...] = (),
     ) -> HomeFlexibility:
-        """Each device in its order is asked for what is still missing; only vehicles are relaxed (S28)."""
+        """Each device in its order is asked for what is still missing; only vehicles are relaxed (S28), unless others may be."""
         left, parts = asked_w, {}
         for device in self.devices:
-            loosen = relaxed if device.kind is ResourceKind.VEHICLE else ()
+            loosen = relaxed if self._may_loosen(device) else ()
             ask = Ask(direction, period, left, reserved.get(device.resource_id, ()), loosen)
             parts[device.resource_id] = self._part(device, ask)
             left = shortfall(left, parts[device.resource_id].power_w)
-        kinds = {device.resource_id: (device.kind, bool(device.relaxable)) for device in self.devices}
+        kinds = {
+            device.resource_id: (device.kind, bool(device.relaxable) and self._may_loosen(device))
+            for device in self.devices
+        }
         return HomeFlexibility(
             self._joint(direction, period, asked_w, reserved, relaxed, parts), parts, kinds, dict(reserved)
         )
+
+    def _may_loosen(self, device: Device) -> bool:
+        return self.relax_others or device.kind is ResourceKind.VEHICLE
 
     def _part(self, device: Device, ask: Ask) -> Flexibility:
         """A device's answer; one that is not counted on changes nothing."""
@@ -149,7 +157,7 @@ class Home:
         power_w = total([part.power_w for part in parts.values()], slots)
         at_most = []
         for device in self.devices:
-            loosen = relaxed if device.kind is ResourceKind.VEHICLE else ()
+            loosen = relaxed if self._may_loosen(device) else ()
             most = tuple(device.capacity_w(direction) if want else 0 for want in asked_w)
             ask = Ask(direction, period, most, reserved.get(device.resource_id, ()), loosen)
             at_most.append(self._part(device, ask).power_w)

@@ -111,6 +111,11 @@ def standing_by(award: m.Award, basis: m.Basis) -> Note:
     return Note("standing_by", award.event_id, "S54", {"power_w": award.power_w, "basis": basis})
 
 
+def not_metered(event_id: str, slot: int, resource_id: str) -> Note:
+    """A device tells no energy of a slot: none is reported."""
+    return Note("slot_not_metered", event_id, "meter", {"slot": slot, "resource_id": resource_id})
+
+
 def closed(event_id: str, outcome: str) -> Note:
     """How the event ended."""
     return Note("closed", event_id, data={"outcome": outcome})

@@ -19,7 +19,7 @@ async def settings_to_run(path: Path, given: PartiesConfig, now: datetime) -> Pa
     """By which settings a process goes on: the given ones, once what the journal holds by others was moved into the
     archive; the journal's own while anything of theirs is under way. Raises JournalError, LeaseTaken."""
     known = JournalFile(path).configuration() if path.exists() else None
-    if known is None or known == given:
+    if known is None or known.as_bytes() == given.as_bytes():  # how devices are reached is none of theirs
         return given
     parties = served(known)
     journal = Journal(path, configuration=known.as_bytes())

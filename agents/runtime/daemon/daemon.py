@@ -17,6 +17,7 @@ from uuid import uuid4
 import structlog
 import uvloop
 
+from agents.drivers.registry import Drivers
 from agents.runtime.address import address_of
 from agents.runtime.behaviour import intercept
 from agents.runtime.credentials import renewals
@@ -58,6 +59,8 @@ CLOCK_PERIOD_S = 1.0
 COLLECT = (500_000, 20, 100)
 """How seldom Python looks for cycles: what a party knows of an event lives as long as the event, and there are few
 cycles; at its own pace it searched the memory of a crowd again and again, a tenth of the processor time."""
+MOST_NAMED = 5
+"""Simulated devices that a start names."""
 GIVE_BACK_AFTER = 1_000
 """Entries."""
 
@@ -107,7 +110,8 @@ class Daemon:
         self.config = config
         self.under = config.parties()
         """The settings by which the parties decide: the journal's own while something of theirs is under way."""
-        self.parties = served(self.under)
+        self.drivers = Drivers(self.under.each(), config.folder, "drivers")
+        self.parties = served(self.under, self.drivers)
         self.shells: dict[str, Shell] = {}
         self.clock: Clock | None = None
         self._gate, self._taking, self._anew = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -146,7 +150,7 @@ class Daemon:
         """Find out by which settings to go on, and say so where they are not the given ones."""
         self.under = await settings_to_run(path, self.config.parties(), self._now())
         if self._waits:
-            self.parties = served(self.under)
+            self.parties = served(self.under, self.drivers)
             log.warning(
                 "settings_wait",
                 text="the settings have changed while an event is under way: it ends by those that it began with, and the "
@@ -156,7 +160,7 @@ class Daemon:
     @property
     def _waits(self) -> bool:
         """Whether the given settings are not taken yet."""
-        return self.under != self.config.parties()
+        return self.under.as_bytes() != self.config.parties().as_bytes()
 
     def _now(self) -> datetime:
         """The parties' time, before anything runs."""
@@ -194,13 +198,23 @@ class Daemon:
             for renewal in renewing:
                 tasks.create_task(renewal.run())
             log.info("ready", parties=len(self.parties), broker=address_of(self.config.broker).where)
+            if simulated := [name for party in self.parties for name in party.drivers]:
+                log.warning("devices_simulated", devices=len(simulated), text=_simulated_in_words(simulated))
             if (period_s := watchdog_period_s()) is not None:
                 tasks.create_task(_feed_watchdog(period_s))
             clock = await self._running_clock()
             for party in self.parties:
                 way_out = self._behaving(self.buses[party.actor.name], party, clock)
                 shell = Shell(
-                    party.actor, way_out, clock, party.drivers, self._tell, self.journal, party.build, party.feeds
+                    party.actor,
+                    way_out,
+                    clock,
+                    party.drivers,
+                    self._tell,
+                    self.journal,
+                    party.build,
+                    party.feeds,
+                    party.remote,
                 )
                 self.shells[party.actor.name] = shell
                 tasks.create_task(shell.run())
@@ -326,6 +340,11 @@ class Daemon:
         line = note_line(at, who, note)
         self.control.tell(to_json(line) + b"\n")
         log.info(**line)
+
+
+def _simulated_in_words(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
+    return f"no real device is driven for {shown}: the physics of their kinds answer (docs/drivers.md)"
 
 
 def _in_words(change: ClockChange) -> str:

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from agents.drivers.registry import Drivers
 from agents.runtime.address import placed
 from agents.runtime.files.included import included
 from agents.runtime.files.plans import homes_with_departures
@@ -71,7 +72,7 @@ def build_config(tables: dict[str, Any], path: Path) -> DaemonConfig:
     if "ders" in found:
         found["ders"] = homes_with_departures(found["ders"], f"{path}: ders")
     config = checked(DaemonConfig, found, f"{path}")
-    config = config.model_copy(update={"broker": placed(config.broker, path.parent)})
+    config = config.model_copy(update={"broker": placed(config.broker, path.parent)}).in_folder(path.parent)
     check_clock(config.clock, f"{path}: clock")
     for table, one in (
         ("utility", config.utility),
@@ -80,6 +81,7 @@ def build_config(tables: dict[str, Any], path: Path) -> DaemonConfig:
     ):
         if one is not None:
             chosen(one, f"{path}: {table}")
+    Drivers(config.parties().each(), path.parent, f"{path}")
     return config
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.devices.catalogue import build_device
+from agents.drivers.registry import check_simulated
 from agents.negotiation.plans.timing import most_collecting_pct, time_needed
 from agents.runtime.files.daily import daily
 from agents.runtime.files.included import included
@@ -18,11 +19,12 @@ from agents.runtime.policies import chosen
 from agents.settings.behaviour import Behaviour
 from agents.settings.checked import ConfigError, checked, known
 from agents.settings.contradictions import one_home_each
+from agents.settings.kinds import kind_of, other_kinds
 from agents.settings.members import LONGEST_ANSWER_S, Member
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, Rung, UtilitySettings
 from agents.settings.scenario import HomeTemplate, Scenario, ScenarioFile
 from agents.settings.tree import tree_mistakes
-from protocol.messages import Restriction
+from protocol.messages import ResourceKind, Restriction
 from protocol.units import Direction
 
 AT_START = {
@@ -103,6 +105,7 @@ def build_scenario(data: dict[str, Any], where: str, folder: Path = Path()) -> S
         homes,
         behaviours,
     )
+    check_simulated((*aggregators, *homes), where)
     for mistake in tree_mistakes(scenario):
         raise ConfigError(f"{where}: {mistake}")
     return scenario
@@ -129,6 +132,7 @@ def _homes(
                 "stored_rule": template.stored_rule,
                 "answers_within_s": template.answers_within_s,
                 "capability_every_s": template.capability_every_s,
+                "relax_others": template.relax_others,
                 "meter_to": (utility,) if template.meter_to is None else template.meter_to,
                 "devices": devices,
             }
@@ -180,7 +184,8 @@ def _battery(own: Any, start_at: datetime) -> Any:
 
 def _dated(device: dict[str, Any], start_at: datetime) -> dict[str, Any]:
     kind = str(device.get("kind"))
-    dated: dict[str, Any] = dict.fromkeys(AT_START.get(kind, ()), start_at) | device
+    keys = kind_of(kind).at_start if kind in other_kinds() else AT_START.get(kind, ())
+    dated: dict[str, Any] = dict.fromkeys(keys, start_at) | device
     if isinstance(dated.get("battery"), dict):
         battery = {"kind": "storage", "resource_id": f"{dated.get('resource_id')}-battery", **dated["battery"]}
         dated["battery"] = _dated(battery, start_at)
@@ -205,7 +210,8 @@ def contract(home: DerSettings, merit: int = 0, reliability_pct: int = 100, wher
     """The contract with a home: the rated power of its devices, and what its owner agreed to loosen. Raises
     ConfigError."""
     devices = [build_device(spec) for spec in home.devices]
-    loosened = dict.fromkeys(restriction for device in devices for restriction in device.relaxable)
+    asked = [device for device in devices if home.relax_others or device.kind is ResourceKind.VEHICLE]
+    loosened = dict.fromkeys(restriction for device in asked for restriction in device.relaxable)
     given = {
         "name": home.name,
         "resources": tuple(device.resource_id for device in home.devices),

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from agents.drivers.registry import check_simulated
 from agents.runtime.files.config import build_config, check_clock
 from agents.runtime.files.scenario import build_scenario, find_scenario
 from agents.runtime.files.toml import read_toml
@@ -79,6 +80,7 @@ def load_source(
         raise ConfigError(f"{found}: clock.wait: a fleet has no control socket that would set it going")
     name = config.control.name or f"fleet-{found.stem}"
     if config.ders:
+        check_simulated(config.ders, f"{found}")
         given = (config.broker, config.clock, config.journal, config.behaviours)
         return HomesSource(name, config.ders, *given, system=config.system)
     if config.aggregator is not None:
@@ -137,6 +139,7 @@ def moved(settings: S, by: timedelta) -> S:
 def stand_in(member: Member, parent: str, now: datetime) -> DerSettings:
     """A home that can give what a contract says: one vehicle of that power, plugged in for a week."""
     most_w = max(1, member.increase_load_w, member.decrease_load_w)
+    stored: dict[str, Any] = {key: hours * most_w for key, hours in STAND_IN_H.items()}
     spec = VehicleSpec(
         kind="vehicle",
         resource_id=next(iter(member.resources), f"{member.name}-vehicle"[-64:]),
@@ -148,6 +151,6 @@ def stand_in(member: Member, parent: str, now: datetime) -> DerSettings:
         relaxations=(Relaxation(restriction="reserve_soc", steps=(most_w * LOOSENED_H,)),)
         if member.relaxations
         else (),
-        **{key: hours * most_w for key, hours in STAND_IN_H.items()},
+        **stored,
     )
     return DerSettings(name=member.name, parent=parent, devices=(spec,))

@@ -67,7 +67,7 @@ def test_what_is_right_is_taken() -> None:
         ),
         (
             home(kind="storag"),
-            "ders[0].devices[0].kind: there is no 'storag' (did you mean storage?); there are vehicle, storage, solar, load",
+            "ders[0].devices[0].kind: there is no 'storag' (did you mean storage?); there are vehicle, storage, solar, load, climate",
         ),
     ],
 )

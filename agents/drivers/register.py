@@ -1,0 +1,61 @@
+"""What flowed through a meter between two instants, from the readings of its register. Pure."""
+
+from bisect import bisect_left, bisect_right
+from datetime import datetime, timedelta
+
+from agents.devices.contract import hours
+
+KEPT = timedelta(hours=49)
+"""A slot lasts a day at most; it may be asked for late."""
+
+MOST_W, MOST_JUMP_WH = 1_000_000, 2_000
+"""No device of a home or of a yard moves more: 1 MW, and what a coarse register adds at once."""
+
+
+class Register:
+    """Readings of one register by their instants. What it did not tell is not made up."""
+
+    def __init__(self, most_gap: timedelta) -> None:
+        """`most_gap`: between two readings that lie so far apart at most an even flow is assumed."""
+        self._most_gap = most_gap
+        self._at: list[datetime] = []
+        self._wh: list[float] = []
+
+    def note(self, at: datetime, wh: float) -> None:
+        """A reading. One that jumps back in time is left out; where the register jumps it was exchanged or begins anew,
+        and nothing is known across it."""
+        if self._at and at <= self._at[-1]:
+            return
+        if self._at and abs(wh - self._wh[-1]) > MOST_JUMP_WH + MOST_W * hours(at - self._at[-1]):
+            self._at.clear()
+            self._wh.clear()
+        if len(self._wh) > 1 and self._wh[-2] == self._wh[-1] == wh:
+            self._at[-1] = at  # of a register that stands still the first and the last reading tell all
+            return
+        self._at.append(at)
+        self._wh.append(wh)
+        old = bisect_left(self._at, at - KEPT)
+        del self._at[:old], self._wh[:old]
+
+    @property
+    def read_at(self) -> datetime | None:
+        """The instant of the last reading."""
+        return self._at[-1] if self._at else None
+
+    def energy_wh(self, from_at: datetime, until: datetime) -> int | None:
+        """Whole Wh between two instants; sums of neighbouring spans are those of the whole. None where the readings do
+        not tell."""
+        first, last = self._value(from_at), self._value(until)
+        return None if first is None or last is None else round(last) - round(first)
+
+    def _value(self, at: datetime) -> float | None:
+        after = bisect_left(self._at, at)
+        before = bisect_right(self._at, at) - 1
+        if before < 0 or after == len(self._at):
+            return None
+        if self._wh[before] == self._wh[after]:
+            return self._wh[before]
+        gap = self._at[after] - self._at[before]
+        if gap > self._most_gap:
+            return None
+        return self._wh[before] + (self._wh[after] - self._wh[before]) * ((at - self._at[before]) / gap)

@@ -1,0 +1,58 @@
+"""Energy of a slot from a meter's register: what was not read is not made up."""
+
+from datetime import UTC, datetime, timedelta
+
+from agents.drivers.register import KEPT, Register
+
+T0 = datetime(2026, 1, 14, 17, tzinfo=UTC)
+S = timedelta(seconds=1)
+
+
+def register(*readings: tuple[float, float]) -> Register:
+    found = Register(60 * S)
+    for second, wh in readings:
+        found.note(T0 + second * S, wh)
+    return found
+
+
+def test_energy_is_the_difference_of_the_register_at_both_ends() -> None:
+    assert register((0, 1_000), (900, 1_750)).energy_wh(T0, T0 + 900 * S) == 750
+
+
+def test_end_between_two_near_readings_is_between_their_values() -> None:
+    assert register((-10, 100), (10, 120), (895, 900), (905, 920)).energy_wh(T0, T0 + 900 * S) == 800
+
+
+def test_end_between_readings_that_are_too_far_apart_is_not_known() -> None:
+    assert register((-10, 100), (60, 170), (900, 900)).energy_wh(T0, T0 + 900 * S) is None
+
+
+def test_register_that_stands_still_tells_everything_between() -> None:
+    found = register((-600, 100), (-300, 100), (0, 100), (700, 100), (2_000, 100))
+    assert found.energy_wh(T0, T0 + 900 * S) == 0
+    assert len(found._at) == 2
+
+
+def test_slot_that_is_not_over_by_the_last_reading_is_not_known() -> None:
+    assert register((0, 100), (890, 900)).energy_wh(T0, T0 + 900 * S) is None
+    assert Register(60 * S).energy_wh(T0, T0 + 900 * S) is None
+
+
+def test_exchanged_meter_tells_nothing_across_its_exchange() -> None:
+    found = register((0, 5_000_000), (400, 0), (900, 500))
+    assert found.energy_wh(T0, T0 + 900 * S) is None
+    assert found.energy_wh(T0 + 400 * S, T0 + 900 * S) == 500
+
+
+def test_export_is_negative_and_neighbouring_slots_add_up() -> None:
+    found = register((0, 10.4), (60, 10.7), (120, 11.2), (180, -3.9))
+    slots = [found.energy_wh(T0 + start * S, T0 + (start + 60) * S) for start in (0, 60, 120)]
+    assert slots == [1, 0, -15]
+    assert found.energy_wh(T0, T0 + 180 * S) == sum(slots)  # type: ignore[arg-type]
+
+
+def test_old_readings_are_forgotten() -> None:
+    found = Register(60 * S)
+    for hour in range(200):
+        found.note(T0 + hour * 3600 * S, hour)
+    assert len(found._at) == KEPT // (3600 * S) + 1
