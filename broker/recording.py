@@ -91,6 +91,8 @@ def summary(message: m.Message) -> str:
                 f"slot {message.slot}: {kilo(message.power_w, exact=True, signed=True)} kW for {message.valid_for_s} s"
             )
         case m.Report():
+            if not message.readings:
+                return f"has the dispatch of slot {message.slot}: {message.state}"
             return "; ".join(
                 f"slot {r.slot}: {r.energy_wh:+d} Wh, baseline {r.baseline_wh:+d} Wh" for r in message.readings
             )

@@ -27,7 +27,10 @@ def encode(message: Message) -> bytes:
 
     The fields go to orjson as they stand, which is three times as fast as `model_dump` and gives the same bytes.
     """
-    return orjson.dumps(message.__dict__, default=_plain, option=orjson.OPT_UTC_Z)
+    fields = message.__dict__
+    if message.later:
+        fields = {name: value for name, value in fields.items() if value is not None or name not in message.later}
+    return orjson.dumps(fields, default=_plain, option=orjson.OPT_UTC_Z)
 
 
 def _plain(value: object) -> object:

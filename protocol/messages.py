@@ -263,6 +263,8 @@ class Message(_Model):
     """What every message carries."""
 
     kind: ClassVar[str]
+    later: ClassVar[tuple[str, ...]] = ()
+    """Fields that came after the first release: they are left out while they are None."""
     version: Literal["1.0"] = VERSION
     message_id: Ref
     """Unique for its sender; a repeat has the same id and the same body."""
@@ -420,14 +422,30 @@ class Dispatch(EventMessage):
     valid_for_s: Annotated[int, Field(ge=1, le=7 * 86400)]
     """Life time in seconds from the slot's start."""
     fallback: Fallback = Fallback.OWN_SCHEDULE
+    later: ClassVar[tuple[str, ...]] = ("answer",)
+    answer: Literal[True] | None = None
+    """Whether the child is to say at once that it has the dispatch, by a report without a reading. Only to those whose
+    contract says that they can."""
 
 
 class Report(EventMessage):
-    """Meter values, on each of the child's edges (meter 13)."""
+    """Meter values, on each of the child's edges (meter 13); or, without any, the answer to a dispatch."""
 
     kind: ClassVar[str] = "report"
     resource_id: Name
-    readings: Annotated[tuple[Reading, ...], Field(min_length=1, max_length=MAX_SLOTS), FailFast()]
+    readings: Annotated[tuple[Reading, ...], Field(max_length=MAX_SLOTS), FailFast()]
+    later: ClassVar[tuple[str, ...]] = ("slot", "state")
+    slot: Annotated[int, Field(ge=0, lt=MAX_SLOTS)] | None = None
+    """Of the dispatch that it answers."""
+    state: EventStatus | None = None
+    """Of that slot at the child: `active`, or `near` before it begins."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        answers = self.slot is not None and self.state is not None
+        if answers == bool(self.readings) or (self.slot is None) != (self.state is None):
+            raise ValueError("a report has readings, or the slot and the state of the dispatch that it answers")
+        return self
 
 
 class Withdraw(EventMessage):

@@ -54,13 +54,14 @@ class EventReduced(NoteModel):
 
 @note_of("settled", "meter")
 class EventSettled(NoteModel):
-    """The utility's account; `metered_directly_wh` is what so many smart meters tell it themselves, never added."""
+    """The utility's account; so many meters tell it `metered_directly_wh` themselves, `storage_wh` aggregators' own."""
 
     delivered_wh: int
     awarded_wh: int
     requested_wh: int
     metered_directly_wh: int
     meters: int
+    storage_wh: int | None = None
 
 
 @note_of("order_refused")
@@ -435,13 +436,14 @@ class DispatchNoted(NoteModel):
 
 @note_of("slot_metered", "meter")
 class SlotMetered(NoteModel):
-    """A slot is summed up: so many meters have reported, so many awarded children have not."""
+    """A slot is summed up: so many meters have reported; `change_wh` against declared schedules, where that differs."""
 
     slot: int
     delivered_wh: int
     awarded_wh: int
     reported: int
     silent: int
+    change_wh: int | None = None
 
 
 @note_of("impossible_reading")
@@ -456,7 +458,51 @@ class ImpossibleReading(NoteModel):
 
 @note_of("late_report_recorded")
 class LateReportRecorded(NoteModel):
-    """A meter value came after its slot was summed up and is not counted."""
+    """A meter value came after its slot was summed up and is not counted: of journals of 0.1.0."""
+
+    child: str
+    slot: int
+
+
+@note_of("late_report_counted")
+class LateReportCounted(NoteModel):
+    """A meter value came after its slot was summed up, or another than before: the slot's sum is corrected."""
+
+    child: str
+    slot: int
+
+
+@note_of("reports_asked", "meter")
+class ReportsAsked(NoteModel):
+    """So many children have not reported a slot: each is sent its dispatch of the slot again."""
+
+    slot: int
+    asked: int
+
+
+@note_of("gives_less", "meter")
+class GivesLess(NoteModel):
+    """A child gave less than was due in a slot (`silent`: its meter told nothing): so much is expected of it now."""
+
+    child: str
+    slot: int
+    due_wh: int
+    given_wh: int
+    expected_pct: int
+    silent: bool
+
+
+@note_of("gives_again", "meter")
+class GivesAgain(NoteModel):
+    """A child that gave less has given what was due in a slot: its whole award is expected of it again."""
+
+    child: str
+    slot: int
+
+
+@note_of("dispatch_unanswered", "claim 1")
+class DispatchUnanswered(NoteModel):
+    """A child has not answered the dispatch of a slot however often it was sent: nothing is expected of it."""
 
     child: str
     slot: int
@@ -464,10 +510,11 @@ class LateReportRecorded(NoteModel):
 
 @note_of("delivered", "meter")
 class DeliverySummed(NoteModel):
-    """The last slot is summed up."""
+    """The last slot is summed up: `delivered_wh` as the programme counts, `change_wh` against declared schedules."""
 
     delivered_wh: int
     awarded_wh: int
+    change_wh: int | None = None
 
 
 # -- devices

@@ -94,7 +94,11 @@ def _body(obj: Json) -> tuple[str, Json]:
     elif kind == "report":
         body["resource_id"] = first["resourceName"]
         slots = [interval["id"] for interval in intervals]
-        body["readings"] = [{"slot": slot, **reading} for slot, reading in zip(slots, body["readings"], strict=True)]
+        if "state" in body:
+            body |= {"slot": slots[0], "readings": []}
+        else:
+            numbered = zip(slots, body["readings"], strict=True)
+            body["readings"] = [{"slot": slot, **reading} for slot, reading in numbered]
     elif kind == "offer":
         body["resources"] = [
             {"resource_id": other["resourceName"], **_sheet(RESOURCE, other["intervals"])} for other in others
@@ -116,7 +120,8 @@ def _flat(kind: str, body: Json) -> Sheet:
             sheet["options.power_w"] = [list(slot) for slot in zip(*sheet["options.power_w"], strict=True)]
         case "report":
             readings = body["readings"]
-            sheet |= {f"readings.{field}": [reading[field] for reading in readings] for field in readings[0]}
+            fields = readings[0] if readings else ()
+            sheet |= {f"readings.{field}": [reading[field] for reading in readings] for field in fields}
     return sheet
 
 
@@ -145,7 +150,7 @@ def _interval_ids(kind: str, body: Json) -> list[int]:
         case "dispatch":
             return [body["slot"]]
         case "report":
-            return [reading["slot"] for reading in body["readings"]]
+            return [reading["slot"] for reading in body["readings"]] or [body["slot"]]
         case "alternative":
             return list(range(len(body["options"][0]["power_w"])))
         case _:

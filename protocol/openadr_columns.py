@@ -127,9 +127,11 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("power_w", "DISPATCH_SETPOINT_RELATIVE", Form.KW),
         Column("valid_for_s", "VPP_VALID_FOR", Form.SECONDS),
         Column("fallback", "VPP_FALLBACK"),
+        Column("answer", "VPP_ANSWER", Form.FLAG),
     ),
     "report": (
         *_COMMON,
+        Column("state", "VPP_DISPATCH_STATUS"),
         Column("readings.energy_wh", "USAGE", Form.KWH, Per.INTERVAL),
         Column("readings.baseline_wh", "BASELINE", Form.KWH, Per.INTERVAL),
         Column("readings.soc_wh", "VPP_SOC", Form.KWH, Per.INTERVAL),

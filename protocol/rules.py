@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from protocol.messages import Option, Request
+from protocol.messages import MAX_REVISION, Option, Request
 from protocol.plan import Plan, least, share_pct
 from protocol.units import Direction
 
@@ -27,6 +27,16 @@ def best_option(options: Sequence[Option], asked_w: Plan) -> Option:
     """The option of an alternative that its parent holds a child to. Raises ValueError when there is none."""
     best = best_plan((option.power_w for option in options), asked_w)
     return next(option for option in options if option.power_w == best)
+
+
+def report_id(name: str, request_id: str, slot: int, number: int) -> str:
+    """The id of a report of a slot; `number`: 0 for the first, of a later one how many reports its sender has sent."""
+    return f"{name}.report.{request_id}.{slot}" + (f".{number}" if number else "")
+
+
+def report_revision(slot: int, slots: int, number: int) -> int:
+    """Orders the reports of one sender about a slot: a later one is above the first ones of all slots."""
+    return min(slots + number, MAX_REVISION) if number else slot + 1
 
 
 def delivered_wh(direction: Direction, energy_wh: int, baseline_wh: int) -> int:

@@ -1,23 +1,29 @@
 """Part of an event: meter values come in per child and slot; their sums go up, one report a slot.
 
 delivered = direction's sign x (metered energy - baseline), Wh. A slot is summed up when every awarded child has
-reported it, or when its grace is over, with what is there; the number of silent meters is told.
+reported it, or when its grace is over, with what is there; the number of silent meters is told. What is missing is asked
+for in the grace; what comes later corrects the sum.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from agents.negotiation.child import Child
 from agents.negotiation.children import Children
+from agents.negotiation.grace import ReportGrace
 from agents.negotiation.out import Out
 from agents.negotiation.plans.baseline import BaselinePolicy
+from agents.negotiation.readings import Readings, Taking, change_wh
 from agents.negotiation.stage import Timer
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
+from agents.negotiation.watch import DeliveryWatch
 from agents.settings.members import Members
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan
+from protocol.plan import energy_wh as plan_energy_wh
 from protocol.rules import delivered_wh
 from protocol.units import energy_wh
 
@@ -37,6 +43,8 @@ class SlotSum:
 
     reading: m.Reading
     last: bool
+    doubt: bool
+    """Whether the children are expected to give otherwise than before."""
 
 
 class Delivery:
@@ -48,7 +56,7 @@ class Delivery:
         subject: Subject,
         timers: Timers,
         children: Children,
-        grace: timedelta,
+        grace: ReportGrace,
         book: Members | None,
         baseline: BaselinePolicy,
     ) -> None:
@@ -59,36 +67,79 @@ class Delivery:
         self.grace = grace
         self.book = book
         self.baseline = baseline
+        self.watch = DeliveryWatch(out, subject, children, book)
         self.slot = 0
         """The next slot to be summed up."""
-        self.readings: dict[int, dict[str, m.Reading]] = {}
+        self.readings = Readings()
+        self.corrected: dict[int, None] = {}
+        """Slots whose sum is another one than the one that was told."""
+        self.impossible: dict[str, None] = {}
+        """Whose reading of the next slot is none that can be."""
         self.missing: dict[str, None] = {}
-        """Awarded children that may still owe a reading of the slot: not all are searched at each report."""
+        """Children that may still owe a reading of the slot: not all are searched at each report."""
         self.delivered_wh = 0
+        self.stopped_at: datetime | None = None
+        """When the event was cancelled in the middle of its delivery."""
 
     def start(self) -> None:
         """The first slot begins."""
         self.slot = 0
         self.readings.clear()
-        self.missing = {}
-        self.delivered_wh = 0
-        self.timers.set(Timer.REPORT, self._due_at())
+        self.corrected, self.impossible, self.missing = {}, {}, {}
+        self.delivered_wh, self.stopped_at = 0, None
+        self._await()
+
+    def stop(self, now: datetime) -> None:
+        """The event is cancelled: what was delivered until now is settled."""
+        self.stopped_at = now
+        self.timers.set(Timer.REPORT, now + self.grace.whole)
+
+    @property
+    def last_slot(self) -> int:
+        """The last slot that is summed up."""
+        last = self.subject.slots - 1
+        if self.stopped_at is None:
+            return last
+        return min(last, int((self.stopped_at - self.subject.period.start) / self.subject.period.duration))
+
+    def awarded_wh(self, deal_w: Plan) -> int:
+        """Energy of the deal, Wh; of a cancelled event until it was cancelled."""
+        period = self.subject.period
+        if self.stopped_at is None:
+            return plan_energy_wh(deal_w, period.duration)
+        last = self.last_slot
+        under_way = energy_wh(deal_w[last], self.stopped_at - period.slot_start(last))
+        return plan_energy_wh(deal_w[:last], period.duration) + under_way
 
     def give_grace(self, now: datetime) -> None:
         """After a restart: reports that wait at the broker get their grace."""
         due = self.timers.at.get(Timer.REPORT)
         if due is not None:
-            self.timers.set(Timer.REPORT, max(due, now + self.grace))
+            self.timers.set(Timer.REPORT, max(due, now + self.grace.whole))
 
-    def _due_at(self) -> datetime:
-        return self.subject.period.slot_start(self.slot + 1) + self.grace
+    def _await(self) -> None:
+        """Wait for the readings of the next slot: from an instant on those that are missing are asked for."""
+        over_at = self.subject.period.slot_start(self.slot + 1)
+        self.timers.set(Timer.REPORT, over_at + self.grace.whole)
+        self.ask_later(self.slot)
 
-    def take(self, name: str, reading: m.Reading) -> bool:
-        """Store a reading; a repeat replaces itself. Whether it counts: its slot is still open, and it is
-        possible."""
-        if reading.slot < self.slot:
-            self.out.tell("late_report_recorded", child=name, slot=reading.slot)
-            return False
+    def ask_later(self, slot: int) -> None:
+        """Readings that are missing are asked for, where the end of the slot's grace is waited for."""
+        if Timer.REPORT in self.timers.at:
+            self.timers.set(Timer.ASK, self.subject.period.slot_start(slot + 1) + self.grace.before_asking)
+
+    def ask_again(self, now: datetime) -> list[tuple[Child, Plan]]:
+        """Whose readings of the slot are missing, each with its award, W: they are to be asked for now."""
+        following, last = now + self.grace.between_asking, self.timers.at.get(Timer.REPORT)
+        if last is not None and following < last:
+            self.timers.set(Timer.ASK, following)
+        have = self.readings.of(self.slot)
+        heard = have.keys() | self.impossible.keys()
+        return [(child, awarded_w) for child, awarded_w in self.children.awarded() if child.name not in heard]
+
+    def take(self, name: str, reading: m.Reading, revision: int, now: datetime) -> bool:
+        """Store a reading; a repeat replaces itself, a later one corrects. Whether it counts for a slot that is still
+        open."""
         if not self._possible(name, reading):
             self.out.tell(
                 "impossible_reading",
@@ -97,9 +148,18 @@ class Delivery:
                 energy_wh=reading.energy_wh,
                 baseline_wh=reading.baseline_wh,
             )
+            if reading.slot == self.slot:
+                self.impossible[name] = None
             return False
-        self.readings.setdefault(reading.slot, {})[name] = reading
-        return True
+        match self.readings.take(name, reading, revision, summed=reading.slot < self.slot):
+            case Taking.OPEN:
+                return True
+            case Taking.CORRECTS:
+                self.out.tell("late_report_counted", child=name, slot=reading.slot)
+                self.corrected[reading.slot] = None
+                if Timer.CORRECT not in self.timers.at:
+                    self.timers.set(Timer.CORRECT, now + self.grace.between_asking)
+        return False
 
     def _possible(self, name: str, reading: m.Reading) -> bool:
         """Whether a child's load can have differed so much from its schedule, by its contract."""
@@ -112,46 +172,96 @@ class Delivery:
 
     def complete(self, own: tuple[str, ...], now: datetime) -> bool:
         """Whether the next slot is over and everybody has reported it; `own`: resource ids of own devices."""
-        if self.slot >= self.subject.slots or now < self.subject.period.slot_start(self.slot + 1):
+        if self.slot > self.last_slot or not self._is_over(now):
             return False
-        have = self.readings.get(self.slot, {})
+        have = self.readings.of(self.slot)
         return all(name in have for name in own) and not self._owes(have)
 
+    def _is_over(self, now: datetime) -> bool:
+        """Whether the slot has ended; the first one of a cancelled event counts as open for all of its grace, as nobody
+        has said yet that its meter goes on."""
+        if self.stopped_at is not None and self.slot == self.last_slot:
+            return self.slot > 0
+        return now >= self.subject.period.slot_start(self.slot + 1)
+
     def _owes(self, have: Mapping[str, m.Reading]) -> bool:
-        """Whether an awarded child has not reported the slot."""
-        children = self.children
+        """Whether a child has not reported the slot that is awarded, or whose meter has gone on after it withdrew."""
+        before = self.readings.of(self.slot - 1)
         while self.missing:
             name = next(reversed(self.missing))
-            if name not in have and children[name].awarded_w is not None:
+            if name not in have and (self.children[name].awarded_w is not None or name in before):
                 return True
             del self.missing[name]
-        self.missing = {child.name: None for child, _ in children.awarded() if child.name not in have}
+        self.missing = {child.name: None for child, _ in self.children.awarded() if child.name not in have}
+        known = self.children.by_name
+        self.missing |= {name: None for name in before if name not in have and name in known}
         return bool(self.missing)
 
     def sum_up(self, deal_w: Plan | None, settling: bool) -> SlotSum:
         """Sum the next slot up and note it. `settling`: the event ended while nobody was there, no timer is set."""
-        slot, subject = self.slot, self.subject
-        have = self.readings.get(slot, {})
-        energy = sum(reading.energy_wh for reading in have.values())
-        earlier = [self.readings.get(before, {}) for before in range(slot)]
-        baseline = self.baseline.baseline_wh(slot, have, earlier)
-        delivered = delivered_wh(subject.direction, energy, baseline)
-        self.delivered_wh += delivered
+        slot = self.slot
+        reading = self._summed(slot)
+        self.delivered_wh += self._note(reading, deal_w)
+        last = slot == self.last_slot
+        doubt = self.watch.judge(slot, self.readings, self.impossible)
+        self.slot += 1
+        self.impossible, self.missing = {}, {}
+        self.timers.drop(Timer.ASK)
+        if self.stopped_at is not None and not last:
+            self.timers.set(Timer.REPORT, self.stopped_at + self.grace.whole)
+        elif not last and not settling:
+            self._await()
+        return SlotSum(reading, last, doubt)
+
+    def correct(self, deal_w: Plan | None) -> list[m.Reading]:
+        """Sum those slots up anew of which readings came late."""
+        sums = [self._summed(slot) for slot in sorted(self.corrected) if slot < self.slot]
+        self.corrected = {}
+        for reading in sums:
+            self._note(reading, deal_w)
+        told = [self._summed(slot) for slot in range(self.slot)]
+        self.delivered_wh = sum(map(self._delivered_wh, told))
+        return sums
+
+    @property
+    def change_wh(self) -> int:
+        """By how much the load has changed in all against what each child declared, Wh in the event's direction: what
+        flowed, whatever the programme counts as delivered."""
+        slots = range(min(self.slot, self.last_slot + 1))
+        return sum(change_wh(self.subject.direction, self.readings.of(slot)) for slot in slots)
+
+    def summed(self, slot: int) -> m.Reading | None:
+        """The newest sum of a slot, None while it is open."""
+        return self._summed(slot) if slot < self.slot else None
+
+    def _summed(self, slot: int) -> m.Reading:
+        state = m.EventStatus.COMPLETED if slot + 1 == self.subject.slots else m.EventStatus.ACTIVE
+        if self.stopped_at is not None and slot == self.last_slot:
+            state = m.EventStatus.CANCELLED
+        return self.readings.summed(slot, state, self.baseline)
+
+    def _delivered_wh(self, reading: m.Reading) -> int:
+        return delivered_wh(self.subject.direction, reading.energy_wh, reading.baseline_wh)
+
+    def _lasted(self, slot: int) -> timedelta:
+        """How long a slot was one of the event."""
+        if self.stopped_at is None or slot < self.last_slot:
+            return self.subject.period.duration
+        return min(self.subject.period.duration, self.stopped_at - self.subject.period.slot_start(slot))
+
+    def _note(self, reading: m.Reading, deal_w: Plan | None) -> int:
+        """Note the sum of a slot; returns what was delivered in it, Wh."""
+        slot, delivered = reading.slot, self._delivered_wh(reading)
+        have = self.readings.of(slot)
+        changed = change_wh(self.subject.direction, have)
         self.out.tell(
             "slot_metered",
             "meter",
             slot=slot,
             delivered_wh=delivered,
-            awarded_wh=energy_wh(deal_w[slot] if deal_w is not None else 0, subject.period.duration),
+            awarded_wh=energy_wh(deal_w[slot] if deal_w is not None else 0, self._lasted(slot)),
             reported=len(have),
             silent=sum(child.name not in have for child, _ in self.children.awarded()),
+            **({} if changed == delivered else {"change_wh": changed}),
         )
-        last = slot + 1 == subject.slots
-        state = m.EventStatus.COMPLETED if last else m.EventStatus.ACTIVE
-        self.slot += 1
-        self.missing = {}
-        if not last and not settling:
-            self.timers.set(Timer.REPORT, self._due_at())
-        summed = m.ReadingType.SUMMED
-        reading = m.Reading(slot=slot, energy_wh=energy, baseline_wh=baseline, state=state, reading_type=summed)
-        return SlotSum(reading, last)
+        return delivered

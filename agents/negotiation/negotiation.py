@@ -6,13 +6,15 @@ differently is in their `EventRole`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from agents.negotiation.asking import Asking, Conditions
 from agents.negotiation.awards import SUPERSEDED, Awards
 from agents.negotiation.child import Child, ChildAnswer, RelaxRecord
 from agents.negotiation.children import Children
 from agents.negotiation.delivery import UNKNOWN, Delivery, SlotSum, check_slot
+from agents.negotiation.dispatches import Dispatches
+from agents.negotiation.grace import ReportGrace
 from agents.negotiation.out import Out
 from agents.negotiation.own import NoOwnPower, OwnPower
 from agents.negotiation.plans.baseline import BaselinePolicy, DeclaredBaseline
@@ -24,7 +26,7 @@ from agents.negotiation.timers import Timers
 from agents.negotiation.upward import Bought, EndedAbove, Upward
 from agents.settings.members import Members
 from protocol import messages as m
-from protocol.plan import Plan, energy_wh, shortfall
+from protocol.plan import Plan, shortfall
 
 
 class Negotiation:
@@ -37,7 +39,7 @@ class Negotiation:
         timers: Timers,
         children: Children,
         transitions: Transitions,
-        grace: timedelta,
+        grace_s: int,
         role: Callable[["Negotiation"], EventRole],
         *,
         book: Members | None = None,
@@ -45,8 +47,8 @@ class Negotiation:
         own: OwnPower | None = None,
         baseline: BaselinePolicy | None = None,
     ) -> None:
-        """`role` makes the role of this event; `grace`: how long a slot's meter values are waited for; `book`: the
-        contracts with the children, where there are any."""
+        """`role` makes the role of this event; `grace_s`: how long a slot's meter values are waited for at least; `book`:
+        the contracts with the children, where there are any."""
         self.out, self.subject, self.timers, self.children = out, subject, timers, children
         self.transitions = transitions
         self.stage = Stage.COLLECTING
@@ -57,9 +59,10 @@ class Negotiation:
         self.own = own or NoOwnPower(subject)
         self.asking = Asking(out, subject, timers, children, book)
         self.awards = Awards(out, subject, timers, children)
-        self.mending = Repair(out, subject, children, self.awards, self.own, book)
-        baseline_policy = baseline or DeclaredBaseline()
+        self.dispatches = Dispatches(out, subject, timers, self.awards, book)
+        grace, baseline_policy = ReportGrace.of(grace_s, book), baseline or DeclaredBaseline()
         self.delivery = Delivery(out, subject, timers, children, grace, book, baseline_policy)
+        self.mending = Repair(out, subject, children, self.awards, self.own, self.delivery.watch, book)
         self.role = role(self)
 
     # -- time
@@ -79,6 +82,12 @@ class Negotiation:
                     self._start_delivering()
                 case Timer.REPORT:
                     self._summed(self.delivery.sum_up(self.deal_w, self.settling), now)
+                case Timer.ASK:
+                    self._ask_reports(now)
+                case Timer.CORRECT:
+                    self._correct(now)
+                case Timer.ANSWERS:
+                    self._chase_dispatches(now)
                 case Timer.WITHDRAW if self.up is not None:
                     self.up.withdraw_again(now)
                 case _:
@@ -216,6 +225,7 @@ class Negotiation:
     def stand_by(self, deal_w: Plan) -> None:
         """A deal stands, W: wait for its first slot."""
         self.deal_w = deal_w
+        self.delivery.watch.clear()
         self.go(Stage.STANDBY)
         self.timers.set(Timer.START, self.subject.period.start)
 
@@ -281,41 +291,97 @@ class Negotiation:
     def on_report(self, name: str, message: m.Report, now: datetime) -> None:
         """Meter values of a child. Raises RefusedMessage."""
         child = self.awards.reports(name)
-        if child.award is not None and child.award.outcome is not m.Outcome.CONCLUDED:
-            self.awards.send_again(child, now)
+        assert child.award is not None
+        if child.award.outcome is not m.Outcome.CONCLUDED and not self._metered_still(child, message, now):
             return
         for reading in message.readings:
             check_slot(reading, self.subject.slots)
+        if message.slot is not None:
+            self.dispatches.answered(name, message.slot)
         for reading in message.readings:
-            self.metered(child.name, reading, now)
+            self.dispatches.answered(name, reading.slot)
+            self.metered(child.name, reading, message.revision, now)
 
-    def metered(self, name: str, reading: m.Reading, now: datetime) -> None:
+    def _metered_still(self, child: Child, message: m.Report, now: datetime) -> bool:
+        """Whether the meter of a child with no award is of the settlement: of one that has taken its award back, or was
+        told that it is cancelled. Who may not know is told again."""
+        assert child.award is not None
+        cancelled = child.award.outcome is m.Outcome.CANCELLED
+        if not cancelled or child.name in self.awards.unconfirmed:
+            self.awards.send_again(child, now)
+        return cancelled and message.request_id == child.award.request_id
+
+    def metered(self, name: str, reading: m.Reading, revision: int, now: datetime) -> None:
         """A meter value of a child or an own device; every slot that is complete by it is summed up."""
-        open_still = self.delivery.take(name, reading)
+        open_still = self.delivery.take(name, reading, revision, now)
         while open_still and self._delivers() and self.delivery.complete(self.own.resource_ids, now):
             self._summed(self.delivery.sum_up(self.deal_w, self.settling), now)
 
     def _delivers(self) -> bool:
-        return self.stage is Stage.DELIVERING or self.settling
+        stopped = self.stage is Stage.CLOSED and self.delivery.stopped_at is not None
+        return self.stage is Stage.DELIVERING or self.settling or stopped
+
+    def _ask_reports(self, now: datetime) -> None:
+        """Meter values of the slot are missing: its dispatch is said again to those who owe them."""
+        asked = self.delivery.ask_again(now)
+        for child, awarded_w in asked:
+            self.dispatches.again(child, awarded_w, self.delivery.slot, now)
+        if asked:
+            self.out.tell("reports_asked", "meter", slot=self.delivery.slot, asked=len(asked))
+
+    def _chase_dispatches(self, now: datetime) -> None:
+        """Who does not answer its dispatch is not counted on, and replaced."""
+        given_up = self.dispatches.chase(now)
+        for name, slot in given_up:
+            self.delivery.watch.unanswered(name, slot)
+        if given_up:
+            self.repair("unanswered dispatch", now)
 
     def _summed(self, slot: SlotSum, now: datetime) -> None:
         if self.up is not None:
             self.up.report(slot.reading, now)
         if slot.last:
             self.timers.drop(Timer.REPORT)
+            if self.delivery.corrected:
+                self._correct(now)
             self.role.finished(self.delivery.delivered_wh, now)
-            self.close("concluded", now)
+            if self.delivery.stopped_at is None:
+                self.close("concluded", now)
+        elif self.stage is Stage.DELIVERING and slot.doubt:
+            self.repair("less metered than due", now)
+            self.mending.lower(self.deal_w, now)
+
+    def _correct(self, now: datetime) -> None:
+        """Slots whose meter values came late are told again, as corrected."""
+        sums = self.delivery.correct(self.deal_w)
+        for reading in sums if self.up is not None else ():
+            assert self.up is not None
+            self.up.report_again(reading, now)
+        if sums and self.stage is Stage.CLOSED and self.delivery.slot > self.delivery.last_slot:
+            self.role.finished(self.delivery.delivered_wh, now)
+
+    def on_dispatch(self, dispatch: m.Dispatch, now: datetime) -> None:
+        """A parent that misses the report of a slot says its dispatch again: it is answered with the newest one."""
+        assert self.up is not None
+        known = self.delivery.summed(dispatch.slot)
+        if known is not None and dispatch.request_id == self.up.request.request_id:
+            self.up.report_again(known, now)
 
     def note_delivered(self, delivered_wh: int) -> None:
         """Note what was delivered in all beside what was awarded, Wh."""
         assert self.deal_w is not None
-        awarded_wh = energy_wh(self.deal_w, self.subject.period.duration)
-        self.out.tell("delivered", "meter", delivered_wh=delivered_wh, awarded_wh=awarded_wh)
+        awarded_wh = self.delivery.awarded_wh(self.deal_w)
+        changed_wh = self.delivery.change_wh
+        other = {} if changed_wh == delivered_wh else {"change_wh": changed_wh}
+        self.out.tell("delivered", "meter", delivered_wh=delivered_wh, awarded_wh=awarded_wh, **other)
 
     # -- the end
 
     def close(self, outcome: str, now: datetime, release: m.Outcome | None = None, reason: str = "") -> None:
-        """End with an outcome; `release` is what those hear who are still owed an answer or were awarded."""
+        """End with an outcome; `release` is what those hear who are still owed an answer or were awarded. Of an event
+        that is cancelled while it is delivered the rest of the meter values is waited for."""
+        stops = self.stage is Stage.DELIVERING and release is m.Outcome.CANCELLED
+        self.outcome = outcome
         self.role.stop(now)
         if release is not None:
             self.awards.release_all(release, reason or outcome, now)
@@ -323,7 +389,8 @@ class Negotiation:
             self.out.clear(child.name, now)
         self.timers.clear(keep=Timer.CHASE if self.awards.unconfirmed else None)
         self.go(Stage.CLOSED)
-        self.outcome = outcome
+        if stops:
+            self.delivery.stop(now)
         self.out.tell("closed", outcome=outcome, reason=reason)
 
     def status(self) -> dict[str, object]:

@@ -30,6 +30,10 @@ class Outside(Sender, Protocol):
         """Count something of a name."""
         ...
 
+    def counted(self, name: str) -> int:
+        """How often something of a name was counted."""
+        ...
+
 
 class Out:
     """The same for one event: its id goes along."""
@@ -47,6 +51,10 @@ class Out:
     def send(self, edge: Edge, message: m.Message) -> None:
         """Send a message in this step."""
         self.party.send(edge, message)
+
+    def sent(self, kind: str) -> int:
+        """How many messages of a kind the party has sent."""
+        return self.party.counted(f"sent.{kind}")
 
     def clear(self, child: str, now: datetime) -> None:
         """Take the retained request off a child's edge, behind what is still to be sent on it."""

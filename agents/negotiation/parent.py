@@ -7,12 +7,15 @@ from typing import ClassVar
 from agents.negotiation.announcer import Announcer
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.party import Party
-from agents.negotiation.stage import Stage
+from agents.negotiation.stage import Stage, Timer
 from agents.settings.daemon import Role
 from protocol import messages as m
 from protocol.actor import Foreseen, Send
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
+
+METERING = {Timer.REPORT, Timer.CORRECT}
+"""While one of these is set, meter values of an event are still waited for, though it is closed."""
 
 
 class ParentParty(Party):
@@ -47,6 +50,10 @@ class ParentParty(Party):
     def count(self, name: str) -> None:
         """Count something of a name."""
         self.counts[name] += 1
+
+    def counted(self, name: str) -> int:
+        """How often something of a name was counted."""
+        return self.counts[name]
 
     # -- time
 
@@ -125,8 +132,11 @@ class ParentParty(Party):
         self._event(award).on_award(award, now)
 
     def _on_dispatch(self, edge: Edge, dispatch: m.Dispatch, now: datetime) -> None:
-        """A party with children acts on its award; a dispatch from above is noted and changes nothing."""
-        self._event(dispatch).out.tell("dispatch_noted", slot=dispatch.slot, power_w=dispatch.power_w)
+        """A party with children acts on its award; a dispatch from above is noted and changes nothing. Of a slot that is
+        summed up it asks for the report."""
+        event = self._event(dispatch)
+        event.out.tell("dispatch_noted", slot=dispatch.slot, power_w=dispatch.power_w)
+        event.on_dispatch(dispatch, now)
 
     # -- memory
 
@@ -144,7 +154,8 @@ class ParentParty(Party):
     def at_rest(self, now: datetime) -> bool:
         """Whether every event is closed and over, and nothing is left to be told."""
         return self.announcer.later_at is None and all(
-            event.stage is Stage.CLOSED and event.subject.end_at <= now for event in self.events.values()
+            event.stage is Stage.CLOSED and event.subject.end_at <= now and not event.timers.at.keys() & METERING
+            for event in self.events.values()
         )
 
     def _make_room(self) -> None:

@@ -244,7 +244,7 @@ class Party:
         """What was last said about a request, of some kinds."""
         for kind, send in reversed(self._said.get(message.event_id, {}).get(edge, {}).items()):
             same = isinstance(send.message, m.EventMessage) and send.message.request_id == message.request_id
-            if same and kind in kinds:
+            if same and kind in kinds and _of_its_slot(send.message, message):
                 return send
         return None
 
@@ -283,8 +283,16 @@ ANSWERED_AGAIN: dict[str, tuple[str, ...]] = {
     "offer": ("award",),
     "alternative": ("award",),
     "withdraw": ("award",),
+    "dispatch": ("report",),
 }
 """What a repeat of a kind is answered with again: the newest of these kinds that was said on that edge."""
+
+
+def _of_its_slot(answer: m.Message, message: m.Message) -> bool:
+    """Whether what was sent last is about the slot of the message, where that is about one."""
+    if not isinstance(answer, m.Report) or not isinstance(message, m.Dispatch):
+        return True
+    return message.slot in (answer.slot, *(reading.slot for reading in answer.readings))
 
 
 def _arrow(edge: Edge) -> str:

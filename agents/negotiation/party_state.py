@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from agents.negotiation.child import AwardRecord, RelaxRecord, RequestRecord
 from agents.negotiation.parent import ParentParty
@@ -64,12 +64,8 @@ class LaterState:
     slot: int = 0
     power_w: int = 0
     at: datetime | None = None
-
-
-class Dispatcher(Protocol):
-    """What makes a dispatch, where a party has one."""
-
-    def dispatch_to(self, name: str, award: AwardRecord, slot: int, power_w: int, now: datetime) -> Any: ...
+    number: int = 0
+    """Of a dispatch that is sent again."""
 
 
 def later_state(party: ParentParty) -> tuple[LaterState, ...]:
@@ -89,9 +85,11 @@ def _later(edge: Edge, build: Any, what: list[Any]) -> LaterState:
         case "award_to":
             return LaterState(edge.child, "award", part.subject.event_id, award=what[1])
         case "dispatch_to":
-            _, award, slot, power_w, at = what
-            event_id = part.event.subject.event_id
-            return LaterState(edge.child, "dispatch", event_id, award=award, slot=slot, power_w=power_w, at=at)
+            _, award, slot, power_w, at, number = what
+            event_id = part.subject.event_id
+            return LaterState(
+                edge.child, "dispatch", event_id, award=award, slot=slot, power_w=power_w, at=at, number=number
+            )
     raise TypeError(f"{build.__name__} makes nothing that is sent later")
 
 
@@ -112,5 +110,4 @@ def _waiting(party: ParentParty, one: LaterState) -> tuple[Any, ...]:
             return edge, event.asking.relax_to, one.child, one.request, one.relax
         case "award":
             return edge, event.awards.award_to, one.child, one.award
-    dispatcher: Dispatcher = event.role.dispatching  # type: ignore[attr-defined]  # only this role sends dispatches
-    return edge, dispatcher.dispatch_to, one.child, one.award, one.slot, one.power_w, one.at
+    return edge, event.dispatches.dispatch_to, one.child, one.award, one.slot, one.power_w, one.at, one.number

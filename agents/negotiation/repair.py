@@ -10,15 +10,26 @@ from agents.negotiation.out import Out
 from agents.negotiation.own import OwnPower
 from agents.negotiation.plans.least_power import allowed
 from agents.negotiation.subject import Subject
+from agents.negotiation.watch import DeliveryWatch
 from agents.settings.members import Members
-from protocol.plan import Plan, add, excess, least, shortfall
+from protocol.plan import Plan, add, excess, least, scaled, shortfall
+
+WORTH_PCT = 20
+"""Who gives less than this of its award is not asked for more."""
 
 
 class Repair:
     """Keeps what stands with the children and the party itself as large as the deal."""
 
     def __init__(
-        self, out: Out, subject: Subject, children: Children, awards: Awards, own: OwnPower, book: Members | None
+        self,
+        out: Out,
+        subject: Subject,
+        children: Children,
+        awards: Awards,
+        own: OwnPower,
+        watch: DeliveryWatch,
+        book: Members | None,
     ) -> None:
         """`book`: the contracts with the children; None: they have none."""
         self.out = out
@@ -26,30 +37,56 @@ class Repair:
         self.children = children
         self.awards = awards
         self.own = own
+        self.watch = watch
         self.book = book
 
     def standing_w(self) -> Plan:
-        """What stands with the children, and own power, W."""
-        return add(self.children.awarded_w or self.subject.nothing_w, self.own.power_w())
+        """What stands with the children as far as it can be expected of them, and own power, W."""
+        awarded_w = shortfall(self.children.awarded_w or self.subject.nothing_w, self.watch.doubtful_w())
+        return add(awarded_w, self.own.power_w())
 
     def replace(self, missing_w: Plan, cause: str, now: datetime) -> Plan:
         """Replace what is missing, W; returns what still is. The offer of who holds an award stays usable after its
         `valid_until`: the child is bound and may be given more of it."""
         missing = missing_w
+        doubtful = []
         for child, awarded_w in self.children.with_spare():
             if not any(missing):
                 return missing
-            answer = child.accepted
-            if answer is None:
-                continue
-            more = least(excess(answer.power_w, awarded_w), missing)
-            given = allowed(add(awarded_w, more), answer.power_w, self._least_w(child), self.subject.direction)
-            more = excess(given, awarded_w)
-            if any(more):
-                self.out.tell("replaced", child=child.name, power_w=more, cause=cause)
-                self.awards.give([(child, answer, add(awarded_w, more))], now)
-                missing = shortfall(missing, more)
-        return shortfall(missing, self.own.add(missing, now))
+            if self.watch.pct(child.name) < 100:
+                doubtful.append((child, awarded_w))
+            else:
+                missing = self._raise(child, awarded_w, missing, cause, now)
+        missing = shortfall(missing, self.own.add(missing, now))
+        for child, awarded_w in sorted(doubtful, key=lambda one: -self.watch.pct(one[0].name)):
+            if any(missing) and self.watch.pct(child.name) >= WORTH_PCT:
+                missing = self._raise(child, awarded_w, missing, cause, now)
+        return missing
+
+    def _raise(self, child: Child, awarded_w: Plan, missing_w: Plan, cause: str, now: datetime) -> Plan:
+        """Award a child more of its offer, so that what is expected of it fills the gap; returns what still is
+        missing, W. Who gives little is raised by so much more: cancelled, it would take back what it gave."""
+        answer, pct = child.accepted, self.watch.pct(child.name)
+        if answer is None:
+            return missing_w
+        wanted = tuple(-(-power * 100 // pct) for power in missing_w)
+        more = least(excess(answer.power_w, awarded_w), wanted)
+        given = allowed(add(awarded_w, more), answer.power_w, self._least_w(child), self.subject.direction)
+        more = excess(given, awarded_w)
+        if not any(more):
+            return missing_w
+        self.out.tell("replaced", child=child.name, power_w=more, cause=cause)
+        self.awards.give([(child, answer, add(awarded_w, more))], now)
+        return shortfall(missing_w, scaled(more, pct, 100))
+
+    def lower(self, deal_w: Plan | None, now: datetime) -> None:
+        """Take back what was raised too much, in the slots to come: who gave less gives more again."""
+        if deal_w is None:
+            return
+        standing_w = self.standing_w()
+        over = self.subject.to_come(excess(standing_w, deal_w), now)
+        if any(over):
+            self.reduce(shortfall(standing_w, over), now)
 
     def _least_w(self, child: Child) -> int:
         """The least change that a child can make, W, by its contract."""

@@ -8,7 +8,7 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 
 from agents.negotiation.child import AwardRecord, ChildAnswer, RelaxRecord, RequestRecord
 from agents.negotiation.children import Children
-from agents.negotiation.delivery import Delivery
+from agents.negotiation.dispatches import Unanswered
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.stage import Stage, Timer
 from agents.negotiation.upward import Upward
@@ -94,14 +94,35 @@ class UpwardState:
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryState:
-    """Of `Delivery`."""
+class FirstDeliveryState:
+    """Of `Delivery` in 0.1.0."""
 
     slot: int
     readings: dict[int, dict[str, m.Reading]]
     missing: tuple[str, ...]
     delivered_wh: int
     version: Literal[1] = 1
+
+    def today(self) -> "DeliveryState":
+        """The same in the form of today."""
+        return DeliveryState(self.slot, self.readings, {}, (), (), self.missing, {}, {}, self.delivered_wh, None)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryState:
+    """Of `Delivery`, its `DeliveryWatch`, and the dispatches that are not answered."""
+
+    slot: int
+    readings: dict[int, dict[str, m.Reading]]
+    revisions: dict[int, dict[str, int]]
+    corrected: tuple[int, ...]
+    impossible: tuple[str, ...]
+    missing: tuple[str, ...]
+    gives_pct: dict[str, int]
+    unanswered: dict[str, Unanswered]
+    delivered_wh: int
+    stopped_at: datetime | None
+    version: Literal[2] = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +138,7 @@ class NegotiationState:
     asking: AskingState
     awards: AwardsState
     up: UpwardState | None
-    delivery: DeliveryState
+    delivery: FirstDeliveryState | DeliveryState
     version: Literal[1] = 1
 
 
@@ -133,7 +154,7 @@ def negotiation_state(event: Negotiation) -> NegotiationState:
         asking=state_of(AskingState, event.asking),
         awards=state_of(AwardsState, event.awards, unconfirmed=tuple(event.awards.unconfirmed)),
         up=None if event.up is None else _upward(event.up),
-        delivery=_delivery(event.delivery),
+        delivery=_delivery(event),
     )
 
 
@@ -145,13 +166,36 @@ def remember(event: Negotiation, state: NegotiationState) -> None:
     _remember_children(event.children, state.children)
     restore(event.asking, state.asking)
     restore(event.awards, state.awards, unconfirmed=dict.fromkeys(state.awards.unconfirmed))
-    restore(event.delivery, state.delivery, missing=dict.fromkeys(state.delivery.missing))
+    _remember_delivery(event, state.delivery)
     if event.up is not None and state.up is not None:
         _remember_up(event.up, state.up)
 
 
-def _delivery(delivery: Delivery) -> DeliveryState:
-    return state_of(DeliveryState, delivery, missing=tuple(delivery.missing))
+def _delivery(event: Negotiation) -> DeliveryState:
+    delivery = event.delivery
+    return state_of(
+        DeliveryState,
+        delivery,
+        readings=delivery.readings.by_slot,
+        revisions=delivery.readings.revisions,
+        corrected=tuple(delivery.corrected),
+        impossible=tuple(delivery.impossible),
+        missing=tuple(delivery.missing),
+        gives_pct=delivery.watch.gives_pct,
+        unanswered=event.dispatches.unanswered,
+    )
+
+
+def _remember_delivery(event: Negotiation, state: FirstDeliveryState | DeliveryState) -> None:
+    delivery = event.delivery
+    if isinstance(state, FirstDeliveryState):
+        state = state.today()
+        delivery.ask_later(state.slot)
+    delivery.slot, delivery.delivered_wh, delivery.stopped_at = state.slot, state.delivered_wh, state.stopped_at
+    delivery.readings.by_slot, delivery.readings.revisions = state.readings, state.revisions
+    delivery.corrected, delivery.impossible = dict.fromkeys(state.corrected), dict.fromkeys(state.impossible)
+    delivery.missing = dict.fromkeys(state.missing)
+    delivery.watch.gives_pct, event.dispatches.unanswered = state.gives_pct, state.unanswered
 
 
 def _upward(up: Upward) -> UpwardState:

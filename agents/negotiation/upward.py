@@ -14,7 +14,7 @@ from protocol import messages as m
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan
-from protocol.rules import order_of
+from protocol.rules import order_of, report_id, report_revision
 from protocol.units import step_instant
 
 HOP_PCT = 25
@@ -237,18 +237,25 @@ class Upward:
 
     def report(self, reading: m.Reading, now: datetime) -> None:
         """Send the sum of a slot."""
+        self._report(reading, 0, now)
+
+    def _report(self, reading: m.Reading, number: int, now: datetime) -> None:
         request = self.request
         report = m.Report(
-            message_id=f"{self.out.name}.report.{request.request_id}.{reading.slot}",
+            message_id=report_id(self.out.name, request.request_id, reading.slot, number),
             sent_at=now,
             event_id=self.subject.event_id,
             request_id=request.request_id,
             round=request.round,
-            revision=reading.slot + 1,
+            revision=report_revision(reading.slot, self.subject.slots, number),
             resource_id=self.out.name,
             readings=(reading,),
         )
         self.out.send(self.edge, report)
+
+    def report_again(self, reading: m.Reading, now: datetime) -> None:
+        """Send the sum of a slot once more, as a later revision: it was corrected, or the parent misses it."""
+        self._report(reading, self.out.sent("report") + 1, now)
 
     def resumed(self, stage: Stage) -> None:
         """The process was started again: what awaits a decision is sent again."""

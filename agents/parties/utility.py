@@ -41,6 +41,10 @@ DECIDE_PCT = 20
 """The utility decides within a fifth of the time between the coordinator's reply_by and the first slot."""
 
 
+OWN = "/"
+"""Between a party and its resource, in the name of a meter that is no home's."""
+
+
 class UtilityRole:
     """What the utility decides in one event."""
 
@@ -167,9 +171,16 @@ class UtilityRole:
         RefusedMessage."""
         for reading in message.readings:
             check_slot(reading, self.event.subject.slots)
-        slots = self.meters.setdefault(name, {})
+        own = message.resource_id != name
+        slots = self.meters.setdefault(f"{name}{OWN}{message.resource_id}" if own else name, {})
         for reading in message.readings:
             slots[reading.slot] = delivered_wh(self.event.subject.direction, reading.energy_wh, reading.baseline_wh)
+
+    @property
+    def storage_wh(self) -> int | None:
+        """What of it the aggregators' own storage has delivered, Wh; None where no such meter has told anything."""
+        own = [sum(slots.values()) for name, slots in self.meters.items() if OWN in name]
+        return sum(own) if own else None
 
     @property
     def meter_wh(self) -> int:
@@ -187,10 +198,11 @@ class UtilityRole:
             "settled",
             "meter",
             delivered_wh=delivered_wh,
-            awarded_wh=energy_wh(event.deal_w, subject.period.duration),
+            awarded_wh=event.delivery.awarded_wh(event.deal_w),
             requested_wh=energy_wh(subject.asked_w, subject.period.duration),
             metered_directly_wh=self.meter_wh,
             meters=len(self.meters),
+            **({} if self.storage_wh is None else {"storage_wh": self.storage_wh}),
         )
 
     def status(self) -> dict[str, object]:
@@ -259,7 +271,7 @@ class Utility(ParentParty):
             Timers(),
             Children(self.settings.children, {}),
             TRANSITIONS,
-            timedelta(seconds=self.settings.report_grace_s),
+            self.settings.report_grace_s,
             partial(UtilityRole, self.settings, self.policies, issue.program_id),
         )
 

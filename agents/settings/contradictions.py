@@ -130,6 +130,7 @@ def _home(home: DerSettings) -> Iterator[Mistake]:
 @contradictions.register
 def _aggregator(ra: AggregatorSettings) -> Iterator[Mistake]:
     yield from _own_parent(ra)
+    yield from _twice("meter_to", ra.meter_to)
     yield from _twice("ladder", ra.ladder)
     yield from _twice("relax_restrictions", ra.relax_restrictions)
     yield from _book(ra)

@@ -52,6 +52,10 @@ class Member:
     below a power)."""
     answers_within_s: Annotated[AnswersWithin, Whole] | None = None
     """How long it takes to answer at most: a resident who has to be asked, a slow gateway. None: at once."""
+    reports_within_s: Annotated[int, Field(ge=1, le=86_400), Whole] | None = None
+    """Of an aggregator: how long after a slot its sum comes at the latest, s; none: it is not known."""
+    answers_dispatch: bool = False
+    """Whether it says at once that it has a dispatch. One that does not is heard of when its meter reports the slot."""
 
     def capacity_w(self, direction: Direction) -> int:
         """Contracted capacity in a direction, W >= 0."""
@@ -122,6 +126,11 @@ class Members(BaseModel):
     def slow(self) -> tuple[Member, ...]:
         """Those who take their time to answer."""
         return tuple(member for member in self.members if member.answers_within_s is not None)
+
+    @cached_property
+    def aggregators(self) -> tuple[Member, ...]:
+        """The contracts with aggregators, which sum up meters of their own."""
+        return tuple(member for member in self.members if member.kind == "aggregator")
 
     def capacity_w(self, direction: Direction) -> int:
         """Contracted capacity of all in a direction, W."""

@@ -143,6 +143,8 @@ class AggregatorSettings(Settings):
     `relax_restrictions`."""
     relax_from_above: bool = False
     """Whether the rung `relax` is kept for the `relax` of a parent aggregator."""
+    meter_to: tuple[Name, ...] = ()
+    """Further parents that the meters of its own storage report to (the utility), each under its resource's id."""
     dispatch_lead_s: Annotated[int, Field(ge=0)] = 60
     report_grace_s: Annotated[int, Field(ge=1)] = 120
     capability_every_s: CapabilityEvery | None = None

@@ -41,6 +41,8 @@ class HomeTemplate(Settings):
     behaviour: Behaviour = Behaviour.NORMAL
     merit: int = 0
     reliability_pct: Percent = 100
+    answers_dispatch: bool = False
+    """Whether its aggregator asks it to say at once that it has a dispatch."""
 
 
 class DailyEvent(Settings):

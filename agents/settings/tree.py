@@ -36,6 +36,10 @@ def _references(scenario: Scenario) -> Iterator[Mistake]:
         for name in home.meter_to:
             if name not in everybody:
                 yield Mistake(f"homes: {home.name}: meter_to", _nobody(name, sorted(everybody)))
+    for index, ra in enumerate(scenario.aggregators):
+        for name in ra.meter_to:
+            if name not in everybody - {ra.name}:
+                yield Mistake(f"aggregators[{index}].meter_to", _nobody(name, sorted(everybody - {ra.name})))
 
 
 def _nobody(name: str, names: list[str]) -> str:

@@ -28,6 +28,7 @@ from protocol.plan import Plan
 PLANS = st.lists(powers, max_size=4).map(tuple)
 VALUES: dict[object, st.SearchStrategy[Any]] = {
     int: st.integers(-(2**53), 2**53),
+    int | None: st.none() | st.integers(-(2**53), 2**53),
     bool: st.booleans(),
     str: texts,
     str | None: texts | st.none(),

@@ -129,7 +129,7 @@ def test_coordinator_takes_the_alternative_that_its_policy_accepts() -> None:
 
 
 def test_delivery_is_counted_against_the_baseline_of_the_policy() -> None:
-    delivered = {}
+    delivered, changed = {}, {}
     for name in ("declared", "nothing"):
         world = World()
         charging = {"soc_wh": 20_000, "departure_soc_wh": 39_000}
@@ -137,7 +137,9 @@ def test_delivery_is_counted_against_the_baseline_of_the_policy() -> None:
         world.event(4_000, 4_000)
         story = world.run()
         delivered[name] = [note.data["delivered_wh"] for note in story.notes("slot_metered", "ra-1")]
+        changed[name] = [note.data.get("change_wh") for note in story.notes("slot_metered", "ra-1")]
     assert delivered["declared"] != delivered["nothing"]
+    assert changed == {"declared": [None, None], "nothing": delivered["declared"]}
     metered = [
         sum(r.readings[0].energy_wh for r in story.sent("report") if isinstance(r, m.Report) and _of(r, "ra-1-h", slot))
         for slot in range(2)

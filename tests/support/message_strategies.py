@@ -170,9 +170,18 @@ BY_KIND: dict[str, st.SearchStrategy[m.Message]] = {
         power_w=signed_powers,
         valid_for_s=st.integers(1, 7 * 86400),
         fallback=st.sampled_from(m.Fallback),
+        answer=st.sampled_from((None, True)),
     ),
     "report": st.builds(
         m.Report, **head(), resource_id=names, readings=st.lists(readings, min_size=1, max_size=6).map(tuple)
+    )
+    | st.builds(
+        m.Report,
+        **head(),
+        resource_id=names,
+        readings=st.just(()),
+        slot=st.integers(0, 335),
+        state=st.sampled_from(m.EventStatus),
     ),
     "withdraw": st.builds(
         m.Withdraw,

@@ -102,6 +102,8 @@ class Odd:
             fields["available_w"] = tuple(map(max, most, fields["power_w"]))
             fields["binding"] = ()
             fields["resources"] = tuple(self._resource(one, fields["power_w"]) for one in fields["resources"])
+        if "readings" in fields and self.random.random() < 0.2:
+            fields |= {"readings": (), "slot": self.random.choice((0, 1, MAX_SLOTS - 1)), "state": m.EventStatus.ACTIVE}
         if "interval_period" in fields:
             start = fields["interval_period"].start
             fields["decide_by"] = min(fields["decide_by"], start)
@@ -131,7 +133,7 @@ class Odd:
                 return random.choice((1, 2, 3, value + 1, m.MAX_ROUND))
             case "revision":
                 return random.choice((1, 2, value + 1, m.MAX_REVISION))
-            case "slot" | "from_slot":
+            case "slot" | "from_slot" if value is not None:
                 return random.choice((0, 1, value + 1, MAX_SLOTS - 1))
             case "valid_for_s":
                 return random.choice((1, 1_800, 7 * 86_400))
@@ -149,6 +151,8 @@ class Odd:
                 return tuple(self._resources(value, fields))
             case "restrictions":
                 return tuple(random.choices(list(m.Restriction), k=random.choice((1, 2, 16))))
+            case "answer":
+                return random.choice((None, True))
             case "accepted" | "online":
                 return not value
             case "extensions":

@@ -8,7 +8,7 @@ answered, or at its deadline.
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from agents.negotiation.children import CAN_RELAX, Children, at_most
@@ -120,7 +120,7 @@ class Aggregator(ParentParty):
             timers,
             Children(tuple(self.book.by_name), self.book.claims, tuple(m.ResourceKind) if relax_others else CAN_RELAX),
             TRANSITIONS,
-            timedelta(seconds=self.settings.report_grace_s),
+            self.settings.report_grace_s,
             partial(AggregatorRole, self.settings, self.policies, self.book, up, storage, self.taken_foreseen),
             book=self.book,
             up=up,

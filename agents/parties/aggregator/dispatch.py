@@ -5,21 +5,26 @@ A dispatch goes out `lead` before its slot and lives for that slot only, so a lo
 
 from datetime import datetime, timedelta
 
-from agents.negotiation.child import AwardRecord, Child
+from agents.negotiation.child import Child
 from agents.negotiation.negotiation import Negotiation
-from agents.negotiation.stage import Timer
+from agents.negotiation.stage import Stage, Timer
 from agents.parties.aggregator.own_storage import OwnStorage
 from agents.settings.members import Members
 from protocol import messages as m
 from protocol.actor import Measure, Measured
-from protocol.plan import Plan
+from protocol.edges import Edge
+from protocol.rules import report_id, report_revision
 
 
 class Dispatching:
     """What is dispatched of one event."""
 
-    def __init__(self, event: Negotiation, book: Members, lead_s: int, storage: OwnStorage) -> None:
+    def __init__(
+        self, event: Negotiation, book: Members, lead_s: int, storage: OwnStorage, meter_to: tuple[str, ...] = ()
+    ) -> None:
+        """`meter_to`: who hears the meters of own storage beside the parent."""
         self.event = event
+        self.meter_to = meter_to
         self.book = book
         self.lead = timedelta(seconds=lead_s)
         self.storage = storage
@@ -36,10 +41,24 @@ class Dispatching:
         if self.storage:
             timers.set(Timer.MEASURE, period.slot_start(1))
 
-    def stop(self, now: datetime) -> None:
-        """Nothing more is commanded."""
+    def stop(self, now: datetime) -> bool:
+        """Nothing more is commanded. Whether own storage is still to be measured: of an event that is cancelled in a slot,
+        until now."""
         self.event.timers.drop(Timer.DISPATCH)
         self.event.timers.drop(Timer.MEASURE)
+        self.event.timers.drop(Timer.ANSWERS)
+        self.event.dispatches.clear()
+        return self.storage.is_led() and self._measure_until(now)
+
+    def _measure_until(self, now: datetime) -> bool:
+        event, slot = self.event, self.measured_slot
+        start = event.subject.period.slot_start(slot)
+        cancelled = event.stage is Stage.DELIVERING and event.outcome == m.Outcome.CANCELLED
+        if not cancelled or slot >= event.subject.slots or now <= start:
+            return False
+        for resource_id in self.storage.resource_ids:
+            event.out.effect(Measure(resource_id, event.subject.event_id, slot, start, now))
+        return True
 
     def due(self, now: datetime) -> None:
         """Command the next slot."""
@@ -51,7 +70,7 @@ class Dispatching:
         for child, plan in event.children.awarded():
             if self._dispatches(child) and any(plan):
                 sent += 1
-                self._dispatch(child, plan, slot, now)
+                event.dispatches.give(child, plan, slot, now)
         self._command_storage(slot, now)
         event.out.tell("dispatched", "claim 1", slot=slot, dispatched=sent, power_w=event.standing_w()[slot])
         self.slot += 1
@@ -66,37 +85,16 @@ class Dispatching:
             return
         awarded_w = child.awarded_w
         if awarded_w is not None and any(awarded_w) and self._dispatches(child):
-            self._dispatch(child, awarded_w, slot, now)
+            self.event.dispatches.give(child, awarded_w, slot, now)
 
     def _dispatches(self, child: Child) -> bool:
         return self.book[child.name].kind == "der"
-
-    def _dispatch(self, child: Child, awarded_w: Plan, slot: int, now: datetime) -> None:
-        assert child.award is not None
-        self.event.out.say(child.name, now, self.dispatch_to, child.name, child.award, slot, awarded_w[slot], now)
 
     def _command_storage(self, slot: int, now: datetime) -> None:
         held, own = self.storage.held, self.storage.committed_w
         if held is not None and own is not None and any(own):
             for setpoint in held.follow(slot, own[slot], now):
                 self.event.out.effect(setpoint)
-
-    def dispatch_to(self, name: str, award: AwardRecord, slot: int, power_w: int, now: datetime) -> m.Dispatch:
-        """The dispatch of a slot as a message; `power_w` >= 0 in the event's direction."""
-        event, subject = self.event, self.event.subject
-        award_id = event.awards.award_id(name, award)
-        return m.Dispatch(
-            message_id=f"{event.out.name}.dispatch.{award_id}.{slot}.{award.revision}",
-            sent_at=now,
-            event_id=subject.event_id,
-            request_id=award.request_id,
-            round=award.round,
-            revision=award.revision,
-            award_id=award_id,
-            slot=slot,
-            power_w=subject.direction.sign * power_w,
-            valid_for_s=int(subject.period.duration.total_seconds()),
-        )
 
     def measure_due(self, now: datetime) -> None:
         """A slot is over: ask own devices for its energy."""
@@ -113,9 +111,10 @@ class Dispatching:
         if item.slot is None or item.energy_wh is None:
             return
         held, name = self.storage.held, item.resource_id
-        baseline = item.energy_wh
+        cancelled, baseline = self.event.outcome == m.Outcome.CANCELLED, item.energy_wh
         if held is not None:
-            baseline, rest_wus = held.baseline_wh((item,), item.slot, self.rests_wus.pop(name, 0))
+            until = item.at if cancelled else None
+            baseline, rest_wus = held.baseline_wh((item,), item.slot, self.rests_wus.pop(name, 0), until)
             if rest_wus:
                 self.rests_wus[name] = rest_wus
         reading = m.Reading(
@@ -123,6 +122,24 @@ class Dispatching:
             energy_wh=item.energy_wh,
             baseline_wh=baseline,
             soc_wh=item.soc_wh,
-            state=m.EventStatus.ACTIVE,
+            state=m.EventStatus.CANCELLED if cancelled else m.EventStatus.ACTIVE,
         )
-        self.event.metered(name, reading, now)
+        for parent in self.meter_to:
+            self.event.out.send(Edge(parent, self.event.out.name), self._report(item.resource_id, reading, now))
+        self.event.metered(item.resource_id, reading, item.slot + 1, now)
+
+    def _report(self, resource_id: str, reading: m.Reading, now: datetime) -> m.Report:
+        """The meter value of an own device for whoever meters it beside the sums."""
+        up = self.event.up
+        assert up is not None
+        request = up.request
+        return m.Report(
+            message_id=report_id(f"{self.event.out.name}.{resource_id}", request.request_id, reading.slot, 0),
+            sent_at=now,
+            event_id=request.event_id,
+            request_id=request.request_id,
+            round=request.round,
+            revision=report_revision(reading.slot, self.event.subject.slots, 0),
+            resource_id=resource_id,
+            readings=(reading,),
+        )

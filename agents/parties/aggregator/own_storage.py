@@ -126,8 +126,10 @@ class OwnStorage:
         """Whether any of its devices follows a course of this event."""
         return self.subject.event_id in self.yard.ledger.followed()
 
-    def free(self, now: datetime) -> None:
-        """Nothing is reserved for this event any more; devices return to their schedule, or to what other events hold."""
-        self.offered_w = self.committed_w = self.held = None
+    def free(self, now: datetime, metered_still: bool = False) -> None:
+        """Nothing is reserved for this event any more; devices return to their schedule, or to what other events hold.
+        `metered_still`: a meter value is still to come."""
+        self.offered_w = self.committed_w = None
+        self.held = self.held if metered_still else None
         for setpoint in self.yard.ledger.free(self.subject.event_id, now):
             self.out.effect(setpoint)

@@ -50,7 +50,7 @@ class AggregatorRole:
         self.storage = storage
         self.foreseen = foreseen
         self.event = event
-        self.dispatching = Dispatching(event, book, settings.dispatch_lead_s, storage)
+        self.dispatching = Dispatching(event, book, settings.dispatch_lead_s, storage, settings.meter_to)
         self.climb = Climb(up.request.sent_at, [])
 
     @property
@@ -345,8 +345,7 @@ class AggregatorRole:
 
     def stop(self, now: datetime) -> None:
         """Own storage is free and returns to its schedule; nothing more is commanded."""
-        self.dispatching.stop(now)
-        self.storage.free(now)
+        self.storage.free(now, metered_still=self.dispatching.stop(now))
 
     def status(self) -> dict[str, object]:
         """What is available, W, and the rungs that are left."""

@@ -8,7 +8,7 @@ without one the firm offers are locked and the utility is asked first.
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from agents.negotiation.children import Children
@@ -71,7 +71,7 @@ class Coordinator(ParentParty):
             timers,
             Children(tuple(self.book.by_name), self.book.claims),
             TRANSITIONS,
-            timedelta(seconds=self.settings.report_grace_s),
+            self.settings.report_grace_s,
             partial(CoordinatorRole, self.settings, self.policies, self.book, up),
             book=self.book,
             up=up,

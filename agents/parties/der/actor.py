@@ -251,6 +251,7 @@ class Der(Controlled):
             self._confirm(event, award, "", now)
             if event.stage is not DerStage.CLOSED:
                 self._release(event, now)
+                self._measure_until(event, now)
                 self._close(event, award.outcome, now)
             return
         offered_w = event.offered_w

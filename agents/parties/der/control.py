@@ -71,6 +71,8 @@ class Controlled(Party):
     def _on_dispatch(self, edge: Edge, dispatch: m.Dispatch, now: datetime) -> None:
         event = self._event(dispatch)
         award = event.award
+        if self._report_again(event, dispatch, now):
+            return
         if (
             award is None
             or award.award_id != dispatch.award_id
@@ -90,6 +92,22 @@ class Controlled(Party):
             self.effect(self.home.runnable(setpoint))
         data = {"slot": dispatch.slot, "power_w": dispatch.power_w}
         self.tell("controlling", event.request.event_id, "control", data)
+        self._has_dispatch(event, dispatch, now)
+
+    def _has_dispatch(self, event: DerEvent, dispatch: m.Dispatch, now: datetime) -> None:
+        """Say at once that a dispatch is there, to a parent that wants to know."""
+        if dispatch.answer:
+            begun, number = event.slot_start(dispatch.slot) <= now, self.counts["sent.report"] + 1
+            answer = messages.has_dispatch(self.name, event.request, dispatch.slot, begun, now, number)
+            self.send(event.edge, answer)
+
+    def _report_again(self, event: DerEvent, dispatch: m.Dispatch, now: datetime) -> bool:
+        """The dispatch of a slot that was reported asks for the report: it may have been lost. Whether it was so."""
+        reading, number = event.readings.get(dispatch.slot), self.counts["sent.report"] + 1
+        if reading is None:
+            return False
+        self.send(event.edge, messages.report(self.name, event.request, reading, now, number))
+        return True
 
     def _slot_over(self, event: DerEvent, now: datetime) -> None:
         start, end = event.slot_start(event.slot), event.slot_start(event.slot + 1)
@@ -110,27 +128,50 @@ class Controlled(Party):
             return  # of a deal that does not stand any more
         values = event.measured.setdefault(item.slot, {})
         values[item.resource_id] = item
-        if len(values) == len(self.home.devices):
+        if self._is_metered(event, item.slot):
             self._report(event, item.slot, now)
 
-    def _report(self, event: DerEvent, slot: int, now: datetime) -> None:
-        """The smart meter's value of a slot, to the aggregator and to the utility (meter 13)."""
-        request, values = event.request, tuple(event.measured[slot].values())
-        last = slot + 1 == event.slots
+    def _is_metered(self, event: DerEvent, slot: int) -> bool:
+        """Whether all devices of the home were measured in a slot."""
+        return event.accepted is not None and len(event.measured.get(slot, ())) == len(self.home.devices)
+
+    def _reading(self, event: DerEvent, slot: int) -> m.Reading:
+        """What the smart meter says of a slot."""
+        values = tuple(event.measured[slot].values())
         held = event.accepted
         assert held is not None
-        baseline, event.rest_wus = held.baseline_wh(values, slot, event.rest_wus)
+        until = min(value.at for value in values) if event.outcome == m.Outcome.CANCELLED else None
+        baseline, event.rest_wus = held.baseline_wh(values, slot, event.rest_wus, until)
         stored = [value.soc_wh for value in values if value.soc_wh is not None]
-        reading = m.Reading(
+        return m.Reading(
             slot=slot,
             energy_wh=sum(value.energy_wh or 0 for value in values),
             baseline_wh=baseline,
             soc_wh=sum(stored) if stored else None,
-            state=m.EventStatus.COMPLETED if last else m.EventStatus.ACTIVE,
+            state=_state(event, slot),
         )
+
+    def report_anew(self, event: DerEvent) -> None:
+        """Know again what was reported of the slots that were measured."""
+        event.rest_wus = 0
+        for slot in sorted(event.measured):
+            if self._is_metered(event, slot):
+                event.readings[slot] = self._reading(event, slot)
+
+    def _measure_until(self, event: DerEvent, now: datetime) -> None:
+        """The event is cancelled in a slot: what flowed until now is of the settlement."""
+        start = event.slot_start(event.slot)
+        if event.stage is DerStage.ACTIVE and event.slot < event.slots and start < now:
+            for device in self.home.devices:
+                self.effect(Measure(device.resource_id, event.request.event_id, event.slot, start, now))
+
+    def _report(self, event: DerEvent, slot: int, now: datetime) -> None:
+        """The smart meter's value of a slot, to the aggregator and to the utility (meter 13)."""
+        request = event.request
+        reading = event.readings[slot] = self._reading(event, slot)
         for parent in (event.edge.parent, *self.settings.meter_to):
             self.send(Edge(parent, self.name), messages.report(self.name, request, reading, now))
-        if last:
+        if slot + 1 == event.slots and event.stage is not DerStage.CLOSED:
             self._close(event, "completed", now)
 
     def _mind_mishap(self, item: Measured, now: datetime) -> None:
@@ -158,6 +199,7 @@ class Controlled(Party):
         event.withdrawal = messages.withdrawal(self.name, award, from_slot, cause, now)
         self._release(event, now)
         self._close(event, "withdrawn", now)
+        event.meter_on()
         self._withdraw_again(event, now)
 
     def _withdraw_again(self, event: DerEvent, now: datetime) -> None:
@@ -204,3 +246,10 @@ class Controlled(Party):
                 for event in self.events.values()
             ],
         }
+
+
+def _state(event: DerEvent, slot: int) -> m.EventStatus:
+    """What a reading says of the event."""
+    if event.outcome == m.Outcome.CANCELLED:
+        return m.EventStatus.CANCELLED
+    return m.EventStatus.COMPLETED if slot + 1 == event.slots else m.EventStatus.ACTIVE

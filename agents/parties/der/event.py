@@ -91,6 +91,8 @@ class DerEvent:
     timers: dict[DerTimer, datetime] = field(default_factory=dict)
     slot: int = 0
     measured: dict[int, dict[str, Measured]] = field(default_factory=dict)
+    readings: dict[int, m.Reading] = field(default_factory=dict)
+    """What was reported of each slot."""
     rest_wus: int = 0
     """W x microseconds of the baseline that are no whole Wh yet: the next report carries them."""
     consent: bool | None = None
@@ -114,6 +116,11 @@ class DerEvent:
     def accepted_by(self, award: m.Award) -> m.Basis | None:
         """Which of the offers that stand an award accepts."""
         return next((basis for basis, offer in self.offers.items() if offer.message_id == award.accepts), None)
+
+    def meter_on(self) -> None:
+        """Metered to the end, though nothing is given any more: what flows meanwhile is of the settlement."""
+        if self.slot < self.slots:
+            self.timers[DerTimer.SLOT] = self.slot_start(self.slot + 1)
 
     @property
     def offered_w(self) -> dict[m.Basis, Plan]:
@@ -146,4 +153,5 @@ class DerEvent:
     def is_over(self, now: datetime) -> bool:
         """Whether nothing can come of it any more: its last slot is past, and it is closed, or was never offered to
         (whoever opts out hears of the event again only when it is asked anew, or cancelled)."""
-        return self.stage in (DerStage.CLOSED, DerStage.OPTED_OUT) and self.terms.over_at <= now
+        over = self.stage in (DerStage.CLOSED, DerStage.OPTED_OUT) and self.terms.over_at <= now
+        return over and DerTimer.SLOT not in self.timers

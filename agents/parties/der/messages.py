@@ -8,6 +8,7 @@ from agents.parties.der.terms import EventTerms
 from protocol import messages as m
 from protocol.actor import Note
 from protocol.plan import Plan, zero
+from protocol.rules import report_id, report_revision
 
 M = TypeVar("M", bound=m.Message | m.Resource)
 
@@ -72,11 +73,21 @@ def confirm(name: str, award: m.Award, problem: str, at: datetime, make: Maker =
     return make(m.Confirm, fields)
 
 
-def report(name: str, request: m.Request, reading: m.Reading, at: datetime) -> m.Report:
-    """The smart meter's value of a slot."""
-    message_id = f"{name}.report.{request.request_id}.{reading.slot}"
-    head = _head(message_id, at, request.event_id, request.request_id, request.round, reading.slot + 1)
+def report(name: str, request: m.Request, reading: m.Reading, at: datetime, number: int = 0) -> m.Report:
+    """The smart meter's value of a slot; `number`: 0 for the first one."""
+    message_id = report_id(name, request.request_id, reading.slot, number)
+    revision = report_revision(reading.slot, len(request.power_w), number)
+    head = _head(message_id, at, request.event_id, request.request_id, request.round, revision)
     return checked(m.Report, head | {"resource_id": name, "readings": (reading,)})
+
+
+def has_dispatch(name: str, request: m.Request, slot: int, begun: bool, at: datetime, number: int) -> m.Report:
+    """The answer to the dispatch of a slot: that it is there; `begun`: whether the slot has."""
+    state = m.EventStatus.ACTIVE if begun else m.EventStatus.NEAR
+    revision = report_revision(slot, len(request.power_w), number)
+    message_id = f"{name}.has.{request.request_id}.{slot}.{number}"
+    head = _head(message_id, at, request.event_id, request.request_id, request.round, revision)
+    return checked(m.Report, head | {"resource_id": name, "readings": (), "slot": slot, "state": state})
 
 
 def withdrawal(name: str, award: m.Award, from_slot: int, cause: str, at: datetime) -> m.Withdraw:

@@ -19,7 +19,7 @@ from agents.settings.parties import Consent
 from protocol import messages as m
 from protocol.actor import Measured
 from protocol.edges import Edge
-from protocol.messages import Basis
+from protocol.messages import Basis, Reading
 from protocol.remembered import SentState, StateForm, message_of, restore, state_of
 
 
@@ -42,6 +42,8 @@ class DerEventState:
     slot: int
     measured: dict[int, dict[str, Measured]]
     rest_wus: int = 0
+    readings: dict[int, Reading] | None = None
+    """None: of a state of before, in which they were not stored."""
     version: Literal[1] = 1
     consent: bool | None = None
     answers_sent: int | None = None
@@ -85,6 +87,7 @@ def remember_der(actor: Der, state: DerState) -> None:
             award=message_of(one.award),
             accepted=None if one.accepted is None else answers[one.accepted],
             withdrawal=message_of(one.withdrawal),
+            readings=one.readings or {},
         )
         if one.answers_sent is None:
             event.answers_sent = 0 if event.stage is DerStage.CONSIDERING else 1
@@ -92,6 +95,9 @@ def remember_der(actor: Der, state: DerState) -> None:
         actor.events[event.request.event_id] = event
         if state.home.followed is None:
             _lay_out(event)
+    for one in state.events:
+        if one.readings is None:
+            actor.report_anew(actor.events[one.request.message().event_id])
 
 
 def _lay_out(event: DerEvent) -> None:

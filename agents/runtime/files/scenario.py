@@ -2,7 +2,7 @@
 homes, the coordinator's from its aggregators, the parties whose meters the utility hears."""
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.resources import files
 from math import ceil
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from agents.devices.catalogue import build_device
 from agents.drivers.registry import check_simulated
+from agents.negotiation.grace import AGGREGATE_S, HOP_S, ReportGrace
 from agents.negotiation.plans.timing import most_collecting_pct, time_needed
 from agents.runtime.files.daily import daily
 from agents.runtime.files.included import included
@@ -20,7 +21,7 @@ from agents.settings.behaviour import Behaviour
 from agents.settings.checked import ConfigError, checked, known
 from agents.settings.contradictions import one_home_each
 from agents.settings.kinds import kind_of, other_kinds
-from agents.settings.members import LONGEST_ANSWER_S, Member
+from agents.settings.members import LONGEST_ANSWER_S, Member, Members
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, Rung, UtilitySettings
 from agents.settings.scenario import HomeTemplate, Scenario, ScenarioFile
 from agents.settings.tree import tree_mistakes
@@ -74,7 +75,8 @@ def build_scenario(data: dict[str, Any], where: str, folder: Path = Path()) -> S
     coordinator_given = {"name": "ac", "parent": utility_name, "members": below} | file.coordinator
     coordinator = checked(CoordinatorSettings, coordinator_given, f"{where}: coordinator")
     chosen(coordinator, f"{where}: coordinator")
-    meters = tuple(home.name for home in homes if utility_name in home.meter_to)
+    metered: list[DerSettings | AggregatorSettings] = [*homes, *aggregators]
+    meters = tuple(one.name for one in metered if utility_name in one.meter_to)
     utility_given = {"children": (coordinator.name,), "meters": meters} | included(
         file.utility, folder, f"{where}: utility"
     )
@@ -138,7 +140,7 @@ def _homes(
             }
             home = (known if alike and number > 1 else checked)(DerSettings, _numbered(given, number), place)
             homes.append(home)
-            member = contract(home, template.merit, template.reliability_pct, place)
+            member = contract(home, template.merit, template.reliability_pct, place, template.answers_dispatch)
             members.setdefault(home.parent, []).append(member)
             if template.behaviour is not Behaviour.NORMAL:
                 behaviours[home.name] = template.behaviour
@@ -206,7 +208,13 @@ def _numbered(value: Any, number: int) -> Any:
 # -- contracts from what is installed
 
 
-def contract(home: DerSettings, merit: int = 0, reliability_pct: int = 100, where: str = "contract") -> Member:
+def contract(
+    home: DerSettings,
+    merit: int = 0,
+    reliability_pct: int = 100,
+    where: str = "contract",
+    answers_dispatch: bool = False,
+) -> Member:
     """The contract with a home: the rated power of its devices, and what its owner agreed to loosen. Raises
     ConfigError."""
     devices = [build_device(spec) for spec in home.devices]
@@ -222,6 +230,7 @@ def contract(home: DerSettings, merit: int = 0, reliability_pct: int = 100, wher
         "relaxations": tuple(loosened),
         "least_w": min(getattr(spec, "min_power_w", 0) for spec in home.devices),
         "answers_within_s": home.answers_within_s,
+        "answers_dispatch": answers_dispatch,
     }
     return known(Member, given, where)
 
@@ -241,6 +250,9 @@ def _as_member(settings: AggregatorSettings, where: str) -> Member:
         "relaxations": _relaxed_from_above(settings),
         "answers_within_s": _answers_within_s(settings),
     }
+    within = ReportGrace.of(settings.report_grace_s, Members(members=settings.members)).whole
+    if within > timedelta(seconds=AGGREGATE_S + HOP_S):  # what its parent does not assume by itself
+        given["reports_within_s"] = int(within.total_seconds())
     return known(Member, given, where)
 
 

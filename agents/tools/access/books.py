@@ -69,6 +69,8 @@ class _Reader:
                     self._parent(one.parent)
                     self._parent(one.name)
                     self._members(one.members)
+                    for name in one.meter_to if isinstance(one, AggregatorSettings) else ():
+                        self._parent(name)
                 case DerSettings():
                     self._parent(one.parent)
                     for name in one.meter_to:

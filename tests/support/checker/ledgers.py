@@ -9,7 +9,7 @@ from checker.wire import refuses, sends
 from protocol import messages as m
 from protocol.actor import Entry, Note, Received, Send
 from protocol.edges import Edge
-from protocol.plan import Plan, add, covers, least, shortfall, total
+from protocol.plan import Plan, add, covers, least, scaled, shortfall, total
 
 
 def violations(trace: Sequence[Entry]) -> list[str]:
@@ -128,12 +128,17 @@ def newest_requests(trace: Sequence[Entry]) -> dict[tuple[str, str], m.Request]:
 
 
 def not_backed(trace: Sequence[Entry]) -> list[str]:
-    """What a party awards downward is at most what it was awarded, or what a mandate lets it conclude."""
+    """What a party awards downward is at most what it was awarded, or what a mandate lets it conclude. Who gives less
+    than its award counts for what it gives: it is kept, and others are raised."""
     given, own = last_awards(trace)
-    requests = newest_requests(trace)
+    requests, gives_pct = newest_requests(trace), least_given(trace)
     found = []
     for (parent, event_id), awards in given.items():
-        concluded = [award.power_w for award in awards.values() if award.outcome is m.Outcome.CONCLUDED]
+        concluded = [
+            scaled(award.power_w, gives_pct.get((parent, event_id, child), 100), 100)
+            for child, award in awards.items()
+            if award.outcome is m.Outcome.CONCLUDED
+        ]
         request = requests.get((parent, event_id))
         if not concluded or request is None:
             continue  # nothing stands, or the utility: nobody is above it
@@ -146,6 +151,17 @@ def not_backed(trace: Sequence[Entry]) -> list[str]:
         by_award = award is not None and award.outcome is m.Outcome.CONCLUDED and covers(award.power_w, sums)
         if not by_mandate and not by_award:
             found.append(f"P1: {parent}/{event_id}: awards of {sums} are not backed from above")
+    return found
+
+
+def least_given(trace: Sequence[Entry]) -> dict[tuple[str, str, str], int]:
+    """By parent, event and child: the least that its parent noted to expect of its award, percent."""
+    found: dict[tuple[str, str, str], int] = {}
+    for entry in trace:
+        for note in entry.effects:
+            if isinstance(note, Note) and note.name in ("gives_less", "dispatch_unanswered"):
+                key = (entry.actor, note.event_id, str(note.data["child"]))
+                found[key] = min(found.get(key, 100), int(str(note.data.get("expected_pct", 0))))
     return found
 
 

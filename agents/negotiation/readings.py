@@ -1,0 +1,69 @@
+"""Meter values of one event by slot and child. A later revision of a reading corrects the earlier one, also after its
+slot was summed up."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from agents.negotiation.plans.baseline import BaselinePolicy
+from protocol import messages as m
+from protocol.rules import delivered_wh
+from protocol.units import Direction
+
+
+class Taking(StrEnum):
+    """What became of a reading."""
+
+    OPEN = "open"
+    """Its slot is still to be summed up."""
+    CORRECTS = "corrects"
+    """Its slot was summed up, and its sum is another one now."""
+    NOTHING = "nothing"
+    """It is known, older than what is known, or impossible."""
+
+
+class Readings:
+    """What the meters have told of each slot."""
+
+    def __init__(self) -> None:
+        self.by_slot: dict[int, dict[str, m.Reading]] = {}
+        self.revisions: dict[int, dict[str, int]] = {}
+        """Of those that are not the first of their slot: most are, and 100,000 entries would be kept for nothing."""
+
+    def clear(self) -> None:
+        """Nothing was told."""
+        self.by_slot.clear()
+        self.revisions.clear()
+
+    def of(self, slot: int) -> dict[str, m.Reading]:
+        """Of one slot, by child or own device."""
+        return self.by_slot.get(slot, {})
+
+    def take(self, name: str, reading: m.Reading, revision: int, summed: bool) -> Taking:
+        """Store a reading unless a later one is known. `summed`: whether its slot was summed up."""
+        slot = reading.slot
+        known, first = self.of(slot).get(name), slot + 1
+        if known is not None and revision < self.revisions.get(slot, {}).get(name, first):
+            return Taking.NOTHING
+        if known == reading and summed:
+            return Taking.NOTHING
+        self.by_slot.setdefault(slot, {})[name] = reading
+        if revision != first:
+            self.revisions.setdefault(slot, {})[name] = revision
+        return Taking.CORRECTS if summed else Taking.OPEN
+
+    def summed(self, slot: int, state: m.EventStatus, baseline: BaselinePolicy) -> m.Reading:
+        """All of one slot as one reading; its baseline is that of a policy."""
+        have = self.of(slot)
+        earlier = [self.of(before) for before in range(slot)]
+        return m.Reading(
+            slot=slot,
+            energy_wh=sum(reading.energy_wh for reading in have.values()),
+            baseline_wh=baseline.baseline_wh(slot, have, earlier),
+            state=state,
+            reading_type=m.ReadingType.SUMMED,
+        )
+
+
+def change_wh(direction: Direction, readings: Mapping[str, m.Reading]) -> int:
+    """By how much the load has changed against what each child declared, Wh in the event's direction."""
+    return sum(delivered_wh(direction, reading.energy_wh, reading.baseline_wh) for reading in readings.values())
