@@ -121,8 +121,13 @@ def test_note_of_a_call_has_a_model_with_its_keys(told: Told) -> None:
     assert list(told.keys) == [key for key in model.keys if key in told.keys]  # in the order in which it is written
 
 
-def test_every_model_is_told_by_a_call() -> None:
-    assert {(told.name, told.step) for told in ALL} == set(MODELS)
+RETIRED = {("late_report_recorded", "")}
+"""Told by released versions only: their journals have it."""
+
+
+def test_every_model_is_told_by_a_call_or_was() -> None:
+    assert {(told.name, told.step) for told in ALL} | RETIRED == set(MODELS)
+    assert not RETIRED & {(told.name, told.step) for told in ALL}
 
 
 @pytest.mark.parametrize(
