@@ -121,10 +121,17 @@ class Upward:
 
     def propose(self, options: tuple[m.Option, ...], now: datetime) -> datetime:
         """Send the plans that can be met instead. Returns until when they are valid."""
+        options = tuple(map(self._distinct, options))
         self.acceptable |= {option.option_id: option.power_w for option in options}
         return self._send(
             m.Alternative(**self._answer_ids("alternative", now), options=options, valid_until=self.decide_by)
         )
+
+    def _distinct(self, option: m.Option) -> m.Option:
+        """An option of another plan than one proposed before under its id has an id of its own: an award names one."""
+        if self.acceptable.get(option.option_id, option.power_w) == option.power_w:
+            return option
+        return option.model_copy(update={"option_id": f"{option.option_id}-{self.answers_sent + 1}"})
 
     def _answer_ids(self, kind: str, now: datetime) -> dict[str, Any]:
         self.answers_sent += 1

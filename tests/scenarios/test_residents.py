@@ -17,7 +17,7 @@ from agents.settings.parties import Consent
 from agents.tools.run.simulate import build_simulation
 from broker.simulation import Simulation
 from protocol import messages as m
-from protocol.actor import Decided, Input, Issue, Question, Setpoint
+from protocol.actor import Cancel, Decided, Input, Issue, Question, Setpoint
 from protocol.units import Direction
 
 MINUTE = timedelta(minutes=1)
@@ -242,6 +242,7 @@ def test_who_said_no_is_not_asked_in_a_later_round() -> None:
 def random_minds(seed: int) -> tuple[World, Simulation]:
     """A world of the hunter's with its losses, crashes and orders, in which residents change their minds."""
     world, plan = plan_of(seed)
+    world.events = world.events[:1]  # what two events take of one device is judged elsewhere
     random = Random(f"minds-{seed}")
     kinds = [Consent.ASK, Consent.ASK, Consent.ALWAYS, Consent.NEVER]
     world.homes = [
@@ -249,13 +250,14 @@ def random_minds(seed: int) -> tuple[World, Simulation]:
         for home in world.homes
     ]
     simulation = world.build(seed, plan.faults)
-    for after, order in plan.orders:
-        simulation.give(T0 + after, "utility", order)
+    for after, who, order in plan.orders:
+        if isinstance(order, Issue | Cancel) and order.event_id == "e1":
+            simulation.give(T0 + after, who, order)
     for home in world.homes:
         for _ in range(random.choice([0, 1, 2, 3])):
             latest_s = random.choice([420, 900, 3_600, 7_200])
             at = T0 + timedelta(seconds=random.uniform(300, latest_s))
-            simulation.give(at, home.name, Decided(random.choice(["e1", "e1", "e2"]), random.random() < 0.5))
+            simulation.give(at, home.name, Decided("e1", random.random() < 0.5))
     simulation.run()
     return world, simulation
 
@@ -263,7 +265,7 @@ def random_minds(seed: int) -> tuple[World, Simulation]:
 def test_promises_hold_while_residents_change_their_minds() -> None:
     found: dict[int, list[str]] = {}
     told: Counter[str] = Counter()
-    for seed in range(120):
+    for seed in (*range(120), 534):
         world, simulation = random_minds(seed)
         told.update({note.name for _, _, note in simulation.notes})
         if wrong := broken(world, simulation):
