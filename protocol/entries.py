@@ -139,7 +139,7 @@ def _refused(fields: Json) -> a.Refused:
 
 
 def _measured(fields: Json) -> a.Measured:
-    dated = {name: datetime.fromisoformat(fields[name]) for name in ("at", "departs_at") if fields.get(name)}
+    dated: Json = {name: datetime.fromisoformat(fields[name]) for name in ("at", "departs_at") if fields.get(name)}
     return a.Measured(**fields | dated)
 
 
@@ -150,7 +150,7 @@ def _planned(fields: Json) -> a.Planned:
 
 
 def _stay(fields: Json) -> a.PlannedStay:
-    dated = {name: datetime.fromisoformat(fields[name]) for name in ("departs_at", "plugs_in_at") if fields[name]}
+    dated: Json = {name: datetime.fromisoformat(fields[name]) for name in ("departs_at", "plugs_in_at") if fields[name]}
     return a.PlannedStay(**fields | dated)
 
 

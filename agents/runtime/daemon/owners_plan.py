@@ -16,7 +16,7 @@ async def owners_plan(
     """The departures of a home's vehicle in the days ahead, after what is changed of them. Raises PlanRefusal."""
     home, now = shell.actor.name, shell.clock.now()
     feed = next((one for one in shell.stepper.feeds if isinstance(one, PlanFeed)), None)
-    planned = feed.vehicles if feed is not None else ()
+    planned = list(feed.vehicles) if feed is not None else []
     if feed is None or not planned or (resource_id is not None and resource_id not in planned):
         what = f"no plan of {resource_id}" if resource_id is not None and planned else "no vehicle with a plan"
         hint = f" (there are {', '.join(planned)})" if planned else ""
