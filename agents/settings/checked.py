@@ -56,6 +56,8 @@ def _look(made: object, given: object, path: tuple[str | int, ...], found: list[
         tables = given if isinstance(given, Mapping) else NOTHING
         for name, most in keys:
             value, part = getattr(made, name), tables.get(name)
+            if value is None:
+                continue
             if type(value) is int and -most <= value <= most and type(part) is int:
                 continue  # nearly all of what a crowd's settings have
             _look(value, part, (*path, name), found)
