@@ -38,8 +38,8 @@ class WeakWorld(World):
 
     pcts: dict[str, int] = field(default_factory=dict)
 
-    def _party(self, build: Callable[[], Any], devices: Any = ()) -> Any:
-        party = super()._party(build, devices)
+    def _party(self, build: Callable[[], Any], *given: Any) -> Any:
+        party = super()._party(build, *given)
         pct = self.pcts.get(party.actor.name)
         if pct is not None:
             party.drivers = {name: WeakDriver(driver, pct) for name, driver in party.drivers.items()}

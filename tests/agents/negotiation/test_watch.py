@@ -1,0 +1,68 @@
+"""Who gives less than is due: what is expected of it, and when it is believed again."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agents.negotiation.child import AwardRecord
+from agents.negotiation.children import Children
+from agents.negotiation.out import Out
+from agents.negotiation.parent import ParentParty
+from agents.negotiation.readings import Readings
+from agents.negotiation.subject import Subject
+from agents.negotiation.watch import DeliveryWatch
+from agents.settings.members import Member, Members
+from protocol import messages as m
+from protocol.units import Direction
+
+START = datetime(2026, 1, 14, 18, tzinfo=UTC)
+BOOK = Members(
+    members=(Member(name="a", decrease_load_w=6_000), Member(name="ra", kind="aggregator", decrease_load_w=6_000))
+)
+
+
+def watch(awarded_at: datetime = START - timedelta(minutes=20)) -> DeliveryWatch:
+    """Of a DER and an aggregator that are awarded 4 kW in two half hours each."""
+    children = Children(("a", "ra"), {})
+    for name in ("a", "ra"):
+        award = AwardRecord("e1.1.1", 1, 1, m.Outcome.CONCLUDED, (4_000, 4_000), "*.o", "", awarded_at, START)
+        children.bind(children[name], award, True)
+    period = m.IntervalPeriod(start=START)
+    subject = Subject("e1", Direction.DECREASE_LOAD, period, (8_000, 8_000), 1)
+    return DeliveryWatch(Out(ParentParty("p", (), {}), "e1"), subject, children, BOOK)
+
+
+def metered(slot: int, given_wh: int) -> Readings:
+    readings = Readings()
+    reading = m.Reading(slot=slot, energy_wh=-given_wh, baseline_wh=0, state=m.EventStatus.ACTIVE)
+    readings.take("a", reading, slot + 1, summed=False)
+    return readings
+
+
+def test_who_gives_half_is_expected_to_give_half() -> None:
+    made = watch()
+    assert made.judge(0, metered(0, 1_000), ())
+    assert (made.pct("a"), made.pct("ra")) == (50, 100)
+    assert made.doubtful_w() == (2_000, 2_000)
+
+
+def test_who_gives_what_is_due_again_is_believed() -> None:
+    made = watch()
+    made.judge(0, metered(0, 1_000), ())
+    assert made.judge(1, metered(1, 2_000), ())
+    assert made.doubtful_w() == (0, 0)
+    assert not made.judge(1, metered(1, 1_990), ())
+
+
+def test_meter_that_tells_nothing_counts_as_nothing_given_and_one_that_lies_as_unknown() -> None:
+    made = watch()
+    assert not made.judge(0, Readings(), ("a",))
+    assert made.judge(0, Readings(), ())
+    assert made.pct("a") == 0
+
+
+@pytest.mark.parametrize("minutes", [1, 29])
+def test_award_that_was_given_inside_the_slot_is_not_judged_by_it(minutes: int) -> None:
+    made = watch(START + timedelta(minutes=minutes))
+    assert not made.judge(0, metered(0, 100), ())
+    assert made.judge(1, metered(1, 100), ())
