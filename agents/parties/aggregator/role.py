@@ -23,6 +23,7 @@ from agents.settings.parties import AggregatorSettings, Rung
 from protocol import messages as m
 from protocol.actor import Foreseen
 from protocol.plan import Plan, add, covers, least, shortfall, total, zero
+from protocol.rules import best_plan
 from protocol.units import step_instant
 
 RELAX_MOST_PCT = 60
@@ -63,6 +64,7 @@ class AggregatorRole:
     def begin(self, now: datetime) -> None:
         """S20: a request plan (or a re-request) has come; S21: a value per DER; S22: send it."""
         event, request = self.event, self.up.request
+        self.storage.lock()
         self.climb = Climb(now, list(self.settings.ladder))
         event.out.tell(
             "request_received",
@@ -171,7 +173,8 @@ class AggregatorRole:
         """The next rung; when none is left the answer is that this cannot be met."""
         if not self.climb.rungs:
             self.event.out.tell("cannot_meet", shortfall_w=short)
-            self._answer(zero(len(self.asked_w)), zero(len(self.asked_w)), now)
+            firm_w = self._firm_before_w()
+            self._answer(firm_w, firm_w, now)
             return
         match self.climb.rungs.pop(0):
             case Rung.OWN_STORAGE:
@@ -180,6 +183,27 @@ class AggregatorRole:
                 self._relax(short, now)
             case Rung.ALTERNATIVE:
                 self._propose(now)
+
+    def _firm_before_w(self) -> Plan:
+        """What an earlier round promised, of what is asked now, as far as it can still be kept, W."""
+        nothing_w = self.event.subject.nothing_w
+        promised_w = best_plan((nothing_w, *self.up.earlier.values()), self.asked_w)
+        firm_w = least(promised_w, self.asked_w)
+        return firm_w if self.backs(firm_w) else nothing_w
+
+    def backs(self, power_w: Plan) -> bool:
+        """Whether so much of an answer to an earlier round can still be kept: what its children gave is locked with them,
+        W."""
+        return covers(self._locked_w(), power_w) or covers(self._counted_w(), power_w)
+
+    def _locked_w(self) -> Plan:
+        """What stood before the present round, and still does, W."""
+        plans = [(child.locked or best).power_w for child, best in self.event.children.taking_part()]
+        return add(total(plans, len(self.asked_w)), self.storage.locked_w())
+
+    def _counted_w(self) -> Plan:
+        """The same with newer answers where they are as good, W."""
+        return add(self.event.children.offered_w or self.event.subject.nothing_w, self.storage.locked_w())
 
     def _add_storage(self, short: Plan, now: datetime) -> None:
         """S26: own storage adds what it can to the available power (claim 2); S27 judges."""
@@ -211,7 +235,7 @@ class AggregatorRole:
 
     def _has_rung(self, child: Child) -> bool:
         contract = self.book[child.name]
-        return child.best is not None and contract.kind == "aggregator" and bool(contract.relaxations)
+        return child.own is not None and contract.kind == "aggregator" and bool(contract.relaxations)
 
     def relax_asked(self, relax: m.Relax, now: datetime) -> None:
         """The rung that was kept for the parent's `relax` is climbed now; without it the offer is repeated."""
@@ -249,7 +273,7 @@ class AggregatorRole:
     def _propose(self, now: datetime) -> None:
         """S32: make the plans that can be met instead; S33: propose them."""
         basis, firm = self.climb.sum_of(self.settings.alternative_basis)
-        options = alternatives(self.asked_w, firm, basis)
+        options = alternatives(self.asked_w, firm, basis, self.up.request.round)
         if not options:
             self._next_rung(shortfall(self.asked_w, firm), now)
             return
@@ -257,7 +281,7 @@ class AggregatorRole:
             "alternative_proposed",
             "S33",
             requested_w=self.asked_w,
-            options={o.option_id: o.power_w for o in options},
+            options={o.shape.value: o.power_w for o in options},
             basis=basis,
         )
         self.event.propose_up(options, now)
@@ -292,6 +316,8 @@ class AggregatorRole:
     def bought(self, power_w: Plan, now: datetime) -> None:
         """S35: share the deal out and tell every DER that answered yes."""
         event = self.event
+        self.storage.recall()
+        self._count_locked(power_w)
         power_w = least(power_w, self.available_w())  # what was taken back since is replaced, or stated
         shared = self._shared_out(power_w)
         self.storage.commit(shared.storage_w)
@@ -308,17 +334,24 @@ class AggregatorRole:
             assert answer is not None
             yield child, answer, power_w
 
+    def _count_locked(self, power_w: Plan) -> None:
+        """Where an answer to an earlier round was bought, what was given for that counts again, W."""
+        if not covers(self._counted_w(), power_w) and covers(self._locked_w(), power_w):
+            for child, _ in self.event.children.taking_part():
+                if child.locked is not None:
+                    self.event.children.recall(child)
+
     def _shared_out(self, power_w: Plan) -> Apportioned:
         nothing, contracts = zero(len(power_w)), self.book.by_name
         candidates = [
             Candidate(
                 child.name,
-                child.own.power_w if child.own is not None else nothing,
-                child.relaxed.power_w if child.relaxed is not None else None,
+                own.power_w if (own := child.unrelaxed) is not None else nothing,
+                best.power_w if best is not own else None,
                 contracts[child.name].merit,
                 contracts[child.name].least_w,
             )
-            for child, _ in self.event.children.taking_part()
+            for child, best in self.event.children.taking_part()
         ]
         direction, sharing = self.event.subject.direction, self.policies.sharing
         return apportion(power_w, candidates, self.storage.available_w(), sharing, direction)

@@ -55,6 +55,7 @@ class OwnStorageState:
     committed_w: Plan | None
     held: ReservedState | None
     version: Literal[1] = 1
+    before_w: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
