@@ -5,13 +5,12 @@ from datetime import timedelta
 
 import pytest
 from checker import violations
-from worlds import START, T0, Story, World, battery, silent
+from worlds import START, T0, Story, World, battery, dropping, saying, silent
 
 from agents.negotiation.parent import ParentParty
 from agents.parties.der.actor import Der
 from agents.parties.memory import memory_of, remember
 from agents.runtime.build import build_actor
-from broker.bus import Post
 from broker.simulation import Intercept
 from protocol import messages as m
 from protocol.actor import Decided, Issue
@@ -21,28 +20,6 @@ MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
 
 
-def dropping(kind: str, ref: str, to: str = "") -> Intercept:
-    """What never leaves: messages of a kind that are about a request, to one child or to all."""
-
-    def way_out(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
-        lost = (
-            f"/{kind}/" in post.topic and post.topic.endswith(to) and f'"request_id":"{ref}"'.encode() in post.payload
-        )
-        return [] if lost else [(post, timedelta())]
-
-    return way_out
-
-
-def saying(old: bytes, new: bytes, ref: str) -> Intercept:
-    """Its offers to a request say something else."""
-
-    def way_out(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
-        about = "/offer/" in post.topic and f'"request_id":"{ref}"'.encode() in post.payload
-        return [(post._replace(payload=post.payload.replace(old, new)) if about else post, timedelta())]
-
-    return way_out
-
-
 def short_and_rich(power_w: int = 36_000, **rich: object) -> World:
     """ra-1 has 12 kW of the half that it is asked for; ra-2 is firm, could give 24 kW, and is asked for the rest."""
     world = World(coordinator={"plan": "by_scale", "max_rerequests": 1})
@@ -50,12 +27,6 @@ def short_and_rich(power_w: int = 36_000, **rich: object) -> World:
     world.simple("ra-2", 4, scale_w=20_000, **rich)  # type: ignore[arg-type]
     world.event(power_w)
     return world
-
-
-def settled(story: Story) -> tuple[object, object]:
-    """What was awarded and delivered in all, Wh."""
-    data = story.note("settled", "utility").data
-    return data["awarded_wh"], data["delivered_wh"]
 
 
 def accepted_by(story: Story, parent: str, child: str) -> str | None:
@@ -75,7 +46,7 @@ def test_firm_aggregator_keeps_its_offer_when_the_later_round_is_lost(who: str, 
     world.intercepts[who] = way_out
     story = world.run()
     assert accepted_by(story, "ac", "ra-2") == "ra-2.offer.e1.1.1.1"
-    assert settled(story) == (15_000, 15_000)
+    assert story.settled_wh() == (15_000, 15_000)
     assert violations(story.simulation.trace) == []
 
 
@@ -84,7 +55,7 @@ def test_home_keeps_its_offer_when_its_later_answer_is_lost() -> None:
     world.intercepts["ra-2-h0"] = dropping("offer", "e1.1.2")
     story = world.run()
     assert accepted_by(story, "ra-2", "ra-2-h0") == "ra-2-h0.offer.own.e1.1.1"
-    assert settled(story) == ((12_000 + 4_500 + 18_000) // 2,) * 2
+    assert story.settled_wh() == ((12_000 + 4_500 + 18_000) // 2,) * 2
     assert violations(story.simulation.trace) == []
 
 
@@ -96,7 +67,7 @@ def test_firm_aggregator_that_cannot_give_more_keeps_what_is_firm(ladder: tuple[
     offers = story.to("offer", "ra-2", "ra-2") + story.to("alternative", "ra-2", "ra-2")
     assert {answer.round for answer in offers} == {1, 2}
     given = 21_000 if not ladder else 24_000
-    assert settled(story) == ((12_000 + given) // 2,) * 2
+    assert story.settled_wh() == ((12_000 + given) // 2,) * 2
     assert violations(story.simulation.trace, foreign=True) == []
 
 
@@ -105,7 +76,7 @@ def test_aggregator_that_comes_back_with_less_is_held_to_what_was_firm() -> None
     world.intercepts["ra-2"] = saying(b'"power_w":[24000]', b'"power_w":[17000]', "e1.1.2")
     story = world.run()
     assert accepted_by(story, "ac", "ra-2") == "ra-2.offer.e1.1.1.1"
-    assert settled(story) == (15_000, 15_000)
+    assert story.settled_wh() == (15_000, 15_000)
 
 
 def test_own_storage_of_an_earlier_round_stays_reserved() -> None:
@@ -117,7 +88,7 @@ def test_own_storage_of_an_earlier_round_stays_reserved() -> None:
     story = world.run()
     assert accepted_by(story, "ac", "ra-2") == "ra-2.offer.e1.1.1.1"
     assert story.note("awards_sent", "ra-2").data["storage_w"] == (4_000,)
-    assert settled(story) == (14_000, 14_000)
+    assert story.settled_wh() == (14_000, 14_000)
     assert violations(story.simulation.trace) == []
 
 
@@ -165,7 +136,7 @@ def test_home_that_dropped_what_was_firm_refuses_the_award_and_is_replaced() -> 
     refused = story.note("award_refused", "ra-2")
     assert refused.data["child"] == "ra-2-h0"
     assert story.note("own_storage_replaces", "ra-2").data["storage_w"] == (3_600,)
-    assert settled(story)[0] == settled(story)[1]
+    assert story.settled_wh()[0] == story.settled_wh()[1]
     assert violations(simulation.trace) == []
 
 

@@ -11,6 +11,7 @@ from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.plans.alternative import alternatives
 from agents.negotiation.plans.apportion import Apportioned, Candidate, apportion
 from agents.negotiation.plans.request_values import MemberCapability, runnable
+from agents.negotiation.plans.surplus import SurplusMember, surplus_values
 from agents.negotiation.plans.timing import most_collecting_pct, stage_end
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import ASKING, Stage, Timer
@@ -23,7 +24,7 @@ from agents.settings.parties import AggregatorSettings, Rung
 from protocol import messages as m
 from protocol.actor import Foreseen
 from protocol.plan import Plan, add, covers, least, shortfall, total, zero
-from protocol.rules import best_plan
+from protocol.rules import best_plan, worth
 from protocol.units import step_instant
 
 RELAX_MOST_PCT = 60
@@ -142,7 +143,9 @@ class AggregatorRole:
 
     def all_in(self, now: datetime) -> None:
         """S23, S29: sum up; or nobody above has answered."""
-        if self.event.stage is Stage.COLLECTING:
+        if self.event.stage is Stage.COLLECTING and self.climb.surplus:
+            self._sum_up_surplus(now)
+        elif self.event.stage is Stage.COLLECTING:
             self._sum_up("offers_summed", "S24", m.OptionBasis.OFFERS, now)
         elif self.event.stage is Stage.RELAXING:
             self._sum_up("relaxed_offers_summed", "S30", m.OptionBasis.RELAXED, now)
@@ -177,12 +180,55 @@ class AggregatorRole:
             self._answer(firm_w, firm_w, now)
             return
         match self.climb.rungs.pop(0):
+            case Rung.SURPLUS:
+                self._ask_surplus(short, now)
             case Rung.OWN_STORAGE:
                 self._add_storage(short, now)
             case Rung.RELAX:
                 self._relax(short, now)
             case Rung.ALTERNATIVE:
                 self._propose(now)
+
+    def _ask_surplus(self, short: Plan, now: datetime) -> None:
+        """Ask those who said that they could give more for the rest, in a round of their own: what they offered stays
+        locked."""
+        values, reply_by = self._surplus_values(), self._surplus_ends(now)
+        if not values or reply_by <= now:
+            self._next_rung(short, now)
+            return
+        event, request = self.event, self.up.request
+        self.climb.surplus, self.climb.before_w = True, self.available_w()
+        event.ask(values, Conditions(request.program_id, reply_by, self.up.decide_by, request.terms), now)
+        power_w = total(values.values(), len(self.asked_w))
+        event.out.tell("surplus_asked", shortfall_w=short, power_w=power_w, asked=len(values), reply_by=reply_by)
+        event.go(Stage.COLLECTING, reply_by)
+
+    def _surplus_values(self) -> Mapping[str, Plan]:
+        direction, contracts = self.event.subject.direction, self.book.by_name
+        asked_w = shortfall(self.asked_w, self.storage.available_w())
+        members = [
+            SurplusMember(child.name, best.power_w, best.available_w, contracts[child.name].capacity_w(direction))
+            for child, best in self.event.children.taking_part()
+        ]
+        values = surplus_values(asked_w, members)
+        loosened = {child.name for child, best in self.event.children.taking_part() if best.basis is m.Basis.RELAXED}
+        return {name: power_w for name, power_w in values.items() if name not in loosened}
+
+    def _surplus_ends(self, now: datetime) -> datetime:
+        """Half of what is left, less the time for asking to relax where that comes later."""
+        last = self.up.request.reply_by
+        relaxing = (last - self.climb.began_at) * self.settings.relax_pct / 100
+        return step_instant(now, max(now, last - relaxing) if Rung.RELAX in self.climb.rungs else last, 50)
+
+    def _sum_up_surplus(self, now: datetime) -> None:
+        """What came of it counts where it is no worse; else what is locked does."""
+        before_w, self.climb.surplus, self.climb.before_w = self.climb.before_w, False, None
+        assert before_w is not None
+        if worth(self.available_w(), self.asked_w) < worth(before_w, self.asked_w):
+            for child, _ in self.event.children.taking_part():
+                if child.locked is not None:
+                    self.event.children.recall(child)
+        self._sum_up("surplus_summed", "", m.OptionBasis.OFFERS, now)
 
     def _firm_before_w(self) -> Plan:
         """What an earlier round promised, of what is asked now, as far as it can still be kept, W."""

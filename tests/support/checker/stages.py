@@ -85,8 +85,8 @@ def late_but_counted(trace: Sequence[Entry]) -> list[str]:
     return found
 
 
-RUNGS = ("own_storage_added", "relax_asked", "alternative_proposed", "can_meet", "cannot_meet")
-SUMS = ("offers_summed", "relaxed_offers_summed", "storage_summed")
+RUNGS = ("own_storage_added", "relax_asked", "surplus_asked", "alternative_proposed", "can_meet", "cannot_meet")
+SUMS = ("offers_summed", "surplus_summed", "relaxed_offers_summed", "storage_summed")
 
 
 def two_rungs_at_once(trace: Sequence[Entry]) -> list[str]:
@@ -98,7 +98,7 @@ def two_rungs_at_once(trace: Sequence[Entry]) -> list[str]:
             if not isinstance(effect, Note):
                 continue
             at = (entry.actor, effect.event_id)
-            if effect.name in ("request_received", "relax_asked", "own_storage_added"):
+            if effect.name in ("request_received", "relax_asked", "surplus_asked", "own_storage_added"):
                 if effect.name != "request_received" and not summed.get(at):
                     found.append(f"P12: {entry.actor}/{effect.event_id}: {effect.name} before the last rung had ended")
                 summed[at] = False
