@@ -210,7 +210,12 @@ class AggregatorRole:
             SurplusMember(child.name, best.power_w, best.available_w, contracts[child.name].capacity_w(direction))
             for child, best in self.event.children.taking_part()
         ]
-        values = surplus_values(asked_w, members)
+        wanted = surplus_values(asked_w, members)
+        capable = [
+            MemberCapability(one.name, (one.most_w,) * len(asked_w), least_w=contracts[one.name].least_w)
+            for one in members
+        ]
+        values = runnable(wanted, capable)
         loosened = {child.name for child, best in self.event.children.taking_part() if best.basis is m.Basis.RELAXED}
         return {name: power_w for name, power_w in values.items() if name not in loosened}
 
