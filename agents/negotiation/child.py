@@ -93,6 +93,8 @@ class Child:
     relaxed: ChildAnswer | None = None
     locked: ChildAnswer | None = None
     """What was firm in an earlier round of this revision: it stands until a better one is firm."""
+    set_aside: bool = False
+    """What it answered of its own makes the sum worse: what is locked counts in its place."""
     revisions: tuple[int, int, int] = (0, 0, 0)
     """The latest of its own offer, its relaxed offer, its alternative."""
     opted_out: bool = False
@@ -120,7 +122,7 @@ class Child:
     def best(self) -> ChildAnswer | None:
         """The newest answer, or what is locked as long as that is not as good. What was loosened in an earlier round
         counts from when it is asked to loosen again: the rungs before that come first in every round."""
-        newest, locked = self.relaxed or self.own, self.locked
+        newest, locked = self.relaxed or (None if self.set_aside else self.own), self.locked
         if locked is None or self.is_as_good(newest, locked):
             return newest
         too_early = locked.basis is m.Basis.RELAXED and newest is not None and self.relax is None
@@ -149,8 +151,8 @@ class Child:
     @property
     def unrelaxed(self) -> ChildAnswer | None:
         """What stands without anything being loosened for it."""
-        locked = self.locked
-        return self.own or (locked if locked is not None and locked.basis is m.Basis.OWN else None)
+        own, locked = None if self.set_aside else self.own, self.locked
+        return own or (locked if locked is not None and locked.basis is m.Basis.OWN else None)
 
     def answer(self, basis: m.Basis) -> ChildAnswer | None:
         """What stands on one of the two computations."""

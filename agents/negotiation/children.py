@@ -74,6 +74,12 @@ class Children:
         """Count what is locked with a child, and nothing newer."""
         self._store(child, None, None, child.locked)
 
+    def set_aside(self, child: Child) -> None:
+        """Count what is locked with a child in place of its own newer answer; it may be asked to loosen all the same."""
+        before = child.best
+        child.set_aside = True
+        self._count(before, child.best)
+
     def loosening(self, child: Child, relax: RelaxRecord) -> None:
         """A child is asked to loosen: what it loosened in an earlier round counts again."""
         before = child.best

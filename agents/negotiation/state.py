@@ -60,6 +60,8 @@ class ChildrenState:
     locked: Sequence[Place] = ()
     """In a table of its own; empty: of nobody."""
     locked_answers: tuple[ChildAnswer, ...] = ()
+    set_aside: Sequence[bool] = ()
+    """Empty: nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +238,7 @@ def _children(children: Children) -> ChildrenState:
         relaxes=relaxes.things(),
         answers=answers.things(),
         locked_answers=locked.things(),
+        set_aside=StateColumn(asked, attrgetter("set_aside")) if any(child.set_aside for child in asked) else (),
         awards=awards.things(),
         request=StateColumn(asked, lambda child: requests.place(child.request)),
         relax=StateColumn(asked, lambda child: relaxes.place(child.relax)),
@@ -262,6 +265,7 @@ def _remember_children(children: Children, state: ChildrenState) -> None:
         child.accepted = thing(state.answers, state.accepted[place])
         children.asked_count += 1
         children.no += child.opted_out
+        child.set_aside = bool(state.set_aside) and state.set_aside[place]
         if state.locked:
             children.lock(child, thing(state.locked_answers, state.locked[place]))
         children.store(child, thing(state.answers, state.own[place]), thing(state.answers, state.relaxed[place]))

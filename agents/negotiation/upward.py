@@ -199,7 +199,8 @@ class Upward:
         # the request that superseded ours may have been lost; but what was said before ours is about an earlier one
         unheard = award.request_id not in self.superseded and award.sent_at > self.request.sent_at
         ends = unheard and award.outcome is not m.Outcome.CONCLUDED
-        stands = unheard and (award.accepts in self.acceptable or award.accepts in self.earlier)
+        newer = unheard and award.round > self.request.round
+        stands = newer and (award.accepts in self.acceptable or award.accepts in self.earlier)
         if award.request_id != self.request.request_id and not ends and not stands:
             raise RefusedMessage(RejectReason.STALE, f"{award.request_id} is superseded by {self.request.request_id}")
         if self.award is not None and award.award_id == self.award.award_id and award.revision <= self.award.revision:

@@ -159,6 +159,8 @@ def test_resident_who_says_no_in_a_later_round_gives_nothing_of_the_earlier() ->
         if isinstance(award, m.Award) and award.outcome is m.Outcome.CONCLUDED
     ]
     assert concluded == []
+    assert home.events["e1"].earlier == {}
+    assert "e1" not in home.ledger.all()
     assert violations(simulation.trace) == []
 
 

@@ -232,7 +232,7 @@ class AggregatorRole:
         if worth(self.available_w(), self.asked_w) < worth(before_w, self.asked_w):
             for child, _ in self.event.children.taking_part():
                 if child.locked is not None:
-                    self.event.children.recall(child)
+                    self.event.children.set_aside(child)
         self._sum_up("surplus_summed", "", m.OptionBasis.OFFERS, now)
 
     def _firm_before_w(self) -> Plan:

@@ -280,7 +280,8 @@ class Der(Controlled):
         if award.sent_at <= event.request.sent_at:
             return None  # said before our request: it is about an earlier one that never came
         ends = award.outcome is not m.Outcome.CONCLUDED
-        return event if ends or award.accepts in event.standing() else None
+        newer = award.round > event.request.round
+        return event if ends or (newer and award.accepts in event.standing()) else None
 
     def _stand_by(self, event: DerEvent, award: m.Award, basis: m.Basis) -> None:
         """S54: note the contract and stand by for control."""
