@@ -142,6 +142,7 @@ def test_home_that_dropped_what_was_firm_refuses_the_award_and_is_replaced() -> 
 
 def test_resident_who_says_no_in_a_later_round_gives_nothing_of_the_earlier() -> None:
     world = short_and_rich()
+    world.intercepts["ra-2-h1"] = dropping("offer", "e1.1.2")
     (asked,) = [home for home in world.homes if home.name == "ra-2-h0"]
     world.homes[world.homes.index(asked)] = asked.model_copy(update={"consent": "ask"})
     simulation = world.build()

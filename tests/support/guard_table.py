@@ -158,7 +158,7 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
         ),
         Guard(
             "parent: a correction after the decision is answered",
-            "if child.best is not None and asked is not None and now <= asked.reply_by:",
+            "if child.best is not None and asked is not None and now <= asked.reply_by and not takes_none:",
             "if False:",
         ),
     ),
@@ -241,8 +241,8 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
         _off("parent: an impossible reading", "not self._possible(name, reading)"),
         Guard(
             "parent: a slot is not summed up before it is over",
-            "if self.slot >= self.subject.slots or now < self.subject.period.slot_start(self.slot + 1):",
-            "if self.slot >= self.subject.slots:",
+            "if self.slot > self.last_slot or not self._is_over(now):",
+            "if self.slot > self.last_slot:",
         ),
     ),
     NEGOTIATION + "party.py": (
@@ -267,8 +267,8 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
         ),
         Guard(
             "journal: no archive before the last slot is over",
-            "event.stage is Stage.CLOSED and event.subject.end_at <= now for event",
-            "event.stage is Stage.CLOSED for event",
+            "event.stage is Stage.CLOSED and event.subject.end_at <= now and not",
+            "event.stage is Stage.CLOSED and not",
         ),
     ),
     NEGOTIATION + "negotiation.py": (
@@ -313,7 +313,7 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
         ),
         Guard(
             "aggregator: own storage does not run on after the end",
-            "self.dispatching.stop(now)\n        self.storage.free(now)",
+            "self.storage.free(now, metered_still=self.dispatching.stop(now))",
             "self.dispatching.stop(now)",
         ),
         Guard(
