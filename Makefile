@@ -4,6 +4,7 @@
 #              it says which Python is missing (TESTS=path: those tests on each)
 # make test-3.13  the tests on that Python, in an environment of its own in .venvs
 # make hunt    run SEEDS seeds of the simulator with crashes, losses and strangers, and the planted bugs (JSON=1: as JSON)
+# make guards  take one guard away at a time and run the test that notices it (SEARCH=1: find one anew; JSON=1: as JSON)
 # make chaos   break real processes, broker and disks fault by fault (ONLY=text: those rows; JSON=1: as JSON)
 # make attacks try to come in, forge, overhear and disturb, on a Mosquitto with certificates (ONLY=text; JSON=1: as JSON)
 # make thousand kill -9 of the aggregator amid 1,000 live offers, RUNS=20 times: the same awards each time (JSON=1: as JSON)
@@ -27,7 +28,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 python = $(shell for p in python$(1) $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$(1).*/bin/python$(1); do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import ensurepip, venv' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test others hunt chaos attacks thousand bench check lint types wheel setup mosquitto faketime machines release-check lock clean
+.PHONY: demo test others hunt guards chaos attacks thousand bench check lint types wheel setup mosquitto faketime machines release-check lock clean
 
 demo: setup mosquitto
 	$(BIN)/gridpact up $(SCENARIO)
@@ -68,6 +69,9 @@ test-%: mosquitto .venvs/%/.ready
 
 hunt: setup
 	@$(BIN)/python tests/support/hunter.py --seeds $(SEEDS) $(if $(JSON),--json)
+
+guards: setup
+	@$(BIN)/python tests/support/guards.py $(if $(SEARCH),--search) $(if $(JSON),--json)
 
 chaos: setup mosquitto faketime
 	@$(BIN)/python tests/chaos/run.py $(if $(ONLY),--only "$(ONLY)") $(if $(JSON),--json)

@@ -239,6 +239,11 @@ class OffersSummed(SummedUp):
     """The sum of the members' offers."""
 
 
+@note_of("surplus_summed")
+class SurplusSummed(SummedUp):
+    """The same, after those who could give more were asked for it."""
+
+
 @note_of("storage_summed", "S27")
 class StorageSummed(SummedUp):
     """The same with own storage."""
@@ -255,6 +260,16 @@ class OwnStorageAdded(NoteModel):
 
     shortfall_w: Plan
     storage_w: Plan
+
+
+@note_of("surplus_asked")
+class SurplusAsked(NoteModel):
+    """So many members are asked once more, for up to what they said that they could give: `power_w` in all."""
+
+    shortfall_w: Plan
+    power_w: Plan
+    asked: int
+    reply_by: datetime
 
 
 @note_of("relax_asked", "S28")
@@ -289,7 +304,7 @@ class CannotMeet(NoteModel):
 
 @note_of("alternative_proposed", "S33")
 class AlternativeProposed(NoteModel):
-    """An aggregator proposes plans instead, by the ids of its options; `basis` says on which rungs they stand."""
+    """An aggregator proposes plans instead, by their shapes; `basis` says on which rungs they stand."""
 
     requested_w: Plan
     options: Mapping[str, Plan]

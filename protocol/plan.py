@@ -53,6 +53,11 @@ def least(a: Plan, b: Plan) -> Plan:
     return tuple(min(x, y) for x, y in zip(a, b, strict=True))
 
 
+def most(a: Plan, b: Plan) -> Plan:
+    """The larger of two plans in each slot, W."""
+    return tuple(map(max, a, b))
+
+
 def share_pct(available: Plan, asked: Plan) -> int:
     """The least share of what is asked that is met in any asked slot, whole percent, rounded down, at most 100."""
     shares = [have * 100 // want for have, want in zip(available, asked, strict=True) if want]

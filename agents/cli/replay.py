@@ -84,6 +84,7 @@ def what_if(
     /,
     *,
     set_: Annotated[tuple[str, ...], Parameter("--set", negative=())] = (),
+    surplus: bool = True,
     storage: bool = True,
     relax: bool = True,
     alternative: bool = True,
@@ -105,6 +106,8 @@ def what_if(
     set_
         KEY=VALUE for all who have the setting, or PARTY.KEY=VALUE; the party may be `utility`, `coordinator`,
         `aggregators`, `homes`. May stand more than once.
+    surplus
+        Whether aggregators ask members for more of what they could give.
     storage
         Whether aggregators use their own storage.
     relax
@@ -135,7 +138,12 @@ def what_if(
     }
     changes = [SettingChange.read(text) for text in set_]
     changes += [SettingChange.read(f"{key}={value}") for key, value in given.items() if value is not None]
-    ladder = ((Rung.OWN_STORAGE, storage), (Rung.RELAX, relax), (Rung.ALTERNATIVE, alternative))
+    ladder = (
+        (Rung.SURPLUS, surplus),
+        (Rung.OWN_STORAGE, storage),
+        (Rung.RELAX, relax),
+        (Rung.ALTERNATIVE, alternative),
+    )
     compared = RecordedRun(RecordingSource(recording)).what_if(
         changes, [rung for rung, stored in ladder if not stored], devices
     )

@@ -27,6 +27,7 @@ def study(
     events: int | None = None,
     seed: int = 0,
     least_share: int = ACCEPT_PCT,
+    surplus: Annotated[bool, Parameter(negative=())] = False,
     jobs: int | None = None,
     zone: str | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
@@ -47,6 +48,8 @@ def study(
         Draws other weeks of the same users, and other delays.
     least_share
         Percent of a request in every slot from which an alternative is accepted.
+    surplus
+        Let every ladder begin with the rung `surplus`, "no fallback" too.
     jobs
         Processes; one a core by default.
     zone
@@ -74,6 +77,7 @@ def study(
         events=events,
         seed=seed,
         accept_pct=least_share,
+        surplus=surplus,
         jobs=count,
         zone=None if zone is None else zone_named(zone),
         each=_progress(json),

@@ -38,6 +38,10 @@ WORDS = {
     "asked_too_late": "{children} need more than {given_s} s to answer, and are asked all the same: {first}",
     "offers_summed": "offers: {yes} yes, {no} no, {silent} silent of {asked}; available {available_w} "
     "of {requested_w}, short by {shortfall_w}; enough: {enough}",
+    "surplus_asked": "short by {shortfall_w}: asks {asked} members that could give more for {power_w}; "
+    "answer by {reply_by}",
+    "surplus_summed": "with what they could give more: available {available_w} of {requested_w}, short by "
+    "{shortfall_w}; enough: {enough}",
     "own_storage_added": "short by {shortfall_w}: own storage adds {storage_w}",
     "storage_summed": "with storage: available {available_w} of {requested_w}, short by {shortfall_w}; enough: {enough}",
     "relax_asked": "short by {shortfall_w}: asks {asked} vehicles to relax; answer by {reply_by}",

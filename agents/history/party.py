@@ -16,7 +16,12 @@ from protocol.rules import best_plan
 UTILITY, COORDINATOR, AGGREGATOR, DER = "utility", "coordinator", "aggregator", "der"
 ASKED = {n.EventIssued: UTILITY, n.PlanSent: COORDINATOR, n.RequestReceived: AGGREGATOR}
 """Notes that begin a round, and whose they are."""
-SUMS = {"offers_summed": "offers", "storage_summed": "own storage", "relaxed_offers_summed": "relaxed"}
+SUMS = {
+    "offers_summed": "offers",
+    "surplus_summed": "surplus",
+    "storage_summed": "own storage",
+    "relaxed_offers_summed": "relaxed",
+}
 """Notes that sum up, and what their rung is called."""
 
 
@@ -179,6 +184,8 @@ class PartyHistory:
         match note:
             case n.RequestValuesSent():
                 self.answers.asked, self.reply_by = note.asked, note.reply_by
+            case n.SurplusAsked():
+                self._go(PartyStage.COLLECTING, "surplus", note.reply_by)
             case n.OwnStorageAdded():
                 self.doing = "own storage"
             case n.RelaxAsked():
@@ -269,8 +276,8 @@ P = PartyHistory
 TAKES: dict[type[NoteModel], Take] = {
     **dict.fromkeys((n.EventIssued, n.PlanSent, n.RequestReceived), P._asked),
     **dict.fromkeys((n.LateAnswerRecorded, n.MessageRefused), P._counts),
-    **dict.fromkeys((n.RequestValuesSent, n.OwnStorageAdded, n.RelaxAsked), P._climbs),
-    **dict.fromkeys((n.OffersSummed, n.StorageSummed, n.RelaxedOffersSummed), P._climbs),
+    **dict.fromkeys((n.RequestValuesSent, n.SurplusAsked, n.OwnStorageAdded, n.RelaxAsked), P._climbs),
+    **dict.fromkeys((n.OffersSummed, n.SurplusSummed, n.StorageSummed, n.RelaxedOffersSummed), P._climbs),
     **dict.fromkeys((n.CanMeet, n.CannotMeet, n.AlternativeProposed, n.PlanSecured, n.PlanNotSecured), P._answers_up),
     **dict.fromkeys((n.CanMeetReceived, n.AlternativeReceived, n.AggregatorOptedOut, n.RerequestSent), P._hears),
     **dict.fromkeys((n.AwardReceived, n.EventAwarded, n.MandateStands, n.DeliveryBegins), P._deal),

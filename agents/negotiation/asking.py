@@ -77,7 +77,7 @@ class Asking:
         say, parent, build, waiting = self.out.announcer.say, self.out.name, self.relax_to, self.children.waiting
         for child in targets:
             assert child.request is not None
-            child.relax = record
+            self.children.loosening(child, record)
             waiting[child.name] = None
             say(Edge(parent, child.name), now, build, child.name, child.request, record)
         self.timers.set(Timer.AGAIN, step_instant(now, record.reply_by, 50))
@@ -94,15 +94,17 @@ class Asking:
             elif stage is Stage.RELAXING and relax is not None and now <= relax.reply_by:
                 self.out.say(name, now, self.relax_to, name, asked, relax)
 
-    def supersede(self) -> None:
-        """The answers to this request do not count for the next one; what each could have given stays known."""
+    def supersede(self, later_round: bool) -> None:
+        """The answers to this request do not count for the next one, but in a later round of the same revision; what
+        each could have given stays known."""
         self.before_w = {}
         for child in self.children.asked():
             if child.best is not None:
                 self.before_w[child.name] = child.best.available_w
             elif child.opted_out:
                 self.before_w[child.name] = zero(self.subject.slots)
-        self.children.forget_answers()
+        if not later_round:
+            self.children.forget_answers()
 
     # -- as messages
 

@@ -83,7 +83,7 @@ class Awards:
 
     def _rest(self, outcome: m.Outcome, reason: str) -> Iterator[Released]:
         for child in self.children.asked():
-            if child.owed:
+            if child.is_owed:
                 yield child, outcome, reason
             elif child.bound_before and child.award is None:
                 yield child, m.Outcome.CANCELLED, SUPERSEDED
@@ -98,7 +98,7 @@ class Awards:
             cancels = outcome is m.Outcome.CANCELLED and not child.opted_out and not noted
             if child.bound_before and child.award is None:
                 yield child, m.Outcome.CANCELLED, reason
-            elif child.owed or child.awarded_w is not None or cancels:
+            elif child.is_owed or child.awarded_w is not None or cancels:
                 yield child, outcome, reason
 
     def supersede(self, names: Iterable[str]) -> None:

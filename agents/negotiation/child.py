@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from protocol import messages as m
 from protocol.plan import Plan
+from protocol.rules import worth
 
 CHILD = "*"
 """For the child's name in what is kept of its ids; no id has this character."""
@@ -90,6 +91,10 @@ class Child:
     relax: RelaxRecord | None = None
     own: ChildAnswer | None = None
     relaxed: ChildAnswer | None = None
+    locked: ChildAnswer | None = None
+    """What was firm in an earlier round of this revision: it stands until a better one is firm."""
+    set_aside: bool = False
+    """What it answered of its own makes the sum worse: what is locked counts in its place."""
     revisions: tuple[int, int, int] = (0, 0, 0)
     """The latest of its own offer, its relaxed offer, its alternative."""
     opted_out: bool = False
@@ -104,9 +109,31 @@ class Child:
     may not know."""
 
     @property
-    def best(self) -> ChildAnswer | None:
-        """The relaxed answer where there is one, else the own one (S29)."""
+    def is_owed(self) -> bool:
+        """Whether an answer of it, or what is locked of an earlier round, has not been answered by an award yet."""
+        return self.owed or (self.locked is not None and self.award is None)
+
+    @property
+    def newest(self) -> ChildAnswer | None:
+        """Of the answers to its request the relaxed one where there is one, else the own one (S29)."""
         return self.relaxed or self.own
+
+    @property
+    def best(self) -> ChildAnswer | None:
+        """The newest answer, or what is locked as long as that is not as good. What was loosened in an earlier round
+        counts from when it is asked to loosen again: the rungs before that come first in every round."""
+        newest, locked = self.relaxed or (None if self.set_aside else self.own), self.locked
+        if locked is None or self.is_as_good(newest, locked):
+            return newest
+        too_early = locked.basis is m.Basis.RELAXED and newest is not None and self.relax is None
+        return newest if too_early else locked
+
+    def is_as_good(self, newest: ChildAnswer | None, locked: ChildAnswer) -> bool:
+        """Whether a newer answer takes the place of what is locked: by what is asked now, then by all that it gives."""
+        if newest is None or self.request is None:
+            return False
+        asked_w, new_w, old_w = self.request.power_w, newest.power_w, locked.power_w
+        return (worth(new_w, asked_w), sum(new_w)) >= (worth(old_w, asked_w), sum(old_w))
 
     @property
     def awarded_w(self) -> Plan | None:
@@ -121,9 +148,15 @@ class Child:
         awarded_w, accepted = self.awarded_w, self.accepted
         return awarded_w is not None and accepted is not None and any(map(gt, accepted.power_w, awarded_w))
 
+    @property
+    def unrelaxed(self) -> ChildAnswer | None:
+        """What stands without anything being loosened for it."""
+        own, locked = None if self.set_aside else self.own, self.locked
+        return own or (locked if locked is not None and locked.basis is m.Basis.OWN else None)
+
     def answer(self, basis: m.Basis) -> ChildAnswer | None:
         """What stands on one of the two computations."""
-        return self.relaxed if basis is m.Basis.RELAXED else self.own
+        return self.best if basis is m.Basis.RELAXED else self.unrelaxed
 
     def may_have_sold(self, request: RequestRecord) -> bool:
         """Whether it may have concluded downward by the mandate of a revision that `request` supersedes."""

@@ -8,11 +8,11 @@ from datetime import datetime
 from operator import add as plus
 from operator import gt, sub
 
-from agents.negotiation.child import AwardRecord, Child, ChildAnswer, RequestRecord, in_short
+from agents.negotiation.child import AwardRecord, Child, ChildAnswer, RelaxRecord, RequestRecord, in_short
 from agents.negotiation.shared import Shared
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import Plan, add
+from protocol.plan import Plan, add, least, most
 from protocol.rules import best_option
 
 CAN_RELAX = (m.ResourceKind.VEHICLE, m.ResourceKind.AGGREGATE)
@@ -45,24 +45,68 @@ class Children:
         return self.by_name[name]
 
     def renew(self, name: str, request: RequestRecord) -> None:
-        """A new request supersedes whatever stood before with this child."""
+        """A new request supersedes whatever stood before with this child; what was firm in an earlier round of the same
+        revision stays locked."""
         before = self.by_name[name]
         self.waiting[name] = None
         if before.request is None:  # nothing stands with it
             before.request = request
             self.asked_count += 1
             return
-        self.store(before, None, None)
+        locked = before.best if _is_later_round(before.request, request) else None
+        self._store(before, None, None, None)
         self.no -= before.opted_out
         bound = before.bound_before or before.awarded_w is not None or before.may_have_sold(request)
         self.bind(before, None, None)
-        self.by_name[name] = Child(name, request=request, bound_before=bound)
+        self.by_name[name] = child = Child(name, request=request, bound_before=bound)
+        if locked is not None:
+            self._store(child, None, None, locked)
+
+    def cap_locked(self, name: str) -> None:
+        """What is locked with a child counts for no more than what it is asked for now, W; a plan that it proposed can be
+        held to that as well."""
+        child = self.by_name[name]
+        if child.locked is not None and child.request is not None:
+            power_w = least(child.locked.power_w, child.request.power_w)
+            self.lock(child, child.locked._replace(power_w=power_w, alternative=False))
+
+    def recall(self, child: Child) -> None:
+        """Count what is locked with a child, and nothing newer."""
+        self._store(child, None, None, child.locked)
+
+    def set_aside(self, child: Child) -> None:
+        """Count what is locked with a child in place of its own newer answer; it may be asked to loosen all the same."""
+        before = child.best
+        child.set_aside = True
+        self._count(before, child.best)
+
+    def loosening(self, child: Child, relax: RelaxRecord) -> None:
+        """A child is asked to loosen: what it loosened in an earlier round counts again."""
+        before = child.best
+        child.relax = relax
+        self._count(before, child.best)
+
+    def lock(self, child: Child, locked: ChildAnswer | None) -> None:
+        """Let this stand of an earlier round."""
+        self._store(child, child.own, child.relaxed, locked)
 
     def store(self, child: Child, own: ChildAnswer | None, relaxed: ChildAnswer | None) -> None:
-        """Let these answers of a child stand, and no others."""
+        """Let these answers of a child stand, and what is locked."""
+        locked, newest = child.locked, relaxed or own
+        if locked is not None and newest is not None and not child.is_as_good(newest, locked):
+            available_w = most(locked.power_w, newest.available_w)  # it has just said how much more there is
+            locked = locked._replace(available_w=available_w)
+        self._store(child, own, relaxed, locked)
+
+    def _store(
+        self, child: Child, own: ChildAnswer | None, relaxed: ChildAnswer | None, locked: ChildAnswer | None
+    ) -> None:
         before = child.best
-        child.own, child.relaxed = own, relaxed
-        self.offered_w, change = _replaced(self.offered_w, _power_w(before), _power_w(child.best))
+        child.own, child.relaxed, child.locked = own, relaxed, locked
+        self._count(before, child.best)
+
+    def _count(self, before: ChildAnswer | None, after: ChildAnswer | None) -> None:
+        self.offered_w, change = _replaced(self.offered_w, _power_w(before), _power_w(after))
         self.yes += change
         if not self.yes:
             self.offered_w = ()
@@ -83,7 +127,7 @@ class Children:
     def forget_answers(self) -> None:
         """What was offered to an earlier request is not counted in a later one."""
         for child in self.by_name.values():
-            self.store(child, None, None)
+            self._store(child, None, None, None)
 
     def with_spare(self) -> Iterator[tuple[Child, Plan]]:
         """Those who offered more than they were awarded, in the members' order."""
@@ -140,7 +184,7 @@ class Children:
         child.revisions = self.shared.one(revisions)
         self._opt(child, offer.opt)
         if child.opted_out:
-            self.store(child, None, None)
+            self._store(child, None, None, None)
             child.owed = False
             return False
         ref = in_short(offer.message_id, child.name)
@@ -218,6 +262,11 @@ def _replaced(sum_w: Plan, before: Plan | None, after: Plan | None) -> tuple[Pla
         if after is not None:
             sum_w = tuple(map(plus, sum_w, after)) if sum_w else after
     return sum_w, (after is not None) - (before is not None)
+
+
+def _is_later_round(before: RequestRecord, request: RequestRecord) -> bool:
+    """Whether a request asks once more in the same slots: firm plans then mean the same."""
+    return before.revision == request.revision and len(before.power_w) == len(request.power_w)
 
 
 def _power_w(answer: ChildAnswer | None) -> Plan | None:

@@ -163,15 +163,20 @@ class Negotiation:
         """A later request for this event: a re-request, or a change from above. Raises RefusedMessage."""
         assert self.up is not None
         self.up.check(request)
-        before = [child.name for child in self.children.asked() if child.owed or child.awarded_w is not None]
+        open_still = self.stage is not Stage.CLOSED and self.deal_w is None and not self.children.awarded_count
+        later_round = open_still and self.up.is_later_round(request)
+        before = [child.name for child in self.children.asked() if child.is_owed or child.awarded_w is not None]
         self.timers.clear()
-        self.role.stop(now)
-        self.asking.supersede()
+        if not later_round:
+            self.role.stop(now)
+        self.asking.supersede(later_round)
         if not self.up.take(request):
             self.asking.before_w = {}
         self.deal_w, self.outcome = None, None
         self.go(Stage.COLLECTING)
         self.role.begin(now)
+        if later_round:
+            return  # what was firm stays so, also with those who are not asked again
         left = [child for child in map(self.children.__getitem__, before) if _not_asked_again(child, request)]
         self.awards.release([(child, m.Outcome.CANCELLED, SUPERSEDED) for child in left], now)
 
@@ -211,8 +216,9 @@ class Negotiation:
     def on_award(self, award: m.Award, now: datetime) -> None:
         """The parent's award. Raises RefusedMessage."""
         assert self.up is not None
-        match self.up.on_award(award, self.stage, self.outcome, self.deal_w, now):
+        match self.up.on_award(award, self.stage, self.outcome, self.deal_w, self.role.backs, now):
             case Bought(power_w) if self.deal_w is None:
+                self._end_asking()
                 self.stand_by(power_w)
                 self.role.bought(power_w, now)
                 if any(shortfall(power_w, self.standing_w())):
@@ -221,6 +227,12 @@ class Negotiation:
                 self._changed(power_w, now)
             case EndedAbove(outcome, reason) if self.stage is not Stage.CLOSED:
                 self.close(outcome, now, release=outcome, reason=reason)
+
+    def _end_asking(self) -> None:
+        """What was firm before was bought: nobody is waited for any more."""
+        if self.stage in ASKING:
+            self.children.waiting.clear()
+            self.timers.drop(Timer.AGAIN)
 
     def stand_by(self, deal_w: Plan) -> None:
         """A deal stands, W: wait for its first slot."""

@@ -32,6 +32,10 @@ class EventRole(Protocol):
         """The parent bought so much, W: award it downward (S7, S35)."""
         ...
 
+    def backs(self, power_w: Plan) -> bool:
+        """Whether so much of an answer to an earlier round can still be kept, W."""
+        ...
+
     def relax_asked(self, relax: m.Relax, now: datetime) -> None:
         """The parent asks to loosen what owners agreed to."""
         ...

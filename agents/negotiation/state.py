@@ -1,7 +1,7 @@
 """What one event at a parent remembers, part by part, as frozen models with a version."""
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Generic, Literal, TypeAlias, TypeVar
@@ -57,6 +57,11 @@ class ChildrenState:
     confirmed: Sequence[bool | None]
     bound_before: Sequence[bool]
     version: Literal[1] = 1
+    locked: Sequence[Place] = ()
+    """In a table of its own; empty: of nobody."""
+    locked_answers: tuple[ChildAnswer, ...] = ()
+    set_aside: Sequence[bool] = ()
+    """Empty: nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,8 @@ class UpwardState:
     superseded: list[str]
     withdrawal: SentState | None
     version: Literal[1] = 1
+    earlier: dict[str, Plan] = field(default_factory=dict)
+    earlier_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +221,7 @@ def _remember_up(up: Upward, state: UpwardState) -> None:
     up.request = state.request.message()
     up.answer, up.award, up.withdrawal = message_of(state.answer), message_of(state.award), message_of(state.withdrawal)
     up.acceptable, up.answers_sent, up.superseded = state.acceptable, state.answers_sent, state.superseded
+    up.earlier, up.earlier_until = state.earlier, state.earlier_until
 
 
 def _children(children: Children) -> ChildrenState:
@@ -221,13 +229,16 @@ def _children(children: Children) -> ChildrenState:
     requests, relaxes = StateTable(child.request for child in asked), StateTable(child.relax for child in asked)
     own, relaxed, accepted = map(attrgetter, ("own", "relaxed", "accepted"))
     answers: StateTable[ChildAnswer] = StateTable(read(child) for read in (own, relaxed, accepted) for child in asked)
-    awards = StateTable(child.award for child in asked)
+    awards, locked = StateTable(child.award for child in asked), StateTable(child.locked for child in asked)
     return ChildrenState(
         waiting=tuple(children.waiting),
         names=StateColumn(asked, attrgetter("name")),
+        locked=StateColumn(asked, lambda child: locked.place(child.locked)) if locked.things() else (),
         requests=requests.things(),
         relaxes=relaxes.things(),
         answers=answers.things(),
+        locked_answers=locked.things(),
+        set_aside=StateColumn(asked, attrgetter("set_aside")) if any(child.set_aside for child in asked) else (),
         awards=awards.things(),
         request=StateColumn(asked, lambda child: requests.place(child.request)),
         relax=StateColumn(asked, lambda child: relaxes.place(child.relax)),
@@ -254,6 +265,9 @@ def _remember_children(children: Children, state: ChildrenState) -> None:
         child.accepted = thing(state.answers, state.accepted[place])
         children.asked_count += 1
         children.no += child.opted_out
+        child.set_aside = bool(state.set_aside) and state.set_aside[place]
+        if state.locked:
+            children.lock(child, thing(state.locked_answers, state.locked[place]))
         children.store(child, thing(state.answers, state.own[place]), thing(state.answers, state.relaxed[place]))
         children.bind(child, thing(state.awards, state.award[place]), state.confirmed[place])
 

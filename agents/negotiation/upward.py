@@ -1,6 +1,7 @@
 """Part of an event: the side that faces the parent above. To it the party behaves like a DER: it answers a request,
 confirms an award, withdraws what it cannot keep, reports what was metered."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -59,6 +60,10 @@ class Upward:
         self.award: m.Award | None = None
         self.acceptable: dict[str, Plan] = {}
         """What an award may accept: offers by message_id, options by option_id, W."""
+        self.earlier: dict[str, Plan] = {}
+        """The same of earlier rounds of this revision: it stands until a better answer is firm, and may be kept still."""
+        self.earlier_until: datetime | None = None
+        """Until when that is valid."""
         self.answers_sent = 0
         self.superseded: list[str] = []
         """Earlier requests of this event."""
@@ -85,19 +90,29 @@ class Upward:
             raise RefusedMessage(RejectReason.STALE, f"{relax.request_id} is superseded")
         same_slots(relax.shortfall_w, self.subject.slots)
 
-    def take(self, request: m.Request) -> bool:
-        """Let a newer request stand, and no answer to an earlier one; whether it asks for the same slots still."""
-        before, subject = self.request, self.subject
-        self.superseded.append(before.request_id)
-        self.request = request
-        subject.direction, subject.period = request.direction, request.interval_period
-        subject.asked_w, subject.revision = request.power_w, request.revision
-        self.answer, self.award, self.acceptable = None, None, {}
+    def is_later_round(self, request: m.Request) -> bool:
+        """Whether a newer request asks once more in the same revision and slots."""
+        before = self.request
         return (before.revision, before.interval_period, len(before.power_w)) == (
             request.revision,
             request.interval_period,
             len(request.power_w),
         )
+
+    def take(self, request: m.Request) -> bool:
+        """Let a newer request stand, and no answer to an earlier one but of the same revision; whether it is of that."""
+        later_round, subject = self.is_later_round(request), self.subject
+        if later_round and self.answer is not None:
+            self.earlier |= self.acceptable
+            self.earlier_until = min(self.earlier_until or self.answer.valid_until, self.answer.valid_until)
+        elif not later_round:
+            self.earlier, self.earlier_until = {}, None
+        self.superseded.append(self.request.request_id)
+        self.request = request
+        subject.direction, subject.period = request.direction, request.interval_period
+        subject.asked_w, subject.revision = request.power_w, request.revision
+        self.answer, self.award, self.acceptable = None, None, {}
+        return later_round
 
     # -- the answer (S36, S33)
 
@@ -162,16 +177,23 @@ class Upward:
     # -- the award (S34)
 
     def on_award(
-        self, award: m.Award, stage: Stage, outcome: str | None, deal_w: Plan | None, now: datetime
+        self,
+        award: m.Award,
+        stage: Stage,
+        outcome: str | None,
+        deal_w: Plan | None,
+        backs: Callable[[Plan], bool],
+        now: datetime,
     ) -> Awarded:
-        """Judge an award, confirm it, and say what follows. Raises RefusedMessage."""
+        """Judge an award, confirm it, and say what follows; `backs`: whether so much of an earlier answer can be kept, W.
+        Raises RefusedMessage."""
         self._check_award(award)
         self.timers.drop(Timer.WITHDRAW)
         if award.outcome is not m.Outcome.CONCLUDED:
             self.award = award
             self._confirm(award, "", now)
             return EndedAbove(award.outcome, award.reason)
-        problem = self._problem(award, stage, outcome, deal_w, now)
+        problem = self._problem(award, stage, outcome, deal_w, backs, now)
         if not problem:
             self.award = award
         self._confirm(award, problem, now)
@@ -182,25 +204,39 @@ class Upward:
 
     def _check_award(self, award: m.Award) -> None:
         # the request that superseded ours may have been lost; but what was said before ours is about an earlier one
-        cancels = award.outcome is m.Outcome.CANCELLED and award.request_id not in self.superseded
-        cancels = cancels and award.sent_at > self.request.sent_at
-        if award.request_id != self.request.request_id and not cancels:
+        unheard = award.request_id not in self.superseded and award.sent_at > self.request.sent_at
+        ends = unheard and award.outcome is not m.Outcome.CONCLUDED
+        newer = unheard and award.round > self.request.round
+        stands = newer and (award.accepts in self.acceptable or award.accepts in self.earlier)
+        if award.request_id != self.request.request_id and not ends and not stands:
             raise RefusedMessage(RejectReason.STALE, f"{award.request_id} is superseded by {self.request.request_id}")
         if self.award is not None and award.award_id == self.award.award_id and award.revision <= self.award.revision:
             raise RefusedMessage(RejectReason.STALE, f"revision {award.revision} of {award.award_id} is not the latest")
-        if len(award.power_w) != self.subject.slots and not cancels:
+        if len(award.power_w) != self.subject.slots and not ends:
             raise RefusedMessage(RejectReason.WRONG_SLOTS, f"{len(award.power_w)} slots in the award")
 
-    def _problem(self, award: m.Award, stage: Stage, outcome: str | None, deal_w: Plan | None, now: datetime) -> str:
+    def _problem(
+        self,
+        award: m.Award,
+        stage: Stage,
+        outcome: str | None,
+        deal_w: Plan | None,
+        backs: Callable[[Plan], bool],
+        now: datetime,
+    ) -> str:
         """Why an award of something cannot stand; empty when it can."""
-        offered = self.acceptable.get(award.accepts or "")
-        if stage is Stage.CLOSED or self.answer is None:
+        ref = award.accepts or ""
+        of_earlier = ref in self.earlier and ref not in self.acceptable
+        offered = self.earlier[ref] if of_earlier else self.acceptable.get(ref)
+        answered_until = None if self.answer is None else self.answer.valid_until
+        valid_until = self.earlier_until if of_earlier else answered_until
+        if stage is Stage.CLOSED or valid_until is None:
             return f"the event is {outcome or stage}"
-        if offered is None:
+        if offered is None or (of_earlier and deal_w is None and not backs(award.power_w)):
             return f"{award.accepts} is not what stands"
         if any(given > most for given, most in zip(award.power_w, offered, strict=True)):
             return "the award is above what was offered"
-        if deal_w is None and now > self.answer.valid_until:
+        if deal_w is None and now > valid_until:
             return "the offer has expired"
         return ""
 

@@ -157,6 +157,10 @@ class UtilityRole:
     def bought(self, power_w: Plan, now: datetime) -> None:
         """Nobody is above it who could buy."""
 
+    def backs(self, power_w: Plan) -> bool:
+        """It answers nobody."""
+        return False
+
     def relax_asked(self, relax: m.Relax, now: datetime) -> None:
         """Nobody is above it who could ask."""
 

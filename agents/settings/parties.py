@@ -27,9 +27,14 @@ CapabilityEvery: TypeAlias = Annotated[int, Field(ge=60, le=43_200)]
 class Rung(StrEnum):
     """The fallbacks of the aggregator's ladder. Their order is the ladder; one that is left out is not climbed."""
 
+    SURPLUS = "surplus"
     OWN_STORAGE = "own_storage"
     RELAX = "relax"
     ALTERNATIVE = "alternative"
+
+
+PATENT_LADDER = (Rung.OWN_STORAGE, Rung.RELAX, Rung.ALTERNATIVE)
+"""S26, S28, S32: the rungs of the patent in their order."""
 
 
 class PlanMode(StrEnum):
@@ -114,7 +119,7 @@ class AggregatorSettings(Settings):
     members: tuple[Member, ...] = ()
     storage: tuple[StorageSpec, ...] = ()
     """Its own storage (S26)."""
-    ladder: tuple[Rung, ...] = (Rung.OWN_STORAGE, Rung.RELAX, Rung.ALTERNATIVE)
+    ladder: tuple[Rung, ...] = (Rung.SURPLUS, *PATENT_LADDER)
     relax_restrictions: Annotated[tuple[Restriction, ...], Field(min_length=1)] = (
         Restriction.DEPARTURE_SOC,
         Restriction.RESERVE_SOC,

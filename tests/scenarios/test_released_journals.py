@@ -1,6 +1,7 @@
 """Journals of every release, stopped with an event open in each of five stages, start in this version and go on."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -76,6 +77,15 @@ def awards_sent(kept: list[StoredStep]) -> dict[str, Plan]:
     return {send.edge.child: send.message.power_w for send in sends if isinstance(send.message, Award)}
 
 
+NEWER = ("earlier", "earlier_until", "locked", "locked_answers", "set_aside", "before_w")
+"""Keys of the state that the first release did not have: what is locked of an earlier round."""
+
+
+def as_first_released(memory: bytes) -> object:
+    """A state without what the first release did not remember."""
+    return json.loads(memory, object_hook=lambda found: {k: v for k, v in found.items() if k not in NEWER})
+
+
 def test_journals_of_the_first_release_are_there() -> None:
     assert "0.1.0" in released.versions()
     for version in released.versions():
@@ -109,7 +119,7 @@ def test_party_knows_the_event_in_its_stage_and_its_awards_to_the_watt(
 def test_state_of_a_clean_stop_is_what_all_entries_make(version: str, stage: str, tmp_path: Path) -> None:
     memories = [
         {
-            shell.actor.name: memory_of(shell.actor)
+            shell.actor.name: as_first_released(memory_of(shell.actor))
             for shell in started(version, stage, tmp_path / str(from_state), from_state=from_state)
         }
         for from_state in (True, False)

@@ -24,6 +24,7 @@ from checker import physics, violations
 from odd_lives import FEATURES, enliven
 from worlds import START, T0, World, battery
 
+from agents.settings.parties import PATENT_LADDER, Rung
 from broker.bus import Post
 from broker.node import POINTS, Crash
 from broker.simulation import Faults, Simulation
@@ -38,7 +39,8 @@ SHOWN = 5
 
 def random_world(random: Random) -> World:
     """One to three aggregators of one to five homes, any settings, one or two events."""
-    world = World()
+    world, ladders = World(), Random()
+    ladders.setstate(random.getstate())  # a stream of their own: all else of a seed stays as it was
     for number in range(1, random.randint(2, 4)):
         relaxations = [{"restriction": "reserve_soc", "steps": [4_000, 2_000]}] if random.random() < 0.5 else []
         changes = {"reserve_wh": random.choice([8_000, 25_000, 29_000]), "relaxations": relaxations}
@@ -50,6 +52,7 @@ def random_world(random: Random) -> World:
             vehicle_changes=changes,
             storage=storage,
             leave_early=random.random() < 0.2,
+            ladder=ladders.choice([PATENT_LADDER, (Rung.SURPLUS, *PATENT_LADDER), (Rung.RELAX, Rung.SURPLUS)]),
         )
     world.coordinator = {"plan": random.choice(["same", "by_scale"]), "max_rerequests": random.randint(0, 3)}
     world.utility = {"mandate": random.random() < 0.4, "accept_share_pct": random.choice([0, 50, 70])}

@@ -13,7 +13,15 @@ from agents.parties.der.actor import Der
 from agents.runtime.build import build_actor
 from agents.settings.devices import StorageSpec, VehicleSpec
 from agents.settings.members import Member
-from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, EventSettings, UtilitySettings
+from agents.settings.parties import (
+    PATENT_LADDER,
+    AggregatorSettings,
+    CoordinatorSettings,
+    DerSettings,
+    EventSettings,
+    UtilitySettings,
+)
+from broker.bus import Post
 from broker.simulation import Faults, Intercept, SimulatedParty, Simulation
 from protocol.actor import Actor, Note
 from protocol.messages import EventMessage, Message
@@ -105,6 +113,7 @@ class World:
             )
             for home in homes
         )
+        settings = {"ladder": PATENT_LADDER} | settings
         self.aggregators.append(AggregatorSettings(name=name, parent=parent, members=book, **settings))
         if parent == "ac":
             self.scales[name] = scale_w or capacity_w * len(homes)
@@ -194,6 +203,11 @@ class Story:
                     found.setdefault((traced.actor, message.message_id), message)
         return list(found.values())
 
+    def settled_wh(self) -> tuple[object, object]:
+        """What was awarded and what was delivered in all, as the utility settles it."""
+        data = self.note("settled", "utility").data
+        return data["awarded_wh"], data["delivered_wh"]
+
     def to(self, kind: str, sender: str, child: str) -> list[EventMessage]:
         return [
             effect.message
@@ -217,3 +231,25 @@ def late(by: timedelta) -> Callable[[str, Any], list[Any]]:
 def thrice(sender: str, post: Any) -> list[Any]:
     """An intercept: everything is said three times."""
     return [(post, timedelta(milliseconds=10 * n)) for n in range(3)]
+
+
+def dropping(kind: str, ref: str, to: str = "") -> Intercept:
+    """What never leaves: messages of a kind that are about a request, to one child or to all."""
+
+    def way_out(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
+        lost = (
+            f"/{kind}/" in post.topic and post.topic.endswith(to) and f'"request_id":"{ref}"'.encode() in post.payload
+        )
+        return [] if lost else [(post, timedelta())]
+
+    return way_out
+
+
+def saying(old: bytes, new: bytes, ref: str) -> Intercept:
+    """Its offers to a request say something else."""
+
+    def way_out(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
+        about = "/offer/" in post.topic and f'"request_id":"{ref}"'.encode() in post.payload
+        return [(post._replace(payload=post.payload.replace(old, new)) if about else post, timedelta())]
+
+    return way_out

@@ -4,13 +4,14 @@ from protocol.messages import Option, OptionBasis, Shape
 from protocol.plan import Plan, excess, least
 
 
-def alternatives(asked_w: Plan, firm_w: Plan, basis: tuple[OptionBasis, ...]) -> tuple[Option, ...]:
+def alternatives(asked_w: Plan, firm_w: Plan, basis: tuple[OptionBasis, ...], round_: int = 1) -> tuple[Option, ...]:
     """Up to three options that stand on the firm power of S24, S26 or S30, W; none when nothing can be met. The firm
     power may lie above the request in a slot (over-request). No option holds more energy than the request.
 
     `truncated`: in each slot what can be met of the request. `flat`: one level over all asked slots, the highest that
     is firm in each, at most the request's mean. `shifted`: truncated, and as much as possible of the missing energy
-    in slots with power to spare. Equal plans are named once, by the first of these shapes.
+    in slots with power to spare. Equal plans are named once, by the first of these shapes. From the second round on an
+    id says its round: the plans of earlier rounds stand beside it.
     """
     truncated = least(asked_w, firm_w)
     plans = {
@@ -21,7 +22,8 @@ def alternatives(asked_w: Plan, firm_w: Plan, basis: tuple[OptionBasis, ...]) ->
     options: dict[Plan, Option] = {}
     for shape, plan in plans.items():
         if any(plan):
-            options.setdefault(plan, Option(option_id=shape.value, power_w=plan, basis=basis, shape=shape))
+            option_id = shape.value if round_ == 1 else f"{shape.value}-{round_}"
+            options.setdefault(plan, Option(option_id=option_id, power_w=plan, basis=basis, shape=shape))
     return tuple(options.values())
 
 

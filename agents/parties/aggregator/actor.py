@@ -34,7 +34,7 @@ from protocol.rules import order_of
 from protocol.units import Direction
 
 TRANSITIONS: Transitions = {
-    Stage.COLLECTING: (Stage.RELAXING, Stage.OFFERED, Stage.PROPOSED, Stage.CLOSED),
+    Stage.COLLECTING: (Stage.RELAXING, Stage.OFFERED, Stage.PROPOSED, Stage.STANDBY, Stage.CLOSED),
     Stage.RELAXING: (Stage.COLLECTING, Stage.OFFERED, Stage.PROPOSED, Stage.STANDBY, Stage.CLOSED),
     Stage.OFFERED: (Stage.COLLECTING, Stage.RELAXING, Stage.STANDBY, Stage.CLOSED),
     Stage.PROPOSED: (Stage.COLLECTING, Stage.RELAXING, Stage.OFFERED, Stage.STANDBY, Stage.CLOSED),
@@ -43,7 +43,8 @@ TRANSITIONS: Transitions = {
     Stage.CLOSED: (Stage.COLLECTING,),
 }
 """Which stage may follow which. Back to collecting: a re-request, or a change of the event from above. From
-proposed to offered: what was proposed was taken back below, and nothing is left. From relaxing to standby: the parent that asked to relax awards the answer that stands."""
+proposed to offered: what was proposed was taken back below, and nothing is left. From collecting or relaxing to standby:
+the parent awards the answer that stands, of an earlier round, or before it asked to relax."""
 
 
 class Aggregator(ParentParty):

@@ -8,12 +8,12 @@ from agents.devices.catalogue import build_device
 from agents.devices.contract import Device
 from agents.negotiation.out import Out
 from agents.negotiation.subject import Subject
-from agents.parties.der.home import Home
+from agents.parties.der.home import Home, HomeFlexibility
 from agents.parties.der.ledger import Ledger
 from agents.parties.der.reservation import Reservation
 from agents.settings.devices import StorageSpec
 from protocol.actor import Measured
-from protocol.plan import Plan, add, covers, shortfall
+from protocol.plan import Plan, add, covers, least, shortfall
 
 
 class StorageYard:
@@ -44,6 +44,8 @@ class OwnStorage:
         self.in_ladder = in_ladder
         self.offered_w: Plan | None = None
         """Added to the available power (S26), W."""
+        self.before_w: Plan | None = None
+        """What it added in an earlier round of this revision, W: reserved until its rung is climbed again."""
         self.committed_w: Plan | None = None
         """Its part of the deal, W."""
         self.held: Reservation | None = None
@@ -67,9 +69,12 @@ class OwnStorage:
     def offer(self, short_w: Plan) -> Plan:
         """Reserve as much of the shortfall as it can give, with the least maximum shortfall; returns it, W."""
         subject, yard = self.subject, self.yard
-        others = yard.ledger.but(subject.event_id)
-        answer = yard.home.flexibility(subject.direction, subject.period, short_w, others)
-        self.offered_w = answer.joint.power_w
+        answer = self._flexibility(short_w)
+        firm_w = least(self.before_w or subject.nothing_w, short_w)
+        if not covers(answer.joint.power_w, firm_w):
+            same = self._flexibility(firm_w)
+            answer = same if covers(same.joint.power_w, firm_w) else answer
+        self.offered_w, self.before_w = answer.joint.power_w, None
         self.held = Reservation(subject.event_id, subject.direction, subject.period, answer, yard.home, yard.ledger)
         self.held.reserve(self.offered_w)
         return self.offered_w
@@ -84,14 +89,32 @@ class OwnStorage:
             if before is not None:
                 before.reserve(before_w)
 
+    def _flexibility(self, asked_w: Plan) -> HomeFlexibility:
+        subject, yard = self.subject, self.yard
+        return yard.home.flexibility(subject.direction, subject.period, asked_w, yard.ledger.but(subject.event_id))
+
+    def lock(self) -> None:
+        """A later round of the same revision: what it added stays reserved until its rung is climbed again."""
+        if self.offered_w is not None:
+            self.before_w, self.offered_w = self.offered_w, None
+
+    def recall(self) -> None:
+        """An answer to an earlier round was bought: what it added to that is what it adds."""
+        if self.offered_w is None:
+            self.offered_w, self.before_w = self.before_w, None
+
+    def locked_w(self) -> Plan:
+        """What is reserved, in this round or in an earlier one, W."""
+        return self.offered_w or self.before_w or self.subject.nothing_w
+
     def most_w(self) -> Plan:
         """What it could give at most in this event, W."""
         subject, yard = self.subject, self.yard
         if not self or not self.in_ladder:
             return subject.nothing_w
-        ask = (sum(device.capacity_w(subject.direction) for device in yard.home.devices),) * subject.slots
-        others = yard.ledger.but(subject.event_id)
-        return yard.home.flexibility(subject.direction, subject.period, ask, others).joint.power_w
+        return self._flexibility(
+            (sum(device.capacity_w(subject.direction) for device in yard.home.devices),) * subject.slots
+        ).joint.power_w
 
     def add(self, missing_w: Plan, now: datetime) -> Plan:
         """Take over what was lost elsewhere, on top of its part of the deal; returns what it took, W."""
@@ -129,7 +152,7 @@ class OwnStorage:
     def free(self, now: datetime, metered_still: bool = False) -> None:
         """Nothing is reserved for this event any more; devices return to their schedule, or to what other events hold.
         `metered_still`: a meter value is still to come."""
-        self.offered_w = self.committed_w = None
+        self.offered_w = self.before_w = self.committed_w = None
         self.held = self.held if metered_still else None
         for setpoint in self.yard.ledger.free(self.subject.event_id, now):
             self.out.effect(setpoint)

@@ -11,6 +11,7 @@ from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.plans.alternative import alternatives
 from agents.negotiation.plans.apportion import Apportioned, Candidate, apportion
 from agents.negotiation.plans.request_values import MemberCapability, runnable
+from agents.negotiation.plans.surplus import SurplusMember, surplus_values
 from agents.negotiation.plans.timing import most_collecting_pct, stage_end
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import ASKING, Stage, Timer
@@ -23,6 +24,7 @@ from agents.settings.parties import AggregatorSettings, Rung
 from protocol import messages as m
 from protocol.actor import Foreseen
 from protocol.plan import Plan, add, covers, least, shortfall, total, zero
+from protocol.rules import best_plan, worth
 from protocol.units import step_instant
 
 RELAX_MOST_PCT = 60
@@ -63,6 +65,7 @@ class AggregatorRole:
     def begin(self, now: datetime) -> None:
         """S20: a request plan (or a re-request) has come; S21: a value per DER; S22: send it."""
         event, request = self.event, self.up.request
+        self.storage.lock()
         self.climb = Climb(now, list(self.settings.ladder))
         event.out.tell(
             "request_received",
@@ -140,7 +143,9 @@ class AggregatorRole:
 
     def all_in(self, now: datetime) -> None:
         """S23, S29: sum up; or nobody above has answered."""
-        if self.event.stage is Stage.COLLECTING:
+        if self.event.stage is Stage.COLLECTING and self.climb.surplus:
+            self._sum_up_surplus(now)
+        elif self.event.stage is Stage.COLLECTING:
             self._sum_up("offers_summed", "S24", m.OptionBasis.OFFERS, now)
         elif self.event.stage is Stage.RELAXING:
             self._sum_up("relaxed_offers_summed", "S30", m.OptionBasis.RELAXED, now)
@@ -171,15 +176,85 @@ class AggregatorRole:
         """The next rung; when none is left the answer is that this cannot be met."""
         if not self.climb.rungs:
             self.event.out.tell("cannot_meet", shortfall_w=short)
-            self._answer(zero(len(self.asked_w)), zero(len(self.asked_w)), now)
+            firm_w = self._firm_before_w()
+            self._answer(firm_w, firm_w, now)
             return
         match self.climb.rungs.pop(0):
+            case Rung.SURPLUS:
+                self._ask_surplus(short, now)
             case Rung.OWN_STORAGE:
                 self._add_storage(short, now)
             case Rung.RELAX:
                 self._relax(short, now)
             case Rung.ALTERNATIVE:
                 self._propose(now)
+
+    def _ask_surplus(self, short: Plan, now: datetime) -> None:
+        """Ask those who said that they could give more for the rest, in a round of their own: what they offered stays
+        locked."""
+        values, reply_by = self._surplus_values(), self._surplus_ends(now)
+        if not values or reply_by <= now:
+            self._next_rung(short, now)
+            return
+        event, request = self.event, self.up.request
+        self.climb.surplus, self.climb.before_w = True, self.available_w()
+        event.ask(values, Conditions(request.program_id, reply_by, self.up.decide_by, request.terms), now)
+        power_w = total(values.values(), len(self.asked_w))
+        event.out.tell("surplus_asked", shortfall_w=short, power_w=power_w, asked=len(values), reply_by=reply_by)
+        event.go(Stage.COLLECTING, reply_by)
+
+    def _surplus_values(self) -> Mapping[str, Plan]:
+        direction, contracts = self.event.subject.direction, self.book.by_name
+        asked_w = shortfall(self.asked_w, self.storage.available_w())
+        members = [
+            SurplusMember(child.name, best.power_w, best.available_w, contracts[child.name].capacity_w(direction))
+            for child, best in self.event.children.taking_part()
+        ]
+        wanted = surplus_values(asked_w, members)
+        capable = [
+            MemberCapability(one.name, (one.most_w,) * len(asked_w), least_w=contracts[one.name].least_w)
+            for one in members
+        ]
+        values = runnable(wanted, capable)
+        loosened = {child.name for child, best in self.event.children.taking_part() if best.basis is m.Basis.RELAXED}
+        return {name: power_w for name, power_w in values.items() if name not in loosened}
+
+    def _surplus_ends(self, now: datetime) -> datetime:
+        """Half of what is left, less the time for asking to relax where that comes later."""
+        last = self.up.request.reply_by
+        relaxing = (last - self.climb.began_at) * self.settings.relax_pct / 100
+        return step_instant(now, max(now, last - relaxing) if Rung.RELAX in self.climb.rungs else last, 50)
+
+    def _sum_up_surplus(self, now: datetime) -> None:
+        """What came of it counts where it is no worse; else what is locked does."""
+        before_w, self.climb.surplus, self.climb.before_w = self.climb.before_w, False, None
+        assert before_w is not None
+        if worth(self.available_w(), self.asked_w) < worth(before_w, self.asked_w):
+            for child, _ in self.event.children.taking_part():
+                if child.locked is not None:
+                    self.event.children.set_aside(child)
+        self._sum_up("surplus_summed", "", m.OptionBasis.OFFERS, now)
+
+    def _firm_before_w(self) -> Plan:
+        """What an earlier round promised, of what is asked now, as far as it can still be kept, W."""
+        nothing_w = self.event.subject.nothing_w
+        promised_w = best_plan((nothing_w, *self.up.earlier.values()), self.asked_w)
+        firm_w = least(promised_w, self.asked_w)
+        return firm_w if self.backs(firm_w) else nothing_w
+
+    def backs(self, power_w: Plan) -> bool:
+        """Whether so much of an answer to an earlier round can still be kept: what its children gave is locked with them,
+        W."""
+        return covers(self._locked_w(), power_w) or covers(self._counted_w(), power_w)
+
+    def _locked_w(self) -> Plan:
+        """What stood before the present round, and still does, W."""
+        plans = [(child.locked or best).power_w for child, best in self.event.children.taking_part()]
+        return add(total(plans, len(self.asked_w)), self.storage.locked_w())
+
+    def _counted_w(self) -> Plan:
+        """The same with newer answers where they are as good, W."""
+        return add(self.event.children.offered_w or self.event.subject.nothing_w, self.storage.locked_w())
 
     def _add_storage(self, short: Plan, now: datetime) -> None:
         """S26: own storage adds what it can to the available power (claim 2); S27 judges."""
@@ -211,7 +286,7 @@ class AggregatorRole:
 
     def _has_rung(self, child: Child) -> bool:
         contract = self.book[child.name]
-        return child.best is not None and contract.kind == "aggregator" and bool(contract.relaxations)
+        return child.own is not None and contract.kind == "aggregator" and bool(contract.relaxations)
 
     def relax_asked(self, relax: m.Relax, now: datetime) -> None:
         """The rung that was kept for the parent's `relax` is climbed now; without it the offer is repeated."""
@@ -249,7 +324,7 @@ class AggregatorRole:
     def _propose(self, now: datetime) -> None:
         """S32: make the plans that can be met instead; S33: propose them."""
         basis, firm = self.climb.sum_of(self.settings.alternative_basis)
-        options = alternatives(self.asked_w, firm, basis)
+        options = alternatives(self.asked_w, firm, basis, self.up.request.round)
         if not options:
             self._next_rung(shortfall(self.asked_w, firm), now)
             return
@@ -257,7 +332,7 @@ class AggregatorRole:
             "alternative_proposed",
             "S33",
             requested_w=self.asked_w,
-            options={o.option_id: o.power_w for o in options},
+            options={o.shape.value: o.power_w for o in options},
             basis=basis,
         )
         self.event.propose_up(options, now)
@@ -292,6 +367,8 @@ class AggregatorRole:
     def bought(self, power_w: Plan, now: datetime) -> None:
         """S35: share the deal out and tell every DER that answered yes."""
         event = self.event
+        self.storage.recall()
+        self._count_locked(power_w)
         power_w = least(power_w, self.available_w())  # what was taken back since is replaced, or stated
         shared = self._shared_out(power_w)
         self.storage.commit(shared.storage_w)
@@ -308,17 +385,24 @@ class AggregatorRole:
             assert answer is not None
             yield child, answer, power_w
 
+    def _count_locked(self, power_w: Plan) -> None:
+        """Where an answer to an earlier round was bought, what was given for that counts again, W."""
+        if not covers(self._counted_w(), power_w) and covers(self._locked_w(), power_w):
+            for child, _ in self.event.children.taking_part():
+                if child.locked is not None:
+                    self.event.children.recall(child)
+
     def _shared_out(self, power_w: Plan) -> Apportioned:
         nothing, contracts = zero(len(power_w)), self.book.by_name
         candidates = [
             Candidate(
                 child.name,
-                child.own.power_w if child.own is not None else nothing,
-                child.relaxed.power_w if child.relaxed is not None else None,
+                own.power_w if (own := child.unrelaxed) is not None else nothing,
+                best.power_w if best is not own else None,
                 contracts[child.name].merit,
                 contracts[child.name].least_w,
             )
-            for child, _ in self.event.children.taking_part()
+            for child, best in self.event.children.taking_part()
         ]
         direction, sharing = self.event.subject.direction, self.policies.sharing
         return apportion(power_w, candidates, self.storage.available_w(), sharing, direction)

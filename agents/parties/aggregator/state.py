@@ -33,6 +33,8 @@ class ClimbState:
     sums: list[tuple[tuple[OptionBasis, ...], Plan]]
     most_w: Plan | None
     version: Literal[1] = 1
+    surplus: bool = False
+    before_w: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class OwnStorageState:
     committed_w: Plan | None
     held: ReservedState | None
     version: Literal[1] = 1
+    before_w: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,8 @@ def remember_aggregator(actor: Aggregator, state: AggregatorState) -> None:
     for one in state.events:
         role = reopened(actor, one.event).role
         assert isinstance(role, AggregatorRole)
-        role.climb = Climb(one.climb.began_at, one.climb.rungs, one.climb.sums, one.climb.most_w)
+        role.climb = Climb(one.climb.began_at, one.climb.rungs)
+        restore(role.climb, one.climb)
         restore(role.dispatching, one.dispatching, but=("commanded",))
         held = one.storage.held
         held_again = None if held is None else reserved(held, yard.home, yard.ledger)

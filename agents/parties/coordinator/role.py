@@ -99,8 +99,8 @@ class CoordinatorRole:
 
     def answered(self, child: Child, now: datetime) -> None:
         """S2: it can meet its part, or takes none; S3: it proposes an alternative."""
-        answer, tell = child.best, self.event.out.tell
-        if answer is None:
+        answer, best, tell = child.newest, child.best, self.event.out.tell
+        if answer is None or best is None:
             tell("aggregator_opted_out", "S2", aggregator=child.name)
             return
         if answer.alternative:
@@ -109,9 +109,9 @@ class CoordinatorRole:
             tell("alternative_received", "S3", aggregator=child.name, requested_w=asked_w, proposed_w=answer.power_w)
             return
         tell("can_meet_received", "S2", aggregator=child.name, power_w=answer.power_w, available_w=answer.available_w)
-        nothing_over = not any(excess(answer.available_w, answer.power_w))
+        nothing_over = not any(excess(best.available_w, best.power_w))
         if self.mandate and (nothing_over or not self.rerequests_left):
-            self._conclude_at_once(child, answer, now)
+            self._conclude_at_once(child, best, now)
 
     def _conclude_at_once(self, child: Child, answer: ChildAnswer, now: datetime) -> None:
         """S2 -> S7 under the utility's mandate: this one is concluded while others are still asked."""
@@ -163,8 +163,9 @@ class CoordinatorRole:
     def _judge(self, now: datetime) -> None:
         """Lock the firm offers, judge the alternatives, re-request what is missing; else answer the utility."""
         answers = self.event.children.taking_part()
-        firm = [(child, answer) for child, answer in answers if not answer.alternative]
-        proposed = [(child, answer) for child, answer in answers if answer.alternative]
+        # a proposal that covers what was firm before is as good as that
+        firm = [(child, answer) for child, answer in answers if not answer.alternative or child.locked is not None]
+        proposed = [(child, answer) for child, answer in answers if answer.alternative and child.locked is None]
         self._lock(firm)
         surplus = self._surplus(firm)
         over = total(surplus.values(), len(self.asked_w))
@@ -244,6 +245,7 @@ class CoordinatorRole:
         for name, power_w in again.items():
             self.taken.pop(name, None)
             self._ask(name, power_w, reply_by, now)
+            event.children.cap_locked(name)
             request = event.children[name].request
             assert request is not None
             event.out.tell(
@@ -263,7 +265,8 @@ class CoordinatorRole:
             event.offer_up(taken, taken, now)
             return
         event.out.tell("plan_not_secured", requested_w=self.asked_w, secured_w=taken, shortfall_w=short)
-        options = alternatives(self.asked_w, taken, (m.OptionBasis.OFFERS,)) if any(taken) else ()
+        basis, round_ = (m.OptionBasis.OFFERS,), self.up.request.round
+        options = alternatives(self.asked_w, taken, basis, round_) if any(taken) else ()
         if options:
             event.propose_up(options, now)
         else:
@@ -289,6 +292,10 @@ class CoordinatorRole:
             if child.award is None:
                 self._conclude(child, answer, part, now)
         self.event.awards.release_rest(m.Outcome.NOT_NEEDED, COVERED, now)
+
+    def backs(self, power_w: Plan) -> bool:
+        """It plans anew for every request, and keeps no answer to an earlier one."""
+        return False
 
     def relax_asked(self, relax: m.Relax, now: datetime) -> None:
         """It has nothing to loosen: what stands is repeated."""

@@ -62,9 +62,12 @@ class Der(Controlled):
                 raise RefusedMessage(RejectReason.STALE, f"revision {key} of the request; {known} is known")
             if now > request.reply_by:  # what stands goes on to stand
                 raise RefusedMessage(RejectReason.EXPIRED, f"heard at {now.isoformat()}, after reply_by")
-            self._release(event, now)
+            earlier = event.standing() if event.asks_again(request) else {}
+            if not earlier:
+                self._release(event, now)
             event.go(DerStage.CONSIDERING)
             event = self.events[request.event_id] = self._asked_anew(event, edge, request)
+            event.earlier = earlier
         else:
             event = self.events[request.event_id] = DerEvent(edge, request)
             self._make_room(now)
@@ -159,6 +162,7 @@ class Der(Controlled):
         event.timers.pop(DerTimer.VALID, None)
         event.answers.clear()
         event.offers.clear()
+        event.earlier = {}
 
     def _unanswered(self, event: DerEvent, now: datetime) -> None:
         self._decide(event, self.settings.stored_rule, "the stored rule", now)
@@ -219,6 +223,9 @@ class Der(Controlled):
         self, event: DerEvent, reason: m.OptReason, now: datetime, answer: HomeFlexibility | None = None
     ) -> None:  # fmt: skip
         event.go(DerStage.OPTED_OUT)
+        if event.earlier:
+            event.earlier = {}
+            self.ledger.free(event.request.event_id, now)
         event.answers_sent += 1
         binding, request_id = answer.joint.binding if answer is not None else (), event.request.request_id
         said = messages.opt_out(self.name, event.terms, request_id, reason, binding, now, revision=event.answers_sent)
@@ -241,7 +248,7 @@ class Der(Controlled):
     # -- S54
 
     def _on_award(self, edge: Edge, award: m.Award, now: datetime) -> None:
-        event = self._cancelled(award) or self._event(award)
+        event = self._though_unheard(award) or self._event(award)
         known = event.award
         if known is not None and known.award_id == award.award_id and award.revision <= known.revision:
             raise RefusedMessage(RejectReason.STALE, f"revision {award.revision}; {known.revision} is known")
@@ -254,24 +261,27 @@ class Der(Controlled):
                 self._measure_until(event, now)
                 self._close(event, award.outcome, now)
             return
-        offered_w = event.offered_w
-        basis = event.accepted_by(award)
-        accepted_w = None if basis is None else offered_w[basis]
+        accepted = event.standing().get(award.accepts or "")
+        accepted_w = None if accepted is None else accepted.offer.power_w
         problem = award_problem(
             event.stage, event.outcome, event.terms, accepted_w, award, now, first=event.award is None
         )  # fmt: skip
         self._confirm(event, award, problem, now)
-        if basis is not None and not problem:
-            self._stand_by(event, award, basis)
+        if accepted is not None and not problem:
+            event.recall(award.accepts)
+            self._stand_by(event, award, accepted.offer.basis)
 
-    def _cancelled(self, award: m.Award) -> DerEvent | None:
-        """The event that a cancellation ends, even if the request that superseded ours was lost on its way."""
+    def _though_unheard(self, award: m.Award) -> DerEvent | None:
+        """The event that an award ends, or an offer of which it accepts, even if the request that superseded ours was
+        lost on its way."""
         event = self.events.get(award.event_id)
-        if event is None or award.outcome is not m.Outcome.CANCELLED or award.request_id in event.superseded:
+        if event is None or award.request_id in event.superseded:
             return None
         if award.sent_at <= event.request.sent_at:
             return None  # said before our request: it is about an earlier one that never came
-        return event
+        ends = award.outcome is not m.Outcome.CONCLUDED
+        newer = award.round > event.request.round
+        return event if ends or (newer and award.accepts in event.standing()) else None
 
     def _stand_by(self, event: DerEvent, award: m.Award, basis: m.Basis) -> None:
         """S54: note the contract and stand by for control."""

@@ -61,7 +61,8 @@ class Controlled(Party):
         event = self.events.get(message.event_id)
         if event is None:
             raise RefusedMessage(RejectReason.UNKNOWN_EVENT, f"{self.name} knows no event {message.event_id}")
-        if message.request_id != event.request.request_id:
+        awarded = event.award is not None and message.request_id == event.award.request_id
+        if message.request_id != event.request.request_id and not awarded:
             text = f"{message.request_id} is superseded by {event.request.request_id}"
             raise RefusedMessage(RejectReason.STALE, text)
         return event

@@ -73,6 +73,14 @@ def first_timer(stage: DerStage, terms: EventTerms) -> tuple[DerTimer, datetime]
             return None
 
 
+@dataclass(frozen=True, slots=True)
+class EarlierOffer:
+    """An offer of an earlier round, and what it reserves."""
+
+    offer: m.Offer
+    reservation: Reservation
+
+
 @dataclass(slots=True)
 class DerEvent:
     """One event at the DER."""
@@ -88,6 +96,8 @@ class DerEvent:
     award: m.Award | None = None
     accepted: Reservation | None = None
     withdrawal: m.Withdraw | None = None
+    earlier: dict[str, EarlierOffer] = field(default_factory=dict)
+    """By its id each offer of an earlier round of this revision: it stands until the event is awarded, or opted out of."""
     timers: dict[DerTimer, datetime] = field(default_factory=dict)
     slot: int = 0
     measured: dict[int, dict[str, Measured]] = field(default_factory=dict)
@@ -130,11 +140,30 @@ class DerEvent:
     def offered_parts(self) -> dict[str, Plan]:
         """Per device and slot the larger of the standing offers, W: either may be awarded."""
         result: dict[str, Plan] = {}
-        for standing in self.answers.values():
-            for name, plan in standing.answer.apportion(standing.answer.joint.power_w).items():
+        for standing in self.standing().values():
+            answer = standing.reservation.answer
+            for name, plan in answer.apportion(answer.joint.power_w).items():
                 before = result.get(name, plan)
                 result[name] = tuple(max(a, b) for a, b in zip(before, plan, strict=True))
         return result
+
+    def standing(self) -> dict[str, EarlierOffer]:
+        """By its id each offer that an award may accept."""
+        now = {offer.message_id: EarlierOffer(offer, self.answers[basis]) for basis, offer in self.offers.items()}
+        return {**self.earlier, **now}
+
+    def asks_again(self, request: m.Request) -> bool:
+        """Whether a newer request is a later round of the same revision, and nothing was awarded yet."""
+        same = request.revision == self.request.revision and self.asks_the_same(request)
+        return same and self.stage in (DerStage.OFFERED, DerStage.CONSIDERING)
+
+    def recall(self, ref: str | None) -> None:
+        """An offer of an earlier round was accepted: it takes the place of the one on the same computation."""
+        earlier = self.earlier.get(ref or "")
+        if earlier is not None:
+            basis = earlier.offer.basis
+            self.offers[basis], self.answers[basis] = earlier.offer, earlier.reservation
+        self.earlier = {}
 
     @property
     def slots(self) -> int:

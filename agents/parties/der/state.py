@@ -6,7 +6,7 @@ from typing import Literal
 
 from agents.negotiation.party_state import MemoryState, memory_state, remember_memory
 from agents.parties.der.actor import OVERRIDE, Der
-from agents.parties.der.event import DerEvent, DerStage, DerTimer
+from agents.parties.der.event import DerEvent, DerStage, DerTimer, EarlierOffer
 from agents.parties.der.reserved_state import (
     HomeState,
     ReservedState,
@@ -19,8 +19,16 @@ from agents.settings.parties import Consent
 from protocol import messages as m
 from protocol.actor import Measured
 from protocol.edges import Edge
-from protocol.messages import Basis, Reading
+from protocol.messages import Basis, Offer, Reading
 from protocol.remembered import SentState, StateForm, message_of, restore, state_of
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierOfferState:
+    """Of `EarlierOffer`."""
+
+    offer: SentState
+    reservation: ReservedState
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ class DerEventState:
     consent: bool | None = None
     answers_sent: int | None = None
     """None: of a version that gave one own answer to a request."""
+    earlier: tuple[EarlierOfferState, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +92,11 @@ def remember_der(actor: Der, state: DerState) -> None:
             one,
             but=("parent", "request"),
             answers=answers,
+            earlier={
+                offer.message_id: EarlierOffer(offer, reserved(stored.reservation, actor.home, actor.ledger))
+                for stored in one.earlier
+                if isinstance(offer := stored.offer.message(), Offer)
+            },
             offers={basis: stored.message() for basis, stored in one.offers.items()},
             award=message_of(one.award),
             accepted=None if one.accepted is None else answers[one.accepted],
@@ -129,6 +143,10 @@ def _event_state(event: DerEvent) -> DerEventState:
         parent=event.edge.parent,
         request=SentState.of(event.request),
         answers={basis: reserved_state(held) for basis, held in event.answers.items()},
+        earlier=tuple(
+            EarlierOfferState(SentState.of(one.offer), reserved_state(one.reservation))
+            for one in event.earlier.values()
+        ),
         offers={basis: SentState.of(offer) for basis, offer in event.offers.items()},
         award=SentState.of_some(event.award),
         accepted=accepted[0] if accepted else None,

@@ -73,10 +73,13 @@ def _rungs(notes: list[NotedEvidence[NoteModel]], slots: int) -> list[RungStory]
     """What each sum had over the one before it is what its rung added."""
     rungs: list[RungStory] = []
     before, short, asked_to_relax = zero(slots), zero(slots), 0
+    asked_for_more = 0
     for noted in notes:
         note = noted.note
         if isinstance(note, n.RelaxAsked):
             asked_to_relax = note.asked
+        elif isinstance(note, n.SurplusAsked):
+            asked_for_more = note.asked
         elif isinstance(note, n.NobodyToRelax):
             rungs.append(
                 RungStory("S28", "relaxed", noted.at, 0, 0, 0, 0, zero(slots), before, short, False, climbed=False)
@@ -88,6 +91,11 @@ def _rungs(notes: list[NotedEvidence[NoteModel]], slots: int) -> list[RungStory]
                 case n.OffersSummed():
                     rungs.append(
                         RungStory("S24", "offers", noted.at, note.asked, note.yes, note.no, note.silent, added, *sums)
+                    )
+                case n.SurplusSummed():
+                    answered = asked_for_more - note.silent
+                    rungs.append(
+                        RungStory("S24", "surplus", noted.at, asked_for_more, answered, 0, note.silent, added, *sums)
                     )
                 case n.StorageSummed():
                     rungs.append(RungStory("S26", "storage", noted.at, 0, 0, 0, 0, added, *sums))

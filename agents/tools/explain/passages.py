@@ -194,6 +194,11 @@ def _rung(climb: ClimbStory, rung: RungStory) -> str:
             f"S24: {rung.yes} yes, {rung.no} no, {rung.silent} silent of {rung.asked}: {words.kw(rung.added_w)}; "
             f"{left} (S25)."
         )
+    if rung.name == "surplus":
+        return (
+            f"Asks {words.count(rung.asked, 'child', 'children')} for more of what they could give, {rung.yes} answer: "
+            f"{words.kw(rung.added_w)} more; {left}."
+        )
     disturbed = [one.child for one in climb.relaxed if one.disturbed]
     whom = f"; the deal disturbs {words.names(disturbed)}" if disturbed else "; the deal disturbs nobody"
     return (

@@ -14,7 +14,7 @@ from agents.runtime.files.from_csv import Plugged, RecordedRequest, Session, rea
 from agents.runtime.files.wall_clock import WallClock
 from agents.settings.checked import ConfigError
 from agents.tools.study.runs import StudyOutcome, outcomes
-from agents.tools.study.variants import ACCEPT_PCT, StudyBooks
+from agents.tools.study.variants import ACCEPT_PCT, VARIANTS, StudyBooks, with_surplus
 
 Each: TypeAlias = Callable[[int, int], None]
 """Hears how many pieces of work are done, and of how many."""
@@ -31,6 +31,7 @@ class Work:
     books: StudyBooks
     seed: int
     accept_pct: int
+    surplus: bool
 
 
 @dataclass(slots=True)
@@ -55,11 +56,12 @@ def study(
     events: int | None = None,
     seed: int = 0,
     accept_pct: int = ACCEPT_PCT,
+    surplus: bool = False,
     jobs: int = 1,
     zone: tzinfo | None = None,
     each: Each = lambda done, of: None,
 ) -> list[StudyOutcome]:
-    """All outcomes, by book, habit and event; `zone` is that of times without an offset, `each` hears the progress.
+    """All outcomes, by book, habit and event; with `surplus` every ladder begins with that rung; `zone` is that of times without an offset, `each` hears the progress.
     Raises ConfigError."""
     clock = WallClock(zone)
     chosen = spaced(list(read_wanted(requests, clock).values()), events)
@@ -67,7 +69,10 @@ def study(
         raise ConfigError(f"{requests}: required_mw: no event asks for power")
     read_sessions(sessions, clock)  # a mistake in the table is said here, not in another process
     work = [
-        Work(one, plugged, books, seed, accept_pct) for books in StudyBooks for plugged in Plugged for one in chosen
+        Work(one, plugged, books, seed, accept_pct, surplus)
+        for books in StudyBooks
+        for plugged in Plugged
+        for one in chosen
     ]
     found: list[StudyOutcome] = []
     with ProcessPoolExecutor(jobs, initializer=_begin, initargs=(sessions, zone)) as pool:
@@ -96,6 +101,7 @@ def _work(work: Work) -> list[StudyOutcome]:
             work.plugged,
             books=work.books,
             seed=work.seed,
+            variants=[with_surplus(one) for one in VARIANTS] if work.surplus else VARIANTS,
             accept_pct=work.accept_pct,
         )
     )

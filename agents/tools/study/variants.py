@@ -49,6 +49,11 @@ VARIANTS = (
 )
 
 
+def with_surplus(variant: Variant) -> Variant:
+    """The same with the rung `surplus` in front."""
+    return replace(variant, ladder=(Rung.SURPLUS, *variant.ladder))
+
+
 def sized(scenario: Scenario, size_pct: int) -> Scenario:
     """A scenario whose event asks for what the fleet can give, at another size of the request."""
     event = scenario.utility.events[0]

@@ -15,7 +15,7 @@ def violations(trace: Sequence[Entry]) -> list[str]:
     for entry in trace:
         message = entry.input.message if isinstance(entry.input, Received) else None
         if isinstance(message, m.Request):
-            requests[entry.actor, message.request_id] = message
+            requests[entry.actor, message.request_id] = requests[entry.actor, message.event_id] = message
         if isinstance(message, m.Award):
             offered[entry.actor, message.award_id] = message
         for effect in entry.effects:
@@ -43,7 +43,7 @@ def _confirmed(
     if award is None or not confirm.accepted or confirm.revision != award.revision:
         return
     standing.pop((who, award.event_id), None)
-    request = requests.get((who, award.request_id))
+    request = requests.get((who, award.request_id)) or requests.get((who, award.event_id))  # it may be lost
     if award.outcome is m.Outcome.CONCLUDED and request is not None:
         standing[who, award.event_id] = (award, request.interval_period)
 

@@ -19,19 +19,19 @@ def violations(trace: Sequence[Entry]) -> list[str]:
 
 
 def above_offer(trace: Sequence[Entry]) -> list[str]:
-    """An award is at most the offer that it accepts."""
+    """An award is at most the offer that it accepts: one to any round of its event, the last one of its id."""
     offers: dict[tuple[Edge, str, str], m.Offer | m.Option] = {}
     found = []
     for entry, send in sends(trace):
         edge, message = send.edge, send.message
         match message:
             case m.Offer():
-                offers[edge, message.request_id, message.message_id] = message
+                offers[edge, message.event_id, message.message_id] = message
             case m.Alternative():
                 for option in message.options:
-                    offers[edge, message.request_id, option.option_id] = option
+                    offers[edge, message.event_id, option.option_id] = option
             case m.Award(outcome=m.Outcome.CONCLUDED):
-                offer = offers.get((edge, message.request_id, message.accepts or ""))
+                offer = offers.get((edge, message.event_id, message.accepts or ""))
                 if offer is None:
                     found.append(f"P1: {entry.actor} accepts {message.accepts}, which was never offered")
                 elif not covers(offer.power_w, message.power_w):

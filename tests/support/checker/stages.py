@@ -62,27 +62,31 @@ def late_but_counted(trace: Sequence[Entry]) -> list[str]:
         if isinstance(send.message, m.Request | m.Relax):
             relaxes = isinstance(send.message, m.Relax)
             asked[send.edge, send.message.request_id, relaxes] = send.message.reply_by
-    heard: dict[tuple[Edge, str, str], tuple[datetime, bool]] = {}
+    heard: dict[tuple[Edge, str, str], dict[tuple[str, bool], datetime]] = defaultdict(dict)
     for entry, item in received(trace):
-        if isinstance(item.message, m.Offer):
-            key = (item.edge, item.message.request_id, item.message.message_id)
-            heard.setdefault(key, (entry.at, item.message.basis is m.Basis.RELAXED))
-        elif isinstance(item.message, m.Alternative):
-            for option in item.message.options:
-                heard.setdefault((item.edge, item.message.request_id, option.option_id), (entry.at, False))
+        answer = item.message
+        if isinstance(answer, m.Offer):
+            answers = heard[item.edge, answer.event_id, answer.message_id]
+            answers.setdefault((answer.request_id, answer.basis is m.Basis.RELAXED), entry.at)
+        elif isinstance(answer, m.Alternative):
+            for option in answer.options:
+                heard[item.edge, answer.event_id, option.option_id].setdefault((answer.request_id, False), entry.at)
     found = []
     for entry, send in sends(trace):
         award = send.message
         if isinstance(award, m.Award) and award.outcome is m.Outcome.CONCLUDED:
-            at, relaxed = heard.get((send.edge, award.request_id, award.accepts or ""), (None, False))
-            by = asked.get((send.edge, award.request_id, relaxed))
+            answered = heard[send.edge, award.event_id, award.accepts or ""]
+            # what answered the request of the award; else what answered an earlier round of it
+            own = {key: at for key, at in answered.items() if key[0] == award.request_id}
+            ref, at = next(iter((own or answered).items()), (("", False), None))
+            by = asked.get((send.edge, *ref))
             if at is None or by is None or at > by:
                 found.append(f"P4: {entry.actor} accepted {award.accepts}, heard at {at}, asked by {by}")
     return found
 
 
-RUNGS = ("own_storage_added", "relax_asked", "alternative_proposed", "can_meet", "cannot_meet")
-SUMS = ("offers_summed", "relaxed_offers_summed", "storage_summed")
+RUNGS = ("own_storage_added", "relax_asked", "surplus_asked", "alternative_proposed", "can_meet", "cannot_meet")
+SUMS = ("offers_summed", "surplus_summed", "relaxed_offers_summed", "storage_summed")
 
 
 def two_rungs_at_once(trace: Sequence[Entry]) -> list[str]:
@@ -94,7 +98,7 @@ def two_rungs_at_once(trace: Sequence[Entry]) -> list[str]:
             if not isinstance(effect, Note):
                 continue
             at = (entry.actor, effect.event_id)
-            if effect.name in ("request_received", "relax_asked", "own_storage_added"):
+            if effect.name in ("request_received", "relax_asked", "surplus_asked", "own_storage_added"):
                 if effect.name != "request_received" and not summed.get(at):
                     found.append(f"P12: {entry.actor}/{effect.event_id}: {effect.name} before the last rung had ended")
                 summed[at] = False

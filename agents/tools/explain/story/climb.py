@@ -9,11 +9,11 @@ from protocol.plan import Plan
 
 @dataclass(slots=True)
 class RungStory:
-    """A rung of the ladder (S24 offers, S26 own storage, S28-S30 relaxation), and what it added."""
+    """A rung of the ladder (S24 offers and surplus, S26 own storage, S28-S30 relaxation), and what it added."""
 
     step: str
     name: str
-    """offers, storage or relaxed."""
+    """offers, surplus, storage or relaxed."""
     at: datetime
     asked: int
     yes: int

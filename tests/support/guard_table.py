@@ -1,0 +1,339 @@
+"""The guards: what each of them is called, where it stands, and what stands there without it."""
+
+from typing import NamedTuple
+
+
+class Guard(NamedTuple):
+    """One check that keeps something out; `text` stands once in its file."""
+
+    name: str
+    text: str
+    without: str
+
+
+def _off(name: str, condition: str) -> Guard:
+    """A guard that is an `if` of one line."""
+    return Guard(name, f"if {condition}:", f"if False and ({condition}):")
+
+
+DER = "agents/parties/der/"
+NEGOTIATION = "agents/negotiation/"
+
+GUARDS: dict[str, tuple[Guard, ...]] = {
+    DER + "actor.py": (
+        _off("der: an older request", "key <= known"),
+        Guard(
+            "der: a re-request after its reply_by",
+            "if now > request.reply_by:  # what stands goes on to stand",
+            "if False:",
+        ),
+        Guard(
+            "der: a first request after its reply_by",
+            'if now > request.reply_by:\n            self._close(event, "expired", now)',
+            'if False:\n            self._close(event, "expired", now)',
+        ),
+        _off("der: more events than it keeps open", "len(self.events) > self.MOST_OPEN"),
+        _off(
+            "der: an older revision of an award",
+            "known is not None and known.award_id == award.award_id and award.revision <= known.revision",
+        ),
+        _off("der: an award said before its request", "award.sent_at <= event.request.sent_at"),
+        Guard(
+            "der: an award of a superseded request",
+            "if event is None or award.request_id in event.superseded:",
+            "if event is None:",
+        ),
+        Guard(
+            "der: what was offered before an opt-out",
+            "if event.earlier:\n            event.earlier = {}\n            self.ledger.free(event.request.event_id, now)",
+            "if False:\n            pass",
+        ),
+    ),
+    DER + "checks.py": (
+        Guard(
+            "der: a relax without an own offer that stands",
+            "if stage is not DerStage.OFFERED or m.Basis.OWN not in offered_w or m.Basis.RELAXED in offered_w:",
+            "if m.Basis.OWN not in offered_w:",
+        ),
+        _off("der: a relax after its reply_by", "now > relax.reply_by"),
+        _off("der: a relax of other slots", "len(relax.shortfall_w) != len(terms.power_w)"),
+        Guard("der: loosening takes nothing firm back", "return covers(relaxed_w, own_w)", "return True"),
+        _off("der: an award of a closed event", "stage is DerStage.CLOSED"),
+        Guard(
+            "der: an award above the offer",
+            "if len(award.power_w) != len(terms.power_w) or not covers(offered_w, award.power_w):",
+            "if len(award.power_w) != len(terms.power_w):",
+        ),
+        _off("der: an award after valid_until", "first and now > terms.valid_until"),
+    ),
+    DER + "control.py": (
+        Guard(
+            "der: a message about a superseded request",
+            "if message.request_id != event.request.request_id and not awarded:",
+            "if False:",
+        ),
+        Guard(
+            "der: a dispatch of another award",
+            "or award.award_id != dispatch.award_id\n            or event.stage",
+            "or event.stage",
+        ),
+        Guard(
+            "der: a dispatch of an event that is over",
+            "or event.stage not in (DerStage.AWARDED, DerStage.ACTIVE)\n        ):",
+            "):",
+        ),
+        _off("der: a dispatch of a slot that is not there", "dispatch.slot >= event.slots"),
+        _off(
+            "der: a dispatch above the award",
+            "not 0 <= sign * dispatch.power_w <= award.power_w[dispatch.slot]",
+        ),
+        _off("der: a dispatch of a slot that is over", "event.slot_start(dispatch.slot + 1) <= now"),
+        Guard(
+            "der: a meter value of a deal that does not stand",
+            "if event is None or event.accepted is None or item.slot is None or item.energy_wh is None:",
+            "if event is None or item.slot is None or item.energy_wh is None:",
+        ),
+    ),
+    NEGOTIATION + "children.py": (
+        _off("parent: an answer of who was not asked", "child is None or child.request is None"),
+        _off("parent: an answer to a superseded request", "message.request_id != child.request.request_id"),
+        Guard(
+            "parent: a relaxed offer that nobody asked for",
+            "if child.relax is None or child.own is None:",
+            "if child.own is None:",
+        ),
+        _off("parent: an offer above what was asked", "any(map(gt, offer.power_w, most))"),
+        _off("parent: an offer that is not firm long enough", "valid_until < request.decide_by"),
+        _off("parent: an older revision of an answer", "revision <= known"),
+        _off("parent: a resource of another party", "owner != name"),
+        _off("parent: a plan of other slots", "len(plan) != slots"),
+        Guard(
+            "parent: an offer counts up to its contract",
+            "power_w, available_w = at_most(power_w, most_w), at_most(available_w, most_w)",
+            "pass",
+        ),
+        Guard(
+            "parent: a proposal counts up to its contract",
+            "power_w = at_most(best.power_w, most_w)",
+            "power_w = best.power_w",
+        ),
+        Guard(
+            "parent: a new revision drops what was firm",
+            "return before.revision == request.revision and len(before.power_w) == len(request.power_w)",
+            "return len(before.power_w) == len(request.power_w)",
+        ),
+        Guard(
+            "parent: an opt-out takes back what was locked",
+            "if child.opted_out:\n            self._store(child, None, None, None)",
+            "if child.opted_out:\n            self.store(child, None, None)",
+        ),
+    ),
+    NEGOTIATION + "child.py": (
+        Guard(
+            "parent: what is locked stands until a better one is firm",
+            "return (worth(new_w, asked_w), sum(new_w)) >= (worth(old_w, asked_w), sum(old_w))",
+            "return True",
+        ),
+        Guard(
+            "parent: who refused an award holds none",
+            " or self.confirmed is False:\n            return None\n        return self.award.power_w",
+            ":\n            return None\n        return self.award.power_w",
+        ),
+    ),
+    NEGOTIATION + "asking.py": (
+        Guard(
+            "parent: a relaxed offer after reply_by",
+            "return relax is not None and stage is Stage.RELAXING and now <= relax.reply_by",
+            "return relax is not None and stage is Stage.RELAXING",
+        ),
+        Guard(
+            "parent: an answer after reply_by",
+            "return asked is not None and stage is Stage.COLLECTING and now <= asked.reply_by",
+            "return asked is not None and now <= asked.reply_by",
+        ),
+        Guard(
+            "parent: a proposal of who is no aggregator",
+            'elif contract is not None and contract.kind != "aggregator":',
+            "elif False:",
+        ),
+        Guard(
+            "parent: a correction after the decision is answered",
+            "if child.best is not None and asked is not None and now <= asked.reply_by and not takes_none:",
+            "if False:",
+        ),
+    ),
+    NEGOTIATION + "awards.py": (
+        Guard(
+            "parent: an award above the offer is never given",
+            "if len(power_w) != len(answer.power_w) or any(map(gt, power_w, answer.power_w)):",
+            "if False:",
+        ),
+        Guard(
+            "parent: a confirm of an older revision",
+            "if message.revision != award.revision:\n            self.send_again(child, now)\n            return None",
+            "if False:\n            return None",
+        ),
+        _off("parent: a refused confirm is final", "child.confirmed is False and award.outcome is m.Outcome.CONCLUDED"),
+        Guard(
+            "parent: what was withdrawn is not asked again",
+            "if child.accepted is not None:  # what it cannot give any more is not asked of it again",
+            "if False:",
+        ),
+        Guard(
+            "parent: a message about an award that does not stand",
+            "if child is None or award is None or award_id != self.award_id(child.name, award):",
+            "if child is None or award is None:",
+        ),
+        Guard(
+            "parent: a withdrawal of what was not awarded",
+            "if child.awarded_w is None:\n            raise RefusedMessage(RejectReason.UNKNOWN_AWARD",
+            "if False:\n            raise RefusedMessage(RejectReason.UNKNOWN_AWARD",
+        ),
+        Guard(
+            "parent: a report of who was never awarded anything",
+            "if child is None or child.award is None:",
+            "if child is None:",
+        ),
+        Guard(
+            "parent: an award that nobody confirms is lost at confirm_by",
+            "lost = [child for child in children if over and child.awarded_w is not None]",
+            "lost: list[Child] = []",
+        ),
+    ),
+    NEGOTIATION + "upward.py": (
+        _off("child: another request of the same round", "key == known"),
+        _off("child: an older request", "key < known"),
+        _off("child: a relax about a superseded request", "relax.request_id != self.request.request_id"),
+        Guard(
+            "child: an award of another request",
+            "if award.request_id != self.request.request_id and not ends and not stands:",
+            "if False:",
+        ),
+        Guard(
+            "child: an older revision of an award",
+            "if self.award is not None and award.award_id == self.award.award_id and award.revision <= self.award.revision:",
+            "if False:",
+        ),
+        _off("child: an award of other slots", "len(award.power_w) != self.subject.slots and not ends"),
+        Guard(
+            "child: an award of an event that is over",
+            "if stage is Stage.CLOSED or valid_until is None:",
+            "if valid_until is None:",
+        ),
+        _off(
+            "child: an award above what was offered",
+            "any(given > most for given, most in zip(award.power_w, offered, strict=True))",
+        ),
+        _off("child: an award after valid_until", "deal_w is None and now > valid_until"),
+        Guard(
+            "child: an earlier answer that is not backed any more",
+            "if offered is None or (of_earlier and deal_w is None and not backs(award.power_w)):",
+            "if offered is None:",
+        ),
+        Guard(
+            "child: what a mandate concluded is not withdrawn upward",
+            "if self.award is None:\n            return  # concluded by mandate",
+            "if False:\n            return  # concluded by mandate",
+        ),
+    ),
+    NEGOTIATION + "delivery.py": (
+        _off("parent: a reading of a slot that is not there", "reading.slot >= slots"),
+        _off("parent: an impossible reading", "not self._possible(name, reading)"),
+        Guard(
+            "parent: a slot is not summed up before it is over",
+            "if self.slot > self.last_slot or not self._is_over(now):",
+            "if self.slot > self.last_slot:",
+        ),
+    ),
+    NEGOTIATION + "party.py": (
+        _off("party: one id with two bodies", "known != mark"),
+        Guard(
+            "party: a message of who is not in the book",
+            "if not known or mine != self.name:",
+            "if False:",
+        ),
+        _off("party: what was received at its own deadline is late", "due"),
+    ),
+    NEGOTIATION + "parent.py": (
+        Guard(
+            "parent: a request after its reply_by",
+            'if now > request.reply_by:\n            raise RefusedMessage(RejectReason.EXPIRED, f"heard at',
+            'if False:\n            raise RefusedMessage(RejectReason.EXPIRED, f"heard at',
+        ),
+        Guard(
+            "parent: more events than it keeps open",
+            "if sum(event.stage is not Stage.CLOSED for event in self.events.values()) >= self.MOST_OPEN:",
+            "if False:",
+        ),
+        Guard(
+            "journal: no archive before the last slot is over",
+            "event.stage is Stage.CLOSED and event.subject.end_at <= now and not",
+            "event.stage is Stage.CLOSED and not",
+        ),
+    ),
+    NEGOTIATION + "negotiation.py": (
+        Guard(
+            "parent: a stage that may not follow",
+            "if stage is not self.stage and stage not in self.transitions[self.stage]:",
+            "if False:",
+        ),
+        Guard(
+            "parent: a deal that fell short before the award is repaired",
+            "if any(shortfall(power_w, self.standing_w())):",
+            "if False:",
+        ),
+    ),
+    "agents/parties/coordinator/role.py": (
+        Guard(
+            "coordinator: what is accepted stays accepted",
+            "accepted = child.name in self.accepted or self.policies",
+            "accepted = self.policies",
+        ),
+        Guard(
+            "coordinator: a surplus is counted once",
+            "over = shortfall(over, shortfall(child.request.power_w, answer.power_w))",
+            "pass",
+        ),
+        Guard(
+            "coordinator: never more than is asked in all",
+            "self.taken[child.name] = least(answer.power_w, shortfall(self.asked_w, self._taken_w()))\n\n    def _surplus",
+            "self.taken[child.name] = answer.power_w\n\n    def _surplus",
+        ),
+        Guard(
+            "coordinator: nothing is concluded unbacked",
+            "if self.mandate:\n            self._conclude_taken(now)",
+            "if True:\n            self._conclude_taken(now)",
+        ),
+    ),
+    "agents/parties/aggregator/role.py": (
+        Guard(
+            "aggregator: an opt-out frees its children",
+            'self.event.awards.release_rest(m.Outcome.NO_DEAL, "the request cannot be met", now)',
+            "pass",
+        ),
+        Guard(
+            "aggregator: own storage does not run on after the end",
+            "self.storage.free(now, metered_still=self.dispatching.stop(now))",
+            "self.dispatching.stop(now)",
+        ),
+        Guard(
+            "aggregator: a surplus that made it worse is not counted",
+            "if worth(self.available_w(), self.asked_w) < worth(before_w, self.asked_w):",
+            "if False:",
+        ),
+    ),
+    "agents/parties/utility.py": (
+        Guard(
+            "utility: a planned event never replaces an operator's",
+            "if event.event_id in self.events:\n                continue",
+            "if False:\n                continue",
+        ),
+        Guard(
+            "utility: an order for what has begun",
+            "elif item.start <= now or not any(item.power_w):",
+            "elif not any(item.power_w):",
+        ),
+        _off("utility: a change to less keeps the deal", "self._keeps_deal(issue)"),
+    ),
+}
+"""By file. The command that removes them is `make guards` (guards.py)."""
