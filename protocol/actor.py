@@ -115,6 +115,13 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """The grid at a home's connection point is gone, and the home runs independently; or it is back."""
+
+    is_out: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Issue:
     """An operator's order at the utility: ask for a change of load, or change the event of that id."""
 
@@ -155,7 +162,7 @@ class Foreseen:
     """By child, how much of that is as probable as not."""
 
 
-Input: TypeAlias = Received | Refused | Measured | Planned | Decided | Issue | Cancel | Resumed | Foreseen
+Input: TypeAlias = Received | Refused | Measured | Planned | Decided | Outage | Issue | Cancel | Resumed | Foreseen
 
 
 @dataclass(frozen=True, slots=True)

@@ -564,6 +564,16 @@ class DeviceNotCountedOn(NoteModel):
     why: str
 
 
+@note_of("grid_lost")
+class GridLost(NoteModel):
+    """A home's connection point has no grid: what it promised is withdrawn, and nothing is offered until it is back."""
+
+
+@note_of("grid_back")
+class GridBack(NoteModel):
+    """A home's connection point has the grid again."""
+
+
 @note_of("offered", "S51")
 class DeviceOffered(NoteModel):
     """A DER offers so much of what it was asked for; `binding` says for each slot why no more."""

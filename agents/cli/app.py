@@ -98,6 +98,10 @@ app.command(
 )
 app.command("agents.cli.orders:decide", help="Give a resident's answer: whether a home takes part in an event.")
 app.command(
+    "agents.cli.orders:outage",
+    help="Tell a home that the grid at its connection point is gone (it runs independently), or back.",
+)
+app.command(
     "agents.cli.orders:plan", help="Show when a home's vehicle departs in the days ahead, or leave a departure out."
 )
 app.command(

@@ -189,6 +189,28 @@ async def plan(
     return Exit.OK
 
 
+async def outage(control: Path | None, is_out: bool, party: str | None) -> int:
+    """Tell a home that the grid at its connection point is gone, or back."""
+    homes = [
+        (path, str(found["name"]))
+        for path, found in await _parties(control)
+        if found.get("role") == "der" and party in (None, found["name"])
+    ]
+    if len(homes) != 1:
+        names = ", ".join(name for _, name in homes)
+        raise CommandRefusal(
+            f"{names} run here: say which with --party"
+            if homes
+            else "no home runs here"
+            if party is None
+            else f"no home {party} runs here"
+        )
+    path, name = homes[0]
+    await ask(path, {"do": "outage", "is_out": is_out, "party": name})
+    print(f"{name}: {'gives nothing until the grid is back' if is_out else 'takes part again'}")
+    return Exit.OK
+
+
 async def _deciding(control: Path | None, event_id: str, party: str | None) -> tuple[Path, str]:
     """The home that is meant: the one that asks, else the one that knows the event. Raises CommandRefusal."""
     parties = await _parties(control)

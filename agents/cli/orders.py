@@ -1,4 +1,4 @@
-"""The command lines of `gridpact status`, `request`, `decide` and `plan`; agents/cli/operate.py does what they say."""
+"""The command lines of `gridpact status`, `request`, `decide`, `outage` and `plan`; agents/cli/operate.py does what they say."""
 
 import asyncio
 from datetime import date
@@ -79,6 +79,19 @@ def decide(event_id: str, answer: Literal["yes", "no"], *, party: str | None = N
         The home; needed where more than one asks.
     """
     return asyncio.run(operate.decide(control, event_id, answer == "yes", party))
+
+
+def outage(grid: Literal["gone", "back"], *, party: str | None = None, control: Control = None) -> int:
+    """Tell a home that the grid at its connection point is gone (it runs independently), or back.
+
+    Parameters
+    ----------
+    grid
+        Whether it is gone or back; while it is gone the home withdraws what it promised and offers nothing.
+    party
+        The home; needed where more than one runs.
+    """
+    return asyncio.run(operate.outage(control, grid == "gone", party))
 
 
 def plan(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from agents.settings.devices import Spec
 from protocol.actor import Measured
@@ -140,6 +140,16 @@ class Device(Protocol):
 
     def observe(self, reading: Measured) -> None:
         """Take the newest state."""
+        ...
+
+
+@runtime_checkable
+class Ranged(Protocol):
+    """A device that knows more of its schedule than the mean over a slot."""
+
+    def range_w(self, ask: Ask, slot: int, schedule_w: int) -> tuple[int, int]:
+        """The least and the most of its power at any instant of a slot without this event, signed W. `schedule_w`: its
+        mean there, computed with this ask."""
         ...
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
-from agents.devices.contract import Ask, Segment, micros, pieces
+from agents.devices.contract import Ask, Device, Ranged, Segment, micros, pieces
 from protocol.plan import Plan, SignedPlan
 
 Reach: TypeAlias = Callable[[int], int]
@@ -59,6 +59,28 @@ def _slot(
         Segment(begins, ends, sign * change_w, own)
         for (begins, ends), change_w, own in zip(cuts, changes, below, strict=True)
     ]
+
+
+def range_w(ask: Ask, slot: int, mean_w: int, own_w: tuple[int, int] | None = None, most_w: int = 0) -> tuple[int, int]:
+    """The least and the most of a course at any instant of a slot, signed W. `own_w`: the same of the schedule without
+    any event; None: of a device that draws `most_w` or nothing, so that any other mean is made of both."""
+    start, end, reserved = ask.period.slot_start(slot), ask.period.slot_start(slot + 1), ask.within(slot)
+    if own_w is None:
+        rest_w = remainder_w(reserved, mean_w, start, end)
+        own_w = (min(rest_w, 0), max(rest_w, most_w)) if 0 < rest_w < most_w else (rest_w, rest_w)
+    low, high = [], []
+    for begins, _ in pieces(reserved, start, end):
+        course_w, held_w = power_at(reserved, begins), sum(s.power_w for s in standing(reserved, begins))
+        low.append(own_w[0] + held_w if course_w is None else course_w)
+        high.append(own_w[1] + held_w if course_w is None else course_w)
+    return min(low), max(high)
+
+
+def range_of(device: Device, ask: Ask, slot: int, schedule_w: int) -> tuple[int, int]:
+    """The same of any device; one that knows no more is taken to hold its mean."""
+    if isinstance(device, Ranged):
+        return device.range_w(ask, slot, schedule_w)
+    return range_w(ask, slot, schedule_w, None, 0)
 
 
 def spread(power_w: int, most_w: Sequence[int], spans_us: Sequence[int]) -> list[int]:

@@ -89,6 +89,10 @@ class Solar:
             schedule,
         )
 
+    def range_w(self, ask: Ask, slot: int, schedule_w: int) -> tuple[int, int]:
+        power_w = [cut.reserved_w - cut.own_w for cut in self._slot(ask, slot)]
+        return min(power_w), max(power_w)
+
     def lay_out(self, ask: Ask, schedule_w: SignedPlan, power_w: Plan) -> tuple[Segment, ...]:
         """The panel follows its forecast within a slot, the battery gives the rest."""
         found = []

@@ -5,7 +5,7 @@ from functools import partial
 
 from agents.devices.condition import limits
 from agents.devices.contract import Ask, Flexibility, Segment, hours, overlap_s
-from agents.devices.course import laid_out
+from agents.devices.course import laid_out, range_w
 from agents.devices.flexibility import Store, extend, fill
 from agents.settings.devices import StorageSpec
 from protocol.actor import Measured
@@ -38,6 +38,9 @@ class Storage:
             self.spec = self._rated.model_copy(
                 update=limits(self._rated, reading) | {"soc_wh": soc_wh, "state_at": reading.at}
             )
+
+    def range_w(self, ask: Ask, slot: int, schedule_w: int) -> tuple[int, int]:
+        return range_w(ask, slot, schedule_w, (0, 0))
 
     def lay_out(self, ask: Ask, schedule_w: SignedPlan, power_w: Plan) -> tuple[Segment, ...]:
         return laid_out(ask, schedule_w, power_w, 0, partial(self._reach_w, ask.direction))

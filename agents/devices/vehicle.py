@@ -22,7 +22,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from agents.devices.contract import Ask, Flexibility, Segment, nothing
-from agents.devices.course import laid_out, standing
+from agents.devices.course import laid_out, range_w, standing
 from agents.devices.rows.alone import flexibility
 from agents.devices.rows.cars import asked_row, car_of, steps_row
 from agents.devices.rows.commitments import commitments_of
@@ -88,6 +88,9 @@ class Vehicle:
         present = stays.present()
         if present is not None:
             self.spec, self._declared = present.spec, present.declared
+
+    def range_w(self, ask: Ask, slot: int, schedule_w: int) -> tuple[int, int]:
+        return range_w(ask, slot, schedule_w, None, self.spec.max_charge_w)
 
     def lay_out(self, ask: Ask, schedule_w: SignedPlan, power_w: Plan) -> tuple[Segment, ...]:
         """What would leave the charger between nothing and its least power is rounded to the nearer of the two, within

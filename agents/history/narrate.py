@@ -81,6 +81,8 @@ WORDS = {
     "message_rejected_by_peer": "its {kind} on {edge} was refused: {reason} ({text})",
     "resident_asked": "asks the resident (by {answer_by}): {question}",
     "decision_too_late": "the resident's answer comes too late",
+    "grid_lost": "has no grid: gives nothing until it is back",
+    "grid_back": "has the grid again",
     "consent_decided": "{by} decides: takes part: {take_part}",
     "device_not_counted_on": "{resource_id} offers nothing: {why}",
     "offered": "offers {power_w} of {asked_w}; bound by {binding}",

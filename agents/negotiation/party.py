@@ -21,6 +21,7 @@ from protocol.actor import (
     Issue,
     Measured,
     Note,
+    Outage,
     Planned,
     Received,
     Refused,
@@ -92,6 +93,8 @@ class Party:
             self._decided(item, now)
         elif isinstance(item, Foreseen):
             self._foreseen(item)
+        elif isinstance(item, Outage):
+            self._outage(item, now)
         else:
             self._ordered(item, now)
         return self.effects
@@ -128,6 +131,9 @@ class Party:
 
     def _planned(self, item: Planned, now: datetime) -> None:
         raise TypeError(f"{self.name} has no vehicles")
+
+    def _outage(self, item: Outage, now: datetime) -> None:
+        raise TypeError(f"{self.name} has no connection point")
 
     def _decided(self, item: Decided, now: datetime) -> None:
         raise TypeError(f"{self.name} asks no resident")

@@ -6,6 +6,7 @@ from typing import Annotated, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from agents.settings.connection import ConnectionPoint
 from agents.settings.devices import DeviceSpec, StorageSpec
 from agents.settings.members import AnswersWithin, Member
 from protocol.messages import OptionBasis, Restriction
@@ -173,6 +174,8 @@ class DerSettings(Settings):
     """How often it tells its parent what it could probably give over the next day; None: never."""
     relax_others: bool = False
     """Whether not only vehicles, but other devices with consent may be asked to loosen something (S28), too."""
+    connection: ConnectionPoint | None = None
+    """Its connection point to the grid; without one only the devices limit what it does."""
 
 
 PartySettings: TypeAlias = UtilitySettings | CoordinatorSettings | AggregatorSettings | DerSettings

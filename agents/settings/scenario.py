@@ -38,6 +38,7 @@ class HomeTemplate(Settings):
     relax_others: bool = False
     meter_to: tuple[Name, ...] | None = None
     """The utility, when nothing is said."""
+    connection: dict[str, Any] | None = None
     behaviour: Behaviour = Behaviour.NORMAL
     merit: int = 0
     reliability_pct: Percent = 100

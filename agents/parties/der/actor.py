@@ -21,7 +21,7 @@ from agents.parties.der.question import most_of, question_words
 from agents.parties.der.reservation import Reservation
 from agents.settings.parties import Consent, DerSettings
 from protocol import messages as m
-from protocol.actor import Decided, Question
+from protocol.actor import Decided, Outage, Question
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan
@@ -33,7 +33,8 @@ ANSWER_PCT = 50
 does."""
 RESIDENT = "the resident"
 OVERRIDE = "the resident's override"
-"""Cause of a withdrawal."""
+OUTAGE = "an outage: the home runs without the grid"
+"""Causes of a withdrawal."""
 
 
 class Der(Controlled):
@@ -77,6 +78,9 @@ class Der(Controlled):
         if now > request.reply_by:
             self._close(event, "expired", now)
             raise RefusedMessage(RejectReason.EXPIRED, f"heard at {now.isoformat()}, after reply_by")
+        if self.outage:
+            self._opt_out(event, m.OptReason.OUTAGE_RUN_STATUS, now)
+            return
         match event.consent, self.settings.consent:
             case (False, _):
                 self._opt_out(event, m.OptReason.OVERRIDE_STATUS, now)
@@ -96,6 +100,20 @@ class Der(Controlled):
         elif before.consent is False and self.settings.consent is not Consent.ASK:
             fresh.consent = False
         return fresh
+
+    # -- without the grid
+
+    def _outage(self, item: Outage, now: datetime) -> None:
+        """What was promised is withdrawn at once, what was offered taken back; nothing is offered until the grid is back."""
+        self.outage = item.is_out
+        self.tell("grid_lost" if item.is_out else "grid_back")
+        for event in list(self.events.values()) if item.is_out else ():
+            if event.stage in (DerStage.AWARDED, DerStage.ACTIVE):
+                self.withdraw(event.request.event_id, OUTAGE, now)
+            elif event.stage in (DerStage.CONSIDERING, DerStage.OFFERED):
+                self._take_back(event, now)
+                event.timers.pop(DerTimer.ANSWER, None)
+                self._opt_out(event, m.OptReason.OUTAGE_RUN_STATUS, now)
 
     # -- by hand
 
@@ -183,6 +201,9 @@ class Der(Controlled):
         self.tell("consent_decided", event.request.event_id, "S50", {"take_part": event.consent, "by": who})
 
     def _answer(self, event: DerEvent, now: datetime) -> None:
+        if self.outage:
+            self._opt_out(event, m.OptReason.OUTAGE_RUN_STATUS, now)
+            return
         answer = self._compute(event, event.request.power_w, (), now)
         for name, why in self.home.troubled.items():
             self.tell("device_not_counted_on", event.request.event_id, "S50", {"resource_id": name, "why": why})

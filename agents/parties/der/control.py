@@ -32,9 +32,11 @@ class Controlled(Party):
     def __init__(self, settings: DerSettings) -> None:
         super().__init__(settings.name, (settings.parent,), {})
         self.settings = settings
-        self.home = Home([build_device(spec) for spec in settings.devices], settings.relax_others)
+        self.home = Home([build_device(spec) for spec in settings.devices], settings.relax_others, settings.connection)
         self.ledger = Ledger()
         self.events: dict[str, DerEvent] = {}
+        self.outage = False
+        """Whether the home runs without the grid."""
         self._handlers |= {m.Dispatch: self._on_dispatch}
         self._timers: dict[DerTimer, Callable[[DerEvent, datetime], None]] = {
             DerTimer.SLOT: self._slot_over,

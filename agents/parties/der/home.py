@@ -1,17 +1,23 @@
 """A home with several devices: one joint profile, and each device's part of it (S50, S51)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agents.devices.condition import trouble
 from agents.devices.contract import Ask, Device, Flexibility, Segment, nothing
+from agents.devices.course import range_of
 from agents.devices.vehicle import Vehicle
+from agents.parties.der.connection import room_w
 from agents.parties.der.messages import resource
+from agents.settings.connection import ConnectionPoint
 from protocol.actor import Measured, Planned, Setpoint
 from protocol.messages import IntervalPeriod, Resource, ResourceKind, Restriction
-from protocol.plan import Plan, SignedPlan, least, shortfall, total
+from protocol.plan import Plan, SignedPlan, covers, least, shortfall, total, zero
 from protocol.units import Direction
+
+_TRIES = 4
+"""So often a home is computed for less, where what it gives comes together at one instant of a slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +58,13 @@ def share(power_w: Plan, most: Mapping[str, Plan]) -> dict[str, Plan]:
 class Home:
     """Several devices that answer with one voice."""
 
-    def __init__(self, devices: Sequence[Device], relax_others: bool = False) -> None:
-        """`relax_others`: whether not only vehicles loosen what their owner agreed to (S28)."""
+    def __init__(
+        self, devices: Sequence[Device], relax_others: bool = False, connection: ConnectionPoint | None = None
+    ) -> None:
+        """`relax_others`: whether not only vehicles loosen what their owner agreed to (S28). `connection`: where its
+        limits hold for all devices together; None: it has none."""
         self.relax_others = relax_others
+        self.connection = connection
         self.devices = tuple(devices)
         self._least_w = {one.resource_id: one.spec.min_power_w for one in self.devices if isinstance(one, Vehicle)}
         self._by_id = {device.resource_id: device for device in self.devices}
@@ -118,20 +128,72 @@ class Home:
         reserved: Mapping[str, tuple[Segment, ...]],
         relaxed: tuple[Restriction, ...] = (),
     ) -> HomeFlexibility:
-        """Each device in its order is asked for what is still missing; only vehicles are relaxed (S28), unless others may be."""
-        left, parts = asked_w, {}
-        for device in self.devices:
+        """Each device in its order is asked for what is still missing; only vehicles are relaxed (S28), unless
+        others may be. Of all of them together no more than the connection point lets through."""
+
+        def ask(device: Device, power_w: Plan) -> Ask:
             loosen = relaxed if self._may_loosen(device) else ()
-            ask = Ask(direction, period, left, reserved.get(device.resource_id, ()), loosen)
-            parts[device.resource_id] = self._part(device, ask)
-            left = shortfall(left, parts[device.resource_id].power_w)
+            return Ask(direction, period, power_w, reserved.get(device.resource_id, ()), loosen)
+
+        parts, room = self._parts(ask, asked_w), None
+        if self.connection is not None:
+            room = self._room_w(self.connection, ask, parts, asked_w)
+            parts = self._let_through(ask, asked_w, room)
         kinds = {
             device.resource_id: (device.kind, bool(device.relaxable) and self._may_loosen(device))
             for device in self.devices
         }
-        return HomeFlexibility(
-            self._joint(direction, period, asked_w, reserved, relaxed, parts), parts, kinds, dict(reserved)
-        )
+        joint = self._joint(direction, ask, asked_w, parts, room)
+        return HomeFlexibility(joint, parts, kinds, dict(reserved))
+
+    def _parts(self, ask: Callable[[Device, Plan], Ask], asked_w: Plan) -> dict[str, Flexibility]:
+        left, parts = asked_w, {}
+        for device in self.devices:
+            parts[device.resource_id] = self._part(device, ask(device, left))
+            left = shortfall(left, parts[device.resource_id].power_w)
+        return parts
+
+    def _let_through(
+        self, ask: Callable[[Device, Plan], Ask], asked_w: Plan, room: Plan
+    ) -> dict[str, Flexibility]:  # fmt: skip
+        """The parts again, as small as it takes so that at no instant more comes together than there is room for."""
+        most = least(asked_w, room)
+        for _ in range(_TRIES):
+            parts = self._parts(ask, most)
+            peaks = self._peaks_w(ask, parts)
+            if covers(room, peaks):
+                return parts
+            most = tuple(w if peak <= let else w * let // peak for w, let, peak in zip(most, room, peaks, strict=True))
+        return self._parts(ask, zero(len(asked_w)))
+
+    def _peaks_w(self, ask: Callable[[Device, Plan], Ask], parts: Mapping[str, Flexibility]) -> Plan:
+        """The most that the parts come to together at any instant of each slot, W."""
+        peaks = [0] * len(next(iter(parts.values())).power_w)
+        for device in self.devices:
+            part, highest = parts[device.resource_id], [0] * len(peaks)
+            one = ask(device, part.power_w)
+            for segment in device.lay_out(one, part.schedule_w, part.power_w):
+                slot = (segment.start - one.period.start) // one.period.duration
+                highest[slot] = max(highest[slot], abs(segment.power_w))
+            peaks = [peak + more for peak, more in zip(peaks, highest, strict=True)]
+        return tuple(peaks)
+
+    def _room_w(
+        self,
+        point: ConnectionPoint,
+        ask: Callable[[Device, Plan], Ask],
+        parts: Mapping[str, Flexibility],
+        asked_w: Plan,
+    ) -> Plan:
+        asks = [ask(device, asked_w) for device in self.devices]
+        ranges = [
+            [
+                range_of(device, one, slot, parts[device.resource_id].schedule_w[slot])
+                for device, one in zip(self.devices, asks, strict=True)
+            ]
+            for slot in range(len(asked_w))
+        ]
+        return room_w(point, asks[0].direction, asks[0].period, ranges)
 
     def _may_loosen(self, device: Device) -> bool:
         return self.relax_others or device.kind is ResourceKind.VEHICLE
@@ -147,29 +209,31 @@ class Home:
     def _joint(
         self,
         direction: Direction,
-        period: IntervalPeriod,
+        ask: Callable[[Device, Plan], Ask],
         asked_w: Plan,
-        reserved: Mapping[str, tuple[Segment, ...]],
-        relaxed: tuple[Restriction, ...],
         parts: Mapping[str, Flexibility],
+        room: Plan | None,
     ) -> Flexibility:
         slots = len(asked_w)
         power_w = total([part.power_w for part in parts.values()], slots)
-        at_most = []
-        for device in self.devices:
-            loosen = relaxed if self._may_loosen(device) else ()
-            most = tuple(device.capacity_w(direction) if want else 0 for want in asked_w)
-            ask = Ask(direction, period, most, reserved.get(device.resource_id, ()), loosen)
-            at_most.append(self._part(device, ask).power_w)
+        at_most = [
+            self._part(
+                device, ask(device, tuple(device.capacity_w(direction) if want else 0 for want in asked_w))
+            ).power_w
+            for device in self.devices
+        ]
         available = total(at_most, slots)
-        if any(power > most for power, most in zip(power_w, available, strict=True)):
+        if room is not None:
+            available = least(available, room)
+        if not covers(available, power_w):
             available = power_w
         binding = tuple(None if power_w[slot] >= want else _reason(parts, slot) for slot, want in enumerate(asked_w))
         schedule: SignedPlan = total([part.schedule_w for part in parts.values()], slots)
         return Flexibility(power_w, available, binding, schedule)
 
 
-def _reason(parts: Mapping[str, Flexibility], slot: int) -> Restriction | None:
-    """The last device's reason: the first ones passed on to it what they could not give."""
-    reasons = [part.binding[slot] for part in parts.values() if part.binding[slot] is not None]
-    return reasons[-1] if reasons else None
+def _reason(parts: Mapping[str, Flexibility], slot: int) -> Restriction:
+    """The last device's reason: the first ones passed on to it what they could not give. Without one they gave all that
+    the connection point lets through."""
+    reasons = [part.binding[slot] for part in parts.values()]
+    return next((reason for reason in reversed(reasons) if reason is not None), Restriction.POWER_LIMIT)

@@ -66,6 +66,7 @@ class DerState:
     memory: MemoryState
     home: HomeState
     events: tuple[DerEventState, ...]
+    outage: bool = False
     role: Literal["der"] = "der"
     version: Literal[1] = 1
 
@@ -76,7 +77,10 @@ DER = StateForm(DerState)
 def der_state(actor: Der) -> DerState:
     """What a DER remembers now."""
     return DerState(
-        memory_state(actor), home_state(actor.home, actor.ledger), tuple(map(_event_state, actor.events.values()))
+        memory_state(actor),
+        home_state(actor.home, actor.ledger),
+        tuple(map(_event_state, actor.events.values())),
+        actor.outage,
     )
 
 
@@ -84,6 +88,7 @@ def remember_der(actor: Der, state: DerState) -> None:
     """Let a fresh DER remember a state."""
     remember_memory(actor, state.memory)
     remember_home(actor.home, actor.ledger, state.home)
+    actor.outage = state.outage
     for one in state.events:
         event = DerEvent(Edge(one.parent, actor.name), one.request.message())
         answers = {basis: reserved(held, actor.home, actor.ledger) for basis, held in one.answers.items()}

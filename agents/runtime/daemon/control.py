@@ -18,6 +18,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from agents.parties.der.actor import Der
+from agents.parties.der.control import Controlled
 from agents.parties.utility import Utility
 from agents.runtime.daemon.owners_plan import PlanRefusal, owners_plan
 from agents.runtime.daemon.preview import preview
@@ -25,7 +26,7 @@ from agents.runtime.shell import Shell
 from agents.settings.checked import ConfigError, mistakes, sentence
 from agents.settings.parties import EventSettings
 from broker.private import make_folder
-from protocol.actor import Cancel, Decided, Input, Issue, Note
+from protocol.actor import Cancel, Decided, Input, Issue, Note, Outage
 from protocol.codec import to_json
 from protocol.messages import IntervalPeriod
 from protocol.units import MAX_SLOTS, Direction, Instant, Name, Text
@@ -87,6 +88,14 @@ class PreviewCommand(Command):
     slots: Annotated[int, Field(ge=1, le=MAX_SLOTS)]
 
 
+class OutageCommand(Command):
+    """The grid at a home's connection point is gone, or back; `party` is needed where several homes share a daemon."""
+
+    do: Literal["outage"]
+    is_out: bool
+    party: Name | None = None
+
+
 class WatchCommand(Command):
     do: Literal["watch"]
 
@@ -101,6 +110,7 @@ AnyCommand: TypeAlias = Annotated[
     | IssueCommand
     | CancelCommand
     | DecideCommand
+    | OutageCommand
     | PlanCommand
     | PreviewCommand
     | WatchCommand
@@ -200,6 +210,8 @@ class ControlServer:
                 return await self._plan(command)
             case PreviewCommand():
                 return {"previews": self._previews(command)}
+            case OutageCommand():
+                await self._outage(command)
             case StartCommand(anchor_at=anchor_at):
                 self._start(anchor_at)
         return {}
@@ -265,6 +277,18 @@ class ControlServer:
             return await owners_plan(shell, command.resource_id, not_today=command.not_today, not_on=command.not_on)
         except PlanRefusal as refusal:
             raise CommandRefusal(str(refusal)) from None
+
+    async def _outage(self, command: OutageCommand) -> None:
+        homes = [shell for shell in self.shells.values() if isinstance(shell.actor, Controlled)]
+        if command.party is not None:
+            homes = [shell for shell in homes if shell.actor.name == command.party]
+            if not homes:
+                raise CommandRefusal(f"{command.party} is no home of this daemon")
+        if len(homes) != 1:
+            names = ", ".join(shell.actor.name for shell in homes) or "no home"
+            raise CommandRefusal(f"{names} runs here: name the one home whose connection point it is")
+        outage: Input = Outage(command.is_out)
+        await homes[0].give(outage)
 
     async def _watch(self, writer: asyncio.StreamWriter) -> None:
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()

@@ -137,6 +137,7 @@ def _homes(
                 "relax_others": template.relax_others,
                 "meter_to": (utility,) if template.meter_to is None else template.meter_to,
                 "devices": devices,
+                "connection": template.connection,
             }
             home = (known if alike and number > 1 else checked)(DerSettings, _numbered(given, number), place)
             homes.append(home)
@@ -220,10 +221,13 @@ def contract(
     devices = [build_device(spec) for spec in home.devices]
     asked = [device for device in devices if home.relax_others or device.kind is ResourceKind.VEHICLE]
     loosened = dict.fromkeys(restriction for device in asked for restriction in device.relaxable)
+    increase_w = sum(device.capacity_w(Direction.INCREASE_LOAD) for device in devices)
+    if home.connection is not None:
+        increase_w = min(increase_w, home.connection.import_limit_w)
     given = {
         "name": home.name,
         "resources": tuple(device.resource_id for device in home.devices),
-        "increase_load_w": sum(device.capacity_w(Direction.INCREASE_LOAD) for device in devices),
+        "increase_load_w": increase_w,
         "decrease_load_w": sum(device.capacity_w(Direction.DECREASE_LOAD) for device in devices),
         "merit": merit,
         "reliability_pct": reliability_pct,

@@ -49,6 +49,7 @@ class Homes:
     def __init__(self, settings: Sequence[DerSettings]) -> None:
         self.settings = {one.name: one for one in settings}
         alone = [one for one in settings if len(one.devices) == 1 and _is_usual(one.devices[0])]
+        alone = [one for one in alone if one.connection is None]
         self._vehicle = {one.name: number for number, one in enumerate(alone)}
         self._foresight = Foresight([spec for one in alone for spec in one.devices if isinstance(spec, VehicleSpec)])
         self._courses = {one.name: Course(one) for one in settings}

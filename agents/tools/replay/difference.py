@@ -87,6 +87,8 @@ def in_words(item: a.Taken | None, actor: str) -> str:
             return f"the plan of {item.resource_id} until {item.until.isoformat()}: next departure {first}"
         case a.Decided():
             return f"the resident decided in {item.event_id}: takes part: {'yes' if item.take_part else 'no'}"
+        case a.Outage():
+            return "the grid is gone" if item.is_out else "the grid is back"
         case a.Issue():
             return f"the operator issued {item.event_id}: {item.direction} from {item.start.isoformat()}"
         case a.Cancel():

@@ -47,6 +47,9 @@ class RememberedVehicle:
     def observe(self, reading: Measured) -> None:
         self._vehicle.observe(reading)
 
+    def range_w(self, ask: Ask, slot: int, schedule_w: int) -> tuple[int, int]:
+        return self._vehicle.range_w(ask, slot, schedule_w)
+
     def lay_out(self, ask: Ask, schedule_w: SignedPlan, power_w: Plan) -> tuple[Segment, ...]:
         return self._vehicle.lay_out(ask, schedule_w, power_w)
 
@@ -68,7 +71,9 @@ class Memory:
     def der(self, settings: DerSettings) -> Der:
         """The home's actor, its vehicles remembered."""
         actor = Der(settings)
-        actor.home = Home([self._remembered(device) for device in actor.home.devices])
+        actor.home = Home(
+            [self._remembered(device) for device in actor.home.devices], settings.relax_others, settings.connection
+        )
         return actor
 
     def _remembered(self, device: Device) -> Device:

@@ -134,6 +134,20 @@ async def test_a_resident_decides(path: Path) -> None:
     assert orjson.loads(post.payload)["opt"] == "opt_out"
 
 
+async def test_home_hears_of_an_outage(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shell = asking_home(MemoryBus())
+    actor = shell.actor
+    assert isinstance(actor, Der)
+    async with serving(path, shell), asyncio.timeout(5):
+        assert await operate.outage(path.parent.parent, True, None) == 0
+        assert actor.outage
+        assert await operate.outage(path.parent.parent, False, "hems-1") == 0
+        assert not actor.outage
+        with pytest.raises(CommandRefusal, match="no home hems-2 runs here"):
+            await operate.outage(path.parent.parent, True, "hems-2")
+    assert capsys.readouterr().out == "hems-1: gives nothing until the grid is back\nhems-1: takes part again\n"
+
+
 @pytest.mark.parametrize(
     ("answer", "before", "after", "words"),
     [
@@ -242,6 +256,8 @@ async def test_the_clock_is_set_going_once_all_are_there(path: Path) -> None:
         ),
         ({"do": "decide", "event_id": "e1", "take_part": True}, "nobody was asked about e1"),
         ({"do": "decide", "event_id": "e1", "take_part": True, "party": "x"}, "x does not run in this daemon"),
+        ({"do": "outage", "is_out": True}, "no home runs here: name the one home whose connection point it is"),
+        ({"do": "outage", "is_out": True, "party": "utility"}, "utility is no home of this daemon"),
     ],
 )
 async def test_a_wrong_command_is_refused_in_one_sentence(path: Path, command: dict[str, object], error: str) -> None:
