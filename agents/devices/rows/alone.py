@@ -21,7 +21,7 @@ def flexibility(
     available: bool = True,
 ) -> Flexibility:
     """S50; S52 takes the mildest agreed step that covers what is asked, or else the last."""
-    desk, each, step = _desk(event.slots), 2, -1
+    desk, each, step = _desk(event.slots, reserved is None), 2, -1
     operations = 0 if owner.relay_ops < 0 else event.slots if reserved is not None else MOST_OPERATIONS
     spec, last = owner, most_steps(steps, 0, len(steps), relaxed) - 1
     work = work_space(event.slots, each, operations)
@@ -37,10 +37,12 @@ def flexibility(
     return Flexibility(tuple(desk.power_w), tuple(desk.available_w), binding, tuple(desk.line.base_w))
 
 
-def _desk(slots: int) -> Desk:
-    """Work space for one vehicle."""
+def _desk(slots: int, alone: bool) -> Desk:
+    """Work space for one vehicle; `alone`: nothing is reserved of it, so a slot's mean is its least and its most."""
     floats, whole = [0.0] * slots, [0] * slots
-    line = OwnSchedule([0.0] * (slots + 1), whole[:], whole[:], whole[:], floats[:], floats[:], whole[:])
+    base_w = whole[:]
+    low_w, high_w = (base_w, base_w) if alone else (whole[:], whole[:])
+    line = OwnSchedule([0.0] * (slots + 1), base_w, low_w, high_w, floats[:], floats[:], whole[:])
     choice = Choice(
         slots, whole[:], whole[:], [0] * (slots + 1), whole[:], whole[:], whole[:], whole[:], 0, 0, False, False, 0
     )  # fmt: skip

@@ -41,11 +41,9 @@ _PIECE = 2_048
 
 def new_desk(slots: int) -> Desk:
     """Work space for one vehicle of which no other event holds anything."""
+    base_w = _ints(slots)  # nothing else moves it within a slot: its mean is its least and its most
     return Desk(
-        OwnSchedule(
-            np.zeros(slots + 1), _ints(slots), _ints(slots), _ints(slots), np.zeros(slots), np.zeros(slots),
-            _ints(slots),
-        ),
+        OwnSchedule(np.zeros(slots + 1), base_w, base_w, base_w, np.zeros(slots), np.zeros(slots), _ints(slots)),
         Store(np.zeros(slots), np.zeros(slots), 1.0, 1.0, np.zeros(slots)),
         Rows(np.zeros(slots), np.zeros(slots), np.zeros(slots)),
         Choice(

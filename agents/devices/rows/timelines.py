@@ -108,8 +108,8 @@ def run(
             moved = eta_c if mean_w >= 0 else 1 / (owner.discharge_pct / 100)
             line.base_w[slot] = mean_w
             line.spared_wh[slot] = (drawn_wh - mean_w * slot_h) * moved + idle_h * owner.standby_w
-        line.low_w[slot] = line.high_w[slot] = line.base_w[slot]
         if reserved is not None:
+            line.low_w[slot] = line.high_w[slot] = line.base_w[slot]
             _fill_extremes(reserved, line, slot, start_us, end_us)
         line.energy_wh[slot + 1] = energy
     _fill_parts(owner, spec, event, reserved, line)
