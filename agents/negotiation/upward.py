@@ -143,10 +143,13 @@ class Upward:
         )
 
     def _distinct(self, option: m.Option) -> m.Option:
-        """An option of another plan than one proposed before under its id has an id of its own: an award names one."""
-        if self.acceptable.get(option.option_id, option.power_w) == option.power_w:
+        """An option of another plan than one proposed before under its id has an id of its own, also where that one does
+        not stand any more: an award names one, and may be on its way."""
+        assert self.request is not None
+        number, known_w = self.answers_sent + 1, self.acceptable.get(option.option_id)
+        if known_w == option.power_w or (known_w is None and number <= self.request.round):
             return option
-        return option.model_copy(update={"option_id": f"{option.option_id}-{self.answers_sent + 1}"})
+        return option.model_copy(update={"option_id": f"{option.option_id}-{number}"})
 
     def _answer_ids(self, kind: str, now: datetime) -> dict[str, Any]:
         self.answers_sent += 1
