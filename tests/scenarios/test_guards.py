@@ -9,15 +9,19 @@ from typing import Any
 import pytest
 from worlds import START, T0, Story, World, battery, dropping, late
 
+from agents.negotiation.child import Child, RelaxRecord
+from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.parent import ParentParty
+from agents.negotiation.stage import Stage
+from agents.parties.aggregator.role import AggregatorRole
 from agents.parties.der.actor import Der
 from broker.bus import Post
 from broker.simulation import Simulation
 from protocol import messages as m
-from protocol.actor import Actor, Cancel, Decided, Issue, Received, Resumed, Send, Setpoint
+from protocol.actor import Actor, Cancel, Decided, Issue, Measured, Received, Resumed, Send, Setpoint
 from protocol.codec import encode
 from protocol.edges import Edge
-from protocol.errors import RejectReason
+from protocol.errors import RefusedMessage, RejectReason
 from protocol.units import Direction
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -182,7 +186,6 @@ def test_nothing_is_archived_before_the_last_slot_is_over() -> None:
         ({"power_w": (1_000, 1_000), "available_w": (1_000, 1_000)}, RejectReason.WRONG_SLOTS),
         ({"valid_until": T0 + 10 * MINUTE}, RejectReason.NOT_FIRM_LONG_ENOUGH),
         ({"request_id": "e1.1.0"}, RejectReason.STALE),
-        ({"basis": m.Basis.RELAXED}, RejectReason.UNKNOWN_REQUEST),
         ({"event_id": "another"}, RejectReason.UNKNOWN_EVENT),
     ],
 )
@@ -193,13 +196,124 @@ def test_offer_that_is_none_to_the_question_is_refused(changes: dict[str, object
     again.intercepts["ra-1-h0"] = dropping("offer", "e1.1.1")
     _, actor = stopped(again, T0 + 5 * MINUTE + SECOND)
     odd = offer.model_copy(update={"message_id": "odd", **changes})
-    edge, parent = Edge("ra-1", "ra-1-h0"), actor("ra-1")
-    if "basis" in changes:  # late for a stage that never was, but no answer to anything
-        event = parent.events["e1"]  # type: ignore[attr-defined]
-        with pytest.raises(Exception, match="none was asked"):
-            event.asking.take(event.children["ra-1-h0"], odd)
-        return
-    assert refusal(heard(parent, edge, odd, T0 + 5 * MINUTE + SECOND)) is reason
+    answers = heard(actor("ra-1"), Edge("ra-1", "ra-1-h0"), odd, T0 + 5 * MINUTE + SECOND)
+    assert refusal(answers) is reason
+
+
+def collecting() -> tuple[Simulation, Negotiation, Any]:
+    """A world in which one home has answered and the other has not, the event at the aggregator, and the answer."""
+    world = small()
+    world.intercepts["ra-1-h1"] = late(2 * MINUTE)
+    simulation, actor = stopped(world, T0 + 5 * MINUTE + SECOND)
+    parent = actor("ra-1")
+    assert isinstance(parent, ParentParty)
+    return simulation, parent.events["e1"], said(Story(simulation, world), "offer", "ra-1-h0", "ra-1-h0")
+
+
+def standing() -> tuple[Negotiation, Child]:
+    """The event at the aggregator when its awards stand, and one of the children."""
+    _, actor = stopped(small(), T0 + 6 * MINUTE)
+    parent = actor("ra-1")
+    assert isinstance(parent, ParentParty)
+    event = parent.events["e1"]
+    return event, event.children["ra-1-h0"]
+
+
+def test_relaxed_offer_that_nobody_asked_for_is_refused() -> None:
+    _, event, offer = collecting()
+    odd = offer.model_copy(update={"message_id": "odd", "basis": m.Basis.RELAXED})
+    with pytest.raises(RefusedMessage, match="none was asked"):
+        event.asking.take(event.children["ra-1-h0"], odd)
+
+
+def test_relaxed_offer_counts_until_the_deadline_of_its_relax() -> None:
+    _, event, offer = collecting()
+    child, by = event.children["ra-1-h0"], T0 + 10 * MINUTE
+    child.relax = RelaxRecord((0,), (), T0, by)
+    relaxed = offer.model_copy(update={"basis": m.Basis.RELAXED})
+    found = [event.asking.in_time(child, relaxed, Stage.RELAXING, at) for at in (by, by + SECOND)]
+    assert found == [True, False]
+
+
+def test_answer_of_who_was_not_asked_is_refused() -> None:
+    world = World()
+    world.simple("ra-1", 2, request_values="merit_order", over_request=False)
+    world.event(6_000)
+    simulation, actor = stopped(world, T0 + 6 * MINUTE)
+    offer = said(Story(simulation, world), "offer", "ra-1-h0", "ra-1-h0")
+    answers = heard(actor("ra-1"), Edge("ra-1", "ra-1-h1"), offer, T0 + 6 * MINUTE)
+    assert refusal(answers) is RejectReason.UNKNOWN_REQUEST
+
+
+def test_proposal_counts_for_no_more_than_its_contract() -> None:
+    _, event, offer = collecting()
+    option = m.Option(option_id="o", power_w=(6_000,), basis=(m.OptionBasis.OFFERS,), shape=m.Shape.TRUNCATED)
+    head = {"message_id": "odd", "sent_at": T0, "event_id": "e1", "request_id": "e1.1.1", "round": 1, "revision": 1}
+    child = event.children["ra-1-h0"]
+    event.children.take_alternative(
+        child, m.Alternative(**head, options=(option,), valid_until=offer.valid_until), 1_000
+    )
+    assert child.best is not None
+    assert child.best.power_w == (1_000,)
+
+
+def test_utility_forgets_what_was_firm_when_the_event_is_changed() -> None:
+    world = World()
+    world.simple("ra-1", 2)
+    world.event(10_000)
+    world.intercepts["ac"] = dropping("offer", "e1.2.1")
+    simulation = world.build()
+    simulation.give(T0 + 6 * MINUTE, "utility", Issue("e1", "dr", Direction.DECREASE_LOAD, START, (11_000,)))
+    simulation.run()
+    assert Story(simulation, world).notes("closed", "utility")[-1].data["outcome"] == "no_deal"
+
+
+def test_refused_confirm_cannot_be_taken_back() -> None:
+    event, child = standing()
+    assert child.award is not None
+    award_id = event.awards.award_id(child.name, child.award)
+    head = {"sent_at": T0, "event_id": "e1", "request_id": "e1.1.1", "round": 1, "revision": child.award.revision}
+    refused = m.Confirm(**head, message_id="no", award_id=award_id, accepted=False, reason="x")
+    event.awards.confirm(child.name, refused, T0 + 6 * MINUTE)
+    with pytest.raises(RefusedMessage, match="final"):
+        event.awards.confirm(child.name, m.Confirm(**head, message_id="yes", award_id=award_id, accepted=True), T0)
+    assert child.awarded_w is None
+
+
+def test_nobody_is_awarded_more_than_it_offered() -> None:
+    event, child = standing()
+    assert child.accepted is not None
+    with pytest.raises(RuntimeError, match="above the offer"):
+        event.awards.give([(child, child.accepted, (6_001,))], T0 + 6 * MINUTE)
+
+
+def test_withdrawal_of_another_award_is_refused() -> None:
+    _, actor = stopped(small(), T0 + 6 * MINUTE)
+    head = {"message_id": "odd", "sent_at": T0, "event_id": "e1", "request_id": "e1.1.1", "round": 1, "revision": 1}
+    odd = m.Withdraw(**head, award_id="another", from_slot=0, power_w=(0,), cause="x")
+    answers = heard(actor("ra-1"), Edge("ra-1", "ra-1-h0"), odd, T0 + 6 * MINUTE)
+    assert refusal(answers) is RejectReason.UNKNOWN_AWARD
+
+
+def test_meter_value_without_an_award_is_no_report() -> None:
+    simulation, _, _ = collecting()
+    now = simulation.now + SECOND
+    reading = Measured("ev-ra-1-0", now, 30_000, "e1", 0, -1_000)
+    effects = simulation.actor("ra-1-h0").receive(reading, now)
+    assert [effect for effect in effects if isinstance(effect, Send)] == []
+
+
+def test_home_that_opts_out_in_a_later_round_drops_what_it_offered_before() -> None:
+    simulation, _, _ = collecting()
+    home, now = simulation.actor("ra-1-h0"), simulation.now + SECOND
+    assert isinstance(home, Der)
+    request = home.events["e1"].request
+    home.events["e1"].consent = False
+    again = request.model_copy(update={"message_id": "again", "request_id": "e1.1.2", "round": 2})
+    (offer,) = [o for o in heard(home, Edge("ra-1", "ra-1-h0"), again, now) if isinstance(o, m.Offer)]
+    assert offer.opt is m.Opt.OUT
+    assert home.events["e1"].earlier == {}
+    assert "e1" not in home.ledger.all()
 
 
 def test_older_revision_of_an_offer_is_refused() -> None:
@@ -375,3 +489,139 @@ def test_strangers_post_is_heard_by_nobody() -> None:
     simulation.publish(T0 + MINUTE, "stranger", Post("dr/offer/ra-1/nobody", b"{}"))
     simulation.run()
     assert Story(simulation, world).settled_wh() == (6_000, 6_000)
+
+
+def test_withdrawal_of_what_is_not_awarded_any_more_is_refused() -> None:
+    event, child = standing()
+    event.awards.release([(child, m.Outcome.NOT_NEEDED, "x")], T0 + 6 * MINUTE)
+    assert child.award is not None
+    award_id = event.awards.award_id(child.name, child.award)
+    head = {"message_id": "odd", "sent_at": T0, "event_id": "e1", "request_id": "e1.1.1", "round": 1, "revision": 1}
+    odd = m.Withdraw(**head, award_id=award_id, from_slot=0, power_w=(0,), cause="x")
+    with pytest.raises(RefusedMessage, match="no award"):
+        event.awards.withdraw(child.name, odd, T0 + 6 * MINUTE)
+
+
+def test_award_that_nobody_confirms_is_lost() -> None:
+    world = small()
+    world.intercepts["ra-1-h0"] = dropping("confirm", "e1.1.1")
+    assert world.run().note("award_lost", "ra-1").data["child"] == "ra-1-h0"
+
+
+@pytest.mark.parametrize(("parent", "child"), [("utility", "ac"), ("ac", "ra-1")])
+def test_another_request_of_the_same_round_is_refused(parent: str, child: str) -> None:
+    request = said(small().run(), "request", parent, child)
+    _, actor = stopped(small(), T0 + 6 * MINUTE)
+    odd = request.model_copy(update={"message_id": "odd", "request_id": "e1.1.9"})
+    assert refusal(heard(actor(child), Edge(parent, child), odd, T0 + 6 * MINUTE)) is RejectReason.CONFLICT
+
+
+@pytest.mark.parametrize(("parent", "child"), [("utility", "ac"), ("ac", "ra-1")])
+def test_award_of_an_event_that_is_over_is_not_confirmed(parent: str, child: str) -> None:
+    award = said(small().run(), "award", parent, child)
+    simulation = small().build()
+    simulation.give(T0 + 20 * MINUTE, "utility", Cancel("e1"))
+    simulation.run(until=T0 + 21 * MINUTE)
+    odd = award.model_copy(update={"message_id": "odd", "revision": 9})
+    answers = heard(simulation.actor(child), Edge(parent, child), odd, T0 + 21 * MINUTE)
+    assert [answer.accepted for answer in answers if isinstance(answer, m.Confirm)] == [False]
+
+
+def test_relax_about_another_request_is_refused() -> None:
+    _, actor = stopped(small(), T0 + 6 * MINUTE)
+    head = {"message_id": "odd", "sent_at": T0, "event_id": "e1", "request_id": "e1.0.9", "round": 1, "revision": 1}
+    odd = m.Relax(**head, shortfall_w=(1,), restrictions=(m.Restriction.RESERVE_SOC,), reply_by=T0 + 30 * MINUTE)
+    assert refusal(heard(actor("ra-1"), Edge("ac", "ra-1"), odd, T0 + 6 * MINUTE)) is RejectReason.STALE
+
+
+def test_what_is_due_is_done_before_what_has_come_in() -> None:
+    _, event, offer = collecting()
+    by = event.children["ra-1-h1"].request
+    assert by is not None
+    odd = offer.model_copy(update={"message_id": "ra-1-h1.odd"})
+    party: Any = event.out.party
+    heard(party, Edge("ra-1", "ra-1-h1"), odd, by.reply_by + SECOND)
+    assert event.stage is not Stage.COLLECTING
+    assert event.children["ra-1-h1"].best is None
+
+
+def test_slot_is_not_summed_up_before_it_is_over() -> None:
+    world = small()
+    story = world.run()
+    _, actor = stopped(small(), START + 10 * MINUTE)
+    reports = [said(story, "report", f"ra-1-h{n}", f"ra-1-h{n}") for n in range(2)]
+    answers = [
+        answer
+        for n, report in enumerate(reports)
+        for answer in heard(actor("ra-1"), Edge("ra-1", f"ra-1-h{n}"), report, START + 10 * MINUTE)
+    ]
+    assert [answer for answer in answers if isinstance(answer, m.Report)] == []
+
+
+def test_what_a_mandate_concluded_is_not_withdrawn_from_who_has_not_bought_it() -> None:
+    event, _ = standing()
+    assert event.up is not None
+    event.up.award = None
+    event.up.withdraw((1,), (0,), "x", T0 + 6 * MINUTE)
+    assert event.up.withdrawal is None
+
+
+def test_earlier_answer_that_is_not_backed_any_more_is_refused() -> None:
+    world = World(coordinator={"plan": "by_scale", "max_rerequests": 1})
+    world.simple("ra-1", 2, scale_w=20_000)
+    world.simple("ra-2", 4, scale_w=20_000)
+    world.event(36_000)
+    world.intercepts["ac"] = dropping("award", "e1.1.2")
+    world.intercepts["ra-2"] = dropping("offer", "e1.1.2")
+    simulation, actor = stopped(world, T0 + 20 * MINUTE)
+    (award,) = [a for a in Story(simulation, world).to("award", "ac", "ra-2")[:1] if isinstance(a, m.Award)]
+    aggregator = actor("ra-2")
+    assert isinstance(aggregator, ParentParty)
+    event = aggregator.events["e1"]
+    assert event.up is not None
+    assert award.accepts in event.up.earlier
+    for name in ("ra-2-h0", "ra-2-h1"):
+        event.children.store(event.children[name], None, None)
+        event.children.lock(event.children[name], None)
+    answers = heard(aggregator, Edge("ac", "ra-2"), award, T0 + 20 * MINUTE)
+    assert [answer.accepted for answer in answers if isinstance(answer, m.Confirm)] == [False]
+
+
+def test_stage_that_may_not_follow_is_our_own_fault() -> None:
+    event, _ = standing()
+    with pytest.raises(RuntimeError, match="not in the table"):
+        event.go(Stage.JUDGING)
+
+
+def test_same_plan_to_all_is_bought_once() -> None:
+    world = World(coordinator={"plan": "same"})
+    world.simple("ra-1", 2)
+    world.simple("ra-2", 2)
+    world.event(12_000)
+    story = world.run()
+    assert story.note("answer_judged").data["offered_w"] == (12_000,)
+    assert story.settled_wh() == (6_000, 6_000)
+
+
+def test_surplus_that_made_it_worse_is_set_aside() -> None:
+    _, event, _ = collecting()
+    role, child = event.role, event.children["ra-1-h0"]
+    assert isinstance(role, AggregatorRole)
+    event.children.lock(child, child.own)
+    role.climb.surplus, role.climb.before_w = True, (99_999,)
+    role.all_in(T0 + 5 * MINUTE + SECOND)
+    assert child.set_aside
+    assert child.best is child.locked
+
+
+def test_deal_that_fell_short_before_its_award_is_stated() -> None:
+    world = small()
+    world.intercepts["ac"] = dropping("award", "e1.1.1")
+    simulation, actor = stopped(world, T0 + 6 * MINUTE)
+    award = said(Story(simulation, world), "award", "ac", "ra-1")
+    aggregator = actor("ra-1")
+    assert isinstance(aggregator, ParentParty)
+    event = aggregator.events["e1"]
+    event.children.store(event.children["ra-1-h0"], None, None)
+    answers = heard(aggregator, Edge("ac", "ra-1"), award, T0 + 6 * MINUTE)
+    assert [answer.power_w for answer in answers if isinstance(answer, m.Withdraw)] == [(6_000,)]

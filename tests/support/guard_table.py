@@ -88,11 +88,6 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "not 0 <= sign * dispatch.power_w <= award.power_w[dispatch.slot]",
         ),
         _off("der: a dispatch of a slot that is over", "event.slot_start(dispatch.slot + 1) <= now"),
-        Guard(
-            "der: a meter value of a deal that does not stand",
-            "if event is None or event.accepted is None or item.slot is None or item.energy_wh is None:",
-            "if event is None or item.slot is None or item.energy_wh is None:",
-        ),
     ),
     NEGOTIATION + "children.py": (
         _off("parent: an answer of who was not asked", "child is None or child.request is None"),

@@ -7,6 +7,7 @@ there. Where none is noted, or with `--search`, the tests of `WHERE` are run unt
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -85,8 +86,8 @@ def tested(tree: Path, tests: Sequence[str]) -> tuple[int, str | None]:
         text=True,
         check=False,
     )
-    failed = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("FAILED ")]
-    return done.returncode, failed[0] if failed else None
+    failed = re.search(r"^FAILED (.+?)(?: - .*)?$", done.stdout, re.MULTILINE)
+    return done.returncode, failed[1] if failed else None
 
 
 def removed(tree: Path, file: str, guard: Guard, noted: str | None, search: bool) -> Removed:
