@@ -33,6 +33,8 @@ class PartyOnWire:
     ends_at: datetime | None = None
     """The end of the last slot that it asked for."""
     _tally: Tally | None = None
+    _answered: PartyStage = PartyStage.OFFERED
+    """How it answered its parent last."""
     _ended: m.Outcome | None = None
     """Of the last award by which a party without a parent told a child that there is nothing (more)."""
 
@@ -72,15 +74,19 @@ class PartyOnWire:
         if not (standing and self.children):
             self._move(PartyStage.ASKED, late=standing)
 
+    def _answers(self, stage: PartyStage) -> None:
+        self._answered = stage
+        self._move(stage)
+
     def answered(self, message: m.Message) -> None:
         """It told its parent something new."""
         match message:
             case m.Offer():
-                self._move(PartyStage.OFFERED)
+                self._answers(PartyStage.OFFERED)
             case m.Alternative():
-                self._move(PartyStage.PROPOSED)
+                self._answers(PartyStage.PROPOSED)
             case m.Confirm(accepted=False) if self.stage is PartyStage.STANDBY:
-                self._move(PartyStage.OFFERED)
+                self._move(self._answered)
             case m.Report() if self.above is not None and self._reported_all(self.above):
                 self._close("concluded")
 

@@ -310,7 +310,7 @@ class Breaking:
 
     def publish(self, post: Post, number: str, acknowledged: Callable[[], None]) -> None: ...
 
-    async def heard(self) -> list[Incoming]:
+    async def received(self) -> list[Incoming]:
         self.listens.set()
         try:
             await asyncio.Event().wait()

@@ -322,7 +322,7 @@ def test_aggregators_withdrawal_that_is_lost_is_said_again() -> None:
     assert violations(simulation.trace) == []
 
 
-def test_offer_to_an_earlier_request_is_not_counted_in_the_re_request() -> None:
+def test_firm_offer_counts_on_where_the_answer_to_the_re_request_is_lost() -> None:
     world = World()
     world.simple("ra-1", 6, scale_w=20_000)
     world.simple("ra-2", 3, scale_w=25_000)
@@ -339,9 +339,10 @@ def test_offer_to_an_earlier_request_is_not_counted_in_the_re_request() -> None:
     world.intercepts["ra-1-h0"] = deaf_to_the_second_round
     story = world.run()
     rounds = story.notes("offers_summed", "ra-1")
-    assert [(note.data["yes"], note.data["silent"]) for note in rounds[:2]] == [(6, 0), (5, 1)]
-    powers = [a.power_w for a in story.to("award", "ra-1", "ra-1-h0") if isinstance(a, m.Award)]
-    assert not any(map(any, powers))
+    assert [(note.data["yes"], note.data["silent"]) for note in rounds[:2]] == [(6, 0), (6, 1)]
+    awards = [a for a in story.to("award", "ra-1", "ra-1-h0") if isinstance(a, m.Award)]
+    assert any(map(any, (award.power_w for award in awards)))
+    assert {award.accepts for award in awards if any(award.power_w)} == {"ra-1-h0.offer.own.e1.1.1"}
     assert violations(story.simulation.trace) == []
 
 

@@ -290,6 +290,8 @@ def unconfirmed(trace: Sequence[Entry]) -> list[str]:
     refused (and then it was replaced or stated)."""
     last: dict[tuple[Edge, str], m.Award] = {}
     heard: dict[tuple[Edge, str, int], None] = {}
+    withdrawing: dict[tuple[Edge, str], None] = {}
+    """The child's own word, said before: the next award only repeats it, perhaps in a later slice."""
     for entry in trace:
         if isinstance(entry.input, Received) and isinstance(entry.input.message, m.Confirm):
             message = entry.input.message
@@ -300,11 +302,12 @@ def unconfirmed(trace: Sequence[Entry]) -> list[str]:
             standing = last.get((entry.input.edge, answer.event_id))
             if standing is not None and standing.request_id != answer.request_id:
                 del last[entry.input.edge, answer.event_id]  # it answers the request that superseded this award
-        withdrawing = entry.input.edge if _is_withdraw(entry.input) else None
+        if _is_withdraw(entry.input) and isinstance(entry.input.message, m.Withdraw):
+            withdrawing[entry.input.edge, entry.input.message.event_id] = None
         for effect in entry.effects:
             if isinstance(effect, Send) and isinstance(effect.message, m.Award):
                 last[effect.edge, effect.message.event_id] = award = effect.message
-                if effect.edge == withdrawing:  # the child's own word, said before
+                if withdrawing.pop((effect.edge, award.event_id), 0) is None:
                     heard[effect.edge, award.award_id, award.revision] = None
     return [
         f"P1: {edge}/{event_id}: award {award.award_id} stands and was never answered"
