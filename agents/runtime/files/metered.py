@@ -5,13 +5,12 @@ order, gaps allowed. It is read at a start and given to the home as settings; th
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from agents.runtime.files.table import TableRow, read_rows
 from agents.settings.checked import ConfigError
-from agents.settings.mistakes import impossible
 from protocol.units import MAX_POWER_W, SLOT
 
 COLUMNS = ("start", "energy_wh")
@@ -51,15 +50,7 @@ def usual_day(path: Path) -> tuple[datetime, tuple[int, ...]]:
 
 
 def _instant(row: TableRow) -> datetime:
-    try:
-        at = datetime.fromisoformat(row.text("start").strip())
-        if at.utcoffset() is None:
-            raise ValueError("an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z")
-        if (wrong := impossible(at)) is not None:
-            raise ValueError(wrong)
-    except ValueError as error:
-        raise row.wrong("start", error) from None
-    at = at.astimezone(UTC)
+    at = row.instant("start")
     if (at - at.replace(hour=0, minute=0, second=0, microsecond=0)) % SLOT:
         raise row.wrong("start", f"{at:%H:%M:%S} is no half hour")
     return at

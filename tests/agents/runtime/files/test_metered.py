@@ -70,6 +70,7 @@ def test_daemon_reads_the_history_of_plant_and_base_load(tmp_path: Path) -> None
     [
         ("2026-06-01T10:10:00Z,5", "line 50: start: 10:10:00 is no half hour"),
         ("2026-06-01T10:00:00,5", "line 50: start: an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z"),
+        (" ,5", "line 50: start: is empty"),
         ("2026-06-01T10:00:00Z,5", "line 50: start: 2026-06-01T10:00Z stands twice"),
         ("2026-06-02T10:00:00Z,-5", "line 50: energy_wh: -5 does not lie between 0 and 5e+10"),
     ],
