@@ -1,9 +1,10 @@
 """A vehicle at its EVSE (S50, S52): exact under departure SoC, reserve, power limits, plug window, relay operations,
 efficiencies and stand-by draw, in both directions. Computed by `rows/`, whose lines many vehicles run, too.
 
-Own schedule: charge at full power as soon as it is plugged in (or, `charging = "late"`, so late that it is just in time),
-until the departure SoC is reached. In the asked slots of an event it deviates from that only in the event's direction;
-afterwards it charges again at full power until it departs. It takes part in slots in which it is plugged in throughout.
+Own schedule: charge at full power as soon as it is plugged in (or, `charging = "late"`, so late that it is just in time;
+or, "follow_pv", from its home's surplus, and what is missing just in time), until the departure SoC is reached. In the
+asked slots of an event it deviates from that only in the event's direction; afterwards it charges again by itself until
+it departs. It takes part in slots in which it is plugged in throughout.
 
 A vehicle whose owner has a plan (`stays.py`) answers for the stay in which most of the event lies; in others it follows
 its own schedule.
@@ -23,9 +24,11 @@ from datetime import UTC, datetime
 
 from agents.devices.contract import Ask, Flexibility, Segment, nothing
 from agents.devices.course import laid_out, range_w, standing
+from agents.devices.pv_surplus import PvSurplus
 from agents.devices.rows.alone import flexibility
 from agents.devices.rows.cars import asked_row, car_of, steps_row
 from agents.devices.rows.commitments import commitments_of
+from agents.devices.rows.sunshine import Sunshine, usable_w
 from agents.devices.rows.timelines import event_slots
 from agents.devices.stays import Stay, Stays, limited
 from agents.settings.devices import VehicleSpec
@@ -42,8 +45,9 @@ class Vehicle:
 
     kind = ResourceKind.VEHICLE
 
-    def __init__(self, spec: VehicleSpec) -> None:
+    def __init__(self, spec: VehicleSpec, surplus: PvSurplus | None = None) -> None:
         self.settings = spec
+        self.surplus = surplus if spec.charging == "follow_pv" else None
         self.spec = limited(spec, Measured(spec.resource_id, spec.state_at))
         """At its newest reading; of a vehicle with a plan in the present stay, or in the last one."""
         self._declared = self.spec
@@ -90,7 +94,17 @@ class Vehicle:
             self.spec, self._declared = present.spec, present.declared
 
     def range_w(self, ask: Ask, slot: int, schedule_w: int) -> tuple[int, int]:
-        return range_w(ask, slot, schedule_w, None, self.spec.max_charge_w)
+        steady = self._is_steady(ask, slot, schedule_w)
+        return range_w(ask, slot, schedule_w, (schedule_w, schedule_w) if steady else None, self.spec.max_charge_w)
+
+    def _is_steady(self, ask: Ask, slot: int, schedule_w: int) -> bool:
+        """Whether it charges from one and the same surplus in all of a slot: at no other power, as its mean tells."""
+        if self.surplus is None or ask.within(slot):
+            return False
+        spec, sun = self.spec, self.surplus.sunshine(ask.period.slot_start(slot), ask.period.slot_start(slot + 1))
+        pct, standby_w = spec.charge_efficiency_pct, spec.standby_w
+        drawn_w = {usable_w(power_w, spec.max_charge_w, spec.min_power_w, pct, standby_w) for power_w in sun.power_w}
+        return drawn_w == {schedule_w}
 
     def lay_out(self, ask: Ask, schedule_w: SignedPlan, power_w: Plan) -> tuple[Segment, ...]:
         """What would leave the charger between nothing and its least power is rounded to the nearer of the two, within
@@ -120,16 +134,17 @@ class Vehicle:
     def flexibility(self, ask: Ask) -> Flexibility:
         """S50; S52 takes the mildest agreed step that covers what is asked, or else the last."""
         if self.stays is None:
-            return _answer(Stay(self.spec, self._declared), ask)
+            return _answer(Stay(self.spec, self._declared), ask, self.surplus)
         start, end = ask.period.slot_start(0), ask.period.slot_start(ask.slots)
         there = [stay for stay in self._known(self.stays) if stay.overlap(start, end)]
         if not there:
             return nothing(ask, Restriction.PLUG_WINDOW)
         chosen = max(there, key=lambda stay: stay.overlap(start, end))
-        given = _answer(chosen, _reserved_in(chosen, ask))
+        given = _answer(chosen, _reserved_in(chosen, ask), self.surplus)
         for other in there:
             if other is not chosen:
-                own = _answer(other, replace(_reserved_in(other, ask), power_w=(0,) * ask.slots, relaxed=()))
+                unasked = replace(_reserved_in(other, ask), power_w=(0,) * ask.slots, relaxed=())
+                own = _answer(other, unasked, self.surplus)
                 schedule_w = tuple(a + b for a, b in zip(given.schedule_w, own.schedule_w, strict=True))
                 given = replace(given, schedule_w=schedule_w)
         return given
@@ -141,15 +156,22 @@ class Vehicle:
         yield from stays.coming(self._now)
 
 
-def _answer(stay: Stay, ask: Ask) -> Flexibility:
+def _answer(stay: Stay, ask: Ask, surplus: PvSurplus | None) -> Flexibility:
     return flexibility(
         car_of(stay.spec, stay.declared),
         steps_row(stay.spec),
         asked_row(ask.relaxed),
         event_slots(ask.direction, ask.period, ask.slots),
-        commitments_of(ask.reserved),
+        commitments_of(ask.reserved, None if surplus is None else _sunshine(stay, ask, surplus)),
         ask.power_w,
     )
+
+
+def _sunshine(stay: Stay, ask: Ask, surplus: PvSurplus) -> Sunshine:
+    """From when on it may have charged, until all that is asked or reserved is over."""
+    start = max(stay.spec.plugs_in_at, min(stay.spec.state_at, stay.declared.state_at))
+    end = max([ask.period.slot_start(ask.slots), *(segment.end for segment in ask.reserved)])
+    return surplus.sunshine(start, end)
 
 
 def _reserved_in(stay: Stay, ask: Ask) -> Ask:

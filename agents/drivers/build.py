@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
+from agents.devices.pv_surplus import PvSurplus
 from agents.drivers import simulated
 from agents.drivers.plan_feed import PlanFeed
 from agents.drivers.registry import devices_of
@@ -12,11 +13,11 @@ from agents.settings.parties import DerSettings, PartySettings
 from protocol.actor import Driver, Feed
 
 
-def build_driver(spec: DeviceSpec) -> Driver:
-    """A simulated driver for a device."""
+def build_driver(spec: DeviceSpec, surplus: PvSurplus | None = None) -> Driver:
+    """A simulated driver for a device; `surplus`: of its home, for a vehicle that follows it."""
     if isinstance(spec, VehicleSpec) and spec.lives_on:
-        return TellingDriver(spec, TravellingVehicle(spec), stores=True)
-    driver = simulated.build_driver(spec)
+        return TellingDriver(spec, TravellingVehicle(spec, surplus), stores=True)
+    driver = simulated.build_driver(spec, surplus)
     if spec.state_valid_s is not None and isinstance(driver, simulated.SimulatedDriver):
         return TellingDriver(spec, driver.physics, driver.stores)
     return driver
@@ -24,7 +25,10 @@ def build_driver(spec: DeviceSpec) -> Driver:
 
 def build_drivers(settings: PartySettings, but: Collection[str] = ()) -> dict[str, Driver]:
     """Simulated drivers for the devices that belong to a party, but for those that are real."""
-    return {spec.resource_id: build_driver(spec) for spec in devices_of(settings) if spec.resource_id not in but}
+    surplus = PvSurplus(settings.devices, settings.connection) if isinstance(settings, DerSettings) else None
+    return {
+        spec.resource_id: build_driver(spec, surplus) for spec in devices_of(settings) if spec.resource_id not in but
+    }
 
 
 def build_feeds(settings: PartySettings, drivers: Mapping[str, Driver]) -> tuple[Feed, ...]:

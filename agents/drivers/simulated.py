@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from agents.devices.contract import hours
+from agents.devices.pv_surplus import PvSurplus
+from agents.devices.rows.sunshine import charging_h, usable_w
 from agents.devices.solar import Solar
 from agents.settings.devices import DeviceSpec, LoadSpec, SolarSpec, StorageSpec, VehicleSpec
 from agents.settings.kinds import kind_of
@@ -90,10 +92,12 @@ class SimulatedDriver:
 
 
 class VehiclePhysics:
-    """Charges as soon as it is plugged in, until the departure SoC; takes no power while it is away."""
+    """Charges as soon as it is plugged in (or late, or from its home's surplus), until the departure SoC; takes no power
+    while it is away."""
 
-    def __init__(self, spec: VehicleSpec) -> None:
+    def __init__(self, spec: VehicleSpec, surplus: PvSurplus | None = None) -> None:
         self.settings = self.spec = spec
+        self.surplus = surplus if spec.charging == "follow_pv" else None
         self.energy_wh = float(spec.soc_wh)
         self.start_at = spec.state_at
         putting_off = max(spec.agreed("plug_window"), default=0)
@@ -106,7 +110,12 @@ class VehiclePhysics:
         self.discharge_w = max([spec.max_discharge_w, *limits]) if spec.max_discharge_w else 0
 
     def edges(self, start: datetime, end: datetime) -> list[datetime]:
-        return [at for at in (self.spec.plugs_in_at, self.spec.departs_at, self.latest_at) if start < at < end]
+        turns = [at for at in (self.spec.plugs_in_at, self.spec.departs_at, self.latest_at) if start < at < end]
+        return turns + self.sun_edges(start, end)
+
+    def sun_edges(self, start: datetime, end: datetime) -> list[datetime]:
+        """Instants at which the surplus that it follows may change."""
+        return self.surplus.edges(start, end) if self.surplus is not None else []
 
     def run(self, power_w: int | None, start: datetime, end: datetime) -> float:
         spec, span = self.spec, hours(end - start)
@@ -116,14 +125,7 @@ class VehiclePhysics:
             return 0.0
         eta_c, eta_d = spec.charge_efficiency_pct / 100, spec.discharge_efficiency_pct / 100
         if power_w is None:
-            gain = spec.max_charge_w * eta_c - spec.standby_w
-            need = max(0.0, spec.departure_soc_wh - self.energy_wh)
-            if spec.charging == "late" and gain > 0:  # so that it is just in time
-                left = hours(self.departs_at - end)
-                span = min(span, max(0.0, need / gain - left))
-            charging = min(span, need / gain) if gain > 0 else 0.0
-            self.energy_wh += charging * gain
-            return charging * spec.max_charge_w
+            return self._by_itself(start, end)
         power, standby_wh = float(max(-self.discharge_w, min(self.charge_w, power_w))), spec.standby_w * span
         if abs(power) < spec.min_power_w:
             power = 0.0  # a charger pauses below its least power
@@ -135,6 +137,24 @@ class VehiclePhysics:
         moved = power * eta_c if power > 0 else power / eta_d
         self.energy_wh = max(0.0, self.energy_wh + span * moved - standby_wh * (power != 0))
         return power * span
+
+    def _by_itself(self, start: datetime, end: datetime) -> float:
+        spec, span, eta = self.spec, hours(end - start), self.spec.charge_efficiency_pct / 100
+        gain = spec.max_charge_w * eta - spec.standby_w
+        need = max(0.0, spec.departure_soc_wh - self.energy_wh)
+        if self.surplus is not None:
+            surplus_w, pct = self.surplus.power_w(start), spec.charge_efficiency_pct
+            sun_w = usable_w(surplus_w, spec.max_charge_w, spec.min_power_w, pct, spec.standby_w)
+            sun_gain = sun_w * eta - spec.standby_w if sun_w else 0.0
+            on_sun, full = charging_h(gain, sun_gain, need, hours(self.departs_at - start), span)
+            self.energy_wh += on_sun * sun_gain + full * gain
+            return on_sun * sun_w + full * spec.max_charge_w
+        if spec.charging != "at_once" and gain > 0:  # so that it is just in time
+            left = hours(self.departs_at - end)
+            span = min(span, max(0.0, need / gain - left))
+        charging = min(span, need / gain) if gain > 0 else 0.0
+        self.energy_wh += charging * gain
+        return charging * spec.max_charge_w
 
 
 class StoragePhysics:
@@ -210,11 +230,11 @@ class SolarPhysics:
         return from_battery - generation * hours(end - start)
 
 
-def build_driver(spec: DeviceSpec) -> Driver:
-    """A simulated driver for a device of one evening."""
+def build_driver(spec: DeviceSpec, surplus: PvSurplus | None = None) -> Driver:
+    """A simulated driver for a device of one evening; `surplus`: of its home, for a vehicle that follows it."""
     match spec:
         case VehicleSpec():
-            return SimulatedDriver(spec.resource_id, VehiclePhysics(spec), stores=True)
+            return SimulatedDriver(spec.resource_id, VehiclePhysics(spec, surplus), stores=True)
         case StorageSpec():
             return SimulatedDriver(spec.resource_id, StoragePhysics(spec), stores=True)
         case LoadSpec():

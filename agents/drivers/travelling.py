@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from agents.devices.contract import hours
+from agents.devices.pv_surplus import PvSurplus
 from agents.drivers.calendar import Journey, journeys_of, zone_of
 from agents.drivers.simulated import VehiclePhysics
 from agents.settings.devices import VehicleSpec
@@ -64,8 +65,8 @@ class RelayCount:
 class TravellingVehicle(VehiclePhysics):
     """Its stays follow the owner's plan, one after the other."""
 
-    def __init__(self, spec: VehicleSpec) -> None:
-        super().__init__(spec)
+    def __init__(self, spec: VehicleSpec, surplus: PvSurplus | None = None) -> None:
+        super().__init__(spec, surplus)
         self.departures: deque[Departed] = deque(maxlen=REMEMBERED)
         self.skipped: Collection[date] = frozenset()
         """Days on which its owner does not drive, against the plan."""
@@ -105,7 +106,7 @@ class TravellingVehicle(VehiclePhysics):
         coming = {at for one in self._ahead for at in (one.departs_at, one.back_at)}
         put_off = self.latest_at - self.spec.departs_at
         coming |= {one.departs_at + put_off for one in self._ahead} | {self.spec.plugs_in_at, self.departs_at}
-        return [at for at in coming if start < at < end]
+        return [at for at in coming if start < at < end] + self.sun_edges(start, end)
 
     def run(self, power_w: int | None, start: datetime, end: datetime) -> float:
         self._turn(start)

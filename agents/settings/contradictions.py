@@ -60,8 +60,9 @@ def _vehicle(spec: VehicleSpec) -> Iterator[Mistake]:
         )
     yield from _power(spec, "capacity_wh", "max_charge_w", "max_discharge_w")
     yield from relaxation_mistakes(spec)
-    if spec.charging == "late" and (spec.relay_ops_left is not None or spec.relay_ops_a_day is not None):
-        yield Mistake("charging", "late takes no limit of relay operations: nobody counts those of its own schedule")
+    if spec.charging != "at_once" and (spec.relay_ops_left is not None or spec.relay_ops_a_day is not None):
+        text = f"{spec.charging} takes no limit of relay operations: nobody counts those of its own schedule"
+        yield Mistake("charging", text)
     for earlier, later in pairwise(spec.stays):
         if later.plugs_in_at < earlier.departs_at:
             yield Mistake(
@@ -125,6 +126,25 @@ def _home(home: DerSettings) -> Iterator[Mistake]:
     yield from _own_parent(home)
     yield from _twice("meter_to", home.meter_to)
     yield from _twice("devices", resources(home), "resource_id ")
+    yield from _following_pv(home)
+
+
+def _following_pv(home: DerSettings) -> Iterator[Mistake]:
+    """Vehicles that charge from a surplus that is not there, or that another one takes, too."""
+    following = [
+        (place, spec.resource_id)
+        for place, spec in enumerate(home.devices)
+        if isinstance(spec, VehicleSpec) and spec.charging == "follow_pv"
+    ]
+    has_plant = any(isinstance(spec, SolarSpec) for spec in home.devices)
+    for place, name in following:
+        key = f"devices[{place}].charging"
+        if not has_plant:
+            yield Mistake(key, f"follow_pv needs a solar plant among the devices of {home.name}: add it, or take late")
+        elif name != following[0][1]:
+            yield Mistake(
+                key, f"{following[0][1]} follows the surplus of {home.name} already: take late or at_once here"
+            )
 
 
 @contradictions.register

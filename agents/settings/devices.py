@@ -102,8 +102,9 @@ class VehicleSpec(Spec):
     """Its departures, week by week; `soc_wh`, `plugs_in_at` and `departs_at` are then those of the first stay only."""
     stays: tuple[TableStay, ...] = ()
     """Instead of a plan: one stay after the other, the first one that of `plugs_in_at` and `departs_at`."""
-    charging: Literal["at_once", "late"] = "at_once"
-    """What it does by itself while it is plugged in: charge at once, or so late that it is just in time."""
+    charging: Literal["at_once", "late", "follow_pv"] = "at_once"
+    """What it does by itself while it is plugged in: charge at once, or so late that it is just in time, or from what
+    its home's solar plants have over, and what is then missing just in time."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

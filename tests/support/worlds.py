@@ -8,7 +8,7 @@ from typing import Any
 
 from noted import strange_notes
 
-from agents.drivers.build import build_driver, build_feeds
+from agents.drivers.build import build_drivers, build_feeds
 from agents.parties.der.actor import Der
 from agents.runtime.build import build_actor
 from agents.settings.devices import StorageSpec, VehicleSpec
@@ -155,17 +155,17 @@ class World:
         coordinator = {"name": "ac", "members": members} | self.coordinator
         parties = [self._party(partial(build_actor, UtilitySettings(**utility)))]
         parties.append(self._party(partial(build_actor, CoordinatorSettings(**coordinator))))
-        parties += [self._party(partial(build_actor, ra), ra.storage) for ra in self.aggregators]
-        parties += [self._party(partial(Der, home), home.devices, home) for home in self.homes]
+        parties += [self._party(partial(build_actor, ra), ra) for ra in self.aggregators]
+        parties += [self._party(partial(Der, home), home) for home in self.homes]
         self.names = tuple(party.actor.name for party in parties)
         self.simulation = Simulation(parties, T0, seed, faults, **options)
         return self.simulation
 
     def _party(
-        self, build: Callable[[], Actor], devices: Sequence[Any] = (), home: DerSettings | None = None
+        self, build: Callable[[], Actor], settings: AggregatorSettings | DerSettings | None = None
     ) -> SimulatedParty:
-        actor, drivers = build(), {spec.resource_id: build_driver(spec) for spec in devices}
-        feeds = build_feeds(home, drivers) if home is not None else ()
+        actor, drivers = build(), build_drivers(settings) if settings is not None else {}
+        feeds = build_feeds(settings, drivers) if settings is not None else ()
         return SimulatedParty(actor, drivers, intercept=self.intercepts.get(actor.name), build=build, feeds=feeds)
 
     def run(self, seed: int = 0, faults: Faults | None = None, **options: Any) -> "Story":

@@ -55,7 +55,7 @@ class Car(NamedTuple):
     standby_w: int
     relay_ops: int
     late: int
-    """1: by itself it charges just in time for its departure; 0: at once."""
+    """1: what it does not have by then it charges just in time for its departure; 0: at once."""
 
 
 def car_of(spec: VehicleSpec, declared: VehicleSpec) -> Car:
@@ -80,7 +80,7 @@ def car_of(spec: VehicleSpec, declared: VehicleSpec) -> Car:
         spec.discharge_efficiency_pct,
         spec.standby_w,
         NO_LIMIT if spec.relay_ops_left is None else spec.relay_ops_left,
-        int(spec.charging == "late"),
+        int(spec.charging != "at_once"),
     )
 
 

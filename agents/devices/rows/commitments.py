@@ -1,4 +1,4 @@
-"""What other events hold of one vehicle, over plain rows."""
+"""What other events hold of one vehicle, and the surplus that it follows, over plain rows."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,6 +6,7 @@ from typing import NamedTuple
 from agents.devices.contract import Segment
 from agents.devices.flexibility import Row
 from agents.devices.rows.cars import micros
+from agents.devices.rows.sunshine import Sunshine
 
 
 class Pieces(NamedTuple):
@@ -31,17 +32,20 @@ class Commitments(NamedTuple):
     """The schedule that each stands on, signed W, or UNKNOWN_W. Of several at once the first one's counts."""
     size: int
     pieces: Pieces
+    sunshine: Sunshine | None
+    """Of a vehicle that follows PV: its home's surplus."""
 
 
-def commitments_of(segments: Sequence[Segment]) -> Commitments | None:
-    """What is reserved of one vehicle; None where nothing is: numba then leaves out all that is for it."""
-    if not segments:
+def commitments_of(segments: Sequence[Segment], sunshine: Sunshine | None = None) -> Commitments | None:
+    """What is reserved of one vehicle, and what it follows; None where nothing is: numba then leaves out all that is for
+    it."""
+    if not segments and sunshine is None:
         return None
     start_us, end_us = [micros(s.start) for s in segments], [micros(s.end) for s in segments]
     most = 2 * len(segments) + 1
     pieces = Pieces([0.0] * most, [0.0] * most, [False] * most)
     power_w, own_w = [s.power_w for s in segments], [UNKNOWN_W if s.own_w is None else s.own_w for s in segments]
-    return Commitments(start_us, end_us, power_w, own_w, len(segments), pieces)
+    return Commitments(start_us, end_us, power_w, own_w, len(segments), pieces, sunshine)
 
 
 def reserved_w(reserved: Commitments, at_us: int) -> int:

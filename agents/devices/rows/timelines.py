@@ -10,6 +10,7 @@ from typing import NamedTuple
 from agents.devices.flexibility import Row
 from agents.devices.rows.cars import MICROSECOND, Car, micros
 from agents.devices.rows.commitments import UNKNOWN_W, Commitments, begun, course_w, next_edge, opposed, reserved_w
+from agents.devices.rows.sunshine import charged
 from protocol.messages import IntervalPeriod
 from protocol.units import Direction
 
@@ -162,8 +163,7 @@ def _alone_wh(owner: Car, gain_w: float, reserved: Commitments) -> float:
     if not begun(reserved, owner.state_us):
         return float(owner.soc_wh)
     from_us, until_us = max(owner.plugs_in_us, owner.declared_us), min(owner.state_us, owner.departs_us)
-    charged_h = _charging_h(owner, gain_w, float(owner.declared_soc_wh), from_us, until_us)
-    return owner.declared_soc_wh + charged_h * gain_w
+    return owner.declared_soc_wh + _charged(owner, gain_w, reserved, float(owner.declared_soc_wh), from_us, until_us)[0]
 
 
 def _between(
@@ -197,16 +197,29 @@ def _piece(
     if away and power_w == 0:
         return energy, 0.0, 0.0, alone_wh
     span_h = hours(end_us - start_us)
-    alone_h = 0.0 if away else _charging_h(owner, gain_w, alone_wh, start_us, end_us)
-    alone_wh += alone_h * gain_w
+    alone_drawn_wh = 0.0
+    if not away:
+        gained_wh, alone_drawn_wh, _ = _charged(owner, gain_w, reserved, alone_wh, start_us, end_us)
+        alone_wh += gained_wh
     if power_w == 0:
-        charging_h = _charging_h(owner, gain_w, energy, start_us, end_us)
-        return energy + charging_h * gain_w, charging_h * owner.max_charge_w, charging_h, alone_wh
-    grid_w = float(course) if course != UNKNOWN_W else alone_h / span_h * owner.max_charge_w + power_w
+        gained_wh, drawn_wh, closed_h = _charged(owner, gain_w, reserved, energy, start_us, end_us)
+        return energy + gained_wh, drawn_wh, closed_h, alone_wh
+    grid_w = float(course) if course != UNKNOWN_W else alone_drawn_wh / span_h + power_w
     grid_w = max(-float(owner.agreed_discharge_w), min(float(owner.agreed_charge_w), grid_w))
     moved_w = grid_w * (owner.charge_pct / 100) if grid_w > 0 else grid_w / (owner.discharge_pct / 100)
     closed_h = span_h if grid_w else 0.0
     return energy + span_h * moved_w - closed_h * owner.standby_w, span_h * grid_w, closed_h, alone_wh
+
+
+def _charged(
+    owner: Car, gain_w: float, reserved: Commitments, energy: float, start_us: int, end_us: int
+) -> tuple[float, float, float]:
+    """What it charges by itself between two instants: Wh that the battery gains, Wh from the grid, and hours with the
+    relay closed."""
+    if reserved.sunshine is not None:
+        return charged(owner, gain_w, reserved.sunshine, energy, start_us, end_us)
+    charging_h = _charging_h(owner, gain_w, energy, start_us, end_us)
+    return charging_h * gain_w, charging_h * owner.max_charge_w, charging_h
 
 
 def _charging_h(owner: Car, gain_w: float, energy: float, start_us: int, end_us: int) -> float:

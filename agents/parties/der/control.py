@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from agents.devices.catalogue import build_device
+from agents.devices.catalogue import build_home_devices
 from agents.negotiation.party import Party
 from agents.parties.der import messages
 from agents.parties.der.event import DerEvent, DerStage, DerTimer
@@ -32,7 +32,7 @@ class Controlled(Party):
     def __init__(self, settings: DerSettings) -> None:
         super().__init__(settings.name, (settings.parent,), {})
         self.settings = settings
-        self.home = Home([build_device(spec) for spec in settings.devices], settings.relax_others, settings.connection)
+        self.home = Home(build_home_devices(settings), settings.relax_others, settings.connection)
         self.ledger = Ledger()
         self.events: dict[str, DerEvent] = {}
         self.outage = False

@@ -8,6 +8,7 @@ from typing import Any
 from agents.drivers.registry import Drivers
 from agents.runtime.address import placed
 from agents.runtime.files.included import included
+from agents.runtime.files.metered import homes_with_history
 from agents.runtime.files.plans import homes_with_departures
 from agents.runtime.files.toml import read_toml
 from agents.runtime.policies import chosen
@@ -70,7 +71,8 @@ def build_config(tables: dict[str, Any], path: Path) -> DaemonConfig:
         if isinstance(found.get(key), dict):
             found[key] = included(found[key], path.parent, f"{path}: {key}")
     if "ders" in found:
-        found["ders"] = homes_with_departures(found["ders"], f"{path}: ders")
+        homes = homes_with_history(found["ders"], path.parent, f"{path}: ders")
+        found["ders"] = homes_with_departures(homes, f"{path}: ders")
     config = checked(DaemonConfig, found, f"{path}")
     config = config.model_copy(update={"broker": placed(config.broker, path.parent)}).in_folder(path.parent)
     check_clock(config.clock, f"{path}: clock")

@@ -6,7 +6,7 @@ without gaps. Each run of slots with the same sign becomes one event.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from agents.runtime.files.recorded import LONGEST, SHORTEST
 from agents.runtime.files.table import TableRow, read_rows
 from agents.settings.checked import ConfigError
 from agents.settings.forecast import ForecastSettings
-from agents.settings.mistakes import impossible
 from agents.settings.parties import EventSettings
 from protocol.units import MAX_POWER_W, MAX_SLOTS, Direction
 
@@ -49,18 +48,11 @@ def read_forecast(path: Path) -> list[ForecastSlot]:
 
 
 def _slot(row: TableRow) -> ForecastSlot:
-    try:
-        start = datetime.fromisoformat(row.text("start").strip())
-        if start.utcoffset() is None:
-            raise ValueError("an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z")
-        if (wrong := impossible(start)) is not None:
-            raise ValueError(wrong)
-    except ValueError as error:
-        raise row.wrong("start", error) from None
+    start = row.instant("start")
     demand_w, supply_w = (row.whole(column, MOST_W) for column in COLUMNS[1:])
     if abs(demand_w - supply_w) > MAX_POWER_W:
         raise row.wrong("demand_w", f"lies more than {MAX_POWER_W} W off supply_w")
-    return ForecastSlot(start.astimezone(UTC), demand_w - supply_w)
+    return ForecastSlot(start, demand_w - supply_w)
 
 
 def events_of(slots: Sequence[ForecastSlot], settings: ForecastSettings) -> tuple[EventSettings, ...]:

@@ -3,10 +3,12 @@
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
 
 from agents.settings.checked import ConfigError
+from agents.settings.mistakes import impossible
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,19 @@ class TableRow:
         if abs(number) > most:
             raise self.wrong(column, f"{cell:.80} is too large: {most} is the most")
         return number
+
+    def instant(self, column: str) -> datetime:
+        """An instant with its offset, as UTC. Raises ConfigError."""
+        cell = self.text(column).strip()
+        try:
+            at = datetime.fromisoformat(cell)
+            if at.utcoffset() is None:
+                raise ValueError("an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z")
+            if (wrong := impossible(at)) is not None:
+                raise ValueError(wrong)
+        except ValueError as error:
+            raise self.wrong(column, error) from None
+        return at.astimezone(UTC)
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> Iterator[TableRow]:

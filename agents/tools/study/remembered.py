@@ -77,6 +77,6 @@ class Memory:
         return actor
 
     def _remembered(self, device: Device) -> Device:
-        return (
-            RememberedVehicle(device, self._known) if isinstance(device, Vehicle) and device.stays is None else device
-        )
+        if isinstance(device, Vehicle) and device.stays is None and device.surplus is None:
+            return RememberedVehicle(device, self._known)
+        return device

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from worlds import T0, vehicle
 
+from agents.devices.pv_surplus import PvSurplus
 from agents.drivers.build import build_driver
 from agents.drivers.state import driver_memory, remember_driver
 from agents.drivers.telling import TellingDriver
 from agents.drivers.travelling import TravellingVehicle
+from agents.settings.devices import SolarSpec
 from agents.settings.plan import WEEKDAYS, OwnersPlan, WeeklyDeparture
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -31,6 +33,26 @@ def test_it_drives_away_with_what_it_has_and_comes_back_with_less() -> None:
     assert all(one.is_kept for one in of.departures)
     back = T0 + timedelta(hours=23.5)
     assert car()[0].measure(back, back).soc_wh == 20_500
+
+
+def test_every_stay_follows_the_sun_of_its_hours() -> None:
+    plant = SolarSpec(
+        kind="solar",
+        resource_id="pv",
+        forecast_w=(*(0,) * 46, 3_000, 3_000),
+        forecast_at=T0,
+        forecast_repeats=True,
+        export_limit_w=5_000,
+    )
+    spec = vehicle("ev", plan=OwnersPlan(zone="UTC", departures=(DAILY,)), charging="follow_pv")
+    driver = build_driver(spec, PvSurplus([plant], None))
+    hours = [driver.measure(T0 + hour * HOUR, T0 + (hour + 1) * HOUR).energy_wh for hour in range(20, 39)]
+    assert hours[3] == 1_500  # of the half hour since it is back
+    assert sum(wh or 0 for wh in hours) == 10_000
+    assert hours[16:18] == [2_500, 6_000]  # the rest just in time for 07:00
+    assert isinstance(driver, TellingDriver)
+    assert driver.vehicle is not None
+    assert all(one.is_kept for one in driver.vehicle.departures)
 
 
 def test_it_takes_no_power_while_it_is_away() -> None:

@@ -24,6 +24,7 @@ VEHICLE: dict[str, Any] = {
     "max_discharge_w": 3_000,
     "relay_ops_left": 4,
 }
+FOLLOWER = {key: value for key, value in VEHICLE.items() if key != "relay_ops_left"} | {"charging": "follow_pv"}
 STORAGE: dict[str, Any] = {
     "kind": "storage",
     "resource_id": "bat",
@@ -178,6 +179,16 @@ def test_device_that_contradicts_itself_is_refused(device: dict[str, Any], text:
     assert sentence(DerSettings, home(device)) == f"{place}.{text}"
 
 
+def test_vehicle_that_follows_a_plant_of_its_home_is_taken() -> None:
+    made = checked(DerSettings, home(FOLLOWER, SOLAR), "x")
+    assert [spec.resource_id for spec in made.devices] == ["ev", "pv"]
+
+
+def test_following_a_plant_goes_without_a_limit_of_relay_operations() -> None:
+    text = "follow_pv takes no limit of relay operations: nobody counts those of its own schedule"
+    assert sentence(DerSettings, home(FOLLOWER | {"relay_ops_left": 2}, SOLAR)) == f"devices[0].charging: {text}"
+
+
 def test_own_storage_of_an_aggregator_follows_the_rules_of_a_battery() -> None:
     data = RA | {"storage": [STORAGE | {"soc_wh": 98_000}]}
     assert sentence(AggregatorSettings, data) == "storage[0].soc_wh: 98000 is above capacity_wh (9800)"
@@ -191,6 +202,21 @@ def test_own_storage_of_an_aggregator_follows_the_rules_of_a_battery() -> None:
             DerSettings,
             home(STORAGE, SOLAR | {"battery": STORAGE}),
             "devices: resource_id bat stands twice",
+        ),
+        (
+            DerSettings,
+            home(STORAGE, FOLLOWER),
+            "devices[1].charging: follow_pv needs a solar plant among the devices of hems-1: add it, or take late",
+        ),
+        (
+            DerSettings,
+            home(FOLLOWER, SOLAR, FOLLOWER | {"resource_id": "ev-2"}),
+            "devices[2].charging: ev follows the surplus of hems-1 already: take late or at_once here",
+        ),
+        (
+            DaemonConfig,
+            {"ders": [home(STORAGE), home(FOLLOWER, name="hems-2")]},
+            "ders[1].devices[0].charging: follow_pv needs a solar plant among the devices of hems-2: add it, or take late",
         ),
         (DerSettings, home(STORAGE, parent="hems-1"), "parent: hems-1 is the party itself"),
         (DerSettings, home(STORAGE, meter_to=["utility", "utility"]), "meter_to: utility stands twice"),
