@@ -6,10 +6,10 @@ from datetime import datetime
 
 from agents.devices.contract import Ask, Segment, micros
 from agents.parties.der.home import Home, HomeFlexibility, share
-from agents.parties.der.ledger import Ledger
+from agents.parties.der.ledger import Course, Ledger
 from protocol.actor import Measured, Setpoint
 from protocol.messages import IntervalPeriod
-from protocol.plan import Plan, zero
+from protocol.plan import Plan, add, excess, least, total, zero
 from protocol.units import Direction
 
 WH_WUS = 3_600_000_000
@@ -38,8 +38,53 @@ class Reservation:
 
     def reserve(self, power_w: Plan) -> None:
         """Reserve so much of the answer, W; the parts follow. Raises ValueError above the answer."""
-        self.parts = self.answer.apportion(power_w)
-        self.lay_out(self.parts)
+        self.keep(self.answer.apportion(power_w))
+
+    def keep(self, parts: Mapping[str, Plan]) -> None:
+        """Reserve these parts of the answer, W."""
+        self.parts = parts
+        self.lay_out(parts)
+
+    def is_beside(self, others: Mapping[str, Course], now: datetime) -> bool:
+        """Whether other events reserve nothing from now on that the answer was not computed beside."""
+        held = self.answer.held
+        return all(s.end <= now or s in held.get(name, ()) for name, course in others.items() for s in course)
+
+    def raised(self, power_w: Plan, parts: Mapping[str, Plan], now: datetime) -> dict[str, Plan]:
+        """The parts of so much of the answer, W, where other events may have taken what was freed of it: what is reserved
+        already (`parts`), and of the rest what the devices can add to all that is reserved now, in the slots to come."""
+        slots = len(power_w)
+        before_w = total(list(parts.values()), slots)
+        kept = share(least(power_w, before_w), parts)
+        more_w = tuple(
+            more if self.period.slot_start(slot + 1) > now else 0 for slot, more in enumerate(excess(power_w, before_w))
+        )
+        if not any(more_w):
+            return kept
+        more = self.home.flexibility(self.direction, self.period, more_w, self.ledger.but(""))
+        return {name: self._added(name, plan, more) for name, plan in kept.items()}
+
+    def _added(self, name: str, before_w: Plan, more: HomeFlexibility) -> Plan:
+        """A device's part with what it can add, W; where a slot's course would not be even, nothing is added: it would be
+        spread over the slot in another way than it was computed."""
+        most_w, added_w = self.answer.parts[name].power_w, more.parts[name].power_w
+        grown_w = tuple(
+            max(had, min(want, most)) for had, want, most in zip(before_w, add(before_w, added_w), most_w, strict=True)
+        )
+        ask = Ask(self.direction, self.period, added_w, more.held.get(name, ()))
+        courses = (
+            self._course(name, before_w),
+            self._course(name, grown_w),
+            self.home.device(name).lay_out(ask, more.parts[name].schedule_w, added_w),
+        )
+        return tuple(
+            grown if all(self._is_even(course, slot) for course in courses) else had
+            for slot, (had, grown) in enumerate(zip(before_w, grown_w, strict=True))
+        )
+
+    def _is_even(self, course: Course, slot: int) -> bool:
+        start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
+        return len({segment.power_w for segment in course if start <= segment.start < end}) <= 1
 
     def lay_out(self, parts: Mapping[str, Plan]) -> None:
         """Reserve these parts of the devices, W, at least as much as is reserved of the answer."""
@@ -50,7 +95,8 @@ class Reservation:
         on, or from the slot's beginning. Those without a part in it are left to their own schedule."""
         start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
         slots = next((len(plan) for plan in self.parts.values()), 0)
-        parts = share((power_w,), {name: (plan[slot],) for name, plan in self.parts.items()})
+        most = {name: (plan[slot],) for name, plan in self.parts.items()}
+        parts = share(least((power_w,), total(list(most.values()), 1)), most)
         return [
             setpoint
             for name, (part,) in parts.items()
