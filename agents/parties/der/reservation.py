@@ -106,28 +106,50 @@ class Reservation:
         ]
 
     def baseline_wh(
-        self, values: Iterable[Measured], slot: int, rest_wus: int, until: datetime | None = None
+        self,
+        values: Iterable[Measured],
+        slot: int,
+        rest_wus: int,
+        until: datetime | None = None,
+        found_wus: Mapping[str, int] | None = None,
     ) -> tuple[int, int]:
         """What the devices of these meter values would have taken in a slot without this event, signed Wh, + = import;
         and what is left of it below a Wh, for the next slot (`rest_wus`: from the slot before), W x microseconds. Of a
         device of which nothing is asked in the slot, what it took: its change is not this event's. `until`: of the slot's
-        beginning only."""
+        beginning only. `found_wus`: what `Reservation.found_wus` said of the devices."""
         energy_wh, total_wus = 0, rest_wus
         for value in values:
             if self.parts[value.resource_id][slot]:
-                total_wus += self._baseline_wus(value.resource_id, slot, until)
+                total_wus += self._baseline_wus(value.resource_id, slot, until, found_wus or {})
             else:
                 energy_wh += value.energy_wh or 0
         whole_wh = (2 * total_wus + WH_WUS) // (2 * WH_WUS)
         return energy_wh + whole_wh, total_wus - whole_wh * WH_WUS
 
-    def _baseline_wus(self, resource_id: str, slot: int, until: datetime | None) -> int:
-        """Of one device that takes part: its declared schedule, and what it followed of other events."""
+    def found_wus(self, resource_id: str, slot: int) -> int | None:
+        """What a device that takes part would take in a slot without any event, from its last reading and what it has
+        followed of other events, signed W x microseconds. None where the declared schedule stands on no other event."""
+        plan = self.parts[resource_id]
+        if not plan[slot] or not self.answer.held.get(resource_id):
+            return None
+        start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
+        ask = Ask(self.direction, self.period, zero(len(plan)), self.ledger.others(self.event_id, resource_id))
+        schedule_w = self.home.device(resource_id).flexibility(ask).schedule_w[slot]
+        return schedule_w * micros(end - start) - self.ledger.others_wus(self.event_id, resource_id, start, end)
+
+    def _baseline_wus(
+        self, resource_id: str, slot: int, until: datetime | None, found_wus: Mapping[str, int]
+    ) -> int:  # fmt: skip
+        """Of one device that takes part: its declared schedule, and what it followed of other events. The schedule may
+        stand on what another event was going to change, and did not: then what was found counts, against the child."""
         start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
         end = end if until is None else max(start, min(end, until))
         plan = self.parts[resource_id]
         own = self._course(resource_id, _only(slot, plan[slot], len(plan)))
         own_wus = sum((s.own_w or 0) * micros(min(s.end, end) - s.start) for s in own if s.start < end)
+        if until is None and resource_id in found_wus:
+            sign = self.direction.sign
+            own_wus = sign * max(sign * own_wus, sign * found_wus[resource_id])
         return own_wus + self.ledger.others_wus(self.event_id, resource_id, start, end)
 
     def _course(self, resource_id: str, power_w: Plan) -> tuple[Segment, ...]:

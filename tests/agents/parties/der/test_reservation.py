@@ -1,4 +1,5 @@
-"""What an event reserves of a home when its award is raised again, though another event has taken of what was freed."""
+"""What an event reserves of a home when its award is raised again, though another event has taken of what was freed; and the
+baseline of an event that was declared beside another one."""
 
 from datetime import timedelta
 from typing import TypeVar
@@ -7,10 +8,11 @@ import pytest
 from worlds import START, T0, battery, vehicle
 
 from agents.parties.der.actor import TAKEN, Der
+from agents.parties.der.state import der_state, remember_der
 from agents.settings.devices import DeviceSpec
 from agents.settings.parties import DerSettings
 from protocol import messages as m
-from protocol.actor import Effect, Received, Send, Setpoint
+from protocol.actor import Effect, Measured, Received, Send, Setpoint
 from protocol.codec import encode
 from protocol.edges import Edge
 from protocol.units import Direction
@@ -107,6 +109,7 @@ def test_withdrawal_of_a_part_is_said_again_until_the_next_award() -> None:
     asked.award("e2", 3_000)
     (said,) = sent(asked.award("e1", 6_000), m.Withdraw)
     due = asked.der.deadline
+    assert due is not None
     assert due == LATER + SLOT / 10
     assert sent(list(asked.der.wake(due)), m.Withdraw) == [said]
     assert sent(asked.award("e1", 3_000), m.Withdraw) == []
@@ -122,3 +125,44 @@ def test_lower_award_after_a_raise_is_kept() -> None:
     asked.award("e1", 6_000)
     assert sent(asked.award("e1", 1_000), m.Withdraw) == []
     assert [setpoint.power_w for setpoint in asked.dispatch("e1", 1_000)] == [-1_000]
+
+
+def baseline_wh(asked: Asked, soc_wh: int) -> int | None:
+    """Of the first slot of e2, after e1: read at its start with so much, Wh, it then did nothing."""
+    der, start = asked.der, START + SLOT
+    der.receive(Measured("ev", start, soc_wh), start)
+    effects = der.receive(Measured("ev", start + SLOT, soc_wh, energy_wh=0, event_id="e2", slot=0), start + SLOT)
+    (report,) = sent(list(effects), m.Report)
+    return report.readings[0].baseline_wh
+
+
+def after_another_event() -> Asked:
+    """It expects to have been discharged by e1, and to charge when e2 asks for less load."""
+    asked = Asked(vehicle("ev"))
+    asked.ask("e1", 6_000)
+    asked.ask("e2", 3_000, start_min=30)
+    asked.award("e2", 3_000)
+    return asked
+
+
+def test_declared_rebound_of_an_event_that_never_was_is_not_told_as_delivered() -> None:
+    asked = after_another_event()
+    asked.award("e1", 0)
+    assert baseline_wh(asked, 30_000) == 0
+
+
+def test_declared_baseline_stands_where_the_other_event_was_followed() -> None:
+    asked = after_another_event()
+    asked.award("e1", 6_000)
+    asked.dispatch("e1", 6_000)
+    assert baseline_wh(asked, 27_000) == 3_000
+
+
+def test_found_schedule_is_remembered() -> None:
+    asked = after_another_event()
+    asked.award("e1", 0)
+    asked.der.receive(Measured("ev", START + SLOT, 30_000), START + SLOT)
+    asked.der.receive(Measured("ev", START + SLOT * 3 / 2, 30_000), START + SLOT * 3 / 2)
+    again = Der(asked.der.settings)
+    remember_der(again, der_state(asked.der))
+    assert again.events["e2"].found_wus == asked.der.events["e2"].found_wus == {0: {"ev": 0}}
