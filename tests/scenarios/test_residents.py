@@ -242,7 +242,6 @@ def test_who_said_no_is_not_asked_in_a_later_round() -> None:
 def random_minds(seed: int) -> tuple[World, Simulation]:
     """A world of the hunter's with its losses, crashes and orders, in which residents change their minds."""
     world, plan = plan_of(seed)
-    world.events = world.events[:1]  # what two events take of one device is judged elsewhere
     random = Random(f"minds-{seed}")
     kinds = [Consent.ASK, Consent.ASK, Consent.ALWAYS, Consent.NEVER]
     world.homes = [

@@ -24,7 +24,7 @@ from protocol import messages as m
 from protocol.actor import Decided, Outage, Question
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import Plan
+from protocol.plan import Plan, total
 from protocol.rules import order_of
 from protocol.units import step_instant
 
@@ -34,6 +34,7 @@ does."""
 RESIDENT = "the resident"
 OVERRIDE = "the resident's override"
 OUTAGE = "an outage: the home runs without the grid"
+TAKEN = "another event has taken what an earlier award left over"
 """Causes of a withdrawal."""
 
 
@@ -290,7 +291,7 @@ class Der(Controlled):
         self._confirm(event, award, problem, now)
         if accepted is not None and not problem:
             event.recall(award.accepts)
-            self._stand_by(event, award, accepted.offer.basis)
+            self._stand_by(event, award, accepted.offer.basis, now)
 
     def _though_unheard(self, award: m.Award) -> DerEvent | None:
         """The event that an award ends, or an offer of which it accepts, even if the request that superseded ours was
@@ -304,14 +305,33 @@ class Der(Controlled):
         newer = award.round > event.request.round
         return event if ends or (newer and award.accepts in event.standing()) else None
 
-    def _stand_by(self, event: DerEvent, award: m.Award, basis: m.Basis) -> None:
-        """S54: note the contract and stand by for control."""
+    def _stand_by(self, event: DerEvent, award: m.Award, basis: m.Basis, now: datetime) -> None:
+        """S54: note the contract and stand by for control. What an earlier award freed of the offer may be another event's
+        by now: the rest of a raise is withdrawn at once."""
+        before, others = event.accepted, self.ledger.but(event.request.event_id)
         event.accepted, event.award = event.answers[basis], award
-        event.accepted.reserve(award.power_w)
+        if before is None or event.accepted.is_beside(others, now):
+            event.accepted.reserve(award.power_w)
+        else:
+            event.accepted.keep(event.accepted.raised(award.power_w, before.parts, now))
         event.timers.pop(DerTimer.VALID, None)
         if event.stage is DerStage.OFFERED:
             event.go(DerStage.AWARDED)
         self.effect(messages.standing_by(award, basis))
+        self._withdraw_rest(event, award, event.accepted, now)
+
+    def _withdraw_rest(self, event: DerEvent, award: m.Award, held: Reservation, now: datetime) -> None:
+        """Say what cannot be kept of an award, in the slots to come."""
+        kept_w = tuple(
+            kept if event.slot_start(slot + 1) > now else due
+            for slot, (kept, due) in enumerate(
+                zip(total(list(held.parts.values()), event.slots), award.power_w, strict=True)
+            )
+        )
+        if kept_w != award.power_w:
+            first = next(slot for slot, kept in enumerate(kept_w) if kept < award.power_w[slot])
+            event.withdrawal = messages.withdrawal(self.name, award, first, TAKEN, now, kept_w)
+            self._withdraw_again(event, now)
 
     def _confirm(self, event: DerEvent, award: m.Award, problem: str, now: datetime) -> None:
         self.send(event.edge, messages.confirm(self.name, award, problem, now))

@@ -124,6 +124,7 @@ class Controlled(Party):
         self.home.plan(item)
 
     def _measured(self, item: Measured, now: datetime) -> None:
+        self._find_schedules(item)
         self.home.observe(item)
         self._mind_mishap(item, now)
         event = self.events.get(item.event_id or "")
@@ -133,6 +134,20 @@ class Controlled(Party):
         values[item.resource_id] = item
         if self._is_metered(event, item.slot):
             self._report(event, item.slot, now)
+
+    def _find_schedules(self, item: Measured) -> None:
+        """Before a device is first read behind a slot's start: what it would do by itself there, as known at the start."""
+        told = self.home.told.get(item.resource_id)
+        for event in self.events.values():
+            slot, held = event.slot_until(item.at), event.accepted
+            if held is None or slot is None or item.resource_id not in held.parts:
+                continue
+            found = event.found_wus.get(slot, {})
+            if item.resource_id in found or (told is not None and told.at > event.slot_start(slot)):
+                continue
+            wus = held.found_wus(item.resource_id, slot)
+            if wus is not None:
+                event.found_wus[slot] = {**found, item.resource_id: wus}
 
     def _is_metered(self, event: DerEvent, slot: int) -> bool:
         """Whether all devices of the home were measured in a slot."""
@@ -144,7 +159,8 @@ class Controlled(Party):
         held = event.accepted
         assert held is not None
         until = min(value.at for value in values) if event.outcome == m.Outcome.CANCELLED else None
-        baseline, event.rest_wus = held.baseline_wh(values, slot, event.rest_wus, until)
+        found_wus = event.found_wus.get(slot)
+        baseline, event.rest_wus = held.baseline_wh(values, slot, event.rest_wus, until, found_wus)
         stored = [value.soc_wh for value in values if value.soc_wh is not None]
         return m.Reading(
             slot=slot,

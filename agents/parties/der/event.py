@@ -105,6 +105,8 @@ class DerEvent:
     """What was reported of each slot."""
     rest_wus: int = 0
     """W x microseconds of the baseline that are no whole Wh yet: the next report carries them."""
+    found_wus: dict[int, dict[str, int]] = field(default_factory=dict)
+    """Per slot and device what `Reservation.found_wus` said, as of the slot's start."""
     consent: bool | None = None
     """What was decided about this event, by the resident or the stored rule: it stands in every later round. None: not
     asked, or not answered yet."""
@@ -172,6 +174,12 @@ class DerEvent:
     def slot_start(self, slot: int) -> datetime:
         """When a slot begins; the number of slots gives the end of the last one."""
         return self.request.interval_period.slot_start(slot)
+
+    def slot_until(self, at: datetime) -> int | None:
+        """The slot that an instant is in, or at the end of."""
+        period = self.request.interval_period
+        slot = -((period.start - at) // period.duration) - 1
+        return slot if 0 <= slot < self.slots else None
 
     def asks_the_same(self, request: m.Request) -> bool:
         """Whether another request is about the same slots and direction: what was decided about this one stands."""

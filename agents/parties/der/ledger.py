@@ -65,6 +65,15 @@ class Ledger:
                     result[name] = result.get(name, ()) + segments
         return result
 
+    def others(self, event_id: str, resource_id: str) -> Course:
+        """What a resource follows of all other events."""
+        return tuple(
+            segment
+            for other, parts in self._followed.items()
+            if other != event_id
+            for segment in parts.get(resource_id, ())
+        )
+
     def others_wus(self, event_id: str, resource_id: str, start: datetime, end: datetime) -> int:
         """What a resource followed of all other events between two instants, signed W x microseconds."""
         return sum(

@@ -90,11 +90,16 @@ def has_dispatch(name: str, request: m.Request, slot: int, begun: bool, at: date
     return checked(m.Report, head | {"resource_id": name, "readings": (), "slot": slot, "state": state})
 
 
-def withdrawal(name: str, award: m.Award, from_slot: int, cause: str, at: datetime) -> m.Withdraw:
-    """Nothing more of an award from a slot on."""
+def withdrawal(
+    name: str, award: m.Award, from_slot: int, cause: str, at: datetime, left_w: Plan | None = None
+) -> m.Withdraw:  # fmt: skip
+    """No more of an award from a slot on than is left of it, W; None: nothing."""
     message_id = f"{name}.withdraw.{award.award_id}"
+    if left_w is not None:
+        message_id += f".{award.revision}"
     fields = _head(message_id, at, award.event_id, award.request_id, award.round, 1)
-    fields |= {"award_id": award.award_id, "from_slot": from_slot, "power_w": zero(len(award.power_w)), "cause": cause}
+    power_w = zero(len(award.power_w)) if left_w is None else left_w
+    fields |= {"award_id": award.award_id, "from_slot": from_slot, "power_w": power_w, "cause": cause}
     return checked(m.Withdraw, fields)
 
 

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from agents.devices.contract import Ask, Segment, micros
 from agents.parties.der.home import Home, HomeFlexibility, share
-from agents.parties.der.ledger import Ledger
+from agents.parties.der.ledger import Course, Ledger
 from protocol.actor import Measured, Setpoint
 from protocol.messages import IntervalPeriod
-from protocol.plan import Plan, zero
+from protocol.plan import Plan, add, excess, least, total, zero
 from protocol.units import Direction
 
 WH_WUS = 3_600_000_000
@@ -38,8 +38,53 @@ class Reservation:
 
     def reserve(self, power_w: Plan) -> None:
         """Reserve so much of the answer, W; the parts follow. Raises ValueError above the answer."""
-        self.parts = self.answer.apportion(power_w)
-        self.lay_out(self.parts)
+        self.keep(self.answer.apportion(power_w))
+
+    def keep(self, parts: Mapping[str, Plan]) -> None:
+        """Reserve these parts of the answer, W."""
+        self.parts = parts
+        self.lay_out(parts)
+
+    def is_beside(self, others: Mapping[str, Course], now: datetime) -> bool:
+        """Whether other events reserve nothing from now on that the answer was not computed beside."""
+        held = self.answer.held
+        return all(s.end <= now or s in held.get(name, ()) for name, course in others.items() for s in course)
+
+    def raised(self, power_w: Plan, parts: Mapping[str, Plan], now: datetime) -> dict[str, Plan]:
+        """The parts of so much of the answer, W, where other events may have taken what was freed of it: what is reserved
+        already (`parts`), and of the rest what the devices can add to all that is reserved now, in the slots to come."""
+        slots = len(power_w)
+        before_w = total(list(parts.values()), slots)
+        kept = share(least(power_w, before_w), parts)
+        more_w = tuple(
+            more if self.period.slot_start(slot + 1) > now else 0 for slot, more in enumerate(excess(power_w, before_w))
+        )
+        if not any(more_w):
+            return kept
+        more = self.home.flexibility(self.direction, self.period, more_w, self.ledger.but(""))
+        return {name: self._added(name, plan, more) for name, plan in kept.items()}
+
+    def _added(self, name: str, before_w: Plan, more: HomeFlexibility) -> Plan:
+        """A device's part with what it can add, W; where a slot's course would not be even, nothing is added: it would be
+        spread over the slot in another way than it was computed."""
+        most_w, added_w = self.answer.parts[name].power_w, more.parts[name].power_w
+        grown_w = tuple(
+            max(had, min(want, most)) for had, want, most in zip(before_w, add(before_w, added_w), most_w, strict=True)
+        )
+        ask = Ask(self.direction, self.period, added_w, more.held.get(name, ()))
+        courses = (
+            self._course(name, before_w),
+            self._course(name, grown_w),
+            self.home.device(name).lay_out(ask, more.parts[name].schedule_w, added_w),
+        )
+        return tuple(
+            grown if all(self._is_even(course, slot) for course in courses) else had
+            for slot, (had, grown) in enumerate(zip(before_w, grown_w, strict=True))
+        )
+
+    def _is_even(self, course: Course, slot: int) -> bool:
+        start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
+        return len({segment.power_w for segment in course if start <= segment.start < end}) <= 1
 
     def lay_out(self, parts: Mapping[str, Plan]) -> None:
         """Reserve these parts of the devices, W, at least as much as is reserved of the answer."""
@@ -50,7 +95,8 @@ class Reservation:
         on, or from the slot's beginning. Those without a part in it are left to their own schedule."""
         start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
         slots = next((len(plan) for plan in self.parts.values()), 0)
-        parts = share((power_w,), {name: (plan[slot],) for name, plan in self.parts.items()})
+        most = {name: (plan[slot],) for name, plan in self.parts.items()}
+        parts = share(least((power_w,), total(list(most.values()), 1)), most)
         return [
             setpoint
             for name, (part,) in parts.items()
@@ -60,28 +106,50 @@ class Reservation:
         ]
 
     def baseline_wh(
-        self, values: Iterable[Measured], slot: int, rest_wus: int, until: datetime | None = None
+        self,
+        values: Iterable[Measured],
+        slot: int,
+        rest_wus: int,
+        until: datetime | None = None,
+        found_wus: Mapping[str, int] | None = None,
     ) -> tuple[int, int]:
         """What the devices of these meter values would have taken in a slot without this event, signed Wh, + = import;
         and what is left of it below a Wh, for the next slot (`rest_wus`: from the slot before), W x microseconds. Of a
         device of which nothing is asked in the slot, what it took: its change is not this event's. `until`: of the slot's
-        beginning only."""
+        beginning only. `found_wus`: what `Reservation.found_wus` said of the devices."""
         energy_wh, total_wus = 0, rest_wus
         for value in values:
             if self.parts[value.resource_id][slot]:
-                total_wus += self._baseline_wus(value.resource_id, slot, until)
+                total_wus += self._baseline_wus(value.resource_id, slot, until, found_wus or {})
             else:
                 energy_wh += value.energy_wh or 0
         whole_wh = (2 * total_wus + WH_WUS) // (2 * WH_WUS)
         return energy_wh + whole_wh, total_wus - whole_wh * WH_WUS
 
-    def _baseline_wus(self, resource_id: str, slot: int, until: datetime | None) -> int:
-        """Of one device that takes part: its declared schedule, and what it followed of other events."""
+    def found_wus(self, resource_id: str, slot: int) -> int | None:
+        """What a device that takes part would take in a slot without any event, from its last reading and what it has
+        followed of other events, signed W x microseconds. None where the declared schedule stands on no other event."""
+        plan = self.parts[resource_id]
+        if not plan[slot] or not self.answer.held.get(resource_id):
+            return None
+        start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
+        ask = Ask(self.direction, self.period, zero(len(plan)), self.ledger.others(self.event_id, resource_id))
+        schedule_w = self.home.device(resource_id).flexibility(ask).schedule_w[slot]
+        return schedule_w * micros(end - start) - self.ledger.others_wus(self.event_id, resource_id, start, end)
+
+    def _baseline_wus(
+        self, resource_id: str, slot: int, until: datetime | None, found_wus: Mapping[str, int]
+    ) -> int:  # fmt: skip
+        """Of one device that takes part: its declared schedule, and what it followed of other events. The schedule may
+        stand on what another event was going to change, and did not: then what was found counts, against the child."""
         start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
         end = end if until is None else max(start, min(end, until))
         plan = self.parts[resource_id]
         own = self._course(resource_id, _only(slot, plan[slot], len(plan)))
         own_wus = sum((s.own_w or 0) * micros(min(s.end, end) - s.start) for s in own if s.start < end)
+        if until is None and resource_id in found_wus:
+            sign = self.direction.sign
+            own_wus = sign * max(sign * own_wus, sign * found_wus[resource_id])
         return own_wus + self.ledger.others_wus(self.event_id, resource_id, start, end)
 
     def _course(self, resource_id: str, power_w: Plan) -> tuple[Segment, ...]:

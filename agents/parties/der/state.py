@@ -1,6 +1,6 @@
 """What a DER remembers, as frozen models with a version."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -57,6 +57,7 @@ class DerEventState:
     answers_sent: int | None = None
     """None: of a version that gave one own answer to a request."""
     earlier: tuple[EarlierOfferState, ...] = ()
+    found_wus: dict[int, dict[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

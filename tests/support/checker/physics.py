@@ -19,8 +19,7 @@ def violations(homes: Sequence[DerSettings], simulation: Simulation) -> list[str
     """Each broken promise in one sentence; it lets the simulated devices live on until their owners leave."""
     specs = {spec.resource_id: spec for home in homes for spec in home.devices}
     found = setpoints(specs, simulation.trace)
-    if not simulation.faults.loss_pct:
-        found += more_than_awarded(simulation.trace, {home.name for home in homes if not _has_least_power(home)})
+    found += more_than_awarded(simulation.trace, {home.name for home in homes if not _has_least_power(home)})
     for home in homes:
         drivers = simulation.nodes[home.name].stepper.drivers
         found += [text for spec in home.devices if (text := left_short(spec, drivers[spec.resource_id]))]
@@ -75,9 +74,7 @@ def _has_least_power(home: DerSettings) -> bool:
 
 
 def more_than_awarded(trace: Sequence[Entry], names: Collection[str]) -> list[str]:
-    """The report of one of these homes tells no more of a slot than the most that it was ever awarded there. Of homes
-    with one deal: a schedule that was declared beside a deal that came to nothing holds against a home that was told so
-    in time only."""
+    """The report of one of these homes tells no more of a slot than the most that it was ever awarded there."""
     periods: dict[tuple[str, str], m.Request] = {}
     awarded: dict[tuple[str, str], dict[int, int]] = {}
     found = []
@@ -95,7 +92,7 @@ def more_than_awarded(trace: Sequence[Entry], names: Collection[str]) -> list[st
         for effect in entry.effects:
             if isinstance(effect, Send) and isinstance(effect.message, m.Report) and effect.edge.child == entry.actor:
                 key = entry.actor, effect.message.event_id
-                if key in periods and key in awarded and sum(who == entry.actor for who, _ in awarded) == 1:
+                if key in periods and key in awarded:
                     found += _above(entry, effect.message, periods[key], awarded[key])
     return found
 
