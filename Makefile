@@ -3,7 +3,7 @@
 # make check   lint, types, tests on every Python of 3.11 to 3.13 that this machine has, the wheel in a clean environment;
 #              it says which Python is missing (TESTS=path: those tests on each)
 # make test-3.13  the tests on that Python, in an environment of its own in .venvs
-# make hunt    run SEEDS seeds of the simulator with crashes, losses and strangers, and the planted bugs (JSON=1: as JSON)
+# make hunt    run SEEDS evenings and LONG worlds of days with crashes, losses and strangers, and the planted bugs (JSON=1: as JSON)
 # make guards  take one guard away at a time and run the test that notices it (SEARCH=1: find one anew; JSON=1: as JSON)
 # make chaos   break real processes, broker and disks fault by fault (ONLY=text: those rows; JSON=1: as JSON)
 # make attacks try to come in, forge, overhear and disturb, on a Mosquitto with certificates (ONLY=text; JSON=1: as JSON)
@@ -18,6 +18,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SCENARIO ?= examples/evening_peak.toml
 SEEDS ?= 1000
+LONG ?= 100
 RUNS ?= 20
 VERSIONS := 3.11 3.12 3.13
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -68,7 +69,7 @@ test-%: mosquitto .venvs/%/.ready
 	@touch $@
 
 hunt: setup
-	@$(BIN)/python tests/support/hunter.py --seeds $(SEEDS) $(if $(JSON),--json)
+	@$(BIN)/python tests/support/hunter.py --seeds $(SEEDS) --long $(LONG) $(if $(JSON),--json)
 
 guards: setup
 	@$(BIN)/python tests/support/guards.py $(if $(SEARCH),--search) $(if $(JSON),--json)

@@ -72,6 +72,8 @@ class TravellingVehicle(VehiclePhysics):
         """Days on which its owner does not drive, against the plan."""
         self.relay = RelayCount(zone_of(spec))
         self._begun = max(spec.plugs_in_at, spec.state_at), self.energy_wh
+        self._reached_at = self._begun[0]
+        """Departures until then have taken place, or were skipped."""
         self._journeys = self._after(max(spec.plugs_in_at, spec.state_at))
         self._ahead: deque[Journey] = deque()
         self._stay_until_next()
@@ -81,13 +83,19 @@ class TravellingVehicle(VehiclePhysics):
         if set(days) == set(self.skipped):
             return
         self.skipped = frozenset(days)
-        self._journeys, self._ahead = self._after(self.spec.plugs_in_at), deque()
+        planned_at, departs_at = self._ahead[0].departs_at, self.departs_at
+        reached_at = min(self._reached_at, planned_at - timedelta(microseconds=1))  # it may be put off
+        self._journeys, self._ahead = self._after(max(self.spec.plugs_in_at, reached_at)), deque()
         self._stay_until_next()
+        if self.departs_at == planned_at:
+            self.departs_at = departs_at
 
     def restore(self, plugs_in_at: datetime, departs_at: datetime) -> None:
-        """Be in an earlier stay again."""
+        """Be in an earlier stay again; a departure before its end was skipped."""
         self.spec = self.spec.model_copy(update={"plugs_in_at": plugs_in_at})
-        self._journeys, self._ahead = self._after(plugs_in_at), deque()
+        putting_off = timedelta(seconds=max(self.spec.agreed("plug_window"), default=0))
+        self._reached_at = max(plugs_in_at, departs_at - putting_off - timedelta(microseconds=1))
+        self._journeys, self._ahead = self._after(self._reached_at), deque()
         self._stay_until_next()
         self.departs_at, self._begun = departs_at, (plugs_in_at, self.energy_wh)
 
@@ -120,6 +128,7 @@ class TravellingVehicle(VehiclePhysics):
         """Leave as often as it has since; what it comes back with is in it from then on."""
         while at >= self.departs_at:
             self._leave()
+        self._reached_at = max(self._reached_at, at)
 
     def _leave(self) -> None:
         spec, gone = self.spec, self._ahead.popleft()

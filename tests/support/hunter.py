@@ -1,7 +1,7 @@
-"""The simulator as a hunter: `python tests/hunter.py --seeds 1000` (`make hunt SEEDS=n`).
+"""The simulator as a hunter: `python tests/support/hunter.py --seeds 1000 --long 100` (`make hunt SEEDS=n LONG=m`).
 
-A seed is a world, the faults of its wire, bytes of strangers, and crashes of its parties at named points. What a run
-did is judged from the journals alone (tests/checker). A failing seed prints the command that repeats it, shrunk to the fewest
+A seed is a world, the faults of its wire, bytes of strangers, and crashes of its parties at named points; of `--long`, a
+world of days (long_worlds.py). What a run did is judged from the journals alone (tests/checker). A failing seed prints the command that repeats it, shrunk to the fewest
 faults. Planted bugs (tests/planted.py) show that the hunter finds what it should.
 """
 
@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -200,6 +200,10 @@ class Tally:
     features: Counter[str] = field(default_factory=Counter)
     """In how many of the worlds each stands."""
     failing: dict[int, list[str]] = field(default_factory=dict)
+    departures: int = 0
+    """Of vehicles that live by a plan."""
+    events: int = 0
+    """Of the worlds of days."""
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(
@@ -210,7 +214,13 @@ class Tally:
             self.noisy + other.noisy,
             self.features + other.features,
             self.failing | other.failing,
+            self.departures + other.departures,
+            self.events + other.events,
         )
+
+    def shares(self, names: Sequence[str]) -> dict[str, float]:
+        """In how many per cent of the worlds each feature stands."""
+        return {name: round(100 * self.features[name] / self.seeds, 1) for name in names}
 
 
 def hunt_block(seeds: range) -> Tally:
@@ -250,57 +260,121 @@ def describe(plan: Plan) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Hunt; 1 when anything is broken or a planted bug stays hidden."""
-    from planted import find_all
-
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seeds", type=int, default=1_000)
+    parser.add_argument("--seeds", type=int, help="evenings; 1000, or none with --long")
+    parser.add_argument("--long", type=int, default=0, help="worlds of days")
     parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--seed", type=int, help="repeat one seed, shrunk")
+    parser.add_argument("--seed", type=int, help="repeat one evening, shrunk")
+    parser.add_argument("--long-seed", type=int, help="repeat one world of days, shrunk")
     parser.add_argument("--no-planted", action="store_true")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
     if given.seed is not None:
         plan, found = shrink(given.seed)
-        print(f"seed {given.seed}:", *(found or ["all promises hold"]), sep="\n  ")
-        print("the fewest faults that show it:", describe(plan), sep="\n")
-        return bool(found)
+        return repeated(given.seed, found, describe(plan))
+    if given.long_seed is not None:
+        from long_hunt import describe_long, shrink_long
+
+        plan, found = shrink_long(given.long_seed)
+        return repeated(given.long_seed, found, describe_long(plan))
+    seeds = given.seeds if given.seeds is not None else 0 if given.long else 1_000
+    hunts = [hunt_evenings(given.first, seeds, not given.no_planted)] if seeds else []
+    hunts += [hunt_days(given.first, given.long, not given.no_planted)] if given.long else []
+    if given.json:
+        told = hunts[0].as_json()
+        print(json.dumps({**told, "long": hunts[1].as_json()} if len(hunts) > 1 else told))
+    else:
+        for hunted in hunts:
+            hunted.report()
+    return int(any(hunted.is_bad for hunted in hunts))
+
+
+def repeated(seed: int, found: list[str], faults: str) -> int:
+    """Say what one seed breaks."""
+    print(f"seed {seed}:", *(found or ["all promises hold"]), sep="\n  ")
+    print("the fewest faults that show it:", faults, sep="\n")
+    return int(bool(found))
+
+
+@dataclass(frozen=True)
+class Hunted:
+    """What a hunt of one kind has found."""
+
+    figures: dict[str, float]
+    features: dict[str, float]
+    planted: dict[str, int | None]
+    failing: dict[int, list[str]]
+    option: str
+    """That repeats a seed."""
+    shrunk: Callable[[int], str]
+    """The fewest faults of a failing seed, in words."""
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether anything is broken, or a planted bug stays hidden."""
+        return bool(self.failing) or None in self.planted.values()
+
+    def as_json(self) -> dict[str, object]:
+        """All of it, for programs."""
+        planted = [{"name": name, "found_at_seed": seed} for name, seed in self.planted.items()]
+        more = {"features_pct": self.features, "planted": planted, "failing_seeds": sorted(self.failing)}
+        return {**self.figures, **more}
+
+    def report(self) -> None:
+        """All of it, for people."""
+        for name, found in self.planted.items():
+            print(f"planted {name:<24}", "NOT FOUND" if found is None else f"found at seed {found}")
+        for seed, broken_ones in sorted(self.failing.items())[:SHOWN]:
+            print(f"seed {seed}: {broken_ones[0]}\n{self.shrunk(seed)}")
+            print(f"  repeat: python tests/support/hunter.py {self.option} {seed}")
+        print(", ".join(f"{name} {value}" for name, value in self.figures.items()))
+        print("features, % of the worlds:", ", ".join(f"{name} {value}" for name, value in self.features.items()))
+
+
+def hunt_evenings(first: int, seeds: int, with_planted: bool) -> Hunted:
+    """So many evenings from `first`, and the planted bugs."""
+    from planted import find_all
+
     began = time.perf_counter()
-    tally = hunt_all(given.first, given.seeds)
-    seconds = time.perf_counter() - began
-    planted = (
-        [] if given.no_planted else [{"name": name, "found_at_seed": seed} for name, seed in find_all(1_000).items()]
-    )
+    tally = hunt_all(first, seeds)
     figures = {
         "seeds": tally.seeds,
-        "seeds_per_s": round(tally.seeds / seconds, 1),
+        "seeds_per_s": round(tally.seeds / (time.perf_counter() - began), 1),
         "virtual_hours": round(tally.virtual_hours),
         "crashes": tally.crashes,
         "lossy_seeds": tally.lossy,
         "noisy_seeds": tally.noisy,
         "violations": len(tally.failing),
     }
-    features = {name: round(100 * tally.features[name] / tally.seeds, 1) for name in FEATURES}
-    if given.json:
-        print(
-            json.dumps(
-                {**figures, "features_pct": features, "planted": planted, "failing_seeds": sorted(tally.failing)}
-            )
-        )
-    else:
-        report(figures, planted, tally.failing)
-        print("features, % of the worlds:", ", ".join(f"{name} {value}" for name, value in features.items()))
-    return bool(tally.failing) or any(one["found_at_seed"] is None for one in planted)
+    planted = find_all(1_000) if with_planted else {}
+    return Hunted(
+        figures, tally.shares(FEATURES), planted, tally.failing, "--seed", lambda seed: describe(shrink(seed)[0])
+    )
 
 
-def report(figures: dict[str, float], planted: list[dict[str, object]], failing: dict[int, list[str]]) -> None:
-    """What a hunt has found, for people."""
-    for one in planted:
-        found = one["found_at_seed"]
-        print(f"planted {one['name']:<24}", "NOT FOUND" if found is None else f"found at seed {found}")
-    for seed, broken_ones in sorted(failing.items())[:SHOWN]:
-        plan, _ = shrink(seed)
-        print(f"seed {seed}: {broken_ones[0]}\n{describe(plan)}\n  repeat: python tests/hunter.py --seed {seed}")
-    print(", ".join(f"{name} {value}" for name, value in figures.items()))
+def hunt_days(first: int, seeds: int, with_planted: bool) -> Hunted:
+    """So many worlds of days from `first`, and the bugs that only days show."""
+    import long_worlds
+    from long_hunt import describe_long, hunt_long, shrink_long
+    from planted_days import find_all_days
+
+    began = time.perf_counter()
+    tally = hunt_long(first, seeds)
+    figures = {
+        "long_worlds": tally.seeds,
+        "worlds_per_s": round(tally.seeds / (time.perf_counter() - began), 1),
+        "virtual_hours": round(tally.virtual_hours),
+        "events": tally.events,
+        "departures": tally.departures,
+        "crashes": tally.crashes,
+        "lossy_worlds": tally.lossy,
+        "violations": len(tally.failing),
+    }
+    planted = find_all_days(0, 200) if with_planted else {}
+    shares = tally.shares(long_worlds.FEATURES)
+    return Hunted(
+        figures, shares, planted, tally.failing, "--long-seed", lambda seed: describe_long(shrink_long(seed)[0])
+    )
 
 
 if __name__ == "__main__":

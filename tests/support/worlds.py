@@ -78,6 +78,7 @@ class World:
     events: list[EventSettings] = field(default_factory=list)
     intercepts: dict[str, Intercept] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    starts_at: datetime = T0
     simulation: Simulation | None = None
 
     @property
@@ -158,7 +159,7 @@ class World:
         parties += [self._party(partial(build_actor, ra), ra) for ra in self.aggregators]
         parties += [self._party(partial(Der, home), home) for home in self.homes]
         self.names = tuple(party.actor.name for party in parties)
-        self.simulation = Simulation(parties, T0, seed, faults, **options)
+        self.simulation = Simulation(parties, self.starts_at, seed, faults, **options)
         return self.simulation
 
     def _party(

@@ -91,3 +91,27 @@ def test_vehicle_that_is_remembered_goes_on_as_it_would_have() -> None:
         assert again.measure(at, later) == driver.measure(at, later)
         assert again.next_at == driver.next_at
         assert of.departures[-1].energy_wh == pytest.approx(30_000)
+
+
+def test_departure_that_was_skipped_does_not_take_place_later() -> None:
+    driver, of = car()
+    of.skip({(T0 + DAY).date()})
+    driver.measure(T0, T0 + 30 * HOUR)
+    of.skip(set())  # the day is over: nobody keeps it
+    driver.measure(T0 + 30 * HOUR, T0 + 40 * HOUR)
+    assert [one.at for one in of.departures] == [T0 + 38 * HOUR]
+    assert of.spec.plugs_in_at == T0 + 47.5 * HOUR
+
+
+def test_departure_that_was_skipped_does_not_take_place_after_a_restart() -> None:
+    driver, of = car()
+    of.skip({(T0 + DAY).date()})
+    driver.measure(T0, T0 + 30 * HOUR)
+    memory = driver_memory(driver)
+    assert memory is not None
+    again, of = car()
+    remember_driver(again, memory)
+    of.skip({(T0 + 3 * DAY).date()})
+    again.measure(T0 + 30 * HOUR, T0 + 40 * HOUR)
+    assert [one.at for one in of.departures] == [T0 + 38 * HOUR]
+    assert of.spec.plugs_in_at == T0 + 47.5 * HOUR

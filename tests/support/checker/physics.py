@@ -1,25 +1,32 @@
 """The physical truth of a simulated run: what owners had when they left, and what their devices were told to do."""
 
 from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 
 from agents.drivers.simulated import SimulatedDriver, VehiclePhysics
 from agents.settings.devices import DeviceSpec, StorageSpec, VehicleSpec
 from agents.settings.parties import DerSettings
 from broker.simulation import Simulation
 from protocol import messages as m
-from protocol.actor import Entry, Send, Setpoint
+from protocol.actor import Entry, Note, Send, Setpoint
 
 ROUNDED_WH = 3
 """Set-points are whole W, and meters whole Wh."""
 MOST_PCT = 105
 """Of what was awarded in a slot: more was not asked for."""
+LEAST_PCT = 95
+"""Of what was dispatched in time: that much a home gives that nothing has happened to."""
 
 
-def violations(homes: Sequence[DerSettings], simulation: Simulation) -> list[str]:
-    """Each broken promise in one sentence; it lets the simulated devices live on until their owners leave."""
+def violations(
+    homes: Sequence[DerSettings], simulation: Simulation, surprised: Collection[str] = ()
+) -> list[str]:  # fmt: skip
+    """Each broken promise in one sentence; it lets the simulated devices live on until their owners leave. `surprised`:
+    homes whose devices failed, or whose owners changed their plans."""
     specs = {spec.resource_id: spec for home in homes for spec in home.devices}
     found = setpoints(specs, simulation.trace)
-    found += more_than_awarded(simulation.trace, {home.name for home in homes if not _has_least_power(home)})
+    names = {home.name for home in homes if not has_least_power(home)} - set(surprised)
+    found += more_than_awarded(simulation.trace, names)
     for home in homes:
         drivers = simulation.nodes[home.name].stepper.drivers
         found += [text for spec in home.devices if (text := left_short(spec, drivers[spec.resource_id]))]
@@ -68,7 +75,7 @@ def _out_of_limits(spec: DeviceSpec, power_w: int) -> str:
     return "" if least <= power_w <= most else f"outside {least} and {most}"
 
 
-def _has_least_power(home: DerSettings) -> bool:
+def has_least_power(home: DerSettings) -> bool:
     """Its charger rounds what it is awarded."""
     return any(isinstance(spec, VehicleSpec) and spec.min_power_w for spec in home.devices)
 
@@ -94,6 +101,59 @@ def more_than_awarded(trace: Sequence[Entry], names: Collection[str]) -> list[st
                 key = entry.actor, effect.message.event_id
                 if key in periods and key in awarded:
                     found += _above(entry, effect.message, periods[key], awarded[key])
+    return found
+
+
+def alone(trace: Sequence[Entry]) -> set[tuple[str, str]]:
+    """Home and event where the home knew of no other event from the first request until the last slot's end."""
+    spans: dict[tuple[str, str], tuple[datetime, datetime]] = {}
+    for entry, message in _messages(trace):
+        if isinstance(message, m.Request):
+            key, end_at = (entry.actor, message.event_id), message.interval_period.slot_start(len(message.power_w))
+            first_at, last_at = spans.get(key, (entry.at, end_at))
+            spans[key] = first_at, max(last_at, end_at)
+    return {
+        (who, event_id)
+        for (who, event_id), (first_at, last_at) in spans.items()
+        if not any(
+            who == other and event_id != another and first_at < until and since < last_at
+            for (other, another), (since, until) in spans.items()
+        )
+    }
+
+
+def less_than_dispatched(trace: Sequence[Entry], names: Collection[str]) -> list[str]:
+    """One of these homes gives in each slot what it was told before the slot began, in an event that it completed and
+    that stood alone."""
+    periods: dict[tuple[str, str], m.Request] = {}
+    told_w: dict[tuple[str, str, int], int] = {}
+    reports: dict[tuple[str, str, int], m.Reading] = {}
+    completed: set[tuple[str, str]] = set()
+    for entry, message in _messages(trace):
+        if entry.actor not in names:
+            continue
+        if isinstance(message, m.Request):
+            periods[entry.actor, message.event_id] = message
+        for effect in entry.effects:
+            if isinstance(effect, Note) and effect.name == "controlling" and isinstance(message, m.Dispatch):
+                period = periods[entry.actor, effect.event_id].interval_period
+                in_time = entry.at <= period.slot_start(message.slot)
+                told_w[entry.actor, effect.event_id, message.slot] = abs(message.power_w) if in_time else 0
+            elif isinstance(effect, Note) and effect.name == "closed" and effect.data["outcome"] == "completed":
+                completed.add((entry.actor, effect.event_id))
+            elif isinstance(effect, Send) and isinstance(effect.message, m.Report):
+                for reading in effect.message.readings:
+                    reports[entry.actor, effect.message.event_id, reading.slot] = reading
+    single, found = alone(trace) & completed, []
+    for (who, event_id, slot), power_w in told_w.items():
+        request, reading = periods[who, event_id], reports.get((who, event_id, slot))
+        if (who, event_id) not in single or reading is None or reading.energy_wh is None:
+            continue
+        hours = request.interval_period.duration.total_seconds() / 3600
+        gave_wh = request.direction.sign * (reading.energy_wh - (reading.baseline_wh or 0))
+        least_wh = power_w * hours * LEAST_PCT / 100 - ROUNDED_WH
+        if gave_wh < least_wh:
+            found.append(f"Q4: {who} gives {gave_wh} Wh in slot {slot} of {event_id}, told to give {least_wh:.0f}")
     return found
 
 
