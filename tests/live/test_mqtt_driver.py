@@ -54,9 +54,7 @@ async def heard(port: int, topic: str) -> AsyncIterator[asyncio.Queue[str]]:
     try:
         while lines.empty():
             await say(port, "begun", "begun")
-        while not lines.empty():
-            lines.get_nowait()
-        yield lines
+        yield lines  # what was retained there came before the first `begun`
     finally:
         process.terminate()
         await process.wait()
