@@ -240,8 +240,8 @@ class Shell:
     # -- inputs
 
     async def give(self, item: Taken) -> None:
-        """An input from this side: an operator's order, a resident's decision, the clock set back. Returns when it is durable and what it
-        set off has been handed over."""
+        """An input from this side: an operator's order, a resident's decision, the clock set back. Returns when it is
+        durable and what it set off has been handed over."""
         done = asyncio.get_running_loop().create_future()
         await self._inbox.put((item, lambda: None if done.done() else done.set_result(None)))
         await done

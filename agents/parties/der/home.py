@@ -79,10 +79,10 @@ class Home:
 
     def plan(self, planned: Planned) -> None:
         """Take an owner's plan; of a vehicle that the settings no longer have it says nothing."""
-        for device in self.devices:
-            if isinstance(device, Vehicle) and device.resource_id == planned.resource_id:
-                device.plan(planned)
-                self.plans[planned.resource_id] = planned
+        device = self._by_id.get(planned.resource_id)
+        if isinstance(device, Vehicle):
+            device.plan(planned)
+            self.plans[planned.resource_id] = planned
 
     def look(self, now: datetime) -> None:
         """It is so late: which devices are not counted on."""
@@ -107,9 +107,8 @@ class Home:
         known = self.readings.get(reading.resource_id)
         if reading.soc_wh is not None and (known is None or reading.at >= known.at):
             self.readings[reading.resource_id] = reading
-        for device in self.devices:
-            if device.resource_id == reading.resource_id:
-                device.observe(reading)
+        if (device := self._by_id.get(reading.resource_id)) is not None:
+            device.observe(reading)
 
     def runnable(self, setpoint: Setpoint) -> Setpoint:
         """What a vehicle's charger can do of a set-point: one part of it may come before the others that it was reserved

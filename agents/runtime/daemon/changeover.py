@@ -18,8 +18,11 @@ from protocol.actor import Setpoint
 async def settings_to_run(path: Path, given: PartiesConfig, now: datetime) -> PartiesConfig:
     """By which settings a process goes on: the given ones, once what the journal holds by others was moved into the
     archive; the journal's own while anything of theirs is under way. Raises JournalError, LeaseTaken."""
-    known = JournalFile(path).configuration() if path.exists() else None
-    if known is None or known.as_bytes() == given.as_bytes():  # how devices are reached is none of theirs
+    file, wanted = JournalFile(path), given.as_bytes()  # how devices are reached stands in neither
+    if not path.exists() or file.configuration_body() == wanted:  # a large book is not read for nothing
+        return given
+    known = file.configuration()
+    if known is None or known.as_bytes() == wanted:  # written by an earlier version
         return given
     parties = served(known)
     journal = Journal(path, configuration=known.as_bytes())

@@ -110,6 +110,8 @@ class Daemon:
         self.config = config
         self.under = config.parties()
         """The settings by which the parties decide: the journal's own while something of theirs is under way."""
+        self._waits = False
+        """Whether the given settings are not taken yet."""
         self.drivers = Drivers(self.under.each(), config.folder, "drivers")
         self.parties = served(self.under, self.drivers)
         self.shells: dict[str, Shell] = {}
@@ -124,8 +126,9 @@ class Daemon:
         self.control = ControlServer(path, self.shells, self._start)
 
     async def run(self) -> int | None:
-        """Until SIGTERM or SIGINT; None when it has to begin anew, with the settings that were given. Raises BrokerUnreachable, LinkDenied, LibraryUnfit, SessionTaken, ConfigError, JournalError,
-        LeaseTaken, and what an actor raises."""
+        """Until SIGTERM or SIGINT; None when it has to begin anew, with the settings that were given. Raises
+        BrokerUnreachable, LinkDenied, LibraryUnfit, SessionTaken, ConfigError, JournalError, LeaseTaken, and what an
+        actor raises."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -148,7 +151,9 @@ class Daemon:
 
     async def _settle(self, path: Path) -> None:
         """Find out by which settings to go on, and say so where they are not the given ones."""
-        self.under = await settings_to_run(path, self.config.parties(), self._now())
+        given = self.config.parties()
+        self.under = await settings_to_run(path, given, self._now())
+        self._waits = self.under is not given
         if self._waits:
             self.parties = served(self.under, self.drivers)
             log.warning(
@@ -156,11 +161,6 @@ class Daemon:
                 text="the settings have changed while an event is under way: it ends by those that it began with, and the "
                 "new ones are taken when everybody is at rest",
             )
-
-    @property
-    def _waits(self) -> bool:
-        """Whether the given settings are not taken yet."""
-        return self.under.as_bytes() != self.config.parties().as_bytes()
 
     def _now(self) -> datetime:
         """The parties' time, before anything runs."""

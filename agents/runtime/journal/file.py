@@ -32,15 +32,20 @@ class JournalFile:
 
     def configuration(self) -> PartiesConfig | None:
         """The settings of its parties; None in a file of a gridpact that did not keep them. Raises JournalError."""
+        body = self.configuration_body()
+        try:
+            return None if body is None else PartiesConfig.model_validate_json(body)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise JournalError(f"{self.path}: its settings are not of this gridpact: {first['msg']}") from None
+
+    def configuration_body(self) -> bytes | None:
+        """The same as it is written. Raises JournalError."""
         with self._opened() as connection:
             if _version(connection) < CONFIGURATION:
                 return None
             row = connection.execute("SELECT body FROM configuration ORDER BY seq DESC LIMIT 1").fetchone()
-        try:
-            return None if row is None else PartiesConfig.model_validate_json(row[0])
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            raise JournalError(f"{self.path}: its settings are not of this gridpact: {first['msg']}") from None
+        return None if row is None else bytes(row[0])
 
     def settings(self) -> PartiesConfig:
         """The same, where nothing can be done without them. Raises ConfigError, JournalError."""
