@@ -1,12 +1,12 @@
 """Devices and asks for property tests, and a driver that follows what was offered."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
 from worlds import START, T0, battery, vehicle
 
-from agents.devices.contract import Ask, Flexibility, Segment
+from agents.devices.contract import Ask, Device, Flexibility, Segment
 from agents.settings.devices import DeviceSpec, LoadSpec, SolarSpec, StorageSpec, VehicleSpec
 from protocol.actor import Driver
 from protocol.messages import IntervalPeriod
@@ -15,6 +15,8 @@ from protocol.units import SLOT, Direction
 
 UP, DOWN = Direction.INCREASE_LOAD, Direction.DECREASE_LOAD
 SLOT_H = 0.5
+Orders: TypeAlias = dict[datetime, int]
+"""Set-points of half an hour, signed W, by when they begin."""
 directions = st.sampled_from([UP, DOWN])
 
 
@@ -151,3 +153,22 @@ def soc_at(driver: Driver, at: datetime) -> int:
     soc_wh = driver.measure(at, at).soc_wh
     assert soc_wh is not None
     return soc_wh
+
+
+def orders_of_two(device: Device, first: tuple[Direction, Plan], second: tuple[Direction, Plan], later: int) -> Orders:
+    """The set-points of two events on one device: the second is computed with what the first holds, and begins so many
+    slots later."""
+    at = START + timedelta(hours=4)
+    one = ask(*first[1], direction=first[0], start=at)
+    held = device.flexibility(one)
+    other = Ask(second[0], ask(start=at + later * SLOT).period, second[1], segments(one, held.power_w))
+    return setpoints(one, held) | setpoints(other, device.flexibility(other))
+
+
+def half_a_day(driver: Driver, orders: Orders) -> None:
+    """Let a device live from T0 on, measured every half hour, with every order at its instant."""
+    for step in range(24):
+        at = T0 + step * SLOT
+        if at in orders:
+            driver.set_power(orders[at], at, at + SLOT)
+        driver.measure(at, at + SLOT)

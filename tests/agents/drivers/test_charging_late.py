@@ -3,13 +3,23 @@
 from datetime import timedelta
 
 import pytest
-from device_cases import UP, ask, directions, follow, plans, segments, setpoints, soc_at, vehicles
+from device_cases import (
+    UP,
+    ask,
+    directions,
+    follow,
+    half_a_day,
+    orders_of_two,
+    plans,
+    setpoints,
+    soc_at,
+    vehicles,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import START, T0, vehicle
+from worlds import T0, vehicle
 
 from agents.devices.catalogue import build_device
-from agents.devices.contract import Ask
 from agents.drivers.simulated import build_driver
 from agents.settings.checked import mistakes
 from agents.settings.devices import VehicleSpec
@@ -61,11 +71,7 @@ def test_it_departs_with_what_it_would_have_had_or_needs(
     asked = ask(*asked_w, direction=direction)
     orders = setpoints(asked, build_device(spec).flexibility(asked))
     driver, alone = build_driver(spec), build_driver(spec)
-    for step in range(24):
-        at = T0 + step * SLOT
-        if at in orders:
-            driver.set_power(orders[at], at, at + SLOT)
-        driver.measure(at, at + SLOT)
+    half_a_day(driver, orders)
     needs = min(spec.departure_soc_wh, soc_at(alone, spec.departs_at))
     assert soc_at(driver, spec.departs_at) >= needs - 6 * ROUNDED_WH
 
@@ -80,11 +86,7 @@ def test_two_events_are_both_delivered(
     second_w: tuple[int, ...],
     later: int,
 ) -> None:
-    device, at = build_device(spec), START + timedelta(hours=4)
-    one = ask(*first_w, direction=first, start=at)
-    held = device.flexibility(one)
-    other = Ask(second, ask(start=at + later * SLOT).period, second_w, segments(one, held.power_w))
-    orders = setpoints(one, held) | setpoints(other, device.flexibility(other))
+    orders = orders_of_two(build_device(spec), (first, first_w), (second, second_w), later)
     measured = follow(build_driver(spec), orders, T0 + timedelta(hours=12))
     for when, power_w in orders.items():
         assert measured[when] == pytest.approx(power_w / 2, abs=2 * ROUNDED_WH), when

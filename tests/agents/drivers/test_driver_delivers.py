@@ -11,6 +11,7 @@ from device_cases import (
     ask,
     directions,
     follow,
+    orders_of_two,
     plans,
     segments,
     setpoints,
@@ -114,14 +115,8 @@ def test_two_events_on_one_device_are_both_delivered(
     second_w: tuple[int, ...],
     later: int,
 ) -> None:
-    """The second is computed with what the first holds, and may lie before it, over it or after it."""
-    device, at = build_device(spec), START + timedelta(hours=4)
-    one = ask(*first_w, direction=first, start=at)
-    held = device.flexibility(one)
-    other = Ask(second, ask(start=at + later * SLOT).period, second_w, segments(one, held.power_w))
-    offer = device.flexibility(other)
-    orders = setpoints(one, held) | setpoints(other, offer)
-    deliver(spec, orders, events=2)
+    """The second may lie before the first, over it or after it."""
+    deliver(spec, orders_of_two(build_device(spec), (first, first_w), (second, second_w), later), events=2)
 
 
 @settings(max_examples=100, deadline=None)
