@@ -81,13 +81,12 @@ class SimulatedDriver:
         """Let time pass until `to`."""
         if to <= self.now:
             return
-        edges = {self.now, to, *self.physics.edges(self.now, to)}
-        edges |= {at for start, end, _ in self.orders for at in (start, end) if self.now < at < to}
-        ordered = sorted(edges)
-        for start, end in itertools.pairwise(ordered):
-            power = next((power for a, b, power in reversed(self.orders) if a <= start < b), None)
-            self.flows.append((start, end, self.physics.run(power, start, end)))
-        self.now = to
+        turns = {at for start, end, _ in self.orders for at in (start, end) if self.now < at < to}
+        for turn in sorted({*turns, to}):
+            power = next((power for a, b, power in reversed(self.orders) if a <= self.now < b), None)
+            for start, end in itertools.pairwise(sorted({self.now, turn, *self.physics.edges(self.now, turn)})):
+                self.flows.append((start, end, self.physics.run(power, start, end)))
+            self.now = turn
         self.orders = [order for order in self.orders if order[1] > to]
 
 
@@ -110,8 +109,17 @@ class VehiclePhysics:
         self.discharge_w = max([spec.max_discharge_w, *limits]) if spec.max_discharge_w else 0
 
     def edges(self, start: datetime, end: datetime) -> list[datetime]:
-        turns = [at for at in (self.spec.plugs_in_at, self.spec.departs_at, self.latest_at) if start < at < end]
-        return turns + self.sun_edges(start, end)
+        turns = (self.spec.plugs_in_at, self.spec.departs_at, self.latest_at, self._turns_at(start))
+        return [at for at in turns if start < at < end] + self.sun_edges(start, end)
+
+    def _turns_at(self, now: datetime) -> datetime:
+        """When it will stop charging by itself, or begin to: its meter runs before that, or after it, not evenly."""
+        spec = self.spec
+        gain = spec.max_charge_w * spec.charge_efficiency_pct / 100 - spec.standby_w
+        if gain <= 0:
+            return now
+        charging = timedelta(hours=max(0.0, spec.departure_soc_wh - self.energy_wh) / gain)
+        return max(now, spec.plugs_in_at) + charging if spec.charging == "at_once" else self.departs_at - charging
 
     def sun_edges(self, start: datetime, end: datetime) -> list[datetime]:
         """Instants at which the surplus that it follows may change."""

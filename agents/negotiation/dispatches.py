@@ -44,11 +44,19 @@ class Dispatches:
 
     def give(self, child: Child, awarded_w: Plan, slot: int, now: datetime) -> None:
         """Command a child in a slot."""
-        if self._answers(child.name):
-            self.unanswered[child.name] = Unanswered(slot, 1)
+        self._await(child.name, slot, now)
+        self._say(child, awarded_w, slot, 0, now)
+
+    def give_anew(self, child: Child, awarded_w: Plan, slot: int, now: datetime) -> None:
+        """Command a child in a slot in which it may have been commanded before, by the same award."""
+        self._await(child.name, slot, now)
+        self.again(child, awarded_w, slot, now)
+
+    def _await(self, name: str, slot: int, now: datetime) -> None:
+        if self._answers(name):
+            self.unanswered[name] = Unanswered(slot, 1)
             if Timer.ANSWERS not in self.timers.at:
                 self.timers.set(Timer.ANSWERS, now + ANSWER_WITHIN)
-        self._say(child, awarded_w, slot, 0, now)
 
     def again(self, child: Child, awarded_w: Plan, slot: int, now: datetime) -> None:
         """Send the dispatch of a slot once more, as a message of its own: it is answered with the newest report."""

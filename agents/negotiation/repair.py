@@ -93,17 +93,38 @@ class Repair:
         return self.book[child.name].least_w if self.book is not None and child.name in self.book else 0
 
     def reduce(self, deal_w: Plan, now: datetime) -> None:
-        """Cut what stands to a smaller deal, W: own power first, then the last members."""
+        """Cut what stands to a smaller deal, W: own power first, then the last members. Who gives less than its award is
+        cut by so much more: only what is expected of it stands."""
         own = least(excess(self.standing_w(), deal_w), self.own.power_w())
         if any(own):
             self.own.cut(own)
         over = shortfall(self.standing_w(), deal_w)
+        ends = tuple(not deal and bool(less) for deal, less in zip(deal_w, over, strict=True))
         for child, awarded_w in reversed(self.children.awarded()):
-            less = least(awarded_w, over)
+            pct = self.watch.pct(child.name)
+            less = least(awarded_w, _to_cut(awarded_w, over, pct, ends))
             if child.accepted is not None:
                 offered_w, direction = child.accepted.power_w, self.subject.direction
                 left = allowed(shortfall(awarded_w, less), offered_w, self._least_w(child), direction, up=True)
                 less = excess(awarded_w, left)
             if any(less) and child.accepted is not None:
-                over = shortfall(over, less)
-                self.awards.give([(child, child.accepted, shortfall(awarded_w, less))], now)
+                left = shortfall(awarded_w, less)
+                over = shortfall(over, shortfall(scaled(awarded_w, pct, 100), scaled(left, pct, 100)))
+                self.awards.give([(child, child.accepted, left)], now)
+
+
+def _to_cut(awarded_w: Plan, over_w: Plan, pct: int, ends: tuple[bool, ...]) -> Plan:
+    """By how much an award is cut, W, so that `over_w` less is expected of one that gives so many percent of it. Of whom
+    nothing is expected so much is taken back, too; all of it where the deal ends."""
+    if pct == 100:
+        return over_w
+    return tuple(
+        had if end else _one_cut(had, over, pct) for had, over, end in zip(awarded_w, over_w, ends, strict=True)
+    )
+
+
+def _one_cut(had_w: int, over_w: int, pct: int) -> int:
+    """The same in one slot that goes on."""
+    if not over_w or not pct:
+        return over_w
+    return had_w - -(-max(0, had_w * pct // 100 - over_w) * 100 // pct)

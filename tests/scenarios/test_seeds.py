@@ -4,7 +4,7 @@ A failing seed stands in the assertion; `python tests/hunter.py --seed N` repeat
 """
 
 import pytest
-from hunter import hunt, hunt_all, hunt_block, main, plan_of, shrink
+from hunter import hunt, hunt_all, hunt_block, judge, main, plan_of, shrink
 from odd_lives import FEATURES
 from planted import PLANTED, find_all, planted
 
@@ -17,6 +17,11 @@ def test_promises_hold_over_a_thousand_seeds() -> None:
     assert tally.seeds == 1_000
     assert min(tally.crashes, tally.lossy, tally.noisy) > 100
     assert all(tally.features[name] >= 50 for name in FEATURES)
+
+
+@pytest.mark.parametrize("seed", [1095, 1364, 1464, 1816, 1973, 2001, 2112, 2242, 2512, 2830, 3931, 3971, 3974, 4825])
+def test_seed_that_once_broke_a_promise_keeps_all(seed: int) -> None:
+    assert judge(seed) == []
 
 
 def test_same_seed_gives_the_same_run_byte_for_byte() -> None:

@@ -136,18 +136,19 @@ class Controlled(Party):
             self._report(event, item.slot, now)
 
     def _find_schedules(self, item: Measured) -> None:
-        """Before a device is first read behind a slot's start: what it would do by itself there, as known at the start."""
+        """Before a device is first read behind the starts of slots: what it would do by itself there, as known then."""
         told = self.home.told.get(item.resource_id)
         for event in self.events.values():
-            slot, held = event.slot_until(item.at), event.accepted
-            if held is None or slot is None or item.resource_id not in held.parts:
+            held = event.accepted
+            if held is None or item.resource_id not in held.parts:
                 continue
-            found = event.found_wus.get(slot, {})
-            if item.resource_id in found or (told is not None and told.at > event.slot_start(slot)):
-                continue
-            wus = held.found_wus(item.resource_id, slot)
-            if wus is not None:
-                event.found_wus[slot] = {**found, item.resource_id: wus}
+            for slot in event.slots_until(item.at):
+                found = event.found_wus.get(slot, {})
+                if item.resource_id in found or (told is not None and told.at > event.slot_start(slot)):
+                    continue
+                wus = held.found_wus(item.resource_id, slot)
+                if wus is not None:
+                    event.found_wus[slot] = {**found, item.resource_id: wus}
 
     def _is_metered(self, event: DerEvent, slot: int) -> bool:
         """Whether all devices of the home were measured in a slot."""

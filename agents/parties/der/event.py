@@ -175,11 +175,10 @@ class DerEvent:
         """When a slot begins; the number of slots gives the end of the last one."""
         return self.request.interval_period.slot_start(slot)
 
-    def slot_until(self, at: datetime) -> int | None:
-        """The slot that an instant is in, or at the end of."""
+    def slots_until(self, at: datetime) -> range:
+        """The slots that have begun before an instant."""
         period = self.request.interval_period
-        slot = -((period.start - at) // period.duration) - 1
-        return slot if 0 <= slot < self.slots else None
+        return range(max(0, min(self.slots, -((period.start - at) // period.duration))))
 
     def asks_the_same(self, request: m.Request) -> bool:
         """Whether another request is about the same slots and direction: what was decided about this one stands."""

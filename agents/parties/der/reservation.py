@@ -128,13 +128,15 @@ class Reservation:
 
     def found_wus(self, resource_id: str, slot: int) -> int | None:
         """What a device that takes part would take in a slot without any event, from its last reading and what it has
-        followed of other events, signed W x microseconds. None where the declared schedule stands on no other event."""
-        plan = self.parts[resource_id]
-        if not plan[slot] or not self.answer.held.get(resource_id):
+        followed of other events, signed W x microseconds. None where there is no other event that the declared schedule
+        stands on, or that has changed what the device does since."""
+        plan, others = self.parts[resource_id], self.ledger.others(self.event_id, resource_id)
+        if not plan[slot] or not (others or self.answer.held.get(resource_id)):
             return None
         start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
-        ask = Ask(self.direction, self.period, zero(len(plan)), self.ledger.others(self.event_id, resource_id))
-        schedule_w = self.home.device(resource_id).flexibility(ask).schedule_w[slot]
+        to_come = self.period.model_copy(update={"start": start})  # what was before is in the reading
+        ask = Ask(self.direction, to_come, zero(len(plan) - slot), others)
+        schedule_w = self.home.device(resource_id).flexibility(ask).schedule_w[0]
         return schedule_w * micros(end - start) - self.ledger.others_wus(self.event_id, resource_id, start, end)
 
     def _baseline_wus(

@@ -81,9 +81,11 @@ def has_least_power(home: DerSettings) -> bool:
 
 
 def more_than_awarded(trace: Sequence[Entry], names: Collection[str]) -> list[str]:
-    """The report of one of these homes tells no more of a slot than the most that it was ever awarded there."""
+    """The report of one of these homes tells no more of a slot than the most that it was ever awarded there. A slot whose
+    dispatch comes inside it is left out: by itself a vehicle draws its schedule at once, the set-point spreads it."""
     periods: dict[tuple[str, str], m.Request] = {}
     awarded: dict[tuple[str, str], dict[int, int]] = {}
+    late: set[tuple[str, str, int]] = set()
     found = []
     for entry, message in _messages(trace):
         if entry.actor not in names:
@@ -96,11 +98,15 @@ def more_than_awarded(trace: Sequence[Entry], names: Collection[str]) -> list[st
                 slots = awarded.setdefault(key, {})
                 for slot, power_w in enumerate(message.power_w):
                     slots[slot] = max(slots.get(slot, 0), power_w)
+            case m.Dispatch() if key in periods:
+                if entry.at > periods[key].interval_period.slot_start(message.slot):
+                    late.add((*key, message.slot))
         for effect in entry.effects:
             if isinstance(effect, Send) and isinstance(effect.message, m.Report) and effect.edge.child == entry.actor:
                 key = entry.actor, effect.message.event_id
                 if key in periods and key in awarded:
-                    found += _above(entry, effect.message, periods[key], awarded[key])
+                    in_time = {slot: w for slot, w in awarded[key].items() if (*key, slot) not in late}
+                    found += _above(entry, effect.message, periods[key], in_time)
     return found
 
 
@@ -160,10 +166,10 @@ def less_than_dispatched(trace: Sequence[Entry], names: Collection[str]) -> list
 def _above(entry: Entry, report: m.Report, request: m.Request, awarded_w: dict[int, int]) -> Iterator[str]:
     hours = request.interval_period.duration.total_seconds() / 3600
     for reading in report.readings:
-        if reading.energy_wh is None or reading.baseline_wh is None:
+        if reading.energy_wh is None or reading.baseline_wh is None or reading.slot not in awarded_w:
             continue
         told_wh = request.direction.sign * (reading.energy_wh - reading.baseline_wh)
-        most_wh = awarded_w.get(reading.slot, 0) * hours * MOST_PCT / 100 + ROUNDED_WH
+        most_wh = awarded_w[reading.slot] * hours * MOST_PCT / 100 + ROUNDED_WH
         if told_wh > most_wh:
             yield f"Q3: {entry.actor} tells {told_wh} Wh of slot {reading.slot}, at most {most_wh:.0f} were awarded"
 

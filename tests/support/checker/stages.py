@@ -36,6 +36,8 @@ def late_answers(trace: Sequence[Entry], grace: timedelta = GRACE) -> list[str]:
         if isinstance(message, m.Request | m.Award) and not refused:  # an earlier request is superseded or over
             for key in [key for key in heard if key[0] == entry.actor and heard[key].event_id == message.event_id]:
                 del heard[key]
+        if isinstance(message, m.Award) and not refused:
+            answered[entry.actor, message.request_id] = None  # a repeat of the request is answered by the confirm
         in_time = isinstance(message, m.Request) and not refused and entry.at <= message.reply_by
         if isinstance(message, m.Request) and in_time and (entry.actor, message.request_id) not in answered:
             heard[entry.actor, message.request_id] = message
@@ -56,21 +58,24 @@ def downtimes(trace: Sequence[Entry]) -> dict[str, list[tuple[datetime, datetime
 
 
 def late_but_counted(trace: Sequence[Entry]) -> list[str]:
-    """P4: an award accepts only what its giver heard by the deadline that it had set."""
+    """P4: an award accepts only what its giver heard by the deadline that it had set; of a giver that was down over the
+    deadline, what was sent by then and waited for its return."""
     asked: dict[tuple[Edge, str, bool], datetime] = {}
     for _, send in sends(trace):
         if isinstance(send.message, m.Request | m.Relax):
             relaxes = isinstance(send.message, m.Relax)
             asked[send.edge, send.message.request_id, relaxes] = send.message.reply_by
-    heard: dict[tuple[Edge, str, str], dict[tuple[str, bool], datetime]] = defaultdict(dict)
+    down = downtimes(trace)
+    heard: dict[tuple[Edge, str, str], dict[tuple[str, bool], tuple[datetime, datetime]]] = defaultdict(dict)
     for entry, item in received(trace):
         answer = item.message
         if isinstance(answer, m.Offer):
             answers = heard[item.edge, answer.event_id, answer.message_id]
-            answers.setdefault((answer.request_id, answer.basis is m.Basis.RELAXED), entry.at)
+            answers.setdefault((answer.request_id, answer.basis is m.Basis.RELAXED), (entry.at, answer.sent_at))
         elif isinstance(answer, m.Alternative):
             for option in answer.options:
-                heard[item.edge, answer.event_id, option.option_id].setdefault((answer.request_id, False), entry.at)
+                options = heard[item.edge, answer.event_id, option.option_id]
+                options.setdefault((answer.request_id, False), (entry.at, answer.sent_at))
     found = []
     for entry, send in sends(trace):
         award = send.message
@@ -78,9 +83,14 @@ def late_but_counted(trace: Sequence[Entry]) -> list[str]:
             answered = heard[send.edge, award.event_id, award.accepts or ""]
             # what answered the request of the award; else what answered an earlier round of it
             own = {key: at for key, at in answered.items() if key[0] == award.request_id}
-            ref, at = next(iter((own or answered).items()), (("", False), None))
+            ref, times = next(iter((own or answered).items()), (("", False), None))
+            at, sent_at = times or (None, None)
             by = asked.get((send.edge, *ref))
-            if at is None or by is None or at > by:
+            waited = any(
+                by and since <= by <= up_at and sent_at and sent_at <= by and at == up_at
+                for since, up_at in down[entry.actor]
+            )
+            if at is None or by is None or (at > by and not waited):
                 found.append(f"P4: {entry.actor} accepted {award.accepts}, heard at {at}, asked by {by}")
     return found
 
