@@ -391,7 +391,7 @@ def rows() -> list[Row]:
         row("broker killed -9, without persistence", "the same awards", broker_killed_at(ASKING), speed=SLOWER),
         row("broker killed -9, with persistence", "the same awards", broker_killed_at(ASKING), before=_persist,
             speed=SLOWER),
-        row("broker killed -9 on standby, without persistence", "the same awards", broker_killed_at(54), short=Short.WHOLE),
+        row("broker killed -9 on standby, without persistence", "the same awards", broker_killed_at(40), short=Short.WHOLE),
         row("broker restarted cleanly, with persistence", "the same awards", broker_restarted_cleanly, before=_persist,
             speed=SLOWER),
         row("broker stopped for 20 s", "the same awards", broker_stopped_20_s, speed=SLOWER, alert="outbox_ageing"),
