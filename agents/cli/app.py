@@ -84,7 +84,13 @@ def _code_of(error: Exception) -> Exit:
 
 
 # Imported when they are run only; so what `gridpact --help` says of them stands here, too, and a test compares.
-app.command("agents.cli.scenario:scenario_app", name="scenario", help="Make scenarios.")
+app.command(
+    "agents.cli.setup:init",
+    help="Write a small running system into a new folder: daemons' files, books, a broker with certificates, a start script.",
+)
+app.command(
+    "agents.cli.scenario:scenario_app", name="scenario", help="Make scenarios from tables, and systems from scenarios."
+)
 app.command("agents.cli.run:run", help="Run one daemon until SIGTERM.")
 app.command(
     "agents.cli.run:up",

@@ -54,7 +54,7 @@ def table(rows: Sequence[WatchRow], now: datetime, width: int, most: int) -> Ren
 
 def _columns(wide: bool) -> Table:
     found = Table(box=None, pad_edge=False, padding=(0, 1) if wide else (0, 1, 0, 0), header_style="dim")
-    found.add_column("party", no_wrap=True, min_width=8, max_width=30 if wide else 18)
+    found.add_column("party", min_width=8, max_width=30 if wide else 18, overflow="fold")
     found.add_column("stage", no_wrap=True, min_width=10)
     found.add_column("available of asked, kW" if wide else "available, kW", no_wrap=True, min_width=16)
     found.add_column("yes", no_wrap=True, overflow="ellipsis")
