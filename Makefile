@@ -10,6 +10,7 @@
 # make thousand kill -9 of the aggregator amid 1,000 live offers, RUNS=20 times: the same awards each time (JSON=1: as JSON)
 # make bench   every figure of docs/performance.md, as ratios (QUICK=1: under five minutes; ONLY=group; JSON=1: as JSON)
 # make machines  draw docs/machines.md from the tables of the parties
+# make configuration  write the keys of docs/configuration.md anew from the models
 # make release-check  whether version, changelog, date and the journals kept of it agree, as a release has to have it
 # make lock    write requirements.lock anew from pyproject.toml
 
@@ -29,7 +30,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 python = $(shell for p in python$(1) $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$(1).*/bin/python$(1); do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import ensurepip, venv' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test others hunt guards chaos attacks thousand bench check lint types wheel setup mosquitto faketime machines release-check lock clean
+.PHONY: demo test others hunt guards chaos attacks thousand bench check lint types wheel setup mosquitto faketime machines configuration release-check lock clean
 
 demo: setup mosquitto
 	$(BIN)/gridpact up $(SCENARIO)
@@ -131,6 +132,9 @@ faketime:
 
 machines: setup
 	$(BIN)/python -m agents.tools.machines docs/machines.md
+
+configuration: setup
+	$(BIN)/python -m agents.tools.configuration.page docs/configuration.md
 
 release-check: setup
 	@$(BIN)/python tests/support/release.py
