@@ -155,3 +155,7 @@ app.command(
     "agents.cli.ca:enrol",
     help="Make a bundle for a party, a reader, a doctor or a gateway: what it needs to come in, with its [broker].",
 )
+app.command(
+    "agents.cli.manual:completion", name="completion", help="Print what a shell needs to complete commands and options."
+)
+app.command("agents.cli.manual:manual", name="manual", help="Print the man page: gridpact manual | man -l -")
