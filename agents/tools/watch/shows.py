@@ -14,8 +14,9 @@ from agents.tools.watch.picture import Picture
 from agents.tools.watch.received import WatchChange
 from agents.tools.watch.row import WatchRow
 from agents.tools.watch.surroundings import Surroundings
-from agents.tools.watch.words import answers, awards, clock_time, countdown, deal_energy, plan_kw
+from agents.tools.watch.words import answers, awards, clock_time, countdown, deal_energy
 from protocol.codec import to_json
+from protocol.kilowatts import kilowatts
 
 
 class Show(Protocol):
@@ -124,7 +125,7 @@ def row_line(row: WatchRow, surroundings: Surroundings) -> str:
         words[0] += f" ({row.outcome.replace('_', ' ')})"
     if row.stage is WhyUnknown.JOINED_LATE:
         return f"{words[0]}: what was answered before is not known"
-    words.append(f"available {plan_kw(row.available_w)} of {plan_kw(row.requested_w)} kW")
+    words.append(f"available {kilowatts(row.available_w)} of {kilowatts(row.requested_w)}")
     words.append("yes " + " ".join(text for text, _ in answers(row, short=False)))
     if given := awards(row):
         words.append("awards " + " ".join(text for text, _ in given))
