@@ -10,6 +10,8 @@
 # make thousand kill -9 of the aggregator amid 1,000 live offers, RUNS=20 times: the same awards each time (JSON=1: as JSON)
 # make bench   every figure of docs/performance.md, as ratios (QUICK=1: under five minutes; ONLY=group; JSON=1: as JSON)
 # make machines  draw docs/machines.md from the tables of the parties
+# make configuration  write the keys of docs/configuration.md anew from the models
+# make audit   known weaknesses of what is locked (pip-audit) and its licences; it says so when it could not look
 # make release-check  whether version, changelog, date and the journals kept of it agree, as a release has to have it
 # make lock    write requirements.lock anew from pyproject.toml
 
@@ -29,7 +31,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 python = $(shell for p in python$(1) $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$(1).*/bin/python$(1); do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import ensurepip, venv' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test others hunt guards chaos attacks thousand bench check lint types wheel setup mosquitto faketime machines release-check lock clean
+.PHONY: demo test others hunt guards chaos attacks thousand bench check lint types wheel setup mosquitto faketime machines configuration audit release-check lock clean
 
 demo: setup mosquitto
 	$(BIN)/gridpact up $(SCENARIO)
@@ -101,9 +103,11 @@ wheel: setup
 	rm -rf dist build/clean && $(BIN)/python -m build --wheel --no-isolation
 	$(PYTHON) -m venv build/clean
 	build/clean/bin/python -m pip install --quiet --require-hashes -r requirements.lock
-	build/clean/bin/python -m pip install --quiet --no-deps --no-index dist/gridpact-*.whl
+	build/clean/bin/python -m pip install --quiet --no-deps --no-index --find-links dist gridpact
 	cd build && clean/bin/gridpact --help >/dev/null
 	cd build && clean/bin/gridpact simulate evening_peak --seed 1 >/dev/null
+	cd build && clean/bin/gridpact manual >/dev/null
+	rm -rf build/first && cd build && clean/bin/gridpact init first >/dev/null
 	@echo "the wheel works in a clean environment"
 
 setup: $(READY)
@@ -131,6 +135,14 @@ faketime:
 
 machines: setup
 	$(BIN)/python -m agents.tools.machines docs/machines.md
+
+configuration: setup
+	$(BIN)/python -m agents.tools.configuration.page docs/configuration.md
+
+# pip-audit has an environment of its own: it is no part of what is locked.
+audit: setup
+	@[ -x build/audit/bin/pip-audit ] || { $(PYTHON) -m venv build/audit && build/audit/bin/python -m pip install --quiet pip-audit; } || true
+	@$(BIN)/python tests/support/audit.py --pip-audit build/audit/bin/pip-audit
 
 release-check: setup
 	@$(BIN)/python tests/support/release.py

@@ -13,7 +13,7 @@ from protocol import messages as m
 from protocol.codec import decode_body
 from protocol.edges import ROUTES, Edge, Way, parse_topic
 from protocol.errors import RefusedMessage
-from protocol.kilowatts import kilo
+from protocol.kilowatts import exact_kilowatts, kilo
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +62,21 @@ def _line(kind: str, edge: Edge, payload: bytes) -> str:
         return f"{who:<26} {kind:<11} ({refusal.reason}: {len(payload)} bytes)"
 
 
-def _exact(plan: Iterable[int]) -> str:
-    """A plan to the watt, because transcripts are compared: ``[26 19.529] kW``."""
-    return "[" + " ".join(kilo(power_w, exact=True) for power_w in plan) + "] kW"
-
-
 def summary(message: m.Message) -> str:
     """What decides, in a few words."""
     match message:
         case m.Request():
-            return f"round {message.round}: {message.direction} {_exact(message.power_w)}"
+            return f"round {message.round}: {message.direction} {exact_kilowatts(message.power_w)}"
         case m.Offer(opt=m.Opt.OUT):
             return f"opts out: {message.opt_reason}"
         case m.Offer():
-            return f"{message.basis} {_exact(message.power_w)}"
+            return f"{message.basis} {exact_kilowatts(message.power_w)}"
         case m.Relax():
-            return f"short of {_exact(message.shortfall_w)}: {', '.join(message.restrictions)}"
+            return f"short of {exact_kilowatts(message.shortfall_w)}: {', '.join(message.restrictions)}"
         case m.Alternative():
-            return "; ".join(f"{option.option_id} {_exact(option.power_w)}" for option in message.options)
+            return "; ".join(f"{option.option_id} {exact_kilowatts(option.power_w)}" for option in message.options)
         case m.Award(outcome=m.Outcome.CONCLUDED):
-            return f"concluded {_exact(message.power_w)}"
+            return f"concluded {exact_kilowatts(message.power_w)}"
         case m.Award():
             return f"{message.outcome} {message.reason}".strip()
         case m.Confirm():
@@ -97,7 +92,7 @@ def summary(message: m.Message) -> str:
                 f"slot {r.slot}: {r.energy_wh:+d} Wh, baseline {r.baseline_wh:+d} Wh" for r in message.readings
             )
         case m.Withdraw():
-            return f"from slot {message.from_slot} still {_exact(message.power_w)}: {message.cause}"
+            return f"from slot {message.from_slot} still {exact_kilowatts(message.power_w)}: {message.cause}"
         case m.Reject():
             return f"{message.refused_kind}: {message.reason}"
         case m.Presence():

@@ -23,13 +23,13 @@ app = App(
     name="gridpact",
     version=_version,
     version_flags=["--version"],
-    help="""
-Demand response, negotiated: a request climbs down a tree of agents over MQTT and comes back as a deal.
-
-Exit codes: 0 done; 1 the answer is no (no deal, for one); 2 a mistake on the command line or in a file; 3 no broker;
-4 no daemon answered, or it refused; 5 the journal cannot be used; 70 a fault of our own; 130 stopped by Ctrl-C (`up`:
-before there was a deal).
-""",
+    help_format="plaintext",  # markdown would take a third of the time of `--help`
+    help=(
+        "Demand response, negotiated: a request climbs down a tree of agents over MQTT and comes back as a deal.\n\n"
+        "Exit codes: 0 done; 1 the answer is no (no deal, for one); 2 a mistake on the command line or in a file; 3 no "
+        "broker; 4 no daemon answered, or it refused; 5 the journal cannot be used; 70 a fault of our own; 130 stopped "
+        "by Ctrl-C (`up`: before there was a deal)."
+    ),
 )
 
 
@@ -84,7 +84,13 @@ def _code_of(error: Exception) -> Exit:
 
 
 # Imported when they are run only; so what `gridpact --help` says of them stands here, too, and a test compares.
-app.command("agents.cli.scenario:scenario_app", name="scenario", help="Make scenarios.")
+app.command(
+    "agents.cli.setup:init",
+    help="Write a small running system into a new folder: daemons' files, books, a broker with certificates, a start script.",
+)
+app.command(
+    "agents.cli.scenario:scenario_app", name="scenario", help="Make scenarios from tables, and systems from scenarios."
+)
 app.command("agents.cli.run:run", help="Run one daemon until SIGTERM.")
 app.command(
     "agents.cli.run:up",
@@ -149,3 +155,7 @@ app.command(
     "agents.cli.ca:enrol",
     help="Make a bundle for a party, a reader, a doctor or a gateway: what it needs to come in, with its [broker].",
 )
+app.command(
+    "agents.cli.manual:completion", name="completion", help="Print what a shell needs to complete commands and options."
+)
+app.command("agents.cli.manual:manual", name="manual", help="Print the man page: gridpact manual | man -l -")

@@ -5,22 +5,22 @@ import sys
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rich.console import Console
 from rich.table import Table
 
+from agents.cli.instants import start_of
 from agents.history.line import NoteLine
 from agents.history.narrate import SlotCounts, line
 from agents.history.standing import WhyUnknown, of_status
 from agents.runtime.daemon.control import CommandRefusal, ask, converse, runtime_dir, sockets
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError, checked
-from agents.settings.mistakes import impossible
 from agents.settings.parties import EventSettings
+from agents.tools.tables import print_table, table_console
 from protocol.codec import to_json
 from protocol.kilowatts import kilowatts
 from protocol.units import Direction
@@ -70,7 +70,7 @@ async def status(control: Path | None, json: bool) -> int:
             table.add_row(str(party["name"]), str(party["role"]), "", "idle", "-", "-", *ends)
     if len(idle) > MOST_IDLE:
         table.add_row(f"{len(idle)} others", "der", "", "idle", "-", "-", "", "")
-    Console(soft_wrap=True).print(table)
+    print_table(table_console(), table)
     return Exit.OK
 
 
@@ -86,7 +86,7 @@ async def request(control: Path | None, wanted: WantedRequest, json: bool) -> in
     """Issue an event and watch it to its end; whether it was a deal is the exit code."""
     path, utility = await _utility(control)
     now = datetime.fromisoformat(utility["shell"]["now"])
-    start = _start(wanted.start, now)
+    start = start_of(wanted.start, now)
     event_id = wanted.event_id or f"op-{now:%Y%m%d-%H%M%S}"
     event = {
         "event_id": event_id,
@@ -106,7 +106,7 @@ async def dry_run(control: Path | None, wanted: WantedRequest, json: bool) -> in
     most is shown: the utility where nothing is unknown to it, else those below it."""
     parties = await _parties(control)
     now = datetime.fromisoformat(parties[0][1]["shell"]["now"])
-    start = _start(wanted.start, now)
+    start = start_of(wanted.start, now)
     _check({"event_id": "preview", "program_id": wanted.program_id, "issue_at": now, "direction": wanted.direction,
         "start": start, "slot_s": wanted.slot_s, "power_w": wanted.power_w})  # fmt: skip
     command: dict[str, object] = {"do": "preview", "direction": wanted.direction, "start": start}
@@ -288,22 +288,6 @@ def _check(event: dict[str, object]) -> None:
         option = OPTIONS.get(key[0], where) if key else where
         why = (text.partition(": ")[2] or text).replace("issue_at,", "the utility's now,")
         raise ConfigError(f"{option}: {why}") from None
-
-
-def _start(text: str, now: datetime) -> datetime:
-    """`+45m`, `+2h`, or an instant with its offset. Raises ConfigError."""
-    if relative := re.fullmatch(r"\+(\d{1,5})([smh])", text):
-        unit = {"s": "seconds", "m": "minutes", "h": "hours"}[relative[2]]
-        return (now + timedelta(**{unit: int(relative[1])})).replace(microsecond=0)
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise ConfigError(f"--start: {text!r} is neither +45m nor an instant with its offset, as 2026-01-14T18:00:00Z")
-    if (wrong := impossible(at)) is not None:
-        raise ConfigError(f"--start: {wrong}")
-    return at.astimezone(UTC)
 
 
 async def _parties(control: Path | None) -> list[tuple[Path, dict[str, Any]]]:

@@ -20,7 +20,7 @@ from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.table import remarks, side_by_side
 from agents.tools.replay.verify import verify as verified
 from agents.tools.replay.what_if import Devices, RecordedRun
-from agents.tools.run.view import PLAIN_WIDTH
+from agents.tools.tables import print_table, table_console
 from protocol.codec import to_json
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def what_if(
         return Exit.OK
     console = _console()
     for table in side_by_side(compared, everything):
-        console.print(table)
+        print_table(console, table)
     for line in remarks(compared):
         console.print(line)
     return Exit.OK
@@ -231,7 +231,7 @@ def _print_played(compared: "PlayedResult") -> None:
         table.add_column(name, justify="right" if name else "left")
     for kind, figures in compared.kinds().items():
         table.add_row(kind, *map(str, figures))
-    console.print(table)
+    print_table(console, table)
     differences = compared.differences()
     for sign, edge, text in differences[:MOST_DIFFERENCES]:
         console.print(Text(f"{sign} {edge.parent}/{edge.child} {text}", style=COLOURS[sign]))
@@ -265,5 +265,4 @@ def as_test(recording: Path, /, *, out: Path) -> int:
 
 
 def _console() -> Console:
-    console = Console(soft_wrap=True, highlight=False)
-    return console if console.is_terminal else Console(soft_wrap=True, highlight=False, width=PLAIN_WIDTH)
+    return table_console()

@@ -1,4 +1,4 @@
-"""`gridpact scenario`: scenarios made from tables."""
+"""`gridpact scenario`: scenarios made from tables, and systems made from scenarios."""
 
 import tomllib
 from collections.abc import Mapping
@@ -8,10 +8,12 @@ from typing import Any, Literal
 from cyclopts import App
 
 from agents.cli.arguments import within
+from agents.cli.setup import split
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError
 
-scenario_app = App(name="scenario", help="Make scenarios.")
+scenario_app = App(name="scenario", help="Make scenarios from tables, and systems from scenarios.")
+scenario_app.command(split)
 
 
 @scenario_app.command

@@ -95,7 +95,7 @@ def sentence(error: ValidationError, model: type[Any] | None = None) -> str:
         case "missing":
             return f"{key}: is missing"
         case kind if kind in UNKNOWN:
-            return f"{key}: there is no such key{_near(str(loc[-1]), _keys(model, loc[:-1]))}"
+            return f"{key}: there is no such key{near(str(loc[-1]), _keys(model, loc[:-1]))}"
         case "timezone_aware":
             return f"{key}: an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z"
         case "less_than" | "greater_than_equal" if "T" in str(first.get("ctx")):
@@ -109,7 +109,7 @@ def sentence(error: ValidationError, model: type[Any] | None = None) -> str:
                 from agents.settings.kinds import other_kinds  # kinds need what stands here
 
                 tags = ", ".join((tags, *other_kinds()))
-            return f"{key}.{_tag(first)}: there is no {wrong!r:.80}{_near(wrong, tags.split(', '))}; there are {tags}"
+            return f"{key}.{_tag(first)}: there is no {wrong!r:.80}{near(wrong, tags.split(', '))}; there are {tags}"
     given = first["input"]
     shown = f" (it is {given!r:.80})" if isinstance(given, str | int | float | bool | list) else ""
     return f"{key}: {text[0].lower()}{text[1:]}{shown}"
@@ -134,7 +134,8 @@ def _adapter(model: type[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(model)
 
 
-def _near(word: str, words: list[str]) -> str:
+def near(word: str, words: list[str]) -> str:
+    """A hint at the word that is meant; empty where none is like it."""
     found = get_close_matches(word, words, n=1)
     return f" (did you mean {found[0]}?)" if found else ""
 

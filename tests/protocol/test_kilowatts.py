@@ -29,6 +29,7 @@ def test_exact_figure_is_the_quantity_itself(power_w: int) -> None:
     [
         (None, "-"), (1500, "1.5 kW"), ((), "0 kW"), ((0, 0), "0 kW"), ((1500,), "1.5 kW"),
         ((24_000, 24_000), "24 kW x 2"), ([24_000, 24_000, 18_250], "24 24 18.2 kW"),
+        ([24_000] * 40 + [18_000] * 7 + [0], "24 x 40, 18 x 7, 0 kW"),
     ],
 )  # fmt: skip
 def test_plan_tells_equal_slots_once(plan: tuple[int, ...] | int | None, told: str) -> None:

@@ -29,7 +29,7 @@ def examine(
     if path is not None:
         try:
             config, role = _load(path)
-            found.append(Finding("configuration", Verdict.OK, f"{path} describes a {role}"))
+            found.append(Finding("configuration", Verdict.OK, f"{path} is the file of one {role}"))
         except ConfigError as error:
             return [Finding("configuration", Verdict.FAULT, str(error))]
         name = config.control.name or _name(config)

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from pydantic import TypeAdapter, ValidationError
 
-from agents.settings.checked import ConfigError
+from agents.settings.checked import ConfigError, near
 from agents.settings.members import Member, Members
 
 LISTS = ("resources", "relaxations")
@@ -75,7 +75,8 @@ def _sentence(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{key}: is missing"
     if first["type"] == "unexpected_keyword_argument":
-        return f"{key:.40}: no such key; there are {', '.join(field.name for field in fields(Member))}"
+        names = [field.name for field in fields(Member)]
+        return f"{key:.40}: no such key{near(key, names)}; there are {', '.join(names)}"
     return f"{key}: {text} (it is {first['input']!r:.80})"
 
 

@@ -96,6 +96,7 @@ class BrokerFiles:
                 "allow_anonymous false",
                 f"password_file {self.folder / PASSWORDS}",
                 f"acl_file {self.folder / ACCESS}",
+                *([] if self.plan.run_as is None else [f"user {self.plan.run_as}"]),
                 *listeners,
                 "",
                 *tuned,

@@ -38,6 +38,8 @@ class AccessPlan(Settings):
     doctors: tuple[Name, ...] = ("doctor",)
     authority: Name = "authority"
     """The user as whom `gridpact ca serve` answers requests for certificates."""
+    run_as: str | None = None
+    """The account that a broker started by root takes on; its package's own by default."""
 
     def others(self) -> tuple[str, ...]:
         """Users who are no parties."""

@@ -11,7 +11,7 @@ from agents.tools.explain.story.climb import ClimbStory
 from agents.tools.explain.story.deal import AwardStory
 from agents.tools.explain.story.device import DeviceRound, DeviceStory
 from agents.tools.explain.story.story import Story
-from agents.tools.run.view import PLAIN_WIDTH
+from agents.tools.tables import print_table, table_console
 from protocol.kilowatts import kilo
 
 MOST_ROWS = 40
@@ -21,7 +21,7 @@ MOST_ROWS = 40
 def console() -> Console:
     """As wide as the terminal; wide enough for tables where there is none."""
     made = Console(highlight=False)
-    return made if made.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
+    return made if made.is_terminal else table_console()
 
 
 def write_story(out: Console, story: Story, party: str | None = None) -> None:
@@ -52,9 +52,9 @@ def _passage(out: Console, passage: Passage) -> None:
     for sentence in passage.sentences:
         out.print(Text(f"  {sentence}"))
     if passage.climb is not None and len(passage.climb.rungs) > 1:
-        out.print(rungs_table(passage.climb))
+        print_table(out, rungs_table(passage.climb))
     if passage.climb is not None and any(one.disturbed for one in passage.climb.relaxed):
-        out.print(_relaxed_table(passage.climb))
+        print_table(out, _relaxed_table(passage.climb))
 
 
 def rungs_table(climb: ClimbStory) -> Table:
@@ -89,7 +89,7 @@ def _deal(out: Console, story: Story, party: str | None) -> None:
         table.add_row(
             one.parent, one.child, one.outcome.replace("_", " "), words.kw(one.power_w), one.basis, _state(one)
         )
-    out.print(table)
+    print_table(out, table)
     if len(rows) > MOST_ROWS:
         out.print(f"and {len(rows) - MOST_ROWS} more")
     for shared in story.shared:
@@ -125,7 +125,7 @@ def _delivery(out: Console, story: Story, party: str | None) -> None:
         total, awarded = (sum(w) for w in zip(*((o.delivered_wh, o.awarded_wh) for o in of_it.values()), strict=True))
         of_awarded = f"{words.kwh(total)} of {words.kwh(awarded)}"
         table.add_row(name, *cells, of_awarded, words.names(silent, 4) if silent else "-")
-    out.print(table)
+    print_table(out, table)
     if story.settled is not None and story.settled.meters and party is None:
         direct = words.kwh(story.settled.metered_directly_wh)
         out.print(f"  {story.settled.meters} smart meters that report to the utility directly say {direct}.")
@@ -188,7 +188,7 @@ def _device_round(out: Console, one: DeviceRound) -> None:
     if one.consent:
         out.print(Text(f"  S50: {one.consent}."))
     out.print(Text(f"  S51: {verdict_text(one.own)}."))
-    out.print(_answer_table(one))
+    print_table(out, _answer_table(one))
     if one.relaxed is not None:
         out.print(
             f"  S28: asked to relax {', '.join(one.relax_restrictions)} for a gap of {words.kw(one.relax_shortfall_w)}."
@@ -231,7 +231,7 @@ def _device_slots(out: Console, story: Story, device: DeviceStory) -> None:
             words.kwh(meter.delivered_wh) if meter else "-",
             words.kwh(meter.soc_wh) if meter and meter.soc_wh is not None else "-",
         )
-    out.print(table)
+    print_table(out, table)
 
 
 def _table(*columns: str, right: int = 0) -> Table:

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.history.narrate import slot_of
 from agents.tools.replay.wire import WireMessage
 from broker.recording import summary
 from protocol import messages as m
 from protocol.edges import ROUTES, Edge
+from protocol.kilowatts import exact_kilowatts, kilo
 
 REJECT = "reject "
 """What was rejected then need not be there to be said again, such as bytes that were no message: a missing rejection
@@ -23,15 +25,15 @@ def in_short(message: m.Message) -> str:
     about = f"{message.event_id} " if isinstance(message, m.EventMessage) else ""
     match message:
         case m.Report():
-            figures = f"slots {', '.join(str(reading.slot) for reading in message.readings)}"
+            figures = f"slots {', '.join(slot_of(reading.slot, 0) for reading in message.readings)}"
         case m.Alternative():
-            figures = "; ".join(f"{option.shape} {list(option.power_w)} W" for option in message.options)
+            figures = "; ".join(f"{option.shape} {exact_kilowatts(option.power_w)}" for option in message.options)
         case m.Award():
-            figures = f"{message.outcome} {list(message.power_w)} W"
+            figures = f"{message.outcome} {exact_kilowatts(message.power_w)}"
         case m.Confirm():
             figures = "accepted" if message.accepted else "refused"
         case m.Dispatch():
-            figures = f"slot {message.slot}: {message.power_w:+d} W"
+            figures = f"slot {slot_of(message.slot, 0)}: {kilo(message.power_w, exact=True, signed=True)} kW"
         case m.Reject():
             figures = f"{message.refused_kind}: {message.reason}"
         case _:

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from agents.history.narrate import slot_of
 from broker.recording import summary
 from protocol import actor as a
 from protocol.messages import EventMessage
@@ -78,7 +79,7 @@ def in_words(item: a.Taken | None, actor: str) -> str:
             return f"heard bytes of {item.edge.other(actor)} that are no {item.kind} ({item.reason}: {item.text})"
         case a.Measured():
             figures = [f"{item.soc_wh} Wh in it"] if item.soc_wh is not None else []
-            figures += [f"slot {item.slot}: {item.energy_wh} Wh"] if item.slot is not None else []
+            figures += [f"slot {slot_of(item.slot, 0)}: {item.energy_wh} Wh"] if item.slot is not None else []
             figures += [] if item.plugged is None else ["plugged in" if item.plugged else "away"]
             figures += [] if item.fault is None else [f"faulty: {item.fault}"]
             return f"read {item.resource_id}: {', '.join(figures) or 'its state'}"

@@ -12,6 +12,7 @@ from agents.drivers.telling import TellingDriver
 from agents.drivers.travelling import Departed, TravellingVehicle
 from agents.parties.der.actor import Der
 from agents.settings.scenario import Scenario
+from agents.tools.tables import print_table
 from broker.simulation import Simulation
 from protocol.actor import Note
 from protocol.units import Direction
@@ -109,7 +110,7 @@ def show(summary: dict[str, Any], console: Console) -> None:
     for kind in kinds:
         moved = (summary["moved_wh"].get(f"{kind} {direction.value}", 0) / 1000 for direction in Direction)
         table.add_row(kind, *(f"{kwh:.1f} kWh" for kwh in moved))
-    console.print(table)
+    print_table(console, table)
 
 
 def _whole(value: object) -> int:

@@ -17,6 +17,7 @@ from agents.history.narrate import line, worth_a_line
 from agents.history.party import AGGREGATOR, PartyHistory
 from agents.history.standing import WhyUnknown
 from agents.tools.run.board import Board
+from agents.tools.tables import print_table, table_console, whole
 from protocol.codec import to_json
 from protocol.kilowatts import kilowatt_hours, kilowatts
 
@@ -33,18 +34,13 @@ STYLES = {
     "S36": "green",
 }
 
-PLAIN_WIDTH = 140
-"""Of tables, where there is no terminal that has a width."""
-
 
 class View:
     """Shows notes; use as a context."""
 
     def __init__(self, board: Board, *, json: bool = False, verbose: bool = False, live: bool = False) -> None:
         self.board, self.json, self.verbose = board, json, verbose
-        self.console = Console(soft_wrap=True, highlight=False)
-        if not self.console.is_terminal:
-            self.console = Console(soft_wrap=True, highlight=False, width=PLAIN_WIDTH)
+        self.console = table_console()
         self._live: Live | None = None
         if live and self.console.is_terminal and not json:
             self._live = Live(console=self.console, refresh_per_second=8, transient=True)
@@ -84,7 +80,7 @@ class View:
         """Draw the live table for an instant."""
         if self._live is not None:
             rows = [row for row in self.board.rows() if not row.outcome or row.role == AGGREGATOR]
-            self._live.update(Group(Text(f"{now:%H:%M:%S}"), ladder_table(rows, now)))
+            self._live.update(Group(Text(f"{now:%H:%M:%S}"), whole(ladder_table(rows, now))))
 
     def finish(self, stopped: bool = False) -> dict[str, Any]:
         """The summary, shown and returned. `stopped`: by the user, before the end."""
@@ -94,7 +90,7 @@ class View:
             self.console.file.flush()
             return summary
         for event in summary["events"]:
-            self.console.print(outcome_table(event))
+            print_table(self.console, outcome_table(event))
         noted = ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in summary["counts"].items() if count)
         if noted:
             self.console.print(noted)

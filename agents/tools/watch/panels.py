@@ -15,7 +15,8 @@ from agents.tools.watch.received import WatchedRefusal
 from agents.tools.watch.row import WatchRow
 from agents.tools.watch.surroundings import Surroundings
 from agents.tools.watch.table import WIDE, shown, stage, table
-from agents.tools.watch.words import clock_time, countdown, deal_energy, plan_kw
+from agents.tools.watch.words import clock_time, countdown, deal_energy
+from protocol.kilowatts import kilowatts
 from protocol.units import Direction
 
 HEADER, BORDER = 1, 2
@@ -92,7 +93,7 @@ def event_line(row: WatchRow, now: datetime) -> Text:
     line.append(f"{ARROWS[row.direction]} {row.event_id}", "bold")
     if row.start is not None:
         line.append(f"  {row.start:%H:%M} {_slots(row)}")
-    line.append(f"  {plan_kw(row.requested_w)} kW  ")
+    line.append(f"  {kilowatts(row.requested_w)}  ")
     line.append_text(stage(row))
     if row.next_at is not None:
         line.append(f"  {row.next} in {countdown(row.next_at, now)}")

@@ -1,7 +1,7 @@
 """Three ways to show a picture: on a terminal, as a line a change, once."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from typing import Any, Protocol, Self
 
@@ -14,11 +14,9 @@ from agents.tools.watch.picture import Picture
 from agents.tools.watch.received import WatchChange
 from agents.tools.watch.row import WatchRow
 from agents.tools.watch.surroundings import Surroundings
-from agents.tools.watch.words import answers, awards, clock_time, countdown, deal_energy, plan_kw
+from agents.tools.watch.words import answers, awards, clock_time, countdown, deal_energy
 from protocol.codec import to_json
-
-PLAIN_WIDTH = 160
-"""Of a picture that is printed where there is no terminal that has a width."""
+from protocol.kilowatts import kilowatts
 
 
 class Show(Protocol):
@@ -127,7 +125,7 @@ def row_line(row: WatchRow, surroundings: Surroundings) -> str:
         words[0] += f" ({row.outcome.replace('_', ' ')})"
     if row.stage is WhyUnknown.JOINED_LATE:
         return f"{words[0]}: what was answered before is not known"
-    words.append(f"available {plan_kw(row.available_w)} of {plan_kw(row.requested_w)} kW")
+    words.append(f"available {kilowatts(row.available_w)} of {kilowatts(row.requested_w)}")
     words.append("yes " + " ".join(text for text, _ in answers(row, short=False)))
     if given := awards(row):
         words.append("awards " + " ".join(text for text, _ in given))
@@ -152,7 +150,22 @@ def print_once(picture: Picture, surroundings: Surroundings, json: bool) -> None
         }
         sys.stdout.write(to_json(told).decode() + "\n")
         return
-    console = Console()
-    width = console.width if console.is_terminal else PLAIN_WIDTH
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        sys.stdout.writelines(f"{line}\n" for line in _plain(picture, surroundings))
+        return
     lines = len(picture.rows(surroundings.now)) + 40
-    Console(width=width, highlight=False).print(draw(picture, surroundings, width, lines))
+    console.print(draw(picture, surroundings, console.width, lines))
+
+
+def _plain(picture: Picture, surroundings: Surroundings) -> Iterator[str]:
+    """The picture as lines, for a pipe."""
+    rows, now = picture.rows(surroundings.now, standing=True), surroundings.now
+    yield from (row_line(row, surroundings) for row in rows)
+    if not rows:
+        yield f"{clock_time(now)}  nothing is asked at the moment"
+    offline = [party.name for party in picture.roll.offline]
+    online = len(picture.roll.parties) - len(offline)
+    yield f"{clock_time(now)}  {online} online" + (f", offline: {', '.join(offline)}" if offline else "")
+    for reason, count in picture.reasons.items():
+        yield f"{clock_time(now)}  {count} refused: {reason.replace('_', ' ')}"

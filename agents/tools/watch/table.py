@@ -10,8 +10,8 @@ from rich.text import Text
 from agents.history.edge import Reply
 from agents.history.standing import PartyStage, StageOr, WhyUnknown
 from agents.tools.watch.row import WatchRow
-from agents.tools.watch.words import Answered, answers, awards, countdown, deal_energy, plan_kw, worst_slot
-from protocol.kilowatts import kilo
+from agents.tools.watch.words import Answered, answers, awards, countdown, deal_energy, worst_slot
+from protocol.kilowatts import kilo, kilowatts
 
 WIDE = 120
 """From this many columns on there is room for what is missing in each slot, and for what was delivered."""
@@ -54,12 +54,12 @@ def table(rows: Sequence[WatchRow], now: datetime, width: int, most: int) -> Ren
 
 def _columns(wide: bool) -> Table:
     found = Table(box=None, pad_edge=False, padding=(0, 1) if wide else (0, 1, 0, 0), header_style="dim")
-    found.add_column("party", no_wrap=True, min_width=8, max_width=30 if wide else 18)
+    found.add_column("party", min_width=8, max_width=30 if wide else 18, overflow="fold")
     found.add_column("stage", no_wrap=True, min_width=10)
     found.add_column("available of asked, kW" if wide else "available, kW", no_wrap=True, min_width=16)
     found.add_column("yes", no_wrap=True, overflow="ellipsis")
     if wide:
-        found.add_column("short in each slot, kW", no_wrap=True, overflow="ellipsis", max_width=30)
+        found.add_column("short in each slot", no_wrap=True, overflow="ellipsis", max_width=30)
     found.add_column("awards", no_wrap=True, min_width=6)
     if wide:
         found.add_column("delivered, kWh", no_wrap=True)
@@ -69,7 +69,7 @@ def _columns(wide: bool) -> Table:
 
 def _cells(row: WatchRow, now: datetime, wide: bool, several: bool) -> list[Text]:
     """In the order of the columns."""
-    short = [Text(plan_kw(row.shortfall_w) if any(row.shortfall_w or ()) else "", "red")]
+    short = [Text(kilowatts(row.shortfall_w) if any(row.shortfall_w or ()) else "", "red")]
     delivered = [Text(deal_energy(row) if row.due_wh else "")]
     return [
         _party(row, several),

@@ -5,24 +5,9 @@ from typing import TypeAlias
 
 from agents.tools.watch.row import WatchRow
 from protocol.kilowatts import kilo
-from protocol.plan import Plan
 
 Answered: TypeAlias = tuple[str, str]
 """Words and their style."""
-
-
-def plan_kw(plan: Plan | None) -> str:
-    """kW a slot; equal neighbours are told once: `100x3 75`."""
-    if plan is None:
-        return "-"
-    runs: list[tuple[str, int]] = []
-    for power_w in plan:
-        text = kilo(power_w)
-        if runs and runs[-1][0] == text:
-            runs[-1] = (text, runs[-1][1] + 1)
-        else:
-            runs.append((text, 1))
-    return " ".join(text if count == 1 else f"{text}x{count}" for text, count in runs)
 
 
 def worst_slot(row: WatchRow) -> tuple[int, int]:

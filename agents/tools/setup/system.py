@@ -1,0 +1,116 @@
+"""Writes a running system into a new folder, and looks whether its files can be loaded before it says that it is there."""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+
+from agents.runtime.daemon.control import LONGEST_PATH
+from agents.runtime.files.config import load_config
+from agents.runtime.files.private import put
+from agents.runtime.files.toml_out import to_edited_toml
+from agents.settings.checked import ConfigError, checked
+from agents.settings.daemon import Role
+from agents.settings.scenario import Scenario
+from agents.tools.access.authority import Authority
+from agents.tools.access.broker_files import BrokerFiles
+from agents.tools.access.bundle import write_bundle
+from agents.tools.access.plan import AccessPlan, save_plan
+from agents.tools.setup.daemons import daemon_tables
+from agents.tools.setup.units import start_script, unit_files
+from broker.mosquitto import program
+from broker.private import make_folder
+
+HERE = ("127.0.0.1", "localhost")
+EXECUTABLE = 0o755
+
+
+@dataclass(frozen=True, slots=True)
+class SystemPlan:
+    """Where a system is written, and where its broker is reached: `hosts` are none where all of it runs on one machine."""
+
+    folder: Path
+    port: int = 8883
+    password_port: int = 8884
+    hosts: Sequence[str] = ()
+
+
+def write_system(plan: SystemPlan, scenario: Scenario, now: datetime) -> list[str]:
+    """Write everything; the daemons' names. Raises ConfigError, BrokerMissing."""
+    folder = plan.folder.absolute()
+    hosts = (*plan.hosts, *(one for one in HERE if one not in plan.hosts))
+    tables = daemon_tables(scenario, _system_name(folder), folder, {"host": hosts[0], "port": plan.port})
+    _check_free(folder, [table["control"]["name"] for table in tables.values() if "control" in table])
+    mosquitto, command = program(), _command()
+    try:
+        make_folder(folder)
+        for name in ("run", "journals"):
+            make_folder(folder / name)
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be made: {error.strerror}") from None
+    for name, table in tables.items():
+        put(folder / name, to_edited_toml(table).encode())
+    daemons = [name.removesuffix(".toml") for name in tables if "/" not in name]
+    for name in daemons:  # what is written can be loaded
+        load_config(folder / f"{name}.toml", Role(name.partition("-")[0]))
+    _write_access(folder, plan, hosts, [folder / f"{name}.toml" for name in daemons], now)
+    for name, text in unit_files(folder, command, mosquitto, daemons).items():
+        put(folder / name, text.encode())
+    put(folder / "start.sh", start_script(command, mosquitto, daemons).encode(), EXECUTABLE)
+    put(folder / "README.md", _page(folder, scenario).encode())
+    return daemons
+
+
+def _check_free(folder: Path, sockets: Iterable[str]) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{folder}: is there already: name a new folder")
+    if any(len(os.fsencode(folder / "run" / f"{name}.sock")) >= LONGEST_PATH for name in sockets):
+        raise ConfigError(f"{folder}: is too long a path for the control sockets in it: name one nearer to the root")
+
+
+def _write_access(folder: Path, plan: SystemPlan, hosts: Sequence[str], books: Sequence[Path], now: datetime) -> None:
+    """The authority, the broker's files, and a bundle for everybody."""
+    authority = Authority.create(folder / "ca", f"{_system_name(folder)} authority", now)
+    given = {
+        "books": books,
+        "ca": authority.folder,
+        "hosts": hosts,
+        "bind": "" if plan.hosts else HERE[0],
+        "port": plan.port,
+        "password_port": plan.password_port,
+        "run_as": "root" if os.geteuid() == 0 else None,
+    }
+    access = checked(AccessPlan, given, f"{folder}")
+    broker = BrokerFiles(folder / "mosquitto", access)
+    broker.write(now)
+    save_plan(broker.folder, access)
+    for name in broker.users():
+        pair = authority.client(name, now)
+        write_bundle(folder / "bundles" / name, hosts[:1], plan.port, authority.certificate_pem, pair=pair)
+
+
+def _command() -> str:
+    """This installation's command."""
+    beside = Path(sys.executable).parent / "gridpact"
+    found = str(beside) if beside.exists() else shutil.which("gridpact")
+    if found is None:
+        raise ConfigError("the command gridpact is not on the PATH: install the package, or add its folder to the PATH")
+    return found
+
+
+def _system_name(folder: Path) -> str:
+    """A name for the system, from its folder's."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", folder.name)[:40].strip("-") or "gridpact"
+
+
+def _page(folder: Path, scenario: Scenario) -> str:
+    text = files(__package__).joinpath("folder.md").read_text(encoding="utf-8")
+    given = {"FOLDER": str(folder), "RA": scenario.aggregators[0].name}
+    for key, value in given.items():
+        text = text.replace(f"@{key}@", value)
+    return text
