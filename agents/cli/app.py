@@ -112,7 +112,7 @@ Exit code 1 when there is a fault.""",
 )
 app.command(
     "agents.cli.schema:schema",
-    help="Print the JSON Schema of all messages, or the AsyncAPI 3 document, or the page about notes.",
+    help="Print the JSON Schema of all messages, or the AsyncAPI 3 document, or the page about notes; or write the contract.",
 )
 app.command(
     "agents.cli.watch:watch",
@@ -148,4 +148,10 @@ app.command("agents.cli.ca:ca_app", name="ca", help="An authority of our own: ce
 app.command(
     "agents.cli.ca:enrol",
     help="Make a bundle for a party, a reader, a doctor or a gateway: what it needs to come in, with its [broker].",
+)
+app.command(
+    "agents.cli.conform:conform",
+    help="""Play the aggregator of a device of yours, and say rule by rule whether it keeps the contract of docs/protocol.
+
+Exit code 1 when a MUST is broken.""",
 )
