@@ -31,12 +31,12 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 python = $(shell for p in python$(1) $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$(1).*/bin/python$(1); do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import ensurepip, venv' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test others hunt guards chaos attacks thousand bench check lint types wheel setup mosquitto faketime machines configuration audit release-check lock clean
+.PHONY: demo test node others hunt guards chaos attacks thousand bench check lint types wheel setup mosquitto faketime machines configuration audit release-check lock clean
 
 demo: setup mosquitto
 	$(BIN)/gridpact up $(SCENARIO)
 
-test: setup mosquitto
+test: setup mosquitto node
 ifdef COVER
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(TESTS)
@@ -132,6 +132,14 @@ mosquitto:
 faketime:
 	@find /usr/lib -name libfaketimeMT.so.1 2>/dev/null | grep -q . || { command -v apt-get >/dev/null \
 		&& $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq faketime; } || true
+
+# What the tests take of npm: validators of schemas, MQTT.js. Without npm those tests are skipped, and say so.
+node:
+	@! command -v npm >/dev/null || $(MAKE) --no-print-directory --silent tests/node/node_modules/.package-lock.json
+
+tests/node/node_modules/.package-lock.json: tests/node/package-lock.json
+	npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
 
 machines: setup
 	$(BIN)/python -m agents.tools.machines docs/machines.md

@@ -90,11 +90,17 @@ class Restriction(StrEnum):
     """What keeps a device from giving more in a slot (S50), and what its owner may have agreed to loosen (S52)."""
 
     DEPARTURE_SOC = "departure_soc"
+    """What the vehicle has to have in it when it departs."""
     RESERVE_SOC = "reserve_soc"
+    """What its owner wants to keep in it."""
     POWER_LIMIT = "power_limit"
+    """The device, or the home's connection, carries no more."""
     RELAY_OPS = "relay_ops"
+    """Its relay has switched as often as it may in a day."""
     PLUG_WINDOW = "plug_window"
+    """The vehicle is not there, or not for the whole slot."""
     MIN_POWER = "min_power"
+    """It cannot run below a power, and not so far as asked."""
     CAPACITY = "capacity"
     """The battery (or tank) is full."""
     GENERATION = "generation"
@@ -109,52 +115,85 @@ class OptReason(StrEnum):
     """Opt reasons of OpenADR 2.0b, verbatim."""
 
     ECONOMIC = "economic"
+    """It does not pay."""
     EMERGENCY = "emergency"
+    """An emergency at the device's place."""
     MUST_RUN = "mustRun"
+    """It cannot give anything now."""
     NOT_PARTICIPATING = "notParticipating"
+    """Its owner takes no part."""
     OUTAGE_RUN_STATUS = "outageRunStatus"
+    """It does not run, or the grid is gone."""
     OVERRIDE_STATUS = "overrideStatus"
+    """Its owner said no to this event."""
     PARTICIPATING = "participating"
+    """It takes part."""
 
 
 class Opt(StrEnum):
+    """Whether a child takes part."""
+
     IN = "opt_in"
+    """Takes part, with the power that is told."""
     OUT = "opt_out"
+    """Takes no part: all power is 0."""
 
 
 class Basis(StrEnum):
     """Which computation an offer stands on: S51 `own`, S53 `relaxed`."""
 
     OWN = "own"
+    """With nothing loosened."""
     RELAXED = "relaxed"
+    """With what its owner agreed to loosen: the answer to a `relax`."""
 
 
 class OptionBasis(StrEnum):
     """Which sum an alternative stands on: S24 `offers`, S26 `storage`, S30 `relaxed`."""
 
     OFFERS = "offers"
+    """What the children offer."""
     STORAGE = "storage"
+    """The aggregator's own storage."""
     RELAXED = "relaxed"
+    """What the children offer with something loosened."""
 
 
 class Shape(StrEnum):
+    """How an option of an alternative differs from what was asked."""
+
     TRUNCATED = "truncated"
+    """In each slot what there is, at most what is asked."""
     FLAT = "flat"
+    """The same power in every slot."""
     SHIFTED = "shifted"
+    """The same energy in other slots."""
 
 
 class Outcome(StrEnum):
+    """What an award says came of the negotiation."""
+
     CONCLUDED = "concluded"
+    """There is a deal."""
     NOT_NEEDED = "not_needed"
+    """Enough was found elsewhere: the offer is free."""
     NO_DEAL = "no_deal"
+    """Nothing came of the event: the offer is free."""
     CANCELLED = "cancelled"
+    """The deal that stood is over, from now on."""
 
 
 class ResourceKind(StrEnum):
+    """What a resource is."""
+
     VEHICLE = "vehicle"
+    """A car that charges, and perhaps discharges."""
     STORAGE = "storage"
+    """A battery, or a tank of heat."""
     SOLAR = "solar"
+    """An inverter of the sun."""
     LOAD = "load"
+    """Whatever else takes power."""
     AGGREGATE = "aggregate"
     """What an aggregator offers as the child of another."""
 
@@ -163,24 +202,33 @@ class EventStatus(StrEnum):
     """OpenADR's event status, as a device reports it."""
 
     FAR = "far"
+    """Known, long before its first slot."""
     NEAR = "near"
+    """Before its first slot, or before the slot that is told."""
     ACTIVE = "active"
+    """Under way."""
     COMPLETED = "completed"
+    """Its last slot is over."""
     CANCELLED = "cancelled"
+    """Cancelled in this slot: the reading is until then."""
 
 
 class ReadingType(StrEnum):
     """OpenADR 3.1 reading types that we use, verbatim."""
 
     DIRECT_READ = "DIRECT_READ"
+    """A meter's."""
     ESTIMATED = "ESTIMATED"
+    """Not metered."""
     SUMMED = "SUMMED"
+    """The sum of what others have metered."""
 
 
 class Fallback(StrEnum):
     """What a device does when a dispatch runs out and no other follows."""
 
     OWN_SCHEDULE = "own_schedule"
+    """Go back to what it would do by itself."""
     HOLD = "hold"
     """Keep the set-point until the slot ends, then the own schedule."""
 
@@ -208,7 +256,9 @@ class IntervalPeriod(_Model):
     """Where a plan's slots lie: slot i runs from start + i x duration."""
 
     start: Instant
+    """Of the first slot."""
     duration: Duration = timedelta(minutes=30)
+    """Of each slot, ISO 8601."""
 
     def slot_start(self, slot: int) -> datetime:
         """When slot number `slot` begins; the number of slots gives the end of the last one."""
@@ -225,14 +275,18 @@ class Terms(_Model):
     price_milli_per_kwh: Annotated[int, Field(ge=0, le=10**12)] | None = None
     """Price in thousandths of `currency` per kWh."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    """ISO 4217, of the price."""
 
 
 class Resource(_Model):
     """One battery, vehicle, inverter or load and its part of the offer."""
 
     resource_id: Name
+    """As it stands in the parent's book."""
     kind: ResourceKind
+    """What it is."""
     power_w: PlanW
+    """Its part of the offer, W per slot."""
     relaxable: bool = False
     """Whether its owner has agreed in advance to loosen anything (S28 asks these, if they are vehicles)."""
 
@@ -241,22 +295,30 @@ class Option(_Model):
     """One of the mutually exclusive plans of an alternative (S32)."""
 
     option_id: Name
+    """By which an award names it."""
     power_w: PlanW
+    """W per slot."""
     basis: Annotated[tuple[OptionBasis, ...], Field(min_length=1, max_length=3), FailFast()]
+    """The sums that it stands on."""
     shape: Shape
+    """How it differs from what was asked."""
 
 
 class Reading(_Model):
     """What a meter saw in one slot. Signed: + = import."""
 
     slot: Annotated[int, Field(ge=0, lt=MAX_SLOTS)]
+    """Its number, from 0."""
     energy_wh: SignedEnergyWh
     """Metered energy of the slot."""
     baseline_wh: SignedEnergyWh
     """What the own schedule would have taken: delivered = direction's sign x (energy_wh - baseline_wh)."""
     soc_wh: EnergyWh | None = None
+    """What is in the storage at the slot's end."""
     state: EventStatus
+    """Of the event at the device."""
     reading_type: ReadingType = ReadingType.DIRECT_READ
+    """How the energy is known."""
 
 
 class Message(_Model):
@@ -266,16 +328,20 @@ class Message(_Model):
     later: ClassVar[tuple[str, ...]] = ()
     """Fields that came after the first release: they are left out while they are None."""
     version: Literal["1.0"] = VERSION
+    """Of the messages."""
     message_id: Ref
     """Unique for its sender; a repeat has the same id and the same body."""
     sent_at: Instant
+    """When it was said."""
     extensions: Extensions = Field(default_factory=dict)
+    """Entries of anybody's own; who does not know one passes over it."""
 
 
 class EventMessage(Message):
     """What every message about an event carries."""
 
     event_id: Name
+    """The event, the same for all who take part."""
     request_id: Stem
     """The request on this edge that it belongs to."""
     round: Annotated[int, Field(ge=1, le=MAX_ROUND)]
@@ -308,14 +374,19 @@ class Request(EventMessage):
 
     kind: ClassVar[str] = "request"
     program_id: Name
+    """The programme that the event belongs to."""
     direction: Direction
+    """Which way the load is asked to change."""
     interval_period: IntervalPeriod
+    """Where the slots lie."""
     power_w: PlanW
+    """What is asked, W per slot, in the direction."""
     reply_by: Instant
     """An answer heard later is recorded as late and not counted."""
     decide_by: Instant
     """The last decision above: an offer has to stay valid until then."""
     terms: Terms = Field(default_factory=Terms)
+    """What the parent lays down."""
 
     @model_validator(mode="after")
     def _nested(self) -> Self:
@@ -330,7 +401,9 @@ class Offer(EventMessage):
 
     kind: ClassVar[str] = "offer"
     opt: Opt
+    """In or out."""
     opt_reason: OptReason = OptReason.PARTICIPATING
+    """Why."""
     power_w: PlanW
     """Firm until `valid_until`; never above the request. Zeros when opting out."""
     available_w: PlanW
@@ -338,8 +411,11 @@ class Offer(EventMessage):
     binding: Annotated[tuple[Restriction | None, ...], Field(max_length=MAX_SLOTS), FailFast()] = ()
     """Per slot, why no more; null where the request is met. Empty when not told."""
     basis: Basis = Basis.OWN
+    """Which computation it stands on."""
     resources: Annotated[tuple[Resource, ...], Field(max_length=64), FailFast()] = ()
+    """Each device's part."""
     valid_until: Instant
+    """Until then it binds; not before the request's `decide_by`."""
 
     @model_validator(mode="after")
     def _same_slots(self) -> Self:
@@ -361,8 +437,11 @@ class Relax(EventMessage):
 
     kind: ClassVar[str] = "relax"
     shortfall_w: PlanW
+    """What the parent still lacks, W per slot."""
     restrictions: Annotated[tuple[Restriction, ...], Field(min_length=1, max_length=16), FailFast()]
+    """Which it would help to loosen."""
     reply_by: Instant
+    """As in a request."""
 
 
 class Alternative(EventMessage):
@@ -370,7 +449,9 @@ class Alternative(EventMessage):
 
     kind: ClassVar[str] = "alternative"
     options: Annotated[tuple[Option, ...], Field(min_length=1, max_length=8), FailFast()]
+    """They exclude each other."""
     valid_until: Instant
+    """Until then they bind."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -386,12 +467,17 @@ class Award(EventMessage):
 
     kind: ClassVar[str] = "award"
     award_id: Stem
+    """The same for all revisions of it."""
     accepts: Ref | None = None
     """The message_id of the offer, or the option_id, that it accepts; none when nothing is concluded."""
     outcome: Outcome
+    """What came of it."""
     power_w: PlanW
+    """What is bought, W per slot; 0 unless concluded."""
     reason: Text = ""
+    """For people."""
     confirm_by: Instant
+    """Without a confirm by then it is cancelled and replaced."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -407,8 +493,11 @@ class Confirm(EventMessage):
 
     kind: ClassVar[str] = "confirm"
     award_id: Stem
+    """Of the award."""
     accepted: bool
+    """False when it cannot be kept: then with a reason."""
     reason: Text = ""
+    """For people."""
 
 
 class Dispatch(EventMessage):
@@ -416,12 +505,15 @@ class Dispatch(EventMessage):
 
     kind: ClassVar[str] = "dispatch"
     award_id: Stem
+    """Of the award."""
     slot: Annotated[int, Field(ge=0, lt=MAX_SLOTS)]
+    """Its number, from 0."""
     power_w: SignedPowerW
     """Signed change of load against the own schedule: + = more import, - = less import or more export."""
     valid_for_s: Annotated[int, Field(ge=1, le=7 * 86400)]
     """Life time in seconds from the slot's start."""
     fallback: Fallback = Fallback.OWN_SCHEDULE
+    """What to do when it runs out."""
     later: ClassVar[tuple[str, ...]] = ("answer",)
     answer: Literal[True] | None = None
     """Whether the child is to say at once that it has the dispatch, by a report without a reading. Only to those whose
@@ -433,7 +525,9 @@ class Report(EventMessage):
 
     kind: ClassVar[str] = "report"
     resource_id: Name
+    """The meter's: a resource of the book, or the child itself."""
     readings: Annotated[tuple[Reading, ...], Field(max_length=MAX_SLOTS), FailFast()]
+    """A slot each."""
     later: ClassVar[tuple[str, ...]] = ("slot", "state")
     slot: Annotated[int, Field(ge=0, lt=MAX_SLOTS)] | None = None
     """Of the dispatch that it answers."""
@@ -453,15 +547,22 @@ class Withdraw(EventMessage):
 
     kind: ClassVar[str] = "withdraw"
     award_id: Stem
+    """Of the award."""
     from_slot: Annotated[int, Field(ge=0, lt=MAX_SLOTS)]
+    """The first slot that changes."""
     power_w: PlanW
     """What it still gives, all slots, W."""
     cause: Text
+    """For people."""
 
 
 class Side(StrEnum):
+    """An end of an edge."""
+
     PARENT = "parent"
+    """Who asks."""
     CHILD = "child"
+    """Who is asked."""
 
 
 class Reject(Message):
@@ -471,9 +572,13 @@ class Reject(Message):
     refused_id: Ref | None = None
     """The message_id that was refused, where it could be read."""
     refused_kind: Key
+    """Its kind."""
     refused_by: Side
+    """Which end of the edge refuses."""
     reason: RejectReason
+    """For machines."""
     text: Text = ""
+    """For people."""
 
 
 class Presence(Message):
@@ -481,7 +586,9 @@ class Presence(Message):
 
     kind: ClassVar[str] = "presence"
     online: bool
+    """Whether it is there."""
     software: Text = ""
+    """Name and version of what runs there."""
     capability: Annotated[dict[Key, Whole], Field(max_length=MAX_CAPABILITY), _at_most(MAX_CAPABILITY)] = Field(
         default_factory=dict
     )
@@ -498,11 +605,15 @@ class PowerBand(_Model):
     p10_w: PlanW
     """W per slot, each slot by itself; not firm."""
     p50_w: PlanW
+    """With 50 %."""
     p90_w: PlanW
+    """With 10 %."""
     p10_wh: EnergyWh
     """Wh in one use, however long."""
     p50_wh: EnergyWh
+    """With 50 %."""
     p90_wh: EnergyWh
+    """With 10 %."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -520,8 +631,11 @@ class Capability(Message):
 
     kind: ClassVar[str] = "capability"
     interval_period: IntervalPeriod
+    """Where the slots lie."""
     increase_load: PowerBand
+    """What it could take more."""
     decrease_load: PowerBand
+    """What it could take less, or give back."""
     notice_s: RunS = 0
     """How long before its first slot it has to be awarded."""
     least_run_s: RunS = 0
@@ -535,6 +649,7 @@ class Capability(Message):
     counted: Annotated[int, Field(ge=1, le=10**6)] = 1
     """... of so many; for the others their contracts stand."""
     valid_until: Instant
+    """Afterwards it says nothing."""
 
     @model_validator(mode="after")
     def _alike(self) -> Self:

@@ -1,34 +1,48 @@
 """JSON Schema of every message, and an AsyncAPI 3 document of all channels, from the same models that the codec uses."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from protocol.edges import QOS, ROOT, ROUTES, Way
-from protocol.messages import VERSION
+from protocol import messages
+from protocol.edges import QOS, ROOT, ROUTES, Route, Way
+from protocol.messages import VERSION, Message, Side
+from protocol.source_texts import about, class_of, text_of
 
 CONTENT_TYPE = "application/json"
 NAME_PATTERN = "[A-Za-z0-9_-]{1,64}"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def json_schemas() -> dict[str, dict[str, Any]]:
     """The JSON Schema (draft 2020-12) of each kind."""
-    return {kind: route.model.model_json_schema() for kind, route in ROUTES.items()}
+    return {kind: _told(route.model, route.model.model_json_schema()) for kind, route in ROUTES.items()}
 
 
-def asyncapi() -> dict[str, Any]:
+def _told(model: type[Message], schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with what the source says of each field."""
+    for owner, one in [(model, schema), *((class_of(name), inner) for name, inner in schema.get("$defs", {}).items())]:
+        for field, of_field in one.get("properties", {}).items():
+            if text := text_of(owner, field):
+                of_field["description"] = text
+    return schema
+
+
+def asyncapi(view: Side = Side.PARENT) -> dict[str, Any]:
     """An AsyncAPI 3.0 document: a channel and the operations of both ends for every kind.
 
-    It is written from the parent's point of view: `send` travels down, `receive` up, `reject` is both.
+    It is written from one end's point of view: at the parent's `send` travels down and `receive` up, at the child's the
+    other way round; `reject` is both.
     """
     schemas: dict[str, Any] = {}
-    messages: dict[str, Any] = {}
+    told: dict[str, Any] = {}
     for kind, route in ROUTES.items():
-        schema = route.model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schema = _told(route.model, route.model.model_json_schema(ref_template="#/components/schemas/{model}"))
         schemas |= schema.pop("$defs", {})
         schemas[route.model.__name__] = schema
-        messages[kind] = {
+        told[kind] = {
             "name": kind,
             "contentType": CONTENT_TYPE,
-            "summary": (route.model.__doc__ or kind).strip().splitlines()[0],
+            "summary": about(route.model),
             "payload": {"$ref": f"#/components/schemas/{route.model.__name__}"},
         }
     return {
@@ -36,34 +50,42 @@ def asyncapi() -> dict[str, Any]:
         "info": {
             "title": "gridpact",
             "version": VERSION,
-            "description": "Demand-response negotiation along the edges (parent, child) of a tree of agents.",
+            "description": f"Demand-response negotiation along the edges (parent, child) of a tree of agents, as the {view} "
+            "sees it: it sends what is `send`, and hears what is `receive`.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": CONTENT_TYPE,
-        "channels": {kind: _channel(kind) for kind in ROUTES},
-        "operations": _operations(),
-        "components": {"messages": messages, "schemas": schemas},
+        "channels": {kind: _channel(kind, route) for kind, route in ROUTES.items()},
+        "operations": dict(_operations(view)),
+        "components": {"messages": told, "schemas": schemas},
     }
 
 
-def _channel(kind: str) -> dict[str, Any]:
-    party = {"description": f"A party's name: {NAME_PATTERN}"}
+def _channel(kind: str, route: Route) -> dict[str, Any]:
+    way = {Way.DOWN: "from the parent to the child", Way.UP: "from the child to the parent", Way.EITHER: "either way"}
     return {
         "address": f"{ROOT}/{kind}/{{parent}}/{{child}}",
-        "parameters": {"parent": party, "child": party},
+        "description": f"Travels {way[route.way]}; at most {route.most_bytes} bytes."
+        + (" Of aggregators only: a device sends none." if route.model is messages.Alternative else ""),
+        "parameters": {
+            "parent": {"description": f"The parent's name: {NAME_PATTERN}"},
+            "child": {"description": f"The child's name: {NAME_PATTERN}"},
+        },
         "messages": {kind: {"$ref": f"#/components/messages/{kind}"}},
     }
 
 
-def _operations() -> dict[str, Any]:
-    operations = {}
+def _operations(view: Side) -> Iterator[tuple[str, dict[str, Any]]]:
+    down, up = ("send", "receive") if view is Side.PARENT else ("receive", "send")
+    actions = {Way.DOWN: (down,), Way.UP: (up,), Way.EITHER: ("send", "receive")}
     for kind, route in ROUTES.items():
-        actions = {Way.DOWN: ("send",), Way.UP: ("receive",), Way.EITHER: ("send", "receive")}[route.way]
-        for action in actions:
-            operations[f"{action}_{kind}"] = {
-                "action": action,
-                "channel": {"$ref": f"#/channels/{kind}"},
-                "messages": [{"$ref": f"#/channels/{kind}/messages/{kind}"}],
-                "bindings": {"mqtt": {"qos": QOS, "retain": route.retained, "bindingVersion": "0.2.0"}},
-            }
-    return operations
+        for action in actions[route.way]:
+            yield (
+                f"{action}_{kind}",
+                {
+                    "action": action,
+                    "channel": {"$ref": f"#/channels/{kind}"},
+                    "messages": [{"$ref": f"#/channels/{kind}/messages/{kind}"}],
+                    "bindings": {"mqtt": {"qos": QOS, "retain": route.retained, "bindingVersion": "0.2.0"}},
+                },
+            )

@@ -118,7 +118,7 @@ Exit code 1 when there is a fault.""",
 )
 app.command(
     "agents.cli.schema:schema",
-    help="Print the JSON Schema of all messages, or the AsyncAPI 3 document, or the page about notes.",
+    help="Print the JSON Schema of all messages, or the AsyncAPI 3 document, or the page about notes; or write the contract.",
 )
 app.command(
     "agents.cli.watch:watch",
@@ -159,3 +159,9 @@ app.command(
     "agents.cli.manual:completion", name="completion", help="Print what a shell needs to complete commands and options."
 )
 app.command("agents.cli.manual:manual", name="manual", help="Print the man page: gridpact manual | man -l -")
+app.command(
+    "agents.cli.conform:conform",
+    help="""Play the aggregator of a device of yours, and say rule by rule whether it keeps the contract of docs/protocol.
+
+Exit code 1 when a MUST is broken.""",
+)

@@ -19,7 +19,11 @@ from agents.runtime.files.scenario import load_scenario
 from agents.tools.run.simulate import build_simulation
 from protocol.actor import Actor, Effect, Input
 
-PAGES = sorted(path for folder in (ROOT, DOCS, ROOT / "deploy", ROOT / "examples") for path in folder.glob("*.md"))
+PAGES = sorted(
+    path
+    for folder in (ROOT, DOCS, DOCS / "protocol", ROOT / "deploy", ROOT / "examples")
+    for path in folder.glob("*.md")
+)
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 TICKED = re.compile(r"`([^`\n]+)`")
 PLACE = re.compile(r"(?:agents|broker|protocol|tests|bench|deploy|docs|examples)/[\w./*-]*")

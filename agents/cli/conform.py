@@ -1,0 +1,92 @@
+"""`gridpact conform`: a maker's device against the contract."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from agents.cli.arguments import Json, Port, Seconds
+from agents.cli.silence import silent
+from agents.runtime.exits import Exit
+from agents.settings.checked import ConfigError
+from agents.tools.conform import told
+from agents.tools.conform.broker import LOOPBACK, TrialDoor
+from agents.tools.conform.procedure import FOLDER
+from agents.tools.conform.profile import load_profile
+from agents.tools.conform.trial import TrialPlan, run_trial
+from protocol.codec import to_json
+
+
+@silent()
+def conform(
+    profile: Path,
+    *command: str,
+    tls: Path | None = None,
+    bind: str = LOOPBACK,
+    port: Port | None = None,
+    only: Annotated[list[str] | None, Parameter(negative=())] = None,
+    procedures: Path = FOLDER,
+    junit: Path | None = None,
+    page: Path | None = None,
+    wait: Seconds = 300.0,
+    json: Json = False,
+) -> int:
+    """Play the aggregator of a device of yours, and say rule by rule whether it keeps the contract of docs/protocol.
+
+    Exit code 1 when a MUST is broken.
+
+    Parameters
+    ----------
+    profile
+        What the device is and can: a TOML file with a table [device].
+    command
+        Behind `--`: what starts the device, with {host}, {port}, {name}, {parent}, and with --tls {ca}, {certificate},
+        {key}, {broker}, {password_file}, {password_port}. Without it the device is started by hand.
+    tls
+        With certificates and an access list; what the device needs is left in this folder.
+    bind
+        The interface that the private broker listens on.
+    port
+        Its port; a free one by default.
+    only
+        These procedures only.
+    procedures
+        A folder with procedures (YAML) instead of ours.
+    junit
+        A file for JUnit XML.
+    page
+        A file for a page as proof (Markdown).
+    wait
+        How long to wait for a device that is started by hand, seconds.
+    """
+    plan = TrialPlan(load_profile(profile), command, procedures, tuple(only or ()), bind, port, tls, wait)
+
+    def say(text: str) -> None:
+        if not json:
+            print(text, flush=True)
+
+    report = asyncio.run(run_trial(plan, lambda door: say(_where(plan, door)), say))
+    for path, text in ((junit, told.junit), (page, told.page)):
+        if path is not None:
+            _write(path, text(report))
+    if json:
+        sys.stdout.buffer.write(to_json(told.as_json(report)) + b"\n")
+    else:
+        print("\n".join(["", *told.lines(report)]))
+    return Exit.OK if report.outcomes.conforms else Exit.NEGATIVE
+
+
+def _where(plan: TrialPlan, door: TrialDoor) -> str:
+    """For who starts the device by hand."""
+    secrets = "" if door.bundle is None else f", with what lies in {door.bundle}"
+    by_hand = "" if plan.command else f": start {plan.profile.name} now{secrets}"
+    return f"broker at {door.host}:{door.port}, the parent is {plan.profile.parent}{by_hand}"
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
