@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from agents.devices.contract import Ask, Segment, micros
+from agents.devices.course import lower
 from agents.parties.der.home import Home, HomeFlexibility, share
 from agents.parties.der.ledger import Course, Ledger
 from protocol.actor import Measured, Setpoint
@@ -105,6 +106,18 @@ class Reservation:
             )
         ]
 
+    def cut(self, now: datetime) -> list[Setpoint]:
+        """The devices follow nowhere more than is reserved of them from now on: an award was lowered in slots that are
+        led already. Returns the set-points that change."""
+        found: list[Setpoint] = []
+        for name, plan in self.parts.items():
+            followed, reserved = self.ledger.follows(self.event_id, name), self._course(name, plan)
+            start, end = max(now, self.period.start), self.period.slot_start(len(plan))
+            ahead = lower(followed, reserved, start, end)
+            if ahead != lower(followed, followed, start, end):
+                found += self.ledger.follow(self.event_id, name, ahead, start, end)
+        return found
+
     def baseline_wh(
         self,
         values: Iterable[Measured],
@@ -119,7 +132,7 @@ class Reservation:
         beginning only. `found_wus`: what `Reservation.found_wus` said of the devices."""
         energy_wh, total_wus = 0, rest_wus
         for value in values:
-            if self.parts[value.resource_id][slot]:
+            if self._asked_w(value.resource_id, slot):
                 total_wus += self._baseline_wus(value.resource_id, slot, until, found_wus or {})
             else:
                 energy_wh += value.energy_wh or 0
@@ -144,13 +157,24 @@ class Reservation:
         stand on what another event was going to change, and did not: then what was found counts, against the child."""
         start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
         end = end if until is None else max(start, min(end, until))
-        plan = self.parts[resource_id]
-        own = self._course(resource_id, _only(slot, plan[slot], len(plan)))
+        slots = len(self.parts[resource_id])
+        own = self._course(resource_id, _only(slot, self._asked_w(resource_id, slot), slots))
         own_wus = sum((s.own_w or 0) * micros(min(s.end, end) - s.start) for s in own if s.start < end)
         if until is None and resource_id in found_wus:
             sign = self.direction.sign
             own_wus = sign * max(sign * own_wus, sign * found_wus[resource_id])
         return own_wus + self.ledger.others_wus(self.event_id, resource_id, start, end)
+
+    def _asked_w(self, resource_id: str, slot: int) -> int:
+        """What is reserved of a device in a slot, W; where an award was lowered to nothing while the device followed the
+        one before, what it offered: what flowed until then is this event's."""
+        start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
+        asked_w = self.parts[resource_id][slot]
+        if not asked_w and any(
+            s.start < end and s.end > start for s in self.ledger.follows(self.event_id, resource_id)
+        ):
+            return self.answer.parts[resource_id].power_w[slot]
+        return asked_w
 
     def _course(self, resource_id: str, power_w: Plan) -> tuple[Segment, ...]:
         held, schedule_w = self.answer.held.get(resource_id, ()), self.answer.parts[resource_id].schedule_w

@@ -123,8 +123,8 @@ def alone(trace: Sequence[Entry]) -> set[tuple[str, str]]:
 
 
 def less_than_dispatched(trace: Sequence[Entry], names: Collection[str]) -> list[str]:
-    """One of these homes gives in each slot what it was told before the slot began, in an event that it completed and
-    that stood alone."""
+    """One of these homes gives in each slot what it was told before the slot began, or less that it was awarded
+    meanwhile, in an event that it completed and that stood alone."""
     periods: dict[tuple[str, str], m.Request] = {}
     told_w: dict[tuple[str, str, int], int] = {}
     reports: dict[tuple[str, str, int], m.Reading] = {}
@@ -134,6 +134,11 @@ def less_than_dispatched(trace: Sequence[Entry], names: Collection[str]) -> list
             continue
         if isinstance(message, m.Request):
             periods[entry.actor, message.event_id] = message
+        if isinstance(message, m.Award) and _accepted(entry):
+            for slot, power_w in enumerate(message.power_w):
+                key = entry.actor, message.event_id, slot
+                if key in told_w:
+                    told_w[key] = min(told_w[key], power_w)
         for effect in entry.effects:
             if isinstance(effect, Note) and effect.name == "controlling" and isinstance(message, m.Dispatch):
                 period = periods[entry.actor, effect.event_id].interval_period
@@ -155,6 +160,10 @@ def less_than_dispatched(trace: Sequence[Entry], names: Collection[str]) -> list
         if gave_wh < least_wh:
             found.append(f"Q4: {who} gives {gave_wh} Wh in slot {slot} of {event_id}, told to give {least_wh:.0f}")
     return found
+
+
+def _accepted(entry: Entry) -> bool:
+    return any(isinstance(effect, Note) and effect.name == "standing_by" for effect in entry.effects)
 
 
 def _above(entry: Entry, report: m.Report, request: m.Request, awarded_w: dict[int, int]) -> Iterator[str]:
