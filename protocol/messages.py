@@ -225,6 +225,10 @@ class Terms(_Model):
     price_milli_per_kwh: Annotated[int, Field(ge=0, le=10**12)] | None = None
     """Price in thousandths of `currency` per kWh."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    later: ClassVar[tuple[str, ...]] = ("obliged",)
+    obliged: bool | None = None
+    """Capacity that is reserved by contract: whoever cannot meet the request offers what there is, and no alternative;
+    what is missing is stated, and all the rest is bought."""
 
 
 class Resource(_Model):
