@@ -128,14 +128,16 @@ class Reservation:
     ) -> tuple[int, int]:
         """What the devices of these meter values would have taken in a slot without this event, signed Wh, + = import;
         and what is left of it below a Wh, for the next slot (`rest_wus`: from the slot before), W x microseconds. Of a
-        device of which nothing is asked in the slot, what it took: its change is not this event's. `until`: of the slot's
+        device of which nothing is asked in the slot, what it took: its change is not this event's; but where its award was
+        lowered to nothing while it was led, what it was led to counts as far as its meter shows it. `until`: of the slot's
         beginning only. `found_wus`: what `Reservation.found_wus` said of the devices."""
         energy_wh, total_wus = 0, rest_wus
         for value in values:
-            if self._asked_w(value.resource_id, slot):
+            if self.parts[value.resource_id][slot]:
                 total_wus += self._baseline_wus(value.resource_id, slot, until, found_wus or {})
             else:
                 energy_wh += value.energy_wh or 0
+                total_wus -= self._led_wus(value, slot, until, found_wus or {})
         whole_wh = (2 * total_wus + WH_WUS) // (2 * WH_WUS)
         return energy_wh + whole_wh, total_wus - whole_wh * WH_WUS
 
@@ -157,24 +159,26 @@ class Reservation:
         stand on what another event was going to change, and did not: then what was found counts, against the child."""
         start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
         end = end if until is None else max(start, min(end, until))
-        slots = len(self.parts[resource_id])
-        own = self._course(resource_id, _only(slot, self._asked_w(resource_id, slot), slots))
+        plan = self.parts[resource_id]
+        asked_w = plan[slot] or self.answer.parts[resource_id].power_w[slot]
+        own = self._course(resource_id, _only(slot, asked_w, len(plan)))
         own_wus = sum((s.own_w or 0) * micros(min(s.end, end) - s.start) for s in own if s.start < end)
         if until is None and resource_id in found_wus:
             sign = self.direction.sign
             own_wus = sign * max(sign * own_wus, sign * found_wus[resource_id])
         return own_wus + self.ledger.others_wus(self.event_id, resource_id, start, end)
 
-    def _asked_w(self, resource_id: str, slot: int) -> int:
-        """What is reserved of a device in a slot, W; where an award was lowered to nothing while the device followed the
-        one before, what it offered: what flowed until then is this event's."""
+    def _led_wus(self, value: Measured, slot: int, until: datetime | None, found_wus: Mapping[str, int]) -> int:
+        """By how much a device of which nothing is asked any more was led off its declared schedule before, as far as its
+        meter shows it, signed W x microseconds."""
         start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
-        asked_w = self.parts[resource_id][slot]
-        if not asked_w and any(
-            s.start < end and s.end > start for s in self.ledger.follows(self.event_id, resource_id)
-        ):
-            return self.answer.parts[resource_id].power_w[slot]
-        return asked_w
+        followed = self.ledger.follows(self.event_id, value.resource_id)
+        spans = [(s.power_w, min(s.end, end) - max(s.start, start)) for s in followed if s.start < end and s.end > start]
+        if not spans:
+            return 0
+        sign, led_wus = self.direction.sign, sum(power_w * micros(span) for power_w, span in spans)
+        shown_wus = (value.energy_wh or 0) * WH_WUS - self._baseline_wus(value.resource_id, slot, until, found_wus)
+        return sign * max(0, min(sign * led_wus, sign * shown_wus))
 
     def _course(self, resource_id: str, power_w: Plan) -> tuple[Segment, ...]:
         held, schedule_w = self.answer.held.get(resource_id, ()), self.answer.parts[resource_id].schedule_w
