@@ -11,7 +11,7 @@ from pydantic_core import SchemaValidator
 
 from protocol.edges import MAX_PAYLOAD_BYTES, ROUTES, Edge, parse_topic
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.messages import LEAST_WHOLE, MOST_WHOLE, VERSION, Message
+from protocol.messages import LEAST_WHOLE, MOST_WHOLE, VERSION, Message, Terms
 from protocol.units import REF, iso_duration, printed
 
 __all__ = ["MAX_PAYLOAD_BYTES", "decode", "decode_body", "encode", "to_json"]
@@ -27,13 +27,20 @@ def encode(message: Message) -> bytes:
 
     The fields go to orjson as they stand, which is three times as fast as `model_dump` and gives the same bytes.
     """
-    fields = message.__dict__
-    if message.later:
-        fields = {name: value for name, value in fields.items() if value is not None or name not in message.later}
-    return orjson.dumps(fields, default=_plain, option=orjson.OPT_UTC_Z)
+    return orjson.dumps(_fields(message, message.later), default=_plain, option=orjson.OPT_UTC_Z)
+
+
+def _fields(model: BaseModel, later: tuple[str, ...]) -> dict[str, object]:
+    """Those that came after the first release only where they say something."""
+    fields = model.__dict__
+    if later:
+        return {name: value for name, value in fields.items() if value is not None or name not in later}
+    return fields
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, Terms):
+        return _fields(value, value.later)
     if isinstance(value, BaseModel):
         return value.__dict__
     if isinstance(value, timedelta):

@@ -276,6 +276,10 @@ class Terms(_Model):
     """Price in thousandths of `currency` per kWh."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
     """ISO 4217, of the price."""
+    later: ClassVar[tuple[str, ...]] = ("obliged",)
+    obliged: bool | None = None
+    """Capacity that is reserved by contract: whoever cannot meet the request offers what there is, and no alternative;
+    what is missing is stated, and all the rest is bought."""
 
 
 class Resource(_Model):

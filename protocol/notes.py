@@ -44,6 +44,15 @@ class EventAwarded(NoteModel):
     requested_w: Plan
 
 
+@note_of("obliged_short")
+class ObligedShort(NoteModel):
+    """Of capacity that is reserved by contract so much is missing: the rest is bought."""
+
+    requested_w: Plan
+    secured_w: Plan
+    shortfall_w: Plan
+
+
 @note_of("event_reduced")
 class EventReduced(NoteModel):
     """The operator asks for less of an event that stands: the deal is cut, and nobody is asked anew."""

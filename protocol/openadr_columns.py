@@ -86,6 +86,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("terms.mandate", "VPP_MANDATE", Form.FLAG),
         Column("terms.price_milli_per_kwh", "PRICE", Form.PRICE),
         Column("terms.currency", "VPP_CURRENCY"),
+        Column("terms.obliged", "VPP_OBLIGED", Form.FLAG),
     ),
     "offer": (
         *_COMMON,

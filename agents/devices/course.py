@@ -5,6 +5,7 @@ earliest says what that schedule is: the later ones were computed on top of it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -25,6 +26,19 @@ def power_at(segments: Iterable[Segment], at: datetime) -> int | None:
     reserved = standing(segments, at)
     own_w = next((s.own_w for s in reserved if s.own_w is not None), None)
     return None if own_w is None else own_w + sum(s.power_w for s in reserved)
+
+
+def lower(course: Iterable[Segment], most: Iterable[Segment], start: datetime, end: datetime) -> tuple[Segment, ...]:
+    """What a course of one event comes to between two instants where it is nowhere above another one of the event, in the
+    pieces of both; nothing where one of them has nothing."""
+    one, other = list(course), list(most)
+    found = []
+    for begins, ends in pieces([*one, *other], start, end) if start < end else ():
+        here, there = standing(one, begins), standing(other, begins)
+        if here and there:
+            least = min(here[0], there[0], key=lambda segment: abs(segment.power_w))
+            found.append(replace(least, start=begins, end=ends))
+    return tuple(found)
 
 
 def laid_out(

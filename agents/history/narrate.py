@@ -15,6 +15,7 @@ WORDS = {
     "event_issued": "asks for {direction} of {requested_w} from {start}; answer by {reply_by}",
     "answer_judged": "the answer gives {offered_w} of {requested_w}: {share_pct} % in the worst slot, "
     "{least_pct} % is wanted; bought: {bought}",
+    "obliged_short": "of the capacity that is reserved {shortfall_w} of {requested_w} is missing",
     "event_awarded": "awards {power_w} of {requested_w}",
     "planned_event_cancelled": "the planned event is cancelled: {reason}",
     "event_reduced": "asks for less, {requested_w}: the deal is cut to {power_w}",

@@ -63,7 +63,11 @@ class UtilityRole:
         reply_by = step_instant(now, start, self.settings.reply_pct)
         decide_by = step_instant(reply_by, start, DECIDE_PCT)
         event.children.waiting.clear()
-        terms = m.Terms(least_share_pct=self.settings.accept_share_pct, mandate=self.settings.mandate)
+        terms = m.Terms(
+            least_share_pct=self.settings.accept_share_pct,
+            mandate=self.settings.mandate,
+            obliged=self.settings.obliged or None,
+        )
         asked = dict.fromkeys(event.children.by_name, subject.asked_w)
         event.ask(asked, Conditions(self.program_id, reply_by, decide_by, terms), now)
         event.out.tell(
@@ -115,7 +119,8 @@ class UtilityRole:
         """It decides as soon as all have answered: what comes then is about an award."""
 
     def all_in(self, now: datetime) -> None:
-        """Judge: a share of the request in every slot is bought, less is declined; under a mandate all is bought."""
+        """Judge: a share of the request in every slot is bought, less is declined; under a mandate all is bought, as
+        it is of reserved capacity."""
         event, asked_w = self.event, self.event.subject.asked_w
         event.children.waiting.clear()
         event.go(Stage.JUDGING)
@@ -124,7 +129,9 @@ class UtilityRole:
         met = least(offered, asked_w)
         share = share_pct(met, asked_w)
         judged = Judged(asked_w, met, zero(len(met)), self.settings.accept_share_pct)
-        bought = any(met) and (self.settings.mandate or self.policies.acceptance.accepts(judged))
+        bought = any(met) and (
+            self.settings.mandate or self.settings.obliged or self.policies.acceptance.accepts(judged)
+        )
         event.out.tell(
             "answer_judged",
             requested_w=asked_w,
@@ -133,6 +140,8 @@ class UtilityRole:
             least_pct=self.settings.accept_share_pct,
             bought=bought,
         )
+        if self.settings.obliged and any(short := shortfall(asked_w, met)):
+            event.out.tell("obliged_short", requested_w=asked_w, secured_w=met, shortfall_w=short)
         if bought:
             self._award_all(answers, now)
         else:

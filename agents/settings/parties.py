@@ -85,6 +85,9 @@ class UtilitySettings(Settings):
     """Who judges it: least_share, or a policy that is installed."""
     mandate: bool = False
     """Whether what the coordinator secures up to the request is bought without asking again."""
+    obliged: bool = False
+    """Whether the capacity asked for is reserved by contract: nobody proposes an alternative, what there is is bought,
+    and what is missing is stated."""
     reply_pct: Annotated[int, Field(ge=5, le=80)] = 50
     """Share of the time until the first slot that the coordinator has to answer."""
     report_grace_s: Annotated[int, Field(ge=1)] = 360

@@ -12,8 +12,9 @@ from typing import Any
 from hunter import Plan
 from worlds import World, battery, vehicle
 
+from agents.settings.connection import ConnectionPoint
 from agents.settings.devices import DeviceSpec, LoadSpec, SolarSpec, VehicleSpec
-from agents.settings.parties import PATENT_LADDER, Consent, EventSettings, Rung
+from agents.settings.parties import PATENT_LADDER, Consent, DerSettings, EventSettings, Rung
 from agents.settings.plan import WEEKDAYS
 from broker.node import POINTS, Crash
 from broker.simulation import Faults
@@ -29,7 +30,7 @@ FEATURES = (
     "trip", "known return", "wanted by trip", "day off", "two trips a day", "late charging", "least power", "relaxes",
     "battery", "load", "solar", "many devices", "own storage", "clock change", "overlapping", "odd slots",
     "odd alignment", "increase", "cancelled", "residents", "not today", "fault", "unplugged", "losses", "repeats",
-    "crashes", "forgets early",
+    "crashes", "forgets early", "follows the sun", "connection point", "history", "obliged",
 )  # fmt: skip
 STARTS = (datetime(2026, 1, 14, tzinfo=UTC), datetime(2026, 3, 27, tzinfo=UTC), datetime(2026, 10, 23, tzinfo=UTC))
 """A day in winter, and the days before Europe's clock changes."""
@@ -82,15 +83,17 @@ class _Drawing:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.random = Random(f"long {seed}")
+        self.later = Random(f"later {seed}")
+        """Of what was added later: the worlds of before stay as they are."""
         self.features: Counter[str] = Counter()
         first = self.random.choice(STARTS)
         self.starts_at = first + timedelta(minutes=self.random.randint(0, 1_439))
         self.days = self.random.choice((3, 3, 4, 4, 5, 7))
         self.world = World(starts_at=self.starts_at)
 
-    def _maybe(self, feature: str, pct: int) -> bool:
+    def _maybe(self, feature: str, pct: int, chance: Random | None = None) -> bool:
         """Whether the world has it, here."""
-        has = self.random.random() * 100 < pct
+        has = (chance or self.random).random() * 100 < pct
         self.features[feature] += has
         return has
 
@@ -102,6 +105,8 @@ class _Drawing:
             "mandate": self.random.random() < 0.4,
             "accept_share_pct": self.random.choice([0, 50, 70]),
         }
+        self.world.utility["obliged"] = self._maybe("obliged", 15, self.later)
+        self.world.homes[:] = [self._lived_in(home) for home in self.world.homes]
         events = self._events()
         until = max(self.starts_at + DAY * self.days, max(_end(one) for one in events)) + QUIET
         orders = (*self._cancels(events), *self._residents(events))
@@ -169,6 +174,27 @@ class _Drawing:
             restriction, step = random.choice([("departure_soc", 14_000), ("reserve_soc", 2_000)])
             changes["relaxations"] = [{"restriction": restriction, "steps": [step]}]
         return vehicle(name, **changes)
+
+    def _lived_in(self, home: DerSettings) -> DerSettings:
+        """The home with what was added later: a car that charges from the sun, a connection point."""
+        devices, chance = list(home.devices), self.later
+        cars = [place for place, spec in enumerate(devices) if isinstance(spec, VehicleSpec)]
+        sunny = any(isinstance(spec, SolarSpec) for spec in devices)
+        if cars and sunny and self._maybe("follows the sun", 60, chance):
+            devices[cars[0]] = devices[cars[0]].model_copy(update={"charging": "follow_pv"})
+        connection = self._connection() if self._maybe("connection point", 25, chance) else None
+        return home.model_copy(update={"devices": tuple(devices), "connection": connection})
+
+    def _connection(self) -> ConnectionPoint:
+        """With one base load for always, or a week of a home's history."""
+        chance, base_w, at = self.later, (self.later.choice((0, 300, 900)),), None
+        if self._maybe("history", 50, chance):
+            day_w = [chance.choice((100, 250, 400, 1_500)) for _ in range(48)]
+            base_w, at = tuple(day_w * 7), self.starts_at.replace(hour=0, minute=0) - DAY * chance.randint(0, 5)
+        return ConnectionPoint(
+            import_limit_w=chance.choice((6_000, 9_000, 17_000)), export_limit_w=chance.choice((0, 2_000, 6_000)),
+            base_load_w=base_w, base_load_at=at,
+        )  # fmt: skip
 
     def _owners_plan(self) -> dict[str, Any]:
         random, zone = self.random, self.random.choice(ZONES)

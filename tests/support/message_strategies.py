@@ -61,6 +61,7 @@ def requests(draw: st.DrawFn) -> m.Request:
         mandate=st.booleans(),
         price_milli_per_kwh=st.none() | st.integers(0, 10**12),
         currency=st.none() | st.from_regex(r"\A[A-Z]{3}\Z"),
+        obliged=st.none() | st.booleans(),
     )
     return draw(
         st.builds(

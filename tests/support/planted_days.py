@@ -11,9 +11,11 @@ from unittest.mock import patch
 
 from agents.devices.stays import Stays
 from agents.negotiation.parent import ParentParty
-from agents.parties.der import ledger
+from agents.parties.aggregator.role import AggregatorRole
+from agents.parties.der import home, ledger
 from agents.parties.der.control import Controlled
 from agents.parties.der.ledger import Ledger
+from agents.parties.der.reservation import Reservation
 from protocol.actor import Measured, PlannedStay
 
 Patch = tuple[Any, str, Any]
@@ -73,6 +75,18 @@ def _ledger_kept_for_ever() -> list[Patch]:
     return [(ledger, "_prune", lambda courses, before: None)]
 
 
+def _connection_point_ignored() -> list[Patch]:
+    return [(home, "room_w", lambda point, direction, period, ranges: (10**9,) * len(ranges))]
+
+
+def _alternative_of_the_obliged() -> list[Patch]:
+    return [(AggregatorRole, "_obliged", property(lambda self: False))]
+
+
+def _led_on_after_a_lower_award() -> list[Patch]:
+    return [(Reservation, "cut", lambda self, now: [])]
+
+
 PLANTED_DAYS: dict[str, Callable[[], list[Patch]]] = {
     "event_never_forgotten": _event_never_forgotten,
     "second_departure_ignored": _second_departure_ignored,
@@ -81,6 +95,9 @@ PLANTED_DAYS: dict[str, Callable[[], list[Patch]]] = {
     "soc_of_yesterday": _soc_of_yesterday,
     "held_by_nobody": _held_by_nobody,
     "ledger_kept_for_ever": _ledger_kept_for_ever,
+    "connection_point_ignored": _connection_point_ignored,
+    "alternative_of_the_obliged": _alternative_of_the_obliged,
+    "led_on_after_a_lower_award": _led_on_after_a_lower_award,
 }
 
 

@@ -172,11 +172,16 @@ class AggregatorRole:
             self.event.out.tell("can_meet", "S36", power_w=self.asked_w)
             self._answer(self.asked_w, self._at_most_w(), now)
 
+    @property
+    def _obliged(self) -> bool:
+        """Whether reserved capacity is asked for: what there is is offered, and no alternative."""
+        return bool(self.up.request.terms.obliged)
+
     def _next_rung(self, short: Plan, now: datetime) -> None:
         """The next rung; when none is left the answer is that this cannot be met."""
         if not self.climb.rungs:
             self.event.out.tell("cannot_meet", shortfall_w=short)
-            firm_w = self._firm_before_w()
+            firm_w = least(self.available_w(), self.asked_w) if self._obliged else self._firm_before_w()
             self._answer(firm_w, firm_w, now)
             return
         match self.climb.rungs.pop(0):
@@ -186,6 +191,8 @@ class AggregatorRole:
                 self._add_storage(short, now)
             case Rung.RELAX:
                 self._relax(short, now)
+            case Rung.ALTERNATIVE if self._obliged:
+                self._next_rung(short, now)
             case Rung.ALTERNATIVE:
                 self._propose(now)
 

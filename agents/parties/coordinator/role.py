@@ -267,7 +267,9 @@ class CoordinatorRole:
         event.out.tell("plan_not_secured", requested_w=self.asked_w, secured_w=taken, shortfall_w=short)
         basis, round_ = (m.OptionBasis.OFFERS,), self.up.request.round
         options = alternatives(self.asked_w, taken, basis, round_) if any(taken) else ()
-        if options:
+        if self.up.request.terms.obliged and any(taken):
+            event.offer_up(taken, taken, now)
+        elif options:
             event.propose_up(options, now)
         else:
             event.offer_up(zero(len(taken)), zero(len(taken)), now)

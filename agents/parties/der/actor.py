@@ -314,6 +314,8 @@ class Der(Controlled):
             event.accepted.reserve(award.power_w)
         else:
             event.accepted.keep(event.accepted.raised(award.power_w, before.parts, now))
+        for setpoint in event.accepted.cut(now):
+            self.effect(self.home.runnable(setpoint))
         event.timers.pop(DerTimer.VALID, None)
         if event.stage is DerStage.OFFERED:
             event.go(DerStage.AWARDED)

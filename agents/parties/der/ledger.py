@@ -65,6 +65,10 @@ class Ledger:
                     result[name] = result.get(name, ()) + segments
         return result
 
+    def follows(self, event_id: str, resource_id: str) -> Course:
+        """What a resource follows of an event."""
+        return self._followed.get(event_id, {}).get(resource_id, ())
+
     def others(self, event_id: str, resource_id: str) -> Course:
         """What a resource follows of all other events."""
         return tuple(

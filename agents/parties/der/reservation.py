@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from agents.devices.contract import Ask, Segment, micros
+from agents.devices.course import lower
 from agents.parties.der.home import Home, HomeFlexibility, share
 from agents.parties.der.ledger import Course, Ledger
 from protocol.actor import Measured, Setpoint
@@ -105,6 +106,18 @@ class Reservation:
             )
         ]
 
+    def cut(self, now: datetime) -> list[Setpoint]:
+        """The devices follow nowhere more than is reserved of them from now on: an award was lowered in slots that are
+        led already. Returns the set-points that change."""
+        found: list[Setpoint] = []
+        for name, plan in self.parts.items():
+            followed, reserved = self.ledger.follows(self.event_id, name), self._course(name, plan)
+            start, end = max(now, self.period.start), self.period.slot_start(len(plan))
+            ahead = lower(followed, reserved, start, end)
+            if ahead != lower(followed, followed, start, end):
+                found += self.ledger.follow(self.event_id, name, ahead, start, end)
+        return found
+
     def baseline_wh(
         self,
         values: Iterable[Measured],
@@ -115,7 +128,8 @@ class Reservation:
     ) -> tuple[int, int]:
         """What the devices of these meter values would have taken in a slot without this event, signed Wh, + = import;
         and what is left of it below a Wh, for the next slot (`rest_wus`: from the slot before), W x microseconds. Of a
-        device of which nothing is asked in the slot, what it took: its change is not this event's. `until`: of the slot's
+        device of which nothing is asked in the slot, what it took: its change is not this event's; but where its award was
+        lowered to nothing while it was led, what it was led to counts as far as its meter shows it. `until`: of the slot's
         beginning only. `found_wus`: what `Reservation.found_wus` said of the devices."""
         energy_wh, total_wus = 0, rest_wus
         for value in values:
@@ -123,6 +137,7 @@ class Reservation:
                 total_wus += self._baseline_wus(value.resource_id, slot, until, found_wus or {})
             else:
                 energy_wh += value.energy_wh or 0
+                total_wus -= self._led_wus(value, slot, until, found_wus or {})
         whole_wh = (2 * total_wus + WH_WUS) // (2 * WH_WUS)
         return energy_wh + whole_wh, total_wus - whole_wh * WH_WUS
 
@@ -147,12 +162,25 @@ class Reservation:
         start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
         end = end if until is None else max(start, min(end, until))
         plan = self.parts[resource_id]
-        own = self._course(resource_id, _only(slot, plan[slot], len(plan)))
+        asked_w = plan[slot] or self.answer.parts[resource_id].power_w[slot]
+        own = self._course(resource_id, _only(slot, asked_w, len(plan)))
         own_wus = sum((s.own_w or 0) * micros(min(s.end, end) - s.start) for s in own if s.start < end)
         if until is None and resource_id in found_wus:
             sign = self.direction.sign
             own_wus = sign * max(sign * own_wus, sign * found_wus[resource_id])
         return own_wus + self.ledger.others_wus(self.event_id, resource_id, start, end)
+
+    def _led_wus(self, value: Measured, slot: int, until: datetime | None, found_wus: Mapping[str, int]) -> int:
+        """By how much a device of which nothing is asked any more was led off its declared schedule before, as far as its
+        meter shows it, signed W x microseconds."""
+        start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
+        followed = self.ledger.follows(self.event_id, value.resource_id)
+        spans = [(s.power_w, min(s.end, end) - max(s.start, start)) for s in followed if s.start < end and s.end > start]
+        if not spans:
+            return 0
+        sign, led_wus = self.direction.sign, sum(power_w * micros(span) for power_w, span in spans)
+        shown_wus = (value.energy_wh or 0) * WH_WUS - self._baseline_wus(value.resource_id, slot, until, found_wus)
+        return sign * max(0, min(sign * led_wus, sign * shown_wus))
 
     def _course(self, resource_id: str, power_w: Plan) -> tuple[Segment, ...]:
         held, schedule_w = self.answer.held.get(resource_id, ()), self.answer.parts[resource_id].schedule_w

@@ -61,10 +61,11 @@ def homes_with_history(homes: Any, folder: Path, where: str) -> Any:
     to `folder`; `where` names the tables. Raises ConfigError."""
     if not isinstance(homes, list):
         return homes
-    return [_home(home, folder, f"{where}[{index}]") for index, home in enumerate(homes)]
+    return [home_with_history(home, folder, f"{where}[{index}]") for index, home in enumerate(homes)]
 
 
-def _home(home: Any, folder: Path, where: str) -> Any:
+def home_with_history(home: Any, folder: Path, where: str) -> Any:
+    """The same of one home."""
     if not isinstance(home, dict):
         return home
     found = dict(home)

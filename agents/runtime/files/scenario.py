@@ -14,6 +14,8 @@ from agents.negotiation.grace import AGGREGATE_S, HOP_S, ReportGrace
 from agents.negotiation.plans.timing import most_collecting_pct, time_needed
 from agents.runtime.files.daily import daily
 from agents.runtime.files.included import included
+from agents.runtime.files.metered import KEY as HISTORY
+from agents.runtime.files.metered import home_with_history
 from agents.runtime.files.plans import with_departure
 from agents.runtime.files.toml import read_toml
 from agents.runtime.policies import chosen
@@ -66,7 +68,7 @@ def build_scenario(data: dict[str, Any], where: str, folder: Path = Path()) -> S
     if outline.ends_at <= outline.start_at:
         raise ConfigError(f"{where}: scenario.ends_at: has to lie after scenario.start_at")
     utility_name = str(file.utility.get("name", "utility"))
-    homes, members, behaviours = _homes(file, utility_name, where)
+    homes, members, behaviours = _homes(file, utility_name, where, folder)
     aggregators = _aggregators(file, members, where, folder)
     above = file.coordinator.get("name", "ac")
     below = [_as_member(ra, f"{where}: aggregators") for ra in aggregators if ra.parent == above]
@@ -114,7 +116,7 @@ def build_scenario(data: dict[str, Any], where: str, folder: Path = Path()) -> S
 
 
 def _homes(
-    file: ScenarioFile, utility: str, where: str
+    file: ScenarioFile, utility: str, where: str, folder: Path
 ) -> tuple[tuple[DerSettings, ...], dict[str, list[Member]], dict[str, Behaviour]]:
     homes: list[DerSettings] = []
     members: dict[str, list[Member]] = {}
@@ -123,9 +125,12 @@ def _homes(
         place = f"{where}: homes[{index}]"
         if template.count > 1 and "{n}" not in template.name:
             raise ConfigError(f"{place}.name: needs {{n}}, as there are {template.count} of them")
-        alike = _alike(template)
-        devices = [_dated(device, file.scenario.start_at) for device in template.devices]
-        devices = [with_departure(device, f"{place}.devices[{at}]") for at, device in enumerate(devices)]
+        start_at = file.scenario.start_at
+        devices = {"devices": list(template.devices), "connection": template.connection}
+        own_files = _has_files_of_its_own(devices)
+        alike = _alike(template) and not own_files
+        if not own_files:
+            devices = _lived_in(devices, start_at, folder, place)
         for number in range(1, template.count + 1):
             given = {
                 "name": template.name,
@@ -136,8 +141,7 @@ def _homes(
                 "capability_every_s": template.capability_every_s,
                 "relax_others": template.relax_others,
                 "meter_to": (utility,) if template.meter_to is None else template.meter_to,
-                "devices": devices,
-                "connection": template.connection,
+                **(_lived_in(_numbered(devices, number), start_at, folder, place) if own_files else devices),
             }
             home = (known if alike and number > 1 else checked)(DerSettings, _numbered(given, number), place)
             homes.append(home)
@@ -148,6 +152,21 @@ def _homes(
     for mistake in one_home_each("homes", homes):
         raise ConfigError(f"{where}: {mistake}")
     return tuple(homes), members, behaviours
+
+
+def _lived_in(devices: dict[str, Any], start_at: datetime, folder: Path, where: str) -> dict[str, Any]:
+    """A home's devices and its connection point, with what their histories and plans say and the instants that are not
+    given. Raises ConfigError."""
+    found: dict[str, Any] = home_with_history(devices, folder, where)
+    dated = [_dated(device, start_at) for device in found["devices"]]
+    dated = [with_departure(device, f"{where}.devices[{at}]") for at, device in enumerate(dated)]
+    return {**found, "devices": dated}
+
+
+def _has_files_of_its_own(devices: dict[str, Any]) -> bool:
+    """Whether each home of a template has a history of its own."""
+    tables = [*devices["devices"], devices["connection"] or {}]
+    return any("{n}" in str(table.get(HISTORY, "")) for table in tables)
 
 
 def _alike(template: HomeTemplate) -> bool:

@@ -23,4 +23,5 @@ def violations(
     found = ledgers.violations(trace) + stages.violations(trace, grace) + control.violations(trace)
     found += wire.said_by_nobody(trace) if not foreign else []
     found += wire.not_applied(trace) if lossless else []
+    found += wire.alternatives_of_obliged(trace)
     return found + wire.foreign_edges(trace) + wire.one_id_two_bodies(trace) + wire.repeats_that_change(trace)

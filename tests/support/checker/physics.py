@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from itertools import pairwise
 
+from agents.devices.solar import Solar
 from agents.drivers.simulated import SimulatedDriver, VehiclePhysics
-from agents.settings.devices import DeviceSpec, StorageSpec, VehicleSpec
+from agents.settings.devices import DeviceSpec, SolarSpec, StorageSpec, VehicleSpec
 from agents.settings.parties import DerSettings
 from broker.simulation import Simulation
 from protocol import messages as m
@@ -14,6 +16,8 @@ ROUNDED_WH = 3
 """Set-points are whole W, and meters whole Wh."""
 MOST_PCT = 105
 """Of what was awarded in a slot: more was not asked for."""
+BEYOND_W = 5
+"""By so much shares of a home's devices are off in sum."""
 LEAST_PCT = 95
 """Of what was dispatched in time: that much a home gives that nothing has happened to."""
 
@@ -27,6 +31,8 @@ def violations(
     found = setpoints(specs, simulation.trace)
     names = {home.name for home in homes if not has_least_power(home)} - set(surprised)
     found += more_than_awarded(simulation.trace, names)
+    found += led_on(simulation.trace, {home.name for home in homes})
+    found += [text for home in homes if home.name not in surprised for text in fed_back(home, simulation)]
     for home in homes:
         drivers = simulation.nodes[home.name].stepper.drivers
         found += [text for spec in home.devices if (text := left_short(spec, drivers[spec.resource_id]))]
@@ -110,6 +116,47 @@ def more_than_awarded(trace: Sequence[Entry], names: Collection[str]) -> list[st
     return found
 
 
+def fed_back(home: DerSettings, simulation: Simulation) -> Iterator[str]:
+    """Where a home's devices discharge as they are told, no more flows through its connection point into the grid than
+    may. `simulation`: of it what the drivers remember, two days."""
+    if home.connection is None:
+        return
+    drivers = simulation.nodes[home.name].stepper.drivers
+    flows = {name: one.flows for name, one in drivers.items() if isinstance(one, SimulatedDriver)}
+    cuts = sorted({at for spans in flows.values() for start, end, _ in spans for at in (start, end)})
+    told = {name: _told(name, simulation.trace) for name in flows}
+    for start, end in pairwise(cuts):
+        power_w = {name: _mean_w(spans, start, end) for name, spans in flows.items()}
+        led = [spec for spec in home.devices if _is_led(told[spec.resource_id], start)]
+        led_w = sum(min(0.0, power_w[spec.resource_id] + _generates_w(spec, start)) for spec in led)
+        least_w = home.connection.base_range_w(start, end)[0]
+        over_w = -sum(power_w.values()) - least_w - home.connection.export_limit_w
+        if over_w > BEYOND_W and led_w < -BEYOND_W:
+            yield f"Q5: {home.name} feeds back {over_w:.0f} W more than it may from {start} on, {led_w:.0f} W of it led"
+
+
+def _generates_w(spec: DeviceSpec, at: datetime) -> int:
+    """What a plant gives by itself, W."""
+    return min(Solar(spec).possible_w(at), spec.export_limit_w) if isinstance(spec, SolarSpec) else 0
+
+
+def _told(resource_id: str, trace: Sequence[Entry]) -> list[Setpoint]:
+    effects = (effect for entry in trace for effect in entry.effects)
+    return [one for one in effects if isinstance(one, Setpoint) and one.resource_id == resource_id]
+
+
+def _is_led(told: Sequence[Setpoint], at: datetime) -> bool:
+    """Whether the last set-point for an instant was one."""
+    last = next((one for one in reversed(told) if one.at <= at), None)
+    return last is not None and last.power_w is not None and at < last.until
+
+
+def _mean_w(spans: Sequence[tuple[datetime, datetime, float]], start: datetime, end: datetime) -> float:
+    return sum(
+        wh / ((ends - begins).total_seconds() / 3600) for begins, ends, wh in spans if begins <= start and end <= ends
+    )
+
+
 def alone(trace: Sequence[Entry]) -> set[tuple[str, str]]:
     """Home and event where the home knew of no other event from the first request until the last slot's end."""
     spans: dict[tuple[str, str], tuple[datetime, datetime]] = {}
@@ -129,8 +176,8 @@ def alone(trace: Sequence[Entry]) -> set[tuple[str, str]]:
 
 
 def less_than_dispatched(trace: Sequence[Entry], names: Collection[str]) -> list[str]:
-    """One of these homes gives in each slot what it was told before the slot began, in an event that it completed and
-    that stood alone."""
+    """One of these homes gives in each slot what it was told before the slot began, or less that it was awarded
+    meanwhile, in an event that it completed and that stood alone."""
     periods: dict[tuple[str, str], m.Request] = {}
     told_w: dict[tuple[str, str, int], int] = {}
     reports: dict[tuple[str, str, int], m.Reading] = {}
@@ -140,6 +187,11 @@ def less_than_dispatched(trace: Sequence[Entry], names: Collection[str]) -> list
             continue
         if isinstance(message, m.Request):
             periods[entry.actor, message.event_id] = message
+        if isinstance(message, m.Award) and _accepted(entry):
+            for slot, power_w in enumerate(message.power_w):
+                key = entry.actor, message.event_id, slot
+                if key in told_w:
+                    told_w[key] = min(told_w[key], power_w)
         for effect in entry.effects:
             if isinstance(effect, Note) and effect.name == "controlling" and isinstance(message, m.Dispatch):
                 period = periods[entry.actor, effect.event_id].interval_period
@@ -153,7 +205,7 @@ def less_than_dispatched(trace: Sequence[Entry], names: Collection[str]) -> list
     single, found = alone(trace) & completed, []
     for (who, event_id, slot), power_w in told_w.items():
         request, reading = periods[who, event_id], reports.get((who, event_id, slot))
-        if (who, event_id) not in single or reading is None or reading.energy_wh is None:
+        if (who, event_id) not in single or reading is None or reading.energy_wh is None or not power_w:
             continue
         hours = request.interval_period.duration.total_seconds() / 3600
         gave_wh = request.direction.sign * (reading.energy_wh - (reading.baseline_wh or 0))
@@ -161,6 +213,34 @@ def less_than_dispatched(trace: Sequence[Entry], names: Collection[str]) -> list
         if gave_wh < least_wh:
             found.append(f"Q4: {who} gives {gave_wh} Wh in slot {slot} of {event_id}, told to give {least_wh:.0f}")
     return found
+
+
+def led_on(trace: Sequence[Entry], names: Collection[str]) -> Iterator[str]:
+    """A home that is led in a slot lets its devices go at once when its award is lowered to nothing there."""
+    led_w: dict[tuple[str, str], dict[int, tuple[int, datetime]]] = {}
+    periods: dict[tuple[str, str], m.IntervalPeriod] = {}
+    for entry, message in _messages(trace):
+        key = entry.actor, getattr(message, "event_id", "")
+        if entry.actor not in names:
+            continue
+        notes = {effect.name for effect in entry.effects if isinstance(effect, Note)}
+        if any(isinstance(effect, Send) and isinstance(effect.message, m.Withdraw) for effect in entry.effects):
+            led_w.pop(key, None)  # it may have kept less than it was dispatched
+        elif isinstance(message, m.Request):
+            periods[key] = message.interval_period
+        elif isinstance(message, m.Dispatch) and "controlling" in notes:
+            over_at = periods[key].slot_start(message.slot + 1)
+            led_w.setdefault(key, {})[message.slot] = abs(message.power_w), over_at
+        elif isinstance(message, m.Award) and "standing_by" in notes:
+            for slot, (power_w, over_at) in led_w.get(key, {}).items():
+                if power_w and over_at > entry.at and not message.power_w[slot]:
+                    if not any(isinstance(effect, Setpoint) for effect in entry.effects):
+                        yield f"Q6: {entry.actor} is led on in slot {slot} of {key[1]} though nothing is awarded there"
+                    led_w[key][slot] = 0, over_at
+
+
+def _accepted(entry: Entry) -> bool:
+    return any(isinstance(effect, Note) and effect.name == "standing_by" for effect in entry.effects)
 
 
 def _above(entry: Entry, report: m.Report, request: m.Request, awarded_w: dict[int, int]) -> Iterator[str]:

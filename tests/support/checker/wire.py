@@ -95,6 +95,20 @@ def said_by_nobody(trace: Sequence[Entry]) -> list[str]:
     return found
 
 
+def alternatives_of_obliged(trace: Sequence[Entry]) -> list[str]:
+    """P1: who is asked for reserved capacity offers what there is, and proposes nothing else."""
+    obliged = {
+        (entry.actor, heard.message.request_id)
+        for entry, heard in received(trace)
+        if isinstance(heard.message, m.Request) and heard.message.terms.obliged
+    }
+    return [
+        f"P1: {entry.actor} proposes an alternative to {send.message.request_id}, though it is obliged"
+        for entry, send in sends(trace)
+        if isinstance(send.message, m.Alternative) and (entry.actor, send.message.request_id) in obliged
+    ]
+
+
 def not_applied(trace: Sequence[Entry]) -> list[str]:
     """P5, nothing lost: on a wire that loses nothing, whatever was committed has been applied by those it is for."""
     applied = {(entry.actor, key(heard.edge, heard.message)) for entry, heard in received(trace)}

@@ -1,7 +1,7 @@
 """What an event reserves of a home when its award is raised again, though another event has taken of what was freed; and the
 baseline of an event that was declared beside another one."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import pytest
@@ -28,10 +28,11 @@ class Asked:
 
     def __init__(self, device: DeviceSpec) -> None:
         self.der = Der(DerSettings(name="h", parent="ra", devices=(device,)))
+        self.now = LATER
         self.revisions: dict[str, int] = {}
 
     def hear(self, message: m.Message) -> list[Effect]:
-        return list(self.der.receive(Received(EDGE, message, encode(message)), LATER))
+        return list(self.der.receive(Received(EDGE, message, encode(message)), self.now))
 
     def ask(self, event_id: str, *power_w: int, start_min: int = 0) -> tuple[int, ...]:
         """What it offers, W."""
@@ -125,6 +126,51 @@ def test_lower_award_after_a_raise_is_kept() -> None:
     asked.award("e1", 6_000)
     assert sent(asked.award("e1", 1_000), m.Withdraw) == []
     assert [setpoint.power_w for setpoint in asked.dispatch("e1", 1_000)] == [-1_000]
+
+
+def setpoints(effects: list[Effect]) -> list[tuple[int | None, datetime, datetime]]:
+    return [(one.power_w, one.at, one.until) for one in effects if isinstance(one, Setpoint)]
+
+
+def in_its_first_slot(*award_w: int) -> Asked:
+    """Ten minutes into a slot in which its battery follows this award."""
+    asked = Asked(battery("bat", 6_000))
+    asked.ask("e1", 6_000, 3_000)
+    asked.award("e1", *award_w)
+    asked.dispatch("e1", award_w[0])
+    asked.now = START + timedelta(minutes=10)
+    return asked
+
+
+def test_award_lowered_in_a_running_slot_cuts_what_the_device_follows_at_once() -> None:
+    asked = in_its_first_slot(6_000, 3_000)
+    assert setpoints(asked.award("e1", 1_000, 3_000)) == [(-1_000, asked.now, START + SLOT)]
+
+
+def test_award_lowered_to_nothing_in_a_running_slot_lets_the_device_go() -> None:
+    asked = in_its_first_slot(6_000, 3_000)
+    assert setpoints(asked.award("e1", 0, 3_000)) == [(None, asked.now, asked.now)]
+
+
+@pytest.mark.parametrize("award_w", [(2_000, 0), (6_000, 3_000), (5_000, 3_000)])
+def test_award_above_what_is_followed_moves_no_device(award_w: tuple[int, int]) -> None:
+    asked = in_its_first_slot(2_000, 3_000)
+    assert setpoints(asked.award("e1", *award_w)) == []
+
+
+def test_slot_that_was_dispatched_ahead_is_cut_too() -> None:
+    asked = in_its_first_slot(6_000, 3_000)
+    asked.now = START - timedelta(seconds=30)
+    assert setpoints(asked.award("e1", 4_000, 0)) == [(-4_000, START, START + SLOT)]
+
+
+def test_what_flowed_until_an_award_was_lowered_to_nothing_is_told() -> None:
+    asked = in_its_first_slot(6_000, 3_000)
+    asked.award("e1", 0, 3_000)
+    der, end = asked.der, START + SLOT
+    metered = Measured("bat", end, 9_000, energy_wh=-1_000, event_id="e1", slot=0)
+    (report,) = sent(list(der.receive(metered, end)), m.Report)
+    assert (report.readings[0].energy_wh, report.readings[0].baseline_wh) == (-1_000, 0)
 
 
 def baseline_wh(asked: Asked, soc_wh: int) -> int | None:

@@ -8,8 +8,11 @@ import pytest
 
 from agents.runtime.files.config import build_config
 from agents.runtime.files.metered import homes_with_history, usual_day
+from agents.runtime.files.scenario import load_scenario
+from agents.runtime.fleet.sources import load_source
 from agents.settings.checked import ConfigError
 from agents.settings.devices import SolarSpec
+from agents.settings.scenario import Scenario
 from protocol.units import SLOT
 
 DAY = timedelta(days=1)
@@ -103,3 +106,76 @@ def test_homes_without_a_history_stay_as_they_are(tmp_path: Path) -> None:
     given = [{"devices": [{"kind": "solar", "forecast_w": [1]}, 3], "connection": {"import_limit_w": 1}}, 5]
     assert homes_with_history(given, tmp_path, "ders") == given
     assert homes_with_history("x", tmp_path, "ders") == "x"
+
+
+SCENARIO = """
+[scenario]
+name = "sunny"
+start_at = 2026-06-04T08:00:00Z
+ends_at = 2026-06-04T20:00:00Z
+[coordinator]
+[[aggregators]]
+name = "ra-1"
+[[homes]]
+name = "h-{n}"
+parent = "ra-1"
+count = 2
+[homes.connection]
+import_limit_w = 9000
+history_file = "load.csv"
+[[homes.devices]]
+kind = "solar"
+resource_id = "pv-{n}"
+export_limit_w = 5000
+history_file = "%s"
+[[homes.devices]]
+kind = "vehicle"
+resource_id = "ev-{n}"
+capacity_wh = 40000
+soc_wh = 20000
+departure_soc_wh = 30000
+max_charge_w = 6000
+charging = "follow_pv"
+departs_at = 2026-06-05T06:00:00Z
+"""
+
+
+def scenario(folder: Path, plants: str) -> Scenario:
+    """Two homes with a plant each, their base load and generation by history."""
+    written(folder / "load.csv", 50)
+    path = folder / "sunny.toml"
+    path.write_text(SCENARIO % plants)
+    return load_scenario(path)
+
+
+def test_scenario_reads_the_history_of_its_homes(tmp_path: Path) -> None:
+    written(tmp_path / "pv.csv", 100, 300)
+    first, second = scenario(tmp_path, "pv.csv").homes
+    plant = first.devices[0]
+    assert isinstance(plant, SolarSpec)
+    assert (plant.forecast_at, plant.forecast_w[:2], plant.forecast_repeats) == (FIRST + DAY, (400, 402), True)
+    assert first.connection == second.connection
+    assert first.connection is not None
+    assert first.connection.base_range_w(FIRST, FIRST + SLOT) == (100, 100)
+
+
+def test_each_home_of_a_template_has_its_own_history(tmp_path: Path) -> None:
+    for number in (1, 2):
+        written(tmp_path / f"pv-{number}.csv", 100 * number)
+    plants = [home.devices[0] for home in scenario(tmp_path, "pv-{n}.csv").homes]
+    assert [plant.forecast_w[0] for plant in plants if isinstance(plant, SolarSpec)] == [200, 400]
+
+
+def test_history_that_is_not_there_is_said_by_the_scenario(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"pv-1\.csv"):
+        scenario(tmp_path, "pv-{n}.csv")
+
+
+def test_fleet_speaks_for_homes_with_a_history(tmp_path: Path) -> None:
+    written(tmp_path / "pv.csv", 100)
+    scenario(tmp_path, "pv.csv")
+    source = load_source(tmp_path / "sunny.toml", FIRST + 30 * DAY)
+    plant = source.homes[0].devices[0]
+    assert isinstance(plant, SolarSpec)
+    assert plant.forecast_w[0] == 200
+    assert plant.forecast_at == FIRST + 30 * DAY - (datetime(2026, 6, 4, 8, tzinfo=UTC) - FIRST)
