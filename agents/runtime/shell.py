@@ -45,7 +45,7 @@ from protocol.actor import (
 from protocol.codec import encode
 from protocol.edges import ROUTES, Edge, parse_topic, topic
 from protocol.errors import RefusedMessage
-from protocol.messages import Capability
+from protocol.messages import Capability, Presence
 
 INBOX = 2_000
 BATCH = 256
@@ -211,6 +211,8 @@ class Shell:
         if isinstance(item, Refused):
             return item
         self.skew.hear(item, now, self.clock.speed, arrival.retained)
+        if arrival.retained and isinstance(item.message, Presence):
+            return None  # it was told before: only who connects now is told its awards again
         return None if self._archived(item) else self.net.refusal(item) or item
 
     def _archived(self, received: Received) -> bool:
