@@ -24,6 +24,8 @@ class Crash:
     point: str
     from_at: datetime
     down: timedelta
+    knows_until: datetime | None = None
+    """It is started with a journal that ends there (an older copy; before the first entry: none). None: with its own."""
 
 
 class Died(Exception):
@@ -120,6 +122,12 @@ class Node:
         self.unacknowledged.clear()
         self.committing = False
         self.wakes_at = None
+
+    def lose(self, until: datetime) -> None:
+        """The journal is that of an earlier instant: what came behind it is not known any more."""
+        self.journal = [entry for entry in self.journal if entry.at <= until]
+        self.durable = len(self.journal)
+        self.done = {(number, place) for number, place in self.done if number < self.durable}
 
     def restart(self) -> list[tuple[int, int, Effect]]:
         """A new process that knows what the journal knows; what may not have been done: entry, place, effect."""

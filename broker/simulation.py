@@ -34,6 +34,7 @@ from protocol.actor import (
 from protocol.codec import encode
 from protocol.edges import ROUTES, Edge, hearers, parse_topic, topic
 from protocol.errors import RefusedMessage
+from protocol.messages import Presence
 
 MAX_STEPS = 50_000_000
 """More steps than any run needs: an actor that spins is a bug and stops the run."""
@@ -267,10 +268,16 @@ class Simulation:
             work()
         except Died as died:
             node.die()
-            self.at(self.now + died.crash.down, partial(self._restart, node))
+            if died.crash.knows_until is not None:
+                node.lose(died.crash.knows_until)
+            lost = died.crash.knows_until is not None
+            self.at(self.now + died.crash.down, partial(self._restart, node, tells=lost))
 
-    def _restart(self, node: Node) -> None:
+    def _restart(self, node: Node, *, tells: bool = False) -> None:
+        """`tells`: the others hear that it has connected, which makes a difference to nobody else."""
         undone = node.restart()
+        if tells:
+            self._tell_presence(node)
         self._guard(node, lambda: self._resume(node, undone))
         for pending in list(node.session):
             if node.up:
@@ -278,6 +285,11 @@ class Simulation:
         if node.up:
             self._subscribe(node)
         self._schedule_wake(node)
+
+    def _tell_presence(self, node: Node) -> None:
+        for parent in node.stepper.actor.parents():
+            online = Presence(message_id=f"{node.name}.presence.{node.life}.online", sent_at=self.now, online=True)
+            self._publish(node.name, Post(topic("presence", Edge(parent, node.name)), encode(online)))
 
     def _resume(self, node: Node, undone: list[tuple[int, int, Effect]]) -> None:
         for number, place, effect in undone:

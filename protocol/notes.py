@@ -350,11 +350,29 @@ class AllConfirmed(NoteModel):
 
 @note_of("award_lost")
 class AwardLost(NoteModel):
-    """An award was not confirmed in time and is cancelled."""
+    """An award was not confirmed in time, or is not known any more, and is cancelled."""
 
     child: str
     cause: str
     power_w: Plan
+
+
+@note_of("peer_lost_memory")
+class PeerLostMemory(NoteModel):
+    """A peer does not know what it had agreed to, as its refusal of a message of that kind shows: its journal may be lost."""
+
+    peer: str
+    kind: str
+
+
+@note_of("own_memory_lost")
+class OwnMemoryLost(NoteModel):
+    """A peer has had another message of that kind under the same id: this journal is not all that was sent. It is sent
+    again under a higher number."""
+
+    peer: str
+    kind: str
+    number: int
 
 
 @note_of("award_refused")

@@ -56,6 +56,8 @@ WORDS = {
     "awards_sent": "awards to {awarded} members for {power_w}, {storage_w} of it from own storage",
     "all_confirmed": "all {children} have confirmed: {power_w}",
     "award_lost": "award of {child} is lost ({cause}): {power_w}",
+    "peer_lost_memory": "{peer} does not know what it had agreed to ({kind}): its journal may be lost",
+    "own_memory_lost": "{peer} has had another {kind} under the same id: this journal may be lost, or an older copy; said again as number {number}",
     "award_refused": "{child} refuses its award: {cause}",
     "withdrawn": "{child} withdraws ({cause}): {power_w} left of {awarded_w}",
     "replaced": "replaced by {child}: {power_w} ({cause})",

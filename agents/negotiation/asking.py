@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from agents.negotiation.child import Child, RelaxRecord, RequestRecord
 from agents.negotiation.children import Children
+from agents.negotiation.life import next_life
 from agents.negotiation.out import Out
 from agents.negotiation.stage import Stage, Timer
 from agents.negotiation.subject import Subject
@@ -94,6 +95,24 @@ class Asking:
             elif stage is Stage.RELAXING and relax is not None and now <= relax.reply_by:
                 self.out.say(name, now, self.relax_to, name, asked, relax)
 
+    def ask_in_new_life(self, child: Child, *, issues: bool, now: datetime) -> int:
+        """Ask a child once more, with a number above those of earlier lives of ours: a later round, or of who issues the
+        event a later revision of it. The number; 0 where that was tried often enough."""
+        asked = child.request
+        assert asked is not None
+        number = next_life(asked.revision if issues else asked.round)
+        if not number:
+            return 0
+        revision, round_ = (number, 1) if issues else (asked.revision, number)
+        request_id = intern(f"{self.subject.event_id}.{revision}.{round_}")
+        asked = self.children.shared.one(
+            asked._replace(request_id=request_id, round=round_, revision=revision, sent_at=now)
+        )
+        self.subject.revision = max(self.subject.revision, revision)
+        self.children.renew(child.name, asked)
+        self.out.say(child.name, now, self.request_to, child.name, asked)
+        return number
+
     def supersede(self, later_round: bool) -> None:
         """The answers to this request do not count for the next one, but in a later round of the same revision; what
         each could have given stays known."""
@@ -108,9 +127,13 @@ class Asking:
 
     # -- as messages
 
+    def request_id_to(self, name: str, asked: RequestRecord) -> str:
+        """The id of a request as a message."""
+        return f"{self.out.name}.request.{name}.{asked.request_id}"
+
     def request_to(self, name: str, asked: RequestRecord) -> m.Request:
         """A request as a message."""
-        message_id = f"{self.out.name}.request.{name}.{asked.request_id}"
+        message_id = self.request_id_to(name, asked)
         of = (self.subject.direction, self.subject.period, *asked[:4], *asked[5:])
         return self.requests.made(of, message_id, asked.power_w) or self.requests.keep(
             of,

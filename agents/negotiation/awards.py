@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from agents.negotiation.child import AwardRecord, Child, ChildAnswer, in_full
 from agents.negotiation.children import Children, same_slots
+from agents.negotiation.life import MOST
 from agents.negotiation.out import Out
 from agents.negotiation.stage import Timer
 from agents.negotiation.subject import Subject
@@ -133,16 +134,38 @@ class Awards:
         nothing, confirm_by = self.subject.nothing_w, self._confirm_by(now)
         self._award(child, m.Outcome.CANCELLED, nothing, None, cause, confirm_by, now, confirmed=False)
 
+    def forgotten(self, child: Child, cause: str, now: datetime) -> None:
+        """A child does not know its award any more: it is cancelled, and the child is not asked for more."""
+        self.out.tell("award_lost", child=child.name, cause=cause, power_w=child.awarded_w)
+        self.unconfirmed.pop(child.name, None)
+        child.accepted = None
+        self._cancel(child, cause, now)
+        self.end_chase()
+
+    def renumber(self, child: Child, revision: int, now: datetime) -> None:
+        """Say the award of a child under a revision above all that an earlier life of ours has used."""
+        award, confirm_by = child.award, self._confirm_by(now)
+        assert award is not None
+        self.children.bind(
+            child, award._replace(revision=revision, sent_at=now, confirm_by=confirm_by), child.confirmed
+        )
+        self.unconfirmed[child.name] = None
+        self.send_again(child, now)
+        self._start_chase(confirm_by, now)
+
     # -- as messages
 
     def award_id(self, name: str, award: AwardRecord) -> str:
         """Of the award that stands with a child; its revisions have the same."""
         return f"{award.request_id}.{self.out.name}.{name}"
 
+    def message_id(self, name: str, award: AwardRecord) -> str:
+        """Of the message that tells a child this award."""
+        return f"{self.out.name}.award.{self.award_id(name, award)}.{award.revision}"
+
     def award_to(self, name: str, award: AwardRecord) -> m.Award:
         """An award as a message."""
-        award_id = self.award_id(name, award)
-        message_id = f"{self.out.name}.award.{award_id}.{award.revision}"
+        award_id, message_id = self.award_id(name, award), self.message_id(name, award)
         accepts = None if award.accepts is None else in_full(award.accepts, name)
         if award.outcome is m.Outcome.CONCLUDED and accepts is not None:
             of: tuple[object, ...] = (*award[:4], *award[6:])
@@ -224,6 +247,10 @@ class Awards:
         """Take a confirm; None when nothing follows from it. A confirm of an older revision is answered with the
         newest. Raises RefusedMessage."""
         child, award = self.standing(name, message.award_id)
+        if award.revision < message.revision < MOST:  # it knows a later one, of which nothing stands here
+            self.renumber(child, message.revision + 1, now)
+            self.out.tell("own_memory_lost", peer=child.name, kind="award", number=message.revision + 1)
+            return None
         if message.revision != award.revision:
             self.send_again(child, now)
             return None

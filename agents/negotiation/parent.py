@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from agents.negotiation.announcer import Announcer
+from agents.negotiation.lost_memory import came_online, refused_above, refused_below
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.party import Party
 from agents.negotiation.stage import Stage, Timer
@@ -137,6 +138,21 @@ class ParentParty(Party):
         event = self._event(dispatch)
         event.out.tell("dispatch_noted", slot=dispatch.slot, power_w=dispatch.power_w)
         event.on_dispatch(dispatch, now)
+
+    # -- lost memory
+
+    def _came_online(self, child: str, now: datetime) -> None:
+        for event in self.events.values():
+            came_online(event, child, now)
+
+    def _refused_below(self, child: str, reject: m.Reject, now: datetime) -> None:
+        for event in list(self.events.values()):
+            refused_below(event, child, reject, now)
+
+    def _refused_above(self, edge: Edge, sent: m.EventMessage, reject: m.Reject, now: datetime) -> None:
+        event = self.events.get(sent.event_id)
+        if event is not None and event.up is not None and event.up.edge == edge:
+            refused_above(event, sent, reject, now)
 
     # -- memory
 

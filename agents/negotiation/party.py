@@ -176,10 +176,12 @@ class Party:
 
     def _receive(self, edge: Edge, message: m.Message, item: Received, now: datetime) -> None:
         if isinstance(message, m.Reject):
-            self._rejected(edge, message)
+            self._rejected(edge, message, now)
             return
         if isinstance(message, m.Presence):
             self.counts["received.presence"] += 1
+            if message.online and edge.parent == self.name:
+                self._came_online(edge.child, now)
             return
         if isinstance(message, m.Capability):
             return  # nothing of it stands in a journal: what is made of it comes as `Foreseen`
@@ -259,13 +261,34 @@ class Party:
         send = self._said.get(event_id, {}).get(edge, {}).get(kind)
         return None if send is None else send.message
 
-    def _rejected(self, edge: Edge, message: m.Reject) -> None:
+    def _rejected(self, edge: Edge, message: m.Reject, now: datetime) -> None:
         mine = m.Side.PARENT if edge.parent == self.name else m.Side.CHILD
         if message.refused_by is mine:
             return  # our own word, heard on the topic that both ends share
         self.counts[f"rejected.{message.reason}"] += 1
         data = {"edge": _arrow(edge), "kind": message.refused_kind, "reason": message.reason, "text": message.text}
         self.tell("message_rejected_by_peer", data=data)
+        if edge.parent == self.name:
+            self._refused_below(edge.child, message, now)
+        elif (sent := self._sent_as(edge, message)) is not None:
+            self._refused_above(edge, sent, message, now)
+
+    def _sent_as(self, edge: Edge, reject: m.Reject) -> m.EventMessage | None:
+        """What was sent last of a kind on an edge upward, where it is what a peer refuses."""
+        for by_edge in self._said.values():
+            send = by_edge.get(edge, {}).get(reject.refused_kind)
+            if send is not None and send.message.message_id == reject.refused_id:
+                return send.message if isinstance(send.message, m.EventMessage) else None
+        return None
+
+    def _came_online(self, child: str, now: datetime) -> None:
+        """A child's process has connected."""
+
+    def _refused_below(self, child: str, reject: m.Reject, now: datetime) -> None:
+        """A child refuses what we said: it may have lost its memory, or we ours."""
+
+    def _refused_above(self, edge: Edge, sent: m.EventMessage, reject: m.Reject, now: datetime) -> None:
+        """A parent refuses what we said last of a kind."""
 
     def _reject(self, edge: Edge, kind: str, refusal: RefusedMessage, now: datetime) -> None:
         side = m.Side.PARENT if edge.parent == self.name else m.Side.CHILD

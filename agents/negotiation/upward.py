@@ -173,6 +173,19 @@ class Upward:
         if self.answer is not None:
             self.out.send(self.edge, self.answer)
 
+    def answer_anew(self, number: int, now: datetime) -> int:
+        """Send the answer that stands under this number, as its id was used before; the number, where it is one."""
+        answer = self.answer
+        if not number or answer is None:
+            return 0
+        message_id = f"{self.out.name}.{answer.kind}.{answer.request_id}.{number}"
+        again = answer.model_copy(update={"message_id": message_id, "revision": number, "sent_at": now})
+        if isinstance(again, m.Offer):
+            self.acceptable[message_id] = again.power_w
+        self.answers_sent = number
+        self._send(again)
+        return number
+
     def first_w(self) -> Plan:
         """What the first answer to this request reserves, W."""
         return next(iter(self.acceptable.values()), self.subject.nothing_w)
@@ -272,6 +285,19 @@ class Upward:
             cause=cause[:500],
         )
         self.withdraw_again(now)
+
+    def withdraw_unknown(self, refusal: m.Confirm, now: datetime) -> int:
+        """Withdraw an award that an earlier life of ours has confirmed and this one knows nothing of."""
+        cause = f"{self.out.name} does not know what it had offered"
+        self.withdrawal = m.Withdraw(
+            **self._answer_ids("withdraw", now),
+            award_id=refusal.award_id,
+            from_slot=0,
+            power_w=self.subject.nothing_w,
+            cause=cause,
+        )
+        self.withdraw_again(now)
+        return self.withdrawal.revision
 
     def withdraw_again(self, now: datetime) -> None:
         """Send it until the parent's next award answers it, or the event is over."""

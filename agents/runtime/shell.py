@@ -15,26 +15,24 @@ from agents.drivers.registry import SIMULATED
 from agents.drivers.remote import RemoteDevice
 from agents.parties.der.actor import Der
 from agents.runtime.hearing import Hearing
-from agents.runtime.journal.journal import Journal, JournalError, Mark, StoredStep
+from agents.runtime.journal.journal import Journal, Mark
 from agents.runtime.net import Net, caught_by
 from agents.runtime.outgoing import Job, Listener, Outgoing
+from agents.runtime.past import Past
 from agents.runtime.skew import Skew
-from agents.runtime.snapshot import EVERY, Snapshot, maker, pack, unpack
 from broker.bus import Arrival, Bus, Post
 from broker.clock import Clock
 from broker.faults import first_error
-from broker.stepper import Diverged, Stepper, is_durable, no_collection
+from broker.stepper import Stepper
 from protocol.actor import (
     Actor,
     Driver,
     Effect,
     Entry,
     Feed,
-    Follower,
     Foretells,
     Input,
     Measure,
-    Measured,
     Question,
     Reanchored,
     Received,
@@ -46,10 +44,8 @@ from protocol.actor import (
 )
 from protocol.codec import encode
 from protocol.edges import ROUTES, Edge, parse_topic, topic
-from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
-from protocol.messages import Capability
-from protocol.remembered import UnknownState
+from protocol.messages import Capability, Presence
 
 INBOX = 2_000
 BATCH = 256
@@ -81,16 +77,10 @@ class Shell:
         self.remote = remote or {}
         self.stepper = Stepper(actor, drivers, feeds, self.remote)
         self.outgoing = Outgoing({actor.name: bus}, clock, self._drive, tell, journal, self._words, self._measure)
-        self._unanswered: dict[tuple[str, str, int], Measure] = {}
-        """What real devices of an earlier life were asked, and have not answered."""
         self._journal, self._build, self._bus = journal, build, bus
-        self.snapshot_every = EVERY
-        self._since_snapshot = 0
-        self._last_stored = (0, clock.now())
+        self.past = Past(self.stepper, journal, self.remote, self.outgoing.questions, clock.now())
         self._hearing = Hearing()
         self.net = Net()
-        self._mending = False
-        """A step has failed half way: what the actor knows is not to be kept."""
         self._inbox: asyncio.Queue[tuple[Taken | None, Callable[[], None]]] = asyncio.Queue(INBOX)
 
     @property
@@ -111,7 +101,7 @@ class Shell:
                 tasks.create_task(self.outgoing.run())
                 tasks.create_task(self._step_on())
                 tasks.create_task(self._foretell())
-                for asked in self._unanswered.values():
+                for asked in self.past.unanswered.values():
                     self._measure(asked)
                 for device in self.remote.values():
                     tasks.create_task(device.run(self.clock, self.give))
@@ -134,82 +124,24 @@ class Shell:
                     redo.append((name, mark, effect))
             yield Job(redo=redo)
             if last_at > now:  # the clock was ahead, and is right by now
-                yield Job(self._stored(self.stepper.take(Reanchored(now), last_at)))
-            yield Job(self._stored(self.stepper.take(Resumed(min(last_at, now)), now, due=False)))
+                yield Job(self.past.store(self.stepper.take(Reanchored(now), last_at)))
+            yield Job(self.past.store(self.stepper.take(Resumed(min(last_at, now)), now, due=False)))
             self._hearing.begin()
-        yield Job(self._stored(self.stepper.begin(now)))
+        yield Job(self.past.store(self.stepper.begin(now)))
 
     def fold(self) -> datetime | None:
         """Take all steps of the journal again; the instant of the last one. Raises JournalError."""
-        with no_collection():
-            return self._fold_all()
-
-    def _fold_all(self) -> datetime | None:
-        journal = self._journal
-        if journal is None:
-            return None
-        after, last_at = self._from_snapshot(journal)
-        for stored in journal.entries(self.actor.name, after):
-            self._since_snapshot += 1
-            self._last_stored = stored.seq, stored.at
-            effects, last_at = self._take_again(journal, stored, devices_too=True), stored.at
-            self.questions.update({q.event_id: q for q in effects if isinstance(q, Question)})
-            if self.remote:
-                self._note_unanswered(decode_input(stored.input), effects)
-        return last_at
-
-    def _take_again(self, journal: Journal, stored: StoredStep, *, devices_too: bool) -> list[Effect]:
-        """One step of the journal. Raises JournalError."""
-        try:
-            return self.stepper.fold_bytes(
-                stored.at, decode_input(stored.input), stored.effects, devices_too=devices_too
-            )
-        except (Diverged, RefusedMessage) as error:
-            path = journal.path
-            text = f"{path}: entry {stored.seq} cannot be taken again: {error}: run the gridpact that wrote it, or move it away"
-            raise JournalError(text) from None
-
-    def _note_unanswered(self, item: Taken | None, effects: Iterable[Effect]) -> None:
-        for effect in effects:
-            if isinstance(effect, Measure) and effect.resource_id in self.remote:
-                self._unanswered[effect.resource_id, effect.event_id, effect.slot] = effect
-        if isinstance(item, Measured) and item.event_id is not None and item.slot is not None:
-            self._unanswered.pop((item.resource_id, item.event_id, item.slot), None)
-
-    def _from_snapshot(self, journal: Journal) -> tuple[int, datetime | None]:
-        """Begin with what the newest snapshot knows; the number and the instant of its last entry."""
-        number, snapshot = self._snapshot(journal, {**self.stepper.drivers, **self.remote})
-        if snapshot is None:
-            return 0, None
-        self.questions.update({question.event_id: question for question in snapshot.questions})
-        return number, snapshot.at
-
-    def _snapshot(self, journal: Journal, drivers: Mapping[str, Follower]) -> tuple[int, Snapshot | None]:
-        """Let the fresh actor, and these devices, remember the newest one; the number of its last entry."""
-        found = journal.snapshot(self.actor.name, maker(journal.settings)) if journal.has_snapshots else None
-        if found is None:
-            return 0, None
-        try:
-            return found[0], unpack(found[1], self.stepper.actor, drivers)
-        except UnknownState:
-            return 0, None  # of a later version: perhaps its entries can be taken again
+        return self.past.fold()
 
     def keep_snapshot(self) -> None:
-        """Store what the party knows now, so that a start need not take all entries again: of a later version not at
-        all. At a clean stop, and now and then."""
-        journal = self._journal
-        if journal is None or not self._since_snapshot or self._mending:
-            return
-        self._since_snapshot = 0
-        number, at = self._last_stored
-        body = pack(at, self.actor, {**self.stepper.drivers, **self.remote}, self.questions)
-        journal.keep_snapshot(self.actor.name, number, maker(journal.settings), body)
+        """Store what the party knows now."""
+        self.past.keep()
 
     def renew(self) -> None:
         """Begin anew, as after a start without a journal: only at rest."""
         assert self._build is not None
         self.stepper.actor = self._build()
-        self._since_snapshot = 0
+        self.past.since_snapshot = 0
 
     async def begin(self) -> None:
         """Read every device once, after `renew`. What is due at once was so in an earlier life, too: that an order comes
@@ -217,7 +149,7 @@ class Shell:
         now = self.clock.now()
         for device in self.remote.values():
             device.tell_again()
-        entries = self._stored([*self.stepper.begin(now), *self.stepper.take(None, now)])
+        entries = self.past.store([*self.stepper.begin(now), *self.stepper.take(None, now)])
         await self.outgoing.put(Job(entries, untold=("order_refused",)))
 
     def _drive(self, name: str, effect: Setpoint) -> None:
@@ -230,7 +162,7 @@ class Shell:
     @property
     def idle(self) -> bool:
         """Whether nothing is under way."""
-        return self._inbox.empty() and self.outgoing.idle and not self._mending
+        return self._inbox.empty() and self.outgoing.idle and not self.past.failed
 
     @property
     def at_rest(self) -> bool:
@@ -279,6 +211,8 @@ class Shell:
         if isinstance(item, Refused):
             return item
         self.skew.hear(item, now, self.clock.speed, arrival.retained)
+        if arrival.retained and isinstance(item.message, Presence):
+            return None  # it was told before: only who connects now is told its awards again
         return None if self._archived(item) else self.net.refusal(item) or item
 
     def _archived(self, received: Received) -> bool:
@@ -301,42 +235,17 @@ class Shell:
                 try:
                     steps += self.stepper.take(item, now, due=due)
                 except Exception as error:
-                    self._mending = True
+                    self.past.failed = True
                     if self._build is None or self._journal is None or not caught_by(item, error):
                         raise
                     assert isinstance(item, Received)
                     refused = self.net.catch(self.actor.name, item, error)
-                    entries += self._stored(steps)
-                    await self._mend(self._build(), self._journal)
+                    entries += self.past.store(steps)
+                    await self.past.restore(self._build())
                     steps = self.stepper.take(refused, now, due=due)
-            entries += self._stored(steps)
+            entries += self.past.store(steps)
             await self.outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
             await asyncio.sleep(0)  # one step that is due after the other would let nothing leave and nothing come in
-
-    async def _mend(self, fresh: Actor, journal: Journal) -> None:
-        """A step has failed half way: the actor is again what its journal knows. Raises JournalError."""
-        self.stepper.actor = fresh
-        await journal.all_durable()
-        number, _ = self._snapshot(journal, {})  # the devices have lived through it
-        with no_collection():
-            for stored in journal.entries(fresh.name, number):
-                self._take_again(journal, stored, devices_too=False)
-        self._mending = False
-
-    def _stored(self, entries: Iterable[Entry]) -> list[tuple[int, Entry]]:
-        """Hand what belongs into the journal over to it."""
-        journal = self._journal
-        if journal is None:
-            return [(0, entry) for entry in entries]
-        stored: list[tuple[int, Entry]] = []
-        for entry in entries:
-            number = 0
-            if is_durable(entry):
-                number = journal.append(entry)
-                self._since_snapshot += 1
-                self._last_stored = number, entry.at
-            stored.append((number, entry))
-        return stored
 
     async def _next(self) -> list[tuple[Taken | None, Callable[[], None]]]:
         """The next inputs; a None when the deadline has come (or may have moved)."""
@@ -348,13 +257,13 @@ class Shell:
             return [(None, _nothing)]
         batch: list[tuple[Taken | None, Callable[[], None]]] = []
         if self._inbox.empty():
-            snapshot_due = self._since_snapshot >= self.snapshot_every and (wait_s is None or wait_s > 2 * QUIET_S)
+            snapshot_due = self.past.snapshot_due and (wait_s is None or wait_s > 2 * QUIET_S)
             try:
                 async with asyncio.timeout(QUIET_S if snapshot_due else wait_s):
                     batch.append(await self._inbox.get())
             except TimeoutError:
                 if snapshot_due:
-                    self.keep_snapshot()
+                    self.past.keep()
                 return [(None, _nothing)]
         return batch + self._at_hand(BATCH - len(batch))
 
@@ -370,7 +279,7 @@ class Shell:
         """Tell the parents now and then what the party could probably give: that is no step, and stands in no journal."""
         actor = self.actor
         while isinstance(actor, Foretells) and actor.capability_every_s is not None:
-            if not self._mending and (told := self.stepper.capability(self.clock.now())) is not None:
+            if not self.past.failed and (told := self.stepper.capability(self.clock.now())) is not None:
                 for parent in actor.parents():
                     await self._bus.publish(foretelling(told, Edge(parent, actor.name), self.clock))
             await asyncio.sleep(actor.capability_every_s / self.clock.speed)

@@ -100,7 +100,7 @@ def test_party_knows_the_event_in_its_stage_and_its_awards_to_the_watt(
     stages = {}
     for shell in started(version, stage, tmp_path, from_state=from_state):
         actor, kept = shell.actor, entries(version, stage)[shell.actor.name]
-        assert shell._since_snapshot == (0 if from_state else len(kept))
+        assert shell.past.since_snapshot == (0 if from_state else len(kept))
         assert shell._journal is not None
         assert shell._journal.undone(actor.name) == []
         if stage == "collecting":
@@ -140,7 +140,7 @@ def test_party_takes_the_rest_of_the_evening_with_the_same_effects(
         assert len(whole) > len(before) or stage_of(shell.actor) == CLOSED  # of a home without a deal
         assert shell._journal is not None
         for kept in whole[len(before) :]:
-            shell._take_again(shell._journal, kept, devices_too=True)
+            shell.past._take_again(shell._journal, kept, devices_too=True)
         assert stage_of(shell.actor) == CLOSED
 
 

@@ -33,6 +33,8 @@ from protocol.edges import ROUTES, Edge, topic
 from protocol.units import Direction
 
 BLOCK = 50
+LOST = "lost memory"
+"""The feature of a world in which a party's journal is deleted, or restored from an older copy."""
 SHOWN = 5
 """Failing seeds that are shrunk and shown."""
 
@@ -110,7 +112,19 @@ def plan_of(seed: int) -> tuple[World, Plan]:
         faults = replace(faults, commit_ms=random.choice([(0, 0), (1, 20)]), crashes=_crashes(random, world))
     noise = _noise(random, world) if random.random() < 0.2 else ()
     odd = enliven(world, Random(f"odd {seed}"))
-    return world, Plan(seed, faults, (*orders, *odd.orders), noise, odd.features)
+    lost = _losses(Random(f"lost {seed}"), world)  # a stream of its own: all else of a seed stays as it was
+    faults = replace(faults, crashes=(*faults.crashes, *lost))
+    features = {**odd.features, LOST: len(lost)}
+    return world, Plan(seed, faults, (*orders, *odd.orders), noise, features)
+
+
+def _losses(random: Random, world: World) -> tuple[Crash, ...]:
+    """In one of ten worlds a party's journal is deleted, or restored from an older copy."""
+    if random.random() >= 0.1:
+        return ()
+    (crash,) = _crashes(random, world)[:1]
+    minutes = max(0.0, (crash.from_at - T0) / timedelta(minutes=1) - random.choice([0.01, 5, 1_000]))
+    return (replace(crash, knows_until=T0 + timedelta(minutes=minutes) if minutes else T0 - timedelta(days=1)),)
 
 
 def _noise(random: Random, world: World) -> tuple[tuple[timedelta, Post], ...]:
@@ -157,6 +171,10 @@ def broken(world: World, simulation: Simulation) -> list[str]:
     """What does not hold: the promises as journals show them, and parties that wait for nothing."""
     waiting = [f"P3: {name} still waits" for name, actor in world.actors.items() if actor.deadline is not None]
     promises = violations(simulation.trace, lossless=not simulation.faults.loss_pct)
+    lost = {crash.actor for _, crash in simulation.crashed if crash.knows_until is not None}
+    if lost:  # of what a party has forgotten it says another word under the same id, and its ledgers begin anew
+        own = tuple(f"P3: {name}" for name in lost)
+        promises = [one for one in promises if one.startswith(("P3:", "P10:")) and not one.startswith(own)]
     return promises + physics.violations(world.homes, simulation) + waiting
 
 

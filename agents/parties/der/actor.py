@@ -10,6 +10,8 @@ Its own safety wins always: without a valid award and a dispatch that has not ru
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from agents.negotiation.life import next_life
+from agents.negotiation.lost_memory import FORGOTTEN
 from agents.negotiation.plans.timing import WITHIN_PCT
 from agents.parties.der import messages
 from agents.parties.der.capability import home_capability
@@ -266,6 +268,55 @@ class Der(Controlled):
         if not keeps_firm(answer.joint.power_w, own_w):
             answer = event.answers[m.Basis.OWN].answer
         self._offer(event, answer, m.Basis.RELAXED, now)
+
+    # -- lost memory
+
+    def _refused_above(self, edge: Edge, sent: m.EventMessage, reject: m.Reject, now: datetime) -> None:
+        """The parent knows nothing of the event any more, and nothing is promised to it; or an earlier life of ours has
+        sent it another message under the same id."""
+        event = self.events.get(sent.event_id)
+        if event is None or edge != event.edge or sent.request_id != event.request.request_id:
+            return
+        number = 0
+        if reject.reason in FORGOTTEN and event.stage is not DerStage.CLOSED:
+            self.tell("peer_lost_memory", sent.event_id, data={"peer": edge.parent, "kind": sent.kind})
+            if isinstance(sent, m.Confirm) and reject.reason is RejectReason.UNKNOWN_AWARD:
+                for offer in event.offers.values():  # it knows what it asked, and perhaps not our answer
+                    self.send(edge, offer)
+                return
+            self._release(event, now)
+            self._close(event, m.Outcome.CANCELLED, now)
+        elif reject.reason is not RejectReason.CONFLICT:
+            return
+        elif isinstance(sent, m.Offer):
+            number = self._offer_anew(event, sent, next_life(sent.revision), now)
+        elif isinstance(sent, m.Confirm) and not sent.accepted:
+            number = self._withdraw_unknown(event, sent, now)
+        elif isinstance(sent, m.Report) and sent.readings and sent.revision <= event.slots:
+            number = self.counts["sent.report"] + 1
+            reading = event.readings[sent.readings[0].slot]
+            self.send(event.edge, messages.report(self.name, event.request, reading, now, number))
+        if number:
+            told = {"peer": edge.parent, "kind": sent.kind, "number": number}
+            self.tell("own_memory_lost", sent.event_id, data=told)
+
+    def _offer_anew(self, event: DerEvent, offer: m.Offer, number: int, now: datetime) -> int:
+        if not number or event.stage not in (DerStage.OFFERED, DerStage.OPTED_OUT):
+            return 0
+        message_id = messages.offer_id(self.name, offer.basis, offer.request_id, number)
+        again = offer.model_copy(update={"message_id": message_id, "revision": number, "sent_at": now})
+        if offer.basis is m.Basis.OWN:
+            event.answers_sent = number
+        if offer.opt is m.Opt.IN:
+            event.offers[offer.basis] = again
+        self.send(event.edge, again)
+        return number
+
+    def _withdraw_unknown(self, event: DerEvent, refusal: m.Confirm, now: datetime) -> int:
+        """Withdraw an award that an earlier life of ours has confirmed and this one knows nothing of."""
+        event.withdrawal = messages.withdrawal_of(self.name, refusal, event.slots, now)
+        self._withdraw_again(event, now)
+        return event.withdrawal.revision
 
     # -- S54
 

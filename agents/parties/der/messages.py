@@ -103,6 +103,16 @@ def withdrawal(
     return checked(m.Withdraw, fields)
 
 
+def withdrawal_of(name: str, refusal: m.Confirm, slots: int, at: datetime) -> m.Withdraw:
+    """Nothing of an award that was confirmed in an earlier life, and is refused in this one."""
+    message_id = f"{name}.withdraw.{refusal.award_id}.{refusal.revision}"
+    head = _head(message_id, at, refusal.event_id, refusal.request_id, refusal.round, 1)
+    cause = f"{name} does not know what it had offered"
+    return checked(
+        m.Withdraw, head | {"award_id": refusal.award_id, "from_slot": 0, "power_w": zero(slots), "cause": cause}
+    )
+
+
 def _head(message_id: str, at: datetime, event_id: str, request_id: str, round_: int, revision: int) -> dict[str, Any]:
     return {"version": m.VERSION, "message_id": message_id, "sent_at": at, "extensions": {}, "event_id": event_id,
         "request_id": request_id, "round": round_, "revision": revision}  # fmt: skip

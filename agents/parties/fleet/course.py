@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from agents.devices.contract import Flexibility
+from agents.negotiation.lost_memory import FORGOTTEN
 from agents.parties.der import messages
 from agents.parties.der.actor import Der
 from agents.parties.der.checks import accepted_basis, award_problem, keeps_firm, relax_refusal, relaxed_ask_w
@@ -25,6 +26,7 @@ from protocol import messages as m
 from protocol.actor import Effect, Input, Measured, Note, Received, Resumed, Send
 from protocol.codec import decode_body
 from protocol.edges import Edge
+from protocol.errors import RejectReason
 from protocol.plan import Plan
 
 Taken: TypeAlias = tuple[datetime, Measured | Resumed | tuple[str, bytes] | None]
@@ -243,9 +245,11 @@ class Course:
         self._go(DerStage.AWARDED)
         return self._confirm(award, now), messages.standing_by(award, basis)
 
-    def _rejected(self, reject: m.Reject) -> tuple[Effect, ...]:
+    def _rejected(self, reject: m.Reject) -> tuple[Effect, ...] | None:
         if reject.refused_by is m.Side.CHILD:
             return ()  # somebody's word under our name: `Party` passes it over
+        if reject.reason in (*FORGOTTEN, RejectReason.CONFLICT):
+            return None  # somebody may have lost its memory
         edge = f"{self.settings.parent}/{self.settings.name}"
         data = {"edge": edge, "kind": reject.refused_kind, "reason": reject.reason, "text": reject.text}
         return (Note("message_rejected_by_peer", data=data),)

@@ -15,6 +15,8 @@ from agents.runtime.journal.journal import Journal
 from agents.runtime.outgoing import AHEAD
 from agents.runtime.shell import INBOX, Shell
 from broker.mqtt import MAX_OUTGOING, MqttBus
+from protocol.actor import Note
+from protocol.errors import RejectReason
 
 PERIOD_S = 2.0
 STUCK_S = 5.0
@@ -70,6 +72,21 @@ class Alerts:
             peer, lag = next(iter(off.items()))
             found["peer_skew"] = f"{peer}: its clock is {abs(lag):.0f} s {'behind' if lag > 0 else 'ahead of'} ours"
         return found
+
+    def note(self, who: str, note: Note) -> None:
+        """What a note tells of a lost memory stands as an alert for a while."""
+        match note.name:
+            case "peer_lost_memory":
+                text = f"{note.data['peer']} does not know what it had agreed to in {note.event_id}: its journal may be lost"
+            case "own_memory_lost":
+                text = (
+                    f"{note.data['peer']} knows more of {note.event_id} than this journal: it is new, or an older copy"
+                )
+            case "message_refused" if note.data.get("reason") == RejectReason.UNKNOWN_EVENT:
+                text = f"a peer speaks of {note.event_id} on {note.data['edge']}, which this journal does not know: is it the one that was written last?"
+            case _:
+                return
+        self._until["memory_lost"] = (time.monotonic() + TOLD_FOR_S, f"{who}: {text}")
 
     def tell(self, alert: str, text: str) -> None:
         """Something that has happened stands as an alert for a while."""

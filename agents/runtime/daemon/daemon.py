@@ -337,6 +337,7 @@ class Daemon:
 
     def _tell(self, at: datetime, who: str, note: Note) -> None:
         self.metrics.tell(at, who, note)
+        self.alerts.note(who, note)
         line = note_line(at, who, note)
         self.control.tell(to_json(line) + b"\n")
         log.info(**line)

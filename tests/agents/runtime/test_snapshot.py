@@ -168,13 +168,13 @@ async def test_snapshot_of_a_version_that_did_not_know_a_key_is_read_where_the_k
     journal.start()
     running = shell(settings, journal)
     for entry in entries:
-        running._stored(running.stepper.take(entry.input, entry.at))
+        running.past.store(running.stepper.take(entry.input, entry.at))
     running.keep_snapshot()
     await journal.close()
     again = Journal(tmp_path / "j", configuration=as_bytes(settings))
     started = shell(settings, again)
     assert started.fold() == entries[-1].at
-    assert (started._since_snapshot == 0) == reads
+    assert (started.past.since_snapshot == 0) == reads
     assert started.actor.status() == running.actor.status()
     await again.close()
 
@@ -186,10 +186,10 @@ async def test_party_keeps_a_snapshot_after_so_many_entries_once_nothing_comes(
     journal = Journal(tmp_path / "j", configuration=as_bytes(settings))
     journal.start()
     running = shell(settings, journal)
-    running.snapshot_every = 5
+    running.past.snapshot_every = 5
     assert running.fold() is None
     for entry in entries:
-        running._stored(running.stepper.take(entry.input, entry.at))
+        running.past.store(running.stepper.take(entry.input, entry.at))
     kept = asyncio.Event()
     monkeypatch.setattr("agents.runtime.shell.QUIET_S", 0.01)
     keep_snapshot = journal.keep_snapshot

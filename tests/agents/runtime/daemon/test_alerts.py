@@ -219,3 +219,29 @@ async def test_certificate_that_ends_soon_and_credentials_that_are_refused_are_a
     wire.entrance.trouble = "new credentials are refused"
     alerts.look()
     assert alerts.active["credentials_refused"] == "ac: new credentials are refused"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        (
+            "peer_lost_memory",
+            {"peer": "ra-1-h0", "kind": "dispatch"},
+            "ra-1-h0 does not know what it had agreed to in e1",
+        ),
+        ("own_memory_lost", {"peer": "ac", "kind": "offer", "number": 21}, "ac knows more of e1 than this journal"),
+        ("message_refused", {"edge": "ra-1/h", "reason": "unknown_event"}, "a peer speaks of e1 on ra-1/h"),
+    ],
+)
+def test_lost_memory_stands_as_an_alert(name: str, data: dict[str, object], words: str) -> None:
+    alerts = Alerts({}, {}, None)
+    alerts.note("ra-1", Note(name, "e1", data=data))
+    alerts.look()
+    assert alerts.active["memory_lost"].startswith(f"ra-1: {words}")
+
+
+def test_other_refusals_are_no_alert() -> None:
+    alerts = Alerts({}, {}, None)
+    alerts.note("ra-1", Note("message_refused", "e1", data={"edge": "ra-1/h", "reason": "stale"}))
+    alerts.look()
+    assert alerts.active == {}

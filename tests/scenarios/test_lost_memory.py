@@ -1,0 +1,182 @@
+"""A party's journal is deleted, or restored from an older copy, in each stage: everybody is told, and no two sides go on
+believing different things."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from checker import physics, violations
+from worlds import START, T0, Story, World, battery, silent
+
+from broker.bus import Post
+from broker.node import Crash
+from broker.simulation import Faults
+from protocol import messages as m
+from protocol.actor import Issue
+from protocol.codec import encode
+from protocol.edges import Edge, topic
+from protocol.errors import RejectReason
+from protocol.units import Direction
+
+MINUTE = timedelta(minutes=1)
+ROLES = ("utility", "ac", "ra-1", "ra-1-h0")
+EDGES = {
+    "utility": ("report", Edge("utility", "ac")),
+    "ac": ("report", Edge("ac", "ra-1")),
+    "ra-1": ("report", Edge("ra-1", "ra-1-h0")),
+    "ra-1-h0": ("dispatch", Edge("ra-1", "ra-1-h0")),
+}
+"""On which edge each is told something that is no message, so that it passes the point where it dies."""
+MS = 1 / 60_000
+STAGES = {"asked": 5 + 80 * MS, "answered": 5 + 130 * MS, "bought": 12, "delivering": 62, "last slot": 95}
+"""In minutes of the evening: all is asked and bought within a second of minute 5, the slots begin at minute 60."""
+COPIES = {"deleted": -1, "before the request": 4.9999, "before the answers": 5.0005}
+"""Until which minute the journal knows."""
+
+
+def world(mandate: bool = False) -> World:
+    made = World(utility={"mandate": mandate, "accept_share_pct": 50})
+    made.simple("ra-1", 3)
+    made.simple("ra-2", 3)
+    made.event(20_000, 20_000)
+    return made
+
+
+def minute(number: float) -> datetime:
+    return T0 + number * MINUTE
+
+
+def loses(
+    actor: str, at: float, knows: float, mandate: bool = False, orders: tuple[tuple[float, Issue], ...] = ()
+) -> Story:
+    """An evening in which a party dies at a minute, and begins five seconds later with a journal of another minute."""
+    made = world(mandate)
+    crash = Crash(actor, "acknowledged", minute(at), timedelta(seconds=5), minute(knows))
+    simulation = made.build(faults=Faults(crashes=(crash,)))
+    kind, edge = EDGES[actor]
+    simulation.publish(minute(at), "stranger", Post(topic(kind, edge), b"{"))
+    for when, order in orders:
+        simulation.give(minute(when), "utility", order)
+    simulation.run()
+    assert len(simulation.crashed) == 1
+    return Story(simulation, made)
+
+
+def others_word(story: Story, actor: str) -> list[str]:
+    """Broken promises, but for what only the loss itself shows: one id with two bodies, a yes and a no."""
+    found = violations(story.simulation.trace) + physics.violations(story.world.homes, story.simulation)
+    own = (f"P6: {actor} said", f"P2: {actor} confirmed", "P2: a repeat of")
+    return [one for one in found if not one.startswith(own)]
+
+
+def told(story: Story) -> bool:
+    """Whether anybody's alert would stand."""
+    refused = [note for note in story.notes("message_refused") if note.data["reason"] == "unknown_event"]
+    return bool(refused or story.notes("peer_lost_memory") or story.notes("own_memory_lost"))
+
+
+@pytest.mark.parametrize("mandate", [False, True])
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("actor", ROLES)
+def test_deleted_journal_leaves_nobody_waiting_and_nothing_told_that_did_not_flow(
+    actor: str, stage: str, mandate: bool
+) -> None:
+    story = loses(actor, STAGES[stage], COPIES["deleted"], mandate)
+    assert [name for name, one in story.world.actors.items() if one.deadline is not None] == []
+    assert others_word(story, actor) == []
+    for name, one in story.world.actors.items():
+        assert one.at_rest(minute(24 * 60)), name
+
+
+@pytest.mark.parametrize("stage", ["bought", "delivering"])
+@pytest.mark.parametrize("copy", COPIES)
+@pytest.mark.parametrize("actor", ROLES)
+def test_loss_in_mid_event_is_told_and_ends_alike_on_both_sides(actor: str, stage: str, copy: str) -> None:
+    story = loses(actor, STAGES[stage], COPIES[copy])
+    assert told(story)
+    assert [name for name, one in story.world.actors.items() if one.deadline is not None] == []
+    settled = [note.data["delivered_wh"] for note in story.notes("settled", "utility")]
+    stated = [note.data["shortfall_w"] for note in story.notes("shortfall_stated", "utility")]
+    assert settled in ([], [20_000]) or stated, "what is not delivered is stated"
+
+
+def test_new_life_of_an_aggregator_asks_again_and_a_deal_comes_of_it() -> None:
+    story = loses("ra-1", STAGES["asked"], COPIES["deleted"])
+    asked = [r for r in story.sent("request", "ra-1") if isinstance(r, m.Request)]
+    assert {request.round for request in asked} == {1, 21}
+    assert story.note("settled", "utility").data["delivered_wh"] == 20_000
+
+
+def test_new_life_of_the_utility_asks_again_with_a_higher_revision() -> None:
+    story = loses("utility", STAGES["bought"], COPIES["deleted"])
+    asked = [r for r in story.sent("request", "utility") if isinstance(r, m.Request)]
+    assert {request.revision for request in asked} == {1, 21}
+    assert story.note("own_memory_lost", "utility").data == {"peer": "ac", "kind": "request", "number": 21}
+    assert story.note("settled", "utility").data["delivered_wh"] == 20_000
+
+
+def test_home_that_forgot_is_noticed_at_once_and_replaced() -> None:
+    made = World()
+    made.simple("ra-1", 4, storage=(battery("bat-1"),))
+    made.event(9_000, 9_000)
+    crash = Crash("ra-1-h0", "acknowledged", minute(12), timedelta(seconds=5), minute(-1))
+    simulation = made.build(faults=Faults(crashes=(crash,)))
+    simulation.publish(minute(12), "stranger", Post(topic("dispatch", Edge("ra-1", "ra-1-h0")), b"{"))
+    simulation.run()
+    story = Story(simulation, made)
+    lost = [at for at, _, note in simulation.notes if note.name in ("award_lost", "withdrawn")]
+    assert lost
+    assert lost[0] < minute(13)  # long before its first slot
+    assert story.note("settled", "utility").data["delivered_wh"] == 9_000
+    assert story.notes("shortfall_stated") == []
+
+
+def test_dispatch_that_a_home_does_not_know_is_replaced_in_its_slot() -> None:
+    made = World()
+    made.simple("ra-1", 4, storage=(battery("bat-1"),))
+    made.event(9_000, 9_000)
+    crash = Crash("ra-1-h0", "received", minute(58.9), timedelta(seconds=1), minute(-1))
+    simulation = made.build(faults=Faults(crashes=(crash,)))
+    simulation.run()
+    story = Story(simulation, made)
+    assert story.notes("shortfall_stated") == []
+    delivered = story.note("settled", "utility").data["delivered_wh"]
+    assert isinstance(delivered, int)
+    assert delivered == 9_000
+
+
+def test_aggregator_restored_in_mid_delivery_cancels_nobody() -> None:
+    story = loses("ra-1", STAGES["last slot"], 62)
+    outcomes = {a.outcome for a in story.sent("award", "ra-1") if isinstance(a, m.Award)}
+    assert outcomes == {m.Outcome.CONCLUDED}
+    assert story.note("settled", "utility").data["delivered_wh"] == 20_000
+
+
+def test_operator_asks_again_after_a_coordinator_has_lost_its_journal() -> None:
+    again = Issue("e1", "dr", Direction.DECREASE_LOAD, START, (20_000, 20_000))
+    more = Issue("e1", "dr", Direction.DECREASE_LOAD, START, (20_001, 20_001))
+    story = loses("ac", STAGES["bought"], COPIES["deleted"], orders=((14, again), (16, more)))
+    assert story.notes("settled", "utility")[-1].data["delivered_wh"] == pytest.approx(20_000, abs=5)
+
+
+def test_peer_that_refuses_for_ever_is_not_asked_for_ever() -> None:
+    """Whoever refuses each request as known in another form gets at most ten."""
+    made = world()
+    made.intercepts["ra-1-h0"] = silent
+    simulation = made.build()
+    edge = Edge("ra-1", "ra-1-h0")
+    for second in range(600):
+        number = 1 + 20 * second
+        reject = m.Reject(
+            message_id=f"ra-1-h0.reject.{second}",
+            sent_at=minute(5.1),
+            refused_id=f"ra-1.request.ra-1-h0.e1.1.{number}",
+            refused_kind="request",
+            refused_by=m.Side.CHILD,
+            reason=RejectReason.CONFLICT,
+        )
+        simulation.publish(
+            minute(5.1) + second * timedelta(milliseconds=100), "ra-1-h0", Post(topic("reject", edge), encode(reject))
+        )
+    simulation.run()
+    asked = {r.round for r in Story(simulation, made).to("request", "ra-1", "ra-1-h0")}
+    assert max(asked) <= 200
