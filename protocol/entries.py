@@ -32,6 +32,7 @@ INPUT_TAGS: dict[type[a.Taken], str] = {
     a.Resumed: "resumed",
     a.Foreseen: "foreseen",
     a.Reanchored: "reanchored",
+    a.Reconfigured: "reconfigured",
 }
 """Frozen, as every name in an entry: journals of released versions have them."""
 EFFECT_TAGS: dict[type[a.Effect], str] = {
@@ -171,6 +172,7 @@ _INPUTS: dict[str, Callable[[Json], a.Taken]] = {
     "resumed": _instants(a.Resumed, "down_since"),
     "foreseen": _foreseen,
     "reanchored": _instants(a.Reanchored, "to_at"),
+    "reconfigured": lambda fields: a.Reconfigured(**fields),
 }
 _EFFECTS: dict[str, Callable[[Json], a.Effect]] = {
     "send": lambda fields: a.Send(_edge(fields), _body(fields)),

@@ -647,6 +647,26 @@ class MessageRejected(NoteModel):
     text: str
 
 
+@note_of("book_changed")
+class BookChanged(NoteModel):
+    """The book of contracts was changed by its operator, so many members joined, changed or left (the first ones named).
+    Events under way keep the contracts that they began with, but for those who left."""
+
+    joined: int
+    changed: int
+    left: int
+    first: Sequence[str]
+
+
+@note_of("member_left")
+class MemberLeft(NoteModel):
+    """A child of the event has no contract any more: what it answered does not count, its award (`power_w`) is
+    cancelled."""
+
+    child: str
+    power_w: Plan
+
+
 @note_of("clock_set_back")
 class ClockSetBack(NoteModel):
     """The machine's clock was set back: what comes after this step is at or after that instant."""

@@ -85,6 +85,10 @@ class ParentParty(Party):
             raise RefusedMessage(RejectReason.UNKNOWN_EVENT, f"{self.name} knows no event {message.event_id}")
         return event
 
+    def _has_left(self, child: str, message: m.EventMessage) -> bool:
+        event = self.events.get(message.event_id)
+        return event is not None and child in event.children.by_name
+
     def _on_answer(self, edge: Edge, message: m.Offer | m.Alternative, now: datetime) -> None:
         self._event(message).on_answer(edge.child, message, now)
 

@@ -120,6 +120,7 @@ class AggregatorRole:
                 member.least_w,
             )
             for member in self.book.members
+            if member.name not in self.event.children.left
         ]
         if foreseen is not None:
             told = len(could_w)

@@ -17,7 +17,8 @@ from agents.parties.der.reserved_state import (
     reserved,
     reserved_state,
 )
-from agents.parties.state import ParentState, parent_state, remember_parent, reopened
+from agents.parties.state import ParentState, parent_state, remember_parent, reopened, restore_books
+from agents.settings.members import Member
 from agents.settings.parties import Rung
 from protocol.messages import OptionBasis
 from protocol.plan import Plan
@@ -69,6 +70,8 @@ class AggregatorEventState:
     dispatching: DispatchingState
     storage: OwnStorageState
     version: Literal[1] = 1
+    edition: int = 0
+    """After how many changes of the book it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ class AggregatorState:
     yard: HomeState
     role: Literal["aggregator"] = "aggregator"
     version: Literal[1] = 1
+    changes: tuple[dict[str, Member | None], ...] = ()
+    """Of the settings' book."""
 
 
 AGGREGATOR = StateForm(AggregatorState)
@@ -98,19 +103,20 @@ def aggregator_state(actor: Aggregator) -> AggregatorState:
                 state_of(ClimbState, role.climb),
                 state_of(DispatchingState, role.dispatching, commanded=role.storage.is_led()),
                 state_of(OwnStorageState, role.storage, held=None if held is None else reserved_state(held)),
+                edition=actor.editions[event.subject.event_id],
             )
         )
-    return AggregatorState(
-        parent_state(actor), tuple(events), home_state(actor.own_storage.home, actor.own_storage.ledger)
-    )
+    yard = home_state(actor.own_storage.home, actor.own_storage.ledger)
+    return AggregatorState(parent_state(actor), tuple(events), yard, changes=tuple(map(dict, actor.changes)))
 
 
 def remember_aggregator(actor: Aggregator, state: AggregatorState) -> None:
     """Let a fresh aggregator remember a state."""
     yard = actor.own_storage
     remember_home(yard.home, yard.ledger, state.yard)
+    books = restore_books(actor, state.changes)
     for one in state.events:
-        role = reopened(actor, one.event).role
+        role = reopened(actor, one.event, books, one.edition).role
         assert isinstance(role, AggregatorRole)
         role.climb = Climb(one.climb.began_at, one.climb.rungs)
         restore(role.climb, one.climb)
