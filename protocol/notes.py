@@ -649,8 +649,7 @@ class MessageRejected(NoteModel):
 
 @note_of("book_changed")
 class BookChanged(NoteModel):
-    """The book of contracts was changed by its operator, so many members joined, changed or left (the first ones named).
-    Events under way keep the contracts that they began with, but for those who left."""
+    """The book was changed: so many joined, changed, left (the first ones named). It counts for events that begin now."""
 
     joined: int
     changed: int
@@ -660,8 +659,7 @@ class BookChanged(NoteModel):
 
 @note_of("member_left")
 class MemberLeft(NoteModel):
-    """A child of the event has no contract any more: what it answered does not count, its award (`power_w`) is
-    cancelled."""
+    """The contract of a child has ended: what it answered does not count, and its award of `power_w` is cancelled."""
 
     child: str
     power_w: Plan
