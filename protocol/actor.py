@@ -171,8 +171,19 @@ class Reconfigured:
     """By name, of those who join or whose contract changes: its terms, as a book has them; None: it leaves."""
 
 
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """An operator contests what was learned of a member: it counts no more, and the contract's figure (another one where
+    it is given) stands again until something new is learned."""
+
+    member: str
+    cause: str
+    """A word of `CorrectionCause`."""
+    reliability_pct: int | None = None
+
+
 Input: TypeAlias = (
-    Received | Refused | Measured | Planned | Decided | Outage | Issue | Cancel | Resumed | Foreseen | Reconfigured
+    Received | Refused | Measured | Planned | Decided | Outage | Issue | Cancel | Resumed | Foreseen | Reconfigured | Corrected
 )
 
 

@@ -657,6 +657,16 @@ class BookChanged(NoteModel):
     first: Sequence[str]
 
 
+@note_of("reliability_corrected")
+class ReliabilityCorrected(NoteModel):
+    """An operator has contested what was learned of a member: so much of what it is asked for is expected of it now."""
+
+    child: str
+    before_pct: int
+    expected_pct: int
+    cause: str
+
+
 @note_of("member_left")
 class MemberLeft(NoteModel):
     """The contract of a child has ended: what it answered does not count, and its award of `power_w` is cancelled."""

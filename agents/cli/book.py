@@ -9,7 +9,14 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.table import Table
 
-from agents.runtime.daemon.contracts import BookKeeper, ContractChange, ContractRefusal, members_of, stopped_books
+from agents.runtime.daemon.contracts import (
+    BookKeeper,
+    ContractChange,
+    ContractRefusal,
+    CorrectionCause,
+    members_of,
+    stopped_books,
+)
 from agents.runtime.daemon.control import CommandRefusal, ask, runtime_dir, sockets
 from agents.runtime.daemon.daemon import process_name
 from agents.runtime.exits import Exit
@@ -45,15 +52,18 @@ class OpenBook:
         self._follow = follow
         """What answers a command."""
         self.party = ""
+        self.learned: dict[str, dict[str, Any]] = {}
+        """What its party has learned of members, of those that were read."""
 
     async def rows(self) -> list[dict[str, Any]]:
-        """All contracts, in the book's order, with what else is known of each member."""
+        """All contracts, in the book's order."""
         rows: list[dict[str, Any]] = []
         more = True
         while more:
             after = rows[-1]["name"] if rows else None
             page = await self._follow({"do": "contracts", "after": after})
             self.party, more = str(page["party"]), bool(page["more"])
+            self.learned |= page["learned"]
             rows += page["members"]
         return rows
 
@@ -62,6 +72,14 @@ class OpenBook:
         told = await self._follow({"do": "contract", "change": change, "contracts": contracts})
         self.party = str(told["party"])
         return [str(name) for name in told["changed"]]
+
+    async def correct(self, member: str, cause: str, reliability_pct: int | None) -> int:
+        """What is expected of a member now, percent."""
+        told = await self._follow(
+            {"do": "correct", "member": member, "cause": cause, "reliability_pct": reliability_pct}
+        )
+        self.party = str(told["party"])
+        return int(told["expected_pct"])
 
 
 @asynccontextmanager
@@ -80,6 +98,9 @@ async def _follow(books: BookKeeper, party: str | None, command: Mapping[str, An
     try:
         if command["do"] == "contracts":
             return books.page(party, command["after"])
+        if command["do"] == "correct":
+            cause = CorrectionCause(command["cause"])
+            return await books.correct(party, command["member"], cause, command["reliability_pct"])
         return await books.change(party, command["change"], command["contracts"])
     except ContractRefusal as error:
         raise CommandRefusal(str(error)) from None
@@ -110,13 +131,15 @@ async def show(whose: Whose, name: str | None, json: bool) -> int:
         rows = [row for row in await book.rows() if name in (None, row["name"])]
         if name is not None and not rows:
             raise CommandRefusal(f"{name} is not under contract with {book.party}")
+        learned = book.learned
     if json:
         for row in rows:
-            sys.stdout.write(to_json(row).decode() + "\n")
+            more = {"learned": learned[row["name"]]} if row["name"] in learned else {}
+            sys.stdout.write(to_json({**row, **more}).decode() + "\n")
         return Exit.OK
-    table = Table("member", "kind", "resources", "increase W", "decrease W", "reliability %", "relaxations", "other")
+    table = Table("member", "kind", "resources", "increase W", "decrease W", "expected %", "relaxations", "other")
     for row in rows:
-        table.add_row(*_cells(row))
+        table.add_row(*_cells(row, learned.get(row["name"])))
     Console(soft_wrap=True).print(table)
     return Exit.OK
 
@@ -124,15 +147,19 @@ async def show(whose: Whose, name: str | None, json: bool) -> int:
 SHOWN = ("name", "kind", "resources", "increase_load_w", "decrease_load_w", "reliability_pct", "relaxations")
 
 
-def _cells(row: Mapping[str, Any]) -> list[str]:
+def _cells(row: Mapping[str, Any], learned: Mapping[str, Any] | None) -> list[str]:
     other = {key: value for key, value in row.items() if key not in SHOWN}
+    expected_pct = row.get("reliability_pct", 100)
+    if learned is not None:
+        expected_pct = learned["expected_pct"]
+        other |= {key: learned[key] for key in ("answers_pct", "delivers_pct")} | learned["events"]
     return [
         str(row["name"]),
         str(row.get("kind", "der")),
         ", ".join(row.get("resources", ())),
         str(row.get("increase_load_w", 0)),
         str(row.get("decrease_load_w", 0)),
-        str(row.get("reliability_pct", 100)),
+        str(expected_pct),
         ", ".join(row.get("relaxations", ())),
         ", ".join(f"{key} {value}" for key, value in other.items()),
     ]
@@ -175,6 +202,14 @@ async def take_table(whose: Whose, path: Path, *, leave_others: bool, dry_run: b
             print(f"{book.party}: {would}{text}: {_names(some)}")
     if not changes or not (put or left):
         print(f"{book.party}: it is so already")
+    return Exit.OK
+
+
+async def correct(whose: Whose, member: str, cause: CorrectionCause, reliability_pct: int | None) -> int:
+    """Contest what was learned of a member."""
+    async with open_book(whose) as book:
+        told = await book.correct(member, cause, reliability_pct)
+    print(f"{book.party}: {told} % of what {member} is asked for is expected of it now")
     return Exit.OK
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from agents.cli import book
-from agents.cli.arguments import Control, Json
-from agents.runtime.daemon.contracts import ContractChange
+from agents.cli.arguments import Control, Json, within
+from agents.runtime.daemon.contracts import ContractChange, CorrectionCause
 from agents.settings.checked import ConfigError
 
 contract_app = App(name="contract")
@@ -108,6 +108,26 @@ def leave(*names: str, whose: BookOptions = ANY_BOOK) -> int:
     if not names:
         raise ConfigError("contract leave: name the member whose contract ends")
     return asyncio.run(book.change(whose, ContractChange.LEAVE, {name: {} for name in names}))
+
+
+@contract_app.command
+def correct(
+    name: str, cause: CorrectionCause, *, whose: BookOptions = ANY_BOOK, reliability_pct: int | None = None
+) -> int:
+    """Contest what was learned of a member: it counts no more, and the contract's figure stands until more is learned.
+
+    Parameters
+    ----------
+    name
+        The member.
+    cause
+        Why.
+    reliability_pct
+        Another figure for the contract.
+    """
+    if reliability_pct is not None:
+        within("--reliability-pct", reliability_pct, 0, 100)
+    return asyncio.run(book.correct(whose, name, cause, reliability_pct))
 
 
 @contract_app.command(name="import")

@@ -429,6 +429,7 @@ class Negotiation:
         if stops:
             self.delivery.stop(now)
         self.out.tell("closed", outcome=outcome, reason=reason)
+        self.out.ended(now)
 
     def status(self) -> dict[str, object]:
         """Its state in words and figures; JSON types only."""

@@ -55,6 +55,9 @@ class ParentParty(Party):
         """How often something of a name was counted."""
         return self.counts[name]
 
+    def event_ended(self, event_id: str, now: datetime) -> None:
+        """An event is closed."""
+
     # -- time
 
     def _next_due(self) -> datetime | None:

@@ -14,6 +14,7 @@ from protocol import messages as m
 from protocol.actor import (
     Cancel,
     Clear,
+    Corrected,
     Decided,
     Effect,
     Foreseen,
@@ -98,6 +99,8 @@ class Party:
             self._outage(item, now)
         elif isinstance(item, Reconfigured):
             self._reconfigured(item, now)
+        elif isinstance(item, Corrected):
+            self._corrected(item, now)
         else:
             self._ordered(item, now)
         return self.effects
@@ -146,6 +149,9 @@ class Party:
 
     def _reconfigured(self, item: Reconfigured, now: datetime) -> None:
         raise TypeError(f"{self.name} has no book of contracts")
+
+    def _corrected(self, item: Corrected, now: datetime) -> None:
+        raise TypeError(f"{self.name} learns nothing of members")
 
     def _ordered(self, item: Issue | Cancel, now: datetime) -> None:
         raise TypeError(f"{self.name} takes no operator's orders")

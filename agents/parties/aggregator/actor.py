@@ -13,6 +13,8 @@ from functools import partial
 
 from agents.negotiation.booked import BookedParty
 from agents.negotiation.children import CAN_RELAX, Children, at_most
+from agents.negotiation.conduct import Conduct
+from agents.negotiation.learning import Learning
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
 from agents.negotiation.plans.capability import probable, summed_up
@@ -59,6 +61,9 @@ class Aggregator(BookedParty):
         self.next_foreseen: Foreseen | None = None
         """For the request that is taken next, in the same instant."""
         super().__init__(settings.name, (settings.parent,), settings.members)
+        if settings.reliability_half_life_days is not None:
+            known = {one.name: one for one in settings.learned}
+            self.learning = Learning(Conduct(settings.reliability_half_life_days, known), settings.leave_early)
 
     # -- what it and its members could probably give
 
@@ -122,7 +127,9 @@ class Aggregator(BookedParty):
             Children(tuple(book.by_name), book.claims, tuple(m.ResourceKind) if relax_others else CAN_RELAX),
             TRANSITIONS,
             self.settings.report_grace_s,
-            partial(AggregatorRole, self.settings, self.policies, book, up, storage, self.taken_foreseen),
+            partial(
+                AggregatorRole, self.settings, self.policies, book, up, storage, self.taken_foreseen, self.expected_pct
+            ),
             book=book,
             up=up,
             own=storage,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from agents.negotiation.learning import EventConduct
 from agents.negotiation.state import NegotiationState, negotiation_state
 from agents.parties.aggregator.actor import Aggregator
 from agents.parties.aggregator.climb import Climb
@@ -18,6 +19,7 @@ from agents.parties.der.reserved_state import (
     reserved_state,
 )
 from agents.parties.state import ParentState, parent_state, remember_parent, reopened, restore_books
+from agents.settings.learned import Learned
 from agents.settings.members import Member
 from agents.settings.parties import Rung
 from protocol.messages import OptionBasis
@@ -75,6 +77,15 @@ class AggregatorEventState:
 
 
 @dataclass(frozen=True, slots=True)
+class LearningState:
+    """Of `Learning`."""
+
+    known: tuple[Learned, ...]
+    events: dict[str, EventConduct]
+    version: Literal[1] = 1
+
+
+@dataclass(frozen=True, slots=True)
 class AggregatorState:
     """Of `Aggregator`."""
 
@@ -85,6 +96,7 @@ class AggregatorState:
     version: Literal[1] = 1
     changes: tuple[dict[str, Member | None], ...] = ()
     """Of the settings' book."""
+    conduct: LearningState | None = None
 
 
 AGGREGATOR = StateForm(AggregatorState)
@@ -107,7 +119,14 @@ def aggregator_state(actor: Aggregator) -> AggregatorState:
             )
         )
     yard = home_state(actor.own_storage.home, actor.own_storage.ledger)
-    return AggregatorState(parent_state(actor), tuple(events), yard, changes=tuple(map(dict, actor.changes)))
+    return AggregatorState(
+        parent_state(actor), tuple(events), yard, changes=tuple(map(dict, actor.changes)), conduct=_learning(actor)
+    )
+
+
+def _learning(actor: Aggregator) -> LearningState | None:
+    learning = actor.learning
+    return None if learning is None else LearningState(tuple(learning.conduct.known.values()), learning.events)
 
 
 def remember_aggregator(actor: Aggregator, state: AggregatorState) -> None:
@@ -126,6 +145,9 @@ def remember_aggregator(actor: Aggregator, state: AggregatorState) -> None:
         restore(role.storage, one.storage, held=held_again)
         if state.yard.followed is None and held_again is not None:
             _lay_out(held_again, one)
+    if actor.learning is not None and state.conduct is not None:
+        actor.learning.conduct.known = {one.name: one for one in state.conduct.known}
+        actor.learning.events = state.conduct.events
     remember_parent(actor, state.party)
 
 

@@ -10,19 +10,29 @@ from protocol.actor import Actor
 
 
 def with_books_of(settings: PartiesConfig, actors: Iterable[Actor]) -> PartiesConfig:
-    """The settings with the books that these parties have now; the same object where they have changed nothing."""
-    books = {actor.name: actor.book.members for actor in actors if isinstance(actor, BookedParty) and actor.changes}
+    """The settings with the books that these parties have now, and what they have learned; the same object where they have
+    changed nothing."""
+    parties = {actor.name: actor for actor in actors if isinstance(actor, BookedParty)}
     changed: dict[str, AggregatorSettings | CoordinatorSettings] = {}
     for key, one in (("coordinator", settings.coordinator), ("aggregator", settings.aggregator)):
-        if one is not None and one.name in books:
-            changed[key] = one.model_copy(update={"members": books[one.name]})
+        update = {} if one is None or one.name not in parties else _update(parties[one.name])
+        if one is not None and update:
+            changed[key] = one.model_copy(update=update)
     return settings.model_copy(update=changed) if changed else settings
+
+
+def _update(party: BookedParty) -> dict[str, object]:
+    update: dict[str, object] = {"members": party.book.members} if party.changes else {}
+    if party.learning is not None and party.learning.conduct.known:
+        update["learned"] = tuple(party.learning.conduct.known.values())
+    return update
 
 
 def with_books_kept(
     given: PartiesConfig, before: PartiesConfig, ours: PartiesConfig
 ) -> tuple[PartiesConfig, tuple[str, ...]]:
-    """What a file says now, with the contracts that were changed by command since it was `before` read: those are in `ours`.
+    """What a file says now, with the contracts that were changed by command since it was `before` read, and what was learned
+    of members: those are in `ours`.
     Also who stands differently in the file and in the journal since: the journal's contract counts."""
     changed: dict[str, AggregatorSettings | CoordinatorSettings] = {}
     both: list[str] = []
@@ -32,8 +42,11 @@ def with_books_kept(
             continue
         members, names = members_kept(new.members, old.members, own.members)
         both += names
-        if members != new.members:
-            changed[key] = new.model_copy(update={"members": members})
+        update: dict[str, object] = {} if members == new.members else {"members": members}
+        if isinstance(own, AggregatorSettings) and own.learned:
+            update["learned"] = own.learned
+        if update:
+            changed[key] = new.model_copy(update=update)
     return (given.model_copy(update=changed) if changed else given), tuple(both)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from agents.negotiation.booked import BookedParty
+from agents.negotiation.conduct import WEIGHTS
 from agents.runtime.daemon.changeover import folded
 from agents.runtime.daemon.served import served
 from agents.runtime.files.config import journal_path
@@ -20,10 +21,11 @@ from agents.runtime.shell import Shell
 from agents.settings.checked import ConfigError, mistakes, sentence
 from agents.settings.contracts import MEMBER, Contracts, contracts_of, plain_contract, plain_contracts, with_contracts
 from agents.settings.daemon import DaemonConfig
+from agents.settings.learned import EVENT
 from agents.settings.members import Member, Members
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings
 from broker.clock import Clock
-from protocol.actor import Actor, Reconfigured, Resumed, Taken
+from protocol.actor import Actor, Corrected, Reconfigured, Resumed, Taken
 
 PAGE = 500
 """Contracts in one answer."""
@@ -46,11 +48,27 @@ class ContractChange(StrEnum):
     """They end."""
 
 
+class CorrectionCause(StrEnum):
+    """Why what was learned of a member is contested."""
+
+    METER = "meter"
+    """Its meter was wrong, or was not read."""
+    CONNECTION = "connection"
+    OUR_FAULT = "our_fault"
+    REPAIRED = "repaired"
+    """What kept it from delivering is mended."""
+    AGREED = "agreed"
+    """It was agreed beforehand."""
+    OTHER = "other"
+
+
 class HasBook(Protocol):
     """A party's shell."""
 
     @property
     def actor(self) -> Actor: ...
+    @property
+    def clock(self) -> Clock: ...
 
     async def give(self, item: Taken) -> None:
         """An input from this side; returns when it is durable."""
@@ -77,15 +95,17 @@ class BookKeeper:
 
     def page(self, party: str | None, after: str | None) -> dict[str, object]:
         """The contracts behind that of a member, in the book's order. Raises ContractRefusal."""
-        _, actor = self._party(party)
+        shell, actor = self._party(party)
         members = actor.book.members
         first = 0
         if after is not None:
             first = next((place for place, one in enumerate(members, 1) if one.name == after), len(members))
         some = members[first : first + PAGE]
+        now = shell.clock.now()
         return {
             "party": actor.name,
             "members": [plain_contract(member) for member in some],
+            "learned": {member.name: _learned(actor, member, now) for member in some if actor.learning is not None},
             "more": first + PAGE < len(members),
         }
 
@@ -100,6 +120,32 @@ class BookKeeper:
             if contracts:
                 await shell.give(Reconfigured(plain_contracts(contracts)))
             return {"party": actor.name, "changed": list(contracts)}
+
+    async def correct(
+        self, party: str | None, member: str, cause: CorrectionCause, reliability_pct: int | None
+    ) -> dict[str, object]:
+        """Contest what was learned of a member; what is expected of it now. Raises ContractRefusal."""
+        async with self._one_at_a_time:
+            shell, actor = self._party(party)
+            if member not in actor.book:
+                raise ContractRefusal(f"{member} is not under contract")
+            if actor.learning is None and reliability_pct is None:
+                raise ContractRefusal(f"{actor.name} learns nothing of its members (reliability_half_life_days)")
+            await shell.give(Corrected(member, cause, reliability_pct))
+            return {"party": actor.name, "expected_pct": actor.expected_pct(actor.book[member], shell.clock.now())}
+
+
+def _learned(actor: BookedParty, member: Member, now: datetime) -> dict[str, object]:
+    """What was learned of a member, in events, and what is expected of it."""
+    assert actor.learning is not None
+    known = actor.learning.conduct.of(member.name, now)
+    events = {one: round(getattr(known, one) / EVENT, 1) for one in WEIGHTS if getattr(known, one)}
+    return {
+        "expected_pct": actor.expected_pct(member, now),
+        "answers_pct": known.answers_pct(member.reliability_pct),
+        "delivers_pct": known.delivers_pct(),
+        "events": events,
+    }
 
 
 def planned(book: Members, change: ContractChange, given: Mapping[str, Mapping[str, Any]]) -> Contracts:
@@ -146,6 +192,10 @@ class StoppedShell:
     @property
     def actor(self) -> Actor:
         return self._shell.actor
+
+    @property
+    def clock(self) -> Clock:
+        return self._shell.clock
 
     async def give(self, item: Taken) -> None:
         """What it sets off leaves at the next start; nothing is due before."""

@@ -1,6 +1,6 @@
 """The control socket of a daemon: a Unix-domain socket that only its owner can open.
 
-One JSON object a line each way. Commands: `status`, `issue`, `cancel`, `decide`, `plan`, `contracts`, `contract`, `watch` (answers with a line for
+One JSON object a line each way. Commands: `status`, `issue`, `cancel`, `decide`, `plan`, `contracts`, `contract`, `correct`, `watch` (answers with a line for
 each note until the client leaves) and `start` (sets the clock going). Every answer has `ok`; a refusal has `error`.
 """
 
@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from agents.parties.der.actor import Der
 from agents.parties.der.control import Controlled
 from agents.parties.utility import Utility
-from agents.runtime.daemon.contracts import BookKeeper, ContractChange, ContractRefusal
+from agents.runtime.daemon.contracts import BookKeeper, ContractChange, ContractRefusal, CorrectionCause
 from agents.runtime.daemon.owners_plan import PlanRefusal, owners_plan
 from agents.runtime.daemon.preview import preview
 from agents.runtime.shell import Shell
@@ -30,7 +30,7 @@ from broker.private import make_folder
 from protocol.actor import Cancel, Decided, Input, Issue, Note, Outage
 from protocol.codec import to_json
 from protocol.messages import IntervalPeriod
-from protocol.units import MAX_SLOTS, Direction, Instant, Name, Text
+from protocol.units import MAX_SLOTS, Direction, Instant, Name, Percent, Text
 
 LONGEST_PATH = 104
 """Of a Unix-domain socket's address, on every system that we run on."""
@@ -116,6 +116,16 @@ class ContractCommand(Command):
     contracts: dict[Name, dict[str, Any]]
 
 
+class CorrectCommand(Command):
+    """An operator contests what was learned of a member."""
+
+    do: Literal["correct"]
+    party: Name | None = None
+    member: Name
+    cause: CorrectionCause
+    reliability_pct: Percent | None = None
+
+
 class WatchCommand(Command):
     do: Literal["watch"]
 
@@ -135,6 +145,7 @@ AnyCommand: TypeAlias = Annotated[
     | PreviewCommand
     | ContractsCommand
     | ContractCommand
+    | CorrectCommand
     | WatchCommand
     | StartCommand,
     Field(discriminator="do"),
@@ -239,6 +250,8 @@ class ControlServer:
                 return self.books.page(party, after)
             case ContractCommand(party=party, change=change, contracts=contracts):
                 return await self.books.change(party, change, contracts)
+            case CorrectCommand(party=party, member=member, cause=cause, reliability_pct=reliability_pct):
+                return await self.books.correct(party, member, cause, reliability_pct)
             case StartCommand(anchor_at=anchor_at):
                 self._start(anchor_at)
         return {}

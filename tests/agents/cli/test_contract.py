@@ -45,6 +45,16 @@ def test_contract_that_is_added_stands_in_the_book(stopped: list[str], capsys: p
     ]
 
 
+def test_figure_of_a_contract_is_corrected_with_a_cause(
+    stopped: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(["contract", "correct", "h1", "agreed", *stopped, "--reliability-pct", "80"]) == 0
+    assert call(["contract", "list", *stopped, "--json"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "ra-1: 80 % of what h1 is asked for is expected of it now"
+    assert '"reliability_pct":80' in said[1]
+
+
 def test_exported_book_reads_as_an_import_that_changes_nothing(
     stopped: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -63,6 +73,7 @@ def test_exported_book_reads_as_an_import_that_changes_nothing(
         (["change", "h1", "--least-w", "-1"], "h1: least_w: input should be greater than or equal to 0"),
         (["add", "h2", "--resources", "ev-1"], "resource ev-1 is claimed by h1 and by h2"),
         (["leave", "h1", "--party", "ra-2"], "ra-2 has no book here"),
+        (["correct", "h1", "meter"], "ra-1 learns nothing of its members (reliability_half_life_days)"),
     ],
 )
 def test_change_that_cannot_be_is_refused_in_one_sentence(
