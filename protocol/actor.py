@@ -162,7 +162,29 @@ class Foreseen:
     """By child, how much of that is as probable as not."""
 
 
-Input: TypeAlias = Received | Refused | Measured | Planned | Decided | Outage | Issue | Cancel | Resumed | Foreseen
+@dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """The book of contracts is another one from now on. Events under way keep the contracts that they began with; whoever
+    leaves takes its part back at once."""
+
+    contracts: Mapping[str, Mapping[str, object] | None]
+    """By name, of those who join or whose contract changes: its terms, as a book has them; None: it leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """An operator contests what was learned of a member: it counts no more, and the contract's figure (another one where
+    it is given) stands again until something new is learned."""
+
+    member: str
+    cause: str
+    """A word of `CorrectionCause`."""
+    reliability_pct: int | None = None
+
+
+Input: TypeAlias = (
+    Received | Refused | Measured | Planned | Decided | Outage | Issue | Cancel | Resumed | Foreseen | Reconfigured | Corrected
+)
 
 
 @dataclass(frozen=True, slots=True)

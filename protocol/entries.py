@@ -32,6 +32,8 @@ INPUT_TAGS: dict[type[a.Taken], str] = {
     a.Resumed: "resumed",
     a.Foreseen: "foreseen",
     a.Reanchored: "reanchored",
+    a.Reconfigured: "reconfigured",
+    a.Corrected: "corrected",
 }
 """Frozen, as every name in an entry: journals of released versions have them."""
 EFFECT_TAGS: dict[type[a.Effect], str] = {
@@ -171,6 +173,8 @@ _INPUTS: dict[str, Callable[[Json], a.Taken]] = {
     "resumed": _instants(a.Resumed, "down_since"),
     "foreseen": _foreseen,
     "reanchored": _instants(a.Reanchored, "to_at"),
+    "reconfigured": lambda fields: a.Reconfigured(**fields),
+    "corrected": lambda fields: a.Corrected(**fields),
 }
 _EFFECTS: dict[str, Callable[[Json], a.Effect]] = {
     "send": lambda fields: a.Send(_edge(fields), _body(fields)),

@@ -674,6 +674,34 @@ class MessageRejected(NoteModel):
     text: str
 
 
+@note_of("book_changed")
+class BookChanged(NoteModel):
+    """The book was changed: so many joined, changed, left (the first ones named). It counts for events that begin now."""
+
+    joined: int
+    changed: int
+    left: int
+    first: Sequence[str]
+
+
+@note_of("reliability_corrected")
+class ReliabilityCorrected(NoteModel):
+    """An operator has contested what was learned of a member: so much of what it is asked for is expected of it now."""
+
+    child: str
+    before_pct: int
+    expected_pct: int
+    cause: str
+
+
+@note_of("member_left")
+class MemberLeft(NoteModel):
+    """The contract of a child has ended: what it answered does not count, and its award of `power_w` is cancelled."""
+
+    child: str
+    power_w: Plan
+
+
 @note_of("clock_set_back")
 class ClockSetBack(NoteModel):
     """The machine's clock was set back: what comes after this step is at or after that instant."""

@@ -111,6 +111,11 @@ app.command(
     "agents.cli.orders:plan", help="Show when a home's vehicle departs in the days ahead, or leave a departure out."
 )
 app.command(
+    "agents.cli.contract:contract_app",
+    name="contract",
+    help="The book of contracts: list it, let members join, change and leave while its party runs; CSV in and out.",
+)
+app.command(
     "agents.cli.doctor:doctor",
     help="""Check what a daemon stands on, and say what to change: configuration, broker, clock, disk, journal.
 

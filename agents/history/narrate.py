@@ -94,6 +94,10 @@ WORDS = {
     "controlling": "slot {slot}: follows {power_w}",
     "slot_not_metered": "slot {slot}: {resource_id} tells no energy, and none is reported",
     "closed": "ends: {outcome}",
+    "book_changed": "the book has changed: {joined} joined, {changed} changed, {left} left: {first}",
+    "reliability_corrected": "what was learned of {child} is corrected ({cause}): {expected_pct} % is expected of it, not "
+    "{before_pct} %",
+    "member_left": "{child} is under contract no more: {power_w} of it is cancelled",
     "clock_set_back": "the machine's clock was set back by {by_s} s: it goes on from {to_at}",
     "clock_set": "the machine's clock was set by {set_by_s} s, after {asleep_s} s asleep: it is followed",
     "journal_archived": "the journal is archived as {file}",

@@ -31,6 +31,8 @@ class Children:
         self.shared = Shared()
         self.waiting: dict[str, None] = {}
         """Those asked in the present stage who have not answered."""
+        self.left: dict[str, None] = {}
+        """Those whose contract has ended since."""
         self.claims = claims
         """resource_id -> the party that answers for it, by the book; the same for all events."""
         self.asked_count = self.yes = self.no = self.awarded_count = 0
@@ -159,6 +161,8 @@ class Children:
         child = self.by_name.get(name)
         if child is None or child.request is None:
             raise RefusedMessage(RejectReason.UNKNOWN_REQUEST, f"{name} was not asked in {message.event_id}")
+        if name in self.left:
+            raise RefusedMessage(RejectReason.UNKNOWN_PARTY, f"the contract under which {name} was asked has ended")
         if message.request_id != child.request.request_id:
             raise RefusedMessage(
                 RejectReason.STALE, f"{message.request_id} is superseded by {child.request.request_id}"
@@ -244,6 +248,14 @@ class Children:
         self.no -= child.opted_out
         child.opted_out = opt is m.Opt.OUT
         self.no += child.opted_out
+
+    def leave(self, child: Child) -> None:
+        """The contract of a child has ended: nothing that it answered stands, and it is not asked any more."""
+        self.left[child.name] = None
+        self.waiting.pop(child.name, None)
+        if child.request is not None:
+            self._opt(child, m.Opt.OUT)
+            self._store(child, None, None, None)
 
     def _claim(self, name: str, resources: tuple[m.Resource, ...]) -> None:
         """By the book: what stands in nobody's contract is kept from nobody. Raises RefusedMessage."""

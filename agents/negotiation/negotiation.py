@@ -28,6 +28,8 @@ from agents.settings.members import Members
 from protocol import messages as m
 from protocol.plan import Plan, shortfall
 
+CONTRACT_ENDED = "its contract has ended"
+
 
 class Negotiation:
     """The state of one event at a parent."""
@@ -119,6 +121,8 @@ class Negotiation:
 
     def ask(self, plans: Mapping[str, Plan], conditions: Conditions, now: datetime) -> None:
         """Send these children a request; an award that stood with one of them is superseded."""
+        if self.children.left:
+            plans = {name: power_w for name, power_w in plans.items() if name not in self.children.left}
         self.awards.supersede(plans)
         self.asking.ask(plans, conditions, now)
 
@@ -156,6 +160,27 @@ class Negotiation:
         elif self.asking.complete:
             self.timers.drop(Timer.STAGE)
             self.role.all_in(now)
+
+    def leave(self, name: str, now: datetime) -> None:
+        """The contract of a child has ended: it takes back what it answered and was awarded, and hears so."""
+        child = self.children.by_name.get(name)
+        if child is None or self.stage is Stage.CLOSED or name in self.children.left:
+            return
+        was_waited_for, awarded_w = name in self.children.waiting, child.awarded_w
+        concerned = child.request is not None and not child.opted_out
+        self.children.leave(child)
+        if not concerned:
+            return
+        self.out.tell("member_left", child=name, power_w=awarded_w or self.subject.nothing_w)
+        self.awards.release([(child, m.Outcome.CANCELLED, CONTRACT_ENDED)], now)
+        self.out.clear(name, now)
+        if self.stage not in ASKING:
+            self.role.taken_back(child, now)
+        elif was_waited_for and self.asking.complete:
+            self.timers.drop(Timer.STAGE)
+            self.role.all_in(now)
+        if awarded_w is not None:
+            self.repair(CONTRACT_ENDED, now)
 
     # -- the request from above
 
@@ -404,6 +429,7 @@ class Negotiation:
         if stops:
             self.delivery.stop(now)
         self.out.tell("closed", outcome=outcome, reason=reason)
+        self.out.ended(now)
 
     def status(self) -> dict[str, object]:
         """Its state in words and figures; JSON types only."""

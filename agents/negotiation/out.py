@@ -30,6 +30,10 @@ class Outside(Sender, Protocol):
         """Count something of a name."""
         ...
 
+    def event_ended(self, event_id: str, now: datetime) -> None:
+        """An event is closed."""
+        ...
+
     def counted(self, name: str) -> int:
         """How often something of a name was counted."""
         ...
@@ -59,6 +63,10 @@ class Out:
     def clear(self, child: str, now: datetime) -> None:
         """Take the retained request off a child's edge, behind what is still to be sent on it."""
         self.announcer.clear(Edge(self.name, child), now)
+
+    def ended(self, now: datetime) -> None:
+        """The event is closed."""
+        self.party.event_ended(self.event_id, now)
 
     def effect(self, effect: Effect) -> None:
         """Let something else happen."""

@@ -56,6 +56,9 @@ class ParentParty(Party):
         """How often something of a name was counted."""
         return self.counts[name]
 
+    def event_ended(self, event_id: str, now: datetime) -> None:
+        """An event is closed."""
+
     # -- time
 
     def _next_due(self) -> datetime | None:
@@ -85,6 +88,10 @@ class ParentParty(Party):
         if event is None:
             raise RefusedMessage(RejectReason.UNKNOWN_EVENT, f"{self.name} knows no event {message.event_id}")
         return event
+
+    def _has_left(self, child: str, message: m.EventMessage) -> bool:
+        event = self.events.get(message.event_id)
+        return event is not None and child in event.children.by_name
 
     def _on_answer(self, edge: Edge, message: m.Offer | m.Alternative, now: datetime) -> None:
         self._event(message).on_answer(edge.child, message, now)

@@ -14,6 +14,7 @@ from protocol import messages as m
 from protocol.actor import (
     Cancel,
     Clear,
+    Corrected,
     Decided,
     Effect,
     Foreseen,
@@ -24,6 +25,7 @@ from protocol.actor import (
     Outage,
     Planned,
     Received,
+    Reconfigured,
     Refused,
     Resumed,
     Send,
@@ -95,6 +97,10 @@ class Party:
             self._foreseen(item)
         elif isinstance(item, Outage):
             self._outage(item, now)
+        elif isinstance(item, Reconfigured):
+            self._reconfigured(item, now)
+        elif isinstance(item, Corrected):
+            self._corrected(item, now)
         else:
             self._ordered(item, now)
         return self.effects
@@ -140,6 +146,12 @@ class Party:
 
     def _foreseen(self, item: Foreseen) -> None:
         raise TypeError(f"{self.name} asks nobody")
+
+    def _reconfigured(self, item: Reconfigured, now: datetime) -> None:
+        raise TypeError(f"{self.name} has no book of contracts")
+
+    def _corrected(self, item: Corrected, now: datetime) -> None:
+        raise TypeError(f"{self.name} learns nothing of members")
 
     def _ordered(self, item: Issue | Cancel, now: datetime) -> None:
         raise TypeError(f"{self.name} takes no operator's orders")
@@ -214,10 +226,17 @@ class Party:
         handler(edge, message, now)
 
     def _belongs(self, edge: Edge, message: m.EventMessage) -> None:
-        known = edge.child in self._children if edge.parent == self.name else edge.parent in self._parents
+        if edge.parent == self.name:
+            known = edge.child in self._children or self._has_left(edge.child, message)
+        else:
+            known = edge.parent in self._parents
         mine = edge.parent if message.kind in UPWARD else edge.child
         if not known or mine != self.name:
             raise RefusedMessage(RejectReason.UNKNOWN_PARTY, f"{edge.other(self.name)} is not in {self.name}'s book")
+
+    def _has_left(self, child: str, message: m.EventMessage) -> bool:
+        """Whether a message comes from somebody whose contract has ended while the event of the message was under way."""
+        return False
 
     def _of_event(self, event_id: str) -> ReceivedMarks:
         """What was heard about an event, which is known from now on."""

@@ -62,6 +62,7 @@ class ChildrenState:
     locked_answers: tuple[ChildAnswer, ...] = ()
     set_aside: Sequence[bool] = ()
     """Empty: nobody's."""
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,7 @@ def _children(children: Children) -> ChildrenState:
     awards, locked = StateTable(child.award for child in asked), StateTable(child.locked for child in asked)
     return ChildrenState(
         waiting=tuple(children.waiting),
+        left=tuple(children.left),
         names=StateColumn(asked, attrgetter("name")),
         locked=StateColumn(asked, lambda child: locked.place(child.locked)) if locked.things() else (),
         requests=requests.things(),
@@ -255,7 +257,7 @@ def _children(children: Children) -> ChildrenState:
 
 
 def _remember_children(children: Children, state: ChildrenState) -> None:
-    children.waiting = dict.fromkeys(state.waiting)
+    children.waiting, children.left = dict.fromkeys(state.waiting), dict.fromkeys(state.left)
     for place, name in enumerate(state.names):
         child = children[name]
         child.request = thing(state.requests, state.request[place])

@@ -1,9 +1,11 @@
 """What the parties with children remember, as frozen models with a version."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeVar
 
+from agents.negotiation.booked import BookedParty
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.parent import ParentParty
 from agents.negotiation.party_state import (
@@ -18,6 +20,7 @@ from agents.negotiation.state import NegotiationState, negotiation_state, rememb
 from agents.parties.coordinator.actor import Coordinator
 from agents.parties.coordinator.role import CoordinatorRole
 from agents.parties.utility import Utility, UtilityRole
+from agents.settings.members import Member, Members
 from protocol.actor import Issue
 from protocol.edges import Edge
 from protocol.plan import Plan
@@ -118,6 +121,8 @@ class CoordinatorEventState:
     accepted: tuple[str, ...]
     rerequests_left: int
     version: Literal[1] = 1
+    edition: int = 0
+    """After how many changes of the book it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,8 @@ class CoordinatorState:
     events: tuple[CoordinatorEventState, ...]
     role: Literal["coordinator"] = "coordinator"
     version: Literal[1] = 1
+    changes: tuple[dict[str, Member | None], ...] = ()
+    """Of the settings' book."""
 
 
 COORDINATOR = StateForm(CoordinatorState)
@@ -139,26 +146,44 @@ def coordinator_state(actor: Coordinator) -> CoordinatorState:
     return CoordinatorState(
         parent_state(actor),
         tuple(
-            CoordinatorEventState(negotiation_state(e), role.taken, tuple(role.accepted), role.rerequests_left)
+            CoordinatorEventState(
+                negotiation_state(e),
+                role.taken,
+                tuple(role.accepted),
+                role.rerequests_left,
+                edition=actor.editions[e.subject.event_id],
+            )
             for e, role in events
         ),
+        changes=tuple(map(dict, actor.changes)),
     )
 
 
 def remember_coordinator(actor: Coordinator, state: CoordinatorState) -> None:
     """Let a fresh coordinator remember a state."""
+    books = restore_books(actor, state.changes)
     for one in state.events:
-        event = reopened(actor, one.event)
+        event = reopened(actor, one.event, books, one.edition)
         role = _role(event, CoordinatorRole)
         role.taken, role.accepted = one.taken, dict.fromkeys(one.accepted)
         role.rerequests_left = one.rerequests_left
     remember_parent(actor, state.party)
 
 
-def reopened(actor: ParentParty, state: NegotiationState) -> Negotiation:
-    """An event of a party with a parent, that remembers a state."""
+def restore_books(actor: BookedParty, changes: Sequence[Mapping[str, Member | None]]) -> list[Members]:
+    """Let a fresh party have a book that was changed since; the books after each number of changes."""
+    books = [actor.book]
+    for contracts in changes:
+        actor.change(contracts)
+        books.append(actor.book)
+    return books
+
+
+def reopened(actor: BookedParty, state: NegotiationState, books: Sequence[Members], edition: int) -> Negotiation:
+    """An event that remembers a state, by the book that it began with."""
     assert state.up is not None
-    event_id = state.subject.event_id
-    event = actor.events[event_id] = actor.opened(Edge(state.up.parent, actor.name), state.up.request.message())
+    event_id, edge = state.subject.event_id, Edge(state.up.parent, actor.name)
+    event = actor.events[event_id] = actor.opened_by(books[edition], edge, state.up.request.message())
+    actor.editions[event_id] = edition
     remember(event, state)
     return event

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.settings.connection import ConnectionPoint
 from agents.settings.devices import DeviceSpec, StorageSpec
+from agents.settings.learned import Learned
 from agents.settings.members import AnswersWithin, Member
 from protocol.messages import OptionBasis, Restriction
 from protocol.units import Direction, Instant, Name, Percent, PowerW, check_span
@@ -137,6 +138,11 @@ class AggregatorSettings(Settings):
     """S21: how much each member is asked for: fair (by capacity), merit_order, or a policy that is installed."""
     over_request: bool = True
     """Ask for more than needed, by the members' reliability."""
+    reliability_half_life_days: Annotated[int, Field(ge=1, le=3_650)] | None = None
+    """Learn how reliable members are from what they do; what they did so many days ago counts half. None: by their
+    contracts alone."""
+    learned: tuple[Learned, ...] = ()
+    """What was learned before, as a journal keeps it; not for files."""
     sharing: PolicyName = "proportional"
     """S35: who gets how much of a deal: proportional, merit_order, least_relay_wear, or a policy that is installed."""
     baseline: PolicyName = "declared"

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 
+from agents.negotiation.booked import BookedParty
 from agents.negotiation.children import CAN_RELAX, Children, at_most
+from agents.negotiation.conduct import Conduct
+from agents.negotiation.learning import Learning
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
-from agents.negotiation.parent import ParentParty
 from agents.negotiation.plans.capability import probable, summed_up
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import Stage, Transitions
@@ -47,7 +49,7 @@ proposed to offered: what was proposed was taken back below, and nothing is left
 the parent awards the answer that stands, of an earlier round, or before it asked to relax."""
 
 
-class Aggregator(ParentParty):
+class Aggregator(BookedParty):
     """The actor: a book of members, own storage, and its events."""
 
     role = Role.AGGREGATOR
@@ -55,11 +57,13 @@ class Aggregator(ParentParty):
     def __init__(self, settings: AggregatorSettings, policies: Policies | None = None) -> None:
         self.settings = settings
         self.policies = policies or Policies.of(settings)
-        self.book = Members(members=settings.members)
         self.own_storage = StorageYard.build(settings.storage)
         self.next_foreseen: Foreseen | None = None
         """For the request that is taken next, in the same instant."""
-        super().__init__(settings.name, (settings.parent,), self.book.by_name)
+        super().__init__(settings.name, (settings.parent,), settings.members)
+        if settings.reliability_half_life_days is not None:
+            known = {one.name: one for one in settings.learned}
+            self.learning = Learning(Conduct(settings.reliability_half_life_days, known), settings.leave_early)
 
     # -- what it and its members could probably give
 
@@ -75,6 +79,7 @@ class Aggregator(ParentParty):
 
     def capability(self, told: Mapping[str, m.Capability], now: datetime) -> m.Capability:
         """The sum of what its members told, and its own storage where its ladder has a rung for it."""
+        told = self.of_members(told)
         yard, others = self.own_storage, len(self.book) - len(told)
         own = [bands(yard.home, yard.ledger, now)] if self.counts_own_storage else []
         return summed_up(self.name, told, others, own, now, self.capability_every_s or 0)
@@ -109,7 +114,7 @@ class Aggregator(ParentParty):
         item, self.next_foreseen = self.next_foreseen, None
         return item if item is not None and item.request_id == request.request_id else None
 
-    def opened(self, edge: Edge, request: m.Request) -> Negotiation:
+    def opened_by(self, book: Members, edge: Edge, request: m.Request) -> Negotiation:
         """A new event that a request is about."""
         out, timers = Out(self, request.event_id), Timers()
         up = Upward(out, timers, edge, request)
@@ -119,11 +124,13 @@ class Aggregator(ParentParty):
             out,
             up.subject,
             timers,
-            Children(tuple(self.book.by_name), self.book.claims, tuple(m.ResourceKind) if relax_others else CAN_RELAX),
+            Children(tuple(book.by_name), book.claims, tuple(m.ResourceKind) if relax_others else CAN_RELAX),
             TRANSITIONS,
             self.settings.report_grace_s,
-            partial(AggregatorRole, self.settings, self.policies, self.book, up, storage, self.taken_foreseen),
-            book=self.book,
+            partial(
+                AggregatorRole, self.settings, self.policies, book, up, storage, self.taken_foreseen, self.expected_pct
+            ),
+            book=book,
             up=up,
             own=storage,
             baseline=self.policies.baseline,

@@ -19,7 +19,7 @@ from agents.negotiation.upward import Upward
 from agents.parties.aggregator.climb import Climb
 from agents.parties.aggregator.dispatch import Dispatching
 from agents.parties.aggregator.own_storage import OwnStorage
-from agents.settings.members import Members
+from agents.settings.members import Member, Members
 from agents.settings.parties import AggregatorSettings, Rung
 from protocol import messages as m
 from protocol.actor import Foreseen
@@ -42,15 +42,18 @@ class AggregatorRole:
         up: Upward,
         storage: OwnStorage,
         foreseen: Callable[[m.Request], Foreseen | None],
+        expected_pct: Callable[[Member, datetime], int],
         event: Negotiation,
     ) -> None:
-        """`foreseen`: what members could probably give in the slots of a request, where they told it."""
+        """`foreseen`: what members could probably give in the slots of a request, where they told it; `expected_pct`: how
+        much of what a member is asked for is to be expected of it."""
         self.settings = settings
         self.policies = policies
         self.book = book
         self.up = up
         self.storage = storage
         self.foreseen = foreseen
+        self.expected_pct = expected_pct
         self.event = event
         self.dispatching = Dispatching(event, book, settings.dispatch_lead_s, storage, settings.meter_to)
         self.climb = Climb(up.request.sent_at, [])
@@ -75,7 +78,7 @@ class AggregatorRole:
             direction=event.subject.direction,
             reply_by=request.reply_by,
         )
-        values = self._request_values()
+        values = self._request_values(now)
         event.children.waiting.clear()
         asked = {name: power_w for name, power_w in values.items() if any(power_w)}
         reply_by = self._collect_by(asked, now)
@@ -99,9 +102,9 @@ class AggregatorRole:
         latest = step_instant(now, last, most_collecting_pct(self.settings))
         return stage_end(now, planned, latest, [member for member in self.book.slow if member.name in asked])
 
-    def _request_values(self) -> Mapping[str, Plan]:
+    def _request_values(self, now: datetime) -> Mapping[str, Plan]:
         """S21. In a re-request what a member said it could give at most stands for its capability; else what it has told
-        that it could probably give; else its contract."""
+        that it could probably give; else its contract, and what it did."""
         slots, direction, before_w = len(self.asked_w), self.event.subject.direction, self.event.asking.before_w
         foreseen = self.foreseen(self.up.request)
         could_w: Mapping[str, Plan] = {} if foreseen is None else foreseen.power_w
@@ -115,11 +118,12 @@ class AggregatorRole:
             else MemberCapability(
                 member.name,
                 (member.capacity_w(direction),) * slots,
-                member.reliability_pct,
+                self.expected_pct(member, now),
                 member.merit,
                 member.least_w,
             )
             for member in self.book.members
+            if member.name not in self.event.children.left
         ]
         if foreseen is not None:
             told = len(could_w)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from agents.negotiation.learning import EventConduct
 from agents.negotiation.state import NegotiationState, negotiation_state
 from agents.parties.aggregator.actor import Aggregator
 from agents.parties.aggregator.climb import Climb
@@ -17,7 +18,9 @@ from agents.parties.der.reserved_state import (
     reserved,
     reserved_state,
 )
-from agents.parties.state import ParentState, parent_state, remember_parent, reopened
+from agents.parties.state import ParentState, parent_state, remember_parent, reopened, restore_books
+from agents.settings.learned import Learned
+from agents.settings.members import Member
 from agents.settings.parties import Rung
 from protocol.messages import OptionBasis
 from protocol.plan import Plan
@@ -69,6 +72,17 @@ class AggregatorEventState:
     dispatching: DispatchingState
     storage: OwnStorageState
     version: Literal[1] = 1
+    edition: int = 0
+    """After how many changes of the book it began."""
+
+
+@dataclass(frozen=True, slots=True)
+class LearningState:
+    """Of `Learning`."""
+
+    known: tuple[Learned, ...]
+    events: dict[str, EventConduct]
+    version: Literal[1] = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +94,9 @@ class AggregatorState:
     yard: HomeState
     role: Literal["aggregator"] = "aggregator"
     version: Literal[1] = 1
+    changes: tuple[dict[str, Member | None], ...] = ()
+    """Of the settings' book."""
+    conduct: LearningState | None = None
 
 
 AGGREGATOR = StateForm(AggregatorState)
@@ -98,19 +115,27 @@ def aggregator_state(actor: Aggregator) -> AggregatorState:
                 state_of(ClimbState, role.climb),
                 state_of(DispatchingState, role.dispatching, commanded=role.storage.is_led()),
                 state_of(OwnStorageState, role.storage, held=None if held is None else reserved_state(held)),
+                edition=actor.editions[event.subject.event_id],
             )
         )
+    yard = home_state(actor.own_storage.home, actor.own_storage.ledger)
     return AggregatorState(
-        parent_state(actor), tuple(events), home_state(actor.own_storage.home, actor.own_storage.ledger)
+        parent_state(actor), tuple(events), yard, changes=tuple(map(dict, actor.changes)), conduct=_learning(actor)
     )
+
+
+def _learning(actor: Aggregator) -> LearningState | None:
+    learning = actor.learning
+    return None if learning is None else LearningState(tuple(learning.conduct.known.values()), learning.events)
 
 
 def remember_aggregator(actor: Aggregator, state: AggregatorState) -> None:
     """Let a fresh aggregator remember a state."""
     yard = actor.own_storage
     remember_home(yard.home, yard.ledger, state.yard)
+    books = restore_books(actor, state.changes)
     for one in state.events:
-        role = reopened(actor, one.event).role
+        role = reopened(actor, one.event, books, one.edition).role
         assert isinstance(role, AggregatorRole)
         role.climb = Climb(one.climb.began_at, one.climb.rungs)
         restore(role.climb, one.climb)
@@ -120,6 +145,9 @@ def remember_aggregator(actor: Aggregator, state: AggregatorState) -> None:
         restore(role.storage, one.storage, held=held_again)
         if state.yard.followed is None and held_again is not None:
             _lay_out(held_again, one)
+    if actor.learning is not None and state.conduct is not None:
+        actor.learning.conduct.known = {one.name: one for one in state.conduct.known}
+        actor.learning.events = state.conduct.events
     remember_parent(actor, state.party)
 
 

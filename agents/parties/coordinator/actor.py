@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 
+from agents.negotiation.booked import BookedParty
 from agents.negotiation.children import Children
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
-from agents.negotiation.parent import ParentParty
 from agents.negotiation.plans.capability import summed_up
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import Stage, Transitions
@@ -40,7 +40,7 @@ TRANSITIONS: Transitions = {
 Between offered and proposed: an aggregator has taken back what it answered."""
 
 
-class Coordinator(ParentParty):
+class Coordinator(BookedParty):
     """The actor: its aggregators and its events."""
 
     role = Role.COORDINATOR
@@ -48,8 +48,7 @@ class Coordinator(ParentParty):
     def __init__(self, settings: CoordinatorSettings, policies: Policies | None = None) -> None:
         self.settings = settings
         self.policies = policies or Policies.of(settings)
-        self.book = Members(members=settings.members)
-        super().__init__(settings.name, (settings.parent,), self.book.by_name)
+        super().__init__(settings.name, (settings.parent,), settings.members)
 
     @property
     def capability_every_s(self) -> int | None:
@@ -58,10 +57,11 @@ class Coordinator(ParentParty):
 
     def capability(self, told: Mapping[str, m.Capability], now: datetime) -> m.Capability:
         """The sum of what its aggregators told."""
+        told = self.of_members(told)
         others = len(self.book) - len(told)
         return summed_up(self.name, told, others, (), now, self.capability_every_s or 0)
 
-    def opened(self, edge: Edge, request: m.Request) -> Negotiation:
+    def opened_by(self, book: Members, edge: Edge, request: m.Request) -> Negotiation:
         """A new event that a request is about."""
         out, timers = Out(self, request.event_id), Timers()
         up = Upward(out, timers, edge, request)
@@ -69,10 +69,10 @@ class Coordinator(ParentParty):
             out,
             up.subject,
             timers,
-            Children(tuple(self.book.by_name), self.book.claims),
+            Children(tuple(book.by_name), book.claims),
             TRANSITIONS,
             self.settings.report_grace_s,
-            partial(CoordinatorRole, self.settings, self.policies, self.book, up),
-            book=self.book,
+            partial(CoordinatorRole, self.settings, self.policies, book, up),
+            book=book,
             up=up,
         )

@@ -83,10 +83,11 @@ class CoordinatorRole:
             self.all_in(now)
 
     def _plans(self) -> Mapping[str, Plan]:
+        direction, left = self.event.subject.direction, self.event.children.left
+        members = [member for member in self.book.members if member.name not in left]
         if self.settings.plan is PlanMode.SAME:
-            return dict.fromkeys((member.name for member in self.book.members), self.asked_w)
-        direction = self.event.subject.direction
-        return split_by_scale(self.asked_w, {member.name: member.capacity_w(direction) for member in self.book.members})
+            return dict.fromkeys((member.name for member in members), self.asked_w)
+        return split_by_scale(self.asked_w, {member.name: member.capacity_w(direction) for member in members})
 
     def _round_ends(self, now: datetime) -> datetime:
         return step_instant(now, self.up.request.reply_by, COLLECT_PCT // (self.rerequests_left + 1))

@@ -1,6 +1,6 @@
 """The control socket of a daemon: a Unix-domain socket that only its owner can open.
 
-One JSON object a line each way. Commands: `status`, `issue`, `cancel`, `decide`, `plan`, `watch` (answers with a line for
+One JSON object a line each way. Commands: `status`, `issue`, `cancel`, `decide`, `plan`, `contracts`, `contract`, `correct`, `watch` (answers with a line for
 each note until the client leaves) and `start` (sets the clock going). Every answer has `ok`; a refusal has `error`.
 """
 
@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from agents.parties.der.actor import Der
 from agents.parties.der.control import Controlled
 from agents.parties.utility import Utility
+from agents.runtime.daemon.contracts import BookKeeper, ContractChange, ContractRefusal, CorrectionCause
 from agents.runtime.daemon.owners_plan import PlanRefusal, owners_plan
 from agents.runtime.daemon.preview import preview
 from agents.runtime.shell import Shell
@@ -29,11 +30,12 @@ from broker.private import make_folder
 from protocol.actor import Cancel, Decided, Input, Issue, Note, Outage
 from protocol.codec import to_json
 from protocol.messages import IntervalPeriod
-from protocol.units import MAX_SLOTS, Direction, Instant, Name, Text
+from protocol.units import MAX_SLOTS, Direction, Instant, Name, Percent, Text
 
 LONGEST_PATH = 104
 """Of a Unix-domain socket's address, on every system that we run on."""
-LINE_LIMIT = 256 * 1024
+LINE_LIMIT = 16 * 1024 * 1024
+"""Of a line each way: a book that is imported is one."""
 WATCHER_QUEUE = 10_000
 """Notes that wait for a slow watcher; then it is cut off."""
 
@@ -96,6 +98,34 @@ class OutageCommand(Command):
     party: Name | None = None
 
 
+class ContractsCommand(Command):
+    """The book of a party, page by page; `party` is needed where several with a book share a daemon."""
+
+    do: Literal["contracts"]
+    party: Name | None = None
+    after: Name | None = None
+    """The last member of the page before."""
+
+
+class ContractCommand(Command):
+    """An operator changes the book: contracts by member, as a book has them."""
+
+    do: Literal["contract"]
+    party: Name | None = None
+    change: ContractChange
+    contracts: dict[Name, dict[str, Any]]
+
+
+class CorrectCommand(Command):
+    """An operator contests what was learned of a member."""
+
+    do: Literal["correct"]
+    party: Name | None = None
+    member: Name
+    cause: CorrectionCause
+    reliability_pct: Percent | None = None
+
+
 class WatchCommand(Command):
     do: Literal["watch"]
 
@@ -113,6 +143,9 @@ AnyCommand: TypeAlias = Annotated[
     | OutageCommand
     | PlanCommand
     | PreviewCommand
+    | ContractsCommand
+    | ContractCommand
+    | CorrectCommand
     | WatchCommand
     | StartCommand,
     Field(discriminator="do"),
@@ -129,6 +162,7 @@ class ControlServer:
 
     def __init__(self, path: Path, shells: dict[str, Shell], start: Callable[[datetime], None]) -> None:
         self.path, self.shells, self._start = path, shells, start
+        self.books = BookKeeper(shells)
         self._watchers: dict[asyncio.Queue[bytes | None], None] = {}
         self._conversations: dict[asyncio.Task[object], None] = {}
 
@@ -191,7 +225,7 @@ class ControlServer:
             answer = {"ok": False, "error": "an instant lies outside of the calendar"}
         except ValidationError as error:
             answer = {"ok": False, "error": sentence(error)}
-        except CommandRefusal as error:
+        except (CommandRefusal, ContractRefusal) as error:
             answer = {"ok": False, "error": str(error)}
         writer.write(to_json(answer) + b"\n")
         await writer.drain()
@@ -212,6 +246,12 @@ class ControlServer:
                 return {"previews": self._previews(command)}
             case OutageCommand():
                 await self._outage(command)
+            case ContractsCommand(party=party, after=after):
+                return self.books.page(party, after)
+            case ContractCommand(party=party, change=change, contracts=contracts):
+                return await self.books.change(party, change, contracts)
+            case CorrectCommand(party=party, member=member, cause=cause, reliability_pct=reliability_pct):
+                return await self.books.correct(party, member, cause, reliability_pct)
             case StartCommand(anchor_at=anchor_at):
                 self._start(anchor_at)
         return {}
@@ -317,7 +357,7 @@ async def ask(path: Path, command: dict[str, object]) -> dict[str, Any]:
 async def converse(path: Path, command: dict[str, object]) -> AsyncGenerator[dict[str, Any], None]:
     """A command and all lines that answer it. Raises Refusal when nobody listens."""
     try:
-        reader, writer = await asyncio.open_unix_connection(path, limit=4 * LINE_LIMIT)
+        reader, writer = await asyncio.open_unix_connection(path, limit=LINE_LIMIT)
     except OSError as error:
         raise CommandRefusal(f"{path}: no daemon listens here: {error.strerror}") from None
     try:

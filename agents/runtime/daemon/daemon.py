@@ -20,8 +20,10 @@ import uvloop
 from agents.drivers.registry import Drivers
 from agents.runtime.address import address_of
 from agents.runtime.behaviour import intercept
+from agents.runtime.build import build_actor
 from agents.runtime.credentials import renewals
 from agents.runtime.daemon.alerts import Alerts
+from agents.runtime.daemon.books import with_books_of
 from agents.runtime.daemon.changeover import settings_to_run
 from agents.runtime.daemon.control import ControlServer, note_line, runtime_dir
 from agents.runtime.daemon.in_words import InWords
@@ -31,7 +33,7 @@ from agents.runtime.daemon.served import ServedParty, served
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import journal_path, journals_of_others
 from agents.runtime.intercepted import InterceptedBus
-from agents.runtime.journal.journal import Journal, JournalError
+from agents.runtime.journal.journal import Journal, JournalError, KeptSettings
 from agents.runtime.journal.lease import LeaseTaken
 from agents.runtime.memory import give_back, let_go
 from agents.runtime.shell import Shell
@@ -60,7 +62,7 @@ COLLECT = (500_000, 20, 100)
 """How seldom Python looks for cycles: what a party knows of an event lives as long as the event, and there are few
 cycles; at its own pace it searched the memory of a crowd again and again, a tenth of the processor time."""
 MOST_NAMED = 5
-"""Simulated devices that a start names."""
+"""Names in a line of the log."""
 GIVE_BACK_AFTER = 1_000
 """Entries."""
 
@@ -152,10 +154,15 @@ class Daemon:
     async def _settle(self, path: Path) -> None:
         """Find out by which settings to go on, and say so where they are not the given ones."""
         given = self.config.parties()
-        self.under = await settings_to_run(path, given, self._now())
-        self._waits = self.under is not given
-        if self._waits:
+        self.under, self._waits, kept = await settings_to_run(path, given, self._now())
+        if self.under is not given:
             self.parties = served(self.under, self.drivers)
+        if kept:
+            text = (
+                f"the book of {path} counts for {_named(kept)}: changed by gridpact contract, and otherwise in the file"
+            )
+            log.warning("contracts_kept", members=len(kept), text=text)
+        if self._waits:
             log.warning(
                 "settings_wait",
                 text="the settings have changed while an event is under way: it ends by those that it began with, and the "
@@ -212,7 +219,7 @@ class Daemon:
                     party.drivers,
                     self._tell,
                     self.journal,
-                    party.build,
+                    partial(_built, party),
                     party.feeds,
                     party.remote,
                 )
@@ -268,7 +275,7 @@ class Daemon:
             log.info("settings_taken", text="everybody is at rest: the new settings are taken")
             self._anew.set()
             return
-        moving = journal.archive()  # stands in the writer's queue now, before anything of the new actors
+        moving = journal.archive(self._settled())  # stands in the writer's queue now, before anything of the new actors
         self._taking.clear()
         for shell in shells:
             shell.renew()
@@ -277,6 +284,16 @@ class Daemon:
             await shell.begin()
         log.info("journal_archived", file=str(await moving))
         self._taking.set()
+
+    def _settled(self) -> KeptSettings | None:
+        """The settings with the books of today, where they were changed: the parties begin anew by them."""
+        under = with_books_of(self.under, [shell.actor for shell in self.shells.values()])
+        if under is self.under:
+            return None
+        self.under = under
+        for party, settings in zip(self.parties, under.each(), strict=True):
+            party.build = partial(build_actor, settings)
+        return KeptSettings.of(under, self.config.parties())
 
     def _bus(self, party: ServedParty) -> MqttBus:
         actor = party.actor
@@ -343,9 +360,16 @@ class Daemon:
         log.info(**line)
 
 
+def _built(party: ServedParty) -> Actor:
+    return party.build()
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
+
+
 def _simulated_in_words(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
-    return f"no real device is driven for {shown}: the physics of their kinds answer (docs/drivers.md)"
+    return f"no real device is driven for {_named(names)}: the physics of their kinds answer (docs/drivers.md)"
 
 
 def _in_words(change: ClockChange) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from agents.negotiation.booked import BookedParty
 from agents.negotiation.parent import ParentParty
 from agents.negotiation.plans.capability import Probable, probable
 from agents.parties.aggregator.actor import Aggregator
@@ -52,7 +53,7 @@ def preview(shell: Shell, direction: Direction, period: IntervalPeriod, slots: i
         capacity_w = member.capacity_w(direction)
         if could is None and capacity_w:
             by_contract += 1
-            could = _by_contract(capacity_w, member.reliability_pct, slots)
+            could = _by_contract(capacity_w, _expected_pct(actor, member, now), slots)
         if could is None:
             unknown.append(member.name)
             continue
@@ -73,6 +74,10 @@ def _members(actor: ParentParty) -> Iterable[Member]:
 def _by_contract(capacity_w: int, reliability_pct: int, slots: int) -> Probable:
     """A contract promises nothing: it is as probable as its party has said yes so far."""
     return Probable(zero(slots), (capacity_w * reliability_pct // 100,) * slots, (capacity_w,) * slots)
+
+
+def _expected_pct(actor: ParentParty, member: Member, now: datetime) -> int:
+    return actor.expected_pct(member, now) if isinstance(actor, BookedParty) else member.reliability_pct
 
 
 def _own_w(

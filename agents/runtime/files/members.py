@@ -13,18 +13,25 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from agents.settings.checked import ConfigError, near
+from agents.settings.contracts import MEMBER, plain_contract
 from agents.settings.members import Member, Members
 
 LISTS = ("resources", "relaxations")
 """Columns of a CSV whose cells hold several values, separated by `;`."""
 
-NUMBERS = ("increase_load_w", "decrease_load_w", "merit", "reliability_pct", "least_w", "answers_within_s")
+NUMBERS = (
+    "increase_load_w",
+    "decrease_load_w",
+    "merit",
+    "reliability_pct",
+    "least_w",
+    "answers_within_s",
+    "reports_within_s",
+)
 """Columns of a CSV that hold whole numbers. An empty cell of any column is left out, so that the default holds."""
-
-MEMBER = TypeAdapter(Member)
 
 Rows: TypeAlias = Iterable[tuple[str, Mapping[str, Any]]]
 """Where a contract stands in its file, and its keys and values. Read one by one: all rows of a crowd at once would
@@ -51,6 +58,23 @@ def load_members(path: Path) -> Members:
         raise MembersError(f"{path}: {error}") from None
     except (ValueError, RecursionError) as error:
         raise MembersError(f"{path}: is not TOML: {error}") from None
+
+
+def as_csv(members: Iterable[Member]) -> str:
+    """A book as `load_members` reads it."""
+    columns, out = [field.name for field in fields(Member)], io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    for member in members:
+        row = plain_contract(member)
+        writer.writerow([_written(row.get(column)) for column in columns])
+    return out.getvalue()
+
+
+def _written(value: object) -> object:
+    if isinstance(value, bool):
+        return "true" if value else ""
+    return ";".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _book(rows: Rows) -> Members:

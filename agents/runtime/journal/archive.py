@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,11 +19,16 @@ STORED_IDS = 200_000
 """Ids of messages about archived events that stay known, so that a late repeat is still a repeat."""
 
 
-def archived(connection: sqlite3.Connection, path: Path) -> Path | None:
+def archived(
+    connection: sqlite3.Connection, path: Path, then: Callable[[sqlite3.Connection], None] = lambda connection: None
+) -> Path | None:
     """Move all entries into a file of their own, and keep the ids of the messages that were taken; the file, or None
-    when there was nothing to move. When the disk refuses it, all is as it was. Raises sqlite3.Error, OSError."""
+    when there was nothing to move. `then` is written in the same transaction. When the disk refuses it, all is as it was.
+    Raises sqlite3.Error, OSError."""
     first, last = connection.execute("SELECT min(first), max(last) FROM steps").fetchone()
     if first is None:
+        with transaction(connection):
+            then(connection)
         return None
     folder = _archive_of(path)
     make_folder(folder)
@@ -35,7 +41,7 @@ def archived(connection: sqlite3.Connection, path: Path) -> Path | None:
         _make_durable(part)
         part.rename(target)
         _make_durable(folder)
-        _forget_entries(connection, last)
+        _forget_entries(connection, last, then)
     except BaseException:
         part.unlink(missing_ok=True)
         target.unlink(missing_ok=True)
@@ -72,7 +78,7 @@ def _make_durable(path: Path) -> None:
         os.close(descriptor)
 
 
-def _forget_entries(connection: sqlite3.Connection, last: int) -> None:
+def _forget_entries(connection: sqlite3.Connection, last: int, then: Callable[[sqlite3.Connection], None]) -> None:
     with transaction(connection):
         for row in connection.execute(SELECT):
             known = [(step.actor, *heard, step.seq) for step in steps_in(row) if (heard := heard_in(step.input))]
@@ -80,3 +86,4 @@ def _forget_entries(connection: sqlite3.Connection, last: int) -> None:
         connection.execute("DELETE FROM steps")
         connection.execute("DELETE FROM snapshot")
         connection.execute("DELETE FROM inbox WHERE seq <= ?", (last - STORED_IDS,))
+        then(connection)

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from agents.runtime.journal.journal import Journal, JournalError, StoredStep
 from agents.runtime.journal.reading import reading
 from agents.runtime.journal.rows import SELECT, in_order
-from agents.runtime.journal.schema import CONFIGURATION, ROWS_OF_STEPS
+from agents.runtime.journal.schema import CONFIGURATION, OF_THE_FILE, ROWS_OF_STEPS
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import PartiesConfig
 from broker.private import make_folder
@@ -45,6 +45,15 @@ class JournalFile:
             if _version(connection) < CONFIGURATION:
                 return None
             row = connection.execute("SELECT body FROM configuration ORDER BY seq DESC LIMIT 1").fetchone()
+        return None if row is None else bytes(row[0])
+
+    def file_body(self) -> bytes | None:
+        """The settings as the daemon's file had them when it was read last; None where that is what stands here. Raises
+        JournalError."""
+        with self._opened() as connection:
+            if _version(connection) < CONFIGURATION:
+                return None
+            row = connection.execute("SELECT body FROM configuration WHERE seq = ?", (OF_THE_FILE,)).fetchone()
         return None if row is None else bytes(row[0])
 
     def settings(self) -> PartiesConfig:

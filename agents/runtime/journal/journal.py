@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -19,7 +20,7 @@ from agents.runtime.journal.archive import archived, sweep
 from agents.runtime.journal.lease import Lease, lease_of
 from agents.runtime.journal.outbox import Mark, Outbox, leaves
 from agents.runtime.journal.rows import SELECT, StoredStep, steps_in, stored
-from agents.runtime.journal.schema import MIGRATIONS, JournalError, migrate
+from agents.runtime.journal.schema import MIGRATIONS, OF_THE_FILE, JournalError, migrate
 from agents.runtime.journal.writer import Figures, Writer
 from agents.settings.daemon import PartiesConfig
 from broker.private import close_to_others, make_file, make_folder
@@ -28,7 +29,21 @@ from protocol.edges import Edge
 from protocol.entries import decode_effects
 from protocol.messages import EventMessage
 
-__all__ = ["MIGRATIONS", "Journal", "JournalError", "Mark", "StoredStep"]
+__all__ = ["MIGRATIONS", "Journal", "JournalError", "KeptSettings", "Mark", "StoredStep"]
+
+
+class KeptSettings(NamedTuple):
+    """By what a journal goes on behind an archive."""
+
+    configuration: bytes
+    file: bytes | None
+    """The settings of the daemon's file, where they are others."""
+
+    @classmethod
+    def of(cls, under: PartiesConfig, file: PartiesConfig) -> "KeptSettings":
+        """Of the settings that hold, and those that the file has."""
+        configuration, given = under.as_bytes(), file.as_bytes()
+        return cls(configuration, None if configuration == given else given)
 
 
 class Journal:
@@ -170,18 +185,30 @@ class Journal:
 
         self._after_all(keep)
 
-    def archive(self) -> asyncio.Future[Path | None]:
-        """Move everything into a file of its own and begin anew: only when all parties are at rest and start anew.
+    def archive(self, settings: KeptSettings | None = None) -> asyncio.Future[Path | None]:
+        """Move everything into a file of its own and begin anew: only when all parties are at rest and start anew, by
+        `settings` where those are others than before.
         Ids of messages stay known. None when there was nothing to move. A disk that refuses it is asked again, as for a
         commit: what comes after it is of fresh actors and must not stand behind the old entries."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Path | None] = loop.create_future()
 
+        number = self._next
+
+        def keep(connection: sqlite3.Connection) -> None:
+            if settings is not None:
+                connection.execute("DELETE FROM configuration")
+                connection.execute("INSERT INTO configuration VALUES (?, ?)", (number, settings.configuration))
+                if settings.file is not None:
+                    connection.execute("INSERT INTO configuration VALUES (?, ?)", (OF_THE_FILE, settings.file))
+
         def move(connection: sqlite3.Connection) -> None:
-            loop.call_soon_threadsafe(done.set_result, archived(connection, self.path))
+            loop.call_soon_threadsafe(done.set_result, archived(connection, self.path, keep))
 
         self._after_all(move)
-        self._first, self._knows_ids = self._next, True
+        self._first, self._knows_ids = number, True
+        if settings is not None:
+            self.settings = sha256(settings.configuration).digest()
         return done
 
     async def close(self) -> None:

@@ -10,6 +10,8 @@ from agents.runtime.journal.rows import INSERT, StoredStep, rows
 
 CONFIGURATION = 3
 """The version since which the settings of the parties stand in the file."""
+OF_THE_FILE = -1
+"""The number under which the settings of the daemon's file stand, where the book was changed by command since."""
 ROWS_OF_STEPS = 5
 """The version since which a row has many steps."""
 MOVED_AT_ONCE = 512

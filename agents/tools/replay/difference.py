@@ -98,5 +98,9 @@ def in_words(item: a.Taken | None, actor: str) -> str:
             return f"foresees what {len(power_w)} children could give in {event_id}"
         case a.Resumed():
             return f"was started again, down since {item.down_since.isoformat()}"
+        case a.Reconfigured(contracts=contracts):
+            return f"the book changed: {', '.join(contracts)}"
+        case a.Corrected(member=member):
+            return f"the operator corrected what was learned of {member}"
         case a.Reanchored():
             return f"the clock was set back to {item.to_at.isoformat()}"

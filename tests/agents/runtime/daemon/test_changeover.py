@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from worlds import World, battery
 
-from agents.runtime.daemon.changeover import settings_to_run
+from agents.runtime.daemon.changeover import Start, settings_to_run
 from agents.runtime.journal.file import JournalFile
 from agents.runtime.journal.journal import Journal
 from agents.settings.daemon import PartiesConfig
@@ -50,7 +50,7 @@ async def test_settings_that_changed_are_taken_when_all_is_over(
     path = tmp_path / "ra-1.journal"
     await stored(path, settings, entries)
     given = changed(settings)
-    assert await settings_to_run(path, given, entries[-1].at + timedelta(hours=3)) == given
+    assert await settings_to_run(path, given, entries[-1].at + timedelta(hours=3)) == Start(given)
     assert list(JournalFile(path).entries()) == []
     (archive,) = (tmp_path / "ra-1.journal.archive").glob("*.sqlite")
     assert len(list(JournalFile(archive).entries())) == len(entries)
@@ -64,7 +64,9 @@ async def test_event_under_way_ends_by_the_settings_that_it_began_with(
     path = tmp_path / "ra-1.journal"
     half = entries[: len(entries) // 2]
     await stored(path, settings, half)
-    assert await settings_to_run(path, changed(settings), half[-1].at) == PartiesConfig(aggregator=settings)
+    assert await settings_to_run(path, changed(settings), half[-1].at) == Start(
+        PartiesConfig(aggregator=settings), True
+    )
     assert len(list(JournalFile(path).entries())) == len(half)
 
 
@@ -75,7 +77,7 @@ async def test_what_has_not_left_is_sent_by_the_settings_of_those_who_said_it(
     path = tmp_path / "ra-1.journal"
     await stored(path, settings, entries, sent=False)
     late = entries[-1].at + timedelta(hours=3)
-    assert await settings_to_run(path, changed(settings), late) == PartiesConfig(aggregator=settings)
+    assert await settings_to_run(path, changed(settings), late) == Start(PartiesConfig(aggregator=settings), True)
 
 
 async def test_journal_of_the_same_settings_stays_as_it_is(
@@ -85,7 +87,7 @@ async def test_journal_of_the_same_settings_stays_as_it_is(
     path = tmp_path / "ra-1.journal"
     await stored(path, settings, entries)
     same = PartiesConfig(aggregator=settings)
-    assert await settings_to_run(path, same, entries[-1].at + timedelta(hours=3)) == same
+    assert await settings_to_run(path, same, entries[-1].at + timedelta(hours=3)) == Start(same)
     assert len(list(JournalFile(path).entries())) == len(entries)
 
 
@@ -93,5 +95,5 @@ async def test_process_without_a_journal_takes_what_it_is_given(
     tmp_path: Path, evening: tuple[AggregatorSettings, list[Entry]]
 ) -> None:
     given = PartiesConfig(aggregator=evening[0])
-    assert await settings_to_run(tmp_path / "none.journal", given, evening[1][0].at) == given
+    assert await settings_to_run(tmp_path / "none.journal", given, evening[1][0].at) == Start(given)
     assert list(tmp_path.iterdir()) == []

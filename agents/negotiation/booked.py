@@ -1,0 +1,129 @@
+"""A party with a book of contracts that changes while it runs. Each event keeps the book that it began with; what leads
+from the settings' book to the present one is remembered change by change, so that those books can be made again."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from agents.negotiation.learning import Learning
+from agents.negotiation.negotiation import Negotiation
+from agents.negotiation.parent import ParentParty
+from agents.negotiation.stage import ASKING
+from agents.settings.contracts import Contracts, contracts_of, with_contracts
+from agents.settings.members import Member, Members
+from protocol import messages as m
+from protocol.actor import Corrected, Reconfigured
+from protocol.edges import Edge
+
+MOST_NAMED = 20
+"""Names in a note."""
+
+
+class BookedParty(ParentParty):
+    """Base of aggregator and coordinator."""
+
+    def __init__(self, name: str, parents: tuple[str, ...], members: tuple[Member, ...]) -> None:
+        self.book = Members(members=members)
+        """The contracts of today."""
+        self.changes: list[Contracts] = []
+        """Since the settings' book."""
+        self.editions: dict[str, int] = {}
+        """By event, after how many of these changes it began."""
+        self.learning: Learning | None = None
+        """Where its settings say so."""
+        super().__init__(name, parents, self.book.by_name)
+
+    def is_parent(self) -> bool:
+        """Also with an empty book: members may join."""
+        return True
+
+    def opened(self, edge: Edge, request: m.Request) -> Negotiation:
+        """A new event, by the contracts of today."""
+        self.editions[request.event_id] = len(self.changes)
+        return self.opened_by(self.book, edge, request)
+
+    def opened_by(self, book: Members, edge: Edge, request: m.Request) -> Negotiation:
+        """A new event by these contracts."""
+        raise NotImplementedError
+
+    def _forget(self, event_id: str) -> None:
+        super()._forget(event_id)
+        self.editions.pop(event_id, None)
+        if self.learning is not None:
+            self.learning.forget(event_id)
+
+    def _reconfigured(self, item: Reconfigured, now: datetime) -> None:
+        contracts, before = contracts_of(item.contracts), self.book
+        self.change(contracts)
+        left = [name for name, terms in contracts.items() if terms is None and name in before]
+        joined = [name for name, terms in contracts.items() if terms is not None and name not in before]
+        named = [name for name in contracts if name in before or name in self.book]
+        data = {
+            "joined": len(joined),
+            "changed": len(named) - len(joined) - len(left),
+            "left": len(left),
+            "first": named[:MOST_NAMED],
+        }
+        self.tell("book_changed", data=data)
+        for event in list(self.events.values()):
+            for name in left:
+                event.leave(name, now)
+
+    def change(self, contracts: Contracts) -> None:
+        """Let these contracts hold from now on."""
+        self.book = with_contracts(self.book, contracts)
+        self.changes.append(contracts)
+        self._children = self.book.by_name
+
+    # -- what members did
+
+    def expected_pct(self, member: Member, now: datetime) -> int:
+        """How much of what a member is asked for is to be expected of it: by what it did, else by its contract."""
+        return member.reliability_pct if self.learning is None else self.learning.conduct.expected_pct(member, now)
+
+    def _corrected(self, item: Corrected, now: datetime) -> None:
+        member = self.book[item.member]
+        before_pct = self.expected_pct(member, now)
+        if self.learning is not None:
+            self.learning.conduct.forget(member.name)
+        if item.reliability_pct is not None:
+            self.change({member.name: replace(member, reliability_pct=item.reliability_pct)})
+        after_pct = self.expected_pct(self.book[member.name], now)
+        data = {"child": member.name, "before_pct": before_pct, "expected_pct": after_pct, "cause": item.cause}
+        self.tell("reliability_corrected", data=data)
+
+    def _resumed(self, now: datetime) -> None:
+        super()._resumed(now)
+        for event in self.events.values() if self.learning is not None else ():
+            self._interrupted(event)
+
+    def _interrupted(self, event: Negotiation) -> None:
+        if self.learning is not None and event.stage in ASKING:
+            self.learning.interrupted(event)
+
+    def _on_answer(self, edge: Edge, message: m.Offer | m.Alternative, now: datetime) -> None:
+        super()._on_answer(edge, message, now)
+        if self.learning is not None:
+            self.learning.answered(self._event(message), edge.child, message, now)
+
+    def _on_withdraw(self, edge: Edge, message: m.Withdraw, now: datetime) -> None:
+        event = self._event(message)
+        child = event.children.by_name.get(edge.child)
+        before_w = None if child is None else child.awarded_w
+        super()._on_withdraw(edge, message, now)
+        if self.learning is not None:
+            self.learning.withdrew(event, edge.child, before_w)
+
+    def _on_award(self, edge: Edge, award: m.Award, now: datetime) -> None:
+        if award.event_id in self.events:
+            self._interrupted(self.events[award.event_id])
+        super()._on_award(edge, award, now)
+
+    def event_ended(self, event_id: str, now: datetime) -> None:
+        """What its members did in it is known now."""
+        if self.learning is not None:
+            self.learning.ended(self.events[event_id], self.book, now)
+
+    def of_members(self, told: Mapping[str, m.Capability]) -> dict[str, m.Capability]:
+        """Of what children have told that of those who are under contract."""
+        return {name: one for name, one in told.items() if name in self.book}

@@ -1,0 +1,115 @@
+"""What each event under way shows of the members that it asks, until it ends and is counted."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from agents.negotiation.child import Child
+from agents.negotiation.conduct import Answered, Conduct, MemberOutcome, kind_of
+from agents.negotiation.negotiation import Negotiation
+from agents.negotiation.plans.timing import too_slow
+from agents.settings.learned import EVENT
+from agents.settings.members import Member, Members
+from protocol import messages as m
+from protocol.plan import Plan, energy_wh, least, shortfall
+from protocol.rules import delivered_wh
+from protocol.units import energy_wh as slot_energy_wh
+
+
+@dataclass(slots=True)
+class EventConduct:
+    """Of one event."""
+
+    answers: dict[str, Answered] = field(default_factory=dict)
+    """Of those that offer nothing."""
+    withdrawn_wh: dict[str, int] = field(default_factory=dict)
+    counted: bool = False
+
+
+class Learning:
+    """Watches the events of one party."""
+
+    def __init__(self, conduct: Conduct, leaves_early: bool) -> None:
+        """`leaves_early`: whether a stage may end while there is still time to answer."""
+        self.conduct = conduct
+        self.events: dict[str, EventConduct] = {}
+        self._leaves_early = leaves_early
+
+    def _of(self, event: Negotiation) -> EventConduct:
+        return self.events.setdefault(event.subject.event_id, EventConduct())
+
+    def answered(self, event: Negotiation, name: str, message: m.Offer | m.Alternative, now: datetime) -> None:
+        """A member has answered. What was sent in time and came late is not its fault."""
+        asked, answers = event.children[name].request, self._of(event).answers
+        late = asked is not None and asked.reply_by < now
+        kind = kind_of(message)
+        if late and asked is not None and message.sent_at <= asked.reply_by:
+            kind = Answered.EXCUSED
+        elif late and kind is None:
+            return
+        if kind is None:
+            answers.pop(name, None)
+        else:
+            answers[name] = kind
+
+    def interrupted(self, event: Negotiation) -> None:
+        """Nobody is waited for any more, or we were down: who has not answered had no chance to."""
+        answers = self._of(event).answers
+        for name in event.children.waiting:
+            answers[name] = Answered.EXCUSED
+
+    def withdrew(self, event: Negotiation, name: str, before_w: Plan | None) -> None:
+        """A member takes a part of its award back, W before."""
+        if before_w is None:
+            return
+        left_w = event.children[name].awarded_w or event.subject.nothing_w
+        lost_wh = energy_wh(shortfall(before_w, left_w), event.subject.period.duration)
+        known = self._of(event).withdrawn_wh
+        known[name] = known.get(name, 0) + lost_wh
+
+    def ended(self, event: Negotiation, book: Members, now: datetime) -> None:
+        """Count an event, once, for those who are still under contract."""
+        notes = self._of(event)
+        if notes.counted:
+            return
+        notes.counted = True
+        for child in event.children.asked():
+            if child.name in book and child.name not in event.children.left:
+                outcome = self._outcome(event, child, book[child.name], notes)
+                if outcome is not None:
+                    self.conduct.count(child.name, outcome, now)
+        notes.answers, notes.withdrawn_wh = {}, {}
+
+    def _outcome(self, event: Negotiation, child: Child, contract: Member, notes: EventConduct) -> MemberOutcome | None:
+        asked = child.request
+        if asked is None or not any(asked.power_w):
+            return None
+        best = child.best or child.accepted
+        if best is None:
+            silent = notes.answers.get(child.name, Answered.SILENT)
+            hurried = bool(too_slow([contract], asked.reply_by - asked.sent_at))
+            excused = silent is Answered.SILENT and (hurried or self._leaves_early)
+            return MemberOutcome(Answered.EXCUSED if excused else silent)
+        offered = sum(least(best.power_w, asked.power_w)) * EVENT // sum(asked.power_w)
+        due_wh, given_wh, unmetered_wh = _metered(event, child)
+        back_wh = notes.withdrawn_wh.get(child.name, 0)
+        return MemberOutcome(None, min(EVENT, offered), due_wh, given_wh, back_wh, unmetered_wh)
+
+    def forget(self, event_id: str) -> None:
+        """An event is forgotten."""
+        self.events.pop(event_id, None)
+
+
+def _metered(event: Negotiation, child: Child) -> tuple[int, int, int]:
+    """What a member owed in the slots that its meter told, what it gave of that, what it owed in the others, Wh."""
+    due_wh = given_wh = unmetered_wh = 0
+    awarded_w = child.awarded_w if event.outcome == "concluded" else None
+    for slot, power_w in enumerate(awarded_w or ()):
+        slot_wh = slot_energy_wh(power_w, event.subject.period.duration)
+        reading = event.delivery.readings.of(slot).get(child.name)
+        if reading is None:
+            unmetered_wh += slot_wh
+            continue
+        due_wh += slot_wh
+        change_wh = delivered_wh(event.subject.direction, reading.energy_wh, reading.baseline_wh)
+        given_wh += max(0, min(slot_wh, change_wh))
+    return due_wh, given_wh, unmetered_wh

@@ -1,0 +1,51 @@
+"""What was learned of a member before the journal of today began, as the settings in a journal keep it."""
+
+from typing import Annotated, TypeAlias
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from protocol.units import Name
+
+PRIOR_EVENTS = 4
+"""What a contract says counts as so many events."""
+EVENT = 1_000
+
+Weight: TypeAlias = Annotated[int, Field(ge=0)]
+"""Thousandths of an event."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class Learned:
+    """Of one member; each figure has the weight that it has on that day."""
+
+    name: Name
+    day: int
+    """Counted from the first day of the year 1."""
+    offered: Weight = 0
+    """Of what it was asked, where it offered something."""
+    not_offered: Weight = 0
+    """The rest of that."""
+    refused: Weight = 0
+    unplugged: Weight = 0
+    unable: Weight = 0
+    silent: Weight = 0
+    excused: Weight = 0
+    """Silence that we caused: it counts nowhere."""
+    given: Weight = 0
+    """Of what was due by its firm offers, by its meter."""
+    not_given: Weight = 0
+    withdrawn: Weight = 0
+    """Taken back behind the award."""
+    unmetered: Weight = 0
+    """Events of which no meter value was heard: they count nowhere."""
+
+    def answers_pct(self, by_contract_pct: int) -> int:
+        """Of what it is asked so much is to be expected as an offer."""
+        asked = self.offered + self.not_offered + self.refused + self.unplugged + self.unable + self.silent
+        return (PRIOR_EVENTS * EVENT * by_contract_pct + 100 * self.offered) // (PRIOR_EVENTS * EVENT + asked)
+
+    def delivers_pct(self) -> int:
+        """Of what it offers so much is to be expected at its meter."""
+        due = self.given + self.not_given + self.withdrawn
+        return 100 * (PRIOR_EVENTS * EVENT + self.given) // (PRIOR_EVENTS * EVENT + due)

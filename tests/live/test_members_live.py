@@ -1,0 +1,152 @@
+"""`gridpact contract` at an aggregator's daemon that negotiates, at the same one stopped, and what the next start makes of
+both and of its file."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agents.cli import book
+from agents.cli.contract import BookOptions
+from agents.parties.aggregator.actor import Aggregator
+from agents.runtime.daemon.contracts import ContractChange
+from agents.runtime.daemon.control import CommandRefusal
+from agents.runtime.daemon.daemon import Daemon
+from agents.runtime.files.members import as_csv, load_members
+from agents.runtime.files.toml_out import to_toml
+from agents.runtime.journal.file import JournalFile
+from agents.settings.daemon import BrokerSettings, ControlSettings, DaemonConfig, JournalSettings
+from agents.settings.members import Member
+from agents.settings.parties import AggregatorSettings
+from broker.mosquitto import Broker
+from protocol import messages as m
+from protocol.actor import Received
+from protocol.edges import Edge
+from protocol.units import Direction
+
+
+def member(name: str, power_w: int = 6_000) -> Member:
+    return Member(name=name, resources=(f"ev-{name}",), increase_load_w=power_w, decrease_load_w=power_w)
+
+
+def config(folder: Path, broker: Broker, *members: Member) -> DaemonConfig:
+    return DaemonConfig(
+        broker=BrokerSettings(port=broker.port),
+        control=ControlSettings(dir=folder / "run"),
+        journal=JournalSettings(path=folder / "ra-1.journal"),
+        aggregator=AggregatorSettings(name="ra-1", parent="ac", members=members),
+    )
+
+
+@asynccontextmanager
+async def running(given: DaemonConfig) -> AsyncIterator[Daemon]:
+    daemon = Daemon(given)
+    task = asyncio.create_task(daemon.run())
+    async with asyncio.timeout(60):
+        waits = asyncio.create_task(daemon._taking.wait())
+        await asyncio.wait((task, waits), return_when=asyncio.FIRST_COMPLETED)
+        assert not task.done(), task.exception()
+        yield daemon
+        signal.raise_signal(signal.SIGTERM)
+        assert await task == 0
+
+
+def request(event_id: str, power_w: int, in_min: int = 120) -> m.Request:
+    now = datetime.now(UTC)
+    start = now + timedelta(minutes=in_min)
+    return m.Request(
+        message_id=f"ac.request.ra-1.{event_id}.1.1",
+        sent_at=now,
+        event_id=event_id,
+        request_id=f"{event_id}.1.1",
+        round=1,
+        revision=1,
+        program_id="dr",
+        direction=Direction.DECREASE_LOAD,
+        interval_period=m.IntervalPeriod(start=start, duration=timedelta(minutes=30)),
+        power_w=(power_w,),
+        reply_by=now + timedelta(minutes=in_min // 4),
+        decide_by=now + timedelta(minutes=in_min // 2),
+        terms=m.Terms(),
+    )
+
+
+def actor(daemon: Daemon) -> Aggregator:
+    found = daemon.shells["ra-1"].actor
+    assert isinstance(found, Aggregator)
+    return found
+
+
+async def test_book_changes_while_its_daemon_negotiates_and_stays_changed(
+    tmp_path: Path, broker: Broker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = config(tmp_path, broker, member("h1"), member("h2"))
+    live = BookOptions(control=tmp_path / "run")
+    async with running(first) as daemon:
+        await daemon.shells["ra-1"].give(Received(Edge("ac", "ra-1"), request("e1", 9_000)))
+        await book.change(live, ContractChange.ADD, {"h3": {"decrease_load_w": 3_000, "resources": ["ev-h3"]}})
+        await book.change(live, ContractChange.CHANGE, {"h1": {"decrease_load_w": 2_000}})
+        await book.change(live, ContractChange.LEAVE, {"h2": {}})
+        with pytest.raises(CommandRefusal, match="h2 is not under contract"):
+            await book.change(live, ContractChange.LEAVE, {"h2": {}})
+        with pytest.raises(CommandRefusal, match="resource ev-h1 is claimed by h1 and by h4"):
+            await book.change(live, ContractChange.ADD, {"h4": {"resources": ["ev-h1"]}})
+        events = actor(daemon).events
+        assert list(events["e1"].children.by_name) == ["h1", "h2"]
+        assert list(events["e1"].children.left) == ["h2"]
+        await daemon.shells["ra-1"].give(Received(Edge("ac", "ra-1"), request("e2", 5_000)))
+        assert [child.name for child in events["e2"].children.asked()] == ["h1", "h3"]
+    capsys.readouterr()
+
+    stopped = BookOptions(config=tmp_path / "ra-1.toml")
+    (tmp_path / "ra-1.toml").write_text(
+        to_toml(first.model_dump(mode="json", exclude_none=True, exclude_defaults=True))
+    )
+    assert await book.change(stopped, ContractChange.CHANGE, {"h3": {"merit": 7}}) == 0
+    assert await book.write_table(stopped, tmp_path / "book.csv") == 0
+    h1, h3 = (
+        replace(member("h1"), decrease_load_w=2_000),
+        Member(name="h3", resources=("ev-h3",), decrease_load_w=3_000),
+    )
+    h3 = replace(h3, merit=7)
+    assert load_members(tmp_path / "book.csv").members == (h1, h3)
+
+    more = config(tmp_path, broker, member("h1"), member("h2"), member("h5"))
+    async with running(first) as daemon:
+        assert actor(daemon).book.members == (h1, h3)
+        assert set(actor(daemon).events) == {"e1", "e2"}
+        with pytest.raises(Exception, match="its daemon runs: leave out --config"):
+            await book.show(stopped, None, json=True)
+    async with running(more) as daemon:  # the events are under way: the file's change waits, the commands' stay
+        assert daemon._waits
+        assert actor(daemon).book.members == (h1, h3)
+
+
+async def test_book_outlives_the_archive_and_goes_together_with_a_changed_file(tmp_path: Path, broker: Broker) -> None:
+    first = config(tmp_path, broker, member("h1"), member("h2"))
+    live = BookOptions(control=tmp_path / "run")
+    async with running(first) as daemon:
+        (tmp_path / "more.csv").write_text(as_csv([member("h1"), member("h4", 4_000)]))
+        assert await book.take_table(live, tmp_path / "more.csv", leave_others=True, dry_run=True) == 0
+        assert len(actor(daemon).book) == 2
+        assert await book.take_table(live, tmp_path / "more.csv", leave_others=True, dry_run=False) == 0
+        daemon.config.journal.__dict__["archive_after"] = 1
+        await daemon.archive_at_rest()
+        assert actor(daemon).book.members == (member("h1"), member("h4", 4_000))
+        assert not actor(daemon).changes
+    (archive,) = (tmp_path / "ra-1.journal.archive").glob("*.sqlite")
+    assert JournalFile(archive).settings() == first.parties()
+    assert (
+        JournalFile(tmp_path / "ra-1.journal").settings()
+        == config(tmp_path, broker, member("h1"), member("h4", 4_000)).parties()
+    )
+    async with running(first) as daemon:
+        assert [one.name for one in actor(daemon).book.members] == ["h1", "h4"]
+    async with running(config(tmp_path, broker, member("h1", 1_000), member("h2"), member("h5"))) as daemon:
+        assert not daemon._waits
+        assert actor(daemon).book.members == (member("h1", 1_000), member("h5"), member("h4", 4_000))
