@@ -31,12 +31,12 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 python = $(shell for p in python$(1) $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$(1).*/bin/python$(1); do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import ensurepip, venv' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test node others hunt guards chaos attacks thousand bench check lint types wheel setup mosquitto faketime machines configuration audit release-check lock clean
+.PHONY: demo test node others hunt guards chaos attacks thousand bench check lint types wheel setup mosquitto chromium faketime machines configuration audit release-check lock clean
 
 demo: setup mosquitto
 	$(BIN)/gridpact up $(SCENARIO)
 
-test: setup mosquitto node
+test: setup mosquitto node chromium
 ifdef COVER
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(TESTS)
@@ -47,7 +47,7 @@ else
 endif
 
 # The tests on every other Python of VERSIONS than the one of the environment.
-others: setup mosquitto
+others: setup mosquitto chromium
 	@mine=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); ran="$$mine" missing=""; \
 	for version in $(VERSIONS); do \
 		[ $$version != $$mine ] || continue; \
@@ -59,7 +59,7 @@ others: setup mosquitto
 has-%:
 	@[ -n '$(call python,$*)' ]
 
-test-%: mosquitto .venvs/%/.ready
+test-%: mosquitto chromium .venvs/%/.ready
 	.venvs/$*/bin/pytest $(TESTS)
 
 .PRECIOUS: .venvs/%/.ready
@@ -127,6 +127,13 @@ mosquitto:
 		|| { command -v apt-get >/dev/null && echo "installing Mosquitto" && $(SUDO) apt-get update -qq \
 			&& $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mosquitto mosquitto-clients; } \
 		|| { echo "Mosquitto is missing: install it with your package manager (macOS: brew install mosquitto), or try 'gridpact simulate $(SCENARIO)', which needs no broker"; exit 3; }
+
+# The pages are tested in it; where it cannot be had those tests are skipped, and say so. The fonts are for Japanese.
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { command -v apt-get >/dev/null \
+		&& echo "installing Chromium" && $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends chromium fonts-noto-core fonts-noto-cjk; } \
+		|| echo "Chromium is missing: the tests of the pages are not run"
 
 # Only the row that steps the wall clock needs it; without it that row is not run, and says so.
 faketime:

@@ -132,6 +132,11 @@ app.command(
 Nothing is published. On a terminal q ends it; elsewhere each change is a line.""",
 )
 app.command(
+    "agents.cli.pages:console_app",
+    name="console",
+    help="Serve the operators' console until Ctrl-C (or SIGTERM): what is under way, why, the fleet, requests, stop.",
+)
+app.command(
     "agents.cli.replay:replay", help="A recorded negotiation once more: checked, with another policy, live, as a test."
 )
 app.command(

@@ -19,7 +19,7 @@ IMPURE = {
     "secrets", "select", "signal", "socket", "sqlite3", "ssl", "prometheus_client", "structlog", "subprocess", "tempfile", "threading",
     "time", "urllib", "uuid",
 }  # fmt: skip
-ROOMS = ("settings", "devices", "negotiation", "parties", "drivers", "history", "runtime", "tools", "cli")
+ROOMS = ("settings", "devices", "negotiation", "parties", "drivers", "history", "runtime", "tools", "pages", "cli")
 """The rooms of agents/, in the order of their imports: a room imports itself and those before it."""
 PURE = ("settings", "devices", "negotiation", "parties", "history")
 """Rooms without input, output, clock or chance."""

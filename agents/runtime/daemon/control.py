@@ -160,8 +160,14 @@ class CommandRefusal(ValueError):
 class ControlServer:
     """Answers on the socket for the shells of one process."""
 
-    def __init__(self, path: Path, shells: dict[str, Shell], start: Callable[[datetime], None]) -> None:
-        self.path, self.shells, self._start = path, shells, start
+    def __init__(
+        self,
+        path: Path,
+        shells: dict[str, Shell],
+        start: Callable[[datetime], None],
+        alerts: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
+        self.path, self.shells, self._start, self._alerts = path, shells, start, alerts
         self.books = BookKeeper(shells)
         self._watchers: dict[asyncio.Queue[bytes | None], None] = {}
         self._conversations: dict[asyncio.Task[object], None] = {}
@@ -233,7 +239,7 @@ class ControlServer:
     async def _follow(self, command: AnyCommand) -> dict[str, object]:
         match command:
             case StatusCommand():
-                return {"parties": [shell.status() for shell in self.shells.values()]}
+                return {"parties": [shell.status() for shell in self.shells.values()], "alerts": dict(self._alerts())}
             case IssueCommand(event=event):
                 await self._issue(event)
             case CancelCommand(event_id=event_id, reason=reason):

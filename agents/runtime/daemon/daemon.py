@@ -125,7 +125,7 @@ class Daemon:
         """Length of the journal, and snapshots, when memory was last given back."""
         self.name = process_name(config)
         path = (config.control.dir or runtime_dir()) / f"{self.name}.sock"
-        self.control = ControlServer(path, self.shells, self._start)
+        self.control = ControlServer(path, self.shells, self._start, lambda: self.alerts.active)
 
     async def run(self) -> int | None:
         """Until SIGTERM or SIGINT; None when it has to begin anew, with the settings that were given. Raises

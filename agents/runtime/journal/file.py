@@ -68,9 +68,13 @@ class JournalFile:
         for stored in self.entries():
             yield Step(stored.seq, stored.at, stored.actor, stored.input, stored.effects)
 
-    def entries(self, actor: str | None = None) -> Iterator[StoredStep]:
-        """Entries in the order in which they were written, of all parties or of one. Raises JournalError."""
+    def entries(self, actor: str | None = None, after: int | None = None) -> Iterator[StoredStep]:
+        """Entries in the order in which they were written, of all parties or of one; with `after` only those that were
+        written after the entry of that number. Raises JournalError."""
         where, given = ("WHERE actor = ?", (actor,)) if actor is not None else ("", ())
+        if after is not None:
+            yield from self._since(after, actor)
+            return
         with self._opened() as connection:
             if _version(connection) < ROWS_OF_STEPS:
                 found = connection.execute(
@@ -79,6 +83,14 @@ class JournalFile:
                 yield from (StoredStep(seq, datetime.fromisoformat(at), *rest) for seq, at, *rest in found)
             else:
                 yield from in_order(connection.execute(f"{SELECT} {where} ORDER BY first", given))
+
+    def _since(self, number: int, actor: str | None) -> Iterator[StoredStep]:
+        """The entries behind a number that a reader has seen last: rows that overlap are written at once, and seen together."""
+        where, given = (" AND actor = ?", (actor,)) if actor is not None else ("", ())
+        with self._opened() as connection:
+            if _version(connection) >= ROWS_OF_STEPS:
+                found = connection.execute(f"{SELECT} WHERE first > ?{where} ORDER BY first", (number, *given))
+                yield from in_order(found)
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:

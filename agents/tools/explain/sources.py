@@ -47,7 +47,7 @@ class JournalSources:
     def events(self) -> dict[str, None]:
         """Every event's id, in the order of their first requests. Raises JournalError, RecordingError."""
         found: dict[str, None] = {}
-        for stored in self._stored():
+        for stored in self.stored():
             if REQUEST in stored.input or REQUEST in stored.effects:
                 found |= dict.fromkeys(request.event_id for request in _requests(_decoded(stored)))
         return found
@@ -58,7 +58,7 @@ class JournalSources:
 
     def _about(self, event_id: str) -> Iterator[Entry]:
         wanted = f'"{event_id}"'.encode()
-        for stored in self._stored():
+        for stored in self.stored():
             if (
                 wanted in stored.input
                 or wanted in stored.effects
@@ -67,7 +67,7 @@ class JournalSources:
             ):
                 yield _decoded(stored)
 
-    def _stored(self) -> Iterator[StoredStep]:
+    def stored(self) -> Iterator[StoredStep]:
         """All entries in the order of their instants; the order within each file is kept."""
         sources = [journal.entries() for journal in self._journals]
         sources += [_steps(recording) for recording in self._recordings]

@@ -1,0 +1,1 @@
+"""The control room: what operators see and order."""

@@ -1,0 +1,105 @@
+"""The views that order something. Each order takes two steps, and stands in the audit log before it is given."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from agents.pages.console import orders
+from agents.pages.console.orders import said
+from agents.pages.console.seeing import event_of
+from agents.pages.web.accounts import PageSession
+from agents.pages.web.site import Mistaken, clockface
+from agents.settings.parties import EventSettings
+from protocol.plan import shortfall
+
+if TYPE_CHECKING:
+    from agents.pages.console.app import Console
+
+MOST_REASON = 200
+
+
+async def request(console: "Console", request: Request, session: PageSession) -> Response:
+    """Step one: a form, and what the fleet could probably give for it."""
+    clock = clockface(request)
+    if request.method == "GET":
+        return console.show("request", request, session, title="New request", fields={}, wrong="", live=False)
+    fields = await console.form(request, session)
+    try:
+        event = orders.event_of(fields, console.state.now(), clock.zone)
+    except Mistaken as mistake:
+        return console.show(
+            "request", request, session, 422, title="New request", fields=fields, wrong=str(mistake), live=False
+        )
+    found = await orders.could_give(console.state.sockets, event)
+    short = [shortfall(event.power_w, one.p50_w) for one in found]
+    key = session.draft({"event": event.model_dump(mode="json", exclude_none=True)})
+    changes = console.state.chronicle.event(event.event_id) is not None
+    return console.show(
+        "preview", request, session, title="Check the request", event=event, found=found, short=short, key=key,
+        said=said, changes=changes, live=False,
+    )  # fmt: skip
+
+
+async def issue(console: "Console", request: Request, session: PageSession) -> Response:
+    """Step two: it is asked."""
+    fields = await console.form(request, session)
+    draft = session.drafts.pop(fields.get("key", ""), None)
+    if draft is None:
+        raise Mistaken("this request was issued already, or is too old: begin anew")
+    event = EventSettings.model_validate(draft["event"])
+    console.audit.log(session.user, "issue", event=draft["event"])
+    await orders.issue(console.state.sockets, event)
+    await console.state.known(event.event_id)
+    return RedirectResponse(f"/event/{event.event_id}", 303)
+
+
+async def stop_event(console: "Console", request: Request, session: PageSession) -> Response:
+    """An event: what that means, then the word."""
+    view = event_of(console, request)
+    if request.method == "GET":
+        key = session.draft({"stop": [view.event_id]})
+        return console.show(
+            "stop", request, session, title=f"Stop {view.event_id}", events=[view], key=key, live=False, said=said
+        )
+    return await _stopped(console, request, session)
+
+
+async def stop_everything(console: "Console", request: Request, session: PageSession) -> Response:
+    """All events that are open."""
+    if request.method == "GET":
+        views = [one for one in console.state.views() if one.open]
+        key = session.draft({"stop": [one.event_id for one in views]})
+        return console.show(
+            "stop", request, session, title="Stop everything", events=views, key=key, live=False, said=said
+        )
+    return await _stopped(console, request, session)
+
+
+async def _stopped(console: "Console", request: Request, session: PageSession) -> Response:
+    fields = await console.form(request, session)
+    draft = session.drafts.pop(fields.get("key", ""), None)
+    if draft is None:
+        raise Mistaken("this was ordered already, or is too old: begin anew")
+    if fields.get("sure") != "yes":
+        raise Mistaken("say that you are sure: nothing was stopped")
+    reason = fields.get("reason", "").strip()[:MOST_REASON] or "cancelled by the operator"
+    events = draft["stop"]
+    assert isinstance(events, list)
+    for event_id in events:
+        console.audit.log(session.user, "stop", event_id=event_id, reason=reason)
+        await orders.stop(console.state.sockets, event_id, reason)
+    return RedirectResponse(f"/event/{events[0]}" if len(events) == 1 else "/", 303)
+
+
+async def acknowledge(console: "Console", request: Request, session: PageSession) -> Response:
+    """Somebody has seen an alert."""
+    fields = await console.form(request, session)
+    alert = console.state.alerts.get(fields.get("alert", ""))
+    if alert is None:
+        raise Mistaken("this alert is not known any more")
+    console.audit.log(session.user, "acknowledge", alert=alert.key, text=alert.text)
+    alert.acknowledged_by, alert.acknowledged_at = session.user, datetime.now(UTC)
+    console.state.changes.tell()
+    return RedirectResponse("/alerts", 303)

@@ -1,0 +1,105 @@
+"""Figures and instants as people read them: one way everywhere, in the viewer's zone."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from protocol.kilowatts import kilo, kilowatt_hours, kilowatts
+from protocol.plan import Plan
+
+
+def zone_of(name: str | None) -> tzinfo:
+    """The zone of that name; UTC where there is none."""
+    try:
+        return ZoneInfo(name) if name and name != "UTC" else UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+class Clockface:
+    """Instants on the clocks of a zone."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self.zone = zone
+        self.name = "UTC" if zone is UTC else str(zone)
+
+    def time(self, at: datetime | None) -> str:
+        """`18:30`; in an hour that comes twice with its offset."""
+        if at is None:
+            return "-"
+        local = at.astimezone(self.zone)
+        return f"{local:%H:%M}{self._twice(local)}"
+
+    def exact(self, at: datetime | None) -> str:
+        """`18:30:05`."""
+        if at is None:
+            return "-"
+        local = at.astimezone(self.zone)
+        return f"{local:%H:%M:%S}{self._twice(local)}"
+
+    def day(self, at: datetime) -> date:
+        return at.astimezone(self.zone).date()
+
+    def full(self, at: datetime | None) -> str:
+        """`2026-01-14 18:30`."""
+        return "-" if at is None else f"{self.day(at):%Y-%m-%d} {self.time(at)}"
+
+    def span(self, begin: datetime, end: datetime) -> str:
+        """`18:00–18:30`, the label of a slot."""
+        return f"{self.time(begin)}–{self.time(end)}"
+
+    def slot(self, start: datetime, slot_s: int, index: int) -> str:
+        """The label of a slot of an event."""
+        length = timedelta(seconds=slot_s)
+        return self.span(start + length * index, start + length * (index + 1))
+
+    def _twice(self, local: datetime) -> str:
+        """The offset, where clocks show this hour twice."""
+        other = local.replace(fold=1 - local.fold)
+        return f"{local:%z}"[:3] if other.utcoffset() != local.utcoffset() and _exists(local) else ""
+
+
+def _exists(local: datetime) -> bool:
+    return local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None)
+
+
+def left(until: datetime | None, now: datetime) -> str:
+    """`4:05` or `1:04:05` until an instant; `now` when it has come."""
+    if until is None:
+        return ""
+    seconds = round((until - now).total_seconds())
+    if seconds <= 0:
+        return "now"
+    hours, rest = divmod(seconds, 3600)
+    minutes, seconds = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def kw(power_w: int) -> str:
+    """A figure without its unit."""
+    return kilo(power_w)
+
+
+def plan(power_w: Sequence[int] | None) -> str:
+    """A value a slot with the unit."""
+    return kilowatts(power_w)
+
+
+def peak(power_w: Plan | None) -> str:
+    """`24 kW`: the greatest value of a plan, for where there is little room."""
+    return "-" if power_w is None else kilowatts(max(power_w, default=0))
+
+
+def kwh(energy_wh: int | None) -> str:
+    return "-" if energy_wh is None else kilowatt_hours(energy_wh)
+
+
+def words(value: Any) -> str:
+    """A name of ours without its underscores."""
+    return str(value).replace("_", " ")
+
+
+def pct(part: int, whole: int) -> str:
+    """`94 %`, rounded down; nothing of nothing is `-`."""
+    return "-" if not whole else f"{part * 100 // whole} %"

@@ -1,0 +1,138 @@
+"""The console in a browser, against a live system: what operators order there, and what they see of it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import orjson
+import pytest
+from browser import chromium, needs_chromium, serious, served, tab
+from page_system import PageSystem
+from playwright.async_api import Browser, Page, expect
+from worlds import T0, vehicle
+
+from agents.pages.console.app import Console
+from agents.pages.console.state import ConsoleState
+from agents.pages.web.accounts import Accounts, PageRole
+from agents.pages.web.audit import Audit
+from agents.pages.web.serve import LOOPBACK
+from agents.settings.members import Member
+from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, UtilitySettings
+from broker.mosquitto import Broker
+
+pytestmark = [pytest.mark.live, needs_chromium]
+PASSWORD = "a-long-password"
+HOMES = ("hems-1", "hems-2")
+VIEWS = ("/", "/event/{}", "/event/{}/why", "/event/{}/messages", "/event/{}/list/awarded", "/fleet", "/tree", "/deals",
+         "/alerts", "/request", "/stop", "/audit", "/support?home=hems-1", "/replay", "/replay/journals")  # fmt: skip
+PARTIES = (
+    UtilitySettings(children=("ac",)),
+    CoordinatorSettings(name="ac", members=(Member(name="ra-1", kind="aggregator", decrease_load_w=12_000),)),
+    AggregatorSettings(
+        name="ra-1", parent="ac",
+        members=tuple(Member(name=name, resources=(f"ev-{name}",), decrease_load_w=6_000) for name in HOMES),
+    ),
+    *(DerSettings(name=name, parent="ra-1", devices=(vehicle(f"ev-{name}"),)) for name in HOMES),
+)  # fmt: skip
+
+
+class Room:
+    """A system, its console, a browser."""
+
+    def __init__(self, system: PageSystem, console: Console, where: str, browser: Browser) -> None:
+        self.system, self.console, self.where, self.browser = system, console, where, browser
+
+    async def enter(self, name: str, **context: object) -> Page:
+        page = await tab(self.browser, **context)
+        await page.goto(f"{self.where}/")
+        await page.get_by_label("Name").fill(name)
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.get_by_role("button", name="Log in").click()
+        await expect(page.get_by_role("heading", name="Now")).to_be_visible()
+        return page
+
+    async def ask(self, page: Page, event_id: str, kw: str = "8") -> None:
+        """Issue a request on the page, in both steps."""
+        await page.get_by_role("link", name="New request").click()
+        await page.get_by_label("Start").fill("+40m")
+        await page.get_by_label("Slots").fill("2")
+        await page.get_by_label("Power, kW").fill(kw)
+        await page.get_by_label("Event's name").fill(event_id)
+        await page.get_by_role("button", name="Show what the fleet").click()
+        await page.get_by_role("button", name="Ask now").click()
+
+
+@pytest.fixture
+async def room(tmp_path: Path, broker: Broker) -> AsyncIterator[Room]:
+    accounts = Accounts(tmp_path / "users.json")
+    accounts.put("op", (PageRole.OPERATOR, PageRole.SUPPORT), PASSWORD)
+    accounts.put("guest", (PageRole.VIEWER,), PASSWORD)
+    async with PageSystem(tmp_path, broker, PARTIES, T0, speed=60).running() as system:
+        state = ConsoleState([system.journals], system.control, system.address)
+        console = Console(state, accounts, Audit(tmp_path / "audit.jsonl"), (system.journals,))
+        async with served(console.app(LOOPBACK)) as where, chromium() as browser:
+            yield Room(system, console, where, browser)
+
+
+async def test_request_issued_in_the_page_becomes_a_deal_in_the_page_and_in_its_replay(room: Room) -> None:
+    operator, guest = await room.enter("op"), await room.enter("guest")
+    await room.ask(operator, "asked-here")
+    await expect(operator.get_by_role("heading", name="asked-here standby")).to_be_visible()
+    await expect(guest.get_by_role("link", name="asked-here").first).to_be_visible()  # without a reload
+    await expect(operator.locator(".funnel")).to_contain_text("2 confirmed")
+    room.system.clock.speed = 1_000
+    await expect(operator.get_by_role("heading", name="asked-here concluded")).to_be_visible()
+    await expect(operator.locator(".figures")).to_contain_text("8 kWh")
+    assert await _violations(room, operator, "asked-here") == {}
+    seen = await _picture(operator, f"{room.where}/event/asked-here")
+    assert "2 of 2 slots metered" in seen
+    assert await _picture(operator, f"{room.where}/replay/journals") == seen
+    assert await _picture(operator, f"{room.where}/replay/journals?at=1") != seen
+
+
+async def test_two_operators_see_each_others_orders_and_a_viewer_may_give_none(room: Room) -> None:
+    first, second, guest = await room.enter("op"), await room.enter("op"), await room.enter("guest")
+    await room.ask(first, "to-be-stopped")
+    await second.get_by_role("link", name="to-be-stopped").first.click()
+    await second.get_by_role("link", name="Stop this event").click()
+    await second.get_by_label("Reason").fill("<script>document.title = 'taken over'</script>")
+    await second.get_by_label("Yes, stop").check()
+    await second.get_by_role("button", name="Stop", exact=True).click()
+    await expect(first.get_by_role("heading", name="to-be-stopped cancelled")).to_be_visible()
+    await expect(first.locator(".reasons")).to_contain_text("<script>document.title = 'taken over'</script>")
+    assert await first.title() == "to-be-stopped · gridpact"
+    await expect(guest.get_by_role("link", name="New request")).to_have_count(0)
+    answer = await guest.goto(f"{room.where}/stop")
+    assert answer is not None
+    assert answer.status == 403
+    did = [orjson.loads(line)["did"] for line in room.console.audit.path.read_bytes().splitlines()]
+    assert did == ["login", "login", "login", "issue", "stop"]
+
+
+async def test_console_shows_alerts_until_somebody_has_seen_them(room: Room) -> None:
+    page = await room.enter("op", color_scheme="dark")
+    room.system.alerts["queue_full"] = "ra-1: <b>9</b> of at most 10 in its queue inbox"
+    await expect(page.locator(".badge")).to_have_text("1")
+    await page.get_by_role("link", name="Alerts").click()
+    await expect(page.locator("td.wide")).to_have_text("ra-1: <b>9</b> of at most 10 in its queue inbox")
+    assert await serious(page) == []
+    await page.get_by_role("button", name="Acknowledge").click()
+    await expect(page.get_by_text("seen by op")).to_be_visible()
+    await expect(page.locator(".badge")).to_have_text("")
+
+
+async def _violations(room: Room, page: Page, event_id: str) -> dict[str, list[str]]:
+    """What axe finds on every view."""
+    found = {}
+    for path in VIEWS:
+        await page.goto(room.where + path.format(event_id))
+        if wrong := await serious(page):
+            found[path] = wrong
+    return found
+
+
+async def _picture(page: Page, where: str) -> str:
+    """What an event's chart, figures, funnel and parties say there."""
+    await page.goto(where)
+    parts = [page.locator(one).first for one in (".figures", ".chart > svg", ".slots", ".funnel", ".ladder")]
+    drawn = [await one.evaluate("one => one.tagName === 'svg' ? one.innerHTML : one.textContent") for one in parts]
+    return " ".join("".join(drawn).split())
