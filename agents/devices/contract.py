@@ -41,6 +41,9 @@ class Ask:
     """What other events hold of this device."""
     relaxed: tuple[Restriction, ...] = ()
     """S52: what is asked to be loosened. The device loosens only what its owner agreed to in advance."""
+    weights: Plan = ()
+    """What a watt is worth in each slot: the profile with the greatest sum of weight x power is wanted. Without them it is
+    the most even one."""
 
     @property
     def slots(self) -> int:
@@ -140,6 +143,15 @@ class Device(Protocol):
 
     def observe(self, reading: Measured) -> None:
         """Take the newest state."""
+        ...
+
+
+@runtime_checkable
+class Convex(Protocol):
+    """A device whose profiles may be mixed."""
+
+    def mixes(self, direction: Direction) -> bool:
+        """Whether it can keep every mix of profiles that it can keep, and whatever is below one."""
         ...
 
 

@@ -59,6 +59,14 @@ def extend(store: Store, firm_w: Sequence[float], most_w: Plan) -> list[float]:
     return _raised(store, firm_w, most_w, 0.0)
 
 
+def weighted(store: Store, most_w: Plan, weights: Sequence[int]) -> list[float]:
+    """The joint profile up to `most_w` with the greatest sum of weight x power, W."""
+    slots = len(most_w)
+    result, rows = [0.0] * slots, Rows([0.0] * slots, [0.0] * slots, [0.0] * slots)
+    pour(store, slots, [0.0] * slots, most_w, weights, rows, result)
+    return result
+
+
 def _raised(store: Store, firm_w: Sequence[float], most_w: Plan, highest_w: float) -> list[float]:
     slots = len(most_w)
     result, rows = [0.0] * slots, Rows([0.0] * slots, [0.0] * slots, [0.0] * slots)
@@ -85,6 +93,42 @@ def raise_all(store: Store, slots: int, firm_w: Row, most_w: Row, highest_w: flo
     for slot in range(slots):
         rows.upper[slot] = max(firm_w[slot], min(store.all_w[slot], most_w[slot]))
     _raise(rows.cheap, most_w, highest_w, store.dear_wh, slots, rows, result)
+
+
+def pour(store: Store, slots: int, firm_w: Row, most_w: Row, weights: Row, rows: Rows, result: Row) -> None:
+    """Fill in the joint profile from the firm one up to `most_w` with the greatest sum of weight x power, W: watt-hours go
+    where they are worth most, as long as the bounds let them (greedy is exact here, too). Where the weight is 0 nothing is
+    added."""
+    spent = 0.0
+    _copy_rooms(store.room_wh, slots, rows.room)
+    for slot in range(slots):
+        firm = firm_w[slot]
+        spent += _moved(store, firm, slot)
+        rows.room[slot] = max(0.0, rows.room[slot] - spent)
+        rows.upper[slot] = max(firm, min(store.all_w[slot], most_w[slot]))
+        rows.cheap[slot] = max(firm, min(store.cheap_w[slot], rows.upper[slot]))
+        result[slot] = firm
+    for _ in range(2 * slots):
+        best, worth = -1, 0.0
+        for slot in range(slots):
+            dear = result[slot] >= rows.cheap[slot]
+            a_wh = weights[slot] / (store.dear_wh if dear else store.cheap_wh)
+            if a_wh > worth and result[slot] < rows.upper[slot]:
+                best, worth = slot, a_wh
+        if best < 0:
+            return
+        dear = result[best] >= rows.cheap[best]
+        wh_per_w = store.dear_wh if dear else store.cheap_wh
+        left = float("inf")
+        for slot in range(best, slots):
+            left = min(left, rows.room[slot])
+        full = rows.upper[best] if dear else rows.cheap[best]
+        if (full - result[best]) * wh_per_w >= left:
+            full = result[best] + max(0.0, left) / wh_per_w
+            rows.upper[best] = rows.cheap[best] = full
+        for slot in range(best, slots):
+            rows.room[slot] -= (full - result[best]) * wh_per_w
+        result[best] = full
 
 
 def _copy_rooms(room_wh: Row, slots: int, result: Row) -> None:

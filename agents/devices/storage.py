@@ -6,7 +6,7 @@ from functools import partial
 from agents.devices.condition import limits
 from agents.devices.contract import Ask, Flexibility, Segment, hours, overlap_s
 from agents.devices.course import laid_out, range_w
-from agents.devices.flexibility import Store, extend, fill
+from agents.devices.flexibility import Store, extend, fill, weighted
 from agents.settings.devices import StorageSpec
 from protocol.actor import Measured
 from protocol.messages import ResourceKind, Restriction
@@ -32,6 +32,10 @@ class Storage:
         spec = self._rated
         return spec.max_charge_w if direction is Direction.INCREASE_LOAD else spec.max_discharge_w
 
+    def mixes(self, direction: Direction) -> bool:
+        """Always: nothing of it is counted, or runs by steps."""
+        return True
+
     def observe(self, reading: Measured) -> None:
         if reading.soc_wh is not None and reading.at >= self.spec.state_at:
             soc_wh = min(reading.soc_wh, self.spec.capacity_wh)
@@ -49,7 +53,8 @@ class Storage:
         """S50 for a battery; S26 where it is the aggregator's own."""
         spec, schedule = self.spec, tuple(ask.reserved_w(slot) for slot in range(ask.slots))
         store = self._store(ask)
-        power_w = tuple(int(power + 1e-6) for power in fill(store, ask.power_w, water=True))
+        profile = weighted(store, ask.power_w, ask.weights) if ask.weights else fill(store, ask.power_w, water=True)
+        power_w = tuple(int(power + 1e-6) for power in profile)
         limit = spec.max_charge_w if ask.direction is Direction.INCREASE_LOAD else spec.max_discharge_w
         most = tuple(max(p, limit if want else 0) for p, want in zip(power_w, ask.power_w, strict=True))
         available = tuple(int(power + 1e-6) for power in extend(store, power_w, most))

@@ -68,6 +68,12 @@ class Vehicle:
             return spec.max_charge_w
         return spec.max_charge_w + spec.max_discharge_w
 
+    def mixes(self, direction: Direction) -> bool:
+        """Unless its relay is counted, or its charger cannot run below a power (where it charges, stand-by draw is one)."""
+        spec = self.spec
+        counted = spec.relay_ops_left is not None or self.settings.relay_ops_a_day is not None
+        return not (counted or spec.min_power_w or (spec.standby_w and direction is Direction.INCREASE_LOAD))
+
     def look(self, now: datetime) -> None:
         """It is so late."""
         self._now = now
@@ -164,6 +170,7 @@ def _answer(stay: Stay, ask: Ask, surplus: PvSurplus | None) -> Flexibility:
         event_slots(ask.direction, ask.period, ask.slots),
         commitments_of(ask.reserved, None if surplus is None else _sunshine(stay, ask, surplus)),
         ask.power_w,
+        weights=ask.weights,
     )
 
 

@@ -121,7 +121,12 @@ class Program:
                 self.model.addConstr(self.closed[t] == float(self.base_w[t] != 0))
 
     def greatest_w(self) -> float | None:
-        self.model.maximize(sum(self.changes[1:], self.changes[0]))
+        return self.worth_most((1,) * len(self.changes))
+
+    def worth_most(self, weights: tuple[int, ...]) -> float | None:
+        """The greatest sum of weight x change, W."""
+        worth = [weight * change for weight, change in zip(weights, self.changes, strict=True)]
+        self.model.maximize(sum(worth[1:], worth[0]))
         if self.model.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             return None
         return float(self.model.getObjectiveValue())

@@ -19,14 +19,16 @@ def flexibility(
     reserved: Commitments | None,
     asked_w: Plan,
     available: bool = True,
+    weights: Plan = (),
 ) -> Flexibility:
-    """S50; S52 takes the mildest agreed step that covers what is asked, or else the last."""
+    """S50; S52 takes the mildest agreed step that covers what is asked, or else the last. `weights`: what a watt is worth
+    in each slot; without them it gives as evenly as it can."""
     desk, each, step = _desk(event.slots, reserved is None), 2, -1
     operations = 0 if owner.relay_ops < 0 else event.slots if reserved is not None else MOST_OPERATIONS
     spec, last = owner, most_steps(steps, 0, len(steps), relaxed) - 1
-    work = work_space(event.slots, each, operations)
+    work, row = work_space(event.slots, each, operations), weights or (0,) * event.slots
     while True:
-        while not answer(owner, spec, event, reserved, asked_w, available, desk, work, each):
+        while not answer(owner, spec, event, reserved, asked_w, row, available, desk, work, each):
             each *= 2
             work = work_space(event.slots, each, operations)
         if step == last or covered(event, asked_w, desk.power_w):

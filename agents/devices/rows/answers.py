@@ -4,7 +4,7 @@ step by step until what is asked is `covered`. Compiled by `agents/devices/rows/
 import math
 from typing import NamedTuple
 
-from agents.devices.flexibility import Row, Rows, Store, raise_all
+from agents.devices.flexibility import Row, Rows, Store, pour, raise_all
 from agents.devices.relay.choice import Choice, stretch
 from agents.devices.relay.labels import AGAIN, NOTHING, Labels, settle
 from agents.devices.rows.cars import RESTRICTIONS, Car
@@ -42,11 +42,12 @@ class Desk(NamedTuple):
 
 
 def answer(
-    owner: Car, spec: Car, event: EventSlots, reserved: Commitments | None, asked_w: Row, available: bool, desk: Desk,
-    work: Labels, each: int,
+    owner: Car, spec: Car, event: EventSlots, reserved: Commitments | None, asked_w: Row, weights: Row, available: bool,
+    desk: Desk, work: Labels, each: int,
 ) -> bool:  # fmt: skip
     """Fill in what a vehicle can give, `owner` as it is, `spec` as loosened; False where the choice of its relay
-    takes more than `each` labels a state."""
+    takes more than `each` labels a state. `weights`: what a watt is worth in each slot; none anywhere: as evenly as it
+    can. Which slots its relay is closed in does not go by them."""
     relay, line = run(owner, spec, event, reserved, desk.line), desk.line
     some = False
     for slot in range(event.slots):
@@ -72,7 +73,7 @@ def answer(
         bound(owner, spec, event, line, desk.closed, found == 1, store)
         for slot in range(event.slots):
             desk.firm_w[slot] = 0.0 if desk.closed[slot] else float(line.base_w[slot])
-    _keep_running(spec, event, desk, store)
+    _keep_running(spec, event, weights, desk, store)
     if available:
         _reach(spec, event, desk, store)
     _bind(spec, event, reserved, asked_w, desk, store)
@@ -94,15 +95,19 @@ def _empty(event: EventSlots, desk: Desk) -> None:
         desk.firm_w[slot] = desk.store.cheap_w[slot] = desk.store.all_w[slot] = desk.store.room_wh[slot] = 0.0
 
 
-def _keep_running(spec: Car, event: EventSlots, desk: Desk, store: Store) -> None:
+def _keep_running(spec: Car, event: EventSlots, weights: Row, desk: Desk, store: Store) -> None:
     """The profile; slots are given up so that the charger never runs between nothing and its least power."""
     least_w = spec.min_power_w
     if not event.down:
         least_w = max(least_w, math.ceil(spec.standby_w * 100 / spec.charge_pct))
     for slot in range(event.slots):
         desk.given_up[slot], desk.most_w[slot] = False, desk.wanted_w[slot]
+    weighed = _any_of(event, weights)
     while True:
-        raise_all(store, event.slots, desk.firm_w, desk.most_w, 0.0, desk.rows, desk.profile_w)
+        if weighed:
+            pour(store, event.slots, desk.firm_w, desk.most_w, weights, desk.rows, desk.profile_w)
+        else:
+            raise_all(store, event.slots, desk.firm_w, desk.most_w, 0.0, desk.rows, desk.profile_w)
         worst, most_missing, net_there = -1, 0, 0
         for slot in range(event.slots):
             power_w = desk.power_w[slot] = _whole(desk.profile_w[slot])
@@ -114,6 +119,13 @@ def _keep_running(spec: Car, event: EventSlots, desk: Desk, store: Store) -> Non
             return
         desk.most_w[worst] = _below(desk.line.base_w[worst], least_w, net_there, event.down)
         desk.given_up[worst] = True
+
+
+def _any_of(event: EventSlots, weights: Row) -> bool:
+    for slot in range(event.slots):  # noqa: SIM110 (numba takes no generators)
+        if weights[slot] > 0:
+            return True
+    return False
 
 
 def _whole(power_w: float) -> int:

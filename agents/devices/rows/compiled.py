@@ -83,9 +83,9 @@ def car(rows: Any, i: int) -> Car:
 
 def each_of(
     event: EventSlots, owners: Any, all_steps: Any, relaxed: Any, index: Any, places: Any, asked_w: Any,
-    available: bool, result: Any,
+    weights: Any, available: bool, result: Any,
 ) -> None:  # fmt: skip
-    """Answer for the vehicles at `index[places]`; asked and answered are at `places`."""
+    """Answer for the vehicles at `index[places]`; asked and answered are at `places`. `weights`: the same for all."""
     desk, each = new_desk(event.slots), 2
     work = new_work(event.slots, each)
     row, loosen = _ints(event.slots), relaxed.any()
@@ -100,7 +100,7 @@ def each_of(
             first, end = all_steps.first[vehicle], all_steps.first[vehicle + 1]
             last = most_steps(all_steps.row, first, end, relaxed) - 1
         while True:
-            while not answer(owner, spec, event, None, row, available, desk, work, each):
+            while not answer(owner, spec, event, None, row, weights, available, desk, work, each):
                 each *= 2
                 work = new_work(event.slots, each)
             if step == last or covered(event, row, desk.power_w):
@@ -137,18 +137,18 @@ def prepare(rows: tuple[Any, ...]) -> None:
     """Compile for vehicles with these arrays, or load what was compiled before."""
     none, plan = _ints(0), np.zeros((1, 0), dtype=np.int64)
     result = plan, plan, plan.astype(np.int8), plan
-    answer_all(EventSlots(True, 0, 1, 1), rows, AllSteps.of(()), asked_row(()), none, none, plan, True, result)
+    answer_all(EventSlots(True, 0, 1, 1), rows, AllSteps.of(()), asked_row(()), none, none, plan, (0,), True, result)
 
 
 def answer_all(
     event: EventSlots, owners: Any, steps: AllSteps, relaxed: Sequence[bool], index: Any, places: Any,
-    asked_w: Any, available: bool, result: Any,
+    asked_w: Any, weights: Sequence[int], available: bool, result: Any,
 ) -> None:  # fmt: skip
     """Answer for the vehicles at `index[places]` into the arrays of `result`, on all processors."""
-    asked = np.array(relaxed, dtype=np.bool_)
+    asked, worth = np.array(relaxed, dtype=np.bool_), np.array(weights, dtype=np.int64)
 
     def piece(part: Any) -> None:
-        compiled()(event, owners, steps, asked, index, part, asked_w, available, result)
+        compiled()(event, owners, steps, asked, index, part, asked_w, worth, available, result)
 
     if len(places) <= _PIECE:
         piece(places)

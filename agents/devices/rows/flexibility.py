@@ -20,6 +20,7 @@ from agents.devices.rows.commitments import commitments_of
 from agents.devices.rows.timelines import event_slots
 from agents.settings.devices import VehicleSpec
 from protocol.messages import IntervalPeriod, Restriction
+from protocol.plan import Plan
 from protocol.units import Direction
 
 __all__ = ["COMPILED", "FEW", "MOST_W", "MOST_WH", "RESTRICTIONS", "Answers", "VehicleFleet"]
@@ -86,10 +87,11 @@ class VehicleFleet:
         index: Ints | None = None,
         available: bool = True,
         reserved: Mapping[int, tuple[Segment, ...]] | None = None,
+        weights: Plan = (),
     ) -> Answers:
         """S50; S52 takes the mildest agreed step that covers what is asked, or else the last. `asked_w`: slots x n, of
-        the vehicles at `index` (all when None). `held`: what other events hold, by place in `index`. Raises ValueError
-        when a vehicle has no plan, or a plan no vehicle."""
+        the vehicles at `index` (all when None). `held`: what other events hold, by place in `index`. `weights`: what
+        a watt is worth in each slot, to all of them; without them they give as evenly as they can. Raises ValueError when a vehicle has no plan, or a plan no vehicle."""
         asked_w = np.require(asked_w, np.int64, ["C", "W"])  # numba compiles anew for every other kind of array
         index = np.arange(len(self)) if index is None else np.require(index, np.int64, ["C", "W"])
         if asked_w.shape[1:] != index.shape or not ((index >= 0) & (index < len(self))).all():
@@ -101,12 +103,13 @@ class VehicleFleet:
         if not in_python.all():
             places = np.flatnonzero(~in_python)
             _kernel().answer_all(
-                event, self.now.rows(), self.steps, asked, index, places, asked_w, available, answers.arrays()
-            )
+                event, self.now.rows(), self.steps, asked, index, places, asked_w, weights or (0,) * event.slots,
+                available, answers.arrays(),
+            )  # fmt: skip
         for place in np.flatnonzero(in_python).tolist():
             i, plan = int(index[place]), tuple(asked_w[:, place].tolist())
             owner, steps, committed = self.now.car(i), self.steps.one(i), commitments_of(reserved.get(place, ()))
-            answers.put(place, flexibility(owner, steps, asked, event, committed, plan, available), available)
+            answers.put(place, flexibility(owner, steps, asked, event, committed, plan, available, weights), available)
         return answers
 
     def _in_python(self, index: Ints, reserved: Mapping[int, tuple[Segment, ...]]) -> Bools:
