@@ -47,7 +47,7 @@ else
 endif
 
 # The tests on every other Python of VERSIONS than the one of the environment.
-others: setup mosquitto chromium
+others: setup mosquitto node chromium
 	@mine=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); ran="$$mine" missing=""; \
 	for version in $(VERSIONS); do \
 		[ $$version != $$mine ] || continue; \

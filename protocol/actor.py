@@ -183,7 +183,18 @@ class Corrected:
 
 
 Input: TypeAlias = (
-    Received | Refused | Measured | Planned | Decided | Outage | Issue | Cancel | Resumed | Foreseen | Reconfigured | Corrected
+    Received
+    | Refused
+    | Measured
+    | Planned
+    | Decided
+    | Outage
+    | Issue
+    | Cancel
+    | Resumed
+    | Foreseen
+    | Reconfigured
+    | Corrected
 )
 
 

@@ -201,7 +201,7 @@ class StoppedShell:
         """What it sets off leaves at the next start; nothing is due before."""
         taken = [Resumed(self._last_at), item] if self._last_at is not None else [item]
         for one in taken:
-            self._shell._stored(self._shell.stepper.take(one, self._now, due=False))
+            self._shell.past.store(self._shell.stepper.take(one, self._now, due=False))
         self._last_at = None
         await self._journal.all_durable()
         self._shell.keep_snapshot()

@@ -75,7 +75,10 @@ class DeviceProgram:
         if self._reading is not None:
             await self._reading
         if ended is not None:
-            self.troubles += [f"the device ended by itself with code {ended}:", *(f"  {one}" for one in self.last_words)]
+            self.troubles += [
+                f"the device ended by itself with code {ended}:",
+                *(f"  {one}" for one in self.last_words),
+            ]
         self._process = None
 
     @property

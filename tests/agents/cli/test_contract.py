@@ -45,9 +45,7 @@ def test_contract_that_is_added_stands_in_the_book(stopped: list[str], capsys: p
     ]
 
 
-def test_figure_of_a_contract_is_corrected_with_a_cause(
-    stopped: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_figure_of_a_contract_is_corrected_with_a_cause(stopped: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["contract", "correct", "h1", "agreed", *stopped, "--reliability-pct", "80"]) == 0
     assert call(["contract", "list", *stopped, "--json"]) == 0
     said = capsys.readouterr().out.splitlines()
