@@ -367,8 +367,7 @@ class PeerLostMemory(NoteModel):
 
 @note_of("own_memory_lost")
 class OwnMemoryLost(NoteModel):
-    """A peer has had another message of that kind under the same id: this journal is not all that was sent. It is sent
-    again under a higher number."""
+    """A peer has had another message under the same id, which this journal lacks: it is resent under a higher number."""
 
     peer: str
     kind: str
