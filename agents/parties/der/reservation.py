@@ -173,7 +173,9 @@ class Reservation:
         meter shows it, signed W x microseconds."""
         start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
         followed = self.ledger.follows(self.event_id, value.resource_id)
-        spans = [(s.power_w, min(s.end, end) - max(s.start, start)) for s in followed if s.start < end and s.end > start]
+        spans = [
+            (s.power_w, min(s.end, end) - max(s.start, start)) for s in followed if s.start < end and s.end > start
+        ]
         if not spans:
             return 0
         sign, led_wus = self.direction.sign, sum(power_w * micros(span) for power_w, span in spans)
