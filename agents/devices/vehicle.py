@@ -26,14 +26,14 @@ from agents.devices.contract import Ask, Flexibility, Segment, nothing
 from agents.devices.course import laid_out, range_w, standing
 from agents.devices.pv_surplus import PvSurplus
 from agents.devices.rows.alone import flexibility
-from agents.devices.rows.cars import asked_row, car_of, steps_row
+from agents.devices.rows.cars import Car, asked_row, car_of, steps_row
 from agents.devices.rows.commitments import commitments_of
 from agents.devices.rows.sunshine import Sunshine, usable_w
 from agents.devices.rows.timelines import event_slots
 from agents.devices.stays import Stay, Stays, limited
 from agents.settings.devices import VehicleSpec
 from protocol.actor import Measured, Planned
-from protocol.messages import ResourceKind, Restriction
+from protocol.messages import IntervalPeriod, ResourceKind, Restriction
 from protocol.plan import Plan, SignedPlan
 from protocol.units import Direction
 
@@ -142,7 +142,7 @@ class Vehicle:
         if self.stays is None:
             return _answer(Stay(self.spec, self._declared), ask, self.surplus)
         start, end = ask.period.slot_start(0), ask.period.slot_start(ask.slots)
-        there = [stay for stay in self._known(self.stays) if stay.overlap(start, end)]
+        there = [stay for stay in self._known(self.stays, self._now) if stay.overlap(start, end)]
         if not there:
             return nothing(ask, Restriction.PLUG_WINDOW)
         chosen = max(there, key=lambda stay: stay.overlap(start, end))
@@ -155,11 +155,18 @@ class Vehicle:
                 given = replace(given, schedule_w=schedule_w)
         return given
 
-    def _known(self, stays: Stays) -> Iterator[Stay]:
+    def car(self, stays: Stays, period: IntervalPeriod, slots: int, now: datetime) -> Car | None:
+        """What alone decides its answer to an event beside which nothing is reserved, at an instant; None where no stay, or
+        more than one, has a part in it."""
+        start, end = period.slot_start(0), period.slot_start(slots)
+        there = [stay for stay in self._known(stays, now) if stay.overlap(start, end)]
+        return car_of(there[0].spec, there[0].declared) if len(there) == 1 else None
+
+    def _known(self, stays: Stays, now: datetime) -> Iterator[Stay]:
         present = stays.present()
         if present is not None:
             yield present
-        yield from stays.coming(self._now)
+        yield from stays.coming(now)
 
 
 def _answer(stay: Stay, ask: Ask, surplus: PvSurplus | None) -> Flexibility:

@@ -51,6 +51,11 @@ class Vehicles:
         """One of them."""
         return Car(*(int(row[i]) for row in self._fields.values()))
 
+    def put(self, i: int, car: Car) -> None:
+        """Let one of them be another: the same vehicle in another stay."""
+        for row, number in zip(self._fields.values(), car, strict=True):
+            row[i] = number
+
     def rows(self) -> tuple[Ints, ...]:
         """The arrays in the order of `Car`."""
         return tuple(self._fields.values())

@@ -19,7 +19,7 @@ from agents.parties.der.actor import Der
 from agents.parties.der.checks import relaxed_ask_w
 from agents.parties.fleet.course import Course
 from agents.parties.fleet.due import Due
-from agents.parties.fleet.foresight import Computation, ForeseeingHome, Foresight
+from agents.parties.fleet.foresight import Computation, ForeseeingHome, Foresight, State
 from agents.parties.fleet.shared_terms import SharedTerms
 from agents.runtime.net import caught_by
 from agents.settings.devices import DeviceSpec, VehicleSpec
@@ -35,8 +35,8 @@ Given: TypeAlias = tuple[str, Input]
 """A home's name, and what it is given."""
 Fallen: TypeAlias = tuple[Received, Exception, list[Input]]
 """The message that a home could not take, why, and what came for it behind that."""
-Ready: TypeAlias = tuple[Computation, Flexibility]
-"""What a home was expected to compute, and what comes of it."""
+Ready: TypeAlias = tuple[Computation, Flexibility, State | None]
+"""What a home was expected to compute, what comes of it, and of an actor in which state."""
 Taken: TypeAlias = tuple[datetime, str, Input | None, bytes]
 """A step of an earlier run: instant, home, input, encoded effects."""
 MOST_ASKED = 20_000
@@ -48,10 +48,10 @@ class Homes:
 
     def __init__(self, settings: Sequence[DerSettings]) -> None:
         self.settings = {one.name: one for one in settings}
-        alone = [one for one in settings if len(one.devices) == 1 and _is_usual(one.devices[0])]
-        alone = [one for one in alone if one.connection is None]
+        alone = [one for one in settings if len(one.devices) == 1 and _is_foreseen(one.devices[0])]
         self._vehicle = {one.name: number for number, one in enumerate(alone)}
-        self._foresight = Foresight([spec for one in alone for spec in one.devices if isinstance(spec, VehicleSpec)])
+        vehicles = [spec for one in alone for spec in one.devices if isinstance(spec, VehicleSpec)]
+        self._foresight = Foresight(vehicles, [one.connection for one in alone])
         self._courses = {one.name: Course(one) for one in settings}
         """Homes without an actor."""
         self._awake: dict[str, Stepper] = {}
@@ -128,7 +128,7 @@ class Homes:
         if len(self._shared) > MOST_ASKED:
             self._shared.clear()
         for wave in _waves(given):
-            answers = self._foresee(wave)
+            answers = self._foresee((name, item, now) for name, item in wave)
             for name, item in wave:
                 if name in self.fallen:
                     self.fallen[name][2].append(item)
@@ -212,7 +212,7 @@ class Homes:
     def fold(self, stored: Iterable[Taken]) -> None:
         """Take steps of an earlier run again. Raises Diverged."""
         for wave in _waves((name, (at, item, effects)) for at, name, item, effects in stored):
-            answers = self._foresee((name, item) for name, (_, item, _) in wave if item is not None)
+            answers = self._foresee((name, item, at) for name, (at, item, _) in wave if item is not None)
             for name, (at, item, effects) in wave:
                 self._fold(name, at, item, effects, answers.get(name))
 
@@ -313,7 +313,7 @@ class Homes:
             self._devices.pop(name, None)
             stepper = self._awake[name] = Stepper(actor, drivers, build_feeds(settings, drivers))
             if name in self._vehicle:
-                actor.home = ForeseeingHome(actor.home.devices)
+                actor.home = ForeseeingHome(actor.home.devices, settings.connection)
             for at, item, answer in course.again():
                 if isinstance(item, Measured):
                     drivers[item.resource_id].measure(at, at)
@@ -331,16 +331,26 @@ class Homes:
         self._due.note(name, stepper.deadline)
         if name in self._vehicle:
             home = _home(stepper)
-            if home.moved():
+            if home.moved() and home.vehicle.stays is None:
                 self._foresight.read(self._vehicle[name], home.vehicle.spec.soc_wh, home.vehicle.spec.state_at)
 
     # -- foresight
 
-    def _foresee(self, given: Iterable[Given]) -> dict[str, Ready]:
-        """Compute at once what the homes are about to compute."""
-        wanted = [(name, one) for name, item in given if (one := self._wanted(name, item)) is not None]
+    def _foresee(self, given: Iterable[tuple[str, Input, datetime]]) -> dict[str, Ready]:
+        """Compute at once what the homes are about to compute at these instants."""
+        wanted, states = [], {}
+        for name, item, now in given:
+            one = self._wanted(name, item)
+            if one is None:
+                continue
+            if (stepper := self._awake.get(name)) is not None:
+                state = states[name] = _home(stepper).state(one, now)
+                if state is None:
+                    continue
+                self._foresight.put(self._vehicle[name], state)
+            wanted.append((name, one))
         answers = self._foresight.compute([(self._vehicle[name], one) for name, one in wanted])
-        return {name: (one, answers[self._vehicle[name]]) for name, one in wanted}
+        return {name: (one, answers[self._vehicle[name]], states.get(name)) for name, one in wanted}
 
     def _wanted(self, name: str, item: Input) -> Computation | None:
         if name not in self._vehicle or not isinstance(item, Received):
@@ -352,6 +362,13 @@ class Homes:
 def _is_usual(spec: DeviceSpec) -> bool:
     """Whether a device is a vehicle of which nothing is known but its energy: what many compute at once."""
     return isinstance(spec, VehicleSpec) and _tells_nothing(spec) and spec.relay_ops_a_day is None
+
+
+def _is_foreseen(spec: DeviceSpec) -> bool:
+    """The same, and vehicles whose owners have a plan."""
+    if not isinstance(spec, VehicleSpec) or spec.charging == "follow_pv":
+        return False
+    return _is_usual(spec) or spec.lives_on
 
 
 def _tells_nothing(spec: DeviceSpec) -> bool:

@@ -12,8 +12,10 @@ from worlds import START, T0, battery, vehicle
 
 from agents.drivers.build import build_drivers, build_feeds
 from agents.parties.der.actor import Der
+from agents.parties.der.home import Home
 from agents.runtime.fleet.homes import Given, Homes
 from agents.runtime.fleet.memory import fleet_memory, remember_fleet
+from agents.settings.connection import ConnectionPoint
 from agents.settings.devices import DeviceSpec, SolarSpec, VehicleSpec
 from agents.settings.parties import Consent, DerSettings
 from agents.settings.plan import WEEKDAYS, OwnersPlan, WeeklyDeparture
@@ -59,6 +61,17 @@ def some_vehicle(rng: random.Random, name: str) -> VehicleSpec:
     )
 
 
+def some_connection(name: str) -> ConnectionPoint | None:
+    """Every other home has one; by its name, so that a seed's homes are else what they were."""
+    rng = random.Random(f"connection {name}")
+    if rng.random() < 0.5:
+        return None
+    history = tuple(rng.choice([0, 300, 2_000]) for _ in range(rng.choice([6, 48])))
+    base_w, at = rng.choice([((), None), ((500,), None), (history, T0 - SLOT)])
+    limits = {"import_limit_w": rng.choice([2_000, 5_000, 20_000]), "export_limit_w": rng.choice([0, 0, 2_500])}
+    return ConnectionPoint(**limits, base_load_w=base_w, base_load_at=at)
+
+
 def some_home(rng: random.Random, name: str) -> DerSettings:
     """Most have a vehicle and nothing else; the others have something of everything."""
     devices: list[DeviceSpec] = [some_vehicle(rng, name)]
@@ -75,6 +88,7 @@ def some_home(rng: random.Random, name: str) -> DerSettings:
         consent=consent,
         stored_rule=rng.random() < 0.7,
         meter_to=("utility",) if rng.random() < 0.5 else (),
+        connection=some_connection(name),
     )
 
 
@@ -333,7 +347,12 @@ def test_a_fleet_says_what_its_homes_would_say_alone(seed: int) -> None:
 def test_homes_with_a_vehicle_need_no_actor_for_the_usual_course(seed: int, from_state: bool) -> None:
     rng = random.Random(seed)
     names = [f"h-{number}" for number in range(40)]
-    settings = [DerSettings(name=name, parent=PARENT, devices=(some_vehicle(rng, name),)) for name in names]
+    settings = [
+        DerSettings(
+            name=name, parent=PARENT, devices=(some_vehicle(rng, name),), connection=some_connection(f"{name}-{seed}")
+        )
+        for name in names
+    ]
     both = Both(settings, from_state=from_state)
     script = Script(rng, both)
     direction, slots, now = rng.choice([UP, DOWN]), rng.choice([1, 2, 4]), T0 + MINUTE
@@ -496,6 +515,68 @@ def test_homes_with_a_plan_live_on_in_a_fleet_as_they_do_alone() -> None:
     both.until(START + 4 * day)
 
 
+def planned_homes(*numbers: int) -> list[DerSettings]:
+    """Vehicles that are away by day, some behind a connection point, one of which is back with an energy that is known."""
+    found = []
+    for i in numbers:
+        back: dict[str, Any] = {"arrives_wh": 21_000} if i % 3 == 0 else {"trip_wh": 8_000}
+        given = {"days": WEEKDAYS, "at": "07:00", "back": "16:30", "soc_wh": 28_000} | back
+        plan = OwnersPlan(zone="UTC", departures=(WeeklyDeparture.model_validate(given),))
+        car = vehicle(
+            f"ev-{i}", plan=plan, relay_ops_a_day=4 if i % 4 == 1 else None, relaxations=RELAXATIONS[1],
+            state_valid_s=7_200 if i % 4 == 2 else None,
+        )  # fmt: skip
+        found.append(
+            DerSettings(name=f"h-{i}", parent=PARENT, devices=(car,), connection=some_connection(f"planned-{i}"))
+        )
+    return found
+
+
+def test_fleet_says_of_homes_with_a_plan_what_they_say_alone() -> None:
+    homes = planned_homes(*range(12))
+    both = Both(homes)
+    script = Script(random.Random(3), both)
+    day, names = timedelta(days=1), [home.name for home in homes]
+    for number in range(3):
+        for hour, direction in ((9, DOWN), (14, UP), (18, DOWN)):
+            start = T0.replace(hour=hour) + (number + 1) * day
+            event_id, now = f"e{number}-{hour}", start - 50 * MINUTE
+            both.give([script.request(name, event_id, now, direction, 3, start=start) for name in names], now)
+            both.give([one for name in names for one in script.relax(name, now, event_id)], now + MINUTE)
+            both.give(
+                [one for name in names for one in script.award(name, now, event_id, concluded=True)], now + 2 * MINUTE
+            )
+            both.give([one for name in names for one in script.dispatches(name, start)], start - MINUTE)
+            both.until(start + 4 * SLOT)
+    offered = [send.message for sends in both.said.values() for send in sends if isinstance(send.message, m.Offer)]
+    assert sum(offer.opt is m.Opt.IN for offer in offered) > 50
+
+
+def computed_alone(both: Both, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which homes compute by themselves what a batch asks of all."""
+    found: list[str] = []
+    flexibility = Home.flexibility
+
+    def alone(self: Home, *given: Any) -> Any:
+        found.append(self.devices[0].resource_id)
+        return flexibility(self, *given)
+
+    start = START + timedelta(days=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(Home, "flexibility", alone)
+        list(both.fleet.take(asked_of(both.settings, "e1", start), start - 50 * MINUTE))
+    return found
+
+
+def test_homes_with_a_plan_or_a_connection_point_are_computed_with_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    homes = [*planned_homes(0, 1, 3, 4, 5), *(some_home(random.Random(1), "h-x") for _ in range(1))]
+    point = ConnectionPoint(import_limit_w=9_000, base_load_w=(1_000,))
+    homes.append(DerSettings(name="h-c", parent=PARENT, devices=(vehicle("ev-c"),), connection=point))
+    both = Both(homes)
+    both.until(START + timedelta(days=1) - 50 * MINUTE)
+    assert {name for name in computed_alone(both, monkeypatch) if name.startswith("ev-")} <= {"ev-h-x"}
+
+
 def test_home_whose_vehicle_tells_a_fault_gives_nothing_in_a_fleet_either() -> None:
     homes = [DerSettings(name=f"h-{i}", parent=PARENT, devices=(vehicle(f"ev-{i}"),)) for i in range(2)]
     both = Both(homes)
@@ -505,3 +586,30 @@ def test_home_whose_vehicle_tells_a_fault_gives_nothing_in_a_fleet_either() -> N
     assert [isinstance(one, m.Offer) and one.opt_reason for one in answers] == [
         m.OptReason.OUTAGE_RUN_STATUS, m.OptReason.PARTICIPATING,
     ]  # fmt: skip
+
+
+def test_homes_that_follow_their_sun_live_in_a_fleet_as_they_do_alone() -> None:
+    daily = WeeklyDeparture.model_validate({"days": WEEKDAYS, "at": "07:00", "back": "12:30", "trip_wh": 8_000})
+    sun = tuple(max(0, 4_000 - 300 * abs(24 - slot)) for slot in range(48))
+    homes = []
+    for i in range(4):
+        plan = OwnersPlan(zone="UTC", departures=(daily,)) if i % 2 else None
+        car = vehicle(f"ev-{i}", plan=plan, soc_wh=15_000, charging="follow_pv", departs_at=T0 + timedelta(hours=62))
+        plant = SolarSpec(
+            kind="solar", resource_id=f"pv-{i}", forecast_w=sun, forecast_at=T0.replace(hour=0, minute=0),
+            export_limit_w=4_000, forecast_repeats=True,
+        )  # fmt: skip
+        point = ConnectionPoint(import_limit_w=9_000, export_limit_w=4_000, base_load_w=(300,))
+        homes.append(DerSettings(name=f"h-{i}", parent=PARENT, devices=(car, plant), connection=point))
+    both = Both(homes, from_state=True)
+    script = Script(random.Random(5), both)
+    start = T0.replace(hour=13) + timedelta(days=1)
+    now = start - 50 * MINUTE
+    both.give([script.request(home.name, "e1", now, DOWN, 3, start=start) for home in homes], now)
+    given = [one for home in homes for one in script.award(home.name, now, "e1", concluded=True)]
+    assert given
+    both.give(given, now + MINUTE)
+    for slot in range(3):
+        at = start + slot * SLOT - MINUTE
+        both.give([one for home in homes for one in script.dispatches(home.name, at)], at)
+    both.until(start + 2 * timedelta(days=1))
