@@ -44,7 +44,7 @@ WORDS = {
     "{shortfall_w}; enough: {enough}",
     "own_storage_added": "short by {shortfall_w}: own storage adds {storage_w}",
     "storage_summed": "with storage: available {available_w} of {requested_w}, short by {shortfall_w}; enough: {enough}",
-    "relax_asked": "short by {shortfall_w}: asks {asked} vehicles to relax; answer by {reply_by}",
+    "relax_asked": "short by {shortfall_w}: asks {asked} members to relax; answer by {reply_by}",
     "relaxed_offers_summed": "relaxed offers: available {available_w} of {requested_w}, short by {shortfall_w}; "
     "enough: {enough}",
     "nobody_to_relax": "short by {shortfall_w}: nobody may be asked to relax",
