@@ -42,13 +42,13 @@ class Dispatches:
         """No answer is waited for."""
         self.unanswered = {}
 
-    def give(self, child: Child, awarded_w: Plan, slot: int, now: datetime) -> None:
-        """Command a child in a slot."""
+    def give(self, child: Child, awarded_w: Plan, slot: int, now: datetime, number: int = 0) -> None:
+        """Command a child in a slot; `number`: of a message of its own, where it may have been commanded before."""
         if self._answers(child.name):
             self.unanswered[child.name] = Unanswered(slot, 1)
             if Timer.ANSWERS not in self.timers.at:
                 self.timers.set(Timer.ANSWERS, now + ANSWER_WITHIN)
-        self._say(child, awarded_w, slot, 0, now)
+        self._say(child, awarded_w, slot, number, now)
 
     def again(self, child: Child, awarded_w: Plan, slot: int, now: datetime) -> None:
         """Send the dispatch of a slot once more, as a message of its own: it is answered with the newest report."""

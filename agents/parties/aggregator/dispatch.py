@@ -78,14 +78,14 @@ class Dispatching:
             event.timers.set(Timer.DISPATCH, period.slot_start(self.slot) - self.lead)
 
     def bound(self, child: Child, now: datetime) -> None:
-        """A child has confirmed an award that it was given in the lead of a slot, or inside one: a dispatch of that
-        slot before it was for another award, or for none."""
+        """A child has confirmed an award in the lead of a slot, or inside one: it may have refused a dispatch of that slot
+        that came before its award, or have one for another award, or none."""
         slot = self.slot - 1
         if slot < 0 or now >= self.event.subject.period.slot_start(slot + 1):
             return
         awarded_w = child.awarded_w
         if awarded_w is not None and any(awarded_w) and self._dispatches(child):
-            self.event.dispatches.give(child, awarded_w, slot, now)
+            self.event.dispatches.give(child, awarded_w, slot, now, number=self.event.out.sent("dispatch") + 1)
 
     def _dispatches(self, child: Child) -> bool:
         return self.book[child.name].kind == "der"
