@@ -523,6 +523,15 @@ class DispatchUnanswered(NoteModel):
     slot: int
 
 
+@note_of("dispatch_refused", "claim 1")
+class DispatchRefused(NoteModel):
+    """A child has refused the dispatch of a slot, by an award that it had confirmed: nothing is expected of it."""
+
+    child: str
+    slot: int
+    reason: str
+
+
 @note_of("delivered", "meter")
 class DeliverySummed(NoteModel):
     """The last slot is summed up: `delivered_wh` as the programme counts, `change_wh` against declared schedules."""

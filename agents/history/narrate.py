@@ -75,6 +75,7 @@ WORDS = {
     "expected of it",
     "gives_again": "{child} gave what was due in slot {slot}",
     "dispatch_unanswered": "{child} does not answer its dispatch of slot {slot}: nothing is expected of it",
+    "dispatch_refused": "{child} refuses its dispatch of slot {slot} ({reason}): nothing is expected of it",
     "order_refused": "refuses the order: {reason}",
     "dispatch_noted": "hears a dispatch for slot {slot} ({power_w}): acts on its award",
     "message_refused": "refuses a message on {edge}: {reason} ({text})",

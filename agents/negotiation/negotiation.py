@@ -349,6 +349,14 @@ class Negotiation:
         if given_up:
             self.repair("unanswered dispatch", now)
 
+    def dispatch_refused(self, name: str, slot: int, reason: str, now: datetime) -> None:
+        """A child has refused the dispatch of a slot: it is not counted on, and replaced at once."""
+        if slot >= self.subject.slots or now >= self.subject.period.slot_start(slot + 1):
+            return
+        self.dispatches.answered(name, slot)
+        if self.delivery.watch.refused(name, slot, reason):
+            self.repair("refused dispatch", now)
+
     def _summed(self, slot: SlotSum, now: datetime) -> None:
         if self.up is not None:
             self.up.report(slot.reading, now)

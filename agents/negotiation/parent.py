@@ -7,6 +7,7 @@ from typing import ClassVar
 from agents.negotiation.announcer import Announcer
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.party import Party
+from agents.negotiation.refusals import refused_slot
 from agents.negotiation.stage import Stage, Timer
 from agents.settings.daemon import Role
 from protocol import messages as m
@@ -96,6 +97,15 @@ class ParentParty(Party):
 
     def _on_report(self, edge: Edge, report: m.Report, now: datetime) -> None:
         self._event(report).on_report(edge.child, report, now)
+
+    def _rejected(self, edge: Edge, message: m.Reject, now: datetime) -> None:
+        super()._rejected(edge, message, now)
+        if edge.parent != self.name or message.refused_by is m.Side.PARENT or message.refused_kind != "dispatch":
+            return
+        for event in self.events.values():
+            slot = refused_slot(event, edge.child, message)
+            if slot is not None:
+                event.dispatch_refused(edge.child, slot, message.reason, now)
 
     # -- what children could probably give
 

@@ -176,7 +176,7 @@ class Party:
 
     def _receive(self, edge: Edge, message: m.Message, item: Received, now: datetime) -> None:
         if isinstance(message, m.Reject):
-            self._rejected(edge, message)
+            self._rejected(edge, message, now)
             return
         if isinstance(message, m.Presence):
             self.counts["received.presence"] += 1
@@ -259,7 +259,7 @@ class Party:
         send = self._said.get(event_id, {}).get(edge, {}).get(kind)
         return None if send is None else send.message
 
-    def _rejected(self, edge: Edge, message: m.Reject) -> None:
+    def _rejected(self, edge: Edge, message: m.Reject, now: datetime) -> None:
         mine = m.Side.PARENT if edge.parent == self.name else m.Side.CHILD
         if message.refused_by is mine:
             return  # our own word, heard on the topic that both ends share

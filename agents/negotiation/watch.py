@@ -94,7 +94,15 @@ class DeliveryWatch:
             )
 
     def unanswered(self, name: str, slot: int) -> None:
-        """A child says nothing to the dispatch of a slot, or refuses it: nothing is expected of it."""
+        """A child says nothing to the dispatch of a slot: nothing is expected of it."""
         if self.gives_pct.get(name) != 0:
             self.gives_pct[name] = 0
             self.out.tell("dispatch_unanswered", "claim 1", child=name, slot=slot)
+
+    def refused(self, name: str, slot: int, reason: str) -> bool:
+        """A child refuses the dispatch of a slot: nothing is expected of it. Whether anything was."""
+        expected = self.pct(name) > 0
+        if expected:
+            self.gives_pct[name] = 0
+            self.out.tell("dispatch_refused", "claim 1", child=name, slot=slot, reason=reason)
+        return expected

@@ -9,13 +9,17 @@ import pytest
 from checker import violations
 from worlds import START, Story, World, battery
 
+from agents.parties.der.actor import Der
 from agents.settings.parties import EventSettings
 from broker.bus import Post
 from broker.simulation import Faults, Simulation
 from protocol import messages as m
 from protocol.actor import Cancel, Decided, Driver, Measured
+from protocol.codec import encode
+from protocol.errors import RejectReason
 
 MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
 
 
 @dataclass
@@ -169,6 +173,55 @@ def test_who_does_not_answer_its_dispatch_is_replaced_in_the_slot() -> None:
     told = settled(story)
     assert told["delivered_wh"] == pytest.approx(told["awarded_wh"], rel=0.02)
     assert told["awarded_wh"] == 12_000
+
+
+@pytest.mark.parametrize("minutes", [-1, 10])
+def test_who_refuses_its_dispatch_is_replaced_at_once(minutes: int) -> None:
+    world = World()
+    world.simple("ra-1", 4)
+    world.event(12_000, 12_000)
+    doubtful(world)
+    simulation = world.build()
+    simulation.run(until=START - 70 * SECOND)
+    home = simulation.actor("ra-1-h0")
+    assert isinstance(home, Der)
+    if minutes < 0:
+        home.events.clear()  # it has lost its memory
+        refused_at = START - MINUTE
+    else:
+        refused_at = START + minutes * MINUTE
+        (said,) = [a for a in Story(simulation, world).to("award", "ra-1", "ra-1-h0") if isinstance(a, m.Award)]
+        reject = m.Reject(
+            message_id="r",
+            sent_at=refused_at,
+            refused_id=f"ra-1.dispatch.{said.award_id}.0.{said.revision}",
+            refused_kind="dispatch",
+            refused_by=m.Side.CHILD,
+            reason=RejectReason.FAULT,
+        )
+        simulation.publish(refused_at, "ra-1-h0", Post("dr/reject/ra-1/ra-1-h0", encode(reject)))
+    simulation.run()
+    story = Story(simulation, world)
+    note = story.notes("dispatch_refused", "ra-1")[0]
+    assert (note.data["child"], note.data["slot"]) == ("ra-1-h0", 0)
+    replaced = [at for at, who, one in simulation.notes if one.name == "replaced" and who == "ra-1"]
+    assert replaced
+    assert refused_at <= replaced[0] < refused_at + SECOND
+    if minutes < 0:
+        assert settled(story)["delivered_wh"] == 12_000
+
+
+def test_refusal_of_a_dispatch_that_came_before_its_award_counts_for_nothing() -> None:
+    world = World()
+    world.simple("ra-1", 4)
+    world.event(12_000, 12_000, issue_at=START - 50 * SECOND)
+    simulation = world.build()
+    simulation.run()
+    story = Story(simulation, world)
+    assert story.notes("message_rejected_by_peer", "ra-1")
+    assert story.notes("dispatch_refused") == []
+    assert settled(story)["delivered_wh"] == 12_000
+    assert violations(simulation.trace) == []
 
 
 def test_meter_values_ten_minutes_late_correct_what_was_settled() -> None:
