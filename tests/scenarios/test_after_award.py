@@ -1,6 +1,6 @@
 """After the award: what is lost on the way is said again, what comes late corrects, who gives less is noticed and mended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -316,6 +316,42 @@ def test_own_storage_fills_what_a_weak_home_leaves() -> None:
     slots = [one["delivered_wh"] for one in told_by(story, "slot_metered", "ra-1")]
     assert slots[0] < 11_000
     assert all(wh == pytest.approx(12_000, rel=0.02) for wh in slots[2:])
+
+
+def two_aggregators(reports: Iterable[int]) -> World:
+    """Each offers 18 kW in four slots; 18 kW are bought of the first, 9 kW of the other."""
+    world = World(coordinator={"plan": "same"})
+    for name in ("ra-1", "ra-2"):
+        world.simple(name, 3)
+    world.event(27_000, 27_000, 27_000, 27_000)
+    world.intercepts["ra-1"] = lost(*reports, kind="report")
+    return world
+
+
+def rises_and_falls(story: Story) -> list[int]:
+    """What an aggregator was awarded in the last slot, W, award by award."""
+    return [award.power_w[-1] for award in story.to("award", "ac", "ra-2") if isinstance(award, m.Award)]
+
+
+def test_aggregator_that_falls_silent_is_replaced_by_the_others_until_it_is_heard() -> None:
+    story = two_aggregators(range(1, 6)).run()
+    silent = [note for note in told_by(story, "gives_less", "ac") if note["child"] == "ra-1"]
+    assert [note["silent"] for note in silent] == [True]
+    assert told_by(story, "heard_again", "ac")
+    assert told_by(story, "shortfall_stated", "ac") == []
+    first, raised, lowered = rises_and_falls(story)
+    assert first == lowered == 9_000 < raised == 18_000
+    assert settled(story)["awarded_wh"] == 54_000
+
+
+def test_what_a_silent_aggregator_may_still_give_is_not_withdrawn() -> None:
+    story = two_aggregators(range(1, 100)).run()
+    assert told_by(story, "gives_less", "ac")
+    assert told_by(story, "shortfall_stated", "ac") == []
+    assert story.sent("withdraw") == []
+    told = settled(story)
+    assert told["awarded_wh"] == 54_000
+    assert told["delivered_wh"] < told["metered_directly_wh"]
 
 
 def test_home_that_gives_again_is_not_replaced_any_more() -> None:
