@@ -249,6 +249,7 @@ class Negotiation:
             self.repair("the parent raised the award", now)
         else:
             self.mending.reduce(deal_w, now)
+            self.role.mended(now)
 
     # -- what the children keep of their awards
 
@@ -288,6 +289,7 @@ class Negotiation:
             self.deal_w = shortfall(self.deal_w, missing)
             if self.up is not None:
                 self.up.withdraw(missing, self.deal_w, cause, now)
+        self.role.mended(now)
 
     # -- delivery
 
@@ -377,6 +379,7 @@ class Negotiation:
         if self.stage is Stage.DELIVERING:
             self.repair("less metered than due", now)
             self.mending.lower(self.deal_w, now)
+            self.role.mended(now)
 
     def _correct(self, now: datetime) -> None:
         """Slots whose meter values came late are told again, as corrected."""

@@ -14,8 +14,9 @@ from agents.settings.parties import EventSettings
 from broker.bus import Post
 from broker.simulation import Faults, Simulation
 from protocol import messages as m
-from protocol.actor import Cancel, Decided, Driver, Measured
+from protocol.actor import Cancel, Decided, Driver, Measured, Received
 from protocol.codec import encode
+from protocol.edges import Edge
 from protocol.errors import RejectReason
 
 MINUTE = timedelta(minutes=1)
@@ -315,7 +316,44 @@ def test_own_storage_fills_what_a_weak_home_leaves() -> None:
     assert told_by(story, "own_storage_replaces", "ra-1")[0]["storage_w"][0] == 0
     slots = [one["delivered_wh"] for one in told_by(story, "slot_metered", "ra-1")]
     assert slots[0] < 11_000
-    assert all(wh == pytest.approx(12_000, rel=0.02) for wh in slots[2:])
+    assert all(wh == pytest.approx(12_000, rel=0.02) for wh in slots[1:])
+
+
+@pytest.mark.parametrize("minutes", [10, 20])
+def test_own_storage_gives_in_the_slot_in_which_it_replaces(minutes: int) -> None:
+    world = World()
+    homes = [world.home(f"ra-1-h{i}", "ra-1") for i in range(2)]
+    world.aggregator("ra-1", homes, storage=(battery("own", 6_000),))
+    world.event(10_000)
+    simulation = world.build()
+    simulation.give(START + minutes * MINUTE, "ra-1-h0", Decided("e1", False))
+    simulation.run()
+    own = simulation.nodes["ra-1"].stepper.drivers["own"].measure(START, START + 30 * MINUTE)
+    assert own.energy_wh == pytest.approx(-5_000 * (30 - minutes) / 60, abs=3)
+    homes_wh = flowed_wh(simulation, world, world.events[0])
+    assert settled(Story(simulation, world))["delivered_wh"] == homes_wh - own.energy_wh
+
+
+def test_own_storage_that_is_cut_in_a_slot_gives_less_at_once() -> None:
+    world = World()
+    world.aggregator("ra-1", [world.home("ra-1-h0", "ra-1")], storage=(battery("own", 6_000),), scale_w=12_000)
+    world.event(11_000, 11_000)
+    simulation = world.build()
+    simulation.run(until=START + 15 * MINUTE)
+    event = simulation.actor("ra-1").events["e1"]  # type: ignore[attr-defined]
+    simulation.give(START + 15 * MINUTE, "ra-1", Received(Edge("ac", "ra-1"), *less(event.up.award)))
+    simulation.run()
+    own = simulation.nodes["ra-1"].stepper.drivers["own"].measure(START, START + 30 * MINUTE)
+    assert own.energy_wh == pytest.approx(-(5_000 + 3_000) / 4, abs=3)
+
+
+def less(award: m.Award) -> tuple[m.Award, bytes]:
+    """A later award of 2 kW less."""
+    plan = tuple(power - 2_000 for power in award.power_w)
+    changed = award.model_copy(
+        update={"message_id": f"{award.message_id}.less", "revision": award.revision + 1, "power_w": plan}
+    )
+    return changed, encode(changed)
 
 
 def two_aggregators(reports: Iterable[int]) -> World:
