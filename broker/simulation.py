@@ -106,7 +106,7 @@ class Simulation:
         self._order = 0
         self._retained: dict[str, Post] = {}
         self._nodes: dict[str, Node] = {}
-        self._intercepts = {}
+        self._intercepts: dict[str, Intercept | None] = {}
         for party in parties:
             self._intercepts[party.actor.name] = party.intercept
             self.at(party.joins_at or start_at, partial(self._join, party))
@@ -126,6 +126,10 @@ class Simulation:
     def publish(self, instant: datetime, sender: str, post: Post) -> None:
         """Publish raw bytes at an instant, as a foreign client would."""
         self.at(instant, lambda: self._publish(sender, post))
+
+    def intercept(self, party: str, intercept: Intercept | None) -> None:
+        """From now on this is made of what a party says; None: nothing."""
+        self._intercepts[party] = intercept
 
     def run(self, until: datetime | None = None) -> None:
         """Until nothing is left to do, or until an instant."""

@@ -541,12 +541,29 @@ class GivesAgain(NoteModel):
     slot: int
 
 
+@note_of("heard_again", "meter")
+class HeardAgain(NoteModel):
+    """An aggregator has told the sum of a slot after it had told none: all of its award is expected of it."""
+
+    child: str
+    slot: int
+
+
 @note_of("dispatch_unanswered", "claim 1")
 class DispatchUnanswered(NoteModel):
     """A child has not answered the dispatch of a slot however often it was sent: nothing is expected of it."""
 
     child: str
     slot: int
+
+
+@note_of("dispatch_refused", "claim 1")
+class DispatchRefused(NoteModel):
+    """A child has refused the dispatch of a slot, by an award that it had confirmed: nothing is expected of it."""
+
+    child: str
+    slot: int
+    reason: str
 
 
 @note_of("delivered", "meter")

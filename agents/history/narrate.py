@@ -45,7 +45,7 @@ WORDS = {
     "{shortfall_w}; enough: {enough}",
     "own_storage_added": "short by {shortfall_w}: own storage adds {storage_w}",
     "storage_summed": "with storage: available {available_w} of {requested_w}, short by {shortfall_w}; enough: {enough}",
-    "relax_asked": "short by {shortfall_w}: asks {asked} vehicles to relax; answer by {reply_by}",
+    "relax_asked": "short by {shortfall_w}: asks {asked} members to relax; answer by {reply_by}",
     "relaxed_offers_summed": "relaxed offers: available {available_w} of {requested_w}, short by {shortfall_w}; "
     "enough: {enough}",
     "nobody_to_relax": "short by {shortfall_w}: nobody may be asked to relax",
@@ -74,10 +74,11 @@ WORDS = {
     "late_report_recorded": "the meter of {child} tells slot {slot} after it was summed up: recorded, not counted",
     "late_report_counted": "the meter of {child} tells slot {slot} after it was summed up: the sum is corrected",
     "reports_asked": "slot {slot}: asks {asked} again whose meters have told nothing",
-    "gives_less": "{child} gave {given_wh} of {due_wh} in slot {slot} (silent: {silent}): {expected_pct} % of its award is "
-    "expected of it",
+    "gives_less": "{child} gave {given_wh} of {due_wh} in slot {slot}: {expected_pct} % of its award is expected of it",
     "gives_again": "{child} gave what was due in slot {slot}",
+    "heard_again": "the sum of {child} has come, of slot {slot}: all of its award is expected of it",
     "dispatch_unanswered": "{child} does not answer its dispatch of slot {slot}: nothing is expected of it",
+    "dispatch_refused": "{child} refuses its dispatch of slot {slot} ({reason}): nothing is expected of it",
     "order_refused": "refuses the order: {reason}",
     "dispatch_noted": "hears a dispatch for slot {slot} ({power_w}): acts on its award",
     "message_refused": "refuses a message on {edge}: {reason} ({text})",
@@ -105,6 +106,8 @@ WORDS = {
 """By the name of the note. A note that is not here, or has other figures, is told generically."""
 NONE_TO_DISPATCH = "slot {slot}: {power_w} is due; no DER of its own to dispatch to"
 """Aggregators below act on their own awards, own storage has its set-points."""
+TELLS_NOTHING = "{child} has told nothing of slot {slot}, where {due_wh} was due: nothing is expected of it"
+"""Whose meter is silent may have given something."""
 CHANGED = "; against the schedules that were declared the load changed by {change_wh}"
 """Where the programme counts otherwise."""
 OWN_STORAGE_TOO = f"{WORDS['settled']}, {{storage_wh}} of it the aggregators' own storage"
@@ -142,14 +145,19 @@ def words(noted: NoteLine, slots: int = 0) -> str:
     """The sentence without time and party."""
     shown = {key: figure(key, value, slots) for key, value in noted.data.items()}
     alone = noted.name == "dispatched" and noted.data.get("dispatched") == 0
-    stored = noted.name == "settled" and "storage_wh" in noted.data
     try:
-        text = (NONE_TO_DISPATCH if alone else OWN_STORAGE_TOO if stored else WORDS[noted.name]).format(**shown)
+        text = (NONE_TO_DISPATCH if alone else _template(noted)).format(**shown)
         text += CHANGED.format(**shown) if "change_wh" in shown else ""
     except KeyError:
         text = ", ".join([noted.name.replace("_", " "), *(f"{key} {value}" for key, value in shown.items())])
     reason = noted.data.get("reason")
     return plain(f"{text} ({reason})" if noted.name == "closed" and reason else text)
+
+
+def _template(noted: NoteLine) -> str:
+    if noted.name == "settled" and "storage_wh" in noted.data:
+        return OWN_STORAGE_TOO
+    return TELLS_NOTHING if noted.name == "gives_less" and noted.data.get("silent") else WORDS[noted.name]
 
 
 def plain(text: str) -> str:

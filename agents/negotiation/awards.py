@@ -57,7 +57,8 @@ class Awards:
             if len(power_w) != len(answer.power_w) or any(map(gt, power_w, answer.power_w)):
                 raise RuntimeError(f"award above the offer of {child.name}")
             child.accepted = answer
-            self._award(child, concluded, power_w, answer.ref, "", confirm_by, now)
+            still_bound = True if child.is_bound_to(power_w) else None
+            self._award(child, concluded, power_w, answer.ref, "", confirm_by, now, still_bound)
             self.unconfirmed[child.name] = None
             some = True
         if some:
@@ -209,14 +210,15 @@ class Awards:
 
     def chase(self, now: datetime) -> bool:
         """Send again what is unconfirmed; whether an award was lost by that. At `confirm_by` an award counts as lost
-        and its cancellation is chased in its stead, until the event is over."""
+        and its cancellation is chased in its stead, until the event is over. What was cut is not lost: who has confirmed
+        more is bound to that until it hears of it."""
         if not self.unconfirmed or self.confirm_by is None:
             return False
         children = [self.children[name] for name in self.unconfirmed]
         over = now >= self.confirm_by
-        lost = [child for child in children if over and child.awarded_w is not None]
+        lost = [child for child in children if over and child.awarded_w is not None and not child.confirmed]
         for child in children:
-            if not over or child.awarded_w is None:
+            if not over or child.awarded_w is None or child.confirmed:
                 self.send_again(child, now)
         for child in lost:
             cause = "unconfirmed until confirm_by"

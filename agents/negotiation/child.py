@@ -142,6 +142,13 @@ class Child:
             return None
         return self.award.power_w
 
+    def is_bound_to(self, power_w: Plan) -> bool:
+        """Whether it has confirmed an award of its request of at least so much, W."""
+        award, awarded_w = self.award, self.awarded_w
+        if award is None or awarded_w is None or self.request is None or not self.confirmed:
+            return False
+        return award.request_id == self.request.request_id and not any(map(gt, power_w, awarded_w))
+
     @property
     def spare(self) -> bool:
         """Whether it offered more than it was awarded."""

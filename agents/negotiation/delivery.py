@@ -223,6 +223,10 @@ class Delivery:
         self.delivered_wh = sum(map(self._delivered_wh, told))
         return sums
 
+    def judge_late(self) -> bool:
+        """Whether the children are expected to give otherwise by what came late of the newest slot that is summed up."""
+        return self.slot > 0 and self.watch.judge_late(self.slot - 1, self.readings)
+
     @property
     def change_wh(self) -> int:
         """By how much the load has changed in all against what each child declared, Wh in the event's direction: what

@@ -274,6 +274,7 @@ class Negotiation:
             self.repair("the parent raised the award", now)
         else:
             self.mending.reduce(deal_w, now)
+            self.role.mended(now)
 
     # -- what the children keep of their awards
 
@@ -301,16 +302,19 @@ class Negotiation:
         return self.mending.standing_w()
 
     def repair(self, cause: str, now: datetime) -> None:
-        """Replace what was lost in the slots that are not over; state what cannot be replaced."""
+        """Replace what was lost in the slots that are not over; state what cannot be replaced, but for what an aggregator
+        may still give that tells nothing at present."""
         if self.deal_w is None or self.stage is Stage.CLOSED:
             return
         missing = self.subject.to_come(shortfall(self.deal_w, self.standing_w()), now)
         missing = self.mending.replace(missing, cause, now)
+        missing = shortfall(missing, self.delivery.watch.unheard_w())
         if any(missing):
             self.out.tell("shortfall_stated", shortfall_w=missing, cause=cause)
             self.deal_w = shortfall(self.deal_w, missing)
             if self.up is not None:
                 self.up.withdraw(missing, self.deal_w, cause, now)
+        self.role.mended(now)
 
     # -- delivery
 
@@ -374,6 +378,14 @@ class Negotiation:
         if given_up:
             self.repair("unanswered dispatch", now)
 
+    def dispatch_refused(self, name: str, slot: int, reason: str, now: datetime) -> None:
+        """A child has refused the dispatch of a slot: it is not counted on, and replaced at once."""
+        if slot >= self.subject.slots or now >= self.subject.period.slot_start(slot + 1):
+            return
+        self.dispatches.answered(name, slot)
+        if self.delivery.watch.refused(name, slot, reason):
+            self.repair("refused dispatch", now)
+
     def _summed(self, slot: SlotSum, now: datetime) -> None:
         if self.up is not None:
             self.up.report(slot.reading, now)
@@ -384,16 +396,25 @@ class Negotiation:
             self.role.finished(self.delivery.delivered_wh, now)
             if self.delivery.stopped_at is None:
                 self.close("concluded", now)
-        elif self.stage is Stage.DELIVERING and slot.doubt:
+        elif slot.doubt:
+            self._mend(now)
+
+    def _mend(self, now: datetime) -> None:
+        """By the meters something else is expected of the children than before."""
+        if self.stage is Stage.DELIVERING:
             self.repair("less metered than due", now)
             self.mending.lower(self.deal_w, now)
+            self.role.mended(now)
 
     def _correct(self, now: datetime) -> None:
         """Slots whose meter values came late are told again, as corrected."""
+        newest = self.delivery.slot - 1 in self.delivery.corrected
         sums = self.delivery.correct(self.deal_w)
         for reading in sums if self.up is not None else ():
             assert self.up is not None
             self.up.report_again(reading, now)
+        if newest and self.delivery.judge_late():
+            self._mend(now)
         if sums and self.stage is Stage.CLOSED and self.delivery.slot > self.delivery.last_slot:
             self.role.finished(self.delivery.delivered_wh, now)
 

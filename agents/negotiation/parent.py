@@ -8,6 +8,7 @@ from agents.negotiation.announcer import Announcer
 from agents.negotiation.lost_memory import came_online, refused_above, refused_below
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.party import Party
+from agents.negotiation.refusals import refused_slot
 from agents.negotiation.stage import Stage, Timer
 from agents.settings.daemon import Role
 from protocol import messages as m
@@ -104,6 +105,15 @@ class ParentParty(Party):
 
     def _on_report(self, edge: Edge, report: m.Report, now: datetime) -> None:
         self._event(report).on_report(edge.child, report, now)
+
+    def _rejected(self, edge: Edge, message: m.Reject, now: datetime) -> None:
+        super()._rejected(edge, message, now)
+        if edge.parent != self.name or message.refused_by is m.Side.PARENT or message.refused_kind != "dispatch":
+            return
+        for event in self.events.values():
+            slot = refused_slot(event, edge.child, message)
+            if slot is not None:
+                event.dispatch_refused(edge.child, slot, message.reason, now)
 
     # -- what children could probably give
 

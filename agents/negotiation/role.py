@@ -44,6 +44,10 @@ class EventRole(Protocol):
         """A child has confirmed its award."""
         ...
 
+    def mended(self, now: datetime) -> None:
+        """What stands of the deal was changed: own power under command follows it."""
+        ...
+
     def finished(self, delivered_wh: int, now: datetime) -> None:
         """The last slot is summed up: note what was delivered in all, Wh."""
         ...

@@ -203,6 +203,9 @@ class UtilityRole:
     def bound(self, child: Child, now: datetime) -> None:
         """Nothing follows: it dispatches nobody."""
 
+    def mended(self, now: datetime) -> None:
+        """It has no power of its own."""
+
     def finished(self, delivered_wh: int, now: datetime) -> None:
         """Settle: what was delivered beside what was awarded, Wh."""
         event, subject = self.event, self.event.subject

@@ -1,6 +1,6 @@
 """After the award: what is lost on the way is said again, what comes late corrects, who gives less is noticed and mended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,13 +9,18 @@ import pytest
 from checker import violations
 from worlds import START, Story, World, battery
 
+from agents.parties.der.actor import Der
 from agents.settings.parties import EventSettings
 from broker.bus import Post
 from broker.simulation import Faults, Simulation
 from protocol import messages as m
-from protocol.actor import Cancel, Decided, Driver, Measured
+from protocol.actor import Cancel, Decided, Driver, Measured, Received
+from protocol.codec import encode
+from protocol.edges import Edge
+from protocol.errors import RejectReason
 
 MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
 
 
 @dataclass
@@ -171,6 +176,55 @@ def test_who_does_not_answer_its_dispatch_is_replaced_in_the_slot() -> None:
     assert told["awarded_wh"] == 12_000
 
 
+@pytest.mark.parametrize("minutes", [-1, 10])
+def test_who_refuses_its_dispatch_is_replaced_at_once(minutes: int) -> None:
+    world = World()
+    world.simple("ra-1", 4)
+    world.event(12_000, 12_000)
+    doubtful(world)
+    simulation = world.build()
+    simulation.run(until=START - 70 * SECOND)
+    home = simulation.actor("ra-1-h0")
+    assert isinstance(home, Der)
+    if minutes < 0:
+        home.events.clear()  # it has lost its memory
+        refused_at = START - MINUTE
+    else:
+        refused_at = START + minutes * MINUTE
+        (said,) = [a for a in Story(simulation, world).to("award", "ra-1", "ra-1-h0") if isinstance(a, m.Award)]
+        reject = m.Reject(
+            message_id="r",
+            sent_at=refused_at,
+            refused_id=f"ra-1.dispatch.{said.award_id}.0.{said.revision}",
+            refused_kind="dispatch",
+            refused_by=m.Side.CHILD,
+            reason=RejectReason.FAULT,
+        )
+        simulation.publish(refused_at, "ra-1-h0", Post("dr/reject/ra-1/ra-1-h0", encode(reject)))
+    simulation.run()
+    story = Story(simulation, world)
+    note = story.notes("award_lost" if minutes < 0 else "dispatch_refused", "ra-1")[0]
+    assert note.data["child"] == "ra-1-h0"
+    replaced = [at for at, who, one in simulation.notes if one.name == "replaced" and who == "ra-1"]
+    assert replaced
+    assert refused_at <= replaced[0] < refused_at + SECOND
+    if minutes < 0:
+        assert settled(story)["delivered_wh"] == 12_000
+
+
+def test_refusal_of_a_dispatch_that_came_before_its_award_counts_for_nothing() -> None:
+    world = World()
+    world.simple("ra-1", 4)
+    world.event(12_000, 12_000, issue_at=START - 50 * SECOND)
+    simulation = world.build()
+    simulation.run()
+    story = Story(simulation, world)
+    assert story.notes("message_rejected_by_peer", "ra-1")
+    assert story.notes("dispatch_refused") == []
+    assert settled(story)["delivered_wh"] == 12_000
+    assert violations(simulation.trace) == []
+
+
 def test_meter_values_ten_minutes_late_correct_what_was_settled() -> None:
     def slow(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
         return [(post, 10 * MINUTE if "/report/" in post.topic else timedelta())]
@@ -262,7 +316,80 @@ def test_own_storage_fills_what_a_weak_home_leaves() -> None:
     assert told_by(story, "own_storage_replaces", "ra-1")[0]["storage_w"][0] == 0
     slots = [one["delivered_wh"] for one in told_by(story, "slot_metered", "ra-1")]
     assert slots[0] < 11_000
-    assert all(wh == pytest.approx(12_000, rel=0.02) for wh in slots[2:])
+    assert all(wh == pytest.approx(12_000, rel=0.02) for wh in slots[1:])
+
+
+@pytest.mark.parametrize("minutes", [10, 20])
+def test_own_storage_gives_in_the_slot_in_which_it_replaces(minutes: int) -> None:
+    world = World()
+    homes = [world.home(f"ra-1-h{i}", "ra-1") for i in range(2)]
+    world.aggregator("ra-1", homes, storage=(battery("own", 6_000),))
+    world.event(10_000)
+    simulation = world.build()
+    simulation.give(START + minutes * MINUTE, "ra-1-h0", Decided("e1", False))
+    simulation.run()
+    own = simulation.nodes["ra-1"].stepper.drivers["own"].measure(START, START + 30 * MINUTE)
+    assert own.energy_wh == pytest.approx(-5_000 * (30 - minutes) / 60, abs=3)
+    homes_wh = flowed_wh(simulation, world, world.events[0])
+    assert settled(Story(simulation, world))["delivered_wh"] == homes_wh - own.energy_wh
+
+
+def test_own_storage_that_is_cut_in_a_slot_gives_less_at_once() -> None:
+    world = World()
+    world.aggregator("ra-1", [world.home("ra-1-h0", "ra-1")], storage=(battery("own", 6_000),), scale_w=12_000)
+    world.event(11_000, 11_000)
+    simulation = world.build()
+    simulation.run(until=START + 15 * MINUTE)
+    event = simulation.actor("ra-1").events["e1"]  # type: ignore[attr-defined]
+    simulation.give(START + 15 * MINUTE, "ra-1", Received(Edge("ac", "ra-1"), *less(event.up.award)))
+    simulation.run()
+    own = simulation.nodes["ra-1"].stepper.drivers["own"].measure(START, START + 30 * MINUTE)
+    assert own.energy_wh == pytest.approx(-(5_000 + 3_000) / 4, abs=3)
+
+
+def less(award: m.Award) -> tuple[m.Award, bytes]:
+    """A later award of 2 kW less."""
+    plan = tuple(power - 2_000 for power in award.power_w)
+    changed = award.model_copy(
+        update={"message_id": f"{award.message_id}.less", "revision": award.revision + 1, "power_w": plan}
+    )
+    return changed, encode(changed)
+
+
+def two_aggregators(reports: Iterable[int]) -> World:
+    """Each offers 18 kW in four slots; 18 kW are bought of the first, 9 kW of the other."""
+    world = World(coordinator={"plan": "same"})
+    for name in ("ra-1", "ra-2"):
+        world.simple(name, 3)
+    world.event(27_000, 27_000, 27_000, 27_000)
+    world.intercepts["ra-1"] = lost(*reports, kind="report")
+    return world
+
+
+def rises_and_falls(story: Story) -> list[int]:
+    """What an aggregator was awarded in the last slot, W, award by award."""
+    return [award.power_w[-1] for award in story.to("award", "ac", "ra-2") if isinstance(award, m.Award)]
+
+
+def test_aggregator_that_falls_silent_is_replaced_by_the_others_until_it_is_heard() -> None:
+    story = two_aggregators(range(1, 6)).run()
+    silent = [note for note in told_by(story, "gives_less", "ac") if note["child"] == "ra-1"]
+    assert [note["silent"] for note in silent] == [True]
+    assert told_by(story, "heard_again", "ac")
+    assert told_by(story, "shortfall_stated", "ac") == []
+    first, raised, lowered = rises_and_falls(story)
+    assert first == lowered == 9_000 < raised == 18_000
+    assert settled(story)["awarded_wh"] == 54_000
+
+
+def test_what_a_silent_aggregator_may_still_give_is_not_withdrawn() -> None:
+    story = two_aggregators(range(1, 100)).run()
+    assert told_by(story, "gives_less", "ac")
+    assert told_by(story, "shortfall_stated", "ac") == []
+    assert story.sent("withdraw") == []
+    told = settled(story)
+    assert told["awarded_wh"] == 54_000
+    assert told["delivered_wh"] < told["metered_directly_wh"]
 
 
 def test_home_that_gives_again_is_not_replaced_any_more() -> None:

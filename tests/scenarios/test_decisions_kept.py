@@ -85,6 +85,24 @@ def test_change_to_less_in_the_same_slots_is_cut_from_the_standing_deal() -> Non
     assert violations(simulation.trace) == []
 
 
+@pytest.mark.parametrize("seconds", [55, 110])
+def test_change_to_less_keeps_the_deal_of_homes_that_confirm_it_late(seconds: int) -> None:
+    world = World()
+    world.simple("ra-1", 4)
+    world.intercepts = {home.name: late(seconds * SECOND) for home in world.homes}
+    world.event(20_000, 20_000)
+    simulation = world.build()
+    change = Issue("e1", "dr", Direction.DECREASE_LOAD, START, (12_000, 16_000))
+    simulation.give(START - 100 * SECOND, "utility", change)
+    simulation.run()
+    story = Story(simulation, world)
+    assert story.notes("award_lost") == []
+    assert outcome(story) == "concluded"
+    assert story.notes("settled", "utility")[-1].data["awarded_wh"] == 14_000
+    assert story.notes("settled", "utility")[-1].data["delivered_wh"] == 14_000
+    assert violations(simulation.trace) == []
+
+
 def test_corrected_offer_after_the_decision_is_answered_with_why_not() -> None:
     world = World()
     world.simple("ra-1", 2)

@@ -145,7 +145,8 @@ def test_confirm_of_an_older_revision_binds_nobody() -> None:
     simulation.run(until=T0 + 6 * MINUTE)
     event = simulation.actor("ra-1").events["e1"]  # type: ignore[attr-defined]
     child = event.children["ra-1-h0"]
-    event.awards.give([(child, child.accepted, (1_000,))], T0 + 6 * MINUTE)
+    for power_w in ((1_000,), child.accepted.power_w):  # it is bound to less until it confirms the more
+        event.awards.give([(child, child.accepted, power_w)], T0 + 6 * MINUTE)
     assert event.awards.confirm("ra-1-h0", confirm, T0 + 6 * MINUTE) is None
     assert child.confirmed is None
     assert "ra-1-h0" in event.awards.unconfirmed

@@ -79,8 +79,8 @@ class Dispatching:
             event.timers.set(Timer.DISPATCH, period.slot_start(self.slot) - self.lead)
 
     def bound(self, child: Child, now: datetime) -> None:
-        """A child has confirmed an award that it was given in the lead of a slot, or inside one. It may have that slot's
-        dispatch already, by this award (unconfirmed then), by another, or not at all."""
+        """A child has confirmed an award in the lead of a slot, or inside one: it may have that slot's dispatch already, by
+        this award (unconfirmed then) or another, may have refused it because it came before its award, or have none."""
         slot = self.slot - 1
         if slot < 0 or now >= self.event.subject.period.slot_start(slot + 1):
             return
@@ -98,10 +98,23 @@ class Dispatching:
         return self.book[child.name].kind == "der"
 
     def _command_storage(self, slot: int, now: datetime) -> None:
-        held, own = self.storage.held, self.storage.committed_w
-        if held is not None and own is not None and any(own):
-            for setpoint in held.follow(slot, own[slot], now):
-                self.event.out.effect(setpoint)
+        own = self.storage.committed_w
+        if own is not None and any(own):
+            self._follow_storage(slot, own[slot], now)
+
+    def _follow_storage(self, slot: int, power_w: int, now: datetime) -> None:
+        held = self.storage.held
+        for setpoint in held.follow(slot, power_w, now) if held is not None else ():
+            self.event.out.effect(setpoint)
+
+    def storage_follows(self, now: datetime) -> None:
+        """Command own storage anew where its part of the slot that was commanded last is another one now."""
+        slot, own, subject = self.slot - 1, self.storage.committed_w, self.event.subject
+        if slot < 0 or own is None or now >= subject.period.slot_start(slot + 1):
+            return
+        at = max(now, subject.period.slot_start(slot))
+        if self.storage.led_w(at) != subject.direction.sign * own[slot]:
+            self._follow_storage(slot, own[slot], now)
 
     def measure_due(self, now: datetime) -> None:
         """A slot is over: ask own devices for its energy."""

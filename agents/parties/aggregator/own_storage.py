@@ -152,6 +152,11 @@ class OwnStorage:
         """Whether any of its devices follows a course of this event."""
         return self.subject.event_id in self.yard.ledger.followed()
 
+    def led_w(self, at: datetime) -> int:
+        """By how much this event changes its load at an instant by what was commanded, signed W."""
+        courses = self.yard.ledger.followed().get(self.subject.event_id, {}).values()
+        return sum(segment.power_w for course in courses for segment in course if segment.start <= at < segment.end)
+
     def free(self, now: datetime, metered_still: bool = False) -> None:
         """Nothing is reserved for this event any more; devices return to their schedule, or to what other events hold.
         `metered_still`: a meter value is still to come."""

@@ -434,6 +434,10 @@ class AggregatorRole:
         """What was dispatched before it was bound is dispatched to it now."""
         self.dispatching.bound(child, now)
 
+    def mended(self, now: datetime) -> None:
+        """Own storage gives its new part at once, also in the slot under way."""
+        self.dispatching.storage_follows(now)
+
     def finished(self, delivered_wh: int, now: datetime) -> None:
         """Note what was delivered beside what was awarded, Wh."""
         self.event.note_delivered(delivered_wh)

@@ -309,6 +309,9 @@ class CoordinatorRole:
     def bound(self, child: Child, now: datetime) -> None:
         """Nothing follows: it dispatches nobody."""
 
+    def mended(self, now: datetime) -> None:
+        """It has no power of its own."""
+
     def finished(self, delivered_wh: int, now: datetime) -> None:
         """Note what was delivered beside what was awarded, Wh."""
         self.event.note_delivered(delivered_wh)

@@ -78,7 +78,7 @@ def outcomes(
     full, the next one has nothing to climb for and its outcome is the same: it is only run with `run_all`.
     """
     try:
-        whole = _whole(sessions, wanted, plugged, books, seed)
+        whole = whole_scenario(sessions, wanted, plugged, books, seed)
     except GivesNothing:
         return
     memory = Memory()
@@ -93,7 +93,7 @@ def outcomes(
             yield before
 
 
-def _whole(
+def whole_scenario(
     sessions: Mapping[str, Sequence[Session]], wanted: RecordedRequest, plugged: Plugged, books: StudyBooks, seed: int
 ) -> Scenario:
     """The scenario whose event asks for all that the fleet can give by itself. Raises GivesNothing."""

@@ -32,10 +32,11 @@ def watch(awarded_at: datetime = START - timedelta(minutes=20)) -> DeliveryWatch
     return DeliveryWatch(Out(ParentParty("p", (), {}), "e1"), subject, children, BOOK)
 
 
-def metered(slot: int, given_wh: int) -> Readings:
+def metered(slot: int, given_wh: int, heard: tuple[str, ...] = ("a", "ra")) -> Readings:
     readings = Readings()
     reading = m.Reading(slot=slot, energy_wh=-given_wh, baseline_wh=0, state=m.EventStatus.ACTIVE)
-    readings.take("a", reading, slot + 1, summed=False)
+    for name in heard:
+        readings.take(name, reading, slot + 1, summed=False)
     return readings
 
 
@@ -56,9 +57,27 @@ def test_who_gives_what_is_due_again_is_believed() -> None:
 
 def test_meter_that_tells_nothing_counts_as_nothing_given_and_one_that_lies_as_unknown() -> None:
     made = watch()
-    assert not made.judge(0, Readings(), ("a",))
-    assert made.judge(0, Readings(), ())
+    assert not made.judge(0, metered(0, 0, ("ra",)), ("a",))
+    assert made.judge(0, metered(0, 0, ("ra",)), ())
     assert made.pct("a") == 0
+
+
+def test_aggregator_that_tells_nothing_is_not_counted_on_until_its_sum_comes() -> None:
+    made = watch()
+    assert made.judge(0, metered(0, 2_000, ("a",)), ())
+    assert (made.pct("a"), made.pct("ra")) == (100, 0)
+    assert made.unheard_w() == made.doubtful_w() == (4_000, 4_000)
+    assert made.judge(1, metered(1, 1_990), ())
+    assert (made.pct("ra"), made.unheard_w()) == (100, (0, 0))
+
+
+def test_sum_of_an_aggregator_that_comes_late_is_believed_at_once() -> None:
+    made = watch()
+    assert made.judge(0, metered(0, 0, ()), ())
+    assert (made.pct("a"), made.pct("ra")) == (0, 0)
+    assert made.judge_late(0, metered(0, 2_000))
+    assert (made.pct("a"), made.pct("ra")) == (0, 100)
+    assert not made.judge_late(0, metered(0, 2_000))
 
 
 @pytest.mark.parametrize("minutes", [1, 29])

@@ -159,7 +159,7 @@ def least_given(trace: Sequence[Entry]) -> dict[tuple[str, str, str], int]:
     found: dict[tuple[str, str, str], int] = {}
     for entry in trace:
         for note in entry.effects:
-            if isinstance(note, Note) and note.name in ("gives_less", "dispatch_unanswered"):
+            if isinstance(note, Note) and note.name in ("gives_less", "dispatch_unanswered", "dispatch_refused"):
                 key = (entry.actor, note.event_id, str(note.data["child"]))
                 found[key] = min(found.get(key, 100), int(str(note.data.get("expected_pct", 0))))
     return found
