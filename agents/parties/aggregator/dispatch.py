@@ -28,7 +28,6 @@ class Dispatching:
         self.book = book
         self.lead = timedelta(seconds=lead_s)
         self.storage = storage
-        storage.on_added = self._command_added
         self.slot = 0
         self.measured_slot = 0
         self.rests_wus: dict[str, int] = {}
@@ -87,12 +86,6 @@ class Dispatching:
         awarded_w = child.awarded_w
         if awarded_w is not None and any(awarded_w) and self._dispatches(child):
             self.event.dispatches.give_anew(child, awarded_w, slot, now)
-
-    def _command_added(self, now: datetime) -> None:
-        """Own storage takes over more in the lead of a slot that was commanded, or inside it."""
-        slot = self.slot - 1
-        if slot >= 0 and now < self.event.subject.period.slot_start(slot + 1):
-            self._command_storage(slot, now)
 
     def _dispatches(self, child: Child) -> bool:
         return self.book[child.name].kind == "der"

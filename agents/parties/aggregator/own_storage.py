@@ -1,7 +1,7 @@
 """The aggregator's own storage: DERs without an owner to ask (S26, claim 2). Power that one event reserves is not
 offered in another."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from agents.devices.catalogue import build_device
@@ -49,8 +49,6 @@ class OwnStorage:
         self.committed_w: Plan | None = None
         """Its part of the deal, W."""
         self.held: Reservation | None = None
-        self.on_added: Callable[[datetime], None] = lambda now: None
-        """Called when it takes over what was lost elsewhere: a slot may be under command already."""
 
     def __bool__(self) -> bool:
         return bool(self.yard.home.devices)
@@ -125,7 +123,6 @@ class OwnStorage:
         added = self._add(missing_w)
         if any(added):
             self.out.tell("own_storage_replaces", "S26", storage_w=added)
-            self.on_added(now)
         return added
 
     def _add(self, missing_w: Plan) -> Plan:
