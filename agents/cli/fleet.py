@@ -10,10 +10,10 @@ from cyclopts import Parameter
 from rich.live import Live
 from rich.text import Text
 
-from agents.cli.arguments import Seconds, Speed
+from agents.cli.arguments import Control, Seconds, Speed
 from agents.cli.connection import DEFAULT, Connection
 from agents.cli.silence import silent
-from agents.runtime.daemon.control import note_line
+from agents.runtime.daemon.control import note_line, runtime_dir
 from agents.runtime.daemon.daemon import run_loop
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import journal_path
@@ -48,6 +48,7 @@ def fleet(
     connection: Connection = DEFAULT,
     journal: Path | None = None,
     no_journal: Annotated[bool, Flag] = False,
+    control: Control = None,
     anchor_at: datetime | None = None,
     speed: Speed | None = None,
     seconds: Seconds | None = None,
@@ -73,6 +74,8 @@ def fleet(
         The journal's file; NAME.journal where a daemon's would lie by default.
     no_journal
         For load tests: a crash forgets every award.
+    control
+        The directory of its control socket, for `gridpact outage` and `gridpact status`.
     anchor_at
         The instant at which the scenario's own clock was set going; without it the scenario happens now.
     speed
@@ -99,7 +102,10 @@ def fleet(
     source = source if path is None else as_stored(source, path)
     tell = _tell if verbose else _nothing
     try:
-        running = Fleet(source, address, name=named, connections=connections, journal=path, tell=tell)
+        folder = control or source.control.dir or runtime_dir()
+        running = Fleet(
+            source, address, name=named, connections=connections, journal=path, control=folder, tell=tell
+        )  # fmt: skip
     except LibraryUnfit as error:
         raise ConfigError(str(error)) from None
     _say(speaks_for(running, source), json)

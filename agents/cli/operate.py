@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -16,8 +16,9 @@ from agents.cli.instants import start_of
 from agents.history.line import NoteLine
 from agents.history.narrate import SlotCounts, line
 from agents.history.standing import WhyUnknown, of_status
-from agents.runtime.daemon.control import CommandRefusal, ask, converse, runtime_dir, sockets
+from agents.runtime.daemon.control import CommandRefusal, ask, converse, has_to_decide, runtime_dir, sockets
 from agents.runtime.exits import Exit
+from agents.runtime.fleet.control import FLEET
 from agents.settings.checked import ConfigError, checked
 from agents.settings.parties import EventSettings
 from agents.tools.tables import print_table, table_console
@@ -189,14 +190,26 @@ async def plan(
     return Exit.OK
 
 
-async def outage(control: Path | None, is_out: bool, party: str | None) -> int:
-    """Tell a home that the grid at its connection point is gone, or back."""
-    homes = [
-        (path, str(found["name"]))
-        for path, found in await _parties(control)
-        if found.get("role") == "der" and party in (None, found["name"])
-    ]
-    if len(homes) != 1:
+async def outage(control: Path | None, is_out: bool, party: str | None, under: str | None = None) -> int:
+    """Tell a home, or all below an aggregator, that the grid at its connection point is gone, or back."""
+    found = await _parties(control)
+    homes = [(path, str(one["name"])) for path, one in found if one.get("role") == "der"]
+    fleets = [path for path, one in found if one.get("role") == FLEET]
+    words = "gives nothing until the grid is back" if is_out else "takes part again"
+    command: dict[str, object] = {"do": "outage", "is_out": is_out}
+    if under is not None:
+        told = await _all_of(dict.fromkeys((*(path for path, _ in homes), *fleets)), command | {"under": under})
+        if not told:
+            raise CommandRefusal(f"no home below {under} runs here")
+        print(f"{len(told)} home{'' if len(told) == 1 else 's'} below {under}: each {words}")
+        return Exit.OK
+    homes = [(path, name) for path, name in homes if party in (None, name)]
+    if not homes and fleets and party is not None:
+        if not await _all_of(fleets, command | {"party": party}):
+            raise CommandRefusal(f"no home {party} runs here")
+    elif not homes and fleets:
+        raise CommandRefusal("a fleet runs here: say which home with --party, or whose homes with --under")
+    elif len(homes) != 1:
         names = ", ".join(name for _, name in homes)
         raise CommandRefusal(
             f"{names} run here: say which with --party"
@@ -205,27 +218,44 @@ async def outage(control: Path | None, is_out: bool, party: str | None) -> int:
             if party is None
             else f"no home {party} runs here"
         )
-    path, name = homes[0]
-    await ask(path, {"do": "outage", "is_out": is_out, "party": name})
-    print(f"{name}: {'gives nothing until the grid is back' if is_out else 'takes part again'}")
+    else:
+        path, party = homes[0]
+        await ask(path, command | {"party": party})
+    print(f"{party}: {words}")
     return Exit.OK
 
 
+async def _all_of(paths: Iterable[Path], command: dict[str, object]) -> list[str]:
+    """The homes that a command has reached, of all that have any that it means."""
+    found: list[str] = []
+    for path in paths:
+        with suppress(CommandRefusal):
+            found += (await ask(path, command))["homes"]
+    return found
+
+
 async def _deciding(control: Path | None, event_id: str, party: str | None) -> tuple[Path, str]:
-    """The home that is meant: the one that asks, else the one that knows the event. Raises CommandRefusal."""
+    """The home that is meant: the one that asks, else the one at which an answer still changes something, else the one that
+    knows the event. Raises CommandRefusal."""
     parties = await _parties(control)
     homes = [(path, found) for path, found in parties if found.get("role", "der") == "der"]
     if party is not None:
         meant = [(path, found) for path, found in parties if found["name"] == party]
     else:
         meant = [(path, found) for path, found in homes if _knows(found.get("questions", ()), event_id)]
-        meant = meant or [(path, found) for path, found in homes if _knows(found.get("events", ()), event_id)]
+        known = [(path, found) for path, found in homes if _knows(found.get("events", ()), event_id)]
+        meant = meant or [(path, found) for path, found in known if _has_to_decide(found, event_id)] or known
     if len(meant) == 1:
         return meant[0][0], str(meant[0][1]["name"])
     names = ", ".join(str(found["name"]) for _, found in meant)
     if names:
         raise CommandRefusal(f"{names} ask about {event_id}: say which with --party")
     raise CommandRefusal(f"no home asks about {event_id}" if party is None else f"{party} does not run here")
+
+
+def _has_to_decide(found: Mapping[str, Any], event_id: str) -> bool:
+    now = datetime.fromisoformat(found["shell"]["now"])
+    return any(event["event_id"] == event_id and has_to_decide(event, now) for event in found.get("events", ()))
 
 
 def _knows(entries: Iterable[Mapping[str, Any]], event_id: str) -> bool:

@@ -81,7 +81,9 @@ def decide(event_id: str, answer: Literal["yes", "no"], *, party: str | None = N
     return asyncio.run(operate.decide(control, event_id, answer == "yes", party))
 
 
-def outage(grid: Literal["gone", "back"], *, party: str | None = None, control: Control = None) -> int:
+def outage(
+    grid: Literal["gone", "back"], *, party: str | None = None, under: str | None = None, control: Control = None
+) -> int:
     """Tell a home that the grid at its connection point is gone (it runs independently), or back.
 
     Parameters
@@ -90,8 +92,12 @@ def outage(grid: Literal["gone", "back"], *, party: str | None = None, control: 
         Whether it is gone or back; while it is gone the home withdraws what it promised and offers nothing.
     party
         The home; needed where more than one runs.
+    under
+        All homes below this aggregator instead.
     """
-    return asyncio.run(operate.outage(control, grid == "gone", party))
+    if under is not None and party is not None:
+        raise ConfigError("--under: stands without --party")
+    return asyncio.run(operate.outage(control, grid == "gone", party, under))
 
 
 def plan(

@@ -154,6 +154,8 @@ def _aggregator(ra: AggregatorSettings) -> Iterator[Mistake]:
     yield from _twice("ladder", ra.ladder)
     yield from _twice("relax_restrictions", ra.relax_restrictions)
     yield from _book(ra)
+    if ra.connection is not None and not ra.storage:
+        yield Mistake("connection", "is that of its own storage, and there is none")
     own = [battery.resource_id for battery in ra.storage]
     yield from _twice("storage", own, "resource_id ")
     claimed = {resource: member.name for member in ra.members for resource in member.resources}

@@ -124,6 +124,8 @@ class AggregatorSettings(Settings):
     members: tuple[Member, ...] = ()
     storage: tuple[StorageSpec, ...] = ()
     """Its own storage (S26)."""
+    connection: ConnectionPoint | None = None
+    """Where all of its own storage is connected; without one only the devices limit what they do."""
     ladder: tuple[Rung, ...] = (Rung.SURPLUS, *PATENT_LADDER)
     relax_restrictions: Annotated[tuple[Restriction, ...], Field(min_length=1)] = (
         Restriction.DEPARTURE_SOC,

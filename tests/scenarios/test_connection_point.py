@@ -139,6 +139,30 @@ def at_w(ask: Ask, course: Any, at: datetime, otherwise_w: int) -> int:
     return otherwise_w if power_w is None else power_w
 
 
+def own_storage(direction: Direction, **point: Any) -> World:
+    """An aggregator without a home that gives anything, and two batteries of 5 kW behind one connection point."""
+    made = World()
+    made.aggregator(
+        "ra-1", [made.home("h", "ra-1", vehicle("ev", reserve_wh=30_000))], capacity_w=6_000,
+        storage=(battery("own-1"), battery("own-2")), connection=ConnectionPoint(**point) if point else None,
+    )  # fmt: skip
+    made.utility["accept_share_pct"] = made.coordinator["accept_share_pct"] = 0
+    made.event(14_000, direction=direction)
+    return made
+
+
+def test_own_storage_of_an_aggregator_holds_the_limits_of_its_connection_point() -> None:
+    limits = {"import_limit_w": 6_000, "export_limit_w": 3_000, "base_load_w": (1_000,)}
+    assert given_w(own_storage(DOWN)) == 5_000
+    assert given_w(own_storage(DOWN, **limits)) == 2_000
+    story = own_storage(DOWN, **limits).run()
+    assert story.settled_wh() == (2_000, 2_000)
+    played = Played(story.simulation)
+    assert sum(played.flowed_wh(name, START, START + SLOT) for name in ("own-1", "own-2")) == pytest.approx(-2_000)
+    up = own_storage(UP, **limits).run()
+    assert up.note("own_storage_added", "ra-1").data["storage_w"] == (5_000,)
+
+
 def test_outage_withdraws_at_once_and_nothing_is_offered_until_it_is_over() -> None:
     made = World()
     made.aggregator("ra-1", [made.home("h", "ra-1", battery("bat", 5_000)), made.home("other", "ra-1")])

@@ -113,6 +113,8 @@ def broken(world: World, plan: LongPlan, simulation: Simulation) -> list[str]:
     promises = violations(simulation.trace, lossless=not simulation.faults.loss_pct)
     surprised = {surprise.home for surprise in plan.surprises}
     found = physics.violations(world.homes, simulation, surprised) + days.violations(simulation)
+    for ra in world.aggregators:
+        found += physics.fed_back(ra.name, ra.storage, ra.connection, simulation)
     found += physics.less_than_dispatched(simulation.trace, _untroubled(world, simulation) - surprised)
     if plan.forgets_early:
         found += days.never_forgotten(world.actors.values(), FEW)

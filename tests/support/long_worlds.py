@@ -31,6 +31,7 @@ FEATURES = (
     "battery", "load", "solar", "many devices", "own storage", "clock change", "overlapping", "odd slots",
     "odd alignment", "increase", "cancelled", "residents", "not today", "fault", "unplugged", "losses", "repeats",
     "crashes", "forgets early", "follows the sun", "connection point", "history", "obliged",
+    "storage's connection",
 )  # fmt: skip
 STARTS = (datetime(2026, 1, 14, tzinfo=UTC), datetime(2026, 3, 27, tzinfo=UTC), datetime(2026, 10, 23, tzinfo=UTC))
 """A day in winter, and the days before Europe's clock changes."""
@@ -107,6 +108,12 @@ class _Drawing:
         }
         self.world.utility["obliged"] = self._maybe("obliged", 15, self.later)
         self.world.homes[:] = [self._lived_in(home) for home in self.world.homes]
+        self.world.aggregators[:] = [
+            ra.model_copy(update={"connection": self._connection()})
+            if ra.storage and self._maybe("storage's connection", 50, self.later)
+            else ra
+            for ra in self.world.aggregators
+        ]
         events = self._events()
         until = max(self.starts_at + DAY * self.days, max(_end(one) for one in events)) + QUIET
         orders = (*self._cancels(events), *self._residents(events))

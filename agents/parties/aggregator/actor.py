@@ -57,7 +57,7 @@ class Aggregator(BookedParty):
     def __init__(self, settings: AggregatorSettings, policies: Policies | None = None) -> None:
         self.settings = settings
         self.policies = policies or Policies.of(settings)
-        self.own_storage = StorageYard.build(settings.storage)
+        self.own_storage = StorageYard.build(settings.storage, settings.connection)
         self.next_foreseen: Foreseen | None = None
         """For the request that is taken next, in the same instant."""
         super().__init__(settings.name, (settings.parent,), settings.members)

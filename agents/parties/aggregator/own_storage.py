@@ -11,6 +11,7 @@ from agents.negotiation.subject import Subject
 from agents.parties.der.home import Home, HomeFlexibility
 from agents.parties.der.ledger import Ledger
 from agents.parties.der.reservation import Reservation
+from agents.settings.connection import ConnectionPoint
 from agents.settings.devices import StorageSpec
 from protocol.actor import Measured
 from protocol.plan import Plan, add, covers, least, shortfall
@@ -19,14 +20,14 @@ from protocol.plan import Plan, add, covers, least, shortfall
 class StorageYard:
     """All own storage devices, and what each event reserves of them."""
 
-    def __init__(self, devices: Sequence[Device]) -> None:
-        self.home = Home(devices)
+    def __init__(self, devices: Sequence[Device], connection: ConnectionPoint | None = None) -> None:
+        self.home = Home(devices, connection=connection)
         self.ledger = Ledger()
 
     @classmethod
-    def build(cls, specs: Sequence[StorageSpec]) -> "StorageYard":
-        """The yard of these devices."""
-        return cls([build_device(spec) for spec in specs])
+    def build(cls, specs: Sequence[StorageSpec], connection: ConnectionPoint | None = None) -> "StorageYard":
+        """The yard of these devices, behind a connection point."""
+        return cls([build_device(spec) for spec in specs], connection)
 
     def observe(self, reading: Measured) -> None:
         """Take a device's reading."""

@@ -57,7 +57,7 @@ class Controlled(Party):
                     self._timers[name](event, now)
 
     def at_rest(self, now: datetime) -> bool:
-        return all(event.is_over(now) for event in self.events.values())
+        return not self.outage and all(event.is_over(now) for event in self.events.values())
 
     def _event(self, message: m.EventMessage) -> DerEvent:
         event = self.events.get(message.event_id)
@@ -260,6 +260,7 @@ class Controlled(Party):
                     "stage": event.stage,
                     "outcome": event.outcome,
                     "reply_by": event.request.reply_by,
+                    "decides_until": event.decides_until,
                     "requested_w": list(event.request.power_w),
                     "awarded_w": list(event.award.power_w) if event.award is not None else None,
                 }

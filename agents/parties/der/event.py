@@ -186,6 +186,13 @@ class DerEvent:
         before = known.direction, known.interval_period, len(known.power_w)
         return before == (request.direction, request.interval_period, len(request.power_w))
 
+    @property
+    def decides_until(self) -> datetime | None:
+        """Until when a resident's answer changes anything; None: it does not any more."""
+        if self.stage is DerStage.CLOSED:
+            return None
+        return self.terms.decide_by if self.stage is DerStage.OPTED_OUT else self.terms.over_at
+
     def is_over(self, now: datetime) -> bool:
         """Whether nothing can come of it any more: its last slot is past, and it is closed, or was never offered to
         (whoever opts out hears of the event again only when it is asked anew, or cancelled)."""

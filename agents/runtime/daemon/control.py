@@ -91,11 +91,13 @@ class PreviewCommand(Command):
 
 
 class OutageCommand(Command):
-    """The grid at a home's connection point is gone, or back; `party` is needed where several homes share a daemon."""
+    """The grid at a home's connection point is gone, or back; `party` is needed where several homes share a daemon, or
+    `under`: all of them below an aggregator."""
 
     do: Literal["outage"]
     is_out: bool
     party: Name | None = None
+    under: Name | None = None
 
 
 class ContractsCommand(Command):
@@ -251,7 +253,7 @@ class ControlServer:
             case PreviewCommand():
                 return {"previews": self._previews(command)}
             case OutageCommand():
-                await self._outage(command)
+                return {"homes": await self._outage(command)}
             case ContractsCommand(party=party, after=after):
                 return self.books.page(party, after)
             case ContractCommand(party=party, change=change, contracts=contracts):
@@ -292,9 +294,8 @@ class ControlServer:
         event_id = command.event_id
         asked = [shell for shell in self.shells.values() if event_id in shell.questions]
         if not asked:  # who was asked may change its mind
-            asked = [
-                shell for shell in self.shells.values() if _event(shell, event_id) and isinstance(shell.actor, Der)
-            ]
+            known = [one for one in self.shells.values() if _event(one, event_id) and isinstance(one.actor, Der)]
+            asked = [one for one in known if has_to_decide(_event(one, event_id), one.clock.now())] or known
         if command.party is not None:
             named = self.shells.get(command.party)
             if named is None:
@@ -324,8 +325,16 @@ class ControlServer:
         except PlanRefusal as refusal:
             raise CommandRefusal(str(refusal)) from None
 
-    async def _outage(self, command: OutageCommand) -> None:
+    async def _outage(self, command: OutageCommand) -> list[str]:
         homes = [shell for shell in self.shells.values() if isinstance(shell.actor, Controlled)]
+        outage: Input = Outage(command.is_out)
+        if command.under is not None:
+            below = [shell for shell in homes if command.under == _parent(shell)]
+            if not below:
+                raise CommandRefusal(f"no home of this daemon is below {command.under}")
+            for shell in below:
+                await shell.give(outage)
+            return [shell.actor.name for shell in below]
         if command.party is not None:
             homes = [shell for shell in homes if shell.actor.name == command.party]
             if not homes:
@@ -333,8 +342,8 @@ class ControlServer:
         if len(homes) != 1:
             names = ", ".join(shell.actor.name for shell in homes) or "no home"
             raise CommandRefusal(f"{names} runs here: name the one home whose connection point it is")
-        outage: Input = Outage(command.is_out)
         await homes[0].give(outage)
+        return [homes[0].actor.name]
 
     async def _watch(self, writer: asyncio.StreamWriter) -> None:
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -346,6 +355,10 @@ class ControlServer:
                 await writer.drain()
         finally:
             self._watchers.pop(queue, None)
+
+
+def _parent(shell: Shell) -> str:
+    return next(iter(shell.actor.parents()), "")
 
 
 # -- the client's side
@@ -423,6 +436,14 @@ def _event(shell: Shell, event_id: str) -> Mapping[str, Any] | None:
     events = shell.actor.status().get("events", ())
     found = [event for event in events if event["event_id"] == event_id] if isinstance(events, list) else []
     return found[0] if found else None
+
+
+def has_to_decide(event: Mapping[str, Any] | None, now: datetime) -> bool:
+    """Whether an answer changes anything in an event of a home's status."""
+    until = None if event is None else event.get("decides_until")
+    if isinstance(until, str):
+        until = datetime.fromisoformat(until)
+    return isinstance(until, datetime) and now <= until
 
 
 def _stage(event: Mapping[str, Any]) -> str:

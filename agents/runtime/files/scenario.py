@@ -263,7 +263,10 @@ def _as_member(settings: AggregatorSettings, where: str) -> Member:
     both = {}
     for direction in Direction:
         below = sum(member.capacity_w(direction) for member in settings.members)
-        both[direction] = below + sum(build_device(own).capacity_w(direction) for own in settings.storage)
+        own_w = sum(build_device(own).capacity_w(direction) for own in settings.storage)
+        if settings.connection is not None and direction is Direction.INCREASE_LOAD:
+            own_w = min(own_w, settings.connection.import_limit_w)
+        both[direction] = below + own_w
     given = {
         "name": settings.name,
         "kind": "aggregator",

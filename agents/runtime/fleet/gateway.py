@@ -136,6 +136,13 @@ class Gateway:
             else:
                 await self._inbox.put((given, arrival.acknowledge))
 
+    async def give(self, name: str, item: Input) -> None:
+        """Let a home take an input that no message is, until it is durable."""
+        await self._taking.wait()
+        taken = asyncio.Event()
+        await self._inbox.put(((name, item), taken.set))
+        await taken.wait()
+
     def _given(self, arrival: Arrival) -> Given | None:
         try:
             kind, edge = arrival.place or parse_topic(arrival.topic)

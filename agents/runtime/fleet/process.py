@@ -14,6 +14,7 @@ from agents.runtime.behaviour import intercept
 from agents.runtime.credentials import credential_alerts, renewals
 from agents.runtime.daemon.daemon import ARCHIVE_PERIOD_S, CLOCK_PERIOD_S
 from agents.runtime.daemon.notify import notify
+from agents.runtime.fleet.control import FLEET, FleetControl
 from agents.runtime.fleet.gateway import Gateway
 from agents.runtime.fleet.homes import Homes
 from agents.runtime.fleet.keeping import FleetJournal
@@ -76,11 +77,14 @@ class Fleet:
         name: str | None = None,
         connections: int = 1,
         journal: Path | None = None,
+        control: Path | None = None,
         tell: Callable[[datetime, str, Note], None] = lambda at, who, note: None,
     ) -> None:
-        """`journal`: where it is kept; None: a crash forgets all. Raises ConfigError, LibraryUnfit."""
+        """`journal`: where it is kept; None: a crash forgets all. `control`: the folder of its control socket; None: it has
+        none. Raises ConfigError, LibraryUnfit."""
         self.source, self.address, self.name = source, address, name or source.name
         self.journal_path = journal
+        self.control_path = None if control is None else control / f"{self.name}.sock"
         self.homes = Homes(source.homes)
         if len(self.homes) < len(source.homes):
             twice, _ = Counter(home.name for home in source.homes).most_common(1)[0]
@@ -143,6 +147,11 @@ class Fleet:
 
     # -- inside
 
+    def _status(self) -> dict[str, object]:
+        told = self.told()
+        now = {"now": self.clock.now().isoformat()}
+        return {"name": self.name, "role": FLEET, "shell": now, **told.as_json()}
+
     async def _serve(self, journal: FleetJournal | None, show: Callable[[FleetProgress], None], every_s: float) -> None:
         gateway = self.gateway = Gateway(self.homes, self._ways_out(), self.clock, journal, self._tell)
         renewing = renewals(line.bus for line in self.lines)
@@ -152,6 +161,10 @@ class Fleet:
             await self._all_connected()
             notify("READY=1")
             tasks.create_task(gateway.run())
+            if self.control_path is not None:
+                tasks.create_task(
+                    FleetControl(self.control_path, self.homes.settings, gateway.give, self._status).run()
+                )
             for renewal in renewing:
                 tasks.create_task(renewal.run())
             tasks.create_task(self._rest_on(gateway))

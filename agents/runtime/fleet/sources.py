@@ -16,7 +16,7 @@ from agents.runtime.journal.file import JournalFile
 from agents.runtime.journal.journal import JournalError
 from agents.settings.behaviour import Behaviour
 from agents.settings.checked import ConfigError, checked
-from agents.settings.daemon import BrokerSettings, ClockSettings, JournalSettings
+from agents.settings.daemon import BrokerSettings, ClockSettings, ControlSettings, JournalSettings
 from agents.settings.devices import Relaxation, VehicleSpec
 from agents.settings.members import Member
 from agents.settings.parties import DerSettings
@@ -37,6 +37,7 @@ class HomesSource:
     broker: BrokerSettings = field(default_factory=BrokerSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
     journal: JournalSettings = field(default_factory=JournalSettings)
+    control: ControlSettings = field(default_factory=ControlSettings)
     behaviours: Mapping[str, Behaviour] = field(default_factory=dict)
     """Homes that misbehave on purpose."""
     dated: bool = False
@@ -77,11 +78,11 @@ def load_source(
         raise ConfigError(f"{found}: --anchor-at and --speed are for a scenario; a daemon's file has its [clock]")
     config = build_config(tables, found)
     if config.clock.wait:
-        raise ConfigError(f"{found}: clock.wait: a fleet has no control socket that would set it going")
+        raise ConfigError(f"{found}: clock.wait: nobody can set a fleet's clock going")
     name = config.control.name or f"fleet-{found.stem}"
     if config.ders:
         check_simulated(config.ders, f"{found}")
-        given = (config.broker, config.clock, config.journal, config.behaviours)
+        given = (config.broker, config.clock, config.journal, config.control, config.behaviours)
         return HomesSource(name, config.ders, *given, system=config.system)
     if config.aggregator is not None:
         ra = config.aggregator

@@ -234,6 +234,11 @@ def test_own_storage_of_an_aggregator_follows_the_rules_of_a_battery() -> None:
         (AggregatorSettings, RA | {"storage": [STORAGE, STORAGE]}, "storage: resource_id bat stands twice"),
         (
             AggregatorSettings,
+            RA | {"connection": {"import_limit_w": 9_000}},
+            "connection: is that of its own storage, and there is none",
+        ),
+        (
+            AggregatorSettings,
             RA | {"storage": [STORAGE], "members": [{"name": "hems-1", "resources": ["bat"]}]},
             "storage: resource_id bat is claimed by hems-1, too",
         ),

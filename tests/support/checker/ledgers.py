@@ -43,14 +43,20 @@ def unanswered(trace: Sequence[Entry]) -> list[str]:
     """Who answered with a yes, and does not take it back, hears what became of it: an award, a reject, or a newer
     request."""
     answered: dict[tuple[Edge, str], bool] = {}
+    taken_back: dict[tuple[Edge, str], int] = {}
     for entry in trace:
         heard = entry.input if isinstance(entry.input, Received) else None
         answer = heard.message if heard is not None else None
         yes = isinstance(answer, m.Alternative) or (isinstance(answer, m.Offer) and answer.opt is m.Opt.IN)
+        if yes and heard is not None and isinstance(answer, m.EventMessage):
+            # a yes that was said before a no that has overtaken it is none
+            yes = answer.revision > taken_back.get((heard.edge, answer.request_id), 0)
         if yes and heard is not None and isinstance(answer, m.EventMessage) and heard.edge.parent == entry.actor:
             answered.setdefault((heard.edge, answer.request_id), refuses(entry))
         elif heard is not None and isinstance(answer, m.Offer) and heard.edge.parent == entry.actor:
             answered.pop((heard.edge, answer.request_id), None)
+            if answer.opt is m.Opt.OUT:
+                taken_back[heard.edge, answer.request_id] = answer.revision
         for effect in entry.effects:
             if isinstance(effect, Send) and isinstance(effect.message, m.Award):
                 answered[effect.edge, effect.message.request_id] = True

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from agents.devices.solar import Solar
 from agents.drivers.simulated import SimulatedDriver, VehiclePhysics
+from agents.settings.connection import ConnectionPoint
 from agents.settings.devices import DeviceSpec, SolarSpec, StorageSpec, VehicleSpec
 from agents.settings.parties import DerSettings
 from broker.simulation import Simulation
@@ -32,7 +33,8 @@ def violations(
     names = {home.name for home in homes if not has_least_power(home)} - set(surprised)
     found += more_than_awarded(simulation.trace, names)
     found += led_on(simulation.trace, {home.name for home in homes})
-    found += [text for home in homes if home.name not in surprised for text in fed_back(home, simulation)]
+    sound = [home for home in homes if home.name not in surprised]
+    found += [text for home in sound for text in fed_back(home.name, home.devices, home.connection, simulation)]
     for home in homes:
         drivers = simulation.nodes[home.name].stepper.drivers
         found += [text for spec in home.devices if (text := left_short(spec, drivers[spec.resource_id]))]
@@ -116,23 +118,25 @@ def more_than_awarded(trace: Sequence[Entry], names: Collection[str]) -> list[st
     return found
 
 
-def fed_back(home: DerSettings, simulation: Simulation) -> Iterator[str]:
-    """Where a home's devices discharge as they are told, no more flows through its connection point into the grid than
-    may. `simulation`: of it what the drivers remember, two days."""
-    if home.connection is None:
+def fed_back(
+    name: str, devices: Sequence[DeviceSpec], connection: ConnectionPoint | None, simulation: Simulation
+) -> Iterator[str]:
+    """Where the devices of a party discharge as they are told, no more flows through their connection point into the grid
+    than may. `simulation`: of it what the drivers remember, two days."""
+    if connection is None:
         return
-    drivers = simulation.nodes[home.name].stepper.drivers
+    drivers = simulation.nodes[name].stepper.drivers
     flows = {name: one.flows for name, one in drivers.items() if isinstance(one, SimulatedDriver)}
     cuts = sorted({at for spans in flows.values() for start, end, _ in spans for at in (start, end)})
     told = {name: _told(name, simulation.trace) for name in flows}
     for start, end in pairwise(cuts):
         power_w = {name: _mean_w(spans, start, end) for name, spans in flows.items()}
-        led = [spec for spec in home.devices if _is_led(told[spec.resource_id], start)]
+        led = [spec for spec in devices if _is_led(told[spec.resource_id], start)]
         led_w = sum(min(0.0, power_w[spec.resource_id] + _generates_w(spec, start)) for spec in led)
-        least_w = home.connection.base_range_w(start, end)[0]
-        over_w = -sum(power_w.values()) - least_w - home.connection.export_limit_w
+        least_w = connection.base_range_w(start, end)[0]
+        over_w = -sum(power_w.values()) - least_w - connection.export_limit_w
         if over_w > BEYOND_W and led_w < -BEYOND_W:
-            yield f"Q5: {home.name} feeds back {over_w:.0f} W more than it may from {start} on, {led_w:.0f} W of it led"
+            yield f"Q5: {name} feeds back {over_w:.0f} W more than it may from {start} on, {led_w:.0f} W of it led"
 
 
 def _generates_w(spec: DeviceSpec, at: datetime) -> int:

@@ -102,10 +102,8 @@ async def test_an_operator_issues_an_event_and_cancels_it(path: Path) -> None:
     assert orjson.loads(post.payload)["outcome"] == "cancelled"
 
 
-async def test_a_resident_decides(path: Path) -> None:
-    bus = MemoryBus()
-    shell = asking_home(bus)
-    request = m.Request(
+def request() -> m.Request:
+    return m.Request(
         message_id="r",
         sent_at=T0,
         event_id="e1",
@@ -119,8 +117,46 @@ async def test_a_resident_decides(path: Path) -> None:
         reply_by=START - timedelta(minutes=30),
         decide_by=START - timedelta(minutes=20),
     )
+
+
+def not_needed(home: str) -> m.Award:
+    """Of a home whose offer nobody wants."""
+    return m.Award(
+        message_id=f"a.{home}", sent_at=T0 + timedelta(minutes=2), event_id="e1", request_id="e1.1.1", round=1,
+        revision=1, award_id=f"a.{home}", outcome=m.Outcome.NOT_NEEDED, power_w=(0,), confirm_by=START,
+    )  # fmt: skip
+
+
+async def test_only_homes_that_still_have_something_to_decide_are_asked_for(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shells = [asking_home(MemoryBus(), name) for name in ("hems-1", "hems-2", "hems-3")]
+    async with serving(path, *shells), asyncio.timeout(5):
+        for shell in shells:
+            name = shell.actor.name
+            await shell.deliver([Arrival(f"dr/request/ra-1/{name}", encode(request()))])
+            while not shell.questions:
+                await asyncio.sleep(0)
+            await operate.decide(path.parent, "e1", True, name)
+        with pytest.raises(CommandRefusal, match="hems-1, hems-2, hems-3 ask about e1: say which with --party"):
+            await operate.decide(path.parent, "e1", False, None)
+        for name in ("hems-1", "hems-3"):
+            shell = next(one for one in shells if one.actor.name == name)
+            await shell.deliver([Arrival(f"dr/award/ra-1/{name}", encode(not_needed(name)))])
+            while shell.actor.status()["events"][0]["decides_until"] is not None:  # type: ignore[index]
+                await asyncio.sleep(0)
+        capsys.readouterr()
+        assert await operate.decide(path.parent, "e1", False, None) == 0
+        told = await ask(path, {"do": "decide", "event_id": "e1", "take_part": True})
+        assert (told["before"], told["after"]) == ("opted_out", "offered")
+    assert capsys.readouterr().out == "hems-2: takes no part in e1: its offer is taken back\n"
+
+
+async def test_a_resident_decides(path: Path) -> None:
+    bus = MemoryBus()
+    shell = asking_home(bus)
     async with serving(path, shell), asyncio.timeout(5):
-        await shell.deliver([Arrival("dr/request/ra-1/hems-1", encode(request))])
+        await shell.deliver([Arrival("dr/request/ra-1/hems-1", encode(request()))])
         while not shell.questions:
             await asyncio.sleep(0)
         told = await ask(path, {"do": "decide", "event_id": "e1", "take_part": False})
@@ -145,7 +181,15 @@ async def test_home_hears_of_an_outage(path: Path, capsys: pytest.CaptureFixture
         assert not actor.outage
         with pytest.raises(CommandRefusal, match="no home hems-2 runs here"):
             await operate.outage(path.parent.parent, True, "hems-2")
-    assert capsys.readouterr().out == "hems-1: gives nothing until the grid is back\nhems-1: takes part again\n"
+        with pytest.raises(CommandRefusal, match="no home below ra-2 runs here"):
+            await operate.outage(path.parent.parent, True, None, "ra-2")
+        assert await operate.outage(path.parent.parent, True, None, "ra-1") == 0
+        assert actor.outage
+        assert not actor.at_rest(START + timedelta(days=1))  # a fresh actor would not know that the grid is gone
+    assert capsys.readouterr().out.splitlines() == [
+        "hems-1: gives nothing until the grid is back", "hems-1: takes part again",
+        "1 home below ra-1: each gives nothing until the grid is back",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
