@@ -116,6 +116,10 @@ app.command(
     help="The book of contracts: list it, let members join, change and leave while its party runs; CSV in and out.",
 )
 app.command(
+    "agents.cli.orders:quarantine",
+    help="Show whom the running daemons refuse, and whom they do not hear any more; let one be heard again.",
+)
+app.command(
     "agents.cli.doctor:doctor",
     help="""Check what a daemon stands on, and say what to change: configuration, broker, clock, disk, journal.
 
