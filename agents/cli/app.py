@@ -179,3 +179,6 @@ app.command(
 
 Exit code 1 when a MUST is broken.""",
 )
+app.command(
+    "agents.cli.ca:join", help="Come in for the first time: from a code to a bundle with a certificate of one's own."
+)
