@@ -9,6 +9,11 @@ NAME = "{name}"
 """In a user or a path: the name of the connection, for homes that have one each."""
 
 
+def earlier(path: Path) -> Path:
+    """Where what a file held before its renewal is kept."""
+    return path.with_name(f"{path.name}.before")
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """One broker under one address or several, which MQTT it is spoken to, and where our credentials lie."""
@@ -42,6 +47,14 @@ class Address:
         """Those that are read at each connection."""
         given = (self.password_file, self.ca, self.certificate, self.key)
         return tuple(path for path in given if path is not None)
+
+    @property
+    def before(self) -> "Address | None":
+        """The same with the certificate and key that were ours before the last renewal; None where there are none."""
+        if self.certificate is None or self.key is None:
+            return None
+        found = replace(self, certificate=earlier(self.certificate), key=earlier(self.key))
+        return found if all(path.exists() for path in found.files) else None
 
     def named(self, name: str) -> "Address":
         """The same for the connection of that name."""

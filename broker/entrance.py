@@ -1,7 +1,8 @@
 """By which address and with which credentials we try to get in next.
 
 With several addresses the next one is tried at once. Credentials that were exchanged on disk and are refused do not
-shut us out: the last ones that were let in are used again, and `trouble` says so.
+shut us out: the last ones that were let in are used again, after a start those from before the last renewal, and
+`trouble` says so.
 """
 
 import time
@@ -65,10 +66,12 @@ class Entrance:
         try:
             found = read_credentials(self.address)
         except CredentialsError as error:
-            if self._good is None:
+            if self._good is None and (before := self._before()) is None:
                 raise
+            self._good = self._good or before
             self.trouble = f"{error}; what was read before is used"
             self._falling_back = True
+            assert self._good is not None
             return self._good
         self._falling_back = self._good is not None and found.digest == self._refused
         return self._good if self._good is not None and self._falling_back else found
@@ -97,7 +100,10 @@ class Entrance:
 
     def _falls_back(self, error: LinkDenied) -> bool:
         """New credentials were refused: on with the old ones. Old ones, too: each is tried in turn from now on."""
-        if self._good is None or self._door is None or self._opened_at is not None:
+        if self._door is None or self._opened_at is not None:
+            return False
+        self._good = self._good or self._before()
+        if self._good is None:
             return False
         used = self._door.credentials
         if used.digest != self._good.digest:
@@ -107,6 +113,14 @@ class Entrance:
         self._refused = None
         self.trouble = f"{error}"
         return False
+
+    def _before(self) -> Credentials | None:
+        """Those from before the last renewal, which a process that was started behind it never had."""
+        address = self.address.before
+        try:
+            return None if address is None else read_credentials(address)
+        except CredentialsError:
+            return None
 
     def changed(self) -> bool:
         """Whether the files are others than those that were last read."""

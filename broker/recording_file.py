@@ -24,6 +24,8 @@ from broker.private import make_file
 VERSION = 1
 SOURCES = ("bus", "journal", "simulation")
 PACKED = ".gz"
+MOST_LINE_BYTES = 64 * 2**20
+"""A step of a party with a crowd has some MB; a line without an end is not taken into the memory."""
 
 
 class RecordingError(ValueError):
@@ -181,7 +183,9 @@ class RecordingFile:
         number = 0
         try:
             with gzip.open(path, "rb") if path.suffix == PACKED else path.open("rb") as file:
-                for text in file:
+                while text := file.readline(MOST_LINE_BYTES):
+                    if len(text) == MOST_LINE_BYTES:
+                        raise RecordingError(f"{path}: line {number + 1} is longer than {MOST_LINE_BYTES // 2**20} MB")
                     if not text.endswith(b"\n"):
                         self.cut = f"{path}: cut off after line {number}"
                         return

@@ -116,6 +116,10 @@ app.command(
     help="The book of contracts: list it, let members join, change and leave while its party runs; CSV in and out.",
 )
 app.command(
+    "agents.cli.orders:quarantine",
+    help="Show whom the running daemons refuse, and whom they do not hear any more; let one be heard again.",
+)
+app.command(
     "agents.cli.doctor:doctor",
     help="""Check what a daemon stands on, and say what to change: configuration, broker, clock, disk, journal.
 
@@ -174,4 +178,7 @@ app.command(
     help="""Play the aggregator of a device of yours, and say rule by rule whether it keeps the contract of docs/protocol.
 
 Exit code 1 when a MUST is broken.""",
+)
+app.command(
+    "agents.cli.ca:join", help="Come in for the first time: from a code to a bundle with a certificate of one's own."
 )

@@ -1,12 +1,15 @@
 """`gridpact ca` and `gridpact enrol`: our own authority, and what a party needs to come in."""
 
 import asyncio
+import base64
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from agents.cli.arguments import Seconds
 from agents.cli.connection import DEFAULT, Connection
 from agents.runtime.exits import Exit
 from agents.runtime.signals import signals
@@ -17,9 +20,12 @@ from agents.tools.access.bundle import write_bundle, write_pair
 from agents.tools.access.certificates import VALID, common_name, utc_now
 from agents.tools.access.plan import load_plan
 from agents.tools.access.serve import AuthorityService
+from broker.link import LinkDenied, LinkLost
+from broker.mosquitto import BrokerFailed
 
 ca_app = App(name="ca")
 Flag = Parameter(negative=())
+RELOAD = "tell the running broker: systemctl reload mosquitto (SIGHUP)"
 
 
 @ca_app.command(name="init")
@@ -130,8 +136,10 @@ def enrol(
     /,
     *,
     broker: Path,
-    out: Path,
+    out: Path | None = None,
     password: Annotated[bool, Flag] = False,
+    code: Annotated[bool, Flag] = False,
+    qr: Path | None = None,
     days: int = VALID.days,
 ) -> int:
     """Make a bundle for a party, a reader, a doctor or a gateway: what it needs to come in, with its [broker].
@@ -146,6 +154,10 @@ def enrol(
         The bundle's folder; give it to the party, and to nobody else.
     password
         A user's name and a new password instead of a certificate, for devices that can no more.
+    code
+        Print a code as text and QR, with which the device joins by itself (`gridpact join`); no bundle is written.
+    qr
+        The same as a picture, PNG or SVG.
     days
         How long the certificate is good.
     """
@@ -156,15 +168,75 @@ def enrol(
     if not 1 <= days <= 825:
         raise ConfigError("--days: has to lie between 1 and 825")
     ca_pem = files.authority.certificate_pem
+    if code or qr is not None:
+        return _invite(files, name, qr)
+    if out is None:
+        raise ConfigError("--out: is needed, or --code")
     if password:
-        if plan.password_port is None:
-            raise ConfigError(f"{broker}: has no listener for passwords: set password_port in access.toml")
-        login = name, files.passwords.give(name)
-        files.passwords.save()
-        written = write_bundle(out, plan.hosts[:1], plan.password_port, ca_pem, login=login)
-        print("tell the running broker: systemctl reload mosquitto (SIGHUP)")
+        written = write_bundle(
+            out, plan.hosts[:1], _password_port(files), ca_pem, login=(name, _new_password(files, name))
+        )
+        print(RELOAD)
     else:
         pair = files.authority.client(name, utc_now(), timedelta(days=days))
         written = write_bundle(out, plan.hosts[:1], plan.port, ca_pem, pair=pair)
     print(f"{name}: {', '.join(map(str, written))}")
+    return Exit.OK
+
+
+def _invite(files: BrokerFiles, name: str, qr: Path | None) -> int:
+    """Print the code of a party that is to join by itself."""
+    from agents.tools.access.joining import JoinCode, code_of, save_qr, show_qr  # pictures take a while to import
+
+    port = _password_port(files)
+    ca = base64.b64encode(files.authority.certificate_der).decode()
+    text = code_of(
+        JoinCode(n=name, h=files.plan.hosts[0], p=port, c=files.plan.port, w=_new_password(files, name), a=ca)
+    )
+    if qr is not None:
+        save_qr(text, qr)
+    elif sys.stdout.isatty():
+        show_qr(text)
+    print(text)
+    print(RELOAD, file=sys.stderr)
+    return Exit.OK
+
+
+def _password_port(files: BrokerFiles) -> int:
+    if files.plan.password_port is None:
+        raise ConfigError(f"{files.folder}: has no listener for passwords: set password_port in access.toml")
+    return files.plan.password_port
+
+
+def _new_password(files: BrokerFiles, name: str) -> str:
+    password = files.passwords.give(name)
+    files.passwords.save()
+    return password
+
+
+def join(code: str, /, *, out: Path, within_s: Seconds = 20.0) -> int:
+    """Come in for the first time: from a code to a bundle with a certificate of one's own.
+
+    Parameters
+    ----------
+    code
+        What `gridpact enrol NAME --code` printed; `-` reads it from the input.
+    out
+        The bundle's folder. Its key is made here and stays here.
+    within_s
+        How long the authority may take to answer; then the bundle goes on with its password.
+    """
+    from agents.tools.access.joining import join as come_in
+    from agents.tools.access.joining import read_code
+
+    found = read_code(sys.stdin.readline() if code == "-" else code)
+    try:
+        joined = asyncio.run(come_in(found, out, within_s))
+    except LinkDenied:
+        raise
+    except LinkLost as error:
+        raise BrokerFailed(str(error)) from None
+    print(f"{found.n}: {', '.join(map(str, joined.files))}")
+    if joined.why_no_certificate:
+        print(f"it comes with its password: {joined.why_no_certificate}", file=sys.stderr)
     return Exit.OK

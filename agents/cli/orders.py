@@ -1,4 +1,5 @@
-"""The command lines of `gridpact status`, `request`, `decide`, `outage` and `plan`; agents/cli/operate.py does what they say."""
+"""The command lines of `gridpact status`, `request`, `decide`, `outage`, `plan` and `quarantine`;
+agents/cli/operate.py (and quarantine.py) does what they say."""
 
 import asyncio
 from datetime import date
@@ -8,6 +9,7 @@ from cyclopts import Parameter
 
 from agents.cli import operate
 from agents.cli.arguments import Control, Json, within
+from agents.cli.quarantine import senders
 from agents.settings.checked import ConfigError
 from protocol.units import MAX_POWER_W, Direction
 
@@ -125,6 +127,21 @@ def plan(
     if not_today and not_on is not None:
         raise ConfigError("--not-on: stands without --not-today")
     return asyncio.run(operate.plan(control, party, device, not_today=not_today, not_on=_day(not_on), json=json))
+
+
+def quarantine(
+    *, release: str | None = None, party: str | None = None, control: Control = None, json: Json = False
+) -> int:
+    """Show whom the running daemons refuse, and whom they do not hear any more; let one be heard again.
+
+    Parameters
+    ----------
+    release
+        The sender that is to be heard again.
+    party
+        Only this party's; by default those of all that run here.
+    """
+    return asyncio.run(senders(control, release, party, json))
 
 
 def _day(text: str | None) -> date | None:

@@ -66,6 +66,10 @@ class Party:
     def is_parent(self) -> bool:
         return bool(self._children)
 
+    def has_child(self, name: str) -> bool:
+        """Whether somebody is below it now."""
+        return name in self._children
+
     @property
     def deadline(self) -> datetime | None:
         """When something is due; found out once after each step, because it is asked for several times."""

@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from agents.runtime.credentials import RENEW_WITHIN
-from agents.runtime.files.private import PRIVATE, put
+from agents.runtime.files.private import PRIVATE, content, put
 from agents.settings.checked import ConfigError
+from broker.address import earlier
 from broker.bus import Post
 from broker.mqtt import MqttBus
 
@@ -43,10 +44,7 @@ class Renewal:
     async def ask(self) -> None:
         """Send a request that is signed with a new key."""
         self._key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self._bus.name)])
-        made = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(self._key, hashes.SHA256())
-        pem = made.public_bytes(serialization.Encoding.PEM)
-        await self._bus.publish(Post(f"{REQUEST}/{self._bus.name}", pem))
+        await self._bus.publish(Post(f"{REQUEST}/{self._bus.name}", signing_request(self._bus.name, self._key)))
 
     def take(self, payload: bytes) -> None:
         """What the authority answered: the carrier takes the files up by itself."""
@@ -57,12 +55,21 @@ class Renewal:
             found = x509.load_pem_x509_certificate(payload)
             if found.public_key() != self._key.public_key():
                 raise ValueError("it is not for the key that was asked for last")
+            for path in (address.key, address.certificate):  # who is started behind this may need the old ones
+                put(earlier(path), content(path), PRIVATE)
             put(address.key, _pem(self._key), PRIVATE)
             put(address.certificate, payload)
         except (ValueError, ConfigError) as error:
             log.warning("certificate_not_renewed", party=self._bus.name, text=f"{error}")
         else:
             log.info("certificate_renewed", party=self._bus.name, until=found.not_valid_after_utc)
+
+
+def signing_request(name: str, key: ec.EllipticCurvePrivateKey) -> bytes:
+    """What asks the authority for a certificate (PEM) in one's own name."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    return made.public_bytes(serialization.Encoding.PEM)
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -19,6 +19,7 @@ from agents.runtime.journal.journal import Journal, Mark
 from agents.runtime.net import Net, caught_by
 from agents.runtime.outgoing import Job, Listener, Outgoing
 from agents.runtime.past import Past
+from agents.runtime.senders import Senders
 from agents.runtime.skew import Skew
 from broker.bus import Arrival, Bus, Post
 from broker.clock import Clock
@@ -44,7 +45,7 @@ from protocol.actor import (
 )
 from protocol.codec import encode
 from protocol.edges import ROUTES, Edge, parse_topic, topic
-from protocol.errors import RefusedMessage
+from protocol.errors import RefusedMessage, RejectReason
 from protocol.messages import Capability, Presence
 
 INBOX = 2_000
@@ -70,8 +71,9 @@ class Shell:
         build: Callable[[], Actor] | None = None,
         feeds: Sequence[Feed] = (),
         remote: Mapping[str, RemoteDevice] | None = None,
+        senders: Senders | None = None,
     ) -> None:
-        self.clock = clock
+        self.clock, self.senders = clock, senders
         self.counts: Counter[str] = Counter()
         self.skew = Skew()
         self.remote = remote or {}
@@ -207,8 +209,13 @@ class Shell:
             return None
         if not arrival.payload:
             return None  # a retained message was cleared
+        senders = self.senders if edge.parent == self.actor.name else None
+        if senders is not None and (why := senders.heard(edge.child, len(arrival.payload))) is not None:
+            return Refused(edge, kind, RejectReason.OVERLOAD, why) if why else None
         item = heard(kind, edge, arrival.payload)
         if isinstance(item, Refused):
+            if senders is not None:
+                senders.refuse(edge.child, item.reason)
             return item
         self.skew.hear(item, now, self.clock.speed, arrival.retained)
         if arrival.retained and isinstance(item.message, Presence):
@@ -233,7 +240,8 @@ class Shell:
             steps: list[Entry] = []
             for item, _ in batch:
                 try:
-                    steps += self.stepper.take(item, now, due=due)
+                    taken = self.stepper.take(item, now, due=due)
+                    steps += taken
                 except Exception as error:
                     self.past.failed = True
                     if self._build is None or self._journal is None or not caught_by(item, error):
@@ -242,7 +250,9 @@ class Shell:
                     refused = self.net.catch(self.actor.name, item, error)
                     entries += self.past.store(steps)
                     await self.past.restore(self._build())
-                    steps = self.stepper.take(refused, now, due=due)
+                    taken = steps = self.stepper.take(refused, now, due=due)
+                if self.senders is not None:
+                    self.senders.charge(taken)
             entries += self.past.store(steps)
             await self.outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
             await asyncio.sleep(0)  # one step that is due after the other would let nothing leave and nothing come in

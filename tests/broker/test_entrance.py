@@ -73,6 +73,48 @@ def test_old_credentials_come_back_when_new_ones_are_refused_and_both_are_tried_
     assert entrance.trouble == ""
 
 
+def test_entrance_of_a_new_process_finds_back_to_what_was_before_the_renewal(tmp_path: Path) -> None:
+    hardened = hardened_files(tmp_path)
+    folder = hardened.bundle("ra-1")
+    old = Entrance(hardened.address("ra-1")).next().credentials.digest
+    for name in ("party.crt", "party.key"):
+        (folder / f"{name}.before").write_bytes((folder / name).read_bytes())
+    write_pair(folder, Authority.create(tmp_path / "other", "another", utc_now()).client("ra-1", utc_now()))
+    entrance = Entrance(hardened.address("ra-1"))
+    assert entrance.next().credentials.digest != old
+    assert entrance.failed(DENIED)
+    assert "new credentials are refused, the old ones are used" in entrance.trouble
+    back = entrance.next().credentials
+    assert back.expires_at is not None
+    entrance.opened()
+    assert not entrance.failed(LOST)
+    assert entrance.next().credentials is back
+
+
+def test_pair_that_was_half_exchanged_when_the_power_failed_opens_by_the_one_before(tmp_path: Path) -> None:
+    hardened = hardened_files(tmp_path)
+    folder = hardened.bundle("ra-1")
+    for name in ("party.crt", "party.key"):
+        (folder / f"{name}.before").write_bytes((folder / name).read_bytes())
+    (folder / "party.key").write_bytes(hardened.authority.client("ra-1", utc_now()).key_pem)
+    entrance = Entrance(hardened.address("ra-1"))
+    assert entrance.next().credentials.has_login
+    assert "what was read before is used" in entrance.trouble
+
+
+def test_refused_credentials_from_before_a_renewal_end_the_first_try(tmp_path: Path) -> None:
+    hardened = hardened_files(tmp_path)
+    folder = hardened.bundle("ra-1")
+    for name in ("party.crt", "party.key"):
+        (folder / f"{name}.before").write_bytes((folder / name).read_bytes())
+    write_pair(folder, hardened.authority.client("ra-1", utc_now()))
+    entrance = Entrance(hardened.address("ra-1"))
+    entrance.next()
+    assert entrance.failed(DENIED)
+    entrance.next()
+    assert not entrance.failed(DENIED)
+
+
 def test_half_written_pair_leaves_what_was_read_before(tmp_path: Path) -> None:
     hardened = hardened_files(tmp_path)
     folder = hardened.bundle("ra-1")

@@ -1,6 +1,7 @@
 """The format of recordings: what is written is read, and what a crash left is read up to its last whole line."""
 
 import gzip
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -60,6 +61,22 @@ def test_recording_that_is_cut_off_anywhere_is_read_up_to_its_last_whole_line(tm
         assert file.cut is not None or (name == "r.jsonl" and data[length - 1 : length] == b"\n")
         if file.cut is not None:
             assert file.cut.endswith(f"cut off after line {len(found) + 1}")
+
+
+@pytest.mark.parametrize("name", ["r.jsonl", "r.jsonl.gz"])
+def test_line_without_an_end_is_refused_and_not_taken_into_the_memory(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.recording_file.MOST_LINE_BYTES", 2**20)
+    written(tmp_path / "r.jsonl", LINES, compress=name.endswith(".gz"))
+    with gzip.open(tmp_path / name, "ab") if name.endswith(".gz") else (tmp_path / name).open("ab") as file:
+        file.write(b"x" * (4 * 2**20))
+    tracemalloc.start()
+    with pytest.raises(RecordingError, match=f"line {len(LINES) + 2} is longer than 1 MB"):
+        list(RecordingFile(tmp_path / name).lines())
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 3 * 2**20
 
 
 def test_long_recording_is_several_parts_that_are_read_as_one(tmp_path: Path) -> None:

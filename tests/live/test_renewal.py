@@ -92,6 +92,7 @@ async def test_certificate_that_ends_soon_is_renewed_and_taken_up(
             await changes.get()
         assert bus.entrance.trouble == ""
     assert (folder / "party.key").read_bytes() != old_key
+    assert (folder / "party.key.before").read_bytes() == old_key
     assert (folder / "party.key").stat().st_mode & 0o777 == 0o600
     read_credentials(hardened.address("hems-1-1"))  # they belong together
 

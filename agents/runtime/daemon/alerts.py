@@ -5,6 +5,7 @@ Looked at every `PERIOD_S`, so an alert comes within ten seconds of its cause.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
@@ -22,6 +23,8 @@ PERIOD_S = 2.0
 STUCK_S = 5.0
 """An outbox whose oldest post waits longer than this ages."""
 FULL_PCT = 80
+OFTEN = 20
+"""So many refusals of one sender are worth an alert, and so many more another one."""
 TOLD_FOR_S = 60.0
 """How long a loss that has happened (a gap, a drop) stays an alert."""
 
@@ -65,6 +68,7 @@ class Alerts:
             name = max(stuck, key=lambda name: stuck[name])
             found["outbox_ageing"] = f"{name}: nothing was taken by the broker for {stuck[name]:.0f} s"
         self._full(found)
+        found |= self._quarantines()
         self._losses(found)
         found |= credential_alerts(self._buses, datetime.now(UTC))
         off = {peer: lag for shell in self._shells.values() for peer, lag in shell.skew.found().items()}
@@ -87,6 +91,30 @@ class Alerts:
             case _:
                 return
         self._until["memory_lost"] = (time.monotonic() + TOLD_FOR_S, f"{who}: {text}")
+
+    def _quarantines(self) -> dict[str, str]:
+        """Who is not heard any more, and who is refused often."""
+        found: dict[str, str] = {}
+        for name, shell in self._shells.items():
+            if shell.senders is None:
+                continue
+            if shut := shell.senders.quarantined:
+                sender, account = next(iter(shut.items()))
+                more = f", and {len(shut) - 1} more" if len(shut) > 1 else ""
+                found["quarantine"] = (
+                    f"{name} does not hear {sender} ({account.why}){more}: 'gridpact quarantine' tells all"
+                )
+            for sender, account in shell.senders.accounts.items():
+                self._refusals(name, sender, account.refused)
+        return found
+
+    def _refusals(self, name: str, sender: str, refused: Counter[str]) -> None:
+        """Tell when somebody is refused again and again; single refusals stand in the log."""
+        key, total = f"refused/{name}/{sender}", refused.total()
+        if total - self._seen.get(key, 0) >= OFTEN:
+            self._seen[key] = total
+            reasons = ", ".join(f"{reason} {count}" for reason, count in refused.most_common(3))
+            self.tell("refusals", f"{name} has refused {total} messages of {sender} ({reasons})")
 
     def tell(self, alert: str, text: str) -> None:
         """Something that has happened stands as an alert for a while."""

@@ -1,6 +1,6 @@
 """The control socket of a daemon: a Unix-domain socket that only its owner can open.
 
-One JSON object a line each way. Commands: `status`, `issue`, `cancel`, `decide`, `plan`, `contracts`, `contract`, `correct`, `watch` (answers with a line for
+One JSON object a line each way. Commands: `status`, `issue`, `cancel`, `decide`, `plan`, `contracts`, `contract`, `correct`, `quarantine`, `watch` (answers with a line for
 each note until the client leaves) and `start` (sets the clock going). Every answer has `ok`; a refusal has `error`.
 """
 
@@ -128,6 +128,14 @@ class CorrectCommand(Command):
     reliability_pct: Percent | None = None
 
 
+class QuarantineCommand(Command):
+    """Who was refused something, and who is not heard any more; with `release` one of them is heard again."""
+
+    do: Literal["quarantine"]
+    release: Annotated[str, Field(max_length=64)] | None = None
+    party: Name | None = None
+
+
 class WatchCommand(Command):
     do: Literal["watch"]
 
@@ -148,6 +156,7 @@ AnyCommand: TypeAlias = Annotated[
     | ContractsCommand
     | ContractCommand
     | CorrectCommand
+    | QuarantineCommand
     | WatchCommand
     | StartCommand,
     Field(discriminator="do"),
@@ -252,6 +261,8 @@ class ControlServer:
                 return await self._plan(command)
             case PreviewCommand():
                 return {"previews": self._previews(command)}
+            case QuarantineCommand():
+                return {"senders": self._quarantine(command)}
             case OutageCommand():
                 return {"homes": await self._outage(command)}
             case ContractsCommand(party=party, after=after):
@@ -344,6 +355,13 @@ class ControlServer:
             raise CommandRefusal(f"{names} runs here: name the one home whose connection point it is")
         await homes[0].give(outage)
         return [homes[0].actor.name]
+
+    def _quarantine(self, command: QuarantineCommand) -> list[dict[str, object]]:
+        named = [shell.senders for shell in self.shells.values() if command.party in (None, shell.actor.name)]
+        senders = [one for one in named if one is not None]
+        if command.release is not None and not sum(one.release(command.release) for one in senders):
+            raise CommandRefusal(f"{command.release} is in quarantine at nobody of this daemon")
+        return [told for one in senders for told in one.told()]
 
     async def _watch(self, writer: asyncio.StreamWriter) -> None:
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()

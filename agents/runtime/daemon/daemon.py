@@ -36,6 +36,7 @@ from agents.runtime.intercepted import InterceptedBus
 from agents.runtime.journal.journal import Journal, JournalError, KeptSettings
 from agents.runtime.journal.lease import LeaseTaken
 from agents.runtime.memory import give_back, let_go
+from agents.runtime.senders import Senders, is_child
 from agents.runtime.shell import Shell
 from agents.runtime.software import software
 from agents.settings.behaviour import Behaviour
@@ -223,6 +224,9 @@ class Daemon:
                     party.feeds,
                     party.remote,
                 )
+                if party.actor.is_parent():
+                    known = partial(_has_child, shell)
+                    shell.senders = Senders(party.actor.name, known, clock.speed)
                 self.shells[party.actor.name] = shell
                 tasks.create_task(shell.run())
             self._taking.set()
@@ -358,6 +362,10 @@ class Daemon:
         line = note_line(at, who, note)
         self.control.tell(to_json(line) + b"\n")
         log.info(**line)
+
+
+def _has_child(shell: Shell, name: str) -> bool:
+    return is_child(shell.actor, name)
 
 
 def _built(party: ServedParty) -> Actor:

@@ -122,7 +122,18 @@ class Metrics(Collector):
             (events.add_metric([label], count) if what == "events" else depth.add_metric([label, what], count))
         for label, seconds in least.items():
             slack.add_metric([label], seconds)
-        return events, slack, depth
+        return events, slack, depth, *self._senders()
+
+    def _senders(self) -> Iterable[Metric]:
+        shut = GaugeMetricFamily("gridpact_quarantined", "Senders that are not heard any more", labels=["party"])
+        unheard = CounterMetricFamily(
+            "gridpact_unheard_messages", "Messages of senders in quarantine, not read", labels=["party"]
+        )
+        for name, shell in self._shells.items():
+            if shell.senders is not None:
+                shut.add_metric([name], len(shell.senders.quarantined))
+                unheard.add_metric([name], sum(one.unheard for one in shell.senders.accounts.values()))
+        return shut, unheard
 
     def _wire(self) -> Iterable[Metric]:
         alerts = GaugeMetricFamily("gridpact_alert", "1 while an alert stands", labels=["alert"])

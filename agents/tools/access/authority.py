@@ -56,6 +56,10 @@ class Authority:
         return self._pair.certificate_pem
 
     @property
+    def certificate_der(self) -> bytes:
+        return self._pair.certificate.public_bytes(serialization.Encoding.DER)
+
+    @property
     def crl_pem(self) -> bytes:
         """Raises ConfigError."""
         return content(self.folder / "crl.pem")

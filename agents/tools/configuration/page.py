@@ -29,6 +29,7 @@ from agents.settings.devices import (
     VehicleSpec,
 )
 from agents.settings.forecast import ForecastSettings
+from agents.settings.learned import Learned
 from agents.settings.members import Member
 from agents.settings.parties import (
     AggregatorSettings,
@@ -69,6 +70,7 @@ TABLES: tuple[tuple[str, str, tuple[tuple[str, type[Any], type[Any] | None], ...
             ("[coordinator]", CoordinatorSettings, None),
             ("[aggregator]", AggregatorSettings, None),
             ("[[members]]", Member, None),
+            ("learned: not written by hand", Learned, None),
             ("[[ders]]", DerSettings, None),
             ("[ders.connection]", ConnectionPoint, None),
         ),

@@ -15,6 +15,12 @@ WORDS = {
     "AggregatorSettings.dispatch_lead_s": "How long before a slot its dispatch is sent.",
     "consent": "Whether it takes part: always, after asking its resident, or never.",
     "Member.kind": "A home, vehicle or plant, or an aggregator below.",
+    "Learned.name": "Of the member.",
+    "Learned.refused": "Asked, and its owner said no.",
+    "Learned.unplugged": "Asked, and its vehicle was away.",
+    "Learned.unable": "Asked, and it had nothing to give.",
+    "Learned.silent": "Asked, and it did not answer.",
+    "Learned.not_given": "The rest of what was due.",
     # events
     "event_id": "Its id; a second event with it is a change of the first one.",
     "program_id": "The DR program that it belongs to.",
