@@ -31,12 +31,12 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 python = $(shell for p in python$(1) $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$(1).*/bin/python$(1); do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import ensurepip, venv' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test node others hunt guards chaos attacks thousand bench check lint types wheel setup mosquitto chromium faketime machines configuration audit release-check lock clean
+.PHONY: demo test node headers others hunt guards chaos attacks thousand bench check lint types wheel setup mosquitto chromium faketime machines configuration audit release-check lock clean
 
 demo: setup mosquitto
 	$(BIN)/gridpact up $(SCENARIO)
 
-test: setup mosquitto node chromium
+test: setup mosquitto node headers chromium
 ifdef COVER
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(TESTS)
@@ -147,6 +147,11 @@ node:
 tests/node/node_modules/.package-lock.json: tests/node/package-lock.json
 	npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
+
+# For the C example; without them its test is skipped, and says so.
+headers:
+	@[ -f /usr/include/mosquitto.h ] && [ -f /usr/include/cjson/cJSON.h ] || { command -v apt-get >/dev/null && $(SUDO) apt-get update -qq \
+		&& $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gcc libc6-dev libmosquitto-dev libcjson-dev; } || true
 
 machines: setup
 	$(BIN)/python -m agents.tools.machines docs/machines.md

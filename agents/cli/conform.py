@@ -30,6 +30,7 @@ def conform(
     procedures: Path = FOLDER,
     junit: Path | None = None,
     page: Path | None = None,
+    log: Path | None = None,
     wait: Seconds = 300.0,
     json: Json = False,
 ) -> int:
@@ -58,10 +59,12 @@ def conform(
         A file for JUnit XML.
     page
         A file for a page as proof (Markdown).
+    log
+        A file for what the device prints.
     wait
         How long to wait for a device that is started by hand, seconds.
     """
-    plan = TrialPlan(load_profile(profile), command, procedures, tuple(only or ()), bind, port, tls, wait)
+    plan = TrialPlan(load_profile(profile), command, procedures, tuple(only or ()), bind, port, tls, log, wait)
 
     def say(text: str) -> None:
         if not json:

@@ -30,6 +30,7 @@ class LiveBench:
         self._topics = topics
         self._parent = MqttBus(broker.door.parent, parent, (), session_expiry_s=0)
         self._heard: asyncio.Queue[Overheard] = asyncio.Queue()
+        self._hears = asyncio.Event()
         there = {"open": is_open, "process": device is not None}
         self.has = frozenset(name for name, has in there.items() if has)
 
@@ -78,7 +79,17 @@ class LiveBench:
         return found
 
     async def restart_broker(self) -> None:
+        """Return when we hear again: nothing that the device says may be lost on us."""
+        self._hears.clear()
         await self._broker.restart()
+        await self._until_we_hear()
+
+    async def _until_we_hear(self) -> None:
+        try:
+            async with asyncio.timeout(TAKES_S):
+                await self._hears.wait()
+        except TimeoutError:
+            raise BrokerFailed("the trial does not reach its own broker") from None
 
     async def kill_device(self) -> None:
         if self._device is not None:
@@ -108,8 +119,7 @@ class LiveBench:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["LiveBench"]:
         """Connected. Raises BrokerFailed."""
-        connected = asyncio.Event()
-        tap = self._reader(WATCH, self._broker.door.watch, connected)
+        tap = self._reader(WATCH, self._broker.door.watch, self._hears)
 
         async def nothing(arrivals: Sequence[Arrival]) -> None:
             for arrival in arrivals:
@@ -117,8 +127,7 @@ class LiveBench:
 
         tasks = [asyncio.create_task(tap.run(self._hear)), asyncio.create_task(self._parent.run(nothing))]
         try:
-            async with asyncio.timeout(TAKES_S):
-                await connected.wait()
+            await self._until_we_hear()
             yield self
         finally:
             for task in tasks:

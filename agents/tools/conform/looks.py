@@ -48,10 +48,12 @@ def _wire(heard: Heard, book: TrialBook, profile: DeviceProfile, fault: str) -> 
     message = heard.message
     if message is None:
         return
-    known = book.bodies.setdefault(message.message_id, heard.payload)
-    yield Look("wire.ids", known == heard.payload, f"{message.message_id} has another body than before")
-    repeated = any(one.payload == heard.payload for one in book.heard)
-    if not repeated and not (isinstance(message, m.Presence) and not message.online):  # a will is written beforehand
+    if isinstance(message, m.Presence):  # a will is written beforehand
+        return
+    known = book.bodies.get(message.message_id)
+    book.bodies.setdefault(message.message_id, heard.payload)
+    yield Look("wire.ids", known in (None, heard.payload), f"{message.message_id} has another body than before")
+    if known != heard.payload:
         off_s = (message.sent_at - heard.at).total_seconds()
         yield Look("wire.clock", abs(off_s) <= CLOCK_S, f"{heard.kind}: sent_at is {off_s:+.1f} s off")
 

@@ -41,8 +41,11 @@ def filled_in(command: Sequence[str], profile: DeviceProfile, door: TrialDoor) -
 class DeviceProgram:
     """A process of the maker's, in a group of its own."""
 
-    def __init__(self, command: Sequence[str]) -> None:
-        self.command = tuple(command)
+    def __init__(self, command: Sequence[str], log: Path | None = None) -> None:
+        """`log`: where its output goes. Raises ConfigError."""
+        self.command, self.log = tuple(command), log
+        if log is not None:
+            self._write(b"", "wb")
         self.last_words: deque[str] = deque(maxlen=MOST_LINES)
         self.troubles: list[str] = []
         """How it ended by itself, each time."""
@@ -89,4 +92,14 @@ class DeviceProgram:
     async def _read(self, output: asyncio.StreamReader) -> None:
         """Read on, so that a full pipe never stops it."""
         while chunk := await output.read(64 * 1024):
+            if self.log is not None:
+                self._write(chunk)
             self.last_words += chunk.decode(errors="replace").splitlines()
+
+    def _write(self, output: bytes, mode: str = "ab") -> None:
+        assert self.log is not None
+        try:
+            with self.log.open(mode) as file:
+                file.write(output)
+        except OSError as error:
+            raise ConfigError(f"{self.log}: cannot be written: {error.strerror}") from None

@@ -33,6 +33,8 @@ class TrialPlan:
     port: int | None = None
     bundle: Path | None = None
     """Where what the device needs for TLS is left; None: without TLS."""
+    log: Path | None = None
+    """Where the output of the device goes."""
     wait_s: float = 300.0
     """For a device that is started by hand."""
 
@@ -70,7 +72,7 @@ async def run_trial(plan: TrialPlan, told: Callable[[TrialDoor], None], played: 
             broker = plain_broker(Path(folder), plan.bind, plan.port)
         else:
             broker = secured_broker(Path(folder), plan.bundle.absolute(), plan.bind, plan.port, profile)
-        device = DeviceProgram(filled_in(plan.command, profile, broker.door)) if plan.command else None
+        device = DeviceProgram(filled_in(plan.command, profile, broker.door), plan.log) if plan.command else None
         if device is None:
             profile = profile.model_copy(update={"starts_within_s": max(plan.wait_s, profile.starts_within_s)})
         topics = () if profile.meter_topic is None else (profile.meter_topic,)
