@@ -141,6 +141,11 @@ app.command(
     help="Serve the operators' console until Ctrl-C (or SIGTERM): what is under way, why, the fleet, requests, stop.",
 )
 app.command(
+    "agents.cli.pages:home_app",
+    name="home",
+    help="Serve a home's page until Ctrl-C (or SIGTERM): what is asked, accept, decline, stop, what its devices do and why.",
+)
+app.command(
     "agents.cli.replay:replay", help="A recorded negotiation once more: checked, with another policy, live, as a test."
 )
 app.command(

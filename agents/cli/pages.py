@@ -1,4 +1,4 @@
-"""`gridpact console`: the operators' pages, and who may see them."""
+"""`gridpact console` and `gridpact home`: the operators' pages, the resident's page, and who may see them."""
 
 import asyncio
 import getpass
@@ -17,7 +17,9 @@ from agents.runtime.files.config import journal_folders
 from agents.settings.checked import ConfigError
 
 console_app = App(name="console")
+home_app = App(name="home")
 Repeated = Parameter(consume_multiple=True, negative=())
+CONSOLE, HOME = "console-users.json", "home-users.json"
 MISSING = "the pages need more packages: pip install 'gridpact[pages]'"
 
 
@@ -86,6 +88,99 @@ def console(
     return Exit.OK
 
 
+@home_app.default
+def home(
+    party: str,
+    /,
+    *,
+    journals: Annotated[list[Path] | None, Repeated] = None,
+    control: Control = None,
+    users: Path | None = None,
+    choices: Path | None = None,
+    audit: Path | None = None,
+    webhook: str | None = None,
+    home_assistant: Path | None = None,
+    bind: str = "127.0.0.1",
+    port: Port = 8322,
+    name: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> int:
+    """Serve a home's page until Ctrl-C (or SIGTERM): what is asked, accept, decline, stop, what its devices do and why.
+
+    Parameters
+    ----------
+    party
+        The home, whose agent runs on this machine.
+    journals
+        Where its journal lies; by default where daemons keep them.
+    users
+        The file of users (`gridpact home user`).
+    choices
+        Where the resident's choices are kept; by default beside the users.
+    audit
+        The log of what was done on the page; by default beside the users.
+    webhook
+        An address to which questions are pushed, outside of the quiet hours.
+    home_assistant
+        A file with the table [broker] of the household's own broker: the home appears in Home Assistant by itself.
+    bind
+        The interface that it listens on; this machine only by default.
+    port
+        Where it listens.
+    name
+        A further name under which it is reached, as behind a proxy. May stand more than once.
+    certificate
+        For TLS: the certificate (PEM); with --key.
+    key
+        Its key.
+    """
+    try:
+        from agents.pages.home.app import HomePage
+        from agents.pages.home.home_assistant import HomeAssistant
+        from agents.pages.home.state import ResidentState
+        from agents.pages.web.accounts import Accounts
+        from agents.pages.web.audit import Audit
+        from agents.pages.web.serve import Served, check_served, serve
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{MISSING} ({error.name})") from None
+
+    served = Served(bind, port, name, certificate, key)
+    check_served(served)
+    if webhook is not None and not webhook.startswith(("http://", "https://")):
+        raise ConfigError("--webhook: has to begin with http:// or https://")
+    path = users or _users(HOME)
+    accounts = Accounts(path)
+    if not path.exists() or not accounts.users():
+        raise ConfigError(f"{path}: nobody may log in yet: add somebody with 'gridpact home user NAME'")
+    kept = choices or path.with_name(f"{party}-choices.json")
+    state = ResidentState(party, journals or journal_folders(), control or runtime_dir(), kept, webhook)
+    where = Connection(broker=home_assistant).address() if home_assistant is not None else None
+    assistant = HomeAssistant(state, where) if where is not None else None
+    found = HomePage(state, accounts, Audit(audit or path.with_name(f"{party}-log.jsonl")), assistant)
+    told = lambda where: print(f"the page of {party} is at {where}", flush=True)
+    asyncio.run(serve(found.app(served.hosts, served.tls), served, told))
+    return Exit.OK
+
+
+@home_app.command(name="user")
+def home_user(
+    name: str, /, *, remove: Annotated[bool, Parameter(negative=())] = False, users: Path | None = None
+) -> int:
+    """Let a resident in, give a new password, or take somebody out. The password is asked for, or read from a pipe.
+
+    Parameters
+    ----------
+    name
+        Who.
+    remove
+        Take the user out.
+    users
+        The file of users.
+    """
+    return _change_user(users or _users(HOME), name, ("resident",), remove)
+
+
 @console_app.command
 def user(
     name: str,
@@ -108,15 +203,19 @@ def user(
     users
         The file of users.
     """
+    return _change_user(users or _users(), name, role, remove)
+
+
+def _change_user(path: Path, name: str, role: tuple[str, ...], remove: bool) -> int:
     try:
         from agents.pages.web.accounts import Accounts, PageRole
     except ModuleNotFoundError as error:
         raise ConfigError(f"{MISSING} ({error.name})") from None
 
-    accounts = Accounts(users or _users())
+    accounts = Accounts(path)
     if remove:
         accounts.remove(name)
-        print(f"{name}: may not log in any more; who is logged in stays so until the console is started again")
+        print(f"{name}: may not log in any more; who is logged in stays so until the page is started again")
         return Exit.OK
     try:
         roles = tuple(PageRole(one) for one in role)
@@ -128,6 +227,6 @@ def user(
     return Exit.OK
 
 
-def _users() -> Path:
+def _users(file: str = CONSOLE) -> Path:
     base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(base) / "gridpact" / "console-users.json"
+    return Path(base) / "gridpact" / file

@@ -10,7 +10,7 @@ from agents.history.fold import EventHistory, History
 from agents.history.line import NoteLine
 from agents.settings.parties import DerSettings, PartySettings
 from protocol import messages as m
-from protocol.actor import Entry, Measured, Note, Received, Send, Setpoint
+from protocol.actor import Entry, Measured, Note, Planned, Received, Send, Setpoint
 from protocol.edges import Edge
 
 MOST_EVENTS, MOST_LINES, MOST_MESSAGES = 400, 3_000, 20_000
@@ -51,6 +51,7 @@ class Chronicle:
     """What kept a child from offering more, in its last offer."""
     setpoints: dict[tuple[str, str], Setpoint] = field(default_factory=dict)
     readings: dict[tuple[str, str], Measured] = field(default_factory=dict)
+    plans: dict[tuple[str, str], Planned] = field(default_factory=dict)
     """By party and resource."""
     last_at: datetime | None = None
     version: int = 0
@@ -75,6 +76,8 @@ class Chronicle:
                 self._message(entry, MessageLine(entry.at, edge, message, down=edge.child == entry.actor))
             case Measured():
                 self.readings[entry.actor, entry.input.resource_id] = entry.input
+            case Planned():
+                self.plans[entry.actor, entry.input.resource_id] = entry.input
             case _:
                 pass
         for effect in entry.effects:

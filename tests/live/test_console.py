@@ -79,7 +79,7 @@ async def test_request_issued_in_the_page_becomes_a_deal_in_the_page_and_in_its_
     await expect(operator.get_by_role("heading", name="asked-here standby")).to_be_visible()
     await expect(guest.get_by_role("link", name="asked-here").first).to_be_visible()  # without a reload
     await expect(operator.locator(".funnel")).to_contain_text("2 confirmed")
-    room.system.clock.speed = 1_000
+    await room.system.pass_at(1_000)
     await expect(operator.get_by_role("heading", name="asked-here concluded")).to_be_visible()
     await expect(operator.locator(".figures")).to_contain_text("8 kWh")
     assert await _violations(room, operator, "asked-here") == {}

@@ -42,6 +42,12 @@ class PageSystem:
     def _busy(self) -> bool:
         return any(bus.waiting for bus in self._under_way) or not all(shell.idle for shell in self.shells.values())
 
+    async def pass_at(self, speed: float) -> None:
+        """So many times real time from now on; whoever waits looks anew how long."""
+        self.clock.speed = speed
+        for shell in self.shells.values():
+            await shell.clock_was_set()
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator["PageSystem"]:
         self.journals.mkdir(parents=True)

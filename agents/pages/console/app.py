@@ -10,7 +10,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -19,6 +19,7 @@ from agents.pages.console import listed, ordering, replaying, seeing
 from agents.pages.console.state import ConsoleState
 from agents.pages.web.accounts import Accounts, PageRole, PageSession, Sessions
 from agents.pages.web.audit import Audit
+from agents.pages.web.door import PageDoor
 from agents.pages.web.guard import PageGuard
 from agents.pages.web.site import (
     COOKIE,
@@ -29,9 +30,7 @@ from agents.pages.web.site import (
     environment,
     form_of,
     login_of,
-    next_of,
     page,
-    signed_in,
 )
 from agents.runtime.daemon.control import CommandRefusal
 
@@ -44,18 +43,19 @@ class Console:
     def __init__(
         self, state: ConsoleState, accounts: Accounts, audit: Audit, recordings: tuple[Path, ...] = ()
     ) -> None:
-        self.state, self.accounts, self.audit = state, accounts, audit
+        self.state, self.audit = state, audit
         self.recordings = replaying.Recordings(recordings)
         self.sessions, self.templates = Sessions(), environment(TEMPLATES)
+        self._door = PageDoor(accounts, self.sessions, audit, self._login)
 
     def app(self, hosts: frozenset[str], tls: bool = False) -> ASGIApp:
         """For a server; `hosts`: the names under which it is reached."""
-        self._tls = tls
+        self._door.tls = tls
         seen, ordered = PageRole.VIEWER, PageRole.OPERATOR
         routes = [
             Mount("/static", StaticFiles(directory=STATIC)),
-            Route("/login", self._login, methods=["GET", "POST"]),
-            Route("/logout", self._logout, methods=["POST"]),
+            Route("/login", self._door.login, methods=["GET", "POST"]),
+            Route("/logout", self._door.logout, methods=["POST"]),
             Route("/stream", self._needs(seen, self._stream)),
             self._route("/", seeing.now, seen),
             self._route("/event/{event_id}", seeing.event, seen),
@@ -109,7 +109,7 @@ class Console:
         self, role: PageRole, view: Callable[[Request, PageSession], Awaitable[Response]]
     ) -> Callable[[Request], Awaitable[Response]]:
         async def seen(request: Request) -> Response:
-            session = signed_in(self.sessions, request, role)
+            session = self._door.session(request, role)
             if session is None:
                 return login_of(request)
             return await view(request, session)
@@ -136,33 +136,8 @@ class Console:
     async def _stream(self, request: Request, session: PageSession) -> Response:
         return self.state.changes.response()
 
-    # -- coming and going
-
-    async def _login(self, request: Request) -> Response:
-        wanted = next_of(request.query_params.get("next", "/"))
-        if request.method == "GET":
-            return self.show("login", request, None, wanted=wanted, wrong=False, live=False)
-        fields = await form_of(request, None)
-        name, wanted = fields.get("name", "")[:64], next_of(fields.get("next", "/"))
-        user = await asyncio.to_thread(self.accounts.login, name, fields.get("password", "")[:1_000])
-        if user is None:
-            self.audit.log(name, "login refused", at_address=request.client.host if request.client else "")
-            return self.show("login", request, None, 403, wanted=wanted, wrong=True, live=False)
-        self.audit.log(user.name, "login")
-        answer = RedirectResponse(wanted, 303)
-        token = self.sessions.begin(user.name, frozenset(user.roles))
-        answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=self._tls, path="/")
-        return answer
-
-    async def _logout(self, request: Request) -> Response:
-        session = self.sessions.find(request.cookies.get(COOKIE))
-        if session is not None:
-            await form_of(request, session)
-            self.sessions.end(request.cookies.get(COOKIE))
-            self.audit.log(session.user, "logout")
-        answer = RedirectResponse("/login", 303)
-        answer.delete_cookie(COOKIE, path="/")
-        return answer
+    def _login(self, request: Request, status: int, wanted: str, wrong: bool) -> Response:
+        return self.show("login", request, None, status, title="Log in", wanted=wanted, wrong=wrong, live=False)
 
     # -- what goes wrong
 

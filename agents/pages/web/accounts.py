@@ -32,6 +32,8 @@ class PageRole(StrEnum):
     OPERATOR = "operator"
     SUPPORT = "support"
     """Sees one home at a time, which is logged."""
+    RESIDENT = "resident"
+    """Of the page of a home, not of the console."""
 
 
 class PageUser(BaseModel):
@@ -123,6 +125,9 @@ class PageSession:
     used_s: float = field(default_factory=lambda: time.monotonic())
     drafts: dict[str, dict[str, object]] = field(default_factory=dict)
     """What waits for its second step."""
+    done: str = ""
+    refused: str = ""
+    """What came of the last order; told once."""
 
     def may(self, role: PageRole) -> bool:
         return role in self.roles or (role is PageRole.VIEWER and PageRole.OPERATOR in self.roles)
@@ -141,7 +146,8 @@ class Sessions:
 
     MOST = 1_000
 
-    def __init__(self) -> None:
+    def __init__(self, longest_s: float = SESSION_S, idle_s: float = IDLE_S) -> None:
+        self._longest_s, self._idle_s = longest_s, idle_s
         self._known: dict[str, PageSession] = {}
 
     def begin(self, user: str, roles: frozenset[PageRole]) -> str:
@@ -158,7 +164,7 @@ class Sessions:
         if found is None:
             return None
         now = time.monotonic()
-        if now - found.began_s > SESSION_S or now - found.used_s > IDLE_S:
+        if now - found.began_s > self._longest_s or now - found.used_s > self._idle_s:
             del self._known[token or ""]
             return None
         found.used_s = now

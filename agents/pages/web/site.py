@@ -78,7 +78,7 @@ def environment(*folders: Path) -> Environment:
     )
     made.filters |= {
         "kw": figures.kw, "plan": figures.plan, "peak": figures.peak, "kwh": figures.kwh, "words": figures.words,
-        "plain": plain, "quoted": lambda text: quote(str(text), safe=""),
+        "plain": plain, "named": lambda value, tongue: tongue.name(value), "quoted": lambda text: quote(str(text), safe=""),
     }  # fmt: skip
     made.globals |= {"left": figures.left, "pct": figures.pct}
     return made

@@ -61,6 +61,7 @@
                 if (from.tagName === "DETAILS" && from.open) to.setAttribute("open", "");
                 return !(from.dataset && from.dataset.own !== undefined);
               },
+              beforeNodeRemoved: (node) => !(node.dataset && node.dataset.own !== undefined),
             },
           });
           const badge = document.querySelector(".badge");

@@ -1,0 +1,266 @@
+"""The resident's page as an application."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import time, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from agents.pages.home.choices import Choices
+from agents.pages.home.home_assistant import HomeAssistant
+from agents.pages.home.state import ResidentState
+from agents.pages.home.tongue import LANGUAGES, Tongue
+from agents.pages.home.view import TAKES_PART, as_json, event_json, home_limits
+from agents.pages.web.accounts import Accounts, PageRole, PageSession, Sessions
+from agents.pages.web.audit import Audit
+from agents.pages.web.door import PageDoor
+from agents.pages.web.guard import PageGuard
+from agents.pages.web.site import (
+    COOKIE,
+    STATIC,
+    ZONE,
+    Mistaken,
+    NotAllowed,
+    clockface,
+    environment,
+    form_of,
+    login_of,
+    page,
+)
+from agents.runtime.daemon.control import CommandRefusal
+from protocol.codec import to_json
+from protocol.messages import ResourceKind
+
+TEMPLATES = Path(__file__).parent / "templates"
+LANGUAGE = "gridpact_language"
+LONGEST_S, IDLE_S = 90 * 86_400.0, 30 * 86_400.0
+"""Of a login: a phone that lies in the home is not asked every day."""
+CHARGES_FOR = timedelta(hours=12)
+"""Where nobody knows when the car leaves."""
+MOST_HISTORY = 30
+
+
+class HomePage:
+    """The application around the state of one home."""
+
+    def __init__(
+        self, state: ResidentState, accounts: Accounts, audit: Audit, assistant: HomeAssistant | None = None
+    ) -> None:
+        self.state, self.audit, self._assistant = state, audit, assistant
+        self.sessions, self.templates = Sessions(LONGEST_S, IDLE_S), environment(TEMPLATES)
+        self._door = PageDoor(accounts, self.sessions, audit, self._login)
+
+    def app(self, hosts: frozenset[str], tls: bool = False) -> ASGIApp:
+        """For a server; `hosts`: the names under which it is reached."""
+        self._door.tls = tls
+        routes = [
+            Mount("/static", StaticFiles(directory=STATIC)),
+            Route("/login", self._door.login, methods=["GET", "POST"]),
+            Route("/logout", self._door.logout, methods=["POST"]),
+            Route("/", self._needs(self._home)),
+            Route("/stream", self._needs(self._stream)),
+            Route("/data.json", self._needs(self._data)),
+            Route("/mine.json", self._needs(self._mine)),
+            *(
+                Route(f"/{name}", self._needs(self._ordered(order)), methods=["POST"])
+                for name, order in (
+                    ("decide", self._decide), ("override", self._override), ("charge", self._charge),
+                    ("resume", self._resume), ("skip", self._skip), ("choose", self._choose),
+                )
+            ),
+            Route("/language", self._language, methods=["POST"]),
+        ]  # fmt: skip
+        handlers: dict[Any, Any] = {
+            NotAllowed: self._not_allowed, 404: self._missing
+        }  # fmt: skip
+        return PageGuard(Starlette(routes=routes, exception_handlers=handlers, lifespan=self._lifespan), hosts, tls)
+
+    @asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        running = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.state.run())
+            if self._assistant is not None:
+                tasks.create_task(self._assistant.run())
+
+    def _needs(
+        self, view: Callable[[Request, PageSession], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def seen(request: Request) -> Response:
+            session = self._door.session(request, PageRole.RESIDENT)
+            return login_of(request) if session is None else await view(request, session)
+
+        return seen
+
+    def _ordered(
+        self, order: Callable[[dict[str, str], Request], Awaitable[str]]
+    ) -> Callable[[Request, PageSession], Awaitable[Response]]:
+        """A form of the page: checked, logged, done; then the page again, which says what came of it."""
+
+        async def done(request: Request, session: PageSession) -> Response:
+            fields = await form_of(request, session)
+            about = {key: value for key, value in fields.items() if key != "csrf"}
+            self.audit.log(session.user, request.url.path.strip("/"), **about)
+            session.done = session.refused = ""
+            try:
+                session.done = await order(fields, request)
+            except (CommandRefusal, Mistaken) as refusal:
+                session.refused = str(refusal)
+            return RedirectResponse("/", 303)
+
+        return done
+
+    # -- what is seen
+
+    def _show(self, request: Request, session: PageSession | None, status: int = 200, **values: Any) -> Response:
+        state, tongue = self.state, self._tongue(request)
+        events = state.events()
+        devices = state.devices(events)
+        now = state.now()
+        current = [one for one in reversed(events) if one.is_open(now)]
+        cars = {one.resource_id for one in devices if one.kind == ResourceKind.VEHICLE}
+        frame = {
+            "session": session, "clock": clockface(request), "now": now, "speed": state.sockets.time.speed,
+            "tongue": tongue, "t": tongue.text, "languages": LANGUAGES, "title": tongue.text("title"), "live": True,
+            "events": current, "past": [one for one in events if one not in current][:MOST_HISTORY],
+            "devices": devices, "limits": list(home_limits(devices)), "has_car": bool(cars), "choices": state.choices,
+            "planned": [one.resource_id for one in devices if (state.name, one.resource_id) in state.chronicle.plans],
+            "takes_part": TAKES_PART, "reached": state.reached, "home": state.name, "done": "", "wrong": "",
+            "settings": state.chronicle.settings.get(state.name), "open_alerts": 0,
+        }  # fmt: skip
+        return page(self.templates, "home.html.j2", frame | values, status)
+
+    def _tongue(self, request: Request) -> Tongue:
+        """Chosen, else what the browser prefers."""
+        chosen = request.cookies.get(LANGUAGE)
+        if chosen is None:
+            chosen = request.headers.get("accept-language", "en")[:2]
+        return Tongue(chosen)
+
+    async def _home(self, request: Request, session: PageSession) -> Response:
+        shown = self._show(request, session, done=session.done, wrong=session.refused)
+        session.done = session.refused = ""
+        return shown
+
+    async def _stream(self, request: Request, session: PageSession) -> Response:
+        return self.state.changes.response()
+
+    async def _data(self, request: Request, session: PageSession) -> Response:
+        events = self.state.events()
+        found = as_json(self.state.name, events, self.state.devices(events), self.state.now())
+        return Response(to_json(found), media_type="application/json")
+
+    async def _mine(self, request: Request, session: PageSession) -> Response:
+        """All that the page knows of the home: settings, events, choices, who did what here."""
+        settings = self.state.chronicle.settings.get(self.state.name)
+        found = {
+            "home": self.state.name,
+            "settings": settings.model_dump(mode="json", exclude_none=True) if settings is not None else None,
+            "choices": self.state.choices.model_dump(mode="json"),
+            "events": [event_json(one) for one in self.state.events()],
+            "did_here": self.audit.last(),
+        }
+        name = {"Content-Disposition": "attachment; filename=my-data.json"}
+        return Response(to_json(found), media_type="application/json", headers=name)
+
+    # -- what is ordered
+
+    async def _decide(self, fields: dict[str, str], request: Request) -> str:
+        yes = fields.get("take_part") == "yes"
+        after = await self.state.decide(fields.get("event_id", ""), yes)
+        return self._tongue(request).name(after)
+
+    async def _override(self, fields: dict[str, str], request: Request) -> str:
+        return await self._leave(request)
+
+    async def _leave(self, request: Request) -> str:
+        """No to all that runs or is to come."""
+        tongue, now, found = self._tongue(request), self.state.now(), ""
+        for one in self.state.events():
+            if one.is_open(now) and one.stage in TAKES_PART:
+                found = await self.state.decide(one.event_id, False)
+        return tongue.name(found) if found else tongue.text("nothing_asked")
+
+    async def _charge(self, fields: dict[str, str], request: Request) -> str:
+        now = self.state.now()
+        leaving = [
+            one.departs_at for one in self.state.devices([]) if one.departs_at is not None and one.departs_at > now
+        ]
+        until = min(leaving, default=now + CHARGES_FOR)
+        self.state.choose(self.state.choices.model_copy(update={"paused_until": until}))
+        await self._leave(request)
+        return self._tongue(request).text("charge")
+
+    async def _resume(self, fields: dict[str, str], request: Request) -> str:
+        self.state.choose(self.state.choices.model_copy(update={"paused_until": None}))
+        return self._tongue(request).text("resume")
+
+    async def _skip(self, fields: dict[str, str], request: Request) -> str:
+        await self.state.stay_at_home(fields.get("resource_id", ""))
+        return self._tongue(request).text("skip")
+
+    async def _choose(self, fields: dict[str, str], request: Request) -> str:
+        try:
+            chosen = Choices.model_validate(
+                {
+                    "rule": fields.get("rule", "ask"), "most_a_day": fields.get("most_a_day") or 2,
+                    "paused_until": self.state.choices.paused_until,
+                    "quiet_from": _time(fields.get("quiet_from")), "quiet_to": _time(fields.get("quiet_to")),
+                    "zone": request.cookies.get(ZONE) or self.state.choices.zone,
+                }
+            )  # fmt: skip
+        except ValidationError as error:
+            raise Mistaken(error.errors(include_url=False)[0]["msg"]) from None
+        self.state.choose(chosen)
+        return self._tongue(request).text("save")
+
+    async def _language(self, request: Request) -> Response:
+        fields = await form_of(request, None)
+        answer = RedirectResponse("/", 303)
+        answer.set_cookie(LANGUAGE, Tongue(fields.get("language", "")).language, max_age=31_536_000, samesite="strict")
+        return answer
+
+    # -- coming in, and what goes wrong
+
+    def _login(self, request: Request, status: int, wanted: str, wrong: bool) -> Response:
+        tongue = self._tongue(request)
+        frame = {
+            "session": None, "clock": clockface(request), "now": self.state.now(), "speed": 1.0, "tongue": tongue,
+            "t": tongue.text, "languages": LANGUAGES, "title": tongue.text("login"), "live": False, "wanted": wanted,
+            "wrong": tongue.text("wrong_login") if wrong else "", "home": self.state.name, "open_alerts": 0,
+        }  # fmt: skip
+        return page(self.templates, "home_login.html.j2", frame, status)
+
+    async def _not_allowed(self, request: Request, error: NotAllowed) -> Response:
+        return self._told(request, 403, str(error))
+
+    async def _missing(self, request: Request, error: HTTPException) -> Response:
+        return self._told(request, 404, str(error.detail))
+
+    def _told(self, request: Request, status: int, text: str) -> Response:
+        session = self.sessions.find(request.cookies.get(COOKIE))
+        if session is None or not session.may(PageRole.RESIDENT):
+            return Response(f"{text}\n", status, media_type="text/plain")
+        return self._show(request, session, status, wrong=text)
+
+
+def _time(text: str | None) -> time | None:
+    return time.fromisoformat(text) if text else None

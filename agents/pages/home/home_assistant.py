@@ -1,0 +1,139 @@
+"""A home in Home Assistant: it appears there by itself (MQTT discovery), shows what is asked, what its devices do and why, and
+can be told yes, no and stop. The same state is a retained card for others' planners.
+
+Topics below `gridpact/home/NAME/`: `state` (what a home's page has as data), `event` (the event that is open, expiring with it),
+`availability`, and `command` (`accept`, `decline`, `stop`), which is heard.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from agents.pages.home.state import ResidentState
+from agents.pages.home.view import TAKES_PART, HomeEvent, as_json, event_json
+from agents.runtime.daemon.control import CommandRefusal
+from agents.runtime.software import software
+from broker.address import Address
+from broker.bus import Arrival, Post
+from broker.mqtt import MqttBus
+from protocol.codec import to_json
+
+PREFIX = "homeassistant"
+LOOK_S = 1.0
+COMMANDS = ("accept", "decline", "stop")
+log = structlog.get_logger("gridpact.home")
+
+
+def base_of(name: str) -> str:
+    """Where a home's topics are."""
+    return f"gridpact/home/{name}"
+
+
+def discovery(name: str, devices: Sequence[str], version: str) -> dict[str, dict[str, Any]]:
+    """By topic, what makes a home appear: entities of one device. One without a value is unknown there."""
+    base, node = base_of(name), f"gridpact_{name}"
+    about = {
+        "identifiers": [node], "name": f"gridpact {name}", "manufacturer": "gridpact", "sw_version": version,
+    }  # fmt: skip
+    common = {"device": about, "availability_topic": f"{base}/availability", "origin": {"name": "gridpact"}}
+    found: dict[str, dict[str, Any]] = {}
+
+    def entity(component: str, key: str, title: str, **more: Any) -> None:
+        unique = f"{node}_{key}"
+        found[f"{PREFIX}/{component}/{node}/{key}/config"] = common | {"name": title, "unique_id": unique} | more
+
+    state = {"state_topic": f"{base}/state"}
+    entity("sensor", "event", "Event", **state, value_template="{{ (value_json.event or {}).stage | default('none') }}",
+           json_attributes_topic=f"{base}/event", icon="mdi:transmission-tower")  # fmt: skip
+    entity("sensor", "start", "Event starts", **state, device_class="timestamp",
+           value_template="{{ (value_json.event or {}).start | default(none) }}")  # fmt: skip
+    entity("sensor", "answer_by", "Answer by", **state, device_class="timestamp",
+           value_template="{{ (value_json.event or {}).answer_by | default(none) }}")  # fmt: skip
+    entity("binary_sensor", "asks", "Asks its resident", **state,
+           value_template="{{ 'ON' if (value_json.event or {}).answer_by | default(none) else 'OFF' }}")  # fmt: skip
+    for command, title in (("accept", "Take part"), ("decline", "Not this time"), ("stop", "Stop this now")):
+        entity("button", command, title, command_topic=f"{base}/command", payload_press=command)
+    for number, device in enumerate(devices):
+        own = f"value_json.devices[{number}]"
+        entity("sensor", f"power_{device}", f"{device} power", **state, device_class="power", unit_of_measurement="W",
+               value_template=f"{{{{ {own}.power_w }}}}")  # fmt: skip
+        entity("sensor", f"reason_{device}", f"{device} reason", **state,
+               value_template=f"{{{{ {own}.trouble or {own}.because }}}}")  # fmt: skip
+    return found
+
+
+class HomeAssistant:
+    """The connection of one home."""
+
+    def __init__(self, state: ResidentState, address: Address) -> None:
+        self._state, self._base = state, base_of(state.name)
+        will = f"{self._base}/availability"
+        self._bus = MqttBus(
+            address, f"gridpact-home-{state.name}", (f"{self._base}/command",), session_expiry_s=0,
+            presence=lambda online: (Post(will, b"online" if online else b"offline", True),),
+        )  # fmt: skip
+        self._last: dict[str, bytes] = {}
+
+    async def run(self) -> None:
+        """Until cancelled. Raises LinkDenied."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._bus.run(self._deliver))
+            tasks.create_task(self._tell())
+
+    async def _tell(self) -> None:
+        while True:
+            for post in self.posts(self._state.now()):
+                await self._bus.publish(post)
+            await asyncio.sleep(LOOK_S)
+
+    def posts(self, now: datetime) -> list[Post]:
+        """What is other than it was told last."""
+        events = self._state.events()
+        devices = self._state.devices(events)
+        current = next((one for one in events if one.is_open(now)), None)
+        found: dict[str, tuple[bytes, int | None]] = {
+            topic: (to_json(config), None)
+            for topic, config in discovery(self._state.name, [one.resource_id for one in devices], software()).items()
+        }
+        told = as_json(self._state.name, events, devices, now)
+        del told["at"]  # it changes always, and says nothing
+        found[f"{self._base}/state"] = to_json(told), None
+        card = b"" if current is None else to_json(event_json(current))
+        found[f"{self._base}/event"] = card, _expires_s(current, now, self._state.sockets.time.speed)
+        posts = []
+        for topic, (payload, expires_in_s) in found.items():
+            if self._last.get(topic, b"") != payload:
+                self._last[topic] = payload
+                posts.append(Post(topic, payload, True, expires_in_s))
+        return posts
+
+    async def _deliver(self, arrivals: Sequence[Arrival]) -> None:
+        for arrival in arrivals:
+            arrival.acknowledge()
+            command = arrival.payload.decode(errors="replace").strip()
+            if arrival.retained or command not in COMMANDS:
+                continue
+            try:
+                await self._follow(command)
+            except CommandRefusal as refusal:
+                log.warning("not_decided", text=str(refusal))
+
+    async def _follow(self, command: str) -> None:
+        now = self._state.now()
+        for event in self._state.events():
+            if not event.is_open(now):
+                continue
+            if command == "stop" and event.stage in TAKES_PART:
+                await self._state.decide(event.event_id, False)
+            elif command != "stop" and event.answer_by is not None:
+                await self._state.decide(event.event_id, command == "accept")
+
+
+def _expires_s(current: HomeEvent | None, now: datetime, speed: float) -> int | None:
+    """Real seconds until the card is over."""
+    if current is None:
+        return None
+    return max(1, round((current.end - now).total_seconds() / max(speed, 0.001)))

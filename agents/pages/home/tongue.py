@@ -1,0 +1,289 @@
+"""The resident's page in English and Japanese: whole sentences, and words for what the history calls by a name.
+
+A name that came later (a stage, a reason, a limit) is shown as it is, without its underscores.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from agents.pages.home.view import HomeDevice, HomeEvent, HomeLimit
+from agents.pages.web.figures import Clockface
+from protocol.kilowatts import kilowatt_hours, kilowatts
+from protocol.units import Direction
+
+LANGUAGES = {"en": "English", "ja": "日本語"}
+EN: Mapping[str, str] = {
+    "title": "Your home",
+    "decrease": "From {begin} to {end} your home is asked to use up to {power} less, or to give it back.",
+    "increase": "From {begin} to {end} your home is asked to use up to {power} more.",
+    "agreed_decrease": "From {begin} to {end} your home uses up to {power} less, or gives it back, as agreed.",
+    "agreed_increase": "From {begin} to {end} your home uses up to {power} more, as agreed.",
+    "earns": "That earns up to {money}.",
+    "contract": "Your contract says what it earns.",
+    "car": "Your car is charged as you set it when it leaves.",
+    "car_loosened": "For this your limits are loosened, as far as you agreed beforehand.",
+    "stored": "Without an answer your home {says}.",
+    "says_yes": "takes part",
+    "says_no": "takes no part",
+    "left_to_answer": "Left to answer",
+    "accept": "Take part",
+    "decline": "Not this time",
+    "change_yes": "Take part after all",
+    "override": "Stop this now",
+    "override_costs": "It stops at once, also without internet. You give up what the rest would earn{money}; whether your contract asks for more, it says.",
+    "up_to": ", up to {money}",
+    "charge": "Charge now",
+    "charge_hint": "Leaves what runs and says no until the car leaves.",
+    "now": "Now",
+    "devices": "What your devices do, and why",
+    "own_plan": "follows its own plan",
+    "gives": "gives {power} back until {until}, because you take part in {event}",
+    "draws": "draws {power} until {until}, because you take part in {event}",
+    "rests": "draws nothing until {until}, because you take part in {event}",
+    "trouble": "offers nothing: {why}",
+    "battery": "battery at {pct} % ({energy})",
+    "plugged": "plugged in",
+    "away": "away",
+    "leaves": "leaves {at}",
+    "limits": "What always holds",
+    "departure_soc_wh": "ready at {at} with at least {value}",
+    "reserve_wh": "never below {value}: for you, or for an outage",
+    "least_wh": "never below {value} of stored heat",
+    "relay_ops_left": "at most {value} switchings of its relay an event",
+    "relay_ops_a_day": "at most {value} switchings of its relay a day",
+    "least_c": "not below {value}",
+    "most_c": "not above {value}",
+    "loosened": "if it is asked for: {value}",
+    "fixed": "not loosened",
+    "limits_where": "Limits stand in your home's settings. Changed there, safety limits and your plan hold at once.",
+    "rule": "When you are asked",
+    "rule_ask": "Ask me each time",
+    "rule_always": "Always take part within my limits, at most {most} times a day",
+    "rule_never": "Never take part (withdraws consent, leaves what runs)",
+    "save": "Save",
+    "quiet": "Quiet hours",
+    "quiet_hint": "No messages in this time; an unanswered question is decided by the rule above, else by your home's settings.",
+    "from": "from",
+    "to": "to",
+    "skip": "The car stays at home today",
+    "history": "What was, and what it earned",
+    "provisional": "provisional",
+    "final": "metered to the end; final when your aggregator has settled",
+    "nothing_asked": "Nothing is asked of your home.",
+    "paused": "Your home says no to everything until {at}.",
+    "resume": "Take part again",
+    "my_data": "My data as a file",
+    "name": "Name",
+    "password": "Password",
+    "login": "Log in",
+    "logout": "Log out",
+    "wrong_login": "Name and password do not fit, or there were too many tries: wait a minute.",
+    "lost": "The connection to your home is lost: what stands here may be old.",
+    "agent_gone": "Your home's agent does not answer on this machine: nothing can be ordered here now.",
+    "details": "In your agent's words",
+    "when": "When",
+    "what": "What",
+    "outcome": "Outcome",
+    "delivered": "Delivered",
+    "earned": "Earned",
+    "bound": "Why no more: {why}",
+    "done": "Done: {what}",
+    "back": "Back",
+    "language": "Language",
+    "zone_local": "Show in my zone",
+    "zone_utc": "Show in UTC",
+    "times": "Times",
+    "skip_link": "To the content",
+    "reason": "Reason: {why}",
+    "from_to": "{begin} to {end}",
+    "refused": "That was refused",
+    "today": "today",
+}
+JA: Mapping[str, str] = {
+    "title": "わが家",
+    "decrease": "{begin}から{end}まで、最大 {power} の節電または放電が求められています。",
+    "increase": "{begin}から{end}まで、最大 {power} 多く使うこと(充電など)が求められています。",
+    "agreed_decrease": "約定どおり、{begin}から{end}まで最大 {power} の節電または放電を行います。",
+    "agreed_increase": "約定どおり、{begin}から{end}まで最大 {power} 多く使います(充電など)。",
+    "earns": "報酬は最大 {money} です。",
+    "contract": "報酬は契約で定められています。",
+    "car": "クルマは出発までに設定どおり充電されます。",
+    "car_loosened": "事前に同意いただいた範囲で制限が緩和されます。",
+    "stored": "ご回答がない場合は{says}。",
+    "says_yes": "参加します",
+    "says_no": "参加しません",
+    "left_to_answer": "回答期限まで",
+    "accept": "参加する",
+    "decline": "今回は参加しない",
+    "change_yes": "やはり参加する",
+    "override": "今すぐ止める",
+    "override_costs": "インターネットがなくてもすぐに止まります。残りの報酬{money}は受け取れません。ほかの取り決めは契約をご覧ください。",
+    "up_to": "(最大 {money})",
+    "charge": "今すぐ充電",
+    "charge_hint": "実施中の制御をやめ、出発まで参加しません。",
+    "now": "現在",
+    "devices": "機器の動作とその理由",
+    "own_plan": "通常どおり動いています",
+    "gives": "{event} に参加しているため、{until}まで {power} を放電しています",
+    "draws": "{event} に参加しているため、{until}まで {power} を使っています",
+    "rests": "{event} に参加しているため、{until}まで電力を使いません",
+    "trouble": "参加できません:{why}",
+    "battery": "充電量 {pct} %({energy})",
+    "plugged": "接続中",
+    "away": "外出中",
+    "leaves": "出発 {at}",
+    "limits": "必ず守られること",
+    "departure_soc_wh": "{at}に {value} 以上で出発できます",
+    "reserve_wh": "{value} を下回りません(ご家庭と停電のため)",
+    "least_wh": "蓄熱量は {value} を下回りません",
+    "relay_ops_left": "リレーの開閉は1回の要請につき {value} 回まで",
+    "relay_ops_a_day": "リレーの開閉は1日 {value} 回まで",
+    "least_c": "{value} を下回りません",
+    "most_c": "{value} を上回りません",
+    "loosened": "求められた場合:{value}",
+    "fixed": "緩和しません",
+    "limits_where": "制限は機器の設定で決まります。そこで変更すると、安全上の制限と予定はすぐに反映されます。",
+    "rule": "要請への回答方法",
+    "rule_ask": "毎回確認する",
+    "rule_always": "制限の範囲で必ず参加する(1日 {most} 回まで)",
+    "rule_never": "参加しない(同意を撤回し、実施中のものもやめる)",
+    "save": "保存",
+    "quiet": "通知しない時間",
+    "quiet_hint": "この時間は通知しません。回答のない要請は上の設定、なければ機器の設定で決まります。",
+    "from": "開始",
+    "to": "終了",
+    "skip": "今日はクルマを使わない",
+    "history": "これまでの実績と報酬",
+    "provisional": "暫定",
+    "final": "計量済み(アグリゲーターの精算後に確定)",
+    "nothing_asked": "現在、要請はありません。",
+    "paused": "{at}まで、すべての要請を断ります。",
+    "resume": "参加を再開する",
+    "my_data": "自分のデータをファイルで保存",
+    "name": "名前",
+    "password": "パスワード",
+    "login": "ログイン",
+    "logout": "ログアウト",
+    "wrong_login": "名前またはパスワードが違うか、試行回数が多すぎます。1分お待ちください。",
+    "lost": "ご家庭との接続が切れています。表示が古い可能性があります。",
+    "agent_gone": "この機器のエージェントが応答しません。今は操作できません。",
+    "details": "エージェントの説明",
+    "when": "日時",
+    "what": "内容",
+    "outcome": "結果",
+    "delivered": "実績",
+    "earned": "報酬",
+    "bound": "これ以上出せない理由:{why}",
+    "done": "受け付けました:{what}",
+    "back": "戻る",
+    "language": "言語",
+    "zone_local": "現地時刻で表示",
+    "zone_utc": "UTCで表示",
+    "times": "時刻",
+    "skip_link": "本文へ",
+    "reason": "理由:{why}",
+    "from_to": "{begin}〜{end}",
+    "refused": "受け付けられませんでした",
+    "today": "今日",
+}
+NAMES: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "considering": "waits for your answer", "offered": "offered, not decided yet", "opted_out": "takes no part",
+        "standby": "agreed, begins soon", "delivering": "running now", "completed": "done", "not_needed": "not needed",
+        "no_deal": "no deal", "cancelled": "cancelled", "withdrawn": "you left it", "expired": "lapsed",
+        "departure_soc": "the charge at departure", "reserve_soc": "the reserve", "power_limit": "the power of the device",
+        "relay_ops": "the relay", "plug_window": "the time at home", "min_power": "the least power of the device",
+        "capacity": "the battery is full", "generation": "no more sun", "overrideStatus": "you said no, or your rule did",
+        "notParticipating": "your devices have nothing to give then", "outageRunStatus": "the grid is gone",
+    },
+    "ja": {
+        "considering": "ご回答をお待ちしています", "offered": "参加を表明しました(未確定)", "opted_out": "参加しません",
+        "standby": "約定しました(開始待ち)", "delivering": "実施中", "completed": "完了", "not_needed": "不要でした",
+        "no_deal": "不成立", "cancelled": "中止", "withdrawn": "取りやめました", "expired": "期限切れ",
+        "departure_soc": "出発時の充電量", "reserve_soc": "残しておく充電量", "power_limit": "機器の出力",
+        "relay_ops": "リレーの開閉回数", "plug_window": "在宅時間", "min_power": "機器の最小出力",
+        "capacity": "満充電", "generation": "日射不足", "overrideStatus": "ご回答または設定による不参加",
+        "notParticipating": "その時間に出せる電力がありません", "outageRunStatus": "停電中",
+    },
+}  # fmt: skip
+
+
+class Tongue:
+    """One language; `text(key, ...)` is a phrase."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language if language in LANGUAGES else "en"
+        self._phrases = JA if self.language == "ja" else EN
+
+    def text(self, key: str, **figures: object) -> str:
+        return self._phrases[key].format(**figures)
+
+    def name(self, value: object) -> str:
+        """A stage, an outcome or a restriction in words; one that came later as it is."""
+        return NAMES[self.language].get(str(value), str(value).replace("_", " "))
+
+    def day(self, at: datetime, clock: Clockface, now: datetime) -> str:
+        """`18:30`, on another day with its date."""
+        if clock.day(at) == clock.day(now):
+            return clock.time(at)
+        date = clock.day(at)
+        return (
+            f"{date.month}月{date.day}日 {clock.time(at)}"
+            if self.language == "ja"
+            else f"{date:%a %d %b} {clock.time(at)}"
+        )
+
+    def asks(self, event: HomeEvent, clock: Clockface, now: datetime, has_car: bool) -> str:
+        """One plain sentence of what is asked, what it earns and what it does to the car."""
+        key = "decrease" if event.request.direction is Direction.DECREASE_LOAD else "increase"
+        begin, end = self.day(event.start, clock, now), clock.time(event.end)
+        key = f"agreed_{key}" if event.deal_w else key
+        parts = [self.text(key, begin=begin, end=end, power=_together(kilowatts(max(event.plan_w))))]
+        money = event.money(event.plan_wh)
+        parts.append(self.text("earns", money=_together(money)) if money is not None else self.text("contract"))
+        if has_car:
+            parts.append(self.text("car_loosened" if event.loosened else "car"))
+        return ("" if self.language == "ja" else " ").join(parts)
+
+    def does(self, device: HomeDevice, clock: Clockface) -> str:
+        """What a device does, and why."""
+        if device.trouble:
+            return self.text("trouble", why=device.trouble)
+        if device.power_w is None or device.until is None:
+            return self.text("own_plan")
+        key = "gives" if device.power_w < 0 else "draws" if device.power_w else "rests"
+        power = kilowatts(abs(device.power_w))
+        return self.text(key, power=power, until=clock.time(device.until), event=device.because or "-")
+
+    def state(self, device: HomeDevice, clock: Clockface, now: datetime) -> str:
+        """How it stands."""
+        parts = []
+        if device.soc_pct is not None and device.soc_wh is not None:
+            parts.append(self.text("battery", pct=device.soc_pct, energy=kilowatt_hours(device.soc_wh)))
+        if device.plugged is not None:
+            parts.append(self.text("plugged" if device.plugged else "away"))
+        if device.departs_at is not None and device.departs_at > now:
+            parts.append(self.text("leaves", at=self.day(device.departs_at, clock, now)))
+        return " · ".join(parts)
+
+    def limit(self, one: HomeLimit, clock: Clockface, now: datetime) -> str:
+        """A limit in a household's words."""
+        at = self.day(one.at, clock, now) if one.at is not None else ""
+        return self.text(one.name, value=self._value(one, one.value), at=at)
+
+    def loosened(self, one: HomeLimit) -> str:
+        if one.loosened is None:
+            return self.text("fixed")
+        return self.text("loosened", value=self._value(one, one.loosened))
+
+    def _value(self, one: HomeLimit, value: Any) -> str:
+        if one.name.endswith("_wh"):
+            pct = f"{value * 100 // one.of} % ({kilowatt_hours(value)})" if one.of else kilowatt_hours(value)
+            return pct
+        return f"{value:g} °C" if one.name.endswith("_c") else str(value)
+
+
+def _together(figure: str) -> str:
+    """A figure and its unit on one line."""
+    return figure.replace(" ", "\N{NO-BREAK SPACE}")

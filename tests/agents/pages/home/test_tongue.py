@@ -1,0 +1,100 @@
+"""Sentences of the resident's page in both languages."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from worlds import T0, vehicle
+
+from agents.history.standing import PartyStage
+from agents.pages.home.tongue import EN, JA, NAMES, Tongue
+from agents.pages.home.view import HomeDevice, HomeEvent, HomeLimit, home_limits
+from agents.pages.web.figures import Clockface
+from protocol import messages as m
+from protocol.units import Direction
+
+CLOCK = Clockface(UTC)
+FIELD = re.compile(r"\{\w*\}")
+
+
+def event(direction: Direction = Direction.DECREASE_LOAD, terms: m.Terms | None = None, **more: Any) -> HomeEvent:
+    period = m.IntervalPeriod(start=T0 + timedelta(hours=1), duration=timedelta(minutes=30))
+    request = m.Request(
+        message_id="ra.r", event_id="e1", request_id="r", revision=1, round=1, sent_at=T0, program_id="dr",
+        direction=direction, interval_period=period, power_w=(2_000, 3_000), reply_by=T0 + timedelta(minutes=5),
+        decide_by=T0 + timedelta(minutes=10), terms=terms or m.Terms(),
+    )  # fmt: skip
+    return HomeEvent("e1", request, PartyStage.CONSIDERING, "", None, more.pop("deal_w", None), False, **more)
+
+
+def device(**more: Any) -> HomeDevice:
+    spec = vehicle("ev-1", relaxations=[{"restriction": "reserve_soc", "steps": [6_000, 4_000]}], relay_ops_left=4)
+    known: dict[str, Any] = {
+        "resource_id": "ev-1", "kind": "vehicle", "power_w": None, "until": None, "because": "", "trouble": "",
+        "soc_wh": 30_000, "capacity_wh": 40_000, "plugged": True, "departs_at": spec.departs_at, "spec": spec,
+    }  # fmt: skip
+    return HomeDevice(**known | more)
+
+
+def test_both_languages_say_all_with_the_same_figures() -> None:
+    assert EN.keys() == JA.keys()
+    assert NAMES["en"].keys() == NAMES["ja"].keys()
+    for key in EN:
+        assert set(FIELD.findall(EN[key])) == set(FIELD.findall(JA[key])), key
+
+
+def test_sentence_says_what_is_asked_what_it_earns_and_what_it_does_to_the_car() -> None:
+    priced = event(terms=m.Terms(price_milli_per_kwh=200, currency="EUR"))
+    assert Tongue("en").asks(priced, CLOCK, T0, has_car=True) == (
+        "From 18:00 to 19:00 your home is asked to use up to 3\u00a0kW less, or to give it back. That earns up to "
+        "0.50\u00a0EUR. Your car is charged as you set it when it leaves."
+    )
+    assert Tongue("ja").asks(event(Direction.INCREASE_LOAD), CLOCK, T0, has_car=False) == (
+        "18:00から19:00まで、最大 3\u00a0kW 多く使うこと(充電など)が求められています。報酬は契約で定められています。"
+    )
+
+
+def test_deal_is_told_as_agreed() -> None:
+    text = Tongue("en").asks(event(deal_w=(1_000, 0)), CLOCK, T0, has_car=False)
+    assert text.startswith("From 18:00 to 19:00 your home uses up to 1\u00a0kW less, or gives it back, as agreed.")
+
+
+def test_another_day_has_its_date() -> None:
+    before = datetime(2026, 1, 13, tzinfo=UTC)
+    assert "Wed 14 Jan 18:00" in Tongue("en").asks(event(), CLOCK, before, has_car=False)
+    assert "1月14日 18:00" in Tongue("ja").asks(event(), CLOCK, before, has_car=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, "follows its own plan"),
+        (
+            {"power_w": -2_700, "until": T0, "because": "e1"},
+            "gives 2.7 kW back until 17:00, because you take part in e1",
+        ),
+        ({"power_w": 2_700, "until": T0, "because": "e1"}, "draws 2.7 kW until 17:00, because you take part in e1"),
+        ({"power_w": 0, "until": T0, "because": "e1"}, "draws nothing until 17:00, because you take part in e1"),
+        ({"trouble": "<script>"}, "offers nothing: <script>"),
+    ],
+)
+def test_device_says_what_it_does_and_why(change: dict[str, Any], told: str) -> None:
+    assert Tongue("en").does(device(**change), CLOCK) == told
+
+
+def test_limits_are_told_in_a_households_words_with_what_may_be_loosened() -> None:
+    tongue = Tongue("en")
+    told = [(tongue.limit(one, CLOCK, T0), tongue.loosened(one)) for one in home_limits([device()])]
+    assert told == [
+        ("ready at Thu 15 Jan 07:00 with at least 75 % (30 kWh)", "not loosened"),
+        ("never below 20 % (8 kWh): for you, or for an outage", "if it is asked for: 10 % (4 kWh)"),
+        ("at most 4 switchings of its relay an event", "not loosened"),
+    ]
+    warm = HomeLimit("heat", "least_c", 20.0, loosened=19.5)
+    assert (tongue.limit(warm, CLOCK, T0), tongue.loosened(warm)) == ("not below 20 °C", "if it is asked for: 19.5 °C")
+
+
+def test_name_that_came_later_is_shown_as_it_is() -> None:
+    assert Tongue("ja").name("a_new_stage") == "a new stage"
+    assert Tongue("xx").language == "en"

@@ -1,0 +1,208 @@
+"""The resident's page in a browser, against a live system: what a resident decides there changes what comes of the event."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import time, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from browser import chromium, needs_chromium, serious, served, tab
+from page_system import PageSystem
+from playwright.async_api import Page, expect
+from worlds import T0, vehicle
+
+from agents.pages.home.app import HomePage
+from agents.pages.home.choices import Choices
+from agents.pages.home.home_assistant import HomeAssistant
+from agents.pages.home.state import ResidentState
+from agents.pages.web.accounts import Accounts, PageRole
+from agents.pages.web.audit import Audit
+from agents.pages.web.serve import LOOPBACK
+from agents.settings.members import Member
+from agents.settings.parties import AggregatorSettings, Consent, CoordinatorSettings, DerSettings, UtilitySettings
+from broker.bus import Arrival, Post
+from broker.mosquitto import Broker
+from broker.mqtt import MqttBus
+from protocol.actor import Issue
+from protocol.units import Direction
+
+pytestmark = pytest.mark.live
+PASSWORD = "a-long-password"
+PARTIES = (
+    UtilitySettings(children=("ac",)),
+    CoordinatorSettings(name="ac", members=(Member(name="ra-1", kind="aggregator", decrease_load_w=6_000),)),
+    AggregatorSettings(
+        name="ra-1", parent="ac",
+        members=tuple(Member(name=f"hems-{n}", resources=(f"ev-{n}",), decrease_load_w=6_000) for n in (1, 2)),
+    ),
+    DerSettings(
+        name="hems-1", parent="ra-1", consent=Consent.ASK, stored_rule=False,
+        devices=(vehicle("ev-1", relaxations=[{"restriction": "reserve_soc", "steps": [4_000]}]),),
+    ),
+    DerSettings(name="hems-2", parent="ra-1", consent=Consent.ASK, stored_rule=False, devices=(vehicle("ev-2"),)),
+)  # fmt: skip
+"""Nobody is at home in hems-2: so there is time to change one's mind in hems-1."""
+
+
+@pytest.fixture
+async def system(tmp_path: Path, broker: Broker) -> AsyncIterator[PageSystem]:
+    async with PageSystem(tmp_path, broker, PARTIES, T0, speed=1).running() as running:
+        yield running
+
+
+async def issue(system: PageSystem, event_id: str) -> None:
+    """Two hours from now, for an hour."""
+    start = (system.clock.now() + timedelta(hours=2)).replace(microsecond=0)
+    await system.shells["utility"].give(Issue(event_id, "dr", Direction.DECREASE_LOAD, start, (4_000, 4_000)))
+
+
+def at(system: PageSystem, party: str, event_id: str) -> dict[str, Any]:
+    """How an event stands at a party, by its own word."""
+    events: Any = system.shells[party].actor.status()["events"]
+    return next((one for one in events if one["event_id"] == event_id), {})
+
+
+@asynccontextmanager
+async def resident(system: PageSystem, folder: Path, **context: Any) -> AsyncIterator[Page]:
+    """Logged in on the page of the home."""
+    accounts = Accounts(folder / "users.json")
+    accounts.put("eve", (PageRole.RESIDENT,), PASSWORD)
+    state = ResidentState("hems-1", [system.journals], system.control, folder / "choices.json")
+    home = HomePage(state, accounts, Audit(folder / "log.jsonl"))
+    async with served(home.app(LOOPBACK)) as where, chromium() as browser:
+        page = await tab(browser, **context)
+        await page.goto(f"{where}/")
+        await page.locator("[name=name]").fill("eve")
+        await page.locator("[name=password]").fill(PASSWORD)
+        await page.locator("button.primary").click()
+        yield page
+
+
+@needs_chromium
+async def test_acceptance_change_of_mind_and_override_change_the_outcome(system: PageSystem, tmp_path: Path) -> None:
+    async with resident(system, tmp_path) as page:
+        await issue(system, "e1")
+        await expect(page.locator(".sentence")).to_contain_text(
+            re.compile(r"your home is asked to use up to \S+\skW less")
+        )
+        assert await serious(page) == []
+        await page.get_by_role("button", name="Not this time").click()
+        await expect(page.get_by_text("takes no part").first).to_be_visible()
+        assert at(system, "hems-1", "e1")["stage"] == "opted_out"
+        await page.get_by_role("button", name="Take part after all").click()
+        await system.pass_at(100)
+        await expect(page.get_by_text("agreed, begins soon")).to_be_visible()
+        assert at(system, "utility", "e1")["deal_w"] == [4_000, 4_000]
+        await system.pass_at(600)
+        await expect(page.get_by_text("gives 4 kW back until")).to_be_visible()
+        await system.pass_at(1)
+        await page.get_by_role("button", name="Stop this now").click()
+        await expect(page.get_by_text("you left it").first).to_be_visible()
+        assert at(system, "hems-1", "e1")["outcome"] == "withdrawn"
+        await expect(page.get_by_text("follows its own plan")).to_be_visible()
+        await system.pass_at(2_000)
+        await expect(page.locator("table")).to_contain_text("kWh")
+        assert await serious(page) == []
+
+
+@needs_chromium
+async def test_resident_answers_with_the_keyboard_alone_and_in_japanese(system: PageSystem, tmp_path: Path) -> None:
+    phone = {"viewport": {"width": 390, "height": 844}, "locale": "ja-JP", "color_scheme": "dark"}
+    async with resident(system, tmp_path, **phone) as page:
+        await expect(page.locator("html")).to_have_attribute("lang", "ja")
+        await issue(system, "e1")
+        await expect(page.get_by_role("button", name="参加する", exact=True)).to_be_visible()
+        assert await serious(page) == []
+        await page.locator("body").focus()
+        for _ in range(12):
+            await page.keyboard.press("Tab")
+            if await page.evaluate("document.activeElement.textContent") == "参加する":
+                break
+        await page.keyboard.press("Enter")
+        await system.pass_at(100)
+        await expect(page.get_by_text("約定しました")).to_be_visible()
+        assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+async def test_what_was_chosen_beforehand_is_said_without_the_resident(system: PageSystem, tmp_path: Path) -> None:
+    async with pushed() as (where, told):
+        home = ResidentState("hems-1", [system.journals], system.control, tmp_path / "choices.json", where)
+        home.choose(Choices(rule="always", most_a_day=1))
+        running = asyncio.create_task(home.run())
+        try:
+            await issue(system, "e1")
+            await until(lambda: at(system, "hems-1", "e1").get("stage") in ("offered", "awarded"))
+            home.choose(Choices(rule="ask", quiet_from=time(0), quiet_to=time(23, 59)))
+            await issue(system, "e2")
+            await until(lambda: home.sockets.questions() != [])
+            await home._follow_choices()
+            assert told == []  # nobody is disturbed
+            home.choose(Choices())
+            await until(lambda: told != [])
+            assert (told[0]["home"], told[0]["event_id"]) == ("hems-1", "e2")
+            home.choose(Choices(rule="never"))
+            await until(lambda: at(system, "hems-1", "e2").get("stage") == "opted_out")
+            await until(lambda: at(system, "hems-1", "e1").get("stage") not in ("offered", "awarded", "active"))
+        finally:
+            running.cancel()
+            await asyncio.wait((running,))
+
+
+async def until(holds: Any) -> None:
+    """Wait for something that other tasks bring about."""
+    async with asyncio.timeout(60):
+        while not holds():
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def pushed() -> AsyncIterator[tuple[str, list[dict[str, Any]]]]:
+    """An address that takes pushes, and what came there."""
+    told: list[dict[str, Any]] = []
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+        told.append(orjson.loads(await reader.readexactly(length)))
+        writer.write(b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", told
+
+
+async def test_home_appears_in_home_assistant_and_is_told_from_there(system: PageSystem, tmp_path: Path) -> None:
+    home = ResidentState("hems-1", [system.journals], system.control, tmp_path / "choices.json")
+    assistant = HomeAssistant(home, system.address)
+    heard: dict[str, bytes] = {}
+
+    async def hear(arrivals: Sequence[Arrival]) -> None:
+        for arrival in arrivals:
+            heard[arrival.topic] = arrival.payload
+            arrival.acknowledge()
+
+    theirs = MqttBus(system.address, "their-assistant", ("homeassistant/#", "gridpact/home/#"), whole=True)
+    running = [asyncio.create_task(one) for one in (home.run(), assistant.run(), theirs.run(hear))]
+    try:
+        await until(lambda: "homeassistant/sensor/gridpact_hems-1/power_ev-1/config" in heard)
+        configs = [orjson.loads(body) for topic, body in heard.items() if topic.startswith("homeassistant/")]
+        assert len({config["unique_id"] for config in configs}) == len(configs)
+        assert {config["device"]["identifiers"][0] for config in configs} == {"gridpact_hems-1"}
+        assert heard["gridpact/home/hems-1/availability"] == b"online"
+        await issue(system, "e1")
+        await until(lambda: b'"e1"' in heard.get("gridpact/home/hems-1/event", b""))
+        assert orjson.loads(heard["gridpact/home/hems-1/state"])["event"]["answer_by"] is not None
+        await theirs.publish(Post("gridpact/home/hems-1/command", b"accept"))
+        await until(lambda: at(system, "hems-1", "e1")["stage"] == "offered")
+        await theirs.publish(Post("gridpact/home/hems-1/command", b"stop"))
+        await until(lambda: at(system, "hems-1", "e1")["stage"] == "opted_out")
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
