@@ -126,6 +126,8 @@ class Awards:
         award = self.children.award(
             AwardRecord(asked.request_id, asked.round, revision, outcome, power_w, accepts, reason, now, confirm_by)
         )
+        if now > self.subject.period.start:
+            self.children.changes(child, now)
         self.children.bind(child, award, confirmed)
         child.owed = False
         self.send_again(child, now)
@@ -282,6 +284,7 @@ class Awards:
         left = least(message.power_w, award.power_w)
         if child.accepted is not None:  # what it cannot give any more is not asked of it again
             child.accepted = child.accepted._replace(power_w=least(message.power_w, child.accepted.power_w))
+        self.children.withdrawn[child.name] = None
         self.out.tell("withdrawn", child=child.name, cause=message.cause, power_w=left, awarded_w=award.power_w)
         confirm_by = self._confirm_by(now)
         if any(left):

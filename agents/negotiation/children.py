@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from operator import add as plus
 from operator import gt, sub
+from typing import TypeAlias
 
 from agents.negotiation.child import AwardRecord, Child, ChildAnswer, RelaxRecord, RequestRecord, in_short
 from agents.negotiation.shared import Shared
@@ -14,6 +15,9 @@ from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan, add, least, most
 from protocol.rules import best_option
+
+StoodPlan: TypeAlias = tuple[datetime, Plan]
+"""Until when, and W."""
 
 CAN_RELAX = (m.ResourceKind.VEHICLE, m.ResourceKind.AGGREGATE)
 """What is asked to loosen something, where the settings do not say otherwise (S28)."""
@@ -42,6 +46,10 @@ class Children:
         """Sum of what stands; empty when nothing does."""
         self.spare: dict[str, None] = {}
         """Who offered more than it was awarded."""
+        self.stood: dict[str, tuple[StoodPlan, ...]] = {}
+        """What was awarded until when, where that has changed since the event began."""
+        self.withdrawn: dict[str, None] = {}
+        """Who has withdrawn of its award, all or a part."""
 
     def __getitem__(self, name: str) -> Child:
         return self.by_name[name]
@@ -125,6 +133,23 @@ class Children:
             self.spare[child.name] = None
         else:
             self.spare.pop(child.name, None)
+
+    def changes(self, child: Child, at: datetime) -> None:
+        """What stands with a child stands until now: another award follows."""
+        before_w = child.awarded_w
+        if before_w is None and child.request is not None:
+            before_w = (0,) * len(child.request.power_w)
+        if before_w is not None:
+            self.stood[child.name] = (*self.stood.get(child.name, ()), (at, before_w))
+
+    def forget_stood(self, before: datetime) -> None:
+        """What stood until then is of no slot to come."""
+        for name, plans in list(self.stood.items()):
+            left = tuple(one for one in plans if one[0] > before)
+            if left:
+                self.stood[name] = left
+            else:
+                del self.stood[name]
 
     def forget_answers(self) -> None:
         """What was offered to an earlier request is not counted in a later one."""

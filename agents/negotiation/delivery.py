@@ -135,7 +135,17 @@ class Delivery:
             self.timers.set(Timer.ASK, following)
         have = self.readings.of(self.slot)
         heard = have.keys() | self.impossible.keys()
-        return [(child, awarded_w) for child, awarded_w in self.children.awarded() if child.name not in heard]
+        owed = [(child, awarded_w) for child, awarded_w in self.children.awarded() if child.name not in heard]
+        return owed + [(self.children[name], self.subject.nothing_w) for name in self._meters_on() if name not in heard]
+
+    def _meters_on(self) -> list[str]:
+        """Whose meters go on without an award, in the order of the book: they told the slot before, or withdrew in this
+        one."""
+        told = self.readings.of(self.slot - 1)
+        known = [
+            self.children[name] for name in self.children.by_name if name in told or name in self.children.withdrawn
+        ]
+        return [child.name for child in known if child.awarded_w is None and child.award is not None]
 
     def take(self, name: str, reading: m.Reading, revision: int, now: datetime) -> bool:
         """Store a reading; a repeat replaces itself, a later one corrects. Whether it counts for a slot that is still

@@ -9,6 +9,7 @@ from agents.negotiation.children import Children
 from agents.negotiation.out import Out
 from agents.negotiation.own import OwnPower
 from agents.negotiation.plans.least_power import allowed
+from agents.negotiation.plans.level import levelled
 from agents.negotiation.subject import Subject
 from agents.negotiation.watch import DeliveryWatch
 from agents.settings.members import Members
@@ -83,10 +84,32 @@ class Repair:
         """Take back what was raised too much, in the slots to come: who gave less gives more again."""
         if deal_w is None:
             return
-        standing_w = self.standing_w()
-        over = self.subject.to_come(excess(standing_w, deal_w), now)
+        over = self.subject.to_come(excess(self.standing_w(), deal_w), now)
+        own = least(over, self.own.power_w())
+        if any(own):
+            self.own.cut(own)
+        over = shortfall(over, own)
         if any(over):
-            self.reduce(shortfall(standing_w, over), now)
+            self._lower(over, now)
+
+    def _lower(self, over_w: Plan, now: datetime) -> None:
+        """Take so much of what is expected of the children, W, from those first who are to give the greatest share of their
+        offers: they were raised, and who is left with nothing takes back what it gave."""
+        members = [
+            (child, awarded_w, child.accepted.power_w, self.watch.pct(child.name))
+            for child, awarded_w in self.children.awarded()
+            if child.accepted is not None and self.watch.pct(child.name)
+        ]
+        cuts = [
+            levelled([(awarded_w[slot], offered_w[slot], pct) for _, awarded_w, offered_w, pct in members], over)
+            for slot, over in enumerate(over_w)
+        ]
+        for (child, awarded_w, offered_w, _), less in zip(members, zip(*cuts, strict=True), strict=True):
+            if any(less) and child.accepted is not None:
+                left = shortfall(awarded_w, less)
+                left = allowed(left, offered_w, self._least_w(child), self.subject.direction, up=True)
+                if left != awarded_w:
+                    self.awards.give([(child, child.accepted, least(left, awarded_w))], now)
 
     def _least_w(self, child: Child) -> int:
         """The least change that a child can make, W, by its contract."""

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from agents.negotiation.child import AwardRecord, ChildAnswer, RelaxRecord, RequestRecord
-from agents.negotiation.children import Children
+from agents.negotiation.children import Children, StoodPlan
 from agents.negotiation.dispatches import Unanswered
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.stage import Stage, Timer
@@ -63,6 +63,8 @@ class ChildrenState:
     set_aside: Sequence[bool] = ()
     """Empty: nobody's."""
     left: tuple[str, ...] = ()
+    stood: dict[str, tuple[StoodPlan, ...]] = field(default_factory=dict)
+    withdrawn: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ class DeliveryState:
     delivered_wh: int
     stopped_at: datetime | None
     version: Literal[2] = 2
+    typical_pct: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +193,7 @@ def _delivery(event: Negotiation) -> DeliveryState:
         impossible=tuple(delivery.impossible),
         missing=tuple(delivery.missing),
         gives_pct=delivery.watch.gives_pct,
+        typical_pct=delivery.watch.typical_pct,
         unanswered=event.dispatches.unanswered,
     )
 
@@ -204,6 +208,7 @@ def _remember_delivery(event: Negotiation, state: FirstDeliveryState | DeliveryS
     delivery.corrected, delivery.impossible = dict.fromkeys(state.corrected), dict.fromkeys(state.impossible)
     delivery.missing = dict.fromkeys(state.missing)
     delivery.watch.gives_pct, event.dispatches.unanswered = state.gives_pct, state.unanswered
+    delivery.watch.typical_pct, delivery.watch.judged_slots = state.typical_pct, state.slot
 
 
 def _upward(up: Upward) -> UpwardState:
@@ -234,6 +239,8 @@ def _children(children: Children) -> ChildrenState:
     return ChildrenState(
         waiting=tuple(children.waiting),
         left=tuple(children.left),
+        stood=children.stood,
+        withdrawn=tuple(children.withdrawn),
         names=StateColumn(asked, attrgetter("name")),
         locked=StateColumn(asked, lambda child: locked.place(child.locked)) if locked.things() else (),
         requests=requests.things(),
@@ -258,6 +265,7 @@ def _children(children: Children) -> ChildrenState:
 
 def _remember_children(children: Children, state: ChildrenState) -> None:
     children.waiting, children.left = dict.fromkeys(state.waiting), dict.fromkeys(state.left)
+    children.stood, children.withdrawn = state.stood, dict.fromkeys(state.withdrawn)
     for place, name in enumerate(state.names):
         child = children[name]
         child.request = thing(state.requests, state.request[place])

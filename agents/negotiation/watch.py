@@ -1,8 +1,8 @@
 """Part of an event: who gives less than is due by its meter. What it gives then is expected of it in the slots to come,
 until a slot shows more."""
 
-from collections.abc import Container
-from datetime import datetime
+from collections.abc import Container, Iterable
+from statistics import median_low
 
 from agents.negotiation.child import Child
 from agents.negotiation.children import Children
@@ -17,6 +17,8 @@ from protocol.units import energy_wh
 
 ENOUGH_PCT = 95
 """Who gives so much of what is due keeps its word: devices follow in steps."""
+LEAST_JUDGED = 5
+"""So many DERs have to have shown what they give until others are expected to do as they do."""
 ROUNDED_WH = 2
 """Metered energy and baseline are whole Wh each: in a short slot that is more than what `ENOUGH_PCT` allows."""
 
@@ -31,23 +33,40 @@ class DeliveryWatch:
         self.book = book
         self.gives_pct: dict[str, int] = {}
         """What those gave in their last slot of what was due who gave less."""
+        self.typical_pct = 100
+        """What a DER gave of what was due in the last slot, at the median: expected of those of which nothing was due yet."""
+        self.judged_slots = 0
 
     def clear(self) -> None:
         """Everybody is expected to give what is due."""
         self.gives_pct = {}
+        self.typical_pct, self.judged_slots = 100, 0
+        self.children.stood.clear()
 
     def pct(self, name: str) -> int:
         """What is expected of a child, percent of what it was awarded."""
-        return self.gives_pct.get(name, 100)
+        pct = self.gives_pct.get(name)
+        if pct is None:
+            return self.typical_pct if self.typical_pct < 100 and self._is_untried(name) else 100
+        return pct
+
+    def _is_untried(self, name: str) -> bool:
+        """Whether nothing was due of a DER in any slot so far."""
+        awarded_w = self.children[name].awarded_w
+        return awarded_w is not None and not any(awarded_w[: self.judged_slots]) and self._is_der(name)
 
     def doubtful_w(self) -> Plan:
         """What stands with the children by their awards and is not expected of them, W."""
         short = []
-        for name, pct in self.gives_pct.items():
+        for name in self._doubted():
             awarded_w = self.children[name].awarded_w
             if awarded_w is not None:
-                short.append(shortfall(awarded_w, scaled(awarded_w, pct, 100)))
+                short.append(shortfall(awarded_w, scaled(awarded_w, self.pct(name), 100)))
         return total(short, self.subject.slots)
+
+    def _doubted(self) -> Iterable[str]:
+        """Of whom less may be expected than it was awarded."""
+        return self.gives_pct if self.typical_pct == 100 else [child.name for child, _ in self.children.awarded()]
 
     def unheard_w(self) -> Plan:
         """What of it stands with aggregators that have told nothing: nobody knows what they give, W."""
@@ -58,12 +77,19 @@ class DeliveryWatch:
         """Compare what each DER gave in a slot with what was due; whether anything else is expected now. An aggregator
         watches its own children and withdraws what it cannot replace: of one only this is asked, whether it has told its
         sum. Of whose meter tells what cannot be (`impossible`) nothing is known."""
-        before = dict(self.gives_pct)
-        have = readings.of(slot)
+        before = (self.typical_pct, dict(self.gives_pct))
+        have, gave_pct = readings.of(slot), []
         for child, awarded_w in self.children.awarded():
-            if child.name not in impossible and self._judged(child, awarded_w, slot):
-                self._judge(child.name, slot, awarded_w[slot], have.get(child.name))
-        return self.gives_pct != before
+            due_wh = self._due_wh(child, awarded_w, slot)
+            if child.name not in impossible and due_wh is not None:
+                self._judge(child.name, slot, due_wh, have.get(child.name))
+                if self._is_der(child.name):
+                    gave_pct.append(self.gives_pct.get(child.name, 100))
+        if len(gave_pct) >= LEAST_JUDGED:
+            self.typical_pct = int(median_low(gave_pct))
+        self.judged_slots = slot + 1
+        self.children.forget_stood(self.subject.period.slot_start(slot + 1))
+        return (self.typical_pct, self.gives_pct) != before
 
     def judge_late(self, slot: int, readings: Readings) -> bool:
         """Whether an aggregator has told its sum late that is not counted on. A DER is judged by its next slot: what nobody
@@ -74,8 +100,7 @@ class DeliveryWatch:
             self._heard(name, slot)
         return bool(late)
 
-    def _judge(self, name: str, slot: int, awarded_w: int, reading: m.Reading | None) -> None:
-        due_wh = energy_wh(awarded_w, self.subject.period.duration)
+    def _judge(self, name: str, slot: int, due_wh: int, reading: m.Reading | None) -> None:
         if reading is None:
             self._expect(name, slot, due_wh, 0, silent=True)
         elif self._is_der(name):
@@ -88,16 +113,25 @@ class DeliveryWatch:
         del self.gives_pct[name]
         self.out.tell("heard_again", "meter", child=name, slot=slot)
 
-    def _judged(self, child: Child, awarded_w: Plan, slot: int) -> bool:
-        """Whether a child had its award for the whole slot."""
-        return bool(awarded_w[slot]) and self._awarded_at(child) < self.subject.period.slot_start(slot)
+    def _due_wh(self, child: Child, awarded_w: Plan, slot: int) -> int | None:
+        """What was due of a child in a slot by the awards that stood in it; None where nothing is, or it is not known."""
+        assert child.award is not None
+        start, end = self.subject.period.slot_start(slot), self.subject.period.slot_start(slot + 1)
+        if not awarded_w[slot]:
+            return None
+        if child.award.sent_at < start:
+            return energy_wh(awarded_w[slot], end - start)
+        stood = [(min(until, end), plan) for until, plan in self.children.stood.get(child.name, ()) if until > start]
+        if not stood:
+            return None
+        due_wh, at = 0, start
+        for until, plan in (*stood, (end, awarded_w)):
+            due_wh += energy_wh(plan[slot], until - at)
+            at = until
+        return due_wh
 
     def _is_der(self, name: str) -> bool:
         return self.book is not None and name in self.book and self.book[name].kind == "der"
-
-    def _awarded_at(self, child: Child) -> datetime:
-        assert child.award is not None
-        return child.award.sent_at
 
     def _expect(self, name: str, slot: int, due_wh: int, given_wh: int, silent: bool) -> None:
         pct = max(0, min(100, given_wh * 100 // due_wh)) if due_wh else 100

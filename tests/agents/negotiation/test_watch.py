@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agents.negotiation.child import AwardRecord
+from agents.negotiation.child import AwardRecord, RequestRecord
 from agents.negotiation.children import Children
 from agents.negotiation.out import Out
 from agents.negotiation.parent import ParentParty
@@ -23,13 +23,18 @@ BOOK = Members(
 
 def watch(awarded_at: datetime = START - timedelta(minutes=20)) -> DeliveryWatch:
     """Of a DER and an aggregator that are awarded 4 kW in two half hours each."""
-    children = Children(("a", "ra"), {})
-    for name in ("a", "ra"):
+    return watch_of(BOOK, awarded_at)
+
+
+def watch_of(book: Members, awarded_at: datetime = START - timedelta(minutes=20)) -> DeliveryWatch:
+    """Of all of a book, awarded 4 kW in two half hours each."""
+    children = Children(tuple(book.by_name), {})
+    for name in book.by_name:
         award = AwardRecord("e1.1.1", 1, 1, m.Outcome.CONCLUDED, (4_000, 4_000), "*.o", "", awarded_at, START)
         children.bind(children[name], award, True)
     period = m.IntervalPeriod(start=START)
     subject = Subject("e1", Direction.DECREASE_LOAD, period, (8_000, 8_000), 1)
-    return DeliveryWatch(Out(ParentParty("p", (), {}), "e1"), subject, children, BOOK)
+    return DeliveryWatch(Out(ParentParty("p", (), {}), "e1"), subject, children, book)
 
 
 def metered(slot: int, given_wh: int, heard: tuple[str, ...] = ("a", "ra")) -> Readings:
@@ -78,6 +83,40 @@ def test_sum_of_an_aggregator_that_comes_late_is_believed_at_once() -> None:
     assert made.judge_late(0, metered(0, 2_000))
     assert (made.pct("a"), made.pct("ra")) == (0, 100)
     assert not made.judge_late(0, metered(0, 2_000))
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"), [((40, 20, 60, 0, 50), 40), ((0, 0, 100, 100, 100), 100), ((40,) * 4, 100)]
+)
+def test_untried_home_is_expected_to_do_as_the_others_do(shares: tuple[int, ...], expected: int) -> None:
+    names = tuple(f"h{number}" for number in range(len(shares)))
+    made = watch_of(Members(members=tuple(Member(name=name, decrease_load_w=6_000) for name in (*names, "new"))))
+    award = AwardRecord("e1.1.1", 1, 1, m.Outcome.CONCLUDED, (0, 4_000), "*.o", "", START - timedelta(hours=1), START)
+    made.children.bind(made.children["new"], award, True)
+    readings = Readings()
+    for name, share in zip(names, shares, strict=True):
+        one = m.Reading(slot=0, energy_wh=-2_000 * share // 100, baseline_wh=0, state=m.EventStatus.ACTIVE)
+        readings.take(name, one, 1, summed=False)
+    made.judge(0, readings, ())
+    assert made.pct("new") == expected
+    assert made.doubtful_w()[1] == sum(4_000 * (100 - share) // 100 for share in (*shares, expected))
+    made.judge(1, Readings(), [*names])
+    assert made.pct("new") == 0
+
+
+@pytest.mark.parametrize(("given_wh", "pct"), [(1_100, 55), (2_000, 100)])
+def test_award_that_was_raised_inside_the_slot_is_judged_by_what_was_due(given_wh: int, pct: int) -> None:
+    made = watch()
+    child, raised_at = made.children["a"], START + timedelta(minutes=15)
+    child.request = RequestRecord("e1.1.1", 1, 1, "dr", (8_000, 8_000), START, START, START, m.Terms())
+    for power_w, at in ((2_000, START - timedelta(minutes=9)), (6_000, raised_at)):  # 2 kWh are due
+        if at > START:
+            made.children.changes(child, at)
+        award = AwardRecord("e1.1.1", 1, 2, m.Outcome.CONCLUDED, (power_w,) * 2, "*.o", "", at, START)
+        made.children.bind(child, award, True)
+    made.judge(0, metered(0, given_wh), ())
+    assert made.pct("a") == pct
+    assert made.children.stood == {}
 
 
 @pytest.mark.parametrize("minutes", [1, 29])
