@@ -10,6 +10,7 @@ from datetime import datetime
 
 from agents.negotiation.asking import Asking, Conditions
 from agents.negotiation.awards import SUPERSEDED, Awards
+from agents.negotiation.cause import WithdrawalCause
 from agents.negotiation.child import Child, ChildAnswer, RelaxRecord
 from agents.negotiation.children import Children
 from agents.negotiation.delivery import UNKNOWN, Delivery, SlotSum, check_slot
@@ -79,7 +80,7 @@ class Negotiation:
                     self.asking.again(self.stage, now)
                 case Timer.CHASE:
                     if self.awards.chase(now):
-                        self.repair("unconfirmed award", now)
+                        self.repair("unconfirmed award", WithdrawalCause.UNCONFIRMED, now)
                 case Timer.START:
                     self._start_delivering()
                 case Timer.REPORT:
@@ -180,7 +181,7 @@ class Negotiation:
             self.timers.drop(Timer.STAGE)
             self.role.all_in(now)
         if awarded_w is not None:
-            self.repair(CONTRACT_ENDED, now)
+            self.repair(CONTRACT_ENDED, WithdrawalCause.LEFT, now)
 
     # -- the request from above
 
@@ -247,7 +248,7 @@ class Negotiation:
                 self.stand_by(power_w)
                 self.role.bought(power_w, now)
                 if any(shortfall(power_w, self.standing_w())):
-                    self.repair("lost before the award", now)
+                    self.repair("lost before the award", WithdrawalCause.LOST, now)
             case Bought(power_w):
                 self._changed(power_w, now)
             case EndedAbove(outcome, reason) if self.stage is not Stage.CLOSED:
@@ -271,7 +272,7 @@ class Negotiation:
         before_w, self.deal_w = self.deal_w, deal_w
         assert before_w is not None
         if any(shortfall(deal_w, before_w)):
-            self.repair("the parent raised the award", now)
+            self.repair("the parent raised the award", WithdrawalCause.RAISED, now)
         else:
             self.mending.reduce(deal_w, now)
 
@@ -283,14 +284,14 @@ class Negotiation:
         if bound is None:
             return
         if bound.refused:
-            self.repair(bound.refused, now)
+            self.repair(bound.refused, WithdrawalCause.REFUSED, now)
         else:
             self.role.bound(self.children.by_name[name], now)
         self.awards.end_chase()
 
     def on_withdraw(self, name: str, message: m.Withdraw, now: datetime) -> None:
         """A child can give less than its award: the rest is replaced or stated. Raises RefusedMessage."""
-        self.repair(self.awards.withdraw(name, message, now), now)
+        self.repair(*self.awards.withdraw(name, message, now), now)
 
     def give(self, parts: Iterable[tuple[Child, ChildAnswer, Plan]], now: datetime) -> None:
         """Award each child so much of its answer, W."""
@@ -300,14 +301,14 @@ class Negotiation:
         """What stands with the children, and own power, W."""
         return self.mending.standing_w()
 
-    def repair(self, cause: str, now: datetime) -> None:
-        """Replace what was lost in the slots that are not over; state what cannot be replaced."""
+    def repair(self, text: str, cause: WithdrawalCause, now: datetime) -> None:
+        """Replace what was lost in the slots that are not over; state what cannot be replaced: above in a word."""
         if self.deal_w is None or self.stage is Stage.CLOSED:
             return
         missing = self.subject.to_come(shortfall(self.deal_w, self.standing_w()), now)
-        missing = self.mending.replace(missing, cause, now)
+        missing = self.mending.replace(missing, text, now)
         if any(missing):
-            self.out.tell("shortfall_stated", shortfall_w=missing, cause=cause)
+            self.out.tell("shortfall_stated", shortfall_w=missing, cause=text)
             self.deal_w = shortfall(self.deal_w, missing)
             if self.up is not None:
                 self.up.withdraw(missing, self.deal_w, cause, now)
@@ -372,7 +373,7 @@ class Negotiation:
         for name, slot in given_up:
             self.delivery.watch.unanswered(name, slot)
         if given_up:
-            self.repair("unanswered dispatch", now)
+            self.repair("unanswered dispatch", WithdrawalCause.UNANSWERED, now)
 
     def _summed(self, slot: SlotSum, now: datetime) -> None:
         if self.up is not None:
@@ -385,7 +386,7 @@ class Negotiation:
             if self.delivery.stopped_at is None:
                 self.close("concluded", now)
         elif self.stage is Stage.DELIVERING and slot.doubt:
-            self.repair("less metered than due", now)
+            self.repair("less metered than due", WithdrawalCause.LESS, now)
             self.mending.lower(self.deal_w, now)
 
     def _correct(self, now: datetime) -> None:
