@@ -65,6 +65,7 @@ def _code_of(error: Exception) -> Exit:
     from agents.runtime.daemon.control import CommandRefusal
     from agents.runtime.files.members import MembersError
     from agents.runtime.journal.journal import JournalError
+    from agents.runtime.persons import RegisterError
     from agents.settings.checked import ConfigError
     from broker.credentials import CredentialsError
     from broker.link import LinkDenied
@@ -76,7 +77,7 @@ def _code_of(error: Exception) -> Exit:
             return Exit.USAGE
         case BrokerMissing() | BrokerFailed() | LinkDenied():
             return Exit.BROKER
-        case CommandRefusal():
+        case CommandRefusal() | RegisterError():
             return Exit.CONTROL
         case JournalError():
             return Exit.JOURNAL

@@ -54,6 +54,8 @@ class OpenBook:
         self.party = ""
         self.learned: dict[str, dict[str, Any]] = {}
         """What its party has learned of members, of those that were read."""
+        self.journal = Path()
+        """In which it stands, once it was read."""
 
     async def rows(self) -> list[dict[str, Any]]:
         """All contracts, in the book's order."""
@@ -64,6 +66,7 @@ class OpenBook:
             page = await self._follow({"do": "contracts", "after": after})
             self.party, more = str(page["party"]), bool(page["more"])
             self.learned |= page["learned"]
+            self.journal = Path(page["journal"])
             rows += page["members"]
         return rows
 
@@ -72,6 +75,19 @@ class OpenBook:
         told = await self._follow({"do": "contract", "change": change, "contracts": contracts})
         self.party = str(told["party"])
         return [str(name) for name in told["changed"]]
+
+    async def contract(self, name: str) -> dict[str, Any]:
+        """One contract. Raises CommandRefusal."""
+        found = [row for row in await self.rows() if row["name"] == name]
+        if not found:
+            raise CommandRefusal(f"{name} is not under contract with {self.party}")
+        return found[0]
+
+    async def forget(self, member: str) -> dict[str, Any]:
+        """What came of it."""
+        told: dict[str, Any] = await self._follow({"do": "forget", "member": member})
+        self.party = str(told["party"])
+        return told
 
     async def correct(self, member: str, cause: str, reliability_pct: int | None) -> int:
         """What is expected of a member now, percent."""
@@ -98,6 +114,8 @@ async def _follow(books: BookKeeper, party: str | None, command: Mapping[str, An
     try:
         if command["do"] == "contracts":
             return books.page(party, command["after"])
+        if command["do"] == "forget":
+            return await books.forget(party, command["member"])
         if command["do"] == "correct":
             cause = CorrectionCause(command["cause"])
             return await books.correct(party, command["member"], cause, command["reliability_pct"])
@@ -128,9 +146,7 @@ async def _socket(whose: Whose) -> Path:
 async def show(whose: Whose, name: str | None, json: bool) -> int:
     """Show the book, or one contract of it."""
     async with open_book(whose) as book:
-        rows = [row for row in await book.rows() if name in (None, row["name"])]
-        if name is not None and not rows:
-            raise CommandRefusal(f"{name} is not under contract with {book.party}")
+        rows = await book.rows() if name is None else [await book.contract(name)]
         learned = book.learned
     if json:
         for row in rows:

@@ -2,14 +2,16 @@
 
 import asyncio
 from dataclasses import dataclass, fields
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from agents.cli import book
+from agents.cli import book, persons
 from agents.cli.arguments import Control, Json, within
 from agents.runtime.daemon.contracts import ContractChange, CorrectionCause
+from agents.runtime.persons import ConsentPurpose
 from agents.settings.checked import ConfigError
 
 contract_app = App(name="contract")
@@ -153,12 +155,92 @@ def import_(
 
 
 @contract_app.command
-def export(*, whose: BookOptions = ANY_BOOK, out: Path | None = None) -> int:
-    """Write the book as it is now, as a CSV that `import` and `members_file` read.
+def export(name: str | None = None, *, whose: BookOptions = ANY_BOOK, out: Path | None = None) -> int:
+    """Write the book as it is now, as a CSV that `import` and `members_file` read; or all that is known of one member.
 
     Parameters
     ----------
+    name
+        A member, also one that has left: its contract, person, consents, what was learned of it, and every entry of
+        journal and archive that names it, as JSON.
     out
         The file, which must not be there yet; on stdout by default.
     """
-    return asyncio.run(book.write_table(whose, out))
+    return asyncio.run(book.write_table(whose, out) if name is None else persons.export(whose, name, out))
+
+
+@contract_app.command
+def person(
+    name: str,
+    *,
+    whose: BookOptions = ANY_BOOK,
+    called: Annotated[str | None, Parameter("--called")] = None,
+    contact: str | None = None,
+) -> int:
+    """Show the person behind a member, or write it down: beside the journal, which knows ids only.
+
+    Parameters
+    ----------
+    name
+        The member.
+    called
+        The person's name.
+    contact
+        How it can be reached.
+    """
+    return asyncio.run(persons.person(whose, name, called, contact))
+
+
+@contract_app.command
+def consent(
+    name: str,
+    purpose: ConsentPurpose,
+    *,
+    whose: BookOptions = ANY_BOOK,
+    text_version: str | None = None,
+    on: str | None = None,
+    revoke: Annotated[bool, Flag] = False,
+) -> int:
+    """Write down that a member has agreed to something, or does no more; the contract follows at once.
+
+    Parameters
+    ----------
+    name
+        The member.
+    purpose
+        To what: that it is controlled, metered, or that something may be loosened.
+    text_version
+        The version of the text that it has agreed to.
+    on
+        The day, as 2026-12-24; today by default.
+    revoke
+        It ends. Without `control` or `metering` the contract ends.
+    """
+    day = date.today() if on is None else _day(on)
+    if revoke:
+        return asyncio.run(persons.revoke(whose, name, purpose, day))
+    if text_version is None:
+        raise ConfigError("contract consent: say which text was agreed to, with --text-version")
+    return asyncio.run(persons.consent(whose, name, purpose, text_version, day))
+
+
+@contract_app.command
+def forget(name: str, *, whose: BookOptions = ANY_BOOK) -> int:
+    """Erase a member that has left: its person, its consents, and its name in journal and archive.
+
+    Exit code 1 when entries wait for the archive.
+
+    Parameters
+    ----------
+    name
+        The member.
+    """
+    return asyncio.run(persons.forget(whose, name))
+
+
+def _day(text: str) -> date:
+    """Raises ConfigError."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"--on: {text!r:.40} is no day, as 2026-12-24") from None

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from operator import gt
 from typing import NamedTuple, TypeAlias
 
+from agents.negotiation.cause import WithdrawalCause, cause_of
 from agents.negotiation.child import AwardRecord, Child, ChildAnswer, in_full
 from agents.negotiation.children import Children, same_slots
 from agents.negotiation.life import MOST
@@ -26,6 +27,13 @@ SUPERSEDED = "superseded by a later request"
 
 Released: TypeAlias = tuple[Child, m.Outcome, str]
 """Of whom nothing (more) is asked, how it ended for it, and why."""
+
+
+class TakenBack(NamedTuple):
+    """A child gives less than its award: who and why, for us, and the word for those above."""
+
+    text: str
+    cause: WithdrawalCause
 
 
 class Bound(NamedTuple):
@@ -275,7 +283,7 @@ class Awards:
             self.out.tell("all_confirmed", children=self.children.awarded_count, power_w=awarded_w)
         return BOUND
 
-    def withdraw(self, name: str, message: m.Withdraw, now: datetime) -> str:
+    def withdraw(self, name: str, message: m.Withdraw, now: datetime) -> TakenBack:
         """A child can give less than its award; returns who and why. Raises RefusedMessage."""
         child, award = self.standing(name, message.award_id)
         if child.awarded_w is None:
@@ -292,7 +300,7 @@ class Awards:
             self._award(child, concluded, left, accepts, message.cause, confirm_by, now, confirmed)
         else:
             self._award(child, m.Outcome.CANCELLED, left, None, message.cause, confirm_by, now, confirmed=False)
-        return f"{child.name}: {message.cause}"
+        return TakenBack(f"{child.name}: {message.cause}", cause_of(message.cause))
 
     def reports(self, name: str) -> Child:
         """The child that meter values come from. Raises RefusedMessage where it never was awarded anything."""

@@ -65,8 +65,10 @@ class BookedParty(ParentParty):
             "first": named[:MOST_NAMED],
         }
         self.tell("book_changed", data=data)
-        for event in list(self.events.values()):
-            for name in left:
+        for name in left:
+            if self.learning is not None:
+                self.learning.conduct.forget(name)
+            for event in list(self.events.values()):
                 event.leave(name, now)
 
     def change(self, contracts: Contracts) -> None:

@@ -7,6 +7,7 @@ under the same id before lives anew: the number in its ids rises until it is abo
 
 from datetime import datetime
 
+from agents.negotiation.cause import WithdrawalCause
 from agents.negotiation.child import Child
 from agents.negotiation.life import next_life
 from agents.negotiation.negotiation import Negotiation
@@ -82,7 +83,7 @@ def _forgotten(event: Negotiation, child: Child, kind: str, now: datetime) -> No
     cause = f"{child.name} does not know its award any more"
     event.out.tell("peer_lost_memory", peer=child.name, kind=kind)
     event.awards.forgotten(child, cause, now)
-    event.repair(cause, now)
+    event.repair(cause, WithdrawalCause.FORGOTTEN, now)
 
 
 def came_online(event: Negotiation, name: str, now: datetime) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from agents.negotiation.asking import Asking, Conditions
 from agents.negotiation.awards import SUPERSEDED, Awards
+from agents.negotiation.cause import WithdrawalCause
 from agents.negotiation.child import Child, ChildAnswer, RelaxRecord
 from agents.negotiation.children import Children
 from agents.negotiation.delivery import UNKNOWN, Delivery, SlotSum, check_slot
@@ -79,7 +80,7 @@ class Negotiation:
                     self.asking.again(self.stage, now)
                 case Timer.CHASE:
                     if self.awards.chase(now):
-                        self.repair("unconfirmed award", now)
+                        self.repair("unconfirmed award", WithdrawalCause.UNCONFIRMED, now)
                 case Timer.START:
                     self._start_delivering()
                 case Timer.REPORT:
@@ -180,7 +181,7 @@ class Negotiation:
             self.timers.drop(Timer.STAGE)
             self.role.all_in(now)
         if awarded_w is not None:
-            self.repair(CONTRACT_ENDED, now)
+            self.repair(CONTRACT_ENDED, WithdrawalCause.LEFT, now)
 
     # -- the request from above
 
@@ -247,7 +248,7 @@ class Negotiation:
                 self.stand_by(power_w)
                 self.role.bought(power_w, now)
                 if any(shortfall(power_w, self.standing_w())):
-                    self.repair("lost before the award", now)
+                    self.repair("lost before the award", WithdrawalCause.LOST, now)
             case Bought(power_w):
                 self._changed(power_w, now)
             case EndedAbove(outcome, reason) if self.stage is not Stage.CLOSED:
@@ -271,7 +272,7 @@ class Negotiation:
         before_w, self.deal_w = self.deal_w, deal_w
         assert before_w is not None
         if any(shortfall(deal_w, before_w)):
-            self.repair("the parent raised the award", now)
+            self.repair("the parent raised the award", WithdrawalCause.RAISED, now)
         else:
             self.mending.reduce(deal_w, now)
             self.role.mended(now)
@@ -284,14 +285,14 @@ class Negotiation:
         if bound is None:
             return
         if bound.refused:
-            self.repair(bound.refused, now)
+            self.repair(bound.refused, WithdrawalCause.REFUSED, now)
         else:
             self.role.bound(self.children.by_name[name], now)
         self.awards.end_chase()
 
     def on_withdraw(self, name: str, message: m.Withdraw, now: datetime) -> None:
         """A child can give less than its award: the rest is replaced or stated. Raises RefusedMessage."""
-        self.repair(self.awards.withdraw(name, message, now), now)
+        self.repair(*self.awards.withdraw(name, message, now), now)
 
     def give(self, parts: Iterable[tuple[Child, ChildAnswer, Plan]], now: datetime) -> None:
         """Award each child so much of its answer, W."""
@@ -301,16 +302,16 @@ class Negotiation:
         """What stands with the children, and own power, W."""
         return self.mending.standing_w()
 
-    def repair(self, cause: str, now: datetime) -> None:
-        """Replace what was lost in the slots that are not over; state what cannot be replaced, but for what an aggregator
-        may still give that tells nothing at present."""
+    def repair(self, text: str, cause: WithdrawalCause, now: datetime) -> None:
+        """Replace what was lost in the slots that are not over; state what cannot be replaced (above in a word), but for
+        what an aggregator may still give that tells nothing at present."""
         if self.deal_w is None or self.stage is Stage.CLOSED:
             return
         missing = self.subject.to_come(shortfall(self.deal_w, self.standing_w()), now)
-        missing = self.mending.replace(missing, cause, now)
+        missing = self.mending.replace(missing, text, now)
         missing = shortfall(missing, self.delivery.watch.unheard_w())
         if any(missing):
-            self.out.tell("shortfall_stated", shortfall_w=missing, cause=cause)
+            self.out.tell("shortfall_stated", shortfall_w=missing, cause=text)
             self.deal_w = shortfall(self.deal_w, missing)
             if self.up is not None:
                 self.up.withdraw(missing, self.deal_w, cause, now)
@@ -376,7 +377,7 @@ class Negotiation:
         for name, slot in given_up:
             self.delivery.watch.unanswered(name, slot)
         if given_up:
-            self.repair("unanswered dispatch", now)
+            self.repair("unanswered dispatch", WithdrawalCause.UNANSWERED, now)
 
     def dispatch_refused(self, name: str, slot: int, reason: str, now: datetime) -> None:
         """A child has refused the dispatch of a slot: it is not counted on, and replaced at once."""
@@ -384,7 +385,7 @@ class Negotiation:
             return
         self.dispatches.answered(name, slot)
         if self.delivery.watch.refused(name, slot, reason):
-            self.repair("refused dispatch", now)
+            self.repair("refused dispatch", WithdrawalCause.DEVICE, now)
 
     def _summed(self, slot: SlotSum, now: datetime) -> None:
         if self.up is not None:
@@ -402,7 +403,7 @@ class Negotiation:
     def _mend(self, now: datetime) -> None:
         """By the meters something else is expected of the children than before."""
         if self.stage is Stage.DELIVERING:
-            self.repair("less metered than due", now)
+            self.repair("less metered than due", WithdrawalCause.LESS, now)
             self.mending.lower(self.deal_w, now)
             self.role.mended(now)
 

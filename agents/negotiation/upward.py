@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from agents.negotiation.cause import WithdrawalCause
 from agents.negotiation.children import same_slots
 from agents.negotiation.out import Out
 from agents.negotiation.stage import ANSWERED, Stage, Timer
@@ -272,7 +273,7 @@ class Upward:
 
     # -- after the award
 
-    def withdraw(self, missing_w: Plan, deal_w: Plan, cause: str, now: datetime) -> None:
+    def withdraw(self, missing_w: Plan, deal_w: Plan, cause: WithdrawalCause, now: datetime) -> None:
         """What could not be replaced is withdrawn: the parent may ask another. `deal_w`: what is still given, W."""
         if self.award is None:
             return  # concluded by mandate, and the parent has not bought it yet: nothing of its is lost
@@ -282,19 +283,18 @@ class Upward:
             award_id=self.award.award_id,
             from_slot=slot,
             power_w=deal_w,
-            cause=cause[:500],
+            cause=cause,
         )
         self.withdraw_again(now)
 
     def withdraw_unknown(self, refusal: m.Confirm, now: datetime) -> int:
         """Withdraw an award that an earlier life of ours has confirmed and this one knows nothing of."""
-        cause = f"{self.out.name} does not know what it had offered"
         self.withdrawal = m.Withdraw(
             **self._answer_ids("withdraw", now),
             award_id=refusal.award_id,
             from_slot=0,
             power_w=self.subject.nothing_w,
-            cause=cause,
+            cause=WithdrawalCause.FORGOTTEN,
         )
         self.withdraw_again(now)
         return self.withdrawal.revision

@@ -108,6 +108,8 @@ class JournalSettings(Settings):
     """By default `SYSTEM/NAME.journal` in $STATE_DIRECTORY (systemd), else in $XDG_STATE_HOME/gridpact."""
     archive_after: Annotated[int, Field(ge=100)] = 10_000
     """Entries after which all is moved to `PATH.archive/` once every event is closed and over."""
+    archives_for_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """How long the archive's files stay; None: for ever."""
 
 
 class MetricsSettings(Settings):

@@ -6,12 +6,13 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 
-from agents.cli import book
+from agents.cli import book, persons
 from agents.cli.contract import BookOptions
 from agents.parties.aggregator.actor import Aggregator
 from agents.runtime.daemon.contracts import ContractChange
@@ -20,6 +21,7 @@ from agents.runtime.daemon.daemon import Daemon
 from agents.runtime.files.members import as_csv, load_members
 from agents.runtime.files.toml_out import to_toml
 from agents.runtime.journal.file import JournalFile
+from agents.runtime.persons import ConsentPurpose
 from agents.settings.daemon import BrokerSettings, ControlSettings, DaemonConfig, JournalSettings
 from agents.settings.members import Member
 from agents.settings.parties import AggregatorSettings
@@ -27,6 +29,7 @@ from broker.mosquitto import Broker
 from protocol import messages as m
 from protocol.actor import Received
 from protocol.edges import Edge
+from protocol.messages import Restriction
 from protocol.units import Direction
 
 
@@ -73,6 +76,22 @@ def request(event_id: str, power_w: int, in_min: int = 120) -> m.Request:
         reply_by=now + timedelta(minutes=in_min // 4),
         decide_by=now + timedelta(minutes=in_min // 2),
         terms=m.Terms(),
+    )
+
+
+def cancelled(event_id: str) -> m.Award:
+    now = datetime.now(UTC)
+    return m.Award(
+        message_id=f"ac.award.{event_id}.1.1.ac.ra-1.1",
+        sent_at=now,
+        event_id=event_id,
+        request_id=f"{event_id}.1.1",
+        round=1,
+        revision=1,
+        award_id=f"{event_id}.1.1.ac.ra-1",
+        outcome=m.Outcome.CANCELLED,
+        power_w=(0,),
+        confirm_by=now + timedelta(minutes=10),
     )
 
 
@@ -150,3 +169,61 @@ async def test_book_outlives_the_archive_and_goes_together_with_a_changed_file(t
     async with running(config(tmp_path, broker, member("h1", 1_000), member("h2"), member("h5"))) as daemon:
         assert not daemon._waits
         assert actor(daemon).book.members == (member("h1", 1_000), member("h5"), member("h4", 4_000))
+
+
+async def test_member_that_has_left_is_forgotten_in_journal_and_archive(
+    tmp_path: Path, broker: Broker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both, one = config(tmp_path, broker, member("h1"), member("mueller-17")), config(tmp_path, broker, member("h1"))
+    live, journal = BookOptions(control=tmp_path / "run"), tmp_path / "ra-1.journal"
+    async with running(both) as daemon:
+        assert await persons.person(live, "mueller-17", "A. Resident", "1 Some Street") == 0
+        assert await persons.consent(live, "mueller-17", ConsentPurpose.RESERVE_SOC, "2026-1", date(2026, 3, 1)) == 0
+        assert actor(daemon).book["mueller-17"].relaxations == (Restriction.RESERVE_SOC,)
+        await daemon.shells["ra-1"].give(Received(Edge("ac", "ra-1"), request("e1", 9_000)))
+        assert await persons.revoke(live, "mueller-17", ConsentPurpose.RESERVE_SOC, date(2026, 4, 1)) == 0
+        assert actor(daemon).book["mueller-17"].relaxations == ()
+        with pytest.raises(CommandRefusal, match="mueller-17 is under contract: end it first"):
+            await persons.forget(live, "mueller-17")
+        assert await persons.revoke(live, "mueller-17", ConsentPurpose.CONTROL, date(2026, 4, 2)) == 0
+        assert "mueller-17" not in actor(daemon).book
+        with pytest.raises(CommandRefusal, match="mueller-17 was a part of e1, which is under way"):
+            await persons.forget(live, "mueller-17")
+        await daemon.shells["ra-1"].give(Received(Edge("ac", "ra-1"), cancelled("e1")))
+        with pytest.raises(CommandRefusal, match="the daemon's file names mueller-17 still"):
+            await persons.forget(live, "mueller-17")
+        capsys.readouterr()
+        assert await persons.export(live, "mueller-17", None) == 0
+        told = orjson.loads(capsys.readouterr().out)
+        assert told["person"] == {"name": "A. Resident", "contact": "1 Some Street"}
+        assert [consent["revoked_on"] for consent in told["consents"]] == ["2026-04-01"]
+        assert told["contract"] is None
+        assert len(told["entries"]) >= 4
+
+    async with running(one) as daemon:  # the event is over, its slots are not: the file's change waits
+        assert daemon._waits
+    assert b"mueller-17" in journal.read_bytes()
+
+
+async def test_member_is_forgotten_by_the_daemon_as_soon_as_its_journal_rests(tmp_path: Path, broker: Broker) -> None:
+    one = config(tmp_path, broker, member("h1"))
+    live, journal = BookOptions(control=tmp_path / "run"), tmp_path / "ra-1.journal"
+    async with running(one) as daemon:
+        for name in ("mueller-17", "meier-18"):
+            terms = {"resources": [f"ev-{name}"], "decrease_load_w": 3_000}
+            await book.change(live, ContractChange.ADD, {name: terms})
+            assert await persons.person(live, name, "A. Resident", "1 Some Street") == 0
+        await book.change(live, ContractChange.LEAVE, {"mueller-17": {}, "meier-18": {}})
+        assert await persons.forget(live, "mueller-17") == 0
+        assert actor(daemon).book.members == (member("h1"),)
+    stopped = BookOptions(config=tmp_path / "ra-1.toml")
+    (tmp_path / "ra-1.toml").write_text(to_toml(one.model_dump(mode="json", exclude_none=True)))
+    assert await persons.forget(stopped, "meier-18") == 0
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".toml"]
+    assert len([path for path in files if path.suffix == ".sqlite"]) == 1
+    for path in files:
+        for word in (b"mueller", b"meier", b"Some Street"):
+            assert word not in path.read_bytes(), path
+    async with running(one) as daemon:
+        assert actor(daemon).book.members == (member("h1"),)
+    assert journal.exists()

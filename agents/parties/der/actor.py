@@ -10,6 +10,7 @@ Its own safety wins always: without a valid award and a dispatch that has not ru
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from agents.negotiation.cause import OUTAGE, OVERRIDE, TAKEN
 from agents.negotiation.life import next_life
 from agents.negotiation.lost_memory import FORGOTTEN
 from agents.negotiation.plans.timing import WITHIN_PCT
@@ -34,10 +35,6 @@ ANSWER_PCT = 50
 """A resident has half of the time until reply_by to decide, unless the settings say how long; then the stored rule
 does."""
 RESIDENT = "the resident"
-OVERRIDE = "the resident's override"
-OUTAGE = "an outage: the home runs without the grid"
-TAKEN = "another event has taken what an earlier award left over"
-"""Causes of a withdrawal."""
 
 
 class Der(Controlled):

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from agents.negotiation.cause import UNPLUGGED
 from agents.parties.der.event import DerEvent, DerStage
 from protocol.actor import Measured
 
@@ -10,7 +11,7 @@ def mishap(item: Measured) -> str:
     """Why a device can give nothing now, for people; empty: nothing says so."""
     if item.fault is not None:
         return f"{item.resource_id}: {item.fault}"
-    return f"{item.resource_id} is unplugged" if item.plugged is False else ""
+    return f"{item.resource_id} {UNPLUGGED}" if item.plugged is False else ""
 
 
 def is_under_way(event: DerEvent, resource_id: str, now: datetime) -> bool:

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from agents.negotiation.cause import OVERRIDE
 from agents.negotiation.party_state import MemoryState, memory_state, remember_memory
-from agents.parties.der.actor import OVERRIDE, Der
+from agents.parties.der.actor import Der
 from agents.parties.der.event import DerEvent, DerStage, DerTimer, EarlierOffer
 from agents.parties.der.reserved_state import (
     HomeState,

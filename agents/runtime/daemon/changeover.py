@@ -19,7 +19,7 @@ from agents.settings.daemon import PartiesConfig
 from agents.settings.members import twice_claimed
 from broker.bus import Deliver, Post
 from broker.clock import Clock
-from protocol.actor import Setpoint
+from protocol.actor import Actor, Setpoint
 
 
 class Start(NamedTuple):
@@ -79,8 +79,12 @@ def _at_rest(journal: Journal, parties: Sequence[ServedParty], now: datetime) ->
 
 def _is_at_rest(journal: Journal, party: ServedParty, now: datetime) -> bool:
     shell, _ = folded(journal, party, now)
-    left = all(isinstance(effect, Setpoint) and effect.until <= now for _, effect in journal.undone(shell.actor.name))
-    return left and shell.actor.at_rest(now)
+    return has_left(journal, shell.actor, now) and shell.actor.at_rest(now)
+
+
+def has_left(journal: Journal, actor: Actor, now: datetime) -> bool:
+    """Whether all that a party said has left, as far as it is not over."""
+    return all(isinstance(effect, Setpoint) and effect.until <= now for _, effect in journal.undone(actor.name))
 
 
 def folded(journal: Journal, party: ServedParty, now: datetime) -> tuple[Shell, datetime | None]:

@@ -1,26 +1,29 @@
 """An operator reads and changes the book of contracts: over the control socket of a daemon, or at a stopped one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
 
 from agents.negotiation.booked import BookedParty
 from agents.negotiation.conduct import WEIGHTS
-from agents.runtime.daemon.changeover import folded
+from agents.runtime.daemon.books import with_books_of
+from agents.runtime.daemon.changeover import folded, has_left
+from agents.runtime.daemon.forgetting import begin_to_forget, go_on_to_forget, why_not
 from agents.runtime.daemon.served import served
 from agents.runtime.files.config import journal_path
 from agents.runtime.journal.file import JournalFile
-from agents.runtime.journal.journal import Journal, JournalError
+from agents.runtime.journal.journal import Journal, JournalError, KeptSettings
 from agents.runtime.journal.lease import LeaseTaken
 from agents.runtime.shell import Shell
 from agents.settings.checked import ConfigError, mistakes, sentence
 from agents.settings.contracts import MEMBER, Contracts, contracts_of, plain_contract, plain_contracts, with_contracts
-from agents.settings.daemon import DaemonConfig
+from agents.settings.daemon import DaemonConfig, PartiesConfig
 from agents.settings.learned import EVENT
 from agents.settings.members import Member, Members
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings
@@ -62,6 +65,14 @@ class CorrectionCause(StrEnum):
     OTHER = "other"
 
 
+class StoredBooks(NamedTuple):
+    """Where books stand."""
+
+    journal: Journal
+    archive: Callable[[], Awaitable[object]]
+    """Moves what the journal holds into its archive, where everybody is at rest."""
+
+
 class HasBook(Protocol):
     """A party's shell."""
 
@@ -80,7 +91,12 @@ class BookKeeper:
 
     def __init__(self, shells: Mapping[str, HasBook]) -> None:
         self._shells = shells
+        self._stored: StoredBooks | None = None
         self._one_at_a_time = asyncio.Lock()
+
+    def keeps(self, stored: StoredBooks) -> None:
+        """The books stand in a journal."""
+        self._stored = stored
 
     def _party(self, name: str | None) -> tuple[HasBook, BookedParty]:
         found = [(one, one.actor) for one in self._shells.values() if isinstance(one.actor, BookedParty)]
@@ -107,6 +123,7 @@ class BookKeeper:
             "members": [plain_contract(member) for member in some],
             "learned": {member.name: _learned(actor, member, now) for member in some if actor.learning is not None},
             "more": first + PAGE < len(members),
+            "journal": "" if self._stored is None else str(self._stored.journal.path.absolute()),
         }
 
     async def change(
@@ -133,6 +150,22 @@ class BookKeeper:
                 raise ContractRefusal(f"{actor.name} learns nothing of its members (reliability_half_life_days)")
             await shell.give(Corrected(member, cause, reliability_pct))
             return {"party": actor.name, "expected_pct": actor.expected_pct(actor.book[member], shell.clock.now())}
+
+    async def forget(self, party: str | None, member: str) -> dict[str, object]:
+        """Forget a member that has left; of how many entries, and whether some wait for the archive. Raises
+        ContractRefusal, JournalError, RegisterError."""
+        async with self._one_at_a_time:
+            _, actor = self._party(party)
+            if self._stored is None:
+                raise ContractRefusal(f"{actor.name} has no journal here")
+            journal = self._stored.journal
+            if (text := await asyncio.to_thread(why_not, actor, member, journal.path)) is not None:
+                raise ContractRefusal(text)
+            await asyncio.to_thread(begin_to_forget, actor.name, member, journal.path)
+            await self._stored.archive()
+            journal.forget_heard([f"{actor.name}/{member}"])
+            erased, left = await asyncio.to_thread(go_on_to_forget, journal.path)
+            return {"party": actor.name, "erased": erased, "waits": member in left}
 
 
 def _learned(actor: BookedParty, member: Member, now: datetime) -> dict[str, object]:
@@ -222,9 +255,20 @@ async def stopped_books(config: DaemonConfig, name: str) -> AsyncIterator[BookKe
     journal.start()
     try:
         shells = [folded(journal, party, now) for party in served(settings)]
-        yield BookKeeper({one.actor.name: StoppedShell(one, journal, last_at, now) for one, last_at in shells})
+        books = BookKeeper({one.actor.name: StoppedShell(one, journal, last_at, now) for one, last_at in shells})
+        actors = [one.actor for one, _ in shells]
+        books.keeps(StoredBooks(journal, partial(_archive_stopped, journal, settings, actors, now)))
+        yield books
     finally:
         await journal.close()
+
+
+async def _archive_stopped(journal: Journal, settings: PartiesConfig, actors: Sequence[Actor], now: datetime) -> None:
+    rest = [has_left(journal, actor, now) and actor.at_rest(now) for actor in actors]
+    if all(rest):
+        read = JournalFile(journal.path).file_body()
+        file = settings if read is None else PartiesConfig.model_validate_json(read)
+        await journal.archive(KeptSettings.of(with_books_of(settings, actors), file))
 
 
 def members_of(plain: list[dict[str, Any]]) -> tuple[Member, ...]:

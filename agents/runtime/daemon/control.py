@@ -1,6 +1,6 @@
 """The control socket of a daemon: a Unix-domain socket that only its owner can open.
 
-One JSON object a line each way. Commands: `status`, `issue`, `cancel`, `decide`, `plan`, `contracts`, `contract`, `correct`, `quarantine`, `watch` (answers with a line for
+One JSON object a line each way. Commands: `status`, `issue`, `cancel`, `decide`, `plan`, `contracts`, `contract`, `correct`, `forget`, `quarantine`, `watch` (answers with a line for
 each note until the client leaves) and `start` (sets the clock going). Every answer has `ok`; a refusal has `error`.
 """
 
@@ -23,6 +23,7 @@ from agents.parties.utility import Utility
 from agents.runtime.daemon.contracts import BookKeeper, ContractChange, ContractRefusal, CorrectionCause
 from agents.runtime.daemon.owners_plan import PlanRefusal, owners_plan
 from agents.runtime.daemon.preview import preview
+from agents.runtime.persons import RegisterError
 from agents.runtime.shell import Shell
 from agents.settings.checked import ConfigError, mistakes, sentence
 from agents.settings.parties import EventSettings
@@ -136,6 +137,14 @@ class QuarantineCommand(Command):
     party: Name | None = None
 
 
+class ForgetCommand(Command):
+    """An operator has a member forgotten that has left."""
+
+    do: Literal["forget"]
+    party: Name | None = None
+    member: Name
+
+
 class WatchCommand(Command):
     do: Literal["watch"]
 
@@ -157,6 +166,7 @@ AnyCommand: TypeAlias = Annotated[
     | ContractCommand
     | CorrectCommand
     | QuarantineCommand
+    | ForgetCommand
     | WatchCommand
     | StartCommand,
     Field(discriminator="do"),
@@ -242,7 +252,7 @@ class ControlServer:
             answer = {"ok": False, "error": "an instant lies outside of the calendar"}
         except ValidationError as error:
             answer = {"ok": False, "error": sentence(error)}
-        except (CommandRefusal, ContractRefusal) as error:
+        except (CommandRefusal, ContractRefusal, RegisterError) as error:
             answer = {"ok": False, "error": str(error)}
         writer.write(to_json(answer) + b"\n")
         await writer.drain()
@@ -271,6 +281,8 @@ class ControlServer:
                 return await self.books.change(party, change, contracts)
             case CorrectCommand(party=party, member=member, cause=cause, reliability_pct=reliability_pct):
                 return await self.books.correct(party, member, cause, reliability_pct)
+            case ForgetCommand(party=party, member=member):
+                return await self.books.forget(party, member)
             case StartCommand(anchor_at=anchor_at):
                 self._start(anchor_at)
         return {}

@@ -8,7 +8,7 @@ import gc
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +25,9 @@ from agents.runtime.credentials import renewals
 from agents.runtime.daemon.alerts import Alerts
 from agents.runtime.daemon.books import with_books_of
 from agents.runtime.daemon.changeover import settings_to_run
+from agents.runtime.daemon.contracts import StoredBooks
 from agents.runtime.daemon.control import ControlServer, note_line, runtime_dir
+from agents.runtime.daemon.forgetting import edges_to_forget, go_on_to_forget
 from agents.runtime.daemon.in_words import InWords
 from agents.runtime.daemon.metrics import Metrics
 from agents.runtime.daemon.notify import notify, watchdog_period_s
@@ -33,9 +35,11 @@ from agents.runtime.daemon.served import ServedParty, served
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import journal_path, journals_of_others
 from agents.runtime.intercepted import InterceptedBus
+from agents.runtime.journal.archive import drop_archives
 from agents.runtime.journal.journal import Journal, JournalError, KeptSettings
 from agents.runtime.journal.lease import LeaseTaken
 from agents.runtime.memory import give_back, let_go
+from agents.runtime.persons import register_of
 from agents.runtime.senders import Senders, is_child
 from agents.runtime.shell import Shell
 from agents.runtime.software import software
@@ -142,6 +146,7 @@ class Daemon:
         await self._settle(journal_path(self.config, self.name))
         self.journal = Journal(journal_path(self.config, self.name), configuration=self.under.as_bytes())
         self.journal.start()
+        self.control.books.keeps(StoredBooks(self.journal, partial(self.archive_at_rest, asked=True)))
         give_back()  # reading a book takes more than the book
         self.alerts = Alerts(self.shells, self.buses, self.journal)
         self.metrics = Metrics(self.shells, self.buses, self.journal, self.alerts)
@@ -266,19 +271,24 @@ class Daemon:
         """Move the journal to the archive when it is long and everybody is at rest."""
         while True:
             await asyncio.sleep(ARCHIVE_PERIOD_S)
-            await self.archive_at_rest()
+            moved = await self.archive_at_rest()
+            if moved and register_of(self.journal.path).exists():
+                self.journal.forget_heard(await asyncio.to_thread(edges_to_forget, self.journal.path))
+                await asyncio.to_thread(go_on_to_forget, self.journal.path)
+            if (days := self.config.journal.archives_for_days) is not None:
+                await asyncio.to_thread(drop_archives, self.journal.path, datetime.now(UTC) - timedelta(days=days))
 
-    async def archive_at_rest(self) -> None:
-        """The same, once. Nothing is taken until the ids of what was heard stand where the new actors' repeats are
-        looked up."""
+    async def archive_at_rest(self, asked: bool = False) -> bool:
+        """The same, once, however long it is where it is `asked` for; whether it was moved. Nothing is taken until the ids
+        of what was heard stand where the new actors' repeats are looked up."""
         journal, shells = self.journal, list(self.shells.values())
-        long = journal.length >= self.config.journal.archive_after
+        long = asked or journal.length >= self.config.journal.archive_after
         if not (long or self._waits) or not all(shell.at_rest for shell in shells):
-            return
+            return False
         if self._waits:
             log.info("settings_taken", text="everybody is at rest: the new settings are taken")
             self._anew.set()
-            return
+            return False
         moving = journal.archive(self._settled())  # stands in the writer's queue now, before anything of the new actors
         self._taking.clear()
         for shell in shells:
@@ -288,6 +298,7 @@ class Daemon:
             await shell.begin()
         log.info("journal_archived", file=str(await moving))
         self._taking.set()
+        return True
 
     def _settled(self) -> KeptSettings | None:
         """The settings with the books of today, where they were changed: the parties begin anew by them."""

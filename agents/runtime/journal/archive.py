@@ -15,6 +15,8 @@ from protocol.entries import heard_in
 
 FIRST = f"{SELECT} ORDER BY first LIMIT 1"
 """The oldest row: it is in one file only."""
+STAMP = "%Y%m%dT%H%M%S"
+"""When a file was moved there, as its name begins."""
 STORED_IDS = 200_000
 """Ids of messages about archived events that stay known, so that a late repeat is still a repeat."""
 
@@ -30,17 +32,17 @@ def archived(
         with transaction(connection):
             then(connection)
         return None
-    folder = _archive_of(path)
+    folder = archive_of(path)
     make_folder(folder)
-    target = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{first}.sqlite"
+    target = folder / f"{datetime.now(UTC):{STAMP}}-{first}.sqlite"
     part = target.with_suffix(".part")
     part.unlink(missing_ok=True)
     try:
         make_file(part)
         connection.execute("VACUUM INTO ?", (str(part),))
-        _make_durable(part)
+        make_durable(part)
         part.rename(target)
-        _make_durable(folder)
+        make_durable(folder)
         _forget_entries(connection, last, then)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -54,7 +56,7 @@ def archived(
 def sweep(connection: sqlite3.Connection, path: Path) -> None:
     """Take away what a process left in the archive that was killed while it moved its entries there: half a file, or a
     whole one whose entries are still here, and will be moved again. Raises sqlite3.Error, OSError."""
-    folder = _archive_of(path)
+    folder = archive_of(path)
     for part in folder.glob("*.part*"):
         part.unlink()
     stored = connection.execute(FIRST).fetchone()
@@ -65,11 +67,21 @@ def sweep(connection: sqlite3.Connection, path: Path) -> None:
             target.unlink()
 
 
-def _archive_of(path: Path) -> Path:
+def drop_archives(path: Path, before: datetime) -> list[Path]:
+    """Take away what was moved into a journal's archive before an instant. Raises OSError."""
+    stamp = f"{before:{STAMP}}"
+    old = [file for file in sorted(archive_of(path).glob("*.sqlite")) if file.name < stamp]
+    for file in old:
+        file.unlink()
+    return old
+
+
+def archive_of(path: Path) -> Path:
+    """The folder of a journal's archive."""
     return path.with_name(path.name + ".archive")
 
 
-def _make_durable(path: Path) -> None:
+def make_durable(path: Path) -> None:
     """SQLite syncs no file that it vacuums into, and after this one the entries stand nowhere else."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

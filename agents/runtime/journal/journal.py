@@ -211,6 +211,18 @@ class Journal:
             self.settings = sha256(settings.configuration).digest()
         return done
 
+    def forget_heard(self, edges: Iterable[str]) -> None:
+        """Ids of archived messages on these edges (`PARENT/CHILD`) are known no more, and stand in no free page."""
+        gone = [(edge,) for edge in edges]
+
+        def forget(connection: sqlite3.Connection) -> None:
+            with suppress(sqlite3.Error):
+                connection.execute("PRAGMA secure_delete = ON")
+                connection.executemany("DELETE FROM inbox WHERE edge = ?", gone)
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+        self._after_all(forget)
+
     async def close(self) -> None:
         """Write what is there and end the writer."""
         self._hand_over()

@@ -7,7 +7,8 @@ from typing import TypeVar
 import pytest
 from worlds import START, T0, battery, vehicle
 
-from agents.parties.der.actor import TAKEN, Der
+from agents.negotiation.cause import TAKEN
+from agents.parties.der.actor import Der
 from agents.parties.der.state import der_state, remember_der
 from agents.settings.devices import DeviceSpec
 from agents.settings.parties import DerSettings
