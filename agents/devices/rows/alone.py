@@ -7,7 +7,7 @@ from agents.devices.relay.labels import work_space
 from agents.devices.rows.answers import Desk, answer, covered
 from agents.devices.rows.cars import RESTRICTIONS, Car, loosened, most_steps
 from agents.devices.rows.commitments import Commitments
-from agents.devices.rows.timelines import EventSlots, OwnSchedule
+from agents.devices.rows.timelines import EventSlots, OwnSchedule, slot_hours
 from protocol.plan import Plan
 
 
@@ -37,6 +37,20 @@ def flexibility(
         spec = loosened(owner, steps, 0, len(steps), relaxed, step)
     binding = tuple(RESTRICTIONS[place] for place in desk.binding)
     return Flexibility(tuple(desk.power_w), tuple(desk.available_w), binding, tuple(desk.line.base_w))
+
+
+def bounds_of(owner: Car, event: EventSlots, reserved: Commitments | None, asked_w: Plan) -> Store:
+    """The bounds of the own store as it is, each slot that is asked for being used."""
+    desk, each = _desk(event.slots, reserved is None), 2
+    operations = 0 if owner.relay_ops < 0 else event.slots if reserved is not None else MOST_OPERATIONS
+    nothing = (0,) * event.slots
+    while not answer(
+        owner, owner, event, reserved, asked_w, nothing, False, desk, work_space(event.slots, each, operations), each
+    ):  # fmt: skip
+        each *= 2
+    rows, slot_h = desk.store, slot_hours(event)
+    cheap_wh, dear_wh = owner.charge_pct / 100 * slot_h, slot_h / (owner.discharge_pct / 100)
+    return Store(rows.cheap_w, rows.all_w, cheap_wh, dear_wh, rows.room_wh)
 
 
 def _desk(slots: int, alone: bool) -> Desk:
