@@ -39,17 +39,17 @@ def flexibility(
     return Flexibility(tuple(desk.power_w), tuple(desk.available_w), binding, tuple(desk.line.base_w))
 
 
-def bounds_of(owner: Car, event: EventSlots, reserved: Commitments | None, asked_w: Plan) -> Store:
-    """The bounds of the own store as it is, each slot that is asked for being used."""
-    desk, each = _desk(event.slots, reserved is None), 2
-    operations = 0 if owner.relay_ops < 0 else event.slots if reserved is not None else MOST_OPERATIONS
-    nothing = (0,) * event.slots
-    while not answer(
-        owner, owner, event, reserved, asked_w, nothing, False, desk, work_space(event.slots, each, operations), each
-    ):  # fmt: skip
+def bounds_of(owner: Car, spec: Car, event: EventSlots, asked_w: Plan) -> Store:
+    """The bounds of its store, `owner` as it is, `spec` as loosened, where each slot that is asked for is used and no
+    other event holds anything."""
+    desk, each = _desk(event.slots, True), 2
+    operations, nothing = 0 if owner.relay_ops < 0 else MOST_OPERATIONS, (0,) * event.slots
+    work = work_space(event.slots, each, operations)
+    while not answer(owner, spec, event, None, asked_w, nothing, False, desk, work, each):
         each *= 2
+        work = work_space(event.slots, each, operations)
     rows, slot_h = desk.store, slot_hours(event)
-    cheap_wh, dear_wh = owner.charge_pct / 100 * slot_h, slot_h / (owner.discharge_pct / 100)
+    cheap_wh, dear_wh = spec.charge_pct / 100 * slot_h, slot_h / (spec.discharge_pct / 100)
     return Store(rows.cheap_w, rows.all_w, cheap_wh, dear_wh, rows.room_wh)
 
 
