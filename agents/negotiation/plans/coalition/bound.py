@@ -9,6 +9,8 @@ of all others the contract says what they could give at most.
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from protocol.plan import Plan
 
 NOTABLE = 10
@@ -39,28 +41,40 @@ class LevelBound(NamedTuple):
         return tuple(slot for slot, weight in enumerate(self.weights) if weight * NOTABLE >= most)
 
 
-def level_bound(asked_w: Plan, told: Iterable[ToldProfiles], weights: tuple[int, ...]) -> LevelBound | None:
-    """The bound that some weights give; None where a member's contract bounds nothing, or they weigh nothing asked."""
-    asked, most = _weighed(asked_w, weights), 0
-    if not asked:
-        return None
-    usable = sum(weight for weight, power in zip(weights, asked_w, strict=True) if power)
-    for one in told:
-        if one.is_best:
-            most += max(_weighed(profile, weights) for profile in one.profiles)
-        elif one.most_w is None:
-            return None
-        else:
-            most += one.most_w * usable
-    return LevelBound(-(-most * 1_000 // asked), weights)
-
-
 def least_bound(
     asked_w: Plan, told: Sequence[ToldProfiles], weights: Iterable[tuple[int, ...]]
 ) -> LevelBound | None:  # fmt: skip
-    """The least of the bounds; of equal ones the first."""
-    found = [bound for each in weights if (bound := level_bound(asked_w, told, each)) is not None]
+    """The least of the bounds that some weights give, of equal ones the first; None where a member's contract bounds
+    nothing, or they weigh nothing asked."""
+    others = [one.most_w for one in told if not one.is_best]
+    if None in others:
+        return None
+    contracts_w = sum(most_w for most_w in others if most_w is not None)
+    best = _Best([one.profiles for one in told if one.is_best])
+    found = []
+    for each in weights:
+        asked = _weighed(asked_w, each)
+        usable = sum(weight for weight, power in zip(each, asked_w, strict=True) if power)
+        if asked:
+            most = best.weighed(each) + contracts_w * usable
+            found.append(LevelBound(-(-most * 1_000 // asked), each))
     return min(found, key=lambda bound: bound.level_pm, default=None)
+
+
+class _Best:
+    """What members give at best of the profiles that they told; whole numbers, far within 64 bits each."""
+
+    def __init__(self, profiles: Sequence[Sequence[Plan]]) -> None:
+        self._rows = np.array([plan for own in profiles for plan in own], dtype=np.int64)
+        counts = np.fromiter(map(len, profiles), np.int64, len(profiles))
+        self._first = np.cumsum(counts) - counts
+
+    def weighed(self, weights: tuple[int, ...]) -> int:
+        """Weighted power of all together."""
+        if not len(self._first):
+            return 0
+        worth = self._rows @ np.array(weights, dtype=np.int64)
+        return sum(np.maximum.reduceat(worth, self._first).tolist())
 
 
 def _weighed(plan: Plan, weights: Sequence[int]) -> int:

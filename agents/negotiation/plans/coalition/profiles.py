@@ -90,7 +90,11 @@ def problem_with(members: Sequence[MemberProfiles], parts: Mapping[str, Sequence
 
 def mix(member: MemberProfiles, shares: Sequence[int]) -> Plan:
     """So many millionths of each profile together, whole W, rounded down."""
-    return tuple(
-        sum(power * share for power, share in zip(powers, shares, strict=True)) // WHOLE
-        for powers in zip(*member.profiles, strict=True)
-    )
+    some = [(profile, share) for profile, share in zip(member.profiles, shares, strict=True) if share]
+    if len(some) == 1 and some[0][1] == WHOLE:  # of a crowd most give one
+        return some[0][0]
+    if len(some) == 2:
+        (first, a), (second, b) = some
+        return tuple([(x * a + y * b) // WHOLE for x, y in zip(first, second, strict=True)])
+    slots = range(len(member.profiles[0]))
+    return tuple([sum([profile[slot] * share for profile, share in some]) // WHOLE for slot in slots])

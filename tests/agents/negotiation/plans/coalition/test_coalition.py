@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.negotiation.plans.coalition import master
-from agents.negotiation.plans.coalition.bound import ToldProfiles, least_bound, level_bound
+from agents.negotiation.plans.coalition.bound import ToldProfiles, least_bound
 from agents.negotiation.plans.coalition.guess import wanted_plans
 from agents.negotiation.plans.coalition.master import best_mix
 from agents.negotiation.plans.coalition.profiles import (
@@ -126,7 +126,7 @@ def test_no_mix_exceeds_the_bound_of_any_weights(seed: int, members: int, weight
     asked_w = tuple(random.randint(500, 2_000) * members for _ in range(SLOTS))
     some = fleet(random, members)
     told = [ToldProfiles(member.profiles, True, None) for member in some]
-    bound = level_bound(asked_w, told, tuple(weights))
+    bound = least_bound(asked_w, told, [tuple(weights)])
     reached = level(given_w(CoalitionProblem(asked_w, (0,) * SLOTS, some)), asked_w)
     assert bound is None or reached * 1_000 <= bound.level_pm
 
@@ -145,8 +145,8 @@ def test_worths_of_the_best_mix_prove_that_it_is_the_best() -> None:
 def test_member_whose_best_is_not_known_counts_by_its_contract() -> None:
     asked_w = (1_000,) * SLOTS
     unknown = ToldProfiles(((100,) * SLOTS,), False, 500)
-    assert level_bound(asked_w, [unknown], (1,) * SLOTS) == (500, (1,) * SLOTS)
-    assert level_bound(asked_w, [unknown._replace(most_w=None)], (1,) * SLOTS) is None
+    assert least_bound(asked_w, [unknown], [(1,) * SLOTS]) == (500, (1,) * SLOTS)
+    assert least_bound(asked_w, [unknown._replace(most_w=None)], [(1,) * SLOTS]) is None
 
 
 def test_wanted_plan_of_cars_that_cross_is_the_best_one() -> None:
