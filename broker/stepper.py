@@ -1,11 +1,11 @@
 """An actor with its devices, one step after the other: the same for the live shell, the simulation and the fold.
 
 What is due comes before what has come in (late is late, however full the inbox). A `Measure` of a simulated device is
-answered at once: it reads a meter and tells nobody; all other effects wait until their entry is durable.
+answered at once, and so is a `Solve` unless somebody else does it: both tell nobody; all other effects wait until their entry is durable.
 """
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -27,6 +27,9 @@ from protocol.actor import (
     Received,
     Send,
     Setpoint,
+    Solve,
+    Solved,
+    Solves,
     Taken,
 )
 from protocol.entries import decode_effects, encode_effects
@@ -51,11 +54,14 @@ class Stepper:
         drivers: Mapping[str, Driver] | None = None,
         feeds: Iterable[Feed] = (),
         remote: Mapping[str, Follower] | None = None,
+        solves: bool = True,
     ) -> None:
-        """`drivers` answer at once; `remote` devices tell what they measure by inputs of their own, later."""
+        """`drivers` answer at once; `remote` devices tell what they measure by inputs of their own, later. `solves`:
+        whether plans are computed here and at once; else whoever runs it gives them as inputs."""
         self.actor = actor
         self.drivers: dict[str, Driver] = dict(drivers or {})
         self.remote: Mapping[str, Follower] = remote or {}
+        self.solves = solves
         self.feeds = tuple(feeds)
         self._telling = [*self.feeds, *(driver for driver in self.drivers.values() if isinstance(driver, Feed))]
         self._unmoved = 0
@@ -128,14 +134,21 @@ class Stepper:
         return actor.capability({name: one for name, one in self.told.items() if one.valid_until > now}, now)
 
     def _step(self, item: Input | None, effects: list[Effect], now: datetime) -> list[Entry]:
-        """A step, and behind it those of the readings that it wants."""
+        """A step, and behind it those of the readings and the plans that it wants."""
         steps = [Entry(now, self.actor.name, item, tuple(effects))]
         for effect in effects:
             if isinstance(effect, Measure) and effect.resource_id not in self.remote:
                 taken = self.drivers[effect.resource_id].measure(effect.from_at, effect.until)
                 reading = replace(taken, event_id=effect.event_id, slot=effect.slot)
                 steps += self._step(reading, self.actor.receive(reading, now), now)
+            elif isinstance(effect, Solve) and (solving := self._solving(effect)) is not None:
+                solved = solving()
+                steps += self._step(solved, self.actor.receive(solved, now), now)
         return steps
+
+    def _solving(self, asked: Solve) -> Callable[[], Solved] | None:
+        """How a plan is computed here; None where somebody else does it, or nobody waits for it."""
+        return self.actor.solving(asked) if self.solves and isinstance(self.actor, Solves) else None
 
     def fold(self, entry: Entry) -> None:
         """Make a step of an earlier run again, without its effects. Raises Diverged."""

@@ -5,7 +5,7 @@ what the journal, the replay and the simulator stand on. `deadline` is a propert
 call, because a "wake me at" that is returned would be lost behind an unrelated message.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
@@ -182,6 +182,22 @@ class Corrected:
     reliability_pct: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """What `Solve` asked for: which mix of its profiles each member should give so that the request is met best. Found
+    outside of the actor, whose floats differ by machine; it is checked and counted in whole watts."""
+
+    event_id: str
+    number: int
+    """Of the question."""
+    parts: Mapping[str, tuple[int, ...]]
+    """By member, millionths of each of its profiles; who is not named gives nothing."""
+    weights: tuple[int, ...]
+    """What a watt more would be worth in each slot, thousandths of the most: slots of 0 bind nothing."""
+    wanted: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """By member, W: what it could probably give in a plan that is better still."""
+
+
 Input: TypeAlias = (
     Received
     | Refused
@@ -193,6 +209,7 @@ Input: TypeAlias = (
     | Cancel
     | Resumed
     | Foreseen
+    | Solved
     | Reconfigured
     | Corrected
 )
@@ -256,6 +273,15 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
+class Solve:
+    """Ask for the best plan over members and slots; the answer is `Solved`, and none that comes too late is needed."""
+
+    event_id: str
+    number: int
+    """Of the question, in its event."""
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """Ask the resident; the stored rule decides at `answer_by`."""
 
@@ -274,7 +300,7 @@ class Note:
     data: Mapping[str, object] = field(default_factory=dict)
 
 
-Effect: TypeAlias = Send | Clear | Setpoint | Measure | Question | Note
+Effect: TypeAlias = Send | Clear | Setpoint | Measure | Solve | Question | Note
 
 
 class Entry(NamedTuple):
@@ -365,6 +391,16 @@ class Foretells(Protocol):
 
     def capability(self, told: Mapping[str, Capability], now: datetime) -> Capability:
         """What it could give over the next day; `told`: what its own children have told."""
+        ...
+
+
+@runtime_checkable
+class Solves(Protocol):
+    """A party that wants plans over members and slots."""
+
+    def solving(self, asked: Solve) -> Callable[[], Solved] | None:
+        """How the answer to a question is computed, from what is known now; it may take seconds, on any thread. A
+        question: it changes nothing. None where nobody waits for it any more."""
         ...
 
 

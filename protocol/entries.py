@@ -31,6 +31,7 @@ INPUT_TAGS: dict[type[a.Taken], str] = {
     a.Cancel: "cancel",
     a.Resumed: "resumed",
     a.Foreseen: "foreseen",
+    a.Solved: "solved",
     a.Reanchored: "reanchored",
     a.Reconfigured: "reconfigured",
     a.Corrected: "corrected",
@@ -41,6 +42,7 @@ EFFECT_TAGS: dict[type[a.Effect], str] = {
     a.Clear: "clear",
     a.Setpoint: "setpoint",
     a.Measure: "measure",
+    a.Solve: "solve",
     a.Question: "question",
     a.Note: "note",
 }
@@ -162,6 +164,12 @@ def _foreseen(fields: Json) -> a.Foreseen:
     return a.Foreseen(fields["event_id"], fields["request_id"], power_w, fields["sure_pct"])
 
 
+def _solved(fields: Json) -> a.Solved:
+    parts = {name: tuple(shares) for name, shares in fields["parts"].items()}
+    wanted = {name: tuple(plan) for name, plan in fields["wanted"].items()}
+    return a.Solved(fields["event_id"], fields["number"], parts, tuple(fields["weights"]), wanted)
+
+
 _INPUTS: dict[str, Callable[[Json], a.Taken]] = {
     "refused": _refused,
     "measured": _measured,
@@ -172,6 +180,7 @@ _INPUTS: dict[str, Callable[[Json], a.Taken]] = {
     "cancel": lambda fields: a.Cancel(**fields),
     "resumed": _instants(a.Resumed, "down_since"),
     "foreseen": _foreseen,
+    "solved": _solved,
     "reanchored": _instants(a.Reanchored, "to_at"),
     "reconfigured": lambda fields: a.Reconfigured(**fields),
     "corrected": lambda fields: a.Corrected(**fields),
@@ -181,6 +190,7 @@ _EFFECTS: dict[str, Callable[[Json], a.Effect]] = {
     "clear": lambda fields: a.Clear(_edge(fields)),
     "setpoint": _instants(a.Setpoint, "at", "until"),
     "measure": _instants(a.Measure, "from_at", "until"),
+    "solve": lambda fields: a.Solve(**fields),
     "question": _instants(a.Question, "answer_by"),
     "note": lambda fields: a.Note(**fields),
 }

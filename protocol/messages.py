@@ -373,6 +373,35 @@ _REFS = {"message_id": REF, "accepts": REF}
 """All other references of a message are stems."""
 
 
+MAX_PROFILES, MAX_WEIGHT = 4, 1_000
+
+
+class WantedProfile(_Model):
+    """A shape in which a child is asked what it could give at most, whatever its request's power."""
+
+    even: bool = False
+    """The most even profile in proportion to the weights; else the one with the greatest sum of weight x power."""
+    weights: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=MAX_WEIGHT)], ...], Field(min_length=1, max_length=MAX_SLOTS), FailFast()
+    ]
+    """What a watt is worth in each slot; 0: nothing is wanted there."""
+
+
+class WantedProfiles(_Model):
+    """What a child is asked what else it could give, each firm."""
+
+    shapes: Annotated[tuple[WantedProfile, ...], Field(min_length=1, max_length=MAX_PROFILES), FailFast()]
+
+
+class OfferedProfiles(_Model):
+    """What a child gives in the place of its offer's `power_w`, if that is wanted: any one of these, or less."""
+
+    power_w: Annotated[tuple[PlanW, ...], Field(min_length=1, max_length=MAX_PROFILES), FailFast()]
+    """In the order in which they were wanted, W."""
+    mixable: bool
+    """Whether it gives any mix of them and of `power_w` as well."""
+
+
 class Request(EventMessage):
     """DR要求計画 / DR要請値: what is asked of a child (S1, S6, S22)."""
 
@@ -391,9 +420,14 @@ class Request(EventMessage):
     """The last decision above: an offer has to stay valid until then."""
     terms: Terms = Field(default_factory=Terms)
     """What the parent lays down."""
+    later: ClassVar[tuple[str, ...]] = ("profiles",)
+    profiles: WantedProfiles | None = None
+    """Only to those whose contract says that they know it."""
 
     @model_validator(mode="after")
     def _nested(self) -> Self:
+        if self.profiles is not None and any(len(s.weights) != len(self.power_w) for s in self.profiles.shapes):
+            raise ValueError("every profile that is wanted needs one weight a slot")
         if not self.reply_by <= self.decide_by <= self.interval_period.start:
             raise ValueError("deadlines must nest: reply_by <= decide_by <= interval_period.start")
         check_span(self.interval_period.start, self.interval_period.duration * len(self.power_w))
@@ -420,10 +454,15 @@ class Offer(EventMessage):
     """Each device's part."""
     valid_until: Instant
     """Until then it binds; not before the request's `decide_by`."""
+    later: ClassVar[tuple[str, ...]] = ("profiles",)
+    profiles: OfferedProfiles | None = None
+    """Only where the request wants them."""
 
     @model_validator(mode="after")
     def _same_slots(self) -> Self:
         slots = len(self.power_w)
+        if self.profiles is not None and any(len(profile) != slots for profile in self.profiles.power_w):
+            raise ValueError("every profile needs one entry a slot")
         same = len(self.available_w) == slots and len(self.binding) in (0, slots)
         for resource in self.resources:  # a generator would take a tenth of the whole decoding
             same = same and len(resource.power_w) == slots

@@ -253,6 +253,11 @@ class SurplusSummed(SummedUp):
     """The same, after those who could give more were asked for it."""
 
 
+@note_of("plan_summed")
+class PlanSummed(SummedUp):
+    """The same, each member giving the mix of its profiles that the best plan says."""
+
+
 @note_of("storage_summed", "S27")
 class StorageSummed(SummedUp):
     """The same with own storage."""
@@ -278,6 +283,44 @@ class SurplusAsked(NoteModel):
     shortfall_w: Plan
     power_w: Plan
     asked: int
+    reply_by: datetime
+
+
+@note_of("plan_wanted")
+class PlanWanted(NoteModel):
+    """The best plan is wanted over so many members that told more profiles than one."""
+
+    members: int
+    wanted_by: datetime
+    question: int
+
+
+@note_of("plan_found")
+class PlanFound(NoteModel):
+    """What the best plan makes available. No plan has a level above `bound_pm` thousandths: `weights` prove it."""
+
+    available_w: Plan
+    members: int
+    question: int
+    bound_pm: int | None = None
+    weights: Sequence[int] | None = None
+    slots: Sequence[int] | None = None
+
+
+@note_of("plan_missed")
+class PlanMissed(NoteModel):
+    """There is no plan: what members offered first stands."""
+
+    reason: str
+
+
+@note_of("profiles_asked")
+class ProfilesAsked(NoteModel):
+    """So many members are asked once more, in better shapes: a watt more is worth so much in each slot."""
+
+    shortfall_w: Plan
+    asked: int
+    weights: Sequence[int]
     reply_by: datetime
 
 

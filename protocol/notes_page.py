@@ -25,6 +25,7 @@ TYPES = {
     "str": "text",
     "datetime": "instant",
     "Sequence[str]": "list of texts",
+    "Sequence[int]": "list of numbers",
     "Sequence[str | None]": "a text or null a slot",
 }
 

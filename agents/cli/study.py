@@ -17,6 +17,7 @@ from agents.tools.study import study as whole
 from agents.tools.study.runs import StudyOutcome
 from agents.tools.study.variants import ACCEPT_PCT, REREQUESTS, SIZES_PCT, STORAGE_PCT
 from protocol.codec import to_json
+from protocol.units import Direction
 
 
 def study(
@@ -28,6 +29,9 @@ def study(
     seed: int = 0,
     least_share: int = ACCEPT_PCT,
     surplus: Annotated[bool, Parameter(negative=())] = False,
+    plan: Annotated[bool, Parameter(negative=())] = False,
+    optimum: Annotated[bool, Parameter(negative=())] = False,
+    more_load: Annotated[bool, Parameter(negative=())] = False,
     jobs: int | None = None,
     zone: str | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
@@ -50,6 +54,12 @@ def study(
         Percent of a request in every slot from which an alternative is accepted.
     surplus
         Let every ladder begin with the rung `surplus`, "no fallback" too.
+    plan
+        Let every ladder begin with the rung `plan` (behind `surplus`).
+    optimum
+        Compare with the optimum of the coalition: one plan over all homes, with the same means.
+    more_load
+        The events ask to increase load.
     jobs
         Processes; one a core by default.
     zone
@@ -78,13 +88,17 @@ def study(
         seed=seed,
         accept_pct=least_share,
         surplus=surplus,
+        plan=plan,
+        optimum=optimum,
+        direction=Direction.INCREASE_LOAD if more_load else Direction.DECREASE_LOAD,
         jobs=count,
         zone=None if zone is None else zone_named(zone),
         each=_progress(json),
     )
     about = _about(found, round(time.monotonic() - began), seed, least_share, count)
     rows = results.rows(found)
-    text = f"{table.table(rows)}\n{table.about_line(about)}\n"
+    tables = "\n".join(part for part in (table.table(rows), table.beside_optimum(rows)) if part)
+    text = f"{tables}\n{table.about_line(about)}\n"
     data = results.as_json(rows, about)
     if out is not None:
         picture.draw(rows, out / "study-ladder.svg")

@@ -52,7 +52,7 @@ class Storage:
     def flexibility(self, ask: Ask) -> Flexibility:
         """S50 for a battery; S26 where it is the aggregator's own."""
         spec, schedule = self.spec, tuple(ask.reserved_w(slot) for slot in range(ask.slots))
-        store = self._store(ask)
+        store = self.bounds(ask)
         profile = weighted(store, ask.power_w, ask.weights) if ask.weights else fill(store, ask.power_w, water=True)
         power_w = tuple(int(power + 1e-6) for power in profile)
         limit = spec.max_charge_w if ask.direction is Direction.INCREASE_LOAD else spec.max_discharge_w
@@ -75,7 +75,8 @@ class Storage:
             return Restriction.COMMITTED if ask.reserved_w(slot) else Restriction.POWER_LIMIT
         return Restriction.RESERVE_SOC if ask.direction is Direction.DECREASE_LOAD else Restriction.CAPACITY
 
-    def _store(self, ask: Ask) -> Store:
+    def bounds(self, ask: Ask) -> Store:
+        """What bounds it in the slots that are asked for."""
         spec, slot_h = self.spec, hours(ask.period.duration)
         eta_c, eta_d = spec.charge_efficiency_pct / 100, spec.discharge_efficiency_pct / 100
         down = ask.direction is Direction.DECREASE_LOAD

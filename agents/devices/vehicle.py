@@ -24,9 +24,10 @@ from datetime import UTC, datetime
 
 from agents.devices.contract import Ask, Flexibility, Segment, nothing
 from agents.devices.course import laid_out, range_w, standing
+from agents.devices.flexibility import Store
 from agents.devices.pv_surplus import PvSurplus
-from agents.devices.rows.alone import flexibility
-from agents.devices.rows.cars import Car, asked_row, car_of, steps_row
+from agents.devices.rows.alone import bounds_of, flexibility
+from agents.devices.rows.cars import Car, asked_row, car_of, loosened, most_steps, steps_row
 from agents.devices.rows.commitments import commitments_of
 from agents.devices.rows.sunshine import Sunshine, usable_w
 from agents.devices.rows.timelines import event_slots
@@ -136,6 +137,14 @@ class Vehicle:
             return replace(segment, power_w=min(near, key=lambda change_w: abs(change_w - segment.power_w)))
 
         return run
+
+    def bounds(self, ask: Ask) -> Store:
+        """What bounds it in the slots that are asked for, as far as nothing else is reserved of it; with all that its
+        owner agreed to loosen of what is asked to be."""
+        owner, steps, relaxed = car_of(self.spec, self._declared), steps_row(self.spec), asked_row(ask.relaxed)
+        last = most_steps(steps, 0, len(steps), relaxed) - 1
+        spec = owner if last < 0 else loosened(owner, steps, 0, len(steps), relaxed, last)
+        return bounds_of(owner, spec, event_slots(ask.direction, ask.period, ask.slots), ask.power_w)
 
     def flexibility(self, ask: Ask) -> Flexibility:
         """S50; S52 takes the mildest agreed step that covers what is asked, or else the last."""

@@ -43,6 +43,12 @@ WORDS = {
     "answer by {reply_by}",
     "surplus_summed": "with what they could give more: available {available_w} of {requested_w}, short by "
     "{shortfall_w}; enough: {enough}",
+    "plan_wanted": "wants the best plan over {members} members; waits until {wanted_by}",
+    "plan_found": "the best plan makes available {available_w}",
+    "plan_missed": "there is no plan: {reason}",
+    "profiles_asked": "short by {shortfall_w}: asks {asked} members for what the plan wants, and for better profiles; "
+    "answer by {reply_by}",
+    "plan_summed": "by the plan: available {available_w} of {requested_w}, short by {shortfall_w}; enough: {enough}",
     "own_storage_added": "short by {shortfall_w}: own storage adds {storage_w}",
     "storage_summed": "with storage: available {available_w} of {requested_w}, short by {shortfall_w}; enough: {enough}",
     "relax_asked": "short by {shortfall_w}: asks {asked} members to relax; answer by {reply_by}",

@@ -19,6 +19,7 @@ ASKED = {n.EventIssued: UTILITY, n.PlanSent: COORDINATOR, n.RequestReceived: AGG
 SUMS = {
     "offers_summed": "offers",
     "surplus_summed": "surplus",
+    "plan_summed": "plan",
     "storage_summed": "own storage",
     "relaxed_offers_summed": "relaxed",
 }
@@ -186,6 +187,10 @@ class PartyHistory:
                 self.answers.asked, self.reply_by = note.asked, note.reply_by
             case n.SurplusAsked():
                 self._go(PartyStage.COLLECTING, "surplus", note.reply_by)
+            case n.PlanWanted():
+                self._go(PartyStage.COLLECTING, "plan", note.wanted_by)
+            case n.ProfilesAsked():
+                self._go(PartyStage.COLLECTING, "plan", note.reply_by)
             case n.OwnStorageAdded():
                 self.doing = "own storage"
             case n.RelaxAsked():

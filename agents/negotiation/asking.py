@@ -1,9 +1,10 @@
 """Part of an event: whom it asked for what, until when, and which answers count (S1, S6, S22, S28; S23, S29, S2, S3)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from sys import intern
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from agents.negotiation.child import Child, RelaxRecord, RequestRecord
 from agents.negotiation.children import Children
@@ -20,6 +21,8 @@ from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan, covers, zero
 from protocol.units import step_instant
 
+MissingOf: TypeAlias = Callable[[Child, Plan], Plan]
+
 
 class Conditions(NamedTuple):
     """What a request says beside its plan, the same to all who are asked at once."""
@@ -28,6 +31,8 @@ class Conditions(NamedTuple):
     reply_by: datetime
     decide_by: datetime
     terms: m.Terms
+    profiles: m.WantedProfiles | None = None
+    """What else those could give whose contract says that they know of it."""
 
 
 class Asking:
@@ -58,30 +63,46 @@ class Asking:
         """Send each of these children its request; a later one supersedes what stood before."""
         children, revision = self.children, self.subject.revision
         say, parent, build = self.out.announcer.say, self.out.name, self.request_to
-        program_id, reply_by, decide_by, terms = conditions
+        program_id, reply_by, decide_by, terms, profiles = conditions
         record: RequestRecord | None = None
         for name, power_w in plans.items():
             before = children[name].request
             number = before.round + 1 if before is not None and before.revision == revision else 1
-            if record is None or record.power_w is not power_w or record.round != number:  # neighbours are often alike
+            wanted = profiles if profiles is not None and self._knows_profiles(name) else None
+            if (
+                record is None
+                or record.power_w is not power_w
+                or record.round != number
+                or record.profiles is not wanted
+            ):  # neighbours are often alike
                 request_id = intern(f"{self.subject.event_id}.{revision}.{number}")
-                record = children.shared.one(
-                    RequestRecord(request_id, number, revision, program_id, power_w, now, reply_by, decide_by, terms)
+                given = RequestRecord(
+                    request_id, number, revision, program_id, power_w, now, reply_by, decide_by, terms, wanted
                 )
+                record = children.shared.one(given)
             children.renew(name, record)
             say(Edge(parent, name), now, build, name, record)
         if plans:
             self.timers.set(Timer.AGAIN, step_instant(now, reply_by, 50))
 
-    def relax(self, targets: Iterable[Child], record: RelaxRecord, now: datetime) -> None:
-        """S28: ask these children to compute once more with their restrictions loosened."""
+    def _knows_profiles(self, name: str) -> bool:
+        return self.book is not None and self.book[name].profiles
+
+    def relax(
+        self, targets: Iterable[Child], common: RelaxRecord, now: datetime, missing_of: MissingOf | None = None
+    ) -> None:
+        """S28: ask these children to compute once more with their restrictions loosened. `missing_of`: what each is told is
+        missing of what is missing in all, W."""
         say, parent, build, waiting = self.out.announcer.say, self.out.name, self.relax_to, self.children.waiting
+        record = common
         for child in targets:
             assert child.request is not None
+            if missing_of is not None:
+                record = replace(common, shortfall_w=missing_of(child, common.shortfall_w))
             self.children.loosening(child, record)
             waiting[child.name] = None
             say(Edge(parent, child.name), now, build, child.name, child.request, record)
-        self.timers.set(Timer.AGAIN, step_instant(now, record.reply_by, 50))
+        self.timers.set(Timer.AGAIN, step_instant(now, common.reply_by, 50))
 
     def again(self, stage: Stage, now: datetime) -> None:
         """Half of the time is over: the wire may have lost the question or the answer of those who are silent."""
@@ -151,6 +172,7 @@ class Asking:
                 reply_by=asked.reply_by,
                 decide_by=asked.decide_by,
                 terms=asked.terms,
+                profiles=asked.profiles,
             ),
         )
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 OVERRIDE = "the resident's override"
 OUTAGE = "an outage: the home runs without the grid"
 TAKEN = "another event has taken what an earlier award left over"
+GONE = "less is there than when it was offered"
 UNPLUGGED = "is unplugged"
 """What a home's own words are, or how they end."""
 
@@ -25,11 +26,17 @@ class WithdrawalCause(StrEnum):
     LOST = "lost_before_award"
     FORGOTTEN = "memory_lost"
     RAISED = "award_raised"
+    GONE = "less_there_than_offered"
     DEVICE = "device"
     """A device that does not do its part: a fault, a limit."""
 
 
-_WORDS = {OVERRIDE: WithdrawalCause.RESIDENT, OUTAGE: WithdrawalCause.OUTAGE, TAKEN: WithdrawalCause.HELD}
+_WORDS = {
+    OVERRIDE: WithdrawalCause.RESIDENT,
+    OUTAGE: WithdrawalCause.OUTAGE,
+    TAKEN: WithdrawalCause.HELD,
+    GONE: WithdrawalCause.GONE,
+}
 
 
 def cause_of(text: str) -> WithdrawalCause:

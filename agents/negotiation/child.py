@@ -36,6 +36,12 @@ class ChildAnswer(NamedTuple):
     relaxable: bool = False
     """Whether a vehicle (or an aggregator) behind it can be asked to loosen something."""
     alternative: bool = False
+    profiles: tuple[Plan, ...] = ()
+    """What it gives in its place, if that is wanted, W: any one of these, or less."""
+    mixable: bool = False
+    """Whether it gives any mix of them, and of what it offers, as well."""
+    offered_w: Plan = ()
+    """What it offered first, W, where a plan counts another one of its profiles, or a mix; else empty."""
 
     def of(self, name: str) -> str:
         """What an award to a child names."""
@@ -55,6 +61,7 @@ class RequestRecord(NamedTuple):
     reply_by: datetime
     decide_by: datetime
     terms: m.Terms
+    profiles: m.WantedProfiles | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +141,12 @@ class Child:
             return False
         asked_w, new_w, old_w = self.request.power_w, newest.power_w, locked.power_w
         return (worth(new_w, asked_w), sum(new_w)) >= (worth(old_w, asked_w), sum(old_w))
+
+    @property
+    def profiles(self) -> tuple[Plan, ...]:
+        """All that it offers of its own, in this round or before, W: it gives any one of these."""
+        answers = [one for one in (self.own, self.locked) if one is not None and one.basis is m.Basis.OWN]
+        return tuple(dict.fromkeys(plan for one in answers for plan in (one.power_w, *one.profiles)))
 
     @property
     def awarded_w(self) -> Plan | None:

@@ -204,7 +204,7 @@ class Children:
         if relaxed:
             if child.relax is None or child.own is None:
                 raise RefusedMessage(RejectReason.UNKNOWN_REQUEST, "a relaxed offer answers a relax; none was asked")
-            most = add(child.own.power_w, child.relax.shortfall_w)
+            most = add(child.own.offered_w or child.own.power_w, child.relax.shortfall_w)
         same_slots(offer.power_w, len(most))
         if any(map(gt, offer.power_w, most)):
             raise RefusedMessage(RejectReason.ABOVE_REQUEST, "an offer cannot be above what was asked")
@@ -221,6 +221,8 @@ class Children:
         if most_w is not None and max(available_w) > most_w:  # never below power_w
             power_w, available_w = at_most(power_w, most_w), at_most(available_w, most_w)
         sent = ChildAnswer(ref, power_w, available_w, offer.basis, offer.valid_until, self._relaxable(offer))
+        if offer.profiles is not None and child.request.profiles is not None and not relaxed:
+            sent = self._with_profiles(sent, offer.profiles, most_w)
         answer = self.shared.known(sent) or self._shared_answer(sent)
         if relaxed:
             self.store(child, child.own, answer)
@@ -235,8 +237,28 @@ class Children:
         power_w = shared.plan(sent.power_w)
         available_w = power_w if sent.available_w == power_w else shared.plan(sent.available_w)
         return shared.one(
-            ChildAnswer(sent.ref, power_w, available_w, sent.basis, shared.one(sent.valid_until), sent.relaxable)
+            sent._replace(power_w=power_w, available_w=available_w, valid_until=shared.one(sent.valid_until))
         )
+
+    def _with_profiles(self, answer: ChildAnswer, offered: m.OfferedProfiles, most_w: int | None) -> ChildAnswer:
+        """With what it gives in its place, each of which counts for `most_w` in a slot at most, W."""
+        profiles = tuple(self.shared.plan(at_most(plan, most_w)) for plan in offered.power_w)
+        return answer._replace(profiles=profiles, mixable=offered.mixable)
+
+    def mix(self, child: Child, power_w: Plan) -> None:
+        """Count this mix of all that a child offers of its own in the place of its offer, W, and nothing of before."""
+        answer = child.own or child.locked
+        assert answer is not None
+        profiles = tuple(dict.fromkeys((*child.profiles, answer.power_w)))
+        available_w = most(answer.available_w, power_w)
+        mixed = answer._replace(
+            power_w=self.shared.plan(power_w),
+            available_w=available_w,
+            profiles=profiles,
+            offered_w=answer.offered_w or answer.power_w,
+        )
+        child.set_aside, child.owed = False, True
+        self._store(child, mixed, child.relaxed, None)
 
     def award(self, sent: AwardRecord) -> AwardRecord:
         """An award as one object for all who are given the same."""

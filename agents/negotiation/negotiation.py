@@ -8,7 +8,7 @@ differently is in their `EventRole`.
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from agents.negotiation.asking import Asking, Conditions
+from agents.negotiation.asking import Asking, Conditions, MissingOf
 from agents.negotiation.awards import SUPERSEDED, Awards
 from agents.negotiation.cause import WithdrawalCause
 from agents.negotiation.child import Child, ChildAnswer, RelaxRecord
@@ -127,10 +127,13 @@ class Negotiation:
         self.awards.supersede(plans)
         self.asking.ask(plans, conditions, now)
 
-    def relax(self, targets: Iterable[Child], record: RelaxRecord, now: datetime) -> None:
-        """Ask these children to loosen what their owners agreed to, until `record.reply_by`."""
+    def relax(
+        self, targets: Iterable[Child], record: RelaxRecord, now: datetime, missing_of: MissingOf | None = None
+    ) -> None:
+        """Ask these children to loosen what their owners agreed to, until `record.reply_by`. `missing_of`: what each is
+        told is missing of it; None: the same to all."""
         self.go(Stage.RELAXING, record.reply_by)
-        self.asking.relax(targets, record, now)
+        self.asking.relax(targets, record, now, missing_of)
 
     def on_answer(self, name: str, message: m.Offer | m.Alternative, now: datetime) -> None:
         """An offer or an alternative of a child. Raises RefusedMessage."""

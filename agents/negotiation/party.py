@@ -29,6 +29,7 @@ from protocol.actor import (
     Refused,
     Resumed,
     Send,
+    Solved,
 )
 from protocol.edges import ROUTES, Edge, Way
 from protocol.errors import RefusedMessage, RejectReason
@@ -99,6 +100,8 @@ class Party:
             self._decided(item, now)
         elif isinstance(item, Foreseen):
             self._foreseen(item)
+        elif isinstance(item, Solved):
+            self._solved(item, now)
         elif isinstance(item, Outage):
             self._outage(item, now)
         elif isinstance(item, Reconfigured):
@@ -156,6 +159,9 @@ class Party:
 
     def _corrected(self, item: Corrected, now: datetime) -> None:
         raise TypeError(f"{self.name} learns nothing of members")
+
+    def _solved(self, item: Solved, now: datetime) -> None:
+        raise TypeError(f"{self.name} wants no plan")
 
     def _ordered(self, item: Issue | Cancel, now: datetime) -> None:
         raise TypeError(f"{self.name} takes no operator's orders")

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from agents.runtime.journal.journal import Journal, Mark
 from broker.bus import Bus, Post
 from broker.clock import Clock
-from protocol.actor import Clear, Effect, Entry, Measure, Note, Question, Send, Setpoint
+from protocol.actor import Clear, Effect, Entry, Measure, Note, Question, Send, Setpoint, Solve
 from protocol.edges import ROUTES, topic
 from protocol.messages import Request
 
@@ -26,6 +26,8 @@ Drive: TypeAlias = Callable[[str, Setpoint], None]
 """Lets the device of a party have its set-point."""
 Meter: TypeAlias = Callable[[Measure], None]
 """Asks a device that does not answer at once."""
+Solver: TypeAlias = Callable[[Solve], None]
+"""Has a plan computed, beside everything else."""
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ class Outgoing:
         journal: Journal | None,
         ask: Callable[[Question], str] = lambda question: question.text,
         meter: Meter = lambda asked: None,
+        solve: Solver = lambda asked: None,
     ) -> None:
         """`ask`: how a question is put to the resident."""
         self.questions: dict[str, Question] = {}
@@ -63,7 +66,7 @@ class Outgoing:
         self._at_work = False
         self._ways_out, self._clock, self._drive, self._tell, self._journal = ways_out, clock, drive, tell, journal
         self._ask = ask
-        self._meter = meter
+        self._meter, self._solve = meter, solve
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
         self._room = asyncio.Event()
         self.waiting = 0
@@ -129,6 +132,8 @@ class Outgoing:
                     sent()
             case Measure():
                 self._meter(effect)
+            case Solve():
+                self._solve(effect)
             case Question():
                 self.questions[effect.event_id] = effect
                 asked = {"question": self._ask(effect), "answer_by": effect.answer_by}

@@ -40,6 +40,8 @@ from protocol.actor import (
     Refused,
     Resumed,
     Setpoint,
+    Solve,
+    Solves,
     Taken,
     heard,
 )
@@ -77,8 +79,11 @@ class Shell:
         self.counts: Counter[str] = Counter()
         self.skew = Skew()
         self.remote = remote or {}
-        self.stepper = Stepper(actor, drivers, feeds, self.remote)
-        self.outgoing = Outgoing({actor.name: bus}, clock, self._drive, tell, journal, self._words, self._measure)
+        self.stepper = Stepper(actor, drivers, feeds, self.remote, solves=False)
+        self.outgoing = Outgoing(
+            {actor.name: bus}, clock, self._drive, tell, journal, self._words, self._measure, self._solve
+        )
+        self._solving: asyncio.Queue[Solve] = asyncio.Queue()
         self._journal, self._build, self._bus = journal, build, bus
         self.past = Past(self.stepper, journal, self.remote, self.outgoing.questions, clock.now())
         self._hearing = Hearing()
@@ -103,6 +108,7 @@ class Shell:
                 tasks.create_task(self.outgoing.run())
                 tasks.create_task(self._step_on())
                 tasks.create_task(self._foretell())
+                tasks.create_task(self._solve_on())
                 for asked in self.past.unanswered.values():
                     self._measure(asked)
                 for device in self.remote.values():
@@ -160,6 +166,17 @@ class Shell:
     def _measure(self, asked: Measure) -> None:
         if (device := self.remote.get(asked.resource_id)) is not None:
             device.measure(asked)
+
+    def _solve(self, asked: Solve) -> None:
+        self._solving.put_nowait(asked)
+
+    async def _solve_on(self) -> None:
+        """Compute the plans that are wanted on a thread of its own, one after the other."""
+        while True:
+            asked, actor = await self._solving.get(), self.actor
+            solving = actor.solving(asked) if isinstance(actor, Solves) else None
+            if solving is not None:
+                await self._inbox.put((await asyncio.to_thread(solving), _nothing))
 
     @property
     def idle(self) -> bool:

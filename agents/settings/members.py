@@ -56,6 +56,8 @@ class Member:
     """Of an aggregator: how long after a slot its sum comes at the latest, s; none: it is not known."""
     answers_dispatch: bool = False
     """Whether it says at once that it has a dispatch. One that does not is heard of when its meter reports the slot."""
+    profiles: bool = False
+    """Whether it can be asked for more profiles than one. Where the ladder has the rung `plan`, it is."""
 
     def capacity_w(self, direction: Direction) -> int:
         """Contracted capacity in a direction, W >= 0."""

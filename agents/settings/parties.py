@@ -30,6 +30,7 @@ class Rung(StrEnum):
     """The fallbacks of the aggregator's ladder. Their order is the ladder; one that is left out is not climbed."""
 
     SURPLUS = "surplus"
+    PLAN = "plan"
     OWN_STORAGE = "own_storage"
     RELAX = "relax"
     ALTERNATIVE = "alternative"
@@ -149,6 +150,9 @@ class AggregatorSettings(Settings):
     """S35: who gets how much of a deal: proportional, merit_order, least_relay_wear, or a policy that is installed."""
     baseline: PolicyName = "declared"
     """What metered energy is compared with: declared (each DER's schedule), or a policy that is installed."""
+    plan_questions: Annotated[int, Field(ge=1, le=4)] = 2
+    """How often members are asked for profiles at most, where the rung `plan` is climbed and does not cover the request: in
+    the request itself, and in rounds of their own."""
     leave_early: bool = False
     """Leave a rung as soon as the request is covered. Quicker, but then the deal depends on who is quick."""
     collect_pct: Annotated[int, Field(ge=5, le=95)] = 50

@@ -44,6 +44,8 @@ class HomeTemplate(Settings):
     reliability_pct: Percent = 100
     answers_dispatch: bool = False
     """Whether its aggregator asks it to say at once that it has a dispatch."""
+    profiles: bool = True
+    """Whether its aggregator, where its ladder has the rung `plan`, asks it for more profiles than one."""
 
 
 class DailyEvent(Settings):

@@ -35,6 +35,12 @@ from protocol.units import Direction
 BLOCK = 50
 LOST = "lost memory"
 """The feature of a world in which a party's journal is deleted, or restored from an older copy."""
+LADDERS = (
+    PATENT_LADDER,
+    (Rung.SURPLUS, *PATENT_LADDER),
+    (Rung.PLAN, *PATENT_LADDER),
+    (Rung.SURPLUS, Rung.PLAN, *PATENT_LADDER),
+)
 SHOWN = 5
 """Failing seeds that are shrunk and shown."""
 
@@ -45,7 +51,8 @@ def random_world(random: Random) -> World:
     ladders.setstate(random.getstate())  # a stream of their own: all else of a seed stays as it was
     for number in range(1, random.randint(2, 4)):
         relaxations = [{"restriction": "reserve_soc", "steps": [4_000, 2_000]}] if random.random() < 0.5 else []
-        changes = {"reserve_wh": random.choice([8_000, 25_000, 29_000]), "relaxations": relaxations}
+        changes: dict[str, object] = {"reserve_wh": random.choice([8_000, 25_000, 29_000]), "relaxations": relaxations}
+        changes["departs_at"] = T0 + timedelta(minutes=ladders.choice([130, 190, 840, 840]))
         storage = (battery(f"bat-{number}"),) if random.random() < 0.5 else ()
         world.simple(
             f"ra-{number}",
@@ -54,7 +61,7 @@ def random_world(random: Random) -> World:
             vehicle_changes=changes,
             storage=storage,
             leave_early=random.random() < 0.2,
-            ladder=ladders.choice([PATENT_LADDER, (Rung.SURPLUS, *PATENT_LADDER), (Rung.RELAX, Rung.SURPLUS)]),
+            ladder=ladders.choice([*LADDERS, (Rung.RELAX, Rung.SURPLUS)]),
         )
     world.coordinator = {"plan": random.choice(["same", "by_scale"]), "max_rerequests": random.randint(0, 3)}
     world.utility = {"mandate": random.random() < 0.4, "accept_share_pct": random.choice([0, 50, 70])}

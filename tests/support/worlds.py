@@ -19,6 +19,7 @@ from agents.settings.parties import (
     CoordinatorSettings,
     DerSettings,
     EventSettings,
+    Rung,
     UtilitySettings,
 )
 from broker.bus import Post
@@ -105,16 +106,17 @@ class World:
         capacity_w: int = 6_000,
         **settings: Any,
     ) -> None:
+        settings = {"ladder": PATENT_LADDER} | settings
         book = tuple(members) + tuple(
             Member(
                 name=home.name,
                 resources=tuple(device.resource_id for device in home.devices),
                 increase_load_w=capacity_w,
                 decrease_load_w=capacity_w,
+                profiles=Rung.PLAN in settings["ladder"],
             )
             for home in homes
         )
-        settings = {"ladder": PATENT_LADDER} | settings
         self.aggregators.append(AggregatorSettings(name=name, parent=parent, members=book, **settings))
         if parent == "ac":
             self.scales[name] = scale_w or capacity_w * len(homes)

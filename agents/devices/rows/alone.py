@@ -7,7 +7,7 @@ from agents.devices.relay.labels import work_space
 from agents.devices.rows.answers import Desk, answer, covered
 from agents.devices.rows.cars import RESTRICTIONS, Car, loosened, most_steps
 from agents.devices.rows.commitments import Commitments
-from agents.devices.rows.timelines import EventSlots, OwnSchedule
+from agents.devices.rows.timelines import EventSlots, OwnSchedule, slot_hours
 from protocol.plan import Plan
 
 
@@ -37,6 +37,20 @@ def flexibility(
         spec = loosened(owner, steps, 0, len(steps), relaxed, step)
     binding = tuple(RESTRICTIONS[place] for place in desk.binding)
     return Flexibility(tuple(desk.power_w), tuple(desk.available_w), binding, tuple(desk.line.base_w))
+
+
+def bounds_of(owner: Car, spec: Car, event: EventSlots, asked_w: Plan) -> Store:
+    """The bounds of its store, `owner` as it is, `spec` as loosened, where each slot that is asked for is used and no
+    other event holds anything."""
+    desk, each = _desk(event.slots, True), 2
+    operations, nothing = 0 if owner.relay_ops < 0 else MOST_OPERATIONS, (0,) * event.slots
+    work = work_space(event.slots, each, operations)
+    while not answer(owner, spec, event, None, asked_w, nothing, False, desk, work, each):
+        each *= 2
+        work = work_space(event.slots, each, operations)
+    rows, slot_h = desk.store, slot_hours(event)
+    cheap_wh, dear_wh = spec.charge_pct / 100 * slot_h, slot_h / (spec.discharge_pct / 100)
+    return Store(rows.cheap_w, rows.all_w, cheap_wh, dear_wh, rows.room_wh)
 
 
 def _desk(slots: int, alone: bool) -> Desk:

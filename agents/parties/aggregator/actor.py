@@ -7,7 +7,7 @@ between collecting and the answer its rungs are climbed (`role.py`). A rung is l
 answered, or at its deadline.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 
@@ -29,7 +29,7 @@ from agents.settings.daemon import Role
 from agents.settings.members import Members
 from agents.settings.parties import AggregatorSettings, Rung
 from protocol import messages as m
-from protocol.actor import Foreseen, Measured
+from protocol.actor import Foreseen, Measured, Solve, Solved
 from protocol.edges import Edge
 from protocol.plan import Plan
 from protocol.rules import order_of
@@ -113,6 +113,16 @@ class Aggregator(BookedParty):
         """What was foreseen for a request that begins now; None: nothing."""
         item, self.next_foreseen = self.next_foreseen, None
         return item if item is not None and item.request_id == request.request_id else None
+
+    def solving(self, asked: Solve) -> Callable[[], Solved] | None:
+        """How a plan over its members is computed; None where it is not wanted any more."""
+        event = self.events.get(asked.event_id)
+        return event.role.solving(asked) if event is not None and isinstance(event.role, AggregatorRole) else None
+
+    def _solved(self, item: Solved, now: datetime) -> None:
+        event = self.events.get(item.event_id)
+        if event is not None and isinstance(event.role, AggregatorRole):
+            event.role.solved(item, now)
 
     def opened_by(self, book: Members, edge: Edge, request: m.Request) -> Negotiation:
         """A new event that a request is about."""

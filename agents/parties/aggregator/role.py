@@ -3,6 +3,7 @@ climbed in their order, one at a time, until the request is covered in every slo
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from agents.negotiation.asking import Conditions
 from agents.negotiation.child import Child, ChildAnswer, RelaxRecord
@@ -19,10 +20,11 @@ from agents.negotiation.upward import Upward
 from agents.parties.aggregator.climb import Climb
 from agents.parties.aggregator.dispatch import Dispatching
 from agents.parties.aggregator.own_storage import OwnStorage
+from agents.parties.aggregator.planning import Coalition
 from agents.settings.members import Member, Members
 from agents.settings.parties import AggregatorSettings, Rung
 from protocol import messages as m
-from protocol.actor import Foreseen
+from protocol.actor import Foreseen, Solve, Solved
 from protocol.plan import Plan, add, covers, least, shortfall, total, zero
 from protocol.rules import best_plan, worth
 from protocol.units import step_instant
@@ -57,6 +59,7 @@ class AggregatorRole:
         self.event = event
         self.dispatching = Dispatching(event, book, settings.dispatch_lead_s, storage, settings.meter_to)
         self.climb = Climb(up.request.sent_at, [])
+        self.coalition = Coalition(event.children, book)
 
     @property
     def asked_w(self) -> Plan:
@@ -82,7 +85,8 @@ class AggregatorRole:
         event.children.waiting.clear()
         asked = {name: power_w for name, power_w in values.items() if any(power_w)}
         reply_by = self._collect_by(asked, now)
-        event.ask(asked, Conditions(request.program_id, reply_by, self.up.decide_by, request.terms), now)
+        profiles = self.coalition.begin(self.asked_w) if Rung.PLAN in self.settings.ladder else None
+        event.ask(asked, Conditions(request.program_id, reply_by, self.up.decide_by, request.terms, profiles), now)
         event.out.tell(
             "request_values_sent",
             "S22",
@@ -135,7 +139,7 @@ class AggregatorRole:
 
     def answered(self, child: Child, now: datetime) -> None:
         """A setting: the rung is left as soon as the request is covered."""
-        if not self.settings.leave_early or self.event.stage not in ASKING:
+        if not self.settings.leave_early or self.event.stage not in ASKING or self.coalition.waits:
             return
         if covers(self.available_w(), self.asked_w) and not self.event.asking.complete:
             self.all_in(now)
@@ -147,11 +151,17 @@ class AggregatorRole:
 
     def all_in(self, now: datetime) -> None:
         """S23, S29: sum up; or nobody above has answered."""
-        if self.event.stage is Stage.COLLECTING and self.climb.surplus:
+        if self.event.stage is Stage.COLLECTING and self.coalition.waits:
+            self._without_plan(now)
+        elif self.event.stage is Stage.COLLECTING and self.coalition.planned:
+            self._want_plan(now)
+        elif self.event.stage is Stage.COLLECTING and self.climb.surplus:
             self._sum_up_surplus(now)
         elif self.event.stage is Stage.COLLECTING:
             self._sum_up("offers_summed", "S24", m.OptionBasis.OFFERS, now)
         elif self.event.stage is Stage.RELAXING:
+            if self.coalition.counts:
+                self.coalition.keep_own(shortfall(self.asked_w, self.storage.available_w()))
             self._sum_up("relaxed_offers_summed", "S30", m.OptionBasis.RELAXED, now)
         elif self.event.stage in (Stage.OFFERED, Stage.PROPOSED):
             self.event.close("expired", now, release=m.Outcome.NO_DEAL, reason="no answer from above")
@@ -191,6 +201,8 @@ class AggregatorRole:
         match self.climb.rungs.pop(0):
             case Rung.SURPLUS:
                 self._ask_surplus(short, now)
+            case Rung.PLAN:
+                self._plan(short, now)
             case Rung.OWN_STORAGE:
                 self._add_storage(short, now)
             case Rung.RELAX:
@@ -229,6 +241,78 @@ class AggregatorRole:
         values = runnable(wanted, capable)
         loosened = {child.name for child, best in self.event.children.taking_part() if best.basis is m.Basis.RELAXED}
         return {name: power_w for name, power_w in values.items() if name not in loosened}
+
+    # -- the plan over members and slots
+
+    def _plan(self, short: Plan, now: datetime) -> None:
+        """Want the best mix of all profiles that members told."""
+        if not self.coalition.has_profiles() or self._surplus_ends(now) <= now:
+            self._next_rung(short, now)
+        else:
+            self._want_plan(now)
+
+    def _want_plan(self, now: datetime) -> None:
+        """The plan is computed elsewhere; the rung is left where it takes too long."""
+        event, coalition, ends_at = self.event, self.coalition, self._surplus_ends(now)
+        if ends_at <= now:
+            self._end_plan("no time is left", now)
+            return
+        event.children.waiting.clear()
+        event.out.effect(coalition.ask(event.subject.event_id))
+        event.out.tell("plan_wanted", members=len(coalition.members()), wanted_by=ends_at, question=coalition.asked)
+        coalition.planned, coalition.until = True, ends_at
+        event.go(Stage.COLLECTING, ends_at)
+
+    def _without_plan(self, now: datetime) -> None:
+        """No plan has come in time; or an answer was corrected meanwhile, and another plan is needed."""
+        until = self.coalition.until
+        if until is not None and now < until:
+            self._want_plan(now)
+        else:
+            self._end_plan("it was not computed in time", now)
+
+    def solving(self, asked: Solve) -> Callable[[], Solved] | None:
+        """How the plan that is wanted is computed; None where it is not wanted any more."""
+        if self.event.stage is not Stage.COLLECTING:
+            return None
+        return self.coalition.solving(asked, self.asked_w, self.coalition.asked < self.settings.plan_questions)
+
+    def solved(self, item: Solved, now: datetime) -> None:
+        """The plan is there: what members give by it counts, or they are asked for better profiles."""
+        coalition, event = self.coalition, self.event
+        if event.stage is not Stage.COLLECTING or not coalition.is_awaited(item):
+            return
+        problem = coalition.take(item, self.asked_w)
+        if problem:
+            self._end_plan(problem, now)
+            return
+        available, bound = self.available_w(), coalition.bound(self.asked_w, event.subject.direction)
+        proof: dict[str, Any] = {}
+        if bound is not None:
+            proof = {"bound_pm": bound.level_pm, "weights": bound.weights, "slots": bound.slots}
+        members, question = len(item.parts), coalition.asked
+        event.out.tell("plan_found", available_w=available, members=members, question=question, **proof)
+        short = shortfall(self.asked_w, available)
+        if not (any(short) and self._ask_for_profiles(item, short, now)):
+            self._end_plan("", now)
+
+    def _ask_for_profiles(self, plan: Solved, short: Plan, now: datetime) -> bool:
+        """Ask for better profiles, and for what the plan wants now, in a round of its own; whether anybody is asked."""
+        event, request, reply_by = self.event, self.up.request, self._surplus_ends(now)
+        asked = self.coalition.asked_again(plan.wanted)
+        if self.coalition.asked >= self.settings.plan_questions or not asked or reply_by <= now:
+            return False
+        wanted = self.coalition.want_more(self.asked_w, self.available_w(), plan.weights)
+        event.ask(asked, Conditions(request.program_id, reply_by, self.up.decide_by, request.terms, wanted), now)
+        event.out.tell("profiles_asked", shortfall_w=short, asked=len(asked), weights=plan.weights, reply_by=reply_by)
+        event.go(Stage.COLLECTING, reply_by)
+        return True
+
+    def _end_plan(self, problem: str, now: datetime) -> None:
+        self.coalition.waits = self.coalition.planned = False
+        if problem:
+            self.event.out.tell("plan_missed", reason=problem)
+        self._sum_up("plan_summed", "", m.OptionBasis.OFFERS, now)
 
     def _surplus_ends(self, now: datetime) -> datetime:
         """Half of what is left, less the time for asking to relax where that comes later."""
@@ -288,7 +372,8 @@ class AggregatorRole:
         planned = self.settings.collect_pct + self.settings.relax_pct
         latest = max(step_instant(self.climb.began_at, last, planned), step_instant(now, last, RELAX_MOST_PCT))
         reply_by = min(now + (last - self.climb.began_at) * self.settings.relax_pct / 100, latest, last)
-        self.event.relax(targets, RelaxRecord(short, self.settings.relax_restrictions, now, reply_by), now)
+        record = RelaxRecord(short, self.settings.relax_restrictions, now, reply_by)
+        self.event.relax(targets, record, now, self.coalition.missing_of if self.coalition.counts else None)
         self.event.out.tell("relax_asked", "S28", shortfall_w=short, asked=len(targets), reply_by=reply_by)
 
     def _relaxable(self) -> list[Child]:

@@ -41,6 +41,20 @@ class ClimbState:
 
 
 @dataclass(frozen=True, slots=True)
+class CoalitionState:
+    """Of `Coalition`."""
+
+    number: int
+    waits: bool
+    asked: int
+    planned: bool
+    until: datetime | None
+    counts: bool
+    wanted: list[tuple[int, ...]]
+    version: Literal[1] = 1
+
+
+@dataclass(frozen=True, slots=True)
 class DispatchingState:
     """Of `Dispatching`."""
 
@@ -72,6 +86,8 @@ class AggregatorEventState:
     dispatching: DispatchingState
     storage: OwnStorageState
     version: Literal[1] = 1
+    coalition: CoalitionState | None = None
+    """None: no plan was ever wanted."""
     edition: int = 0
     """After how many changes of the book it began."""
 
@@ -116,6 +132,7 @@ def aggregator_state(actor: Aggregator) -> AggregatorState:
                 state_of(DispatchingState, role.dispatching, commanded=role.storage.is_led()),
                 state_of(OwnStorageState, role.storage, held=None if held is None else reserved_state(held)),
                 edition=actor.editions[event.subject.event_id],
+                coalition=state_of(CoalitionState, role.coalition) if role.coalition.asked else None,
             )
         )
     yard = home_state(actor.own_storage.home, actor.own_storage.ledger)
@@ -140,6 +157,8 @@ def remember_aggregator(actor: Aggregator, state: AggregatorState) -> None:
         role.climb = Climb(one.climb.began_at, one.climb.rungs)
         restore(role.climb, one.climb)
         restore(role.dispatching, one.dispatching, but=("commanded",))
+        if one.coalition is not None:
+            restore(role.coalition, one.coalition)
         held = one.storage.held
         held_again = None if held is None else reserved(held, yard.home, yard.ledger)
         restore(role.storage, one.storage, held=held_again)

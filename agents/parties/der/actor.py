@@ -10,7 +10,7 @@ Its own safety wins always: without a valid award and a dispatch that has not ru
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from agents.negotiation.cause import OUTAGE, OVERRIDE, TAKEN
+from agents.negotiation.cause import GONE, OUTAGE, OVERRIDE, TAKEN
 from agents.negotiation.life import next_life
 from agents.negotiation.lost_memory import FORGOTTEN
 from agents.negotiation.plans.timing import WITHIN_PCT
@@ -27,7 +27,7 @@ from protocol import messages as m
 from protocol.actor import Decided, Outage, Question
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import Plan, total
+from protocol.plan import Plan, covers, least, most, total
 from protocol.rules import order_of
 from protocol.units import step_instant
 
@@ -228,9 +228,11 @@ class Der(Controlled):
         revision = 1
         if basis is m.Basis.OWN:
             revision = event.answers_sent = event.answers_sent + 1
+        profiles = self._profiles(event) if basis is m.Basis.OWN else None
         offer = messages.offer(
-            self.name, event.terms, request.request_id, answer.joint, answer.resources(), basis, now, revision=revision
-        )
+            self.name, event.terms, request.request_id, answer.joint, answer.resources(), basis, now,
+            revision=revision, profiles=profiles,
+        )  # fmt: skip
         event.go(DerStage.OFFERED)
         event.answers[basis] = Reservation(
             request.event_id, request.direction, request.interval_period, answer, self.home, self.ledger
@@ -239,6 +241,16 @@ class Der(Controlled):
         event.answers[basis].lay_out(event.offered_parts())
         self.send(event.edge, offer)
         self.effect(messages.offered(event.terms, answer.joint, basis))
+
+    def _profiles(self, event: DerEvent) -> m.OfferedProfiles | None:
+        """What else it could give, where that is wanted."""
+        request = event.request
+        if request.profiles is None:
+            return None
+        reserved = self.ledger.but(request.event_id)
+        return self.home.profiles(
+            request.direction, request.interval_period, reserved, request.profiles
+        )  # fmt: skip
 
     def _opt_out(
         self, event: DerEvent, reason: m.OptReason, now: datetime, answer: HomeFlexibility | None = None
@@ -332,14 +344,31 @@ class Der(Controlled):
                 self._close(event, award.outcome, now)
             return
         accepted = event.standing().get(award.accepts or "")
-        accepted_w = None if accepted is None else accepted.offer.power_w
+        accepted_w = None if accepted is None else event.most_w(accepted)
         problem = award_problem(
             event.stage, event.outcome, event.terms, accepted_w, award, now, first=event.award is None
         )  # fmt: skip
         self._confirm(event, award, problem, now)
         if accepted is not None and not problem:
             event.recall(award.accepts)
-            self._stand_by(event, award, accepted.offer.basis, now)
+            basis = accepted.offer.basis
+            other = not covers(event.answers[basis].answer.joint.power_w, award.power_w)
+            if other:
+                self._give_instead(event, award, basis, now)
+            self._stand_by(event, award, basis, now, other=other)
+
+    def _give_instead(self, event: DerEvent, award: m.Award, basis: m.Basis, now: datetime) -> None:
+        """One of its other profiles, or a mix of them, is awarded: what it gives of that takes the place of what it
+        offered first. Of a raise that is not computed anew, as what it gives already stands."""
+        before = event.answers[basis]
+        if event.accepted is None:
+            power_w = self._compute(event, award.power_w, (), now).joint.power_w
+        else:
+            power_w = most(before.answer.joint.power_w, award.power_w)
+        answer = before.answer.giving(power_w)
+        event.answers[basis] = Reservation(
+            before.event_id, before.direction, before.period, answer, self.home, self.ledger
+        )  # fmt: skip
 
     def _though_unheard(self, award: m.Award) -> DerEvent | None:
         """The event that an award ends, or an offer of which it accepts, even if the request that superseded ours was
@@ -353,12 +382,14 @@ class Der(Controlled):
         newer = award.round > event.request.round
         return event if ends or (newer and award.accepts in event.standing()) else None
 
-    def _stand_by(self, event: DerEvent, award: m.Award, basis: m.Basis, now: datetime) -> None:
+    def _stand_by(self, event: DerEvent, award: m.Award, basis: m.Basis, now: datetime, *, other: bool) -> None:
         """S54: note the contract and stand by for control. What an earlier award freed of the offer may be another event's
-        by now: the rest of a raise is withdrawn at once."""
+        by now: the rest of a raise is withdrawn at once. `other`: another profile than it offered first."""
         before, others = event.accepted, self.ledger.but(event.request.event_id)
         event.accepted, event.award = event.answers[basis], award
-        if before is None or event.accepted.is_beside(others, now):
+        if before is None:
+            event.accepted.reserve(least(award.power_w, event.accepted.answer.joint.power_w))
+        elif not other and event.accepted.is_beside(others, now):
             event.accepted.reserve(award.power_w)
         else:
             event.accepted.keep(event.accepted.raised(award.power_w, before.parts, now))
@@ -368,9 +399,11 @@ class Der(Controlled):
         if event.stage is DerStage.OFFERED:
             event.go(DerStage.AWARDED)
         self.effect(messages.standing_by(award, basis))
-        self._withdraw_rest(event, award, event.accepted, now)
+        self._withdraw_rest(event, award, event.accepted, TAKEN if before is not None else GONE, now)
 
-    def _withdraw_rest(self, event: DerEvent, award: m.Award, held: Reservation, now: datetime) -> None:
+    def _withdraw_rest(
+        self, event: DerEvent, award: m.Award, held: Reservation, cause: str, now: datetime
+    ) -> None:  # fmt: skip
         """Say what cannot be kept of an award, in the slots to come."""
         kept_w = tuple(
             kept if event.slot_start(slot + 1) > now else due
@@ -380,7 +413,7 @@ class Der(Controlled):
         )
         if kept_w != award.power_w:
             first = next(slot for slot, kept in enumerate(kept_w) if kept < award.power_w[slot])
-            event.withdrawal = messages.withdrawal(self.name, award, first, TAKEN, now, kept_w)
+            event.withdrawal = messages.withdrawal(self.name, award, first, cause, now, kept_w)
             self._withdraw_again(event, now)
 
     def _confirm(self, event: DerEvent, award: m.Award, problem: str, now: datetime) -> None:

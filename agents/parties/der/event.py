@@ -80,6 +80,20 @@ class EarlierOffer:
     offer: m.Offer
     reservation: Reservation
 
+    @property
+    def most_w(self) -> Plan:
+        """The most that may be awarded of it in each slot, W: it may have told other profiles, too."""
+        profiles = () if self.offer.profiles is None else self.offer.profiles.power_w
+        return tuple(map(max, zip(self.offer.power_w, *profiles, strict=True)))
+
+    def parts(self) -> dict[str, Plan]:
+        """Per device the same. Raises ValueError where a home with several devices told more than one profile."""
+        answer = self.reservation.answer
+        if self.offer.profiles is None:
+            return answer.apportion(answer.joint.power_w)
+        (name,) = answer.parts
+        return {name: self.most_w}
+
 
 @dataclass(slots=True)
 class DerEvent:
@@ -140,14 +154,21 @@ class DerEvent:
         return {basis: offer.power_w for basis, offer in self.offers.items()}
 
     def offered_parts(self) -> dict[str, Plan]:
-        """Per device and slot the larger of the standing offers, W: either may be awarded."""
+        """Per device and slot the largest of the standing offers, W: any may be awarded."""
         result: dict[str, Plan] = {}
         for standing in self.standing().values():
-            answer = standing.reservation.answer
-            for name, plan in answer.apportion(answer.joint.power_w).items():
+            for name, plan in standing.parts().items():
                 before = result.get(name, plan)
                 result[name] = tuple(max(a, b) for a, b in zip(before, plan, strict=True))
         return result
+
+    def most_w(self, accepted: EarlierOffer) -> Plan:
+        """The most that may be awarded of an offer in each slot, W: where it told other profiles, a mix of all that stands
+        of its own as well."""
+        if accepted.offer.profiles is None:
+            return accepted.offer.power_w
+        plans = [one.most_w for one in self.standing().values() if one.offer.basis is accepted.offer.basis]
+        return tuple(map(max, zip(*plans, strict=True)))
 
     def standing(self) -> dict[str, EarlierOffer]:
         """By its id each offer that an award may accept."""

@@ -5,15 +5,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agents.devices.condition import trouble
-from agents.devices.contract import Ask, Device, Flexibility, Segment, nothing
+from agents.devices.contract import Ask, Convex, Device, Flexibility, Segment, nothing
 from agents.devices.course import range_of
 from agents.devices.vehicle import Vehicle
 from agents.parties.der.connection import room_w
 from agents.parties.der.messages import resource
 from agents.settings.connection import ConnectionPoint
 from protocol.actor import Measured, Planned, Setpoint
-from protocol.messages import IntervalPeriod, Resource, ResourceKind, Restriction
-from protocol.plan import Plan, SignedPlan, covers, least, shortfall, total, zero
+from protocol.messages import (
+    IntervalPeriod,
+    OfferedProfiles,
+    Resource,
+    ResourceKind,
+    Restriction,
+    WantedProfile,
+    WantedProfiles,
+)
+from protocol.plan import Plan, SignedPlan, covers, least, most, shortfall, total, zero
 from protocol.units import Direction
 
 _TRIES = 4
@@ -38,6 +46,12 @@ class HomeFlexibility:
             for name, (kind, relaxable) in self.kinds.items()
             for part in resource(name, kind, self.parts[name].power_w, relaxable)
         )
+
+    def giving(self, power_w: Plan) -> "HomeFlexibility":
+        """The same with another profile, W, of a home with one device."""
+        ((name, part),) = self.parts.items()
+        joint = replace(self.joint, power_w=power_w, available_w=most(self.joint.available_w, power_w))
+        return replace(self, joint=joint, parts={name: replace(part, power_w=power_w, available_w=joint.available_w)})
 
     def apportion(self, power_w: Plan) -> dict[str, Plan]:
         """Split what was awarded (at most the joint profile) over the devices, the first ones first; W."""
@@ -145,6 +159,23 @@ class Home:
         joint = self._joint(direction, ask, asked_w, parts, room)
         return HomeFlexibility(joint, parts, kinds, dict(reserved))
 
+    def profiles(
+        self,
+        direction: Direction,
+        period: IntervalPeriod,
+        reserved: Mapping[str, tuple[Segment, ...]],
+        wanted: WantedProfiles,
+    ) -> OfferedProfiles | None:
+        """What else it could give, in the shapes that are wanted. Of a home whose only device can do that, and has no
+        connection point to share; None: no more than one profile."""
+        device = self.devices[0]
+        if len(self.devices) > 1 or self.connection is not None or not isinstance(device, Convex) or self.troubled:
+            return None
+        most_w, held = device.capacity_w(direction), reserved.get(device.resource_id, ())
+        asks = [_shaped(direction, period, most_w, held, shape) for shape in wanted.shapes]
+        found = [device.flexibility(one).power_w for one in asks]
+        return OfferedProfiles(power_w=tuple(found), mixable=device.mixes(direction))
+
     def _parts(self, ask: Callable[[Device, Plan], Ask], asked_w: Plan) -> dict[str, Flexibility]:
         left, parts = asked_w, {}
         for device in self.devices:
@@ -156,13 +187,15 @@ class Home:
         self, ask: Callable[[Device, Plan], Ask], asked_w: Plan, room: Plan
     ) -> dict[str, Flexibility]:  # fmt: skip
         """The parts again, as small as it takes so that at no instant more comes together than there is room for."""
-        most = least(asked_w, room)
+        highest = least(asked_w, room)
         for _ in range(_TRIES):
-            parts = self._parts(ask, most)
+            parts = self._parts(ask, highest)
             peaks = self._peaks_w(ask, parts)
             if covers(room, peaks):
                 return parts
-            most = tuple(w if peak <= let else w * let // peak for w, let, peak in zip(most, room, peaks, strict=True))
+            highest = tuple(
+                w if peak <= let else w * let // peak for w, let, peak in zip(highest, room, peaks, strict=True)
+            )
         return self._parts(ask, zero(len(asked_w)))
 
     def _peaks_w(self, ask: Callable[[Device, Plan], Ask], parts: Mapping[str, Flexibility]) -> Plan:
@@ -229,6 +262,17 @@ class Home:
         binding = tuple(None if power_w[slot] >= want else _reason(parts, slot) for slot, want in enumerate(asked_w))
         schedule: SignedPlan = total([part.schedule_w for part in parts.values()], slots)
         return Flexibility(power_w, available, binding, schedule)
+
+
+def _shaped(
+    direction: Direction, period: IntervalPeriod, most_w: int, held: tuple[Segment, ...], shape: WantedProfile
+) -> Ask:  # fmt: skip
+    """What a device is asked for in one shape: all that it has, or in proportion to the weights."""
+    highest = max(shape.weights) or 1
+    if shape.even:
+        return Ask(direction, period, tuple(most_w * weight // highest for weight in shape.weights), held)
+    asked_w = tuple(most_w if weight else 0 for weight in shape.weights)
+    return Ask(direction, period, asked_w, held, weights=shape.weights)
 
 
 def _reason(parts: Mapping[str, Flexibility], slot: int) -> Restriction:

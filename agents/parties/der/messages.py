@@ -32,14 +32,14 @@ def offer_id(name: str, basis: m.Basis, request_id: str, revision: int = 1) -> s
 
 def offer(
     name: str, terms: EventTerms, request_id: str, answer: Flexibility, resources: tuple[m.Resource, ...],
-    basis: m.Basis, at: datetime, make: Maker = checked, revision: int = 1,
+    basis: m.Basis, at: datetime, make: Maker = checked, revision: int = 1, profiles: m.OfferedProfiles | None = None,
 ) -> m.Offer:  # fmt: skip
-    """S51, S53: opt in, with one joint, firm profile."""
+    """S51, S53: opt in, with one joint, firm profile; `profiles`: what it gives in its place, if that is wanted."""
     message_id = offer_id(name, basis, request_id, revision)
     fields = _head(message_id, at, terms.event_id, request_id, terms.round, revision)
     fields |= {"opt": m.Opt.IN, "opt_reason": m.OptReason.PARTICIPATING, "power_w": answer.power_w,
         "available_w": answer.available_w, "binding": answer.binding, "basis": basis, "resources": resources,
-        "valid_until": terms.valid_until}  # fmt: skip
+        "valid_until": terms.valid_until, "profiles": profiles}  # fmt: skip
     return make(m.Offer, fields)
 
 
@@ -61,7 +61,7 @@ def opt_out(
     message_id = offer_id(name, m.Basis.OWN, request_id, revision)
     fields = _head(message_id, at, terms.event_id, request_id, terms.round, revision)
     fields |= {"opt": m.Opt.OUT, "opt_reason": reason, "power_w": nothing, "available_w": nothing, "binding": binding,
-        "basis": m.Basis.OWN, "resources": (), "valid_until": terms.decide_by}  # fmt: skip
+        "basis": m.Basis.OWN, "resources": (), "valid_until": terms.decide_by, "profiles": None}  # fmt: skip
     return make(m.Offer, fields)
 
 

@@ -97,7 +97,7 @@ class Course:
         """What it is about to compute."""
         if self._is_known(message):
             return None
-        if isinstance(message, m.Request) and self.settings.consent is Consent.ALWAYS:
+        if isinstance(message, m.Request) and message.profiles is None and self.settings.consent is Consent.ALWAYS:
             return Computation(message.direction, message.interval_period, message.power_w)
         if isinstance(message, m.Relax) and self._may_loosen(message, message.reply_by):
             assert self.own is not None
@@ -116,7 +116,7 @@ class Course:
         if self._is_known(item.message):
             return self._repeated(item)
         match item.message:
-            case m.Request() as request if answer is not None:
+            case m.Request(profiles=None) as request if answer is not None:
                 effects = self._request(request, answer, now, shared)
             case m.Relax() as relax if answer is not None and self.stage is DerStage.OFFERED and now <= relax.reply_by:
                 effects = self._loosen(answer, now)  # `computation` has looked at the rest

@@ -59,6 +59,7 @@ def scenario_data(
     storage_pct: float = 0.0,
     speed: float = 240.0,
     draw: int = 0,
+    direction: Direction = Direction.DECREASE_LOAD,
 ) -> dict[str, Any]:
     """The tables of a scenario: request = shape x k x what the fleet can give by itself (S50, nothing relaxed).
 
@@ -67,7 +68,7 @@ def scenario_data(
     takes other weeks of the same users.
     """
     fleet = list(_fleet(sessions, wanted, plugged, draw))
-    fleet_w = fleet_power_w([device for _, device in fleet], wanted)
+    fleet_w = fleet_power_w([device for _, device in fleet], wanted, direction)
     power_w = [round(share * k * fleet_w) for share in wanted.shape]
     if not any(power_w):
         raise GivesNothing(f"event {wanted.number}: no vehicle is plugged in and able to give anything")
@@ -79,7 +80,7 @@ def scenario_data(
     event = {
         "event_id": f"e{_clean(wanted.number)}",
         "issue_at": wanted.start - LEAD,
-        "direction": "decrease_load",
+        "direction": direction.value,
         "start": wanted.start,
         **({} if wanted.slot == SLOT else {"slot_s": int(wanted.slot.total_seconds())}),
         "power_w": power_w,
@@ -105,7 +106,9 @@ def scenario_data(
     }
 
 
-def fleet_power_w(devices: Sequence[Mapping[str, Any]], wanted: RecordedRequest) -> float:
+def fleet_power_w(
+    devices: Sequence[Mapping[str, Any]], wanted: RecordedRequest, direction: Direction = Direction.DECREASE_LOAD
+) -> float:  # fmt: skip
     """The greatest multiple of the shape, W, that the vehicles' own offers cover when each is asked for all that its
     charger can change (stop charging, and discharge)."""
     period = IntervalPeriod(start=wanted.start, duration=wanted.slot)
@@ -113,9 +116,9 @@ def fleet_power_w(devices: Sequence[Mapping[str, Any]], wanted: RecordedRequest)
     for device in devices:
         spec = VehicleSpec.model_validate(device)
         vehicle = build_device(spec)
-        device_w = vehicle.capacity_w(Direction.DECREASE_LOAD)
+        device_w = vehicle.capacity_w(direction)
         asked = tuple(round(share * device_w) for share in wanted.shape)
-        given = vehicle.flexibility(Ask(Direction.DECREASE_LOAD, period, asked))
+        given = vehicle.flexibility(Ask(direction, period, asked))
         sums = [so_far + power for so_far, power in zip(sums, given.power_w, strict=True)]
     return min(power / share for power, share in zip(sums, wanted.shape, strict=True) if share > 0)
 

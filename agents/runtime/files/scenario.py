@@ -68,7 +68,7 @@ def build_scenario(data: dict[str, Any], where: str, folder: Path = Path()) -> S
     if outline.ends_at <= outline.start_at:
         raise ConfigError(f"{where}: scenario.ends_at: has to lie after scenario.start_at")
     utility_name = str(file.utility.get("name", "utility"))
-    homes, members, behaviours = _homes(file, utility_name, where, folder)
+    homes, members, behaviours = _homes(file, utility_name, where, folder, _planning(file))
     aggregators = _aggregators(file, members, where, folder)
     above = file.coordinator.get("name", "ac")
     below = [_as_member(ra, f"{where}: aggregators") for ra in aggregators if ra.parent == above]
@@ -116,7 +116,7 @@ def build_scenario(data: dict[str, Any], where: str, folder: Path = Path()) -> S
 
 
 def _homes(
-    file: ScenarioFile, utility: str, where: str, folder: Path
+    file: ScenarioFile, utility: str, where: str, folder: Path, planning: set[str]
 ) -> tuple[tuple[DerSettings, ...], dict[str, list[Member]], dict[str, Behaviour]]:
     homes: list[DerSettings] = []
     members: dict[str, list[Member]] = {}
@@ -145,7 +145,14 @@ def _homes(
             }
             home = (known if alike and number > 1 else checked)(DerSettings, _numbered(given, number), place)
             homes.append(home)
-            member = contract(home, template.merit, template.reliability_pct, place, template.answers_dispatch)
+            member = contract(
+                home,
+                template.merit,
+                template.reliability_pct,
+                place,
+                template.answers_dispatch,
+                template.profiles and home.parent in planning,
+            )
             members.setdefault(home.parent, []).append(member)
             if template.behaviour is not Behaviour.NORMAL:
                 behaviours[home.name] = template.behaviour
@@ -167,6 +174,13 @@ def _has_files_of_its_own(devices: dict[str, Any]) -> bool:
     """Whether each home of a template has a history of its own."""
     tables = [*devices["devices"], devices["connection"] or {}]
     return any("{n}" in str(table.get(HISTORY, "")) for table in tables)
+
+
+def _planning(file: ScenarioFile) -> set[str]:
+    """The aggregators whose ladder, where it is a list at all, has the rung `plan`."""
+    usual = AggregatorSettings.model_fields["ladder"].default
+    ladders = {str(table.get("name")): table.get("ladder", usual) for table in file.aggregators}
+    return {name for name, ladder in ladders.items() if isinstance(ladder, list | tuple) and Rung.PLAN in ladder}
 
 
 def _alike(template: HomeTemplate) -> bool:
@@ -234,6 +248,7 @@ def contract(
     reliability_pct: int = 100,
     where: str = "contract",
     answers_dispatch: bool = False,
+    profiles: bool = False,
 ) -> Member:
     """The contract with a home: the rated power of its devices, and what its owner agreed to loosen. Raises
     ConfigError."""
@@ -254,6 +269,7 @@ def contract(
         "least_w": min(getattr(spec, "min_power_w", 0) for spec in home.devices),
         "answers_within_s": home.answers_within_s,
         "answers_dispatch": answers_dispatch,
+        "profiles": profiles,
     }
     return known(Member, given, where)
 

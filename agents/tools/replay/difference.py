@@ -96,6 +96,8 @@ def in_words(item: a.Taken | None, actor: str) -> str:
             return f"the operator cancelled {item.event_id}: {item.reason}"
         case a.Foreseen(event_id=event_id, power_w=power_w):
             return f"foresees what {len(power_w)} children could give in {event_id}"
+        case a.Solved(event_id=event_id, parts=parts):
+            return f"has the best plan in {event_id}, of {len(parts)} members"
         case a.Resumed():
             return f"was started again, down since {item.down_since.isoformat()}"
         case a.Reconfigured(contracts=contracts):

@@ -44,6 +44,9 @@ class RememberedVehicle:
     def spec(self) -> VehicleSpec:
         return self._vehicle.spec
 
+    def mixes(self, direction: Direction) -> bool:
+        return self._vehicle.mixes(direction)
+
     def observe(self, reading: Measured) -> None:
         self._vehicle.observe(reading)
 
@@ -56,7 +59,16 @@ class RememberedVehicle:
     def flexibility(self, ask: Ask) -> Flexibility:
         state: tuple[str, int, datetime] = (self.resource_id, self._vehicle.spec.soc_wh, self._vehicle.spec.state_at)
         period = ask.period
-        key = (*state, ask.direction, period.start, period.duration, ask.power_w, ask.reserved, ask.relaxed)
+        key = (
+            *state,
+            ask.direction,
+            period.start,
+            period.duration,
+            ask.power_w,
+            ask.reserved,
+            ask.relaxed,
+            ask.weights,
+        )
         if key not in self._known:
             self._known[key] = self._vehicle.flexibility(ask)
         return self._known[key]

@@ -26,6 +26,17 @@ class StudyRow:
     """Energy awarded and confirmed, of the energy requested, both summed over all events."""
     disturbed_pct: float
     """Homes whose award stands on a loosened restriction, of all homes in events with a deal."""
+    woken_pct: float = 0.0
+    """Homes with an award, of the same."""
+    questions: float = 0.0
+    """Requests and relaxes to each home, an event."""
+    messages: float = 0.0
+    """Of all parties, a home and event."""
+    of_best_pct: float | None = None
+    """Energy secured, of what the coalition could have secured at best, both summed over all events; None: the optimum was
+    not computed."""
+    level_of_best_pct: float | None = None
+    """The least share secured in any slot, of what the coalition could have secured at best, mean of the events."""
 
 
 def rows(outcomes: Iterable[StudyOutcome]) -> list[StudyRow]:
@@ -39,6 +50,7 @@ def rows(outcomes: Iterable[StudyOutcome]) -> list[StudyRow]:
 
 def _row(key: Key, group: Sequence[StudyOutcome]) -> StudyRow:
     deals = [outcome for outcome in group if outcome.concluded]
+    of_best_pct, level_of_best_pct = _of_best(group)
     return StudyRow(
         *key,
         events=len(group),
@@ -46,7 +58,22 @@ def _row(key: Key, group: Sequence[StudyOutcome]) -> StudyRow:
         in_full_pct=_pct(sum(outcome.in_full for outcome in group), len(group)),
         secured_pct=_pct(sum(o.secured_wh for o in group), sum(o.asked_wh for o in group)),
         disturbed_pct=_pct(sum(o.disturbed for o in deals), sum(o.homes for o in deals)),
+        woken_pct=_pct(sum(o.woken for o in deals), sum(o.homes for o in deals)),
+        questions=round(sum(o.questions for o in group) / sum(o.homes for o in group), 2),
+        messages=round(sum(o.messages for o in group) / sum(o.homes for o in group), 1),
+        of_best_pct=of_best_pct,
+        level_of_best_pct=level_of_best_pct,
     )
+
+
+def _of_best(group: Sequence[StudyOutcome]) -> tuple[float | None, float | None]:
+    """Energy and level beside the optimum, where it was computed."""
+    beside = [(outcome, outcome.best) for outcome in group if outcome.best is not None]
+    some = [(outcome, best) for outcome, best in beside if best.level_pm]
+    if not some:
+        return None, None
+    energy_pct = _pct(sum(o.secured_wh for o, _ in beside), sum(best.energy_wh for _, best in beside))
+    return energy_pct, round(100 * sum(o.level_pm / best.level_pm for o, best in some) / len(some), 1)
 
 
 def _pct(part: int, whole: int) -> float:

@@ -5,6 +5,7 @@ is not run.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from agents.runtime.files.from_csv import GivesNothing, Plugged, RecordedRequest
 from agents.runtime.files.scenario import build_scenario
 from agents.settings.scenario import Scenario
 from agents.tools.run.simulate import build_simulation
+from agents.tools.study.optimum import Means, Optimum, means_of, optimum
 from agents.tools.study.remembered import Memory
 from agents.tools.study.variants import (
     ACCEPT_PCT,
@@ -27,6 +29,7 @@ from agents.tools.study.variants import (
 )
 from broker.simulation import Simulation
 from protocol.plan import Plan, covers, energy_wh, least, total
+from protocol.units import Direction
 
 AGGREGATORS = 3
 
@@ -58,6 +61,14 @@ class StudyOutcome:
     messages: int
     run: bool = True
     """False where it follows from the variant before it."""
+    level_pm: int = 0
+    """The least share of the request that is secured in any slot, thousandths."""
+    woken: int = 0
+    """Homes with a confirmed award."""
+    questions: int = 0
+    """Requests and relaxes to homes."""
+    best: Optimum | None = None
+    """What the coalition could do at best with the same means; None: it was not computed."""
 
 
 def outcomes(
@@ -71,18 +82,22 @@ def outcomes(
     variants: Sequence[Variant] = VARIANTS,
     accept_pct: int = ACCEPT_PCT,
     run_all: bool = False,
+    direction: Direction = Direction.DECREASE_LOAD,
+    compare: bool = False,
 ) -> Iterator[StudyOutcome]:
     """Every size and variant of one event; nothing when nobody who is plugged in can give anything.
 
     The seed draws other weeks of the same users, and other delays of the messages. Where a variant meets a request in
-    full, the next one has nothing to climb for and its outcome is the same: it is only run with `run_all`.
+    full, the next one has nothing to climb for and its outcome is the same: it is only run with `run_all`. `compare`: with
+    the optimum of the coalition, too.
     """
     try:
-        whole = whole_scenario(sessions, wanted, plugged, books, seed)
+        whole = whole_scenario(sessions, wanted, plugged, books, seed, direction)
     except GivesNothing:
         return
     memory = Memory()
     for size_pct in sizes_pct:
+        best: dict[Means, Optimum] = {}
         before: StudyOutcome | None = None
         for variant in variants:
             if before is not None and before.in_full and not run_all:
@@ -90,19 +105,31 @@ def outcomes(
             else:
                 scenario = with_variant(sized(whole, size_pct), variant, accept_pct)
                 before = _run(scenario, Case(wanted.number, plugged, books, size_pct, variant.name), seed, memory)
+            if compare:
+                means = means_of(variant.ladder)
+                if means not in best:
+                    best[means] = optimum(sized(whole, size_pct), means)
+                before = replace(before, best=best[means])
             yield before
 
 
 def whole_scenario(
-    sessions: Mapping[str, Sequence[Session]], wanted: RecordedRequest, plugged: Plugged, books: StudyBooks, seed: int
+    sessions: Mapping[str, Sequence[Session]],
+    wanted: RecordedRequest,
+    plugged: Plugged,
+    books: StudyBooks,
+    seed: int,
+    direction: Direction = Direction.DECREASE_LOAD,
 ) -> Scenario:
     """The scenario whose event asks for all that the fleet can give by itself. Raises GivesNothing."""
     data = scenario_data(
-        sessions, wanted, k=1.0, aggregators=AGGREGATORS, plugged=plugged, storage_pct=STORAGE_PCT, draw=seed
-    )
+        sessions, wanted, k=1.0, aggregators=AGGREGATORS, plugged=plugged, storage_pct=STORAGE_PCT, draw=seed,
+        direction=direction,
+    )  # fmt: skip
     if books is StudyBooks.KNOWN:
         devices = [device for home in data["homes"] for device in home["devices"]]
-        rated_w = sum(device["max_charge_w"] + device["max_discharge_w"] for device in devices)
+        down = direction is Direction.DECREASE_LOAD
+        rated_w = sum(device["max_charge_w"] + (device["max_discharge_w"] if down else 0) for device in devices)
         gives_w = max(data["utility"]["events"][0]["power_w"])
         for home in data["homes"]:
             home["reliability_pct"] = max(1, gives_w * 100 // rated_w)
@@ -113,7 +140,7 @@ def _run(scenario: Scenario, case: Case, seed: int, memory: Memory) -> StudyOutc
     simulation = build_simulation(scenario, seed, keep_trace=True, der=memory.der)
     event = scenario.utility.events[0]
     simulation.run(until=event.start - timedelta(seconds=1))
-    secured_w, disturbed = _secured(simulation, scenario)
+    secured_w, woken, disturbed = _secured(simulation, scenario)
     slot = timedelta(seconds=event.slot_s)
     return StudyOutcome(
         case=case,
@@ -124,24 +151,33 @@ def _run(scenario: Scenario, case: Case, seed: int, memory: Memory) -> StudyOutc
         homes=len(scenario.homes),
         disturbed=disturbed,
         messages=len(simulation.posts),
+        level_pm=min(have * 1_000 // power for have, power in zip(secured_w, event.power_w, strict=True) if power),
+        woken=woken,
+        questions=_questions(simulation, {home.name for home in scenario.homes}),
     )
 
 
-def _secured(simulation: Simulation, scenario: Scenario) -> tuple[Plan, int]:
-    """What stands below the aggregators of the deal that the utility has with a confirmed award, W; and the homes
-    whose award stands on a relaxed offer."""
+def _questions(simulation: Simulation, homes: AbstractSet[str]) -> int:
+    asked = (post.topic for _, _, post in simulation.posts if post.topic.startswith(("dr/request/", "dr/relax/")))
+    return sum(topic.rpartition("/")[2] in homes for topic in asked)
+
+
+def _secured(simulation: Simulation, scenario: Scenario) -> tuple[Plan, int, int]:
+    """What stands below the aggregators of the deal that the utility has with a confirmed award, W; the homes that have
+    one; and those of them whose award stands on a relaxed offer."""
     event = scenario.utility.events[0]
     above, slots = [scenario.utility.name, *(one.name for one in scenario.aggregators)], len(event.power_w)
     history = History.of(simulation.trace, above).event(event.event_id)
     bought = total(_confirmed(history.party(scenario.utility.name)), slots)
     parts: list[Plan] = []
-    disturbed = 0
+    woken = disturbed = 0
     for settings in scenario.aggregators:
         aggregator = history.party(settings.name)
         if aggregator.deal_w is not None:
             parts += [*_confirmed(aggregator), aggregator.own_w]
+            woken += sum(edge.confirmed is True and edge.deal_w is not None for edge in aggregator.children.values())
             disturbed += sum(edge.loosens and edge.confirmed is True for edge in aggregator.children.values())
-    return least(least(total(parts, slots), bought), event.power_w), disturbed
+    return least(least(total(parts, slots), bought), event.power_w), woken, disturbed
 
 
 def _confirmed(party: PartyHistory) -> list[Plan]:

@@ -14,7 +14,8 @@ from agents.runtime.files.from_csv import Plugged, RecordedRequest, Session, rea
 from agents.runtime.files.wall_clock import WallClock
 from agents.settings.checked import ConfigError
 from agents.tools.study.runs import StudyOutcome, outcomes
-from agents.tools.study.variants import ACCEPT_PCT, VARIANTS, StudyBooks, with_surplus
+from agents.tools.study.variants import ACCEPT_PCT, VARIANTS, StudyBooks, Variant, with_plan, with_surplus
+from protocol.units import Direction
 
 Each: TypeAlias = Callable[[int, int], None]
 """Hears how many pieces of work are done, and of how many."""
@@ -32,6 +33,9 @@ class Work:
     seed: int
     accept_pct: int
     surplus: bool
+    plan: bool
+    optimum: bool
+    direction: Direction
 
 
 @dataclass(slots=True)
@@ -57,11 +61,15 @@ def study(
     seed: int = 0,
     accept_pct: int = ACCEPT_PCT,
     surplus: bool = False,
+    plan: bool = False,
+    optimum: bool = False,
+    direction: Direction = Direction.DECREASE_LOAD,
     jobs: int = 1,
     zone: tzinfo | None = None,
     each: Each = lambda done, of: None,
 ) -> list[StudyOutcome]:
-    """All outcomes, by book, habit and event; with `surplus` every ladder begins with that rung; `zone` is that of times without an offset, `each` hears the progress.
+    """All outcomes, by book, habit and event; with `surplus` every ladder begins with that rung, with
+    `plan` with the rung `plan` (behind `surplus`, where that is there); `optimum`: with the optimum of the coalition; `zone` is that of times without an offset, `each` hears the progress.
     Raises ConfigError."""
     clock = WallClock(zone)
     chosen = spaced(list(read_wanted(requests, clock).values()), events)
@@ -69,7 +77,7 @@ def study(
         raise ConfigError(f"{requests}: required_mw: no event asks for power")
     read_sessions(sessions, clock)  # a mistake in the table is said here, not in another process
     work = [
-        Work(one, plugged, books, seed, accept_pct, surplus)
+        Work(one, plugged, books, seed, accept_pct, surplus, plan, optimum, direction)
         for books in StudyBooks
         for plugged in Plugged
         for one in chosen
@@ -94,6 +102,11 @@ def _begin(sessions: Path, zone: tzinfo | None) -> None:
 
 
 def _work(work: Work) -> list[StudyOutcome]:
+    variants: Sequence[Variant] = VARIANTS
+    if work.plan:
+        variants = [with_plan(one) for one in variants]
+    if work.surplus:
+        variants = [with_surplus(one) for one in variants]
     return list(
         outcomes(
             _tables.sessions,
@@ -101,8 +114,10 @@ def _work(work: Work) -> list[StudyOutcome]:
             work.plugged,
             books=work.books,
             seed=work.seed,
-            variants=[with_surplus(one) for one in VARIANTS] if work.surplus else VARIANTS,
+            variants=variants,
             accept_pct=work.accept_pct,
+            direction=work.direction,
+            compare=work.optimum,
         )
     )
 

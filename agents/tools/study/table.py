@@ -44,6 +44,33 @@ def _of_books(found: Sequence[StudyRow], books: StudyBooks) -> Iterator[str]:
     yield ""
 
 
+def beside_optimum(found: Sequence[StudyRow]) -> str:
+    """One table a book, of what was compared with the optimum of the coalition: a line each habit, size and variant."""
+    return "\n".join(
+        line for books in StudyBooks for line in _beside([row for row in found if row.books is books], books)
+    )
+
+
+def _beside(found: Sequence[StudyRow], books: StudyBooks) -> Iterator[str]:
+    some = [row for row in found if row.of_best_pct is not None]
+    if not some:
+        return
+    labels = {variant.name: variant.label for variant in VARIANTS}
+    yield f"**{BOOKS[books].capitalize()}** (`{books}`), beside the optimum of the coalition with the same means\n"
+    yield (
+        "| plugged in | size | variant | energy of the optimum | level of the optimum | concluded | owners disturbed "
+        "| relays woken | questions a home | messages a home |"
+    )
+    yield "|---|---:|---|---:|---:|---:|---:|---:|---:|---:|"
+    for row in some:
+        yield (
+            f"| {HABITS[row.plugged]} | {row.size_pct / 100:.1f} | {labels[row.variant]} | {row.of_best_pct:.1f} % "
+            f"| {row.level_of_best_pct:.1f} % | {row.concluded_pct:.0f} % | {row.disturbed_pct:.1f} % "
+            f"| {row.woken_pct:.0f} % | {row.questions:.1f} | {row.messages:.0f} |"
+        )
+    yield ""
+
+
 def about_line(about: Mapping[str, object]) -> str:
     """What was run, where and when, in one sentence."""
     return (

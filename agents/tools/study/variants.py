@@ -54,6 +54,11 @@ def with_surplus(variant: Variant) -> Variant:
     return replace(variant, ladder=(Rung.SURPLUS, *variant.ladder))
 
 
+def with_plan(variant: Variant) -> Variant:
+    """The same with the rung `plan` in front."""
+    return replace(variant, ladder=(Rung.PLAN, *variant.ladder))
+
+
 def sized(scenario: Scenario, size_pct: int) -> Scenario:
     """A scenario whose event asks for what the fleet can give, at another size of the request."""
     event = scenario.utility.events[0]
@@ -74,4 +79,13 @@ def with_variant(scenario: Scenario, variant: Variant, accept_pct: int = ACCEPT_
 
 
 def _laddered(scenario: Scenario, ladder: Sequence[Rung]) -> tuple[AggregatorSettings, ...]:
-    return tuple(settings.model_copy(update={"ladder": tuple(ladder)}) for settings in scenario.aggregators)
+    planned = Rung.PLAN in ladder
+    return tuple(
+        settings.model_copy(
+            update={
+                "ladder": tuple(ladder),
+                "members": tuple(replace(member, profiles=planned) for member in settings.members),
+            }
+        )
+        for settings in scenario.aggregators
+    )

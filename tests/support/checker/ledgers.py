@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeGuard
 
+from highspy import HighsModelStatus
+
+from agents.negotiation.plans.coalition.program import quiet
 from checker.wire import refuses, sends
 from protocol import messages as m
 from protocol.actor import Entry, Note, Received, Send
@@ -19,7 +22,8 @@ def violations(trace: Sequence[Entry]) -> list[str]:
 
 
 def above_offer(trace: Sequence[Entry]) -> list[str]:
-    """An award is at most the offer that it accepts: one to any round of its event, the last one of its id."""
+    """An award is at most the offer that it accepts: one to any round of its event, the last one of its id. Where that told
+    other profiles, it is one of those that stand, or a mix of them where they can be mixed, or less."""
     offers: dict[tuple[Edge, str, str], m.Offer | m.Option] = {}
     found = []
     for entry, send in sends(trace):
@@ -34,9 +38,36 @@ def above_offer(trace: Sequence[Entry]) -> list[str]:
                 offer = offers.get((edge, message.event_id, message.accepts or ""))
                 if offer is None:
                     found.append(f"P1: {entry.actor} accepts {message.accepts}, which was never offered")
+                elif isinstance(offer, m.Offer) and offer.profiles is not None:
+                    told = [o for (e, _, _), o in offers.items() if e == edge and isinstance(o, m.Offer)]
+                    if not _among(message.power_w, offer, told):
+                        found.append(f"P1: {entry.actor} awards {message.power_w}, no mix of what {edge.child} told")
                 elif not covers(offer.power_w, message.power_w):
                     found.append(f"P1: {entry.actor} awards {message.power_w} of an offer of {offer.power_w}")
     return found
+
+
+def _among(power_w: Plan, accepted: m.Offer, told: Sequence[m.Offer]) -> bool:
+    """Whether a plan is at most one of the profiles told in an event, or a mix of them where they can be mixed."""
+    same = [
+        o for o in told if (o.event_id, o.basis, len(o.power_w)) == (accepted.event_id, accepted.basis, len(power_w))
+    ]
+    plans = [plan for o in same for plan in (o.power_w, *(() if o.profiles is None else o.profiles.power_w))]
+    if any(covers(plan, power_w) for plan in plans):
+        return True
+    return accepted.profiles is not None and accepted.profiles.mixable and _mixes(power_w, plans)
+
+
+def _mixes(power_w: Plan, plans: Sequence[Plan]) -> bool:
+    """Whether some mix of plans covers a plan (a linear program)."""
+    solver = quiet()
+    parts = [solver.addVariable(0, 1) for _ in plans]
+    solver.addConstr(sum(parts[1:], parts[0]) <= 1)
+    for slot, power in enumerate(power_w):
+        given = [part * float(plan[slot]) for part, plan in zip(parts, plans, strict=True)]
+        solver.addConstr(sum(given[1:], given[0]) >= power - 0.01)
+    solver.run()
+    return solver.getModelStatus() == HighsModelStatus.kOptimal
 
 
 def unanswered(trace: Sequence[Entry]) -> list[str]:

@@ -96,7 +96,7 @@ def late_but_counted(trace: Sequence[Entry]) -> list[str]:
 
 
 RUNGS = ("own_storage_added", "relax_asked", "surplus_asked", "alternative_proposed", "can_meet", "cannot_meet")
-SUMS = ("offers_summed", "surplus_summed", "relaxed_offers_summed", "storage_summed")
+SUMS = ("offers_summed", "surplus_summed", "plan_summed", "relaxed_offers_summed", "storage_summed")
 
 
 def two_rungs_at_once(trace: Sequence[Entry]) -> list[str]:

@@ -15,7 +15,8 @@ from agents.tools.study import results, table
 from agents.tools.study.remembered import Memory
 from agents.tools.study.runs import Case, StudyOutcome, outcomes
 from agents.tools.study.study import spaced, study
-from agents.tools.study.variants import SIZES_PCT, VARIANTS, StudyBooks
+from agents.tools.study.variants import SIZES_PCT, VARIANTS, StudyBooks, with_plan
+from protocol.units import Direction
 
 HEAD = "user_id,plug_in,plug_out,max_kw,capacity_kwh,soc_arr\n"
 SESSIONS = HEAD + "".join(
@@ -200,3 +201,57 @@ def test_without_matplotlib_one_sentence_says_what_to_install(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert call([*command, "--out", str(tmp_path)]) == 2
     assert capsys.readouterr().err == "gridpact: the picture needs matplotlib: pip install 'gridpact[report]'\n"
+
+
+# -- the plan, and the optimum beside it
+
+
+def planned(files: tuple[Path, Path], direction: Direction = Direction.DECREASE_LOAD) -> list[StudyOutcome]:
+    sessions, wanted = tables.read_sessions(files[0]), tables.read_wanted(files[1])["7"]
+    variants = [with_plan(one) for one in VARIANTS]
+    return list(
+        outcomes(
+            sessions, wanted, tables.Plugged.EVERY_EVENING, sizes_pct=(100, 150), variants=variants,
+            direction=direction, compare=True,
+        )
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_nothing_secures_more_than_the_optimum_of_the_coalition(files: tuple[Path, Path], direction: Direction) -> None:
+    found = planned(files, direction)
+    assert len(found) == 2 * len(VARIANTS)
+    for outcome in found:
+        assert outcome.best is not None
+        assert outcome.level_pm <= outcome.best.level_pm + 1
+        assert outcome.level_pm < 1_000 or outcome.best.energy_wh >= outcome.secured_wh - 1
+    assert any(outcome.concluded for outcome in found)
+
+
+def test_optimum_grows_with_the_means(files: tuple[Path, Path]) -> None:
+    levels = [outcome.best.level_pm for outcome in planned(files) if outcome.case.size_pct == 150 and outcome.best]
+    assert levels == sorted(levels)
+    assert levels[0] < levels[2]
+
+
+def test_plan_secures_what_the_ladder_of_the_patent_does_not(files: tuple[Path, Path]) -> None:
+    own = {one.case.variant: one for one in planned(files) if one.case.size_pct == 100}
+    sessions, wanted = tables.read_sessions(files[0]), tables.read_wanted(files[1])["7"]
+    plain = {
+        one.case.variant: one for one in outcomes(sessions, wanted, tables.Plugged.EVERY_EVENING, sizes_pct=(100,))
+    }
+    for variant, outcome in own.items():
+        assert outcome.secured_wh >= plain[variant].secured_wh
+        assert outcome.disturbed <= plain[variant].disturbed
+    assert all(0 < one.woken <= one.homes and one.questions >= one.homes for one in own.values() if one.concluded)
+
+
+def test_command_compares_with_the_optimum_where_it_is_asked_to(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call([*command, "--events", "1", "--jobs", "1", "--plan", "--optimum"]) == 0
+    told = capsys.readouterr().out
+    assert "beside the optimum of the coalition with the same means" in told
+    assert call([*command, "--events", "1", "--jobs", "1", "--more-load", "--json"]) == 0
+    rows = orjson.loads(capsys.readouterr().out)["rows"]
+    assert {row["of_best_pct"] for row in rows} == {None}

@@ -1,0 +1,92 @@
+"""The optimum of the coalition: what the same vehicles and the same own storage could give together if one plan were made
+of all of them, with everything that their homes know. One linear program over devices and slots (HiGHS): the level, and
+then the energy, as the rung `plan` has it. Relay limits and least powers are none in the study's fleets."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from agents.devices.catalogue import build_device
+from agents.devices.contract import Ask
+from agents.devices.flexibility import Store
+from agents.devices.storage import Storage
+from agents.devices.vehicle import Vehicle
+from agents.negotiation.plans.coalition.program import add_giver, add_row, level_program
+from agents.settings.parties import Rung
+from agents.settings.scenario import Scenario
+from protocol.messages import IntervalPeriod, Restriction
+from protocol.plan import Plan
+
+
+class Means(StrEnum):
+    """What the plan may use."""
+
+    OWN = "own"
+    """What vehicles give by themselves."""
+    STORAGE = "storage"
+    """And the own storage."""
+    CONSENT = "consent"
+    """And all that owners agreed to loosen."""
+
+
+class Optimum(NamedTuple):
+    """What the coalition could do at best."""
+
+    level_pm: int
+    """The least share of the request that is met in any slot, thousandths, at most all of it."""
+    energy_wh: int
+    """Of the request, in all its slots."""
+
+
+def means_of(ladder: Iterable[Rung]) -> Means:
+    """What a ladder may use."""
+    rungs = set(ladder)
+    if Rung.RELAX in rungs:
+        return Means.CONSENT
+    return Means.STORAGE if Rung.OWN_STORAGE in rungs else Means.OWN
+
+
+def optimum(scenario: Scenario, means: Means) -> Optimum:
+    """Of a scenario's first event."""
+    event = scenario.utility.events[0]
+    asked_w, period = event.power_w, IntervalPeriod(start=event.start, duration=timedelta(seconds=event.slot_s))
+    slots = [slot for slot, power in enumerate(asked_w) if power]
+    asked = np.array([asked_w[slot] for slot in slots], dtype=np.float64)
+    program, column = level_program(asked, np.zeros(len(slots))), 1 + len(slots)
+    for store in _stores(scenario, means, period):
+        moved: list[tuple[int, float]] = []
+        place = 0
+        for slot, power in enumerate(asked_w):
+            if power:
+                cheap = max(0.0, min(store.cheap_w[slot], store.all_w[slot]))
+                for most_w, wh in ((cheap, store.cheap_wh), (max(0.0, store.all_w[slot] - cheap), store.dear_wh)):
+                    if most_w > 0:
+                        add_giver(program, place, asked, most_w)
+                        moved.append((column, wh))
+                        column += 1
+                place += 1
+            if moved:
+                room = max(0.0, min(store.room_wh[slot:]))
+                add_row(program, -np.inf, room, [at for at, _ in moved], [wh for _, wh in moved])
+    program.run()
+    level, *shares = program.getSolution().col_value[: 1 + len(slots)]
+    slot_h = event.slot_s / 3600
+    energy = sum(share * power for share, power in zip(shares, asked.tolist(), strict=True)) * slot_h
+    return Optimum(min(1_000, round(1_000 * level)), round(energy))
+
+
+def _stores(scenario: Scenario, means: Means, period: IntervalPeriod) -> Iterable[Store]:
+    event = scenario.utility.events[0]
+    relaxed = tuple(Restriction) if means is Means.CONSENT else ()
+    specs = [spec for home in scenario.homes for spec in home.devices]
+    if means is not Means.OWN:
+        specs += [spec for settings in scenario.aggregators for spec in settings.storage]
+    for spec in specs:
+        device = build_device(spec)
+        most_w = device.capacity_w(event.direction)
+        usable: Plan = tuple(most_w if power else 0 for power in event.power_w)
+        if isinstance(device, Vehicle | Storage):
+            yield device.bounds(Ask(event.direction, period, usable, (), relaxed))
