@@ -112,6 +112,10 @@ app.command(
     "agents.cli.orders:plan", help="Show when a home's vehicle departs in the days ahead, or leave a departure out."
 )
 app.command(
+    "agents.cli.watchdog:watchdog",
+    help="Give real devices back when their daemon has died: those that nobody else gives back.",
+)
+app.command(
     "agents.cli.contract:contract_app",
     name="contract",
     help="The book of contracts: list it, let members join, change and leave while its party runs; CSV in and out.",

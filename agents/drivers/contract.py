@@ -64,6 +64,9 @@ class Abilities:
     """How often its state is asked for; None: it tells by itself."""
     silent_after_s: float = 60.0
     """A state that is older is none: the device counts as silent."""
+    gives_back: bool = False
+    """Whatever becomes of us, the device is given back: by itself at the instant that each set-point carries, or by a
+    broker that holds our last will. Where it does not fall back either, `gridpact watchdog` releases it."""
 
 
 Push: TypeAlias = Callable[[str, DeviceReading], None]

@@ -147,6 +147,15 @@ class Drivers:
                 )
         return found
 
+    def left_alone(self) -> dict[str, DriverThread]:
+        """The devices that nobody gives back when nothing is heard of us any more, each with its driver."""
+        found = {}
+        for name, (driver, _, _) in self._of.items():
+            can = self._threads[driver].driver.abilities(name)
+            if can.falls_back_s is None and not can.gives_back:
+                found[name] = self._threads[driver]
+        return found
+
 
 _METER = " (meters)"
 

@@ -42,7 +42,8 @@ class ShellyPlugs:
 
     def abilities(self, device: str) -> Abilities:
         rated_w = self.devices[device].rated_w
-        return Abilities(least_w=rated_w, step_w=rated_w, poll_s=10, silent_after_s=60)
+        # the plug itself goes back at `until`, whatever becomes of us
+        return Abilities(least_w=rated_w, step_w=rated_w, poll_s=10, silent_after_s=60, gives_back=True)
 
     async def run(self, push: Push) -> None:
         """A plug says nothing by itself: it is asked."""

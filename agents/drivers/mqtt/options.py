@@ -152,6 +152,7 @@ class MqttOptions(Options):
             self.falls_back_s,
             self.poll_s,
             self.silent_after_s,
+            gives_back=True,
         )
 
     def topics(self) -> tuple[str, ...]:
