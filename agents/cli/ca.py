@@ -106,6 +106,21 @@ def renew(folder: Path, /, *, bundles: Path, within_days: int = 30) -> int:
 
 
 @ca_app.command
+def signing_key(path: Path, /) -> int:
+    """Make a key by which a parent signs awards and dispatches, and print the public one for its children's files.
+
+    Parameters
+    ----------
+    path
+        The new file; name it as `key` in the table [signing] of the parent's file.
+    """
+    from agents.runtime.signing import make_key
+
+    print(make_key(path))
+    return Exit.OK
+
+
+@ca_app.command
 def serve(folder: Path, /, *, connection: Connection = DEFAULT) -> int:
     """Answer the requests by which daemons renew their certificates, until Ctrl-C (or SIGTERM).
 

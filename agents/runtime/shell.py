@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from agents.drivers.registry import SIMULATED
 from agents.drivers.remote import RemoteDevice
@@ -50,6 +51,9 @@ from protocol.edges import ROUTES, Edge, parse_topic, topic
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.messages import Capability, Presence
 
+if TYPE_CHECKING:
+    from agents.runtime.signing import Verifier  # it takes 10 MB: only for those who verify
+
 INBOX = 2_000
 BATCH = 256
 """Inputs that are taken as of one instant: what is due in between waits for as long as they take, some 10 ms."""
@@ -76,6 +80,7 @@ class Shell:
         senders: Senders | None = None,
     ) -> None:
         self.clock, self.senders = clock, senders
+        self.verifier: "Verifier | None" = None  # noqa: UP037 - imported for types only
         self.counts: Counter[str] = Counter()
         self.skew = Skew()
         self.remote = remote or {}
@@ -229,7 +234,7 @@ class Shell:
         senders = self.senders if edge.parent == self.actor.name else None
         if senders is not None and (why := senders.heard(edge.child, len(arrival.payload))) is not None:
             return Refused(edge, kind, RejectReason.OVERLOAD, why) if why else None
-        item = heard(kind, edge, arrival.payload)
+        item = self._opened(kind, edge, arrival)
         if isinstance(item, Refused):
             if senders is not None:
                 senders.refuse(edge.child, item.reason)
@@ -238,6 +243,14 @@ class Shell:
         if arrival.retained and isinstance(item.message, Presence):
             return None  # it was told before: only who connects now is told its awards again
         return None if self._archived(item) else self.net.refusal(item) or item
+
+    def _opened(self, kind: str, edge: Edge, arrival: Arrival) -> Received | Refused:
+        if self.verifier is None:
+            return heard(kind, edge, arrival.payload)
+        try:
+            return heard(kind, edge, self.verifier.opened(kind, edge, arrival.topic, arrival.payload))
+        except RefusedMessage as refusal:
+            return Refused(edge, kind, refusal.reason, refusal.text)
 
     def _archived(self, received: Received) -> bool:
         actor, journal = self.actor, self._journal

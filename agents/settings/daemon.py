@@ -120,6 +120,15 @@ class MetricsSettings(Settings):
     """None: not served."""
 
 
+class SigningSettings(Settings):
+    """Signatures of awards and dispatches, for a broker that is not trusted."""
+
+    key: Path | None = None
+    """Of a parent: with it (PEM, made by `gridpact ca signing-key`) its awards and dispatches are signed."""
+    parents: dict[Name, Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")]] = Field(default_factory=dict)
+    """Of a child: the public keys of its parents, by name. Their awards and dispatches count only when they are signed."""
+
+
 class PartiesConfig(Settings):
     """The parties of one process, as their journal keeps them."""
 
@@ -152,6 +161,7 @@ class DaemonConfig(Settings):
     control: ControlSettings = ControlSettings()
     journal: JournalSettings = JournalSettings()
     metrics: MetricsSettings = MetricsSettings()
+    signing: SigningSettings = SigningSettings()
     behaviours: dict[Name, Behaviour] = Field(default_factory=dict)
     """Homes that misbehave on purpose, for demonstrations and tests."""
     utility: UtilitySettings | None = None

@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 import structlog
@@ -56,6 +56,9 @@ from protocol.actor import Actor, Note, Reanchored
 from protocol.codec import encode, to_json
 from protocol.edges import Edge, subscriptions, topic
 from protocol.messages import Presence
+
+if TYPE_CHECKING:
+    from agents.runtime.signing import Signer, Verifier
 
 log = structlog.get_logger("gridpact")
 
@@ -126,6 +129,7 @@ class Daemon:
         self._gate, self._taking, self._anew = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.buses: dict[str, MqttBus] = {}
         self._instance = uuid4().hex
+        self._signer, self._verifier = _signatures(config)
         self._given_back = 0, 0
         """Length of the journal, and snapshots, when memory was last given back."""
         self.name = process_name(config)
@@ -229,6 +233,7 @@ class Daemon:
                     party.feeds,
                     party.remote,
                 )
+                shell.verifier = self._verifier
                 if party.actor.is_parent():
                     known = partial(_has_child, shell)
                     shell.senders = Senders(party.actor.name, known, clock.speed)
@@ -325,7 +330,8 @@ class Daemon:
     def _behaving(self, bus: Bus, party: ServedParty, clock: Clock) -> Bus:
         name = party.actor.name
         changed = intercept(self.config.behaviours.get(name, Behaviour.NORMAL))
-        return bus if changed is None else InterceptedBus(bus, name, clock, changed)
+        out = bus if changed is None else InterceptedBus(bus, name, clock, changed)
+        return out if self._signer is None else self._signer.before(out)
 
     def _presence(self, actor: Actor, online: bool) -> Sequence[Post]:
         now = self.clock.now() if self.clock is not None else datetime.now(UTC)
@@ -373,6 +379,17 @@ class Daemon:
         line = note_line(at, who, note)
         self.control.tell(to_json(line) + b"\n")
         log.info(**line)
+
+
+def _signatures(config: DaemonConfig) -> tuple["Signer | None", "Verifier | None"]:
+    """By what we sign, and by what we verify. Raises ConfigError."""
+    given = config.signing
+    if given.key is None and not given.parents:
+        return None, None
+    from agents.runtime.signing import Signer, Verifier  # it takes 10 MB: only for those who sign or verify
+
+    signer = None if given.key is None else Signer.read(config.folder / given.key)
+    return signer, Verifier.of(given, "signing")
 
 
 def _has_child(shell: Shell, name: str) -> bool:

@@ -17,6 +17,7 @@ from agents.settings.daemon import (
     DaemonConfig,
     JournalSettings,
     MetricsSettings,
+    SigningSettings,
 )
 from agents.settings.devices import (
     LoadSpec,
@@ -58,6 +59,7 @@ TABLES: tuple[tuple[str, str, tuple[tuple[str, type[Any], type[Any] | None], ...
             ("[control]", ControlSettings, None),
             ("[journal]", JournalSettings, None),
             ("[metrics]", MetricsSettings, None),
+            ("[signing]", SigningSettings, None),
         ),
     ),
     (

@@ -35,6 +35,7 @@ WORDS = {
     "DaemonConfig.control": "The control socket.",
     "DaemonConfig.journal": "What the daemon must not forget.",
     "DaemonConfig.metrics": "Figures for Prometheus.",
+    "DaemonConfig.signing": "Signatures of awards and dispatches.",
     "DaemonConfig.utility": "The role's own table, of a utility's daemon.",
     "DaemonConfig.coordinator": "The same of a coordinator's.",
     "DaemonConfig.aggregator": "The same of an aggregator's.",

@@ -1,0 +1,192 @@
+"""Awards and dispatches that a parent signs: a broker can pass them on, and make none."""
+
+import asyncio
+import base64
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from memory_bus import MemoryBus
+from worlds import START, T0, vehicle
+
+from agents.cli.app import call
+from agents.drivers.simulated import build_driver
+from agents.parties.der.actor import Der
+from agents.runtime.files.config import load_config
+from agents.runtime.shell import Shell
+from agents.runtime.signing import ENTRY, Signer, Verifier, make_key
+from agents.settings.checked import ConfigError
+from agents.settings.daemon import Role, SigningSettings
+from agents.settings.parties import DerSettings
+from broker.bus import Arrival, Post
+from broker.clock import Clock
+from protocol import messages as m
+from protocol.codec import decode, encode
+from protocol.edges import Edge, topic
+from protocol.errors import RefusedMessage
+from protocol.units import Direction
+
+EDGE = Edge("ra-1", "hems-1")
+PLACE = topic("award", EDGE)
+
+
+def request() -> m.Request:
+    return m.Request(
+        message_id="q", sent_at=T0, event_id="e1", request_id="r", round=1, revision=1, program_id="dr",
+        direction=Direction.DECREASE_LOAD, interval_period=m.IntervalPeriod(start=START), power_w=(3_000,),
+        reply_by=START - timedelta(minutes=30), decide_by=START - timedelta(minutes=20),
+    )  # fmt: skip
+
+
+def award(accepts: str = "o", power_w: int = 3_000, **more: object) -> m.Award:
+    return m.Award.model_validate(
+        {
+            "message_id": "a", "sent_at": T0, "event_id": "e1", "request_id": "r", "round": 1, "revision": 1,
+            "award_id": "w", "accepts": accepts, "outcome": m.Outcome.CONCLUDED, "power_w": (power_w,), "reason": "",
+            "confirm_by": START,
+        } | more
+    )  # fmt: skip
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> tuple[Signer, Verifier]:
+    """Of one parent, and of a child that knows it."""
+    public = make_key(tmp_path / "signing.key")
+    verifier = Verifier.of(SigningSettings(parents={"ra-1": public}), "signing")
+    assert verifier is not None
+    return Signer.read(tmp_path / "signing.key"), verifier
+
+
+def test_signed_award_is_opened_as_it_was_said(keys: tuple[Signer, Verifier]) -> None:
+    signer, verifier = keys
+    body = encode(award())
+    sent = signer.sign(PLACE, body)
+    assert sent != body
+    assert sent == signer.sign(PLACE, body)
+    assert verifier.opened("award", EDGE, PLACE, sent) == body
+
+
+def test_who_knows_nothing_of_signatures_takes_the_message(keys: tuple[Signer, Verifier]) -> None:
+    sent = keys[0].sign(PLACE, encode(award()))
+    edge, message = decode(PLACE, sent)
+    assert (edge, message.extensions.keys()) == (EDGE, {ENTRY})
+    assert message.model_copy(update={"extensions": {}}) == award()
+
+
+def test_entries_of_others_stay_beside_the_signature(keys: tuple[Signer, Verifier]) -> None:
+    signer, verifier = keys
+    body = encode(award(extensions={"x": 1}))
+    sent = signer.sign(PLACE, body)
+    assert list(decode(PLACE, sent)[1].extensions) == [ENTRY, "x"]
+    assert verifier.opened("award", EDGE, PLACE, sent) == body
+
+
+def test_award_that_was_changed_anywhere_is_refused(keys: tuple[Signer, Verifier]) -> None:
+    signer, verifier = keys
+    sent = signer.sign(PLACE, encode(award()))
+    for place in range(0, len(sent), 7):
+        changed = sent[:place] + bytes([sent[place] ^ 1]) + sent[place + 1 :]
+        with pytest.raises(RefusedMessage):
+            verifier.opened("award", EDGE, PLACE, changed)
+
+
+def test_award_of_a_sibling_is_refused(keys: tuple[Signer, Verifier]) -> None:
+    signer, verifier = keys
+    sent = signer.sign(topic("award", Edge("ra-1", "hems-2")), encode(award()))
+    with pytest.raises(RefusedMessage, match="for this message on this topic"):
+        verifier.opened("award", EDGE, PLACE, sent)
+
+
+def test_dispatch_without_a_signature_or_with_two_is_refused(keys: tuple[Signer, Verifier]) -> None:
+    signer, verifier = keys
+    place, body = topic("dispatch", EDGE), b'{"extensions":{}}'
+    twice = signer.sign(place, signer.sign(place, body))
+    for payload in (body, b"", twice):
+        with pytest.raises(RefusedMessage, match="is not signed by ra-1"):
+            verifier.opened("dispatch", EDGE, place, payload)
+
+
+def test_another_parents_key_does_not_count(keys: tuple[Signer, Verifier], tmp_path: Path) -> None:
+    make_key(tmp_path / "other.key")
+    sent = Signer.read(tmp_path / "other.key").sign(PLACE, encode(award()))
+    with pytest.raises(RefusedMessage, match="is not one of ra-1"):
+        keys[1].opened("award", EDGE, PLACE, sent)
+
+
+def test_other_kinds_and_parents_without_a_key_need_no_signature(keys: tuple[Signer, Verifier]) -> None:
+    assert keys[1].opened("request", EDGE, "x", b"{}") == b"{}"
+    assert keys[1].opened("award", Edge("ra-9", "hems-1"), "x", b"{}") == b"{}"
+
+
+async def test_only_awards_and_dispatches_leave_signed(keys: tuple[Signer, Verifier]) -> None:
+    inner = MemoryBus()
+    bus = keys[0].before(inner)
+    for kind in ("request", "award", "dispatch", "relax"):
+        await bus.publish(Post(topic(kind, EDGE), b'{"extensions":{}}'))
+    sent = [inner.posts.get_nowait() for _ in range(4)]
+    assert [post.topic.split("/")[1] for post in sent if ENTRY.encode() in post.payload] == ["award", "dispatch"]
+
+
+@asynccontextmanager
+async def home(verifier: Verifier) -> AsyncIterator[tuple[Shell, MemoryBus]]:
+    """A running home that wants its awards signed."""
+    bus = MemoryBus()
+    settings = DerSettings(name="hems-1", parent="ra-1", devices=(vehicle("ev-1"),))
+    clock = Clock(T0 + timedelta(minutes=1), datetime.now(UTC))
+    shell = Shell(Der(settings), bus, clock, {"ev-1": build_driver(vehicle("ev-1"))})
+    shell.verifier = verifier
+    task = asyncio.create_task(shell.run())
+    try:
+        async with asyncio.timeout(20):
+            yield shell, bus
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
+
+
+async def test_home_takes_a_signed_award_and_refuses_a_forged_one(keys: tuple[Signer, Verifier]) -> None:
+    signer, verifier = keys
+    async with home(verifier) as (shell, bus):
+        await shell.deliver([Arrival(topic("request", EDGE), encode(request()))])
+        post = await bus.posts.get()
+        offer = decode(post.topic, post.payload)[1]
+        assert isinstance(offer, m.Offer)
+        body = encode(award(accepts=offer.message_id))
+        await shell.deliver([Arrival(PLACE, body)])
+        reject = decode("dr/reject/ra-1/hems-1", (await bus.posts.get()).payload)[1]
+        assert isinstance(reject, m.Reject)
+        assert (reject.reason, reject.text) == ("unknown_party", "award: is not signed by ra-1")
+        await shell.deliver([Arrival(PLACE, signer.sign(PLACE, body))])
+        confirm = decode("dr/confirm/ra-1/hems-1", (await bus.posts.get()).payload)[1]
+        assert isinstance(confirm, m.Confirm)
+        assert confirm.accepted
+
+
+def test_command_makes_a_key_for_its_owner_alone_and_not_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "signing.key"
+    assert call(["ca", "signing-key", str(path)]) == 0
+    assert len(base64.b64decode(capsys.readouterr().out)) == 32
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert call(["ca", "signing-key", str(path)]) == 2
+    assert "is there already" in capsys.readouterr().err
+
+
+UTILITY = '[utility]\nchildren = ["ac"]\n'
+
+
+def test_public_key_that_is_none_is_a_mistake_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "u.toml"
+    path.write_text(UTILITY + '[signing.parents]\nac = "short"\n')
+    with pytest.raises(ConfigError, match=r"signing\.parents\.ac"):
+        load_config(path, Role.UTILITY)
+
+
+def test_key_of_another_kind_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "k").write_text("no key")
+    with pytest.raises(ConfigError, match="is no key"):
+        Signer.read(tmp_path / "k")
