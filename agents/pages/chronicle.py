@@ -8,9 +8,11 @@ from datetime import datetime
 
 from agents.history.fold import EventHistory, History
 from agents.history.line import NoteLine
-from agents.settings.parties import DerSettings, PartySettings
+from agents.settings.contracts import Contracts, contracts_of, with_contracts
+from agents.settings.members import Members
+from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, PartySettings
 from protocol import messages as m
-from protocol.actor import Entry, Measured, Note, Planned, Received, Send, Setpoint
+from protocol.actor import Entry, Measured, Note, Planned, Received, Reconfigured, Send, Setpoint
 from protocol.edges import Edge
 
 MOST_EVENTS, MOST_LINES, MOST_MESSAGES = 400, 3_000, 20_000
@@ -76,6 +78,8 @@ class Chronicle:
                 self._message(entry, MessageLine(entry.at, edge, message, down=edge.child == entry.actor))
             case Measured():
                 self.readings[entry.actor, entry.input.resource_id] = entry.input
+            case Reconfigured(contracts=contracts):
+                self._book(entry.actor, contracts_of(contracts))
             case Planned():
                 self.plans[entry.actor, entry.input.resource_id] = entry.input
             case _:
@@ -90,6 +94,13 @@ class Chronicle:
                     self.setpoints[entry.actor, effect.resource_id] = effect
                 case _:
                     pass
+
+    def _book(self, party: str, contracts: Contracts) -> None:
+        """Members have joined, changed or left."""
+        settings = self.settings.get(party)
+        if isinstance(settings, CoordinatorSettings | AggregatorSettings):
+            book = with_contracts(Members(members=settings.members), contracts)
+            self.settings[party] = settings.model_copy(update={"members": book.members})
 
     def _message(self, entry: Entry, line: MessageLine) -> None:
         """A message stands in two journals: the parent's counts, and a home's own where it is the reader."""

@@ -93,6 +93,18 @@ class Sockets:
                     return daemon.path, one
         return None
 
+    async def learned(self, parent: str, after: str | None) -> dict[str, int]:
+        """What a parent expects of its members behind one, by what it has learned of them, %; empty where it learns nothing
+        or does not answer."""
+        known = self.party(parent)
+        if known is None:
+            return {}
+        try:
+            answer = await ask(known[0], {"do": "contracts", "party": parent, "after": after})
+        except CommandRefusal:
+            return {}
+        return {name: int(one["expected_pct"]) for name, one in answer.get("learned", {}).items()}
+
     def of_role(self, role: str) -> list[tuple[Path, dict[str, Any]]]:
         return [(daemon.path, one) for daemon in self.daemons.values() for one in daemon.parties if one["role"] == role]
 

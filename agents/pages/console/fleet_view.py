@@ -28,6 +28,8 @@ class MemberRow:
     event_id: str
     binding: tuple[str, ...]
     """What kept its last offer from being more."""
+    expected_pct: int | None
+    """Of what it is asked so much is expected, by what was learned of it; None: its contract says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,9 @@ def found(chronicle: Chronicle, text: str, parent: str) -> list[tuple[str, Membe
     ]
 
 
-def row(chronicle: Chronicle, parent: str, member: Member, online: dict[str, bool]) -> MemberRow:
+def row(
+    chronicle: Chronicle, parent: str, member: Member, online: dict[str, bool], expected_pct: int | None = None
+) -> MemberRow:
     """What is known of a member."""
     heard = chronicle.heard.get(Edge(parent, member.name))
     last, event_id = None, ""
@@ -76,13 +80,5 @@ def row(chronicle: Chronicle, parent: str, member: Member, online: dict[str, boo
             last, event_id = above.children[member.name], event.event_id
             break
     at, kind = (heard.at, heard.message.kind) if heard is not None else (None, "")
-    return MemberRow(
-        parent,
-        member,
-        at,
-        kind,
-        online.get(member.name),
-        last,
-        event_id,
-        chronicle.binding.get(Edge(parent, member.name), ()),
-    )
+    binding = chronicle.binding.get(Edge(parent, member.name), ())
+    return MemberRow(parent, member, at, kind, online.get(member.name), last, event_id, binding, expected_pct)

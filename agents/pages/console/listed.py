@@ -18,6 +18,7 @@ from agents.pages.console.fleet_view import Cut
 from agents.pages.console.orders import said
 from agents.pages.console.seeing import event_of
 from agents.pages.web.accounts import PageSession
+from agents.settings.members import Member
 
 if TYPE_CHECKING:
     from agents.pages.console.app import Console
@@ -38,12 +39,26 @@ async def fleet(console: "Console", request: Request, session: PageSession) -> R
     rows = fleet_view.found(chronicle, text, parent)
     cut = Cut.of(len(rows), _number(request))
     online = console.state.online
-    shown = [fleet_view.row(chronicle, above, member, online) for above, member in rows[cut.slice()]]
+    part = rows[cut.slice()]
+    learned = await _learned(console, part)
+    shown = [fleet_view.row(chronicle, *one, online, learned.get((one[0], one[1].name))) for one in part]
     parents = list(dict.fromkeys(above for above, _ in fleet_view.books(chronicle)))
     return console.show(
         "fleet", request, session, title="Fleet", rows=shown, cut=cut, q=text, parent=parent, parents=parents,
         presence=bool(online),
     )  # fmt: skip
+
+
+async def _learned(console: "Console", part: list[tuple[str, Member]]) -> dict[tuple[str, str], int]:
+    """What is expected of the members of a page, asked of their parents."""
+    books = list(fleet_view.books(console.state.chronicle))
+    found: dict[tuple[str, str], int] = {}
+    for parent in dict.fromkeys(above for above, _ in part):
+        own = [member.name for above, member in books if above == parent]
+        first = own.index(next(member.name for above, member in part if above == parent))
+        told = await console.state.sockets.learned(parent, own[first - 1] if first else None)
+        found |= {(parent, name): pct for name, pct in told.items()}
+    return found
 
 
 async def funnel(console: "Console", request: Request, session: PageSession) -> Response:
