@@ -43,9 +43,10 @@ class Instants(StrEnum):
 
 @replay.command
 def verify(recording: Path, /, *, json: Json = False) -> int:
-    """Make every decision of a recording again and compare it, byte for byte; show the first difference.
+    """Make every decision of a recording again and compare it, byte for byte; show the first difference. The bounds of plans
+    are computed again from what members told.
 
-    Exit code 1 when something differs.
+    Exit code 1 when something differs, or a bound does not hold.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ def verify(recording: Path, /, *, json: Json = False) -> int:
     result = verified(RecordingSource(recording))
     if json:
         sys.stdout.write(to_json(result.as_json()).decode() + "\n")
-        return Exit.OK if result.divergence is None else Exit.NEGATIVE
+        return Exit.OK if result.divergence is None and not result.wrong_bounds else Exit.NEGATIVE
     console = _console()
     if result.cut:
         console.print(result.cut)
@@ -75,7 +76,11 @@ def verify(recording: Path, /, *, json: Json = False) -> int:
     )
     hours = result.span.total_seconds() / 3600
     console.print(f"{hours:.1f} hours in {result.took_s:.2f} s: {result.times_real:,.0f} times real time")
-    return Exit.OK
+    for text in result.wrong_bounds:
+        console.print(text)
+    if result.bounds and not result.wrong_bounds:
+        console.print(f"{result.bounds} bounds of plans are computed again from what members told: all hold")
+    return Exit.NEGATIVE if result.wrong_bounds else Exit.OK
 
 
 @replay.command

@@ -4,7 +4,7 @@ from agents.settings.parties import AggregatorSettings, DerSettings
 from agents.tools.explain.answers import answer_to, asked_at, causes, relax_of
 from agents.tools.explain.evidence import Evidence, SentEvidence
 from agents.tools.explain.noted import NotedEvidence, of
-from agents.tools.explain.story.climb import ClimbStory, ProposedOption, Relaxed, RungStory
+from agents.tools.explain.story.climb import ClimbStory, PlanStory, ProposedOption, Relaxed, RungStory
 from protocol import messages as m
 from protocol import notes as n
 from protocol.edges import Edge
@@ -48,6 +48,8 @@ def _climb(evidence: Evidence, party: str, notes: list[NotedEvidence[NoteModel]]
     climb.relaxed_answers = [answer_to(evidence, sent, m.Basis.RELAXED) for sent in relaxed]
     climb.relaxed = [_relaxed(evidence, sent) for sent in relaxed]
     climb.rungs = _rungs(notes, slots)
+    climb.plans = [_plan(noted) for noted in of(notes, n.PlanFound)]
+    climb.plan_missed = next((noted.note.reason for noted in of(notes, n.PlanMissed)), "")
     if request is not None:
         _answer_up(evidence, climb, request, notes)
         slot_s = slot_seconds(request)
@@ -73,13 +75,15 @@ def _rungs(notes: list[NotedEvidence[NoteModel]], slots: int) -> list[RungStory]
     """What each sum had over the one before it is what its rung added."""
     rungs: list[RungStory] = []
     before, short, asked_to_relax = zero(slots), zero(slots), 0
-    asked_for_more = 0
+    asked_for_more = planned = 0
     for noted in notes:
         note = noted.note
         if isinstance(note, n.RelaxAsked):
             asked_to_relax = note.asked
         elif isinstance(note, n.SurplusAsked):
             asked_for_more = note.asked
+        elif isinstance(note, n.PlanWanted):
+            planned = note.members
         elif isinstance(note, n.NobodyToRelax):
             rungs.append(
                 RungStory("S28", "relaxed", noted.at, 0, 0, 0, 0, zero(slots), before, short, False, climbed=False)
@@ -97,6 +101,9 @@ def _rungs(notes: list[NotedEvidence[NoteModel]], slots: int) -> list[RungStory]
                     rungs.append(
                         RungStory("S24", "surplus", noted.at, asked_for_more, answered, 0, note.silent, added, *sums)
                     )
+                case n.PlanSummed():
+                    answered = planned - note.silent if planned else 0
+                    rungs.append(RungStory("S24", "plan", noted.at, planned, answered, 0, note.silent, added, *sums))
                 case n.StorageSummed():
                     rungs.append(RungStory("S26", "storage", noted.at, 0, 0, 0, 0, added, *sums))
                 case _:
@@ -104,6 +111,12 @@ def _rungs(notes: list[NotedEvidence[NoteModel]], slots: int) -> list[RungStory]
                     rungs.append(RungStory("S30", "relaxed", noted.at, asked, asked - silent, 0, silent, added, *sums))
             before = note.available_w
     return rungs
+
+
+def _plan(noted: NotedEvidence[n.PlanFound]) -> PlanStory:
+    note = noted.note
+    slots, weights = tuple(note.slots or ()), tuple(note.weights or ())
+    return PlanStory(note.question, noted.at, note.members, note.available_w, note.bound_pm, slots, weights)
 
 
 def _relaxed(evidence: Evidence, asked: SentEvidence) -> Relaxed:

@@ -22,10 +22,10 @@ from protocol.plan import Plan
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS = {"offers": "#56B4E9", "surplus": "#F0E442", "storage": "#E69F00", "relaxed": "#009E73"}
+COLOURS = {"offers": "#56B4E9", "surplus": "#F0E442", "plan": "#D55E00", "storage": "#E69F00", "relaxed": "#009E73"}
 """Those of Okabe and Ito; the legend stands in the order in which the bars are stacked."""
 CAUSE, AWARDED, DELIVERED = "#CC79A7", "#999999", "#0072B2"
-STEPS = {"offers": "S24", "surplus": "S24", "storage": "S26", "relaxed": "S30"}
+STEPS = {"offers": "S24", "surplus": "S24", "plan": "S24", "storage": "S26", "relaxed": "S30"}
 INK = "#123456"
 """Replaced by `currentColor`: matplotlib knows no colour that its surroundings decide."""
 HEAD = re.compile(
@@ -84,7 +84,7 @@ def _whole(story: Story) -> Shown | None:
     """The whole event: what the rungs of all aggregators added, and the deal that came of it."""
     climbs = top_climbs(story)
     parts = [(STEPS[name], name, added(climbs, name, story.slots)) for name in COLOURS]
-    parts = [part for part in parts if part[1] != "surplus" or any(part[2])]  # no rung of the patent
+    parts = [part for part in parts if part[1] not in ("surplus", "plan") or any(part[2])]  # no rungs of the patent
     if not climbs:
         return None
     return _stacked("all aggregators", story.requested_w, [part for part in parts if any(part[2])], story.deal_w)

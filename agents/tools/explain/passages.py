@@ -199,11 +199,34 @@ def _rung(climb: ClimbStory, rung: RungStory) -> str:
             f"Asks {words.count(rung.asked, 'child', 'children')} for more of what they could give, {rung.yes} answer: "
             f"{words.kw(rung.added_w)} more; {left}."
         )
+    if rung.name == "plan":
+        return f"{_best_mix(climb)}: {words.kw(rung.added_w)} more; {left}.{_bound(climb)}"
     disturbed = [one.child for one in climb.relaxed if one.disturbed]
     whom = f"; the deal disturbs {words.names(disturbed)}" if disturbed else "; the deal disturbs nobody"
     return (
         f"S28-S30: asks {words.count(rung.asked, 'child', 'children')} to relax, {rung.yes} answer: "
         f"{words.kw(rung.added_w)} more; {left} (S31){whom}."
+    )
+
+
+def _best_mix(climb: ClimbStory) -> str:
+    if not climb.plans:
+        return f"There is no plan over members and slots ({climb.plan_missed})"
+    last = climb.plans[-1]
+    asked = "the request asked for" if last.question == 1 else f"{last.question} questions asked for"
+    return f"The best mix of the profiles that {asked}, of {words.count(last.members, 'child', 'children')}"
+
+
+def _bound(climb: ClimbStory) -> str:
+    """What the optimum would have been, and which slots bind it."""
+    bounds = [one for one in climb.plans if one.bound_pm is not None]
+    if not bounds:
+        return ""
+    best = min(bounds, key=lambda one: one.bound_pm or 0)
+    slots = ", ".join(str(slot + 1) for slot in best.slots)
+    some = "slot" if len(best.slots) == 1 else "slots"
+    return (
+        f" No plan of theirs meets more than {(best.bound_pm or 0) / 10:.1f} % in all slots, because of {some} {slots}."
     )
 
 

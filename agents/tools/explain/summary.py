@@ -80,7 +80,7 @@ def _how(story: Story) -> str:
 
 def _added(climbs: list[ClimbStory], slots: int) -> Iterator[str]:
     """What the rungs above the offers brought, and at whom."""
-    for name, step in (("surplus", "S24"), ("storage", "S26"), ("relaxed", "S30")):
+    for name, step in (("surplus", "S24"), ("plan", "S24"), ("storage", "S26"), ("relaxed", "S30")):
         of_it = [one.party for one in climbs if any(rung.name == name and any(rung.added_w) for rung in one.rungs)]
         if of_it:
             plan = words.kw(added(climbs, name, slots))

@@ -27,7 +27,7 @@ CAUSES = {
     BELOW: "an aggregator below could not give more",
     NOT_NOTED: "gave no reason",
 }
-RUNGS = {"offers": "offers", "surplus": "surplus", "storage": "own storage", "relaxed": "relaxation"}
+RUNGS = {"offers": "offers", "surplus": "surplus", "plan": "plan", "storage": "own storage", "relaxed": "relaxation"}
 RESULTS = {
     "can_meet": "can meet it",
     "alternative": "cannot meet it and proposes an alternative",

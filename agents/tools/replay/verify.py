@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 
 from agents.runtime.build import build_actor
 from agents.settings.checked import ConfigError
+from agents.settings.parties import AggregatorSettings, Rung
+from agents.tools.replay.bounds import TakenBounds
 from agents.tools.replay.cast import Cast
 from agents.tools.replay.difference import difference, in_words
 from agents.tools.replay.source import Group, RecordingSource
@@ -58,6 +60,10 @@ class Verified:
     last_at: datetime | None = None
     took_s: float = 0.0
     divergence: Divergence | None = None
+    bounds: int = 0
+    """Of plans, that were computed again."""
+    wrong_bounds: list[str] = field(default_factory=list)
+    """Those that do not hold, in words."""
     cut: str | None = None
 
     @property
@@ -72,13 +78,15 @@ class Verified:
 
     def as_json(self) -> dict[str, object]:
         return {
-            "verified": self.divergence is None,
+            "verified": self.divergence is None and not self.wrong_bounds,
             "entries": self.entries,
             "parties": self.parties,
             "first_at": self.first_at,
             "last_at": self.last_at,
             "took_s": round(self.took_s, 3),
             "times_real": round(self.times_real),
+            "bounds": self.bounds,
+            "wrong_bounds": self.wrong_bounds,
             "cut": self.cut,
             "divergence": None if self.divergence is None else self.divergence.as_json(),
         }
@@ -103,10 +111,14 @@ def verify(source: RecordingSource) -> Verified:
 
 def _again(group: Group, cast: Cast, result: Verified) -> Divergence | None:
     actors: dict[str, Actor] = {}
+    plans: dict[str, TakenBounds] = {}
     for step in group.steps:
         actor = actors.get(step.actor)
         if actor is None:
             actor = actors[step.actor] = _fresh(step.actor, cast, group.label)
+            settings = cast.settings[step.actor]
+            if isinstance(settings, AggregatorSettings) and Rung.PLAN in settings.ladder:
+                plans[step.actor] = TakenBounds(settings)
         item = decode_input(step.input)
         effects = again(actor, step.at, item)
         result.entries += 1
@@ -115,6 +127,11 @@ def _again(group: Group, cast: Cast, result: Verified) -> Divergence | None:
         result.last_at = step.at if result.last_at is None else max(result.last_at, step.at)
         if (found := encode_effects(effects)) != step.effects and not is_same(effects, step.effects):
             return Divergence(step, found, group.label)
+        if step.actor in plans:
+            plans[step.actor].take(step)
+    for taken in plans.values():
+        result.bounds += taken.checked
+        result.wrong_bounds += taken.wrong
     return None
 
 

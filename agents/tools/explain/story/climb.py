@@ -9,11 +9,11 @@ from protocol.plan import Plan
 
 @dataclass(slots=True)
 class RungStory:
-    """A rung of the ladder (S24 offers and surplus, S26 own storage, S28-S30 relaxation), and what it added."""
+    """A rung of the ladder (S24 offers, surplus and plan, S26 own storage, S28-S30 relaxation), and what it added."""
 
     step: str
     name: str
-    """offers, surplus, storage or relaxed."""
+    """offers, surplus, plan, storage or relaxed."""
     at: datetime
     asked: int
     yes: int
@@ -26,6 +26,24 @@ class RungStory:
     enough: bool
     climbed: bool = True
     """False: there was nobody to ask."""
+
+
+@dataclass(slots=True)
+class PlanStory:
+    """The best plan over members and slots after a question for profiles (docs/plan.md)."""
+
+    question: int
+    """1: the request itself asked for them."""
+    at: datetime
+    members: int
+    """Those that have a part in it."""
+    available_w: Plan
+    bound_pm: int | None
+    """No plan of them meets more of the request in all slots, thousandths; None: nobody knows."""
+    slots: tuple[int, ...]
+    """Those that bind it, from 0."""
+    weights: tuple[int, ...]
+    """Of the slots; they prove the bound."""
 
 
 @dataclass(slots=True)
@@ -75,6 +93,9 @@ class ClimbStory:
     answers: list[Answer] = field(default_factory=list)
     relaxed_answers: list[Answer] = field(default_factory=list)
     rungs: list[RungStory] = field(default_factory=list)
+    plans: list[PlanStory] = field(default_factory=list)
+    plan_missed: str = ""
+    """Why there was no plan; empty where there was one, or none was wanted."""
     causes: list[Cause] = field(default_factory=list)
     """Of what the first answers (S24) left missing."""
     causes_relaxed: list[Cause] = field(default_factory=list)
