@@ -16,6 +16,7 @@ from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
 from agents.negotiation.parent import ParentParty
 from agents.negotiation.plans.capability import summed_up
+from agents.negotiation.plans.usable import worth_of
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import Stage, Transitions
 from agents.negotiation.timers import Timers
@@ -69,7 +70,7 @@ class Coordinator(ParentParty):
             out,
             up.subject,
             timers,
-            Children(tuple(self.book.by_name), self.book.claims),
+            Children(tuple(self.book.by_name), self.book.claims, by=worth_of(self.settings.can_use)),
             TRANSITIONS,
             self.settings.report_grace_s,
             partial(CoordinatorRole, self.settings, self.policies, self.book, up),
