@@ -221,7 +221,7 @@ def hindsight_wh(
     """The most that can be delivered of a deal from the second slot on, Wh: every offer may be used in full, as far as its
     home still gives it, and `storage_wh` in each slot of own storage."""
     model, hours = highspy.Highs(), event.slot_s / 3600
-    model.setOptionValue("output_flag", False)
+    model.silent()
     total: Any = 0.0
     for slot in range(1, len(deal_w)):
         parts = [

@@ -27,7 +27,7 @@ class EventIssued(NoteModel):
 
 @note_of("answer_judged")
 class AnswerJudged(NoteModel):
-    """The utility judges all answers together; `share_pct` is that of the worst slot."""
+    """The utility judges all answers together; `share_pct` is that of the worst slot, or of the energy where that counts."""
 
     requested_w: Plan
     offered_w: Plan
@@ -128,7 +128,8 @@ class AlternativeReceived(NoteModel):
 
 @note_of("alternative_judged", "S4")
 class AlternativeJudged(NoteModel):
-    """The coordinator judges a proposed plan by its share in the worst slot, or by what others have over."""
+    """The coordinator judges a proposed plan by its share in the worst slot (or of the energy), or by what others have
+    over."""
 
     aggregator: str
     proposed_w: Plan

@@ -1,6 +1,6 @@
 """What messages of an event mean to whoever reads them: which request is newer, which option counts, what was delivered."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from protocol.messages import MAX_REVISION, Option, Request
 from protocol.plan import Plan, least, share_pct
@@ -17,15 +17,19 @@ def worth(power_w: Plan, asked_w: Plan) -> tuple[int, int]:
     return share_pct(power_w, asked_w), sum(least(power_w, asked_w))
 
 
-def best_plan(plans: Iterable[Plan], asked_w: Plan) -> Plan:
-    """The plan that counts of those that are proposed; of equal ones the first. One of another length counts less than
-    all that fit; raises ValueError when there is none."""
-    return max(plans, key=lambda plan: worth(plan, asked_w) if len(plan) == len(asked_w) else (-1, 0))
+def best_plan(
+    plans: Iterable[Plan], asked_w: Plan, by: Callable[[Plan, Plan], tuple[int, int]] = worth
+) -> Plan:  # fmt: skip
+    """The plan that counts of those that are proposed, `by` what it is worth; of equal ones the first. One of another
+    length counts less than all that fit; raises ValueError when there is none."""
+    return max(plans, key=lambda plan: by(plan, asked_w) if len(plan) == len(asked_w) else (-1, 0))
 
 
-def best_option(options: Sequence[Option], asked_w: Plan) -> Option:
+def best_option(
+    options: Sequence[Option], asked_w: Plan, by: Callable[[Plan, Plan], tuple[int, int]] = worth
+) -> Option:  # fmt: skip
     """The option of an alternative that its parent holds a child to. Raises ValueError when there is none."""
-    best = best_plan((option.power_w for option in options), asked_w)
+    best = best_plan((option.power_w for option in options), asked_w, by)
     return next(option for option in options if option.power_w == best)
 
 

@@ -167,9 +167,14 @@ class EdgeHistory:
 
     @property
     def available_w(self) -> Plan | None:
-        """What it would give: the relaxed offer before its own one, of an alternative the option that counts."""
+        """What it would give: the relaxed offer before its own one, of an alternative the option that counts: the one that
+        was awarded, or that a parent takes by its share in every slot."""
         if self.alternative is not None:
             options = self.alternative.options
+            accepts = None if self.award is None else self.award.accepts
+            awarded = [option.power_w for option in options if option.option_id == accepts]
+            if awarded:
+                return awarded[0]
             asked_w = self.request.power_w if self.request is not None else options[0].power_w
             return best_option(options, asked_w).power_w
         offer = self.offers.get(m.Basis.RELAXED) or self.offers.get(m.Basis.OWN)

@@ -10,11 +10,12 @@ from operator import gt, sub
 from typing import TypeAlias
 
 from agents.negotiation.child import AwardRecord, Child, ChildAnswer, RelaxRecord, RequestRecord, in_short
+from agents.negotiation.plans.usable import Worth
 from agents.negotiation.shared import Shared
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan, add, least, most
-from protocol.rules import best_option
+from protocol.rules import best_option, worth
 
 StoodPlan: TypeAlias = tuple[datetime, Plan]
 """Until when, and W."""
@@ -27,10 +28,15 @@ class Children:
     """All children of one event, in the members' order."""
 
     def __init__(
-        self, names: tuple[str, ...], claims: Mapping[str, str], can_relax: tuple[m.ResourceKind, ...] = CAN_RELAX
+        self,
+        names: tuple[str, ...],
+        claims: Mapping[str, str],
+        can_relax: tuple[m.ResourceKind, ...] = CAN_RELAX,
+        by: Worth = worth,
     ) -> None:
-        """`can_relax`: what can be asked to loosen something."""
+        """`can_relax`: what can be asked to loosen something; `by`: what the plans of an alternative are worth."""
         self.can_relax = can_relax
+        self.by = by
         self.by_name = {name: Child(name) for name in names}
         self.shared = Shared()
         self.waiting: dict[str, None] = {}
@@ -277,7 +283,7 @@ class Children:
         for option in alternative.options:
             same_slots(option.power_w, len(request.power_w))
         child.revisions = revisions
-        best = best_option(alternative.options, request.power_w)
+        best = best_option(alternative.options, request.power_w, self.by)
         power_w = at_most(best.power_w, most_w)
         answer = ChildAnswer(
             in_short(best.option_id, child.name),

@@ -14,6 +14,7 @@ from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
 from agents.negotiation.parent import ParentParty
 from agents.negotiation.plans.acceptance import Judged
+from agents.negotiation.plans.usable import bought_of, judged_by, left_of, worth_of
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import Stage, Timer, Transitions
 from agents.negotiation.subject import Subject
@@ -126,9 +127,10 @@ class UtilityRole:
         event.go(Stage.JUDGING)
         answers = event.children.taking_part()
         offered = total([answer.power_w for _, answer in answers], len(asked_w))
-        met = least(offered, asked_w)
-        share = share_pct(met, asked_w)
+        met = bought_of(self.settings.can_use, offered, asked_w)
         judged = Judged(asked_w, met, zero(len(met)), self.settings.accept_share_pct)
+        judged = judged_by(self.settings.can_use, judged)
+        share = share_pct(judged.offered_w, judged.asked_w)
         bought = any(met) and (
             self.settings.mandate or self.settings.obliged or self.policies.acceptance.accepts(judged)
         )
@@ -153,8 +155,8 @@ class UtilityRole:
         left = asked_w = event.subject.asked_w
         shares: list[tuple[Child, ChildAnswer, Plan]] = []
         for child, answer in answers:
-            part = least(answer.power_w, left)
-            left = shortfall(left, part)
+            part = bought_of(self.settings.can_use, answer.power_w, left)
+            left = left_of(self.settings.can_use, left, part)
             if any(part):
                 shares.append((child, answer, part))
         deal_w = total([part for _, _, part in shares], len(asked_w))
@@ -285,7 +287,7 @@ class Utility(ParentParty):
             Out(self, issue.event_id),
             subject,
             Timers(),
-            Children(self.settings.children, {}),
+            Children(self.settings.children, {}, by=worth_of(self.settings.can_use)),
             TRANSITIONS,
             self.settings.report_grace_s,
             partial(UtilityRole, self.settings, self.policies, issue.program_id),

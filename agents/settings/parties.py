@@ -47,6 +47,17 @@ class PlanMode(StrEnum):
     BY_SCALE = "by_scale"
 
 
+class Usable(StrEnum):
+    """What a parent can use of a plan that is proposed in place of its request."""
+
+    EVERY_SLOT = "every_slot"
+    """The share in the worst slot counts, then what is met of the request: `truncated` is the best."""
+    LEVEL = "level"
+    """One power over all asked slots: nothing above the lowest slot can be used, so `flat` is the best."""
+    ENERGY = "energy"
+    """The energy in the event's slots, whichever: `shifted` is the best."""
+
+
 class Consent(StrEnum):
     """Whether a home takes part: always, after asking its resident, or never."""
 
@@ -85,6 +96,8 @@ class UtilitySettings(Settings):
     """An alternative is accepted when it gives this share of the request in every slot."""
     acceptance: PolicyName = "least_share"
     """Who judges it: least_share, or a policy that is installed."""
+    can_use: Usable = Usable.EVERY_SLOT
+    """By what the best of several plans is chosen, and bought. The coordinator is told by its own setting."""
     mandate: bool = False
     """Whether what the coordinator secures up to the request is bought without asking again."""
     obliged: bool = False
@@ -108,6 +121,8 @@ class CoordinatorSettings(Settings):
     """... or when what other aggregators have over fills its gap."""
     acceptance: PolicyName = "least_share"
     """S4: who judges by these two: least_share, or a policy that is installed."""
+    can_use: Usable = Usable.EVERY_SLOT
+    """S4: by what the best of several plans is chosen, and taken: as its utility's setting says."""
     max_rerequests: Annotated[int, Field(ge=0, le=10)] = 2
     """R: how often S5 and S6 may run; 0 leaves them out: an unacceptable alternative ends without a deal."""
     margin_pct: Annotated[int, Field(ge=0, le=90)] = 0

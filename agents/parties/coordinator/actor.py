@@ -16,6 +16,7 @@ from agents.negotiation.children import Children
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
 from agents.negotiation.plans.capability import summed_up
+from agents.negotiation.plans.usable import worth_of
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import Stage, Transitions
 from agents.negotiation.timers import Timers
@@ -69,7 +70,7 @@ class Coordinator(BookedParty):
             out,
             up.subject,
             timers,
-            Children(tuple(book.by_name), book.claims),
+            Children(tuple(book.by_name), book.claims, by=worth_of(self.settings.can_use)),
             TRANSITIONS,
             self.settings.report_grace_s,
             partial(CoordinatorRole, self.settings, self.policies, book, up),

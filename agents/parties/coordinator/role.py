@@ -13,6 +13,7 @@ from agents.negotiation.plans.alternative import alternatives
 from agents.negotiation.plans.request_values import split_by_scale
 from agents.negotiation.plans.residual import reduced, share_residual
 from agents.negotiation.plans.timing import stage_end
+from agents.negotiation.plans.usable import bought_of, judged_by, left_of
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import Stage, Timer
 from agents.negotiation.upward import Upward
@@ -117,7 +118,7 @@ class CoordinatorRole:
     def _conclude_at_once(self, child: Child, answer: ChildAnswer, now: datetime) -> None:
         """S2 -> S7 under the utility's mandate: this one is concluded while others are still asked."""
         if child.award is None:
-            wanted = least(answer.power_w, shortfall(self.asked_w, self._taken_w()))
+            wanted = self._wanted(answer)
             if any(wanted):
                 self.taken[child.name] = wanted
                 self._conclude(child, answer, wanted, now)
@@ -144,6 +145,11 @@ class CoordinatorRole:
             for name, wanted in self.taken.items()
         ]
         return total(stands, len(self.asked_w))
+
+    def _wanted(self, answer: ChildAnswer) -> Plan:
+        """What is taken of an answer, by what is still wanted, W."""
+        left_w = left_of(self.settings.can_use, self.asked_w, self._taken_w())
+        return bought_of(self.settings.can_use, answer.power_w, left_w)
 
     def all_in(self, now: datetime) -> None:
         """Judge what has come in; or nobody above has answered, and what a mandate bought stands."""
@@ -178,7 +184,8 @@ class CoordinatorRole:
                 over = self._accept(child, answer, over, now)
             elif self.rerequests_left:
                 again[child.name] = reduced(answer.power_w, self.settings.margin_pct)
-        missing = shortfall(self.asked_w, add(self._taken_w(), total(again.values(), len(self.asked_w))))
+        found_w = add(self._taken_w(), total(again.values(), len(self.asked_w)))
+        missing = left_of(self.settings.can_use, self.asked_w, found_w)
         more = share_residual(missing, surplus) if self.rerequests_left and any(missing) else {}
         for name, extra in more.items():
             again[name] = add(self.taken[name], extra)
@@ -194,7 +201,7 @@ class CoordinatorRole:
         self.taken = {name: plan for name, plan in self.taken.items() if name in concluded}
         for child, answer in firm:
             if child.name not in concluded:
-                self.taken[child.name] = least(answer.power_w, shortfall(self.asked_w, self._taken_w()))
+                self.taken[child.name] = self._wanted(answer)
 
     def _surplus(self, firm: Iterable[tuple[Child, ChildAnswer]]) -> dict[str, Plan]:
         """What the aggregators that can meet their request have over it, W; concluded ones are not asked again."""
@@ -208,7 +215,7 @@ class CoordinatorRole:
         if child.name not in self.accepted:
             self.accepted[child.name] = None
             over = shortfall(over, shortfall(child.request.power_w, answer.power_w))
-        wanted = self.taken[child.name] = least(answer.power_w, shortfall(self.asked_w, self._taken_w()))
+        wanted = self.taken[child.name] = self._wanted(answer)
         if self.mandate and any(wanted):
             self._conclude(child, answer, wanted, now)
         return over
@@ -217,11 +224,11 @@ class CoordinatorRole:
         """S4: a share in every slot, or what other aggregators have over (W) fills the gap; once accepted, always."""
         assert child.request is not None
         asked = child.request.power_w
-        share = share_pct(answer.power_w, asked)
         gap = shortfall(asked, answer.power_w)
         may_fill = self.settings.accept_if_covered and self.rerequests_left > 0
         least_pct = max(self.settings.accept_share_pct, self.up.request.terms.least_share_pct)
         judged = Judged(asked, answer.power_w, over if may_fill else zero(len(asked)), least_pct)
+        judged = judged_by(self.settings.can_use, judged)
         accepted = child.name in self.accepted or self.policies.acceptance.accepts(judged)
         self.event.out.tell(
             "alternative_judged",
@@ -229,7 +236,7 @@ class CoordinatorRole:
             aggregator=child.name,
             proposed_w=answer.power_w,
             shortfall_w=gap,
-            share_pct=share,
+            share_pct=share_pct(judged.offered_w, judged.asked_w),
             least_pct=self.settings.accept_share_pct,
             others_have_over_w=over,
             accepted=accepted,
