@@ -5,7 +5,7 @@ import base64
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -19,6 +19,7 @@ from agents.tools.access.broker_files import BrokerFiles
 from agents.tools.access.bundle import write_bundle, write_pair
 from agents.tools.access.certificates import VALID, common_name, utc_now
 from agents.tools.access.plan import load_plan
+from agents.tools.access.roots import begin, finish, switch, waiting
 from agents.tools.access.serve import AuthorityService
 from broker.link import LinkDenied, LinkLost
 from broker.mosquitto import BrokerFailed
@@ -102,6 +103,37 @@ def renew(folder: Path, /, *, bundles: Path, within_days: int = 30) -> int:
             continue
         write_pair(bundle, authority.client(name, now))
         print(f"{name}: renewed until {now + VALID:%Y-%m-%d} in {bundle}")
+    return Exit.OK
+
+
+@ca_app.command
+def roll(folder: Path, step: Literal["begin", "switch", "finish"], /, *, anyway: Annotated[bool, Flag] = False) -> int:
+    """Exchange the root: begin with a new one beside it, switch to it, finish with the old one. Each step needs time.
+
+    After each step: gridpact broker update, and reload the broker (after switch: restart it).
+
+    Parameters
+    ----------
+    folder
+        The authority's.
+    step
+        What is to be done now.
+    anyway
+        Finish also where parties have no certificate of the new root.
+    """
+    now = utc_now()
+    if step == "begin":
+        name = begin(folder, now)
+        print(
+            f"{folder}: {name!r} is trusted beside the one that signs; parties learn of it while 'gridpact ca serve' runs"
+        )
+    elif step == "switch":
+        switch(folder)
+        print(f"{folder}: the new root signs; {len(waiting(folder, now))} parties have no certificate of it yet")
+    else:
+        finish(folder, now, anyway=anyway)
+        print(f"{folder}: the old root is trusted no longer")
+    print("now: gridpact broker update, and let the broker read its files (after switch: restart it)")
     return Exit.OK
 
 

@@ -2,10 +2,13 @@
 when the new certificate is refused, the carrier goes on with the old one (broker/entrance.py)."""
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import structlog
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
@@ -19,6 +22,8 @@ from broker.mqtt import MqttBus
 
 REQUEST, CERTIFICATE = "gridpact/ca/request", "gridpact/ca/certificate"
 """Topics, with the party's name behind them: to the authority, and back."""
+ROOTS = "gridpact/ca/roots"
+"""Where the authority tells everybody which roots are trusted."""
 LOOK_S = 3600.0
 
 log = structlog.get_logger("gridpact.renewal")
@@ -31,20 +36,50 @@ class Renewal:
         self._bus, self._key = bus, ec.generate_private_key(ec.SECP256R1())
         """The key that was asked for last; never one that is in use."""
         bus.hear_beside(f"{CERTIFICATE}/{bus.name}", self.take)
+        bus.hear_beside(ROOTS, self.take_roots)
+        self._other_root = False
+        """Our certificate is not one of the root that signs now."""
+        self._look = asyncio.Event()
 
     async def run(self) -> None:
         """Until cancelled: ask once an hour while the certificate ends soon. Without an authority nobody answers, and
         the alert that it ends soon stands."""
         while True:
             ends_at = self._bus.entrance.expires_at
-            if ends_at is not None and ends_at - datetime.now(UTC) < RENEW_WITHIN:
+            ends_soon = ends_at is not None and ends_at - datetime.now(UTC) < RENEW_WITHIN
+            if ends_soon or self._other_root:
                 await self.ask()
-            await asyncio.sleep(LOOK_S)
+            self._look.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self._look.wait()
 
     async def ask(self) -> None:
         """Send a request that is signed with a new key."""
         self._key = ec.generate_private_key(ec.SECP256R1())
         await self._bus.publish(Post(f"{REQUEST}/{self._bus.name}", signing_request(self._bus.name, self._key)))
+
+    def take_roots(self, payload: bytes) -> None:
+        """Which roots the authority tells to be trusted: a new one counts when one that we trust has signed it, and ours
+        go when the one that signs is among them. Then our certificate has to be one of that root."""
+        address = self._bus.address
+        assert address.ca is not None
+        assert address.certificate is not None
+        try:
+            ours = x509.load_pem_x509_certificates(content(address.ca))
+            theirs = trusted_roots(ours, x509.load_pem_x509_certificates(payload))
+            if theirs and set(theirs) != set(ours):
+                put(address.ca, b"".join(one.public_bytes(serialization.Encoding.PEM) for one in theirs))
+                log.info(
+                    "roots_exchanged", party=self._bus.name, roots=[one.subject.rfc4514_string() for one in theirs]
+                )
+            own = x509.load_pem_x509_certificate(content(address.certificate))
+        except (ValueError, ConfigError) as error:
+            log.warning("roots_not_taken", party=self._bus.name, text=f"{error}")
+            return
+        self._other_root = bool(theirs) and own.issuer != theirs[0].subject
+        if self._other_root:
+            self._look.set()
 
     def take(self, payload: bytes) -> None:
         """What the authority answered: the carrier takes the files up by itself."""
@@ -62,7 +97,31 @@ class Renewal:
         except (ValueError, ConfigError) as error:
             log.warning("certificate_not_renewed", party=self._bus.name, text=f"{error}")
         else:
+            self._other_root = False
             log.info("certificate_renewed", party=self._bus.name, until=found.not_valid_after_utc)
+
+
+def trusted_roots(ours: Sequence[x509.Certificate], told: Sequence[x509.Certificate]) -> list[x509.Certificate]:
+    """Of the roots that are told those to trust, the one that signs first; none where that one cannot be believed."""
+    roots = [one for one in told if one.subject == one.issuer]
+    crosses = [one for one in told if one.subject != one.issuer]
+    believed = [root for root in roots if root in ours or any(_vouches(cross, root, ours) for cross in crosses)]
+    return believed if roots and roots[0] in believed else []
+
+
+def _vouches(cross: x509.Certificate, root: x509.Certificate, ours: Sequence[x509.Certificate]) -> bool:
+    """Whether one of our roots has signed that a root's key is of the same authority."""
+    if cross.subject != root.subject or cross.public_key() != root.public_key():
+        return False
+    return any(_signed(cross, one) for one in ours)
+
+
+def _signed(cross: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        cross.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def signing_request(name: str, key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -1,6 +1,7 @@
 """Our own authority in a folder: `ca.crt`, `ca.key`, `crl.pem`, and a copy of every certificate in `issued/`.
 
-The folder is the only state. Whoever can read `ca.key` can make anybody: it lies where no broker and no daemon runs.
+While its root is exchanged (agents/tools/access/roots.py) a second one lies in `next/`, and then in `last/`: both are
+trusted, `ca.crt` is the one that signs. The folder is the only state. Whoever can read `ca.key` can make anybody: it lies where no broker and no daemon runs.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,20 +23,30 @@ LONGEST_NAME = 64
 """Of a common name."""
 
 
+NEXT, LAST = "next", "last"
+
+
+def read_root(folder: Path) -> Pair:
+    """A root's certificate and key. Raises ConfigError."""
+    try:
+        certificate = x509.load_pem_x509_certificate(content(folder / "ca.crt"))
+        key = serialization.load_pem_private_key(content(folder / "ca.key"), None)
+    except (ValueError, TypeError):
+        raise ConfigError(f"{folder}: ca.crt and ca.key are no authority (PEM)") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ConfigError(f"{folder}/ca.key: is no elliptic-curve key")
+    return Pair(certificate, key)
+
+
 class Authority:
     """An authority that is there."""
 
     def __init__(self, folder: Path) -> None:
         """Read it. Raises ConfigError."""
         self.folder = folder
-        try:
-            certificate = x509.load_pem_x509_certificate(content(folder / "ca.crt"))
-            key = serialization.load_pem_private_key(content(folder / "ca.key"), None)
-        except (ValueError, TypeError):
-            raise ConfigError(f"{folder}: ca.crt and ca.key are no authority (PEM)") from None
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise ConfigError(f"{folder}/ca.key: is no elliptic-curve key")
-        self._pair = Pair(certificate, key)
+        self._pair = read_root(folder)
+        self.others = [read_root(folder / name) for name in (NEXT, LAST) if (folder / name).exists()]
+        """Roots that are trusted beside the one that signs."""
 
     @classmethod
     def create(cls, folder: Path, name: str, now: datetime) -> "Authority":
@@ -52,8 +63,14 @@ class Authority:
         return cls(folder)
 
     @property
+    def root(self) -> Pair:
+        """The one that signs."""
+        return self._pair
+
+    @property
     def certificate_pem(self) -> bytes:
-        return self._pair.certificate_pem
+        """Of all roots that are trusted, the one that signs first."""
+        return b"".join(one.certificate_pem for one in (self._pair, *self.others))
 
     @property
     def certificate_der(self) -> bytes:
@@ -61,8 +78,11 @@ class Authority:
 
     @property
     def crl_pem(self) -> bytes:
-        """Raises ConfigError."""
-        return content(self.folder / "crl.pem")
+        """One list a root that is trusted. Raises ConfigError."""
+        return b"".join(content(folder / "crl.pem") for folder in self._folders())
+
+    def _folders(self) -> list[Path]:
+        return [self.folder, *(self.folder / name for name in (NEXT, LAST) if (self.folder / name).exists())]
 
     def client(self, name: str, now: datetime, valid: timedelta = VALID, *, kept: bool = True) -> Pair:
         """A certificate for a party; `kept`: it is written down, so that it can be revoked."""
@@ -113,11 +133,14 @@ class Authority:
 
     def revoked(self) -> dict[int, datetime]:
         """Serial -> since when. Raises ConfigError."""
-        try:
-            found = x509.load_pem_x509_crl(self.crl_pem)
-        except ValueError:
-            raise ConfigError(f"{self.folder}/crl.pem: is no revocation list (PEM)") from None
-        return {one.serial_number: one.revocation_date_utc for one in found}
+        found: dict[int, datetime] = {}
+        for folder in self._folders():
+            try:
+                one = x509.load_pem_x509_crl(content(folder / "crl.pem"))
+            except ValueError:
+                raise ConfigError(f"{folder}/crl.pem: is no revocation list (PEM)") from None
+            found |= {entry.serial_number: entry.revocation_date_utc for entry in one}
+        return found
 
     def revoke(self, name: str, now: datetime, but: int | None = None) -> int:
         """All certificates of a party that are still good, but for one serial; how many there were. Raises
@@ -127,7 +150,8 @@ class Authority:
         fresh = [serial for serial in live if serial not in serials and serial != but]
         if fresh:
             serials |= dict.fromkeys(fresh, now)
-            put(self.folder / "crl.pem", pem(made.revocation_list(self._pair, serials, now)))
+            for folder, root in zip(self._folders(), (self._pair, *self.others), strict=True):
+                put(folder / "crl.pem", pem(made.revocation_list(root, serials, now)))
         return len(fresh)
 
     def standing(self, now: datetime) -> dict[str, x509.Certificate]:

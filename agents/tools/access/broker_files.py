@@ -75,6 +75,8 @@ class BrokerFiles:
         found = self.server_certificate()
         names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         given = {str(name.value) for name in names}
+        if found.issuer != self.authority.root.certificate.subject:
+            return True
         return given != set(self.plan.hosts) or found.not_valid_after_utc - now < RENEW_WITHIN
 
     def _conf(self) -> str:

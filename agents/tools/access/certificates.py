@@ -50,6 +50,13 @@ def authority(name: str, now: datetime) -> Pair:
     return Pair(built, key)
 
 
+def crossed(root: x509.Certificate, issuer: Pair, now: datetime) -> x509.Certificate:
+    """A root's name and key, signed by another root: whoever trusts that one can see that the new one is ours."""
+    key = root.public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    return _builder(root.subject, issuer.certificate.subject, key, now, AUTHORITY_VALID).sign(issuer.key, SHA256)
+
+
 def client(issuer: Pair, name: str, now: datetime, valid: timedelta = VALID) -> Pair:
     """For a party: it can only be shown by one who connects."""
     key = ec.generate_private_key(ec.SECP256R1())

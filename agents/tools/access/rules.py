@@ -7,7 +7,7 @@ message at 10,000 of them, where patterns cost 9.
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from agents.runtime.renewal import CERTIFICATE, REQUEST
+from agents.runtime.renewal import CERTIFICATE, REQUEST, ROOTS
 from agents.settings.checked import ConfigError
 from agents.tools.access.books import Books
 from agents.tools.access.plan import AccessPlan
@@ -32,7 +32,7 @@ def access_list(books: Books, plan: AccessPlan) -> str:
         lines += _user(name, _parent(name))
     for name, parents in plan.gateways.items():
         lines += _user(name, _gateway(parents, books))
-    lines += _user(plan.authority, [f"read {REQUEST}/+", f"write {CERTIFICATE}/+"])
+    lines += _user(plan.authority, [f"read {REQUEST}/+", f"write {CERTIFICATE}/+", f"write {ROOTS}"])
     for name in plan.readers:
         lines += _user(name, [f"read {ROOT}/#", "read $SYS/broker/#"])
     for name in plan.doctors:
@@ -58,7 +58,7 @@ def _children() -> Iterator[str]:
     yield from (f"pattern write {ROOT}/{kind}/+/%u" for kind in UP)
     yield from (f"pattern readwrite {ROOT}/{kind}/+/%u" for kind in ("reject", "presence"))
     yield f"pattern readwrite {WITHOUT_PARENT}%u"
-    yield from (f"pattern write {REQUEST}/%u", f"pattern read {CERTIFICATE}/%u")
+    yield from (f"pattern write {REQUEST}/%u", f"pattern read {CERTIFICATE}/%u", f"pattern read {ROOTS}")
 
 
 def _parent(name: str) -> Iterator[str]:

@@ -1,19 +1,27 @@
 """The authority on the broker: answers the requests by which parties renew their certificates."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from cryptography import x509
+
 from agents.runtime.files.members import MembersError
-from agents.runtime.renewal import CERTIFICATE, REQUEST
+from agents.runtime.files.private import PRIVATE, content, put
+from agents.runtime.renewal import CERTIFICATE, REQUEST, ROOTS
 from agents.settings.checked import ConfigError
+from agents.tools.access.authority import Authority
 from agents.tools.access.broker_files import BrokerFiles
 from agents.tools.access.certificates import utc_now
 from agents.tools.access.plan import load_plan
+from agents.tools.access.roots import announcement
 from broker.address import Address
 from broker.bus import Arrival, Post
 from broker.mqtt import MqttBus
 
+LOOK_S = 5.0
 AGAIN_AFTER_S = 60.0
 """A party is answered at most so often: each answer is a file."""
 
@@ -30,7 +38,37 @@ class AuthorityService:
 
     async def run(self) -> None:
         """Until cancelled. Raises LinkDenied when the broker does not let it in at the start."""
-        await self.bus.run(self._deliver)
+        telling = asyncio.create_task(self.tell_roots())
+        try:
+            await self.bus.run(self._deliver)
+        finally:
+            telling.cancel()
+            await asyncio.wait((telling,))
+
+    async def tell_roots(self) -> None:
+        """Say which roots are trusted, retained, and again when that has changed: until cancelled."""
+        told = b""
+        while True:
+            with suppress(ConfigError):  # amid an exchange of its files
+                roots = Authority(load_plan(self._folder).ca)
+                if roots.certificate_pem != told:
+                    told = roots.certificate_pem
+                    self._keep_own(roots)
+                    await self.bus.publish(Post(ROOTS, announcement(roots, utc_now()), retain=True))
+            await asyncio.sleep(LOOK_S)
+
+    def _keep_own(self, authority: Authority) -> None:
+        """Our own bundle as well: we have the authority at hand. Raises ConfigError."""
+        ca, certificate, key = (self.bus.address.ca, self.bus.address.certificate, self.bus.address.key)
+        if ca is None or certificate is None or key is None:
+            return
+        if content(ca) != authority.certificate_pem:
+            put(ca, authority.certificate_pem)
+        own = x509.load_pem_x509_certificate(content(certificate))
+        if own.issuer != authority.root.certificate.subject:
+            pair = authority.client(self.bus.name, utc_now())
+            put(key, pair.key_pem, PRIVATE)
+            put(certificate, pair.certificate_pem)
 
     def _connected(self, connected: bool) -> None:
         self._tell(f"{'answers' if connected else 'has lost the broker'} at {self.bus.address.where}")

@@ -87,7 +87,7 @@ def test_list_grows_with_parents_and_not_with_devices() -> None:
 def test_only_parents_may_ask_award_and_dispatch() -> None:
     text = access_list(BOOKS, plan(gateways={"gw": ("ra-1",)}))
     patterns = [line for line in text.splitlines() if line.startswith("pattern")]
-    assert len(patterns) == 14
+    assert len(patterns) == 15
     assert not [
         line for line in patterns if "write" in line and line.split("/")[1] in ("request", "relax", "award", "dispatch")
     ]
