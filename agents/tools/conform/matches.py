@@ -21,6 +21,9 @@ def is_about(message: m.Message, said: Uttered | None) -> bool:
         case m.Report(), m.Dispatch() as dispatch:
             of_slot = any(reading.slot == dispatch.slot for reading in message.readings)
             return message.event_id == dispatch.event_id and (of_slot or message.slot == dispatch.slot)
+        case m.Report(), m.Award() as award:
+            cut = any(reading.state is m.EventStatus.CANCELLED for reading in message.readings)
+            return message.event_id == award.event_id and cut
         case m.Reject(), other:
             return message.refused_id == other.message_id
     return False

@@ -171,6 +171,8 @@ class TrialPlayer:
         if found is None or found.message is None:
             told = f"no {step.hear}" + (f" to its {said.message.kind}" if said is not None else "") + " came in time"
             self.outcomes.look(step.rule, False, told)
+            if step.goes_on:
+                return
             raise _GoNoFurther(told)
         self.outcomes.look(step.rule, True)
         if step.label is not None:

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from agents.tools.conform.profile import DeviceProfile
 from protocol import messages as m
-from protocol.rules import delivered_wh
 
-ROUNDED_WH = 1
-"""Energy and baseline are whole Wh each."""
+ROUNDED_WH, ROUNDED_METERED_WH = 1.0, 0.5
+"""Energy and baseline are whole Wh each; beside a meter only the baseline is."""
 TOLERANCE_PCT = 10
+BEFORE = timedelta(seconds=3)
+"""So long before an event the meter tells what the device does by itself."""
 
 
 @dataclass(slots=True)
@@ -58,7 +59,8 @@ class Expected:
     def allowed_wh(self, profile: DeviceProfile) -> float:
         """By how much it may differ: rounding, accuracy, and the time that the power takes to change."""
         ramp_wh = profile.most_w(self.request.direction) * profile.ramps_within_s / 3600
-        return ROUNDED_WH + self.energy_wh * TOLERANCE_PCT / 100 + ramp_wh
+        rounded_wh = ROUNDED_WH if profile.meter_topic is None else ROUNDED_METERED_WH
+        return rounded_wh + self.energy_wh * TOLERANCE_PCT / 100 + ramp_wh
 
     def shown_by(self, given_wh: float, profile: DeviceProfile) -> bool:
         """Whether so much delivered is right."""
@@ -72,21 +74,31 @@ class Flowed:
     """What is known of a slot, signed Wh, + = import."""
 
     reported_wh: int
-    baseline_wh: int
+    baseline_wh: float
     metered_wh: float | None
+    is_whole: bool
+    """Whether the report is about the whole slot."""
 
     def given_wh(self, request: m.Request) -> float:
         """What was delivered: the meter's word where there is one, never the device's alone."""
-        if self.metered_wh is None:
-            return delivered_wh(request.direction, self.reported_wh, self.baseline_wh)
-        return request.direction.sign * (self.metered_wh - self.baseline_wh)
+        energy_wh = self.reported_wh if self.metered_wh is None else self.metered_wh
+        return request.direction.sign * (energy_wh - self.baseline_wh)
 
 
 def flowed(readings: Mapping[str, m.Reading], meter: TrialMeter | None, request: m.Request, slot: int) -> Flowed | None:
-    """What is known of a slot; None when nothing is. Without a report the baseline is nothing."""
+    """What is known of a slot; None when nothing is. Where no report tells the baseline of all of it, the meter does: what
+    flowed before the event."""
     period = request.interval_period
-    metered = None if meter is None else meter.energy_wh(period.slot_start(slot), period.slot_start(slot + 1))
-    if not readings and metered is None:
+    energy_wh, baseline_wh = (
+        sum(getattr(one, key) for one in readings.values()) for key in ("energy_wh", "baseline_wh")
+    )
+    is_whole = bool(readings) and all(one.state is not m.EventStatus.CANCELLED for one in readings.values())
+    metered_wh = None if meter is None else meter.energy_wh(period.slot_start(slot), period.slot_start(slot + 1))
+    if meter is None or metered_wh is None:
+        return Flowed(energy_wh, baseline_wh, None, is_whole) if readings else None
+    if is_whole:
+        return Flowed(energy_wh, baseline_wh, metered_wh, True)
+    before_wh = meter.energy_wh(period.start - BEFORE, period.start)
+    if before_wh is None:
         return None
-    energy = sum(reading.energy_wh for reading in readings.values())
-    return Flowed(energy, sum(reading.baseline_wh for reading in readings.values()), metered)
+    return Flowed(energy_wh, before_wh * (period.duration / BEFORE), metered_wh, False)

@@ -80,6 +80,8 @@ class HearStep(_Step):
     is_: dict[str, Any] = Field(default_factory=dict, alias="is")
     """Fields that have to be so; else `otherwise` is broken."""
     otherwise: str | None = None
+    goes_on: bool = False
+    """Whether the procedure goes on when nothing comes."""
     same_as: Label | None = None
     """What it has to say again: the same plan, the same word, the same energy."""
 

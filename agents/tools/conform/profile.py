@@ -12,7 +12,7 @@ from agents.settings.parties import Settings
 from protocol.units import Direction, Name, PowerW
 
 LEAST_SLOT_S, LONGEST_SLOT_S = 8, 3_600
-CLEAR_WH = 6
+CLEAR_WH, CLEAR_METERED_WH = 4, 2
 """Reports tell whole Wh: in a slot of less energy they would not tell a device that follows from one that does not."""
 Within = Annotated[float, Field(gt=0, le=600)]
 
@@ -83,7 +83,8 @@ class DeviceProfile(Settings):
         """Seconds of a slot in which power is judged."""
         if self.slot_s is not None:
             return self.slot_s
-        clear_s = -(-CLEAR_WH * 3600 // self.most_w(self.first))
+        clear_wh = CLEAR_WH if self.meter_topic is None else CLEAR_METERED_WH
+        clear_s = -(-clear_wh * 3600 // self.most_w(self.first))
         return min(LONGEST_SLOT_S, max(LEAST_SLOT_S, clear_s))
 
 

@@ -25,7 +25,9 @@ def test_profile_needs_little_and_chooses_slots_that_reports_can_tell(tmp_path: 
     given = profile(tmp_path, PROFILE)
     assert (given.parent, given.first, given.power_slot_s) == ("ra-1", Direction.DECREASE_LOAD, 8)
     small = profile(tmp_path, PROFILE.replace("decrease_load_w = 3000", "increase_load_w = 500"))
-    assert (small.first, small.power_slot_s) == (Direction.INCREASE_LOAD, 44)
+    metered = profile(tmp_path, PROFILE.replace("3000", "500") + 'features = ["meter"]\nmeter_topic = "m"\n')
+    assert metered.power_slot_s == 15
+    assert (small.first, small.power_slot_s) == (Direction.INCREASE_LOAD, 29)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,16 @@ def test_meter_counts_and_not_what_the_device_says() -> None:
     assert found.given_wh(request()) == 0
 
 
+def test_meter_tells_the_baseline_where_no_report_does() -> None:
+    meter = TrialMeter([(START - timedelta(seconds=5), 300.0), (START, -2_700.0)])
+    cut = reading(-10, 1).model_copy(update={"state": m.EventStatus.CANCELLED})
+    for readings in ({}, {"car": cut}):
+        found = flowed(readings, meter, request(), 0)
+        assert found is not None
+        assert not found.is_whole
+        assert found.given_wh(request()) == pytest.approx(30)
+
+
 def test_nothing_is_known_without_report_and_meter() -> None:
     assert flowed({}, None, request(), 0) is None
     assert flowed({}, TrialMeter(), request(), 0) is None
@@ -53,8 +63,8 @@ def test_nothing_is_known_without_report_and_meter() -> None:
 
 @pytest.mark.parametrize(
     ("given_wh", "most", "right"),
-    [(30, False, True), (26, False, True), (25, False, False), (35, False, False), (0, False, False), (0, True, True),
-     (-5, True, False), (35, True, False)],
+    [(30, False, True), (26.2, False, True), (25.5, False, False), (35, False, False), (0, False, False),
+     (0, True, True), (-5, True, False), (35, True, False)],
 )  # fmt: skip
 def test_delivery_is_right_within_rounding_accuracy_and_ramp(given_wh: float, most: bool, right: bool) -> None:
     expected = Expected(request(), 0, 3_000, 100, most)

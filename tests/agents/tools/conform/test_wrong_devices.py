@@ -412,7 +412,14 @@ class HoldsForEver(TrialDevice):
         return OWN_W
 
 
-@wrong("cancelled", "power.ends")
+@wrong("cancelled", "report.cancelled")
+class DoesNotTellWhatACancelledSlotWas(TrialDevice):
+    def ends(self, deal: Deal) -> None:
+        deal.followed.clear()
+        self.set_power()
+
+
+@wrong("cancelled", "power.ends", "report.cancelled")
 class DoesNotStop(TrialDevice):
     def ends(self, deal: Deal) -> None:
         return
@@ -452,7 +459,7 @@ class ReportsForTheNeighbour(Saying):
         body["resource_id"] = "car-43"
 
 
-@wrong("power", "report.over", "power.follows", "power.once")
+@wrong("power", "report.over", "report.as_metered")
 class ReportsBeforehand(TrialDevice):
     def follow(self, deal: Deal, dispatch: m.Dispatch) -> None:
         super().follow(deal, dispatch)
@@ -523,6 +530,12 @@ async def test_wrong_device_fails_by_the_rule_that_it_breaks(name: str) -> None:
     broken = {*outcomes.states(RuleState.BROKEN), *outcomes.states(RuleState.WARNING)}
     assert broken == set(case.breaks), {rule: outcomes.of[rule].told for rule in broken}
     assert outcomes.conforms == all(rules()[rule].level == "SHOULD" for rule in case.breaks)
+
+
+async def test_cancelled_deal_is_judged_by_reports_alone() -> None:
+    outcomes = await tried(TrialDevice, ("cancelled",), METERLESS)
+    assert "power.ends" in outcomes.states(RuleState.HOLDS)
+    assert "power.only_awarded" in outcomes.states(RuleState.NOT_TRIED)
 
 
 @pytest.mark.parametrize("make", [EchoesAndDoesNothing, ReportsExportAsImport], ids=lambda make: make.__name__)
