@@ -52,6 +52,20 @@ def means_of(ladder: Iterable[Rung]) -> Means:
 def optimum(scenario: Scenario, means: Means) -> Optimum:
     """Of a scenario's first event."""
     event = scenario.utility.events[0]
+    level, *shares = _solved(scenario, means)
+    asked = [power for power in event.power_w if power]
+    energy = sum(share * power for share, power in zip(shares, asked, strict=True)) * event.slot_s / 3600
+    return Optimum(min(1_000, round(1_000 * level)), round(energy))
+
+
+def best_level(scenario: Scenario, means: Means) -> float:
+    """The least share of the request that can be met in every slot; above 1 where more could be."""
+    return _solved(scenario, means)[0]
+
+
+def _solved(scenario: Scenario, means: Means) -> list[float]:
+    """The level, and the share of the request that is met in each slot that is asked for."""
+    event = scenario.utility.events[0]
     asked_w, period = event.power_w, IntervalPeriod(start=event.start, duration=timedelta(seconds=event.slot_s))
     slots = [slot for slot, power in enumerate(asked_w) if power]
     asked = np.array([asked_w[slot] for slot in slots], dtype=np.float64)
@@ -72,10 +86,7 @@ def optimum(scenario: Scenario, means: Means) -> Optimum:
                 room = max(0.0, min(store.room_wh[slot:]))
                 add_row(program, -np.inf, room, [at for at, _ in moved], [wh for _, wh in moved])
     program.run()
-    level, *shares = program.getSolution().col_value[: 1 + len(slots)]
-    slot_h = event.slot_s / 3600
-    energy = sum(share * power for share, power in zip(shares, asked.tolist(), strict=True)) * slot_h
-    return Optimum(min(1_000, round(1_000 * level)), round(energy))
+    return list(program.getSolution().col_value[: 1 + len(slots)])
 
 
 def _stores(scenario: Scenario, means: Means, period: IntervalPeriod) -> Iterable[Store]:
