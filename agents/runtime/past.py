@@ -6,6 +6,7 @@ from datetime import datetime
 
 from agents.drivers.remote import RemoteDevice
 from agents.runtime.journal.journal import Journal, JournalError, StoredStep
+from agents.runtime.journal.segments import PartyState
 from agents.runtime.snapshot import EVERY, Snapshot, maker, pack, unpack
 from broker.stepper import Diverged, Stepper, is_durable, no_collection
 from protocol.actor import Actor, Effect, Entry, Follower, Measure, Measured, Question, Taken
@@ -113,18 +114,30 @@ class Past:
         if snapshot is None:
             return 0, None
         self._questions.update({question.event_id: question for question in snapshot.questions})
+        self._last_stored = number, snapshot.at
         return number, snapshot.at
 
     def _snapshot(self, journal: Journal, drivers: Mapping[str, Follower]) -> tuple[int, Snapshot | None]:
-        """Let the fresh actor, and these devices, remember the newest one; the number of its last entry."""
-        actor = self._stepper.actor
-        found = journal.snapshot(actor.name, maker(journal.settings)) if journal.has_snapshots else None
-        if found is None:
-            return 0, None
-        try:
-            return found[0], unpack(found[1], actor, drivers)
-        except UnknownState:
-            return 0, None  # of a later version: perhaps its entries can be taken again
+        """Let the fresh actor, and these devices, remember the newest one, else what the journal begins with; the number
+        of its last entry. Raises JournalError where its entries begin in the middle and neither can be read."""
+        actor, made_for, why = self._stepper.actor, maker(journal.settings), "it is of other settings"
+        found = journal.snapshot(actor.name, made_for) if journal.has_snapshots else None
+        begins = journal.begins_with(actor.name)
+        stored = [] if found is None else [found]
+        if begins is not None and begins.maker == made_for:
+            stored.append((begins.number, begins.body))
+        for number, body in stored:
+            try:
+                return number, unpack(body, actor, drivers)
+            except UnknownState as error:
+                why = str(error)  # of a later version: perhaps its entries can be taken again
+        if begins is not None:
+            text = (
+                f"{journal.path}: begins with what {actor.name} knew before its first entry, which this gridpact cannot "
+                f"take over ({why}): run the gridpact that wrote it, or move it away"
+            )
+            raise JournalError(text)
+        return 0, None
 
     def keep(self) -> None:
         """Store what the party knows now, so that a start need not take all entries again: of a later version not at
@@ -132,8 +145,13 @@ class Past:
         journal = self._journal
         if journal is None or not self.since_snapshot or self.failed:
             return
+        state = self.state(journal)
         self.since_snapshot = 0
+        journal.keep_snapshot(*state)
+
+    def state(self, journal: Journal) -> PartyState:
+        """What the party knows now."""
         number, at = self._last_stored
         actor = self._stepper.actor
         body = pack(at, actor, {**self._stepper.drivers, **self._remote}, self._questions)
-        journal.keep_snapshot(actor.name, number, maker(journal.settings), body)
+        return PartyState(actor.name, number, maker(journal.settings), body)

@@ -17,6 +17,7 @@ from agents.drivers.remote import RemoteDevice
 from agents.parties.der.actor import Der
 from agents.runtime.hearing import Hearing
 from agents.runtime.journal.journal import Journal, Mark
+from agents.runtime.journal.segments import PartyState
 from agents.runtime.net import Net, caught_by
 from agents.runtime.outgoing import Job, Listener, Outgoing
 from agents.runtime.past import Past
@@ -150,6 +151,12 @@ class Shell:
         """Store what the party knows now."""
         self.past.keep()
 
+    def state(self) -> PartyState:
+        """What the party knows now, after its last entry: no step waits to be taken."""
+        assert self._journal is not None
+        self.past.since_snapshot = 0
+        return self.past.state(self._journal)
+
     def renew(self) -> None:
         """Begin anew, as after a start without a journal: only at rest."""
         assert self._build is not None
@@ -187,6 +194,13 @@ class Shell:
     def idle(self) -> bool:
         """Whether nothing is under way."""
         return self._inbox.empty() and self.outgoing.idle and not self.past.failed
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is under way, nor due in a moment: time for something that takes a second."""
+        deadline = self.stepper.deadline
+        soon = deadline is not None and self.clock.real_seconds_until(deadline) < 2 * QUIET_S
+        return self.idle and not soon
 
     @property
     def at_rest(self) -> bool:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from agents.runtime.journal.journal import Journal, JournalError, StoredStep
 from agents.runtime.journal.reading import reading
 from agents.runtime.journal.rows import SELECT, in_order
-from agents.runtime.journal.schema import CONFIGURATION, OF_THE_FILE, ROWS_OF_STEPS
+from agents.runtime.journal.schema import CONFIGURATION, OF_THE_FILE, ROWS_OF_STEPS, SEGMENTS
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import PartiesConfig
 from broker.private import make_folder
@@ -62,6 +62,13 @@ class JournalFile:
         if found is None:
             raise ConfigError(f"{self.path}: does not keep the settings of its parties: it is of an old gridpact")
         return found
+
+    def begins_with(self) -> dict[str, bytes]:
+        """What its parties knew before their first entries, as snapshots, where it is a segment. Raises JournalError."""
+        with self._opened() as connection:
+            if _version(connection) < SEGMENTS:
+                return {}
+            return {actor: bytes(body) for actor, body in connection.execute("SELECT actor, body FROM segment")}
 
     def steps(self) -> Iterator[Step]:
         """Entries as the lines of a recording. Raises JournalError."""
