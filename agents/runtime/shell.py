@@ -9,7 +9,7 @@ the last process ended.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from agents.drivers.registry import SIMULATED
@@ -24,7 +24,7 @@ from agents.runtime.past import Past
 from agents.runtime.senders import Senders
 from agents.runtime.skew import Skew
 from broker.bus import Arrival, Bus, Post
-from broker.clock import Clock
+from broker.clock import STEP_S, Clock
 from broker.faults import first_error
 from broker.stepper import Stepper
 from protocol.actor import (
@@ -93,6 +93,8 @@ class Shell:
         self._journal, self._build, self._bus = journal, build, bus
         self.past = Past(self.stepper, journal, self.remote, self.outgoing.questions, clock.now())
         self._hearing = Hearing()
+        self._slept_s = clock.slept_s
+        """For how long the machine had been suspended when it last looked."""
         self.net = Net()
         self._inbox: asyncio.Queue[tuple[Taken | None, Callable[[], None]]] = asyncio.Queue(INBOX)
 
@@ -216,11 +218,22 @@ class Shell:
         await self._inbox.put((item, lambda: None if done.done() else done.set_result(None)))
         await done
 
-    async def clock_was_set(self) -> None:
-        """Look anew at what is due, after what was said meanwhile; what was known of peers' clocks is of ours before."""
+    async def clock_was_set(self, since: datetime | None = None) -> None:
+        """Look anew at what is due, after what was said meanwhile; what was known of peers' clocks is of ours before.
+        `since`: the instant behind which time has jumped; the party was away for so long."""
         self.skew = Skew()
+        away = since is not None and not self._hearing.on
         self._hearing.begin()
-        await self._inbox.put((None, _nothing))
+        await self._inbox.put((Resumed(since) if away and since is not None else None, _nothing))
+
+    def _was_suspended(self, now: datetime) -> list[tuple[Taken | None, Callable[[], None]]]:
+        """A machine that wakes up has heard nothing meanwhile: as after a start, what waited comes before what is due."""
+        slept_s = self.clock.slept_s
+        asleep_s, self._slept_s = slept_s - self._slept_s, slept_s
+        if asleep_s < STEP_S:
+            return []
+        self._hearing.begin()
+        return [(Resumed(now - timedelta(seconds=asleep_s)), _nothing)]
 
     async def deliver(self, arrivals: Sequence[Arrival]) -> None:
         """What the bus hands over. Waits while the inbox is full."""
@@ -279,6 +292,7 @@ class Shell:
         while True:
             batch = await self._next()
             now = self.clock.now()
+            batch = [*self._was_suspended(now), *batch]
             due = not self._hearing.on
             entries: list[tuple[int, Entry]] = []
             steps: list[Entry] = []

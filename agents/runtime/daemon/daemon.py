@@ -276,7 +276,7 @@ class Daemon:
                 await asyncio.gather(*(shell.give(back) for shell in shells))
                 clock.step_back()
             for shell in shells:
-                await shell.clock_was_set()
+                await shell.clock_was_set(jumped_from(change, clock))
 
     async def _archive(self) -> None:
         """Move the journal to the archive when it is long and everybody is at rest."""
@@ -430,6 +430,12 @@ def _named(names: Sequence[str]) -> str:
 
 def _simulated_in_words(names: Sequence[str]) -> str:
     return f"no real device is driven for {_named(names)}: the physics of their kinds answer (docs/drivers.md)"
+
+
+def jumped_from(change: ClockChange, clock: Clock) -> datetime | None:
+    """The instant from which the clock was set forward; None where it was not. (Each party sees by itself that the
+    machine was suspended: before it takes what comes then.)"""
+    return clock.now() - timedelta(seconds=change.set_by_s) if change.set_by_s >= STEP_S else None
 
 
 def _in_words(change: ClockChange) -> str:
