@@ -4,6 +4,8 @@ again where a step has failed half way."""
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+import structlog
+
 from agents.drivers.remote import RemoteDevice
 from agents.runtime.journal.journal import Journal, JournalError, StoredStep
 from agents.runtime.journal.segments import PartyState
@@ -13,6 +15,11 @@ from protocol.actor import Actor, Effect, Entry, Follower, Measure, Measured, Qu
 from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
 from protocol.remembered import UnknownState
+
+OTHER_RULES = "run the gridpact that wrote it and stop it cleanly, so that this one takes over what it knows then, or move the file away"
+"""What to do where this version would have decided otherwise."""
+
+log = structlog.get_logger("gridpact.journal")
 
 
 class Past:
@@ -74,6 +81,10 @@ class Past:
             self._questions.update({q.event_id: q for q in effects if isinstance(q, Question)})
             if self._remote:
                 self._note_unanswered(decode_input(stored.input), effects)
+        if last_at is not None:
+            state = f"its state after entry {after} and " if after else ""
+            text = f"takes over {state}{self.since_snapshot} entries, the last of {last_at.isoformat()}"
+            log.info("journal_taken_over", party=self._stepper.actor.name, text=text)
         return last_at
 
     def _take_again(self, journal: Journal, stored: StoredStep, *, devices_too: bool) -> list[Effect]:
@@ -84,7 +95,7 @@ class Past:
             )
         except (Diverged, RefusedMessage) as error:
             path = journal.path
-            text = f"{path}: entry {stored.seq} cannot be taken again: {error}: run the gridpact that wrote it, or move it away"
+            text = f"{path}: entry {stored.seq} cannot be taken again: {error}: {OTHER_RULES}"
             raise JournalError(text) from None
 
     def _note_unanswered(self, item: Taken | None, effects: Iterable[Effect]) -> None:
@@ -134,7 +145,7 @@ class Past:
         if begins is not None:
             text = (
                 f"{journal.path}: begins with what {actor.name} knew before its first entry, which this gridpact cannot "
-                f"take over ({why}): run the gridpact that wrote it, or move it away"
+                f"take over ({why}): {OTHER_RULES}"
             )
             raise JournalError(text)
         return 0, None

@@ -22,6 +22,7 @@ from agents.runtime.journal.rows import StoredStep
 from agents.runtime.memory import let_go
 from agents.runtime.net import Net
 from agents.runtime.outgoing import Job, Outgoing
+from agents.runtime.past import OTHER_RULES
 from agents.runtime.shell import foretelling
 from broker.bus import Arrival, Bus
 from broker.clock import STEP_S, Clock
@@ -319,7 +320,7 @@ class Gateway:
             raise JournalError(text) from None
         except (Diverged, RefusedMessage) as error:
             path = None if self._journal is None else self._journal.path
-            text = f"{path}: cannot be taken again: {error}: run the gridpact that wrote it, or move it away"
+            text = f"{path}: cannot be taken again: {error}: {OTHER_RULES}"
             raise JournalError(text) from None
 
     def _stored(self, entries: Iterable[Entry]) -> Iterator[tuple[int, Entry]]:

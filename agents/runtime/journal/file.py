@@ -16,12 +16,16 @@ from pydantic import ValidationError
 from agents.runtime.journal.journal import Journal, JournalError, StoredStep
 from agents.runtime.journal.reading import reading
 from agents.runtime.journal.rows import SELECT, in_order
-from agents.runtime.journal.schema import CONFIGURATION, OF_THE_FILE, ROWS_OF_STEPS, SEGMENTS
+from agents.runtime.journal.schema import CONFIGURATION, OF_THE_FILE, ROWS_OF_STEPS, SEGMENTS, SNAPSHOTS
+from agents.runtime.journal.segments import PartyState
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import PartiesConfig
 from broker.private import make_folder
 from broker.recording_file import Step
 from protocol.actor import Entry
+
+STATES = (("snapshot", SNAPSHOTS), ("segment", SEGMENTS))
+"""Tables with states of parties, and the versions since which they are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,16 @@ class JournalFile:
             if _version(connection) < SEGMENTS:
                 return {}
             return {actor: bytes(body) for actor, body in connection.execute("SELECT actor, body FROM segment")}
+
+    def states(self) -> dict[str, list[PartyState]]:
+        """What it knows of each party beside its entries, the newest first. Raises JournalError."""
+        found: dict[str, list[PartyState]] = {}
+        with self._opened() as connection:
+            tables = [table for table, since in STATES if _version(connection) >= since]
+            for table in tables:
+                for row in connection.execute(f"SELECT actor, seq, maker, body FROM {table}"):
+                    found.setdefault(row[0], []).append(PartyState(*row))
+        return found
 
     def steps(self) -> Iterator[Step]:
         """Entries as the lines of a recording. Raises JournalError."""

@@ -12,6 +12,8 @@ CONFIGURATION = 3
 """The version since which the settings of the parties stand in the file."""
 OF_THE_FILE = -1
 """The number under which the settings of the daemon's file stand, where the book was changed by command since."""
+SNAPSHOTS = 4
+"""The version since which states of the parties may stand in the file."""
 ROWS_OF_STEPS = 5
 """The version since which a row has many steps."""
 SEGMENTS = 6

@@ -128,7 +128,7 @@ async def test_start_that_cannot_read_the_state_at_the_beginning_says_so(
         await journal.move_out([state])
     journal = Journal(tmp_path / "j", configuration=configuration(settings).as_bytes())
     with pytest.raises(
-        JournalError, match=r"begins with what ra-1 knew .* run the gridpact that wrote it, or move it away"
+        JournalError, match=r"begins with what ra-1 knew .* run the gridpact that wrote it and stop it cleanly"
     ):
         shell(settings, journal).fold()
     await journal.close()
