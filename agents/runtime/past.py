@@ -4,8 +4,6 @@ again where a step has failed half way."""
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-import structlog
-
 from agents.drivers.remote import RemoteDevice
 from agents.runtime.journal.journal import Journal, JournalError, StoredStep
 from agents.runtime.journal.segments import PartyState
@@ -18,8 +16,6 @@ from protocol.remembered import UnknownState
 
 OTHER_RULES = "run the gridpact that wrote it and stop it cleanly, so that this one takes over what it knows then, or move the file away"
 """What to do where this version would have decided otherwise."""
-
-log = structlog.get_logger("gridpact.journal")
 
 
 class Past:
@@ -38,6 +34,8 @@ class Past:
         """Entries that no snapshot knows."""
         self.unanswered: dict[tuple[str, str, int], Measure] = {}
         """What real devices of an earlier life were asked, and have not answered."""
+        self.taken_over = ""
+        """What a start began with, in words."""
         self.failed = False
         """A step has failed half way: what the actor knows is not to be kept."""
         self._stepper, self._journal, self._remote, self._questions = stepper, journal, remote, questions
@@ -83,8 +81,7 @@ class Past:
                 self._note_unanswered(decode_input(stored.input), effects)
         if last_at is not None:
             state = f"its state after entry {after} and " if after else ""
-            text = f"takes over {state}{self.since_snapshot} entries, the last of {last_at.isoformat()}"
-            log.info("journal_taken_over", party=self._stepper.actor.name, text=text)
+            self.taken_over = f"takes over {state}{self.since_snapshot} entries, the last of {last_at.isoformat()}"
         return last_at
 
     def _take_again(self, journal: Journal, stored: StoredStep, *, devices_too: bool) -> list[Effect]:

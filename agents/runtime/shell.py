@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import structlog
+
 from agents.drivers.registry import SIMULATED
 from agents.drivers.remote import RemoteDevice
 from agents.parties.der.actor import Der
@@ -54,6 +56,7 @@ from protocol.messages import Capability, Presence
 
 if TYPE_CHECKING:
     from agents.runtime.signing import Verifier  # it takes 10 MB: only for those who verify
+log = structlog.get_logger("gridpact")
 
 INBOX = 2_000
 BATCH = 256
@@ -132,6 +135,7 @@ class Shell:
         last_at = self.fold()
         if self._journal is not None and last_at is not None:
             name = self.actor.name
+            log.info("journal_taken_over", party=name, text=self.past.taken_over)
             redo: list[tuple[str, Mark, Effect]] = []
             for mark, effect in self._journal.undone(name):
                 if isinstance(effect, Setpoint) and effect.until <= now:
