@@ -77,6 +77,11 @@ class Clock:
         """By how much it stands before the machine's time, seconds, because that was set back."""
         return max(0.0, (self.now() - self.running()).total_seconds())
 
+    @property
+    def slept_s(self) -> float:
+        """For how long the machine was suspended, in all, seconds: only differences tell something."""
+        return self._sources.passed() - self._sources.awake() if self.follows else 0.0
+
     def look(self) -> ClockChange | None:
         """Follow the machine's clock; what happened to it, if anything did."""
         if not self.follows:

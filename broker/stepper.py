@@ -22,6 +22,7 @@ from protocol.actor import (
     Foretells,
     Input,
     Measure,
+    Measured,
     Note,
     Reanchored,
     Received,
@@ -91,7 +92,7 @@ class Stepper:
         will be. `due` False: what is due has to wait, for what may have come in before it was."""
         steps: list[Entry] = []
         if isinstance(item, Reanchored):
-            return [Entry(now, self.actor.name, item, _set_back(item, now))]
+            return [Entry(now, self.actor.name, item, set_back(item, now))]
         for feed in self._telling if due else ():
             next_at = feed.next_at
             if next_at is not None and next_at <= now:
@@ -167,6 +168,7 @@ class Stepper:
                 raise self._diverged(at, item)
             effects = list(decode_effects(expected))  # so the devices live through what they were told
         if devices_too:
+            self._read_again(item)
             for effect in effects:
                 match effect:
                     case Setpoint(resource_id, power_w, since, until):
@@ -174,6 +176,11 @@ class Stepper:
                     case Measure(resource_id, _, _, from_at, until) if resource_id in self.drivers:
                         self.drivers[resource_id].measure(from_at, until)
         return effects
+
+    def _read_again(self, item: Taken | None) -> None:
+        """A device that was read at a start, or has told by itself, lived until then."""
+        if isinstance(item, Measured) and item.event_id is None and item.resource_id in self.drivers:
+            self.drivers[item.resource_id].measure(item.at, item.at)
 
     def follower(self, resource_id: str) -> Follower:
         """What takes the set-points of a device."""
@@ -210,11 +217,12 @@ def _in_words(stored: Sequence[Effect], made: Sequence[Effect]) -> Iterator[Effe
 def again(actor: Actor, at: datetime, item: Taken | None) -> list[Effect]:
     """What a step of an earlier run sets off at an actor."""
     if isinstance(item, Reanchored):
-        return [*_set_back(item, at)]
+        return [*set_back(item, at)]
     return actor.wake(at) if item is None else actor.receive(item, at)
 
 
-def _set_back(item: Reanchored, at: datetime) -> tuple[Effect, ...]:
+def set_back(item: Reanchored, at: datetime) -> tuple[Effect, ...]:
+    """What it sets off that the clock was set back."""
     return (Note("clock_set_back", data={"to_at": item.to_at, "by_s": round((at - item.to_at).total_seconds())}),)
 
 

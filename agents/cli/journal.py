@@ -52,6 +52,11 @@ def export(
         writer.write(step if hidden is None else hidden.line(step))
     writer.close()
     print(f"{writer.paths[0]}: {writer.lines} steps of {len(files)} journals")
+    for file in files:
+        if file.begins_with():
+            print(
+                f"{file.path}: begins in mid-event, with what its parties knew: verify it there, not in the recording"
+            )
     return Exit.OK
 
 

@@ -6,12 +6,16 @@ from datetime import datetime
 
 from agents.drivers.remote import RemoteDevice
 from agents.runtime.journal.journal import Journal, JournalError, StoredStep
+from agents.runtime.journal.segments import PartyState
 from agents.runtime.snapshot import EVERY, Snapshot, maker, pack, unpack
 from broker.stepper import Diverged, Stepper, is_durable, no_collection
 from protocol.actor import Actor, Effect, Entry, Follower, Measure, Measured, Question, Taken
 from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
 from protocol.remembered import UnknownState
+
+OTHER_RULES = "run the gridpact that wrote it and stop it cleanly, so that this one takes over what it knows then, or move the file away"
+"""What to do where this version would have decided otherwise."""
 
 
 class Past:
@@ -30,6 +34,8 @@ class Past:
         """Entries that no snapshot knows."""
         self.unanswered: dict[tuple[str, str, int], Measure] = {}
         """What real devices of an earlier life were asked, and have not answered."""
+        self.taken_over = ""
+        """What a start began with, in words."""
         self.failed = False
         """A step has failed half way: what the actor knows is not to be kept."""
         self._stepper, self._journal, self._remote, self._questions = stepper, journal, remote, questions
@@ -73,6 +79,9 @@ class Past:
             self._questions.update({q.event_id: q for q in effects if isinstance(q, Question)})
             if self._remote:
                 self._note_unanswered(decode_input(stored.input), effects)
+        if last_at is not None:
+            state = f"its state after entry {after} and " if after else ""
+            self.taken_over = f"takes over {state}{self.since_snapshot} entries, the last of {last_at.isoformat()}"
         return last_at
 
     def _take_again(self, journal: Journal, stored: StoredStep, *, devices_too: bool) -> list[Effect]:
@@ -83,7 +92,7 @@ class Past:
             )
         except (Diverged, RefusedMessage) as error:
             path = journal.path
-            text = f"{path}: entry {stored.seq} cannot be taken again: {error}: run the gridpact that wrote it, or move it away"
+            text = f"{path}: entry {stored.seq} cannot be taken again: {error}: {OTHER_RULES}"
             raise JournalError(text) from None
 
     def _note_unanswered(self, item: Taken | None, effects: Iterable[Effect]) -> None:
@@ -113,18 +122,30 @@ class Past:
         if snapshot is None:
             return 0, None
         self._questions.update({question.event_id: question for question in snapshot.questions})
+        self._last_stored = number, snapshot.at
         return number, snapshot.at
 
     def _snapshot(self, journal: Journal, drivers: Mapping[str, Follower]) -> tuple[int, Snapshot | None]:
-        """Let the fresh actor, and these devices, remember the newest one; the number of its last entry."""
-        actor = self._stepper.actor
-        found = journal.snapshot(actor.name, maker(journal.settings)) if journal.has_snapshots else None
-        if found is None:
-            return 0, None
-        try:
-            return found[0], unpack(found[1], actor, drivers)
-        except UnknownState:
-            return 0, None  # of a later version: perhaps its entries can be taken again
+        """Let the fresh actor, and these devices, remember the newest one, else what the journal begins with; the number
+        of its last entry. Raises JournalError where its entries begin in the middle and neither can be read."""
+        actor, made_for, why = self._stepper.actor, maker(journal.settings), "it is of other settings"
+        found = journal.snapshot(actor.name, made_for) if journal.has_snapshots else None
+        begins = journal.begins_with(actor.name)
+        stored = [] if found is None else [found]
+        if begins is not None and begins.maker == made_for:
+            stored.append((begins.number, begins.body))
+        for number, body in stored:
+            try:
+                return number, unpack(body, actor, drivers)
+            except UnknownState as error:
+                why = str(error)  # of a later version: perhaps its entries can be taken again
+        if begins is not None:
+            text = (
+                f"{journal.path}: begins with what {actor.name} knew before its first entry, which this gridpact cannot "
+                f"take over ({why}): {OTHER_RULES}"
+            )
+            raise JournalError(text)
+        return 0, None
 
     def keep(self) -> None:
         """Store what the party knows now, so that a start need not take all entries again: of a later version not at
@@ -132,8 +153,13 @@ class Past:
         journal = self._journal
         if journal is None or not self.since_snapshot or self.failed:
             return
+        state = self.state(journal)
         self.since_snapshot = 0
+        journal.keep_snapshot(*state)
+
+    def state(self, journal: Journal) -> PartyState:
+        """What the party knows now."""
         number, at = self._last_stored
         actor = self._stepper.actor
         body = pack(at, actor, {**self._stepper.drivers, **self._remote}, self._questions)
-        journal.keep_snapshot(actor.name, number, maker(journal.settings), body)
+        return PartyState(actor.name, number, maker(journal.settings), body)

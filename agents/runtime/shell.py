@@ -9,21 +9,24 @@ the last process ended.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+import structlog
 
 from agents.drivers.registry import SIMULATED
 from agents.drivers.remote import RemoteDevice
 from agents.parties.der.actor import Der
 from agents.runtime.hearing import Hearing
 from agents.runtime.journal.journal import Journal, Mark
+from agents.runtime.journal.segments import PartyState
 from agents.runtime.net import Net, caught_by
 from agents.runtime.outgoing import Job, Listener, Outgoing
 from agents.runtime.past import Past
 from agents.runtime.senders import Senders
 from agents.runtime.skew import Skew
 from broker.bus import Arrival, Bus, Post
-from broker.clock import Clock
+from broker.clock import STEP_S, Clock
 from broker.faults import first_error
 from broker.stepper import Stepper
 from protocol.actor import (
@@ -53,6 +56,7 @@ from protocol.messages import Capability, Presence
 
 if TYPE_CHECKING:
     from agents.runtime.signing import Verifier  # it takes 10 MB: only for those who verify
+log = structlog.get_logger("gridpact")
 
 INBOX = 2_000
 BATCH = 256
@@ -92,6 +96,8 @@ class Shell:
         self._journal, self._build, self._bus = journal, build, bus
         self.past = Past(self.stepper, journal, self.remote, self.outgoing.questions, clock.now())
         self._hearing = Hearing()
+        self._slept_s = clock.slept_s
+        """For how long the machine had been suspended when it last looked."""
         self.net = Net()
         self._inbox: asyncio.Queue[tuple[Taken | None, Callable[[], None]]] = asyncio.Queue(INBOX)
 
@@ -129,6 +135,7 @@ class Shell:
         last_at = self.fold()
         if self._journal is not None and last_at is not None:
             name = self.actor.name
+            log.info("journal_taken_over", party=name, text=self.past.taken_over)
             redo: list[tuple[str, Mark, Effect]] = []
             for mark, effect in self._journal.undone(name):
                 if isinstance(effect, Setpoint) and effect.until <= now:
@@ -149,6 +156,12 @@ class Shell:
     def keep_snapshot(self) -> None:
         """Store what the party knows now."""
         self.past.keep()
+
+    def state(self) -> PartyState:
+        """What the party knows now, after its last entry: no step waits to be taken."""
+        assert self._journal is not None
+        self.past.since_snapshot = 0
+        return self.past.state(self._journal)
 
     def renew(self) -> None:
         """Begin anew, as after a start without a journal: only at rest."""
@@ -189,6 +202,13 @@ class Shell:
         return self._inbox.empty() and self.outgoing.idle and not self.past.failed
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is under way, nor due in a moment: time for something that takes a second."""
+        deadline = self.stepper.deadline
+        soon = deadline is not None and self.clock.real_seconds_until(deadline) < 2 * QUIET_S
+        return self.idle and not soon
+
+    @property
     def at_rest(self) -> bool:
         """Whether nothing is under way or to come of what it knows."""
         return self.idle and self.actor.at_rest(self.clock.now())
@@ -202,11 +222,22 @@ class Shell:
         await self._inbox.put((item, lambda: None if done.done() else done.set_result(None)))
         await done
 
-    async def clock_was_set(self) -> None:
-        """Look anew at what is due, after what was said meanwhile; what was known of peers' clocks is of ours before."""
+    async def clock_was_set(self, since: datetime | None = None) -> None:
+        """Look anew at what is due, after what was said meanwhile; what was known of peers' clocks is of ours before.
+        `since`: the instant behind which time has jumped; the party was away for so long."""
         self.skew = Skew()
+        away = since is not None and not self._hearing.on
         self._hearing.begin()
-        await self._inbox.put((None, _nothing))
+        await self._inbox.put((Resumed(since) if away and since is not None else None, _nothing))
+
+    def _was_suspended(self, now: datetime) -> list[tuple[Taken | None, Callable[[], None]]]:
+        """A machine that wakes up has heard nothing meanwhile: as after a start, what waited comes before what is due."""
+        slept_s = self.clock.slept_s
+        asleep_s, self._slept_s = slept_s - self._slept_s, slept_s
+        if asleep_s < STEP_S:
+            return []
+        self._hearing.begin()
+        return [(Resumed(now - timedelta(seconds=asleep_s)), _nothing)]
 
     async def deliver(self, arrivals: Sequence[Arrival]) -> None:
         """What the bus hands over. Waits while the inbox is full."""
@@ -265,6 +296,7 @@ class Shell:
         while True:
             batch = await self._next()
             now = self.clock.now()
+            batch = [*self._was_suspended(now), *batch]
             due = not self._hearing.on
             entries: list[tuple[int, Entry]] = []
             steps: list[Entry] = []

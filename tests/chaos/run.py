@@ -12,9 +12,10 @@ HERE = Path(__file__).resolve().parent
 if __name__ == "__main__":
     sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parents[1])]
 
-from catalogue import Missing, Row, Run, rows
+from catalogue import rows
 from rich.console import Console
 from rich.table import Table
+from rows import Missing, Row, Run
 
 AT_ONCE = 6
 SIGNS = {True: ".", False: "F", None: "-"}

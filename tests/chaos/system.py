@@ -185,7 +185,7 @@ class System:
         await self.broker.start()
         for name in self.daemons:
             self.write_config(name, anchored=False)
-            self._tasks.append(asyncio.create_task(self._keep_running(self.daemons[name])))
+            self.keep_running(name)
         async with asyncio.timeout(READY_WITHIN_S):
             for daemon in self.daemons.values():
                 await daemon.ready.wait()
@@ -206,6 +206,10 @@ class System:
         return await asyncio.create_subprocess_exec(
             *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=environment, limit=2**22
         )
+
+    def keep_running(self, name: str) -> None:
+        """Start an agent, and again whenever it dies."""
+        self._tasks.append(asyncio.create_task(self._keep_running(self.daemons[name])))
 
     async def _keep_running(self, daemon: Daemon) -> None:
         while True:

@@ -35,7 +35,7 @@ from agents.runtime.daemon.served import ServedParty, served
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import journal_path, journals_of_others
 from agents.runtime.intercepted import InterceptedBus
-from agents.runtime.journal.archive import drop_archives
+from agents.runtime.journal.files import drop_archives
 from agents.runtime.journal.journal import Journal, JournalError, KeptSettings
 from agents.runtime.journal.lease import LeaseTaken
 from agents.runtime.memory import give_back, let_go
@@ -71,6 +71,10 @@ COLLECT = (500_000, 20, 100)
 cycles; at its own pace it searched the memory of a crowd again and again, a tenth of the processor time."""
 MOST_NAMED = 5
 """Names in a line of the log."""
+BYTES_AN_ENTRY = 200
+"""A file of the archive that is begun with so many bytes for each entry in it takes twice as much as the entries."""
+MOST_TIMES = 3
+"""With so many times as many entries as are enough no quiet moment is waited for any more."""
 GIVE_BACK_AFTER = 1_000
 """Entries."""
 
@@ -130,6 +134,8 @@ class Daemon:
         self.buses: dict[str, MqttBus] = {}
         self._instance = uuid4().hex
         self._signer, self._verifier = _signatures(config)
+        self._state_bytes = 0
+        """Of what all parties knew when entries were moved out last."""
         self._given_back = 0, 0
         """Length of the journal, and snapshots, when memory was last given back."""
         self.name = process_name(config)
@@ -270,7 +276,7 @@ class Daemon:
                 await asyncio.gather(*(shell.give(back) for shell in shells))
                 clock.step_back()
             for shell in shells:
-                await shell.clock_was_set()
+                await shell.clock_was_set(jumped_from(change, clock))
 
     async def _archive(self) -> None:
         """Move the journal to the archive when it is long and everybody is at rest."""
@@ -288,7 +294,9 @@ class Daemon:
         of what was heard stand where the new actors' repeats are looked up."""
         journal, shells = self.journal, list(self.shells.values())
         long = asked or journal.length >= self.config.journal.archive_after
-        if not (long or self._waits) or not all(shell.at_rest for shell in shells):
+        if not all(shell.at_rest for shell in shells):
+            return await self._move_out(shells)
+        if not (long or self._waits):
             return False
         if self._waits:
             log.info("settings_taken", text="everybody is at rest: the new settings are taken")
@@ -314,6 +322,22 @@ class Daemon:
         for party, settings in zip(self.parties, under.each(), strict=True):
             party.build = partial(build_actor, settings)
         return KeptSettings.of(under, self.config.parties())
+
+    async def _move_out(self, shells: Sequence[Shell]) -> bool:
+        """Of parties that never rest, move out what is over once there is enough of it; the more they know, the more of it
+        has to be, because a file begins with all of that. Waits for a quiet moment, but not for ever. Whether something
+        was moved."""
+        enough = max(self.config.journal.archive_after, self._state_bytes // BYTES_AN_ENTRY)
+        since = self.journal.since_moved
+        ready = all(shell.is_quiet if since < enough * MOST_TIMES else shell.idle for shell in shells)
+        if since < enough or not ready or not shells:
+            return False
+        states = [shell.state() for shell in shells]
+        self._state_bytes = sum(len(state.body) for state in states)
+        moved = await self.journal.move_out(states)
+        if moved is not None:
+            log.info("journal_archived", file=str(moved))
+        return moved is not None
 
     def _bus(self, party: ServedParty) -> MqttBus:
         actor = party.actor
@@ -406,6 +430,12 @@ def _named(names: Sequence[str]) -> str:
 
 def _simulated_in_words(names: Sequence[str]) -> str:
     return f"no real device is driven for {_named(names)}: the physics of their kinds answer (docs/drivers.md)"
+
+
+def jumped_from(change: ClockChange, clock: Clock) -> datetime | None:
+    """The instant from which the clock was set forward; None where it was not. (Each party sees by itself that the
+    machine was suspended: before it takes what comes then.)"""
+    return clock.now() - timedelta(seconds=change.set_by_s) if change.set_by_s >= STEP_S else None
 
 
 def _in_words(change: ClockChange) -> str:

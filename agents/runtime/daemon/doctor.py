@@ -9,7 +9,9 @@ from pathlib import Path
 
 from agents.runtime.daemon.doctor_broker import examine_broker
 from agents.runtime.daemon.findings import Finding, Verdict
+from agents.runtime.daemon.takeover import takeover
 from agents.runtime.files.config import journal_path, load_config
+from agents.runtime.journal.file import JournalFile
 from agents.runtime.journal.reading import reading
 from agents.runtime.journal.schema import MIGRATIONS, ROWS_OF_STEPS, JournalError
 from agents.settings.checked import ConfigError
@@ -105,6 +107,10 @@ def _journal(path: Path) -> Iterator[Finding]:
         yield Finding("journal", Verdict.FAULT, f"{path} is of a newer gridpact (schema {version}): update gridpact")
     else:
         yield Finding("journal", Verdict.OK, f"{path}: {entries} entries, schema {version}, no damage")
+        try:
+            yield takeover(JournalFile(path))
+        except (JournalError, ConfigError) as error:
+            yield Finding("takeover", Verdict.FAULT, str(error))
 
 
 def _entries(connection: sqlite3.Connection, version: int) -> int:

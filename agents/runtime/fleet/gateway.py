@@ -22,12 +22,13 @@ from agents.runtime.journal.rows import StoredStep
 from agents.runtime.memory import let_go
 from agents.runtime.net import Net
 from agents.runtime.outgoing import Job, Outgoing
+from agents.runtime.past import OTHER_RULES
 from agents.runtime.shell import foretelling
 from broker.bus import Arrival, Bus
-from broker.clock import Clock
+from broker.clock import STEP_S, Clock
 from broker.faults import first_error
-from broker.stepper import Diverged, is_durable, no_collection
-from protocol.actor import Entry, Input, Note, Reanchored, Received, Refused, Send, heard
+from broker.stepper import Diverged, is_durable, no_collection, set_back
+from protocol.actor import Entry, Note, Reanchored, Received, Refused, Send, heard
 from protocol.edges import ROUTES, Edge, parse_topic
 from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
@@ -41,8 +42,6 @@ GATHER_S = 0.02
 """How long more is waited for when something comes: an aggregator asks its homes one after the other."""
 LOOKS_AGAIN_S = 2.0
 """A deadline may have moved nearer by more than has gone by: the clock was set, or the machine was suspended."""
-AHEAD_S = 60
-"""By how many seconds a fleet's journal may be ahead of the clock: it stands still for so long."""
 HEARD_TOGETHER = 20_000
 """Homes for which what waited at the broker is heard within a single party's time; more have as many times as long."""
 FOLDED = 5_000
@@ -73,6 +72,10 @@ class Gateway:
         self._begun, self._in_hand = 0, True
         """Entries that a start writes; whether it is still under way, or something was taken from the inbox that is not
         handed on yet."""
+        self._slept_s = clock.slept_s
+        """For how long the machine had been suspended when it last looked."""
+        self._away_since: datetime | None = None
+        """From when on nobody was there, where the homes do not know it yet."""
         self._last: tuple[int, datetime] | None = None
         """Number and instant of the last entry, where there is one that the stored state does not know."""
         self._half_way = True
@@ -124,6 +127,15 @@ class Gateway:
         self._taking.set()
         return moved
 
+    def was_away(self, since: datetime) -> None:
+        """Time has jumped forward from an instant: as after a start, what was said meanwhile comes before what is due."""
+        if not self._hearing.on:
+            self._away_since = since
+            self._hear()
+
+    def _hear(self) -> None:
+        self._hearing.begin(max(1.0, len(self.homes) / HEARD_TOGETHER))
+
     # -- inputs
 
     async def deliver(self, arrivals: Iterable[Arrival]) -> None:
@@ -173,7 +185,18 @@ class Gateway:
         self._in_hand = self._half_way = False
         while True:
             batch = await self._next()
-            now, due = self.clock.now(), not self._hearing.on
+            if self.clock.ahead_s >= STEP_S and self.clock.follows:
+                await self._outgoing.put(self._set_back(self.clock.now(), self.clock.running()))
+                self.clock.step_back()
+            now = self.clock.now()
+            slept_s = self.clock.slept_s
+            asleep_s, self._slept_s = slept_s - self._slept_s, slept_s
+            if asleep_s >= STEP_S:
+                self.was_away(now - timedelta(seconds=asleep_s))
+            since, self._away_since = self._away_since, None
+            for job in self._in_jobs(self.homes.resume(since, now)) if since is not None else ():
+                await self._outgoing.put(job)
+            due = not self._hearing.on
             entries = [*self._stored(self.homes.wake(now, MOST))] if due else []
             entries += self._stored(self.homes.take(map(_first, batch), now, due=due))
             while self.homes.fallen:
@@ -195,7 +218,7 @@ class Gateway:
             self.homes.reset(name)
             with self._told():
                 number, _ = self._remember(journal, only=name)
-                self.homes.fold(map(_as_taken, journal.entries(name, number)))
+                self.homes.fold(_as_taken(journal.entries(name, number)))
         return list(self._stored(self.homes.take([(name, one) for one in (refused, *behind)], now, due=due)))
 
     async def _next(self) -> list[tuple[Given, Callable[[], None]]]:
@@ -227,21 +250,18 @@ class Gateway:
         """Where the last process ended: what the homes know, what may not have left, what is to be said again."""
         last_at, now = self._fold(), self.clock.now()
         if self._journal is not None and last_at is not None:
-            if last_at > now:
-                now = self._caught_up(self._journal.path, last_at, now)
             yield Job(redo=list(self._journal.not_left()))
-            yield from self._in_jobs(self.homes.resume(last_at, now))
+            if last_at > now:  # the clock was ahead, and is right by now
+                yield self._set_back(last_at, now)
+            yield from self._in_jobs(self.homes.resume(min(last_at, now), now))
         yield from self._begin(now)
         if last_at is not None:
-            self._hearing.begin(max(1.0, len(self.homes) / HEARD_TOGETHER))
+            self._hear()
 
-    def _caught_up(self, path: Path, last_at: datetime, now: datetime) -> datetime:
-        """The clock was ahead, and is right by now: it stands still until it has caught up. Raises JournalError."""
-        if (last_at - now).total_seconds() > AHEAD_S * self.clock.speed:
-            text = f"{path}: its last entry is of {last_at.isoformat()}, and it is {now.isoformat()}: set the clock right, or move it away"
-            raise JournalError(text)
-        self.clock.not_before(last_at)
-        return self.clock.now()
+    def _set_back(self, at: datetime, to_at: datetime) -> Job:
+        """What comes behind it may be of an earlier instant: it stands in the journal once, under the first home's name."""
+        item = Reanchored(to_at)
+        return Job(list(self._stored([Entry(at, next(iter(self.homes.settings)), item, set_back(item, at))])))
 
     def _begin(self, now: datetime) -> Iterator[Job]:
         """Every device is read once."""
@@ -267,7 +287,7 @@ class Gateway:
             while some := list(islice(stored, FOLDED)):
                 self._last = some[-1].seq, some[-1].at
                 last_at = some[-1].at
-                self.homes.fold(map(_as_taken, some))
+                self.homes.fold(_as_taken(some))
         return last_at
 
     def _remember(self, journal: FleetJournal, only: str | None = None) -> tuple[int, datetime | None]:
@@ -300,7 +320,7 @@ class Gateway:
             raise JournalError(text) from None
         except (Diverged, RefusedMessage) as error:
             path = None if self._journal is None else self._journal.path
-            text = f"{path}: cannot be taken again: {error}: run the gridpact that wrote it, or move it away"
+            text = f"{path}: cannot be taken again: {error}: {OTHER_RULES}"
             raise JournalError(text) from None
 
     def _stored(self, entries: Iterable[Entry]) -> Iterator[tuple[int, Entry]]:
@@ -334,16 +354,12 @@ class Gateway:
         self._tell(at, name, note)
 
 
-def _for_home(data: bytes) -> Input | None:
-    """Raises Diverged for what only a daemon writes."""
-    item = decode_input(data)
-    if isinstance(item, Reanchored):
-        raise Diverged("its clock was set back, which a fleet's journal does not know")
-    return item
-
-
-def _as_taken(one: StoredStep) -> Taken:
-    return one.at, one.actor, _for_home(one.input), one.effects
+def _as_taken(stored: Iterable[StoredStep]) -> Iterator[Taken]:
+    """Steps of homes: that the clock was set back is none of theirs."""
+    for one in stored:
+        item = decode_input(one.input)
+        if not isinstance(item, Reanchored):
+            yield one.at, one.actor, item, one.effects
 
 
 def _first(one: tuple[Given, Callable[[], None]]) -> Given:

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from agents.runtime.behaviour import intercept
 from agents.runtime.credentials import credential_alerts, renewals
-from agents.runtime.daemon.daemon import ARCHIVE_PERIOD_S, CLOCK_PERIOD_S
+from agents.runtime.daemon.daemon import ARCHIVE_PERIOD_S, CLOCK_PERIOD_S, jumped_from
 from agents.runtime.daemon.notify import notify
 from agents.runtime.fleet.control import FLEET, FleetControl
 from agents.runtime.fleet.gateway import Gateway
@@ -168,7 +168,7 @@ class Fleet:
             for renewal in renewing:
                 tasks.create_task(renewal.run())
             tasks.create_task(self._rest_on(gateway))
-            tasks.create_task(self._mind_the_clock())
+            tasks.create_task(self._mind_the_clock(gateway))
             while True:
                 show(self.told())
                 await asyncio.sleep(every_s)
@@ -180,14 +180,17 @@ class Fleet:
             if moved is not None:
                 self._tell(self.clock.now(), self.name, Note("journal_archived", data={"file": str(moved)}))
 
-    async def _mind_the_clock(self) -> None:
-        """Follow the machine's clock where it is set, and say so; backwards by standing still."""
+    async def _mind_the_clock(self, gateway: Gateway) -> None:
+        """Follow the machine's clock where it is set, and say so; backwards it goes when the journal has it."""
         while True:
             await asyncio.sleep(CLOCK_PERIOD_S)
             change = self.clock.look()
             if change is not None:
                 figures = {"set_by_s": round(change.set_by_s), "asleep_s": round(change.asleep_s)}
                 self._tell(self.clock.now(), self.name, Note("clock_set", data=figures))
+                since = jumped_from(change, self.clock)
+                if since is not None:
+                    gateway.was_away(since)
 
     async def _deliver(self, gateway: Gateway, line: Line, arrivals: Sequence[Arrival]) -> None:
         """A home is heard on its own connection only: where its other edges' topics are heard, too, they are passed."""

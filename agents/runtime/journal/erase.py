@@ -16,8 +16,8 @@ from typing import Any
 
 import orjson
 
-from agents.runtime.journal.archive import archive_of, make_durable
 from agents.runtime.journal.file import JournalFile
+from agents.runtime.journal.files import archive_of, make_durable
 from agents.runtime.journal.reserved import RESERVED
 from agents.runtime.journal.rows import INSERT, SELECT, StoredStep, rows, steps_in
 from agents.runtime.journal.schema import migrate, transaction
@@ -170,7 +170,8 @@ class Eraser:
     def _erase_snapshots(self, connection: sqlite3.Connection) -> None:
         last = connection.execute("SELECT body FROM configuration ORDER BY seq DESC LIMIT 1").fetchone()
         by = maker(sha256(bytes(last[0]) if last else b"").digest())
-        for actor, body in connection.execute("SELECT actor, body FROM snapshot").fetchall():
-            lines = zlib.decompressobj().decompress(bytes(body), MOST_BYTES).split(b"\n")
-            other = zlib.compress(b"\n".join(map(self.body, lines)), level=1)
-            connection.execute("UPDATE snapshot SET maker = ?, body = ? WHERE actor = ?", (by, other, actor))
+        for table in ("snapshot", "segment"):
+            for actor, body in connection.execute(f"SELECT actor, body FROM {table}").fetchall():
+                lines = zlib.decompressobj().decompress(bytes(body), MOST_BYTES).split(b"\n")
+                other = zlib.compress(b"\n".join(map(self.body, lines)), level=1)
+                connection.execute(f"UPDATE {table} SET maker = ?, body = ? WHERE actor = ?", (by, other, actor))

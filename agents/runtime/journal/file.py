@@ -16,12 +16,16 @@ from pydantic import ValidationError
 from agents.runtime.journal.journal import Journal, JournalError, StoredStep
 from agents.runtime.journal.reading import reading
 from agents.runtime.journal.rows import SELECT, in_order
-from agents.runtime.journal.schema import CONFIGURATION, OF_THE_FILE, ROWS_OF_STEPS
+from agents.runtime.journal.schema import CONFIGURATION, OF_THE_FILE, ROWS_OF_STEPS, SEGMENTS, SNAPSHOTS
+from agents.runtime.journal.segments import PartyState
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import PartiesConfig
 from broker.private import make_folder
 from broker.recording_file import Step
 from protocol.actor import Entry
+
+STATES = (("snapshot", SNAPSHOTS), ("segment", SEGMENTS))
+"""Tables with states of parties, and the versions since which they are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,23 @@ class JournalFile:
         found = self.configuration()
         if found is None:
             raise ConfigError(f"{self.path}: does not keep the settings of its parties: it is of an old gridpact")
+        return found
+
+    def begins_with(self) -> dict[str, bytes]:
+        """What its parties knew before their first entries, as snapshots, where it is a segment. Raises JournalError."""
+        with self._opened() as connection:
+            if _version(connection) < SEGMENTS:
+                return {}
+            return {actor: bytes(body) for actor, body in connection.execute("SELECT actor, body FROM segment")}
+
+    def states(self) -> dict[str, list[PartyState]]:
+        """What it knows of each party beside its entries, the newest first. Raises JournalError."""
+        found: dict[str, list[PartyState]] = {}
+        with self._opened() as connection:
+            tables = [table for table, since in STATES if _version(connection) >= since]
+            for table in tables:
+                for row in connection.execute(f"SELECT actor, seq, maker, body FROM {table}"):
+                    found.setdefault(row[0], []).append(PartyState(*row))
         return found
 
     def steps(self) -> Iterator[Step]:

@@ -8,7 +8,7 @@ commits: nobody is acknowledged and nothing is published until a retry succeeds.
 import asyncio
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -16,11 +16,13 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from agents.runtime.journal.archive import archived, sweep
+from agents.runtime.journal.archive import archived
+from agents.runtime.journal.files import sweep
 from agents.runtime.journal.lease import Lease, lease_of
 from agents.runtime.journal.outbox import Mark, Outbox, leaves
 from agents.runtime.journal.rows import SELECT, StoredStep, steps_in, stored
 from agents.runtime.journal.schema import MIGRATIONS, OF_THE_FILE, JournalError, migrate
+from agents.runtime.journal.segments import PartyState, segmented
 from agents.runtime.journal.writer import Figures, Writer
 from agents.settings.daemon import PartiesConfig
 from broker.private import close_to_others, make_file, make_folder
@@ -60,10 +62,12 @@ class Journal:
         self._connection = self._open()
         self._reader = sqlite3.connect(path, isolation_level=None)
         self._reader.execute("PRAGMA wal_autocheckpoint = 0")
-        self._next = self._scalar(
-            "SELECT 1 + max((SELECT coalesce(max(last), 0) FROM steps), (SELECT coalesce(max(seq), 0) FROM inbox))"
-        )
+        numbered = ["SELECT max(last) AS seq FROM steps"]
+        numbered += [f"SELECT max(seq) FROM {table}" for table in ("inbox", "left_until", "segment")]
+        self._next = self._scalar(f"SELECT 1 + coalesce(max(seq), 0) FROM ({' UNION ALL '.join(numbered)})")
         self._first = self._scalar(f"SELECT coalesce(min(first), {self._next}) FROM steps")
+        self._moved_at = self._first
+        """The number of the next entry when some were moved out last."""
         self._knows_ids = self._reader.execute("SELECT 1 FROM inbox LIMIT 1").fetchone() is not None
         """Whether there is an id of an archived message at all: most journals have none to look up."""
         stored = b"" if configuration is None else self._keep_configuration(configuration)
@@ -94,6 +98,11 @@ class Journal:
         row = self._reader.execute("SELECT seq, body FROM snapshot WHERE actor = ? AND maker = ?", (actor, maker))
         found = row.fetchone()
         return None if found is None else (int(found[0]), bytes(found[1]))
+
+    def begins_with(self, actor: str) -> PartyState | None:
+        """What an actor knew before its first entry here; None where it knew nothing."""
+        row = self._reader.execute("SELECT actor, seq, maker, body FROM segment WHERE actor = ?", (actor,)).fetchone()
+        return None if row is None else PartyState(*row)
 
     @property
     def has_snapshots(self) -> bool:
@@ -131,6 +140,11 @@ class Journal:
     def length(self) -> int:
         """Entries that have come since the archive was last written."""
         return self._next - self._first
+
+    @property
+    def since_moved(self) -> int:
+        """Entries that have come since some were moved out last."""
+        return self._next - self._moved_at
 
     @property
     def waiting(self) -> int:
@@ -206,7 +220,8 @@ class Journal:
             loop.call_soon_threadsafe(done.set_result, archived(connection, self.path, keep))
 
         self._after_all(move)
-        self._first, self._knows_ids = number, True
+        self._first = self._moved_at = number
+        self._knows_ids = True
         if settings is not None:
             self.settings = sha256(settings.configuration).digest()
         return done
@@ -222,6 +237,25 @@ class Journal:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
         self._after_all(forget)
+
+    def move_out(self, states: Sequence[PartyState]) -> asyncio.Future[Path | None]:
+        """Move the entries that these states know, and of which everything has left, into a file of the archive, while
+        the parties go on; None when there was nothing to move. A disk that refuses it is asked again."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Path | None] = loop.create_future()
+        until = {state.actor: self._over_until(state) for state in states}
+
+        def move(connection: sqlite3.Connection) -> None:
+            loop.call_soon_threadsafe(done.set_result, segmented(connection, self.path, states, until))
+
+        self._after_all(move)
+        self._first, self._knows_ids = min(until.values(), default=self._first - 1) + 1, True
+        self._moved_at = self._next
+        return done
+
+    def _over_until(self, state: PartyState) -> int:
+        first = self._outboxes[state.actor].first
+        return state.number if first is None else min(state.number, first[0] - 1)
 
     async def close(self) -> None:
         """Write what is there and end the writer."""

@@ -22,6 +22,11 @@ class Outbox:
         self._waiting: deque[Mark] = deque()
         self._early: set[Mark] = set()
 
+    @property
+    def first(self) -> Mark | None:
+        """The oldest effect that is not known to have left."""
+        return self._waiting[0] if self._waiting else None
+
     def __len__(self) -> int:
         """Effects that are not known to have left."""
         return len(self._waiting) - len(self._early)

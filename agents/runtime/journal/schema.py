@@ -12,8 +12,12 @@ CONFIGURATION = 3
 """The version since which the settings of the parties stand in the file."""
 OF_THE_FILE = -1
 """The number under which the settings of the daemon's file stand, where the book was changed by command since."""
+SNAPSHOTS = 4
+"""The version since which states of the parties may stand in the file."""
 ROWS_OF_STEPS = 5
 """The version since which a row has many steps."""
+SEGMENTS = 6
+"""The version since which a file may begin with what its parties knew before its first entry."""
 MOVED_AT_ONCE = 512
 """Entries of an old file in one row of a new one."""
 
@@ -66,6 +70,7 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     "CREATE TABLE configuration (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);",
     "CREATE TABLE snapshot (actor TEXT PRIMARY KEY, seq INTEGER NOT NULL, maker TEXT NOT NULL, body BLOB NOT NULL);",
     _many_steps_a_row,
+    "CREATE TABLE segment (actor TEXT PRIMARY KEY, seq INTEGER NOT NULL, maker TEXT NOT NULL, body BLOB NOT NULL);",
 )
 """Step n makes version n + 1. A step that was published is never changed; a new one is added."""
 

@@ -1,11 +1,11 @@
 """What can be replayed: a recording's file, a journal, or a directory of journals.
 
-Steps come in groups. Within one group every party began with an empty memory and each of its steps follows the one
-before; a journal out of an archive is a group of its own, because fresh actors took over after it.
+Steps come in groups. Within one group every party began with an empty memory, or with what stands at the beginning of a
+segment, and each of its steps follows the one before; a journal out of an archive is a group of its own.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agents.runtime.journal.export import settings_in, steps
@@ -25,6 +25,8 @@ class Group:
     label: str
     """The file, for a person."""
     steps: Iterable[Step]
+    begins: Mapping[str, bytes] = field(default_factory=dict)
+    """What parties knew before their first step, as snapshots."""
 
 
 class RecordingSource:
@@ -56,7 +58,7 @@ class RecordingSource:
     def groups(self) -> Iterator[Group]:
         """Steps to be taken again. Raises JournalError, RecordingError."""
         for journal in self._journals:
-            yield Group(journal.path.name, journal.steps())
+            yield Group(journal.path.name, journal.steps(), journal.begins_with())
         if self._recording is not None:
             yield Group(self.path.name, (line for line in self.lines() if isinstance(line, Step)))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agents.runtime.build import build_actor
+from agents.runtime.snapshot import unpack
 from agents.settings.checked import ConfigError
 from agents.settings.parties import AggregatorSettings, Rung
 from agents.tools.replay.bounds import TakenBounds
@@ -19,6 +20,7 @@ from broker.recording_file import Step
 from broker.stepper import again, is_same, no_collection
 from protocol.actor import Actor
 from protocol.entries import decode_input, encode_effects
+from protocol.remembered import UnknownState
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +117,10 @@ def _again(group: Group, cast: Cast, result: Verified) -> Divergence | None:
     for step in group.steps:
         actor = actors.get(step.actor)
         if actor is None:
-            actor = actors[step.actor] = _fresh(step.actor, cast, group.label)
+            actor = actors[step.actor] = _begun(step.actor, cast, group)
             settings = cast.settings[step.actor]
-            if isinstance(settings, AggregatorSettings) and Rung.PLAN in settings.ladder:
+            from_the_start = step.actor not in group.begins
+            if from_the_start and isinstance(settings, AggregatorSettings) and Rung.PLAN in settings.ladder:
                 plans[step.actor] = TakenBounds(settings)
         item = decode_input(step.input)
         effects = again(actor, step.at, item)
@@ -135,8 +138,16 @@ def _again(group: Group, cast: Cast, result: Verified) -> Divergence | None:
     return None
 
 
-def _fresh(name: str, cast: Cast, label: str) -> Actor:
+def _begun(name: str, cast: Cast, group: Group) -> Actor:
     settings = cast.settings.get(name)
     if settings is None:
-        raise ConfigError(f"{label}: has entries of {name}, but not its settings")
-    return build_actor(settings, label)
+        raise ConfigError(f"{group.label}: has entries of {name}, but not its settings")
+    actor = build_actor(settings, group.label)
+    if name in group.begins:
+        try:
+            unpack(group.begins[name], actor, {})
+        except UnknownState as error:
+            raise ConfigError(
+                f"{group.label}: begins with what {name} knew, which was made by other rules: {error}"
+            ) from None
+    return actor

@@ -251,8 +251,14 @@ class Machine:
     """A machine's clock, set by hand."""
 
     def __init__(self, year: int = 2026) -> None:
-        self.utc, self.passed_s = datetime(year, 1, 14, 17, tzinfo=UTC), 0.0
-        self.clock = Clock(sources=ClockSources(lambda: self.utc, lambda: self.passed_s, lambda: self.passed_s))
+        self.utc, self.passed_s, self.asleep_s = datetime(year, 1, 14, 17, tzinfo=UTC), 0.0, 0.0
+        awake = lambda: self.passed_s - self.asleep_s
+        self.clock = Clock(sources=ClockSources(lambda: self.utc, lambda: self.passed_s, awake))
+
+    def suspend(self, by: timedelta) -> None:
+        self.utc += by
+        self.passed_s += by.total_seconds()
+        self.asleep_s += by.total_seconds()
 
 
 async def test_clock_that_is_set_back_stands_in_the_journal_before_any_earlier_instant(tmp_path: Path) -> None:
@@ -351,6 +357,37 @@ async def test_jump_of_the_clock_is_followed_by_who_waits_for_a_later_instant() 
         await shell.clock_was_set()
         await woken.wait()
     assert actor.happened == ["woken"]
+
+
+async def test_who_was_behind_a_jump_of_the_clock_hears_before_it_judges() -> None:
+    machine, woken = Machine(), asyncio.Event()
+    before = machine.utc
+    actor = Sleeper(before + timedelta(hours=1))
+    tell = lambda at, who, note: woken.set() if note.name == "woken" else None
+    shell = Shell(actor, MemoryBus(), machine.clock, tell=tell)
+    async with running(shell), asyncio.timeout(10):
+        machine.utc += timedelta(hours=2)
+        machine.clock.look()
+        await shell.clock_was_set(before)
+        await shell.give(Decided("waited", True))
+        await woken.wait()
+    assert actor.happened == [Resumed(before), Decided("waited", True), "woken"]
+
+
+async def test_who_was_suspended_hears_before_it_judges_though_nobody_has_looked_at_the_clock() -> None:
+    machine, woken = Machine(), asyncio.Event()
+    before = machine.utc
+    actor = Sleeper(before + timedelta(minutes=5))
+    tell = lambda at, who, note: woken.set() if note.name == "woken" else None
+    shell = Shell(actor, MemoryBus(), machine.clock, tell=tell)
+    async with running(shell), asyncio.timeout(10):
+        machine.suspend(timedelta(minutes=12))
+        await shell.give(Decided("waited", True))
+        await woken.wait()
+        machine.clock.look()
+        await shell.clock_was_set()  # what the daemon tells a moment later changes nothing
+        await shell.give(Decided("later", True))
+    assert actor.happened == [Resumed(before), Decided("waited", True), "woken", Decided("later", True)]
 
 
 async def test_utility_that_begins_anew_after_an_archive_is_silent_about_what_is_over(tmp_path: Path) -> None:

@@ -19,12 +19,13 @@ from agents.parties.fleet.course import Course
 from agents.runtime.fleet.gateway import Gateway
 from agents.runtime.fleet.homes import Homes, Taken
 from agents.runtime.fleet.keeping import FleetJournal
+from agents.runtime.journal.file import JournalFile
 from agents.runtime.journal.journal import JournalError
 from agents.settings.parties import DerSettings
 from broker.bus import Arrival, Post
-from broker.clock import Clock
+from broker.clock import Clock, ClockSources
 from protocol import messages as m
-from protocol.actor import Effect, Note
+from protocol.actor import Effect, Note, Reanchored
 from protocol.codec import decode, encode
 from protocol.edges import Edge
 from protocol.errors import RejectReason
@@ -166,6 +167,30 @@ async def test_fleet_that_was_down_over_the_end_of_its_offers_hears_what_waited_
             await asyncio.sleep(0)
         await all_closed.wait()
     assert outcomes == dict.fromkeys(NAMES[:3], "not_needed") | dict.fromkeys(NAMES[3:], "expired")
+
+
+async def test_fleet_behind_a_jump_of_the_clock_hears_what_waited_before_its_offers_end(tmp_path: Path) -> None:
+    clock, outcomes, all_closed = Hand(), dict[str, object](), asyncio.Event()
+
+    def tell(at: datetime, who: str, note: Note) -> None:
+        if note.name == "closed":
+            outcomes[who] = note.data["outcome"]
+            if len(outcomes) == len(NAMES):
+                all_closed.set()
+
+    async with running(tmp_path / "fleet.journal", clock, tell) as (gateway, bus):
+        await gateway.deliver([request(name) for name in NAMES])
+        for _ in NAMES:
+            await bus.posts.get()
+        before, clock.at = clock.at, START
+        gateway.was_away(before)
+        for name in NAMES[:3]:
+            await gateway.deliver([not_needed(name)])
+            await asyncio.sleep(0)
+        await all_closed.wait()
+    assert outcomes == dict.fromkeys(NAMES[:3], "not_needed") | dict.fromkeys(NAMES[3:], "expired")
+    async with running(tmp_path / "fleet.journal", clock) as (again, _):  # its journal is taken again
+        assert not again.homes.deadline
 
 
 async def test_flood_keeps_what_is_due_waiting_only_so_long_after_a_start(
@@ -384,3 +409,29 @@ async def test_fleet_that_is_stopped_half_way_through_its_start_stores_nothing(t
     await journal.close()
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM snapshot").fetchone() == (0,)
+
+
+async def test_fleet_follows_a_clock_that_is_set_back_behind_a_step_that_stands_in_its_journal(tmp_path: Path) -> None:
+    path, utc, passed = tmp_path / "fleet.journal", [T0 + 20 * MINUTE], [0.0]
+    clock = Clock(sources=ClockSources(lambda: utc[0], lambda: passed[0], lambda: passed[0]))
+    async with running(path, clock) as (gateway, bus):
+        await gateway.deliver([request("h-1")])
+        await bus.posts.get()
+        utc[0] = T0
+        clock.look()
+        assert clock.ahead_s == 1_200
+        await gateway.deliver([request("h-2")])
+        await bus.posts.get()
+        assert clock.ahead_s == 0
+    stored = [step.entry() for step in JournalFile(path).entries()]
+    back = [entry for entry in stored if isinstance(entry.input, Reanchored)]
+    assert [(entry.at, entry.input) for entry in back] == [(T0 + 20 * MINUTE, Reanchored(T0))]
+    assert [entry.at for entry in stored if entry.actor == "h-2"][-1] == T0
+    utc[0] = T0 - timedelta(hours=1)  # and a start whose journal is ahead
+    later = Clock(sources=ClockSources(lambda: utc[0], lambda: passed[0], lambda: passed[0]))
+    async with running(path, later) as (again, bus):
+        await bus.posts.get()
+        assert again.homes.knows("h-1", "e1")
+        assert again.homes.knows("h-2", "e1")
+    instants = [step.at for step in JournalFile(path).entries()]
+    assert min(instants) == T0 - timedelta(hours=1)

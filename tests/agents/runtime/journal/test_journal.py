@@ -17,6 +17,7 @@ from agents.runtime.journal.file import JournalFile
 from agents.runtime.journal.journal import MIGRATIONS, Journal, JournalError, migrate
 from agents.runtime.journal.lease import LeaseTaken
 from agents.runtime.journal.outbox import leaves
+from agents.runtime.journal.schema import ROWS_OF_STEPS
 from protocol.actor import Entry, Received
 from protocol.entries import encode_effects, encode_input
 
@@ -195,7 +196,7 @@ async def test_archive_that_a_kill_left_half_done_is_swept_up_and_every_entry_is
     program = f"""
 import os, sys
 from pathlib import Path
-from agents.runtime.journal import archive
+from agents.runtime.journal import archive, files
 from agents.runtime.journal.journal import Journal
 
 def die(*given):
@@ -204,10 +205,10 @@ def die(*given):
 journal = Journal(Path({str(tmp_path / "j")!r}))
 match {kill!r}:
     case "making":
-        archive._make_durable = die
+        files.make_durable = die
     case "renaming":
-        make_durable = archive._make_durable
-        archive._make_durable = lambda path: die() if path.is_dir() else make_durable(path)
+        make_durable = files.make_durable
+        files.make_durable = lambda path: die() if path.is_dir() else make_durable(path)
     case "forgetting":
         archive._forget_entries = die
     case "committed":
@@ -265,7 +266,7 @@ async def test_second_process_finds_the_lease_taken(tmp_path: Path) -> None:
             Journal(tmp_path / "ra-1.journal")
 
 
-@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+@pytest.mark.parametrize("version", range(1, ROWS_OF_STEPS))
 def test_journal_of_every_version_before_is_migrated_with_its_entries(tmp_path: Path, version: int) -> None:
     entries = evening()
     old = sqlite3.connect(tmp_path / "j", isolation_level=None)
