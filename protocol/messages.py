@@ -391,6 +391,7 @@ class WantedProfiles(_Model):
     """What a child is asked what else it could give, each firm."""
 
     shapes: Annotated[tuple[WantedProfile, ...], Field(min_length=1, max_length=MAX_PROFILES), FailFast()]
+    """The offer's profiles stand in the same order."""
 
 
 class OfferedProfiles(_Model):

@@ -34,6 +34,8 @@ VALUES: dict[object, st.SearchStrategy[Any]] = {
     str | None: texts | st.none(),
     datetime: instants,
     Plan: PLANS,
+    Sequence[int]: st.lists(st.integers(0, 2**53), max_size=3),
+    Sequence[int] | None: st.none() | st.lists(st.integers(0, 2**53), max_size=3),
     Sequence[str]: st.lists(texts, max_size=3),
     Sequence[str | None]: st.lists(texts | st.none(), max_size=3),
     Mapping[str, Plan]: st.dictionaries(texts, PLANS, max_size=3),

@@ -114,9 +114,9 @@ class Alerts:
         if total - self._seen.get(key, 0) >= OFTEN:
             self._seen[key] = total
             reasons = ", ".join(f"{reason} {count}" for reason, count in refused.most_common(3))
-            self.tell("refusals", f"{name} has refused {total} messages of {sender} ({reasons})")
+            self.happened("refusals", f"{name} has refused {total} messages of {sender} ({reasons})")
 
-    def tell(self, alert: str, text: str) -> None:
+    def happened(self, alert: str, text: str) -> None:
         """Something that has happened stands as an alert for a while."""
         self._until[alert] = (time.monotonic() + TOLD_FOR_S, text)
 

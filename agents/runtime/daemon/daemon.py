@@ -269,7 +269,7 @@ class Daemon:
             change = clock.look()
             if change is None:
                 continue
-            self.alerts.tell("clock_set", _in_words(change))
+            self.alerts.happened("clock_set", _in_words(change))
             shells = list(self.shells.values())
             if clock.ahead_s >= STEP_S:
                 back = Reanchored(clock.running())

@@ -28,7 +28,7 @@ from broker.bus import Arrival, Bus
 from broker.clock import STEP_S, Clock
 from broker.faults import first_error
 from broker.stepper import Diverged, is_durable, no_collection, set_back
-from protocol.actor import Entry, Note, Reanchored, Received, Refused, Send, heard
+from protocol.actor import Entry, Input, Note, Reanchored, Received, Refused, Send, heard
 from protocol.edges import ROUTES, Edge, parse_topic
 from protocol.entries import decode_input
 from protocol.errors import RefusedMessage

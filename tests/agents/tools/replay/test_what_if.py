@@ -70,7 +70,7 @@ def test_what_a_tap_heard_is_taken_again_with_devices_as_recorded(tmp_path: Path
         (["--set", "ra-9.ladder=relax"], "there is no party ra-9"),
         (["--set", "nothing=1"], "there is no setting nothing"),
         (["--set", "ladder"], "is written KEY=VALUE"),
-        (["--set", "ladder=sideways"], "should be 'surplus', 'own_storage', 'relax' or 'alternative'"),
+        (["--set", "ladder=sideways"], "should be 'surplus', 'plan', 'own_storage', 'relax' or 'alternative'"),
         (["--set", "ra-2.storage=none"], "cannot be changed here"),
         (["--max-rerequests", "11"], "less than or equal to 10"),
     ],
