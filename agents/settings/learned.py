@@ -27,14 +27,19 @@ class Learned:
     not_offered: Weight = 0
     """The rest of that."""
     refused: Weight = 0
+    """It, or its resident, did not want to."""
     unplugged: Weight = 0
+    """Its vehicle was not there."""
     unable: Weight = 0
+    """It had nothing to give, or a fault."""
     silent: Weight = 0
+    """It did not answer in time."""
     excused: Weight = 0
     """Silence that we caused: it counts nowhere."""
     given: Weight = 0
     """Of what was due by its firm offers, by its meter."""
     not_given: Weight = 0
+    """Due, and not given."""
     withdrawn: Weight = 0
     """Taken back behind the award."""
     unmetered: Weight = 0

@@ -72,7 +72,7 @@ TABLES: tuple[tuple[str, str, tuple[tuple[str, type[Any], type[Any] | None], ...
             ("[coordinator]", CoordinatorSettings, None),
             ("[aggregator]", AggregatorSettings, None),
             ("[[members]]", Member, None),
-            ("learned: not written by hand", Learned, None),
+            ("[[aggregator.learned]]", Learned, None),
             ("[[ders]]", DerSettings, None),
             ("[ders.connection]", ConnectionPoint, None),
         ),
