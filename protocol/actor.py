@@ -164,11 +164,13 @@ class Foreseen:
 
 @dataclass(frozen=True, slots=True)
 class Reconfigured:
-    """The book of contracts is another one from now on. Events under way keep the contracts that they began with; whoever
-    leaves takes its part back at once."""
+    """The book of contracts is another one from now on, or other settings hold. Events under way keep those that they began
+    with; whoever leaves takes its part back at once."""
 
     contracts: Mapping[str, Mapping[str, object] | None]
     """By name, of those who join or whose contract changes: its terms, as a book has them; None: it leaves."""
+    settings: Mapping[str, object] | None = None
+    """Of those that a running party can take, those that are others now."""
 
 
 @dataclass(frozen=True, slots=True)

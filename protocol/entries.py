@@ -105,6 +105,8 @@ def _fields(item: object) -> Json:
     fields = {name: getattr(item, name) for name in item.__slots__}  # type: ignore[attr-defined]
     if isinstance(item, a.Measured):  # journals of released versions have no such keys
         return {name: value for name, value in fields.items() if value is not None or name in _ALWAYS}
+    if isinstance(item, a.Reconfigured) and item.settings is None:
+        del fields["settings"]
     return fields
 
 

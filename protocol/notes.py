@@ -745,6 +745,13 @@ class BookChanged(NoteModel):
     first: Sequence[str]
 
 
+@note_of("settings_changed")
+class SettingsChanged(NoteModel):
+    """These settings are others now, for events that begin from now on."""
+
+    changed: Sequence[str]
+
+
 @note_of("reliability_corrected")
 class ReliabilityCorrected(NoteModel):
     """An operator has contested what was learned of a member: so much of what it is asked for is expected of it now."""

@@ -4,13 +4,16 @@ from the settings' book to the present one is remembered change by change, so th
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any, Generic, TypeAlias
 
 from agents.negotiation.learning import Learning
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.parent import ParentParty
 from agents.negotiation.stage import ASKING
+from agents.settings.at_once import S, with_settings
 from agents.settings.contracts import Contracts, contracts_of, with_contracts
 from agents.settings.members import Member, Members
+from agents.settings.parties import AggregatorSettings, CoordinatorSettings
 from protocol import messages as m
 from protocol.actor import Corrected, Reconfigured
 from protocol.edges import Edge
@@ -19,19 +22,23 @@ MOST_NAMED = 20
 """Names in a note."""
 
 
-class BookedParty(ParentParty):
+class BookedParty(ParentParty, Generic[S]):
     """Base of aggregator and coordinator."""
 
-    def __init__(self, name: str, parents: tuple[str, ...], members: tuple[Member, ...]) -> None:
-        self.book = Members(members=members)
+    def __init__(self, settings: S) -> None:
+        self.settings: S = settings
+        """Of today, but for the members: those stand in the book."""
+        self.book = Members(members=settings.members)
         """The contracts of today."""
         self.changes: list[Contracts] = []
         """Since the settings' book."""
+        self.other_settings: dict[int, dict[str, Any]] = {}
+        """What else changed, by the number of the change."""
         self.editions: dict[str, int] = {}
         """By event, after how many of these changes it began."""
         self.learning: Learning | None = None
         """Where its settings say so."""
-        super().__init__(name, parents, self.book.by_name)
+        super().__init__(settings.name, (settings.parent,), self.book.by_name)
 
     def is_parent(self) -> bool:
         """Also with an empty book: members may join."""
@@ -40,10 +47,10 @@ class BookedParty(ParentParty):
     def opened(self, edge: Edge, request: m.Request) -> Negotiation:
         """A new event, by the contracts of today."""
         self.editions[request.event_id] = len(self.changes)
-        return self.opened_by(self.book, edge, request)
+        return self.opened_by(self.book, self.settings, edge, request)
 
-    def opened_by(self, book: Members, edge: Edge, request: m.Request) -> Negotiation:
-        """A new event by these contracts."""
+    def opened_by(self, book: Members, settings: S, edge: Edge, request: m.Request) -> Negotiation:
+        """A new event by these contracts and settings."""
         raise NotImplementedError
 
     def _forget(self, event_id: str) -> None:
@@ -54,7 +61,11 @@ class BookedParty(ParentParty):
 
     def _reconfigured(self, item: Reconfigured, now: datetime) -> None:
         contracts, before = contracts_of(item.contracts), self.book
-        self.change(contracts)
+        self.change(contracts, item.settings)
+        if item.settings:
+            self.tell("settings_changed", data={"changed": list(item.settings)})
+        if not contracts:
+            return
         left = [name for name, terms in contracts.items() if terms is None and name in before]
         joined = [name for name, terms in contracts.items() if terms is not None and name not in before]
         named = [name for name in contracts if name in before or name in self.book]
@@ -71,9 +82,12 @@ class BookedParty(ParentParty):
             for event in list(self.events.values()):
                 event.leave(name, now)
 
-    def change(self, contracts: Contracts) -> None:
-        """Let these contracts hold from now on."""
+    def change(self, contracts: Contracts, settings: Mapping[str, object] | None = None) -> None:
+        """Let these contracts and settings hold from now on."""
         self.book = with_contracts(self.book, contracts)
+        if settings:
+            self.other_settings[len(self.changes)] = dict(settings)
+            self.settings = with_settings(self.settings, dict(settings))
         self.changes.append(contracts)
         self._children = self.book.by_name
 
@@ -129,3 +143,6 @@ class BookedParty(ParentParty):
     def of_members(self, told: Mapping[str, m.Capability]) -> dict[str, m.Capability]:
         """Of what children have told that of those who are under contract."""
         return {name: one for name, one in told.items() if name in self.book}
+
+
+AnyBookedParty: TypeAlias = BookedParty[AggregatorSettings] | BookedParty[CoordinatorSettings]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from agents.negotiation.booked import BookedParty
 from agents.negotiation.negotiation import Negotiation
@@ -20,6 +20,7 @@ from agents.negotiation.state import NegotiationState, negotiation_state, rememb
 from agents.parties.coordinator.actor import Coordinator
 from agents.parties.coordinator.role import CoordinatorRole
 from agents.parties.utility import Utility, UtilityRole
+from agents.settings.at_once import S
 from agents.settings.members import Member, Members
 from protocol.actor import Issue
 from protocol.edges import Edge
@@ -142,6 +143,8 @@ class CoordinatorState:
     version: Literal[1] = 1
     changes: tuple[dict[str, Member | None], ...] = ()
     """Of the settings' book."""
+    other_settings: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """By the number of the change with which they came."""
 
 
 COORDINATOR = StateForm(CoordinatorState)
@@ -163,34 +166,37 @@ def coordinator_state(actor: Coordinator) -> CoordinatorState:
             for e, role in events
         ),
         changes=tuple(map(dict, actor.changes)),
+        other_settings=actor.other_settings,
     )
 
 
 def remember_coordinator(actor: Coordinator, state: CoordinatorState) -> None:
     """Let a fresh coordinator remember a state."""
-    books = restore_books(actor, state.changes)
+    editions = restore_editions(actor, state.changes, state.other_settings)
     for one in state.events:
-        event = reopened(actor, one.event, books, one.edition)
+        event = reopened(actor, one.event, editions[one.edition], one.edition)
         role = _role(event, CoordinatorRole)
         role.taken, role.accepted = one.taken, dict.fromkeys(one.accepted)
         role.rerequests_left = one.rerequests_left
     remember_parent(actor, state.party)
 
 
-def restore_books(actor: BookedParty, changes: Sequence[Mapping[str, Member | None]]) -> list[Members]:
-    """Let a fresh party have a book that was changed since; the books after each number of changes."""
-    books = [actor.book]
-    for contracts in changes:
-        actor.change(contracts)
-        books.append(actor.book)
-    return books
+def restore_editions(
+    actor: BookedParty[S], changes: Sequence[Mapping[str, Member | None]], settings: Mapping[int, dict[str, Any]]
+) -> list[tuple[Members, S]]:
+    """Let a fresh party have the book and the settings that were changed since; those after each number of changes."""
+    editions = [(actor.book, actor.settings)]
+    for number, contracts in enumerate(changes):
+        actor.change(contracts, settings.get(number))
+        editions.append((actor.book, actor.settings))
+    return editions
 
 
-def reopened(actor: BookedParty, state: NegotiationState, books: Sequence[Members], edition: int) -> Negotiation:
-    """An event that remembers a state, by the book that it began with."""
+def reopened(actor: BookedParty[S], state: NegotiationState, by: tuple[Members, S], edition: int) -> Negotiation:
+    """An event that remembers a state, by the book and the settings that it began with."""
     assert state.up is not None
     event_id, edge = state.subject.event_id, Edge(state.up.parent, actor.name)
-    event = actor.events[event_id] = actor.opened_by(books[edition], edge, state.up.request.message())
+    event = actor.events[event_id] = actor.opened_by(*by, edge, state.up.request.message())
     actor.editions[event_id] = edition
     remember(event, state)
     return event

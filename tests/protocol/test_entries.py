@@ -40,6 +40,7 @@ def test_every_step_of_a_run_survives_as_bytes() -> None:
         a.Resumed(T0),
         a.Reanchored(T0),
         a.Corrected("h1", "meter", 90),
+        a.Reconfigured({}, {"collect_pct": 40, "ladder": ["relax"]}),
         a.Reconfigured({"h1": {"name": "h1", "decrease_load_w": 3_000}, "h2": None}),
         a.Measured("bat", T0, 100, -50, "e1", 3),
         a.Measured("car", T0, 100, None, None, None, True, 3_000, 6_000, 0, START, 2, "no contact"),

@@ -116,12 +116,31 @@ def test_aggregator_that_leaves_its_coordinator_is_replaced_by_the_other_one() -
     assert story.notes("replaced", "ac") or story.notes("shortfall_stated", "ac")
 
 
+def test_settings_that_change_count_from_the_next_event_on() -> None:
+    made = world()
+    made.event(12_000, event_id="e2", issue_at=START + timedelta(hours=2), start=LATER)
+    story = told(made, 6, Reconfigured({}, {"collect_pct": 10, "dispatch_lead_s": 300}))
+    assert story.note("settings_changed").data == {"changed": ["collect_pct", "dispatch_lead_s"]}
+    leads = [
+        START - at if note.event_id == "e1" else LATER - at
+        for at, who, note in story.simulation.notes
+        if note.name == "dispatched" and who == "ra-1" and note.data["slot"] == 0
+    ]
+    assert leads == [timedelta(seconds=60), timedelta(seconds=300)]
+    first, second = asked(story)["ra-1-h0"], asked(story, "e2")["ra-1-h0"]
+    assert first.reply_by - first.sent_at > 3 * (second.reply_by - second.sent_at)
+
+
 @pytest.mark.parametrize("at_min", [6, 70])
 def test_memory_of_a_changed_book_goes_on_as_the_party_that_has_lived_through_it(at_min: int) -> None:
     made = world()
     made.event(12_000, event_id="e2", issue_at=START + timedelta(hours=2), start=LATER)
     changes: dict[str, object] = {"ra-1-h0": None, "new": plain_contract(NEW)}
-    entries = [one for one in told(made, at_min, Reconfigured(changes)).simulation.trace if one.actor == "ra-1"]  # type: ignore[arg-type]
+    entries = [
+        one
+        for one in told(made, at_min, Reconfigured(changes, {"collect_pct": 20})).simulation.trace
+        if one.actor == "ra-1"
+    ]  # type: ignore[arg-type]
     settings = made.aggregators[0]
     place = next(i for i, one in enumerate(entries) if isinstance(one.input, Reconfigured))
     for first in (place + 1, (place + len(entries)) // 2):

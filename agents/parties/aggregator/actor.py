@@ -49,18 +49,17 @@ proposed to offered: what was proposed was taken back below, and nothing is left
 the parent awards the answer that stands, of an earlier round, or before it asked to relax."""
 
 
-class Aggregator(BookedParty):
+class Aggregator(BookedParty[AggregatorSettings]):
     """The actor: a book of members, own storage, and its events."""
 
     role = Role.AGGREGATOR
 
     def __init__(self, settings: AggregatorSettings, policies: Policies | None = None) -> None:
-        self.settings = settings
         self.policies = policies or Policies.of(settings)
         self.own_storage = StorageYard.build(settings.storage, settings.connection)
         self.next_foreseen: Foreseen | None = None
         """For the request that is taken next, in the same instant."""
-        super().__init__(settings.name, (settings.parent,), settings.members)
+        super().__init__(settings)
         if settings.reliability_half_life_days is not None:
             known = {one.name: one for one in settings.learned}
             self.learning = Learning(Conduct(settings.reliability_half_life_days, known), settings.leave_early)
@@ -124,22 +123,20 @@ class Aggregator(BookedParty):
         if event is not None and isinstance(event.role, AggregatorRole):
             event.role.solved(item, now)
 
-    def opened_by(self, book: Members, edge: Edge, request: m.Request) -> Negotiation:
+    def opened_by(self, book: Members, settings: AggregatorSettings, edge: Edge, request: m.Request) -> Negotiation:
         """A new event that a request is about."""
         out, timers = Out(self, request.event_id), Timers()
         up = Upward(out, timers, edge, request)
-        relax_others = self.settings.relax_others
-        storage = OwnStorage(out, self.own_storage, up.subject, Rung.OWN_STORAGE in self.settings.ladder)
+        relax_others = settings.relax_others
+        storage = OwnStorage(out, self.own_storage, up.subject, Rung.OWN_STORAGE in settings.ladder)
         return Negotiation(
             out,
             up.subject,
             timers,
             Children(tuple(book.by_name), book.claims, tuple(m.ResourceKind) if relax_others else CAN_RELAX),
             TRANSITIONS,
-            self.settings.report_grace_s,
-            partial(
-                AggregatorRole, self.settings, self.policies, book, up, storage, self.taken_foreseen, self.expected_pct
-            ),
+            settings.report_grace_s,
+            partial(AggregatorRole, settings, self.policies, book, up, storage, self.taken_foreseen, self.expected_pct),
             book=book,
             up=up,
             own=storage,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from agents.negotiation.learning import EventConduct
 from agents.negotiation.state import NegotiationState, negotiation_state
@@ -18,7 +18,7 @@ from agents.parties.der.reserved_state import (
     reserved,
     reserved_state,
 )
-from agents.parties.state import ParentState, parent_state, remember_parent, reopened, restore_books
+from agents.parties.state import ParentState, parent_state, remember_parent, reopened, restore_editions
 from agents.settings.learned import Learned
 from agents.settings.members import Member
 from agents.settings.parties import Rung
@@ -112,6 +112,8 @@ class AggregatorState:
     version: Literal[1] = 1
     changes: tuple[dict[str, Member | None], ...] = ()
     """Of the settings' book."""
+    other_settings: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """By the number of the change with which they came."""
     conduct: LearningState | None = None
 
 
@@ -137,7 +139,12 @@ def aggregator_state(actor: Aggregator) -> AggregatorState:
         )
     yard = home_state(actor.own_storage.home, actor.own_storage.ledger)
     return AggregatorState(
-        parent_state(actor), tuple(events), yard, changes=tuple(map(dict, actor.changes)), conduct=_learning(actor)
+        parent_state(actor),
+        tuple(events),
+        yard,
+        changes=tuple(map(dict, actor.changes)),
+        other_settings=actor.other_settings,
+        conduct=_learning(actor),
     )
 
 
@@ -150,9 +157,9 @@ def remember_aggregator(actor: Aggregator, state: AggregatorState) -> None:
     """Let a fresh aggregator remember a state."""
     yard = actor.own_storage
     remember_home(yard.home, yard.ledger, state.yard)
-    books = restore_books(actor, state.changes)
+    editions = restore_editions(actor, state.changes, state.other_settings)
     for one in state.events:
-        role = reopened(actor, one.event, books, one.edition).role
+        role = reopened(actor, one.event, editions[one.edition], one.edition).role
         assert isinstance(role, AggregatorRole)
         role.climb = Climb(one.climb.began_at, one.climb.rungs)
         restore(role.climb, one.climb)

@@ -41,15 +41,14 @@ TRANSITIONS: Transitions = {
 Between offered and proposed: an aggregator has taken back what it answered."""
 
 
-class Coordinator(BookedParty):
+class Coordinator(BookedParty[CoordinatorSettings]):
     """The actor: its aggregators and its events."""
 
     role = Role.COORDINATOR
 
     def __init__(self, settings: CoordinatorSettings, policies: Policies | None = None) -> None:
-        self.settings = settings
         self.policies = policies or Policies.of(settings)
-        super().__init__(settings.name, (settings.parent,), settings.members)
+        super().__init__(settings)
 
     @property
     def capability_every_s(self) -> int | None:
@@ -62,7 +61,7 @@ class Coordinator(BookedParty):
         others = len(self.book) - len(told)
         return summed_up(self.name, told, others, (), now, self.capability_every_s or 0)
 
-    def opened_by(self, book: Members, edge: Edge, request: m.Request) -> Negotiation:
+    def opened_by(self, book: Members, settings: CoordinatorSettings, edge: Edge, request: m.Request) -> Negotiation:
         """A new event that a request is about."""
         out, timers = Out(self, request.event_id), Timers()
         up = Upward(out, timers, edge, request)
@@ -70,10 +69,10 @@ class Coordinator(BookedParty):
             out,
             up.subject,
             timers,
-            Children(tuple(book.by_name), book.claims, by=worth_of(self.settings.can_use)),
+            Children(tuple(book.by_name), book.claims, by=worth_of(settings.can_use)),
             TRANSITIONS,
-            self.settings.report_grace_s,
-            partial(CoordinatorRole, self.settings, self.policies, book, up),
+            settings.report_grace_s,
+            partial(CoordinatorRole, settings, self.policies, book, up),
             book=book,
             up=up,
         )

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 
-from agents.negotiation.booked import BookedParty
+from agents.negotiation.booked import AnyBookedParty, BookedParty
+from agents.settings.at_once import AT_ONCE, taken_at_once
+from agents.settings.contracts import changes_between, plain_contracts
 from agents.settings.daemon import PartiesConfig
 from agents.settings.members import Member
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings
-from protocol.actor import Actor
+from protocol.actor import Actor, Reconfigured
 
 
 def with_books_of(settings: PartiesConfig, actors: Iterable[Actor]) -> PartiesConfig:
@@ -21,11 +23,35 @@ def with_books_of(settings: PartiesConfig, actors: Iterable[Actor]) -> PartiesCo
     return settings.model_copy(update=changed) if changed else settings
 
 
-def _update(party: BookedParty) -> dict[str, object]:
-    update: dict[str, object] = {"members": party.book.members} if party.changes else {}
+def _update(party: AnyBookedParty) -> dict[str, object]:
+    update: dict[str, object] = {}
+    if party.changes:
+        update = {key: getattr(party.settings, key) for key in AT_ONCE if hasattr(party.settings, key)}
+        update["members"] = party.book.members
     if party.learning is not None and party.learning.conduct.known:
         update["learned"] = tuple(party.learning.conduct.known.values())
     return update
+
+
+def taken_while_running(ours: PartiesConfig, wanted: PartiesConfig) -> dict[str, Reconfigured] | None:
+    """What makes the settings that hold those that are wanted, as inputs by party; None where they differ in something that
+    is taken at rest only."""
+    found: dict[str, Reconfigured] = {}
+    if (ours.utility, ours.ders) != (wanted.utility, wanted.ders):
+        return None
+    pairs = ((ours.coordinator, wanted.coordinator), (ours.aggregator, wanted.aggregator))
+    for before, after in pairs:
+        if before is None or after is None:
+            if before is not after:
+                return None
+            continue
+        plain = taken_at_once(before, after)  # type: ignore[type-var]
+        if plain is None:
+            return None
+        contracts = plain_contracts(changes_between(before.members, after.members))
+        if plain or contracts:
+            found[before.name] = Reconfigured(contracts, plain or None)
+    return found
 
 
 def with_books_kept(

@@ -1,15 +1,15 @@
-"""A start with other settings than the journal's: events that are under way end by the settings that they began with,
-and the new ones are taken as soon as everybody is at rest. A fold so never needs the file of yesterday.
+"""A start with other settings than the journal's: events that are under way end by the settings that they began with.
+What a running party can take holds for the next ones at once, the rest as soon as everybody is at rest. A fold so never needs the file of yesterday.
 
 The journal owns the book of contracts: what was changed by command since the file was read last stays as it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from agents.runtime.daemon.books import with_books_kept, with_books_of
+from agents.runtime.daemon.books import taken_while_running, with_books_kept, with_books_of
 from agents.runtime.daemon.served import ServedParty, served
 from agents.runtime.journal.file import JournalFile
 from agents.runtime.journal.journal import Journal, KeptSettings
@@ -19,7 +19,7 @@ from agents.settings.daemon import PartiesConfig
 from agents.settings.members import twice_claimed
 from broker.bus import Deliver, Post
 from broker.clock import Clock
-from protocol.actor import Actor, Setpoint
+from protocol.actor import Actor, Reconfigured, Setpoint
 
 
 class Start(NamedTuple):
@@ -30,11 +30,14 @@ class Start(NamedTuple):
     """Whether the given ones are not taken yet."""
     kept: tuple[str, ...] = ()
     """Members whose contract was changed by command and stands otherwise in the file now: the command counts."""
+    taken: Mapping[str, Reconfigured] | None = None
+    """What parties are told of the given ones as soon as they run; events under way keep what they began with."""
 
 
 async def settings_to_run(path: Path, given: PartiesConfig, now: datetime) -> Start:
     """By which settings a process goes on: the given ones, once what the journal holds by others was moved into the
-    archive, with the contracts that were changed by command; the journal's own while anything of theirs is under way.
+    archive, with the contracts that were changed by command; the journal's own while anything of theirs is under way, and
+    what running parties can take of the given ones.
     Raises JournalError, LeaseTaken."""
     file, wanted = JournalFile(path), given.as_bytes()  # how devices are reached stands in neither
     body = file.configuration_body() if path.exists() else wanted
@@ -56,7 +59,8 @@ async def settings_to_run(path: Path, given: PartiesConfig, now: datetime) -> St
         under, kept = with_books_kept(given, before, ours)
         _check_books(under, path)
         if not at_rest:
-            return Start(known, True, kept)
+            taken = taken_while_running(ours, under)
+            return Start(known, True, kept) if taken is None else Start(known, False, kept, taken)
         await journal.archive(KeptSettings.of(under, given))
     finally:
         await journal.close()

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
 
-from agents.negotiation.booked import BookedParty
+from agents.negotiation.booked import AnyBookedParty, BookedParty
 from agents.negotiation.conduct import WEIGHTS
 from agents.runtime.daemon.books import with_books_of
 from agents.runtime.daemon.changeover import folded, has_left
@@ -98,7 +98,7 @@ class BookKeeper:
         """The books stand in a journal."""
         self._stored = stored
 
-    def _party(self, name: str | None) -> tuple[HasBook, BookedParty]:
+    def _party(self, name: str | None) -> tuple[HasBook, AnyBookedParty]:
         found = [(one, one.actor) for one in self._shells.values() if isinstance(one.actor, BookedParty)]
         if name is not None:
             found = [(shell, actor) for shell, actor in found if actor.name == name]
@@ -168,7 +168,7 @@ class BookKeeper:
             return {"party": actor.name, "erased": erased, "waits": member in left}
 
 
-def _learned(actor: BookedParty, member: Member, now: datetime) -> dict[str, object]:
+def _learned(actor: AnyBookedParty, member: Member, now: datetime) -> dict[str, object]:
     """What was learned of a member, in events, and what is expected of it."""
     assert actor.learning is not None
     known = actor.learning.conduct.of(member.name, now)
@@ -202,13 +202,13 @@ def _contract(book: Members, change: ContractChange, name: str, terms: Mapping[s
         raise ContractRefusal(f"{name}: {sentence(error, Member)}") from None
 
 
-def _check(actor: BookedParty, contracts: Contracts) -> None:
+def _check(actor: AnyBookedParty, contracts: Contracts) -> None:
     """Whether a book can be changed so. Raises ContractRefusal."""
     try:
         book = with_contracts(actor.book, contracts)
     except ValidationError as error:
         raise ContractRefusal(sentence(error)) from None
-    settings: AggregatorSettings | CoordinatorSettings = actor.settings  # type: ignore[attr-defined]
+    settings: AggregatorSettings | CoordinatorSettings = actor.settings
     if isinstance(settings, CoordinatorSettings) and not book.members:
         raise ContractRefusal(f"{', '.join(contracts)} is the last member: a coordinator needs one")
     for mistake in mistakes(settings.model_copy(update={"members": book.members})):

@@ -7,7 +7,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -52,7 +52,7 @@ from broker.faults import first_error
 from broker.link import LinkDenied
 from broker.mqtt import LibraryUnfit, MqttBus, SessionTaken
 from broker.names import WITHOUT_PARENT
-from protocol.actor import Actor, Note, Reanchored
+from protocol.actor import Actor, Note, Reanchored, Reconfigured
 from protocol.codec import encode, to_json
 from protocol.edges import Edge, subscriptions, topic
 from protocol.messages import Presence
@@ -126,6 +126,8 @@ class Daemon:
         """The settings by which the parties decide: the journal's own while something of theirs is under way."""
         self._waits = False
         """Whether the given settings are not taken yet."""
+        self._taken: Mapping[str, Reconfigured] | None = None
+        """What of them is taken as soon as the parties run."""
         self.drivers = Drivers(self.under.each(), config.folder, "drivers")
         self.parties = served(self.under, self.drivers)
         self.shells: dict[str, Shell] = {}
@@ -170,7 +172,7 @@ class Daemon:
     async def _settle(self, path: Path) -> None:
         """Find out by which settings to go on, and say so where they are not the given ones."""
         given = self.config.parties()
-        self.under, self._waits, kept = await settings_to_run(path, given, self._now())
+        self.under, self._waits, kept, self._taken = await settings_to_run(path, given, self._now())
         if self.under is not given:
             self.parties = served(self.under, self.drivers)
         if kept:
@@ -245,6 +247,8 @@ class Daemon:
                     shell.senders = Senders(party.actor.name, known, clock.speed)
                 self.shells[party.actor.name] = shell
                 tasks.create_task(shell.run())
+            if self._taken is not None:
+                await self._reconfigure(self._taken)
             self._taking.set()
             served = self.config.metrics
             if served.port is not None:
@@ -252,6 +256,13 @@ class Daemon:
             tasks.create_task(self.alerts.run(self._look))
             tasks.create_task(self._archive())
             tasks.create_task(self._mind_the_clock(clock))
+
+    async def _reconfigure(self, taken: Mapping[str, Reconfigured]) -> None:
+        """The given settings hold from now on for what begins."""
+        for name, item in taken.items():
+            await self.shells[name].give(item)
+        self.journal.keep_file(self.config.parties().as_bytes())
+        log.info("settings_taken", text="the new settings hold for events that begin from now on")
 
     def _look(self) -> None:
         """Every two seconds: the figures; and, when much has been heard or a snapshot made, the memory that it took."""

@@ -3,7 +3,7 @@ archive, where a pseudonym that nobody keeps takes its place."""
 
 from pathlib import Path
 
-from agents.negotiation.booked import BookedParty
+from agents.negotiation.booked import AnyBookedParty
 from agents.negotiation.stage import Stage
 from agents.runtime.journal.erase import (
     CannotErase,
@@ -18,7 +18,7 @@ from agents.runtime.journal.file import JournalFile
 from agents.runtime.persons import PersonRegister, register_of
 
 
-def why_not(actor: BookedParty, member: str, journal: Path) -> str | None:
+def why_not(actor: AnyBookedParty, member: str, journal: Path) -> str | None:
     """Why a member cannot be forgotten now, in a sentence; None: it can. Raises JournalError."""
     try:
         check_erasable(member)

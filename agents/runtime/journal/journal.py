@@ -226,6 +226,15 @@ class Journal:
             self.settings = sha256(settings.configuration).digest()
         return done
 
+    def keep_file(self, body: bytes) -> None:
+        """Keep the settings of the daemon's file: all that they say otherwise than these is in the entries by now."""
+
+        def keep(connection: sqlite3.Connection) -> None:
+            with suppress(sqlite3.Error):  # then it is found out at the next start
+                connection.execute("INSERT OR REPLACE INTO configuration VALUES (?, ?)", (OF_THE_FILE, body))
+
+        self._after_all(keep)
+
     def forget_heard(self, edges: Iterable[str]) -> None:
         """Ids of archived messages on these edges (`PARENT/CHILD`) are known no more, and stand in no free page."""
         gone = [(edge,) for edge in edges]

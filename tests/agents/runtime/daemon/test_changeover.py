@@ -12,7 +12,7 @@ from agents.runtime.journal.journal import Journal
 from agents.settings.daemon import PartiesConfig
 from agents.settings.members import Member
 from agents.settings.parties import AggregatorSettings
-from protocol.actor import Entry
+from protocol.actor import Entry, Reconfigured
 
 
 @pytest.fixture(scope="module")
@@ -57,17 +57,29 @@ async def test_settings_that_changed_are_taken_when_all_is_over(
     assert JournalFile(archive).configuration() == PartiesConfig(aggregator=settings)
 
 
-async def test_event_under_way_ends_by_the_settings_that_it_began_with(
+async def test_event_under_way_ends_by_the_settings_that_it_began_with_and_the_next_one_has_the_new_ones(
     tmp_path: Path, evening: tuple[AggregatorSettings, list[Entry]]
 ) -> None:
     settings, entries = evening
     path = tmp_path / "ra-1.journal"
     half = entries[: len(entries) // 2]
     await stored(path, settings, half)
-    assert await settings_to_run(path, changed(settings), half[-1].at) == Start(
-        PartiesConfig(aggregator=settings), True
-    )
+    start = await settings_to_run(path, changed(settings), half[-1].at)
+    new = {"name": "new", "resources": ["ev-new"], "increase_load_w": 6_000, "decrease_load_w": 6_000}
+    item = Reconfigured({"new": new}, {"collect_pct": 55})
+    assert start == Start(PartiesConfig(aggregator=settings), taken={"ra-1": item})
     assert len(list(JournalFile(path).entries())) == len(half)
+
+
+async def test_settings_that_are_taken_at_rest_only_wait_for_the_event_under_way(
+    tmp_path: Path, evening: tuple[AggregatorSettings, list[Entry]]
+) -> None:
+    settings, entries = evening
+    path = tmp_path / "ra-1.journal"
+    half = entries[: len(entries) // 2]
+    await stored(path, settings, half)
+    other = PartiesConfig(aggregator=settings.model_copy(update={"sharing": "merit_order", "collect_pct": 55}))
+    assert await settings_to_run(path, other, half[-1].at) == Start(PartiesConfig(aggregator=settings), waits=True)
 
 
 async def test_what_has_not_left_is_sent_by_the_settings_of_those_who_said_it(
@@ -77,7 +89,9 @@ async def test_what_has_not_left_is_sent_by_the_settings_of_those_who_said_it(
     path = tmp_path / "ra-1.journal"
     await stored(path, settings, entries, sent=False)
     late = entries[-1].at + timedelta(hours=3)
-    assert await settings_to_run(path, changed(settings), late) == Start(PartiesConfig(aggregator=settings), True)
+    start = await settings_to_run(path, changed(settings), late)
+    assert (start.under, start.waits) == (PartiesConfig(aggregator=settings), False)
+    assert start.taken is not None
 
 
 async def test_journal_of_the_same_settings_stays_as_it_is(

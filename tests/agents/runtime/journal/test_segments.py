@@ -142,7 +142,7 @@ async def test_other_settings_wait_until_what_a_segment_has_begun_is_over(
         take(running, journal, inputs(entries)[:9])
         await journal.move_out([running.state()])
     other = configuration(settings.model_copy(update={"report_grace_s": settings.report_grace_s + 1}))
-    known = await settings_to_run(tmp_path / "j", other, entries[9].at)
+    known = (await settings_to_run(tmp_path / "j", other, entries[9].at)).under
     assert known.as_bytes() == configuration(settings).as_bytes()
 
 
