@@ -31,6 +31,8 @@ class Address:
     others: tuple[tuple[str, int], ...] = ()
     """Further addresses of the same broker (or cluster): the next one is tried at once when one fails."""
     keepalive_s: int = KEEPALIVE_S
+    numbers: bool = False
+    """Of MQTT 3.1.1: whether numbers stand in the messages (broker/envelope.py)."""
 
     @property
     def where(self) -> str:

@@ -19,6 +19,7 @@ from broker.address import Address
 from broker.aiomqtt_link import AiomqttLink
 from broker.bus import Arrival, Deliver, Post
 from broker.entrance import CredentialsChanged, Entrance
+from broker.envelope import cut, numbered
 from broker.gmqtt_link import GmqttLink
 from broker.gmqtt_names import LibraryUnfit, check_names
 from broker.link import ANSWER_WITHIN_S, Door, Greeting, Incoming, Link, LinkDenied, LinkLost
@@ -73,6 +74,7 @@ class MqttBus:
         self._through_gmqtt = crowd and address.protocol == "5" and not whole
         if self._through_gmqtt:
             check_names()
+        self._in_envelope = address.numbers and address.protocol == "3.1.1"
         self._session_expiry_s = session_expiry_s
         self.address, self.name, self.filters = address.named(name), name, tuple(filters)
         self._guard = NameGuard(name, instance, presence)
@@ -116,7 +118,10 @@ class MqttBus:
         edge = post.edge
         if edge is None and (place := place_of(post.topic)) is not None:
             edge = place[1]
-        self._queue.append((post, "" if edge is None else self._numbers.next(edge)))
+        number = "" if edge is None else self._numbers.next(edge)
+        if number and self._in_envelope:
+            post = post._replace(payload=numbered(post.payload, number))
+        self._queue.append((post, number))
         self._send()
 
     def hear_beside(self, topic: str, hear: Callable[[bytes], None]) -> None:
@@ -255,21 +260,18 @@ class MqttBus:
             self._guard.hear(received)
             return None
         place = place_of(topic)
+        payload, number = (received.payload, "") if self._whole else cut(received.payload)
         if not received.retained:
             if place is not None:
-                self.gaps.hear(topic, place[1], received.number)
+                self.gaps.hear(topic, place[1], received.number or number)
         elif not topic.startswith(RETAINED_TAKEN) and not self._whole:
             if received.qos:
                 link.acknowledge(received.packet_id)
             return None
         if not received.qos:
-            return Arrival(
-                topic, received.payload, received.retained, qos=0, properties=received.properties, place=place
-            )
+            return Arrival(topic, payload, received.retained, qos=0, properties=received.properties, place=place)
         acknowledge = partial(link.acknowledge, received.packet_id)
-        return Arrival(
-            topic, received.payload, received.retained, acknowledge, received.qos, received.properties, place
-        )
+        return Arrival(topic, payload, received.retained, acknowledge, received.qos, received.properties, place)
 
     # -- what goes out
 

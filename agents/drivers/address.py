@@ -21,6 +21,7 @@ def address_of(broker: BrokerSettings) -> Address:
         key=broker.key,
         others=broker.places(),
         keepalive_s=broker.keepalive_s,
+        numbers=broker.numbers,
     )
 
 

@@ -24,6 +24,7 @@ from broker.gmqtt_link import MOST_WAITING, GmqttLink
 from broker.link import CONNECT_WITHIN_S, Greeting, Incoming, LinkDenied, LinkLost
 from broker.mosquitto import Broker, BrokerFailed, BrokerMissing, adapted, configuration, private_broker, program
 from broker.mqtt import Address, MqttBus, PayloadTooLarge
+from protocol.edges import Edge
 
 Way = tuple[Literal["5", "3.1.1"], bool]
 """Which MQTT, and whether a crowd is heard, which goes through another library."""
@@ -334,3 +335,23 @@ async def test_carrier_ends_when_it_is_cancelled_while_its_connection_breaks(mon
     async with asyncio.timeout(5):
         with pytest.raises(asyncio.CancelledError):
             await running
+
+
+@pytest.mark.parametrize("way", [("5", True), ("5", False), ("3.1.1", False)])
+async def test_gap_is_noticed_by_numbers_in_the_messages_of_a_sender_without_properties(
+    broker: Broker, way: Way
+) -> None:
+    body, edge = b'{"message_id":"a","extensions":{},"x":1}', Edge("ra", "der")
+    der = MqttBus(Address(broker.host, broker.port, "3.1.1", numbers=True), "der", ())
+    async with listening(broker, way=way) as ra:
+        sending = asyncio.create_task(der.run(ra.deliver))
+        for lost in (False, False, True, False):
+            if lost:
+                der._numbers.next(edge)  # a post that the wire lost
+            else:
+                await der.publish(Post("dr/offer/ra/der", body))
+        heard = [await ra.heard.get() for _ in range(3)]
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+    assert [arrival.payload for arrival in heard] == [body] * 3
+    assert (ra.bus.gaps.lost, ra.bus.gaps.last_topic) == (1, "dr/offer/ra/der")
