@@ -274,7 +274,7 @@ def main():
         client.tls_set(args.ca, args.certificate, args.key)
     if args.user:
         client.username_pw_set(args.user, Path(args.password_file).read_text().split()[0])
-    client.connect(args.host, args.port)
+    client.connect_async(args.host, args.port)
     pause_s = 0.5
     while True:
         if client.loop(timeout=0.05) != mqtt.MQTT_ERR_SUCCESS:

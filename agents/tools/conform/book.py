@@ -19,11 +19,6 @@ class Uttered:
     mark: int
     """How many messages of the device had been heard by then."""
 
-    @property
-    def of_event(self) -> m.EventMessage:
-        assert isinstance(self.message, m.EventMessage)
-        return self.message
-
 
 @dataclass(slots=True)
 class TrialBook:

@@ -33,13 +33,16 @@ class Composer:
     book: TrialBook
     prefix: str
     """Of its events' names: no other trial has them."""
+    procedure: str = ""
     labels: dict[str, Uttered] = field(default_factory=dict)
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def labelled(self, label: str | None) -> Uttered:
         """Raises ConfigError."""
         if label is None or label not in self.labels:
-            raise ConfigError(f"{self.prefix}: a step is about {label!r}, which nothing before it is called")
+            raise ConfigError(
+                f"procedure {self.procedure}: a step is about {label!r}, which nothing before it is called"
+            )
         return self.labels[label]
 
     def message(self, step: SayStep, now: datetime) -> m.Message:
@@ -60,13 +63,23 @@ class Composer:
         try:
             made: m.Message = model.model_validate(head | fields | step.fields, strict=False)
         except ValidationError as error:
-            raise ConfigError(f"{self.prefix}: {step.say}: {error.errors()[0]['msg']}") from None
+            raise ConfigError(f"procedure {self.procedure}: {step.say}: {error.errors()[0]['msg']}") from None
         return made
 
-    def event(self, label: str) -> m.Request:
-        """The newest request of the event that a label is of."""
-        request = self.book.request_of(self.labelled(label).of_event.event_id)
-        assert request is not None
+    def of_event(self, label: str | None) -> m.EventMessage:
+        """The message of an event that a label is of. Raises ConfigError."""
+        message = self.labelled(label).message
+        if not isinstance(message, m.EventMessage):
+            raise ConfigError(f"procedure {self.procedure}: a step is about {label!r}, which is no message of an event")
+        return message
+
+    def event(self, label: str, slot: int = 0) -> m.Request:
+        """The newest request of the event that a label is of, which has to have the slot. Raises ConfigError."""
+        request = self.book.request_of(self.of_event(label).event_id)
+        if request is None or slot >= len(request.power_w):
+            raise ConfigError(
+                f"procedure {self.procedure}: a step is about slot {slot} of {label!r}, which has no such slot"
+            )
         return request
 
     def _request(self, step: SayStep, now: datetime) -> tuple[type[m.Message], dict[str, Any]]:
@@ -126,9 +139,9 @@ class Composer:
         }
 
     def _dispatch(self, step: SayStep, now: datetime) -> tuple[type[m.Message], dict[str, Any]]:
-        about = self.labelled(step.to).of_event
+        about, slot = self.of_event(step.to), step.slot if isinstance(step.slot, int) else 0
+        self.event(step.to or "", slot)
         request = self.book.requests[about.request_id]
-        slot = step.slot if isinstance(step.slot, int) else 0
         plan_w = about.power_w if isinstance(about, m.Award) else request.power_w
         power_w = shares(plan_w, step.pct)[slot]
         return m.Dispatch, _about(request) | {
@@ -151,7 +164,7 @@ class Composer:
     def _offer(self, label: str | None) -> tuple[m.Offer, m.Request]:
         offer = self.labelled(label).message
         if not isinstance(offer, m.Offer):
-            raise ConfigError(f"{self.prefix}: a step is about {label!r}, which is no offer")
+            raise ConfigError(f"procedure {self.procedure}: a step is about {label!r}, which is no offer")
         return offer, self.book.requests[offer.request_id]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from agents.settings.checked import ConfigError
 from agents.tools.conform.bench import Heard, TrialBench
 from agents.tools.conform.book import Uttered
 from agents.tools.conform.compose import Composer
@@ -57,7 +58,7 @@ class TrialPlayer:
                 continue
             self._played(procedure.text)
             self.outcomes.procedure = procedure.id
-            self._composer = Composer(self.profile, self.book, f"{self.run}-{number}")
+            self._composer = Composer(self.profile, self.book, f"{self.run}-{number}", procedure.id)
             await self._play(procedure)
         self.outcomes.procedure = "the end"
         await self._judge.retained()
@@ -102,10 +103,11 @@ class TrialPlayer:
             case QuietStep():
                 await self._stay_quiet(step)
             case WaitStep():
-                period = self._composer.event(step.wait).interval_period
+                period = self._composer.event(step.wait, step.slot).interval_period
                 await self.ears.until(period.slot_start(step.slot) + period.duration * step.pct / 100)
             case PowerStep():
-                await self._judge.power(step, self._composer.labelled(step.power).of_event)
+                self._composer.event(step.power, step.slot)
+                await self._judge.power(step, self._composer.of_event(step.power))
             case StandsStep():
                 await self._judge.stands(step)
             case BrokerStep():
@@ -129,7 +131,8 @@ class TrialPlayer:
     async def _set_free(self) -> None:
         """End what a procedure has begun, so that nothing of it holds the device; nothing stands at the broker."""
         await self.bench.publish(topic("request", Edge(self.profile.parent, self.profile.name)), b"", True)
-        events = dict.fromkeys(said.of_event.event_id for said in self._composer.labels.values() if _of_event(said))
+        messages = [said.message for said in self._composer.labels.values()]
+        events = dict.fromkeys(message.event_id for message in messages if isinstance(message, m.EventMessage))
         for event_id in events:
             request = self.book.request_of(event_id)
             if request is None or not self.book.open_offer(event_id):
@@ -137,10 +140,11 @@ class TrialPlayer:
             if request.interval_period.slot_start(len(request.power_w)) <= self.bench.now():
                 continue
             award = self.book.awards.get(f"{event_id}.{self.profile.name}")
-            step = SayStep(
-                say="award", outcome="not_needed" if award is None else "cancelled",
-                revision=1 if award is None else award.revision + 1, to="standing", label="end", under="asked",
-            )  # fmt: skip
+            how = (
+                {"outcome": "not_needed"} if award is None else {"outcome": "cancelled", "revision": award.revision + 1}
+            )
+            about = {"say": "award", "as": "end", "to": "standing", "under": "asked"}
+            step = SayStep.model_validate(about | how)
             offers = [one for one in self.book.offers.values() if one.event_id == event_id and one.opt is m.Opt.IN]
             labels = self._composer.labels
             labels["standing"] = labels["asked"] = Uttered(offers[-1], "", b"", self.bench.now(), 0)
@@ -191,9 +195,10 @@ class TrialPlayer:
     def _by(self, step: HearStep, said: Uttered | None) -> datetime:
         profile, at = self.profile, self.bench.now() if said is None else said.at
         if step.within == "report" and said is not None:
-            message = said.message
-            assert isinstance(message, m.Dispatch)
-            end = self._composer.book.requests[message.request_id].interval_period.slot_start(message.slot + 1)
+            dispatch = said.message
+            if not isinstance(dispatch, m.Dispatch):
+                raise ConfigError(f"procedure {self.outcomes.procedure}: 'within: report' is about a dispatch")
+            end = self.book.requests[dispatch.request_id].interval_period.slot_start(dispatch.slot + 1)
             return max(at, end) + timedelta(seconds=profile.reports_within_s)
         within = {"start": profile.starts_within_s, "return": profile.returns_within_s}
         return at + timedelta(seconds=within.get(step.within, profile.answers_within_s))
@@ -211,7 +216,3 @@ class TrialPlayer:
         found = await self.ears.first(unwanted, since, self.bench.now() + timedelta(seconds=for_s))
         told = "" if found is None else f"it said {found.payload.decode(errors='replace')[:160]}"
         self.outcomes.look(step.rule, found is None, told)
-
-
-def _of_event(said: Uttered) -> bool:
-    return isinstance(said.message, m.EventMessage)

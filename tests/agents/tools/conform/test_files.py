@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+from trial_device import PROFILE as TRIAL
+from trial_device import TrialDevice, VirtualBench
 
 from agents.settings.checked import ConfigError
+from agents.tools.conform.player import TrialPlayer
 from agents.tools.conform.procedure import procedures
 from agents.tools.conform.profile import DeviceProfile, load_profile
 from agents.tools.conform.rules import rules
@@ -64,6 +67,28 @@ def test_mistake_in_a_procedure_is_one_sentence(tmp_path: Path, text: str, told:
         procedures(tmp_path)
     assert "own.yaml" in str(mistake.value)
     assert "\n" not in str(mistake.value)
+
+
+REQUEST = "{say: request, as: r}"
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        ("{again: r}", "a step is about 'r', which nothing before it is called"),
+        (f"{REQUEST}, {{say: award, to: r}}", "a step is about 'r', which is no offer"),
+        (f"{REQUEST}, {{say: dispatch, to: r, slot: 9}}", "a step is about slot 9 of 'r', which has no such slot"),
+        (f"{REQUEST}, {{power: r, slot: 9, rule: power.rests}}", "which has no such slot"),
+        ("{hear: presence, as: p, rule: presence.online}, {wait: p}", "which is no message of an event"),
+        (f"{REQUEST}, {{hear: offer, to: r, within: report, rule: offer.in_time}}", "is about a dispatch"),
+        ("{say: request, fields: {round: 0}}", "request: "),
+    ],
+)
+async def test_step_that_cannot_be_meant_is_one_sentence(tmp_path: Path, steps: str, told: str) -> None:
+    (tmp_path / "own.yaml").write_text(f"id: own\ntext: x\nsteps: [{steps}]\n")
+    with pytest.raises(ConfigError, match=told) as mistake:
+        await TrialPlayer(TRIAL, VirtualBench(TrialDevice), "trial").play(procedures(tmp_path))
+    assert str(mistake.value).startswith("procedure own: ")
 
 
 def test_folder_without_procedures_is_a_mistake(tmp_path: Path) -> None:
