@@ -103,6 +103,14 @@ class PlanSent(NoteModel):
     reply_by: datetime
 
 
+@note_of("capability_used", "S1")
+class AbilityUsed(NoteModel):
+    """So many aggregators have told what they could probably give: the plan goes by that. `power_w`: in all."""
+
+    told: int
+    power_w: Plan
+
+
 @note_of("aggregator_opted_out", "S2")
 class AggregatorOptedOut(NoteModel):
     """An aggregator offers nothing."""

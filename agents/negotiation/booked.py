@@ -6,17 +6,22 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Generic, TypeAlias
 
+from agents.negotiation.children import at_most
 from agents.negotiation.learning import Learning
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.parent import ParentParty
+from agents.negotiation.plans.capability import probable
 from agents.negotiation.stage import ASKING
 from agents.settings.at_once import S, with_settings
 from agents.settings.contracts import Contracts, contracts_of, with_contracts
 from agents.settings.members import Member, Members
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings
 from protocol import messages as m
-from protocol.actor import Corrected, Reconfigured
+from protocol.actor import Corrected, Foreseen, Reconfigured
 from protocol.edges import Edge
+from protocol.plan import Plan
+from protocol.rules import order_of
+from protocol.units import Direction
 
 MOST_NAMED = 20
 """Names in a note."""
@@ -38,7 +43,48 @@ class BookedParty(ParentParty, Generic[S]):
         """By event, after how many of these changes it began."""
         self.learning: Learning | None = None
         """Where its settings say so."""
+        self.next_foreseen: Foreseen | None = None
+        """For the request that is taken next, in the same instant."""
         super().__init__(settings.name, (settings.parent,), self.book.by_name)
+
+    # -- what its members could probably give
+
+    @property
+    def foresees(self) -> bool:
+        """Whether it makes use of that."""
+        return False
+
+    def foreseen(self, request: m.Request, told: Mapping[str, m.Capability], now: datetime) -> Foreseen | None:
+        """What the members that told it could give in a request that is new."""
+        if not self.foresees:
+            return None
+        known = self.events.get(request.event_id)
+        if known is not None and known.up is not None and order_of(known.up.request) >= order_of(request):
+            return None
+        period, slots = request.interval_period, len(request.power_w)
+        found = {
+            name: probable(told[name], request.direction, period, slots, now)
+            for name in self.book.by_name
+            if name in told
+        }
+        could = {name: one for name, one in found.items() if one is not None}
+        if not could:
+            return None
+        power_w = {name: self._at_most(name, request.direction, one.p90_w) for name, one in could.items()}
+        sure_pct = {name: one.sure_pct for name, one in could.items()}
+        return Foreseen(request.event_id, request.request_id, power_w, sure_pct)
+
+    def _at_most(self, name: str, direction: Direction, power_w: Plan) -> Plan:
+        """What a member says counts for its contracted capacity."""
+        return at_most(power_w, self.book[name].most_w(direction))
+
+    def _foreseen(self, item: Foreseen) -> None:
+        self.next_foreseen = item
+
+    def taken_foreseen(self, request: m.Request) -> Foreseen | None:
+        """What was foreseen for a request that begins now; None: nothing."""
+        item, self.next_foreseen = self.next_foreseen, None
+        return item if item is not None and item.request_id == request.request_id else None
 
     def is_parent(self) -> bool:
         """Also with an empty book: members may join."""

@@ -41,10 +41,12 @@ PATENT_LADDER = (Rung.OWN_STORAGE, Rung.RELAX, Rung.ALTERNATIVE)
 
 
 class PlanMode(StrEnum):
-    """S1: the same plan to every aggregator, or one by each one's scale."""
+    """S1: the same plan to every aggregator, one by each one's scale, or one by what each could probably give (by its scale,
+    as long as not all of them have told that)."""
 
     SAME = "same"
     BY_SCALE = "by_scale"
+    BY_ABILITY = "by_ability"
 
 
 class Usable(StrEnum):

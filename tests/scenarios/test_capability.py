@@ -112,3 +112,49 @@ def test_capability_of_a_stranger_is_told_by_nobody() -> None:
     simulation.publish(simulation.now, "x", post._replace(topic="dr/capability/ra-1/stranger"))
     simulation.run()
     assert list(simulation.nodes["ra-1"].stepper.told) == ["h-1"]
+
+
+# -- S1 by ability
+
+
+def two_aggregators(plan: str, *telling: str) -> World:
+    """Two aggregators of two cars each by contract; the cars of one come home after the event."""
+    world = World(coordinator={"plan": plan, "max_rerequests": 0})
+    for name, changes in (("ra-1", {}), ("ra-2", AWAY)):
+        homes = [world.home(f"{name}-h{n}", name, vehicle(f"ev-{name}-{n}", **changes), **EVERY) for n in range(2)]
+        world.aggregator(name, homes, **(EVERY if name in telling else {}))
+    world.event(
+        10_000, 10_000, issue_at=T0 + timedelta(minutes=25)
+    )  # an aggregator tells a sum once its homes have told
+    return world
+
+
+def parts_w(story: Story) -> dict[str, tuple[int, ...]]:
+    found = {name: story.to("request", "ac", name)[:1] for name in ("ra-1", "ra-2")}
+    return {name: one.power_w for name, some in found.items() for one in some if isinstance(one, m.Request)}
+
+
+def test_plan_by_ability_asks_those_who_can() -> None:
+    by_scale, by_ability = two_aggregators("by_scale").run(), two_aggregators("by_ability", "ra-1", "ra-2").run()
+    assert parts_w(by_scale) == {"ra-1": (5_000, 5_000), "ra-2": (5_000, 5_000)}
+    assert parts_w(by_ability) == {"ra-1": (10_000, 10_000)}
+    assert by_ability.note("capability_used", "ac").data == {"told": 2, "power_w": (12_000, 12_000)}
+    assert by_ability.note("event_awarded", "utility").data["power_w"] == (10_000, 10_000)
+    assert violations(by_ability.simulation.trace) == []
+
+
+def test_plan_by_ability_goes_by_scale_while_one_has_told_nothing() -> None:
+    story = two_aggregators("by_ability", "ra-1").run()
+    assert parts_w(story) == {"ra-1": (5_000, 5_000), "ra-2": (5_000, 5_000)}
+    assert story.notes("capability_used", "ac") == []
+
+
+def test_fold_of_a_coordinators_journal_plans_the_same() -> None:
+    simulation = two_aggregators("by_ability", "ra-1", "ra-2").build()
+    simulation.run()
+    node = simulation.nodes["ac"]
+    assert node.build is not None
+    again = Stepper(node.build())
+    for entry in node.journal:
+        again.fold(entry)
+    assert memory_of(again.actor) == memory_of(node.stepper.actor)

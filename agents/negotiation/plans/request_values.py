@@ -190,3 +190,15 @@ def split_by_scale(asked_w: Plan, scales: Mapping[str, int]) -> dict[str, Plan]:
     slots = [by_weight(power_w, weights, [power_w if w else 0 for w in weights]) for power_w in asked_w]
     parts: list[Plan] = list(zip(*slots, strict=True)) if slots else [()] * len(scales)
     return dict(zip(scales, parts, strict=True))
+
+
+def split_by_ability(asked_w: Plan, could_w: Mapping[str, Plan], scales: Mapping[str, int]) -> dict[str, Plan]:
+    """S1 by ability: each aggregator's part of a slot in proportion to what it could probably give there, W; of a slot in
+    which nobody could give anything, to its scale. The parts sum exactly to what is asked."""
+    slots = []
+    for slot, power_w in enumerate(asked_w):
+        able = {name: plan[slot] for name, plan in could_w.items()}
+        parts = split_by_scale((power_w,), able if any(able.values()) else scales)
+        slots.append([parts[name][0] for name in could_w])
+    plans: list[Plan] = list(zip(*slots, strict=True)) if slots else [()] * len(could_w)
+    return dict(zip(could_w, plans, strict=True))

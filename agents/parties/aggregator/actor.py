@@ -12,12 +12,12 @@ from datetime import datetime
 from functools import partial
 
 from agents.negotiation.booked import BookedParty
-from agents.negotiation.children import CAN_RELAX, Children, at_most
+from agents.negotiation.children import CAN_RELAX, Children
 from agents.negotiation.conduct import Conduct
 from agents.negotiation.learning import Learning
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
-from agents.negotiation.plans.capability import probable, summed_up
+from agents.negotiation.plans.capability import summed_up
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import Stage, Transitions
 from agents.negotiation.timers import Timers
@@ -29,11 +29,8 @@ from agents.settings.daemon import Role
 from agents.settings.members import Members
 from agents.settings.parties import AggregatorSettings, Rung
 from protocol import messages as m
-from protocol.actor import Foreseen, Measured, Solve, Solved
+from protocol.actor import Measured, Solve, Solved
 from protocol.edges import Edge
-from protocol.plan import Plan
-from protocol.rules import order_of
-from protocol.units import Direction
 
 TRANSITIONS: Transitions = {
     Stage.COLLECTING: (Stage.RELAXING, Stage.OFFERED, Stage.PROPOSED, Stage.STANDBY, Stage.CLOSED),
@@ -57,8 +54,6 @@ class Aggregator(BookedParty[AggregatorSettings]):
     def __init__(self, settings: AggregatorSettings, policies: Policies | None = None) -> None:
         self.policies = policies or Policies.of(settings)
         self.own_storage = StorageYard.build(settings.storage, settings.connection)
-        self.next_foreseen: Foreseen | None = None
-        """For the request that is taken next, in the same instant."""
         super().__init__(settings)
         if settings.reliability_half_life_days is not None:
             known = {one.name: one for one in settings.learned}
@@ -83,35 +78,10 @@ class Aggregator(BookedParty[AggregatorSettings]):
         own = [bands(yard.home, yard.ledger, now)] if self.counts_own_storage else []
         return summed_up(self.name, told, others, own, now, self.capability_every_s or 0)
 
-    def foreseen(self, request: m.Request, told: Mapping[str, m.Capability], now: datetime) -> Foreseen | None:
-        """What the members that told it could give in a request that is new."""
-        known = self.events.get(request.event_id)
-        if known is not None and known.up is not None and order_of(known.up.request) >= order_of(request):
-            return None
-        period, slots = request.interval_period, len(request.power_w)
-        found = {
-            name: probable(told[name], request.direction, period, slots, now)
-            for name in self.book.by_name
-            if name in told
-        }
-        could = {name: one for name, one in found.items() if one is not None}
-        if not could:
-            return None
-        power_w = {name: self._at_most(name, request.direction, one.p90_w) for name, one in could.items()}
-        sure_pct = {name: one.sure_pct for name, one in could.items()}
-        return Foreseen(request.event_id, request.request_id, power_w, sure_pct)
-
-    def _at_most(self, name: str, direction: Direction, power_w: Plan) -> Plan:
-        """What a member says counts for its contracted capacity."""
-        return at_most(power_w, self.book[name].most_w(direction))
-
-    def _foreseen(self, item: Foreseen) -> None:
-        self.next_foreseen = item
-
-    def taken_foreseen(self, request: m.Request) -> Foreseen | None:
-        """What was foreseen for a request that begins now; None: nothing."""
-        item, self.next_foreseen = self.next_foreseen, None
-        return item if item is not None and item.request_id == request.request_id else None
+    @property
+    def foresees(self) -> bool:
+        """Always: S21 goes by it."""
+        return True
 
     def solving(self, asked: Solve) -> Callable[[], Solved] | None:
         """How a plan over its members is computed; None where it is not wanted any more."""

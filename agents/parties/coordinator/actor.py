@@ -24,7 +24,7 @@ from agents.negotiation.upward import Upward
 from agents.parties.coordinator.role import CoordinatorRole
 from agents.settings.daemon import Role
 from agents.settings.members import Members
-from agents.settings.parties import CoordinatorSettings
+from agents.settings.parties import CoordinatorSettings, PlanMode
 from protocol import messages as m
 from protocol.edges import Edge
 
@@ -55,6 +55,11 @@ class Coordinator(BookedParty[CoordinatorSettings]):
         """How often it tells the utility what its aggregators could probably give."""
         return self.settings.capability_every_s
 
+    @property
+    def foresees(self) -> bool:
+        """Whether S1 goes by what aggregators could probably give."""
+        return self.settings.plan is PlanMode.BY_ABILITY
+
     def capability(self, told: Mapping[str, m.Capability], now: datetime) -> m.Capability:
         """The sum of what its aggregators told."""
         told = self.of_members(told)
@@ -72,7 +77,7 @@ class Coordinator(BookedParty[CoordinatorSettings]):
             Children(tuple(book.by_name), book.claims, by=worth_of(settings.can_use)),
             TRANSITIONS,
             settings.report_grace_s,
-            partial(CoordinatorRole, settings, self.policies, book, up),
+            partial(CoordinatorRole, settings, self.policies, book, up, self.taken_foreseen),
             book=book,
             up=up,
         )

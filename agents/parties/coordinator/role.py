@@ -1,7 +1,7 @@
 """What the coordinator decides in one event: S1 plans, S2/S3 collect, S4 judges the alternatives, S5/S6 re-request, S7
 concludes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from agents.negotiation.asking import Conditions
@@ -10,7 +10,7 @@ from agents.negotiation.hurried import hurried_members, tell_too_slow
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.plans.acceptance import Judged
 from agents.negotiation.plans.alternative import alternatives
-from agents.negotiation.plans.request_values import split_by_scale
+from agents.negotiation.plans.request_values import split_by_ability, split_by_scale
 from agents.negotiation.plans.residual import reduced, share_residual
 from agents.negotiation.plans.timing import stage_end
 from agents.negotiation.plans.usable import bought_of, judged_by, left_of
@@ -20,7 +20,8 @@ from agents.negotiation.upward import Upward
 from agents.settings.members import Members
 from agents.settings.parties import CoordinatorSettings, PlanMode
 from protocol import messages as m
-from protocol.plan import Plan, add, excess, least, share_pct, shortfall, total, zero
+from protocol.actor import Foreseen
+from protocol.plan import Plan, add, excess, least, scaled, share_pct, shortfall, total, zero
 from protocol.units import step_instant
 
 COLLECT_PCT = 90
@@ -33,12 +34,20 @@ class CoordinatorRole:
     """What the coordinator decides in one event."""
 
     def __init__(
-        self, settings: CoordinatorSettings, policies: Policies, book: Members, up: Upward, event: Negotiation
+        self,
+        settings: CoordinatorSettings,
+        policies: Policies,
+        book: Members,
+        up: Upward,
+        foreseen: Callable[[m.Request], Foreseen | None],
+        event: Negotiation,
     ) -> None:
+        """`foreseen`: what aggregators could probably give in the slots of a request, where they told it."""
         self.settings = settings
         self.policies = policies
         self.book = book
         self.up = up
+        self.foreseen = foreseen
         self.event = event
         self.taken: dict[str, Plan] = {}
         """What is wanted of each aggregator, W: locked, accepted or concluded."""
@@ -88,7 +97,14 @@ class CoordinatorRole:
         members = [member for member in self.book.members if member.name not in left]
         if self.settings.plan is PlanMode.SAME:
             return dict.fromkeys((member.name for member in members), self.asked_w)
-        return split_by_scale(self.asked_w, {member.name: member.capacity_w(direction) for member in members})
+        scales = {member.name: member.capacity_w(direction) for member in members}
+        foreseen = self.foreseen(self.up.request) if self.settings.plan is PlanMode.BY_ABILITY else None
+        if foreseen is None or not all(name in foreseen.power_w for name in scales):
+            return split_by_scale(self.asked_w, scales)
+        could_w = {name: scaled(foreseen.power_w[name], foreseen.sure_pct[name], 100) for name in scales}
+        power_w = total(could_w.values(), len(self.asked_w))
+        self.event.out.tell("capability_used", "S1", told=len(could_w), power_w=power_w)
+        return split_by_ability(self.asked_w, could_w, scales)
 
     def _round_ends(self, now: datetime) -> datetime:
         return step_instant(now, self.up.request.reply_by, COLLECT_PCT // (self.rerequests_left + 1))

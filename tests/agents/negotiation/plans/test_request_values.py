@@ -11,6 +11,7 @@ from agents.negotiation.plans.request_values import (
     MeritOrderValues,
     RequestValuePolicy,
     by_weight,
+    split_by_ability,
     split_by_scale,
 )
 from protocol.plan import Plan, total
@@ -158,3 +159,9 @@ def test_by_scale_is_in_proportion() -> None:
     assert split_by_scale((1000, 10), {"ra-1": 300, "ra-2": 100}) == {"ra-1": (750, 8), "ra-2": (250, 2)}
     assert split_by_scale((10,), {"ra-1": 0, "ra-2": 0}) == {"ra-1": (5,), "ra-2": (5,)}
     assert split_by_scale((10,), {}) == {}
+
+
+def test_by_ability_is_in_proportion_slot_by_slot_and_by_scale_where_nobody_can() -> None:
+    could_w = {"ra-1": (300, 0, 0), "ra-2": (100, 50, 0)}
+    parts = split_by_ability((1000, 10, 30), could_w, {"ra-1": 1, "ra-2": 2})
+    assert parts == {"ra-1": (750, 0, 10), "ra-2": (250, 10, 20)}
