@@ -12,6 +12,7 @@
 # make machines  draw docs/machines.md from the tables of the parties
 # make configuration  write the keys of docs/configuration.md anew from the models
 # make audit   known weaknesses of what is locked (pip-audit) and its licences; it says so when it could not look
+# make pictures  take the pictures of the pages in docs/pictures anew
 # make release-check  whether version, changelog, date and the journals kept of it agree, as a release has to have it
 # make lock    write requirements.lock anew from pyproject.toml
 
@@ -31,7 +32,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 python = $(shell for p in python$(1) $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$(1).*/bin/python$(1); do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import ensurepip, venv' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test node headers others hunt guards chaos attacks thousand bench check lint types wheel setup mosquitto chromium faketime machines configuration audit release-check lock clean
+.PHONY: demo test node headers others hunt guards chaos attacks thousand bench check lint types wheel setup pictures mosquitto chromium faketime machines configuration audit release-check lock clean
 
 demo: setup mosquitto
 	$(BIN)/gridpact up $(SCENARIO)
@@ -152,6 +153,9 @@ tests/node/node_modules/.package-lock.json: tests/node/package-lock.json
 headers:
 	@[ -f /usr/include/mosquitto.h ] && [ -f /usr/include/cjson/cJSON.h ] || { command -v apt-get >/dev/null && $(SUDO) apt-get update -qq \
 		&& $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gcc libc6-dev libmosquitto-dev libcjson-dev; } || true
+
+pictures: setup mosquitto chromium
+	PYTHONPATH=.:tests/support $(BIN)/python tests/support/pictures.py docs/pictures
 
 machines: setup
 	$(BIN)/python -m agents.tools.machines docs/machines.md

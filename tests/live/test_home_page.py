@@ -110,13 +110,18 @@ async def test_acceptance_change_of_mind_and_override_change_the_outcome(system:
 
 
 @needs_chromium
-async def test_resident_answers_with_the_keyboard_alone_and_in_japanese(system: PageSystem, tmp_path: Path) -> None:
+async def test_resident_answers_with_the_keyboard_alone_in_japanese_after_the_agent_was_away(system: PageSystem, tmp_path: Path) -> None:
     phone = {"viewport": {"width": 390, "height": 844}, "locale": "ja-JP", "color_scheme": "dark"}
     async with resident(system, tmp_path, **phone) as page:
         await expect(page.locator("html")).to_have_attribute("lang", "ja")
         await issue(system, "e1")
         await expect(page.get_by_role("button", name="参加する", exact=True)).to_be_visible()
         assert await serious(page) == []
+        async with system.unreachable():
+            await expect(page.get_by_text("エージェントが応答しません")).to_be_visible()
+            await expect(page.get_by_role("button", name="今すぐ充電")).to_be_disabled()
+        await expect(page.get_by_text("エージェントが応答しません")).to_have_count(0)
+        await expect(page.get_by_role("button", name="参加する", exact=True)).to_be_enabled()
         await page.locator("body").focus()
         for _ in range(12):
             await page.keyboard.press("Tab")

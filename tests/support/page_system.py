@@ -51,10 +51,10 @@ class PageSystem:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["PageSystem"]:
         self.journals.mkdir(parents=True)
-        server = ControlServer(self.control / "all.sock", self.shells, lambda at: None, lambda: self.alerts)
         journals = [self._journal(one) for one in self._parties]
         buses, go = [self._bus(one) for one in self._parties], asyncio.Event()
-        tasks = [asyncio.create_task(server.run())]
+        self._serve()
+        tasks: list[asyncio.Task[None]] = []
         try:
             tasks += [
                 asyncio.create_task(self._run(settings, journal, bus, up, go))
@@ -68,6 +68,7 @@ class PageSystem:
             tasks.append(asyncio.create_task(self.clock.run()))
             yield self
         finally:
+            tasks.append(self._serving)
             for task in tasks:
                 task.cancel()
             for task in tasks:
@@ -75,6 +76,18 @@ class PageSystem:
                     await task
             for journal in journals:
                 await journal.close()
+
+    def _serve(self) -> None:
+        server = ControlServer(self.control / "all.sock", self.shells, lambda at: None, lambda: self.alerts)
+        self._serving = asyncio.create_task(server.run())
+
+    @asynccontextmanager
+    async def unreachable(self) -> AsyncIterator[None]:
+        """Nobody answers on the control socket for as long as the block lasts."""
+        self._serving.cancel()
+        await asyncio.wait((self._serving,))
+        yield
+        self._serve()
 
     def _journal(self, settings: Party) -> Journal:
         key = KEYS.get(type(settings))

@@ -7,7 +7,7 @@ from math import ceil, log10
 from agents.pages.web.figures import kw
 from protocol.plan import Plan
 
-WIDTH, HEIGHT = 720, 260
+WIDTH, HEIGHT = 520, 230
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 26, 34
 GAP = 0.12
 """Between the bars, of a slot."""
@@ -108,7 +108,7 @@ def slot_chart(
     ]
     every = max(1, ceil(slots / 12))
     named = [
-        ChartTick(round(LEFT + wide * (slot + 0.5), 1), label.split("–")[0] if slots > 6 else label)
+        ChartTick(round(LEFT + wide * (slot + 0.5), 1), label.split("–")[0] if slots > 4 else label)
         for slot, label in enumerate(labels)
         if slot % every == 0
     ]
@@ -123,7 +123,7 @@ def slot_chart(
 
 
 def _step(most: int) -> int:
-    """A round distance of the lines, W, so that there are about four."""
-    rough = most / 4
+    """A round distance of the lines, W, so that there are about five."""
+    rough = most / 5
     size = 10 ** int(log10(max(rough, 1)))
     return int(next((factor * size for factor in (1, 2, 5, 10) if factor * size >= rough), 10 * size))

@@ -12,6 +12,8 @@ from prometheus_client import CollectorRegistry, Histogram, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from agents.history.standing import PartyStage, WhyUnknown, of_status
+from agents.negotiation.parent import ParentParty
 from agents.runtime.daemon.alerts import Alerts
 from agents.runtime.journal.journal import Journal
 from agents.runtime.shell import Shell
@@ -80,7 +82,7 @@ class Metrics(Collector):
             latencies, journal.figures.latencies_s = journal.figures.latencies_s, []
             for seconds in latencies:
                 self._commits.observe(seconds)
-        self._families = [self._messages(), *self._parties(), *self._wire()]
+        self._families = [self._messages(), *self._parties(), *self._event_figures(), *self._wire()]
 
     def _label(self, name: str) -> str:
         return name if len(self._shells) <= MOST_PARTIES else "all"
@@ -134,6 +136,30 @@ class Metrics(Collector):
                 shut.add_metric([name], len(shell.senders.quarantined))
                 unheard.add_metric([name], sum(one.unheard for one in shell.senders.accounts.values()))
         return shut, unheard
+
+    def _event_figures(self) -> Iterable[Metric]:
+        """Of the events that are under way at parties that ask others."""
+        power = GaugeMetricFamily(
+            "gridpact_event_power_watts", "The greatest slot of what is requested, available, awarded",
+            labels=["party", "event_id", "figure"],
+        )  # fmt: skip
+        delivered = GaugeMetricFamily(
+            "gridpact_event_delivered_watt_hours", "In the slots that are summed up", labels=["party", "event_id"]
+        )
+        for name, shell in self._shells.items():
+            if not isinstance(shell.actor, ParentParty):
+                continue
+            for event in shell.actor.status()["events"]:  # type: ignore[attr-defined]
+                standing, event_id = of_status(event), str(event["event_id"])
+                if standing.stage is PartyStage.CLOSED:
+                    continue
+                plans = (event.get("requested_w"), standing.available_w, standing.secured_w)
+                for figure, plan in zip(("requested", "available", "awarded"), plans, strict=True):
+                    if isinstance(plan, list | tuple) and plan:
+                        power.add_metric([name, event_id, figure], max(plan))
+                if not isinstance(standing.delivered_wh, WhyUnknown):
+                    delivered.add_metric([name, event_id], standing.delivered_wh)
+        return power, delivered
 
     def _wire(self) -> Iterable[Metric]:
         alerts = GaugeMetricFamily("gridpact_alert", "1 while an alert stands", labels=["alert"])

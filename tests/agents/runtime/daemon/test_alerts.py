@@ -1,11 +1,13 @@
 """A daemon notices its own losses, says so, says when it is over; and its figures are there for Prometheus."""
 
 import asyncio
+import re
 import tracemalloc
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import orjson
 import paths
 import pytest
 from prometheus_client import generate_latest
@@ -24,8 +26,9 @@ from broker.clock import Clock
 from broker.credentials import Credentials
 from broker.mqtt import Address, MqttBus
 from broker.sequence import Gaps, Numbers
-from protocol.actor import Cancel, Entry, Note, Received
+from protocol.actor import Cancel, Entry, Issue, Note, Received
 from protocol.edges import Edge
+from protocol.units import Direction
 
 
 def bus() -> MqttBus:
@@ -200,6 +203,37 @@ def test_every_metric_of_the_page_exists() -> None:
     named = {part.split("{")[0].removesuffix("_total") for part in page.split("`") if part.startswith("gridpact_")}
     assert len(named) >= 9
     assert [name for name in named if f'"{name}"' not in code] == []
+
+
+async def test_events_under_way_have_their_power_among_the_figures() -> None:
+    wire = bus()
+    utility = shell(wire)
+    issue = Issue("e1", "dr", Direction.DECREASE_LOAD, T0 + timedelta(hours=1), (5_000, 7_000))
+    utility.actor.receive(issue, T0)
+    shells = {"utility": utility}
+    metrics = Metrics(shells, {"utility": wire}, None, Alerts(shells, {}, None))
+    metrics.look()
+    text = generate_latest(metrics.registry).decode()
+    assert 'gridpact_event_power_watts{event_id="e1",figure="requested",party="utility"} 7000.0' in text
+    assert 'gridpact_event_delivered_watt_hours{event_id="e1",party="utility"} 0.0' in text
+    assert 'figure="awarded"' not in text
+    utility.actor.receive(Cancel("e1"), T0)
+    metrics.look()
+    assert 'event_id="e1"' not in generate_latest(metrics.registry).decode()
+
+
+def test_every_metric_of_the_board_exists() -> None:
+    folder = paths.ROOT / "deploy" / "grafana"
+    board = orjson.loads((folder / "dashboards" / "gridpact.json").read_bytes())
+    code = (paths.ROOT / "agents" / "runtime" / "daemon" / "metrics.py").read_text()
+    targets = [target for panel in board["panels"] for target in panel["targets"]]
+    named = {name for target in targets for name in re.findall(r"gridpact_\w+", target["expr"])}
+    assert len(named) >= 10
+    assert [name for name in named if f'"{re.sub("_(total|bucket)$", "", name)}"' not in code] == []
+    assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
+    source = {target["datasource"]["uid"] for target in targets}
+    assert source == {"gridpact-prometheus"}
+    assert "uid: gridpact-prometheus" in (folder / "provisioning" / "datasources" / "gridpact.yaml").read_text()
 
 
 async def test_certificate_that_ends_soon_and_credentials_that_are_refused_are_alerts_and_a_figure() -> None:
