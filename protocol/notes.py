@@ -71,6 +71,8 @@ class EventSettled(NoteModel):
     metered_directly_wh: int
     meters: int
     storage_wh: int | None = None
+    values_missing: int | None = None
+    """Of the meters' values that were asked for, where the utility asks."""
 
 
 @note_of("order_refused")
@@ -128,8 +130,7 @@ class AlternativeReceived(NoteModel):
 
 @note_of("alternative_judged", "S4")
 class AlternativeJudged(NoteModel):
-    """The coordinator judges a proposed plan by its share in the worst slot (or of the energy), or by what others have
-    over."""
+    """The coordinator judges a proposed plan by its share in the worst slot (or of the energy), or what others have over."""
 
     aggregator: str
     proposed_w: Plan

@@ -112,6 +112,7 @@ WORDS = {
 """By the name of the note. A note that is not here, or has other figures, is told generically."""
 NONE_TO_DISPATCH = "slot {slot}: {power_w} is due; no DER of its own to dispatch to"
 """Aggregators below act on their own awards, own storage has its set-points."""
+MISSING = "; {values_missing} of their values are missing"
 TELLS_NOTHING = "{child} has told nothing of slot {slot}, where {due_wh} was due: nothing is expected of it"
 """Whose meter is silent may have given something."""
 CHANGED = "; against the schedules that were declared the load changed by {change_wh}"
@@ -154,6 +155,7 @@ def words(noted: NoteLine, slots: int = 0) -> str:
     try:
         text = (NONE_TO_DISPATCH if alone else _template(noted)).format(**shown)
         text += CHANGED.format(**shown) if "change_wh" in shown else ""
+        text += MISSING.format(**shown) if "values_missing" in shown else ""
     except KeyError:
         text = ", ".join([noted.name.replace("_", " "), *(f"{key} {value}" for key, value in shown.items())])
     reason = noted.data.get("reason")

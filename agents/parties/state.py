@@ -1,7 +1,7 @@
 """What the parties with children remember, as frozen models with a version."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeVar
 
@@ -66,6 +66,7 @@ class UtilityEventState:
     program_id: str
     meters: dict[str, dict[int, int]]
     version: Literal[1] = 1
+    meter_requests: dict[str, tuple[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,12 @@ def utility_state(actor: Utility) -> UtilityState:
     events = [(event, _role(event, UtilityRole)) for event in actor.events.values()]
     return UtilityState(
         parent_state(actor),
-        tuple(UtilityEventState(negotiation_state(event), role.program_id, role.meters) for event, role in events),
+        tuple(
+            UtilityEventState(
+                negotiation_state(event), role.program_id, role.meters, meter_requests=role.meter_requests
+            )
+            for event, role in events
+        ),
         tuple(event.event_id for event in actor.planned),
     )
 
@@ -105,7 +111,8 @@ def remember_utility(actor: Utility, state: UtilityState) -> None:
         )
         event = actor.events[subject.event_id] = actor.issued(issue)
         remember(event, one.event)
-        _role(event, UtilityRole).meters = one.meters
+        role = _role(event, UtilityRole)
+        role.meters, role.meter_requests = one.meters, one.meter_requests
     remember_parent(actor, state.party)
 
 

@@ -42,6 +42,9 @@ DECIDE_PCT = 20
 """The utility decides within a fifth of the time between the coordinator's reply_by and the first slot."""
 
 
+MOST_ASKED = 4
+"""Of a meter so many missing values are asked for at once, the newest of them."""
+
 OWN = "/"
 """Between a party and its resource, in the name of a meter that is no home's."""
 
@@ -56,6 +59,8 @@ class UtilityRole:
         self.event = event
         self.meters: dict[str, dict[int, int]] = {}
         """Delivered Wh per meter and slot, as the smart meters themselves say."""
+        self.meter_requests: dict[str, tuple[str, int]] = {}
+        """The request and its round that a home's meter reports about: of those that can be asked."""
 
     def begin(self, now: datetime) -> None:
         """Ask every coordinator for the whole; the first ones' answers are taken first."""
@@ -181,15 +186,50 @@ class UtilityRole:
     def stop(self, now: datetime) -> None:
         """It has no power of its own."""
 
-    def on_meter(self, name: str, message: m.Report) -> None:
-        """A smart meter's own value (meter 13): stored beside what the coordinators report, never added to it. Raises
-        RefusedMessage."""
+    def on_meter(self, name: str, message: m.Report, now: datetime) -> None:
+        """A smart meter's own value (meter 13): stored beside what the coordinators report, never added to it. Values of
+        earlier slots that did not come are asked for. Raises RefusedMessage."""
         for reading in message.readings:
             check_slot(reading, self.event.subject.slots)
         own = message.resource_id != name
         slots = self.meters.setdefault(f"{name}{OWN}{message.resource_id}" if own else name, {})
+        known = dict(slots)
         for reading in message.readings:
             slots[reading.slot] = delivered_wh(self.event.subject.direction, reading.energy_wh, reading.baseline_wh)
+        if self.settings.asks_meters and not own:
+            self.meter_requests[name] = (message.request_id, message.round)
+            newest = max(slots, default=0)
+            if newest not in known:
+                self._ask_meter(name, newest, now)
+            if slots != known and self.event.stage is Stage.CLOSED and self.event.outcome == m.Outcome.CONCLUDED:
+                self.finished(self.event.delivery.delivered_wh, now)
+
+    def _ask_meter(self, name: str, before: int, now: datetime) -> None:
+        """Ask a home for the values of slots that it has not told."""
+        event, (request_id, round_) = self.event, self.meter_requests[name]
+        missing = [slot for slot in range(before) if slot not in self.meters[name]]
+        for slot in missing[-MOST_ASKED:]:
+            award_id = f"{request_id}.{event.out.name}.{name}"
+            asking = m.Dispatch(
+                message_id=f"{event.out.name}.dispatch.{award_id}.{slot}.{event.out.sent('dispatch') + 1}",
+                sent_at=now,
+                event_id=event.subject.event_id,
+                request_id=request_id,
+                round=round_,
+                revision=1,
+                award_id=award_id,
+                slot=slot,
+                power_w=0,
+                valid_for_s=int(event.subject.period.duration.total_seconds()),
+            )
+            event.out.send(Edge(event.out.name, name), asking)
+
+    @property
+    def values_missing(self) -> int | None:
+        """How many values of the meters that have told anything are missing; None where it is not asked, or none is."""
+        slots = range(self.event.delivery.last_slot + 1)
+        told = [self.meters[name] for name in self.meter_requests]
+        return sum(slot not in values for values in told for slot in slots) or None
 
     @property
     def storage_wh(self) -> int | None:
@@ -212,6 +252,10 @@ class UtilityRole:
         """Settle: what was delivered beside what was awarded, Wh."""
         event, subject = self.event, self.event.subject
         assert event.deal_w is not None
+        if event.stage is not Stage.CLOSED:
+            last = event.delivery.last_slot
+            for name in [name for name in self.meter_requests if last not in self.meters[name]]:
+                self._ask_meter(name, last + 1, now)
         event.out.tell(
             "settled",
             "meter",
@@ -221,6 +265,7 @@ class UtilityRole:
             metered_directly_wh=self.meter_wh,
             meters=len(self.meters),
             **({} if self.storage_wh is None else {"storage_wh": self.storage_wh}),
+            **({} if self.values_missing is None else {"values_missing": self.values_missing}),
         )
 
     def status(self) -> dict[str, object]:
@@ -300,7 +345,7 @@ class Utility(ParentParty):
         if edge.child in event.children.by_name:
             event.on_report(edge.child, report, now)
         else:
-            _role(event).on_meter(edge.child, report)
+            _role(event).on_meter(edge.child, report, now)
 
 
 def _role(event: Negotiation) -> UtilityRole:

@@ -91,6 +91,9 @@ class UtilitySettings(Settings):
     """The coordinators below it."""
     meters: tuple[Name, ...] = ()
     """The parties whose smart meters report to it directly."""
+    asks_meters: bool = False
+    """Whether a smart meter that has told other slots of an event is asked for a value that is missing, by a `dispatch` of
+    0 W: the homes have to know that (homes of the first release refuse it)."""
     events: tuple[EventSettings, ...] = ()
     accept_share_pct: Percent = 70
     """An alternative is accepted when it gives this share of the request in every slot."""

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from checker import violations
-from worlds import START, Story, World, battery
+from worlds import START, T0, Story, World, battery
 
+from agents.history.line import NoteLine
+from agents.history.narrate import words
 from agents.parties.der.actor import Der
 from agents.settings.parties import EventSettings
 from broker.bus import Post
@@ -92,6 +94,16 @@ def lost(*numbers: int, kind: str) -> Callable[[str, Post], list[tuple[Post, tim
             if seen in numbers:
                 return []
         return [(post, timedelta())]
+
+    return way
+
+
+def dropping_slot(slot: int) -> Callable[[str, Post], list[tuple[Post, timedelta]]]:
+    """An intercept: the utility never hears a slot's meter value."""
+
+    def way(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
+        lost = post.topic.startswith("dr/report/utility/") and f'"slot":{slot},'.encode() in post.payload
+        return [] if lost else [(post, timedelta())]
 
     return way
 
@@ -464,6 +476,47 @@ def test_meter_of_who_has_withdrawn_is_asked_as_well() -> None:
     simulation.give(START + 50 * MINUTE, "ra-1-h0", Decided("e1", False))
     simulation.run()
     assert settled(Story(simulation, world))["delivered_wh"] == flowed_wh(simulation, world, world.events[0])
+
+
+@pytest.mark.parametrize(("reports", "asked"), [((2,), 1), ((4, 6), 2), ((8,), 1)])
+def test_meter_value_that_the_utility_misses_is_asked_for(reports: tuple[int, ...], asked: int) -> None:
+    world = World(utility={"asks_meters": True})
+    world.simple("ra-1", 1)
+    world.event(5_000, 5_000, 5_000, 5_000)
+    world.intercepts["ra-1-h0"] = lost(*reports, kind="report")  # every second one goes to the utility
+    story = world.run()
+    assert len(story.sent("dispatch", "utility")) == asked
+    told = settled(story)
+    assert told["metered_directly_wh"] == told["delivered_wh"] == 10_000
+    assert "values_missing" not in told
+    assert violations(story.simulation.trace) == []
+
+
+def test_meter_value_that_never_comes_is_told_to_be_missing() -> None:
+    world = World(utility={"asks_meters": True})
+    world.simple("ra-1", 1)
+    world.event(5_000, 5_000, 5_000)
+    world.intercepts["ra-1-h0"] = dropping_slot(1)
+    story = world.run()
+    told = settled(story)
+    assert (told["values_missing"], told["metered_directly_wh"]) == (1, 5_000)
+    assert "1 of their values are missing" in words(NoteLine(T0, "utility", "settled", "", "e1", told))
+
+
+def test_utility_commands_no_home_by_asking() -> None:
+    world = World()
+    world.simple("ra-1", 1)
+    world.event(5_000, 5_000)
+    simulation = world.build()
+    simulation.run(until=START + MINUTE)
+    (said,) = [one for one in Story(simulation, world).to("dispatch", "ra-1", "ra-1-h0") if isinstance(one, m.Dispatch)]
+    more = said.model_copy(update={"message_id": "utility.asks", "slot": 1, "power_w": -1_000})
+    simulation.publish(START + 2 * MINUTE, "utility", Post("dr/dispatch/utility/ra-1-h0", encode(more)))
+    simulation.run()
+    story = Story(simulation, world)
+    (reject,) = [one for one in story.sent("reject", "ra-1-h0") if isinstance(one, m.Reject)]
+    assert reject.reason is RejectReason.UNKNOWN_AWARD
+    assert settled(story)["delivered_wh"] == 5_000
 
 
 def test_reports_that_come_in_time_wake_nobody_to_ask() -> None:

@@ -71,11 +71,18 @@ class Controlled(Party):
 
     # -- control (claim 1) and metering
 
+    def _belongs(self, edge: Edge, message: m.EventMessage) -> None:
+        if isinstance(message, m.Dispatch) and edge.child == self.name and edge.parent in self.settings.meter_to:
+            return  # it asks for a meter value
+        super()._belongs(edge, message)
+
     def _on_dispatch(self, edge: Edge, dispatch: m.Dispatch, now: datetime) -> None:
         event = self._event(dispatch)
         award = event.award
-        if self._report_again(event, dispatch, now):
+        if self._report_again(edge, event, dispatch, now):
             return
+        if edge != event.edge:
+            raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"slot {dispatch.slot} is not metered yet")
         if (
             award is None
             or award.award_id != dispatch.award_id
@@ -104,12 +111,13 @@ class Controlled(Party):
             answer = messages.has_dispatch(self.name, event.request, dispatch.slot, begun, now, number)
             self.send(event.edge, answer)
 
-    def _report_again(self, event: DerEvent, dispatch: m.Dispatch, now: datetime) -> bool:
-        """The dispatch of a slot that was reported asks for the report: it may have been lost. Whether it was so."""
+    def _report_again(self, edge: Edge, event: DerEvent, dispatch: m.Dispatch, now: datetime) -> bool:
+        """The dispatch of a slot that was reported asks for the report, on the edge where it may have been lost. Whether
+        it was so."""
         reading, number = event.readings.get(dispatch.slot), self.counts["sent.report"] + 1
         if reading is None:
             return False
-        self.send(event.edge, messages.report(self.name, event.request, reading, now, number))
+        self.send(edge, messages.report(self.name, event.request, reading, now, number))
         return True
 
     def _slot_over(self, event: DerEvent, now: datetime) -> None:
