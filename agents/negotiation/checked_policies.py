@@ -5,6 +5,7 @@ stands on its answer could not be kept.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from operator import index
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from agents.negotiation.plans.acceptance import AcceptancePolicy, Judged
 from agents.negotiation.plans.apportion import Candidate, SharingPolicy
-from agents.negotiation.plans.baseline import BaselinePolicy
+from agents.negotiation.plans.baseline import BaselinePolicy, DatedBaselinePolicy
 from agents.negotiation.plans.request_values import MemberCapability, RequestValuePolicy
 from agents.negotiation.plans.shares import Watts
 from agents.negotiation.policies import PolicyKind
@@ -34,7 +35,8 @@ def watched(kind: PolicyKind, name: str, policy: Any) -> Any:
         case PolicyKind.ACCEPTANCE:
             return CheckedAcceptance(name, policy)
         case PolicyKind.BASELINE:
-            return CheckedBaseline(name, policy)
+            dated = isinstance(policy, DatedBaselinePolicy)
+            return CheckedDatedBaseline(name, policy) if dated else CheckedBaseline(name, policy)
 
 
 class CheckedValues:
@@ -101,6 +103,19 @@ class CheckedBaseline:
 
     def baseline_wh(self, slot: int, readings: Mapping[str, Reading], earlier: Sequence[Mapping[str, Reading]]) -> int:
         return _whole(self.name, self.policy.baseline_wh(slot, readings, earlier))
+
+
+class CheckedDatedBaseline(CheckedBaseline):
+    """The same, of a policy that knows the days."""
+
+    def __init__(self, name: str, policy: DatedBaselinePolicy) -> None:
+        super().__init__(name, policy)
+        self.dated = policy
+
+    def baseline_at(
+        self, first_at: datetime, start_at: datetime, length: timedelta, readings: Mapping[str, Reading]
+    ) -> int:
+        return _whole(self.name, self.dated.baseline_at(first_at, start_at, length, readings))
 
 
 def _whole(name: str, found: Any) -> int:

@@ -252,7 +252,7 @@ class Delivery:
         state = m.EventStatus.COMPLETED if slot + 1 == self.subject.slots else m.EventStatus.ACTIVE
         if self.stopped_at is not None and slot == self.last_slot:
             state = m.EventStatus.CANCELLED
-        return self.readings.summed(slot, state, self.baseline)
+        return self.readings.summed(slot, state, self.baseline, self.subject.period)
 
     def _delivered_wh(self, reading: m.Reading) -> int:
         return delivered_wh(self.subject.direction, reading.energy_wh, reading.baseline_wh)

@@ -18,7 +18,8 @@ from agents.negotiation.plans.apportion import (
     ProportionalSharing,
     SharingPolicy,
 )
-from agents.negotiation.plans.baseline import BaselinePolicy, DeclaredBaseline
+from agents.negotiation.plans.baseline import BaselinePolicy, DatedBaselinePolicy, DeclaredBaseline
+from agents.negotiation.plans.baseline_days import EarlierDays
 from agents.negotiation.plans.request_values import (
     FairValues,
     MemberCapability,
@@ -33,6 +34,8 @@ __all__ = [
     "AcceptancePolicy",
     "BaselinePolicy",
     "Candidate",
+    "DatedBaselinePolicy",
+    "EarlierDays",
     "Judged",
     "MemberCapability",
     "Policies",

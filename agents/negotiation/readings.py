@@ -4,7 +4,7 @@ slot was summed up."""
 from collections.abc import Mapping
 from enum import StrEnum
 
-from agents.negotiation.plans.baseline import BaselinePolicy
+from agents.negotiation.plans.baseline import BaselinePolicy, counted_wh
 from protocol import messages as m
 from protocol.rules import delivered_wh
 from protocol.units import Direction
@@ -51,14 +51,14 @@ class Readings:
             self.revisions.setdefault(slot, {})[name] = revision
         return Taking.CORRECTS if summed else Taking.OPEN
 
-    def summed(self, slot: int, state: m.EventStatus, baseline: BaselinePolicy) -> m.Reading:
+    def summed(self, slot: int, state: m.EventStatus, baseline: BaselinePolicy, period: m.IntervalPeriod) -> m.Reading:
         """All of one slot as one reading; its baseline is that of a policy."""
         have = self.of(slot)
         earlier = [self.of(before) for before in range(slot)]
         return m.Reading(
             slot=slot,
             energy_wh=sum(reading.energy_wh for reading in have.values()),
-            baseline_wh=baseline.baseline_wh(slot, have, earlier),
+            baseline_wh=counted_wh(baseline, period, slot, have, earlier),
             state=state,
             reading_type=m.ReadingType.SUMMED,
         )

@@ -1,9 +1,10 @@
 """What the metered energy of a slot is compared with: delivered = direction's sign x (metered - baseline)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 
-from protocol.messages import Reading
+from protocol.messages import IntervalPeriod, Reading
 
 
 class BaselinePolicy(Protocol):
@@ -14,6 +15,30 @@ class BaselinePolicy(Protocol):
         """Of all who have reported the slot together, signed Wh, + = import. Their `baseline_wh` is what each has
         declared. `earlier` has the readings of the event's slots before it, the first slot first."""
         ...
+
+
+@runtime_checkable
+class DatedBaselinePolicy(BaselinePolicy, Protocol):
+    """One that compares with other days, and so has to know when a slot was."""
+
+    def baseline_at(
+        self, first_at: datetime, start_at: datetime, length: timedelta, readings: Mapping[str, Reading]
+    ) -> int:
+        """In the place of `baseline_wh`, of the slot from `start_at` on; `first_at`: the event's beginning."""
+        ...
+
+
+def counted_wh(
+    policy: BaselinePolicy,
+    period: IntervalPeriod,
+    slot: int,
+    readings: Mapping[str, Reading],
+    earlier: Sequence[Mapping[str, Reading]],
+) -> int:
+    """What a policy says of a slot, signed Wh."""
+    if isinstance(policy, DatedBaselinePolicy):
+        return policy.baseline_at(period.start, period.slot_start(slot), period.duration, readings)
+    return policy.baseline_wh(slot, readings, earlier)
 
 
 class DeclaredBaseline:

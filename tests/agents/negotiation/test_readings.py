@@ -1,5 +1,7 @@
 """Readings: a later revision corrects, an older one changes nothing."""
 
+from datetime import UTC, datetime
+
 from agents.negotiation.plans.baseline import DeclaredBaseline
 from agents.negotiation.readings import Readings, Taking, change_wh
 from protocol import messages as m
@@ -34,11 +36,14 @@ def test_reading_of_a_slot_that_is_summed_up_corrects_only_with_another_value() 
     assert change_wh(Direction.DECREASE_LOAD, readings.of(0)) == 500
 
 
+PERIOD = m.IntervalPeriod(start=datetime(2026, 1, 14, 18, tzinfo=UTC))
+
+
 def test_sum_of_a_slot_has_the_baseline_of_the_policy() -> None:
     readings = Readings()
     readings.take("a", reading(0, -500, 100), 1, summed=False)
     readings.take("b", reading(0, 200, 300), 1, summed=False)
-    whole = readings.summed(0, m.EventStatus.ACTIVE, DeclaredBaseline())
+    whole = readings.summed(0, m.EventStatus.ACTIVE, DeclaredBaseline(), PERIOD)
     assert (whole.energy_wh, whole.baseline_wh, whole.reading_type) == (-300, 400, m.ReadingType.SUMMED)
 
 
