@@ -48,7 +48,7 @@ else
 endif
 
 # The tests on every other Python of VERSIONS than the one of the environment.
-others: setup mosquitto node chromium
+others: setup mosquitto node headers chromium
 	@mine=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); ran="$$mine" missing=""; \
 	for version in $(VERSIONS); do \
 		[ $$version != $$mine ] || continue; \

@@ -138,7 +138,7 @@ class AlternativeReceived(NoteModel):
 
 @note_of("alternative_judged", "S4")
 class AlternativeJudged(NoteModel):
-    """The coordinator judges a proposed plan by its share (in the worst slot, or of the energy)."""
+    """The coordinator judges a proposed plan by its share in the worst slot (or of the energy), or what others have over."""
 
     aggregator: str
     proposed_w: Plan
