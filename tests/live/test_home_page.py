@@ -110,7 +110,9 @@ async def test_acceptance_change_of_mind_and_override_change_the_outcome(system:
 
 
 @needs_chromium
-async def test_resident_answers_with_the_keyboard_alone_in_japanese_after_the_agent_was_away(system: PageSystem, tmp_path: Path) -> None:
+async def test_resident_answers_with_the_keyboard_alone_in_japanese_after_the_agent_was_away(
+    system: PageSystem, tmp_path: Path
+) -> None:
     phone = {"viewport": {"width": 390, "height": 844}, "locale": "ja-JP", "color_scheme": "dark"}
     async with resident(system, tmp_path, **phone) as page:
         await expect(page.locator("html")).to_have_attribute("lang", "ja")
