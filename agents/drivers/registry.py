@@ -24,6 +24,7 @@ SIMULATED = "simulated"
 SHIPPED: Mapping[str, str] = {
     SIMULATED: "agents.drivers.simulated:build_driver",
     "mqtt": "agents.drivers.mqtt:MqttDriver",
+    "ocpp": "agents.drivers.ocpp:OcppDriver",
 }
 """Loaded when they are named. The simulated one is none of the contract's: its devices answer at the same instant."""
 METHODS = ("abilities", "run", "read", "set_power", "release")
@@ -36,7 +37,11 @@ def driver_class(name: str, where: str) -> type[DeviceDriver]:
     point = point_of(GROUP, name, SHIPPED, f"{where}.driver", "driver")
     if point is None:
         module, _, item = SHIPPED[name].partition(":")
-        ours: type[DeviceDriver] = getattr(import_module(module), item)
+        try:
+            ours: type[DeviceDriver] = getattr(import_module(module), item)
+        except ModuleNotFoundError as error:
+            text = f"{error.name} is not installed: pip install 'gridpact[{name}]'"
+            raise ConfigError(f"{where}.driver: {text}") from None
         return ours
     found: type[DeviceDriver] = loaded(point, f"{where}.driver")
     options = getattr(found, "Options", None)

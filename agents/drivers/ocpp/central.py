@@ -1,0 +1,116 @@
+"""The socket on which chargers call in: who they are, which version they speak, and what they are let in by."""
+
+import base64
+import binascii
+import hmac
+import ssl
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from urllib.parse import unquote
+
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from agents.drivers.ocpp.charger import Charger, Told
+from agents.drivers.ocpp.options import Listening, OcppOptions
+from agents.drivers.ocpp.session import QUIET, ChargerSession
+from agents.drivers.ocpp.v16 import Session16
+from agents.drivers.ocpp.v201 import Session201
+
+VERSIONS: Mapping[str, type[Session16] | type[Session201]] = {"ocpp1.6": Session16, "ocpp2.0.1": Session201}
+MOST_BYTES = 65_536
+"""Of one message."""
+
+
+class Central:
+    """One socket and the chargers that are expected there."""
+
+    def __init__(
+        self, listening: Listening, chargers: Mapping[str, Charger], options: Mapping[str, OcppOptions]
+    ) -> None:
+        """`chargers`, `options`: by identity."""
+        self._listening, self._chargers, self._options = listening, chargers, options
+        self._connections: dict[str, ServerConnection] = {}
+
+    async def run(self, push: Told) -> None:
+        """Until cancelled. Raises OSError when the port is taken."""
+
+        async def served(connection: ServerConnection) -> None:
+            await self._serve(connection, push)
+
+        async with serve(
+            served,
+            self._listening.host,
+            self._listening.port,
+            subprotocols=[Subprotocol(version) for version in VERSIONS],
+            process_request=self._let_in,
+            ssl=self._tls(),
+            max_size=MOST_BYTES,
+            compression=None,
+            logger=QUIET,
+        ) as server:
+            await server.serve_forever()
+
+    def _tls(self) -> ssl.SSLContext | None:
+        at = self._listening
+        if at.certificate is None or at.key is None:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(at.certificate, at.key)
+        if at.ca is not None:
+            context.load_verify_locations(at.ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    def _let_in(self, connection: ServerConnection, request: Request) -> Response | None:
+        """None: it may go on."""
+        name = _identity(request)
+        if name not in self._chargers:
+            return connection.respond(HTTPStatus.NOT_FOUND, f"no charger {name} is expected here\n")
+        if not (self._has_password(name, request) and self._has_certificate(name, connection)):
+            refusal = connection.respond(HTTPStatus.UNAUTHORIZED, "wrong password or certificate\n")
+            refusal.headers["WWW-Authenticate"] = "Basic"
+            return refusal
+        return None
+
+    def _has_password(self, name: str, request: Request) -> bool:
+        path = self._options[name].password_file
+        if path is None:
+            return True
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        try:
+            user, _, password = base64.b64decode(given, validate=True).partition(b":")
+        except binascii.Error:
+            return False
+        same = hmac.compare_digest(password, path.read_bytes().strip())
+        return scheme.lower() == "basic" and user.decode(errors="replace") == name and same
+
+    def _has_certificate(self, name: str, connection: ServerConnection) -> bool:
+        if self._listening.ca is None:
+            return True
+        socket = connection.transport.get_extra_info("ssl_object")
+        subject: Iterable[Iterable[tuple[str, str]]] = (socket.getpeercert() or {}).get("subject", ())
+        return ("commonName", name) in [pair for part in subject for pair in part]
+
+    async def _serve(self, connection: ServerConnection, push: Told) -> None:
+        assert connection.request is not None
+        name, version = _identity(connection.request), connection.subprotocol
+        if version is None:
+            await connection.close(1002, f"one of {', '.join(VERSIONS)} is needed")
+            return
+        if (before := self._connections.get(name)) is not None:
+            await before.close(1008, "the charger has connected anew")
+        self._connections[name] = connection
+        options, charger = self._options[name], self._chargers[name]
+        session: ChargerSession = VERSIONS[version](name, connection, charger, options.sample_s, options.stack_level)
+        try:
+            await charger.serve(session, push)
+        finally:
+            if self._connections.get(name) is connection:
+                del self._connections[name]
+
+
+def _identity(request: Request) -> str:
+    return unquote(request.path.partition("?")[0].rpartition("/")[2])

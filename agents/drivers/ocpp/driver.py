@@ -1,0 +1,54 @@
+"""All devices of a process that name the driver `ocpp`."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+
+from agents.drivers.contract import Abilities, DeviceReading, Push
+from agents.drivers.ocpp.central import Central
+from agents.drivers.ocpp.charger import Charger
+from agents.drivers.ocpp.options import Listening, OcppOptions
+from agents.settings.checked import ConfigError
+
+
+class OcppDriver:
+    """The central system of their chargers: one socket for all that call in at the same place."""
+
+    Options = OcppOptions
+
+    def __init__(self, devices: Mapping[str, OcppOptions], /) -> None:
+        self._options = dict(devices)
+        places: dict[Listening, dict[str, dict[int, tuple[str, OcppOptions]]]] = {}
+        for name, options in devices.items():
+            of = places.setdefault(options.listening(), {}).setdefault(options.charge_point, {})
+            if options.connector in of:
+                other = of[options.connector][0]
+                raise ConfigError(
+                    f"{name}: connector {options.connector} of {options.charge_point} is {other} already: "
+                    "each device has one of its own"
+                )
+            of[options.connector] = name, options
+        self._chargers: dict[str, Charger] = {}
+        self._centrals: list[Central] = []
+        for listening, chargers in places.items():
+            made = {identity: Charger(identity, of) for identity, of in chargers.items()}
+            first = {identity: next(iter(of.values()))[1] for identity, of in chargers.items()}
+            self._chargers |= {name: made[identity] for identity, of in chargers.items() for name, _ in of.values()}
+            self._centrals.append(Central(listening, made, first))
+
+    def abilities(self, device: str) -> Abilities:
+        return self._options[device].abilities()
+
+    async def run(self, push: Push) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for central in self._centrals:
+                tasks.create_task(central.run(push))
+
+    async def read(self, device: str) -> DeviceReading:
+        return self._chargers[device].reading(self._options[device].connector)
+
+    async def set_power(self, device: str, power_w: int, until: datetime) -> None:
+        await self._chargers[device].set_power(self._options[device].connector, power_w, until)
+
+    async def release(self, device: str) -> None:
+        await self._chargers[device].release(self._options[device].connector)

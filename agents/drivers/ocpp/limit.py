@@ -1,0 +1,41 @@
+"""A power as a charger's limit: how much on each phase, and for how long. Pure."""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from agents.drivers.contract import DeviceTrouble
+from agents.drivers.ocpp.options import OcppOptions
+
+PROFILE_ID = 7740177
+"""With the connector, of every limit of ours: a new one replaces the last, one that is said twice is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most so much until an instant; 0: it pauses. Never the end of a transaction: some chargers begin no other one
+    before the cable was pulled."""
+
+    unit: str
+    most: float
+    """W of all phases, or A of each, to a tenth."""
+    begins: datetime
+    until: datetime
+
+    @property
+    def lasts_s(self) -> int:
+        """Rounded up to whole seconds: at the end the next limit is there, or nothing."""
+        return math.ceil((self.until - self.begins).total_seconds())
+
+
+def limit_of(power_w: int, options: OcppOptions, phases: int, now: datetime, until: datetime) -> Limit | None:
+    """The limit for a power >= 0 W; None when its end is past. Raises DeviceTrouble for less than 0."""
+    if power_w < 0:
+        raise DeviceTrouble("this charger cannot discharge: OCPP 1.6 and 2.0.1 limit charging only")
+    now = now.astimezone(UTC).replace(microsecond=0)
+    if until - now <= timedelta(0):
+        return None
+    if options.unit == "W":
+        return Limit("W", float(power_w), now, until)
+    amps = math.floor(power_w * 10 / (options.volts * phases) + 1e-9) / 10
+    return Limit("A", amps if amps >= options.least_a else 0.0, now, until)

@@ -1,0 +1,87 @@
+"""What stands in the `options` of a device whose driver is `ocpp`: where chargers call in, and which of them it is."""
+
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from agents.drivers.contract import Abilities
+
+LEAST_A = 6.0
+"""Below this a charger pauses (IEC 61851-1)."""
+
+
+class Listening(NamedTuple):
+    """Where chargers call in; devices with the same one share a socket."""
+
+    host: str
+    port: int
+    certificate: Path | None
+    key: Path | None
+    ca: Path | None
+
+
+class OcppOptions(BaseModel):
+    """One connector of one charger."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    charge_point: Annotated[str, Field(min_length=1, max_length=48, pattern=r"^[A-Za-z0-9_.:@-]+$")]
+    """The identity with which it calls in: the last part of its address, and the user of its password."""
+    connector: Annotated[int, Field(ge=1, le=100)] = 1
+    """The connector (1.6) or EVSE (2.0.1)."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_535)] = 9000
+    password_file: Path | None = None
+    """With the password that the charger has to give (security profiles 1 and 2)."""
+    certificate: Path | None = None
+    key: Path | None = None
+    """Of this side: chargers call in by TLS then."""
+    ca: Path | None = None
+    """Which client certificates are let in: the charger's common name has to be its identity (security profile 3)."""
+    volts: Annotated[int, Field(ge=100, le=1_000)] = 230
+    phases: Annotated[int, Field(ge=1, le=3)] = 1
+    """On how many it charges at most."""
+    least_a: Annotated[float, Field(ge=0, le=100)] = LEAST_A
+    """Of a phase, A: it pauses below."""
+    unit: Literal["A", "W"] = "A"
+    """In which its limits are set."""
+    stack_level: Annotated[int, Field(ge=0, le=100)] = 1
+    """Of our limits: above those of its vendor."""
+    sample_s: Annotated[int, Field(ge=1, le=900)] = 15
+    """How often it is told to send meter values, s."""
+    silent_after_s: Annotated[float, Field(ge=1, le=86_400)] = 90.0
+
+    @model_validator(mode="after")
+    def _certificate_and_key(self) -> Self:
+        if (self.certificate is None) is not (self.key is None):
+            raise ValueError("certificate and key are given together, or none of them")
+        if self.ca is not None and self.certificate is None:
+            raise ValueError("ca needs certificate and key: without TLS there is no client certificate")
+        return self
+
+    def placed(self, folder: Path) -> Self:
+        """The same with paths that begin at a folder."""
+        names = ("password_file", "certificate", "key", "ca")
+        given = {name: folder / path for name in names if (path := getattr(self, name)) is not None}
+        return self.model_copy(update=given)
+
+    def listening(self) -> Listening:
+        """Where it calls in."""
+        return Listening(self.host, self.port, self.certificate, self.key, self.ca)
+
+    def abilities(self) -> Abilities:
+        """What a charger can do: each limit ends by itself at the instant that it carries."""
+        step_w = 1 if self.unit == "W" else max(1, self.volts * self.phases // 10)
+        return Abilities(
+            least_w=self.least_w(self.phases),
+            step_w=step_w,
+            latency_s=5.0,
+            poll_s=None,
+            silent_after_s=self.silent_after_s,
+            gives_back=True,
+        )
+
+    def least_w(self, phases: int) -> int:
+        """The least power that it charges with on so many phases, W."""
+        return round(self.least_a * self.volts * phases)

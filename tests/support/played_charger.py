@@ -1,0 +1,91 @@
+"""A charger of our own making for tests: frames written by hand over a plain WebSocket, no library of OCPP."""
+
+import asyncio
+import itertools
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+WITHIN_S = 5.0
+Answer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+
+class PlayedCharger:
+    """Answers what it is called, and remembers it."""
+
+    def __init__(self, connection: ClientConnection, answers: Mapping[str, Answer]) -> None:
+        self._connection, self._numbers = connection, itertools.count(1)
+        self.called: list[tuple[str, Mapping[str, Any]]] = []
+        self.answers: dict[str, Answer | None] = dict(answers)
+        self._results: dict[str, asyncio.Future[Mapping[str, Any]]] = {}
+        self._news = asyncio.Event()
+        self._listening = asyncio.create_task(self._listen())
+
+    @classmethod
+    async def open(cls, url: str, version: str = "ocpp1.6", **more: Any) -> Self:
+        """Connect; everything is accepted."""
+        return cls(await connect(url, subprotocols=[Subprotocol(version)], compression=None, **more), {})
+
+    async def close(self) -> None:
+        """Go, as when the power fails."""
+        self._listening.cancel()
+        await self._connection.close()
+
+    async def _listen(self) -> None:
+        async for text in self._connection:
+            frame = json.loads(text)
+            if frame[0] == 2:
+                _, number, action, body = frame
+                self.called.append((action, body))
+                answer = self.answers.get(action, lambda _: {"status": "Accepted"})
+                if answer is not None:  # None: it is silent
+                    await self._connection.send(json.dumps([3, number, answer(body)]))
+            else:
+                self._results[frame[1]].set_result(frame[2] if frame[0] == 3 else {"error": frame[2]})
+            self._news.set()
+
+    async def call(self, action: str, **body: Any) -> Mapping[str, Any]:
+        """Call, and hear what comes back."""
+        number = str(next(self._numbers))
+        self._results[number] = asyncio.get_running_loop().create_future()
+        await self._connection.send(json.dumps([2, number, action, body]))
+        async with asyncio.timeout(WITHIN_S):
+            return await self._results[number]
+
+    async def was_called(self, action: str, times: int = 1) -> Mapping[str, Any]:
+        """Wait until it was called so for the n-th time."""
+        async with asyncio.timeout(WITHIN_S):
+            while len(found := [body for name, body in self.called if name == action]) < times:
+                self._news.clear()
+                await self._news.wait()
+        return found[times - 1]
+
+    # -- 1.6
+
+    async def boot(self) -> Mapping[str, Any]:
+        """Start anew."""
+        return await self.call("BootNotification", chargePointVendor="v", chargePointModel="m")
+
+    async def be(self, status: str, error: str = "NoError", connector: int = 1) -> None:
+        """Say how a connector is."""
+        await self.call("StatusNotification", connectorId=connector, errorCode=error, status=status)
+
+    async def begin(self, meter_wh: int = 1_000, connector: int = 1) -> int:
+        """A vehicle is served from now on."""
+        result = await self.call(
+            "StartTransaction",
+            connectorId=connector,
+            idTag="tag",
+            meterStart=meter_wh,
+            timestamp="2026-01-14T17:00:00Z",
+        )
+        return int(result["transactionId"])
+
+    async def meter(self, transaction: int | None, *sampled: Mapping[str, str], connector: int = 1) -> None:
+        """Meter values of one instant."""
+        more = {} if transaction is None else {"transactionId": transaction}
+        value = {"timestamp": "2026-01-14T17:00:00Z", "sampledValue": list(sampled)}
+        await self.call("MeterValues", connectorId=connector, meterValue=[value], **more)
