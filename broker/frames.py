@@ -1,4 +1,4 @@
-"""PUBLISH of QoS 1 and its PUBACK as bytes (OASIS MQTT 5.0, sections 3.3 and 3.4): the two packets that a crowd's party
+"""PUBLISH of QoS 1 and its PUBACK as bytes (OASIS MQTT 5.0 and 3.1.1, sections 3.3 and 3.4): the two packets that a crowd's party
 reads and writes by the hundred thousand. Everything else of the protocol is the library's.
 """
 
@@ -43,9 +43,19 @@ def split(data: bytes) -> tuple[list[tuple[int, bytes]], int]:
     return found, at
 
 
-def publish(post: Post, packet_id: int, number: str) -> bytes:
-    """A post with the sender's number; an empty one is left out."""
+def publish(post: Post, packet_id: int, number: str, with_properties: bool = True) -> bytes:
+    """A post with the sender's number; an empty one is left out. MQTT 3.1.1 has no properties."""
     topic, properties = post.topic.encode(), b""
+    if not with_properties:
+        of_topic = len(topic)
+        return b"%c%b%b%b%b%b" % (
+            PUBLISH_QOS_1 | post.retain,
+            _length(4 + of_topic + len(post.payload)),
+            of_topic.to_bytes(2, "big"),
+            topic,
+            packet_id.to_bytes(2, "big"),
+            post.payload,
+        )
     if post.expires_in_s is not None:
         properties = struct.pack("!BI", MESSAGE_EXPIRY, expiry_s(post.expires_in_s))
     if number:
@@ -73,12 +83,19 @@ def acknowledged(body: bytes) -> int:
     return int.from_bytes(body[:2], "big")
 
 
-def received(first: int, body: bytes) -> Incoming | None:
+def received(first: int, body: bytes, with_properties: bool = True) -> Incoming | None:
     """What a PUBLISH of QoS 1 says. None where it has other properties than a sender of ours gives it, or is cut off:
     the library reads it then."""
     try:
         at = 2 + int.from_bytes(body[:2], "big")
-        topic, packet_id, size = body[2:at].decode(), int.from_bytes(body[at : at + 2], "big"), body[at + 2]
+        topic, packet_id = body[2:at].decode(), int.from_bytes(body[at : at + 2], "big")
+        if not with_properties:
+            return (
+                Incoming(topic, body[at + 2 :], bool(first & RETAIN), QOS, packet_id, "")
+                if at + 2 <= len(body)
+                else None
+            )
+        size = body[at + 2]
         start, end = at + 3, at + 3 + size
         number = "" if not size else _number(body, start, end) if size < 128 else None
     except (IndexError, UnicodeDecodeError):

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 import gmqtt
-from gmqtt.mqtt.constants import MQTTv50
+from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 from gmqtt.mqtt.handler import MQTTConnectError
 from gmqtt.mqtt.package import Package
 
@@ -50,11 +50,11 @@ class _Client(gmqtt.Client):  # type: ignore[misc]
 
 
 class GmqttLink:
-    """One connection, MQTT 5."""
+    """One connection, MQTT 5 or 3.1.1."""
 
     def __init__(self, door: Door, greeting: Greeting) -> None:
         self.window = 1
-        self._door = door
+        self._door, self._v5 = door, door.protocol == "5"
         will = greeting.will
         client = _Client(
             greeting.name,
@@ -86,7 +86,7 @@ class GmqttLink:
                 door = self._door
                 tls = door.credentials.tls or False
                 connecting = self._client.connect(
-                    door.host, door.port, ssl=tls, keepalive=door.keepalive_s, version=MQTTv50
+                    door.host, door.port, ssl=tls, keepalive=door.keepalive_s, version=MQTTv50 if self._v5 else MQTTv311
                 )
                 await answered(connecting, self._ended)
         except TimeoutError:
@@ -118,7 +118,7 @@ class GmqttLink:
     def publish(self, post: Post, number: str, acknowledged: Callable[[], None]) -> None:
         packet_id = self._numbers.next_id()
         self._under_way[packet_id] = acknowledged
-        self._write(frames.publish(post, packet_id, number))
+        self._write(frames.publish(post, packet_id, number, self._v5))
         self._read_on()
 
     async def received(self) -> list[Incoming]:
@@ -174,7 +174,8 @@ class GmqttLink:
                 if first & 0xF0 == frames.PUBACK:
                     self._acknowledged(frames.acknowledged(body))
                     continue
-                one = frames.received(first, body) if first & frames.PUBLISH_QOS == frames.PUBLISH_QOS_1 else None
+                of_qos_1 = first & frames.PUBLISH_QOS == frames.PUBLISH_QOS_1
+                one = frames.received(first, body, self._v5) if of_qos_1 else None
                 if one is not None:
                     some.append(one)
                     continue

@@ -71,7 +71,7 @@ class MqttBus:
         everything as it was: retained messages that others ignore, and properties. `crowd`: for a party that hears
         and asks many, through the faster library where it can be used. Raises LibraryUnfit."""
         self._whole = whole
-        self._through_gmqtt = crowd and address.protocol == "5" and not whole
+        self._through_gmqtt = crowd and not whole
         if self._through_gmqtt:
             check_names()
         self._in_envelope = address.numbers and address.protocol == "3.1.1"

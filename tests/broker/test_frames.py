@@ -6,7 +6,7 @@ from typing import Any
 
 import gmqtt
 import pytest
-from gmqtt.mqtt.constants import MQTTv50
+from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 from gmqtt.mqtt.package import CommandWithMidPacket, PublishPacket
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,6 +53,23 @@ def test_a_post_is_written_as_the_library_writes_it(
     post = Post(TOPIC, payload, retain, expires_in_s)
     given_properties = properties(number, expires_in_s)
     assert frames.publish(post, packet_id, number) == by_library(packet_id, payload, retain, **given_properties)
+
+
+@given(PACKET_IDS, PAYLOADS, st.booleans())
+def test_a_post_of_3_1_1_is_written_and_read_as_the_library_writes_it(
+    packet_id: int, payload: bytes, retain: bool
+) -> None:
+    protocol = SimpleNamespace(proto_ver=MQTTv311, id_generator=SimpleNamespace(next_id=lambda: packet_id))
+    _, packet = PublishPacket.build_package(gmqtt.Message(TOPIC, payload, 1, retain), protocol)
+    written = frames.publish(Post(TOPIC, payload, retain, 900), packet_id, "a.1", with_properties=False)
+    assert written == bytes(packet)
+    heard = frames.received(written[0], body(written), with_properties=False)
+    assert heard == Incoming(TOPIC, payload, retain, 1, packet_id, "")
+
+
+@pytest.mark.parametrize("cut", [b"", b"\0", b"\0\3abc", b"\0\3abc\1", b"\0\1\xff\0\1"])
+def test_a_post_of_3_1_1_that_is_cut_off_is_left_to_the_library(cut: bytes) -> None:
+    assert frames.received(0x32, cut, with_properties=False) is None
 
 
 @pytest.mark.parametrize(("expires_in_s", "told"), [(2**32, 2**32 - 1), (10**12, 2**32 - 1), (0, 1), (-5, 1)])

@@ -30,7 +30,7 @@ def simulated(scenario: Scenario) -> dict[object, object]:
     return deals(list(simulation.notes))
 
 
-@pytest.mark.parametrize(("protocol", "crowd"), [("5", False), ("5", True), ("3.1.1", False)])
+@pytest.mark.parametrize(("protocol", "crowd"), [("5", False), ("5", True), ("3.1.1", False), ("3.1.1", True)])
 async def test_deal_over_mutual_tls_is_the_simulated_one(tmp_path: Path, protocol: str, crowd: bool) -> None:
     scenario = load_scenario(paths.EXAMPLES / "evening_peak.toml")
     hardened = hardened_files(tmp_path)

@@ -28,7 +28,11 @@ from protocol.edges import Edge
 
 Way = tuple[Literal["5", "3.1.1"], bool]
 """Which MQTT, and whether a crowd is heard, which goes through another library."""
-WAYS = pytest.mark.parametrize("way", [("5", False), ("3.1.1", False), ("5", True)], ids=["5", "3.1.1", "5-crowd"])
+WAYS = pytest.mark.parametrize(
+    "way",
+    [("5", False), ("3.1.1", False), ("5", True), ("3.1.1", True)],
+    ids=["5", "3.1.1", "5-crowd", "3.1.1-crowd"],
+)
 
 FILTERS = ("dr/offer/ra/+", "dr/request/+/ra")
 
@@ -337,7 +341,7 @@ async def test_carrier_ends_when_it_is_cancelled_while_its_connection_breaks(mon
             await running
 
 
-@pytest.mark.parametrize("way", [("5", True), ("5", False), ("3.1.1", False)])
+@pytest.mark.parametrize("way", [("5", True), ("5", False), ("3.1.1", False), ("3.1.1", True)])
 async def test_gap_is_noticed_by_numbers_in_the_messages_of_a_sender_without_properties(
     broker: Broker, way: Way
 ) -> None:
