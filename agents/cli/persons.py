@@ -112,9 +112,13 @@ def _entries(journal: Path, member: str) -> Iterator[dict[str, object]]:
 async def forget(whose: Whose, member: str) -> int:
     """Erase a member that has left."""
     async with open_book(whose) as book:
-        told = await book.forget(member)
-    print(f"{book.party}: {member} is forgotten, {told['erased']} entries of the archive name it no more")
-    if told["waits"]:
-        print("the journal itself has entries of it still: they follow by themselves when it is moved into the archive")
+        await book.rows()
+        await book.forget(member)
+    print(f"{book.party}: {member} is forgotten")
+    if (book.party, member) in _register(book).forgetting():
+        print(
+            "the journal itself names it still: that follows by itself when it is moved into the archive, or at once when "
+            "the daemon is stopped (--config)"
+        )
         return Exit.NEGATIVE
     return Exit.OK

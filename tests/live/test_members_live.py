@@ -207,8 +207,15 @@ async def test_member_that_has_left_is_forgotten_in_journal_and_archive(
 
     async with running(one) as daemon:  # the event is over, its slots are not
         assert await persons.forget(live, "mueller-17") == 1
-        assert "the journal itself has entries of it still" in capsys.readouterr().out
+        assert "the journal itself names it still" in capsys.readouterr().out
+    (tmp_path / "ra-1.toml").write_text(to_toml(one.model_dump(mode="json", exclude_none=True)))
     assert b"mueller-17" in journal.read_bytes()
+    assert await persons.forget(BookOptions(config=tmp_path / "ra-1.toml"), "mueller-17") == 0
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or b"mueller" not in path.read_bytes(), path
+    async with running(one) as daemon:
+        assert set(actor(daemon).events) == {"e1"}
+        assert actor(daemon).book.members == (member("h1"),)
 
 
 async def test_member_is_forgotten_by_the_daemon_as_soon_as_its_journal_rests(tmp_path: Path, broker: Broker) -> None:

@@ -14,12 +14,12 @@ from agents.negotiation.booked import AnyBookedParty, BookedParty
 from agents.negotiation.conduct import WEIGHTS
 from agents.runtime.daemon.books import with_books_of
 from agents.runtime.daemon.changeover import folded, has_left
-from agents.runtime.daemon.forgetting import begin_to_forget, go_on_to_forget, why_not
+from agents.runtime.daemon.forgetting import begin_to_forget, edges_to_forget, go_on_to_forget, why_not
 from agents.runtime.daemon.served import served
 from agents.runtime.files.config import journal_path
 from agents.runtime.journal.file import JournalFile
 from agents.runtime.journal.journal import Journal, JournalError, KeptSettings
-from agents.runtime.journal.lease import LeaseTaken
+from agents.runtime.journal.lease import Lease, LeaseTaken, lease_of
 from agents.runtime.shell import Shell
 from agents.settings.checked import ConfigError, mistakes, sentence
 from agents.settings.contracts import MEMBER, Contracts, contracts_of, plain_contract, plain_contracts, with_contracts
@@ -261,6 +261,12 @@ async def stopped_books(config: DaemonConfig, name: str) -> AsyncIterator[BookKe
         yield books
     finally:
         await journal.close()
+    if edges_to_forget(path):
+        lease = Lease(lease_of(path))
+        try:
+            go_on_to_forget(path, stands_still=True)
+        finally:
+            lease.release()
 
 
 async def _archive_stopped(journal: Journal, settings: PartiesConfig, actors: Sequence[Actor], now: datetime) -> None:

@@ -10,7 +10,6 @@ from agents.runtime.journal.erase import (
     Eraser,
     archives_of,
     check_erasable,
-    mentioned,
     names_of,
     pseudonyms,
 )
@@ -46,15 +45,17 @@ def edges_to_forget(journal: Path) -> list[str]:
     return [f"{party}/{member}" for party, member in PersonRegister(register_of(journal)).forgetting()]
 
 
-def go_on_to_forget(journal: Path) -> tuple[int, list[str]]:
-    """Take out of the archive who is to be forgotten; how many entries were others, and whom the journal itself still
-    names: the rest follows when its entries are in the archive. Raises JournalError, RegisterError."""
+def go_on_to_forget(journal: Path, *, stands_still: bool = False) -> tuple[int, list[str]]:
+    """Take out of the archive who is to be forgotten, and out of the journal itself where it `stands_still`; how many
+    entries were others, and whom the journal still names: the rest follows when it is moved into the archive. Raises
+    JournalError, RegisterError."""
     register = PersonRegister(register_of(journal))
     erased, left = 0, []
     for (party, member), names in register.forgetting().items():
         eraser = Eraser(pseudonyms(names))
-        erased += sum(eraser.erase(archive) for archive in archives_of(journal))
-        if mentioned([journal], names):
+        files = [*archives_of(journal), *([journal] if stands_still else [])]
+        erased += sum(map(eraser.erase, files))
+        if eraser.mentioned(journal):
             left.append(member)
         else:
             register.forgotten(party, member)

@@ -79,16 +79,6 @@ def pseudonyms(names: list[str]) -> dict[str, str]:
     return {name: f"gone-{token_hex(6)}" for name in names}
 
 
-def mentioned(files: list[Path], names: list[str]) -> int:
-    """How many entries name one of these. Raises JournalError."""
-    eraser = Eraser(dict.fromkeys(names, ""))
-    return sum(
-        eraser.concerns(step.input) or eraser.concerns(step.effects)
-        for path in files
-        for step in JournalFile(path).entries()
-    )
-
-
 class Eraser:
     """Names that become others."""
 
@@ -124,8 +114,20 @@ class Eraser:
         """A step with the other names."""
         return step._replace(input=self.body(step.input), effects=self.body(step.effects))
 
+    def mentioned(self, path: Path) -> bool:
+        """Whether a file names one of these: an entry, the settings, what a party knew. Raises JournalError."""
+        file = JournalFile(path)
+        told = (file.configuration_body(), file.file_body())
+        if any(body is not None and self.concerns(body) for body in told):
+            return True
+        if any(self.concerns(_plain(state.body)) for states in file.states().values() for state in states):
+            return True
+        return any(self.concerns(step.input) or self.concerns(step.effects) for step in file.entries())
+
     def erase(self, path: Path) -> int:
         """Change a file that nobody writes; how many entries were others. Raises JournalError, sqlite3.Error, OSError."""
+        if not self.mentioned(path):
+            return 0
         part = path.with_name(path.name + ".part")
         part.unlink(missing_ok=True)
         make_file(part)
@@ -172,6 +174,10 @@ class Eraser:
         by = maker(sha256(bytes(last[0]) if last else b"").digest())
         for table in ("snapshot", "segment"):
             for actor, body in connection.execute(f"SELECT actor, body FROM {table}").fetchall():
-                lines = zlib.decompressobj().decompress(bytes(body), MOST_BYTES).split(b"\n")
+                lines = _plain(bytes(body)).split(b"\n")
                 other = zlib.compress(b"\n".join(map(self.body, lines)), level=1)
                 connection.execute(f"UPDATE {table} SET maker = ?, body = ? WHERE actor = ?", (by, other, actor))
+
+
+def _plain(body: bytes) -> bytes:
+    return zlib.decompressobj().decompress(body, MOST_BYTES)
