@@ -28,6 +28,7 @@ def study(
     seed: int = 0,
     least_share: int = ACCEPT_PCT,
     surplus: Annotated[bool, Parameter(negative=())] = False,
+    living: Annotated[bool, Parameter(negative=())] = False,
     jobs: int | None = None,
     zone: str | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
@@ -50,6 +51,8 @@ def study(
         Percent of a request in every slot from which an alternative is accepted.
     surplus
         Let every ladder begin with the rung `surplus`, "no fallback" too.
+    living
+        Every user is a home with all of its sessions around the event, to the second; who is away is asked, and says no.
     jobs
         Processes; one a core by default.
     zone
@@ -78,6 +81,7 @@ def study(
         seed=seed,
         accept_pct=least_share,
         surplus=surplus,
+        living=living,
         jobs=count,
         zone=None if zone is None else zone_named(zone),
         each=_progress(json),

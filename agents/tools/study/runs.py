@@ -11,6 +11,7 @@ from datetime import timedelta
 from agents.history.fold import History
 from agents.history.party import PartyHistory
 from agents.runtime.files.from_csv import GivesNothing, Plugged, RecordedRequest, Session, scenario_data
+from agents.runtime.files.from_csv_lives import lives
 from agents.runtime.files.scenario import build_scenario
 from agents.settings.scenario import Scenario
 from agents.tools.run.simulate import build_simulation
@@ -71,14 +72,16 @@ def outcomes(
     variants: Sequence[Variant] = VARIANTS,
     accept_pct: int = ACCEPT_PCT,
     run_all: bool = False,
+    living: bool = False,
 ) -> Iterator[StudyOutcome]:
     """Every size and variant of one event; nothing when nobody who is plugged in can give anything.
 
     The seed draws other weeks of the same users, and other delays of the messages. Where a variant meets a request in
-    full, the next one has nothing to climb for and its outcome is the same: it is only run with `run_all`.
+    full, the next one has nothing to climb for and its outcome is the same: it is only run with `run_all`. `living`: every
+    user is a home with all of its sessions around the event, also who is away then.
     """
     try:
-        whole = whole_scenario(sessions, wanted, plugged, books, seed)
+        whole = whole_scenario(sessions, wanted, plugged, books, seed, living=living)
     except GivesNothing:
         return
     memory = Memory()
@@ -94,12 +97,19 @@ def outcomes(
 
 
 def whole_scenario(
-    sessions: Mapping[str, Sequence[Session]], wanted: RecordedRequest, plugged: Plugged, books: StudyBooks, seed: int
+    sessions: Mapping[str, Sequence[Session]],
+    wanted: RecordedRequest,
+    plugged: Plugged,
+    books: StudyBooks,
+    seed: int,
+    *,
+    living: bool = False,
 ) -> Scenario:
     """The scenario whose event asks for all that the fleet can give by itself. Raises GivesNothing."""
+    fleet = list(lives(sessions, wanted, plugged, seed)) if living else None
     data = scenario_data(
-        sessions, wanted, k=1.0, aggregators=AGGREGATORS, plugged=plugged, storage_pct=STORAGE_PCT, draw=seed
-    )
+        sessions, wanted, k=1.0, aggregators=AGGREGATORS, plugged=plugged, storage_pct=STORAGE_PCT, draw=seed, lives=fleet
+    )  # fmt: skip
     if books is StudyBooks.KNOWN:
         devices = [device for home in data["homes"] for device in home["devices"]]
         rated_w = sum(device["max_charge_w"] + device["max_discharge_w"] for device in devices)

@@ -32,6 +32,7 @@ class Work:
     seed: int
     accept_pct: int
     surplus: bool
+    living: bool = False
 
 
 @dataclass(slots=True)
@@ -57,11 +58,12 @@ def study(
     seed: int = 0,
     accept_pct: int = ACCEPT_PCT,
     surplus: bool = False,
+    living: bool = False,
     jobs: int = 1,
     zone: tzinfo | None = None,
     each: Each = lambda done, of: None,
 ) -> list[StudyOutcome]:
-    """All outcomes, by book, habit and event; with `surplus` every ladder begins with that rung; `zone` is that of times without an offset, `each` hears the progress.
+    """All outcomes, by book, habit and event; with `surplus` every ladder begins with that rung; with `living` the homes live; `zone` is that of times without an offset, `each` hears the progress.
     Raises ConfigError."""
     clock = WallClock(zone)
     chosen = spaced(list(read_wanted(requests, clock).values()), events)
@@ -69,7 +71,7 @@ def study(
         raise ConfigError(f"{requests}: required_mw: no event asks for power")
     read_sessions(sessions, clock)  # a mistake in the table is said here, not in another process
     work = [
-        Work(one, plugged, books, seed, accept_pct, surplus)
+        Work(one, plugged, books, seed, accept_pct, surplus, living)
         for books in StudyBooks
         for plugged in Plugged
         for one in chosen
@@ -103,6 +105,7 @@ def _work(work: Work) -> list[StudyOutcome]:
             seed=work.seed,
             variants=[with_surplus(one) for one in VARIANTS] if work.surplus else VARIANTS,
             accept_pct=work.accept_pct,
+            living=work.living,
         )
     )
 
