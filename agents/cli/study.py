@@ -32,6 +32,7 @@ def study(
     plan: Annotated[bool, Parameter(negative=())] = False,
     optimum: Annotated[bool, Parameter(negative=())] = False,
     more_load: Annotated[bool, Parameter(negative=())] = False,
+    living: Annotated[bool, Parameter(negative=())] = False,
     jobs: int | None = None,
     zone: str | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
@@ -60,6 +61,8 @@ def study(
         Compare with the optimum of the coalition: one plan over all homes, with the same means.
     more_load
         The events ask to increase load.
+    living
+        Every user is a home with all of its sessions around the event, to the second; who is away is asked, and says no.
     jobs
         Processes; one a core by default.
     zone
@@ -91,6 +94,7 @@ def study(
         plan=plan,
         optimum=optimum,
         direction=Direction.INCREASE_LOAD if more_load else Direction.DECREASE_LOAD,
+        living=living,
         jobs=count,
         zone=None if zone is None else zone_named(zone),
         each=_progress(json),

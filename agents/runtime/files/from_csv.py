@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from agents.devices.catalogue import build_device
@@ -48,6 +48,15 @@ class Plugged(StrEnum):
     """Every user plugs in for the event as in one of the user's own sessions."""
 
 
+class RecordedLife(NamedTuple):
+    """A vehicle with all of its sessions around an event."""
+
+    name: str
+    device: dict[str, Any]
+    present: dict[str, Any] | None
+    """The vehicle in the session in which it is plugged in when the event is issued; None: in none."""
+
+
 def scenario_data(
     sessions: Mapping[str, Sequence[Session]],
     wanted: RecordedRequest,
@@ -60,14 +69,16 @@ def scenario_data(
     speed: float = 240.0,
     draw: int = 0,
     direction: Direction = Direction.DECREASE_LOAD,
+    lives: Sequence[RecordedLife] | None = None,
 ) -> dict[str, Any]:
     """The tables of a scenario: request = shape x k x what the fleet can give by itself (S50, nothing relaxed).
 
     `storage_kw` is the power of each aggregator's own storage, with an hour of energy in it; `storage_pct` is that of
     all of them together, in percent of what the fleet can give, and it lasts for the event instead. Another `draw`
-    takes other weeks of the same users.
+    takes other weeks of the same users. `lives`: of all these vehicles instead; the fleet is then who is plugged in when
+    the event is issued.
     """
-    fleet = list(_fleet(sessions, wanted, plugged, draw))
+    fleet = list(_fleet(sessions, wanted, plugged, draw)) if lives is None else _present(lives)
     fleet_w = fleet_power_w([device for _, device in fleet], wanted, direction)
     power_w = [round(share * k * fleet_w) for share in wanted.shape]
     if not any(power_w):
@@ -75,7 +86,7 @@ def scenario_data(
     ras = [f"ra-{number}" for number in range(1, aggregators + 1)]
     homes = [
         {"name": f"hems-{name}", "parent": ras[index % aggregators], "devices": [device]}
-        for index, (name, device) in enumerate(fleet)
+        for index, (name, device) in enumerate(fleet if lives is None else [(one.name, one.device) for one in lives])
     ]
     event = {
         "event_id": f"e{_clean(wanted.number)}",
@@ -104,6 +115,10 @@ def scenario_data(
         ],
         "homes": homes,
     }
+
+
+def _present(lives: Sequence[RecordedLife]) -> list[tuple[str, dict[str, Any]]]:
+    return [(one.name, one.present) for one in lives if one.present is not None]
 
 
 def fleet_power_w(
@@ -157,22 +172,38 @@ def _aligned(
 ) -> Session | None:
     """One of the user's sessions moved by whole days to the event, and in the raster of its slots. Which one depends
     on the event, or else all events at one hour would meet the same fleet."""
-    pick = index * 7 + crc32(wanted.number.encode()) + draw
-    candidates = [moved for session in own for moved in [_moved(session, wanted)] if moved is not None]
-    if plugged is Plugged.AS_RECORDED:
-        weeks = sorted({_week(session.plug_in) for session in own})
-        week = weeks[pick % len(weeks)]
-        candidates = [
-            moved
-            for session in own
-            if week <= _week(session.plug_in) <= week + 1
-            for moved in [_moved(session, wanted, week)]
-            if moved is not None
-        ]
-    return candidates[pick % len(candidates)] if candidates else None
+    if plugged is Plugged.EVERY_EVENING:
+        session = drawn_session(own, wanted, index, draw)
+        return None if session is None else _moved(session, wanted)
+    week = drawn_week(own, wanted, index, draw)
+    candidates = [
+        moved
+        for session in own
+        if week <= week_of(session.plug_in) <= week + 1
+        for moved in [_moved(session, wanted, week)]
+        if moved is not None
+    ]
+    return candidates[_pick(wanted, index, draw) % len(candidates)] if candidates else None
 
 
-def _week(at: datetime) -> int:
+def drawn_session(own: Sequence[Session], wanted: RecordedRequest, index: int, draw: int) -> Session | None:
+    """One of those of a user's sessions that overlap the event when they are moved to its day."""
+    candidates = [session for session in own if _moved(session, wanted) is not None]
+    return candidates[_pick(wanted, index, draw) % len(candidates)] if candidates else None
+
+
+def drawn_week(own: Sequence[Session], wanted: RecordedRequest, index: int, draw: int) -> int:
+    """One of the weeks in which a user has plugged in."""
+    weeks = sorted({week_of(session.plug_in) for session in own})
+    return weeks[_pick(wanted, index, draw) % len(weeks)]
+
+
+def _pick(wanted: RecordedRequest, index: int, draw: int) -> int:
+    return index * 7 + crc32(wanted.number.encode()) + draw
+
+
+def week_of(at: datetime) -> int:
+    """The number of a week."""
     return (at.date().toordinal() - 1) // 7
 
 
@@ -180,7 +211,7 @@ def _moved(session: Session, wanted: RecordedRequest, week: int | None = None) -
     """Moved so that it overlaps the event, by the wall clocks of its zone; with a week, by whole weeks only. None when
     it does not overlap."""
     begin = wanted.start.astimezone(wanted.zone)
-    weeks = timedelta(days=7 * (_week(begin) - week)) if week is not None else None
+    weeks = timedelta(days=7 * (week_of(begin) - week)) if week is not None else None
     days = [timedelta(days=(begin.date() - session.plug_in.date()).days - back) for back in (0, 1)]
     for shift in days if weeks is None else [weeks]:
         begins = _slot_up(later(session.plug_in, shift), wanted)

@@ -64,8 +64,12 @@ def _moved(own: Sequence[Session], start: datetime, ends_at: datetime) -> Iterat
 def _living(name: str, stays: Sequence[Session], index: int) -> dict[str, Any]:
     """The vehicle of the first stay, and all of them."""
     made = vehicle(name, stays[0], index)
-    capacity_wh = made["capacity_wh"]
-    told = [
+    return made | {"stays": stays_table(made["capacity_wh"], stays)}
+
+
+def stays_table(capacity_wh: int, stays: Sequence[Session]) -> list[dict[str, Any]]:
+    """The sessions of a vehicle as its table of stays."""
+    return [
         {
             "plugs_in_at": one.plug_in,
             "departs_at": one.plug_out,
@@ -73,7 +77,6 @@ def _living(name: str, stays: Sequence[Session], index: int) -> dict[str, Any]:
         }
         for one in stays
     ]
-    return made | {"stays": told}
 
 
 def _events(

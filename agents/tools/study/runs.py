@@ -12,6 +12,7 @@ from datetime import timedelta
 from agents.history.fold import History
 from agents.history.party import PartyHistory
 from agents.runtime.files.from_csv import GivesNothing, Plugged, RecordedRequest, Session, scenario_data
+from agents.runtime.files.from_csv_lives import lives
 from agents.runtime.files.scenario import build_scenario
 from agents.settings.scenario import Scenario
 from agents.tools.run.simulate import build_simulation
@@ -84,15 +85,17 @@ def outcomes(
     run_all: bool = False,
     direction: Direction = Direction.DECREASE_LOAD,
     compare: bool = False,
+    living: bool = False,
 ) -> Iterator[StudyOutcome]:
     """Every size and variant of one event; nothing when nobody who is plugged in can give anything.
 
     The seed draws other weeks of the same users, and other delays of the messages. Where a variant meets a request in
     full, the next one has nothing to climb for and its outcome is the same: it is only run with `run_all`. `compare`: with
-    the optimum of the coalition, too.
+    the optimum of the coalition, too. `living`: every user is a home with all of its sessions around the event, also who is
+    away then.
     """
     try:
-        whole = whole_scenario(sessions, wanted, plugged, books, seed, direction)
+        whole = whole_scenario(sessions, wanted, plugged, books, seed, direction, living=living)
     except GivesNothing:
         return
     memory = Memory()
@@ -120,11 +123,14 @@ def whole_scenario(
     books: StudyBooks,
     seed: int,
     direction: Direction = Direction.DECREASE_LOAD,
+    *,
+    living: bool = False,
 ) -> Scenario:
     """The scenario whose event asks for all that the fleet can give by itself. Raises GivesNothing."""
+    fleet = list(lives(sessions, wanted, plugged, seed)) if living else None
     data = scenario_data(
         sessions, wanted, k=1.0, aggregators=AGGREGATORS, plugged=plugged, storage_pct=STORAGE_PCT, draw=seed,
-        direction=direction,
+        direction=direction, lives=fleet,
     )  # fmt: skip
     if books is StudyBooks.KNOWN:
         devices = [device for home in data["homes"] for device in home["devices"]]

@@ -36,6 +36,7 @@ class Work:
     plan: bool
     optimum: bool
     direction: Direction
+    living: bool = False
 
 
 @dataclass(slots=True)
@@ -64,12 +65,14 @@ def study(
     plan: bool = False,
     optimum: bool = False,
     direction: Direction = Direction.DECREASE_LOAD,
+    living: bool = False,
     jobs: int = 1,
     zone: tzinfo | None = None,
     each: Each = lambda done, of: None,
 ) -> list[StudyOutcome]:
-    """All outcomes, by book, habit and event; with `surplus` every ladder begins with that rung, with
-    `plan` with the rung `plan` (behind `surplus`, where that is there); `optimum`: with the optimum of the coalition; `zone` is that of times without an offset, `each` hears the progress.
+    """All outcomes, by book, habit and event; with `surplus` every ladder begins with that rung; `plan`: with the rung
+    `plan` (behind `surplus`, where that is there); `optimum`: with the optimum of the coalition; `living`: the homes live;
+    `zone` is that of times without an offset, `each` hears the progress.
     Raises ConfigError."""
     clock = WallClock(zone)
     chosen = spaced(list(read_wanted(requests, clock).values()), events)
@@ -77,7 +80,7 @@ def study(
         raise ConfigError(f"{requests}: required_mw: no event asks for power")
     read_sessions(sessions, clock)  # a mistake in the table is said here, not in another process
     work = [
-        Work(one, plugged, books, seed, accept_pct, surplus, plan, optimum, direction)
+        Work(one, plugged, books, seed, accept_pct, surplus, plan, optimum, direction, living)
         for books in StudyBooks
         for plugged in Plugged
         for one in chosen
@@ -118,6 +121,7 @@ def _work(work: Work) -> list[StudyOutcome]:
             accept_pct=work.accept_pct,
             direction=work.direction,
             compare=work.optimum,
+            living=work.living,
         )
     )
 

@@ -55,6 +55,18 @@ def all_of(files: tuple[Path, Path], books: StudyBooks, *, seed: int = 0, run_al
     ]
 
 
+def test_living_homes_are_all_asked_and_secure_what_those_give_who_are_there(files: tuple[Path, Path]) -> None:
+    away = "U_away,2020-03-03 22:00:00,2020-03-04 06:00:00,7.2,60,0.3\n"
+    files[0].write_text(SESSIONS.replace(" 15:", " 12:") + away)
+    sessions = tables.read_sessions(files[0])
+    (wanted, *_) = tables.read_wanted(files[1]).values()
+    evening = tables.Plugged.EVERY_EVENING
+    single, living = (list(outcomes(sessions, wanted, evening, sizes_pct=(70,), living=live)) for live in (False, True))
+    assert {outcome.homes for outcome in single} == {12}
+    assert {outcome.homes for outcome in living} == {13}
+    assert living[-1].secured_wh == living[-1].asked_wh > 0
+
+
 @pytest.mark.parametrize("books", StudyBooks)
 def test_no_rung_lowers_what_is_secured_of_an_event(files: tuple[Path, Path], books: StudyBooks) -> None:
     found = all_of(files, books, run_all=True)
