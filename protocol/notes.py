@@ -73,6 +73,8 @@ class EventSettled(NoteModel):
     storage_wh: int | None = None
     values_missing: int | None = None
     """Of the meters' values that were asked for, where the utility asks."""
+    sources: Mapping[str, Sequence[int]] | None = None
+    """By aggregator: what meters told of `delivered_wh`, own storage, estimates; and what was awarded and nobody told."""
 
 
 @note_of("order_refused")

@@ -26,6 +26,7 @@ TYPES = {
     "datetime": "instant",
     "Sequence[str]": "list of texts",
     "Sequence[int]": "list of numbers",
+    "Mapping[str, Sequence[int]]": "lists of numbers by name",
     "Sequence[str | None]": "a text or null a slot",
 }
 

@@ -157,6 +157,7 @@ def words(noted: NoteLine, slots: int = 0) -> str:
         text = (NONE_TO_DISPATCH if alone else _template(noted)).format(**shown)
         text += CHANGED.format(**shown) if "change_wh" in shown else ""
         text += MISSING.format(**shown) if "values_missing" in shown else ""
+        text += _by_source(noted.data.get("sources"))
     except KeyError:
         text = ", ".join([noted.name.replace("_", " "), *(f"{key} {value}" for key, value in shown.items())])
     reason = noted.data.get("reason")
@@ -167,6 +168,20 @@ def _template(noted: NoteLine) -> str:
     if noted.name == "settled" and "storage_wh" in noted.data:
         return OWN_STORAGE_TOO
     return TELLS_NOTHING if noted.name == "gives_less" and noted.data.get("silent") else WORDS[noted.name]
+
+
+SOURCES = ("by meters", "by own storage", "estimated", "not told")
+
+
+def _by_source(sources: Any) -> str:
+    """`; ra-1: 58 kWh by meters, 2 kWh by own storage`."""
+    if not isinstance(sources, Mapping):
+        return ""
+    told = [
+        (name, [f"{kilowatt_hours(wh)} {word}" for wh, word in zip(sums, SOURCES, strict=True) if wh])
+        for name, sums in sources.items()
+    ]
+    return "".join(f"; {name}: {', '.join(words)}" for name, words in told if words)
 
 
 def plain(text: str) -> str:

@@ -5,7 +5,7 @@ reported it, or when its grace is over, with what is there; the number of silent
 for in the grace; what comes later corrects the sum.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +15,7 @@ from agents.negotiation.grace import ReportGrace
 from agents.negotiation.out import Out
 from agents.negotiation.plans.baseline import BaselinePolicy
 from agents.negotiation.readings import Readings, Taking, change_wh
+from agents.negotiation.sources import FourSums, SourceSum
 from agents.negotiation.stage import Timer
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
@@ -78,6 +79,8 @@ class Delivery:
         self.missing: dict[str, None] = {}
         """Children that may still owe a reading of the slot: not all are searched at each report."""
         self.delivered_wh = 0
+        self.told_by: dict[str, dict[str, FourSums]] = {}
+        """By child: where an aggregator says that its sums are known from."""
         self.stopped_at: datetime | None = None
         """When the event was cancelled in the middle of its delivery."""
 
@@ -86,7 +89,7 @@ class Delivery:
         self.slot = 0
         self.readings.clear()
         self.corrected, self.impossible, self.missing = {}, {}, {}
-        self.delivered_wh, self.stopped_at = 0, None
+        self.delivered_wh, self.stopped_at, self.told_by = 0, None, {}
         self._await()
 
     def stop(self, now: datetime) -> None:
@@ -236,6 +239,29 @@ class Delivery:
     def judge_late(self) -> bool:
         """Whether the children are expected to give otherwise by what came late of the newest slot that is summed up."""
         return self.slot > 0 and self.watch.judge_late(self.slot - 1, self.readings)
+
+    def by_source(self, name: str, own: Container[str]) -> dict[str, SourceSum]:
+        """Where what was delivered is known from: of the party itself (its DERs and own devices, `own`), and of each
+        aggregator below, as that has told it."""
+        found: dict[str, SourceSum] = {}
+
+        def count(child: str, source: str, wh: int) -> None:
+            whose = name if child in own or self.watch.is_der(child) else child
+            if whose not in self.told_by:
+                found[whose] = found.get(whose, SourceSum()).plus(SourceSum(**{source: wh}))
+
+        for slot in range(min(self.slot, self.last_slot + 1)):
+            have = self.readings.of(slot)
+            for child, reading in have.items():
+                estimated = reading.reading_type is m.ReadingType.ESTIMATED
+                source = "storage_wh" if child in own else "estimated_wh" if estimated else "meters_wh"
+                count(child, source, self._delivered_wh(reading))
+            for one, awarded_w in self.children.awarded():
+                if one.name not in have:
+                    count(one.name, "missing_wh", energy_wh(awarded_w[slot], self._lasted(slot)))
+        for sums in self.told_by.values():
+            found |= {whose: SourceSum(*four) for whose, four in sums.items()}
+        return dict(sorted(found.items()))
 
     @property
     def change_wh(self) -> int:

@@ -7,6 +7,7 @@ differently is in their `EventRole`.
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from agents.negotiation.asking import Asking, Conditions, MissingOf
 from agents.negotiation.awards import SUPERSEDED, Awards
@@ -21,6 +22,7 @@ from agents.negotiation.own import NoOwnPower, OwnPower
 from agents.negotiation.plans.baseline import BaselinePolicy, DeclaredBaseline
 from agents.negotiation.repair import Repair
 from agents.negotiation.role import EventRole
+from agents.negotiation.sources import SourceSum, extension, told
 from agents.negotiation.stage import ASKING, Stage, Timer, Transitions
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
@@ -49,6 +51,7 @@ class Negotiation:
         up: Upward | None = None,
         own: OwnPower | None = None,
         baseline: BaselinePolicy | None = None,
+        tells_sources: bool = False,
     ) -> None:
         """`role` makes the role of this event; `grace_s`: how long a slot's meter values are waited for at least; `book`:
         the contracts with the children, where there are any."""
@@ -59,6 +62,7 @@ class Negotiation:
         """What was sold to the parent (at the utility: bought), W."""
         self.outcome: str | None = None
         self.up = up
+        self.tells_sources = tells_sources
         self.own = own or NoOwnPower(subject)
         self.asking = Asking(out, subject, timers, children, book)
         self.awards = Awards(out, subject, timers, children)
@@ -341,6 +345,8 @@ class Negotiation:
             return
         for reading in message.readings:
             check_slot(reading, self.subject.slots)
+        if not self.delivery.watch.is_der(name) and (sources := told(message.extensions)):
+            self.delivery.told_by[name] = sources
         if message.slot is not None:
             self.dispatches.answered(name, message.slot)
         for reading in message.readings:
@@ -392,7 +398,7 @@ class Negotiation:
 
     def _summed(self, slot: SlotSum, now: datetime) -> None:
         if self.up is not None:
-            self.up.report(slot.reading, now)
+            self.up.report(slot.reading, now, self._sources(slot.reading.slot))
         if slot.last:
             self.timers.drop(Timer.REPORT)
             if self.delivery.corrected:
@@ -416,7 +422,7 @@ class Negotiation:
         sums = self.delivery.correct(self.deal_w)
         for reading in sums if self.up is not None else ():
             assert self.up is not None
-            self.up.report_again(reading, now)
+            self.up.report_again(reading, now, self._sources(reading.slot))
         if newest and self.delivery.judge_late():
             self._mend(now)
         if sums and self.stage is Stage.CLOSED and self.delivery.slot > self.delivery.last_slot:
@@ -427,7 +433,16 @@ class Negotiation:
         assert self.up is not None
         known = self.delivery.summed(dispatch.slot)
         if known is not None and dispatch.request_id == self.up.request.request_id:
-            self.up.report_again(known, now)
+            self.up.report_again(known, now, self._sources(dispatch.slot))
+
+    def by_source(self) -> dict[str, SourceSum]:
+        """Where what was delivered is known from, by aggregator."""
+        return self.delivery.by_source(self.out.name, self.own.resource_ids)
+
+    def _sources(self, slot: int) -> dict[str, Any]:
+        """With the last sum it is told where all of them are known from, where that is wanted here or was told below."""
+        wanted = self.tells_sources or self.delivery.told_by
+        return extension(self.by_source()) if wanted and slot == self.delivery.last_slot else {}
 
     def note_delivered(self, delivered_wh: int) -> None:
         """Note what was delivered in all beside what was awarded, Wh."""

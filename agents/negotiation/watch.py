@@ -53,7 +53,7 @@ class DeliveryWatch:
     def _is_untried(self, name: str) -> bool:
         """Whether nothing was due of a DER in any slot so far."""
         awarded_w = self.children[name].awarded_w
-        return awarded_w is not None and not any(awarded_w[: self.judged_slots]) and self._is_der(name)
+        return awarded_w is not None and not any(awarded_w[: self.judged_slots]) and self.is_der(name)
 
     def doubtful_w(self) -> Plan:
         """What stands with the children by their awards and is not expected of them, W."""
@@ -70,7 +70,7 @@ class DeliveryWatch:
 
     def unheard_w(self) -> Plan:
         """What of it stands with aggregators that have told nothing: nobody knows what they give, W."""
-        unheard = [self.children[name].awarded_w for name in self.gives_pct if not self._is_der(name)]
+        unheard = [self.children[name].awarded_w for name in self.gives_pct if not self.is_der(name)]
         return total([awarded_w for awarded_w in unheard if awarded_w is not None], self.subject.slots)
 
     def judge(self, slot: int, readings: Readings, impossible: Container[str]) -> bool:
@@ -83,7 +83,7 @@ class DeliveryWatch:
             due_wh = self._due_wh(child, awarded_w, slot)
             if child.name not in impossible and due_wh is not None:
                 self._judge(child.name, slot, due_wh, have.get(child.name))
-                if self._is_der(child.name):
+                if self.is_der(child.name):
                     gave_pct.append(self.gives_pct.get(child.name, 100))
         if len(gave_pct) >= LEAST_JUDGED:
             self.typical_pct = int(median_low(gave_pct))
@@ -95,7 +95,7 @@ class DeliveryWatch:
         """Whether an aggregator has told its sum late that is not counted on. A DER is judged by its next slot: what nobody
         could replace of it was withdrawn upward, and is not wanted of it any more."""
         have = readings.of(slot)
-        late = [name for name in self.gives_pct if name in have and not self._is_der(name)]
+        late = [name for name in self.gives_pct if name in have and not self.is_der(name)]
         for name in late:
             self._heard(name, slot)
         return bool(late)
@@ -103,7 +103,7 @@ class DeliveryWatch:
     def _judge(self, name: str, slot: int, due_wh: int, reading: m.Reading | None) -> None:
         if reading is None:
             self._expect(name, slot, due_wh, 0, silent=True)
-        elif self._is_der(name):
+        elif self.is_der(name):
             given_wh = delivered_wh(self.subject.direction, reading.energy_wh, reading.baseline_wh)
             self._expect(name, slot, due_wh, given_wh, silent=False)
         elif name in self.gives_pct:
@@ -130,7 +130,8 @@ class DeliveryWatch:
             at = until
         return due_wh
 
-    def _is_der(self, name: str) -> bool:
+    def is_der(self, name: str) -> bool:
+        """Whether a child is one by its contract."""
         return self.book is not None and name in self.book and self.book[name].kind == "der"
 
     def _expect(self, name: str, slot: int, due_wh: int, given_wh: int, silent: bool) -> None:

@@ -266,6 +266,11 @@ class UtilityRole:
             meters=len(self.meters),
             **({} if self.storage_wh is None else {"storage_wh": self.storage_wh}),
             **({} if self.values_missing is None else {"values_missing": self.values_missing}),
+            **(
+                {"sources": {name: tuple(sums) for name, sums in event.by_source().items()}}
+                if event.delivery.told_by
+                else {}
+            ),
         )
 
     def status(self) -> dict[str, object]:

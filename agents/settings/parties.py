@@ -186,6 +186,9 @@ class AggregatorSettings(Settings):
     """Whether the rung `relax` is kept for the `relax` of a parent aggregator."""
     meter_to: tuple[Name, ...] = ()
     """Further parents that the meters of its own storage report to (the utility), each under its resource's id."""
+    tells_sources: bool = False
+    """Whether it tells upward, beside its last sum, what of it meters have told, its own storage, estimates, and of what no
+    value has come."""
     dispatch_lead_s: Annotated[int, Field(ge=0)] = 60
     report_grace_s: Annotated[int, Field(ge=1)] = 120
     capability_every_s: CapabilityEvery | None = None

@@ -11,6 +11,8 @@ from worlds import START, T0, Story, World, battery
 
 from agents.history.line import NoteLine
 from agents.history.narrate import words
+from agents.negotiation.sources import SourceSum, extension
+from agents.negotiation.sources import told as sources_told
 from agents.parties.der.actor import Der
 from agents.settings.parties import EventSettings
 from broker.bus import Post
@@ -476,6 +478,39 @@ def test_meter_of_who_has_withdrawn_is_asked_as_well() -> None:
     simulation.give(START + 50 * MINUTE, "ra-1-h0", Decided("e1", False))
     simulation.run()
     assert settled(Story(simulation, world))["delivered_wh"] == flowed_wh(simulation, world, world.events[0])
+
+
+def test_what_was_delivered_is_told_by_source_and_aggregator() -> None:
+    world = World()
+    homes = [world.home(f"ra-1-h{number}", "ra-1") for number in range(2)]
+    world.aggregator("ra-1", homes, storage=(battery("own", 6_000),), scale_w=18_000, tells_sources=True)
+    world.simple("ra-2", 2, scale_w=12_000)
+    world.event(25_000, 25_000)
+    world.intercepts["ra-1-h1"] = lost(*range(3, 60), kind="report")
+    world.coordinator = {"plan": "same"}
+    story = world.run()
+    told = settled(story)
+    sources = told["sources"]
+    assert set(sources) == {"ra-1", "ra-2"}
+    meters_wh, storage_wh, estimated_wh, missing_wh = sources["ra-1"]
+    assert meters_wh + storage_wh + estimated_wh + sources["ra-2"][0] == told["delivered_wh"]
+    assert storage_wh > 0
+    assert missing_wh > 0
+    line = words(NoteLine(T0, "utility", "settled", "", "e1", told))
+    assert "kWh by own storage" in line
+    assert "kWh not told; ra-2:" in line
+
+
+@pytest.mark.parametrize("given", [{"ra-1": [1, 2, 3]}, {"ra\x1b": [1, 2, 3, 4]}, [1], {"a": [10**30, 0, 0, 0]}])
+def test_sources_that_cannot_be_read_are_left_out(given: Any) -> None:
+    assert sources_told({"delivered_by": given}) == {}
+
+
+def test_more_aggregators_than_a_message_holds_are_told_together() -> None:
+    sums = {f"ra-{number}": SourceSum(1, 2, 0, 3) for number in range(200)}
+    found = sources_told(extension(sums))
+    assert len(found) == 151
+    assert found["others"] == SourceSum(50, 100, 0, 150)
 
 
 @pytest.mark.parametrize(("reports", "asked"), [((2,), 1), ((4, 6), 2), ((8,), 1)])

@@ -111,6 +111,7 @@ class Aggregator(BookedParty[AggregatorSettings]):
             up=up,
             own=storage,
             baseline=self.policies.baseline,
+            tells_sources=self.settings.tells_sources,
         )
 
     def _measured(self, item: Measured, now: datetime) -> None:
