@@ -108,6 +108,7 @@ class BookedParty(ParentParty, Generic[S]):
     def _reconfigured(self, item: Reconfigured, now: datetime) -> None:
         contracts, before = contracts_of(item.contracts), self.book
         self.change(contracts, item.settings)
+        self._put_together()
         if item.settings:
             self.tell("settings_changed", data={"changed": list(item.settings)})
         if not contracts:
@@ -137,6 +138,22 @@ class BookedParty(ParentParty, Generic[S]):
         self.changes.append(contracts)
         self._children = self.book.by_name
 
+    def _put_together(self) -> None:
+        """Changes between which no event that is known began become one, so that a party that never rests has few."""
+        first_needed, place = min(self.editions.values(), default=len(self.changes)), 0
+        while place + 2 <= first_needed:
+            earlier, later = self.changes[place], self.changes[place + 1]
+            if any(terms is not None and earlier.get(name, terms) is None for name, terms in later.items()):
+                place += 1  # who comes back stands last in the book
+                continue
+            self.changes[place : place + 2] = [{**earlier, **later}]
+            both = self.other_settings.pop(place, {}) | self.other_settings.pop(place + 1, {})
+            self.other_settings = {key - (key > place): value for key, value in self.other_settings.items()}
+            if both:
+                self.other_settings[place] = both
+            self.editions = {event_id: edition - 1 for event_id, edition in self.editions.items()}
+            first_needed -= 1
+
     # -- what members did
 
     def expected_pct(self, member: Member, now: datetime) -> int:
@@ -150,6 +167,7 @@ class BookedParty(ParentParty, Generic[S]):
             self.learning.conduct.forget(member.name)
         if item.reliability_pct is not None:
             self.change({member.name: replace(member, reliability_pct=item.reliability_pct)})
+            self._put_together()
         after_pct = self.expected_pct(self.book[member.name], now)
         data = {"child": member.name, "before_pct": before_pct, "expected_pct": after_pct, "cause": item.cause}
         self.tell("reliability_corrected", data=data)

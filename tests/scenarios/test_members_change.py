@@ -1,5 +1,6 @@
 """Members join, change and leave while their aggregator negotiates and delivers."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from worlds import START, T0, Story, World, vehicle
 from agents.drivers.build import build_drivers
 from agents.parties.aggregator.actor import Aggregator
 from agents.parties.memory import memory_of, remember
-from agents.settings.contracts import plain_contract
+from agents.settings.contracts import plain_contract, plain_contracts
 from agents.settings.members import Member
 from broker.stepper import Stepper
 from protocol import messages as m
@@ -18,6 +19,7 @@ from protocol.messages import Outcome
 
 NEW = Member(name="new", resources=("ev-new",), increase_load_w=6_000, decrease_load_w=6_000)
 JOINS = Reconfigured({"new": plain_contract(NEW)})
+NEW_PLACE = Member(name="ra-1-h0", decrease_load_w=1_000)
 LATER = START + timedelta(hours=3)
 """The start of a second event."""
 
@@ -152,3 +154,49 @@ def test_memory_of_a_changed_book_goes_on_as_the_party_that_has_lived_through_it
         assert memory_of(after.actor) == memory_of(before.actor)
         for entry in entries[first:]:
             after.fold_bytes(entry.at, entry.input, encode_effects(entry.effects), devices_too=True)
+
+
+def test_party_that_never_rests_remembers_few_changes() -> None:
+    settings = world().aggregators[0]
+    actor = Aggregator(settings)
+
+    def give(contracts: dict[str, Member | None], **others: object) -> None:
+        actor.receive(Reconfigured(plain_contracts(contracts), others or None), T0)
+
+    for number in range(50):
+        give({"new": replace(NEW, merit=number)}, collect_pct=10 + number)
+        give({f"x{number}": replace(NEW, name=f"x{number}", resources=())})
+    assert len(actor.changes) == 1
+    assert actor.other_settings == {0: {"collect_pct": 59}}
+    actor.editions["e1"] = 1
+    give({"ra-1-h0": None})
+    give({"ra-1-h0": NEW_PLACE}, collect_pct=30)
+    assert (len(actor.changes), actor.editions) == (3, {"e1": 1})
+    del actor.editions["e1"]
+    give({}, relax_pct=20)
+    assert [list(one)[-1] for one in actor.changes] == ["ra-1-h0", "ra-1-h0"]  # who came back stands last
+    again = Aggregator(settings)
+    remember(again, memory_of(actor))
+    assert again.changes == actor.changes
+    assert again.book.members == actor.book.members
+    assert again.book.members[-1].name == "ra-1-h0"
+    assert (again.settings.collect_pct, again.settings.relax_pct) == (30, 20)
+
+
+def test_event_is_remembered_by_the_book_between_two_changes() -> None:
+    made = world()
+    simulation = made.build()
+    less = Member(name="ra-1-h0", resources=("ev-ra-1-0",), decrease_load_w=1_000)
+    simulation.give(T0 + timedelta(minutes=2), "ra-1", JOINS)
+    simulation.give(T0 + timedelta(minutes=6), "ra-1", Reconfigured({"ra-1-h0": plain_contract(less)}))
+    simulation.run(until=START)
+    actor = simulation.actor("ra-1")
+    assert isinstance(actor, Aggregator)
+    again = Aggregator(made.aggregators[0])
+    remember(again, memory_of(actor))
+    assert (len(again.changes), again.editions) == (2, {"e1": 1})
+    book = again.events["e1"].asking.book
+    assert book is not None
+    assert "new" in book
+    assert book["ra-1-h0"].decrease_load_w == 6_000
+    assert again.book["ra-1-h0"] == less
