@@ -3,8 +3,7 @@ events takes some seconds).
 
 A coordinator with two aggregators is asked every half hour. Its journal is a real one that is kept as a daemon keeps it:
 segments move out, a state is stored. It is killed at twenty random instants of the way, and goes on with what its
-journal knows. Memory, file and time of a start are measured once in a tenth of the way; the last tenth is held against the
-second one.
+journal knows. What it knows, file and time of a start are measured once in a tenth of the way; its end is held against its half.
 """
 
 import asyncio
@@ -156,16 +155,19 @@ async def lived(days: int, kills: int = KILLS) -> list[Figures]:
 
 
 async def rows(quick: bool) -> list[Row]:
-    """The end of the way beside its beginning."""
-    days = 40 if quick else 365
+    """The end of the way beside its half: by then it has forgotten closed events for the first time. It takes twenty
+    minutes: a quick run leaves it out."""
+    if quick:
+        return []
+    days = 365
     found = await lived(days)
-    early, late, events = found[1], found[-1], days * EVENTS_A_DAY
+    early, late, events = found[len(found) // 2 - 1], found[-1], days * EVENTS_A_DAY
     pairs = (
-        ("a year: memory", late.state_bytes / 1e3, early.state_bytes / 1e3, "kB"),
+        ("a year: what it knows", late.state_bytes / 1e3, early.state_bytes / 1e3, "kB"),
         ("a year: journal", late.file_bytes / 1e6, early.file_bytes / 1e6, "MB"),
         ("a year: start", late.start_s, early.start_s, "s"),
     )
-    return [row(name, events, [(ours, theirs)], unit, "its second tenth") for name, ours, theirs, unit in pairs]
+    return [row(name, events, [(ours, theirs)], unit, "half of the way") for name, ours, theirs, unit in pairs]
 
 
 async def main() -> None:

@@ -18,7 +18,6 @@ import orjson
 
 from agents.runtime.journal.file import JournalFile
 from agents.runtime.journal.files import archive_of, make_durable
-from agents.runtime.journal.reserved import RESERVED
 from agents.runtime.journal.rows import INSERT, SELECT, StoredStep, rows, steps_in
 from agents.runtime.journal.schema import migrate, transaction
 from agents.runtime.snapshot import MOST_BYTES, maker
@@ -34,9 +33,15 @@ class CannotErase(ValueError):
     """A name that cannot be told from a journal's own words; one sentence."""
 
 
+def _reserved() -> frozenset[str]:
+    from agents.runtime.journal.reserved import RESERVED  # it makes every note's model: a tenth of a daemon's start
+
+    return RESERVED
+
+
 def check_erasable(name: str) -> None:
     """Raises CannotErase."""
-    if name in RESERVED or name.isdecimal():
+    if name in _reserved() or name.isdecimal():
         raise CannotErase(f"{name} cannot be told from a journal's own words: it cannot be taken out of one")
 
 
@@ -57,7 +62,7 @@ def names_of(files: list[Path], member: str) -> list[str]:
         for step in file.entries():
             if member.encode() in step.input:
                 found |= dict.fromkeys(_resources(orjson.loads(step.input), member))
-    return [name for name in found if name not in RESERVED]
+    return [name for name in found if name not in _reserved()]
 
 
 def _resources(value: Any, member: str) -> Iterator[str]:
