@@ -101,6 +101,7 @@ def test_fleet_ends_with_the_sentence_and_exit_code_2(tmp_path: Path) -> None:
 def test_connection_that_does_not_need_gmqtt_does_not_ask_for_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check_names, "__defaults__", ({StreamReader: ("_gone",)},))
     MqttBus(Address(), "hems-1", ())
-    MqttBus(Address(protocol="3.1.1"), "ra-1", (), crowd=True)
-    with pytest.raises(LibraryUnfit):
-        MqttBus(Address(), "ra-1", (), crowd=True)
+    MqttBus(Address(), "a tap", (), crowd=True, whole=True)
+    for address in (Address(), Address(protocol="3.1.1")):
+        with pytest.raises(LibraryUnfit):
+            MqttBus(address, "ra-1", (), crowd=True)
