@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agents.history.edge import EdgeHistory
-from agents.history.narrate import figure
+from agents.history.narrate import figure, slot_of
 from agents.pages.chronicle import MessageLine
 from agents.pages.console import fleet_view
 from agents.pages.console.event_view import FUNNEL, EventView, passed
@@ -18,6 +18,7 @@ from agents.pages.console.fleet_view import Cut
 from agents.pages.console.orders import said
 from agents.pages.console.seeing import event_of
 from agents.pages.web.accounts import PageSession
+from agents.pages.web.figures import kwh
 from agents.settings.members import Member
 
 if TYPE_CHECKING:
@@ -145,6 +146,9 @@ def summary(line: MessageLine, slots: int) -> str:
         if value is None or value == () or value == "":
             continue
         parts.append(f"{key.removesuffix('_w').replace('_', ' ')} {figure(key, value, slots)}")
+    for reading in getattr(message, "readings", ()):
+        slot, metered, planned = slot_of(reading.slot, slots), kwh(reading.energy_wh), kwh(reading.baseline_wh)
+        parts.append(f"slot {slot}: {metered} metered, {planned} by its own plan")
     return "; ".join(parts)
 
 

@@ -199,7 +199,8 @@ def chart(found: EventView, clock: Clockface) -> SlotChart | None:
 def table(found: EventView) -> list[tuple[str, list[int | None], str]]:
     """The chart in figures: name, values a slot, unit."""
     rows: list[tuple[str, list[int | None], str]] = [("requested", list(found.requested_w), "kW")]
-    rows += [(part.name, list(part.power_w), "kW") for part in found.parts]
+    for part in found.parts:
+        rows.append((part.name, list(part.power_w), "kW"))
     if found.available_w is not None:
         rows.append(("available", list(found.available_w), "kW"))
     if found.secured_w is not None:

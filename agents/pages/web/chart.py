@@ -126,4 +126,4 @@ def _step(most: int) -> int:
     """A round distance of the lines, W, so that there are about five."""
     rough = most / 5
     size = 10 ** int(log10(max(rough, 1)))
-    return int(next((factor * size for factor in (1, 2, 5, 10) if factor * size >= rough), 10 * size))
+    return int(next((factor * size for factor in (1, 2, 2.5, 5, 10) if factor * size >= rough), 10 * size))
