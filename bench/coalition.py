@@ -184,10 +184,11 @@ def main() -> int:
                 found[habit].append(some)
     names = ("even question", "one question", "two questions")
     for habit, figures in found.items():
-        for name, column in zip(names, zip(*figures, strict=True), strict=True):
-            tenth = quantiles(column, n=10)[0] if len(column) > 1 else column[0]
+        for place, name in enumerate(names):
+            column = [some[place] for some in figures]
+            tenth = quantiles(column, n=10)[0] if len(column) > 1 else min(column, default=0.0)
             print(
-                f"{habit.value}, {len(column)} events, {name}: mean {fmean(column):.3f}, p10 {tenth:.3f}, least {min(column):.3f}"
+                f"{habit.value}, {len(column)} events, {name}: mean {fmean(column or [0.0]):.3f}, p10 {tenth:.3f}, least {min(column, default=0.0):.3f}"
             )
     return 0
 
