@@ -66,12 +66,11 @@ class Entrance:
         try:
             found = read_credentials(self.address)
         except CredentialsError as error:
-            if self._good is None and (before := self._before()) is None:
+            self._good = self._good or self._before()
+            if self._good is None:
                 raise
-            self._good = self._good or before
             self.trouble = f"{error}; what was read before is used"
             self._falling_back = True
-            assert self._good is not None
             return self._good
         self._falling_back = self._good is not None and found.digest == self._refused
         return self._good if self._good is not None and self._falling_back else found

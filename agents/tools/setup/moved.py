@@ -11,7 +11,7 @@ DAY = timedelta(days=1)
 
 def first_system(now: datetime, zone: str) -> dict[str, Any]:
     """The tables of the system that `gridpact init` writes, beginning at `now`; `zone` is that of the owners' plans."""
-    tables = tomllib.loads(files(__package__).joinpath("first.toml").read_text(encoding="utf-8"))
+    tables = tomllib.loads(files("agents.tools.setup").joinpath("first.toml").read_text(encoding="utf-8"))
     for home in tables["homes"]:
         for device in home["devices"]:
             if "plan" in device:

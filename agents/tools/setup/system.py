@@ -109,7 +109,7 @@ def _system_name(folder: Path) -> str:
 
 
 def _page(folder: Path, scenario: Scenario) -> str:
-    text = files(__package__).joinpath("folder.md").read_text(encoding="utf-8")
+    text = files("agents.tools.setup").joinpath("folder.md").read_text(encoding="utf-8")
     given = {"FOLDER": str(folder), "RA": scenario.aggregators[0].name}
     for key, value in given.items():
         text = text.replace(f"@{key}@", value)

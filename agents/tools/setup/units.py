@@ -55,7 +55,7 @@ def _unit_word(text: str) -> str:
 
 def start_script(gridpact: str, mosquitto: str, daemons: Iterable[str]) -> str:
     """A POSIX shell script that starts everything, waits for Ctrl-C and stops everything."""
-    text = files(__package__).joinpath("start.sh").read_text(encoding="utf-8")
+    text = files("agents.tools.setup").joinpath("start.sh").read_text(encoding="utf-8")
     given = {"GRIDPACT": shlex.quote(gridpact), "MOSQUITTO": shlex.quote(mosquitto), "DAEMONS": " ".join(daemons)}
     for key, value in given.items():
         text = text.replace(f"@{key}@", value)
