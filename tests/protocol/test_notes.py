@@ -39,7 +39,8 @@ VALUES: dict[object, st.SearchStrategy[Any]] = {
     Sequence[str]: st.lists(texts, max_size=3),
     Sequence[str | None]: st.lists(texts | st.none(), max_size=3),
     Mapping[str, Plan]: st.dictionaries(texts, PLANS, max_size=3),
-    Mapping[str, Sequence[int]] | None: st.none() | st.dictionaries(texts, st.lists(st.integers(0, 2**53), max_size=3)),
+    Mapping[str, Sequence[int]] | None: st.none()
+    | st.dictionaries(texts, st.lists(st.integers(0, 2**53), max_size=3), max_size=3),
 }
 
 
