@@ -257,14 +257,15 @@ class Awards:
 
     def confirm(self, name: str, message: m.Confirm, now: datetime) -> Bound | None:
         """Take a confirm; None when nothing follows from it. A confirm of an older revision is answered with the
-        newest. Raises RefusedMessage."""
+        newest, but for one that was refused. Raises RefusedMessage."""
         child, award = self.standing(name, message.award_id)
         if award.revision < message.revision < MOST:  # it knows a later one, of which nothing stands here
             self.renumber(child, message.revision + 1, now)
             self.out.tell("own_memory_lost", peer=child.name, kind="award", number=message.revision + 1)
             return None
         if message.revision != award.revision:
-            self.send_again(child, now)
+            if child.confirmed is not False or award.outcome is not m.Outcome.CONCLUDED:  # what was refused is over
+                self.send_again(child, now)
             return None
         if child.confirmed is False and award.outcome is m.Outcome.CONCLUDED:
             raise RefusedMessage(RejectReason.CONFLICT, f"{message.award_id} was refused before: that is final")

@@ -61,13 +61,13 @@ async def utility(folder: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch)
     running = asyncio.create_task(found.daemon.run())
     async with asyncio.timeout(30):
         await asyncio.wait({asyncio.ensure_future(taking.wait()), running}, return_when=asyncio.FIRST_COMPLETED)
-        tell = found.daemon.alerts.tell
+        tell = found.daemon.alerts.happened
 
         def heard(alert: str, text: str) -> None:
             tell(alert, text)
             found.told.put_nowait(f"{alert}: {text}")
 
-        monkeypatch.setattr(found.daemon.alerts, "tell", heard)
+        monkeypatch.setattr(found.daemon.alerts, "happened", heard)
         yield found
     signal.raise_signal(signal.SIGTERM)
     assert await running == 0

@@ -165,8 +165,8 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
         ),
         Guard(
             "parent: a confirm of an older revision",
-            "if message.revision != award.revision:\n            self.send_again(child, now)\n            return None",
-            "if False:\n            return None",
+            "if message.revision != award.revision:\n            if child",
+            "if False:\n            if child",
         ),
         _off("parent: a refused confirm is final", "child.confirmed is False and award.outcome is m.Outcome.CONCLUDED"),
         Guard(
@@ -191,7 +191,7 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
         ),
         Guard(
             "parent: an award that nobody confirms is lost at confirm_by",
-            "lost = [child for child in children if over and child.awarded_w is not None]",
+            "lost = [child for child in children if over and child.awarded_w is not None and not child.confirmed]",
             "lost: list[Child] = []",
         ),
     ),
