@@ -291,7 +291,7 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
         ),
         Guard(
             "coordinator: never more than is asked in all",
-            "self.taken[child.name] = least(answer.power_w, shortfall(self.asked_w, self._taken_w()))\n\n    def _surplus",
+            "self.taken[child.name] = self._wanted(answer)\n\n    def _surplus",
             "self.taken[child.name] = answer.power_w\n\n    def _surplus",
         ),
         Guard(

@@ -19,7 +19,7 @@ from agents.parties.der.capability import home_capability
 from agents.parties.der.checks import award_problem, keeps_firm, relax_refusal, relaxed_ask_w
 from agents.parties.der.control import Controlled
 from agents.parties.der.event import DerEvent, DerStage, DerTimer
-from agents.parties.der.home import HomeFlexibility
+from agents.parties.der.home import HomeFlexibility, share
 from agents.parties.der.question import most_of, question_words
 from agents.parties.der.reservation import Reservation
 from agents.settings.parties import Consent, DerSettings
@@ -400,6 +400,22 @@ class Der(Controlled):
             event.go(DerStage.AWARDED)
         self.effect(messages.standing_by(award, basis))
         self._withdraw_rest(event, award, event.accepted, TAKEN if before is not None else GONE, now)
+
+    def _check_without(self, gone: DerEvent, now: datetime) -> None:
+        """What was agreed for later may have relied on energy that an event of the other direction was to move, and does
+        not: what the devices cannot give without it is withdrawn."""
+        for event_id, event in self.events.items():
+            held, award, request = event.accepted, event.award, event.request
+            later = event.stage is DerStage.AWARDED and event.slot_start(0) > now
+            if held is None or award is None or not later or request.direction is gone.request.direction:
+                continue
+            if held is not event.answers.get(m.Basis.OWN):
+                continue  # what was loosened for it is not computed anew
+            due_w = total(list(held.parts.values()), event.slots)
+            can = self.home.flexibility(request.direction, held.period, due_w, self.ledger.but(event_id))
+            if not covers(can.joint.power_w, due_w):
+                held.keep(share(least(due_w, can.joint.power_w), held.parts))
+                self._withdraw_rest(event, award, held, GONE, now)
 
     def _withdraw_rest(
         self, event: DerEvent, award: m.Award, held: Reservation, cause: str, now: datetime
