@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -18,6 +19,8 @@ class PlayedCharger:
 
     def __init__(self, connection: ClientConnection, answers: Mapping[str, Answer]) -> None:
         self._connection, self._numbers = connection, itertools.count(1)
+        self.behind = timedelta()
+        """Its clock, behind ours."""
         self.called: list[tuple[str, Mapping[str, Any]]] = []
         self.answers: dict[str, Answer | None] = dict(answers)
         self._results: dict[str, asyncio.Future[Mapping[str, Any]]] = {}
@@ -34,6 +37,10 @@ class PlayedCharger:
         self._listening.cancel()
         await self._connection.close()
 
+    async def gone(self) -> None:
+        """Wait until the other side has hung up."""
+        await asyncio.wait([self._listening])
+
     async def _listen(self) -> None:
         async for text in self._connection:
             frame = json.loads(text)
@@ -42,7 +49,7 @@ class PlayedCharger:
                 self.called.append((action, body))
                 answer = self.answers.get(action, lambda _: {"status": "Accepted"})
                 if answer is not None:  # None: it is silent
-                    await self._connection.send(json.dumps([3, number, answer(body)]))
+                    await self._connection.send(json.dumps(_frame(number, answer(body))))
             else:
                 self._results[frame[1]].set_result(frame[2] if frame[0] == 3 else {"error": frame[2]})
             self._news.set()
@@ -63,6 +70,10 @@ class PlayedCharger:
                 await self._news.wait()
         return found[times - 1]
 
+    def now(self) -> str:
+        """By its clock."""
+        return (datetime.now(UTC) - self.behind).isoformat()
+
     # -- 1.6
 
     async def boot(self) -> Mapping[str, Any]:
@@ -80,12 +91,21 @@ class PlayedCharger:
             connectorId=connector,
             idTag="tag",
             meterStart=meter_wh,
-            timestamp="2026-01-14T17:00:00Z",
+            timestamp=self.now(),
         )
         return int(result["transactionId"])
+
+    async def end(self, transaction: int, meter_wh: int) -> None:
+        """It is not any more."""
+        await self.call("StopTransaction", transactionId=transaction, meterStop=meter_wh, timestamp=self.now())
 
     async def meter(self, transaction: int | None, *sampled: Mapping[str, str], connector: int = 1) -> None:
         """Meter values of one instant."""
         more = {} if transaction is None else {"transactionId": transaction}
-        value = {"timestamp": "2026-01-14T17:00:00Z", "sampledValue": list(sampled)}
+        value = {"timestamp": self.now(), "sampledValue": list(sampled)}
         await self.call("MeterValues", connectorId=connector, meterValue=[value], **more)
+
+
+def _frame(number: str, answer: Mapping[str, Any]) -> list[object]:
+    """An answer; `error`: the code of one that is none."""
+    return [4, number, answer["error"], "", {}] if "error" in answer else [3, number, answer]

@@ -34,7 +34,11 @@ class Central:
         self._connections: dict[str, ServerConnection] = {}
 
     async def run(self, push: Told) -> None:
-        """Until cancelled. Raises OSError when the port is taken."""
+        """Until cancelled. Raises OSError when the port is taken or a file is missing."""
+
+        for options in self._options.values():
+            if options.password_file is not None:
+                options.password_file.read_bytes()
 
         async def served(connection: ServerConnection) -> None:
             await self._serve(connection, push)
@@ -100,9 +104,9 @@ class Central:
         if version is None:
             await connection.close(1002, f"one of {', '.join(VERSIONS)} is needed")
             return
-        if (before := self._connections.get(name)) is not None:
-            await before.close(1008, "the charger has connected anew")
-        self._connections[name] = connection
+        before, self._connections[name] = self._connections.get(name), connection
+        if before is not None:
+            before.transport.abort()  # it has connected anew: nobody is there any more that would say goodbye
         options, charger = self._options[name], self._chargers[name]
         session: ChargerSession = VERSIONS[version](name, connection, charger, options.sample_s, options.stack_level)
         try:

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from agents.drivers.contract import DeviceReading, DeviceTrouble
+from agents.drivers.ocpp.clock import OLD_S, ChargerClock
 from agents.drivers.ocpp.connector import Connector, Sample
 from agents.drivers.ocpp.limit import limit_of
 from agents.drivers.ocpp.options import OcppOptions
@@ -14,6 +16,8 @@ from agents.drivers.ocpp.session import ChargerSession
 
 BOOTS_WITHIN_S = 3.0
 """A charger that has started anew says so at once; one that lost its connection only goes on."""
+AGAIN_AFTER_S = 10.0
+"""A limit that it has not taken, while nobody else says it again."""
 Told = Callable[[str, DeviceReading], None]
 
 
@@ -33,9 +37,14 @@ class Charger:
         self.name = name
         self.connectors = {number: Connector(options) for number, (_, options) in devices.items()}
         self._devices = devices
+        self._clock = ChargerClock()
         self._holds: dict[int, HeldLimit] = {}
+        self._untold: set[int] = set()
+        """Connectors whose limit the charger has to be told again."""
+        self._is_new = False
+        """It has connected or started, and was told nothing since."""
         self._session: ChargerSession | None = None
-        self._booted = asyncio.Event()
+        self._some = asyncio.Event()
         self._push: Told = lambda name, reading: None
         self._last_number = int(time.time())
 
@@ -44,32 +53,49 @@ class Charger:
     async def serve(self, session: ChargerSession, push: Told) -> None:
         """Until the connection is gone."""
         self._session, self._push = session, push
-        self._booted.clear()
-        settling = asyncio.create_task(self._settle(session))
+        self._some, self._is_new = asyncio.Event(), True
+        telling = asyncio.create_task(self._tell_on(session))
         try:
             await session.start()
         finally:
-            settling.cancel()
-            await asyncio.gather(settling, return_exceptions=True)
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
             if self._session is session:
                 self._session = None
 
-    async def _settle(self, session: ChargerSession) -> None:
-        """What it is to send, and what holds: after a restart of it nothing stands there any more."""
-        try:
-            async with asyncio.timeout(BOOTS_WITHIN_S):
-                await self._booted.wait()
-        except TimeoutError:
-            pass
+    async def _tell_on(self, session: ChargerSession) -> None:
+        """What holds, and what it is to send: after a restart of it nothing stands there any more."""
+        await self._wait(BOOTS_WITHIN_S)
         while True:
-            self._booted.clear()
-            try:
-                await session.settle()
-                for number in list(self._holds):
-                    await self._follow(number)
-            except DeviceTrouble:
-                pass  # what it does not do is seen by its readings; a set-point that fails is said again
-            await self._booted.wait()
+            self._some.clear()
+            is_new, self._is_new = self._is_new, False
+            if is_new:
+                self._untold = set(self._holds)
+            for number in sorted(self._untold):
+                await self._tell_limit(number)
+            if is_new:
+                with suppress(DeviceTrouble):  # what it does not send then is missed in its readings
+                    await session.settle()
+            await self._wait(AGAIN_AFTER_S if self._untold else None)
+
+    async def _wait(self, most_s: float | None) -> None:
+        """For something to tell."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(most_s):
+                await self._some.wait()
+
+    async def _tell_limit(self, number: int) -> None:
+        self._untold.discard(number)
+        try:
+            await self._follow(number)
+        except DeviceTrouble:
+            self._untold.add(number)
+
+    def _again(self, numbers: Iterable[int]) -> None:
+        """Let the charger be told what holds there."""
+        if held := self._holds.keys() & set(numbers):
+            self._untold |= held
+            self._some.set()
 
     # -- what it says
 
@@ -78,44 +104,66 @@ class Charger:
             connector.alive(time.monotonic())
 
     def booted(self) -> None:
-        self._booted.set()
+        self._clock.start()
+        self._is_new = True
+        self._some.set()
 
     def status(self, connector: int, status: str, error: str) -> None:
-        for number in self._meant(connector):
-            self.connectors[number].be(status, error, time.monotonic())
-            self._tell(number)
-
-    def begun(self, connector: int, transaction: int | str) -> None:
-        for number in self._meant(connector):
-            self.connectors[number].begin(transaction, time.monotonic())
-            if number in self._holds:  # a limit is of one transaction
-                self._again(number)
-            self._tell(number)
-
-    def ended(self, transaction: int | str) -> None:
-        for number, one in self.connectors.items():
-            if one.transaction == transaction:
-                one.end(time.monotonic())
+        error = "" if error == "NoError" else error
+        if connector == 0:
+            for number, one in self.connectors.items():
+                one.charger_is(status, error, time.monotonic())
                 self._tell(number)
+        elif connector in self.connectors:
+            self.connectors[connector].be(status, error, time.monotonic())
+            self._tell(connector)
 
-    def metered(self, connector: int, samples: list[Sample]) -> None:
-        for number in self._meant(connector):
-            self.connectors[number].meter(samples, time.monotonic())
-            self._tell(number)
+    def begun(self, connector: int, transaction: int | str, said: str | None) -> None:
+        if connector in self.connectors:
+            at, now = self._instant(said)
+            self.connectors[connector].begin(transaction, at, now)
+            self._again([connector])  # a limit is of one transaction
+            self._tell(connector)
+
+    def ended(self, connector: int, transaction: int | str) -> None:
+        one = self.connectors.get(connector)
+        if one is not None and one.transaction == transaction:
+            one.end(time.monotonic())
+            self._again([connector])  # for the next one
+            self._tell(connector)
+
+    def metered(self, connector: int, samples: list[Sample], said: str | None) -> None:
+        one = self.connectors.get(connector)
+        if one is None:  # 0: of the charger's main meter, which may have other loads behind it
+            return
+        phases = one.phases
+        one.meter(samples, *self._instant(said))
+        if one.phases != phases:
+            self._again([connector])
+        self._tell(connector)
 
     def transaction_of(self, connector: int) -> int | str | None:
         one = self.connectors.get(connector)
         return None if one is None else one.transaction
 
+    def connector_of(self, transaction: int | str) -> int:
+        for number, one in self.connectors.items():
+            if one.last_transaction == transaction:
+                return number
+        return next(iter(self.connectors)) if len(self.connectors) == 1 else 0
+
     def next_transaction(self) -> int:
         self._last_number += 1
         return self._last_number
 
-    def _meant(self, connector: int) -> list[int]:
-        """0 is the charger as a whole: what it says is said of its only connector."""
-        if connector == 0 and len(self.connectors) == 1:
-            return list(self.connectors)
-        return [connector] if connector in self.connectors else []
+    def _instant(self, said: str | None) -> tuple[float, float]:
+        """Monotonic s of an instant that it gives with what it says, and of now."""
+        behind_s = self._clock.behind_s
+        age_s = self._clock.age_s(said, datetime.now(UTC))
+        if abs(self._clock.behind_s - behind_s) >= OLD_S:
+            self._again(self._holds)  # their ends are by its clock
+        now = time.monotonic()
+        return now - age_s, now
 
     def _tell(self, number: int) -> None:
         reading = self.connectors[number].reading(time.monotonic())
@@ -136,23 +184,23 @@ class Charger:
         """Raises DeviceTrouble."""
         self._holds[number] = HeldLimit(power_w, until)
         await self._follow(number)
+        self._untold.discard(number)
 
     async def release(self, number: int) -> None:
         """Raises DeviceTrouble."""
         self._holds.pop(number, None)
+        self._untold.discard(number)
         await self._standing().clear(number)
 
     async def _follow(self, number: int) -> None:
-        hold, connector = self._holds[number], self.connectors[number]
+        hold, connector = self._holds.get(number), self.connectors[number]
+        if hold is None:
+            return
         limit = limit_of(hold.power_w, connector.options, connector.phases, datetime.now(UTC), hold.until)
         if limit is None:
             del self._holds[number]  # over: the charger has dropped it by itself
             return
-        await self._standing().limit(number, limit)
-
-    def _again(self, number: int) -> None:
-        task = asyncio.ensure_future(self._follow(number))
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await self._standing().limit(number, limit.by_clock(self._clock.behind_s))
 
     def _standing(self) -> ChargerSession:
         if self._session is None:

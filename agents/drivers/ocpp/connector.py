@@ -1,5 +1,6 @@
 """What a charger has said of one connector, in our units. Pure: instants are monotonic seconds that come in."""
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -8,6 +9,8 @@ from agents.drivers.ocpp.options import OcppOptions
 
 PLUGGED = ("Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing", "Occupied", "EVConnected")
 """Statuses of 1.6 and charging states of 2.0.1 in which a vehicle is connected."""
+UNCLEAR = ("Faulted", "Unavailable")
+"""Statuses that do not tell whether one is."""
 FLOWS_A = 1.0
 """From this current on a phase is in use."""
 PHASES = ("L1", "L2", "L3")
@@ -15,6 +18,10 @@ POWER = {"W": 1.0, "kW": 1e3}
 ENERGY = {"Wh": 1.0, "kWh": 1e3}
 UNITS = {**POWER, **ENERGY, "A": 1.0, "Percent": 1.0, "%": 1.0}
 IMPORTED, EXPORTED = "Energy.Active.Import.Register", "Energy.Active.Export.Register"
+ROUGH_WH = 100.0
+"""Of a register that is told in Wh here and in tenths of a kWh there; one that falls by more has begun anew."""
+ANEW_WH = 1e9
+"""Put on top each time it does: who reads it sees that it is another one, and that nothing is known across."""
 
 
 class Sample(NamedTuple):
@@ -33,13 +40,18 @@ def sample(
     kind = measurand or IMPORTED
     if unit is None:
         unit = "Wh" if kind.startswith("Energy") else "W" if kind.startswith("Power") else "A"
-    try:
-        number = float(str(value))
-    except ValueError:
-        return None
     if kind != "SoC" and unit not in UNITS:
         return None
-    return Sample(kind, (phase or "").removesuffix("-N"), number * 10.0**power_of_10 * UNITS.get(unit, 1.0))
+    try:
+        number = float(str(value)) * 10.0**power_of_10 * UNITS.get(unit, 1.0)
+    except (ValueError, OverflowError):
+        return None
+    return Sample(kind, (phase or "").removesuffix("-N"), number) if math.isfinite(number) else None
+
+
+def is_at_outlet(measurand: str | None, location: str | None, form: str | None = None) -> bool:
+    """Whether a sampled value is of what the vehicle gets: not of the charger's inlet, not a signature."""
+    return form != "SignedData" and (measurand == "SoC" or location in (None, "Outlet"))
 
 
 class Connector:
@@ -49,9 +61,19 @@ class Connector:
         self.options = options
         self.status: str | None = None
         self.error = ""
+        self.of_charger = ""
+        """What is wrong with the charger as a whole."""
         self.transaction: int | str | None = None
+        self.last_transaction: int | str | None = None
+        """The same, also when it is over."""
         self._values: dict[str, dict[str, float]] = {}
+        self._phases: int | None = None
+        """That the vehicle was seen to use."""
+        self._imported_wh: float | None = None
+        self._anew = 0
+        """How often its register has begun anew."""
         self._sampled_at: float | None = None
+        self._changed_at: float | None = None
         self._heard_at: float | None = None
 
     def alive(self, now: float) -> None:
@@ -60,68 +82,101 @@ class Connector:
 
     def be(self, status: str, error: str, now: float) -> None:
         """A status, and the error code that came with it."""
-        self.status, self.error = status, "" if error == "NoError" else error
+        if (status, error) != (self.status, self.error):
+            self._changed_at = now
+        self.status, self.error = status, error
         if status not in PLUGGED:
-            self.transaction = None
             self._values = {kind: of for kind, of in self._values.items() if kind.startswith("Energy")}
+            if status not in UNCLEAR:
+                self.transaction = self._phases = None
         self.alive(now)
 
-    def begin(self, transaction: int | str, now: float) -> None:
-        """A vehicle is served from now on."""
-        self.transaction, self._sampled_at = transaction, now
+    def charger_is(self, status: str, error: str, now: float) -> None:
+        """How the charger as a whole is: of a vehicle that tells nothing."""
+        self.of_charger = _fault_of(status, error)
+        self._changed_at = now
+        self.alive(now)
+
+    def begin(self, transaction: int | str, at: float, now: float) -> None:
+        """A vehicle is served since an instant."""
+        if transaction != self.last_transaction:
+            self._phases = None
+        self.transaction = self.last_transaction = transaction
+        self._changed_at = at
         self.alive(now)
 
     def end(self, now: float) -> None:
         """It is not any more."""
         self.transaction = None
+        if self.status == "Charging":
+            self.status = "Finishing"
         self.alive(now)
 
-    def meter(self, samples: Iterable[Sample], now: float) -> None:
-        """Meter values of one instant."""
+    def meter(self, samples: Iterable[Sample], at: float, now: float) -> None:
+        """Meter values of one instant; those that were overtaken count no more."""
+        self.alive(now)
         found: dict[str, dict[str, float]] = {}
         for one in samples:
             found.setdefault(one.measurand, {})[one.phase] = one.value
-        if found:
-            self._values |= found
-            self._sampled_at = now
-        self.alive(now)
+        if not found or (self._sampled_at is not None and at < self._sampled_at):
+            return
+        self._values |= found
+        self._sampled_at = at
+        used = sum(found.get("Current.Import", {}).get(phase, 0.0) >= FLOWS_A for phase in PHASES)
+        self._phases = used or self._phases
+        if IMPORTED in found:
+            self._count(self._sum(IMPORTED))
+
+    def _count(self, imported_wh: float | None) -> None:
+        before = self._imported_wh
+        if imported_wh is None or before is None:
+            self._imported_wh = imported_wh
+        elif imported_wh < before - ROUGH_WH:
+            self._anew, self._imported_wh = self._anew + 1, imported_wh
+        else:
+            self._imported_wh = max(before, imported_wh)
 
     @property
     def phases(self) -> int:
-        """On how many phases it charges; while none is seen, on as many as it can."""
-        of = self._values.get("Current.Import", {})
-        return sum(of.get(phase, 0.0) >= FLOWS_A for phase in PHASES) or self.options.phases
+        """On how many phases it charges; while none was seen, on as many as it can."""
+        return self._phases or self.options.phases
 
     @property
     def plugged(self) -> bool | None:
-        return None if self.status is None else self.status in PLUGGED
+        return None if self.status is None or self.status in UNCLEAR else self.status in PLUGGED
+
+    @property
+    def _is_served(self) -> bool:
+        return self.status not in UNCLEAR and (self.transaction is not None or self.status == "Charging")
 
     def reading(self, now: float) -> DeviceReading | None:
-        """What is known now. While a vehicle is served only meter values show that it is so: a heartbeat alone does not.
-        None before the first status."""
-        at = self._sampled_at if self.transaction is not None else self._heard_at
-        if self.status is None or at is None:
+        """What is known now. While a vehicle is served only meter values, and what changes, show that it is so: a heartbeat
+        alone does not; and of its register only meter values tell. None before the first status."""
+        if self.status is None or self._heard_at is None:
             return None
-        power_w = self._sum("Power.Active.Import")
-        exported_w = self._sum("Power.Active.Export")
-        if not self.plugged:
-            power_w = 0.0
-        imported_wh = self._sum(IMPORTED)
+        at, register_wh = self._heard_at, self._register_wh()
+        if self._is_served:
+            sampled_at, changed_at = self._sampled_at or -math.inf, self._changed_at or -math.inf
+            at = max(sampled_at, changed_at)
+            register_wh = register_wh if sampled_at >= changed_at else None
+        power_w, exported_w = self._sum("Power.Active.Import"), self._sum("Power.Active.Export")
+        if self.plugged is False:
+            power_w = exported_w = 0.0
         return DeviceReading(
             age_s=max(0.0, now - at),
             plugged=self.plugged,
             soc_pct=self._sum("SoC") if self.plugged else None,
             power_w=None if power_w is None else round(power_w - (exported_w or 0.0)),
-            register_wh=None if imported_wh is None else imported_wh - (self._sum(EXPORTED) or 0.0),
+            register_wh=register_wh,
             most_discharge_w=0,
             least_w=self.options.least_w(self.phases),
-            fault=self._fault(),
+            fault=_fault_of(self.status, self.error) or self.of_charger,
         )
 
-    def _fault(self) -> str:
-        if self.status == "Faulted":
-            return self.error or "faulted"
-        return "taken out of service" if self.status == "Unavailable" else ""
+    def _register_wh(self) -> float | None:
+        if self._imported_wh is None:
+            return None
+        return self._imported_wh + self._anew * ANEW_WH - (self._sum(EXPORTED) or 0.0)
 
     def _sum(self, kind: str) -> float | None:
         """Of all phases together."""
@@ -129,3 +184,9 @@ class Connector:
         if not of:
             return None
         return of[""] if "" in of else sum(value for phase, value in of.items() if phase in PHASES)
+
+
+def _fault_of(status: str, error: str) -> str:
+    if status == "Faulted":
+        return error or "faulted"
+    return "taken out of service" if status == "Unavailable" else ""

@@ -28,6 +28,7 @@ class OcppDriver:
                     "each device has one of its own"
                 )
             of[options.connector] = name, options
+        _check_places(places)
         self._chargers: dict[str, Charger] = {}
         self._centrals: list[Central] = []
         for listening, chargers in places.items():
@@ -52,3 +53,24 @@ class OcppDriver:
 
     async def release(self, device: str) -> None:
         await self._chargers[device].release(self._options[device].connector)
+
+
+def _check_places(places: Mapping[Listening, Mapping[str, Mapping[int, tuple[str, OcppOptions]]]]) -> None:
+    """One socket has one certificate, one charger one password and one way to be told. Raises ConfigError."""
+    of_port: dict[int, tuple[str, Listening]] = {}
+    for place, chargers in places.items():
+        name = next(iter(next(iter(chargers.values())).values()))[0]
+        other, known = of_port.setdefault(place.port, (name, place))
+        if known != place and (known.host == place.host or "0.0.0.0" in (known.host, place.host)):
+            raise ConfigError(
+                f"{name}: port {place.port} is that of {other} with another host, certificate, key or ca: "
+                "give them the same ones or another port"
+            )
+        for identity, of in chargers.items():
+            told = {(one.password_file, one.sample_s, one.stack_level) for _, one in of.values()}
+            if len(told) > 1:
+                names = ", ".join(name for name, _ in of.values())
+                raise ConfigError(
+                    f"{names}: password_file, sample_s and stack_level are of a charger: give all connectors of "
+                    f"{identity} the same ones"
+                )

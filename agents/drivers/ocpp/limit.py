@@ -1,7 +1,7 @@
 """A power as a charger's limit: how much on each phase, and for how long. Pure."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from agents.drivers.contract import DeviceTrouble
@@ -26,6 +26,11 @@ class Limit:
     def lasts_s(self) -> int:
         """Rounded up to whole seconds: at the end the next limit is there, or nothing."""
         return math.ceil((self.until - self.begins).total_seconds())
+
+    def by_clock(self, behind_s: float) -> "Limit":
+        """The same for a clock that is behind."""
+        behind = timedelta(seconds=behind_s)
+        return replace(self, begins=self.begins - behind, until=self.until - behind)
 
 
 def limit_of(power_w: int, options: OcppOptions, phases: int, now: datetime, until: datetime) -> Limit | None:

@@ -3,6 +3,7 @@
 import logging
 from typing import Protocol
 
+from agents.drivers.contract import DeviceTrouble
 from agents.drivers.ocpp.connector import Sample
 from agents.drivers.ocpp.limit import Limit
 
@@ -11,6 +12,10 @@ ANSWERS_WITHIN_S = 8
 QUIET = logging.getLogger("gridpact.ocpp")
 QUIET.setLevel(logging.CRITICAL + 1)
 """Bytes of strangers are no news: what is wrong with a charger is told by its device."""
+
+
+class RefusedCall(DeviceTrouble):
+    """The charger has answered with an error: it does not know what it is called."""
 
 
 class ChargerSession(Protocol):
@@ -48,16 +53,20 @@ class ChargerWords(Protocol):
         """How a connector is; its error code or nothing."""
         ...
 
-    def begun(self, connector: int, transaction: int | str) -> None:
-        """A vehicle is served."""
+    def begun(self, connector: int, transaction: int | str, said: str | None) -> None:
+        """A vehicle is served, since an instant of the charger's clock."""
         ...
 
-    def ended(self, transaction: int | str) -> None:
+    def ended(self, connector: int, transaction: int | str) -> None:
         """A vehicle is not served any more."""
         ...
 
-    def metered(self, connector: int, samples: list[Sample]) -> None:
-        """Meter values of one instant."""
+    def metered(self, connector: int, samples: list[Sample], said: str | None) -> None:
+        """Meter values of one instant of the charger's clock."""
+        ...
+
+    def connector_of(self, transaction: int | str) -> int:
+        """Where a vehicle is or was served; 0: not known."""
         ...
 
     def transaction_of(self, connector: int) -> int | str | None:

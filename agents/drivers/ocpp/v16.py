@@ -1,9 +1,10 @@
 """OCPP 1.6J: what a charger calls, and what it is told."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from ocpp.exceptions import OCPPError
+from ocpp.exceptions import OCPPError, UnknownCallErrorCodeError, ValidationError
 from ocpp.routing import after, on
 from ocpp.v16 import ChargePoint, call, call_result
 from ocpp.v16.enums import Action
@@ -11,9 +12,9 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from agents.drivers.contract import DeviceTrouble
-from agents.drivers.ocpp.connector import Sample, sample
+from agents.drivers.ocpp.connector import Sample, is_at_outlet, sample
 from agents.drivers.ocpp.limit import PROFILE_ID, Limit
-from agents.drivers.ocpp.session import ANSWERS_WITHIN_S, QUIET, ChargerWords
+from agents.drivers.ocpp.session import ANSWERS_WITHIN_S, QUIET, ChargerWords, RefusedCall
 
 HEARTBEAT_S = 30
 WANTED = "Energy.Active.Import.Register,Power.Active.Import,Current.Import,SoC"
@@ -65,50 +66,67 @@ class Session16(ChargePoint):  # type: ignore[misc]  # the library has no types
         return call_result.StatusNotification()
 
     @on(Action.start_transaction)  # type: ignore[untyped-decorator]
-    def on_start(self, connector_id: int, meter_start: int, **_: Any) -> Any:
+    def on_start(self, connector_id: int, meter_start: int, timestamp: str, **_: Any) -> Any:
         self._begun = self._heard.next_transaction()
-        self._heard.metered(connector_id, _register(meter_start))
+        self._heard.metered(connector_id, _register(meter_start), timestamp)
         return call_result.StartTransaction(self._begun, ACCEPTED)
 
     @after(Action.start_transaction)  # type: ignore[untyped-decorator]
-    def after_start(self, connector_id: int, **_: Any) -> None:
-        self._heard.begun(connector_id, self._begun)  # only now the charger knows its number
+    def after_start(self, connector_id: int, timestamp: str, **_: Any) -> None:
+        self._heard.begun(connector_id, self._begun, timestamp)  # only now the charger knows its number
 
     @on(Action.stop_transaction)  # type: ignore[untyped-decorator]
-    def on_stop(self, transaction_id: int, **_: Any) -> Any:
-        self._heard.ended(transaction_id)
+    def on_stop(self, transaction_id: int, meter_stop: int, timestamp: str, **_: Any) -> Any:
+        connector = self._heard.connector_of(transaction_id)
+        self._heard.metered(connector, _register(meter_stop), timestamp)
+        self._heard.ended(connector, transaction_id)
         return call_result.StopTransaction(ACCEPTED)
 
     @on(Action.meter_values)  # type: ignore[untyped-decorator]
     def on_meter(self, connector_id: int, meter_value: list[dict[str, Any]], **more: Any) -> Any:
-        if (number := more.get("transaction_id")) is not None and self._heard.transaction_of(connector_id) is None:
-            self._heard.begun(connector_id, number)  # it began while we were away
+        number = more.get("transaction_id", 0)  # 0 or less: some say so when there is none
+        if number > 0 and self._heard.transaction_of(connector_id) != number:
+            self._heard.begun(connector_id, number, meter_value[0].get("timestamp"))  # while we were away
         for at_once in meter_value:
             found = [
                 sample(one.get("value"), one.get("measurand"), one.get("phase"), one.get("unit"))
                 for one in at_once.get("sampled_value", ())
+                if is_at_outlet(one.get("measurand"), one.get("location"), one.get("format"))
             ]
-            self._heard.metered(connector_id, [one for one in found if one is not None])
+            self._heard.metered(connector_id, [one for one in found if one is not None], at_once.get("timestamp"))
         return call_result.MeterValues()
 
     # -- what it is told
 
     async def settle(self) -> None:
-        """Which values we want, how often; then how its connectors are. What it refuses it does otherwise."""
+        """How often it is to show that it is there, which values we want, how often; then how its connectors are. What it
+        refuses it does otherwise. Raises DeviceTrouble when it does not answer."""
+        await self._configure("HeartbeatInterval", str(HEARTBEAT_S))
         await self._configure("MeterValueSampleInterval", str(self._sample_s))
         if not await self._configure("MeterValuesSampledData", WANTED):
             await self._configure("MeterValuesSampledData", LESS_WANTED)
         for wanted in ("StatusNotification", "MeterValues"):
-            await self._ask(call.TriggerMessage(wanted))
+            with suppress(RefusedCall):
+                await self._ask(call.TriggerMessage(wanted))
 
     async def _configure(self, key: str, value: str) -> bool:
-        answer = await self._ask(call.ChangeConfiguration(key, value))
-        return answer.status in ("Accepted", "RebootRequired")
+        with suppress(RefusedCall):
+            answer = await self._ask(call.ChangeConfiguration(key, value))
+            return answer.status in ("Accepted", "RebootRequired")
+        return False
 
     async def limit(self, connector: int, limit: Limit) -> None:
-        """Raises DeviceTrouble."""
+        """Of the transaction that runs; where the charger knows none like it, of whichever does. Raises DeviceTrouble."""
         transaction = self._heard.transaction_of(connector)
-        profile = {
+        status = await self._limit(connector, limit, transaction)
+        if status != "Accepted" and transaction is not None:
+            status = await self._limit(connector, limit, None)
+        if status != "Accepted":
+            raise DeviceTrouble(f"charger {self.id} does not take a limit: {status}")
+
+    async def _limit(self, connector: int, limit: Limit, transaction: int | str | None) -> str:
+        """What it answers. Raises DeviceTrouble."""
+        profile: dict[str, Any] = {
             "charging_profile_id": PROFILE_ID + connector,
             "stack_level": self._stack_level,
             "charging_profile_purpose": "TxDefaultProfile" if transaction is None else "TxProfile",
@@ -124,8 +142,7 @@ class Session16(ChargePoint):  # type: ignore[misc]  # the library has no types
         if transaction is not None:
             profile["transaction_id"] = transaction
         answer = await self._ask(call.SetChargingProfile(connector, profile))
-        if answer.status != "Accepted":
-            raise DeviceTrouble(f"charger {self.id} does not take a limit: {answer.status}")
+        return str(answer.status)
 
     async def clear(self, connector: int) -> None:
         """Raises DeviceTrouble."""
@@ -137,7 +154,9 @@ class Session16(ChargePoint):  # type: ignore[misc]  # the library has no types
             return await self.call(asked, suppress=False)
         except TimeoutError:
             raise DeviceTrouble(f"charger {self.id} does not answer {type(asked).__name__}") from None
-        except (OCPPError, ConnectionClosed) as error:
+        except (OCPPError, UnknownCallErrorCodeError, ValidationError) as error:
+            raise RefusedCall(f"charger {self.id}: {type(asked).__name__}: {error}") from None
+        except ConnectionClosed as error:
             raise DeviceTrouble(f"charger {self.id}: {type(asked).__name__}: {error}") from None
 
 

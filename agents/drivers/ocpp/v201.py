@@ -1,8 +1,9 @@
 """OCPP 2.0.1: what a charger calls, and what it is told. Its EVSE is a connector of ours."""
 
+from contextlib import suppress
 from typing import Any
 
-from ocpp.exceptions import OCPPError
+from ocpp.exceptions import OCPPError, UnknownCallErrorCodeError, ValidationError
 from ocpp.routing import after, on
 from ocpp.v201 import ChargePoint, call, call_result
 from ocpp.v201.enums import Action
@@ -10,10 +11,10 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from agents.drivers.contract import DeviceTrouble
-from agents.drivers.ocpp.connector import sample
+from agents.drivers.ocpp.connector import is_at_outlet, sample
 from agents.drivers.ocpp.limit import PROFILE_ID, Limit
-from agents.drivers.ocpp.session import ANSWERS_WITHIN_S, QUIET, ChargerWords
-from agents.drivers.ocpp.v16 import HEARTBEAT_S, WANTED, now_text, text_of
+from agents.drivers.ocpp.session import ANSWERS_WITHIN_S, QUIET, ChargerWords, RefusedCall
+from agents.drivers.ocpp.v16 import HEARTBEAT_S, LESS_WANTED, WANTED, now_text, text_of
 
 ACCEPTED = {"status": "Accepted"}
 
@@ -26,7 +27,6 @@ class Session201(ChargePoint):  # type: ignore[misc]  # the library has no types
     ) -> None:
         super().__init__(name, connection, response_timeout=ANSWERS_WITHIN_S, logger=QUIET)
         self._heard, self._sample_s, self._stack_level = heard, sample_s, stack_level
-        self._evse_of: dict[str, int] = {}
 
     async def route_message(self, raw_msg: str) -> None:
         """Each word of the charger shows that it is there."""
@@ -61,20 +61,17 @@ class Session201(ChargePoint):  # type: ignore[misc]  # the library has no types
         return call_result.StatusNotification()
 
     @on(Action.transaction_event)  # type: ignore[untyped-decorator]
-    def on_transaction(self, event_type: str, transaction_info: dict[str, Any], **more: Any) -> Any:
+    def on_transaction(self, event_type: str, timestamp: str, transaction_info: dict[str, Any], **more: Any) -> Any:
         number = str(transaction_info["transaction_id"])
-        if "evse" in more:
-            self._evse_of[number] = int(more["evse"]["id"])
-        evse = self._evse_of.get(number, 0)
+        evse = int(more["evse"]["id"]) if "evse" in more else self._heard.connector_of(number)
         if event_type == "Ended":
             self._meter(evse, more.get("meter_value", []))
-            self._heard.ended(number)
-            self._evse_of.pop(number, None)
+            self._heard.ended(evse, number)
             return call_result.TransactionEvent()
         if (state := transaction_info.get("charging_state")) is not None:
             self._heard.status(evse, "Available" if state == "Idle" else state, "")
         if self._heard.transaction_of(evse) != number:
-            self._heard.begun(evse, number)
+            self._heard.begun(evse, number, timestamp)
         self._meter(evse, more.get("meter_value", []))
         return call_result.TransactionEvent()
 
@@ -95,28 +92,45 @@ class Session201(ChargePoint):  # type: ignore[misc]  # the library has no types
         for at_once in values:
             found = []
             for one in at_once.get("sampled_value", ()):
+                if not is_at_outlet(one.get("measurand"), one.get("location")):
+                    continue
                 unit = one.get("unit_of_measure", {})
                 power = int(unit.get("multiplier", 0))
                 found.append(sample(one.get("value"), one.get("measurand"), one.get("phase"), unit.get("unit"), power))
-            self._heard.metered(evse, [one for one in found if one is not None])
+            self._heard.metered(evse, [one for one in found if one is not None], at_once.get("timestamp"))
 
     # -- what it is told
 
     async def settle(self) -> None:
-        """Which values we want, how often; then how its connectors are."""
-        wanted = {"TxUpdatedInterval": str(self._sample_s), "TxUpdatedMeasurands": WANTED}
-        variables = [
-            {"component": {"name": "SampledDataCtrlr"}, "variable": {"name": name}, "attribute_value": value}
-            for name, value in wanted.items()
-        ]
-        await self._ask(call.SetVariables(variables))
-        for message in ("StatusNotification", "MeterValues"):
-            await self._ask(call.TriggerMessage(message))
+        """How often it is to show that it is there, which values we want, how often; then how its connectors are. What it
+        refuses it does otherwise. Raises DeviceTrouble when it does not answer."""
+        await self._set("OCPPCommCtrlr", "HeartbeatInterval", str(HEARTBEAT_S))
+        await self._set("SampledDataCtrlr", "TxUpdatedInterval", str(self._sample_s))
+        if not await self._set("SampledDataCtrlr", "TxUpdatedMeasurands", WANTED):
+            await self._set("SampledDataCtrlr", "TxUpdatedMeasurands", LESS_WANTED)
+        for wanted in ("StatusNotification", "MeterValues"):
+            with suppress(RefusedCall):
+                await self._ask(call.TriggerMessage(wanted))
+
+    async def _set(self, component: str, variable: str, value: str) -> bool:
+        wanted = {"component": {"name": component}, "variable": {"name": variable}, "attribute_value": value}
+        with suppress(RefusedCall):
+            answer = await self._ask(call.SetVariables([wanted]))
+            return all(one["attribute_status"] in ("Accepted", "RebootRequired") for one in answer.set_variable_result)
+        return False
 
     async def limit(self, connector: int, limit: Limit) -> None:
-        """Raises DeviceTrouble."""
+        """Of the transaction that runs; where the charger knows none like it, of whichever does. Raises DeviceTrouble."""
         transaction = self._heard.transaction_of(connector)
-        profile = {
+        status = await self._limit(connector, limit, transaction)
+        if status != "Accepted" and transaction is not None:
+            status = await self._limit(connector, limit, None)
+        if status != "Accepted":
+            raise DeviceTrouble(f"charger {self.id} does not take a limit: {status}")
+
+    async def _limit(self, connector: int, limit: Limit, transaction: int | str | None) -> str:
+        """What it answers. Raises DeviceTrouble."""
+        profile: dict[str, Any] = {
             "id": PROFILE_ID + connector,
             "stack_level": self._stack_level,
             "charging_profile_purpose": "TxDefaultProfile" if transaction is None else "TxProfile",
@@ -135,8 +149,7 @@ class Session201(ChargePoint):  # type: ignore[misc]  # the library has no types
         if transaction is not None:
             profile["transaction_id"] = transaction
         answer = await self._ask(call.SetChargingProfile(connector, profile))
-        if answer.status != "Accepted":
-            raise DeviceTrouble(f"charger {self.id} does not take a limit: {answer.status}")
+        return str(answer.status)
 
     async def clear(self, connector: int) -> None:
         """Raises DeviceTrouble."""
@@ -148,5 +161,7 @@ class Session201(ChargePoint):  # type: ignore[misc]  # the library has no types
             return await self.call(asked, suppress=False)
         except TimeoutError:
             raise DeviceTrouble(f"charger {self.id} does not answer {type(asked).__name__}") from None
-        except (OCPPError, ConnectionClosed) as error:
+        except (OCPPError, UnknownCallErrorCodeError, ValidationError) as error:
+            raise RefusedCall(f"charger {self.id}: {type(asked).__name__}: {error}") from None
+        except ConnectionClosed as error:
             raise DeviceTrouble(f"charger {self.id}: {type(asked).__name__}: {error}") from None
