@@ -1,6 +1,7 @@
 """Bytes to message and back: strict, size-capped, every refusal with a reason."""
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from typing import cast
@@ -30,7 +31,7 @@ def encode(message: Message) -> bytes:
     return orjson.dumps(_fields(message, message.later), default=_plain, option=orjson.OPT_UTC_Z)
 
 
-def _fields(model: BaseModel, later: tuple[str, ...]) -> dict[str, object]:
+def _fields(model: BaseModel, later: tuple[str, ...]) -> Mapping[str, object]:
     """Those that came after the first release only where they say something."""
     fields = model.__dict__
     if later:

@@ -6,7 +6,9 @@ from typing import Any
 
 from ocpp.exceptions import OCPPError, UnknownCallErrorCodeError, ValidationError
 from ocpp.routing import after, on
-from ocpp.v16 import ChargePoint, call, call_result
+from ocpp.v16 import ChargePoint
+from ocpp.v16 import call as calls
+from ocpp.v16 import call_result as results
 from ocpp.v16.enums import Action
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
@@ -21,6 +23,10 @@ WANTED = "Energy.Active.Import.Register,Power.Active.Import,Current.Import,SoC"
 LESS_WANTED = "Energy.Active.Import.Register,Power.Active.Import"
 """For chargers that refuse a list with what they cannot measure."""
 ACCEPTED = {"status": "Accepted"}
+
+call: Any = calls
+call_result: Any = results
+"""Where the library's annotations ask for enumerations, its wire takes their texts."""
 
 
 class Session16(ChargePoint):  # type: ignore[misc]  # the library has no types

@@ -5,7 +5,9 @@ from typing import Any
 
 from ocpp.exceptions import OCPPError, UnknownCallErrorCodeError, ValidationError
 from ocpp.routing import after, on
-from ocpp.v201 import ChargePoint, call, call_result
+from ocpp.v201 import ChargePoint
+from ocpp.v201 import call as calls
+from ocpp.v201 import call_result as results
 from ocpp.v201.enums import Action
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
@@ -17,6 +19,10 @@ from agents.drivers.ocpp.session import ANSWERS_WITHIN_S, QUIET, ChargerWords, R
 from agents.drivers.ocpp.v16 import HEARTBEAT_S, LESS_WANTED, WANTED, now_text, text_of
 
 ACCEPTED = {"status": "Accepted"}
+
+call: Any = calls
+call_result: Any = results
+"""Where the library's annotations ask for enumerations, its wire takes their texts."""
 
 
 class Session201(ChargePoint):  # type: ignore[misc]  # the library has no types

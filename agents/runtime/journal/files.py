@@ -45,7 +45,9 @@ def sweep(connection: sqlite3.Connection, path: Path) -> None:
     for part in folder.glob("*.part*"):
         part.unlink()
     oldest = connection.execute("SELECT min(first) FROM steps").fetchone()[0]
-    for target in folder.glob("*-*.sqlite") if oldest is not None else ():
+    if oldest is None:
+        return
+    for target in folder.glob("*-*.sqlite"):
         number = target.stem.rpartition("-")[2]
         if not number.isdecimal() or int(number) < oldest:
             continue  # all here has come since
