@@ -141,7 +141,7 @@ faketime:
 	@find /usr/lib -name libfaketimeMT.so.1 2>/dev/null | grep -q . || { command -v apt-get >/dev/null \
 		&& $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq faketime; } || true
 
-# What the tests take of npm: validators of schemas, MQTT.js. The Node is the one that pyright brings along.
+# What the tests take of npm: validators of schemas, MQTT.js, ocpp-rpc. The Node is the one that pyright brings along.
 node: setup tests/node/node_modules/.package-lock.json
 
 tests/node/node_modules/.package-lock.json: tests/node/package-lock.json

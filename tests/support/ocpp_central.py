@@ -28,9 +28,9 @@ class Running:
         self.told.append(reading)
         self._news.set()
 
-    async def until(self, holds: Callable[[DeviceReading], bool]) -> DeviceReading:
+    async def until(self, holds: Callable[[DeviceReading], bool], within_s: float = WITHIN_S) -> DeviceReading:
         """The first reading that it has told of which this holds."""
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(within_s):
             while True:
                 for reading in self.told:
                     if holds(reading):

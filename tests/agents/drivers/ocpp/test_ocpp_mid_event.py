@@ -92,6 +92,7 @@ async def test_transaction_that_began_while_we_were_away_is_limited_as_such() ->
 
 async def test_limit_in_amperes_follows_the_phases_that_a_vehicle_uses() -> None:
     async with charging(phases=3) as (found, charger, transaction):
+        await charger.was_called("TriggerMessage", 2)  # nothing else is to be told
         await found.driver.set_power("ev", 4_600, soon())
         await charger.meter(transaction, value("6", "Current.Import", "A", "L1"))
         limits = [await charger.was_called("SetChargingProfile", number) for number in (1, 2)]
