@@ -25,6 +25,7 @@ SHIPPED: Mapping[str, str] = {
     SIMULATED: "agents.drivers.simulated:build_driver",
     "mqtt": "agents.drivers.mqtt:MqttDriver",
     "ocpp": "agents.drivers.ocpp:OcppDriver",
+    "echonet": "agents.drivers.echonet:EchonetDriver",
 }
 """Loaded when they are named. The simulated one is none of the contract's: its devices answer at the same instant."""
 METHODS = ("abilities", "run", "read", "set_power", "release")

@@ -93,7 +93,7 @@ def test_home_whose_driver_is_not_installed_is_refused_in_one_sentence(tmp_path:
     file = tmp_path / "h.toml"
     file.write_text(HOME.format(port=1, folder=tmp_path, address="x"))
     done = program("agents.cli", "run", "der", "--config", file)
-    text = f"{file}: h: boiler.driver: no driver shelly is installed; there are simulated, mqtt, ocpp"
+    text = f"{file}: h: boiler.driver: no driver shelly is installed; there are simulated, mqtt, ocpp, echonet"
     assert (done.returncode, done.stderr) == (2, f"gridpact: {text}\n")
 
 

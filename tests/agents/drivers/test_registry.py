@@ -96,7 +96,7 @@ def test_one_object_serves_all_devices_that_name_the_driver_and_a_meter_has_its_
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        ({"driver": "modbus"}, "x: h: ev.driver: no driver modbus is installed; there are simulated, mqtt, ocpp, broken, half, plug, unable"),
+        ({"driver": "modbus"}, "x: h: ev.driver: no driver modbus is installed; there are simulated, mqtt, ocpp, echonet, broken, half, plug, unable"),
         ({"driver": "mqtt"}, "x: h: ev.options: something of its state is needed"),
         ({"driver": "plug"}, "x: h: ev.options: address: is missing"),
         ({"driver": "plug", "options": {"address": 7}}, r"x: h: ev.options: address: input should be a valid string \(it is 7\)"),

@@ -1,0 +1,43 @@
+"""What was found in a device before it followed us, in a file that outlives us."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from agents.drivers.contract import DeviceTrouble
+
+
+class FoundValues:
+    """Properties by their codes; there while the device is ours."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def load(self) -> dict[int, bytes] | None:
+        """None: the device is its own. Raises DeviceTrouble."""
+        try:
+            found = json.loads(self._path.read_text())
+            return {int(code, 16): bytes.fromhex(value) for code, value in found.items()}
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, AttributeError, TypeError):
+            raise DeviceTrouble(
+                f"{self._path} cannot be read: set the device by hand to what it did before, and delete the file"
+            ) from None
+
+    def keep(self, found: Mapping[int, bytes]) -> None:
+        """Raises DeviceTrouble: what cannot be given back is not taken."""
+        beside = self._path.with_name(self._path.name + ".new")
+        try:
+            with beside.open("w") as file:
+                json.dump({f"{code:02X}": value.hex() for code, value in found.items()}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self._path)
+        except OSError as error:
+            raise DeviceTrouble(f"{self._path} cannot be written: {error.strerror}") from None
+
+    def drop(self) -> None:
+        """It was given back."""
+        self._path.unlink(missing_ok=True)
