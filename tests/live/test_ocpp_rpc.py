@@ -44,6 +44,6 @@ async def test_charger_of_another_making_is_read_limited_and_given_back(tmp_path
     calls = [json.loads(line) for line in said.splitlines()]
     names = [name for name, _ in calls]
     assert "invalid" not in names, calls
-    assert names[-1] == "ClearChargingProfile"
+    assert "ClearChargingProfile" in names
     profile = str(next(params for name, params in calls if name == "SetChargingProfile"))
     assert "TxProfile" in profile
