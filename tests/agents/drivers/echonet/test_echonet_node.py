@@ -14,7 +14,11 @@ from played_node import BATTERY, GET, IDENTITY, INFC, PROFILE, SETC, VEHICLE, Pl
 from agents.drivers.contract import DeviceReading, DeviceTrouble
 from agents.drivers.echonet import EchonetDriver, EchonetOptions
 from agents.drivers.registry import driver_class
+from agents.drivers.remote import RemoteDevice
+from agents.drivers.thread import DriverThread
 from agents.settings.checked import ConfigError
+from broker.clock import Clock
+from protocol.actor import Measured
 
 WITHIN_S = 5.0
 LATER = datetime(2030, 1, 1, tzinfo=UTC) + timedelta(hours=1)
@@ -365,6 +369,31 @@ async def test_driver_that_does_not_run_says_so(tmp_path: Path) -> None:
     driver = EchonetDriver({"pv": made})
     with pytest.raises(DeviceTrouble, match="is not open"):
         await driver.read("pv")
+
+
+async def test_party_hears_of_a_battery_that_does_not_follow_and_gives_it_back_when_it_ends(tmp_path: Path) -> None:
+    node = await PlayedNode.open({BATTERY: {**STORE, **SETTINGS}})
+    node.can_set(BATTERY, 0xDA, 0xEB, 0xEC)
+    driver = driver_class("echonet", "x")({"bat": options(node, "battery", tmp_path, free_port(), poll_s=1)})
+    device, told = RemoteDevice("bat", DriverThread("echonet", driver)), asyncio.Queue[Measured]()
+    clock = Clock(LATER, speed=20)
+    task = asyncio.create_task(device.run(clock, told.put))
+    async with asyncio.timeout(20):
+        assert (await told.get()).soc_wh == 5_000
+        now = clock.now()
+        device.set_power(1_000, now, now + timedelta(hours=1))
+        while node.objects[BATTERY][0xDA] != b"\x42":
+            await node.heard(len(node.raw) + 1)
+        node.objects[BATTERY][0xDA], node.does_nothing = b"\x46", True
+        while (reading := await told.get()).fault is None:
+            pass
+        assert "does not follow: its mode is automatic" in reading.fault
+        node.does_nothing = False
+        task.cancel()
+        await asyncio.wait([task])
+    assert (node.objects[BATTERY][0xDA], node.objects[BATTERY][0xEB]) == (b"\x46", bytes(4))
+    assert not list(tmp_path.iterdir())
+    node.close()
 
 
 async def test_port_that_is_taken_ends_run() -> None:
