@@ -21,6 +21,7 @@ if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
 from checker import physics, violations
+from fresh import FRESH
 from odd_lives import FEATURES, enliven
 from worlds import START, T0, World, battery
 
@@ -269,7 +270,7 @@ def hunt_block(seeds: range) -> Tally:
 def hunt_all(first: int, seeds: int) -> Tally:
     """All seeds from `first`, on all processors."""
     blocks = [range(at, min(at + BLOCK, first + seeds)) for at in range(first, first + seeds, BLOCK)]
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(mp_context=FRESH) as pool:
         return sum(pool.map(hunt_block, blocks), Tally())
 
 

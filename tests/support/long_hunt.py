@@ -10,6 +10,7 @@ from functools import partial
 from unittest.mock import patch
 
 from checker import days, physics, violations
+from fresh import FRESH
 from hunter import Tally, describe
 from long_worlds import FEW, LongPlan, Surprise, long_plan
 from worlds import World
@@ -149,7 +150,7 @@ def hunt_long_block(seeds: range) -> Tally:
 def hunt_long(first: int, seeds: int) -> Tally:
     """All long worlds from `first`, on all processors."""
     blocks = [range(at, min(at + BLOCK, first + seeds)) for at in range(first, first + seeds, BLOCK)]
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(mp_context=FRESH) as pool:
         return sum(pool.map(hunt_long_block, blocks), Tally())
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
+from fresh import FRESH
 from planted_lives import PLANTED_LIVES
 
 from agents.negotiation.asking import Asking
@@ -273,7 +274,7 @@ def planted(name: str) -> Iterator[None]:
 
 def find_all(seeds: int) -> dict[str, int | None]:
     """What `find` says of each planted bug, on all processors."""
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(mp_context=FRESH) as pool:
         return dict(zip(PLANTED, pool.map(partial(find, seeds=seeds), PLANTED), strict=True))
 
 

@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
+from fresh import FRESH
+
 from agents.devices.stays import Stays
 from agents.negotiation.parent import ParentParty
 from agents.parties.aggregator.role import AggregatorRole
@@ -112,7 +114,7 @@ def planted_days(name: str) -> Iterator[None]:
 
 def find_all_days(first: int, seeds: int) -> dict[str, int | None]:
     """What `find_days` says of each planted bug, on all processors."""
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(mp_context=FRESH) as pool:
         found = pool.map(partial(find_days, first=first, seeds=seeds), PLANTED_DAYS)
         return dict(zip(PLANTED_DAYS, found, strict=True))
 

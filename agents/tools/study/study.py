@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from datetime import tzinfo
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeAlias
 
@@ -86,7 +87,9 @@ def study(
         for one in chosen
     ]
     found: list[StudyOutcome] = []
-    with ProcessPoolExecutor(jobs, initializer=_begin, initargs=(sessions, zone)) as pool:
+    # begun anew where a solver is used: a copy of this process would lack its threads, and wait for them for ever
+    begun = get_context("spawn") if plan or optimum else None
+    with ProcessPoolExecutor(jobs, begun, _begin, (sessions, zone)) as pool:
         try:
             for done, some in enumerate(pool.map(_work, work, chunksize=1), 1):
                 found += some
