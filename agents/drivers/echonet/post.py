@@ -47,13 +47,13 @@ class EchonetPost(asyncio.DatagramProtocol):
         with self._lock:
             return self._nodes.setdefault((host, port), EchonetNode(host, port, self))
 
-    def listen(self, node: EchonetNode, eoj: int, tell: Callable[[], None]) -> None:
-        """`tell`, on this loop, whenever an object announces something."""
-        self._ears.append((node, eoj, tell))
+    def listen(self, node: EchonetNode, eoj: int, heard_of: Callable[[], None]) -> None:
+        """`heard_of`, on this loop, whenever an object announces something."""
+        self._ears.append((node, eoj, heard_of))
 
-    def listen_no_more(self, tell: Callable[[], None]) -> None:
+    def listen_no_more(self, heard_of: Callable[[], None]) -> None:
         """The end of it."""
-        self._ears = [one for one in self._ears if one[2] is not tell]
+        self._ears = [one for one in self._ears if one[2] is not heard_of]
 
     # -- its thread
 
@@ -150,9 +150,9 @@ class EchonetPost(asyncio.DatagramProtocol):
             heard = tuple((code, b"") for code, _ in frame.properties)
             answer = EchonetFrame(frame.tid, CONTROLLER, frame.source, Service.INFC_RES, heard)
             self.send(answer, known[0].host, known[0].port)
-        for node, eoj, tell in self._ears:
+        for node, eoj, heard_of in self._ears:
             if node in known and eoj == frame.source:
-                tell()
+                heard_of()
 
     # -- addresses
 
@@ -181,9 +181,9 @@ class EchonetPost(asyncio.DatagramProtocol):
                 if node.identity == stranger.identity and node.port == port:
                     log.info("echonet_moved", before=node.host, now=host)
                     node.host, node.silent = host, False
-                    for at, _, tell in self._ears:
+                    for at, _, heard_of in self._ears:
                         if at is node:
-                            tell()
+                            heard_of()
 
 
 _POSTS: dict[OwnAddress, EchonetPost] = {}
