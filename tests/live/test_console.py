@@ -89,7 +89,7 @@ async def test_request_issued_in_the_page_becomes_a_deal_in_the_page_and_in_its_
     assert await _picture(operator, f"{room.where}/replay/journals") == seen
     begun = await _picture(operator, f"{room.where}/replay/journals?at=1")
     assert begun != seen
-    assert "not yet" in begun  # nothing is decided: that there is no deal would not be true
+    assert "not metered yet" in begun
 
 
 async def test_two_operators_see_each_others_orders_and_a_viewer_may_give_none(room: Room) -> None:
