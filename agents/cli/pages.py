@@ -4,8 +4,10 @@ import asyncio
 import getpass
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
@@ -15,6 +17,9 @@ from agents.runtime.daemon.control import runtime_dir
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import journal_folders
 from agents.settings.checked import ConfigError
+
+if TYPE_CHECKING:
+    from agents.pages.web.accounts import Accounts
 
 console_app = App(name="console")
 home_app = App(name="home")
@@ -63,23 +68,16 @@ def console(
     key
         Its key.
     """
-    try:
+    with _needs_pages():
         from agents.pages.console.app import Console
         from agents.pages.console.state import ConsoleState
-        from agents.pages.web.accounts import Accounts
         from agents.pages.web.audit import Audit
         from agents.pages.web.serve import Served, check_served, serve
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"{MISSING} ({error.name})") from None
 
     served = Served(bind, port, name, certificate, key)
     check_served(served)
     path = users or _users()
-    accounts = Accounts(path)
-    if not path.exists() or not accounts.users():
-        raise ConfigError(
-            f"{path}: nobody may log in yet: add somebody with 'gridpact console user NAME --role operator'"
-        )
+    accounts = _accounts(path, "gridpact console user NAME --role operator")
     where = Connection(broker=broker).address() if broker is not None else None
     state = ConsoleState(journals or journal_folders(), control or runtime_dir(), where)
     found = Console(state, accounts, Audit(audit or path.with_name("audit.jsonl")), tuple(recordings or ()))
@@ -135,24 +133,19 @@ def home(
     key
         Its key.
     """
-    try:
+    with _needs_pages():
         from agents.pages.home.app import HomePage
         from agents.pages.home.home_assistant import HomeAssistant
         from agents.pages.home.state import ResidentState
-        from agents.pages.web.accounts import Accounts
         from agents.pages.web.audit import Audit
         from agents.pages.web.serve import Served, check_served, serve
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"{MISSING} ({error.name})") from None
 
     served = Served(bind, port, name, certificate, key)
     check_served(served)
     if webhook is not None and not webhook.startswith(("http://", "https://")):
         raise ConfigError("--webhook: has to begin with http:// or https://")
     path = users or _users(HOME)
-    accounts = Accounts(path)
-    if not path.exists() or not accounts.users():
-        raise ConfigError(f"{path}: nobody may log in yet: add somebody with 'gridpact home user NAME'")
+    accounts = _accounts(path, "gridpact home user NAME")
     kept = choices or path.with_name(f"{party}-choices.json")
     state = ResidentState(party, journals or journal_folders(), control or runtime_dir(), kept, webhook)
     where = Connection(broker=home_assistant).address() if home_assistant is not None else None
@@ -207,10 +200,8 @@ def user(
 
 
 def _change_user(path: Path, name: str, role: tuple[str, ...], remove: bool) -> int:
-    try:
+    with _needs_pages():
         from agents.pages.web.accounts import Accounts, PageRole
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"{MISSING} ({error.name})") from None
 
     accounts = Accounts(path)
     if remove:
@@ -225,6 +216,25 @@ def _change_user(path: Path, name: str, role: tuple[str, ...], remove: bool) -> 
     accounts.put(name, roles, password)
     print(f"{name}: may log in as {', '.join(roles)}")
     return Exit.OK
+
+
+@contextmanager
+def _needs_pages() -> Iterator[None]:
+    """Imports of the extra. Raises ConfigError where it is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{MISSING} ({error.name})") from None
+
+
+def _accounts(path: Path, adding: str) -> "Accounts":
+    """Who may log in; `adding`: the command that lets somebody in. Raises ConfigError when nobody may."""
+    from agents.pages.web.accounts import Accounts
+
+    accounts = Accounts(path)
+    if not path.exists() or not accounts.users():
+        raise ConfigError(f"{path}: nobody may log in yet: add somebody with '{adding}'")
+    return accounts
 
 
 def _users(file: str = CONSOLE) -> Path:

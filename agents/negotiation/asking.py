@@ -148,13 +148,13 @@ class Asking:
 
     # -- as messages
 
-    def request_id_to(self, name: str, asked: RequestRecord) -> str:
-        """The id of a request as a message."""
+    def message_id(self, name: str, asked: RequestRecord) -> str:
+        """Of the message that asks a child so."""
         return f"{self.out.name}.request.{name}.{asked.request_id}"
 
     def request_to(self, name: str, asked: RequestRecord) -> m.Request:
         """A request as a message."""
-        message_id = self.request_id_to(name, asked)
+        message_id = self.message_id(name, asked)
         of = (self.subject.direction, self.subject.period, *asked[:4], *asked[5:])
         return self.requests.made(of, message_id, asked.power_w) or self.requests.keep(
             of,

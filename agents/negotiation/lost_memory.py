@@ -42,7 +42,7 @@ def _ask_anew(event: Negotiation, child: Child, refused_id: str, now: datetime) 
     asked, waits = child.request, child.name in event.children.waiting
     if asked is None or not waits or event.stage not in ASKING:
         return
-    if refused_id == event.asking.request_id_to(child.name, asked):
+    if refused_id == event.asking.message_id(child.name, asked):
         number = event.asking.ask_in_new_life(child, issues=event.up is None, now=now)
         if number:
             event.out.tell("own_memory_lost", peer=child.name, kind="request", number=number)

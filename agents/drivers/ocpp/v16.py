@@ -1,48 +1,30 @@
 """OCPP 1.6J: what a charger calls, and what it is told."""
 
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any
 
-from ocpp.exceptions import OCPPError, UnknownCallErrorCodeError, ValidationError
 from ocpp.routing import after, on
 from ocpp.v16 import ChargePoint
 from ocpp.v16 import call as calls
 from ocpp.v16 import call_result as results
 from ocpp.v16.enums import Action
-from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
 
-from agents.drivers.contract import DeviceTrouble
 from agents.drivers.ocpp.connector import Sample, is_at_outlet, sample
-from agents.drivers.ocpp.limit import PROFILE_ID, Limit
-from agents.drivers.ocpp.session import ANSWERS_WITHIN_S, QUIET, ChargerWords, RefusedCall
-
-HEARTBEAT_S = 30
-WANTED = "Energy.Active.Import.Register,Power.Active.Import,Current.Import,SoC"
-LESS_WANTED = "Energy.Active.Import.Register,Power.Active.Import"
-"""For chargers that refuse a list with what they cannot measure."""
-ACCEPTED = {"status": "Accepted"}
+from agents.drivers.ocpp.session import RefusedCall
+from agents.drivers.ocpp.telling import ACCEPTED, HEARTBEAT_S, TAKEN, Telling, now_text
 
 call: Any = calls
 call_result: Any = results
 """Where the library's annotations ask for enumerations, its wire takes their texts."""
 
 
-class Session16(ChargePoint):  # type: ignore[misc]  # the library has no types
+class Session16(Telling, ChargePoint):  # type: ignore[misc]  # the library has no types
     """One connection of a charger."""
 
-    def __init__(
-        self, name: str, connection: ServerConnection, heard: ChargerWords, sample_s: int, stack_level: int
-    ) -> None:
-        super().__init__(name, connection, response_timeout=ANSWERS_WITHIN_S, logger=QUIET)
-        self._heard, self._sample_s, self._stack_level = heard, sample_s, stack_level
-        self._begun = 0
-
-    async def route_message(self, raw_msg: str) -> None:
-        """Each word of the charger shows that it is there."""
-        self._heard.alive()
-        await super().route_message(raw_msg)
+    _call = call
+    _heartbeat, _interval, _measurands = "HeartbeatInterval", "MeterValueSampleInterval", "MeterValuesSampledData"
+    _begun = 0
+    """The number of the transaction that has begun last."""
 
     # -- what it calls
 
@@ -104,76 +86,19 @@ class Session16(ChargePoint):  # type: ignore[misc]  # the library has no types
 
     # -- what it is told
 
-    async def settle(self) -> None:
-        """How often it is to show that it is there, which values we want, how often; then how its connectors are. What it
-        refuses it does otherwise. Raises DeviceTrouble when it does not answer."""
-        await self._configure("HeartbeatInterval", str(HEARTBEAT_S))
-        await self._configure("MeterValueSampleInterval", str(self._sample_s))
-        if not await self._configure("MeterValuesSampledData", WANTED):
-            await self._configure("MeterValuesSampledData", LESS_WANTED)
-        for wanted in ("StatusNotification", "MeterValues"):
-            with suppress(RefusedCall):
-                await self._ask(call.TriggerMessage(wanted))
-
-    async def _configure(self, key: str, value: str) -> bool:
+    async def _set(self, setting: str, value: str) -> bool:
         with suppress(RefusedCall):
-            answer = await self._ask(call.ChangeConfiguration(key, value))
-            return answer.status in ("Accepted", "RebootRequired")
+            answer = await self._ask(call.ChangeConfiguration(setting, value))
+            return answer.status in TAKEN
         return False
 
-    async def limit(self, connector: int, limit: Limit) -> None:
-        """Of the transaction that runs; where the charger knows none like it, of whichever does. Raises DeviceTrouble."""
-        transaction = self._heard.transaction_of(connector)
-        status = await self._limit(connector, limit, transaction)
-        if status != "Accepted" and transaction is not None:
-            status = await self._limit(connector, limit, None)
-        if status != "Accepted":
-            raise DeviceTrouble(f"charger {self.id} does not take a limit: {status}")
+    def _profile(self, profile_id: int, schedule: dict[str, Any]) -> dict[str, Any]:
+        return {"charging_profile_id": profile_id, "charging_schedule": schedule}
 
-    async def _limit(self, connector: int, limit: Limit, transaction: int | str | None) -> str:
-        """What it answers. Raises DeviceTrouble."""
-        profile: dict[str, Any] = {
-            "charging_profile_id": PROFILE_ID + connector,
-            "stack_level": self._stack_level,
-            "charging_profile_purpose": "TxDefaultProfile" if transaction is None else "TxProfile",
-            "charging_profile_kind": "Absolute",
-            "valid_to": text_of(limit.until),
-            "charging_schedule": {
-                "duration": limit.lasts_s,
-                "start_schedule": text_of(limit.begins),
-                "charging_rate_unit": limit.unit,
-                "charging_schedule_period": [{"start_period": 0, "limit": limit.most}],
-            },
-        }
-        if transaction is not None:
-            profile["transaction_id"] = transaction
-        answer = await self._ask(call.SetChargingProfile(connector, profile))
-        return str(answer.status)
-
-    async def clear(self, connector: int) -> None:
-        """Raises DeviceTrouble."""
-        await self._ask(call.ClearChargingProfile(id=PROFILE_ID + connector))
-
-    async def _ask(self, asked: Any) -> Any:
-        """Raises DeviceTrouble."""
-        try:
-            return await self.call(asked, suppress=False)
-        except TimeoutError:
-            raise DeviceTrouble(f"charger {self.id} does not answer {type(asked).__name__}") from None
-        except (OCPPError, UnknownCallErrorCodeError, ValidationError) as error:
-            raise RefusedCall(f"charger {self.id}: {type(asked).__name__}: {error}") from None
-        except ConnectionClosed as error:
-            raise DeviceTrouble(f"charger {self.id}: {type(asked).__name__}: {error}") from None
+    def _clearing(self, profile_id: int) -> Any:
+        return call.ClearChargingProfile(id=profile_id)
 
 
 def _register(wh: int) -> list[Sample]:
     found = sample(wh, None, None, "Wh")
     return [] if found is None else [found]
-
-
-def now_text() -> str:
-    return text_of(datetime.now(UTC))
-
-
-def text_of(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

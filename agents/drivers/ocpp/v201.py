@@ -3,41 +3,28 @@
 from contextlib import suppress
 from typing import Any
 
-from ocpp.exceptions import OCPPError, UnknownCallErrorCodeError, ValidationError
 from ocpp.routing import after, on
 from ocpp.v201 import ChargePoint
 from ocpp.v201 import call as calls
 from ocpp.v201 import call_result as results
 from ocpp.v201.enums import Action
-from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
 
-from agents.drivers.contract import DeviceTrouble
 from agents.drivers.ocpp.connector import is_at_outlet, sample
-from agents.drivers.ocpp.limit import PROFILE_ID, Limit
-from agents.drivers.ocpp.session import ANSWERS_WITHIN_S, QUIET, ChargerWords, RefusedCall
-from agents.drivers.ocpp.v16 import HEARTBEAT_S, LESS_WANTED, WANTED, now_text, text_of
-
-ACCEPTED = {"status": "Accepted"}
+from agents.drivers.ocpp.session import RefusedCall
+from agents.drivers.ocpp.telling import ACCEPTED, HEARTBEAT_S, TAKEN, Telling, now_text
 
 call: Any = calls
 call_result: Any = results
 """Where the library's annotations ask for enumerations, its wire takes their texts."""
 
 
-class Session201(ChargePoint):  # type: ignore[misc]  # the library has no types
+class Session201(Telling, ChargePoint):  # type: ignore[misc]  # the library has no types
     """One connection of a charger."""
 
-    def __init__(
-        self, name: str, connection: ServerConnection, heard: ChargerWords, sample_s: int, stack_level: int
-    ) -> None:
-        super().__init__(name, connection, response_timeout=ANSWERS_WITHIN_S, logger=QUIET)
-        self._heard, self._sample_s, self._stack_level = heard, sample_s, stack_level
-
-    async def route_message(self, raw_msg: str) -> None:
-        """Each word of the charger shows that it is there."""
-        self._heard.alive()
-        await super().route_message(raw_msg)
+    _call = call
+    _heartbeat = "OCPPCommCtrlr", "HeartbeatInterval"
+    _interval = "SampledDataCtrlr", "TxUpdatedInterval"
+    _measurands = "SampledDataCtrlr", "TxUpdatedMeasurands"
 
     # -- what it calls
 
@@ -107,67 +94,16 @@ class Session201(ChargePoint):  # type: ignore[misc]  # the library has no types
 
     # -- what it is told
 
-    async def settle(self) -> None:
-        """How often it is to show that it is there, which values we want, how often; then how its connectors are. What it
-        refuses it does otherwise. Raises DeviceTrouble when it does not answer."""
-        await self._set("OCPPCommCtrlr", "HeartbeatInterval", str(HEARTBEAT_S))
-        await self._set("SampledDataCtrlr", "TxUpdatedInterval", str(self._sample_s))
-        if not await self._set("SampledDataCtrlr", "TxUpdatedMeasurands", WANTED):
-            await self._set("SampledDataCtrlr", "TxUpdatedMeasurands", LESS_WANTED)
-        for wanted in ("StatusNotification", "MeterValues"):
-            with suppress(RefusedCall):
-                await self._ask(call.TriggerMessage(wanted))
-
-    async def _set(self, component: str, variable: str, value: str) -> bool:
+    async def _set(self, setting: tuple[str, str], value: str) -> bool:
+        component, variable = setting
         wanted = {"component": {"name": component}, "variable": {"name": variable}, "attribute_value": value}
         with suppress(RefusedCall):
             answer = await self._ask(call.SetVariables([wanted]))
-            return all(one["attribute_status"] in ("Accepted", "RebootRequired") for one in answer.set_variable_result)
+            return all(one["attribute_status"] in TAKEN for one in answer.set_variable_result)
         return False
 
-    async def limit(self, connector: int, limit: Limit) -> None:
-        """Of the transaction that runs; where the charger knows none like it, of whichever does. Raises DeviceTrouble."""
-        transaction = self._heard.transaction_of(connector)
-        status = await self._limit(connector, limit, transaction)
-        if status != "Accepted" and transaction is not None:
-            status = await self._limit(connector, limit, None)
-        if status != "Accepted":
-            raise DeviceTrouble(f"charger {self.id} does not take a limit: {status}")
+    def _profile(self, profile_id: int, schedule: dict[str, Any]) -> dict[str, Any]:
+        return {"id": profile_id, "charging_schedule": [{"id": 1, **schedule}]}
 
-    async def _limit(self, connector: int, limit: Limit, transaction: int | str | None) -> str:
-        """What it answers. Raises DeviceTrouble."""
-        profile: dict[str, Any] = {
-            "id": PROFILE_ID + connector,
-            "stack_level": self._stack_level,
-            "charging_profile_purpose": "TxDefaultProfile" if transaction is None else "TxProfile",
-            "charging_profile_kind": "Absolute",
-            "valid_to": text_of(limit.until),
-            "charging_schedule": [
-                {
-                    "id": 1,
-                    "duration": limit.lasts_s,
-                    "start_schedule": text_of(limit.begins),
-                    "charging_rate_unit": limit.unit,
-                    "charging_schedule_period": [{"start_period": 0, "limit": limit.most}],
-                }
-            ],
-        }
-        if transaction is not None:
-            profile["transaction_id"] = transaction
-        answer = await self._ask(call.SetChargingProfile(connector, profile))
-        return str(answer.status)
-
-    async def clear(self, connector: int) -> None:
-        """Raises DeviceTrouble."""
-        await self._ask(call.ClearChargingProfile(charging_profile_id=PROFILE_ID + connector))
-
-    async def _ask(self, asked: Any) -> Any:
-        """Raises DeviceTrouble."""
-        try:
-            return await self.call(asked, suppress=False)
-        except TimeoutError:
-            raise DeviceTrouble(f"charger {self.id} does not answer {type(asked).__name__}") from None
-        except (OCPPError, UnknownCallErrorCodeError, ValidationError) as error:
-            raise RefusedCall(f"charger {self.id}: {type(asked).__name__}: {error}") from None
-        except ConnectionClosed as error:
-            raise DeviceTrouble(f"charger {self.id}: {type(asked).__name__}: {error}") from None
+    def _clearing(self, profile_id: int) -> Any:
+        return call.ClearChargingProfile(charging_profile_id=profile_id)

@@ -401,6 +401,10 @@ class Der(Controlled):
         self.effect(messages.standing_by(award, basis))
         self._withdraw_rest(event, award, event.accepted, TAKEN if before is not None else GONE, now)
 
+    def _close(self, event: DerEvent, outcome: str, now: datetime) -> None:
+        super()._close(event, outcome, now)
+        self._check_without(event, now)
+
     def _check_without(self, gone: DerEvent, now: datetime) -> None:
         """What was agreed for later may have relied on energy that an event of the other direction was to move, and does
         not: what the devices cannot give without it is withdrawn."""

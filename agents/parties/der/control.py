@@ -250,10 +250,6 @@ class Controlled(Party):
             event.go(DerStage.CLOSED)
         event.outcome = outcome
         self.effect(messages.closed(event.request.event_id, outcome))
-        self._check_without(event, now)
-
-    def _check_without(self, gone: DerEvent, now: datetime) -> None:
-        """What stands may have relied on what an event that is over had reserved."""
 
     def _make_room(self, now: datetime) -> None:
         closed = [key for key, event in self.events.items() if event.stage is DerStage.CLOSED or event.is_over(now)]

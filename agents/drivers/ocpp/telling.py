@@ -1,0 +1,123 @@
+"""What a charger is told, in whichever version: which values we want, a limit, and that ours is over. A session says it in
+the words of its version."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from ocpp.exceptions import OCPPError, UnknownCallErrorCodeError, ValidationError
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from agents.drivers.contract import DeviceTrouble
+from agents.drivers.ocpp.limit import PROFILE_ID, Limit
+from agents.drivers.ocpp.session import ANSWERS_WITHIN_S, QUIET, ChargerWords, RefusedCall
+
+HEARTBEAT_S = 30
+WANTED = "Energy.Active.Import.Register,Power.Active.Import,Current.Import,SoC"
+LESS_WANTED = "Energy.Active.Import.Register,Power.Active.Import"
+"""For chargers that refuse a list with what they cannot measure."""
+ACCEPTED = {"status": "Accepted"}
+TAKEN = ("Accepted", "RebootRequired")
+"""Answers to a setting."""
+
+
+class Telling:
+    """One connection of a charger, before the library's class of its version."""
+
+    id: str
+    _call: Any
+    """The calls of the version."""
+    _heartbeat: Any
+    _interval: Any
+    _measurands: Any
+    """How the version names the settings that we make."""
+
+    def __init__(
+        self, name: str, connection: ServerConnection, heard: ChargerWords, sample_s: int, stack_level: int
+    ) -> None:
+        super().__init__(name, connection, response_timeout=ANSWERS_WITHIN_S, logger=QUIET)  # type: ignore[call-arg]
+        self._heard, self._sample_s, self._stack_level = heard, sample_s, stack_level
+
+    async def route_message(self, raw_msg: str) -> None:
+        """Each word of the charger shows that it is there."""
+        self._heard.alive()
+        await super().route_message(raw_msg)  # type: ignore[misc]
+
+    # -- in the words of the version
+
+    async def _set(self, setting: Any, value: str) -> bool:
+        """Whether it takes a setting. Raises DeviceTrouble when it does not answer."""
+        raise NotImplementedError
+
+    def _profile(self, profile_id: int, schedule: dict[str, Any]) -> dict[str, Any]:
+        """What a profile says of its id and its schedule."""
+        raise NotImplementedError
+
+    def _clearing(self, profile_id: int) -> Any:
+        raise NotImplementedError
+
+    # -- what is said
+
+    async def settle(self) -> None:
+        """How often it is to show that it is there, which values we want, how often; then how its connectors are. What it
+        refuses it does otherwise. Raises DeviceTrouble when it does not answer."""
+        await self._set(self._heartbeat, str(HEARTBEAT_S))
+        await self._set(self._interval, str(self._sample_s))
+        if not await self._set(self._measurands, WANTED):
+            await self._set(self._measurands, LESS_WANTED)
+        for wanted in ("StatusNotification", "MeterValues"):
+            with suppress(RefusedCall):
+                await self._ask(self._call.TriggerMessage(wanted))
+
+    async def limit(self, connector: int, limit: Limit) -> None:
+        """Of the transaction that runs; where the charger knows none like it, of whichever does. Raises DeviceTrouble."""
+        transaction = self._heard.transaction_of(connector)
+        status = await self._limit(connector, limit, transaction)
+        if status != "Accepted" and transaction is not None:
+            status = await self._limit(connector, limit, None)
+        if status != "Accepted":
+            raise DeviceTrouble(f"charger {self.id} does not take a limit: {status}")
+
+    async def _limit(self, connector: int, limit: Limit, transaction: int | str | None) -> str:
+        """What it answers. Raises DeviceTrouble."""
+        schedule = {
+            "duration": limit.lasts_s,
+            "start_schedule": text_of(limit.begins),
+            "charging_rate_unit": limit.unit,
+            "charging_schedule_period": [{"start_period": 0, "limit": limit.most}],
+        }
+        profile = {
+            **self._profile(PROFILE_ID + connector, schedule),
+            "stack_level": self._stack_level,
+            "charging_profile_purpose": "TxDefaultProfile" if transaction is None else "TxProfile",
+            "charging_profile_kind": "Absolute",
+            "valid_to": text_of(limit.until),
+        }
+        if transaction is not None:
+            profile["transaction_id"] = transaction
+        answer = await self._ask(self._call.SetChargingProfile(connector, profile))
+        return str(answer.status)
+
+    async def clear(self, connector: int) -> None:
+        """Raises DeviceTrouble."""
+        await self._ask(self._clearing(PROFILE_ID + connector))
+
+    async def _ask(self, asked: Any) -> Any:
+        """Raises DeviceTrouble."""
+        try:
+            return await self.call(asked, suppress=False)  # type: ignore[attr-defined]
+        except TimeoutError:
+            raise DeviceTrouble(f"charger {self.id} does not answer {type(asked).__name__}") from None
+        except (OCPPError, UnknownCallErrorCodeError, ValidationError) as error:
+            raise RefusedCall(f"charger {self.id}: {type(asked).__name__}: {error}") from None
+        except ConnectionClosed as error:
+            raise DeviceTrouble(f"charger {self.id}: {type(asked).__name__}: {error}") from None
+
+
+def now_text() -> str:
+    return text_of(datetime.now(UTC))
+
+
+def text_of(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
