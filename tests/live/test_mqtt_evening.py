@@ -4,31 +4,21 @@ house; the chargers are played by mosquitto_pub and mosquitto_sub. Three of them
 import asyncio
 import os
 import signal
-import tomllib
 from collections.abc import Iterable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import paths
 import pytest
 from chaos_path import system
-from worlds import T0, vehicle
+from charger_evening import ENDS_MINUTES, SLOT_S, SPEED, ChargerEvening, noted, reported_wh, withdrawals
 
-from agents.runtime.files.toml_out import to_toml
-from agents.settings.members import Member
-from agents.settings.parties import AggregatorSettings, DerSettings, EventSettings, UtilitySettings
 from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.verify import verify
-from protocol import messages as m
-from protocol.actor import Entry, Note, Send, Setpoint
-from protocol.units import Direction
+from protocol.actor import Entry, Setpoint
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
-SPEED = 60.0
-START = T0 + timedelta(minutes=12)
-SLOT_S = 240
 HOMES = ("sound", "unplugged", "silent", "cut-off")
 CHARGER = paths.ROOT / "tests" / "support" / "charger.sh"
 
@@ -81,52 +71,15 @@ class Charger:
         }
 
 
-class Evening(system.System):
-    """Four homes, each with a charger that charges at 3 kW by itself and could charge at 6 kW."""
+class Evening(ChargerEvening):
+    """Four homes, each with a charger that could charge at 6 kW."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, homes=len(HOMES), speed=SPEED)
+        super().__init__(folder, HOMES, max_discharge_w=3_000)
         self.chargers = {name: Charger(folder, name) for name in HOMES}
 
-    def _actors(self, name: str) -> list[str]:
-        return list(HOMES) if name == "homes" else [name]
-
-    def _settings(self, name: str) -> dict[str, Any]:
-        match name:
-            case "utility":
-                event = EventSettings(
-                    event_id="e1", issue_at=T0 + timedelta(minutes=2), direction=Direction.DECREASE_LOAD, start=START,
-                    slot_s=SLOT_S, power_w=(12_000,) * 2,
-                )  # fmt: skip
-                return {"utility": UtilitySettings(children=("ac",), events=(event,), reply_pct=80, report_grace_s=240)}
-            case "ra-1":
-                book = tuple(
-                    Member(name=home, resources=(f"ev-{home}",), increase_load_w=6_000, decrease_load_w=6_000)
-                    for home in HOMES
-                )
-                return {"aggregator": AggregatorSettings(name="ra-1", parent="ac", members=book)}
-            case "ac":
-                return super()._settings(name)
-        wanted = {"soc_wh": 30_000, "departure_soc_wh": 36_000, "max_charge_w": 3_000, "max_discharge_w": 3_000}
-        return {
-            "ders": tuple(
-                DerSettings(name=home, parent="ra-1", devices=(vehicle(f"ev-{home}", **wanted),)) for home in HOMES
-            )
-        }
-
-    def write_config(self, name: str, *, anchored: bool) -> None:
-        super().write_config(name, anchored=anchored)
-        if name == "homes":
-            path = self.daemons[name].path
-            tables = tomllib.loads(path.read_text())
-            for home in tables["ders"]:
-                home["devices"][0] |= {"driver": "mqtt", "options": self.chargers[home["name"]].options()}
-            path.write_text(to_toml(tables))
-
-    async def notes(self, name: str, note: str, times: int = 1) -> None:
-        """Return when a daemon has told so many notes of a name."""
-        while sum(line.get("event") == note for line in self.daemons[name].lines) < times:
-            await asyncio.sleep(0.05)
+    def driven_by(self, home: str) -> dict[str, Any]:
+        return {"driver": "mqtt", "options": self.chargers[home].options()}
 
 
 async def play(folder: Path) -> tuple[Evening, system.Outcome, list[Entry]]:
@@ -143,7 +96,7 @@ async def play(folder: Path) -> tuple[Evening, system.Outcome, list[Entry]]:
             chargers["unplugged"].plug(False)
             chargers["silent"].signal(signal.SIGSTOP)
             await chargers["cut-off"].broker.end(signal.SIGKILL)
-            await evening.until(12 + 2 * SLOT_S / 60 + 5)
+            await evening.until(ENDS_MINUTES)
         outcome = await evening.stop()
     finally:
         for charger in chargers.values():
@@ -151,33 +104,12 @@ async def play(folder: Path) -> tuple[Evening, system.Outcome, list[Entry]]:
     return evening, outcome, await evening.trace()
 
 
-def withdrawals(trace: Iterable[Entry]) -> dict[str, str]:
-    """By home the cause that it states, the first time."""
-    found: dict[str, str] = {}
-    for entry in trace:
-        for effect in entry.effects:
-            if isinstance(effect, Send) and isinstance(effect.message, m.Withdraw) and entry.actor in HOMES:
-                found.setdefault(entry.actor, effect.message.cause)
-    return found
-
-
-def reported_wh(trace: Iterable[Entry]) -> dict[tuple[str, int], tuple[int, int]]:
-    """By home and slot what was reported to the aggregator: metered, baseline."""
-    return {
-        (entry.actor, reading.slot): (reading.energy_wh, reading.baseline_wh)
-        for entry in trace
-        for effect in entry.effects
-        if isinstance(effect, Send) and isinstance(effect.message, m.Report) and effect.edge.parent == "ra-1"
-        for reading in effect.message.readings
-    }
-
-
 async def test_homes_with_real_chargers_deliver_and_those_that_fail_withdraw_with_a_cause(tmp_path: Path) -> None:
     evening, outcome, trace = await play(tmp_path)
     assert {edge: sum(plan) for edge, plan in outcome.awards.items() if edge.startswith("ra-1/")}.keys() == {
         f"ra-1/{home}" for home in HOMES
     }
-    causes = withdrawals(trace)
+    causes = withdrawals(trace, HOMES)
     assert causes.keys() == {"unplugged", "silent", "cut-off"}
     assert causes["unplugged"] == "ev-unplugged is unplugged"
     assert causes["silent"].startswith("ev-silent: silent")
@@ -199,16 +131,6 @@ async def test_homes_with_real_chargers_deliver_and_those_that_fail_withdraw_wit
         assert 0 <= metered_wh < baseline_wh == 3_000 * SLOT_S // 3_600
         assert ("silent", slot) not in reports
         assert ("cut-off", slot) not in reports
-
-
-def noted(trace: Iterable[Entry], party: str, name: str) -> dict[str, str]:
-    """What a party noted of its children: the cause, the first time."""
-    found: dict[str, str] = {}
-    for entry in trace:
-        for effect in entry.effects:
-            if entry.actor == party and isinstance(effect, Note) and effect.name == name:
-                found.setdefault(str(effect.data["child"]), str(effect.data["cause"]))
-    return found
 
 
 def released(trace: Iterable[Entry], home: str) -> bool:

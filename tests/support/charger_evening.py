@@ -1,0 +1,112 @@
+"""An evening with real processes in which homes drive chargers, each by the same driver; some may fail in mid-event."""
+
+import asyncio
+import tomllib
+from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from chaos_path import system
+from worlds import T0, vehicle
+
+from agents.runtime.files.toml_out import to_toml
+from agents.settings.members import Member
+from agents.settings.parties import AggregatorSettings, DerSettings, EventSettings, UtilitySettings
+from protocol import messages as m
+from protocol.actor import Entry, Note, Send
+from protocol.units import Direction
+
+SPEED = 60.0
+START = T0 + timedelta(minutes=12)
+SLOT_S = 240
+ENDS_MINUTES = 12 + 2 * SLOT_S / 60 + 5
+"""After the start of the evening: the last slot is over, and reported."""
+
+
+class ChargerEvening(system.System):
+    """Homes, each with a charger that charges at 3 kW by itself."""
+
+    def __init__(self, folder: Path, names: Sequence[str], max_discharge_w: int) -> None:
+        super().__init__(folder, homes=len(names), speed=SPEED)
+        self.names, self._max_discharge_w = names, max_discharge_w
+
+    def driven_by(self, home: str) -> dict[str, Any]:
+        """The driver of a home's charger, with its options."""
+        raise NotImplementedError
+
+    def _actors(self, name: str) -> list[str]:
+        return list(self.names) if name == "homes" else [name]
+
+    def _settings(self, name: str) -> dict[str, Any]:
+        match name:
+            case "utility":
+                event = EventSettings(
+                    event_id="e1", issue_at=T0 + timedelta(minutes=2), direction=Direction.DECREASE_LOAD, start=START,
+                    slot_s=SLOT_S, power_w=(12_000,) * 2,
+                )  # fmt: skip
+                return {"utility": UtilitySettings(children=("ac",), events=(event,), reply_pct=80, report_grace_s=240)}
+            case "ra-1":
+                book = tuple(
+                    Member(name=home, resources=(f"ev-{home}",), increase_load_w=6_000, decrease_load_w=6_000)
+                    for home in self.names
+                )
+                return {"aggregator": AggregatorSettings(name="ra-1", parent="ac", members=book)}
+            case "ac":
+                return super()._settings(name)
+        wanted = {
+            "soc_wh": 30_000,
+            "departure_soc_wh": 36_000,
+            "max_charge_w": 3_000,
+            "max_discharge_w": self._max_discharge_w,
+        }
+        return {
+            "ders": tuple(
+                DerSettings(name=home, parent="ra-1", devices=(vehicle(f"ev-{home}", **wanted),)) for home in self.names
+            )
+        }
+
+    def write_config(self, name: str, *, anchored: bool) -> None:
+        super().write_config(name, anchored=anchored)
+        if name == "homes":
+            path = self.daemons[name].path
+            tables = tomllib.loads(path.read_text())
+            for home in tables["ders"]:
+                home["devices"][0] |= self.driven_by(home["name"])
+            path.write_text(to_toml(tables))
+
+    async def notes(self, name: str, note: str, times: int = 1) -> None:
+        """Return when a daemon has told so many notes of a name."""
+        while sum(line.get("event") == note for line in self.daemons[name].lines) < times:
+            await asyncio.sleep(0.05)
+
+
+def withdrawals(trace: Iterable[Entry], homes: Collection[str]) -> dict[str, str]:
+    """By home the cause that it states, the first time."""
+    found: dict[str, str] = {}
+    for entry in trace:
+        for effect in entry.effects:
+            if isinstance(effect, Send) and isinstance(effect.message, m.Withdraw) and entry.actor in homes:
+                found.setdefault(entry.actor, effect.message.cause)
+    return found
+
+
+def reported_wh(trace: Iterable[Entry]) -> dict[tuple[str, int], tuple[int, int]]:
+    """By home and slot what was reported to the aggregator: metered, baseline."""
+    return {
+        (entry.actor, reading.slot): (reading.energy_wh, reading.baseline_wh)
+        for entry in trace
+        for effect in entry.effects
+        if isinstance(effect, Send) and isinstance(effect.message, m.Report) and effect.edge.parent == "ra-1"
+        for reading in effect.message.readings
+    }
+
+
+def noted(trace: Iterable[Entry], party: str, name: str) -> dict[str, str]:
+    """What a party noted of its children: the cause, the first time."""
+    found: dict[str, str] = {}
+    for entry in trace:
+        for effect in entry.effects:
+            if entry.actor == party and isinstance(effect, Note) and effect.name == name:
+                found.setdefault(str(effect.data["child"]), str(effect.data["cause"]))
+    return found
