@@ -93,6 +93,7 @@ async def started_broker(path: Path, port: int) -> AsyncIterator[Broker]:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,  # or Ctrl-C at a terminal would end it before those that still need it
     )
     assert process.stderr is not None
     draining: asyncio.Task[None] | None = None

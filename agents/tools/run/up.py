@@ -127,17 +127,20 @@ class Up:
         return self.view.finish(stopped=stop.is_set() and not self.view.board.over())
 
     async def _until_over(self, agents_: list[Agent], tasks: list[asyncio.Task[None]], stop: asyncio.Event) -> None:
-        script = asyncio.create_task(self._script(agents_, stop))
+        script, stopped = asyncio.create_task(self._script(agents_)), asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait((script, *tasks), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((script, stopped, *tasks), return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                await asyncio.sleep(SETTLE_S)
             for task in (*tasks, script):
                 if task.done():
                     task.result()
         finally:
             script.cancel()
+            stopped.cancel()
             self._flush(everything=True)
 
-    async def _script(self, agents_: list[Agent], stop: asyncio.Event) -> None:
+    async def _script(self, agents_: list[Agent]) -> None:
         try:
             async with asyncio.timeout(START_WITHIN_S):
                 for agent in agents_:
@@ -154,7 +157,7 @@ class Up:
         start = {"do": "start", "anchor_at": anchor_at}
         await asyncio.gather(*(ask(self.control / f"{agent.name}.sock", start) for agent in agents_))
         clock = Clock(self.scenario.start_at, anchor_at, self.scenario.speed)
-        while not stop.is_set() and not self.view.board.over() and clock.now() < self.scenario.ends_at:
+        while not self.view.board.over() and clock.now() < self.scenario.ends_at:
             await asyncio.sleep(SETTLE_S / 2)
             self._flush()
             self.view.tick(clock.now())
