@@ -300,20 +300,24 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "if True:\n            self._conclude_taken(now)",
         ),
     ),
-    "agents/parties/aggregator/role.py": (
+    "agents/parties/aggregator/answer.py": (
         Guard(
             "aggregator: an opt-out frees its children",
             'self.event.awards.release_rest(m.Outcome.NO_DEAL, "the request cannot be met", now)',
             "pass",
         ),
+    ),
+    "agents/parties/aggregator/role.py": (
         Guard(
             "aggregator: own storage does not run on after the end",
             "self.storage.free(now, metered_still=self.dispatching.stop(now))",
             "self.dispatching.stop(now)",
         ),
+    ),
+    "agents/parties/aggregator/surplus.py": (
         Guard(
             "aggregator: a surplus that made it worse is not counted",
-            "if worth(self.available_w(), self.asked_w) < worth(before_w, self.asked_w):",
+            "if worth(self.supply.available_w(), asked_w) < worth(before_w, asked_w):",
             "if False:",
         ),
     ),

@@ -86,7 +86,9 @@ class Aggregator(BookedParty[AggregatorSettings]):
     def solving(self, asked: Solve) -> Callable[[], Solved] | None:
         """How a plan over its members is computed; None where it is not wanted any more."""
         event = self.events.get(asked.event_id)
-        return event.role.solving(asked) if event is not None and isinstance(event.role, AggregatorRole) else None
+        return (
+            event.role.planning.solving(asked) if event is not None and isinstance(event.role, AggregatorRole) else None
+        )
 
     def _solved(self, item: Solved, now: datetime) -> None:
         event = self.events.get(item.event_id)
