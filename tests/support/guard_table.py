@@ -268,13 +268,15 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
     ),
     NEGOTIATION + "negotiation.py": (
         Guard(
-            "parent: a stage that may not follow",
-            "if stage is not self.stage and stage not in self.transitions[self.stage]:",
-            "if False:",
-        ),
-        Guard(
             "parent: a deal that fell short before the award is repaired",
             "if any(shortfall(power_w, self.standing_w())):",
+            "if False:",
+        ),
+    ),
+    NEGOTIATION + "progress.py": (
+        Guard(
+            "parent: a stage that may not follow",
+            "if stage is not self.stage and stage not in self.transitions[self.stage]:",
             "if False:",
         ),
     ),

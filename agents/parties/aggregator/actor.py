@@ -19,6 +19,7 @@ from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
 from agents.negotiation.plans.capability import summed_up
 from agents.negotiation.policies import Policies
+from agents.negotiation.progress import Progress
 from agents.negotiation.stage import Stage, Transitions
 from agents.negotiation.timers import Timers
 from agents.negotiation.upward import Upward
@@ -98,7 +99,8 @@ class Aggregator(BookedParty[AggregatorSettings]):
     def opened_by(self, book: Members, settings: AggregatorSettings, edge: Edge, request: m.Request) -> Negotiation:
         """A new event that a request is about."""
         out, timers = Out(self, request.event_id), Timers()
-        up = Upward(out, timers, edge, request)
+        progress = Progress(out, timers, TRANSITIONS)
+        up = Upward(out, timers, progress, edge, request)
         relax_others = settings.relax_others
         storage = OwnStorage(out, self.own_storage, up.subject, Rung.OWN_STORAGE in settings.ladder)
         return Negotiation(
@@ -106,7 +108,7 @@ class Aggregator(BookedParty[AggregatorSettings]):
             up.subject,
             timers,
             Children(tuple(book.by_name), book.claims, tuple(m.ResourceKind) if relax_others else CAN_RELAX),
-            TRANSITIONS,
+            progress,
             settings.report_grace_s,
             partial(AggregatorRole, settings, self.policies, book, up, storage, self.taken_foreseen, self.expected_pct),
             book=book,

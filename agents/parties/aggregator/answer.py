@@ -37,14 +37,14 @@ class UpwardAnswer:
             power_w = available_w = least(self.supply.available_w(), most_w)
             basis = m.Basis.RELAXED
             self.climb.end_for_above()
-        self.event.offer_up(power_w, available_w, now, basis, self._resources(power_w))
+        self.up.offer(power_w, available_w, now, basis, self._resources(power_w))
         if not any(power_w) and basis is m.Basis.OWN and not self.settings.relax_from_above:
             self.supply.storage.free(now)
             self.event.awards.release_rest(m.Outcome.NO_DEAL, "the request cannot be met", now)
 
     def repeat_relaxed(self, now: datetime) -> None:
         """Nothing can be loosened for the parent."""
-        self.event.repeat_relaxed(self._resources(self.up.first_w()), now)
+        self.up.repeat_relaxed(self._resources(self.up.first_w()), now)
 
     def _resources(self, power_w: Plan) -> tuple[m.Resource, ...]:
         name, kind = self.event.out.name, m.ResourceKind.AGGREGATE
@@ -60,7 +60,7 @@ class UpwardAnswer:
             return shortfall(asked_w, firm)
         told = {o.shape.value: o.power_w for o in options}
         self.event.out.tell("alternative_proposed", "S33", requested_w=asked_w, options=told, basis=basis)
-        self.event.propose_up(options, now)
+        self.up.propose(options, now)
         return None
 
     def correct(self, now: datetime) -> None:
@@ -76,9 +76,9 @@ class UpwardAnswer:
             return
         event.out.tell("answer_corrected", told_w=told_w, available_w=firm_w)
         if isinstance(answer, m.Offer) and answer.basis is m.Basis.RELAXED and event.stage is Stage.OFFERED:
-            event.offer_up(firm_w, firm_w, now, m.Basis.RELAXED, self._resources(firm_w))
+            self.up.offer(firm_w, firm_w, now, m.Basis.RELAXED, self._resources(firm_w))
         elif event.stage is Stage.PROPOSED and (options := self._less(firm_w)):
-            event.propose_up(options, now)
+            self.up.propose(options, now)
         else:
             self.offer(firm_w, firm_w, now)
 

@@ -211,7 +211,7 @@ class AggregatorRole:
 
     def finished(self, delivered_wh: int, now: datetime) -> None:
         """Note what was delivered beside what was awarded, Wh."""
-        self.event.note_delivered(delivered_wh)
+        self.event.settlement.note(delivered_wh)
 
     def stop(self, now: datetime) -> None:
         """Own storage is free and returns to its schedule; nothing more is commanded."""
