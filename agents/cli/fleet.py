@@ -14,13 +14,13 @@ from agents.cli.arguments import Control, Seconds, Speed
 from agents.cli.connection import DEFAULT, Connection
 from agents.cli.silence import silent
 from agents.runtime.daemon.control import note_line, runtime_dir
-from agents.runtime.daemon.daemon import run_loop
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import journal_path
 from agents.runtime.fleet.process import Fleet, FleetProgress, today
 from agents.runtime.fleet.sources import HomesSource, as_stored, load_source
 from agents.runtime.journal.journal import JournalError
 from agents.runtime.journal.lease import LeaseTaken
+from agents.runtime.loop import run_loop
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import DaemonConfig
 from broker.address import Address
