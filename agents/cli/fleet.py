@@ -13,7 +13,8 @@ from rich.text import Text
 from agents.cli.arguments import Control, Seconds, Speed
 from agents.cli.connection import DEFAULT, Connection
 from agents.cli.silence import silent
-from agents.runtime.daemon.control import note_line, runtime_dir
+from agents.runtime.daemon.logs import note_line
+from agents.runtime.daemon.sockets import runtime_dir
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import journal_path
 from agents.runtime.fleet.process import Fleet, FleetProgress, today

@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 
 from agents.cli.arguments import Control, Port
 from agents.cli.connection import Connection
-from agents.runtime.daemon.control import runtime_dir
+from agents.runtime.daemon.sockets import runtime_dir
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import journal_folders
 from agents.settings.checked import ConfigError

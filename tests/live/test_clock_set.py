@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agents.runtime.daemon.control import ask
+from agents.runtime.daemon.client import ask
 from agents.runtime.daemon.daemon import Daemon
 from agents.runtime.journal.file import JournalFile
 from agents.settings.daemon import BrokerSettings, ControlSettings, DaemonConfig, JournalSettings

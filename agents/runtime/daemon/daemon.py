@@ -17,12 +17,13 @@ from agents.runtime.daemon.alerts import Alerts
 from agents.runtime.daemon.archiving import Archiving
 from agents.runtime.daemon.connections import BrokerUnreachable, Connections
 from agents.runtime.daemon.contracts import StoredBooks
-from agents.runtime.daemon.control import ControlServer, note_line, runtime_dir
+from agents.runtime.daemon.control import ControlServer
 from agents.runtime.daemon.in_force import SettingsInForce
-from agents.runtime.daemon.logs import configure_logging, some_names
+from agents.runtime.daemon.logs import configure_logging, note_line, some_names
 from agents.runtime.daemon.metrics import Metrics
 from agents.runtime.daemon.notify import notify, watchdog_period_s
 from agents.runtime.daemon.served import ServedParty
+from agents.runtime.daemon.sockets import runtime_dir
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import journal_path, journals_of_others
 from agents.runtime.journal.journal import Journal, JournalError

@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import structlog
 
 from agents.runtime.daemon.in_words import InWords
+from protocol.actor import Note
 from protocol.codec import to_json
 
 MOST_NAMED = 5
@@ -40,3 +42,15 @@ def _dumps(event: Any, **_: Any) -> bytes:
 def some_names(names: Sequence[str]) -> str:
     """The first of them, and how many more there are."""
     return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
+
+
+def note_line(at: datetime, who: str, note: Note) -> dict[str, object]:
+    """A note as it is logged and watched."""
+    return {
+        "event": note.name,
+        "at": at,
+        "party": who,
+        "event_id": note.event_id,
+        "step": note.step,
+        "data": dict(note.data),
+    }
