@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from agents.runtime.daemon.control import ask
+from agents.runtime.daemon.client import ask
 from bench.crowd import Crowd
 from bench.daemons import Daemon, base_config, daemon
 from bench.ingest import EACH_W, SLOTS, book

@@ -11,7 +11,7 @@ HEAD = """# Notes
 
 What parties tell beside their messages: in journals, in the log lines of a daemon, on its control socket (`watch`) and
 in `gridpact simulate --json`. Logs, live views and `gridpact explain` are made of them. Written by
-`gridpact schema --notes`; the models stand in `protocol/notes.py`.
+`gridpact schema --notes`; the models stand in `protocol/notes/`.
 
 A line has `at`, `party`, `event` (the note's name), `event_id`, `step` (of the patent, `claim 1`, `meter`, `control`, or
 empty) and `data` with the keys below. Power in W, a list with one value a slot where nothing else is said; energy in Wh;

@@ -62,7 +62,7 @@ def _mistake(error: Exception, code: Exit) -> Exit:
 
 def _code_of(error: Exception) -> Exit:
     """What an exception means. All that is imported here was imported by whoever raised it."""
-    from agents.runtime.daemon.control import CommandRefusal
+    from agents.runtime.daemon.commands import CommandRefusal
     from agents.runtime.files.members import MembersError
     from agents.runtime.journal.journal import JournalError
     from agents.runtime.persons import RegisterError

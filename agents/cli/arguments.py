@@ -24,6 +24,16 @@ Journals = Annotated[
 Control = Annotated[Path | None, Parameter("--control", help="The directory with the control sockets.")]
 
 
+def option(text: str) -> Parameter:
+    """An option of a group, with its words."""
+    return Parameter(help=text)
+
+
+def flag(text: str) -> Parameter:
+    """The same without a value."""
+    return Parameter(negative=(), help=text)
+
+
 def within(name: str, value: float, least: float, most: float) -> None:
     """Also what is no number at all. Raises ConfigError."""
     if not least <= value <= most:

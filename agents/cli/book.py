@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.table import Table
 
+from agents.runtime.daemon.client import ask
+from agents.runtime.daemon.commands import CommandRefusal
 from agents.runtime.daemon.contracts import (
     BookKeeper,
     ContractChange,
@@ -17,8 +19,8 @@ from agents.runtime.daemon.contracts import (
     members_of,
     stopped_books,
 )
-from agents.runtime.daemon.control import CommandRefusal, ask, runtime_dir, sockets
 from agents.runtime.daemon.daemon import process_name
+from agents.runtime.daemon.sockets import runtime_dir, sockets
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import build_config
 from agents.runtime.files.members import as_csv, load_members

@@ -2,11 +2,13 @@
 
 import os
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from agents.cli.arguments import flag, option
 from agents.cli.findings import tell
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError, checked
@@ -20,21 +22,45 @@ Flag = Parameter(negative=())
 Repeated = Parameter(negative=())
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class DoorOptions:
+    """Where a broker listens, and who comes in beside the parties of the books."""
+
+    host: Annotated[
+        tuple[str, ...], flag("A name or address under which the broker is reached. May stand more than once.")
+    ] = ("localhost", "127.0.0.1")
+    bind: Annotated[str, option("The interface that it listens on; all of them by default.")] = ""
+    port: Annotated[int, option("For parties with a certificate.")] = 8883
+    password_port: Annotated[int, option("For parties with a password.")] = 8884
+    passwords: Annotated[bool, option("Whether there is a listener for passwords.")] = True
+    gateway: Annotated[
+        tuple[str, ...],
+        flag(
+            "NAME=AGGREGATOR[,AGGREGATOR]: a gateway or fleet that speaks for the homes of these. May stand more than once."
+        ),
+    ] = ()
+    reader: Annotated[
+        tuple[str, ...], flag("A user who may read everything and write nothing. May stand more than once.")
+    ] = ("watch", "record")
+
+    def as_table(self) -> dict[str, object]:
+        """As a plan of access has it. Raises ConfigError."""
+        return {
+            "hosts": self.host,
+            "bind": self.bind,
+            "port": self.port,
+            "password_port": self.password_port if self.passwords else None,
+            "gateways": dict(_gateway(text) for text in self.gateway),
+            "readers": self.reader,
+        }
+
+
+USUAL = DoorOptions()
+
+
 @broker_app.command
-def init(
-    folder: Path,
-    /,
-    *,
-    book: Annotated[tuple[Path, ...], Repeated],
-    ca: Path,
-    host: Annotated[tuple[str, ...], Repeated] = ("localhost", "127.0.0.1"),
-    bind: str = "",
-    port: int = 8883,
-    password_port: int = 8884,
-    passwords: bool = True,
-    gateway: Annotated[tuple[str, ...], Repeated] = (),
-    reader: Annotated[tuple[str, ...], Repeated] = ("watch", "record"),
-) -> int:
+def init(folder: Path, /, *, book: Annotated[tuple[Path, ...], Repeated], ca: Path, door: DoorOptions = USUAL) -> int:
     """Write a hardened Mosquitto's configuration, access list, revocation list and certificate into a new folder.
 
     Parameters
@@ -45,37 +71,11 @@ def init(
         A scenario, a daemon's file or a book of members; all together name every party. May stand more than once.
     ca
         The folder of the authority (`gridpact ca init`).
-    host
-        A name or address under which the broker is reached. May stand more than once.
-    bind
-        The interface that it listens on; all of them by default.
-    port
-        For parties with a certificate.
-    password_port
-        For parties with a password.
-    passwords
-        Whether there is a listener for passwords.
-    gateway
-        NAME=AGGREGATOR[,AGGREGATOR]: a gateway or fleet that speaks for the homes of these. May stand more than once.
-    reader
-        A user who may read everything and write nothing. May stand more than once.
     """
     if (folder / FILE).exists():
         raise ConfigError(f"{folder}: holds a broker's files already: change {FILE} and run 'gridpact broker update'")
-    plan = checked(
-        AccessPlan,
-        {
-            "books": [path.absolute() for path in book],
-            "ca": ca.absolute(),
-            "hosts": host,
-            "bind": bind,
-            "port": port,
-            "password_port": password_port if passwords else None,
-            "gateways": dict(_gateway(text) for text in gateway),
-            "readers": reader,
-        },
-        "gridpact broker init",
-    )
+    given = {"books": [path.absolute() for path in book], "ca": ca.absolute(), **door.as_table()}
+    plan = checked(AccessPlan, given, "gridpact broker init")
     files = BrokerFiles(folder, plan)
     written = files.write(utc_now())
     save_plan(folder, plan)

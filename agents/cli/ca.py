@@ -214,19 +214,18 @@ def enrol(
         raise ConfigError(f"{name}: stands in no book of {broker}, and is no reader, doctor or gateway there")
     if not 1 <= days <= 825:
         raise ConfigError("--days: has to lie between 1 and 825")
-    ca_pem = files.authority.certificate_pem
     if code or qr is not None:
         return _invite(files, name, qr)
     if out is None:
         raise ConfigError("--out: is needed, or --code")
+    hosts, ca_pem = plan.hosts[:1], files.authority.certificate_pem
     if password:
-        written = write_bundle(
-            out, plan.hosts[:1], _password_port(files), ca_pem, login=(name, _new_password(files, name))
-        )
+        login = name, _new_password(files, name)
+        written = write_bundle(out, hosts, _password_port(files), ca_pem, login=login)
         print(RELOAD)
     else:
         pair = files.authority.client(name, utc_now(), timedelta(days=days))
-        written = write_bundle(out, plan.hosts[:1], plan.port, ca_pem, pair=pair)
+        written = write_bundle(out, hosts, plan.port, ca_pem, pair=pair)
     print(f"{name}: {', '.join(map(str, written))}")
     return Exit.OK
 

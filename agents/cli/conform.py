@@ -2,12 +2,13 @@
 
 import asyncio
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from agents.cli.arguments import Json, Port, Seconds
+from agents.cli.arguments import Json, Port, Seconds, flag, option
 from agents.cli.silence import silent
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError
@@ -19,19 +20,39 @@ from agents.tools.conform.trial import TrialPlan, run_trial
 from protocol.codec import to_json
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class TrialOptions:
+    """What is played, and where."""
+
+    tls: Annotated[
+        Path | None, option("With certificates and an access list; what the device needs is left in this folder.")
+    ] = None
+    bind: Annotated[str, option("The interface that the private broker listens on.")] = LOOPBACK
+    port: Annotated[Port | None, option("Its port; a free one by default.")] = None
+    only: Annotated[list[str] | None, flag("These procedures only.")] = None
+    procedures: Annotated[Path, option("A folder with procedures (YAML) instead of ours.")] = FOLDER
+    log: Annotated[Path | None, option("A file for what the device prints.")] = None
+    wait: Annotated[Seconds, option("How long to wait for a device that is started by hand, seconds.")] = 300.0
+
+    def plan(self, profile: Path, command: tuple[str, ...]) -> TrialPlan:
+        """Of a device. Raises ConfigError."""
+        only = tuple(self.only or ())
+        return TrialPlan(
+            load_profile(profile), command, self.procedures, only, self.bind, self.port, self.tls, self.log, self.wait
+        )
+
+
+OURS = TrialOptions()
+
+
 @silent()
 def conform(
     profile: Path,
     *command: str,
-    tls: Path | None = None,
-    bind: str = LOOPBACK,
-    port: Port | None = None,
-    only: Annotated[list[str] | None, Parameter(negative=())] = None,
-    procedures: Path = FOLDER,
+    trial: TrialOptions = OURS,
     junit: Path | None = None,
     page: Path | None = None,
-    log: Path | None = None,
-    wait: Seconds = 300.0,
     json: Json = False,
 ) -> int:
     """Play the aggregator of a device of yours, and say rule by rule whether it keeps the contract of docs/protocol.
@@ -45,26 +66,12 @@ def conform(
     command
         Behind `--`: what starts the device, with {host}, {port}, {name}, {parent}, and with --tls {ca}, {certificate},
         {key}, {broker}, {password_file}, {password_port}. Without it the device is started by hand.
-    tls
-        With certificates and an access list; what the device needs is left in this folder.
-    bind
-        The interface that the private broker listens on.
-    port
-        Its port; a free one by default.
-    only
-        These procedures only.
-    procedures
-        A folder with procedures (YAML) instead of ours.
     junit
         A file for JUnit XML.
     page
         A file for a page as proof (Markdown).
-    log
-        A file for what the device prints.
-    wait
-        How long to wait for a device that is started by hand, seconds.
     """
-    plan = TrialPlan(load_profile(profile), command, procedures, tuple(only or ()), bind, port, tls, log, wait)
+    plan = trial.plan(profile, command)
 
     def say(text: str) -> None:
         if not json:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from agents.cli.arguments import Port
+from agents.cli.arguments import Port, option
 from agents.runtime.address import address_of, placed
 from agents.runtime.files.toml import read_toml
 from agents.settings.checked import ConfigError, checked
@@ -17,28 +17,22 @@ OPTIONS = ("host", "port", "protocol", "user", "password_file", "ca", "certifica
 LOGIN = ("user", "password_file", "certificate", "key")
 
 
-def _option(text: str) -> Parameter:
-    return Parameter(help=text)
-
-
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Connection:
     """Options that are not given are those of a file, or the defaults."""
 
-    broker: Annotated[Path | None, _option("A file with the table [broker], such as a bundle's broker.toml.")] = None
-    host: Annotated[str | None, _option("The broker; 127.0.0.1 by default.")] = None
-    port: Annotated[Port | None, _option("Its port; 1883 by default, 8883 with --ca.")] = None
+    broker: Annotated[Path | None, option("A file with the table [broker], such as a bundle's broker.toml.")] = None
+    host: Annotated[str | None, option("The broker; 127.0.0.1 by default.")] = None
+    port: Annotated[Port | None, option("Its port; 1883 by default, 8883 with --ca.")] = None
     protocol: Annotated[
         Literal["5", "3.1.1"] | None, Parameter(("--protocol", "--mqtt"), help="Which MQTT is spoken; 5 by default.")
     ] = None
-    user: Annotated[str | None, _option("Where the broker has an access list.")] = None
-    password_file: Annotated[Path | None, _option("A file whose first line is the user's password.")] = None
-    ca: Annotated[Path | None, _option("The authority of the broker's certificate (PEM): the connection is TLS.")] = (
-        None
-    )
-    certificate: Annotated[Path | None, _option("Ours (PEM), for a broker that asks for one.")] = None
-    key: Annotated[Path | None, _option("The key of our certificate (PEM).")] = None
+    user: Annotated[str | None, option("Where the broker has an access list.")] = None
+    password_file: Annotated[Path | None, option("A file whose first line is the user's password.")] = None
+    ca: Annotated[Path | None, option("The authority of the broker's certificate (PEM): the connection is TLS.")] = None
+    certificate: Annotated[Path | None, option("Ours (PEM), for a broker that asks for one.")] = None
+    key: Annotated[Path | None, option("The key of our certificate (PEM).")] = None
 
     @property
     def given(self) -> dict[str, Any]:

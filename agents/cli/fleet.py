@@ -2,25 +2,28 @@
 
 import re
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 from rich.live import Live
 from rich.text import Text
 
-from agents.cli.arguments import Control, Seconds, Speed
+from agents.cli.arguments import Seconds, Speed, flag, option
 from agents.cli.connection import DEFAULT, Connection
 from agents.cli.silence import silent
-from agents.runtime.daemon.control import note_line, runtime_dir
-from agents.runtime.daemon.daemon import run_loop
+from agents.runtime.daemon.logs import note_line
+from agents.runtime.daemon.sockets import runtime_dir
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import journal_path
 from agents.runtime.fleet.process import Fleet, FleetProgress, today
 from agents.runtime.fleet.sources import HomesSource, as_stored, load_source
 from agents.runtime.journal.journal import JournalError
 from agents.runtime.journal.lease import LeaseTaken
+from agents.runtime.loop import run_loop
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import DaemonConfig
 from broker.address import Address
@@ -32,25 +35,71 @@ from protocol.actor import Note
 from protocol.codec import to_json
 
 Flag = Parameter(negative=())
+Tell: TypeAlias = Callable[[datetime, str, Note], None]
 TERMINAL_S, PLAIN_S = 0.25, 5.0
 NAME = r"[A-Za-z0-9_-]{1,60}"
 """Of a connection; a few more make room for its number."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class FleetOptions:
+    """Which homes, on which connections, with which journal, in which time."""
+
+    under: Annotated[str | None, option("Only the homes below this aggregator.")] = None
+    homes: Annotated[int | None, option("Only the first so many.")] = None
+    connections: Annotated[
+        int, option("How many; each hears all that some of the aggregators send to their homes.")
+    ] = 1
+    name: Annotated[str | None, option("Of the connection, and of the journal; made from the file's by default.")] = (
+        None
+    )
+    journal: Annotated[
+        Path | None, option("The journal's file; NAME.journal where a daemon's would lie by default.")
+    ] = None
+    no_journal: Annotated[bool, flag("For load tests: a crash forgets every award.")] = False
+    control: Annotated[
+        Path | None, option("The directory of its control socket, for `gridpact outage` and `gridpact status`.")
+    ] = None
+    anchor_at: Annotated[
+        datetime | None,
+        option("The instant at which the scenario's own clock was set going; without it the scenario happens now."),
+    ] = None
+    speed: Annotated[
+        Speed | None, option("How much faster than real time that clock runs; the scenario's own by default.")
+    ] = None
+
+    def fleet(self, file: Path, connection: Connection, tell: Tell) -> tuple[Fleet, HomesSource]:
+        """The fleet of a file, and its homes. Raises ConfigError."""
+        if self.no_journal and self.journal is not None:
+            raise ConfigError("--no-journal: a file was named for a journal")
+        if self.anchor_at is not None and self.anchor_at.tzinfo is None:
+            raise ConfigError("--anchor-at: an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z")
+        source = load_source(file, today(), self.anchor_at, self.speed).of(self.under, self.homes)
+        address, name = connection.address(source.broker), self.name or source.name
+        if re.fullmatch(NAME, name) is None:
+            raise ConfigError(f"--name: {name!r} is no name of a party: letters, digits, - and _, at most 60")
+        path = None if self.no_journal else self.journal or _default_journal(source, address, name)
+        source = source if path is None else as_stored(source, path)
+        folder = self.control or source.control.dir or runtime_dir()
+        try:
+            running = Fleet(
+                source, address, name=name, connections=self.connections, journal=path, control=folder, tell=tell
+            )
+        except LibraryUnfit as error:
+            raise ConfigError(str(error)) from None
+        return running, source
+
+
+WHOLE = FleetOptions()
 
 
 @silent()
 def fleet(
     file: Path,
     *,
-    under: str | None = None,
-    homes: int | None = None,
-    connections: int = 1,
-    name: str | None = None,
+    options: FleetOptions = WHOLE,
     connection: Connection = DEFAULT,
-    journal: Path | None = None,
-    no_journal: Annotated[bool, Flag] = False,
-    control: Control = None,
-    anchor_at: datetime | None = None,
-    speed: Speed | None = None,
     seconds: Seconds | None = None,
     verbose: Annotated[bool, Flag] = False,
     json: Annotated[bool, Flag] = False,
@@ -62,24 +111,6 @@ def fleet(
     file
         A daemon's TOML file with `[[ders]]`; a scenario (its devices begin now); or an aggregator's file: then a
         stand-in answers for each of its members.
-    under
-        Only the homes below this aggregator.
-    homes
-        Only the first so many.
-    connections
-        How many; each hears all that some of the aggregators send to their homes.
-    name
-        Of the connection, and of the journal; made from the file's by default.
-    journal
-        The journal's file; NAME.journal where a daemon's would lie by default.
-    no_journal
-        For load tests: a crash forgets every award.
-    control
-        The directory of its control socket, for `gridpact outage` and `gridpact status`.
-    anchor_at
-        The instant at which the scenario's own clock was set going; without it the scenario happens now.
-    speed
-        How much faster than real time that clock runs; the scenario's own by default.
     seconds
         End after so many seconds.
     verbose
@@ -89,33 +120,13 @@ def fleet(
     """
     if seconds is not None and seconds <= 0:
         raise ConfigError("--seconds: has to be above 0")
-    if no_journal and journal is not None:
-        raise ConfigError("--no-journal: a file was named for a journal")
-    if anchor_at is not None and anchor_at.tzinfo is None:
-        raise ConfigError("--anchor-at: an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z")
-    source = load_source(file, today(), anchor_at, speed).of(under, homes)
-    address = connection.address(source.broker)
-    named = name or source.name
-    if re.fullmatch(NAME, named) is None:
-        raise ConfigError(f"--name: {named!r} is no name of a party: letters, digits, - and _, at most 60")
-    path = None if no_journal else journal or _default_journal(source, address, named)
-    source = source if path is None else as_stored(source, path)
-    tell = _tell if verbose else _nothing
-    try:
-        folder = control or source.control.dir or runtime_dir()
-        running = Fleet(
-            source, address, name=named, connections=connections, journal=path, control=folder, tell=tell
-        )  # fmt: skip
-    except LibraryUnfit as error:
-        raise ConfigError(str(error)) from None
+    running, source = options.fleet(file, connection, _tell if verbose else _nothing)
     _say(speaks_for(running, source), json)
     try:
         told = run_loop(_shown(running, seconds, json))
-    except SessionTaken as error:
-        raise BrokerFailed(str(error)) from None
     except CredentialsError:
         raise
-    except LinkDenied as error:
+    except (SessionTaken, LinkDenied) as error:
         raise BrokerFailed(str(error)) from None
     except LeaseTaken as error:
         raise JournalError(str(error)) from None

@@ -16,7 +16,10 @@ from agents.cli.instants import start_of
 from agents.history.line import NoteLine
 from agents.history.narrate import SlotCounts, line
 from agents.history.standing import WhyUnknown, of_status
-from agents.runtime.daemon.control import CommandRefusal, ask, converse, has_to_decide, runtime_dir, sockets
+from agents.runtime.daemon.client import ask, converse
+from agents.runtime.daemon.commands import CommandRefusal
+from agents.runtime.daemon.orders import has_to_decide
+from agents.runtime.daemon.sockets import runtime_dir, sockets
 from agents.runtime.exits import Exit
 from agents.runtime.fleet.control import FLEET
 from agents.settings.checked import ConfigError, checked

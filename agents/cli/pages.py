@@ -6,20 +6,22 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from agents.cli.arguments import Control, Port
+from agents.cli.arguments import Control, Port, flag, option
 from agents.cli.connection import Connection
-from agents.runtime.daemon.control import runtime_dir
+from agents.runtime.daemon.sockets import runtime_dir
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import journal_folders
 from agents.settings.checked import ConfigError
 
 if TYPE_CHECKING:
     from agents.pages.web.accounts import Accounts
+    from agents.pages.web.serve import Served
 
 console_app = App(name="console")
 home_app = App(name="home")
@@ -28,20 +30,42 @@ CONSOLE, HOME = "console-users.json", "home-users.json"
 MISSING = "the pages need more packages: pip install 'gridpact[pages]'"
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class DeskOptions:
+    """Who may see a page, and where it is served, but for its port."""
+
+    users: Annotated[Path | None, option("The file of users (`gridpact console user`, `gridpact home user`).")] = None
+    audit: Annotated[Path | None, option("The log of who did what; by default beside the users.")] = None
+    bind: Annotated[str, option("The interface that it listens on; this machine only by default.")] = "127.0.0.1"
+    name: Annotated[
+        tuple[str, ...],
+        flag("A further name under which it is reached, as behind a proxy. May stand more than once."),
+    ] = ()
+    certificate: Annotated[Path | None, option("For TLS: the certificate (PEM); with --key.")] = None
+    key: Annotated[Path | None, option("Its key.")] = None
+
+    def served(self, port: int) -> "Served":
+        """Raises ConfigError."""
+        from agents.pages.web.serve import Served, check_served
+
+        served = Served(self.bind, port, self.name, self.certificate, self.key)
+        check_served(served)
+        return served
+
+
+USUAL = DeskOptions()
+
+
 @console_app.default
 def console(
     *,
     journals: Annotated[list[Path] | None, Repeated] = None,
     control: Control = None,
     recordings: Annotated[list[Path] | None, Repeated] = None,
-    users: Path | None = None,
-    audit: Path | None = None,
     broker: Path | None = None,
-    bind: str = "127.0.0.1",
     port: Port = 8321,
-    name: Annotated[tuple[str, ...], Parameter(negative=())] = (),
-    certificate: Path | None = None,
-    key: Path | None = None,
+    desk: DeskOptions = USUAL,
 ) -> int:
     """Serve the operators' console until Ctrl-C (or SIGTERM): what is under way, why, the fleet, requests, stop.
 
@@ -51,36 +75,23 @@ def console(
         Folders with the journals of utility, coordinator and aggregators; by default where daemons keep them.
     recordings
         Recordings of steps, or folders of journals, to be seen again.
-    users
-        The file of users (`gridpact console user`).
-    audit
-        The log of who ordered what; by default beside the users.
     broker
         A file with the table [broker] (a bundle's broker.toml): who is online is heard there.
-    bind
-        The interface that it listens on; this machine only by default.
     port
         Where it listens.
-    name
-        A further name under which it is reached, as behind a proxy. May stand more than once.
-    certificate
-        For TLS: the certificate (PEM); with --key.
-    key
-        Its key.
     """
     with _needs_pages():
         from agents.pages.console.app import Console
         from agents.pages.console.state import ConsoleState
         from agents.pages.web.audit import Audit
-        from agents.pages.web.serve import Served, check_served, serve
+        from agents.pages.web.serve import serve
 
-    served = Served(bind, port, name, certificate, key)
-    check_served(served)
-    path = users or _users()
+        served = desk.served(port)
+    path = desk.users or _users()
     accounts = _accounts(path, "gridpact console user NAME --role operator")
     where = Connection(broker=broker).address() if broker is not None else None
     state = ConsoleState(journals or journal_folders(), control or runtime_dir(), where)
-    found = Console(state, accounts, Audit(audit or path.with_name("audit.jsonl")), tuple(recordings or ()))
+    found = Console(state, accounts, Audit(desk.audit or path.with_name("audit.jsonl")), tuple(recordings or ()))
     told = lambda where: print(f"the console is at {where}", flush=True)
     asyncio.run(serve(found.app(served.hosts, served.tls), served, told))
     return Exit.OK
@@ -93,16 +104,11 @@ def home(
     *,
     journals: Annotated[list[Path] | None, Repeated] = None,
     control: Control = None,
-    users: Path | None = None,
     choices: Path | None = None,
-    audit: Path | None = None,
     webhook: str | None = None,
     home_assistant: Path | None = None,
-    bind: str = "127.0.0.1",
     port: Port = 8322,
-    name: Annotated[tuple[str, ...], Parameter(negative=())] = (),
-    certificate: Path | None = None,
-    key: Path | None = None,
+    desk: DeskOptions = USUAL,
 ) -> int:
     """Serve a home's page until Ctrl-C (or SIGTERM): what is asked, accept, decline, stop, what its devices do and why.
 
@@ -112,45 +118,32 @@ def home(
         The home, whose agent runs on this machine.
     journals
         Where its journal lies; by default where daemons keep them.
-    users
-        The file of users (`gridpact home user`).
     choices
         Where the resident's choices are kept; by default beside the users.
-    audit
-        The log of what was done on the page; by default beside the users.
     webhook
         An address to which questions are pushed, outside of the quiet hours.
     home_assistant
         A file with the table [broker] of the household's own broker: the home appears in Home Assistant by itself.
-    bind
-        The interface that it listens on; this machine only by default.
     port
         Where it listens.
-    name
-        A further name under which it is reached, as behind a proxy. May stand more than once.
-    certificate
-        For TLS: the certificate (PEM); with --key.
-    key
-        Its key.
     """
     with _needs_pages():
         from agents.pages.home.app import HomePage
         from agents.pages.home.home_assistant import HomeAssistant
         from agents.pages.home.state import ResidentState
         from agents.pages.web.audit import Audit
-        from agents.pages.web.serve import Served, check_served, serve
+        from agents.pages.web.serve import serve
 
-    served = Served(bind, port, name, certificate, key)
-    check_served(served)
+        served = desk.served(port)
     if webhook is not None and not webhook.startswith(("http://", "https://")):
         raise ConfigError("--webhook: has to begin with http:// or https://")
-    path = users or _users(HOME)
+    path = desk.users or _users(HOME)
     accounts = _accounts(path, "gridpact home user NAME")
     kept = choices or path.with_name(f"{party}-choices.json")
     state = ResidentState(party, journals or journal_folders(), control or runtime_dir(), kept, webhook)
     where = Connection(broker=home_assistant).address() if home_assistant is not None else None
     assistant = HomeAssistant(state, where) if where is not None else None
-    found = HomePage(state, accounts, Audit(audit or path.with_name(f"{party}-log.jsonl")), assistant)
+    found = HomePage(state, accounts, Audit(desk.audit or path.with_name(f"{party}-log.jsonl")), assistant)
     told = lambda where: print(f"the page of {party} is at {where}", flush=True)
     asyncio.run(serve(found.app(served.hosts, served.tls), served, told))
     return Exit.OK

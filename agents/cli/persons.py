@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from agents.cli.book import OpenBook, Whose, open_book
+from agents.runtime.daemon.commands import CommandRefusal
 from agents.runtime.daemon.contracts import ContractChange
-from agents.runtime.daemon.control import CommandRefusal
 from agents.runtime.exits import Exit
 from agents.runtime.journal.erase import Eraser, archives_of, names_of
 from agents.runtime.journal.file import JournalFile

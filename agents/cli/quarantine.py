@@ -7,7 +7,9 @@ from typing import Any
 
 from rich.table import Table
 
-from agents.runtime.daemon.control import CommandRefusal, ask, runtime_dir, sockets
+from agents.runtime.daemon.client import ask
+from agents.runtime.daemon.commands import CommandRefusal
+from agents.runtime.daemon.sockets import runtime_dir, sockets
 from agents.runtime.exits import Exit
 from agents.tools.tables import print_table, table_console
 from protocol.codec import to_json

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from cyclopts import Parameter
 from rich.live import Live
 from rich.text import Text
 
-from agents.cli.arguments import Seconds
+from agents.cli.arguments import Seconds, flag, option
 from agents.cli.connection import DEFAULT, Connection
 from agents.cli.silence import silent
 from agents.runtime.exits import Exit
@@ -25,6 +26,7 @@ from agents.settings.checked import ConfigError
 from agents.tools.anonymise import Anonymiser
 from agents.tools.record import Counter, Recorder
 from agents.tools.run.simulate import processes
+from broker.address import Address
 from broker.recording_file import Header, RecordedMessage, RecordingWriter
 from protocol.codec import to_json
 
@@ -33,17 +35,50 @@ MEGABYTE = 1_000_000
 TERMINAL_S, PLAIN_S = 0.25, 5.0
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class RecordingOptions:
+    """What is written into a recording, and how."""
+
+    scenario: Annotated[
+        Path | None, option("A scenario whose settings are kept in the header: what-if needs them.")
+    ] = None
+    config: Annotated[tuple[Path, ...], option("Daemons' TOML files whose settings are kept in the header.")] = ()
+    rotate_mb: Annotated[int | None, option("Begin a new part after so many megabytes of lines.")] = None
+    compress: Annotated[bool, flag("Write `.gz` parts.")] = False
+    anonymise: Annotated[bool, flag("Pseudonyms for all names, dates shifted by whole weeks, no free texts.")] = False
+    salt: Annotated[
+        str | None,
+        option("The same salt gives the same pseudonyms; a new one every time when it is not given."),
+    ] = None
+
+    def recorder(self, out: Path, address: Address) -> tuple[Recorder, RecordingWriter]:
+        """Of a broker, into a file. Raises ConfigError."""
+        about = {"broker": address.where, "mqtt": address.protocol}
+        header = Header("bus", software(), datetime.now(UTC), self._settings(), about=about)
+        changed: Callable[[RecordedMessage], RecordedMessage | None] = lambda line: line
+        if self.anonymise:
+            hidden = Anonymiser(self.salt or secrets.token_hex(16))
+            header, changed = hidden.header(header), hidden.received
+        rotate_bytes = None if self.rotate_mb is None else self.rotate_mb * MEGABYTE
+        writer = RecordingWriter(out, header, rotate_bytes=rotate_bytes, compress=self.compress or None)
+        return Recorder(address, writer, changed), writer
+
+    def _settings(self) -> tuple[dict[str, Any], ...]:
+        parties = list(processes(load_scenario(self.scenario)).values()) if self.scenario is not None else []
+        parties += [build_config(read_toml(path), path).parties() for path in self.config]
+        return tuple(orjson.loads(one.as_bytes()) for one in parties)
+
+
+PLAIN = RecordingOptions()
+
+
 @silent()
 def record(
     *,
     out: Path,
     connection: Connection = DEFAULT,
-    scenario: Path | None = None,
-    config: tuple[Path, ...] = (),
-    rotate_mb: int | None = None,
-    compress: Annotated[bool, Flag] = False,
-    anonymise: Annotated[bool, Flag] = False,
-    salt: str | None = None,
+    options: RecordingOptions = PLAIN,
     seconds: Seconds | None = None,
     json: Annotated[bool, Flag] = False,
 ) -> int:
@@ -53,42 +88,15 @@ def record(
     ----------
     out
         The recording's file, `NAME.jsonl` or `NAME.jsonl.gz`; it must not be there yet.
-    scenario
-        A scenario whose settings are kept in the header: what-if needs them.
-    config
-        Daemons' TOML files whose settings are kept in the header.
-    rotate_mb
-        Begin a new part after so many megabytes of lines.
-    compress
-        Write `.gz` parts.
-    anonymise
-        Pseudonyms for all names, dates shifted by whole weeks, no free texts.
-    salt
-        The same salt gives the same pseudonyms; a new one every time when it is not given.
     seconds
         End after so many seconds.
     json
         The counter as JSON lines.
     """
-    for name, value in (("--rotate-mb", rotate_mb), ("--seconds", seconds)):
+    for name, value in (("--rotate-mb", options.rotate_mb), ("--seconds", seconds)):
         if value is not None and value <= 0:
             raise ConfigError(f"{name}: has to be above 0")
-    address = connection.address()
-    header = Header(
-        "bus",
-        software(),
-        datetime.now(UTC),
-        _settings(scenario, config),
-        about={"broker": address.where, "mqtt": address.protocol},
-    )
-    changed: Callable[[RecordedMessage], RecordedMessage | None] = lambda line: line
-    if anonymise:
-        hidden = Anonymiser(salt or secrets.token_hex(16))
-        header, changed = hidden.header(header), hidden.received
-    writer = RecordingWriter(
-        out, header, rotate_bytes=None if rotate_mb is None else rotate_mb * MEGABYTE, compress=compress or None
-    )
-    recorder = Recorder(address, writer, changed)
+    recorder, writer = options.recorder(out, connection.address())
     counter = asyncio.run(_shown(recorder, seconds, json))
     if json:
         sys.stdout.buffer.write(to_json({**counter.as_json(), "files": [str(path) for path in writer.paths]}) + b"\n")
@@ -117,9 +125,3 @@ def in_words(counter: Counter) -> str:
     words += f", {counter.parts} parts" if counter.parts > 1 else ""
     words += f", connected again {counter.reconnects} times" if counter.reconnects else ""
     return words + (f", {counter.lost} messages were lost on their way" if counter.lost else "")
-
-
-def _settings(scenario: Path | None, configs: tuple[Path, ...]) -> tuple[dict[str, Any], ...]:
-    parties = list(processes(load_scenario(scenario)).values()) if scenario is not None else []
-    parties += [build_config(read_toml(path), path).parties() for path in configs]
-    return tuple(orjson.loads(one.as_bytes()) for one in parties)

@@ -1,6 +1,8 @@
 """`gridpact replay`: a recorded negotiation checked, under another policy, played to a live party, kept as a test."""
 
 import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agents.cli.arguments import Seconds, Speed
+from agents.cli.arguments import Seconds, Speed, option
 from agents.cli.connection import DEFAULT, Connection
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError
@@ -25,6 +27,7 @@ from protocol.codec import to_json
 
 if TYPE_CHECKING:
     from agents.tools.replay.compared import PlayedResult
+    from broker.clock import Clock
 
 replay = App(name="replay")
 
@@ -83,21 +86,71 @@ def verify(recording: Path, /, *, json: Json = False) -> int:
     return Exit.NEGATIVE if result.wrong_bounds else Exit.OK
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class PolicyOptions:
+    """What is otherwise than it was recorded."""
+
+    set_: Annotated[
+        tuple[str, ...],
+        Parameter(
+            "--set",
+            negative=(),
+            help="KEY=VALUE for all who have the setting, or PARTY.KEY=VALUE; the party may be `utility`, `coordinator`, "
+            "`aggregators`, `homes`. May stand more than once.",
+        ),
+    ] = ()
+    surplus: Annotated[bool, option("Whether aggregators ask members for more of what they could give.")] = True
+    storage: Annotated[bool, option("Whether aggregators use their own storage.")] = True
+    relax: Annotated[bool, option("Whether vehicles are asked to relax.")] = True
+    alternative: Annotated[bool, option("Whether aggregators propose alternatives.")] = True
+    sharing: Annotated[
+        str | None,
+        option(
+            "How a deal is shared out: `proportional`, `merit_order`, `least_relay_wear`, or a policy that is installed."
+        ),
+    ] = None
+    plan: Annotated[PlanMode | None, option("How the coordinator plans.")] = None
+    accept_share_pct: Annotated[
+        int | None, option("The share, in every slot, that utility and coordinator accept.")
+    ] = None
+    max_rerequests: Annotated[int | None, option("How often the coordinator may re-request.")] = None
+    mandate: Annotated[bool | None, option("Whether the utility buys what is secured without being asked again.")] = (
+        None
+    )
+
+    def changes(self) -> list[SettingChange]:
+        """Of settings. Raises ConfigError."""
+        given = {
+            "aggregators.sharing": self.sharing,
+            "coordinator.plan": self.plan,
+            "accept_share_pct": self.accept_share_pct,
+            "coordinator.max_rerequests": self.max_rerequests,
+            "utility.mandate": self.mandate,
+        }
+        texts = [*self.set_, *(f"{key}={value}" for key, value in given.items() if value is not None)]
+        return [SettingChange.read(text) for text in texts]
+
+    def without(self) -> list[Rung]:
+        """The rungs that are taken away."""
+        ladder = (
+            (Rung.SURPLUS, self.surplus),
+            (Rung.OWN_STORAGE, self.storage),
+            (Rung.RELAX, self.relax),
+            (Rung.ALTERNATIVE, self.alternative),
+        )
+        return [rung for rung, stored in ladder if not stored]
+
+
+AS_RECORDED = PolicyOptions()
+
+
 @replay.command
 def what_if(
     recording: Path,
     /,
     *,
-    set_: Annotated[tuple[str, ...], Parameter("--set", negative=())] = (),
-    surplus: bool = True,
-    storage: bool = True,
-    relax: bool = True,
-    alternative: bool = True,
-    sharing: str | None = None,
-    plan: PlanMode | None = None,
-    accept_share_pct: int | None = None,
-    max_rerequests: int | None = None,
-    mandate: bool | None = None,
+    policy: PolicyOptions = AS_RECORDED,
     devices: Devices | None = None,
     everything: Annotated[bool, Flag] = False,
     json: Json = False,
@@ -108,50 +161,12 @@ def what_if(
     ----------
     recording
         A recording with settings, or a directory of journals.
-    set_
-        KEY=VALUE for all who have the setting, or PARTY.KEY=VALUE; the party may be `utility`, `coordinator`,
-        `aggregators`, `homes`. May stand more than once.
-    surplus
-        Whether aggregators ask members for more of what they could give.
-    storage
-        Whether aggregators use their own storage.
-    relax
-        Whether vehicles are asked to relax.
-    alternative
-        Whether aggregators propose alternatives.
-    sharing
-        How a deal is shared out: `proportional`, `merit_order`, `least_relay_wear`, or a policy that is installed.
-    plan
-        How the coordinator plans.
-    accept_share_pct
-        The share, in every slot, that utility and coordinator accept.
-    max_rerequests
-        How often the coordinator may re-request.
-    mandate
-        Whether the utility buys what is secured without being asked again.
     devices
         `alive`: they compute again (when their settings are there); `recorded`: they answer as they did.
     everything
         Show what is the same, too.
     """
-    given = {
-        "aggregators.sharing": sharing,
-        "coordinator.plan": plan,
-        "accept_share_pct": accept_share_pct,
-        "coordinator.max_rerequests": max_rerequests,
-        "utility.mandate": mandate,
-    }
-    changes = [SettingChange.read(text) for text in set_]
-    changes += [SettingChange.read(f"{key}={value}") for key, value in given.items() if value is not None]
-    ladder = (
-        (Rung.SURPLUS, surplus),
-        (Rung.OWN_STORAGE, storage),
-        (Rung.RELAX, relax),
-        (Rung.ALTERNATIVE, alternative),
-    )
-    compared = RecordedRun(RecordingSource(recording)).what_if(
-        changes, [rung for rung, stored in ladder if not stored], devices
-    )
+    compared = RecordedRun(RecordingSource(recording)).what_if(policy.changes(), policy.without(), devices)
     if json:
         sys.stdout.write(to_json(compared.as_json()).decode() + "\n")
         return Exit.OK
@@ -163,6 +178,54 @@ def what_if(
     return Exit.OK
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class PlayOptions:
+    """In which time a recording is played."""
+
+    speed: Annotated[Speed, option("Times real time; other than 1 only with `--clock recorded`.")] = 1.0
+    clock: Annotated[
+        Instants,
+        option(
+            "`shifted`: every instant is moved to now; `recorded`: instants stay, and the party runs on the clock that is "
+            "printed."
+        ),
+    ] = Instants.SHIFTED
+    write_clock: Annotated[Path | None, option("A file for that clock, as a table for the party's TOML.")] = None
+    within_s: Annotated[
+        Seconds,
+        option(
+            "How long to wait for the party to come online; a recorded clock reaches the first message after this time."
+        ),
+    ] = 30
+    grace_s: Annotated[Seconds, option("How long to wait after the last recorded message for what is missing.")] = 10
+
+    def check(self) -> None:
+        """Raises ConfigError."""
+        if self.clock is Instants.SHIFTED and (self.speed != 1 or self.write_clock is not None):
+            raise ConfigError("instants that are moved to now need real time: give --clock recorded as well")
+        if self.speed <= 0 or self.within_s <= 0 or self.grace_s < 0:
+            raise ConfigError("speed and within-s have to be above 0, grace-s at least 0")
+
+    def running(self, origin_at: datetime, json: bool) -> "Clock | None":
+        """The recorded clock, printed or written; None where instants are moved to now."""
+        from agents.runtime.files.toml_out import to_toml
+        from broker.clock import Clock
+
+        if self.clock is Instants.SHIFTED:
+            return None
+        anchor_at = datetime.now(UTC) + timedelta(seconds=self.within_s)
+        table = to_toml({"clock": {"origin_at": origin_at, "anchor_at": anchor_at, "speed": self.speed}})
+        if self.write_clock is None:
+            print(table, file=sys.stderr if json else sys.stdout, flush=True)
+        else:
+            self.write_clock.write_text(table, encoding="utf-8")
+        return Clock(origin_at, anchor_at, self.speed)
+
+
+IN_REAL_TIME = PlayOptions()
+
+
 @replay.command
 def onto(
     recording: Path,
@@ -170,11 +233,7 @@ def onto(
     *,
     under_test: str,
     connection: Connection = DEFAULT,
-    speed: Speed = 1.0,
-    clock: Instants = Instants.SHIFTED,
-    write_clock: Path | None = None,
-    within_s: Seconds = 30,
-    grace_s: Seconds = 10,
+    play: PlayOptions = IN_REAL_TIME,
     json: Json = False,
 ) -> int:
     """Play a recording to one live party: all who have an edge with it say again what they said; compare its answers.
@@ -187,41 +246,16 @@ def onto(
         A recording, a journal, or a directory of journals.
     under_test
         The live party, such as `ra-1`. It begins with an empty memory, and nobody else of the recording is connected.
-    speed
-        Times real time; other than 1 only with `--clock recorded`.
-    clock
-        `shifted`: every instant is moved to now; `recorded`: instants stay, and the party runs on the clock that is
-        printed.
-    write_clock
-        A file for that clock, as a table for the party's TOML.
-    within_s
-        How long to wait for the party to come online; a recorded clock reaches the first message after this time.
-    grace_s
-        How long to wait after the last recorded message for what is missing.
     """
     import asyncio
-    from datetime import UTC, datetime, timedelta
 
-    from agents.runtime.files.toml_out import to_toml
     from agents.tools.replay.onto import Onto
     from agents.tools.replay.wire import on_the_wire
-    from broker.clock import Clock
 
-    if clock is Instants.SHIFTED and (speed != 1 or write_clock is not None):
-        raise ConfigError("instants that are moved to now need real time: give --clock recorded as well")
-    if speed <= 0 or within_s <= 0 or grace_s < 0:
-        raise ConfigError("speed and within-s have to be above 0, grace-s at least 0")
+    play.check()
     played = Onto(on_the_wire(RecordingSource(recording).lines()), under_test)
-    running = None
-    if clock is Instants.RECORDED:
-        anchor_at = datetime.now(UTC) + timedelta(seconds=within_s)
-        running = Clock(played.origin_at, anchor_at, speed)
-        table = to_toml({"clock": {"origin_at": played.origin_at, "anchor_at": anchor_at, "speed": speed}})
-        if write_clock is None:
-            print(table, file=sys.stderr if json else sys.stdout, flush=True)
-        else:
-            write_clock.write_text(table, encoding="utf-8")
-    compared = asyncio.run(played.play(connection.address(), grace_s, within_s, running))
+    running = play.running(played.origin_at, json)
+    compared = asyncio.run(played.play(connection.address(), play.grace_s, play.within_s, running))
     if json:
         sys.stdout.write(to_json(compared.as_json()).decode() + "\n")
     else:

@@ -2,34 +2,100 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
-from agents.cli.arguments import within
+from agents.cli.arguments import option, within
 from agents.cli.setup import split
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError
+
+if TYPE_CHECKING:
+    from agents.runtime.files.recorded import RecordedRequest
+    from agents.runtime.files.wall_clock import WallClock
 
 scenario_app = App(name="scenario", help="Make scenarios from tables, and systems from scenarios.")
 scenario_app.command(split)
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class TableOptions:
+    """What a scenario is made of two tables by."""
+
+    event: Annotated[str | None, option("The event of the requests; the first one by default.")] = None
+    k: Annotated[
+        float, option("Request = shape of the event x k x what the fleet can give: 0.3 is easy, 1.5 impossible.")
+    ] = 0.7
+    aggregators: Annotated[int, option("How many aggregators share the vehicles.")] = 3
+    storage_kw: Annotated[float, option("Own storage of each aggregator.")] = 0.0
+    plugged: Annotated[
+        Literal["as_recorded", "every_evening"],
+        option("Who is plugged in: as recorded in one week, or everybody."),
+    ] = "as_recorded"
+    zone: Annotated[
+        str | None,
+        option("The time zone of times without an offset, as Europe/Oslo; they are taken for UTC by default."),
+    ] = None
+    days: Annotated[
+        int | None,
+        option(
+            "So many days from the first request on, with all sessions of every vehicle as they were and all requests, "
+            "instead of one event."
+        ),
+    ] = None
+
+    def check(self) -> None:
+        """Raises ConfigError."""
+        within("--k", self.k, 0.001, 1_000)
+        within("--aggregators", self.aggregators, 1, 1_000)
+        within("--storage-kw", self.storage_kw, 0, 1_000_000)
+
+    def data(self, sessions: Path, requests: Path) -> tuple[dict[str, Any], str]:
+        """The scenario's tables, and in words what they are. Raises ConfigError."""
+        from agents.runtime.files import from_csv as tables
+        from agents.runtime.files.wall_clock import WallClock, zone_named
+
+        clock = WallClock(None if self.zone is None else zone_named(self.zone))
+        events = tables.read_wanted(requests, clock)
+        if self.days is not None:
+            return self._of_days(self.days, sessions, requests, events, clock)
+        chosen = events.get(self.event) if self.event is not None else next(iter(events.values()), None)
+        if chosen is None:
+            raise ConfigError(f"{requests}: event_id: there is no event {self.event} that asks for power")
+        data = tables.scenario_data(
+            tables.read_sessions(sessions, clock),
+            chosen,
+            k=self.k,
+            aggregators=self.aggregators,
+            storage_kw=self.storage_kw,
+            plugged=tables.Plugged(self.plugged),
+        )
+        return data, f"event {chosen.number}, {len(data['homes'])} vehicles, {len(data['aggregators'])} aggregators"
+
+    def _of_days(
+        self, days: int, sessions: Path, requests: Path, events: "Mapping[str, RecordedRequest]", clock: "WallClock"
+    ) -> tuple[dict[str, Any], str]:
+        from agents.runtime.files.from_csv_days import days_data
+        from agents.runtime.files.recorded import read_sessions
+
+        within("--days", days, 1, 3_660)
+        if self.event is not None or self.storage_kw or self.plugged != "as_recorded":
+            raise ConfigError("--days: goes with --k, --aggregators and --zone only")
+        if not events:
+            raise ConfigError(f"{requests}: event_id: there is no event that asks for power")
+        data = days_data(read_sessions(sessions, clock), events, days, k=self.k, aggregators=self.aggregators)
+        return data, f"{len(data['utility']['events'])} events, {len(data['homes'])} vehicles"
+
+
+FIRST = TableOptions()
+
+
 @scenario_app.command
-def from_csv(
-    *,
-    sessions: Path,
-    requests: Path,
-    out: Path,
-    event: str | None = None,
-    k: float = 0.7,
-    aggregators: int = 3,
-    storage_kw: float = 0.0,
-    plugged: Literal["as_recorded", "every_evening"] = "as_recorded",
-    zone: str | None = None,
-    days: int | None = None,
-) -> int:
+def from_csv(*, sessions: Path, requests: Path, out: Path, options: TableOptions = FIRST) -> int:
     """Make a scenario from a table of charging sessions and a table of requests.
 
     Parameters
@@ -40,54 +106,11 @@ def from_csv(
         CSV with event_id, start, required_mw.
     out
         The TOML file that is written.
-    event
-        The event of the requests; the first one by default.
-    k
-        Request = shape of the event x k x what the fleet can give: 0.3 is easy, 1.5 impossible.
-    aggregators
-        How many aggregators share the vehicles.
-    storage_kw
-        Own storage of each aggregator.
-    plugged
-        Who is plugged in: as recorded in one week, or everybody.
-    zone
-        The time zone of times without an offset, as Europe/Oslo; they are taken for UTC by default.
-    days
-        So many days from the first request on, with all sessions of every vehicle as they were and all requests, instead
-        of one event.
     """
-    from agents.runtime.files import from_csv as tables
-    from agents.runtime.files.from_csv_days import days_data
-    from agents.runtime.files.wall_clock import WallClock, zone_named
-
-    within("--k", k, 0.001, 1_000)
-    within("--aggregators", aggregators, 1, 1_000)
-    within("--storage-kw", storage_kw, 0, 1_000_000)
-    clock = WallClock(None if zone is None else zone_named(zone))
-    events = tables.read_wanted(requests, clock)
-    if days is not None:
-        within("--days", days, 1, 3_660)
-        if event is not None or storage_kw or plugged != "as_recorded":
-            raise ConfigError("--days: goes with --k, --aggregators and --zone only")
-        if not events:
-            raise ConfigError(f"{requests}: event_id: there is no event that asks for power")
-        data = days_data(tables.read_sessions(sessions, clock), events, days, k=k, aggregators=aggregators)
-        _write(out, data)
-        print(f"{out}: {len(data['utility']['events'])} events, {len(data['homes'])} vehicles")
-        return Exit.OK
-    chosen = events.get(event) if event is not None else next(iter(events.values()), None)
-    if chosen is None:
-        raise ConfigError(f"{requests}: event_id: there is no event {event} that asks for power")
-    data = tables.scenario_data(
-        tables.read_sessions(sessions, clock),
-        chosen,
-        k=k,
-        aggregators=aggregators,
-        storage_kw=storage_kw,
-        plugged=tables.Plugged(plugged),
-    )
+    options.check()
+    data, words = options.data(sessions, requests)
     _write(out, data)
-    print(f"{out}: event {chosen.number}, {len(data['homes'])} vehicles, {len(data['aggregators'])} aggregators")
+    print(f"{out}: {words}")
     return Exit.OK
 
 

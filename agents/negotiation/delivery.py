@@ -28,9 +28,6 @@ from protocol.plan import energy_wh as plan_energy_wh
 from protocol.rules import delivered_wh
 from protocol.units import energy_wh
 
-UNKNOWN = "completed_unknown"
-"""The outcome of an event that ended while its party was down."""
-
 
 def check_slot(reading: m.Reading, slots: int) -> None:
     """Whether a reading is of a slot that the event has. Raises RefusedMessage."""

@@ -154,7 +154,7 @@ class ParentParty(Party):
         summed up it asks for the report."""
         event = self._event(dispatch)
         event.out.tell("dispatch_noted", slot=dispatch.slot, power_w=dispatch.power_w)
-        event.on_dispatch(dispatch, now)
+        event.settlement.on_dispatch(dispatch, now)
 
     # -- lost memory
 

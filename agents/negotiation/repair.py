@@ -80,10 +80,11 @@ class Repair:
         self.awards.give([(child, answer, add(awarded_w, more))], now)
         return shortfall(missing_w, scaled(more, pct, 100))
 
-    def lower(self, deal_w: Plan | None, now: datetime) -> None:
-        """Take back what was raised too much, in the slots to come: who gave less gives more again."""
+    def lower(self, deal_w: Plan | None, now: datetime) -> bool:
+        """Take back what was raised too much, in the slots to come: who gave less gives more again. Whether own power
+        gives less now."""
         if deal_w is None:
-            return
+            return False
         over = self.subject.to_come(excess(self.standing_w(), deal_w), now)
         own = least(over, self.own.power_w())
         if any(own):
@@ -91,6 +92,7 @@ class Repair:
         over = shortfall(over, own)
         if any(over):
             self._lower(over, now)
+        return any(own)
 
     def _lower(self, over_w: Plan, now: datetime) -> None:
         """Take so much of what is expected of the children, W, from those first who are to give the greatest share of their

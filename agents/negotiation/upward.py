@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from agents.negotiation.cause import WithdrawalCause
 from agents.negotiation.children import same_slots
 from agents.negotiation.out import Out
+from agents.negotiation.progress import Progress
 from agents.negotiation.stage import ANSWERED, Stage, Timer
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
@@ -49,9 +50,10 @@ Awarded: TypeAlias = Bought | EndedAbove | None
 class Upward:
     """The parent's request, the answers to it, and the award."""
 
-    def __init__(self, out: Out, timers: Timers, edge: Edge, request: m.Request) -> None:
+    def __init__(self, out: Out, timers: Timers, progress: Progress, edge: Edge, request: m.Request) -> None:
         self.out = out
         self.timers = timers
+        self.progress = progress
         self.edge = edge
         self.request = request
         self.subject = Subject(
@@ -118,9 +120,14 @@ class Upward:
     # -- the answer (S36, S33)
 
     def offer(
-        self, power_w: Plan, available_w: Plan, basis: m.Basis, resources: tuple[m.Resource, ...], now: datetime
-    ) -> datetime:
-        """Send an offer; one of nothing opts out. Returns until when it is valid."""
+        self,
+        power_w: Plan,
+        available_w: Plan,
+        now: datetime,
+        basis: m.Basis = m.Basis.OWN,
+        resources: tuple[m.Resource, ...] = (),
+    ) -> None:
+        """S36: tell the parent that so much can be met, W; an offer of nothing opts out."""
         yes = any(power_w)
         offer = m.Offer(
             **self._answer_ids("offer", now),
@@ -133,15 +140,24 @@ class Upward:
             resources=resources,
         )
         self.acceptable[offer.message_id] = power_w
-        return self._send(offer)
+        self._send(offer)
+        self.progress.go(Stage.OFFERED, offer.valid_until)
 
-    def propose(self, options: tuple[m.Option, ...], now: datetime) -> datetime:
-        """Send the plans that can be met instead. Returns until when they are valid."""
+    def repeat_relaxed(self, resources: tuple[m.Resource, ...], now: datetime) -> None:
+        """Nothing can be loosened: what stands is sent again, an offer as a relaxed one."""
+        if self.progress.stage is Stage.PROPOSED:
+            self.send_again()
+        else:
+            power_w = self.first_w()
+            self.offer(power_w, power_w, now, m.Basis.RELAXED, resources)
+
+    def propose(self, options: tuple[m.Option, ...], now: datetime) -> None:
+        """S33: propose the plans that can be met instead."""
         options = tuple(map(self._distinct, options))
         self.acceptable |= {option.option_id: option.power_w for option in options}
-        return self._send(
-            m.Alternative(**self._answer_ids("alternative", now), options=options, valid_until=self.decide_by)
-        )
+        until = self.decide_by
+        self._send(m.Alternative(**self._answer_ids("alternative", now), options=options, valid_until=until))
+        self.progress.go(Stage.PROPOSED, until)
 
     def _distinct(self, option: m.Option) -> m.Option:
         """An option of another plan than one proposed before under its id has an id of its own, also where that one does
@@ -164,10 +180,9 @@ class Upward:
             "revision": self.answers_sent,
         }
 
-    def _send(self, answer: m.Offer | m.Alternative) -> datetime:
+    def _send(self, answer: m.Offer | m.Alternative) -> None:
         self.answer = answer
         self.out.send(self.edge, answer)
-        return answer.valid_until
 
     def send_again(self) -> None:
         """Send the answer that stands once more."""
@@ -193,15 +208,7 @@ class Upward:
 
     # -- the award (S34)
 
-    def on_award(
-        self,
-        award: m.Award,
-        stage: Stage,
-        outcome: str | None,
-        deal_w: Plan | None,
-        backs: Callable[[Plan], bool],
-        now: datetime,
-    ) -> Awarded:
+    def on_award(self, award: m.Award, backs: Callable[[Plan], bool], now: datetime) -> Awarded:
         """Judge an award, confirm it, and say what follows; `backs`: whether so much of an earlier answer can be kept, W.
         Raises RefusedMessage."""
         self._check_award(award)
@@ -210,7 +217,7 @@ class Upward:
             self.award = award
             self._confirm(award, "", now)
             return EndedAbove(award.outcome, award.reason)
-        problem = self._problem(award, stage, outcome, deal_w, backs, now)
+        problem = self._problem(award, backs, now)
         if not problem:
             self.award = award
         self._confirm(award, problem, now)
@@ -232,23 +239,15 @@ class Upward:
         if len(award.power_w) != self.subject.slots and not ends:
             raise RefusedMessage(RejectReason.WRONG_SLOTS, f"{len(award.power_w)} slots in the award")
 
-    def _problem(
-        self,
-        award: m.Award,
-        stage: Stage,
-        outcome: str | None,
-        deal_w: Plan | None,
-        backs: Callable[[Plan], bool],
-        now: datetime,
-    ) -> str:
+    def _problem(self, award: m.Award, backs: Callable[[Plan], bool], now: datetime) -> str:
         """Why an award of something cannot stand; empty when it can."""
-        ref = award.accepts or ""
+        stage, deal_w, ref = self.progress.stage, self.progress.deal_w, award.accepts or ""
         of_earlier = ref in self.earlier and ref not in self.acceptable
         offered = self.earlier[ref] if of_earlier else self.acceptable.get(ref)
         answered_until = None if self.answer is None else self.answer.valid_until
         valid_until = self.earlier_until if of_earlier else answered_until
         if stage is Stage.CLOSED or valid_until is None:
-            return f"the event is {outcome or stage}"
+            return f"the event is {self.progress.outcome or stage}"
         if offered is None or (of_earlier and deal_w is None and not backs(award.power_w)):
             return f"{award.accepts} is not what stands"
         if any(given > most for given, most in zip(award.power_w, offered, strict=True)):
@@ -333,7 +332,7 @@ class Upward:
         """Send the sum of a slot once more, as a later revision: it was corrected, or the parent misses it."""
         self._report(reading, self.out.sent("report") + 1, extensions, now)
 
-    def resumed(self, stage: Stage) -> None:
+    def resumed(self) -> None:
         """The process was started again: what awaits a decision is sent again."""
-        if stage in ANSWERED:
+        if self.progress.stage in ANSWERED:
             self.send_again()

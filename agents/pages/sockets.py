@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from agents.runtime.daemon.control import CommandRefusal, ask, sockets
+from agents.runtime.daemon.client import ask
+from agents.runtime.daemon.commands import CommandRefusal
+from agents.runtime.daemon.sockets import sockets
 
 MANY, MANY_EVERY_S = 50, 30.0
 """A daemon with more parties than this is asked seldom: its answer is long."""

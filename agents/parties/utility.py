@@ -16,6 +16,7 @@ from agents.negotiation.parent import ParentParty
 from agents.negotiation.plans.acceptance import Judged
 from agents.negotiation.plans.usable import bought_of, judged_by, left_of, worth_of
 from agents.negotiation.policies import Policies
+from agents.negotiation.progress import Progress
 from agents.negotiation.stage import Stage, Timer, Transitions
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
@@ -95,8 +96,7 @@ class UtilityRole:
         event.timers.clear()
         _set(event.subject, issue, event.subject.revision + 1)
         self.program_id = issue.program_id
-        event.deal_w, event.outcome = None, None
-        event.go(Stage.COLLECTING)
+        event.progress.begin_anew()
         self.begin(now)
 
     def _keeps_deal(self, issue: Issue) -> bool:
@@ -114,9 +114,9 @@ class UtilityRole:
         event = self.event
         assert event.deal_w is not None
         _set(event.subject, issue, event.subject.revision + 1)
-        event.deal_w = least(event.deal_w, issue.power_w)
-        event.out.tell("event_reduced", power_w=event.deal_w, requested_w=issue.power_w)
-        event.mending.reduce(event.deal_w, now)
+        left_w = event.progress.deal_w = least(event.deal_w, issue.power_w)
+        event.out.tell("event_reduced", power_w=left_w, requested_w=issue.power_w)
+        event.mending.reduce(left_w, now)
 
     def answered(self, child: Child, now: datetime) -> None:
         """Nothing is decided before all have answered."""
@@ -267,7 +267,7 @@ class UtilityRole:
             **({} if self.storage_wh is None else {"storage_wh": self.storage_wh}),
             **({} if self.values_missing is None else {"values_missing": self.values_missing}),
             **(
-                {"sources": {name: tuple(sums) for name, sums in event.by_source().items()}}
+                {"sources": {name: tuple(sums) for name, sums in event.settlement.by_source().items()}}
                 if event.delivery.told_by
                 else {}
             ),
@@ -333,12 +333,13 @@ class Utility(ParentParty):
     def issued(self, issue: Issue) -> Negotiation:
         """A new event that an operator issues."""
         subject = Subject(issue.event_id, issue.direction, _period(issue), issue.power_w, 1)
+        out, timers = Out(self, issue.event_id), Timers()
         return Negotiation(
-            Out(self, issue.event_id),
+            out,
             subject,
-            Timers(),
+            timers,
             Children(self.settings.children, {}, by=worth_of(self.settings.can_use)),
-            TRANSITIONS,
+            Progress(out, timers, TRANSITIONS),
             self.settings.report_grace_s,
             partial(UtilityRole, self.settings, self.policies, issue.program_id),
         )

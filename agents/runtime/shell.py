@@ -9,7 +9,7 @@ the last process ended.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import structlog
@@ -17,6 +17,7 @@ import structlog
 from agents.drivers.registry import SIMULATED
 from agents.drivers.remote import RemoteDevice
 from agents.parties.der.actor import Der
+from agents.runtime.clock_watch import Suspension
 from agents.runtime.hearing import Hearing
 from agents.runtime.journal.journal import Journal, Mark
 from agents.runtime.journal.segments import PartyState
@@ -26,7 +27,7 @@ from agents.runtime.past import Past
 from agents.runtime.senders import Senders
 from agents.runtime.skew import Skew
 from broker.bus import Arrival, Bus, Post
-from broker.clock import STEP_S, Clock
+from broker.clock import Clock
 from broker.faults import first_error
 from broker.stepper import Stepper
 from protocol.actor import (
@@ -96,8 +97,7 @@ class Shell:
         self._journal, self._build, self._bus = journal, build, bus
         self.past = Past(self.stepper, journal, self.remote, self.outgoing.questions, clock.now())
         self._hearing = Hearing()
-        self._slept_s = clock.slept_s
-        """For how long the machine had been suspended when it last looked."""
+        self._suspension = Suspension(clock)
         self.net = Net()
         self._inbox: asyncio.Queue[tuple[Taken | None, Callable[[], None]]] = asyncio.Queue(INBOX)
 
@@ -232,12 +232,11 @@ class Shell:
 
     def _was_suspended(self, now: datetime) -> list[tuple[Taken | None, Callable[[], None]]]:
         """A machine that wakes up has heard nothing meanwhile: as after a start, what waited comes before what is due."""
-        slept_s = self.clock.slept_s
-        asleep_s, self._slept_s = slept_s - self._slept_s, slept_s
-        if asleep_s < STEP_S:
+        since = self._suspension.since(now)
+        if since is None:
             return []
         self._hearing.begin()
-        return [(Resumed(now - timedelta(seconds=asleep_s)), _nothing)]
+        return [(Resumed(since), _nothing)]
 
     async def deliver(self, arrivals: Sequence[Arrival]) -> None:
         """What the bus hands over. Waits while the inbox is full."""

@@ -15,7 +15,7 @@ import orjson
 from rows import SLOWER, Disturb, Row, row, same, seen_of, settled
 from system import HERE, ROLES, ROOT, BrokerProcess, Outcome, System
 
-from agents.runtime.daemon.control import ask
+from agents.runtime.daemon.client import ask
 from agents.runtime.journal.file import JournalFile
 from protocol.actor import Reanchored, Resumed
 

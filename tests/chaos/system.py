@@ -19,7 +19,7 @@ import orjson
 from checker import violations
 from worlds import START, T0, battery, vehicle
 
-from agents.runtime.daemon.control import ask
+from agents.runtime.daemon.client import ask
 from agents.runtime.files.toml_out import to_toml
 from agents.runtime.journal.journal import Journal
 from agents.settings.daemon import BrokerSettings as BrokerConfig

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agents.runtime.daemon.control import ask
+from agents.runtime.daemon.client import ask
 from agents.runtime.daemon.daemon import Daemon
 from agents.runtime.journal.file import JournalFile
 from agents.settings.daemon import BrokerSettings, ControlSettings, DaemonConfig, JournalSettings
@@ -56,8 +56,8 @@ class Running:
 @asynccontextmanager
 async def utility(folder: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     found, taking = Running(folder, broker), asyncio.Event()
-    monkeypatch.setattr("agents.runtime.daemon.daemon.CLOCK_PERIOD_S", 0.05)
-    found.daemon._taking = taking
+    monkeypatch.setattr("agents.runtime.clock_watch.CLOCK_PERIOD_S", 0.05)
+    found.daemon.taking = taking
     running = asyncio.create_task(found.daemon.run())
     async with asyncio.timeout(30):
         await asyncio.wait({asyncio.ensure_future(taking.wait()), running}, return_when=asyncio.FIRST_COMPLETED)

@@ -13,7 +13,8 @@ import pytest
 from paths import ROOT
 
 from agents.cli.app import call
-from agents.runtime.daemon.control import CommandRefusal, ask, converse
+from agents.runtime.daemon.client import ask, converse
+from agents.runtime.daemon.commands import CommandRefusal
 from broker.mosquitto import free_port
 
 DAEMONS = ("utility", "ac", "ra-1", "ra-2", "homes")

@@ -15,8 +15,8 @@ import pytest
 from agents.cli import book, persons
 from agents.cli.contract import BookOptions
 from agents.parties.aggregator.actor import Aggregator
+from agents.runtime.daemon.commands import CommandRefusal
 from agents.runtime.daemon.contracts import ContractChange
-from agents.runtime.daemon.control import CommandRefusal
 from agents.runtime.daemon.daemon import Daemon
 from agents.runtime.files.members import as_csv, load_members
 from agents.runtime.files.toml_out import to_toml
@@ -51,7 +51,7 @@ async def running(given: DaemonConfig) -> AsyncIterator[Daemon]:
     daemon = Daemon(given)
     task = asyncio.create_task(daemon.run())
     async with asyncio.timeout(60):
-        waits = asyncio.create_task(daemon._taking.wait())
+        waits = asyncio.create_task(daemon.taking.wait())
         await asyncio.wait((task, waits), return_when=asyncio.FIRST_COMPLETED)
         assert not task.done(), task.exception()
         yield daemon
@@ -144,7 +144,7 @@ async def test_book_changes_while_its_daemon_negotiates_and_stays_changed(
     more = more.model_copy(update={"aggregator": more.parties().aggregator.model_copy(update={"collect_pct": 20})})  # type: ignore[union-attr]
     for _ in range(2):  # what the file says otherwise is taken once, for the next event
         async with running(more) as daemon:
-            assert not daemon._waits
+            assert not daemon.in_force.waits
             assert actor(daemon).book.members == (h1, h3, member("h5"))
             assert [actor(daemon).settings.collect_pct, len(actor(daemon).changes)] == [20, 5]
             assert list(actor(daemon).events["e2"].children.by_name) == ["h1", "h3"]
@@ -160,7 +160,7 @@ async def test_book_outlives_the_archive_and_goes_together_with_a_changed_file(t
         assert len(actor(daemon).book) == 2
         assert await book.take_table(live, tmp_path / "more.csv", leave_others=True, dry_run=False) == 0
         daemon.config.journal.__dict__["archive_after"] = 1
-        await daemon.archive_at_rest()
+        await daemon.archiving.at_rest()
         assert actor(daemon).book.members == (member("h1"), member("h4", 4_000))
         assert not actor(daemon).changes
     (archive,) = (tmp_path / "ra-1.journal.archive").glob("*.sqlite")
@@ -172,7 +172,7 @@ async def test_book_outlives_the_archive_and_goes_together_with_a_changed_file(t
     async with running(first) as daemon:
         assert [one.name for one in actor(daemon).book.members] == ["h1", "h4"]
     async with running(config(tmp_path, broker, member("h1", 1_000), member("h2"), member("h5"))) as daemon:
-        assert not daemon._waits
+        assert not daemon.in_force.waits
         assert actor(daemon).book.members == (member("h1", 1_000), member("h5"), member("h4", 4_000))
 
 

@@ -14,7 +14,7 @@ import paths
 import pytest
 
 from agents.cli.app import call
-from agents.runtime.daemon.control import ask
+from agents.runtime.daemon.client import ask
 from agents.runtime.files.toml_out import to_toml
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import BrokerSettings, ClockSettings, ControlSettings, DaemonConfig, JournalSettings

@@ -31,13 +31,13 @@ def config(folder: Path, broker: Broker, anchor_at: datetime, children: tuple[st
 async def test_daemon_ends_an_event_by_the_old_settings_and_begins_anew_with_the_new_ones(
     tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.runtime.daemon.daemon.ARCHIVE_PERIOD_S", 0.05)
+    monkeypatch.setattr("agents.runtime.daemon.archiving.ARCHIVE_PERIOD_S", 0.05)
     anchor_at = datetime.now(UTC)
     before = config(tmp_path, broker, anchor_at, ("ac",))
     first = Daemon(before)
     running = asyncio.create_task(first.run())
     async with asyncio.timeout(60):
-        await first._taking.wait()
+        await first.taking.wait()
         assert first.clock is not None
         start = (first.clock.now() + timedelta(minutes=40)).replace(second=0, microsecond=0)
         await first.shells["utility"].give(Issue("e1", "dr", Direction.DECREASE_LOAD, start, (5_000,), 600))
@@ -51,7 +51,7 @@ async def test_daemon_ends_an_event_by_the_old_settings_and_begins_anew_with_the
         assert second.under == before.parties()
         third = Daemon(after)
         running = asyncio.create_task(third.run())
-        await third._taking.wait()
+        await third.taking.wait()
         signal.raise_signal(signal.SIGTERM)
         assert await running == 0
     assert third.under == after.parties()

@@ -13,7 +13,7 @@ import pytest
 from packages import install, program
 from paths import EXAMPLES, ROOT
 
-from agents.runtime.daemon.control import ask
+from agents.runtime.daemon.client import ask
 from broker.mosquitto import private_broker
 
 HOME = """

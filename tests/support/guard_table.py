@@ -268,13 +268,15 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
     ),
     NEGOTIATION + "negotiation.py": (
         Guard(
-            "parent: a stage that may not follow",
-            "if stage is not self.stage and stage not in self.transitions[self.stage]:",
-            "if False:",
-        ),
-        Guard(
             "parent: a deal that fell short before the award is repaired",
             "if any(shortfall(power_w, self.standing_w())):",
+            "if False:",
+        ),
+    ),
+    NEGOTIATION + "progress.py": (
+        Guard(
+            "parent: a stage that may not follow",
+            "if stage is not self.stage and stage not in self.transitions[self.stage]:",
             "if False:",
         ),
     ),
@@ -300,20 +302,24 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "if True:\n            self._conclude_taken(now)",
         ),
     ),
-    "agents/parties/aggregator/role.py": (
+    "agents/parties/aggregator/answer.py": (
         Guard(
             "aggregator: an opt-out frees its children",
             'self.event.awards.release_rest(m.Outcome.NO_DEAL, "the request cannot be met", now)',
             "pass",
         ),
+    ),
+    "agents/parties/aggregator/role.py": (
         Guard(
             "aggregator: own storage does not run on after the end",
             "self.storage.free(now, metered_still=self.dispatching.stop(now))",
             "self.dispatching.stop(now)",
         ),
+    ),
+    "agents/parties/aggregator/surplus.py": (
         Guard(
             "aggregator: a surplus that made it worse is not counted",
-            "if worth(self.available_w(), self.asked_w) < worth(before_w, self.asked_w):",
+            "if worth(self.supply.available_w(), asked_w) < worth(before_w, asked_w):",
             "if False:",
         ),
     ),

@@ -21,8 +21,10 @@ from agents.negotiation.parent import ParentParty
 from agents.negotiation.party import Party
 from agents.negotiation.stage import Stage, Timer
 from agents.negotiation.upward import Upward
-from agents.parties.aggregator import role as aggregator
+from agents.parties.aggregator import sharing
 from agents.parties.aggregator.dispatch import Dispatching
+from agents.parties.aggregator.relaxing import RelaxRung
+from agents.parties.aggregator.supply import Supply
 from agents.parties.coordinator.role import CoordinatorRole
 from broker.node import Node
 from broker.simulation import Simulation
@@ -142,7 +144,7 @@ def _share_above_offer() -> list[Patch]:
 
 
 def _watt_lost() -> list[Patch]:
-    apportion = aggregator.apportion
+    apportion = sharing.apportion
 
     def careless(*arguments: Any) -> Any:
         shared = apportion(*arguments)
@@ -152,27 +154,26 @@ def _watt_lost() -> list[Patch]:
         }
         return replace(shared, shares=shares)
 
-    return [(aggregator, "apportion", careless)]
+    return [(sharing, "apportion", careless)]
 
 
 def _relax_counted_twice() -> list[Patch]:
-    def available_w(self: aggregator.AggregatorRole) -> Any:
-        asked = self.event.children.asked()
+    def available_w(self: Supply) -> Any:
+        asked = self.children.asked()
         plans = [answer.power_w for child in asked for answer in (child.own, child.relaxed) if answer]
-        return add(total(plans, len(self.asked_w)), self.storage.available_w())
+        return add(total(plans, self.subject.slots), self.storage.available_w())
 
-    return [(aggregator.AggregatorRole, "available_w", available_w)]
+    return [(Supply, "available_w", available_w)]
 
 
 def _two_rungs_at_once() -> list[Patch]:
-    relax = aggregator.AggregatorRole._relax
+    ask = RelaxRung.ask
 
-    def hasty(self: aggregator.AggregatorRole, short: Any, now: datetime) -> None:
-        relax(self, short, now)
-        if self.event.stage is Stage.RELAXING:
-            self._next_rung(short, now)
+    def hasty(self: RelaxRung, short: Any, now: datetime) -> bool:
+        ask(self, short, now)
+        return False
 
-    return [(aggregator.AggregatorRole, "_relax", hasty)]
+    return [(RelaxRung, "ask", hasty)]
 
 
 def _cancel_forgotten() -> list[Patch]:

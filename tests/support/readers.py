@@ -11,7 +11,7 @@ from worlds import T0, World
 
 from agents.history.line import NoteLine
 from agents.history.standing import FIGURES, Standing, WhyUnknown, of_status
-from agents.runtime.daemon.control import note_line
+from agents.runtime.daemon.logs import note_line
 from agents.settings.parties import AggregatorSettings
 from agents.settings.scenario import Scenario
 from agents.tools.explain.evidence import Evidence

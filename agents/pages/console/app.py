@@ -32,7 +32,7 @@ from agents.pages.web.site import (
     login_of,
     page,
 )
-from agents.runtime.daemon.control import CommandRefusal
+from agents.runtime.daemon.commands import CommandRefusal
 
 TEMPLATES = Path(__file__).parent / "templates"
 

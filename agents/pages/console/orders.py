@@ -9,7 +9,8 @@ from typing import Any
 
 from agents.pages.sockets import Sockets
 from agents.pages.web.site import Mistaken
-from agents.runtime.daemon.control import CommandRefusal, ask
+from agents.runtime.daemon.client import ask
+from agents.runtime.daemon.commands import CommandRefusal
 from agents.settings.checked import ConfigError, checked
 from agents.settings.mistakes import impossible
 from agents.settings.parties import EventSettings

@@ -37,7 +37,7 @@ from agents.pages.web.site import (
     login_of,
     page,
 )
-from agents.runtime.daemon.control import CommandRefusal
+from agents.runtime.daemon.commands import CommandRefusal
 from protocol.codec import to_json
 from protocol.messages import ResourceKind
 

@@ -14,7 +14,7 @@ import structlog
 
 from agents.pages.home.state import ResidentState
 from agents.pages.home.view import TAKES_PART, HomeEvent, as_json, event_json
-from agents.runtime.daemon.control import CommandRefusal
+from agents.runtime.daemon.commands import CommandRefusal
 from agents.runtime.software import software
 from broker.address import Address
 from broker.bus import Arrival, Post

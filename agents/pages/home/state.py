@@ -15,7 +15,8 @@ from agents.pages.home.choices import Choices, answers, load, save
 from agents.pages.home.view import HomeDevice, HomeEvent, home_devices, home_events
 from agents.pages.sockets import Sockets
 from agents.pages.web.site import Changes
-from agents.runtime.daemon.control import CommandRefusal, ask
+from agents.runtime.daemon.client import ask
+from agents.runtime.daemon.commands import CommandRefusal
 from protocol.codec import to_json
 
 LOOK_S = 0.5

@@ -1,6 +1,6 @@
 """Where the shapes of a slot chart stand. The template draws them as SVG in the page: no script, no colours of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, log10
 
@@ -61,6 +61,57 @@ class SlotChart:
     top: int = TOP
 
 
+class ChartFrame:
+    """Where a slot and a power stand in the picture."""
+
+    def __init__(self, slots: int, most_w: int) -> None:
+        self.step_w = _step(most_w)
+        self.ceiling_w = self.step_w * ceil(most_w / self.step_w)
+        self.wide = (WIDTH - LEFT - RIGHT) / max(1, slots)
+
+    def x(self, slots: float) -> float:
+        """After so many slots."""
+        return round(LEFT + self.wide * slots, 1)
+
+    def y(self, power_w: float) -> float:
+        """Of a power."""
+        return round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - power_w / self.ceiling_w), 1)
+
+    def bar(self, left: float, width: float, base_w: int, top_w: int, tone: int, text: str) -> ChartBar:
+        """From one power to another, so many slots wide."""
+        top = self.y(top_w)
+        return ChartBar(self.x(left), top, round(self.wide * width, 1), round(self.y(base_w) - top, 1), tone, text)
+
+    def stacks(self, labels: Sequence[str], parts: Sequence[tuple[str, Plan]]) -> Iterator[ChartBar]:
+        """The parts of each slot, one on the other."""
+        for slot, label in enumerate(labels):
+            base = 0
+            for tone, (name, plan) in enumerate(parts):
+                if plan[slot]:
+                    text, top = f"{label}: {name} {kw(plan[slot])} kW", base + plan[slot]
+                    yield self.bar(slot + GAP, 1 - 2 * GAP, base, top, tone % 8, text)
+                    base = top
+
+    def delivered(self, labels: Sequence[str], delivered_w: dict[int, int]) -> Iterator[ChartBar]:
+        """A narrow bar in each slot that was metered."""
+        for slot, power_w in sorted(delivered_w.items()):
+            if slot < len(labels):
+                text = f"{labels[slot]}: delivered {kw(power_w)} kW"
+                yield self.bar(slot + 0.5 - 0.09, 0.18, 0, max(0, power_w), 8, text)
+
+    def line(self, plan: Plan) -> str:
+        """A step for each slot."""
+        starts = (f"M{LEFT} {self.y(w)}" if not slot else f"V{self.y(w)}" for slot, w in enumerate(plan))
+        return "".join(f"{start}H{LEFT + self.wide * (slot + 1):.1f}" for slot, start in enumerate(starts))
+
+    def names(self, labels: Sequence[str]) -> Iterator[ChartTick]:
+        """Of the slots, twelve at most."""
+        every = max(1, ceil(len(labels) / 12))
+        for slot, label in enumerate(labels):
+            if slot % every == 0:
+                yield ChartTick(self.x(slot + 0.5), label.split("–")[0] if len(labels) > 4 else label)
+
+
 def slot_chart(
     labels: Sequence[str],
     requested_w: Plan,
@@ -72,53 +123,21 @@ def slot_chart(
     """All values are W a slot; `delivered_w` is the mean power of the slots that were metered."""
     slots = len(requested_w)
     stacks = [sum(plan[slot] for _, plan in parts) for slot in range(slots)]
-    most = max([*requested_w, *stacks, *(deal_w or ()), *delivered_w.values(), 1])
-    step = _step(most)
-    ceiling = step * ceil(most / step)
-    wide = (WIDTH - LEFT - RIGHT) / max(1, slots)
-    high = HEIGHT - TOP - BOTTOM
-
-    def y(power_w: float) -> float:
-        return round(TOP + high * (1 - power_w / ceiling), 1)
-
-    bars = []
-    for slot in range(slots):
-        base = 0
-        for tone, (name, plan) in enumerate(parts):
-            if plan[slot]:
-                x, width = LEFT + wide * (slot + GAP), wide * (1 - 2 * GAP)
-                top = y(base + plan[slot])
-                text = f"{labels[slot]}: {name} {kw(plan[slot])} kW"
-                bars.append(ChartBar(round(x, 1), top, round(width, 1), round(y(base) - top, 1), tone % 8, text))
-                base += plan[slot]
-    delivered = [
-        ChartBar(
-            round(LEFT + wide * (slot + 0.5 - 0.09), 1), y(max(0, power_w)), round(wide * 0.18, 1),
-            round(y(0) - y(max(0, power_w)), 1), 8, f"{labels[slot]}: delivered {kw(power_w)} kW",
-        )
-        for slot, power_w in sorted(delivered_w.items())
-        if slot < slots
-    ]  # fmt: skip
-    line = ""
-    for slot, power_w in enumerate(requested_w):
-        line += f"{'M' if not slot else 'V'}" + (f"{LEFT} {y(power_w)}" if not slot else f"{y(power_w)}")
-        line += f"H{LEFT + wide * (slot + 1):.1f}"
-    diamonds = [
-        ChartTick(round(LEFT + wide * (slot + 0.5), 1), str(y(power_w))) for slot, power_w in enumerate(deal_w or ())
-    ]
-    every = max(1, ceil(slots / 12))
-    named = [
-        ChartTick(round(LEFT + wide * (slot + 0.5), 1), label.split("–")[0] if slots > 4 else label)
-        for slot, label in enumerate(labels)
-        if slot % every == 0
-    ]
+    frame = ChartFrame(slots, max([*requested_w, *stacks, *(deal_w or ()), *delivered_w.values(), 1]))
+    delivered = tuple(frame.delivered(labels, delivered_w))
     legend = [ChartLegend("line", 0, "requested")]
     legend += [ChartLegend("bar", tone % 8, name) for tone, (name, _) in enumerate(parts)]
     legend += [ChartLegend("diamond", 0, "awarded")] if deal_w else []
     legend += [ChartLegend("delivered", 8, "delivered")] if delivered else []
-    ticks = [ChartTick(y(value), kw(value)) for value in range(0, ceiling + 1, step)]
     return SlotChart(
-        tuple(bars), tuple(delivered), line, tuple(diamonds), tuple(ticks), tuple(named), tuple(legend), alt
+        tuple(frame.stacks(labels, parts)),
+        delivered,
+        frame.line(requested_w),
+        tuple(ChartTick(frame.x(slot + 0.5), str(frame.y(power_w))) for slot, power_w in enumerate(deal_w or ())),
+        tuple(ChartTick(frame.y(value), kw(value)) for value in range(0, frame.ceiling_w + 1, frame.step_w)),
+        tuple(frame.names(labels)),
+        tuple(legend),
+        alt,
     )
 
 

@@ -19,6 +19,7 @@ from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
 from agents.negotiation.plans.capability import summed_up
 from agents.negotiation.policies import Policies
+from agents.negotiation.progress import Progress
 from agents.negotiation.stage import Stage, Transitions
 from agents.negotiation.timers import Timers
 from agents.negotiation.upward import Upward
@@ -86,7 +87,9 @@ class Aggregator(BookedParty[AggregatorSettings]):
     def solving(self, asked: Solve) -> Callable[[], Solved] | None:
         """How a plan over its members is computed; None where it is not wanted any more."""
         event = self.events.get(asked.event_id)
-        return event.role.solving(asked) if event is not None and isinstance(event.role, AggregatorRole) else None
+        return (
+            event.role.planning.solving(asked) if event is not None and isinstance(event.role, AggregatorRole) else None
+        )
 
     def _solved(self, item: Solved, now: datetime) -> None:
         event = self.events.get(item.event_id)
@@ -96,7 +99,8 @@ class Aggregator(BookedParty[AggregatorSettings]):
     def opened_by(self, book: Members, settings: AggregatorSettings, edge: Edge, request: m.Request) -> Negotiation:
         """A new event that a request is about."""
         out, timers = Out(self, request.event_id), Timers()
-        up = Upward(out, timers, edge, request)
+        progress = Progress(out, timers, TRANSITIONS)
+        up = Upward(out, timers, progress, edge, request)
         relax_others = settings.relax_others
         storage = OwnStorage(out, self.own_storage, up.subject, Rung.OWN_STORAGE in settings.ladder)
         return Negotiation(
@@ -104,7 +108,7 @@ class Aggregator(BookedParty[AggregatorSettings]):
             up.subject,
             timers,
             Children(tuple(book.by_name), book.claims, tuple(m.ResourceKind) if relax_others else CAN_RELAX),
-            TRANSITIONS,
+            progress,
             settings.report_grace_s,
             partial(AggregatorRole, settings, self.policies, book, up, storage, self.taken_foreseen, self.expected_pct),
             book=book,

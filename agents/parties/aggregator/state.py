@@ -7,7 +7,6 @@ from typing import Any, Literal
 from agents.negotiation.learning import EventConduct
 from agents.negotiation.state import NegotiationState, negotiation_state
 from agents.parties.aggregator.actor import Aggregator
-from agents.parties.aggregator.climb import Climb
 from agents.parties.aggregator.role import AggregatorRole
 from agents.parties.der.reservation import Reservation
 from agents.parties.der.reserved_state import (
@@ -161,7 +160,6 @@ def remember_aggregator(actor: Aggregator, state: AggregatorState) -> None:
     for one in state.events:
         role = reopened(actor, one.event, editions[one.edition], one.edition).role
         assert isinstance(role, AggregatorRole)
-        role.climb = Climb(one.climb.began_at, one.climb.rungs)
         restore(role.climb, one.climb)
         restore(role.dispatching, one.dispatching, but=("commanded",))
         if one.coalition is not None:

@@ -18,6 +18,7 @@ from agents.negotiation.out import Out
 from agents.negotiation.plans.capability import summed_up
 from agents.negotiation.plans.usable import worth_of
 from agents.negotiation.policies import Policies
+from agents.negotiation.progress import Progress
 from agents.negotiation.stage import Stage, Transitions
 from agents.negotiation.timers import Timers
 from agents.negotiation.upward import Upward
@@ -69,13 +70,14 @@ class Coordinator(BookedParty[CoordinatorSettings]):
     def opened_by(self, book: Members, settings: CoordinatorSettings, edge: Edge, request: m.Request) -> Negotiation:
         """A new event that a request is about."""
         out, timers = Out(self, request.event_id), Timers()
-        up = Upward(out, timers, edge, request)
+        progress = Progress(out, timers, TRANSITIONS)
+        up = Upward(out, timers, progress, edge, request)
         return Negotiation(
             out,
             up.subject,
             timers,
             Children(tuple(book.by_name), book.claims, by=worth_of(settings.can_use)),
-            TRANSITIONS,
+            progress,
             settings.report_grace_s,
             partial(CoordinatorRole, settings, self.policies, book, up, self.taken_foreseen),
             book=book,

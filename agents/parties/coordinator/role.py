@@ -286,17 +286,17 @@ class CoordinatorRole:
         short = shortfall(self.asked_w, taken)
         if not any(short):
             event.out.tell("plan_secured", requested_w=self.asked_w, secured_w=taken)
-            event.offer_up(taken, taken, now)
+            self.up.offer(taken, taken, now)
             return
         event.out.tell("plan_not_secured", requested_w=self.asked_w, secured_w=taken, shortfall_w=short)
         basis, round_ = (m.OptionBasis.OFFERS,), self.up.request.round
         options = alternatives(self.asked_w, taken, basis, round_) if any(taken) else ()
         if self.up.request.terms.obliged and any(taken):
-            event.offer_up(taken, taken, now)
+            self.up.offer(taken, taken, now)
         elif options:
-            event.propose_up(options, now)
+            self.up.propose(options, now)
         else:
-            event.offer_up(zero(len(taken)), zero(len(taken)), now)
+            self.up.offer(zero(len(taken)), zero(len(taken)), now)
             event.awards.release_rest(m.Outcome.NO_DEAL, "nothing acceptable was offered", now)
 
     def _conclude_taken(self, now: datetime) -> None:
@@ -325,7 +325,7 @@ class CoordinatorRole:
 
     def relax_asked(self, relax: m.Relax, now: datetime) -> None:
         """It has nothing to loosen: what stands is repeated."""
-        self.event.repeat_relaxed((), now)
+        self.up.repeat_relaxed((), now)
 
     # -- delivery
 
@@ -337,7 +337,7 @@ class CoordinatorRole:
 
     def finished(self, delivered_wh: int, now: datetime) -> None:
         """Note what was delivered beside what was awarded, Wh."""
-        self.event.note_delivered(delivered_wh)
+        self.event.settlement.note(delivered_wh)
 
     def rang(self, timer: Timer, now: datetime) -> None:
         """It has no timers of its own."""

@@ -88,14 +88,6 @@ def scenario_data(
         {"name": f"hems-{name}", "parent": ras[index % aggregators], "devices": [device]}
         for index, (name, device) in enumerate(fleet if lives is None else [(one.name, one.device) for one in lives])
     ]
-    event = {
-        "event_id": f"e{_clean(wanted.number)}",
-        "issue_at": wanted.start - LEAD,
-        "direction": direction.value,
-        "start": wanted.start,
-        **({} if wanted.slot == SLOT else {"slot_s": int(wanted.slot.total_seconds())}),
-        "power_w": power_w,
-    }
     outline = {
         "name": f"event-{_clean(wanted.number)}",
         "start_at": wanted.start - LEAD - timedelta(minutes=5),
@@ -108,12 +100,23 @@ def scenario_data(
         storage = _storage(fleet_w * storage_pct / 100 / len(used), wanted.end - wanted.start)
     return {
         "scenario": outline,
-        "utility": {"events": [event]},
+        "utility": {"events": [_event(wanted, power_w, direction)]},
         "coordinator": {"name": "ac"},
         "aggregators": [
             {"name": name, "storage": [{"resource_id": f"{name}-storage", **own} for own in storage]} for name in used
         ],
         "homes": homes,
+    }
+
+
+def _event(wanted: RecordedRequest, power_w: Sequence[int], direction: Direction) -> dict[str, Any]:
+    return {
+        "event_id": f"e{_clean(wanted.number)}",
+        "issue_at": wanted.start - LEAD,
+        "direction": direction.value,
+        "start": wanted.start,
+        **({} if wanted.slot == SLOT else {"slot_s": int(wanted.slot.total_seconds())}),
+        "power_w": power_w,
     }
 
 

@@ -2,6 +2,7 @@
 homes, the coordinator's from its aggregators, the parties whose meters the utility hears."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from importlib.resources import files
 from math import ceil
@@ -79,24 +80,8 @@ def build_scenario(data: dict[str, Any], where: str, folder: Path = Path()) -> S
     chosen(coordinator, f"{where}: coordinator")
     metered: list[DerSettings | AggregatorSettings] = [*homes, *aggregators]
     meters = tuple(one.name for one in metered if utility_name in one.meter_to)
-    utility_given = {"children": (coordinator.name,), "meters": meters} | included(
-        file.utility, folder, f"{where}: utility"
-    )
-    if file.daily_events:
-        given_events = [
-            *utility_given.get("events", ()),
-            *daily(file.daily_events, outline.start_at, outline.ends_at, where),
-        ]
-        utility_given["events"] = given_events
-    utility = checked(UtilitySettings, utility_given, f"{where}: utility")
-    chosen(utility, f"{where}: utility")
-    names = [utility.name, coordinator.name, *(ra.name for ra in aggregators), *(home.name for home in homes)]
-    for name, times in Counter(names).items():
-        if times > 1:
-            raise ConfigError(f"{where}: {name}: {times} parties have this name")
-    for home in homes:
-        if home.parent not in {ra.name for ra in aggregators}:
-            raise ConfigError(f"{where}: homes: {home.name} has the parent {home.parent}, which is no aggregator")
+    utility = _utility(file, {"children": (coordinator.name,), "meters": meters}, where, folder)
+    _check_names(utility, coordinator, aggregators, homes, where)
     scenario = Scenario(
         outline.name,
         outline.start_at,
@@ -113,6 +98,35 @@ def build_scenario(data: dict[str, Any], where: str, folder: Path = Path()) -> S
     for mistake in tree_mistakes(scenario):
         raise ConfigError(f"{where}: {mistake}")
     return scenario
+
+
+def _utility(file: ScenarioFile, below: dict[str, Any], where: str, folder: Path) -> UtilitySettings:
+    """The utility above these coordinators and meters. Raises ConfigError."""
+    given = below | included(file.utility, folder, f"{where}: utility")
+    if file.daily_events:
+        days = daily(file.daily_events, file.scenario.start_at, file.scenario.ends_at, where)
+        given["events"] = [*given.get("events", ()), *days]
+    utility = checked(UtilitySettings, given, f"{where}: utility")
+    chosen(utility, f"{where}: utility")
+    return utility
+
+
+def _check_names(
+    utility: UtilitySettings,
+    coordinator: CoordinatorSettings,
+    aggregators: Sequence[AggregatorSettings],
+    homes: Sequence[DerSettings],
+    where: str,
+) -> None:
+    """Whether each name is one party's, and homes are below aggregators. Raises ConfigError."""
+    names = [utility.name, coordinator.name, *(ra.name for ra in aggregators), *(home.name for home in homes)]
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise ConfigError(f"{where}: {name}: {times} parties have this name")
+    parents = {ra.name for ra in aggregators}
+    for home in homes:
+        if home.parent not in parents:
+            raise ConfigError(f"{where}: homes: {home.name} has the parent {home.parent}, which is no aggregator")
 
 
 def _homes(

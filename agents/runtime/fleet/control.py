@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from agents.runtime.daemon.control import AnyCommand, CommandRefusal, ControlServer, OutageCommand, StatusCommand
+from agents.runtime.daemon.commands import AnyCommand, CommandRefusal, OutageCommand, StatusCommand
+from agents.runtime.daemon.control import ControlServer
 from agents.settings.parties import DerSettings
 from protocol.actor import Input, Outage
 

@@ -13,6 +13,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from agents.runtime.clock_watch import Suspension
 from agents.runtime.fleet.homes import Fallen, Given, Homes, Taken
 from agents.runtime.fleet.keeping import FleetJournal
 from agents.runtime.fleet.memory import fleet_memory, is_whole, remember_fleet
@@ -72,8 +73,7 @@ class Gateway:
         self._begun, self._in_hand = 0, True
         """Entries that a start writes; whether it is still under way, or something was taken from the inbox that is not
         handed on yet."""
-        self._slept_s = clock.slept_s
-        """For how long the machine had been suspended when it last looked."""
+        self._suspension = Suspension(clock)
         self._away_since: datetime | None = None
         """From when on nobody was there, where the homes do not know it yet."""
         self._last: tuple[int, datetime] | None = None
@@ -189,10 +189,8 @@ class Gateway:
                 await self._outgoing.put(self._set_back(self.clock.now(), self.clock.running()))
                 self.clock.step_back()
             now = self.clock.now()
-            slept_s = self.clock.slept_s
-            asleep_s, self._slept_s = slept_s - self._slept_s, slept_s
-            if asleep_s >= STEP_S:
-                self.was_away(now - timedelta(seconds=asleep_s))
+            if (suspended := self._suspension.since(now)) is not None:
+                self.was_away(suspended)
             since, self._away_since = self._away_since, None
             for job in self._in_jobs(self.homes.resume(since, now)) if since is not None else ():
                 await self._outgoing.put(job)

@@ -11,8 +11,9 @@ from typing import Any
 from uuid import uuid4
 
 from agents.runtime.behaviour import intercept
+from agents.runtime.clock_watch import clock_changes, jumped_from
 from agents.runtime.credentials import credential_alerts, renewals
-from agents.runtime.daemon.daemon import ARCHIVE_PERIOD_S, CLOCK_PERIOD_S, jumped_from
+from agents.runtime.daemon.archiving import ARCHIVE_PERIOD_S
 from agents.runtime.daemon.notify import notify
 from agents.runtime.fleet.control import FLEET, FleetControl
 from agents.runtime.fleet.gateway import Gateway
@@ -182,15 +183,12 @@ class Fleet:
 
     async def _mind_the_clock(self, gateway: Gateway) -> None:
         """Follow the machine's clock where it is set, and say so; backwards it goes when the journal has it."""
-        while True:
-            await asyncio.sleep(CLOCK_PERIOD_S)
-            change = self.clock.look()
-            if change is not None:
-                figures = {"set_by_s": round(change.set_by_s), "asleep_s": round(change.asleep_s)}
-                self._tell(self.clock.now(), self.name, Note("clock_set", data=figures))
-                since = jumped_from(change, self.clock)
-                if since is not None:
-                    gateway.was_away(since)
+        async for change in clock_changes(self.clock):
+            figures = {"set_by_s": round(change.set_by_s), "asleep_s": round(change.asleep_s)}
+            self._tell(self.clock.now(), self.name, Note("clock_set", data=figures))
+            since = jumped_from(change, self.clock)
+            if since is not None:
+                gateway.was_away(since)
 
     async def _deliver(self, gateway: Gateway, line: Line, arrivals: Sequence[Arrival]) -> None:
         """A home is heard on its own connection only: where its other edges' topics are heard, too, they are passed."""

@@ -20,7 +20,8 @@ import orjson
 
 import agents
 from agents.history.line import NoteLine
-from agents.runtime.daemon.control import ask, runtime_dir
+from agents.runtime.daemon.client import ask
+from agents.runtime.daemon.sockets import runtime_dir
 from agents.runtime.files.toml_out import to_toml
 from agents.settings.daemon import BrokerSettings, ClockSettings, ControlSettings, DaemonConfig, JournalSettings, Role
 from agents.settings.scenario import Scenario

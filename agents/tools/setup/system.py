@@ -10,7 +10,7 @@ from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 
-from agents.runtime.daemon.control import LONGEST_PATH
+from agents.runtime.daemon.sockets import LONGEST_PATH
 from agents.runtime.files.config import load_config
 from agents.runtime.files.private import put
 from agents.runtime.files.toml_out import to_edited_toml

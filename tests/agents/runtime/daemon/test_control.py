@@ -18,7 +18,11 @@ from agents.drivers.build import build_drivers, build_feeds
 from agents.drivers.simulated import build_driver
 from agents.parties.der.actor import Der
 from agents.parties.utility import Utility
-from agents.runtime.daemon.control import CommandRefusal, ControlServer, ask, converse, note_line, prepare, sockets
+from agents.runtime.daemon.client import ask, converse
+from agents.runtime.daemon.commands import CommandRefusal
+from agents.runtime.daemon.control import ControlServer
+from agents.runtime.daemon.logs import note_line
+from agents.runtime.daemon.sockets import prepare, sockets
 from agents.runtime.shell import Shell
 from agents.settings.checked import ConfigError
 from agents.settings.parties import Consent, DerSettings, UtilitySettings

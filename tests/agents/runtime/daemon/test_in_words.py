@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from agents.runtime.daemon.control import note_line
 from agents.runtime.daemon.in_words import InWords
+from agents.runtime.daemon.logs import note_line
 from protocol.notes import AwardReceived, SlotMetered
 
 AT = datetime(2026, 1, 14, 18, 30, tzinfo=UTC)

@@ -12,7 +12,8 @@ from agents.parties.aggregator.actor import Aggregator
 from agents.parties.coordinator.actor import Coordinator
 from agents.parties.der.actor import Der
 from agents.parties.utility import Utility
-from agents.runtime.daemon.control import CommandRefusal, ControlServer
+from agents.runtime.daemon.commands import CommandRefusal
+from agents.runtime.daemon.control import ControlServer
 from agents.runtime.daemon.preview import Preview, preview
 from agents.runtime.shell import Shell
 from agents.settings.members import Member
@@ -101,9 +102,9 @@ async def dry_run(monkeypatch: pytest.MonkeyPatch, shells: list[Shell], kw: tupl
         return [(server.path, {"name": one.actor.name, "shell": {"now": T0.isoformat()}}) for one in shells]
 
     async def asked(path: Path, command: dict[str, object]) -> dict[str, object]:
-        from agents.runtime.daemon.control import _COMMANDS
+        from agents.runtime.daemon.commands import COMMANDS
 
-        return await server._follow(_COMMANDS.validate_python(command))
+        return await server._follow(COMMANDS.validate_python(command))
 
     monkeypatch.setattr(operate, "_parties", parties)
     monkeypatch.setattr(operate, "ask", asked)

@@ -10,7 +10,8 @@ from patient_clock import PatientClock
 from worlds import START, T0
 
 from agents.parties.utility import Utility
-from agents.runtime.daemon.daemon import Daemon
+from agents.runtime.daemon.archiving import Archiving
+from agents.runtime.daemon.in_force import SettingsInForce
 from agents.runtime.journal.file import JournalFile
 from agents.runtime.journal.journal import Journal
 from agents.runtime.shell import Shell
@@ -25,13 +26,12 @@ ORDER = Issue("e1", "dr", Direction.DECREASE_LOAD, START + timedelta(hours=9), (
 
 async def test_party_with_an_open_event_keeps_a_flat_file_and_its_memory(tmp_path: Path) -> None:
     config = DaemonConfig(utility=SETTINGS, journal=JournalSettings(archive_after=100))
-    daemon, path = Daemon(config), tmp_path / "utility.journal"
-    settings = config.parties().as_bytes()
-    daemon.journal = journal = Journal(path, configuration=settings)
+    path, settings = tmp_path / "utility.journal", config.parties().as_bytes()
+    journal = Journal(path, configuration=settings)
     journal.start()
     bus = MemoryBus()
     shell = Shell(Utility(SETTINGS), bus, PatientClock(T0, 1.0), journal=journal)
-    daemon.shells["utility"] = shell
+    archiving = Archiving(config.journal, journal, {"utility": shell}, SettingsInForce(config), asyncio.Event())
     task = asyncio.create_task(shell.run())
     sizes, moved = [], tmp_path / "utility.journal.archive"
     async with asyncio.timeout(30):
@@ -43,10 +43,10 @@ async def test_party_with_an_open_event_keeps_a_flat_file_and_its_memory(tmp_pat
             assert not moved.exists() or len(list(moved.iterdir())) == round_
             for _ in range(100):
                 await shell.give(Cancel("nobody's"))
-            await daemon.archive_at_rest()
+            await archiving.at_rest()
             assert len(list(moved.iterdir())) == round_ + 1
             assert journal.length < 100
-            await daemon.archive_at_rest()  # there is not enough to be moved yet
+            await archiving.at_rest()  # there is not enough to be moved yet
             sizes.append(path.stat().st_size)
     before = shell.actor.status()
     task.cancel()

@@ -11,7 +11,8 @@ from memory_bus import MemoryBus
 from worlds import START, T0, vehicle
 
 from agents.cli import operate
-from agents.runtime.daemon.control import CommandRefusal, ask
+from agents.runtime.daemon.client import ask
+from agents.runtime.daemon.commands import CommandRefusal
 from agents.runtime.fleet.control import FLEET, FleetControl
 from agents.runtime.fleet.gateway import Gateway
 from agents.runtime.fleet.homes import Homes

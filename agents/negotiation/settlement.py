@@ -1,0 +1,160 @@
+"""Part of an event: its delivery as it is told. Who owes meter values, whose dispatch is not answered, and the sum of
+each slot on its way up. A sum is returned; what follows from it the frame decides."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from agents.negotiation.awards import Awards
+from agents.negotiation.child import Child
+from agents.negotiation.delivery import Delivery, SlotSum, check_slot
+from agents.negotiation.dispatches import Dispatches
+from agents.negotiation.out import Out
+from agents.negotiation.own import OwnPower
+from agents.negotiation.progress import Progress
+from agents.negotiation.sources import SourceSum, extension, told
+from agents.negotiation.stage import Stage
+from agents.negotiation.subject import Subject
+from agents.negotiation.upward import Upward
+from protocol import messages as m
+
+
+class Correction(NamedTuple):
+    """Slots were summed up anew."""
+
+    doubt: bool
+    """Whether the children are expected to give otherwise than before."""
+    final: bool
+    """Whether the sum of an event that is over is another one."""
+
+
+class Settlement:
+    """Meter values of one event, and the reports of them."""
+
+    def __init__(
+        self,
+        out: Out,
+        subject: Subject,
+        progress: Progress,
+        awards: Awards,
+        dispatches: Dispatches,
+        delivery: Delivery,
+        own: OwnPower,
+        up: Upward | None,
+        tells_sources: bool,
+    ) -> None:
+        """`tells_sources`: whether it is told with the last sum where all of them are known from."""
+        self.out, self.subject, self.progress, self.awards = out, subject, progress, awards
+        self.dispatches, self.delivery, self.own, self.up = dispatches, delivery, own, up
+        self.tells_sources = tells_sources
+
+    def start(self) -> None:
+        """The first slot begins."""
+        self.progress.go(Stage.DELIVERING)
+        if self.up is not None:
+            self.out.tell("delivering", power_w=self.progress.deal_w)
+        self.delivery.start()
+
+    # -- from below
+
+    def on_report(self, name: str, message: m.Report, now: datetime) -> Iterator[SlotSum]:
+        """Meter values of a child; every slot that is complete by them. Raises RefusedMessage."""
+        child = self.awards.reports(name)
+        assert child.award is not None
+        if child.award.outcome is not m.Outcome.CONCLUDED and not self._metered_still(child, message, now):
+            return
+        for reading in message.readings:
+            check_slot(reading, self.subject.slots)
+        if not self.delivery.watch.is_der(name) and (sources := told(message.extensions)):
+            self.delivery.told_by[name] = sources
+        if message.slot is not None:
+            self.dispatches.answered(name, message.slot)
+        for reading in message.readings:
+            self.dispatches.answered(name, reading.slot)
+            yield from self.take(child.name, reading, message.revision, now)
+
+    def _metered_still(self, child: Child, message: m.Report, now: datetime) -> bool:
+        """Whether the meter of a child with no award is of the settlement: of one that has taken its award back, or was
+        told that it is cancelled. Who may not know is told again."""
+        assert child.award is not None
+        cancelled = child.award.outcome is m.Outcome.CANCELLED
+        if not cancelled or child.name in self.awards.unconfirmed:
+            self.awards.send_again(child, now)
+        return cancelled and message.request_id == child.award.request_id
+
+    def take(self, name: str, reading: m.Reading, revision: int, now: datetime) -> Iterator[SlotSum]:
+        """A meter value of a child or an own device; every slot that is complete by it."""
+        open_still = self.delivery.take(name, reading, revision, now)
+        while open_still and self._delivers() and self.delivery.complete(self.own.resource_ids, now):
+            yield self.sum_up(now)
+
+    def _delivers(self) -> bool:
+        stage = self.progress.stage
+        stopped = stage is Stage.CLOSED and self.delivery.stopped_at is not None
+        return stage is Stage.DELIVERING or self.progress.settling or stopped
+
+    def ask_reports(self, now: datetime) -> None:
+        """Meter values of the slot are missing: its dispatch is said again to those who owe them."""
+        asked = self.delivery.ask_again(now)
+        for child, awarded_w in asked:
+            self.dispatches.again(child, awarded_w, self.delivery.slot, now)
+        if asked:
+            self.out.tell("reports_asked", "meter", slot=self.delivery.slot, asked=len(asked))
+
+    def chase(self, now: datetime) -> bool:
+        """Dispatches that are not answered are said again; whether somebody is not counted on any more."""
+        given_up = self.dispatches.chase(now)
+        for name, slot in given_up:
+            self.delivery.watch.unanswered(name, slot)
+        return bool(given_up)
+
+    def refused(self, name: str, slot: int, reason: str, now: datetime) -> bool:
+        """A child has refused the dispatch of a slot; whether it is not counted on any more."""
+        if slot >= self.subject.slots or now >= self.subject.period.slot_start(slot + 1):
+            return False
+        self.dispatches.answered(name, slot)
+        return self.delivery.watch.refused(name, slot, reason)
+
+    # -- upward
+
+    def sum_up(self, now: datetime) -> SlotSum:
+        """Sum the next slot up and report it."""
+        slot = self.delivery.sum_up(self.progress.deal_w, self.progress.settling)
+        if self.up is not None:
+            self.up.report(slot.reading, now, self._sources(slot.reading.slot))
+        return slot
+
+    def correct(self, now: datetime) -> Correction:
+        """Slots whose meter values came late are told again, as corrected."""
+        delivery = self.delivery
+        newest = delivery.slot - 1 in delivery.corrected
+        sums = delivery.correct(self.progress.deal_w)
+        if self.up is not None:
+            for reading in sums:
+                self.up.report_again(reading, now, self._sources(reading.slot))
+        over = self.progress.stage is Stage.CLOSED and delivery.slot > delivery.last_slot
+        return Correction(newest and delivery.judge_late(), bool(sums) and over)
+
+    def on_dispatch(self, dispatch: m.Dispatch, now: datetime) -> None:
+        """A parent that misses the report of a slot says its dispatch again: it is answered with the newest one."""
+        assert self.up is not None
+        known = self.delivery.summed(dispatch.slot)
+        if known is not None and dispatch.request_id == self.up.request.request_id:
+            self.up.report_again(known, now, self._sources(dispatch.slot))
+
+    def by_source(self) -> dict[str, SourceSum]:
+        """Where what was delivered is known from, by aggregator."""
+        return self.delivery.by_source(self.out.name, self.own.resource_ids)
+
+    def _sources(self, slot: int) -> dict[str, Any]:
+        """With the last sum it is told where all of them are known from, where that is wanted here or was told below."""
+        wanted = self.tells_sources or self.delivery.told_by
+        return extension(self.by_source()) if wanted and slot == self.delivery.last_slot else {}
+
+    def note(self, delivered_wh: int) -> None:
+        """Note what was delivered in all beside what was awarded, Wh."""
+        assert self.progress.deal_w is not None
+        awarded_wh = self.delivery.awarded_wh(self.progress.deal_w)
+        changed_wh = self.delivery.change_wh
+        other = {} if changed_wh == delivered_wh else {"change_wh": changed_wh}
+        self.out.tell("delivered", "meter", delivered_wh=delivered_wh, awarded_wh=awarded_wh, **other)

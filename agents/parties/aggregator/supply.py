@@ -1,0 +1,62 @@
+"""What an aggregator has to give in one event: its members' answers, and its own storage."""
+
+from collections.abc import Iterable
+
+from agents.negotiation.children import Children
+from agents.negotiation.subject import Subject
+from agents.parties.aggregator.own_storage import OwnStorage
+from protocol.plan import Plan, add, covers, least, shortfall, total
+from protocol.rules import best_plan
+
+
+class Supply:
+    """The sums over those who take part."""
+
+    def __init__(self, subject: Subject, children: Children, storage: OwnStorage) -> None:
+        self.subject, self.children, self.storage = subject, children, storage
+
+    def available_w(self) -> Plan:
+        """S24, S26 or S30: the sum over the participating DERs, relaxed answers in place of earlier ones, and the
+        own storage once its rung was climbed, W."""
+        return add(self.children.offered_w or self.subject.nothing_w, self.storage.available_w())
+
+    def useful_w(self) -> Plan:
+        """What is available of what is asked for, W."""
+        return least(self.available_w(), self.subject.asked_w)
+
+    def missing_w(self) -> Plan:
+        """What is asked for and not available, W."""
+        return shortfall(self.subject.asked_w, self.available_w())
+
+    def most_w(self) -> Plan:
+        """What it could give at most: what the DERs could, and its own storage on top, W."""
+        most = total([answer.available_w for _, answer in self.children.taking_part()], self.subject.slots)
+        return tuple(max(a, b) for a, b in zip(add(most, self.storage.most_w()), self.subject.asked_w, strict=True))
+
+    def firm_w(self, earlier: Iterable[Plan]) -> Plan:
+        """What an earlier round promised, of what is asked now, as far as it can still be kept, W."""
+        nothing_w, asked_w = self.subject.nothing_w, self.subject.asked_w
+        firm_w = least(best_plan((nothing_w, *earlier), asked_w), asked_w)
+        return firm_w if self.backs(firm_w) else nothing_w
+
+    def backs(self, power_w: Plan) -> bool:
+        """Whether so much of an answer to an earlier round can still be kept: what its children gave is locked with them,
+        W."""
+        return covers(self._locked_w(), power_w) or covers(self._counted_w(), power_w)
+
+    def recall(self, power_w: Plan) -> None:
+        """So much of an answer was bought, W: where it was one to an earlier round, what was given for that counts again."""
+        self.storage.recall()
+        if not covers(self._counted_w(), power_w) and covers(self._locked_w(), power_w):
+            for child, _ in self.children.taking_part():
+                if child.locked is not None:
+                    self.children.recall(child)
+
+    def _locked_w(self) -> Plan:
+        """What stood before the present round, and still does, W."""
+        plans = [(child.locked or best).power_w for child, best in self.children.taking_part()]
+        return add(total(plans, self.subject.slots), self.storage.locked_w())
+
+    def _counted_w(self) -> Plan:
+        """The same with newer answers where they are as good, W."""
+        return add(self.children.offered_w or self.subject.nothing_w, self.storage.locked_w())
