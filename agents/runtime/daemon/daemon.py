@@ -38,6 +38,7 @@ from agents.runtime.intercepted import InterceptedBus
 from agents.runtime.journal.files import drop_archives
 from agents.runtime.journal.journal import Journal, JournalError, KeptSettings
 from agents.runtime.journal.lease import LeaseTaken
+from agents.runtime.journal.segments import BYTES_AN_ENTRY
 from agents.runtime.memory import give_back, let_go
 from agents.runtime.persons import register_of
 from agents.runtime.senders import Senders, is_child
@@ -71,8 +72,6 @@ COLLECT = (500_000, 20, 100)
 cycles; at its own pace it searched the memory of a crowd again and again, a tenth of the processor time."""
 MOST_NAMED = 5
 """Names in a line of the log."""
-BYTES_AN_ENTRY = 200
-"""A file of the archive that is begun with so many bytes for each entry in it takes twice as much as the entries."""
 MOST_TIMES = 3
 """With so many times as many entries as are enough no quiet moment is waited for any more."""
 GIVE_BACK_AFTER = 1_000
