@@ -19,8 +19,9 @@ from agents.runtime.daemon.control import ask
 from agents.runtime.journal.file import JournalFile
 from protocol.actor import Reanchored, Resumed
 
-STANDBY, COPIED = 52.0, 10.0
-"""Minutes of the evening: everything is bought; the copy of a journal is made, while all is still asked for."""
+STANDBY, COPIED = 52.0, 1.5
+"""Minutes of the evening: everything is bought; the copy of a journal is made, before the event is issued: a
+second later all of it is bought."""
 
 
 # -- lost memory
