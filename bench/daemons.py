@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +88,12 @@ def base_config(name: str, port: int, folder: Path) -> dict[str, Any]:
 
 @asynccontextmanager
 async def daemon(
-    role: str, name: str, config: dict[str, Any], folder: Path, root: Path = HERE
+    role: str,
+    name: str,
+    config: dict[str, Any],
+    folder: Path,
+    root: Path = HERE,
+    environment: Mapping[str, str] = {},
 ) -> AsyncIterator[Daemon]:
     """`gridpact run ROLE` with the packages of a checkout, for as long as the context lasts."""
     path = folder / f"{name}.toml"
@@ -100,7 +105,7 @@ async def daemon(
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
             limit=LINE_LIMIT,
-            env={**os.environ, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1", **environment},
         )
     found = Daemon(name, process, [], asyncio.Event())
     listening = asyncio.create_task(listen(found))

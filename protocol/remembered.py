@@ -8,6 +8,7 @@ It is written piece by piece: as one piece the JSON of 100,000 children would ta
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any, Generic, TypeVar, overload
 
@@ -108,7 +109,12 @@ class StateForm(Generic[S]):
     """A model as JSON bytes, and back."""
 
     def __init__(self, model: type[S]) -> None:
-        self._adapter: TypeAdapter[S] = TypeAdapter(model)
+        self._model = model
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[S]:
+        """Made when the first state is read: of all parties' forms a process reads its own ones only."""
+        return TypeAdapter(self._model)
 
     def dump(self, state: S) -> bytes:
         """The same state always gives the same bytes."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeAlias
 
 from agents.negotiation.children import at_most
+from agents.negotiation.conduct import Conduct
 from agents.negotiation.learning import Learning
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.parent import ParentParty
@@ -46,6 +47,14 @@ class BookedParty(ParentParty, Generic[S]):
         self.next_foreseen: Foreseen | None = None
         """For the request that is taken next, in the same instant."""
         super().__init__(settings.name, (settings.parent,), self.book.by_name)
+        if settings.reliability_half_life_days is not None:
+            known = {one.name: one for one in settings.learned}
+            self.learning = Learning(Conduct(settings.reliability_half_life_days, known), self.leaves_early)
+
+    @property
+    def leaves_early(self) -> bool:
+        """Whether a stage may end while there is still time to answer."""
+        return False
 
     # -- what its members could probably give
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
+from operator import attrgetter
 
-from agents.settings.learned import EVENT, Learned
+from agents.settings.learned import EVENT, Learned, given_pct, offered_pct
 from agents.settings.members import Member
 from protocol import messages as m
 
@@ -74,23 +75,31 @@ def _day(half_life_days: int) -> int:
     return low
 
 
+@lru_cache(64)
+def _share(days: int, half_life_days: int) -> tuple[int, int, int]:
+    """What so many days leave of a weight: a factor, and how many bits to the right its product goes, in two steps."""
+    halves, rest = divmod(max(0, days), half_life_days)
+    return _day(half_life_days) ** rest, 32 * rest, halves
+
+
 def faded(weight: int, days: int, half_life_days: int) -> int:
     """What so many days leave of a weight."""
-    halves, rest = divmod(max(0, days), half_life_days)
-    share: int = _day(half_life_days) ** rest
-    return (weight * share >> 32 * rest) >> halves
-
-
-def faded_to(known: Learned, day: int, half_life_days: int) -> Learned:
-    """What was learned of a member, by the weight that it has on a day."""
-    days = day - known.day
-    if days <= 0:
-        return known
-    left = {one: faded(getattr(known, one), days, half_life_days) for one in WEIGHTS}
-    return Learned(name=known.name, day=day, **left)
+    factor, bits, halves = _share(days, half_life_days)
+    return (weight * factor >> bits) >> halves
 
 
 WEIGHTS = tuple(one.name for one in fields(Learned) if one.name not in ("name", "day"))
+_read = attrgetter(*WEIGHTS)
+
+
+def weights_on(known: Learned, day: int, half_life_days: int) -> tuple[int, ...]:
+    """What was learned of a member, by the weights (`WEIGHTS`) that it has on a day."""
+    weights: tuple[int, ...] = _read(known)
+    days = day - known.day
+    if days <= 0:
+        return weights
+    factor, bits, halves = _share(days, half_life_days)
+    return tuple([weight and (weight * factor >> bits) >> halves for weight in weights])
 
 
 class Conduct:
@@ -103,8 +112,9 @@ class Conduct:
     def count(self, name: str, outcome: MemberOutcome, now: datetime) -> None:
         """An event of a member has ended."""
         day = now.date().toordinal()
-        known = self.of(name, now)
-        more = {one: getattr(known, one) for one in WEIGHTS}
+        known = self.known.get(name)
+        before = (0,) * len(WEIGHTS) if known is None else weights_on(known, day, self.half_life_days)
+        more = dict(zip(WEIGHTS, before, strict=True))
         if outcome.answered is None:
             more["offered"] += outcome.offered
             more["not_offered"] += EVENT - outcome.offered
@@ -125,7 +135,10 @@ class Conduct:
         """What is known of a member now."""
         day = now.date().toordinal()
         known = self.known.get(name)
-        return Learned(name=name, day=day) if known is None else faded_to(known, day, self.half_life_days)
+        if known is None:
+            return Learned(name=name, day=day)
+        left = zip(WEIGHTS, weights_on(known, day, self.half_life_days), strict=True)
+        return known if known.day >= day else Learned(name=name, day=day, **dict(left))
 
     def forget(self, name: str) -> None:
         """What was learned of a member counts no more."""
@@ -134,7 +147,11 @@ class Conduct:
     def expected_pct(self, member: Member, now: datetime) -> int:
         """How much of what it is asked for is to be expected of a member; what its contract says counts as
         some events that nobody has seen."""
-        if member.name not in self.known:
+        known = self.known.get(member.name)
+        if known is None:
             return member.reliability_pct
-        known = self.of(member.name, now)
-        return known.answers_pct(member.reliability_pct) * known.delivers_pct() // 100
+        offered, not_offered, refused, unplugged, unable, silent, _, given, not_given, withdrawn, _ = weights_on(
+            known, now.date().toordinal(), self.half_life_days
+        )
+        asked, due = offered + not_offered + refused + unplugged + unable + silent, given + not_given + withdrawn
+        return offered_pct(offered, asked, member.reliability_pct) * given_pct(given, due) // 100

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 from agents.negotiation.booked import BookedParty
+from agents.negotiation.learning import EventConduct
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.parent import ParentParty
 from agents.negotiation.party_state import (
@@ -21,6 +22,7 @@ from agents.parties.coordinator.actor import Coordinator
 from agents.parties.coordinator.role import CoordinatorRole
 from agents.parties.utility import Utility, UtilityRole
 from agents.settings.at_once import S
+from agents.settings.learned import Learned
 from agents.settings.members import Member, Members
 from protocol.actor import Issue
 from protocol.edges import Edge
@@ -54,6 +56,31 @@ def remember_parent(party: ParentParty, state: ParentState) -> None:
 def _role(event: Negotiation, kind: type[R]) -> R:
     assert isinstance(event.role, kind)
     return event.role
+
+
+# -- what is learned of members
+
+
+@dataclass(frozen=True, slots=True)
+class LearningState:
+    """Of `Learning`."""
+
+    known: tuple[Learned, ...]
+    events: dict[str, EventConduct]
+    version: Literal[1] = 1
+
+
+def learning_state(party: BookedParty[S]) -> LearningState | None:
+    """What a party has learned until now; None where it learns nothing."""
+    learning = party.learning
+    return None if learning is None else LearningState(tuple(learning.conduct.known.values()), learning.events)
+
+
+def remember_learning(party: BookedParty[S], state: LearningState | None) -> None:
+    """Let a fresh party that learns remember what it had learned."""
+    if party.learning is not None and state is not None:
+        party.learning.conduct.known = {one.name: one for one in state.known}
+        party.learning.events = state.events
 
 
 # -- the utility
@@ -145,6 +172,7 @@ class CoordinatorState:
     """Of the settings' book."""
     other_settings: dict[int, dict[str, Any]] = field(default_factory=dict)
     """By the number of the change with which they came."""
+    conduct: LearningState | None = None
 
 
 COORDINATOR = StateForm(CoordinatorState)
@@ -167,6 +195,7 @@ def coordinator_state(actor: Coordinator) -> CoordinatorState:
         ),
         changes=tuple(map(dict, actor.changes)),
         other_settings=actor.other_settings,
+        conduct=learning_state(actor),
     )
 
 
@@ -178,6 +207,7 @@ def remember_coordinator(actor: Coordinator, state: CoordinatorState) -> None:
         role = _role(event, CoordinatorRole)
         role.taken, role.accepted = one.taken, dict.fromkeys(one.accepted)
         role.rerequests_left = one.rerequests_left
+    remember_learning(actor, state.conduct)
     remember_parent(actor, state.party)
 
 

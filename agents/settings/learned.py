@@ -48,9 +48,18 @@ class Learned:
     def answers_pct(self, by_contract_pct: int) -> int:
         """Of what it is asked so much is to be expected as an offer."""
         asked = self.offered + self.not_offered + self.refused + self.unplugged + self.unable + self.silent
-        return (PRIOR_EVENTS * EVENT * by_contract_pct + 100 * self.offered) // (PRIOR_EVENTS * EVENT + asked)
+        return offered_pct(self.offered, asked, by_contract_pct)
 
     def delivers_pct(self) -> int:
         """Of what it offers so much is to be expected at its meter."""
-        due = self.given + self.not_given + self.withdrawn
-        return 100 * (PRIOR_EVENTS * EVENT + self.given) // (PRIOR_EVENTS * EVENT + due)
+        return given_pct(self.given, self.given + self.not_given + self.withdrawn)
+
+
+def offered_pct(offered: int, asked: int, by_contract_pct: int) -> int:
+    """How much of what it is asked is to be expected as an offer of one that offered so much of what it was asked."""
+    return (PRIOR_EVENTS * EVENT * by_contract_pct + 100 * offered) // (PRIOR_EVENTS * EVENT + asked)
+
+
+def given_pct(given: int, due: int) -> int:
+    """How much of what it offers is to be expected at the meter of one that gave so much of what was due."""
+    return 100 * (PRIOR_EVENTS * EVENT + given) // (PRIOR_EVENTS * EVENT + due)

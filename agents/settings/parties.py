@@ -22,6 +22,9 @@ PolicyName: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
 """Of a shipped policy, or of one that an installed package adds (docs/policies.md)."""
 
 
+HalfLifeDays: TypeAlias = Annotated[int, Field(ge=1, le=3_650)]
+
+
 CapabilityEvery: TypeAlias = Annotated[int, Field(ge=60, le=43_200)]
 """Seconds."""
 
@@ -133,6 +136,11 @@ class CoordinatorSettings(Settings):
     margin_pct: Annotated[int, Field(ge=0, le=90)] = 0
     """S5: a short aggregator is asked for its proposal less this margin."""
     report_grace_s: Annotated[int, Field(ge=1)] = 240
+    reliability_half_life_days: HalfLifeDays | None = None
+    """Learn how reliable aggregators are from what they do, and plan by it (S1, unless all get the same plan); what they did
+    so many days ago counts half. None: by their scales alone."""
+    learned: tuple[Learned, ...] = ()
+    """What was learned before, as a journal keeps it; not for files."""
     capability_every_s: CapabilityEvery | None = None
     """How often it tells its parent what it could probably give over the next day; None: never."""
 
@@ -161,7 +169,7 @@ class AggregatorSettings(Settings):
     """S21: how much each member is asked for: fair (by capacity), merit_order, or a policy that is installed."""
     over_request: bool = True
     """Ask for more than needed, by the members' reliability."""
-    reliability_half_life_days: Annotated[int, Field(ge=1, le=3_650)] | None = None
+    reliability_half_life_days: HalfLifeDays | None = None
     """Learn how reliable members are from what they do; what they did so many days ago counts half. None: by their
     contracts alone."""
     learned: tuple[Learned, ...] = ()

@@ -12,15 +12,16 @@ from contextlib import closing
 from pathlib import Path
 
 import orjson
-from rows import SLOWER, Disturb, Row, row, same, seen_of, settled
+from rows import SAME, SLOWER, Disturb, Row, row, same, seen_of, settled
 from system import HERE, ROLES, ROOT, BrokerProcess, Outcome, System
 
 from agents.runtime.daemon.client import ask
 from agents.runtime.journal.file import JournalFile
 from protocol.actor import Reanchored, Resumed
 
-STANDBY, COPIED = 52.0, 10.0
-"""Minutes of the evening: everything is bought; the copy of a journal is made, while all is still asked for."""
+STANDBY, COPIED = 52.0, 1.5
+"""Minutes of the evening: everything is bought; the copy of a journal is made, before the event is issued: a
+second later all of it is bought."""
 
 
 # -- lost memory
@@ -110,6 +111,25 @@ async def settings_changed(system: System) -> None:
     path = system.daemons["ac"].path
     path.write_text(path.read_text().replace("[coordinator]\n", "[coordinator]\nreport_grace_s = 119\n"))
     back(system, "ac")
+
+
+async def member_leaves_and_joins(system: System) -> None:
+    """A home whose part is bought leaves, and joins again amid the delivery."""
+    terms = {"resources": ["ev-h3"], "increase_load_w": 6_000, "decrease_load_w": 6_000}
+    for minutes, change, contract in ((STANDBY, "leave", {}), (80, "add", terms)):
+        await system.until(minutes)
+        command = {"do": "contract", "change": change, "contracts": {"h3": contract}}
+        told = await ask(system.folder / "control" / "ra-1.sock", command)
+        if told.get("changed") != ["h3"]:
+            raise RuntimeError(f"{change}: {told}")
+
+
+def only_who_left(outcome: Outcome) -> tuple[str, bool]:
+    """All others keep what they were awarded, or give more in its place."""
+    awards = {edge: power_w for edge, power_w in outcome.awards.items() if edge.startswith("ra-1/")}
+    kept = all(sum(awards[edge]) >= sum(SAME[edge]) for edge in awards if edge != "ra-1/h3")
+    seen, ok = settled(outcome)
+    return seen, ok and kept and not any(awards["ra-1/h3"])
 
 
 # -- clocks, in real time
@@ -253,6 +273,13 @@ def life_rows() -> list[Row]:
         row("aggregator down over confirm_by", "the same awards", down_over_confirm_by, same, speed=SLOWER),
         row("coordinator down over a slot's grace", "the same awards", down("ac", 74, 80), same, speed=SLOWER),
         row("settings changed in mid-event", "the same awards", settings_changed, same, speed=SLOWER),
+        row(
+            "a member leaves and joins again in mid-event",
+            "it is released, all others keep their parts",
+            member_leaves_and_joins,
+            only_who_left,
+            speed=SLOWER,
+        ),
         real_time(
             "clock set an hour forward and back after the start", "it follows, and its journal says so", clock_is_set
         ),

@@ -1,4 +1,5 @@
-"""All faults of the catalogue on real processes: `make chaos`, a table, or with --json one object. ONLY=text selects."""
+"""All faults of the catalogue on real processes: `make chaos`, a table, or with --json one object. ONLY=text selects
+(ONLY="a|b": rows with either)."""
 
 import argparse
 import asyncio
@@ -51,10 +52,11 @@ async def run_rows(chosen: list[Row], at_once: int = AT_ONCE, *, short: bool = F
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--only", default="", help="rows whose fault has this text")
+    parser.add_argument("--only", default="", help="rows whose fault has this text, or one of some: a|b")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    results = asyncio.run(run_rows([row for row in rows() if given.only in row.fault]))
+    wanted = given.only.split("|")
+    results = asyncio.run(run_rows([row for row in rows() if any(text in row.fault for text in wanted)]))
     print(file=sys.stderr)
     if given.json:
         print(json.dumps({"rows": results}))

@@ -13,8 +13,6 @@ from functools import partial
 
 from agents.negotiation.booked import BookedParty
 from agents.negotiation.children import CAN_RELAX, Children
-from agents.negotiation.conduct import Conduct
-from agents.negotiation.learning import Learning
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
 from agents.negotiation.plans.capability import summed_up
@@ -56,9 +54,11 @@ class Aggregator(BookedParty[AggregatorSettings]):
         self.policies = policies or Policies.of(settings)
         self.own_storage = StorageYard.build(settings.storage, settings.connection)
         super().__init__(settings)
-        if settings.reliability_half_life_days is not None:
-            known = {one.name: one for one in settings.learned}
-            self.learning = Learning(Conduct(settings.reliability_half_life_days, known), settings.leave_early)
+
+    @property
+    def leaves_early(self) -> bool:
+        """As its settings say."""
+        return self.settings.leave_early
 
     # -- what it and its members could probably give
 

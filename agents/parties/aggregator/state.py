@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from agents.negotiation.learning import EventConduct
 from agents.negotiation.state import NegotiationState, negotiation_state
 from agents.parties.aggregator.actor import Aggregator
 from agents.parties.aggregator.role import AggregatorRole
@@ -17,8 +16,16 @@ from agents.parties.der.reserved_state import (
     reserved,
     reserved_state,
 )
-from agents.parties.state import ParentState, parent_state, remember_parent, reopened, restore_editions
-from agents.settings.learned import Learned
+from agents.parties.state import (
+    LearningState,
+    ParentState,
+    learning_state,
+    parent_state,
+    remember_learning,
+    remember_parent,
+    reopened,
+    restore_editions,
+)
 from agents.settings.members import Member
 from agents.settings.parties import Rung
 from protocol.messages import OptionBasis
@@ -92,15 +99,6 @@ class AggregatorEventState:
 
 
 @dataclass(frozen=True, slots=True)
-class LearningState:
-    """Of `Learning`."""
-
-    known: tuple[Learned, ...]
-    events: dict[str, EventConduct]
-    version: Literal[1] = 1
-
-
-@dataclass(frozen=True, slots=True)
 class AggregatorState:
     """Of `Aggregator`."""
 
@@ -143,13 +141,8 @@ def aggregator_state(actor: Aggregator) -> AggregatorState:
         yard,
         changes=tuple(map(dict, actor.changes)),
         other_settings=actor.other_settings,
-        conduct=_learning(actor),
+        conduct=learning_state(actor),
     )
-
-
-def _learning(actor: Aggregator) -> LearningState | None:
-    learning = actor.learning
-    return None if learning is None else LearningState(tuple(learning.conduct.known.values()), learning.events)
 
 
 def remember_aggregator(actor: Aggregator, state: AggregatorState) -> None:
@@ -169,9 +162,7 @@ def remember_aggregator(actor: Aggregator, state: AggregatorState) -> None:
         restore(role.storage, one.storage, held=held_again)
         if state.yard.followed is None and held_again is not None:
             _lay_out(held_again, one)
-    if actor.learning is not None and state.conduct is not None:
-        actor.learning.conduct.known = {one.name: one for one in state.conduct.known}
-        actor.learning.events = state.conduct.events
+    remember_learning(actor, state.conduct)
     remember_parent(actor, state.party)
 
 

@@ -24,7 +24,7 @@ from agents.negotiation.timers import Timers
 from agents.negotiation.upward import Upward
 from agents.parties.coordinator.role import CoordinatorRole
 from agents.settings.daemon import Role
-from agents.settings.members import Members
+from agents.settings.members import Member, Members
 from agents.settings.parties import CoordinatorSettings, PlanMode
 from protocol import messages as m
 from protocol.edges import Edge
@@ -67,6 +67,14 @@ class Coordinator(BookedParty[CoordinatorSettings]):
         others = len(self.book) - len(told)
         return summed_up(self.name, told, others, (), now, self.capability_every_s or 0)
 
+    def counted_on_pct(self, member: Member, now: datetime) -> tuple[int, int]:
+        """Of what an aggregator is asked for so much is to be expected, and of what it offers so much at its meters, by
+        what it did."""
+        if self.learning is None:
+            return 100, 100
+        conduct = self.learning.conduct
+        return conduct.expected_pct(member, now), conduct.of(member.name, now).delivers_pct()
+
     def opened_by(self, book: Members, settings: CoordinatorSettings, edge: Edge, request: m.Request) -> Negotiation:
         """A new event that a request is about."""
         out, timers = Out(self, request.event_id), Timers()
@@ -79,7 +87,7 @@ class Coordinator(BookedParty[CoordinatorSettings]):
             Children(tuple(book.by_name), book.claims, by=worth_of(settings.can_use)),
             progress,
             settings.report_grace_s,
-            partial(CoordinatorRole, settings, self.policies, book, up, self.taken_foreseen),
+            partial(CoordinatorRole, settings, self.policies, book, up, self.taken_foreseen, self.counted_on_pct),
             book=book,
             up=up,
         )

@@ -17,7 +17,7 @@ from agents.negotiation.plans.usable import bought_of, judged_by, left_of
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import Stage, Timer
 from agents.negotiation.upward import Upward
-from agents.settings.members import Members
+from agents.settings.members import Member, Members
 from agents.settings.parties import CoordinatorSettings, PlanMode
 from protocol import messages as m
 from protocol.actor import Foreseen
@@ -40,14 +40,17 @@ class CoordinatorRole:
         book: Members,
         up: Upward,
         foreseen: Callable[[m.Request], Foreseen | None],
+        counted_on_pct: Callable[[Member, datetime], tuple[int, int]],
         event: Negotiation,
     ) -> None:
-        """`foreseen`: what aggregators could probably give in the slots of a request, where they told it."""
+        """`foreseen`: what aggregators could probably give in the slots of a request, where they told it;
+        `counted_on_pct`: how much of what one is asked for, and of what it offers, is to be expected."""
         self.settings = settings
         self.policies = policies
         self.book = book
         self.up = up
         self.foreseen = foreseen
+        self.counted_on_pct = counted_on_pct
         self.event = event
         self.taken: dict[str, Plan] = {}
         """What is wanted of each aggregator, W: locked, accepted or concluded."""
@@ -72,7 +75,7 @@ class CoordinatorRole:
         event = self.event
         self.taken, self.accepted, self.rerequests_left = {}, {}, self.settings.max_rerequests
         event.children.waiting.clear()
-        plans = {name: power_w for name, power_w in self._plans().items() if any(power_w)}
+        plans = {name: power_w for name, power_w in self._plans(now).items() if any(power_w)}
         latest = step_instant(now, self.up.request.reply_by, COLLECT_PCT)
         slow = [member for member in self.book.slow if member.name in plans]
         reply_by = stage_end(now, self._round_ends(now), latest, slow)
@@ -92,16 +95,18 @@ class CoordinatorRole:
         if event.asking.complete:
             self.all_in(now)
 
-    def _plans(self) -> Mapping[str, Plan]:
+    def _plans(self, now: datetime) -> Mapping[str, Plan]:
         direction, left = self.event.subject.direction, self.event.children.left
         members = [member for member in self.book.members if member.name not in left]
         if self.settings.plan is PlanMode.SAME:
             return dict.fromkeys((member.name for member in members), self.asked_w)
-        scales = {member.name: member.capacity_w(direction) for member in members}
+        counted_on = {member.name: self.counted_on_pct(member, now) for member in members}
+        scales = {member.name: member.capacity_w(direction) * counted_on[member.name][0] // 100 for member in members}
         foreseen = self.foreseen(self.up.request) if self.settings.plan is PlanMode.BY_ABILITY else None
         if foreseen is None or not all(name in foreseen.power_w for name in scales):
             return split_by_scale(self.asked_w, scales)
-        could_w = {name: scaled(foreseen.power_w[name], foreseen.sure_pct[name], 100) for name in scales}
+        sure_pct = {name: foreseen.sure_pct[name] * counted_on[name][1] // 100 for name in scales}
+        could_w = {name: scaled(foreseen.power_w[name], sure_pct[name], 100) for name in scales}
         power_w = total(could_w.values(), len(self.asked_w))
         self.event.out.tell("capability_used", "S1", told=len(could_w), power_w=power_w)
         return split_by_ability(self.asked_w, could_w, scales)

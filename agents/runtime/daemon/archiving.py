@@ -10,6 +10,7 @@ from agents.runtime.daemon.forgetting import edges_to_forget, go_on_to_forget
 from agents.runtime.daemon.in_force import SettingsInForce
 from agents.runtime.journal.files import drop_archives
 from agents.runtime.journal.journal import Journal
+from agents.runtime.journal.segments import BYTES_AN_ENTRY
 from agents.runtime.memory import let_go
 from agents.runtime.persons import register_of
 from agents.runtime.shell import Shell
@@ -18,8 +19,6 @@ from agents.settings.daemon import JournalSettings
 log = structlog.get_logger("gridpact")
 
 ARCHIVE_PERIOD_S = 60.0
-BYTES_AN_ENTRY = 200
-"""A file of the archive that is begun with so many bytes for each entry in it takes twice as much as the entries."""
 MOST_TIMES = 3
 """With so many times as many entries as are enough no quiet moment is waited for any more."""
 

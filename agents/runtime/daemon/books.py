@@ -69,7 +69,7 @@ def with_books_kept(
         members, names = members_kept(new.members, old.members, own.members)
         both += names
         update: dict[str, object] = {} if members == new.members else {"members": members}
-        if isinstance(own, AggregatorSettings) and own.learned:
+        if own.learned:
             update["learned"] = own.learned
         if update:
             changed[key] = new.model_copy(update=update)

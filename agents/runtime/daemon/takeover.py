@@ -16,7 +16,7 @@ from protocol.errors import RefusedMessage
 from protocol.remembered import UnknownState
 
 FLEET = "*"
-"""In the place of a party's name: the state of a whole fleet."""
+"""In the place of a party's name, or before the places of some homes: the state of a fleet."""
 
 
 class NoTakeover(ValueError):
@@ -28,7 +28,7 @@ def takeover(file: JournalFile) -> Finding:
     body, settings = file.configuration_body(), file.configuration()
     if body is None or settings is None:
         return Finding("takeover", Verdict.WARNING, f"{file.path} keeps no settings: the next start finds out")
-    if FLEET in file.states():
+    if any(name.startswith(FLEET) for name in file.states()):
         return Finding("takeover", Verdict.OK, f"{file.path} has the state of a fleet: `gridpact fleet` takes it over")
     made_for, parties = maker(sha256(body).digest()), served(settings)
     counts = []

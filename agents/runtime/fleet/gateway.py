@@ -15,11 +15,12 @@ from pathlib import Path
 
 from agents.runtime.clock_watch import Suspension
 from agents.runtime.fleet.homes import Fallen, Given, Homes, Taken
-from agents.runtime.fleet.keeping import FleetJournal
-from agents.runtime.fleet.memory import fleet_memory, is_whole, remember_fleet
+from agents.runtime.fleet.keeping import FleetJournal, FleetPart
+from agents.runtime.fleet.memory import fleet_memory, remember_fleet
 from agents.runtime.hearing import Hearing
 from agents.runtime.journal.journal import JournalError
 from agents.runtime.journal.rows import StoredStep
+from agents.runtime.journal.segments import BYTES_AN_ENTRY
 from agents.runtime.memory import let_go
 from agents.runtime.net import Net
 from agents.runtime.outgoing import Job, Outgoing
@@ -45,6 +46,8 @@ LOOKS_AGAIN_S = 2.0
 """A deadline may have moved nearer by more than has gone by: the clock was set, or the machine was suspended."""
 HEARD_TOGETHER = 20_000
 """Homes for which what waited at the broker is heard within a single party's time; more have as many times as long."""
+PART = 500
+"""Homes whose memory is written at once, while they go on."""
 FOLDED = 5_000
 """Entries that are taken again at once after a restart."""
 
@@ -69,7 +72,7 @@ class Gateway:
         self._hearing = Hearing()
         self._inbox: asyncio.Queue[tuple[Given, Callable[[], None]]] = asyncio.Queue(INBOX)
         self._taking = asyncio.Event()
-        self._taking.set()
+        """Not before the homes know again what their journal knows: a repeat is told from something new by that."""
         self._begun, self._in_hand = 0, True
         """Entries that a start writes; whether it is still under way, or something was taken from the inbox that is not
         handed on yet."""
@@ -78,6 +81,8 @@ class Gateway:
         """From when on nobody was there, where the homes do not know it yet."""
         self._last: tuple[int, datetime] | None = None
         """Number and instant of the last entry, where there is one that the stored state does not know."""
+        self._state_bytes = 0
+        """Of what all homes knew when entries were moved out last."""
         self._half_way = True
         """Not all that the homes know stands in the journal: they begin, or one of them is being mended."""
 
@@ -113,7 +118,10 @@ class Gateway:
             due = self.homes.awake > 0
         else:
             due = journal.length - self._begun >= max(archive_after, self._begun)
-        if not due or not self.idle or not self.homes.at_rest(now):
+        at_rest = self.homes.at_rest(now)
+        if journal is not None and not at_rest:
+            return await self._move_out(journal, archive_after)
+        if not due or not self.idle or not at_rest:
             return None
         self._taking.clear()
         self._half_way = True
@@ -126,6 +134,25 @@ class Gateway:
         moved = None if moving is None else await moving
         self._taking.set()
         return moved
+
+    async def _move_out(self, journal: FleetJournal, archive_after: int) -> Path | None:
+        """Of homes that never rest together, move out what is over once there is enough of it: what they know is written some
+        homes after the others, and nothing waits for all of it."""
+        enough = max(archive_after, self._begun, self._state_bytes // BYTES_AN_ENTRY)
+        if journal.since_moved < enough:
+            return None
+        names = list(self.homes.settings)
+        places, parts = range(0, len(names), PART), list[FleetPart]()
+        for place in places:
+            if self._half_way or self._last is None:
+                return None
+            number, at = self._last
+            some = names[place : place + PART]
+            with no_collection():
+                parts.append(FleetPart(some, number, fleet_memory(self.homes, at, frozenset(some))))
+            await asyncio.sleep(0)
+        self._state_bytes = sum(len(part.body) for part in parts)
+        return await journal.move_out_parts(parts, places)
 
     def was_away(self, since: datetime) -> None:
         """Time has jumped forward from an instant: as after a start, what was said meanwhile comes before what is due."""
@@ -183,6 +210,7 @@ class Gateway:
         for job in self._first_jobs():
             await self._outgoing.put(job)
         self._in_hand = self._half_way = False
+        self._taking.set()
         while True:
             batch = await self._next()
             if self.clock.ahead_s >= STEP_S and self.clock.follows:
@@ -215,8 +243,8 @@ class Gateway:
             await journal.all_durable()
             self.homes.reset(name)
             with self._told():
-                number, _ = self._remember(journal, only=name)
-                self.homes.fold(_as_taken(journal.entries(name, number)))
+                known, _ = self._remember(journal, only=name)
+                self.homes.fold(_as_taken(journal.entries(name, known.get(name, 0))))
         return list(self._stored(self.homes.take([(name, one) for one in (refused, *behind)], now, due=due)))
 
     async def _next(self) -> list[tuple[Given, Callable[[], None]]]:
@@ -280,21 +308,26 @@ class Gateway:
             return None
         journal.strangers(self.homes.settings)
         with no_collection(), self._told():
-            number, last_at = self._remember(journal)
-            stored = journal.everything(number)
+            known, last_at = self._remember(journal)
+            first = min(known.values(), default=0) if len(known) == len(self.homes) else 0
+            stored = (step for step in journal.everything(first) if step.seq > known.get(step.actor, 0))
             while some := list(islice(stored, FOLDED)):
                 self._last = some[-1].seq, some[-1].at
                 last_at = some[-1].at
                 self.homes.fold(_as_taken(some))
         return last_at
 
-    def _remember(self, journal: FleetJournal, only: str | None = None) -> tuple[int, datetime | None]:
-        """Let the homes, or one of them, remember the stored state; number and instant of its last entry. Raises
-        UnknownState."""
-        stored = journal.state()
-        if stored is None or not is_whole(stored[1]):
-            return 0, None  # all entries are still there
-        return stored[0], remember_fleet(self.homes, stored[1], only)
+    def _remember(self, journal: FleetJournal, only: str | None = None) -> tuple[dict[str, int], datetime | None]:
+        """Let the homes, or one of them, remember what is stored; the number of the last entry that each knows then, and
+        the instant of the last one. Raises UnknownState, JournalError."""
+        known: dict[str, int] = {}
+        last_at: datetime | None = None
+        for part in journal.parts(list(self.homes.settings)):
+            if only is None or only in part.homes:
+                at = remember_fleet(self.homes, part.body, only)
+                known |= dict.fromkeys(part.homes, part.number)
+                last_at = at if last_at is None else max(last_at, at)
+        return known, last_at
 
     def keep_state(self) -> None:
         """Store what all homes know, so that the next start need not take all entries again: of a later version not at

@@ -260,9 +260,14 @@ class Homes:
         """Devices of homes that were their actors, and are not any more."""
         return self._devices
 
-    def all_awake(self) -> dict[str, tuple[Der, Mapping[str, Driver]]]:
-        """Homes that are their actors, with their devices."""
-        return {name: (self.actor(name), stepper.drivers) for name, stepper in self._awake.items()}
+    @property
+    def names_awake(self) -> Iterable[str]:
+        """Homes that are their actors."""
+        return self._awake
+
+    def awake_home(self, name: str) -> tuple[Der, Mapping[str, Driver]]:
+        """One of them, with its devices."""
+        return self.actor(name), self._awake[name].drivers
 
     def remember_course(self, course: Course) -> None:
         """Take a home as it was in an earlier process."""

@@ -6,7 +6,7 @@ their actors follow, each with the very form of a single home, and never more th
 """
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from gzip import GzipFile
@@ -50,17 +50,23 @@ class AwakeHomeState:
 FLEET, AWAKE = StateForm(FleetState), StateForm(AwakeHomeState)
 
 
-def fleet_memory(homes: Homes, at: datetime) -> bytes:
-    """What all homes remember after an entry of that instant."""
-    devices = {name: _devices(drivers) for name, drivers in homes.devices_asleep.items()}
-    head = FleetState(at, courses_state(homes.courses.values()), devices)
+def fleet_memory(homes: Homes, at: datetime, only: Container[str] | None = None) -> bytes:
+    """What all homes, or `only` some, remember after an entry of that instant."""
+    devices = {name: _devices(drivers) for name, drivers in homes.devices_asleep.items() if _meant(name, only)}
+    courses = (course for name, course in homes.courses.items() if _meant(name, only))
+    head = FleetState(at, courses_state(courses), devices)
     packed = BytesIO()
     with GzipFile(fileobj=packed, mode="wb", compresslevel=1, mtime=0) as file:
         file.write(FLEET.dump(head) + b"\n")
-        for name, (actor, drivers) in homes.all_awake().items():
+        for name in [name for name in homes.names_awake if _meant(name, only)]:
+            actor, drivers = homes.awake_home(name)
             file.write(AWAKE.dump(AwakeHomeState(name, _devices(drivers))) + b"\n")
             file.write(memory_of(actor) + b"\n")
     return packed.getvalue()
+
+
+def _meant(name: str, only: Container[str] | None) -> bool:
+    return only is None or name in only
 
 
 def is_whole(body: bytes) -> bool:

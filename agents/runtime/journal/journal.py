@@ -131,6 +131,10 @@ class Journal:
             return False
         return self.heard(actor, received.edge, message.message_id)
 
+    def ids_kept(self) -> int:
+        """How many ids of archived messages stay known."""
+        return self._scalar("SELECT count(*) FROM inbox")
+
     @property
     def pending(self) -> int:
         """Effects of this process that are not known to have left."""
@@ -248,11 +252,13 @@ class Journal:
         self._after_all(forget)
 
     def move_out(self, states: Sequence[PartyState]) -> asyncio.Future[Path | None]:
-        """Move the entries that these states know, and of which everything has left, into a file of the archive, while
-        the parties go on; None when there was nothing to move. A disk that refuses it is asked again."""
+        """Move the entries that these states of all parties know, and of which everything has left, into a file of the
+        archive, while the parties go on; None when there was nothing to move. A disk that refuses it is asked again."""
+        return self._moved_out(states, {state.actor: self._over_until(state.actor, state.number) for state in states})
+
+    def _moved_out(self, states: Sequence[PartyState], until: Mapping[str, int]) -> asyncio.Future[Path | None]:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Path | None] = loop.create_future()
-        until = {state.actor: self._over_until(state) for state in states}
 
         def move(connection: sqlite3.Connection) -> None:
             loop.call_soon_threadsafe(done.set_result, segmented(connection, self.path, states, until))
@@ -262,9 +268,10 @@ class Journal:
         self._moved_at = self._next
         return done
 
-    def _over_until(self, state: PartyState) -> int:
-        first = self._outboxes[state.actor].first
-        return state.number if first is None else min(state.number, first[0] - 1)
+    def _over_until(self, actor: str, number: int) -> int:
+        outbox = self._outboxes.get(actor)
+        first = None if outbox is None else outbox.first
+        return number if first is None else min(number, first[0] - 1)
 
     async def close(self) -> None:
         """Write what is there and end the writer."""
@@ -354,7 +361,7 @@ class Journal:
         return body
 
     def _scalar(self, statement: str) -> int:
-        return int(self._connection.execute(statement).fetchone()[0])
+        return int(self._reader.execute(statement).fetchone()[0])
 
 
 def _as_of_today(settings: bytes) -> bytes | None:

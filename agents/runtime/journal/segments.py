@@ -16,6 +16,8 @@ from agents.runtime.journal.rows import SELECT, steps_in
 from agents.runtime.journal.schema import migrate, transaction
 from protocol.entries import heard_in
 
+BYTES_AN_ENTRY = 200
+"""A file of the archive that is begun with so many bytes for each entry in it takes twice as much as the entries."""
 STORED_IDS = 200_000
 """Ids of messages about archived events that stay known, so that a late repeat is still a repeat."""
 OVER = "SELECT s.first FROM steps s JOIN temp.over o ON o.actor = s.actor AND s.last <= o.until"
@@ -34,7 +36,7 @@ def segmented(
     connection: sqlite3.Connection, path: Path, states: Sequence[PartyState], until: Mapping[str, int]
 ) -> Path | None:
     """Move the entries of each party up to a number into a file of their own, and let what is left begin with these
-    states; the file, or None when there was nothing to move. When the disk refuses it, all is as it was. Raises
+    states, which are those of all parties; the file, or None when there was nothing to move. When the disk refuses it, all is as it was. Raises
     sqlite3.Error, OSError."""
     connection.execute("CREATE TEMP TABLE IF NOT EXISTS over (actor TEXT PRIMARY KEY, until INTEGER NOT NULL)")
     with transaction(connection):
@@ -71,8 +73,9 @@ def _forget(connection: sqlite3.Connection, states: Sequence[PartyState]) -> Non
     with transaction(connection):
         keep_ids(connection, f"{SELECT} WHERE first IN ({OVER})")
         connection.execute(f"DELETE FROM steps WHERE first IN ({OVER})")
-        connection.executemany("INSERT OR REPLACE INTO segment VALUES (?, ?, ?, ?)", states)
-        connection.executemany("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)", states)
+        connection.execute("DELETE FROM segment")
+        connection.execute("DELETE FROM snapshot")  # older than these
+        connection.executemany("INSERT INTO segment VALUES (?, ?, ?, ?)", states)
 
 
 def keep_ids(connection: sqlite3.Connection, rows: str) -> None:

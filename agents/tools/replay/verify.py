@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agents.runtime.build import build_actor
+from agents.runtime.fleet.homes import Homes
+from agents.runtime.fleet.keeping import ALL
+from agents.runtime.fleet.memory import remember_fleet
 from agents.runtime.snapshot import unpack
 from agents.settings.checked import ConfigError
-from agents.settings.parties import AggregatorSettings, Rung
+from agents.settings.parties import AggregatorSettings, DerSettings, Rung
 from agents.tools.replay.bounds import TakenBounds
 from agents.tools.replay.cast import Cast
 from agents.tools.replay.difference import difference, in_words
@@ -113,11 +116,12 @@ def verify(source: RecordingSource) -> Verified:
 
 def _again(group: Group, cast: Cast, result: Verified) -> Divergence | None:
     actors: dict[str, Actor] = {}
+    fleet = _fleet(group, cast)
     plans: dict[str, TakenBounds] = {}
     for step in group.steps:
         actor = actors.get(step.actor)
         if actor is None:
-            actor = actors[step.actor] = _begun(step.actor, cast, group)
+            actor = actors[step.actor] = _begun(step.actor, cast, group, fleet)
             settings = cast.settings[step.actor]
             from_the_start = step.actor not in group.begins
             if from_the_start and isinstance(settings, AggregatorSettings) and Rung.PLAN in settings.ladder:
@@ -138,10 +142,27 @@ def _again(group: Group, cast: Cast, result: Verified) -> Divergence | None:
     return None
 
 
-def _begun(name: str, cast: Cast, group: Group) -> Actor:
+def _fleet(group: Group, cast: Cast) -> Homes | None:
+    """The homes of a fleet that knew something before their first steps. Raises ConfigError."""
+    parts = [body for where, body in group.begins.items() if where.startswith(ALL)]
+    if not parts:
+        return None
+    homes = Homes([one for one in cast.settings.values() if isinstance(one, DerSettings)])
+    try:
+        for body in parts:
+            remember_fleet(homes, body)
+    except (UnknownState, OSError, EOFError) as error:
+        text = f"{group.label}: begins with what its homes knew, which was made by other rules: {error}"
+        raise ConfigError(text) from None
+    return homes
+
+
+def _begun(name: str, cast: Cast, group: Group, fleet: Homes | None) -> Actor:
     settings = cast.settings.get(name)
     if settings is None:
         raise ConfigError(f"{group.label}: has entries of {name}, but not its settings")
+    if fleet is not None:
+        return fleet.actor(name)
     actor = build_actor(settings, group.label)
     if name in group.begins:
         try:
