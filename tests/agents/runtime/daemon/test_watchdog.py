@@ -62,7 +62,7 @@ async def daemon(path: Path) -> AsyncIterator[asyncio.Event]:
         yield heard
     finally:
         server.close()
-        path.unlink()
+        path.unlink(missing_ok=True)  # since 3.13 a closed server takes it away itself
         for writer in talking:
             writer.close()
 
