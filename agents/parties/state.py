@@ -20,7 +20,8 @@ from agents.negotiation.party_state import (
 from agents.negotiation.state import NegotiationState, negotiation_state, remember
 from agents.parties.coordinator.actor import Coordinator
 from agents.parties.coordinator.role import CoordinatorRole
-from agents.parties.utility import Utility, UtilityRole
+from agents.parties.utility.actor import Utility
+from agents.parties.utility.role import UtilityRole
 from agents.settings.at_once import S
 from agents.settings.learned import Learned
 from agents.settings.members import Member, Members
@@ -119,7 +120,7 @@ def utility_state(actor: Utility) -> UtilityState:
         parent_state(actor),
         tuple(
             UtilityEventState(
-                negotiation_state(event), role.program_id, role.meters, meter_requests=role.meter_requests
+                negotiation_state(event), role.program_id, role.meters.by_slot, meter_requests=role.meters.requests
             )
             for event, role in events
         ),
@@ -140,7 +141,7 @@ def remember_utility(actor: Utility, state: UtilityState) -> None:
         event = actor.events[subject.event_id] = actor.issued(issue)
         remember(event, one.event)
         role = _role(event, UtilityRole)
-        role.meters, role.meter_requests = one.meters, one.meter_requests
+        role.meters.by_slot, role.meters.requests = one.meters, one.meter_requests
     remember_parent(actor, state.party)
 
 

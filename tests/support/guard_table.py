@@ -323,7 +323,8 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "if False:",
         ),
     ),
-    "agents/parties/utility.py": (
+    "agents/parties/utility/role.py": (_off("utility: a change to less keeps the deal", "self._keeps_deal(issue)"),),
+    "agents/parties/utility/actor.py": (
         Guard(
             "utility: a planned event never replaces an operator's",
             "if event.event_id in self.events:\n                continue",
@@ -334,7 +335,6 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "elif item.start <= now or not any(item.power_w):",
             "elif not any(item.power_w):",
         ),
-        _off("utility: a change to less keeps the deal", "self._keeps_deal(issue)"),
     ),
 }
 """By file. The command that removes them is `make guards` (guards.py)."""

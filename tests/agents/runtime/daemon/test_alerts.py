@@ -14,7 +14,7 @@ from prometheus_client import generate_latest
 from structlog.testing import capture_logs
 from worlds import T0, World
 
-from agents.parties.utility import Utility
+from agents.parties.utility.actor import Utility
 from agents.runtime.daemon.alerts import STUCK_S, Alerts
 from agents.runtime.daemon.metrics import Metrics
 from agents.runtime.journal.journal import Journal

@@ -17,7 +17,7 @@ from agents.cli import operate
 from agents.drivers.build import build_drivers, build_feeds
 from agents.drivers.simulated import build_driver
 from agents.parties.der.actor import Der
-from agents.parties.utility import Utility
+from agents.parties.utility.actor import Utility
 from agents.runtime.daemon.client import ask, converse
 from agents.runtime.daemon.commands import CommandRefusal
 from agents.runtime.daemon.control import ControlServer

@@ -20,7 +20,7 @@ from worlds import START, T0, vehicle
 
 from agents.drivers.simulated import build_driver
 from agents.parties.der.actor import Der
-from agents.parties.utility import Utility
+from agents.parties.utility.actor import Utility
 from agents.runtime.behaviour import LATE, intercept
 from agents.runtime.daemon.notify import notify, watchdog_period_s
 from agents.runtime.intercepted import InterceptedBus

@@ -11,7 +11,7 @@ from agents.cli import operate
 from agents.parties.aggregator.actor import Aggregator
 from agents.parties.coordinator.actor import Coordinator
 from agents.parties.der.actor import Der
-from agents.parties.utility import Utility
+from agents.parties.utility.actor import Utility
 from agents.runtime.daemon.commands import CommandRefusal
 from agents.runtime.daemon.control import ControlServer
 from agents.runtime.daemon.preview import Preview, preview
