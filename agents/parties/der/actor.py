@@ -43,6 +43,7 @@ class Der(Controlled):
     def __init__(self, settings: DerSettings) -> None:
         super().__init__(settings)
         self._handlers |= {m.Request: self._on_request, m.Relax: self._on_relax, m.Award: self._on_award}
+        self._takers |= {Decided: self._decided, Outage: self._outage}
         self._timers |= {DerTimer.ANSWER: self._unanswered, DerTimer.VALID: self._expired}
 
     def _resumed(self, now: datetime) -> None:

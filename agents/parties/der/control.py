@@ -38,6 +38,7 @@ class Controlled(Party):
         self.outage = False
         """Whether the home runs without the grid."""
         self._handlers |= {m.Dispatch: self._on_dispatch}
+        self._takers |= {Measured: self._measured, Planned: self._planned}
         self._timers: dict[DerTimer, Callable[[DerEvent, datetime], None]] = {
             DerTimer.SLOT: self._slot_over,
             DerTimer.WITHDRAW: self._withdraw_again,

@@ -44,6 +44,7 @@ class Utility(ParentParty):
         self.policies = policies or Policies.of(settings)
         children = dict.fromkeys((*settings.children, *settings.meters))
         super().__init__(settings.name, (), children)
+        self._takers |= {Issue: self._ordered, Cancel: self._ordered}
         self.planned = sorted(settings.events, key=lambda event: (event.issue_at, event.event_id))
 
     def _next_due(self) -> datetime | None:
