@@ -106,7 +106,7 @@ async def dry_run(monkeypatch: pytest.MonkeyPatch, shells: list[Shell], kw: tupl
 
         return await server._follow(COMMANDS.validate_python(command))
 
-    monkeypatch.setattr(operate, "_parties", parties)
+    monkeypatch.setattr(operate, "parties", parties)
     monkeypatch.setattr(operate, "ask", asked)
     wanted = operate.WantedRequest(DOWN, START.isoformat(), kw, 1_800, None, "dr")
     return await operate.dry_run(None, wanted, json=False)
