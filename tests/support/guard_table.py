@@ -269,7 +269,7 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
     NEGOTIATION + "negotiation.py": (
         Guard(
             "parent: a deal that fell short before the award is repaired",
-            "if any(shortfall(power_w, self.standing_w())):",
+            "if any(shortfall(power_w, self.mending.standing_w())):",
             "if False:",
         ),
     ),

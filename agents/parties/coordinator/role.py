@@ -145,7 +145,7 @@ class CoordinatorRole:
                 self._conclude(child, answer, wanted, now)
 
     def _conclude(self, child: Child, answer: ChildAnswer, power_w: Plan, now: datetime) -> None:
-        self.event.give([(child, answer, power_w)], now)
+        self.event.awards.give([(child, answer, power_w)], now)
         accepts = answer.of(child.name)
         self.event.out.tell("deal_concluded", "S7", aggregator=child.name, power_w=power_w, accepts=accepts)
 
