@@ -239,7 +239,6 @@ class Homes:
 
     def _read(self, course: Course, at: datetime, reading: Measured) -> None:
         course.read(at, reading)
-        course.read(at, reading)
         self._vehicles.read(course.settings.name, reading)
 
     def _step(self, name: str, entries: Iterable[Entry]) -> Iterator[Entry]:
