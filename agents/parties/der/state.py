@@ -118,7 +118,7 @@ def remember_der(actor: Der, state: DerState) -> None:
             _lay_out(event)
     for one in state.events:
         if one.readings is None:
-            actor.report_anew(actor.events[one.request.message().event_id])
+            actor.meter.know_again(actor.events[one.request.message().event_id])
 
 
 def _lay_out(event: DerEvent) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from agents.devices.catalogue import build_home_devices
 from agents.drivers.build import build_drivers, build_feeds
 from agents.parties.der.actor import Der
 from agents.parties.der.checks import relaxed_ask_w
@@ -77,11 +78,9 @@ class Households:
         stepper = self.awake.get(name)
         if stepper is None:
             settings, course = self.settings[name], self.courses.pop(name)
-            actor, drivers = Der(settings), self.drivers(settings)
+            actor, drivers = self._actor(settings), self.drivers(settings)
             self.devices.pop(name, None)
             stepper = self.awake[name] = Stepper(actor, drivers, build_feeds(settings, drivers))
-            if name in self.vehicles:
-                actor.home = ForeseeingHome(actor.home.devices, settings.connection)
             for at, item, answer in course.again():
                 if isinstance(item, Measured):
                     drivers[item.resource_id].measure(at, at)
@@ -89,6 +88,11 @@ class Households:
                     foreseeing(actor).foresee(wanted, answer)
                 actor.wake(at) if item is None else actor.receive(item, at)
         return stepper
+
+    def _actor(self, settings: DerSettings) -> Der:
+        if settings.name not in self.vehicles:
+            return Der(settings)
+        return Der(settings, ForeseeingHome(build_home_devices(settings), settings.connection))
 
     def expected(self, given: Iterable[tuple[str, Input, datetime]]) -> Iterator[Expected]:
         """What homes with one vehicle are about to compute for these inputs."""
