@@ -222,7 +222,6 @@ class Homes:
 
     # -- what a clean stop has written
 
-
     def remember_course(self, course: Course) -> None:
         """Take a home as it was in an earlier process."""
         self.households.courses[course.settings.name] = course
