@@ -77,12 +77,10 @@ class SmartMeters:
         return sum(sum(slots.values()) for slots in self.by_slot.values())
 
     def told(self, last: int) -> dict[str, object]:
-        """For the utility's account: `storage_wh` is what the aggregators' own storage has delivered, where such a meter has
-        told anything, `values_missing` counts those of the meters that have, where any is missing."""
-        more: dict[str, object] = {"metered_directly_wh": self.delivered_wh, "meters": len(self.by_slot)}
+        """What more there is for the utility's account: `storage_wh` is what the aggregators' own storage has delivered, where
+        such a meter has told anything, `values_missing` counts those of the meters that have, where any is missing."""
         own = [sum(slots.values()) for name, slots in self.by_slot.items() if OWN in name]
-        if own:
-            more["storage_wh"] = sum(own)
+        more: dict[str, object] = {"storage_wh": sum(own)} if own else {}
         homes = [self.by_slot[name] for name in self.requests]
         if missing := sum(slot not in values for values in homes for slot in range(last + 1)):
             more["values_missing"] = missing

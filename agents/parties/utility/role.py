@@ -172,7 +172,7 @@ class UtilityRole:
         assert event.deal_w is not None
         if event.stage is not Stage.CLOSED:
             self.meters.ask_last(delivery.last_slot, now)
-        more: dict[str, object] = self.meters.told(delivery.last_slot)
+        more = self.meters.told(delivery.last_slot)
         if delivery.told_by:
             more["sources"] = {name: tuple(sums) for name, sums in event.settlement.by_source().items()}
         event.out.tell(
@@ -181,6 +181,8 @@ class UtilityRole:
             delivered_wh=delivered_wh,
             awarded_wh=delivery.awarded_wh(event.deal_w),
             requested_wh=energy_wh(subject.asked_w, subject.period.duration),
+            metered_directly_wh=self.meters.delivered_wh,
+            meters=len(self.meters.by_slot),
             **more,
         )
 
