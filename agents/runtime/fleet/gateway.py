@@ -16,11 +16,11 @@ from agents.runtime.clock_watch import Suspension
 from agents.runtime.fleet.homes import Fallen, Given, Homes
 from agents.runtime.fleet.keeping import FleetJournal
 from agents.runtime.fleet.past import FleetPast
+from agents.runtime.foretelling import foretelling
 from agents.runtime.hearing import Hearing
 from agents.runtime.memory import let_go
 from agents.runtime.net import Net
 from agents.runtime.outgoing import Job, Outgoing
-from agents.runtime.shell import foretelling
 from broker.bus import Arrival, Bus
 from broker.clock import STEP_S, Clock
 from broker.faults import first_error
