@@ -187,8 +187,8 @@ def coordinator_state(actor: Coordinator) -> CoordinatorState:
         tuple(
             CoordinatorEventState(
                 negotiation_state(e),
-                role.taken,
-                tuple(role.accepted),
+                role.taken.by_name,
+                tuple(role.taken.accepted),
                 role.rerequests_left,
                 edition=actor.editions[e.subject.event_id],
             )
@@ -206,7 +206,7 @@ def remember_coordinator(actor: Coordinator, state: CoordinatorState) -> None:
     for one in state.events:
         event = reopened(actor, one.event, editions[one.edition], one.edition)
         role = _role(event, CoordinatorRole)
-        role.taken, role.accepted = one.taken, dict.fromkeys(one.accepted)
+        role.taken.by_name, role.taken.accepted = one.taken, dict.fromkeys(one.accepted)
         role.rerequests_left = one.rerequests_left
     remember_learning(actor, state.conduct)
     remember_parent(actor, state.party)
