@@ -4,69 +4,29 @@ Fields hold whole W and Wh and aware UTC instants; plans are magnitudes in the e
 says `signed` or the docstring says otherwise. Unknown fields are refused except under `extensions`.
 """
 
-from collections.abc import Set as AbstractSet
-from datetime import datetime, timedelta
-from enum import StrEnum
-from math import isfinite
 from operator import gt
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, model_validator
+from pydantic import BeforeValidator, FailFast, Field, model_validator
 
 from protocol.errors import RejectReason
+from protocol.parts import *
 from protocol.units import (
     MAX_POWER_W,
     MAX_SLOTS,
     REF,
     STEM,
     Direction,
-    Duration,
-    EnergyWh,
     Instant,
     Key,
     Name,
-    Percent,
-    PowerW,
     Ref,
-    SignedEnergyWh,
     SignedPowerW,
     Stem,
     Text,
     check_span,
 )
-
-VERSION: Literal["1.0"] = "1.0"
-PlanW = Annotated[tuple[PowerW, ...], Field(min_length=1, max_length=MAX_SLOTS), FailFast()]
-"""Lists are left at their first fault: a long list of nothing but faults would take a second to refuse."""
-MAX_ROUND, MAX_REVISION = 1_000, 10**6
-MAX_OWN = 1_000
-"""Values that may stand in a message's extensions, those inside of others counted."""
-LEAST_WHOLE, MOST_WHOLE = -(2**63), 2**64 - 1
-
-
-def _readable(value: Any, left: list[int] | None = None) -> Any:
-    """Refuse what our parser takes and others do not: NaN, infinities, whole numbers beyond 64 bits; and too much."""
-    left = [MAX_OWN] if left is None else left
-    left[0] -= 1
-    if left[0] < 0:
-        raise ValueError(f"at most {MAX_OWN} values, those inside of others counted")
-    match value:
-        case dict():
-            for part in value.values():
-                _readable(part, left)
-        case list() | tuple():
-            for part in value:
-                _readable(part, left)
-        case float() if not isfinite(value):
-            raise ValueError("is not a number")
-        case int() if not LEAST_WHOLE <= value <= MOST_WHOLE:
-            raise ValueError("a whole number has at most 64 bits")
-    return value
-
-
-def _own_words(value: dict[str, Any]) -> dict[str, Any]:
-    """Most messages have none: they pay for no more than this."""
-    return _readable(value) if value else value
+from protocol.words import *
 
 
 def _at_most(entries: int) -> BeforeValidator:
@@ -80,252 +40,7 @@ def _at_most(entries: int) -> BeforeValidator:
     return BeforeValidator(short)
 
 
-MAX_EXTENSIONS, MAX_CAPABILITY = 16, 32
-Whole = Annotated[int, Field(ge=LEAST_WHOLE, le=-LEAST_WHOLE - 1)]
-"""A number of anybody's own."""
-Extensions = Annotated[dict[Key, Any], Field(max_length=MAX_EXTENSIONS), AfterValidator(_own_words)]
-
-
-class Restriction(StrEnum):
-    """What keeps a device from giving more in a slot (S50), and what its owner may have agreed to loosen (S52)."""
-
-    DEPARTURE_SOC = "departure_soc"
-    """What the vehicle has to have in it when it departs."""
-    RESERVE_SOC = "reserve_soc"
-    """What its owner wants to keep in it."""
-    POWER_LIMIT = "power_limit"
-    """The device, or the home's connection, carries no more."""
-    RELAY_OPS = "relay_ops"
-    """Its relay has switched as often as it may in a day."""
-    PLUG_WINDOW = "plug_window"
-    """The vehicle is not there, or not for the whole slot."""
-    MIN_POWER = "min_power"
-    """It cannot run below a power, and not so far as asked."""
-    CAPACITY = "capacity"
-    """The battery (or tank) is full."""
-    GENERATION = "generation"
-    """No more sun than forecast."""
-    COMFORT = "comfort"
-    """A flexible load's service (hot water, warmth) would suffer."""
-    COMMITTED = "committed"
-    """On offer or promised in another event."""
-
-
-class OptReason(StrEnum):
-    """Opt reasons of OpenADR 2.0b, verbatim."""
-
-    ECONOMIC = "economic"
-    """It does not pay."""
-    EMERGENCY = "emergency"
-    """An emergency at the device's place."""
-    MUST_RUN = "mustRun"
-    """It cannot give anything now."""
-    NOT_PARTICIPATING = "notParticipating"
-    """Its owner takes no part."""
-    OUTAGE_RUN_STATUS = "outageRunStatus"
-    """It does not run, or the grid is gone."""
-    OVERRIDE_STATUS = "overrideStatus"
-    """Its owner said no to this event."""
-    PARTICIPATING = "participating"
-    """It takes part."""
-
-
-class Opt(StrEnum):
-    """Whether a child takes part."""
-
-    IN = "opt_in"
-    """Takes part, with the power that is told."""
-    OUT = "opt_out"
-    """Takes no part: all power is 0."""
-
-
-class Basis(StrEnum):
-    """Which computation an offer stands on: S51 `own`, S53 `relaxed`."""
-
-    OWN = "own"
-    """With nothing loosened."""
-    RELAXED = "relaxed"
-    """With what its owner agreed to loosen: the answer to a `relax`."""
-
-
-class OptionBasis(StrEnum):
-    """Which sum an alternative stands on: S24 `offers`, S26 `storage`, S30 `relaxed`."""
-
-    OFFERS = "offers"
-    """What the children offer."""
-    STORAGE = "storage"
-    """The aggregator's own storage."""
-    RELAXED = "relaxed"
-    """What the children offer with something loosened."""
-
-
-class Shape(StrEnum):
-    """How an option of an alternative differs from what was asked."""
-
-    TRUNCATED = "truncated"
-    """In each slot what there is, at most what is asked."""
-    FLAT = "flat"
-    """The same power in every slot."""
-    SHIFTED = "shifted"
-    """The same energy in other slots."""
-
-
-class Outcome(StrEnum):
-    """What an award says came of the negotiation."""
-
-    CONCLUDED = "concluded"
-    """There is a deal."""
-    NOT_NEEDED = "not_needed"
-    """Enough was found elsewhere: the offer is free."""
-    NO_DEAL = "no_deal"
-    """Nothing came of the event: the offer is free."""
-    CANCELLED = "cancelled"
-    """The deal that stood is over, from now on."""
-
-
-class ResourceKind(StrEnum):
-    """What a resource is."""
-
-    VEHICLE = "vehicle"
-    """A car that charges, and perhaps discharges."""
-    STORAGE = "storage"
-    """A battery, or a tank of heat."""
-    SOLAR = "solar"
-    """An inverter of the sun."""
-    LOAD = "load"
-    """Whatever else takes power."""
-    AGGREGATE = "aggregate"
-    """What an aggregator offers as the child of another."""
-
-
-class EventStatus(StrEnum):
-    """OpenADR's event status, as a device reports it."""
-
-    FAR = "far"
-    """Known, long before its first slot."""
-    NEAR = "near"
-    """Before its first slot, or before the slot that is told."""
-    ACTIVE = "active"
-    """Under way."""
-    COMPLETED = "completed"
-    """Its last slot is over."""
-    CANCELLED = "cancelled"
-    """Cancelled in this slot: the reading is until then."""
-
-
-class ReadingType(StrEnum):
-    """OpenADR 3.1 reading types that we use, verbatim."""
-
-    DIRECT_READ = "DIRECT_READ"
-    """A meter's."""
-    ESTIMATED = "ESTIMATED"
-    """Not metered."""
-    SUMMED = "SUMMED"
-    """The sum of what others have metered."""
-
-
-class Fallback(StrEnum):
-    """What a device does when a dispatch runs out and no other follows."""
-
-    OWN_SCHEDULE = "own_schedule"
-    """Go back to what it would do by itself."""
-    HOLD = "hold"
-    """Keep the set-point until the slot ends, then the own schedule."""
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
-
-
-M = TypeVar("M", bound=_Model)
-
-
-def made(model: type[M], fields: dict[str, Any], given: AbstractSet[str] | None = None) -> M:
-    """A message (or a part of one) of fields that are known to be right, all of them and in their order; `given`: those
-    that did not come of defaults, all when None. A tenth of what checking costs (`model_construct` costs more than
-    that)."""
-    message, put = object.__new__(model), object.__setattr__
-    put(message, "__dict__", fields)
-    put(message, "__pydantic_fields_set__", fields.keys() if given is None else given)
-    put(message, "__pydantic_extra__", None)
-    put(message, "__pydantic_private__", None)
-    return message
-
-
-class IntervalPeriod(_Model):
-    """Where a plan's slots lie: slot i runs from start + i x duration."""
-
-    start: Instant
-    """Of the first slot."""
-    duration: Duration = timedelta(minutes=30)
-    """Of each slot, ISO 8601."""
-
-    def slot_start(self, slot: int) -> datetime:
-        """When slot number `slot` begins; the number of slots gives the end of the last one."""
-        return self.start + slot * self.duration
-
-
-class Terms(_Model):
-    """What the asking party lays down."""
-
-    least_share_pct: Percent = 0
-    """The least share of the asked power, in every slot, that it would accept."""
-    mandate: bool = False
-    """What is secured up to the request's power is bought: the child may conclude downward at once (S2 -> S7)."""
-    price_milli_per_kwh: Annotated[int, Field(ge=0, le=10**12)] | None = None
-    """Price in thousandths of `currency` per kWh."""
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
-    """ISO 4217, of the price."""
-    later: ClassVar[tuple[str, ...]] = ("obliged",)
-    obliged: bool | None = None
-    """Capacity that is reserved by contract: whoever cannot meet the request offers what there is, and no alternative;
-    what is missing is stated, and all the rest is bought."""
-
-
-class Resource(_Model):
-    """One battery, vehicle, inverter or load and its part of the offer."""
-
-    resource_id: Name
-    """As it stands in the parent's book."""
-    kind: ResourceKind
-    """What it is."""
-    power_w: PlanW
-    """Its part of the offer, W per slot."""
-    relaxable: bool = False
-    """Whether its owner has agreed in advance to loosen anything (S28 asks these, if they are vehicles)."""
-
-
-class Option(_Model):
-    """One of the mutually exclusive plans of an alternative (S32)."""
-
-    option_id: Name
-    """By which an award names it."""
-    power_w: PlanW
-    """W per slot."""
-    basis: Annotated[tuple[OptionBasis, ...], Field(min_length=1, max_length=3), FailFast()]
-    """The sums that it stands on."""
-    shape: Shape
-    """How it differs from what was asked."""
-
-
-class Reading(_Model):
-    """What a meter saw in one slot. Signed: + = import."""
-
-    slot: Annotated[int, Field(ge=0, lt=MAX_SLOTS)]
-    """Its number, from 0."""
-    energy_wh: SignedEnergyWh
-    """Metered energy of the slot."""
-    baseline_wh: SignedEnergyWh
-    """What the own schedule would have taken: delivered = direction's sign x (energy_wh - baseline_wh)."""
-    soc_wh: EnergyWh | None = None
-    """What is in the storage at the slot's end."""
-    state: EventStatus
-    """Of the event at the device."""
-    reading_type: ReadingType = ReadingType.DIRECT_READ
-    """How the energy is known."""
-
-
-class Message(_Model):
+class Message(WireModel):
     """What every message carries."""
 
     kind: ClassVar[str]
@@ -371,36 +86,6 @@ class EventMessage(Message):
 
 _REFS = {"message_id": REF, "accepts": REF}
 """All other references of a message are stems."""
-
-
-MAX_PROFILES, MAX_WEIGHT = 4, 1_000
-
-
-class WantedProfile(_Model):
-    """A shape in which a child is asked what it could give at most, whatever its request's power."""
-
-    even: bool = False
-    """The most even profile in proportion to the weights; else the one with the greatest sum of weight x power."""
-    weights: Annotated[
-        tuple[Annotated[int, Field(ge=0, le=MAX_WEIGHT)], ...], Field(min_length=1, max_length=MAX_SLOTS), FailFast()
-    ]
-    """What a watt is worth in each slot; 0: nothing is wanted there."""
-
-
-class WantedProfiles(_Model):
-    """What a child is asked what else it could give, each firm."""
-
-    shapes: Annotated[tuple[WantedProfile, ...], Field(min_length=1, max_length=MAX_PROFILES), FailFast()]
-    """The offer's profiles stand in the same order."""
-
-
-class OfferedProfiles(_Model):
-    """What a child gives in the place of its offer's `power_w`, if that is wanted: any one of these, or less."""
-
-    power_w: Annotated[tuple[PlanW, ...], Field(min_length=1, max_length=MAX_PROFILES), FailFast()]
-    """In the order in which they were wanted, W."""
-    mixable: bool
-    """Whether it gives any mix of them and of `power_w` as well."""
 
 
 class Request(EventMessage):
@@ -600,15 +285,6 @@ class Withdraw(EventMessage):
     """For people."""
 
 
-class Side(StrEnum):
-    """An end of an edge."""
-
-    PARENT = "parent"
-    """Who asks."""
-    CHILD = "child"
-    """Who is asked."""
-
-
 class Reject(Message):
     """A refusal. Never answered by another one."""
 
@@ -637,37 +313,6 @@ class Presence(Message):
         default_factory=dict
     )
     """Summary: e.g. resources, increase_load_w, decrease_load_w."""
-
-
-DAY_S = 86_400
-RunS = Annotated[int, Field(ge=0, le=7 * DAY_S)]
-
-
-class PowerBand(_Model):
-    """What could be given in one direction, beside what other events hold: with 90 %, 50 % and 10 % certainty."""
-
-    p10_w: PlanW
-    """W per slot, each slot by itself; not firm."""
-    p50_w: PlanW
-    """With 50 %."""
-    p90_w: PlanW
-    """With 10 %."""
-    p10_wh: EnergyWh
-    """Wh in one use, however long."""
-    p50_wh: EnergyWh
-    """With 50 %."""
-    p90_wh: EnergyWh
-    """With 10 %."""
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if not len(self.p10_w) == len(self.p50_w) == len(self.p90_w):
-            raise ValueError("p10_w, p50_w and p90_w need the same number of slots")
-        if any(map(gt, self.p10_w, self.p50_w)) or any(map(gt, self.p50_w, self.p90_w)):
-            raise ValueError("p10_w is at most p50_w, p50_w at most p90_w")
-        if not self.p10_wh <= self.p50_wh <= self.p90_wh:
-            raise ValueError("p10_wh is at most p50_wh, p50_wh at most p90_wh")
-        return self
 
 
 class Capability(Message):

@@ -1,5 +1,5 @@
 """The command lines of `gridpact status`, `request`, `decide`, `outage`, `plan` and `quarantine`;
-agents/cli/operate.py (and quarantine.py) does what they say."""
+agents/cli/operate.py, resident.py, status.py and quarantine.py do what they say."""
 
 import asyncio
 from datetime import date
@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from agents.cli import operate
+from agents.cli import operate, resident
+from agents.cli import status as showing
 from agents.cli.arguments import Control, Json, within
 from agents.cli.quarantine import senders
 from agents.settings.checked import ConfigError
@@ -16,7 +17,7 @@ from protocol.units import MAX_POWER_W, Direction
 
 def status(*, control: Control = None, json: Json = False) -> int:
     """What the running daemons are at."""
-    return asyncio.run(operate.status(control, json))
+    return asyncio.run(showing.show(control, json))
 
 
 def request(
@@ -80,7 +81,7 @@ def decide(event_id: str, answer: Literal["yes", "no"], *, party: str | None = N
     party
         The home; needed where more than one asks.
     """
-    return asyncio.run(operate.decide(control, event_id, answer == "yes", party))
+    return asyncio.run(resident.decide(control, event_id, answer == "yes", party))
 
 
 def outage(
@@ -99,7 +100,7 @@ def outage(
     """
     if under is not None and party is not None:
         raise ConfigError("--under: stands without --party")
-    return asyncio.run(operate.outage(control, grid == "gone", party, under))
+    return asyncio.run(resident.outage(control, grid == "gone", party, under))
 
 
 def plan(
@@ -126,7 +127,7 @@ def plan(
     """
     if not_today and not_on is not None:
         raise ConfigError("--not-on: stands without --not-today")
-    return asyncio.run(operate.plan(control, party, device, not_today=not_today, not_on=_day(not_on), json=json))
+    return asyncio.run(resident.plan(control, party, device, not_today=not_today, not_on=_day(not_on), json=json))
 
 
 def quarantine(

@@ -31,7 +31,8 @@ MOST_NAMED = 20
 class BookedParty(ParentParty, Generic[S]):
     """Base of aggregator and coordinator."""
 
-    def __init__(self, settings: S) -> None:
+    def __init__(self, settings: S, *, leaves_early: bool = False) -> None:
+        """`leaves_early`: whether a stage may end while there is still time to answer."""
         self.settings: S = settings
         """Of today, but for the members: those stand in the book."""
         self.book = Members(members=settings.members)
@@ -47,14 +48,14 @@ class BookedParty(ParentParty, Generic[S]):
         self.next_foreseen: Foreseen | None = None
         """For the request that is taken next, in the same instant."""
         super().__init__(settings.name, (settings.parent,), self.book.by_name)
+        self._takers |= {
+            Foreseen: self._foreseen,
+            Reconfigured: self._reconfigured,
+            Corrected: self._corrected,
+        }
         if settings.reliability_half_life_days is not None:
             known = {one.name: one for one in settings.learned}
-            self.learning = Learning(Conduct(settings.reliability_half_life_days, known), self.leaves_early)
-
-    @property
-    def leaves_early(self) -> bool:
-        """Whether a stage may end while there is still time to answer."""
-        return False
+            self.learning = Learning(Conduct(settings.reliability_half_life_days, known), leaves_early)
 
     # -- what its members could probably give
 
@@ -87,7 +88,7 @@ class BookedParty(ParentParty, Generic[S]):
         """What a member says counts for its contracted capacity."""
         return at_most(power_w, self.book[name].most_w(direction))
 
-    def _foreseen(self, item: Foreseen) -> None:
+    def _foreseen(self, item: Foreseen, now: datetime) -> None:
         self.next_foreseen = item
 
     def taken_foreseen(self, request: m.Request) -> Foreseen | None:

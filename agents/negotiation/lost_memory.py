@@ -124,7 +124,7 @@ def _said_otherwise(event: Negotiation, sent: m.EventMessage, now: datetime) -> 
     elif isinstance(sent, m.Report) and sent.revision <= event.subject.slots:
         known = event.delivery.summed(sent.readings[0].slot)
         if known is not None:
-            up.report_again(known, now)
+            event.settlement.report_again(known, now, sources=False)
             number = sent.revision
     if number:
         event.out.tell("own_memory_lost", peer=up.edge.parent, kind=sent.kind, number=number)

@@ -11,7 +11,7 @@ from datetime import datetime
 from agents.negotiation.asking import Asking, Conditions, MissingOf
 from agents.negotiation.awards import SUPERSEDED, Awards
 from agents.negotiation.cause import WithdrawalCause
-from agents.negotiation.child import Child, ChildAnswer, RelaxRecord
+from agents.negotiation.child import Child, RelaxRecord
 from agents.negotiation.children import Children
 from agents.negotiation.delivery import Delivery, SlotSum
 from agents.negotiation.dispatches import Dispatches
@@ -150,7 +150,7 @@ class Negotiation:
         """An offer or an alternative of a child. Raises RefusedMessage."""
         child = self.children.check(name, message)
         child.bound_before = False
-        if not self.asking.in_time(child, message, self.stage, now):
+        if not self.asking.in_time(child, message, self.progress.stage, now):
             if self.asking.takes_back(child, message):
                 self._taken_back(child, message, now)
                 return
@@ -161,24 +161,23 @@ class Negotiation:
             return
         self.asking.take(child, message)
         self.role.answered(child, now)
-        if self.stage in ASKING:
+        if not self.children.waiting and self.progress.stage in ASKING:
             self._end_stage(now)
 
     def _end_stage(self, now: datetime) -> None:
-        """The stage is over where all have answered."""
-        if self.asking.complete:
-            self.timers.drop(Timer.STAGE)
-            self.role.all_in(now)
+        """All have answered."""
+        self.timers.drop(Timer.STAGE)
+        self.role.all_in(now)
 
     def _taken_back(self, child: Child, message: m.Offer | m.Alternative, now: datetime) -> None:
         """A child gives less than it has answered, before it was awarded anything: nobody is sold what is not there."""
         self.asking.take(child, message)
         left_w = self.subject.nothing_w if child.best is None else child.best.power_w
         self.out.tell("offer_taken_back", child=child.name, left_w=left_w)
-        if self.stage in ASKING:
-            self._end_stage(now)
-        else:
+        if self.stage not in ASKING:
             self.role.taken_back(child, now)
+        elif self.asking.complete:
+            self._end_stage(now)
 
     def leave(self, name: str, now: datetime) -> None:
         """The contract of a child has ended: it takes back what it answered and was awarded, and hears so."""
@@ -195,7 +194,7 @@ class Negotiation:
         self.out.clear(name, now)
         if self.stage not in ASKING:
             self.role.taken_back(child, now)
-        elif was_waited_for:
+        elif was_waited_for and self.asking.complete:
             self._end_stage(now)
         if awarded_w is not None:
             self.repair(CONTRACT_ENDED, WithdrawalCause.LEFT, now)
@@ -237,7 +236,7 @@ class Negotiation:
                 self._end_asking()
                 self.stand_by(power_w)
                 self.role.bought(power_w, now)
-                if any(shortfall(power_w, self.standing_w())):
+                if any(shortfall(power_w, self.mending.standing_w())):
                     self.repair("lost before the award", WithdrawalCause.LOST, now)
             case Bought(power_w):
                 self._changed(power_w, now)
@@ -284,20 +283,12 @@ class Negotiation:
         """A child can give less than its award: the rest is replaced or stated. Raises RefusedMessage."""
         self.repair(*self.awards.withdraw(name, message, now), now)
 
-    def give(self, parts: Iterable[tuple[Child, ChildAnswer, Plan]], now: datetime) -> None:
-        """Award each child so much of its answer, W."""
-        self.awards.give(parts, now)
-
-    def standing_w(self) -> Plan:
-        """What stands with the children, and own power, W."""
-        return self.mending.standing_w()
-
     def repair(self, text: str, cause: WithdrawalCause, now: datetime) -> None:
         """Replace what was lost in the slots that are not over; state what cannot be replaced (above in a word), but for
         what an aggregator may still give that tells nothing at present."""
         if self.deal_w is None or self.stage is Stage.CLOSED:
             return
-        missing = self.subject.to_come(shortfall(self.deal_w, self.standing_w()), now)
+        missing = self.subject.to_come(shortfall(self.deal_w, self.mending.standing_w()), now)
         missing = self.mending.replace(missing, text, now)
         missing = shortfall(missing, self.delivery.watch.unheard_w())
         if any(missing):

@@ -9,6 +9,7 @@ from agents.negotiation.lost_memory import came_online, refused_above, refused_b
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.party import Party
 from agents.negotiation.refusals import refused_slot
+from agents.negotiation.sent_upward import ANSWERED_AGAIN
 from agents.negotiation.stage import Stage, Timer
 from agents.settings.daemon import Role
 from protocol import messages as m
@@ -173,14 +174,18 @@ class ParentParty(Party):
 
     # -- memory
 
-    def _answered(self, edge: Edge, message: m.EventMessage, kinds: tuple[str, ...]) -> Send | None:
+    def _answered(self, edge: Edge, message: m.EventMessage) -> Send | None:
         """Downward the award that stands is what was sent last; it is stored with the child."""
         event = self.events.get(message.event_id)
         child = event.children.by_name.get(edge.child) if event is not None and edge.parent == self.name else None
         if event is None or child is None:
-            return super()._answered(edge, message, kinds)
+            return super()._answered(edge, message)
         award = child.award
-        if award is None or award.request_id != message.request_id or "award" not in kinds:
+        if (
+            award is None
+            or award.request_id != message.request_id
+            or "award" not in ANSWERED_AGAIN.get(message.kind, ())
+        ):
             return None
         return Send(edge, event.awards.award_to(child.name, award))
 

@@ -7,35 +7,18 @@ is caught here, in one place; our own fault is not caught at all.
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from agents.negotiation.received import ReceivedMarks, mark_of
+from agents.negotiation.sent_upward import SentUpward
 from protocol import messages as m
-from protocol.actor import (
-    Cancel,
-    Clear,
-    Corrected,
-    Decided,
-    Effect,
-    Foreseen,
-    Input,
-    Issue,
-    Measured,
-    Note,
-    Outage,
-    Planned,
-    Received,
-    Reconfigured,
-    Refused,
-    Resumed,
-    Send,
-    Solved,
-)
+from protocol.actor import Clear, Effect, Input, Note, Received, Refused, Resumed, Send
 from protocol.edges import ROUTES, Edge, Way
 from protocol.errors import RefusedMessage, RejectReason
 
 M = TypeVar("M", bound=m.EventMessage)
-Handler = Callable[[Edge, Any, datetime], None]
+Handler: TypeAlias = Callable[[Edge, Any, datetime], None]
+Taker: TypeAlias = Callable[[Any, datetime], None]
 
 UPWARD = frozenset(kind for kind, route in ROUTES.items() if route.way is Way.UP)
 MAX_HEARD = 4096
@@ -43,7 +26,7 @@ MAX_HEARD = 4096
 
 
 class Party:
-    """Base of the actors. Subclasses fill `_handlers` and write `_due`."""
+    """Base of the actors. Subclasses fill `_handlers` and `_takers`, and write `_due`."""
 
     def __init__(self, name: str, parents: tuple[str, ...], children: Mapping[str, object]) -> None:
         self.name = name
@@ -51,8 +34,7 @@ class Party:
         self._children = children
         self._heard: dict[str, ReceivedMarks] = {}
         """By event."""
-        self._said: dict[str, dict[Edge, dict[str, Send]]] = {}
-        """By event and edge upward: the last message of each kind, the newest one last."""
+        self.sent_upward = SentUpward()
         self.effects: list[Effect] = []
         self._deadline: datetime | None = None
         self._stale = True
@@ -60,6 +42,9 @@ class Party:
         """After a start, until it is woken: what waited comes before what is due."""
         self.counts: Counter[str] = Counter()
         self._handlers: dict[type[m.Message], Handler] = {}
+        """What takes a message about an event, by its kind."""
+        self._takers: dict[type[Input], Taker] = {Refused: self._refused}
+        """What takes another input than a message, by its type."""
 
     def parents(self) -> tuple[str, ...]:
         return self._parents
@@ -90,26 +75,11 @@ class Party:
             self._due(now)
         if isinstance(item, Received):
             self._receive(item.edge, item.message, item, now)
-        elif isinstance(item, Refused):
-            self._refused(item, now)
-        elif isinstance(item, Measured):
-            self._measured(item, now)
-        elif isinstance(item, Planned):
-            self._planned(item, now)
-        elif isinstance(item, Decided):
-            self._decided(item, now)
-        elif isinstance(item, Foreseen):
-            self._foreseen(item)
-        elif isinstance(item, Solved):
-            self._solved(item, now)
-        elif isinstance(item, Outage):
-            self._outage(item, now)
-        elif isinstance(item, Reconfigured):
-            self._reconfigured(item, now)
-        elif isinstance(item, Corrected):
-            self._corrected(item, now)
         else:
-            self._ordered(item, now)
+            take = self._takers.get(type(item))
+            if take is None:
+                raise TypeError(f"{self.name} takes no {type(item).__name__}")
+            take(item, now)
         return self.effects
 
     def wake(self, now: datetime) -> list[Effect]:
@@ -139,33 +109,6 @@ class Party:
         """Whether every event that it knows is closed and over."""
         raise NotImplementedError
 
-    def _measured(self, item: Measured, now: datetime) -> None:
-        raise TypeError(f"{self.name} has no devices")
-
-    def _planned(self, item: Planned, now: datetime) -> None:
-        raise TypeError(f"{self.name} has no vehicles")
-
-    def _outage(self, item: Outage, now: datetime) -> None:
-        raise TypeError(f"{self.name} has no connection point")
-
-    def _decided(self, item: Decided, now: datetime) -> None:
-        raise TypeError(f"{self.name} asks no resident")
-
-    def _foreseen(self, item: Foreseen) -> None:
-        raise TypeError(f"{self.name} asks nobody")
-
-    def _reconfigured(self, item: Reconfigured, now: datetime) -> None:
-        raise TypeError(f"{self.name} has no book of contracts")
-
-    def _corrected(self, item: Corrected, now: datetime) -> None:
-        raise TypeError(f"{self.name} learns nothing of members")
-
-    def _solved(self, item: Solved, now: datetime) -> None:
-        raise TypeError(f"{self.name} wants no plan")
-
-    def _ordered(self, item: Issue | Cancel, now: datetime) -> None:
-        raise TypeError(f"{self.name} takes no operator's orders")
-
     def send(self, edge: Edge, message: m.Message) -> None:
         """Send a message in this step."""
         send = Send(edge, message)
@@ -173,9 +116,7 @@ class Party:
         if isinstance(message, m.EventMessage):
             self._of_event(message.event_id)
             if edge.child == self.name:
-                sent = self._said.setdefault(message.event_id, {}).setdefault(edge, {})
-                sent.pop(message.kind, None)
-                sent[message.kind] = send
+                self.sent_upward.keep(message.event_id, send)
         self.effects.append(send)
 
     def clear_now(self, edge: Edge) -> None:
@@ -192,7 +133,7 @@ class Party:
 
     def _forget(self, event_id: str) -> None:
         self._heard.pop(event_id, None)
-        self._said.pop(event_id, None)
+        self.sent_upward.forget(event_id)
 
     # -- taking messages
 
@@ -272,23 +213,14 @@ class Party:
         if known != mark:
             raise RefusedMessage(RejectReason.CONFLICT, f"{message.message_id} was sent before with another body")
         self.counts[f"repeated.{message.kind}"] += 1
-        answer = self._answered(edge, message, ANSWERED_AGAIN.get(message.kind, ()))
+        answer = self._answered(edge, message)
         if answer is not None:
             self.effects.append(answer)
         return True
 
-    def _answered(self, edge: Edge, message: m.EventMessage, kinds: tuple[str, ...]) -> Send | None:
-        """What was last said about a request, of some kinds."""
-        for kind, send in reversed(self._said.get(message.event_id, {}).get(edge, {}).items()):
-            same = isinstance(send.message, m.EventMessage) and send.message.request_id == message.request_id
-            if same and kind in kinds and _of_its_slot(send.message, message):
-                return send
-        return None
-
-    def last_sent(self, edge: Edge, event_id: str, kind: str) -> m.Message | None:
-        """What was sent last of a kind on an edge upward, about an event."""
-        send = self._said.get(event_id, {}).get(edge, {}).get(kind)
-        return None if send is None else send.message
+    def _answered(self, edge: Edge, message: m.EventMessage) -> Send | None:
+        """What a repeat is answered with again."""
+        return self.sent_upward.answer(edge, message)
 
     def _rejected(self, edge: Edge, message: m.Reject, now: datetime) -> None:
         mine = m.Side.PARENT if edge.parent == self.name else m.Side.CHILD
@@ -299,16 +231,8 @@ class Party:
         self.tell("message_rejected_by_peer", data=data)
         if edge.parent == self.name:
             self._refused_below(edge.child, message, now)
-        elif (sent := self._sent_as(edge, message)) is not None:
+        elif (sent := self.sent_upward.refused(edge, message)) is not None:
             self._refused_above(edge, sent, message, now)
-
-    def _sent_as(self, edge: Edge, reject: m.Reject) -> m.EventMessage | None:
-        """What was sent last of a kind on an edge upward, where it is what a peer refuses."""
-        for by_edge in self._said.values():
-            send = by_edge.get(edge, {}).get(reject.refused_kind)
-            if send is not None and send.message.message_id == reject.refused_id:
-                return send.message if isinstance(send.message, m.EventMessage) else None
-        return None
 
     def _came_online(self, child: str, now: datetime) -> None:
         """A child's process has connected."""
@@ -332,25 +256,6 @@ class Party:
             text=refusal.text[:500],
         )
         self.send(edge, reject)
-
-
-ANSWERED_AGAIN: dict[str, tuple[str, ...]] = {
-    "request": ("offer", "alternative", "confirm"),
-    "relax": ("offer", "alternative", "confirm"),
-    "award": ("confirm",),
-    "offer": ("award",),
-    "alternative": ("award",),
-    "withdraw": ("award",),
-    "dispatch": ("report",),
-}
-"""What a repeat of a kind is answered with again: the newest of these kinds that was said on that edge."""
-
-
-def _of_its_slot(answer: m.Message, message: m.Message) -> bool:
-    """Whether what was sent last is about the slot of the message, where that is about one."""
-    if not isinstance(answer, m.Report) or not isinstance(message, m.Dispatch):
-        return True
-    return message.slot in (answer.slot, *(reading.slot for reading in answer.readings))
 
 
 def _arrow(edge: Edge) -> str:

@@ -29,7 +29,7 @@ def memory_state(party: Party) -> MemoryState:
         heard={event_id: received.state() for event_id, received in party._heard.items()},
         sent={
             event_id: tuple(SentState.of_send(send) for by_kind in by_edge.values() for send in by_kind.values())
-            for event_id, by_edge in party._said.items()
+            for event_id, by_edge in party.sent_upward.by_event.items()
         },
         counts=dict(party.counts),
         hearing=party._hearing,
@@ -39,12 +39,10 @@ def memory_state(party: Party) -> MemoryState:
 def remember_memory(party: Party, state: MemoryState) -> None:
     """Let a fresh party remember a state."""
     party._heard = {event_id: ReceivedMarks.of(received) for event_id, received in state.heard.items()}
-    party._said = {}
+    party.sent_upward.by_event = {event_id: {} for event_id in state.sent}
     for event_id, stored in state.sent.items():
-        by_edge = party._said.setdefault(event_id, {})
         for one in stored:
-            send = one.send()
-            by_edge.setdefault(send.edge, {})[one.kind] = send
+            party.sent_upward.keep(event_id, one.send())
     party.counts.clear()
     party.counts.update(state.counts)
     party._hearing = state.hearing

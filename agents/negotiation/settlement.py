@@ -17,6 +17,7 @@ from agents.negotiation.stage import Stage
 from agents.negotiation.subject import Subject
 from agents.negotiation.upward import Upward
 from protocol import messages as m
+from protocol.rules import report_id, report_revision
 
 
 class Correction(NamedTuple):
@@ -121,7 +122,7 @@ class Settlement:
         """Sum the next slot up and report it."""
         slot = self.delivery.sum_up(self.progress.deal_w, self.progress.settling)
         if self.up is not None:
-            self.up.report(slot.reading, now, self._sources(slot.reading.slot))
+            self._report(self.up, slot.reading, 0, now)
         return slot
 
     def correct(self, now: datetime) -> Correction:
@@ -129,9 +130,8 @@ class Settlement:
         delivery = self.delivery
         newest = delivery.slot - 1 in delivery.corrected
         sums = delivery.correct(self.progress.deal_w)
-        if self.up is not None:
-            for reading in sums:
-                self.up.report_again(reading, now, self._sources(reading.slot))
+        for reading in sums if self.up is not None else ():
+            self.report_again(reading, now)
         over = self.progress.stage is Stage.CLOSED and delivery.slot > delivery.last_slot
         return Correction(newest and delivery.judge_late(), bool(sums) and over)
 
@@ -140,7 +140,28 @@ class Settlement:
         assert self.up is not None
         known = self.delivery.summed(dispatch.slot)
         if known is not None and dispatch.request_id == self.up.request.request_id:
-            self.up.report_again(known, now, self._sources(dispatch.slot))
+            self.report_again(known, now)
+
+    def report_again(self, reading: m.Reading, now: datetime, *, sources: bool = True) -> None:
+        """Send the sum of a slot once more, as a later revision: it was corrected, or the parent misses it."""
+        assert self.up is not None
+        self._report(self.up, reading, self.out.sent("report") + 1, now, sources=sources)
+
+    def _report(self, up: Upward, reading: m.Reading, number: int, now: datetime, *, sources: bool = True) -> None:
+        request = up.request
+        report = m.Report(
+            message_id=report_id(self.out.name, request.request_id, reading.slot, number),
+            sent_at=now,
+            event_id=self.subject.event_id,
+            request_id=request.request_id,
+            round=request.round,
+            revision=report_revision(reading.slot, self.subject.slots, number),
+            resource_id=self.out.name,
+            readings=(reading,),
+        )
+        if sources and (extensions := self._sources(reading.slot)):
+            report = report.model_copy(update={"extensions": extensions})
+        self.out.send(up.edge, report)
 
     def by_source(self) -> dict[str, SourceSum]:
         """Where what was delivered is known from, by aggregator."""

@@ -1,7 +1,7 @@
 """Part of an event: the side that faces the parent above. To it the party behaves like a DER: it answers a request,
 confirms an award, withdraws what it cannot keep, reports what was metered."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -17,7 +17,7 @@ from protocol import messages as m
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan
-from protocol.rules import order_of, report_id, report_revision
+from protocol.rules import order_of
 from protocol.units import step_instant
 
 HOP_PCT = 25
@@ -305,32 +305,6 @@ class Upward:
         again = now + self.subject.period.duration / WITHDRAW_REPEATS
         if again < self.subject.end_at:
             self.timers.set(Timer.WITHDRAW, again)
-
-    def report(self, reading: m.Reading, now: datetime, extensions: Mapping[str, Any] | None = None) -> None:
-        """Send the sum of a slot, and what stands beside it."""
-        self._report(reading, 0, extensions, now)
-
-    def _report(
-        self, reading: m.Reading, number: int, extensions: Mapping[str, Any] | None, now: datetime
-    ) -> None:  # fmt: skip
-        request = self.request
-        report = m.Report(
-            message_id=report_id(self.out.name, request.request_id, reading.slot, number),
-            sent_at=now,
-            event_id=self.subject.event_id,
-            request_id=request.request_id,
-            round=request.round,
-            revision=report_revision(reading.slot, self.subject.slots, number),
-            resource_id=self.out.name,
-            readings=(reading,),
-        )
-        if extensions:
-            report = report.model_copy(update={"extensions": dict(extensions)})
-        self.out.send(self.edge, report)
-
-    def report_again(self, reading: m.Reading, now: datetime, extensions: Mapping[str, Any] | None = None) -> None:
-        """Send the sum of a slot once more, as a later revision: it was corrected, or the parent misses it."""
-        self._report(reading, self.out.sent("report") + 1, extensions, now)
 
     def resumed(self) -> None:
         """The process was started again: what awaits a decision is sent again."""

@@ -15,7 +15,7 @@ from agents.parties.state import (
     remember_utility,
     utility_state,
 )
-from agents.parties.utility import Utility
+from agents.parties.utility.actor import Utility
 from protocol.actor import Actor
 
 

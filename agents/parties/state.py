@@ -20,7 +20,8 @@ from agents.negotiation.party_state import (
 from agents.negotiation.state import NegotiationState, negotiation_state, remember
 from agents.parties.coordinator.actor import Coordinator
 from agents.parties.coordinator.role import CoordinatorRole
-from agents.parties.utility import Utility, UtilityRole
+from agents.parties.utility.actor import Utility
+from agents.parties.utility.role import UtilityRole
 from agents.settings.at_once import S
 from agents.settings.learned import Learned
 from agents.settings.members import Member, Members
@@ -119,7 +120,7 @@ def utility_state(actor: Utility) -> UtilityState:
         parent_state(actor),
         tuple(
             UtilityEventState(
-                negotiation_state(event), role.program_id, role.meters, meter_requests=role.meter_requests
+                negotiation_state(event), role.program_id, role.meters.by_slot, meter_requests=role.meters.requests
             )
             for event, role in events
         ),
@@ -140,7 +141,7 @@ def remember_utility(actor: Utility, state: UtilityState) -> None:
         event = actor.events[subject.event_id] = actor.issued(issue)
         remember(event, one.event)
         role = _role(event, UtilityRole)
-        role.meters, role.meter_requests = one.meters, one.meter_requests
+        role.meters.by_slot, role.meters.requests = one.meters, one.meter_requests
     remember_parent(actor, state.party)
 
 
@@ -186,8 +187,8 @@ def coordinator_state(actor: Coordinator) -> CoordinatorState:
         tuple(
             CoordinatorEventState(
                 negotiation_state(e),
-                role.taken,
-                tuple(role.accepted),
+                role.taken.by_name,
+                tuple(role.taken.accepted),
                 role.rerequests_left,
                 edition=actor.editions[e.subject.event_id],
             )
@@ -205,7 +206,7 @@ def remember_coordinator(actor: Coordinator, state: CoordinatorState) -> None:
     for one in state.events:
         event = reopened(actor, one.event, editions[one.edition], one.edition)
         role = _role(event, CoordinatorRole)
-        role.taken, role.accepted = one.taken, dict.fromkeys(one.accepted)
+        role.taken.by_name, role.taken.accepted = one.taken, dict.fromkeys(one.accepted)
         role.rerequests_left = one.rerequests_left
     remember_learning(actor, state.conduct)
     remember_parent(actor, state.party)

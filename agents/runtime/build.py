@@ -3,7 +3,7 @@
 from agents.parties.aggregator.actor import Aggregator
 from agents.parties.coordinator.actor import Coordinator
 from agents.parties.der.actor import Der
-from agents.parties.utility import Utility
+from agents.parties.utility.actor import Utility
 from agents.runtime.policies import chosen
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, PartySettings, UtilitySettings
 from protocol.actor import Actor

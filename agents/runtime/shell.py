@@ -18,6 +18,7 @@ from agents.drivers.registry import SIMULATED
 from agents.drivers.remote import RemoteDevice
 from agents.parties.der.actor import Der
 from agents.runtime.clock_watch import Suspension
+from agents.runtime.foretelling import foretell
 from agents.runtime.hearing import Hearing
 from agents.runtime.journal.journal import Journal, Mark
 from agents.runtime.journal.segments import PartyState
@@ -26,7 +27,8 @@ from agents.runtime.outgoing import Job, Listener, Outgoing
 from agents.runtime.past import Past
 from agents.runtime.senders import Senders
 from agents.runtime.skew import Skew
-from broker.bus import Arrival, Bus, Post
+from agents.runtime.solver import Solver
+from broker.bus import Arrival, Bus
 from broker.clock import Clock
 from broker.faults import first_error
 from broker.stepper import Stepper
@@ -36,7 +38,6 @@ from protocol.actor import (
     Effect,
     Entry,
     Feed,
-    Foretells,
     Input,
     Measure,
     Question,
@@ -45,15 +46,13 @@ from protocol.actor import (
     Refused,
     Resumed,
     Setpoint,
-    Solve,
-    Solves,
+    Solved,
     Taken,
     heard,
 )
-from protocol.codec import encode
-from protocol.edges import ROUTES, Edge, parse_topic, topic
+from protocol.edges import ROUTES, Edge, parse_topic
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.messages import Capability, Presence
+from protocol.messages import Presence
 
 if TYPE_CHECKING:
     from agents.runtime.signing import Verifier  # it takes 10 MB: only for those who verify
@@ -90,10 +89,10 @@ class Shell:
         self.skew = Skew()
         self.remote = remote or {}
         self.stepper = Stepper(actor, drivers, feeds, self.remote, solves=False)
+        self.solver = Solver(lambda: self.actor, self._solved)
         self.outgoing = Outgoing(
-            {actor.name: bus}, clock, self._drive, tell, journal, self._words, self._measure, self._solve
+            {actor.name: bus}, clock, self._drive, tell, journal, self._words, self._measure, self.solver.want
         )
-        self._solving: asyncio.Queue[Solve] = asyncio.Queue()
         self._journal, self._build, self._bus = journal, build, bus
         self.past = Past(self.stepper, journal, self.remote, self.outgoing.questions, clock.now())
         self._hearing = Hearing()
@@ -118,8 +117,8 @@ class Shell:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.outgoing.run())
                 tasks.create_task(self._step_on())
-                tasks.create_task(self._foretell())
-                tasks.create_task(self._solve_on())
+                tasks.create_task(foretell(self.stepper, self.past, self._bus, self.clock))
+                tasks.create_task(self.solver.run())
                 for asked in self.past.unanswered.values():
                     self._measure(asked)
                 for device in self.remote.values():
@@ -185,16 +184,8 @@ class Shell:
         if (device := self.remote.get(asked.resource_id)) is not None:
             device.measure(asked)
 
-    def _solve(self, asked: Solve) -> None:
-        self._solving.put_nowait(asked)
-
-    async def _solve_on(self) -> None:
-        """Compute the plans that are wanted on a thread of its own, one after the other."""
-        while True:
-            asked, actor = await self._solving.get(), self.actor
-            solving = actor.solving(asked) if isinstance(actor, Solves) else None
-            if solving is not None:
-                await self._inbox.put((await asyncio.to_thread(solving), _nothing))
+    async def _solved(self, found: Solved) -> None:
+        await self._inbox.put((found, _nothing))
 
     @property
     def idle(self) -> bool:
@@ -346,16 +337,6 @@ class Shell:
 
     # -- telling
 
-    async def _foretell(self) -> None:
-        """Tell the parents now and then what the party could probably give: that is no step, and stands in no journal."""
-        actor = self.actor
-        while isinstance(actor, Foretells) and actor.capability_every_s is not None:
-            if not self.past.failed and (told := self.stepper.capability(self.clock.now())) is not None:
-                for parent in actor.parents():
-                    await self._bus.publish(foretelling(told, Edge(parent, actor.name), self.clock))
-            await asyncio.sleep(actor.capability_every_s / self.clock.speed)
-            actor = self.actor
-
     @property
     def inbox(self) -> int:
         """Inputs that wait."""
@@ -401,12 +382,6 @@ class Shell:
         for name in [name for name, asked in self.questions.items() if asked.answer_by <= now]:
             del self.questions[name]
         return list(self.questions.values())
-
-
-def foretelling(told: Capability, edge: Edge, clock: Clock) -> Post:
-    """A capability as it is published: retained until it is not valid any more."""
-    expires_in_s = max(1, round(clock.real_seconds_until(told.valid_until)))
-    return Post(topic(told.kind, edge), encode(told), True, expires_in_s, edge=edge)
 
 
 def _nothing() -> None:

@@ -7,10 +7,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from agents.parties import utility
 from agents.parties.aggregator import actor as aggregator
 from agents.parties.coordinator import actor as coordinator
 from agents.parties.der import event as der
+from agents.parties.utility import actor as utility
 
 HEAD = """\
 # The machines
@@ -32,7 +32,7 @@ class Machine:
 
 
 MACHINES = (
-    Machine("Utility", "agents/parties/utility.py", utility.TRANSITIONS),
+    Machine("Utility", "agents/parties/utility/actor.py", utility.TRANSITIONS),
     Machine("Coordinator", "agents/parties/coordinator/actor.py", coordinator.TRANSITIONS),
     Machine("Aggregator", "agents/parties/aggregator/actor.py", aggregator.TRANSITIONS),
     Machine("DER", "agents/parties/der/event.py", der.TRANSITIONS),

@@ -123,7 +123,7 @@ def test_no_imports_run_in_a_circle() -> None:
 def test_the_reader_of_imports_sees_what_it_should() -> None:
     assert "protocol.messages" in set(imports("protocol.codec", FILES["protocol.codec"]))
     assert "asyncio" in set(imports("broker.mqtt", FILES["broker.mqtt"]))
-    assert {"agents.parties.der.actor", "agents.parties.coordinator.actor", "agents.parties.utility"} <= {
+    assert {"agents.parties.der.actor", "agents.parties.coordinator.actor", "agents.parties.utility.actor"} <= {
         m for m in FILES if is_pure(m)
     }
 

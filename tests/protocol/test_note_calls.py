@@ -14,6 +14,7 @@ from protocol.note_model import MODELS
 BY_PLACE = {
     "Note": ("name", "event_id", "step", "data"),
     "self.tell": ("name", "event_id", "step", "data"),
+    "self.party.tell": ("name", "event_id", "step", "data"),
     "self._sum_up": ("name", "step"),
     "out.tell": ("name", "step"),
     "tell": ("name", "step"),

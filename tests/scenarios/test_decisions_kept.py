@@ -129,7 +129,7 @@ def test_withdrawal_under_a_mandate_is_not_sold_as_secured() -> None:
     event = coordinator.events["e1"]  # type: ignore[attr-defined]
     role = event.role
     assert isinstance(role, CoordinatorRole)
-    before = role._taken_w()
+    before = role.taken.total_w()
     child = event.children["ra-1"]
     event.awards.withdraw(
         "ra-1",
@@ -147,7 +147,7 @@ def test_withdrawal_under_a_mandate_is_not_sold_as_secured() -> None:
         ),
         T0 + 6 * MINUTE,
     )
-    assert (before, role._taken_w()) == ((24_000,), (12_000,))
+    assert (before, role.taken.total_w()) == ((24_000,), (12_000,))
 
 
 def test_planned_event_that_is_cancelled_before_it_is_issued_is_never_issued() -> None:

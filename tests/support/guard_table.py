@@ -269,7 +269,7 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
     NEGOTIATION + "negotiation.py": (
         Guard(
             "parent: a deal that fell short before the award is repaired",
-            "if any(shortfall(power_w, self.standing_w())):",
+            "if any(shortfall(power_w, self.mending.standing_w())):",
             "if False:",
         ),
     ),
@@ -280,10 +280,10 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "if False:",
         ),
     ),
-    "agents/parties/coordinator/role.py": (
+    "agents/parties/coordinator/judging.py": (
         Guard(
             "coordinator: what is accepted stays accepted",
-            "accepted = child.name in self.accepted or self.policies",
+            "accepted = child.name in self.taken.accepted or self.policies",
             "accepted = self.policies",
         ),
         Guard(
@@ -291,15 +291,19 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "over = shortfall(over, shortfall(child.request.power_w, answer.power_w))",
             "pass",
         ),
+    ),
+    "agents/parties/coordinator/taken.py": (
         Guard(
             "coordinator: never more than is asked in all",
-            "self.taken[child.name] = self._wanted(answer)\n\n    def _surplus",
-            "self.taken[child.name] = answer.power_w\n\n    def _surplus",
+            "self.by_name[child.name] = self.wanted(answer)",
+            "self.by_name[child.name] = answer.power_w",
         ),
+    ),
+    "agents/parties/coordinator/role.py": (
         Guard(
             "coordinator: nothing is concluded unbacked",
-            "if self.mandate:\n            self._conclude_taken(now)",
-            "if True:\n            self._conclude_taken(now)",
+            "if self.mandate:\n            self.taken.conclude_all(now)",
+            "if True:\n            self.taken.conclude_all(now)",
         ),
     ),
     "agents/parties/aggregator/answer.py": (
@@ -323,7 +327,8 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "if False:",
         ),
     ),
-    "agents/parties/utility.py": (
+    "agents/parties/utility/role.py": (_off("utility: a change to less keeps the deal", "self._keeps_deal(issue)"),),
+    "agents/parties/utility/actor.py": (
         Guard(
             "utility: a planned event never replaces an operator's",
             "if event.event_id in self.events:\n                continue",
@@ -334,7 +339,6 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "elif item.start <= now or not any(item.power_w):",
             "elif not any(item.power_w):",
         ),
-        _off("utility: a change to less keeps the deal", "self._keeps_deal(issue)"),
     ),
 }
 """By file. The command that removes them is `make guards` (guards.py)."""

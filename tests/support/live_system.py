@@ -11,7 +11,7 @@ from agents.drivers.simulated import build_driver
 from agents.parties.aggregator.actor import Aggregator
 from agents.parties.coordinator.actor import Coordinator
 from agents.parties.der.actor import Der
-from agents.parties.utility import Utility
+from agents.parties.utility.actor import Utility
 from agents.runtime.behaviour import Intercept
 from agents.runtime.intercepted import InterceptedBus
 from agents.runtime.shell import Shell

@@ -54,7 +54,14 @@ def public(module: str) -> list[str]:
     for node in tree.body:
         if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["__all__"]:
             return list(ast.literal_eval(node.value))
-    return [name for node in tree.body for name in _names(node) if not name.startswith("_")]
+    own = [name for node in tree.body for name in _names(node) if not name.startswith("_")]
+    return [name for other in _parts(tree) for name in public(other)] + own
+
+
+def _parts(tree: ast.Module) -> list[str]:
+    """The modules of which a module has all that is public."""
+    froms = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    return [node.module or "" for node in froms if [alias.name for alias in node.names] == ["*"]]
 
 
 def _tree(module: str) -> ast.Module:
@@ -84,6 +91,9 @@ def _definition(module: str, name: str) -> ast.stmt:
             return node
         if isinstance(node, ast.ImportFrom) and name in [alias.asname or alias.name for alias in node.names]:
             return _definition(node.module or "", next(a.name for a in node.names if name in (a.asname, a.name)))
+    for other in _parts(_tree(module)):
+        if name in public(other):
+            return _definition(other, name)
     raise KeyError(f"{module} has no {name}")
 
 

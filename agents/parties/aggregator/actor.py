@@ -53,12 +53,8 @@ class Aggregator(BookedParty[AggregatorSettings]):
     def __init__(self, settings: AggregatorSettings, policies: Policies | None = None) -> None:
         self.policies = policies or Policies.of(settings)
         self.own_storage = StorageYard.build(settings.storage, settings.connection)
-        super().__init__(settings)
-
-    @property
-    def leaves_early(self) -> bool:
-        """As its settings say."""
-        return self.settings.leave_early
+        super().__init__(settings, leaves_early=settings.leave_early)
+        self._takers |= {Measured: self._measured, Solved: self._solved}
 
     # -- what it and its members could probably give
 

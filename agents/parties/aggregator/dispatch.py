@@ -72,7 +72,7 @@ class Dispatching:
                 sent += 1
                 event.dispatches.give(child, plan, slot, now)
         self._command_storage(slot, now)
-        event.out.tell("dispatched", "claim 1", slot=slot, dispatched=sent, power_w=event.standing_w()[slot])
+        event.out.tell("dispatched", "claim 1", slot=slot, dispatched=sent, power_w=event.mending.standing_w()[slot])
         self.slot += 1
         if self.slot < slots:
             event.timers.set(Timer.DISPATCH, period.slot_start(self.slot) - self.lead)

@@ -26,7 +26,7 @@ class DealShares:
         power_w = least(power_w, self.supply.available_w())  # what was taken back since is replaced, or stated
         shared = self._shared_out(power_w)
         storage.commit(shared.storage_w)
-        event.give(self._parts(shared), now)
+        event.awards.give(self._parts(shared), now)
         awarded, storage_w = len(shared.shares), shared.storage_w
         event.out.tell("awards_sent", "S35", awarded=awarded, power_w=power_w, storage_w=storage_w)
         event.awards.release_rest(m.Outcome.NOT_NEEDED, "the deal is covered by others", now)

@@ -1,27 +1,26 @@
 """What the coordinator decides in one event: S1 plans, S2/S3 collect, S4 judges the alternatives, S5/S6 re-request, S7
 concludes."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from agents.negotiation.asking import Conditions
 from agents.negotiation.child import Child, ChildAnswer
 from agents.negotiation.hurried import hurried_members, tell_too_slow
 from agents.negotiation.negotiation import Negotiation
-from agents.negotiation.plans.acceptance import Judged
 from agents.negotiation.plans.alternative import alternatives
 from agents.negotiation.plans.request_values import split_by_ability, split_by_scale
-from agents.negotiation.plans.residual import reduced, share_residual
 from agents.negotiation.plans.timing import stage_end
-from agents.negotiation.plans.usable import bought_of, judged_by, left_of
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import Stage, Timer
 from agents.negotiation.upward import Upward
+from agents.parties.coordinator.judging import Judging
+from agents.parties.coordinator.taken import TakenPlans
 from agents.settings.members import Member, Members
 from agents.settings.parties import CoordinatorSettings, PlanMode
 from protocol import messages as m
 from protocol.actor import Foreseen
-from protocol.plan import Plan, add, excess, least, scaled, share_pct, shortfall, total, zero
+from protocol.plan import Plan, excess, least, scaled, shortfall, total, zero
 from protocol.units import step_instant
 
 COLLECT_PCT = 90
@@ -52,10 +51,8 @@ class CoordinatorRole:
         self.foreseen = foreseen
         self.counted_on_pct = counted_on_pct
         self.event = event
-        self.taken: dict[str, Plan] = {}
-        """What is wanted of each aggregator, W: locked, accepted or concluded."""
-        self.accepted: dict[str, None] = {}
-        """Whose alternative S4 accepted: that stands in every later round."""
+        self.taken = TakenPlans(event, settings.can_use)
+        self.judging = Judging(settings, policies, up, event, self.taken)
         self.rerequests_left = 0
 
     @property
@@ -73,7 +70,8 @@ class CoordinatorRole:
     def begin(self, now: datetime) -> None:
         """S1: make the DR request plan and send it to each aggregator, the same or by scale."""
         event = self.event
-        self.taken, self.accepted, self.rerequests_left = {}, {}, self.settings.max_rerequests
+        self.taken.clear()
+        self.rerequests_left = self.settings.max_rerequests
         event.children.waiting.clear()
         plans = {name: power_w for name, power_w in self._plans(now).items() if any(power_w)}
         latest = step_instant(now, self.up.request.reply_by, COLLECT_PCT)
@@ -139,38 +137,15 @@ class CoordinatorRole:
     def _conclude_at_once(self, child: Child, answer: ChildAnswer, now: datetime) -> None:
         """S2 -> S7 under the utility's mandate: this one is concluded while others are still asked."""
         if child.award is None:
-            wanted = self._wanted(answer)
+            wanted = self.taken.wanted(answer)
             if any(wanted):
-                self.taken[child.name] = wanted
-                self._conclude(child, answer, wanted, now)
-
-    def _conclude(self, child: Child, answer: ChildAnswer, power_w: Plan, now: datetime) -> None:
-        self.event.give([(child, answer, power_w)], now)
-        accepts = answer.of(child.name)
-        self.event.out.tell("deal_concluded", "S7", aggregator=child.name, power_w=power_w, accepts=accepts)
+                self.taken.by_name[child.name] = wanted
+                self.taken.conclude(child, answer, wanted, now)
 
     def taken_back(self, child: Child, now: datetime) -> None:
         """What is not there any more is not wanted of it; the utility is told what is left."""
-        if (wanted := self.taken.pop(child.name, None)) is None:
-            return
-        if child.best is not None:
-            self.taken[child.name] = least(wanted, child.best.power_w)
-        if self.event.stage in (Stage.OFFERED, Stage.PROPOSED):
+        if self.taken.cut(child) and self.event.stage in (Stage.OFFERED, Stage.PROPOSED):
             self._answer_up(now)
-
-    def _taken_w(self) -> Plan:
-        """What is wanted of all; of those that are concluded what stands, which a withdrawal may have cut, W."""
-        children, nothing = self.event.children, self.event.subject.nothing_w
-        stands = [
-            wanted if children[name].award is None else children[name].awarded_w or nothing
-            for name, wanted in self.taken.items()
-        ]
-        return total(stands, len(self.asked_w))
-
-    def _wanted(self, answer: ChildAnswer) -> Plan:
-        """What is taken of an answer, by what is still wanted, W."""
-        left_w = left_of(self.settings.can_use, self.asked_w, self._taken_w())
-        return bought_of(self.settings.can_use, answer.power_w, left_w)
 
     def all_in(self, now: datetime) -> None:
         """Judge what has come in; or nobody above has answered, and what a mandate bought stands."""
@@ -180,8 +155,8 @@ class CoordinatorRole:
             event.go(Stage.JUDGING)
             self._judge(now)
         elif self.mandate and event.children.awarded():
-            event.out.tell("mandate_stands", power_w=self._taken_w())
-            event.stand_by(self._taken_w())
+            event.out.tell("mandate_stands", power_w=self.taken.total_w())
+            event.stand_by(self.taken.total_w())
             event.awards.release_rest(m.Outcome.NOT_NEEDED, COVERED, now)
         elif event.stage in (Stage.OFFERED, Stage.PROPOSED):
             event.close("expired", now, release=m.Outcome.NO_DEAL, reason="no answer from the utility")
@@ -189,80 +164,12 @@ class CoordinatorRole:
     # -- S4-S6
 
     def _judge(self, now: datetime) -> None:
-        """Lock the firm offers, judge the alternatives, re-request what is missing; else answer the utility."""
-        answers = self.event.children.taking_part()
-        # a proposal that covers what was firm before is as good as that
-        firm = [(child, answer) for child, answer in answers if not answer.alternative or child.locked is not None]
-        proposed = [(child, answer) for child, answer in answers if answer.alternative and child.locked is None]
-        self._lock(firm)
-        surplus = self._surplus(firm)
-        over = total(surplus.values(), len(self.asked_w))
-        again: dict[str, Plan] = {}
-        for child, answer in proposed:
-            if child.award is not None:
-                continue  # concluded in an earlier round
-            if self._acceptable(child, answer, over):
-                over = self._accept(child, answer, over, now)
-            elif self.rerequests_left:
-                again[child.name] = reduced(answer.power_w, self.settings.margin_pct)
-        found_w = add(self._taken_w(), total(again.values(), len(self.asked_w)))
-        missing = left_of(self.settings.can_use, self.asked_w, found_w)
-        more = share_residual(missing, surplus) if self.rerequests_left and any(missing) else {}
-        for name, extra in more.items():
-            again[name] = add(self.taken[name], extra)
-        again = {name: power_w for name, power_w in again.items() if any(power_w)}
-        if again:
-            self._rerequest(again, missing, now)
+        """Another round where one is needed and may follow; else the utility is answered."""
+        revised = self.judging.judge(self.rerequests_left > 0, now)
+        if revised.plans:
+            self._rerequest(revised.plans, revised.missing_w, now)
         else:
             self._answer_up(now)
-
-    def _lock(self, firm: Iterable[tuple[Child, ChildAnswer]]) -> None:
-        """Firm offers are locked; never more than what is asked in all (the same plan may have gone to everyone)."""
-        concluded = {child.name for child, _ in self.event.children.awarded()}
-        self.taken = {name: plan for name, plan in self.taken.items() if name in concluded}
-        for child, answer in firm:
-            if child.name not in concluded:
-                self.taken[child.name] = self._wanted(answer)
-
-    def _surplus(self, firm: Iterable[tuple[Child, ChildAnswer]]) -> dict[str, Plan]:
-        """What the aggregators that can meet their request have over it, W; concluded ones are not asked again."""
-        open_ones = [(child, answer) for child, answer in firm if child.award is None]
-        return {child.name: excess(answer.available_w, self.taken[child.name]) for child, answer in open_ones}
-
-    def _accept(self, child: Child, answer: ChildAnswer, over: Plan, now: datetime) -> Plan:
-        """An alternative is taken, and concluded at once under a mandate. Returns what others have over beside what
-        fills its gap: a surplus is counted once, W."""
-        assert child.request is not None
-        if child.name not in self.accepted:
-            self.accepted[child.name] = None
-            over = shortfall(over, shortfall(child.request.power_w, answer.power_w))
-        wanted = self.taken[child.name] = self._wanted(answer)
-        if self.mandate and any(wanted):
-            self._conclude(child, answer, wanted, now)
-        return over
-
-    def _acceptable(self, child: Child, answer: ChildAnswer, over: Plan) -> bool:
-        """S4: a share in every slot, or what other aggregators have over (W) fills the gap; once accepted, always."""
-        assert child.request is not None
-        asked = child.request.power_w
-        gap = shortfall(asked, answer.power_w)
-        may_fill = self.settings.accept_if_covered and self.rerequests_left > 0
-        least_pct = max(self.settings.accept_share_pct, self.up.request.terms.least_share_pct)
-        judged = Judged(asked, answer.power_w, over if may_fill else zero(len(asked)), least_pct)
-        judged = judged_by(self.settings.can_use, judged)
-        accepted = child.name in self.accepted or self.policies.acceptance.accepts(judged)
-        self.event.out.tell(
-            "alternative_judged",
-            "S4",
-            aggregator=child.name,
-            proposed_w=answer.power_w,
-            shortfall_w=gap,
-            share_pct=share_pct(judged.offered_w, judged.asked_w),
-            least_pct=self.settings.accept_share_pct,
-            others_have_over_w=over,
-            accepted=accepted,
-        )
-        return accepted
 
     def _rerequest(self, again: Mapping[str, Plan], missing: Plan, now: datetime) -> None:
         """S5: revise the plan; S6: send the re-request, to the short ones for no more than they proposed, to those
@@ -272,7 +179,7 @@ class CoordinatorRole:
         reply_by = self._round_ends(now)
         self.rerequests_left -= 1
         for name, power_w in again.items():
-            self.taken.pop(name, None)
+            self.taken.by_name.pop(name, None)
             self._ask(name, power_w, reply_by, now)
             event.children.cap_locked(name)
             request = event.children[name].request
@@ -285,9 +192,9 @@ class CoordinatorRole:
     # -- the answer to the utility, and S7
 
     def _answer_up(self, now: datetime) -> None:
-        event, taken = self.event, self._taken_w()
+        event, taken = self.event, self.taken.total_w()
         if self.mandate:
-            self._conclude_taken(now)
+            self.taken.conclude_all(now)
         short = shortfall(self.asked_w, taken)
         if not any(short):
             event.out.tell("plan_secured", requested_w=self.asked_w, secured_w=taken)
@@ -304,24 +211,16 @@ class CoordinatorRole:
             self.up.offer(zero(len(taken)), zero(len(taken)), now)
             event.awards.release_rest(m.Outcome.NO_DEAL, "nothing acceptable was offered", now)
 
-    def _conclude_taken(self, now: datetime) -> None:
-        """S7 under the utility's mandate: what is taken is concluded before the utility is answered."""
-        answers = {child.name: answer for child, answer in self.event.children.taking_part()}
-        for name, power_w in self.taken.items():
-            child = self.event.children[name]
-            if child.award is None and any(power_w):
-                self._conclude(child, answers[name], power_w, now)
-
     def bought(self, power_w: Plan, now: datetime) -> None:
         """S7: the utility has bought; each aggregator hears its part, the others that they are not needed."""
         left = power_w
         for child, answer in self.event.children.taking_part():
-            part = least(self.taken.get(child.name, zero(len(power_w))), left)
+            part = least(self.taken.by_name.get(child.name, zero(len(power_w))), left)
             if not any(part):
                 continue
             left = shortfall(left, part)
             if child.award is None:
-                self._conclude(child, answer, part, now)
+                self.taken.conclude(child, answer, part, now)
         self.event.awards.release_rest(m.Outcome.NOT_NEEDED, COVERED, now)
 
     def backs(self, power_w: Plan) -> bool:

@@ -8,41 +8,39 @@ Its own safety wins always: without a valid award and a dispatch that has not ru
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from agents.negotiation.cause import GONE, OUTAGE, OVERRIDE, TAKEN
 from agents.negotiation.life import next_life
 from agents.negotiation.lost_memory import FORGOTTEN
-from agents.negotiation.plans.timing import WITHIN_PCT
 from agents.parties.der import messages
 from agents.parties.der.capability import home_capability
 from agents.parties.der.checks import award_problem, keeps_firm, relax_refusal, relaxed_ask_w
 from agents.parties.der.control import Controlled
 from agents.parties.der.event import DerEvent, DerStage, DerTimer
-from agents.parties.der.home import HomeFlexibility, share
+from agents.parties.der.home import Home, HomeFlexibility, share
 from agents.parties.der.question import most_of, question_words
 from agents.parties.der.reservation import Reservation
+from agents.parties.der.resident import Resident
 from agents.settings.parties import Consent, DerSettings
 from protocol import messages as m
-from protocol.actor import Decided, Outage, Question
+from protocol.actor import Decided, Outage
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan, covers, least, most, total
 from protocol.rules import order_of
-from protocol.units import step_instant
 
-ANSWER_PCT = 50
-"""A resident has half of the time until reply_by to decide, unless the settings say how long; then the stored rule
-does."""
 RESIDENT = "the resident"
 
 
 class Der(Controlled):
     """The actor: decides, offers, loosens, takes the award."""
 
-    def __init__(self, settings: DerSettings) -> None:
-        super().__init__(settings)
+    def __init__(self, settings: DerSettings, home: Home | None = None) -> None:
+        super().__init__(settings, home)
+        self.resident = Resident(self, settings)
         self._handlers |= {m.Request: self._on_request, m.Relax: self._on_relax, m.Award: self._on_award}
+        self._takers |= {Decided: self._decided, Outage: self._outage}
         self._timers |= {DerTimer.ANSWER: self._unanswered, DerTimer.VALID: self._expired}
 
     def _resumed(self, now: datetime) -> None:
@@ -51,7 +49,7 @@ class Der(Controlled):
                 for offer in event.offers.values():
                     self.send(event.edge, offer)
             elif event.stage is DerStage.CONSIDERING and event.timers.get(DerTimer.ANSWER, now) > now:
-                self._ask_resident(event)
+                self.resident.ask(event)
 
     # -- S50, S51
 
@@ -87,7 +85,7 @@ class Der(Controlled):
             case (None, Consent.NEVER):
                 self._opt_out(event, m.OptReason.NOT_PARTICIPATING, now)
             case (None, Consent.ASK):
-                self._open_question(event, now)
+                self.resident.open(event, now)
             case _:
                 self._answer(event, now)
 
@@ -116,26 +114,6 @@ class Der(Controlled):
                 self._opt_out(event, m.OptReason.OUTAGE_RUN_STATUS, now)
 
     # -- by hand
-
-    def _open_question(self, event: DerEvent, now: datetime) -> None:
-        """Ask once; who was asked in an earlier round and has not answered has until the deadline of then, or the earlier
-        one of now."""
-        before = event.timers.get(DerTimer.ANSWER)
-        answer_by = self._answer_by(now, event.request.reply_by)
-        event.timers[DerTimer.ANSWER] = answer_by if before is None else min(answer_by, before)
-        if before is None:
-            self._ask_resident(event)
-
-    def _answer_by(self, now: datetime, reply_by: datetime) -> datetime:
-        within_s = self.settings.answers_within_s
-        if within_s is None:
-            return step_instant(now, reply_by, ANSWER_PCT)
-        return min(now + timedelta(seconds=within_s), step_instant(now, reply_by, WITHIN_PCT))
-
-    def _ask_resident(self, event: DerEvent) -> None:
-        request = event.request
-        text = f"{request.direction} from {request.interval_period.start.isoformat()}, {event.slots} slots: take part?"
-        self.effect(Question(request.event_id, text, event.timers[DerTimer.ANSWER]))
 
     def question(self, event_id: str) -> str | None:
         """What the resident is asked about an event, in words, as things stand; None where it is not known."""
@@ -170,7 +148,7 @@ class Der(Controlled):
             case (DerStage.OPTED_OUT, True) if now <= event.terms.decide_by:
                 self._decide(event, True, RESIDENT, now)
             case (DerStage.OFFERED | DerStage.AWARDED | DerStage.ACTIVE, True) | (DerStage.OPTED_OUT, False):
-                self._note_consent(event, RESIDENT)
+                self.resident.note(event, RESIDENT)
             case _:
                 self.tell("decision_too_late", item.event_id)
 
@@ -189,16 +167,11 @@ class Der(Controlled):
         self._close(event, "expired", now)
 
     def _decide(self, event: DerEvent, take_part: bool, who: str, now: datetime) -> None:
-        event.timers.pop(DerTimer.ANSWER, None)
-        event.consent = take_part
-        self._note_consent(event, who)
+        self.resident.decided(event, take_part, who)
         if take_part:
             self._answer(event, now)
         else:
             self._opt_out(event, m.OptReason.OVERRIDE_STATUS, now)
-
-    def _note_consent(self, event: DerEvent, who: str) -> None:
-        self.tell("consent_decided", event.request.event_id, "S50", {"take_part": event.consent, "by": who})
 
     def _answer(self, event: DerEvent, now: datetime) -> None:
         if self.outage:
@@ -300,11 +273,9 @@ class Der(Controlled):
         elif isinstance(sent, m.Offer):
             number = self._offer_anew(event, sent, next_life(sent.revision), now)
         elif isinstance(sent, m.Confirm) and not sent.accepted:
-            number = self._withdraw_unknown(event, sent, now)
+            number = self.withdrawals.unknown(event, sent, now)
         elif isinstance(sent, m.Report) and sent.readings and sent.revision <= event.slots:
-            number = self.counts["sent.report"] + 1
-            reading = event.readings[sent.readings[0].slot]
-            self.send(event.edge, messages.report(self.name, event.request, reading, now, number))
+            number = self.meter.anew(event, sent.readings[0].slot, now)
         if number:
             told = {"peer": edge.parent, "kind": sent.kind, "number": number}
             self.tell("own_memory_lost", sent.event_id, data=told)
@@ -321,12 +292,6 @@ class Der(Controlled):
         self.send(event.edge, again)
         return number
 
-    def _withdraw_unknown(self, event: DerEvent, refusal: m.Confirm, now: datetime) -> int:
-        """Withdraw an award that an earlier life of ours has confirmed and this one knows nothing of."""
-        event.withdrawal = messages.withdrawal_of(self.name, refusal, event.slots, now)
-        self._withdraw_again(event, now)
-        return event.withdrawal.revision
-
     # -- S54
 
     def _on_award(self, edge: Edge, award: m.Award, now: datetime) -> None:
@@ -340,7 +305,7 @@ class Der(Controlled):
             self._confirm(event, award, "", now)
             if event.stage is not DerStage.CLOSED:
                 self._release(event, now)
-                self._measure_until(event, now)
+                self.meter.cancelled(event, now)
                 self._close(event, award.outcome, now)
             return
         accepted = event.standing().get(award.accepts or "")
@@ -399,7 +364,7 @@ class Der(Controlled):
         if event.stage is DerStage.OFFERED:
             event.go(DerStage.AWARDED)
         self.effect(messages.standing_by(award, basis))
-        self._withdraw_rest(event, award, event.accepted, TAKEN if before is not None else GONE, now)
+        self.withdrawals.rest(event, award, event.accepted, TAKEN if before is not None else GONE, now)
 
     def _close(self, event: DerEvent, outcome: str, now: datetime) -> None:
         super()._close(event, outcome, now)
@@ -419,22 +384,7 @@ class Der(Controlled):
             can = self.home.flexibility(request.direction, held.period, due_w, self.ledger.but(event_id))
             if not covers(can.joint.power_w, due_w):
                 held.keep(share(least(due_w, can.joint.power_w), held.parts))
-                self._withdraw_rest(event, award, held, GONE, now)
-
-    def _withdraw_rest(
-        self, event: DerEvent, award: m.Award, held: Reservation, cause: str, now: datetime
-    ) -> None:  # fmt: skip
-        """Say what cannot be kept of an award, in the slots to come."""
-        kept_w = tuple(
-            kept if event.slot_start(slot + 1) > now else due
-            for slot, (kept, due) in enumerate(
-                zip(total(list(held.parts.values()), event.slots), award.power_w, strict=True)
-            )
-        )
-        if kept_w != award.power_w:
-            first = next(slot for slot, kept in enumerate(kept_w) if kept < award.power_w[slot])
-            event.withdrawal = messages.withdrawal(self.name, award, first, cause, now, kept_w)
-            self._withdraw_again(event, now)
+                self.withdrawals.rest(event, award, held, GONE, now)
 
     def _confirm(self, event: DerEvent, award: m.Award, problem: str, now: datetime) -> None:
         self.send(event.edge, messages.confirm(self.name, award, problem, now))

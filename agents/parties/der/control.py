@@ -9,16 +9,15 @@ from agents.parties.der import messages
 from agents.parties.der.event import DerEvent, DerStage, DerTimer
 from agents.parties.der.home import Home
 from agents.parties.der.ledger import Ledger
+from agents.parties.der.meter import HomeMeter
 from agents.parties.der.mishaps import is_under_way, mishap
+from agents.parties.der.withdrawals import Withdrawals
 from agents.settings.daemon import Role
 from agents.settings.parties import DerSettings
 from protocol import messages as m
-from protocol.actor import Measure, Measured, Planned
+from protocol.actor import Measured, Planned
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
-
-WITHDRAW_REPEATS = 10
-"""How often a withdrawal that is not answered is sent in the length of a slot."""
 
 
 class Controlled(Party):
@@ -29,18 +28,22 @@ class Controlled(Party):
     MOST_OPEN = 256
     """Events that are not over: more are refused."""
 
-    def __init__(self, settings: DerSettings) -> None:
+    def __init__(self, settings: DerSettings, home: Home | None = None) -> None:
+        """`home`: that of the settings, where it computes in another way."""
         super().__init__(settings.name, (settings.parent,), {})
         self.settings = settings
-        self.home = Home(build_home_devices(settings), settings.relax_others, settings.connection)
+        self.home = home or Home(build_home_devices(settings), settings.relax_others, settings.connection)
         self.ledger = Ledger()
+        self.meter = HomeMeter(self, self.home, settings.meter_to)
+        self.withdrawals = Withdrawals(self)
         self.events: dict[str, DerEvent] = {}
         self.outage = False
         """Whether the home runs without the grid."""
         self._handlers |= {m.Dispatch: self._on_dispatch}
+        self._takers |= {Measured: self._measured, Planned: self._planned}
         self._timers: dict[DerTimer, Callable[[DerEvent, datetime], None]] = {
-            DerTimer.SLOT: self._slot_over,
-            DerTimer.WITHDRAW: self._withdraw_again,
+            DerTimer.SLOT: self.meter.slot_over,
+            DerTimer.WITHDRAW: self.withdrawals.say_again,
         }
         """What each timer calls."""
 
@@ -79,7 +82,7 @@ class Controlled(Party):
     def _on_dispatch(self, edge: Edge, dispatch: m.Dispatch, now: datetime) -> None:
         event = self._event(dispatch)
         award = event.award
-        if self._report_again(edge, event, dispatch, now):
+        if self.meter.again(edge, event, dispatch.slot, now):
             return
         if edge != event.edge:
             raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"slot {dispatch.slot} is not metered yet")
@@ -102,104 +105,19 @@ class Controlled(Party):
             self.effect(self.home.runnable(setpoint))
         data = {"slot": dispatch.slot, "power_w": dispatch.power_w}
         self.tell("controlling", event.request.event_id, "control", data)
-        self._has_dispatch(event, dispatch, now)
-
-    def _has_dispatch(self, event: DerEvent, dispatch: m.Dispatch, now: datetime) -> None:
-        """Say at once that a dispatch is there, to a parent that wants to know."""
-        if dispatch.answer:
-            begun, number = event.slot_start(dispatch.slot) <= now, self.counts["sent.report"] + 1
-            answer = messages.has_dispatch(self.name, event.request, dispatch.slot, begun, now, number)
-            self.send(event.edge, answer)
-
-    def _report_again(self, edge: Edge, event: DerEvent, dispatch: m.Dispatch, now: datetime) -> bool:
-        """The dispatch of a slot that was reported asks for the report, on the edge where it may have been lost. Whether
-        it was so."""
-        reading, number = event.readings.get(dispatch.slot), self.counts["sent.report"] + 1
-        if reading is None:
-            return False
-        self.send(edge, messages.report(self.name, event.request, reading, now, number))
-        return True
-
-    def _slot_over(self, event: DerEvent, now: datetime) -> None:
-        start, end = event.slot_start(event.slot), event.slot_start(event.slot + 1)
-        for device in self.home.devices:
-            self.effect(Measure(device.resource_id, event.request.event_id, event.slot, start, end))
-        event.slot += 1
-        if event.slot < event.slots:
-            event.timers[DerTimer.SLOT] = event.slot_start(event.slot + 1)
+        self.meter.has_dispatch(event, dispatch, now)
 
     def _planned(self, item: Planned, now: datetime) -> None:
         self.home.plan(item)
 
     def _measured(self, item: Measured, now: datetime) -> None:
-        self._find_schedules(item)
+        self.meter.find_schedules(item, self.events.values())
         self.home.observe(item)
         self._mind_mishap(item, now)
         event = self.events.get(item.event_id or "")
         if event is None or event.accepted is None or item.slot is None or item.energy_wh is None:
             return  # of a deal that does not stand any more
-        values = event.measured.setdefault(item.slot, {})
-        values[item.resource_id] = item
-        if self._is_metered(event, item.slot):
-            self._report(event, item.slot, now)
-
-    def _find_schedules(self, item: Measured) -> None:
-        """Before a device is first read behind the starts of slots: what it would do by itself there, as known then."""
-        told = self.home.told.get(item.resource_id)
-        for event in self.events.values():
-            held = event.accepted
-            if held is None or item.resource_id not in held.parts:
-                continue
-            for slot in event.slots_until(item.at):
-                found = event.found_wus.get(slot, {})
-                if item.resource_id in found or (told is not None and told.at > event.slot_start(slot)):
-                    continue
-                wus = held.found_wus(item.resource_id, slot)
-                if wus is not None:
-                    event.found_wus[slot] = {**found, item.resource_id: wus}
-
-    def _is_metered(self, event: DerEvent, slot: int) -> bool:
-        """Whether all devices of the home were measured in a slot."""
-        return event.accepted is not None and len(event.measured.get(slot, ())) == len(self.home.devices)
-
-    def _reading(self, event: DerEvent, slot: int) -> m.Reading:
-        """What the smart meter says of a slot."""
-        values = tuple(event.measured[slot].values())
-        held = event.accepted
-        assert held is not None
-        until = min(value.at for value in values) if event.outcome == m.Outcome.CANCELLED else None
-        found_wus = event.found_wus.get(slot)
-        baseline, event.rest_wus = held.baseline_wh(values, slot, event.rest_wus, until, found_wus)
-        stored = [value.soc_wh for value in values if value.soc_wh is not None]
-        return m.Reading(
-            slot=slot,
-            energy_wh=sum(value.energy_wh or 0 for value in values),
-            baseline_wh=baseline,
-            soc_wh=sum(stored) if stored else None,
-            state=_state(event, slot),
-        )
-
-    def report_anew(self, event: DerEvent) -> None:
-        """Know again what was reported of the slots that were measured."""
-        event.rest_wus = 0
-        for slot in sorted(event.measured):
-            if self._is_metered(event, slot):
-                event.readings[slot] = self._reading(event, slot)
-
-    def _measure_until(self, event: DerEvent, now: datetime) -> None:
-        """The event is cancelled in a slot: what flowed until now is of the settlement."""
-        start = event.slot_start(event.slot)
-        if event.stage is DerStage.ACTIVE and event.slot < event.slots and start < now:
-            for device in self.home.devices:
-                self.effect(Measure(device.resource_id, event.request.event_id, event.slot, start, now))
-
-    def _report(self, event: DerEvent, slot: int, now: datetime) -> None:
-        """The smart meter's value of a slot, to the aggregator and to the utility (meter 13)."""
-        request = event.request
-        reading = event.readings[slot] = self._reading(event, slot)
-        for parent in (event.edge.parent, *self.settings.meter_to):
-            self.send(Edge(parent, self.name), messages.report(self.name, request, reading, now))
-        if slot + 1 == event.slots and event.stage is not DerStage.CLOSED:
+        if self.meter.take(event, item, item.slot, now) and event.stage is not DerStage.CLOSED:
             self._close(event, "completed", now)
 
     def _mind_mishap(self, item: Measured, now: datetime) -> None:
@@ -224,19 +142,10 @@ class Controlled(Party):
         if award is None or event.stage not in (DerStage.AWARDED, DerStage.ACTIVE):
             return
         from_slot = min(event.slot, event.slots - 1)
-        event.withdrawal = messages.withdrawal(self.name, award, from_slot, cause, now)
         self._release(event, now)
         self._close(event, "withdrawn", now)
         event.meter_on()
-        self._withdraw_again(event, now)
-
-    def _withdraw_again(self, event: DerEvent, now: datetime) -> None:
-        """Say it until the parent's next award answers it, or the event is over."""
-        assert event.withdrawal is not None
-        self.send(event.edge, event.withdrawal)
-        again = now + event.request.interval_period.duration / WITHDRAW_REPEATS
-        if again < event.slot_start(event.slots):
-            event.timers[DerTimer.WITHDRAW] = again
+        self.withdrawals.say(event, messages.withdrawal(self.name, award, from_slot, cause, now), now)
 
     def _release(self, event: DerEvent, now: datetime) -> None:
         """Free what is held; devices under control return to their own schedule, or to what other events hold."""
@@ -275,10 +184,3 @@ class Controlled(Party):
                 for event in self.events.values()
             ],
         }
-
-
-def _state(event: DerEvent, slot: int) -> m.EventStatus:
-    """What a reading says of the event."""
-    if event.outcome == m.Outcome.CANCELLED:
-        return m.EventStatus.CANCELLED
-    return m.EventStatus.COMPLETED if slot + 1 == event.slots else m.EventStatus.ACTIVE

@@ -118,7 +118,7 @@ def remember_der(actor: Der, state: DerState) -> None:
             _lay_out(event)
     for one in state.events:
         if one.readings is None:
-            actor.report_anew(actor.events[one.request.message().event_id])
+            actor.meter.know_again(actor.events[one.request.message().event_id])
 
 
 def _lay_out(event: DerEvent) -> None:
@@ -136,7 +136,7 @@ def _decided_before(actor: Der, event: DerEvent) -> bool | None:
     """What a version that stored no decision has decided: its last answer, and who withdrew, tell."""
     if event.withdrawal is not None and event.withdrawal.cause == OVERRIDE:
         return False
-    sent = actor.last_sent(event.edge, event.request.event_id, m.Offer.kind)
+    sent = actor.sent_upward.last(event.edge, event.request.event_id, m.Offer.kind)
     if actor.settings.consent is not Consent.ASK or not isinstance(sent, m.Offer):
         return None
     return sent.opt is m.Opt.IN or sent.opt_reason is not m.OptReason.OVERRIDE_STATUS

@@ -1,1 +1,1 @@
-"""One process of one role: control socket, alerts, metrics, doctor."""
+"""One process of one role: its connections, its settings in force, its archive, control socket, alerts, metrics, doctor."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from agents.parties.der.actor import Der
 from agents.parties.der.control import Controlled
-from agents.parties.utility import Utility
+from agents.parties.utility.actor import Utility
 from agents.runtime.daemon.commands import (
     CommandRefusal,
     DecideCommand,

@@ -10,7 +10,7 @@ from agents.negotiation.parent import ParentParty
 from agents.negotiation.plans.capability import Probable, probable
 from agents.parties.aggregator.actor import Aggregator
 from agents.parties.coordinator.actor import Coordinator
-from agents.parties.utility import Utility
+from agents.parties.utility.actor import Utility
 from agents.runtime.shell import Shell
 from agents.settings.members import Member
 from protocol.messages import IntervalPeriod

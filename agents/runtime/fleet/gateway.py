@@ -7,34 +7,27 @@ waited comes first; nothing is published, and nothing acknowledged, before it is
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from agents.runtime.clock_watch import Suspension
-from agents.runtime.fleet.homes import Fallen, Given, Homes, Taken
-from agents.runtime.fleet.keeping import FleetJournal, FleetPart
-from agents.runtime.fleet.memory import fleet_memory, remember_fleet
+from agents.runtime.fleet.homes import Fallen, Given, Homes
+from agents.runtime.fleet.keeping import FleetJournal
+from agents.runtime.fleet.past import FleetPast
+from agents.runtime.foretelling import foretelling
 from agents.runtime.hearing import Hearing
-from agents.runtime.journal.journal import JournalError
-from agents.runtime.journal.rows import StoredStep
-from agents.runtime.journal.segments import BYTES_AN_ENTRY
 from agents.runtime.memory import let_go
 from agents.runtime.net import Net
 from agents.runtime.outgoing import Job, Outgoing
-from agents.runtime.past import OTHER_RULES
-from agents.runtime.shell import foretelling
 from broker.bus import Arrival, Bus
 from broker.clock import STEP_S, Clock
 from broker.faults import first_error
-from broker.stepper import Diverged, is_durable, no_collection, set_back
+from broker.stepper import set_back
 from protocol.actor import Entry, Input, Note, Reanchored, Received, Refused, Send, heard
 from protocol.edges import ROUTES, Edge, parse_topic
-from protocol.entries import decode_input
 from protocol.errors import RefusedMessage
-from protocol.remembered import UnknownState
 
 INBOX = 20_000
 """Messages that may wait; beyond that no more is read (back-pressure)."""
@@ -46,10 +39,6 @@ LOOKS_AGAIN_S = 2.0
 """A deadline may have moved nearer by more than has gone by: the clock was set, or the machine was suspended."""
 HEARD_TOGETHER = 20_000
 """Homes for which what waited at the broker is heard within a single party's time; more have as many times as long."""
-PART = 500
-"""Homes whose memory is written at once, while they go on."""
-FOLDED = 5_000
-"""Entries that are taken again at once after a restart."""
 
 
 class Gateway:
@@ -79,12 +68,7 @@ class Gateway:
         self._suspension = Suspension(clock)
         self._away_since: datetime | None = None
         """From when on nobody was there, where the homes do not know it yet."""
-        self._last: tuple[int, datetime] | None = None
-        """Number and instant of the last entry, where there is one that the stored state does not know."""
-        self._state_bytes = 0
-        """Of what all homes knew when entries were moved out last."""
-        self._half_way = True
-        """Not all that the homes know stands in the journal: they begin, or one of them is being mended."""
+        self.past = FleetPast(homes, journal)
 
     @property
     def waiting(self) -> int:
@@ -120,39 +104,20 @@ class Gateway:
             due = journal.length - self._begun >= max(archive_after, self._begun)
         at_rest = self.homes.at_rest(now)
         if journal is not None and not at_rest:
-            return await self._move_out(journal, archive_after)
+            return await self.past.move_out(journal, max(archive_after, self._begun))
         if not due or not self.idle or not at_rest:
             return None
         self._taking.clear()
-        self._half_way = True
+        self.past.half_way = True
         moving = None if journal is None else journal.archive()  # before anything of those who begin anew
         self.homes.forget()
         let_go()
         for job in self._begin(now):
             await self._outgoing.put(job)
-        self._half_way = False
+        self.past.half_way = False
         moved = None if moving is None else await moving
         self._taking.set()
         return moved
-
-    async def _move_out(self, journal: FleetJournal, archive_after: int) -> Path | None:
-        """Of homes that never rest together, move out what is over once there is enough of it: what they know is written some
-        homes after the others, and nothing waits for all of it."""
-        enough = max(archive_after, self._begun, self._state_bytes // BYTES_AN_ENTRY)
-        if journal.since_moved < enough:
-            return None
-        names = list(self.homes.settings)
-        places, parts = range(0, len(names), PART), list[FleetPart]()
-        for place in places:
-            if self._half_way or self._last is None:
-                return None
-            number, at = self._last
-            some = names[place : place + PART]
-            with no_collection():
-                parts.append(FleetPart(some, number, fleet_memory(self.homes, at, frozenset(some))))
-            await asyncio.sleep(0)
-        self._state_bytes = sum(len(part.body) for part in parts)
-        return await journal.move_out_parts(parts, places)
 
     def was_away(self, since: datetime) -> None:
         """Time has jumped forward from an instant: as after a start, what was said meanwhile comes before what is due."""
@@ -209,7 +174,7 @@ class Gateway:
     async def _step_on(self) -> None:
         for job in self._first_jobs():
             await self._outgoing.put(job)
-        self._in_hand = self._half_way = False
+        self._in_hand = self.past.half_way = False
         self._taking.set()
         while True:
             batch = await self._next()
@@ -226,9 +191,9 @@ class Gateway:
             entries = [*self._stored(self.homes.wake(now, MOST))] if due else []
             entries += self._stored(self.homes.take(map(_first, batch), now, due=due))
             while self.homes.fallen:
-                self._half_way = True
+                self.past.half_way = True
                 entries += await self._mended(*self.homes.fallen.popitem(), now, due)
-                self._half_way = bool(self.homes.fallen)
+                self.past.half_way = bool(self.homes.fallen)
             await self._outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
             self._in_hand = False
             await asyncio.sleep(0)  # the carriers' turn
@@ -240,11 +205,7 @@ class Gateway:
         if journal is None:
             self.homes.begin_anew(name, now)
         else:
-            await journal.all_durable()
-            self.homes.reset(name)
-            with self._told():
-                known, _ = self._remember(journal, only=name)
-                self.homes.fold(_as_taken(journal.entries(name, known.get(name, 0))))
+            await self.past.restore(name, journal)
         return list(self._stored(self.homes.take([(name, one) for one in (refused, *behind)], now, due=due)))
 
     async def _next(self) -> list[tuple[Given, Callable[[], None]]]:
@@ -274,7 +235,7 @@ class Gateway:
 
     def _first_jobs(self) -> Iterator[Job]:
         """Where the last process ended: what the homes know, what may not have left, what is to be said again."""
-        last_at, now = self._fold(), self.clock.now()
+        last_at, now = self.past.fold(), self.clock.now()
         if self._journal is not None and last_at is not None:
             yield Job(redo=list(self._journal.not_left()))
             if last_at > now:  # the clock was ahead, and is right by now
@@ -300,68 +261,10 @@ class Gateway:
         while some := list(islice(entries, MOST)):
             yield Job(list(self._stored(some)))
 
-    def _fold(self) -> datetime | None:
-        """Begin with the stored state, and take all steps behind it again; the instant of the last one. Raises
-        JournalError."""
-        journal = self._journal
-        if journal is None:
-            return None
-        journal.strangers(self.homes.settings)
-        with no_collection(), self._told():
-            known, last_at = self._remember(journal)
-            first = min(known.values(), default=0) if len(known) == len(self.homes) else 0
-            stored = (step for step in journal.everything(first) if step.seq > known.get(step.actor, 0))
-            while some := list(islice(stored, FOLDED)):
-                self._last = some[-1].seq, some[-1].at
-                last_at = some[-1].at
-                self.homes.fold(_as_taken(some))
-        return last_at
-
-    def _remember(self, journal: FleetJournal, only: str | None = None) -> tuple[dict[str, int], datetime | None]:
-        """Let the homes, or one of them, remember what is stored; the number of the last entry that each knows then, and
-        the instant of the last one. Raises UnknownState, JournalError."""
-        known: dict[str, int] = {}
-        last_at: datetime | None = None
-        for part in journal.parts(list(self.homes.settings)):
-            if only is None or only in part.homes:
-                at = remember_fleet(self.homes, part.body, only)
-                known |= dict.fromkeys(part.homes, part.number)
-                last_at = at if last_at is None else max(last_at, at)
-        return known, last_at
-
-    def keep_state(self) -> None:
-        """Store what all homes know, so that the next start need not take all entries again: of a later version not at
-        all. At a clean stop, when nothing runs any more."""
-        journal = self._journal
-        if journal is None or self._last is None or self._half_way:
-            return
-        number, at = self._last
-        with no_collection():
-            journal.keep_state(number, fleet_memory(self.homes, at))
-        self._last = None
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """What cannot be taken again, or remembered, is a JournalError."""
-        try:
-            yield
-        except UnknownState as error:
-            path = None if self._journal is None else self._journal.path
-            text = f"{path}: another version of gridpact wrote what its homes knew at the last stop ({error}): run that version, or move the file away"
-            raise JournalError(text) from None
-        except (Diverged, RefusedMessage) as error:
-            path = None if self._journal is None else self._journal.path
-            text = f"{path}: cannot be taken again: {error}: {OTHER_RULES}"
-            raise JournalError(text) from None
-
     def _stored(self, entries: Iterable[Entry]) -> Iterator[tuple[int, Entry]]:
-        """Hand what belongs into the journal over to it."""
-        journal = self._journal
-        for entry in entries:
+        """Count what is said, and hand what belongs into the journal over to it."""
+        for number, entry in self.past.store(entries):
             self.counts.update(f"said.{effect.message.kind}" for effect in entry.effects if isinstance(effect, Send))
-            number = journal.append(entry) if journal is not None and is_durable(entry) else 0
-            if number:
-                self._last = number, entry.at
             yield number, entry
 
     async def _foretell(self) -> None:
@@ -383,14 +286,6 @@ class Gateway:
     def _count(self, at: datetime, name: str, note: Note) -> None:
         self.counts[note.name] += 1
         self._tell(at, name, note)
-
-
-def _as_taken(stored: Iterable[StoredStep]) -> Iterator[Taken]:
-    """Steps of homes: that the clock was set back is none of theirs."""
-    for one in stored:
-        item = decode_input(one.input)
-        if not isinstance(item, Reanchored):
-            yield one.at, one.actor, item, one.effects
 
 
 def _first(one: tuple[Given, Callable[[], None]]) -> Given:

@@ -52,16 +52,16 @@ FLEET, AWAKE = StateForm(FleetState), StateForm(AwakeHomeState)
 
 def fleet_memory(homes: Homes, at: datetime, only: Container[str] | None = None) -> bytes:
     """What all homes, or `only` some, remember after an entry of that instant."""
-    devices = {name: _devices(drivers) for name, drivers in homes.devices_asleep.items() if _meant(name, only)}
-    courses = (course for name, course in homes.courses.items() if _meant(name, only))
+    known = homes.households
+    devices = {name: _devices(drivers) for name, drivers in known.devices.items() if _meant(name, only)}
+    courses = (course for name, course in known.courses.items() if _meant(name, only))
     head = FleetState(at, courses_state(courses), devices)
     packed = BytesIO()
     with GzipFile(fileobj=packed, mode="wb", compresslevel=1, mtime=0) as file:
         file.write(FLEET.dump(head) + b"\n")
-        for name in [name for name in homes.names_awake if _meant(name, only)]:
-            actor, drivers = homes.awake_home(name)
-            file.write(AWAKE.dump(AwakeHomeState(name, _devices(drivers))) + b"\n")
-            file.write(memory_of(actor) + b"\n")
+        for name, stepper in [one for one in known.awake.items() if _meant(one[0], only)]:
+            file.write(AWAKE.dump(AwakeHomeState(name, _devices(stepper.drivers))) + b"\n")
+            file.write(memory_of(stepper.actor) + b"\n")
     return packed.getvalue()
 
 
@@ -90,11 +90,11 @@ def remember_fleet(homes: Homes, body: bytes, only: str | None = None) -> dateti
                 homes.remember_course(course)
             for name, devices in state.devices.items():
                 if only is None or only == name:
-                    _remember_devices(homes.drivers_asleep(name), devices)
+                    _remember_devices(homes.households.fresh_drivers(name), devices)
             for one, memory in _awake(file, only):
-                actor, drivers = homes.awaken(one.name)
-                _remember_devices(drivers, one.devices)
-                remember(actor, memory)
+                stepper = homes.households.stepper(one.name)
+                _remember_devices(stepper.drivers, one.devices)
+                remember(stepper.actor, memory)
                 homes.remembered(one.name)
         except RefusedMessage as error:
             raise UnknownState(f"a message is none: {error}") from None

@@ -124,7 +124,7 @@ class Fleet:
             await asyncio.wait((serving,))
             if serving.cancelled() and self.gateway is not None:
                 notify(f"EXTEND_TIMEOUT_USEC={STATE_S}000000")
-                self.gateway.keep_state()
+                self.gateway.past.keep()
             if journal is not None:
                 await journal.close()
         failure = None if serving.cancelled() else serving.exception()

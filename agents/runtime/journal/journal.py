@@ -14,24 +14,21 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
 from agents.runtime.journal.archive import archived
-from agents.runtime.journal.files import sweep
-from agents.runtime.journal.lease import Lease, lease_of
+from agents.runtime.journal.durability import Durability
+from agents.runtime.journal.opened import OpenJournal
 from agents.runtime.journal.outbox import Mark, Outbox, leaves
 from agents.runtime.journal.rows import SELECT, StoredStep, steps_in, stored
-from agents.runtime.journal.schema import MIGRATIONS, OF_THE_FILE, JournalError, migrate
+from agents.runtime.journal.schema import OF_THE_FILE, JournalError
 from agents.runtime.journal.segments import PartyState, segmented
 from agents.runtime.journal.writer import Figures, Writer
 from agents.settings.daemon import PartiesConfig
-from broker.private import close_to_others, make_file, make_folder
 from protocol.actor import Effect, Entry, Received
 from protocol.edges import Edge
 from protocol.entries import decode_effects
 from protocol.messages import EventMessage
 
-__all__ = ["MIGRATIONS", "Journal", "JournalError", "KeptSettings", "Mark", "StoredStep"]
+__all__ = ["Journal", "JournalError", "KeptSettings", "Mark", "StoredStep"]
 
 
 class KeptSettings(NamedTuple):
@@ -58,27 +55,24 @@ class Journal:
         and an empty text when it is mended. `configuration` is kept beside the entries, so that whoever reads the file
         later knows whose decisions they are. Raises JournalError, LeaseTaken."""
         self.path = path
-        self._lease = _leased(path)
-        self._connection = self._open()
-        self._reader = sqlite3.connect(path, isolation_level=None)
-        self._reader.execute("PRAGMA wal_autocheckpoint = 0")
+        self._file = OpenJournal(path)
+        self._reader = self._file.reads
         numbered = ["SELECT max(last) AS seq FROM steps"]
         numbered += [f"SELECT max(seq) FROM {table}" for table in ("inbox", "left_until", "segment")]
-        self._next = self._scalar(f"SELECT 1 + coalesce(max(seq), 0) FROM ({' UNION ALL '.join(numbered)})")
-        self._first = self._scalar(f"SELECT coalesce(min(first), {self._next}) FROM steps")
+        self._next = self._file.number(f"SELECT 1 + coalesce(max(seq), 0) FROM ({' UNION ALL '.join(numbered)})")
+        self._first = self._file.number(f"SELECT coalesce(min(first), {self._next}) FROM steps")
         self._moved_at = self._first
         """The number of the next entry when some were moved out last."""
         self._knows_ids = self._reader.execute("SELECT 1 FROM inbox LIMIT 1").fetchone() is not None
         """Whether there is an id of an archived message at all: most journals have none to look up."""
-        stored = b"" if configuration is None else self._keep_configuration(configuration)
+        stored = b"" if configuration is None else self._file.keep_configuration(configuration, self._next)
         self.settings = sha256(stored).digest()
         """Whose decisions they are, in 32 bytes: the settings of a crowd are some megabytes."""
-        self._writer = Writer(self._connection, on_trouble)
+        self._writer = Writer(self._file.writes, on_trouble)
         self._new: list[StoredStep] = []
         self._moved: dict[str, Mark] = {}
         self._outboxes: defaultdict[str, Outbox] = defaultdict(Outbox)
-        self._durable = self._next - 1
-        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._durability = Durability(self._next - 1)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._handing_over = False
 
@@ -133,7 +127,7 @@ class Journal:
 
     def ids_kept(self) -> int:
         """How many ids of archived messages stay known."""
-        return self._scalar("SELECT count(*) FROM inbox")
+        return self._file.number("SELECT count(*) FROM inbox")
 
     @property
     def pending(self) -> int:
@@ -153,14 +147,14 @@ class Journal:
     @property
     def waiting(self) -> int:
         """Entries that are not durable yet."""
-        return self._next - 1 - self._durable
+        return self._next - 1 - self._durability.number
 
     # -- writing
 
     def start(self) -> None:
         """Start the writer; from now on the event loop that runs is the one that is told."""
         self._loop = loop = asyncio.get_running_loop()
-        self._writer.start(lambda number: loop.call_soon_threadsafe(self._now_durable, number))
+        self._writer.start(lambda number: loop.call_soon_threadsafe(self._durability.reached, number))
         self._hand_over()
 
     def append(self, entry: Entry) -> int:
@@ -183,10 +177,7 @@ class Journal:
 
     async def durable(self, number: int) -> None:
         """Return when the entry of that number (and all before it) would survive a crash."""
-        if number > self._durable:
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.append((number, waiter))
-            await waiter
+        await self._durability.wait(number)
 
     async def all_durable(self) -> None:
         """The same of everything that was appended so far."""
@@ -277,9 +268,7 @@ class Journal:
         """Write what is there and end the writer."""
         self._hand_over()
         await self._writer.end()
-        self._reader.close()
-        self._connection.close()
-        self._lease.release()
+        self._file.close()
 
     # -- within
 
@@ -315,70 +304,3 @@ class Journal:
         """Let the writer do something when everything that was appended so far is written."""
         self._hand_over()
         self._writer.put_work(work)
-
-    def _now_durable(self, number: int) -> None:
-        self._durable = max(self._durable, number)
-        ready = [waiter for wanted, waiter in self._waiters if wanted <= self._durable]
-        self._waiters = [(wanted, waiter) for wanted, waiter in self._waiters if wanted > self._durable]
-        for waiter in ready:
-            if not waiter.done():
-                waiter.set_result(None)
-
-    # -- the file
-
-    def _open(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = None
-        try:
-            self._own()
-            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=5)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            migrate(connection, self.path)
-            sweep(connection, self.path)
-        except (sqlite3.DatabaseError, OSError, JournalError) as error:
-            if connection is not None:
-                connection.close()
-            self._lease.release()
-            if isinstance(error, JournalError):
-                raise
-            raise JournalError(f"{self.path}: cannot be opened: {error}: mend it or move it away") from None
-        return connection
-
-    def _own(self) -> None:
-        """The file is its owner's alone, and what SQLite makes beside it has the same mode."""
-        with suppress(FileExistsError):
-            make_file(self.path)
-        for ending in ("", "-wal", "-shm"):
-            close_to_others(self.path.with_name(self.path.name + ending))
-
-    def _keep_configuration(self, body: bytes) -> bytes:
-        """The settings as the file has them: an earlier version wrote the same ones without the keys that have come
-        since."""
-        last = self._connection.execute("SELECT body FROM configuration ORDER BY seq DESC LIMIT 1").fetchone()
-        if last is not None and (bytes(last[0]) == body or _as_of_today(last[0]) == body):
-            return bytes(last[0])
-        self._connection.execute("INSERT OR REPLACE INTO configuration VALUES (?, ?)", (self._next, body))
-        return body
-
-    def _scalar(self, statement: str) -> int:
-        return int(self._reader.execute(statement).fetchone()[0])
-
-
-def _as_of_today(settings: bytes) -> bytes | None:
-    """Settings as this version writes them; None for what it does not know."""
-    try:
-        return PartiesConfig.model_validate_json(settings).as_bytes()
-    except ValidationError:
-        return None
-
-
-def _leased(path: Path) -> Lease:
-    """The lease on a journal, whose folder is made where it is missing. Raises JournalError, LeaseTaken."""
-    try:
-        make_folder(path.parent)
-    except OSError as error:
-        raise JournalError(f"{path.parent}: the journal's folder cannot be made: {error.strerror}") from None
-    try:
-        return Lease(lease_of(path))
-    except OSError as error:
-        raise JournalError(f"{path}: cannot be written: {error.strerror}") from None

@@ -7,6 +7,7 @@ answer; only time is saved.
 from datetime import datetime
 from typing import TypeAlias
 
+from agents.devices.catalogue import build_home_devices
 from agents.devices.contract import Ask, Device, Flexibility, Segment
 from agents.devices.vehicle import Vehicle
 from agents.parties.der.actor import Der
@@ -82,11 +83,8 @@ class Memory:
 
     def der(self, settings: DerSettings) -> Der:
         """The home's actor, its vehicles remembered."""
-        actor = Der(settings)
-        actor.home = Home(
-            [self._remembered(device) for device in actor.home.devices], settings.relax_others, settings.connection
-        )
-        return actor
+        devices = [self._remembered(device) for device in build_home_devices(settings)]
+        return Der(settings, Home(devices, settings.relax_others, settings.connection))
 
     def _remembered(self, device: Device) -> Device:
         if isinstance(device, Vehicle) and device.stays is None and device.surplus is None:

@@ -252,7 +252,7 @@ async def test_entry_that_this_version_refuses_is_told_in_a_sentence(tmp_path: P
     async with running(stumbling, tmp_path / "j") as home:
         await home.tell(request())
     journal = Journal(tmp_path / "j")
-    journal._connection.execute(
+    journal._file.writes.execute(
         'UPDATE steps SET body = CAST(replace(CAST(body AS TEXT), \'"sent_at":"2026\', \'"sent_at":"9999\') AS BLOB)'
     )
     with pytest.raises(

@@ -14,7 +14,7 @@ from worlds import T0
 
 from agents.cli.app import call
 from agents.parties.coordinator.actor import Coordinator
-from agents.parties.utility import Utility
+from agents.parties.utility.actor import Utility
 from agents.runtime.daemon.alerts import Alerts
 from agents.runtime.daemon.control import ControlServer
 from agents.runtime.daemon.metrics import Metrics

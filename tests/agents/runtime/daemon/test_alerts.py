@@ -14,7 +14,7 @@ from prometheus_client import generate_latest
 from structlog.testing import capture_logs
 from worlds import T0, World
 
-from agents.parties.utility import Utility
+from agents.parties.utility.actor import Utility
 from agents.runtime.daemon.alerts import STUCK_S, Alerts
 from agents.runtime.daemon.metrics import Metrics
 from agents.runtime.journal.journal import Journal
@@ -149,7 +149,7 @@ async def test_failing_journal_is_an_alert_until_it_works(tmp_path: Path) -> Non
     loop = asyncio.get_running_loop()
     path = tmp_path / "j"
     journal = Journal(path, lambda text: loop.call_soon_threadsafe((failed if text else mended).set) and None)
-    journal._connection.execute("PRAGMA query_only = 1")
+    journal._file.writes.execute("PRAGMA query_only = 1")
     journal.start()
     journal.append(Entry(T0, "a", None, ()))
     alerts = Alerts({}, {}, journal)
@@ -157,7 +157,7 @@ async def test_failing_journal_is_an_alert_until_it_works(tmp_path: Path) -> Non
         await failed.wait()
         alerts.look()
         assert "nothing is acknowledged or published" in alerts.active["journal_failing"]
-        journal._connection.execute("PRAGMA query_only = 0")
+        journal._file.writes.execute("PRAGMA query_only = 0")
         await mended.wait()
     alerts.look()
     assert alerts.active == {}

@@ -13,11 +13,11 @@ import pytest
 from memory_bus import MemoryBus
 from worlds import START, T0, vehicle
 
-from agents.cli import operate
+from agents.cli import operate, resident
 from agents.drivers.build import build_drivers, build_feeds
 from agents.drivers.simulated import build_driver
 from agents.parties.der.actor import Der
-from agents.parties.utility import Utility
+from agents.parties.utility.actor import Utility
 from agents.runtime.daemon.client import ask, converse
 from agents.runtime.daemon.commands import CommandRefusal
 from agents.runtime.daemon.control import ControlServer
@@ -141,16 +141,16 @@ async def test_only_homes_that_still_have_something_to_decide_are_asked_for(
             await shell.deliver([Arrival(f"dr/request/ra-1/{name}", encode(request()))])
             while not shell.questions:
                 await asyncio.sleep(0)
-            await operate.decide(path.parent, "e1", True, name)
+            await resident.decide(path.parent, "e1", True, name)
         with pytest.raises(CommandRefusal, match="hems-1, hems-2, hems-3 ask about e1: say which with --party"):
-            await operate.decide(path.parent, "e1", False, None)
+            await resident.decide(path.parent, "e1", False, None)
         for name in ("hems-1", "hems-3"):
             shell = next(one for one in shells if one.actor.name == name)
             await shell.deliver([Arrival(f"dr/award/ra-1/{name}", encode(not_needed(name)))])
             while shell.actor.status()["events"][0]["decides_until"] is not None:  # type: ignore[index]
                 await asyncio.sleep(0)
         capsys.readouterr()
-        assert await operate.decide(path.parent, "e1", False, None) == 0
+        assert await resident.decide(path.parent, "e1", False, None) == 0
         told = await ask(path, {"do": "decide", "event_id": "e1", "take_part": True})
         assert (told["before"], told["after"]) == ("opted_out", "offered")
     assert capsys.readouterr().out == "hems-2: takes no part in e1: its offer is taken back\n"
@@ -179,15 +179,15 @@ async def test_home_hears_of_an_outage(path: Path, capsys: pytest.CaptureFixture
     actor = shell.actor
     assert isinstance(actor, Der)
     async with serving(path, shell), asyncio.timeout(5):
-        assert await operate.outage(path.parent.parent, True, None) == 0
+        assert await resident.outage(path.parent.parent, True, None) == 0
         assert actor.outage
-        assert await operate.outage(path.parent.parent, False, "hems-1") == 0
+        assert await resident.outage(path.parent.parent, False, "hems-1") == 0
         assert not actor.outage
         with pytest.raises(CommandRefusal, match="no home hems-2 runs here"):
-            await operate.outage(path.parent.parent, True, "hems-2")
+            await resident.outage(path.parent.parent, True, "hems-2")
         with pytest.raises(CommandRefusal, match="no home below ra-2 runs here"):
-            await operate.outage(path.parent.parent, True, None, "ra-2")
-        assert await operate.outage(path.parent.parent, True, None, "ra-1") == 0
+            await resident.outage(path.parent.parent, True, None, "ra-2")
+        assert await resident.outage(path.parent.parent, True, None, "ra-1") == 0
         assert actor.outage
         assert not actor.at_rest(START + timedelta(days=1))  # a fresh actor would not know that the grid is gone
     assert capsys.readouterr().out.splitlines() == [
@@ -254,9 +254,9 @@ async def said(
     async def parties(control: Path | None) -> list[tuple[Path, dict[str, object]]]:
         return [(path, {"name": "hems-1", "questions": []})]
 
-    monkeypatch.setattr(operate, "ask", answered)
-    monkeypatch.setattr(operate, "_parties", parties)
-    return await operate.decide(path, "e1", answer == "yes", "hems-1")
+    monkeypatch.setattr(resident, "ask", answered)
+    monkeypatch.setattr(resident, "parties", parties)
+    return await resident.decide(path, "e1", answer == "yes", "hems-1")
 
 
 async def test_a_watcher_hears_the_notes_from_then_on(path: Path) -> None:
@@ -389,16 +389,16 @@ async def test_where_no_daemon_listens_a_sentence_says_so(path: Path) -> None:
 async def test_owner_sees_the_departures_and_leaves_one_out(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shell = planning_home()
     async with serving(path, shell):
-        assert await operate.plan(path.parent, "hems-1", None, not_today=False, not_on=None, json=False) == 0
+        assert await resident.plan(path.parent, "hems-1", None, not_today=False, not_on=None, json=False) == 0
         before = capsys.readouterr().out.splitlines()
         assert before[0] == "ev-0: departs on Thu 2026-01-15 at 07:30 with 20 kWh"
-        assert await operate.plan(path.parent, "hems-1", "ev-0", not_today=True, not_on=None, json=False) == 0
+        assert await resident.plan(path.parent, "hems-1", "ev-0", not_today=True, not_on=None, json=False) == 0
         after = capsys.readouterr().out.splitlines()
         assert after == ["ev-0: stays at home on 2026-01-15", *before[1:]]
         assert isinstance(shell.actor, Der)
         assert shell.actor.home.plans["ev-0"].skipped == ("2026-01-15",)
         with pytest.raises(CommandRefusal, match="no departure on 2026-01-15 that is still to come"):
-            await operate.plan(path.parent, "hems-1", None, not_today=True, not_on=None, json=False)
+            await resident.plan(path.parent, "hems-1", None, not_today=True, not_on=None, json=False)
 
 
 async def test_plan_of_nobody_is_refused_in_a_sentence(path: Path) -> None:
@@ -410,4 +410,4 @@ async def test_plan_of_nobody_is_refused_in_a_sentence(path: Path) -> None:
             ("hems-3", None, "hems-3 does not run here"),
         ):
             with pytest.raises(CommandRefusal, match=text):
-                await operate.plan(path.parent, party, device, not_today=True, not_on=None, json=False)
+                await resident.plan(path.parent, party, device, not_today=True, not_on=None, json=False)

@@ -20,7 +20,7 @@ from worlds import START, T0, vehicle
 
 from agents.drivers.simulated import build_driver
 from agents.parties.der.actor import Der
-from agents.parties.utility import Utility
+from agents.parties.utility.actor import Utility
 from agents.runtime.behaviour import LATE, intercept
 from agents.runtime.daemon.notify import notify, watchdog_period_s
 from agents.runtime.intercepted import InterceptedBus
@@ -288,7 +288,7 @@ async def test_clock_that_is_set_back_stands_in_the_journal_before_any_earlier_i
     restarted = Shell(again, MemoryBus(), machine.clock, journal=Journal(tmp_path / "sleeper"))
     assert restarted.fold() == back
     assert again.happened == actor.happened
-    restarted._journal._lease.release()
+    restarted._journal._file._lease.release()
 
 
 async def test_start_whose_journal_is_of_a_clock_far_ahead_goes_back_by_a_step_that_stands_in_it(

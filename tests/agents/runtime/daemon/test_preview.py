@@ -11,7 +11,7 @@ from agents.cli import operate
 from agents.parties.aggregator.actor import Aggregator
 from agents.parties.coordinator.actor import Coordinator
 from agents.parties.der.actor import Der
-from agents.parties.utility import Utility
+from agents.parties.utility.actor import Utility
 from agents.runtime.daemon.commands import CommandRefusal
 from agents.runtime.daemon.control import ControlServer
 from agents.runtime.daemon.preview import Preview, preview
@@ -106,7 +106,7 @@ async def dry_run(monkeypatch: pytest.MonkeyPatch, shells: list[Shell], kw: tupl
 
         return await server._follow(COMMANDS.validate_python(command))
 
-    monkeypatch.setattr(operate, "_parties", parties)
+    monkeypatch.setattr(operate, "parties", parties)
     monkeypatch.setattr(operate, "ask", asked)
     wanted = operate.WantedRequest(DOWN, START.isoformat(), kw, 1_800, None, "dr")
     return await operate.dry_run(None, wanted, json=False)

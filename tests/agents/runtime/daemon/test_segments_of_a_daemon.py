@@ -9,7 +9,7 @@ from memory_bus import MemoryBus
 from patient_clock import PatientClock
 from worlds import START, T0
 
-from agents.parties.utility import Utility
+from agents.parties.utility.actor import Utility
 from agents.runtime.daemon.archiving import Archiving
 from agents.runtime.daemon.in_force import SettingsInForce
 from agents.runtime.journal.file import JournalFile

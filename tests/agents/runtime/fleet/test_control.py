@@ -10,7 +10,7 @@ import pytest
 from memory_bus import MemoryBus
 from worlds import START, T0, vehicle
 
-from agents.cli import operate
+from agents.cli import resident, status
 from agents.runtime.daemon.client import ask
 from agents.runtime.daemon.commands import CommandRefusal
 from agents.runtime.fleet.control import FLEET, FleetControl
@@ -78,18 +78,18 @@ async def answers(gateway: Gateway, bus: MemoryBus) -> dict[str, str]:
 
 async def test_home_of_a_fleet_hears_of_an_outage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async with serving(folder) as (gateway, bus):
-        assert await operate.outage(folder, True, "h-1") == 0
+        assert await resident.outage(folder, True, "h-1") == 0
         assert await answers(gateway, bus) == {
             "h-0": "participating", "h-1": "outageRunStatus", "h-2": "participating"
         }  # fmt: skip
-        assert await operate.outage(folder, False, "h-1") == 0
+        assert await resident.outage(folder, False, "h-1") == 0
         assert not gateway.homes.actor("h-1").outage
     assert capsys.readouterr().out == "h-1: gives nothing until the grid is back\nh-1: takes part again\n"
 
 
 async def test_all_homes_below_an_aggregator_hear_of_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async with serving(folder) as (gateway, bus):
-        assert await operate.outage(folder, True, None, "ra-1") == 0
+        assert await resident.outage(folder, True, None, "ra-1") == 0
         reasons = await answers(gateway, bus)
     assert [name for name, reason in reasons.items() if reason == "outageRunStatus"] == ["h-0", "h-1"]
     assert capsys.readouterr().out == "2 homes below ra-1: each gives nothing until the grid is back\n"
@@ -98,7 +98,7 @@ async def test_all_homes_below_an_aggregator_hear_of_it(folder: Path, capsys: py
 async def test_outage_stands_in_the_journal_and_nothing_is_archived_in_it(folder: Path, tmp_path: Path) -> None:
     journal = tmp_path / "fleet.journal"
     async with serving(folder, FleetJournal(journal)) as (gateway, _):
-        await operate.outage(folder, True, "h-2")
+        await resident.outage(folder, True, "h-2")
         assert not gateway.homes.at_rest(START + timedelta(days=1))
     async with serving(folder, FleetJournal(journal)) as (gateway, bus):
         assert (await answers(gateway, bus))["h-2"] == "outageRunStatus"
@@ -115,7 +115,7 @@ async def test_outage_stands_in_the_journal_and_nothing_is_archived_in_it(folder
 async def test_home_that_is_not_there_is_said(folder: Path, party: str | None, under: str | None, words: str) -> None:
     async with serving(folder):
         with pytest.raises(CommandRefusal, match=words):
-            await operate.outage(folder, True, party, under)
+            await resident.outage(folder, True, party, under)
 
 
 async def test_fleet_refuses_what_it_cannot_do(folder: Path) -> None:
@@ -124,4 +124,4 @@ async def test_fleet_refuses_what_it_cannot_do(folder: Path) -> None:
             await ask(folder / "fleet.sock", {"do": "cancel", "event_id": "e1"})
         with pytest.raises(CommandRefusal, match="a fleet of 3 homes: name one of them"):
             await ask(folder / "fleet.sock", {"do": "outage", "is_out": True})
-        assert await operate.status(folder, json=True) == 0
+        assert await status.show(folder, json=True) == 0

@@ -76,7 +76,7 @@ async def running(
         await asyncio.wait((task,))
         if journal is not None:
             if clean:
-                gateway.keep_state()
+                gateway.past.keep()
             await journal.close()
 
 
@@ -405,7 +405,7 @@ async def test_fleet_that_is_stopped_half_way_through_its_start_stores_nothing(t
     journal.start()
     gateway = Gateway(homes(), dict.fromkeys(NAMES, MemoryBus()), Hand(), journal)
     list(gateway._first_jobs())
-    gateway.keep_state()
+    gateway.past.keep()
     await journal.close()
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM snapshot").fetchone() == (0,)

@@ -44,7 +44,7 @@ class Leaving(MemoryBus):
 
 @pytest.fixture(autouse=True)
 def parts_of_three(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agents.runtime.fleet.gateway.PART", 3)
+    monkeypatch.setattr("agents.runtime.fleet.past.PART", 3)
 
 
 @asynccontextmanager

@@ -8,7 +8,8 @@ import pytest
 from agents.cli.app import call
 from agents.runtime.files.scenario import load_scenario
 from agents.runtime.journal.file import JournalFile, journal_files
-from agents.runtime.journal.journal import Journal, JournalError, migrate
+from agents.runtime.journal.journal import Journal, JournalError
+from agents.runtime.journal.schema import migrate
 from agents.settings.daemon import PartiesConfig
 
 

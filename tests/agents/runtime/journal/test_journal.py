@@ -14,10 +14,10 @@ import pytest
 from worlds import World
 
 from agents.runtime.journal.file import JournalFile
-from agents.runtime.journal.journal import MIGRATIONS, Journal, JournalError, migrate
+from agents.runtime.journal.journal import Journal, JournalError
 from agents.runtime.journal.lease import LeaseTaken
 from agents.runtime.journal.outbox import leaves
-from agents.runtime.journal.schema import ROWS_OF_STEPS
+from agents.runtime.journal.schema import MIGRATIONS, ROWS_OF_STEPS, migrate
 from protocol.actor import Entry, Received
 from protocol.entries import encode_effects, encode_input
 
@@ -156,8 +156,8 @@ def nothing_is_synced(journal: Journal, patch: pytest.MonkeyPatch) -> Callable[[
 
 
 def journal_cannot_be_written(journal: Journal, patch: pytest.MonkeyPatch) -> Callable[[], object]:
-    journal._connection.execute("PRAGMA query_only = 1")
-    return partial(journal._connection.execute, "PRAGMA query_only = 0")
+    journal._file.writes.execute("PRAGMA query_only = 1")
+    return partial(journal._file.writes.execute, "PRAGMA query_only = 0")
 
 
 @pytest.mark.parametrize("fail", [folder_cannot_be_made, nothing_is_synced, journal_cannot_be_written])
@@ -213,7 +213,7 @@ match {kill!r}:
         archive._forget_entries = die
     case "committed":
         archive.suppress = die
-archive.archived(journal._connection, journal.path)
+archive.archived(journal._file.writes, journal.path)
 """
     dying = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program, env=os.environ | {"PYTHONPATH": str(paths.ROOT)}
@@ -286,7 +286,7 @@ def test_journal_of_every_version_before_is_migrated_with_its_entries(tmp_path: 
     journal = Journal(tmp_path / "j")
     assert [(stored.input, stored.effects) for stored in journal.entries("ra-1")] == list(map(bytes_of, entries))
     assert [mark for mark, _ in journal.undone("ra-1")] == marks[-2:]
-    assert journal._scalar("PRAGMA user_version") == len(MIGRATIONS)
+    assert journal._file.number("PRAGMA user_version") == len(MIGRATIONS)
     asyncio.run(journal.close())
 
 
@@ -327,14 +327,14 @@ async def test_failing_disk_holds_everything_back_until_it_is_mended(tmp_path: P
         loop.call_soon_threadsafe((troubled if text else mended).set)
 
     journal = Journal(tmp_path / "j", trouble)
-    journal._connection.execute("PRAGMA max_page_count = 1")  # a full disk, as SQLite sees it
+    journal._file.writes.execute("PRAGMA max_page_count = 1")  # a full disk, as SQLite sees it
     journal.start()
     number = [journal.append(entry) for entry in evening() * 20][-1]
     await troubled.wait()
     waiter = asyncio.ensure_future(journal.durable(number))
     await asyncio.sleep(0)
     assert not waiter.done()
-    journal._connection.execute("PRAGMA max_page_count = 1000000")
+    journal._file.writes.execute("PRAGMA max_page_count = 1000000")
     await waiter
     await mended.wait()
     assert told == ["database or disk is full", ""]

@@ -175,7 +175,7 @@ match {kill!r}:
     case "forgetting":
         segments._forget = die
 state = segments.PartyState(*{tuple(state)!r})
-segments.segmented(journal._connection, journal.path, [state], {{"ra-1": {state.number}}})
+segments.segmented(journal._file.writes, journal.path, [state], {{"ra-1": {state.number}}})
 die()
 """
     dying = await asyncio.create_subprocess_exec(

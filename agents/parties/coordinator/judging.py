@@ -1,0 +1,92 @@
+"""S4 and S5: the alternatives are judged, and what each aggregator is asked for in another round."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from agents.negotiation.child import Child, ChildAnswer
+from agents.negotiation.negotiation import Negotiation
+from agents.negotiation.plans.acceptance import Judged
+from agents.negotiation.plans.residual import reduced, share_residual
+from agents.negotiation.plans.usable import judged_by, left_of
+from agents.negotiation.policies import Policies
+from agents.negotiation.upward import Upward
+from agents.parties.coordinator.taken import TakenPlans
+from agents.settings.parties import CoordinatorSettings
+from protocol.plan import Plan, add, share_pct, shortfall, total, zero
+
+
+class Revised(NamedTuple):
+    """The plan of another round; nobody is in it where none is needed, or may follow."""
+
+    plans: Mapping[str, Plan]
+    missing_w: Plan
+
+
+class Judging:
+    """The judgement of all answers of a round."""
+
+    def __init__(
+        self, settings: CoordinatorSettings, policies: Policies, up: Upward, event: Negotiation, taken: TakenPlans
+    ) -> None:
+        self.settings, self.policies, self.up, self.event, self.taken = settings, policies, up, event, taken
+
+    def judge(self, may_ask_again: bool, now: datetime) -> Revised:
+        """Lock the firm offers, judge the alternatives, plan what is missing anew."""
+        taken, slots = self.taken, self.event.subject.slots
+        answers = self.event.children.taking_part()
+        # a proposal that covers what was firm before is as good as that
+        firm = [(child, answer) for child, answer in answers if not answer.alternative or child.locked is not None]
+        proposed = [(child, answer) for child, answer in answers if answer.alternative and child.locked is None]
+        taken.lock(firm)
+        surplus = taken.surplus(firm)
+        over = total(surplus.values(), slots)
+        again: dict[str, Plan] = {}
+        for child, answer in proposed:
+            if child.award is not None:
+                continue  # concluded in an earlier round
+            if self._acceptable(child, answer, over, may_ask_again):
+                over = self._accept(child, answer, over, now)
+            elif may_ask_again:
+                again[child.name] = reduced(answer.power_w, self.settings.margin_pct)
+        found_w = add(taken.total_w(), total(again.values(), slots))
+        missing = left_of(self.settings.can_use, self.event.subject.asked_w, found_w)
+        more = share_residual(missing, surplus) if may_ask_again and any(missing) else {}
+        for name, extra in more.items():
+            again[name] = add(taken.by_name[name], extra)
+        return Revised({name: power_w for name, power_w in again.items() if any(power_w)}, missing)
+
+    def _accept(self, child: Child, answer: ChildAnswer, over: Plan, now: datetime) -> Plan:
+        """An alternative is taken, and concluded at once under a mandate. Returns what others have over beside what
+        fills its gap: a surplus is counted once, W."""
+        assert child.request is not None
+        if child.name not in self.taken.accepted:
+            self.taken.accepted[child.name] = None
+            over = shortfall(over, shortfall(child.request.power_w, answer.power_w))
+        wanted = self.taken.by_name[child.name] = self.taken.wanted(answer)
+        if self.up.request.terms.mandate and any(wanted):
+            self.taken.conclude(child, answer, wanted, now)
+        return over
+
+    def _acceptable(self, child: Child, answer: ChildAnswer, over: Plan, may_ask_again: bool) -> bool:
+        """S4: a share in every slot, or what other aggregators have over (W) fills the gap; once accepted, always."""
+        assert child.request is not None
+        asked = child.request.power_w
+        gap = shortfall(asked, answer.power_w)
+        may_fill = self.settings.accept_if_covered and may_ask_again
+        least_pct = max(self.settings.accept_share_pct, self.up.request.terms.least_share_pct)
+        judged = Judged(asked, answer.power_w, over if may_fill else zero(len(asked)), least_pct)
+        judged = judged_by(self.settings.can_use, judged)
+        accepted = child.name in self.taken.accepted or self.policies.acceptance.accepts(judged)
+        self.event.out.tell(
+            "alternative_judged",
+            "S4",
+            aggregator=child.name,
+            proposed_w=answer.power_w,
+            shortfall_w=gap,
+            share_pct=share_pct(judged.offered_w, judged.asked_w),
+            least_pct=self.settings.accept_share_pct,
+            others_have_over_w=over,
+            accepted=accepted,
+        )
+        return accepted

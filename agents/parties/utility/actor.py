@@ -1,0 +1,116 @@
+"""The utility (power company E1): asks for a change of load, judges the answer, awards, sees what was delivered.
+
+issued (collecting) -> judging -> awarded (standby) -> delivering -> settled (closed)
+"""
+
+from datetime import datetime
+from functools import partial
+
+from agents.negotiation.children import Children
+from agents.negotiation.negotiation import Negotiation
+from agents.negotiation.out import Out
+from agents.negotiation.parent import ParentParty
+from agents.negotiation.plans.usable import worth_of
+from agents.negotiation.policies import Policies
+from agents.negotiation.progress import Progress
+from agents.negotiation.stage import Stage, Transitions
+from agents.negotiation.subject import Subject
+from agents.negotiation.timers import Timers
+from agents.parties.utility.role import UtilityRole, period_of
+from agents.settings.daemon import Role
+from agents.settings.parties import UtilitySettings
+from protocol import messages as m
+from protocol.actor import Cancel, Issue
+from protocol.edges import Edge
+from protocol.errors import RefusedMessage, RejectReason
+
+TRANSITIONS: Transitions = {
+    Stage.COLLECTING: (Stage.JUDGING, Stage.CLOSED),
+    Stage.JUDGING: (Stage.STANDBY, Stage.CLOSED, Stage.COLLECTING),
+    Stage.STANDBY: (Stage.DELIVERING, Stage.COLLECTING, Stage.CLOSED),
+    Stage.DELIVERING: (Stage.COLLECTING, Stage.CLOSED),
+    Stage.CLOSED: (Stage.COLLECTING,),
+}
+"""Which stage may follow which. Back to collecting: the operator changed the event."""
+
+
+class Utility(ParentParty):
+    """The actor: its coordinators, its meters, its events; operators order it with `Issue` and `Cancel`."""
+
+    role = Role.UTILITY
+
+    def __init__(self, settings: UtilitySettings, policies: Policies | None = None) -> None:
+        self.settings = settings
+        self.policies = policies or Policies.of(settings)
+        children = dict.fromkeys((*settings.children, *settings.meters))
+        super().__init__(settings.name, (), children)
+        self._takers |= {Issue: self._ordered, Cancel: self._ordered}
+        self.planned = sorted(settings.events, key=lambda event: (event.issue_at, event.event_id))
+
+    def _next_due(self) -> datetime | None:
+        mine = self.planned[0].issue_at if self.planned else None
+        theirs = super()._next_due()
+        return min((at for at in (mine, theirs) if at is not None), default=None)
+
+    def _due(self, now: datetime) -> None:
+        while self.planned and self.planned[0].issue_at <= now:
+            event = self.planned.pop(0)
+            if event.event_id in self.events:
+                continue  # an operator has issued an event of that id: it stands
+            issue = Issue(event.event_id, event.program_id, event.direction, event.start, event.power_w, event.slot_s)
+            self._ordered(issue, now)
+        super()._due(now)
+
+    def _ordered(self, item: Issue | Cancel, now: datetime) -> None:
+        if isinstance(item, Cancel):
+            self._cancel(item, now)
+        elif item.start <= now or not any(item.power_w):
+            reason = "the first slot has begun" if item.start <= now else "no power is asked"
+            self.tell("order_refused", item.event_id, data={"reason": reason})
+        elif item.event_id in self.events:
+            _role(self.events[item.event_id]).change(item, now)
+        else:
+            event = self.events[item.event_id] = self.issued(item)
+            event.role.begin(now)
+            self._make_room()
+
+    def _cancel(self, item: Cancel, now: datetime) -> None:
+        known = self.events.get(item.event_id)
+        planned = [event for event in self.planned if event.event_id == item.event_id]
+        if known is None and planned:
+            self.planned = [event for event in self.planned if event.event_id != item.event_id]
+            self.tell("planned_event_cancelled", item.event_id, data={"reason": item.reason})
+        elif known is None or known.stage is Stage.CLOSED:
+            self.tell("order_refused", item.event_id, data={"reason": "no open event of that id"})
+        elif now >= known.subject.end_at:
+            self.tell("order_refused", item.event_id, data={"reason": "the last slot is over"})
+        else:
+            known.close("cancelled", now, release=m.Outcome.CANCELLED, reason=item.reason)
+
+    def issued(self, issue: Issue) -> Negotiation:
+        """A new event that an operator issues."""
+        subject = Subject(issue.event_id, issue.direction, period_of(issue), issue.power_w, 1)
+        out, timers = Out(self, issue.event_id), Timers()
+        return Negotiation(
+            out,
+            subject,
+            timers,
+            Children(self.settings.children, {}, by=worth_of(self.settings.can_use)),
+            Progress(out, timers, TRANSITIONS),
+            self.settings.report_grace_s,
+            partial(UtilityRole, self.settings, self.policies, issue.program_id),
+        )
+
+    def _on_report(self, edge: Edge, report: m.Report, now: datetime) -> None:
+        event = self.events.get(report.event_id)
+        if event is None:
+            raise RefusedMessage(RejectReason.UNKNOWN_EVENT, f"{self.name} knows no event {report.event_id}")
+        if edge.child in event.children.by_name:
+            event.on_report(edge.child, report, now)
+        else:
+            _role(event).on_meter(edge.child, report, now)
+
+
+def _role(event: Negotiation) -> UtilityRole:
+    assert isinstance(event.role, UtilityRole)
+    return event.role

@@ -1,0 +1,87 @@
+"""The smart meters that report to the utility directly (meter 13): their values stand beside what the coordinators report,
+and are never added to it."""
+
+from datetime import datetime
+
+from agents.negotiation.delivery import check_slot
+from agents.negotiation.out import Out
+from agents.negotiation.subject import Subject
+from protocol import messages as m
+from protocol.edges import Edge
+from protocol.rules import delivered_wh
+
+MOST_ASKED = 4
+"""Of a meter so many missing values are asked for at once, the newest of them."""
+
+OWN = "/"
+"""Between a party and its resource, in the name of a meter that is no home's."""
+
+
+class SmartMeters:
+    """What they tell of one event."""
+
+    def __init__(self, out: Out, subject: Subject, asks: bool) -> None:
+        """`asks`: whether values of homes that did not come are asked for."""
+        self.out, self.subject, self.asks = out, subject, asks
+        self.by_slot: dict[str, dict[int, int]] = {}
+        """Delivered Wh per meter and slot, as the smart meters themselves say."""
+        self.requests: dict[str, tuple[str, int]] = {}
+        """The request and its round that a home's meter reports about: of those that can be asked."""
+
+    def take(self, name: str, message: m.Report, now: datetime) -> bool:
+        """Store a meter's values, and ask for those of earlier slots that did not come; whether the values of one that is
+        asked are others now. Raises RefusedMessage."""
+        for reading in message.readings:
+            check_slot(reading, self.subject.slots)
+        own = message.resource_id != name
+        slots = self.by_slot.setdefault(f"{name}{OWN}{message.resource_id}" if own else name, {})
+        known = dict(slots)
+        for reading in message.readings:
+            slots[reading.slot] = delivered_wh(self.subject.direction, reading.energy_wh, reading.baseline_wh)
+        if not self.asks or own:
+            return False
+        self.requests[name] = (message.request_id, message.round)
+        newest = max(slots, default=0)
+        if newest not in known:
+            self._ask(name, newest, now)
+        return slots != known
+
+    def ask_last(self, last: int, now: datetime) -> None:
+        """The last slot is over: ask whoever has not told it."""
+        for name in [name for name in self.requests if last not in self.by_slot[name]]:
+            self._ask(name, last + 1, now)
+
+    def _ask(self, name: str, before: int, now: datetime) -> None:
+        """Ask a home for the values of slots that it has not told."""
+        out, subject, (request_id, round_) = self.out, self.subject, self.requests[name]
+        missing = [slot for slot in range(before) if slot not in self.by_slot[name]]
+        for slot in missing[-MOST_ASKED:]:
+            award_id = f"{request_id}.{out.name}.{name}"
+            asking = m.Dispatch(
+                message_id=f"{out.name}.dispatch.{award_id}.{slot}.{out.sent('dispatch') + 1}",
+                sent_at=now,
+                event_id=subject.event_id,
+                request_id=request_id,
+                round=round_,
+                revision=1,
+                award_id=award_id,
+                slot=slot,
+                power_w=0,
+                valid_for_s=int(subject.period.duration.total_seconds()),
+            )
+            out.send(Edge(out.name, name), asking)
+
+    @property
+    def delivered_wh(self) -> int:
+        """In all, as the smart meters themselves say, Wh."""
+        return sum(sum(slots.values()) for slots in self.by_slot.values())
+
+    def told(self, last: int) -> dict[str, object]:
+        """What more there is for the utility's account: `storage_wh` is what the aggregators' own storage has delivered, where
+        such a meter has told anything, `values_missing` counts those of the meters that have, where any is missing."""
+        own = [sum(slots.values()) for name, slots in self.by_slot.items() if OWN in name]
+        more: dict[str, object] = {"storage_wh": sum(own)} if own else {}
+        homes = [self.by_slot[name] for name in self.requests]
+        if missing := sum(slot not in values for values in homes for slot in range(last + 1)):
+            more["values_missing"] = missing
+        return more
