@@ -19,12 +19,12 @@ from agents.runtime.fleet.keeping import FleetJournal, FleetPart
 from agents.runtime.fleet.memory import fleet_memory, remember_fleet
 from agents.runtime.hearing import Hearing
 from agents.runtime.journal.journal import JournalError
-from agents.runtime.journal.rows import StoredStep
+from agents.runtime.journal.rows import StoredStep, unreadable
 from agents.runtime.journal.segments import BYTES_AN_ENTRY
 from agents.runtime.memory import let_go
 from agents.runtime.net import Net
 from agents.runtime.outgoing import Job, Outgoing
-from agents.runtime.past import OTHER_RULES
+from agents.runtime.past import OTHER_RULES, UNREADABLE
 from agents.runtime.shell import foretelling
 from broker.bus import Arrival, Bus
 from broker.clock import STEP_S, Clock
@@ -244,7 +244,7 @@ class Gateway:
             self.homes.reset(name)
             with self._told():
                 known, _ = self._remember(journal, only=name)
-                self.homes.fold(_as_taken(journal.entries(name, known.get(name, 0))))
+                self.homes.fold(self._as_taken(journal.entries(name, known.get(name, 0))))
         return list(self._stored(self.homes.take([(name, one) for one in (refused, *behind)], now, due=due)))
 
     async def _next(self) -> list[tuple[Given, Callable[[], None]]]:
@@ -314,7 +314,7 @@ class Gateway:
             while some := list(islice(stored, FOLDED)):
                 self._last = some[-1].seq, some[-1].at
                 last_at = some[-1].at
-                self.homes.fold(_as_taken(some))
+                self.homes.fold(self._as_taken(some))
         return last_at
 
     def _remember(self, journal: FleetJournal, only: str | None = None) -> tuple[dict[str, int], datetime | None]:
@@ -339,6 +339,19 @@ class Gateway:
         with no_collection():
             journal.keep_state(number, fleet_memory(self.homes, at))
         self._last = None
+
+    def _as_taken(self, stored: Iterable[StoredStep]) -> Iterator[Taken]:
+        """Steps of homes: that the clock was set back is none of theirs. Raises JournalError."""
+        for one in stored:
+            try:
+                item = decode_input(one.input)
+            except RefusedMessage:
+                raise
+            except (LookupError, ValueError, TypeError):
+                path = None if self._journal is None else self._journal.path
+                raise JournalError(f"{path}: {unreadable(one)}: {UNREADABLE}") from None
+            if not isinstance(item, Reanchored):
+                yield one.at, one.actor, item, one.effects
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -383,14 +396,6 @@ class Gateway:
     def _count(self, at: datetime, name: str, note: Note) -> None:
         self.counts[note.name] += 1
         self._tell(at, name, note)
-
-
-def _as_taken(stored: Iterable[StoredStep]) -> Iterator[Taken]:
-    """Steps of homes: that the clock was set back is none of theirs."""
-    for one in stored:
-        item = decode_input(one.input)
-        if not isinstance(item, Reanchored):
-            yield one.at, one.actor, item, one.effects
 
 
 def _first(one: tuple[Given, Callable[[], None]]) -> Given:

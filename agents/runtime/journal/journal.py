@@ -9,10 +9,10 @@ import asyncio
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -20,7 +20,7 @@ from agents.runtime.journal.archive import archived
 from agents.runtime.journal.files import sweep
 from agents.runtime.journal.lease import Lease, lease_of
 from agents.runtime.journal.outbox import Mark, Outbox, leaves
-from agents.runtime.journal.rows import SELECT, StoredStep, steps_in, stored
+from agents.runtime.journal.rows import SELECT, StoredStep, steps_in, stored, unreadable
 from agents.runtime.journal.schema import MIGRATIONS, OF_THE_FILE, JournalError, migrate
 from agents.runtime.journal.segments import PartyState, segmented
 from agents.runtime.journal.writer import Figures, Writer
@@ -61,18 +61,17 @@ class Journal:
         self._lease = _leased(path)
         self._connection = self._open()
         self._reader = sqlite3.connect(path, isolation_level=None)
-        self._reader.execute("PRAGMA wal_autocheckpoint = 0")
-        numbered = ["SELECT max(last) AS seq FROM steps"]
-        numbered += [f"SELECT max(seq) FROM {table}" for table in ("inbox", "left_until", "segment")]
-        self._next = self._scalar(f"SELECT 1 + coalesce(max(seq), 0) FROM ({' UNION ALL '.join(numbered)})")
-        self._first = self._scalar(f"SELECT coalesce(min(first), {self._next}) FROM steps")
-        self._moved_at = self._first
-        """The number of the next entry when some were moved out last."""
-        self._knows_ids = self._reader.execute("SELECT 1 FROM inbox LIMIT 1").fetchone() is not None
-        """Whether there is an id of an archived message at all: most journals have none to look up."""
-        stored = b"" if configuration is None else self._keep_configuration(configuration)
+        try:
+            stored = self._look(configuration)
+        except (sqlite3.DatabaseError, JournalError) as error:
+            self._reader.close()
+            self._connection.close()
+            self._lease.release()
+            raise JournalError(_cannot_open(path, error)) from None
         self.settings = sha256(stored).digest()
         """Whose decisions they are, in 32 bytes: the settings of a crowd are some megabytes."""
+        self._moved_at = self._first
+        """The number of the next entry when some were moved out last."""
         self._writer = Writer(self._connection, on_trouble)
         self._new: list[StoredStep] = []
         self._moved: dict[str, Mark] = {}
@@ -86,28 +85,39 @@ class Journal:
     def figures(self) -> Figures:
         return self._writer.figures
 
+    def _look(self, configuration: bytes | None) -> bytes:
+        """Find out what is there, and keep the settings; those that stand there. Raises sqlite3.DatabaseError, JournalError."""
+        self._reader.execute("PRAGMA wal_autocheckpoint = 0")
+        numbered = ["SELECT max(last) AS seq FROM steps"]
+        numbered += [f"SELECT max(seq) FROM {table}" for table in ("inbox", "left_until", "segment")]
+        self._next = self._scalar(f"SELECT 1 + coalesce(max(seq), 0) FROM ({' UNION ALL '.join(numbered)})")
+        self._first = self._scalar(f"SELECT coalesce(min(first), {self._next}) FROM steps")
+        self._knows_ids = self._scalar("SELECT count(*) FROM (SELECT 1 FROM inbox LIMIT 1)") > 0
+        """Whether there is an id of an archived message at all: most journals have none to look up."""
+        return b"" if configuration is None else self._keep_configuration(configuration)
+
     # -- reading, before the first append
 
     def entries(self, actor: str, after: int = 0) -> Iterator[StoredStep]:
-        """Entries of an actor behind a number, oldest first."""
-        for row in self._reader.execute(f"{SELECT} WHERE actor = ? AND last > ? ORDER BY first", (actor, after)):
-            yield from (step for step in steps_in(row) if step.seq > after)
+        """Entries of an actor behind a number, oldest first. Raises JournalError, as all that reads."""
+        with self._readable():
+            for row in self._reader.execute(f"{SELECT} WHERE actor = ? AND last > ? ORDER BY first", (actor, after)):
+                yield from (step for step in steps_in(row) if step.seq > after)
 
     def snapshot(self, actor: str, maker: str) -> tuple[int, bytes] | None:
         """The number of the last entry in an actor's newest snapshot, and the snapshot; None when `maker` made none."""
-        row = self._reader.execute("SELECT seq, body FROM snapshot WHERE actor = ? AND maker = ?", (actor, maker))
-        found = row.fetchone()
+        found = self._row("SELECT seq, body FROM snapshot WHERE actor = ? AND maker = ?", (actor, maker))
         return None if found is None else (int(found[0]), bytes(found[1]))
 
     def begins_with(self, actor: str) -> PartyState | None:
         """What an actor knew before its first entry here; None where it knew nothing."""
-        row = self._reader.execute("SELECT actor, seq, maker, body FROM segment WHERE actor = ?", (actor,)).fetchone()
+        row = self._row("SELECT actor, seq, maker, body FROM segment WHERE actor = ?", (actor,))
         return None if row is None else PartyState(*row)
 
     @property
     def has_snapshots(self) -> bool:
         """Whether there is one at all: only then its maker has to be found out."""
-        return self._reader.execute("SELECT 1 FROM snapshot LIMIT 1").fetchone() is not None
+        return self._row("SELECT 1 FROM snapshot LIMIT 1") is not None
 
     def undone(self, actor: str) -> list[tuple[Mark, Effect]]:
         """Effects that are not known to have left, oldest first. Called once: they are expected to leave now."""
@@ -117,11 +127,8 @@ class Journal:
 
     def heard(self, actor: str, edge: Edge, message_id: str) -> bool:
         """Whether a message about an archived event was taken; the actor itself has forgotten the event."""
-        found = self._reader.execute(
-            "SELECT 1 FROM inbox WHERE actor = ? AND edge = ? AND message_id = ?",
-            (actor, f"{edge.parent}/{edge.child}", message_id),
-        )
-        return found.fetchone() is not None
+        where = (actor, f"{edge.parent}/{edge.child}", message_id)
+        return self._row("SELECT 1 FROM inbox WHERE actor = ? AND edge = ? AND message_id = ?", where) is not None
 
     def repeats_archived(self, actor: str, received: Received, knows: Callable[[str], bool]) -> bool:
         """Whether it is a repeat about an event that is over and in the archive; `knows`: whether the actor still has
@@ -285,8 +292,9 @@ class Journal:
 
     def _left_until(self, where: str = "", given: tuple[str, ...] = ()) -> dict[str, Mark]:
         """Up to which effect everything has left, by party."""
-        found = self._reader.execute(f"SELECT actor, seq, place FROM left_until {where}", given)
-        return {actor: (seq, place) for actor, seq, place in found}
+        with self._readable():
+            found = self._reader.execute(f"SELECT actor, seq, place FROM left_until {where}", given)
+            return {actor: (seq, place) for actor, seq, place in found}
 
     def _not_left(self, steps: Iterable[StoredStep], until: Mapping[str, Mark]) -> Iterator[tuple[str, Mark, Effect]]:
         """What lies behind those marks; it is expected to leave now."""
@@ -294,6 +302,8 @@ class Journal:
             last = until.get(step.actor, (0, 0))
             if step.seq < last[0]:
                 continue
+            if (why := unreadable(step)) is not None:
+                raise JournalError(_damaged(self.path, why))
             for place, effect in enumerate(decode_effects(step.effects)):
                 mark = step.seq, place
                 if leaves(effect) and mark > last:
@@ -341,7 +351,7 @@ class Journal:
             self._lease.release()
             if isinstance(error, JournalError):
                 raise
-            raise JournalError(f"{self.path}: cannot be opened: {error}: mend it or move it away") from None
+            raise JournalError(_cannot_open(self.path, error)) from None
         return connection
 
     def _own(self) -> None:
@@ -362,6 +372,27 @@ class Journal:
 
     def _scalar(self, statement: str) -> int:
         return int(self._reader.execute(statement).fetchone()[0])
+
+    def _row(self, statement: str, given: tuple[str, ...] = ()) -> tuple[Any, ...] | None:
+        with self._readable():
+            found: tuple[Any, ...] | None = self._reader.execute(statement, given).fetchone()
+            return found
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """A file that is damaged within is said to be. Raises JournalError."""
+        try:
+            yield
+        except (sqlite3.DatabaseError, ValueError) as error:
+            raise JournalError(_damaged(self.path, error)) from None
+
+
+def _cannot_open(path: Path, why: object) -> str:
+    return f"{path}: cannot be opened: {why}: mend it or move it away"
+
+
+def _damaged(path: Path, why: object) -> str:
+    return f"{path}: is damaged: {why}: put a copy of it in its place, or move it away"
 
 
 def _as_of_today(settings: bytes) -> bytes | None:
