@@ -15,6 +15,7 @@ from agents.negotiation.plans.capability import probable
 from agents.negotiation.stage import ASKING
 from agents.settings.at_once import S, with_settings
 from agents.settings.contracts import Contracts, contracts_of, with_contracts
+from agents.settings.learned import Learned
 from agents.settings.members import Member, Members
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings
 from protocol import messages as m
@@ -47,9 +48,7 @@ class BookedParty(ParentParty, Generic[S]):
         self.next_foreseen: Foreseen | None = None
         """For the request that is taken next, in the same instant."""
         super().__init__(settings.name, (settings.parent,), self.book.by_name)
-        if settings.reliability_half_life_days is not None:
-            known = {one.name: one for one in settings.learned}
-            self.learning = Learning(Conduct(settings.reliability_half_life_days, known), self.leaves_early)
+        self._learn({one.name: one for one in settings.learned})
 
     @property
     def leaves_early(self) -> bool:
@@ -144,6 +143,7 @@ class BookedParty(ParentParty, Generic[S]):
         if settings:
             self.other_settings[len(self.changes)] = dict(settings)
             self.settings = with_settings(self.settings, dict(settings))
+            self._learn({} if self.learning is None else self.learning.conduct.known)
         self.changes.append(contracts)
         self._children = self.book.by_name
 
@@ -164,6 +164,16 @@ class BookedParty(ParentParty, Generic[S]):
             first_needed -= 1
 
     # -- what members did
+
+    def _learn(self, known: Mapping[str, Learned]) -> None:
+        """By the settings of today, with what was learned before."""
+        half_life_days = self.settings.reliability_half_life_days
+        if half_life_days is None:
+            self.learning = None
+        elif self.learning is None:
+            self.learning = Learning(Conduct(half_life_days, known), self.leaves_early)
+        else:
+            self.learning.goes_by(half_life_days, self.leaves_early)
 
     def expected_pct(self, member: Member, now: datetime) -> int:
         """How much of what a member is asked for is to be expected of it: by what it did, else by its contract."""

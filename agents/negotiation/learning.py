@@ -34,6 +34,10 @@ class Learning:
         self.events: dict[str, EventConduct] = {}
         self._leaves_early = leaves_early
 
+    def goes_by(self, half_life_days: int, leaves_early: bool) -> None:
+        """Other settings hold from now on."""
+        self.conduct.half_life_days, self._leaves_early = half_life_days, leaves_early
+
     def _of(self, event: Negotiation) -> EventConduct:
         return self.events.setdefault(event.subject.event_id, EventConduct())
 

@@ -115,7 +115,7 @@ class Aggregator(BookedParty[AggregatorSettings]):
             up=up,
             own=storage,
             baseline=self.policies.baseline,
-            tells_sources=self.settings.tells_sources,
+            tells_sources=settings.tells_sources,
         )
 
     def _measured(self, item: Measured, now: datetime) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from agents.runtime.daemon.books import taken_while_running, with_books_kept, with_books_of
+from agents.runtime.daemon.books import owners_while_running, taken_while_running, with_books_kept, with_books_of
 from agents.runtime.daemon.served import ServedParty, served
 from agents.runtime.journal.file import JournalFile
 from agents.runtime.journal.journal import Journal, KeptSettings
@@ -60,7 +60,9 @@ async def settings_to_run(path: Path, given: PartiesConfig, now: datetime) -> St
         _check_books(under, path)
         if not at_rest:
             taken = taken_while_running(ours, under)
-            return Start(known, True, kept) if taken is None else Start(known, False, kept, taken)
+            if taken is not None:
+                return Start(known, False, kept, taken)
+            return Start(known, True, kept, owners_while_running([party.actor for party in parties], given) or None)
         await journal.archive(KeptSettings.of(under, given))
     finally:
         await journal.close()
