@@ -27,6 +27,7 @@ from memory_bus import MemoryBus
 from worlds import T0, World, battery
 
 from agents.runtime.build import build_actor
+from agents.runtime.journal import segments
 from agents.runtime.journal.journal import Journal
 from agents.runtime.shell import Shell
 from agents.settings.contracts import plain_contract
@@ -44,6 +45,9 @@ EVENTS_A_DAY, HALF_HOUR, AHEAD = 48, timedelta(minutes=30), timedelta(minutes=50
 WEEK_DAYS, PAUSE = 7, 4
 """The last events of a week are left out, so that all others are over when it is judged."""
 ARCHIVE_AFTER = 2_000
+KEPT_IDS = 20_000
+"""A tenth of the ids of archived messages that a journal keeps at most: its file is flat once they are reached, here after
+some weeks and not after most of a year."""
 KILLS, TENTHS = 20, 10
 DOWN_S = (1, 20, 300, 1_500)
 POWER_W, HOME_W, HOMES = 2_000, 3_000, 3
@@ -207,6 +211,7 @@ async def lived(days: int, kills: int = KILLS) -> tuple[list[Overall], list[str]
     """Figures at each tenth of the way, and which promises were broken."""
     random, found = Random(1), []
     with tempfile.TemporaryDirectory(prefix="gridpact-bench-") as folder:
+        segments.STORED_IDS = KEPT_IDS
         year = Year(Path(folder))
         killed_at = sorted(
             T0 + timedelta(days=random.randrange(days), hours=random.uniform(1, 22)) for _ in range(kills)
