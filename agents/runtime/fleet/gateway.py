@@ -83,6 +83,9 @@ class Gateway:
         """Number and instant of the last entry, where there is one that the stored state does not know."""
         self._state_bytes = 0
         """Of what all homes knew when entries were moved out last."""
+        self._knows = False
+        self._known_at: datetime | None = None
+        """The instant of the last entry that was there at the start."""
         self._half_way = True
         """Not all that the homes know stands in the journal: they begin, or one of them is being mended."""
 
@@ -274,7 +277,8 @@ class Gateway:
 
     def _first_jobs(self) -> Iterator[Job]:
         """Where the last process ended: what the homes know, what may not have left, what is to be said again."""
-        last_at, now = self._fold(), self.clock.now()
+        self.know()
+        last_at, now = self._known_at, self.clock.now()
         if self._journal is not None and last_at is not None:
             yield Job(redo=list(self._journal.not_left()))
             if last_at > now:  # the clock was ahead, and is right by now
@@ -299,6 +303,11 @@ class Gateway:
     def _in_jobs(self, entries: Iterator[Entry]) -> Iterator[Job]:
         while some := list(islice(entries, MOST)):
             yield Job(list(self._stored(some)))
+
+    def know(self) -> None:
+        """Let the homes know what the journal knows, once. Raises JournalError."""
+        if not self._knows:
+            self._known_at, self._knows = self._fold(), True
 
     def _fold(self) -> datetime | None:
         """Begin with the stored state, and take all steps behind it again; the instant of the last one. Raises
