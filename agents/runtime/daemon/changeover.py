@@ -47,6 +47,8 @@ async def settings_to_run(path: Path, given: PartiesConfig, now: datetime) -> St
     known = file.configuration()
     if known is None:  # written by an earlier version
         return Start(given)
+    if read_before == wanted:  # of a crowd's settings only those that hold are read
+        return Start(known)
     before = known if read_before is None else PartiesConfig.model_validate_json(read_before)
     if before.as_bytes() == wanted:
         return Start(given if read_before is None else known)
