@@ -14,7 +14,7 @@ from agents.negotiation.parent import ParentParty
 from agents.negotiation.plans.capability import probable
 from agents.negotiation.stage import ASKING
 from agents.settings.at_once import S, with_settings
-from agents.settings.contracts import Contracts, contracts_of, with_contracts
+from agents.settings.contracts import Contracts, contracts_of, put_together, with_contracts
 from agents.settings.learned import Learned
 from agents.settings.members import Member, Members
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings
@@ -35,8 +35,8 @@ class BookedParty(ParentParty, Generic[S]):
     def __init__(self, settings: S) -> None:
         self.settings: S = settings
         """Of today, but for the members: those stand in the book."""
-        self.book = Members(members=settings.members)
-        """The contracts of today."""
+        self.first_book = self.book = Members(members=settings.members)
+        """The contracts of today, and those of the settings."""
         self.changes: list[Contracts] = []
         """Since the settings' book."""
         self.other_settings: dict[int, dict[str, Any]] = {}
@@ -148,20 +148,22 @@ class BookedParty(ParentParty, Generic[S]):
         self._children = self.book.by_name
 
     def _put_together(self) -> None:
-        """Changes between which no event that is known began become one, so that a party that never rests has few."""
-        first_needed, place = min(self.editions.values(), default=len(self.changes)), 0
-        while place + 2 <= first_needed:
-            earlier, later = self.changes[place], self.changes[place + 1]
-            if any(terms is not None and earlier.get(name, terms) is None for name, terms in later.items()):
-                place += 1  # who comes back stands last in the book
-                continue
-            self.changes[place : place + 2] = [{**earlier, **later}]
-            both = self.other_settings.pop(place, {}) | self.other_settings.pop(place + 1, {})
-            self.other_settings = {key - (key > place): value for key, value in self.other_settings.items()}
-            if both:
-                self.other_settings[place] = both
-            self.editions = {event_id: edition - 1 for event_id, edition in self.editions.items()}
-            first_needed -= 1
+        """Changes before all events that are known become two at most, so that a party that never rests has few."""
+        needed = min(self.editions.values(), default=len(self.changes))
+        together = put_together(self.first_book, self.changes[:needed])
+        settings: dict[str, Any] = {}
+        for number in range(needed):
+            settings |= self.other_settings.get(number, {})
+        if settings and not together:
+            together = [{}]
+        fewer = needed - len(together)
+        if fewer <= 0:
+            return
+        self.changes[:needed] = together
+        self.other_settings = {key - fewer: value for key, value in self.other_settings.items() if key >= needed}
+        if settings:
+            self.other_settings[len(together) - 1] = settings
+        self.editions = {event_id: edition - fewer for event_id, edition in self.editions.items()}
 
     # -- what members did
 
