@@ -50,7 +50,9 @@ KEPT_IDS = 20_000
 some weeks and not after most of a year."""
 KILLS, TENTHS = 20, 10
 DOWN_S = (1, 20, 300, 1_500)
-POWER_W, HOME_W, HOMES = 2_000, 3_000, 3
+POWER_W = {Direction.DECREASE_LOAD: 2_000, Direction.INCREASE_LOAD: 2_216}
+"""What batteries lose on the way is put on: else they would be empty after some weeks."""
+HOME_W, HOMES = 3_000, 3
 AGGREGATORS = ("ra-1", "ra-2")
 
 
@@ -161,7 +163,7 @@ class Year:
         for number in range(last):
             start = T0 + timedelta(days=day) + (number + 2) * HALF_HOUR
             way = Direction.DECREASE_LOAD if number % 2 else Direction.INCREASE_LOAD
-            self.simulation.give(start - AHEAD, "utility", Issue(f"d{day}-{number}", "dr", way, start, (POWER_W,)))
+            self.simulation.give(start - AHEAD, "utility", Issue(f"d{day}-{number}", "dr", way, start, (POWER_W[way],)))
 
     def reconfigure(self, week: int, at: datetime) -> None:
         """Other settings for all three; a home joins or leaves."""
