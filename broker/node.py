@@ -64,7 +64,10 @@ class Node:
     durable: int = 0
     """So many entries of the journal survive a crash."""
     dropped: int = 0
-    """So many entries were taken off its beginning: of a process that is never started again nobody reads them."""
+    """So many entries were taken off its beginning: of a process that is never started again nobody reads them, or
+    somebody else keeps them."""
+    last_at: datetime | None = None
+    """The instant of the last durable entry."""
     done: set[tuple[int, int]] = field(default_factory=set)
     """Marks of effects that were done: number of the entry and place in it."""
     unsure: set[tuple[int, int]] = field(default_factory=set)
@@ -95,10 +98,17 @@ class Node:
         for _, pending in self.unacknowledged:
             if pending.ordered and pending in self.session:
                 self.session.remove(pending)  # whoever gave the order was told
-        yield from enumerate(self.journal[first - self.dropped :], first)
+        new = self.journal[first - self.dropped :]
+        self.last_at = new[-1].at if new else self.last_at
+        yield from enumerate(new, first)
         if self.build is None:
-            self.dropped += len(self.journal)
-            self.journal.clear()
+            self.forget()
+
+    def forget(self) -> None:
+        """Take the entries off that are durable: if anybody, somebody else keeps them."""
+        del self.journal[: self.durable - self.dropped]
+        self.dropped = self.durable
+        self.done.clear()
 
     def mark(self, number: int, place: int) -> None:
         """An effect was done; the mark itself is durable with the next commit."""
@@ -117,7 +127,7 @@ class Node:
             raise RuntimeError(f"{self.name} cannot be started again: its Party has no `build`")
         self.up = False
         self.life += 1
-        del self.journal[self.durable :]
+        del self.journal[self.durable - self.dropped :]
         self.unsure.clear()
         self.unacknowledged.clear()
         self.committing = False
@@ -127,6 +137,7 @@ class Node:
         """The journal is that of an earlier instant: what came behind it is not known any more."""
         self.journal = [entry for entry in self.journal if entry.at <= until]
         self.durable = len(self.journal)
+        self.last_at = self.journal[-1].at if self.journal else None
         self.done = {(number, place) for number, place in self.done if number < self.durable}
 
     def restart(self) -> list[tuple[int, int, Effect]]:
@@ -138,7 +149,7 @@ class Node:
             self.stepper.fold(entry)
         return [
             (number, place, effect)
-            for number, entry in enumerate(self.journal)
+            for number, entry in enumerate(self.journal, self.dropped)
             for place, effect in enumerate(entry.effects)
             if (number, place) not in self.done and isinstance(effect, Send | Clear | Setpoint)
         ]

@@ -144,6 +144,11 @@ class Simulation:
         raise RuntimeError(f"more than {MAX_STEPS} steps: some actor spins")
 
     @property
+    def retained(self) -> Mapping[str, Post]:
+        """What stands at the broker, by topic."""
+        return self._retained
+
+    @property
     def nodes(self) -> Mapping[str, Node]:
         """The simulated processes by party."""
         return self._nodes
@@ -254,6 +259,11 @@ class Simulation:
 
     # -- crashes
 
+    def kill(self, name: str, down: timedelta) -> None:
+        """The process of a party dies now, between two steps, and is started again after `down`."""
+        self._nodes[name].die()
+        self.at(self.now + down, partial(self._restart, self._nodes[name]))
+
     def _pass(self, node: Node, point: str) -> None:
         """A node passes one of the named points (`broker.node.POINTS`). Raises Died when a crash waits there."""
         waiting = self._crashes.get(node.name)
@@ -300,8 +310,8 @@ class Simulation:
             if not isinstance(effect, Setpoint) or effect.until > self.now:
                 self._do(node, effect)
             node.mark(number, place)
-        if node.journal:
-            self._keep(node, node.stepper.take(Resumed(node.journal[-1].at), self.now, due=False))
+        if node.last_at is not None:
+            self._keep(node, node.stepper.take(Resumed(node.last_at), self.now, due=False))
         self._keep(node, node.stepper.begin(self.now))
 
     # -- effects and the wire

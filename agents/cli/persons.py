@@ -82,6 +82,8 @@ async def export(whose: Whose, member: str, out: Path | None) -> int:
         **_register(book).of_member(book.party, member),
         "entries": list(_entries(book.journal, member)),
     }
+    if not any(known[key] for key in ("contract", "learned", "person", "consents", "entries")):
+        raise CommandRefusal(f"nothing is known of {member} here: look at the name")
     text = to_json(known).decode() + "\n"
     if out is None:
         sys.stdout.write(text)

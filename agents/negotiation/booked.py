@@ -1,7 +1,7 @@
 """A party with a book of contracts that changes while it runs. Each event keeps the book that it began with; what leads
 from the settings' book to the present one is remembered change by change, so that those books can be made again."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Generic, TypeAlias
@@ -14,7 +14,8 @@ from agents.negotiation.parent import ParentParty
 from agents.negotiation.plans.capability import probable
 from agents.negotiation.stage import ASKING
 from agents.settings.at_once import S, with_settings
-from agents.settings.contracts import Contracts, contracts_of, with_contracts
+from agents.settings.contracts import Contracts, contracts_of, put_together, with_contracts
+from agents.settings.learned import Learned
 from agents.settings.members import Member, Members
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings
 from protocol import messages as m
@@ -31,12 +32,12 @@ MOST_NAMED = 20
 class BookedParty(ParentParty, Generic[S]):
     """Base of aggregator and coordinator."""
 
-    def __init__(self, settings: S, *, leaves_early: bool = False) -> None:
-        """`leaves_early`: whether a stage may end while there is still time to answer."""
+    def __init__(self, settings: S, *, leaves_early: Callable[[S], bool] = lambda _: False) -> None:
+        """`leaves_early`: whether by its settings a stage may end while there is still time to answer."""
         self.settings: S = settings
         """Of today, but for the members: those stand in the book."""
-        self.book = Members(members=settings.members)
-        """The contracts of today."""
+        self.first_book = self.book = Members(members=settings.members)
+        """The contracts of today, and those of the settings."""
         self.changes: list[Contracts] = []
         """Since the settings' book."""
         self.other_settings: dict[int, dict[str, Any]] = {}
@@ -53,9 +54,8 @@ class BookedParty(ParentParty, Generic[S]):
             Reconfigured: self._reconfigured,
             Corrected: self._corrected,
         }
-        if settings.reliability_half_life_days is not None:
-            known = {one.name: one for one in settings.learned}
-            self.learning = Learning(Conduct(settings.reliability_half_life_days, known), leaves_early)
+        self._leaves_early: Callable[[S], bool] = leaves_early
+        self._learn({one.name: one for one in settings.learned})
 
     # -- what its members could probably give
 
@@ -145,26 +145,39 @@ class BookedParty(ParentParty, Generic[S]):
         if settings:
             self.other_settings[len(self.changes)] = dict(settings)
             self.settings = with_settings(self.settings, dict(settings))
+            self._learn({} if self.learning is None else self.learning.conduct.known)
         self.changes.append(contracts)
         self._children = self.book.by_name
 
     def _put_together(self) -> None:
-        """Changes between which no event that is known began become one, so that a party that never rests has few."""
-        first_needed, place = min(self.editions.values(), default=len(self.changes)), 0
-        while place + 2 <= first_needed:
-            earlier, later = self.changes[place], self.changes[place + 1]
-            if any(terms is not None and earlier.get(name, terms) is None for name, terms in later.items()):
-                place += 1  # who comes back stands last in the book
-                continue
-            self.changes[place : place + 2] = [{**earlier, **later}]
-            both = self.other_settings.pop(place, {}) | self.other_settings.pop(place + 1, {})
-            self.other_settings = {key - (key > place): value for key, value in self.other_settings.items()}
-            if both:
-                self.other_settings[place] = both
-            self.editions = {event_id: edition - 1 for event_id, edition in self.editions.items()}
-            first_needed -= 1
+        """Changes before all events that are known become two at most, so that a party that never rests has few."""
+        needed = min(self.editions.values(), default=len(self.changes))
+        together = put_together(self.first_book, self.changes[:needed])
+        settings: dict[str, Any] = {}
+        for number in range(needed):
+            settings |= self.other_settings.get(number, {})
+        if settings and not together:
+            together = [{}]
+        fewer = needed - len(together)
+        if fewer <= 0:
+            return
+        self.changes[:needed] = together
+        self.other_settings = {key - fewer: value for key, value in self.other_settings.items() if key >= needed}
+        if settings:
+            self.other_settings[len(together) - 1] = settings
+        self.editions = {event_id: edition - fewer for event_id, edition in self.editions.items()}
 
     # -- what members did
+
+    def _learn(self, known: Mapping[str, Learned]) -> None:
+        """By the settings of today, with what was learned before."""
+        half_life_days = self.settings.reliability_half_life_days
+        if half_life_days is None:
+            self.learning = None
+        elif self.learning is None:
+            self.learning = Learning(Conduct(half_life_days, known), self._leaves_early(self.settings))
+        else:
+            self.learning.goes_by(half_life_days, self._leaves_early(self.settings))
 
     def expected_pct(self, member: Member, now: datetime) -> int:
         """How much of what a member is asked for is to be expected of it: by what it did, else by its contract."""

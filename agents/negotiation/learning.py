@@ -34,8 +34,15 @@ class Learning:
         self.events: dict[str, EventConduct] = {}
         self._leaves_early = leaves_early
 
+    def goes_by(self, half_life_days: int, leaves_early: bool) -> None:
+        """Other settings hold from now on."""
+        self.conduct.half_life_days, self._leaves_early = half_life_days, leaves_early
+
     def _of(self, event: Negotiation) -> EventConduct:
-        return self.events.setdefault(event.subject.event_id, EventConduct())
+        known = self.events.get(event.subject.event_id)
+        if known is None:  # once an event: each member's answer asks for it
+            known = self.events[event.subject.event_id] = EventConduct()
+        return known
 
     def answered(self, event: Negotiation, name: str, message: m.Offer | m.Alternative, now: datetime) -> None:
         """A member has answered. What was sent in time and came late is not its fault."""

@@ -111,6 +111,10 @@ def refused_above(event: Negotiation, sent: m.EventMessage, reject: m.Reject, no
         else:
             reason = f"{up.edge.parent} does not know the deal any more"
             event.close("cancelled", now, release=m.Outcome.CANCELLED, reason=reason)
+    elif event.outcome == "concluded" and isinstance(sent, m.Report) and reject.reason is RejectReason.UNKNOWN_AWARD:
+        event.out.tell(
+            "peer_lost_memory", peer=up.edge.parent, kind=sent.kind
+        )  # in the last slot: nothing is left to end
 
 
 def _said_otherwise(event: Negotiation, sent: m.EventMessage, now: datetime) -> None:

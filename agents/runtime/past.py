@@ -6,6 +6,7 @@ from datetime import datetime
 
 from agents.drivers.remote import RemoteDevice
 from agents.runtime.journal.journal import Journal, JournalError, StoredStep
+from agents.runtime.journal.rows import unreadable
 from agents.runtime.journal.segments import PartyState
 from agents.runtime.snapshot import EVERY, Snapshot, maker, pack, unpack
 from broker.stepper import Diverged, Stepper, is_durable, no_collection
@@ -16,6 +17,8 @@ from protocol.remembered import UnknownState
 
 OTHER_RULES = "run the gridpact that wrote it and stop it cleanly, so that this one takes over what it knows then, or move the file away"
 """What to do where this version would have decided otherwise."""
+UNREADABLE = "put a copy of the file in its place, run the gridpact that wrote it, or move the file away"
+"""What to do where entries are none that this version knows."""
 
 
 class Past:
@@ -94,6 +97,10 @@ class Past:
             path = journal.path
             text = f"{path}: entry {stored.seq} cannot be taken again: {error}: {OTHER_RULES}"
             raise JournalError(text) from None
+        except Exception:
+            if (why := unreadable(stored)) is None:
+                raise
+            raise JournalError(f"{journal.path}: {why}: {UNREADABLE}") from None
 
     def _note_unanswered(self, item: Taken | None, effects: Iterable[Effect]) -> None:
         for effect in effects:

@@ -97,6 +97,9 @@ class Shell:
         self.past = Past(self.stepper, journal, self.remote, self.outgoing.questions, clock.now())
         self._hearing = Hearing()
         self._suspension = Suspension(clock)
+        self._folded = False
+        self._last_at: datetime | None = None
+        """Of the last step that a fold took again."""
         self.net = Net()
         self._inbox: asyncio.Queue[tuple[Taken | None, Callable[[], None]]] = asyncio.Queue(INBOX)
 
@@ -149,8 +152,10 @@ class Shell:
         yield Job(self.past.store(self.stepper.begin(now)))
 
     def fold(self) -> datetime | None:
-        """Take all steps of the journal again; the instant of the last one. Raises JournalError."""
-        return self.past.fold()
+        """Take all steps of the journal again, once; the instant of the last one. Raises JournalError."""
+        if not self._folded:
+            self._last_at, self._folded = self.past.fold(), True
+        return self._last_at
 
     def keep_snapshot(self) -> None:
         """Store what the party knows now."""

@@ -2,20 +2,23 @@
 
 from typing import Any, TypeVar
 
-from agents.settings.parties import AggregatorSettings, CoordinatorSettings
+from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings
 
 S = TypeVar("S", AggregatorSettings, CoordinatorSettings)
 
 AT_ONCE = frozenset(
     {
-        "accept_if_covered", "accept_share_pct", "alternative_basis", "capability_every_s", "collect_pct",
-        "dispatch_lead_s", "ladder", "margin_pct", "max_rerequests", "over_request", "plan", "relax_from_above",
-        "relax_others", "relax_pct", "relax_restrictions", "report_grace_s",
+        "accept_if_covered", "accept_share_pct", "alternative_basis", "can_use", "capability_every_s", "collect_pct",
+        "dispatch_lead_s", "ladder", "leave_early", "margin_pct", "max_rerequests", "over_request", "plan",
+        "plan_questions", "relax_from_above", "relax_others", "relax_pct", "relax_restrictions",
+        "reliability_half_life_days", "report_grace_s", "tells_sources",
     }
 )  # fmt: skip
 """All others are taken when the party is at rest: who it is, its devices, the policies that it was made with."""
 OWN_WAY = frozenset({"members", "learned"})
 """These have inputs of their own."""
+OWNERS = ("consent", "stored_rule", "answers_within_s")
+"""Of a home: what its owner has agreed to holds at once, in events under way, too."""
 
 
 def taken_at_once(before: S, after: S) -> dict[str, Any] | None:
@@ -30,4 +33,17 @@ def with_settings(settings: S, plain: dict[str, Any]) -> S:
     """The settings with other values. Raises ValidationError."""
     needed = {"name": settings.name, "parent": settings.parent, "members": settings.members}
     made = type(settings).model_validate(needed | plain)
+    return settings.model_copy(update={key: getattr(made, key) for key in plain})
+
+
+def owners_settings(before: DerSettings, after: DerSettings) -> dict[str, Any]:
+    """What a home's owner has agreed to otherwise than before, as plain values."""
+    keys = {key for key in OWNERS if getattr(before, key) != getattr(after, key)}
+    return after.model_dump(mode="json", include=keys)
+
+
+def with_owners_settings(settings: DerSettings, plain: dict[str, Any]) -> DerSettings:
+    """The settings with other ones of the owner. Raises ValidationError."""
+    needed = {"name": settings.name, "parent": settings.parent, "devices": settings.devices}
+    made = DerSettings.model_validate(needed | plain)
     return settings.model_copy(update={key: getattr(made, key) for key in plain})

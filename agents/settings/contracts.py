@@ -21,6 +21,24 @@ def with_contracts(book: Members, contracts: Contracts) -> Members:
     return Members(members=tuple(terms for terms in (*known, *new) if terms is not None))
 
 
+def put_together(book: Members, changes: Iterable[Contracts]) -> list[Contracts]:
+    """Two changes at most that lead from a book where these lead: who leaves or has other terms; then who joins, because
+    who comes back stands last."""
+    terms_of: dict[str, Member | None] = {}
+    joined: dict[str, Member] = {}
+    for contracts in changes:
+        for name, terms in contracts.items():
+            stays = name in book and terms_of.get(name, book[name]) is not None
+            if stays and name not in joined:
+                terms_of[name] = terms
+            elif terms is None:
+                joined.pop(name, None)
+            else:
+                joined[name] = terms
+    stayed = {name: terms for name, terms in terms_of.items() if terms != book[name]}
+    return [one for one in (stayed, joined) if one]
+
+
 def changes_between(before: Iterable[Member], after: Iterable[Member]) -> dict[str, Member | None]:
     """What makes the one book the other, but for its order."""
     known, wanted = ({member.name: member for member in book} for book in (before, after))

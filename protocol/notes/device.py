@@ -28,6 +28,13 @@ class DecisionTooLate(NoteModel):
     """A resident's answer that changes nothing any more in what stands; a later round goes by it."""
 
 
+@note_of("owner_agrees")
+class OwnerAgrees(NoteModel):
+    """What a home's owner agrees to is said otherwise now: these settings hold at once, in events under way, too."""
+
+    changed: Sequence[str]
+
+
 @note_of("device_not_counted_on", "S50")
 class DeviceNotCountedOn(NoteModel):
     """A device offers nothing because its state is too old for its contract, or because it told a fault."""

@@ -272,6 +272,8 @@ def life_rows() -> list[Row]:
         *map(restored, ROLES),
         row("aggregator down over confirm_by", "the same awards", down_over_confirm_by, same, speed=SLOWER),
         row("coordinator down over a slot's grace", "the same awards", down("ac", 74, 80), same, speed=SLOWER),
+        row("utility down over a slot's grace", "the same awards", down("utility", 74, 80), same, speed=SLOWER),
+        row("aggregator down over a slot's grace", "the same awards", down("ra-1", 74.6, 80), same, speed=SLOWER),
         row("settings changed in mid-event", "the same awards", settings_changed, same, speed=SLOWER),
         row(
             "a member leaves and joins again in mid-event",

@@ -53,10 +53,11 @@ async def run_rows(chosen: list[Row], at_once: int = AT_ONCE, *, short: bool = F
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", default="", help="rows whose fault has this text, or one of some: a|b")
+    parser.add_argument("--at-once", type=int, default=AT_ONCE)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     wanted = given.only.split("|")
-    results = asyncio.run(run_rows([row for row in rows() if any(text in row.fault for text in wanted)]))
+    results = asyncio.run(run_rows([row for row in rows() if any(text in row.fault for text in wanted)], given.at_once))
     print(file=sys.stderr)
     if given.json:
         print(json.dumps({"rows": results}))

@@ -48,13 +48,13 @@ async def test_daemon_ends_an_event_by_the_old_settings_and_begins_anew_with_the
         after = config(tmp_path, broker, anchor_at, ("ac", "ac-2"))
         second = Daemon(after)
         assert await second.run() is None
-        assert second.under == before.parties()
+        assert second.in_force.under == before.parties()
         third = Daemon(after)
         running = asyncio.create_task(third.run())
         await third.taking.wait()
         signal.raise_signal(signal.SIGTERM)
         assert await running == 0
-    assert third.under == after.parties()
+    assert third.in_force.under == after.parties()
     assert JournalFile(tmp_path / "utility.journal").configuration() == after.parties()
     (archive,) = (tmp_path / "utility.journal.archive").glob("*.sqlite")
     assert JournalFile(archive).configuration() == before.parties()

@@ -99,6 +99,15 @@ def test_loss_in_mid_event_is_told_and_ends_alike_on_both_sides(actor: str, stag
     assert settled in ([], [20_000]) or stated, "what is not delivered is stated"
 
 
+@pytest.mark.parametrize("mandate", [False, True])
+@pytest.mark.parametrize("actor", ROLES)
+def test_loss_in_the_last_slot_is_told_unless_nothing_came_of_it(actor: str, mandate: bool) -> None:
+    for copy in COPIES.values():
+        story = loses(actor, STAGES["last slot"], copy, mandate)
+        settled = [note.data["delivered_wh"] for note in story.notes("settled", "utility")]
+        assert told(story) or settled == [20_000], copy
+
+
 def test_new_life_of_an_aggregator_asks_again_and_a_deal_comes_of_it() -> None:
     story = loses("ra-1", STAGES["asked"], COPIES["deleted"])
     asked = [r for r in story.sent("request", "ra-1") if isinstance(r, m.Request)]

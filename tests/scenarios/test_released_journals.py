@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,10 +28,12 @@ from released import (
 from agents.negotiation.parent import ParentParty
 from agents.parties.memory import memory_of
 from agents.runtime.behaviour import intercept
+from agents.runtime.daemon.changeover import Start, settings_to_run
 from agents.runtime.files.scenario import load_scenario
 from agents.runtime.journal.file import JournalFile
 from agents.runtime.journal.journal import StoredStep
 from agents.runtime.shell import Shell
+from agents.settings.daemon import PartiesConfig
 from broker.simulation import SimulatedParty, Simulation
 from protocol.actor import Actor, Resumed, Send
 from protocol.entries import decode_effects
@@ -169,3 +172,53 @@ def test_started_parties_bring_the_event_to_its_end(version: str, stage: str, tm
 def test_settings_of_a_release_are_read_with_what_is_new_by_its_default(version: str, tmp_path: Path) -> None:
     for path in unpacked(FIXTURES / version / CLOSED, tmp_path):
         assert set(configuration(path).names()) <= set(entries(version, CLOSED))
+
+
+def with_other_settings(settings: PartiesConfig) -> PartiesConfig:
+    """What is taken when everybody is at rest: a device is called otherwise, an aggregator shares out otherwise, a
+    coordinator and a utility judge otherwise."""
+    ders = tuple(
+        home.model_copy(
+            update={
+                "devices": tuple(
+                    spec.model_copy(update={"resource_id": f"{spec.resource_id}-2"}) for spec in home.devices
+                )
+            }
+        )
+        for home in settings.ders
+    )
+    changed: dict[str, object] = {"ders": ders}
+    for key, update in (
+        ("aggregator", {"sharing": "merit_order", "storage": ()}),
+        ("coordinator", {"parent": "other"}),
+        ("utility", {"accept_share_pct": 1, "events": ()}),
+    ):
+        one = getattr(settings, key)
+        changed[key] = None if one is None else one.model_copy(update=update)
+    return settings.model_copy(update=changed)
+
+
+@pytest.mark.parametrize(("version", "stage"), CASES)
+async def test_start_with_other_settings_leaves_the_event_in_its_stage_by_those_that_it_began_with(
+    version: str, stage: str, tmp_path: Path
+) -> None:
+    stages = {}
+    for path in unpacked(FIXTURES / version / stage, tmp_path):
+        known = configuration(path)
+        start = await settings_to_run(path, with_other_settings(known), STOPS[stage].at)
+        assert (start.under, start.waits) == (known, True)
+        journal = journal_of(path)
+        for shell in shells(journal):
+            shell.fold()
+            stages[shell.actor.name] = stage_of(shell.actor)
+        await journal.close()
+    assert {name: stages[name] for name in STOPS[stage].stages} == STOPS[stage].stages
+
+
+@pytest.mark.parametrize("version", released.versions())
+async def test_other_settings_are_taken_where_all_is_over(version: str, tmp_path: Path) -> None:
+    for path in unpacked(FIXTURES / version / CLOSED, tmp_path):
+        given = with_other_settings(configuration(path))
+        assert await settings_to_run(path, given, STOPS[CLOSED].at + timedelta(hours=2)) == Start(given)
+        assert configuration(path) == given
+        assert list(JournalFile(path).entries()) == []

@@ -20,6 +20,7 @@ from random import Random
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
+from changed_books import CHANGED, changed_books
 from checker import physics, violations
 from fresh import FRESH
 from odd_lives import FEATURES, enliven
@@ -122,8 +123,11 @@ def plan_of(seed: int) -> tuple[World, Plan]:
     odd = enliven(world, Random(f"odd {seed}"))
     lost = _losses(Random(f"lost {seed}"), world)  # a stream of its own: all else of a seed stays as it was
     faults = replace(faults, crashes=(*faults.crashes, *lost))
-    features = {**odd.features, LOST: len(lost)}
-    return world, Plan(seed, faults, (*orders, *odd.orders), noise, features)
+    changed = changed_books(
+        world, Random(f"operator 17: {seed}")
+    )  # so the seeds that once broke something stay as they were
+    features = {**odd.features, **changed.features, LOST: len(lost)}
+    return world, Plan(seed, faults, (*orders, *odd.orders, *changed.orders), noise, features)
 
 
 def _losses(random: Random, world: World) -> tuple[Crash, ...]:
@@ -374,7 +378,12 @@ def hunt_evenings(first: int, seeds: int, with_planted: bool) -> Hunted:
     }
     planted = find_all(1_000) if with_planted else {}
     return Hunted(
-        figures, tally.shares(FEATURES), planted, tally.failing, "--seed", lambda seed: describe(shrink(seed)[0])
+        figures,
+        tally.shares((*FEATURES, LOST, *CHANGED)),
+        planted,
+        tally.failing,
+        "--seed",
+        lambda seed: describe(shrink(seed)[0]),
     )
 
 

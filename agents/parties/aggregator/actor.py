@@ -53,7 +53,7 @@ class Aggregator(BookedParty[AggregatorSettings]):
     def __init__(self, settings: AggregatorSettings, policies: Policies | None = None) -> None:
         self.policies = policies or Policies.of(settings)
         self.own_storage = StorageYard.build(settings.storage, settings.connection)
-        super().__init__(settings, leaves_early=settings.leave_early)
+        super().__init__(settings, leaves_early=lambda its: its.leave_early)
         self._takers |= {Measured: self._measured, Solved: self._solved}
 
     # -- what it and its members could probably give
@@ -111,7 +111,7 @@ class Aggregator(BookedParty[AggregatorSettings]):
             up=up,
             own=storage,
             baseline=self.policies.baseline,
-            tells_sources=self.settings.tells_sources,
+            tells_sources=settings.tells_sources,
         )
 
     def _measured(self, item: Measured, now: datetime) -> None:

@@ -22,9 +22,10 @@ from agents.parties.der.home import Home, HomeFlexibility, share
 from agents.parties.der.question import most_of, question_words
 from agents.parties.der.reservation import Reservation
 from agents.parties.der.resident import Resident
+from agents.settings.at_once import with_owners_settings
 from agents.settings.parties import Consent, DerSettings
 from protocol import messages as m
-from protocol.actor import Decided, Outage
+from protocol.actor import Decided, Outage, Reconfigured
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan, covers, least, most, total
@@ -40,7 +41,7 @@ class Der(Controlled):
         super().__init__(settings, home)
         self.resident = Resident(self, settings)
         self._handlers |= {m.Request: self._on_request, m.Relax: self._on_relax, m.Award: self._on_award}
-        self._takers |= {Decided: self._decided, Outage: self._outage}
+        self._takers |= {Decided: self._decided, Outage: self._outage, Reconfigured: self._reconfigured}
         self._timers |= {DerTimer.ANSWER: self._unanswered, DerTimer.VALID: self._expired}
 
     def _resumed(self, now: datetime) -> None:
@@ -151,6 +152,19 @@ class Der(Controlled):
                 self.resident.note(event, RESIDENT)
             case _:
                 self.tell("decision_too_late", item.event_id)
+
+    def _reconfigured(self, item: Reconfigured, now: datetime) -> None:
+        """What the owner agrees to holds at once: who takes part in nothing any more takes back what it gave."""
+        self.owner_agrees_to(item.settings or {})
+        self.tell("owner_agrees", data={"changed": list(item.settings or ())})
+        for event_id, event in list(self.events.items()) if self.settings.consent is Consent.NEVER else ():
+            if event.stage in (DerStage.CONSIDERING, DerStage.OFFERED, DerStage.AWARDED, DerStage.ACTIVE):
+                self._decided(Decided(event_id, False), now)
+
+    def owner_agrees_to(self, settings: Mapping[str, object]) -> None:
+        """Let these settings hold from now on."""
+        self.owners |= settings
+        self.settings = with_owners_settings(self.settings, dict(settings))
 
     def _take_back(self, event: DerEvent, now: datetime) -> None:
         """Nothing is offered any more: an award of it is refused."""

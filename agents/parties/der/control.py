@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from agents.devices.catalogue import build_home_devices
 from agents.negotiation.party import Party
@@ -32,6 +33,9 @@ class Controlled(Party):
         """`home`: that of the settings, where it computes in another way."""
         super().__init__(settings.name, (settings.parent,), {})
         self.settings = settings
+        """Of today."""
+        self.owners: dict[str, Any] = {}
+        """What the owner has agreed to otherwise since."""
         self.home = home or Home(build_home_devices(settings), settings.relax_others, settings.connection)
         self.ledger = Ledger()
         self.meter = HomeMeter(self, self.home, settings.meter_to)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from agents.negotiation.cause import OVERRIDE
 from agents.negotiation.party_state import MemoryState, memory_state, remember_memory
@@ -71,6 +71,8 @@ class DerState:
     outage: bool = False
     role: Literal["der"] = "der"
     version: Literal[1] = 1
+    owners: dict[str, Any] = field(default_factory=dict)
+    """What the owner has agreed to otherwise than the settings say."""
 
 
 DER = StateForm(DerState)
@@ -83,6 +85,7 @@ def der_state(actor: Der) -> DerState:
         home_state(actor.home, actor.ledger),
         tuple(map(_event_state, actor.events.values())),
         actor.outage,
+        owners=actor.owners,
     )
 
 
@@ -91,6 +94,7 @@ def remember_der(actor: Der, state: DerState) -> None:
     remember_memory(actor, state.memory)
     remember_home(actor.home, actor.ledger, state.home)
     actor.outage = state.outage
+    actor.owner_agrees_to(state.owners)
     for one in state.events:
         event = DerEvent(Edge(one.parent, actor.name), one.request.message())
         answers = {basis: reserved(held, actor.home, actor.ledger) for basis, held in one.answers.items()}

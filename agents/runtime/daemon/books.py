@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from agents.negotiation.booked import AnyBookedParty, BookedParty
-from agents.settings.at_once import AT_ONCE, taken_at_once
+from agents.parties.der.actor import Der
+from agents.settings.at_once import AT_ONCE, owners_settings, taken_at_once
 from agents.settings.contracts import changes_between, plain_contracts
 from agents.settings.daemon import PartiesConfig
 from agents.settings.members import Member
@@ -51,6 +52,18 @@ def taken_while_running(ours: PartiesConfig, wanted: PartiesConfig) -> dict[str,
         contracts = plain_contracts(changes_between(before.members, after.members))
         if plain or contracts:
             found[before.name] = Reconfigured(contracts, plain or None)
+    return found
+
+
+def owners_while_running(actors: Iterable[Actor], wanted: PartiesConfig) -> dict[str, Reconfigured]:
+    """What owners of homes have agreed to otherwise, as inputs by home: it does not wait until an event is over."""
+    given = {one.name: one for one in wanted.ders}
+    found: dict[str, Reconfigured] = {}
+    for actor in actors:
+        if isinstance(actor, Der) and actor.name in given:
+            plain = owners_settings(actor.settings, given[actor.name])
+            if plain:
+                found[actor.name] = Reconfigured({}, plain)
     return found
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from agents.runtime.daemon.books import taken_while_running, with_books_kept, with_books_of
+from agents.runtime.daemon.books import owners_while_running, taken_while_running, with_books_kept, with_books_of
 from agents.runtime.daemon.served import ServedParty, served
 from agents.runtime.journal.file import JournalFile
 from agents.runtime.journal.journal import Journal, KeptSettings
@@ -47,6 +47,8 @@ async def settings_to_run(path: Path, given: PartiesConfig, now: datetime) -> St
     known = file.configuration()
     if known is None:  # written by an earlier version
         return Start(given)
+    if read_before == wanted:  # of a crowd's settings only those that hold are read
+        return Start(known)
     before = known if read_before is None else PartiesConfig.model_validate_json(read_before)
     if before.as_bytes() == wanted:
         return Start(given if read_before is None else known)
@@ -60,7 +62,9 @@ async def settings_to_run(path: Path, given: PartiesConfig, now: datetime) -> St
         _check_books(under, path)
         if not at_rest:
             taken = taken_while_running(ours, under)
-            return Start(known, True, kept) if taken is None else Start(known, False, kept, taken)
+            if taken is not None:
+                return Start(known, False, kept, taken)
+            return Start(known, True, kept, owners_while_running([party.actor for party in parties], given) or None)
         await journal.archive(KeptSettings.of(under, given))
     finally:
         await journal.close()

@@ -14,7 +14,7 @@ from agents.negotiation.booked import AnyBookedParty, BookedParty
 from agents.negotiation.conduct import WEIGHTS
 from agents.runtime.daemon.books import with_books_of
 from agents.runtime.daemon.changeover import folded, has_left
-from agents.runtime.daemon.forgetting import begin_to_forget, edges_to_forget, go_on_to_forget, why_not
+from agents.runtime.daemon.forgetting import begin_to_forget, edges_to_forget, go_on_to_forget, is_known, why_not
 from agents.runtime.daemon.served import served
 from agents.runtime.files.config import journal_path
 from agents.runtime.journal.file import JournalFile
@@ -161,6 +161,8 @@ class BookKeeper:
             journal = self._stored.journal
             if (text := await asyncio.to_thread(why_not, actor, member, journal.path)) is not None:
                 raise ContractRefusal(text)
+            if not await asyncio.to_thread(is_known, actor.name, member, journal.path):
+                raise ContractRefusal(f"nothing is known of {member} here: look at the name")
             await asyncio.to_thread(begin_to_forget, actor.name, member, journal.path)
             await self._stored.archive()
             journal.forget_heard([f"{actor.name}/{member}"])

@@ -147,6 +147,8 @@ class Daemon:
             for name, bus in connections.buses.items():
                 tasks.create_task(bus.run(partial(self._deliver, name)))
             await connections.all_connected(parties)
+            if not self.config.clock.wait:
+                self._know(await self._running_clock())
             notify("READY=1")
             for renewal in renewing:
                 tasks.create_task(renewal.run())
@@ -156,8 +158,8 @@ class Daemon:
             if (period_s := watchdog_period_s()) is not None:
                 tasks.create_task(_feed_watchdog(period_s))
             clock = await self._running_clock()
-            for party in parties:
-                shell = self.shells[party.actor.name] = self._shell(party, clock)
+            self._know(clock)
+            for shell in self.shells.values():
                 tasks.create_task(shell.run())
             await self.in_force.take(self.shells, self.journal)
             self.taking.set()
@@ -166,6 +168,13 @@ class Daemon:
             tasks.create_task(self.alerts.run(self._look))
             tasks.create_task(self.archiving.run())
             tasks.create_task(self._mind_the_clock(clock))
+
+    def _know(self, clock: Clock) -> None:
+        """Let all parties know what the journal knows: who is ready does. Raises JournalError."""
+        for party in self.in_force.parties if not self.shells else ():
+            self.shells[party.actor.name] = self._shell(party, clock)
+        for shell in self.shells.values():
+            shell.fold()
 
     def _shell(self, party: ServedParty, clock: Clock) -> Shell:
         name, build = party.actor.name, partial(_built, party)

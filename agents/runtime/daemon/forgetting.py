@@ -34,6 +34,14 @@ def why_not(actor: AnyBookedParty, member: str, journal: Path) -> str | None:
     return None
 
 
+def is_known(party: str, member: str, journal: Path) -> bool:
+    """Whether a journal, its archive or the register beside it names a member. Raises JournalError, RegisterError."""
+    register, by_name = PersonRegister(register_of(journal)), Eraser({member: ""})
+    if any(register.of_member(party, member).values()) or (party, member) in register.forgetting():
+        return True
+    return any(map(by_name.mentioned, [journal, *archives_of(journal)]))
+
+
 def begin_to_forget(party: str, member: str, journal: Path) -> None:
     """Erase the person, and remember what the journals are still to forget. Raises JournalError, RegisterError."""
     names = names_of([*archives_of(journal), journal], member)

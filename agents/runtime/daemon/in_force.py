@@ -13,7 +13,7 @@ from agents.runtime.build import build_actor
 from agents.runtime.daemon.books import with_books_of
 from agents.runtime.daemon.changeover import settings_to_run
 from agents.runtime.daemon.logs import some_names
-from agents.runtime.daemon.served import served
+from agents.runtime.daemon.served import by_owners_plans, served
 from agents.runtime.journal.journal import Journal, KeptSettings
 from agents.runtime.shell import Shell
 from agents.settings.daemon import DaemonConfig
@@ -46,6 +46,7 @@ class SettingsInForce:
         self.under, self.waits, kept, self._taken = await settings_to_run(path, given, now)
         if self.under is not given:
             self.parties = served(self.under, self._drivers)
+            by_owners_plans(self.parties, self.under, given)
         if kept:
             text = (
                 f"the book of {path} counts for {some_names(kept)}: changed by gridpact contract, and otherwise in the "
@@ -56,7 +57,7 @@ class SettingsInForce:
             log.warning(
                 "settings_wait",
                 text="the settings have changed while an event is under way: it ends by those that it began with, and the "
-                "new ones are taken when everybody is at rest",
+                "new ones are taken when everybody is at rest; what owners plan and agree to holds at once",
             )
 
     async def take(self, shells: Mapping[str, Shell], journal: Journal) -> None:
@@ -65,6 +66,8 @@ class SettingsInForce:
             return
         for name, item in self._taken.items():
             await shells[name].give(item)
+        if self.waits:  # these are what owners agree to; all else is still to be taken
+            return
         journal.keep_file(self.config.parties().as_bytes())
         log.info("settings_taken", text="the new settings hold for events that begin from now on")
 

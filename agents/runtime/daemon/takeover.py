@@ -8,6 +8,7 @@ from hashlib import sha256
 from agents.runtime.daemon.findings import Finding, Verdict
 from agents.runtime.daemon.served import ServedParty, served
 from agents.runtime.journal.file import JournalFile
+from agents.runtime.journal.rows import unreadable
 from agents.runtime.past import OTHER_RULES
 from agents.runtime.snapshot import maker, unpack
 from broker.stepper import Diverged, Stepper, no_collection
@@ -52,6 +53,10 @@ def _taken_over(file: JournalFile, party: ServedParty, made_for: str) -> tuple[b
                 stepper.fold_bytes(step.at, decode_input(step.input), step.effects, devices_too=False)
             except (Diverged, RefusedMessage) as error:
                 raise NoTakeover(f"entry {step.seq} cannot be taken again: {error}") from None
+            except Exception:
+                if (why := unreadable(step)) is None:
+                    raise
+                raise NoTakeover(why) from None
             entries += 1
     return after > 0, entries
 

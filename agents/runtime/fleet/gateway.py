@@ -69,6 +69,9 @@ class Gateway:
         self._away_since: datetime | None = None
         """From when on nobody was there, where the homes do not know it yet."""
         self.past = FleetPast(homes, journal)
+        self._knows = False
+        self._known_at: datetime | None = None
+        """The instant of the last entry that was there at the start."""
 
     @property
     def waiting(self) -> int:
@@ -235,7 +238,8 @@ class Gateway:
 
     def _first_jobs(self) -> Iterator[Job]:
         """Where the last process ended: what the homes know, what may not have left, what is to be said again."""
-        last_at, now = self.past.fold(), self.clock.now()
+        self.know()
+        last_at, now = self._known_at, self.clock.now()
         if self._journal is not None and last_at is not None:
             yield Job(redo=list(self._journal.not_left()))
             if last_at > now:  # the clock was ahead, and is right by now
@@ -260,6 +264,11 @@ class Gateway:
     def _in_jobs(self, entries: Iterator[Entry]) -> Iterator[Job]:
         while some := list(islice(entries, MOST)):
             yield Job(list(self._stored(some)))
+
+    def know(self) -> None:
+        """Let the homes know what the journal knows, once. Raises JournalError."""
+        if not self._knows:
+            self._known_at, self._knows = self.past.fold(), True
 
     def _stored(self, entries: Iterable[Entry]) -> Iterator[tuple[int, Entry]]:
         """Count what is said, and hand what belongs into the journal over to it."""

@@ -31,8 +31,9 @@ class FleetJournal(Journal):
 
     def everything(self, after: int = 0) -> Iterator[StoredStep]:
         """Entries of all homes behind a number, in the order in which they were written."""
-        rows = self._reader.execute(f"{SELECT} WHERE last > ? ORDER BY first", (after,))
-        yield from (step for step in in_order(rows) if step.seq > after)
+        with self._file.readable():
+            rows = self._reader.execute(f"{SELECT} WHERE last > ? ORDER BY first", (after,))
+            yield from (step for step in in_order(rows) if step.seq > after)
 
     def parts(self, homes: Sequence[str]) -> list[FleetPart]:
         """What a clean stop has left of all homes under these settings, else what their entries begin with, part by part;
@@ -42,7 +43,8 @@ class FleetJournal(Journal):
         found = self.snapshot(ALL, made_for) if self.has_snapshots else None
         if found is not None and is_whole(found[1]):
             return [FleetPart(homes, *found)]
-        rows = self._reader.execute("SELECT actor, seq, maker, body FROM segment ORDER BY seq").fetchall()
+        with self._file.readable():
+            rows = self._reader.execute("SELECT actor, seq, maker, body FROM segment ORDER BY seq").fetchall()
         parts = [
             FleetPart(_at(homes, where), number, bytes(body))
             for where, number, by, body in rows
@@ -77,7 +79,9 @@ class FleetJournal(Journal):
 
     def strangers(self, names: Container[str]) -> None:
         """Raises JournalError when the file has entries of a home that is not among these names."""
-        for (name,) in self._reader.execute("SELECT DISTINCT actor FROM steps"):
+        with self._file.readable():
+            known = self._reader.execute("SELECT DISTINCT actor FROM steps").fetchall()
+        for (name,) in known:
             if name not in names:
                 raise JournalError(
                     f"{self.path}: has what {name} was told, which is no home of this fleet: add it, or move it away"

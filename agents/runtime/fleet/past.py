@@ -11,9 +11,9 @@ from agents.runtime.fleet.homes import Homes, Taken
 from agents.runtime.fleet.keeping import FleetJournal, FleetPart
 from agents.runtime.fleet.memory import fleet_memory, remember_fleet
 from agents.runtime.journal.journal import JournalError
-from agents.runtime.journal.rows import StoredStep
+from agents.runtime.journal.rows import StoredStep, unreadable
 from agents.runtime.journal.segments import BYTES_AN_ENTRY
-from agents.runtime.past import OTHER_RULES
+from agents.runtime.past import OTHER_RULES, UNREADABLE
 from broker.stepper import Diverged, is_durable, no_collection
 from protocol.actor import Entry, Reanchored
 from protocol.entries import decode_input
@@ -61,7 +61,7 @@ class FleetPast:
             while some := list(islice(stored, FOLDED)):
                 self.last = some[-1].seq, some[-1].at
                 last_at = some[-1].at
-                self.homes.fold(_as_taken(some))
+                self.homes.fold(self._as_taken(some))
         return last_at
 
     async def restore(self, name: str, journal: FleetJournal) -> None:
@@ -70,7 +70,7 @@ class FleetPast:
         self.homes.reset(name)
         with self._told():
             known, _ = self._remember(journal, only=name)
-            self.homes.fold(_as_taken(journal.entries(name, known.get(name, 0))))
+            self.homes.fold(self._as_taken(journal.entries(name, known.get(name, 0))))
 
     def _remember(self, journal: FleetJournal, only: str | None = None) -> tuple[dict[str, int], datetime | None]:
         """Let the homes, or one of them, remember what is stored; the number of the last entry that each knows then, and
@@ -113,6 +113,19 @@ class FleetPast:
         self._state_bytes = sum(len(part.body) for part in parts)
         return await journal.move_out_parts(parts, places)
 
+    def _as_taken(self, stored: Iterable[StoredStep]) -> Iterator[Taken]:
+        """Steps of homes: that the clock was set back is none of theirs. Raises JournalError."""
+        for one in stored:
+            try:
+                item = decode_input(one.input)
+            except RefusedMessage:
+                raise
+            except (LookupError, ValueError, TypeError):
+                path = None if self.journal is None else self.journal.path
+                raise JournalError(f"{path}: {unreadable(one)}: {UNREADABLE}") from None
+            if not isinstance(item, Reanchored):
+                yield one.at, one.actor, item, one.effects
+
     @contextmanager
     def _told(self) -> Iterator[None]:
         """What cannot be taken again, or remembered, is a JournalError."""
@@ -126,11 +139,3 @@ class FleetPast:
             path = None if self.journal is None else self.journal.path
             text = f"{path}: cannot be taken again: {error}: {OTHER_RULES}"
             raise JournalError(text) from None
-
-
-def _as_taken(stored: Iterable[StoredStep]) -> Iterator[Taken]:
-    """Steps of homes: that the clock was set back is none of theirs."""
-    for one in stored:
-        item = decode_input(one.input)
-        if not isinstance(item, Reanchored):
-            yield one.at, one.actor, item, one.effects

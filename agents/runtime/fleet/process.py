@@ -160,6 +160,7 @@ class Fleet:
             for line in self.lines:
                 tasks.create_task(line.bus.run(partial(self._deliver, gateway, line)))
             await self._all_connected()
+            gateway.know()
             notify("READY=1")
             tasks.create_task(gateway.run())
             if self.control_path is not None:

@@ -122,7 +122,10 @@ class JournalFile:
         except sqlite3.OperationalError as error:  # its rights, its disk
             raise JournalError(f"{self.path}: cannot be read: {error}") from None
         except sqlite3.DatabaseError as error:
-            raise JournalError(f"{self.path}: is no journal: {error}") from None
+            what = "is no journal" if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB else "is damaged"
+            raise JournalError(f"{self.path}: {what}: {error}") from None
+        except (LookupError, ValueError, TypeError) as error:
+            raise JournalError(f"{self.path}: is damaged: {error}") from None
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from agents.runtime.journal.archive import archived
 from agents.runtime.journal.durability import Durability
-from agents.runtime.journal.opened import OpenJournal
+from agents.runtime.journal.opened import OpenJournal, cannot_open, damaged
 from agents.runtime.journal.outbox import Mark, Outbox, leaves
-from agents.runtime.journal.rows import SELECT, StoredStep, steps_in, stored
+from agents.runtime.journal.rows import SELECT, StoredStep, steps_in, stored, unreadable
 from agents.runtime.journal.schema import OF_THE_FILE, JournalError
 from agents.runtime.journal.segments import PartyState, segmented
 from agents.runtime.journal.writer import Figures, Writer
@@ -57,17 +57,15 @@ class Journal:
         self.path = path
         self._file = OpenJournal(path)
         self._reader = self._file.reads
-        numbered = ["SELECT max(last) AS seq FROM steps"]
-        numbered += [f"SELECT max(seq) FROM {table}" for table in ("inbox", "left_until", "segment")]
-        self._next = self._file.number(f"SELECT 1 + coalesce(max(seq), 0) FROM ({' UNION ALL '.join(numbered)})")
-        self._first = self._file.number(f"SELECT coalesce(min(first), {self._next}) FROM steps")
-        self._moved_at = self._first
-        """The number of the next entry when some were moved out last."""
-        self._knows_ids = self._reader.execute("SELECT 1 FROM inbox LIMIT 1").fetchone() is not None
-        """Whether there is an id of an archived message at all: most journals have none to look up."""
-        stored = b"" if configuration is None else self._file.keep_configuration(configuration, self._next)
+        try:
+            stored = self._look(configuration)
+        except (sqlite3.DatabaseError, JournalError) as error:
+            self._file.close()
+            raise JournalError(cannot_open(path, error)) from None
         self.settings = sha256(stored).digest()
         """Whose decisions they are, in 32 bytes: the settings of a crowd are some megabytes."""
+        self._moved_at = self._first
+        """The number of the next entry when some were moved out last."""
         self._writer = Writer(self._file.writes, on_trouble)
         self._new: list[StoredStep] = []
         self._moved: dict[str, Mark] = {}
@@ -80,28 +78,38 @@ class Journal:
     def figures(self) -> Figures:
         return self._writer.figures
 
+    def _look(self, configuration: bytes | None) -> bytes:
+        """Find out what is there, and keep the settings; those that stand there. Raises sqlite3.DatabaseError, JournalError."""
+        numbered = ["SELECT max(last) AS seq FROM steps"]
+        numbered += [f"SELECT max(seq) FROM {table}" for table in ("inbox", "left_until", "segment")]
+        self._next = self._file.number(f"SELECT 1 + coalesce(max(seq), 0) FROM ({' UNION ALL '.join(numbered)})")
+        self._first = self._file.number(f"SELECT coalesce(min(first), {self._next}) FROM steps")
+        self._knows_ids = self._file.number("SELECT count(*) FROM (SELECT 1 FROM inbox LIMIT 1)") > 0
+        """Whether there is an id of an archived message at all: most journals have none to look up."""
+        return b"" if configuration is None else self._file.keep_configuration(configuration, self._next)
+
     # -- reading, before the first append
 
     def entries(self, actor: str, after: int = 0) -> Iterator[StoredStep]:
-        """Entries of an actor behind a number, oldest first."""
-        for row in self._reader.execute(f"{SELECT} WHERE actor = ? AND last > ? ORDER BY first", (actor, after)):
-            yield from (step for step in steps_in(row) if step.seq > after)
+        """Entries of an actor behind a number, oldest first. Raises JournalError, as all that reads."""
+        with self._file.readable():
+            for row in self._reader.execute(f"{SELECT} WHERE actor = ? AND last > ? ORDER BY first", (actor, after)):
+                yield from (step for step in steps_in(row) if step.seq > after)
 
     def snapshot(self, actor: str, maker: str) -> tuple[int, bytes] | None:
         """The number of the last entry in an actor's newest snapshot, and the snapshot; None when `maker` made none."""
-        row = self._reader.execute("SELECT seq, body FROM snapshot WHERE actor = ? AND maker = ?", (actor, maker))
-        found = row.fetchone()
+        found = self._file.row("SELECT seq, body FROM snapshot WHERE actor = ? AND maker = ?", (actor, maker))
         return None if found is None else (int(found[0]), bytes(found[1]))
 
     def begins_with(self, actor: str) -> PartyState | None:
         """What an actor knew before its first entry here; None where it knew nothing."""
-        row = self._reader.execute("SELECT actor, seq, maker, body FROM segment WHERE actor = ?", (actor,)).fetchone()
+        row = self._file.row("SELECT actor, seq, maker, body FROM segment WHERE actor = ?", (actor,))
         return None if row is None else PartyState(*row)
 
     @property
     def has_snapshots(self) -> bool:
         """Whether there is one at all: only then its maker has to be found out."""
-        return self._reader.execute("SELECT 1 FROM snapshot LIMIT 1").fetchone() is not None
+        return self._file.row("SELECT 1 FROM snapshot LIMIT 1") is not None
 
     def undone(self, actor: str) -> list[tuple[Mark, Effect]]:
         """Effects that are not known to have left, oldest first. Called once: they are expected to leave now."""
@@ -111,11 +119,8 @@ class Journal:
 
     def heard(self, actor: str, edge: Edge, message_id: str) -> bool:
         """Whether a message about an archived event was taken; the actor itself has forgotten the event."""
-        found = self._reader.execute(
-            "SELECT 1 FROM inbox WHERE actor = ? AND edge = ? AND message_id = ?",
-            (actor, f"{edge.parent}/{edge.child}", message_id),
-        )
-        return found.fetchone() is not None
+        where = (actor, f"{edge.parent}/{edge.child}", message_id)
+        return self._file.row("SELECT 1 FROM inbox WHERE actor = ? AND edge = ? AND message_id = ?", where) is not None
 
     def repeats_archived(self, actor: str, received: Received, knows: Callable[[str], bool]) -> bool:
         """Whether it is a repeat about an event that is over and in the archive; `knows`: whether the actor still has
@@ -274,8 +279,9 @@ class Journal:
 
     def _left_until(self, where: str = "", given: tuple[str, ...] = ()) -> dict[str, Mark]:
         """Up to which effect everything has left, by party."""
-        found = self._reader.execute(f"SELECT actor, seq, place FROM left_until {where}", given)
-        return {actor: (seq, place) for actor, seq, place in found}
+        with self._file.readable():
+            found = self._reader.execute(f"SELECT actor, seq, place FROM left_until {where}", given)
+            return {actor: (seq, place) for actor, seq, place in found}
 
     def _not_left(self, steps: Iterable[StoredStep], until: Mapping[str, Mark]) -> Iterator[tuple[str, Mark, Effect]]:
         """What lies behind those marks; it is expected to leave now."""
@@ -283,6 +289,8 @@ class Journal:
             last = until.get(step.actor, (0, 0))
             if step.seq < last[0]:
                 continue
+            if (why := unreadable(step)) is not None:
+                raise JournalError(damaged(self.path, why))
             for place, effect in enumerate(decode_effects(step.effects)):
                 mark = step.seq, place
                 if leaves(effect) and mark > last:

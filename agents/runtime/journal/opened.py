@@ -1,8 +1,10 @@
 """A journal's file while a process writes it: the lease on it, a connection that writes and one that reads."""
 
 import sqlite3
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -34,6 +36,20 @@ class OpenJournal:
         """The one whole number that a statement finds."""
         return int(self.reads.execute(statement).fetchone()[0])
 
+    def row(self, statement: str, given: tuple[str, ...] = ()) -> tuple[Any, ...] | None:
+        """The first row that a statement finds. Raises JournalError."""
+        with self.readable():
+            found: tuple[Any, ...] | None = self.reads.execute(statement, given).fetchone()
+            return found
+
+    @contextmanager
+    def readable(self) -> Iterator[None]:
+        """A file that is damaged within is said to be. Raises JournalError."""
+        try:
+            yield
+        except (sqlite3.DatabaseError, ValueError) as error:
+            raise JournalError(damaged(self.path, error)) from None
+
     def keep_configuration(self, body: bytes, number: int) -> bytes:
         """The settings as the file has them, from the entry of that number on: an earlier version wrote the same ones
         without the keys that have come since."""
@@ -58,7 +74,7 @@ class OpenJournal:
             self._lease.release()
             if isinstance(error, JournalError):
                 raise
-            raise JournalError(f"{self.path}: cannot be opened: {error}: mend it or move it away") from None
+            raise JournalError(cannot_open(self.path, error)) from None
         return connection
 
     def _own(self) -> None:
@@ -67,6 +83,16 @@ class OpenJournal:
             make_file(self.path)
         for ending in ("", "-wal", "-shm"):
             close_to_others(self.path.with_name(self.path.name + ending))
+
+
+def cannot_open(path: Path, why: object) -> str:
+    """What is said of a file that is no journal, or a broken one."""
+    return f"{path}: cannot be opened: {why}: mend it or move it away"
+
+
+def damaged(path: Path, why: object) -> str:
+    """What is said of a file in which something cannot be read."""
+    return f"{path}: is damaged: {why}: put a copy of it in its place, or move it away"
 
 
 def _as_of_today(settings: bytes) -> bytes | None:

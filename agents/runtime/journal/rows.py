@@ -14,6 +14,7 @@ import orjson
 
 from protocol.actor import Entry
 from protocol.entries import decode_effects, decode_input, encode_effects, encode_input
+from protocol.errors import RefusedMessage
 
 Row: TypeAlias = tuple[int, int, str, str, bytes]
 """As the table has it: numbers of the first and the last step, party, heads, bytes."""
@@ -32,6 +33,15 @@ class StoredStep(NamedTuple):
 
     def entry(self) -> Entry:
         return Entry(self.at, self.actor, decode_input(self.input), decode_effects(self.effects))
+
+
+def unreadable(step: StoredStep) -> str | None:
+    """Why a step's bytes are none that we wrote, in words; None: they are."""
+    try:
+        step.entry()
+    except (RefusedMessage, LookupError, ValueError, TypeError) as error:
+        return f"entry {step.seq} is no step: {error}"
+    return None
 
 
 def stored(entry: Entry, number: int) -> StoredStep:

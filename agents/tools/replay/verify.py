@@ -12,6 +12,7 @@ from agents.runtime.build import build_actor
 from agents.runtime.fleet.homes import Homes
 from agents.runtime.fleet.keeping import ALL
 from agents.runtime.fleet.memory import remember_fleet
+from agents.runtime.journal.rows import StoredStep, unreadable
 from agents.runtime.snapshot import unpack
 from agents.settings.checked import ConfigError
 from agents.settings.parties import AggregatorSettings, DerSettings, Rung
@@ -126,13 +127,19 @@ def _again(group: Group, cast: Cast, result: Verified) -> Divergence | None:
             from_the_start = step.actor not in group.begins
             if from_the_start and isinstance(settings, AggregatorSettings) and Rung.PLAN in settings.ladder:
                 plans[step.actor] = TakenBounds(settings)
-        item = decode_input(step.input)
-        effects = again(actor, step.at, item)
+        try:
+            effects = again(actor, step.at, decode_input(step.input))
+            found = encode_effects(effects)
+            same = found == step.effects or is_same(effects, step.effects)
+        except Exception:
+            if (why := unreadable(StoredStep(step.seq, step.at, step.actor, step.input, step.effects))) is None:
+                raise
+            raise ConfigError(f"{group.label}: {why}") from None
         result.entries += 1
         result.parties[step.actor] = result.parties.get(step.actor, 0) + 1
         result.first_at = step.at if result.first_at is None else min(result.first_at, step.at)
         result.last_at = step.at if result.last_at is None else max(result.last_at, step.at)
-        if (found := encode_effects(effects)) != step.effects and not is_same(effects, step.effects):
+        if not same:
             return Divergence(step, found, group.label)
         if step.actor in plans:
             plans[step.actor].take(step)

@@ -71,6 +71,8 @@ def test_exported_book_reads_as_an_import_that_changes_nothing(
         (["change", "h1", "--least-w", "-1"], "h1: least_w: input should be greater than or equal to 0"),
         (["add", "h2", "--resources", "ev-1"], "resource ev-1 is claimed by h1 and by h2"),
         (["leave", "h1", "--party", "ra-2"], "ra-2 has no book here"),
+        (["forget", "h9"], "nothing is known of h9 here: look at the name"),
+        (["export", "h9"], "nothing is known of h9 here: look at the name"),
         (["correct", "h1", "meter"], "ra-1 learns nothing of its members (reliability_half_life_days)"),
     ],
 )

@@ -64,7 +64,8 @@ def test_party_reborn_at_every_instant_of_a_shipped_scenario_decides_the_same(na
 def test_party_reborn_amid_losses_crashes_changes_and_cancellations_decides_the_same(seed: int) -> None:
     simulation = run(*plan_of(seed))
     for node in simulation.nodes.values():
-        live_through(node.stepper.actor.settings, node.journal)
+        assert node.build is not None
+        live_through(node.build().settings, node.journal)  # type: ignore[attr-defined]
 
 
 def test_party_reborn_amid_messages_that_are_still_to_be_sent_sends_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 from memory_bus import MemoryBus
 from worlds import START, T0, vehicle
@@ -169,3 +170,20 @@ async def test_archive_at_rest_behind_a_segment_begins_with_nothing(tmp_path: Pa
         while await gateway.rest(archive_after=5) is None:
             await asyncio.sleep(0)
         assert journal.parts(NAMES) == []
+
+
+async def test_fleet_that_has_lost_its_journal_says_that_it_knows_no_award(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.journal"
+    async with running(path) as (gateway, _, _):
+        await taken(gateway, map(request, NAMES))
+        await taken(gateway, map(award, NAMES))
+        assert gateway.homes.actor("h-1").events["e1"].stage is DerStage.AWARDED
+    for file in tmp_path.glob("fleet.journal*"):
+        file.unlink()
+    async with running(path) as (gateway, _, bus):
+        await taken(gateway, [award("h-1"), request("h-2"), award("h-2")])
+        said = [bus.posts.get_nowait() for _ in range(bus.posts.qsize())]
+        kinds = {(post.topic.rpartition("/")[2], post.topic.split("/")[1]) for post in said}
+        assert kinds == {("h-1", "reject"), ("h-2", "offer"), ("h-2", "confirm")}
+        (reject,) = [orjson.loads(post.payload) for post in said if "/reject/" in post.topic]
+        assert reject["reason"] == "unknown_event"
