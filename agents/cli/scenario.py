@@ -11,6 +11,7 @@ from agents.cli.arguments import within
 from agents.cli.setup import split
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError
+from protocol.units import printed
 
 scenario_app = App(name="scenario", help="Make scenarios from tables, and systems from scenarios.")
 scenario_app.command(split)
@@ -57,7 +58,7 @@ def from_csv(
         of one event.
     """
     from agents.runtime.files import from_csv as tables
-    from agents.runtime.files.from_csv_days import days_data
+    from agents.runtime.files.from_csv_days import days_data, overlapping
     from agents.runtime.files.wall_clock import WallClock, zone_named
 
     within("--k", k, 0.001, 1_000)
@@ -71,13 +72,19 @@ def from_csv(
             raise ConfigError("--days: goes with --k, --aggregators and --zone only")
         if not events:
             raise ConfigError(f"{requests}: event_id: there is no event that asks for power")
-        data = days_data(tables.read_sessions(sessions, clock), events, days, k=k, aggregators=aggregators)
+        users = tables.read_sessions(sessions, clock)
+        data = days_data(users, events, days, k=k, aggregators=aggregators)
         _write(out, data)
         print(f"{out}: {len(data['utility']['events'])} events, {len(data['homes'])} vehicles")
+        if left_out := overlapping(users):
+            print(
+                f"{sessions}: left out, as they begin before the last one of their user has ended: {left_out} sessions"
+            )
         return Exit.OK
     chosen = events.get(event) if event is not None else next(iter(events.values()), None)
     if chosen is None:
-        raise ConfigError(f"{requests}: event_id: there is no event {event} that asks for power")
+        which = "no event" if event is None else f"no event {event}"
+        raise ConfigError(f"{requests}: event_id: there is {which} that asks for power")
     data = tables.scenario_data(
         tables.read_sessions(sessions, clock),
         chosen,
@@ -87,7 +94,9 @@ def from_csv(
         plugged=tables.Plugged(plugged),
     )
     _write(out, data)
-    print(f"{out}: event {chosen.number}, {len(data['homes'])} vehicles, {len(data['aggregators'])} aggregators")
+    print(
+        f"{out}: event {printed(chosen.number):.80}, {len(data['homes'])} vehicles, {len(data['aggregators'])} aggregators"
+    )
     return Exit.OK
 
 
