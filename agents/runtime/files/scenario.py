@@ -87,6 +87,8 @@ def build_scenario(data: dict[str, Any], where: str, folder: Path = Path()) -> S
             *utility_given.get("events", ()),
             *daily(file.daily_events, outline.start_at, outline.ends_at, where),
         ]
+        if not given_events:
+            raise ConfigError(f"{where}: daily_events: none is issued, and over, between start_at and ends_at")
         utility_given["events"] = given_events
     utility = checked(UtilitySettings, utility_given, f"{where}: utility")
     chosen(utility, f"{where}: utility")
@@ -192,6 +194,9 @@ def _aggregators(
     file: ScenarioFile, members: dict[str, list[Member]], where: str, folder: Path
 ) -> tuple[AggregatorSettings, ...]:
     """Built from the lowest tier up, as the book of an aggregator of aggregators needs those below it."""
+    for index, table in enumerate(file.aggregators):
+        if "name" not in table:
+            raise ConfigError(f"{where}: aggregators[{index}]: name: is missing")
     waiting = dict(enumerate(file.aggregators))
     built: dict[int, AggregatorSettings] = {}
     while waiting:
