@@ -12,6 +12,7 @@ from agents.cli.arguments import option, within
 from agents.cli.setup import split
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError
+from protocol.units import printed
 
 if TYPE_CHECKING:
     from agents.runtime.files.recorded import RecordedRequest
@@ -65,7 +66,8 @@ class TableOptions:
             return self._of_days(self.days, sessions, requests, events, clock)
         chosen = events.get(self.event) if self.event is not None else next(iter(events.values()), None)
         if chosen is None:
-            raise ConfigError(f"{requests}: event_id: there is no event {self.event} that asks for power")
+            which = "no event" if self.event is None else f"no event {self.event}"
+            raise ConfigError(f"{requests}: event_id: there is {which} that asks for power")
         data = tables.scenario_data(
             tables.read_sessions(sessions, clock),
             chosen,
@@ -74,12 +76,13 @@ class TableOptions:
             storage_kw=self.storage_kw,
             plugged=tables.Plugged(self.plugged),
         )
-        return data, f"event {chosen.number}, {len(data['homes'])} vehicles, {len(data['aggregators'])} aggregators"
+        event = f"event {printed(chosen.number):.80}"
+        return data, f"{event}, {len(data['homes'])} vehicles, {len(data['aggregators'])} aggregators"
 
     def _of_days(
         self, days: int, sessions: Path, requests: Path, events: "Mapping[str, RecordedRequest]", clock: "WallClock"
     ) -> tuple[dict[str, Any], str]:
-        from agents.runtime.files.from_csv_days import days_data
+        from agents.runtime.files.from_csv_days import days_data, overlapping
         from agents.runtime.files.recorded import read_sessions
 
         within("--days", days, 1, 3_660)
@@ -87,8 +90,12 @@ class TableOptions:
             raise ConfigError("--days: goes with --k, --aggregators and --zone only")
         if not events:
             raise ConfigError(f"{requests}: event_id: there is no event that asks for power")
-        data = days_data(read_sessions(sessions, clock), events, days, k=self.k, aggregators=self.aggregators)
-        return data, f"{len(data['utility']['events'])} events, {len(data['homes'])} vehicles"
+        users = read_sessions(sessions, clock)
+        data = days_data(users, events, days, k=self.k, aggregators=self.aggregators)
+        words = f"{len(data['utility']['events'])} events, {len(data['homes'])} vehicles"
+        if left_out := overlapping(users):
+            words += f"\n{sessions}: left out, as they begin before the last one of their user has ended: {left_out} sessions"
+        return data, words
 
 
 FIRST = TableOptions()

@@ -10,7 +10,7 @@ limits, or no further outside than it would have been. Of what fits, the most ev
 because heat leaks: what is saved early is partly gone later.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import exp
@@ -21,7 +21,9 @@ from pydantic import Field, model_validator
 from agents.devices.contract import Ask, Flexibility, Segment, hours
 from agents.devices.course import laid_out
 from agents.devices.kinds import DeviceKind
+from agents.settings.contradictions import contradictions
 from agents.settings.devices import Spec
+from agents.settings.mistakes import Mistake
 from protocol.actor import Measured
 from protocol.messages import ResourceKind, Restriction
 from protocol.plan import Plan, SignedPlan
@@ -32,6 +34,8 @@ BELOW_K = 10.0
 """The store is empty so far beyond the limit of comfort: a loosened limit and a cold night still have a level above 0."""
 MARGIN_K = 0.02
 """Kept from a limit: whole watts and whole Wh."""
+LEAST_TAU_H, MOST_TAU_H = 0.25, 2_000
+"""Of rooms: a tent is quicker, a mountain slower."""
 LEVELS = 30
 LOOKS = timedelta(minutes=5)
 """So often the device looks at its thermometer."""
@@ -70,6 +74,17 @@ class ClimateSpec(Spec):
         if list(self.comfort_steps_k) != sorted(self.comfort_steps_k):
             raise ValueError("comfort_steps_k has to begin with the mildest step")
         return self
+
+
+@contradictions.register
+def _in_other_units(spec: ClimateSpec) -> Iterator[Mistake]:
+    """What no room and no device have: one of the values is in another unit."""
+    lasts_h = spec.capacity_wh_per_k / spec.loss_w_per_k
+    if not LEAST_TAU_H <= lasts_h <= MOST_TAU_H:
+        text = f"{spec.capacity_wh_per_k:g} over loss_w_per_k ({spec.loss_w_per_k:g}) is a time constant of {lasts_h:.2g} h"
+        yield Mistake("capacity_wh_per_k", f"{text}: is it in kWh?" if lasts_h < 1 else f"{text}: is the loss in kW?")
+    if spec.rated_w * spec.cop_pct / 100 < spec.loss_w_per_k:
+        yield Mistake("rated_w", f"{spec.rated_w} W move less than the room loses for 1 K: is it in kW?")
 
 
 class Room:

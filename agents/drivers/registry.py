@@ -65,6 +65,18 @@ def check_simulated(parties: Iterable[PartySettings], where: str) -> None:
             if is_remote(spec):
                 text = "devices are simulated here: leave it out, or run its party as a daemon (gridpact run)"
                 raise ConfigError(f"{where}: {settings.name}: {spec.resource_id}: driver: {text}")
+            _check_alone(spec, f"{where}: {settings.name}: {spec.resource_id}")
+
+
+def _check_alone(spec: Spec, where: str) -> None:
+    """Raises ConfigError for what only a device with a driver has, and for a driver of its battery alone."""
+    battery: Spec | None = getattr(spec, "battery", None)
+    if battery is not None and any((battery.driver, battery.options, battery.meter)):
+        raise ConfigError(f"{where}: battery.driver: a plant and its battery are one device: name the plant's driver")
+    for key in ("options", "meter"):
+        if not is_remote(spec) and getattr(spec, key) is not None:
+            text = 'a simulated device has none: name its driver, as in driver = "mqtt"'
+            raise ConfigError(f"{where}: {key}: {text}")
 
 
 def devices_of(settings: PartySettings) -> tuple[DeviceSpec, ...]:
@@ -110,17 +122,8 @@ class Drivers:
     def _named(self, spec: Spec, which: str) -> Iterator[tuple[str, BaseModel]]:
         """The drivers that a device names, with its options."""
         where = f"{self._where}: {which}"
-        battery: Spec | None = getattr(spec, "battery", None)
-        if battery is not None and any((battery.driver, battery.options, battery.meter)):
-            raise ConfigError(
-                f"{where}: battery.driver: a plant and its battery are one device: name the plant's driver"
-            )
+        _check_alone(spec, where)
         if not is_remote(spec):
-            for key in ("options", "meter"):
-                if getattr(spec, key) is not None:
-                    raise ConfigError(
-                        f'{where}: {key}: a simulated device has none: name its driver, as in driver = "mqtt"'
-                    )
             return
         assert spec.driver is not None
         yield spec.driver, options_of(spec.driver, spec.options, where, self._folder)

@@ -15,6 +15,15 @@ from agents.settings.mistakes import FIRST_YEAR, LAST_YEAR, Mistake, impossible,
 
 T = TypeVar("T")
 NOTHING: Mapping[str, object] = {}
+PLAIN = {
+    "path_type": "the name of a file is needed",
+    "tuple_type": "a list is needed",
+    "model_type": "a table is needed",
+    "dataclass_type": "a table is needed",
+    "too_short": "at least {min_length} needed, not {actual_length}",
+    "too_long": "at most {max_length} taken, not {actual_length}",
+}
+"""Mistakes that pydantic tells in words of Python."""
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
@@ -88,6 +97,8 @@ def sentence(error: ValidationError, model: type[Any] | None = None) -> str:
     found = error.errors(include_url=False)
     first = next((one for one in found if one["type"] in UNKNOWN), found[0])
     loc, text = first["loc"], first["msg"].removeprefix("Value error, ")
+    if (plain := PLAIN.get(first["type"])) is not None:
+        text = plain.format(**first.get("ctx", {}))
     key = place(loc)
     if not key:
         return text

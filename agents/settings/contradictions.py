@@ -31,9 +31,13 @@ from agents.settings.parties import (
 )
 from agents.settings.plan import plan_mistakes
 from agents.settings.relaxations import relaxation_mistakes
+from agents.settings.scenario import DailyEvent
+from protocol.units import MAX_PLAN
 
 LEAST_LASTS_S, MOST_LASTS_H = 60, 1_000
 """For how long a store lasts at its greatest power: outside of that one of both is in another unit."""
+LEAST_IMPORT_W = 100
+"""Of a connection that lets anything through: below that it is in another unit."""
 
 
 @singledispatch
@@ -72,6 +76,10 @@ def _vehicle(spec: VehicleSpec) -> Iterator[Mistake]:
         if one.departs_at <= one.plugs_in_at or max(one.arrives_wh, one.soc_wh or 0) > spec.capacity_wh:
             at = f"{one.plugs_in_at:%Y-%m-%dT%H:%MZ}"
             yield Mistake("stays", f"the one from {at} on ends before it begins, or has more than capacity_wh")
+    first = spec.stays[0] if spec.stays else None
+    if first is not None and (first.plugs_in_at, first.departs_at) != (spec.plugs_in_at, spec.departs_at):
+        at = f"{first.plugs_in_at:%Y-%m-%dT%H:%M:%SZ} to {first.departs_at:%Y-%m-%dT%H:%M:%SZ}"
+        yield Mistake("stays", f"the first one, {at}, is not that of plugs_in_at and departs_at")
     if spec.stays and spec.plan is not None:
         yield Mistake("stays", "and a plan both say when it departs: leave one out")
     if spec.plan is not None:
@@ -127,6 +135,11 @@ def _home(home: DerSettings) -> Iterator[Mistake]:
     yield from _twice("meter_to", home.meter_to)
     yield from _twice("devices", resources(home), "resource_id ")
     yield from _following_pv(home)
+    if home.connection is not None and 0 < home.connection.import_limit_w < LEAST_IMPORT_W:
+        limit_w = home.connection.import_limit_w
+        yield Mistake(
+            "connection.import_limit_w", f"{limit_w} W are less than any connection lets through: is it in kW?"
+        )
 
 
 def _following_pv(home: DerSettings) -> Iterator[Mistake]:
@@ -190,6 +203,14 @@ def _event(event: EventSettings) -> Iterator[Mistake]:
         )
     if not any(event.power_w):
         yield Mistake("power_w", "asks for nothing in any slot")
+
+
+@contradictions.register
+def _daily(event: DailyEvent) -> Iterator[Mistake]:
+    if not any(event.power_w):
+        yield Mistake("power_w", "asks for nothing in any slot")
+    if timedelta(seconds=event.slot_s) * len(event.power_w) > MAX_PLAN:
+        yield Mistake("power_w", f"all slots together last at most {MAX_PLAN.days} days")
 
 
 def _own_parent(party: DerSettings | AggregatorSettings | CoordinatorSettings) -> Iterator[Mistake]:

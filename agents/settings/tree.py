@@ -1,11 +1,14 @@
 """What may not stand together in a scenario as a whole: who is whose parent, whose device it is, and when."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from difflib import get_close_matches
 from itertools import chain
 
+from agents.settings.checked import near
 from agents.settings.contradictions import resources
-from agents.settings.devices import SolarSpec
+from agents.settings.devices import FIRST_KINDS, SolarSpec
+from agents.settings.kinds import kind_of
 from agents.settings.mistakes import Mistake
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings
 from agents.settings.scenario import Scenario
@@ -28,6 +31,13 @@ def _references(scenario: Scenario) -> Iterator[Mistake]:
         yield Mistake("coordinator.parent", _nobody(ac.parent, [utility.name]))
     if ac.name not in utility.children:
         yield Mistake("utility.children", f"the coordinator, {ac.name}, is not among them")
+    for name in utility.children:
+        if name != ac.name:
+            yield Mistake("utility.children", _nobody(name, [ac.name]))
+    metered = {one.name for one in chain(scenario.aggregators, scenario.homes)}
+    for name in utility.meters:
+        if name not in metered:
+            yield Mistake("utility.meters", f"there is no {name}{near(name, sorted(metered))}")
     for index, ra in enumerate(scenario.aggregators):
         if ra.parent not in above:
             yield Mistake(f"aggregators[{index}].parent", _nobody(ra.parent, above))
@@ -92,5 +102,8 @@ def _times(scenario: Scenario) -> Iterator[Mistake]:
                     f"{place}: forecast_at",
                     f"the forecast, from {spec.forecast_at:%Y-%m-%dT%H:%MZ} on, is outside of {span}",
                 )
-        elif (state_at := getattr(spec, "state_at", None)) is not None and state_at > scenario.ends_at:
-            yield Mistake(f"{place}: state_at", f"{state_at:%Y-%m-%dT%H:%MZ} is after {span}")
+            continue
+        for key in ("state_at",) if spec.kind in FIRST_KINDS else kind_of(spec.kind).at_start:
+            at = getattr(spec, key)
+            if isinstance(at, datetime) and at > scenario.ends_at:
+                yield Mistake(f"{place}: {key}", f"{at:%Y-%m-%dT%H:%MZ} is after {span}")

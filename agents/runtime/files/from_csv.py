@@ -21,7 +21,7 @@ from agents.runtime.files.wall_clock import later
 from agents.settings.checked import ConfigError
 from agents.settings.devices import VehicleSpec
 from protocol.messages import IntervalPeriod
-from protocol.units import SLOT, Direction
+from protocol.units import SLOT, Direction, printed
 
 __all__ = ["GivesNothing", "Plugged", "RecordedRequest", "Session", "read_sessions", "read_wanted", "scenario_data"]
 
@@ -82,7 +82,7 @@ def scenario_data(
     fleet_w = fleet_power_w([device for _, device in fleet], wanted, direction)
     power_w = [round(share * k * fleet_w) for share in wanted.shape]
     if not any(power_w):
-        raise GivesNothing(f"event {wanted.number}: no vehicle is plugged in and able to give anything")
+        raise GivesNothing(f"event {printed(wanted.number):.80}: no vehicle is plugged in and able to give anything")
     ras = [f"ra-{number}" for number in range(1, aggregators + 1)]
     homes = [
         {"name": f"hems-{name}", "parent": ras[index % aggregators], "devices": [device]}

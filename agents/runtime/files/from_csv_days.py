@@ -7,6 +7,8 @@ from typing import Any
 
 from agents.runtime.files.from_csv import LEAD, GivesNothing, RecordedRequest, Session, fleet_power_w, names, vehicle
 from agents.runtime.files.wall_clock import later
+from agents.settings.checked import ConfigError
+from protocol.units import printed
 
 WEEK = timedelta(days=7)
 DAY = timedelta(days=1)
@@ -22,7 +24,9 @@ def days_data(
     speed: float = 10_000.0,
 ) -> dict[str, Any]:
     """The tables of a scenario from the day of the first request on: a request = its shape x k x what the vehicles that
-    are plugged in when it is issued can give by themselves. Raises GivesNothing."""
+    are plugged in when it is issued can give by themselves. Raises GivesNothing, ConfigError."""
+    for user, own in sessions.items():
+        one_vehicle(user, own)
     first = min(requests.values(), key=lambda one: one.start)
     start = first.start.astimezone(first.zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     start_at, ends_at = start.astimezone(UTC), later(start, DAY * days)
@@ -47,6 +51,31 @@ def days_data(
     }
 
 
+def one_vehicle(user: str, own: Sequence[Session]) -> None:
+    """Raises ConfigError where the sessions of a user are not of one vehicle."""
+    for column, told in (
+        ("capacity_kwh", {one.capacity_kwh for one in own}),
+        ("max_kw", {one.max_kw for one in own}),
+    ):
+        if len(told) > 1:
+            several = " and ".join(f"{value:g}" for value in sorted(told)[:2])
+            text = f"user {printed(user):.80}: {column}: {several} in different sessions"
+            raise ConfigError(f"{text}: one user is one vehicle, give another one a user_id of its own")
+
+
+def overlapping(sessions: Mapping[str, Sequence[Session]]) -> int:
+    """How many sessions begin before the one before them, of the same user, has ended: they are left out."""
+    found = 0
+    for own in sessions.values():
+        until: datetime | None = None
+        for one in sorted(own, key=lambda session: session.plug_in.astimezone(UTC)):
+            if until is not None and one.plug_in.astimezone(UTC) < until:
+                found += 1
+            else:
+                until = one.plug_out.astimezone(UTC)
+    return found
+
+
 def _moved(own: Sequence[Session], start: datetime, ends_at: datetime) -> Iterator[Session]:
     """A user's sessions in their order, those of the scenario's days; one that overlaps the last one is left out."""
     ordered = sorted(own, key=lambda one: one.plug_in)
@@ -56,7 +85,7 @@ def _moved(own: Sequence[Session], start: datetime, ends_at: datetime) -> Iterat
     until = start.astimezone(UTC)
     for one in ordered:
         begins_at, leaves_at = later(one.plug_in, shift), later(one.plug_out, shift)
-        if until <= begins_at < leaves_at < ends_at:
+        if until <= begins_at < leaves_at and begins_at < ends_at:
             yield Session(begins_at, leaves_at, one.max_kw, one.capacity_kwh, one.soc_arr)
             until = leaves_at
 
@@ -82,7 +111,7 @@ def stays_table(capacity_wh: int, stays: Sequence[Session]) -> list[dict[str, An
 def _events(
     fleet: Mapping[str, Sequence[Session]], requests: Mapping[str, RecordedRequest], ends_at: datetime, k: float
 ) -> Iterator[dict[str, Any]]:
-    for number, wanted in requests.items():
+    for number, wanted in zip(names(requests), requests.values(), strict=True):
         issue_at = wanted.start - LEAD
         devices = [
             vehicle(name, one, index)
@@ -92,6 +121,6 @@ def _events(
         ]
         power_w = [round(share * k * fleet_power_w(devices, wanted)) for share in wanted.shape] if devices else []
         if wanted.end < ends_at and any(power_w):
-            event = {"event_id": f"e{names([number])[0]}", "issue_at": issue_at, "direction": "decrease_load"}
+            event = {"event_id": f"e{number}", "issue_at": issue_at, "direction": "decrease_load"}
             slot_s = int(wanted.slot.total_seconds())
             yield event | {"start": wanted.start, "slot_s": slot_s, "power_w": power_w}

@@ -16,7 +16,7 @@ from agents.runtime.files.from_csv import (
     vehicle,
     week_of,
 )
-from agents.runtime.files.from_csv_days import stays_table
+from agents.runtime.files.from_csv_days import one_vehicle, stays_table
 from agents.runtime.files.wall_clock import later
 
 BEFORE, AFTER = timedelta(days=14), timedelta(days=8)
@@ -26,9 +26,10 @@ BEFORE, AFTER = timedelta(days=14), timedelta(days=8)
 def lives(
     sessions: Mapping[str, Sequence[Session]], wanted: RecordedRequest, plugged: Plugged, draw: int
 ) -> Iterator[RecordedLife]:
-    """All users of whose vehicles anything is known in these days."""
+    """All users of whose vehicles anything is known in these days. Raises ConfigError."""
     issue_at = wanted.start - LEAD
-    for index, (name, own) in enumerate(zip(names(sessions), sessions.values(), strict=True)):
+    for index, (name, (user, own)) in enumerate(zip(names(sessions), sessions.items(), strict=True)):
+        one_vehicle(user, own)
         stays = list(_around(own, _shift(own, wanted, plugged, index, draw), wanted))
         if not stays:
             continue

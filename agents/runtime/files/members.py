@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
+from agents.runtime.files.table import separated
 from agents.settings.checked import ConfigError, near
 from agents.settings.contracts import MEMBER, plain_contract
 from agents.settings.members import Member, Members
@@ -123,7 +124,7 @@ def _from_csv(text: str) -> Rows:
     twice = [key for i, key in enumerate(header) if key in header[:i]]
     if "name" not in header or twice:
         mistake = f"{twice[0]!r} stands twice" if twice else "name: is missing"
-        raise MembersError(f"line 1, {mistake} in the header row")
+        raise MembersError(f"line 1, {mistake} in the header row{separated(header)}")
     for cells in lines:
         where = f"line {lines.line_num}"
         if not any(cell.strip() for cell in cells):

@@ -6,6 +6,7 @@ order, gaps allowed. It is read at a start and given to the home as settings; th
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +19,17 @@ KEY = "history_file"
 DAYS = 14
 """So many of the newest days count: older ones are of another season."""
 A_DAY = int(timedelta(days=1) / SLOT)
+LEAST_WH = 10
+"""Some half hour of a home has so much."""
+STEPS_BELOW = 20
+"""A register shows at least so many times what a half hour adds to it."""
 AHEAD = 7
 """Days for which a base load is said: as many as a connection point takes."""
 
 
 def usual_day(path: Path) -> tuple[datetime, tuple[int, ...]]:
     """The midnight before the newest row, and the mean power of each half hour of a day, W. Raises ConfigError."""
-    metered: dict[datetime, int] = {}
-    for row in read_rows(path, COLUMNS):
-        at = _instant(row)
-        if at in metered:
-            raise row.wrong("start", f"{at:%Y-%m-%dT%H:%MZ} stands twice")
-        metered[at] = int(row.number("energy_wh", 0, MAX_POWER_W / 2) + 0.5)
-    if not metered:
-        raise ConfigError(f"{path}: has no rows: a history needs one of every half hour of a day")
+    metered = _metered(path)
     newest_at = max(metered)
     found = []
     midnight = newest_at.replace(hour=0, minute=0)
@@ -47,6 +45,31 @@ def usual_day(path: Path) -> tuple[datetime, tuple[int, ...]]:
             raise ConfigError(f"{path}: {text}: a history needs one of every half hour of a day")
         found.append(round(2 * sum(values) / len(values)))
     return midnight, tuple(found)
+
+
+def _metered(path: Path) -> dict[datetime, int]:
+    """The energy of each half hour, Wh. Raises ConfigError."""
+    found: dict[datetime, int] = {}
+    some_parts = False
+    for row in read_rows(path, COLUMNS):
+        at = _instant(row)
+        if at in found:
+            raise row.wrong("start", f"{at:%Y-%m-%dT%H:%MZ} stands twice")
+        energy_wh = row.number("energy_wh", 0, MAX_POWER_W / 2)
+        found[at], some_parts = int(energy_wh + 0.5), some_parts or energy_wh % 1 > 0
+    if not found:
+        raise ConfigError(f"{path}: has no rows: a history needs one of every half hour of a day")
+    if some_parts and max(found.values()) < LEAST_WH:
+        raise ConfigError(f"{path}: energy_wh: parts of a Wh, and below {LEAST_WH} Wh throughout: is it in kWh?")
+    if _counts_on([found[at] for at in sorted(found)]):
+        raise ConfigError(f"{path}: energy_wh: never falls: is it a register? The energy of each half hour is needed")
+    return found
+
+
+def _counts_on(values_wh: list[int]) -> bool:
+    """Whether they look like a meter's register: for more than a day never less than before, and by small steps."""
+    steps = [later - earlier for earlier, later in pairwise(values_wh)]
+    return len(steps) >= A_DAY and min(steps) >= 0 < max(steps) and values_wh[0] > STEPS_BELOW * max(steps)
 
 
 def _instant(row: TableRow) -> datetime:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from agents.runtime.files.table import TableRow, read_rows
 from agents.runtime.files.wall_clock import WallClock, span
+from agents.settings.contradictions import LEAST_LASTS_S
+from agents.settings.mistakes import LONGEST_S
 from protocol.units import MAX_POWER_W, MAX_SLOTS, SLOT
 
 SESSION_COLUMNS = ("user_id", "plug_in", "plug_out", "max_kw", "capacity_kwh", "soc_arr")
@@ -67,6 +69,9 @@ def read_sessions(path: Path, clock: WallClock | None = None) -> dict[str, list[
             row.number("capacity_kwh", LEAST_KWH, MOST_KWH, ": is it in Wh?"),
             row.number("soc_arr", 0, 1, ": it is a share, not percent"),
         )
+        if session.capacity_kwh * 3600 < session.max_kw * LEAST_LASTS_S:
+            lasts = f"lasts for {session.capacity_kwh * 3600 / session.max_kw:.0f} s at {session.max_kw:g} kW"
+            raise row.wrong("capacity_kwh", f"{session.capacity_kwh:g} {lasts}: is it in MWh?")
         users.setdefault(user, []).append(session)
     return users
 
@@ -77,6 +82,8 @@ def _stay(row: TableRow, clock: WallClock) -> tuple[datetime, datetime]:
     stays = [(begin, end) for begin in ins for end in outs if span(begin, end) > timedelta(0)]
     if not stays:
         raise row.wrong("plug_out", f"{row.cells['plug_out']} is not after plug_in, {row.cells['plug_in']}")
+    if span(*stays[-1]) > timedelta(seconds=LONGEST_S):
+        raise row.wrong("plug_out", f"lies {span(*stays[-1]).days} days after plug_in: is it the right year?")
     if len(stays) > 1:
         column, readings = ("plug_in", ins) if len(ins) > 1 else ("plug_out", outs)
         raise clock.twice(row, column, readings)

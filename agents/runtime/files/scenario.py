@@ -106,6 +106,8 @@ def _utility(file: ScenarioFile, below: dict[str, Any], where: str, folder: Path
     if file.daily_events:
         days = daily(file.daily_events, file.scenario.start_at, file.scenario.ends_at, where)
         given["events"] = [*given.get("events", ()), *days]
+        if not given["events"]:
+            raise ConfigError(f"{where}: daily_events: none is issued, and over, between start_at and ends_at")
     utility = checked(UtilitySettings, given, f"{where}: utility")
     chosen(utility, f"{where}: utility")
     return utility
@@ -206,6 +208,9 @@ def _aggregators(
     file: ScenarioFile, members: dict[str, list[Member]], where: str, folder: Path
 ) -> tuple[AggregatorSettings, ...]:
     """Built from the lowest tier up, as the book of an aggregator of aggregators needs those below it."""
+    for index, table in enumerate(file.aggregators):
+        if "name" not in table:
+            raise ConfigError(f"{where}: aggregators[{index}]: name: is missing")
     waiting = dict(enumerate(file.aggregators))
     built: dict[int, AggregatorSettings] = {}
     while waiting:

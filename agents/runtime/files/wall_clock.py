@@ -1,6 +1,6 @@
 """Times of tables: with an offset they are instants; without one they are read on the wall clocks of a named zone."""
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -31,11 +31,13 @@ class WallClock:
 
     def readings(self, row: TableRow, column: str) -> tuple[datetime, ...]:
         """The instant of a cell, in the zone; two in the hour that an autumn night has twice. Raises ConfigError."""
-        text = row.text(column).strip()
+        text = row.text(column)
         try:
             at = datetime.fromisoformat(text)
         except ValueError as error:
             raise row.wrong(column, error) from None
+        if _is_day(text):
+            raise row.wrong(column, f"{text} is a day without a time, as in 2026-01-14T17:00")
         if (wrong := impossible(at)) is not None:
             raise row.wrong(column, wrong)
         offset = at.utcoffset() is not None
@@ -53,7 +55,7 @@ class WallClock:
 
     def twice(self, row: TableRow, column: str, readings: tuple[datetime, ...]) -> ConfigError:
         """The error that says that a time can be one of two instants."""
-        text = row.text(column).strip()
+        text = row.text(column)
         return row.wrong(
             column, f"{text} is twice on that day in {self.zone}: write its offset, as in {readings[0].isoformat()}"
         )
@@ -64,6 +66,15 @@ class WallClock:
         shown = [one for one in folds if one.astimezone(UTC).astimezone(self.zone).replace(tzinfo=None) == at]
         apart = len(shown) == 2 and shown[0].utcoffset() != shown[1].utcoffset()
         return tuple(shown if apart else shown[:1])
+
+
+def _is_day(text: str) -> bool:
+    """Whether it is a date alone, which Python reads as its midnight."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def later(at: datetime, by: timedelta) -> datetime:

@@ -8,6 +8,7 @@ import pytest
 from agents.settings.checked import ConfigError, checked
 from agents.settings.daemon import DaemonConfig
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, UtilitySettings
+from agents.settings.scenario import DailyEvent
 
 AT = datetime(2026, 1, 14, 17, tzinfo=UTC)
 VEHICLE: dict[str, Any] = {
@@ -53,11 +54,34 @@ SOLAR: dict[str, Any] = {
     "export_limit_w": 400,
     "battery": STORAGE | {"resource_id": "pv-battery"},
 }
+STAY: dict[str, Any] = {"plugs_in_at": AT, "departs_at": VEHICLE["departs_at"], "arrives_wh": 30_000}
+CLIMATE: dict[str, Any] = {
+    "kind": "climate",
+    "resource_id": "pump",
+    "mode": "heating",
+    "rated_w": 2_500,
+    "capacity_wh_per_k": 3_000,
+    "loss_w_per_k": 150,
+    "wished_c": 21,
+    "least_c": 19,
+    "most_c": 23,
+    "room_c": 21,
+    "state_at": AT,
+    "outdoor_c": [2],
+    "outdoor_at": AT,
+}
 EVENT: dict[str, Any] = {
     "event_id": "e1",
     "issue_at": AT,
     "direction": "decrease_load",
     "start": AT + timedelta(hours=1),
+    "power_w": [5_000],
+}
+DAILY: dict[str, Any] = {
+    "name": "evening",
+    "zone": "Europe/Oslo",
+    "at": "18:00",
+    "direction": "decrease_load",
     "power_w": [5_000],
 }
 RA: dict[str, Any] = {"name": "ra-1", "parent": "ac"}
@@ -97,6 +121,9 @@ def home(*devices: dict[str, Any], **changes: Any) -> dict[str, Any]:
         STORAGE | {"charge_efficiency_pct": 50},
         LOAD | {"schedule_w": 1_500, "level_wh": 4_000, "least_wh": 4_000},
         LOAD | {"schedule_w": 0},
+        VEHICLE | {"stays": [STAY]},
+        CLIMATE,
+        CLIMATE | {"room_c": 12.0, "rated_w": 60},  # too weak for the cold, and far outside of comfort
         SOLAR,
         SOLAR | {"forecast_w": [0], "export_limit_w": 0, "battery": None},
     ],
@@ -164,6 +191,19 @@ def test_device_that_is_possible_is_taken(device: dict[str, Any]) -> None:
             "relaxations[0].steps: is too large: 31622400 is the most (it is 1000000000)",
         ),
         (
+            VEHICLE | {"stays": [STAY | {"plugs_in_at": AT + timedelta(hours=2)}]},
+            "stays: the first one, 2026-01-14T19:00:00Z to 2026-01-15T07:00:00Z, is not that of plugs_in_at and departs_at",
+        ),
+        (
+            CLIMATE | {"capacity_wh_per_k": 3.0},
+            "capacity_wh_per_k: 3 over loss_w_per_k (150) is a time constant of 0.02 h: is it in kWh?",
+        ),
+        (
+            CLIMATE | {"loss_w_per_k": 0.15},
+            "capacity_wh_per_k: 3000 over loss_w_per_k (0.15) is a time constant of 2e+04 h: is the loss in kW?",
+        ),
+        (CLIMATE | {"rated_w": 3}, "rated_w: 3 W move less than the room loses for 1 K: is it in kW?"),
+        (
             VEHICLE | {"relay_ops_left": None} | loosens("relay_ops", 6),
             "relaxations[0].restriction: relay_ops needs relay_ops_left, which it would loosen",
         ),
@@ -198,6 +238,17 @@ def test_own_storage_of_an_aggregator_follows_the_rules_of_a_battery() -> None:
     ("model", "data", "text"),
     [
         (DerSettings, home(STORAGE, STORAGE), "devices: resource_id bat stands twice"),
+        (
+            DerSettings,
+            home(STORAGE, connection={"import_limit_w": 9}),
+            "connection.import_limit_w: 9 W are less than any connection lets through: is it in kW?",
+        ),
+        (DailyEvent, DAILY | {"power_w": [0, 0]}, "power_w: asks for nothing in any slot"),
+        (
+            DailyEvent,
+            DAILY | {"slot_s": 86_400, "power_w": [1] * 32},
+            "power_w: all slots together last at most 31 days",
+        ),
         (
             DerSettings,
             home(STORAGE, SOLAR | {"battery": STORAGE}),

@@ -95,6 +95,21 @@ def test_half_hour_without_a_row_is_told(tmp_path: Path) -> None:
         usual_day(path)
 
 
+@pytest.mark.parametrize(
+    ("first", "step", "text"),
+    [
+        (0.25, 0.01, "energy_wh: parts of a Wh, and below 10 Wh throughout: is it in kWh?"),
+        (12_345_678, 180, "energy_wh: never falls: is it a register? The energy of each half hour is needed"),
+    ],
+)
+def test_history_in_another_unit_is_refused(first: float, step: float, text: str, tmp_path: Path) -> None:
+    rows = [f"{(FIRST + half_hour * SLOT).isoformat()},{first + half_hour * step}" for half_hour in range(60)]
+    (tmp_path / "pv.csv").write_text("\n".join(["start,energy_wh", *rows]) + "\n")
+    with pytest.raises(ConfigError) as caught:
+        usual_day(tmp_path / "pv.csv")
+    assert str(caught.value) == f"{tmp_path / 'pv.csv'}: {text}"
+
+
 def test_forecast_beside_a_history_is_refused(tmp_path: Path) -> None:
     given = home(devices=[PLANT | {"forecast_w": [1]}])
     with pytest.raises(ConfigError) as caught:

@@ -150,6 +150,19 @@ def test_byte_order_mark_and_empty_lines_are_passed_over(tmp_path: Path) -> None
         (["1,2026-01-14T18:00:00,inf"], None, "line 2: required_mw: 'inf' is no finite number"),
         (["1,2026-01-14T18:00:00,-3"], None, "line 2: required_mw: -3 does not lie between 0 and 100000"),
         (["1,2026-01-14T18:00:00,much"], None, "line 2: required_mw: 'much' is no number"),
+        (["1,2026-01-14T18:00:00,1_0"], None, "line 2: required_mw: '1_0' is no number"),
+        (
+            ['1,2026-01-14T18:00:00,"1,5"'],
+            None,
+            "line 2: required_mw: '1,5' is no number: write a decimal point, and no thousands",
+        ),
+        (["1,2026-01-14,1"], None, "line 2: start: 2026-01-14 is a day without a time, as in 2026-01-14T17:00"),
+        (["1,20260114,1"], None, "line 2: start: 20260114 is a day without a time"),
+        (
+            ["1\x1b[2J,2026-01-14T18:00:00,1", "1\x1b[2J,2026-01-14T18:00:00,1"],
+            None,
+            "line 3: start: event 1?[2J has this slot already, in line 2",
+        ),
         ([",2026-01-14T18:00:00,1"], None, "line 2: event_id: is empty"),
         (["1,,1"], None, "line 2: start: is empty"),
         (["1,2026-01-14T18:00:00,3,5"], None, "line 2: 4 cells where the header row has 3"),
@@ -171,6 +184,14 @@ def test_request_that_cannot_be_meant_is_refused_by_line(
         ("", "line 1: the column event_id is missing"),
         ("event_id,start\n", "line 1: the column required_mw is missing"),
         ("event_id,start,required_mw,start\n", "line 1: the column start stands 2 times"),
+        (
+            "event_id;start;required_mw\n1;2026-01-14T18:00:00;1,5\n",
+            r"line 1: the column event_id is missing \(there are semicolons between the cells: commas are needed\)",
+        ),
+        (
+            "event_id\tstart\trequired_mw\n",
+            r"line 1: the column event_id is missing \(there are tabs between the cells: commas are needed\)",
+        ),
     ],
 )
 def test_header_that_does_not_do_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
@@ -232,7 +253,15 @@ def test_end_in_the_repeated_hour_is_taken_where_the_other_end_leaves_one(tmp_pa
         (f"u1,{EVENING.replace(',6,', ',0,')},0.9", "line 2: max_kw: 0 does not lie between 0.001 and 1000"),
         (f"u1,{EVENING.replace(',6,', ',6000,')},0.9", "line 2: max_kw: 6000 does not lie between 0.001 and 1000: is"),
         (f"u1,{EVENING.replace(',60', ',60000')},0.9", "line 2: capacity_kwh: 60000 does not lie between 0.001 and"),
-        (f'u1,"{EVENING[:10]}",{EVENING[20:]},"0,9"', "line 2: soc_arr: '0,9' is no number"),
+        (f'u1,"{EVENING[:19]}",{EVENING[20:]},"0,9"', "line 2: soc_arr: '0,9' is no number: write a decimal point"),
+        (
+            f"u1,{EVENING.replace('2026-01-15', '2031-01-15')},0.9",
+            "line 2: plug_out: lies 1826 days after plug_in: is it the right year?",
+        ),
+        (
+            f"u1,{EVENING.replace(',60', ',0.06')},0.9",
+            "line 2: capacity_kwh: 0.06 lasts for 36 s at 6 kW: is it in MWh?",
+        ),
         (f",{EVENING},0.9", "line 2: user_id: is empty"),
     ],
 )
@@ -252,6 +281,12 @@ def test_offsets_in_one_table_and_none_in_the_other_need_a_zone(tmp_path: Path) 
         read_sessions(path, clock)
     text = f"line 2: plug_in: has no offset from UTC, but {other}, line 2, has one: name the zone of the times without"
     assert str(caught.value).startswith(f"{path}: {text}")
+
+
+def test_blanks_around_a_cell_and_rows_of_blanks_mean_nothing(tmp_path: Path) -> None:
+    later = EVENING.replace("2026-01-15", "2026-01-17").replace("2026-01-14", "2026-01-16")
+    found = sessions(tmp_path, f"u1,{EVENING},0.9", "   ", " , , , , , ", f" u1 , {later} , 0.9 ")
+    assert {user: len(own) for user, own in found.items()} == {"u1": 2}
 
 
 # -- from both to a scenario

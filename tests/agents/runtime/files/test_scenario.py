@@ -111,6 +111,18 @@ def test_a_mistake_is_one_sentence_with_file_and_key(
 BATTERY = {"kind": "storage", "capacity_wh": 9_800, "soc_wh": 9_000, "max_charge_w": 4_000, "max_discharge_w": 4_000}
 
 
+CLIMATE = {
+    "kind": "climate", "resource_id": "pump", "mode": "heating", "rated_w": 2_500, "capacity_wh_per_k": 3_000,
+    "loss_w_per_k": 150, "wished_c": 21, "least_c": 19, "most_c": 23, "room_c": 21,
+    "outdoor_c": [2], "outdoor_at": "2027-01-14T00:00:00Z",
+}  # fmt: skip
+PLANT = {
+    "kind": "solar", "resource_id": "pv", "forecast_w": [900], "export_limit_w": 400,
+    "battery": {"resource_id": "pv-battery", "driver": "mqtt", **BATTERY},
+}  # fmt: skip
+EVENING = {"name": "evening", "zone": "UTC", "at": "23:59", "direction": "decrease_load", "power_w": [5_000]}
+
+
 def home(name: str, parent: str, resource_id: str, **more: Any) -> dict[str, Any]:
     return {"name": name, "parent": parent, "devices": [BATTERY | {"resource_id": resource_id}]} | more
 
@@ -155,6 +167,17 @@ def test_own_storage_that_stands_in_a_home_too_is_refused(data: dict[str, Any]) 
         ("aggregators.0.parent", "acc", "aggregators[0].parent: there is no acc (did you mean ac?)"),
         ("coordinator.parent", "utilty", "coordinator.parent: there is no utilty (did you mean utility?)"),
         ("utility.children", ["co"], "utility.children: the coordinator, ac, is not among them"),
+        ("utility.children", ["ac", "aac"], "utility.children: there is no aac (did you mean ac?)"),
+        ("utility.meters", ["hems-1", "hems-z"], "utility.meters: there is no hems-z (did you mean hems-c?)"),
+        ("aggregators.0", {"parent": "ac"}, "aggregators[0]: name: is missing"),
+        ("homes.1.devices.0", CLIMATE, "hems-b: pump: outdoor_at: 2027-01-14T00:00Z is after the scenario, "),
+        (
+            "homes.1.devices.0",
+            BATTERY | {"resource_id": "b", "options": {"topic": "x"}},
+            "hems-b: b: options: a simulated device has none: name its driver",
+        ),
+        ("homes.1.devices.0", PLANT, "hems-b: pv: battery.driver: a plant and its battery are one device"),
+        ("daily_events", [EVENING], "daily_events: none is issued, and over, between start_at and ends_at"),
         ("homes.0.meter_to", ["utilty"], "homes: hems-1: meter_to: there is no utilty (did you mean utility?)"),
         (
             "aggregators.1.members",
@@ -194,13 +217,15 @@ def test_own_storage_that_stands_in_a_home_too_is_refused(data: dict[str, Any]) 
             "homes[1]: increase_load_w: input should be less than or equal to 100000000000",
         ),
         ("aggregators.0.name", ["ra-1"], "aggregators[0]: name: input should be a valid string"),
-        ("aggregators.1.storage", "bat", "aggregators[1]: storage: input should be a valid tuple"),
+        ("aggregators.1.storage", "bat", "aggregators[1]: storage: a list is needed"),
         ("scenario.start_at", "0001-01-01T00:00:00+09:00", "scenario.start_at: lies in the year 1; "),
     ],
 )
 def test_tree_that_does_not_hold_together_is_refused(
     data: dict[str, Any], path: str, value: Any, sentence: str
 ) -> None:
+    if path == "daily_events":
+        data["utility"]["events"] = []
     assert _refusal(data, path, value).startswith(sentence)
 
 
