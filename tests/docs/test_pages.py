@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 from paths import DOCS, ROOT
 
-from agents.cli.app import app
+from agents.cli.tree import app
 from agents.history.line import NoteLine
 from agents.history.narrate import SlotCounts, line
 from agents.runtime.exits import Exit
