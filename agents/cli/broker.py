@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 
 from agents.cli.findings import tell
 from agents.runtime.exits import Exit
+from agents.runtime.files.private import content
 from agents.settings.checked import ConfigError, checked
 from agents.tools.access.broker_files import CONF, BrokerFiles
 from agents.tools.access.certificates import utc_now
@@ -138,7 +139,10 @@ def _gateway(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _reload(pid_file: Path) -> None:
+    text = content(pid_file).strip()
     try:
-        os.kill(int(pid_file.read_text()), signal.SIGHUP)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{pid_file}: names no process that can be told: {error}") from None
+        os.kill(int(text), signal.SIGHUP)
+    except ValueError:
+        raise ConfigError(f"{pid_file}: {text[:40]!r} is no number of a process") from None
+    except OSError as error:
+        raise ConfigError(f"{pid_file}: the broker {int(text)} cannot be told: {error.strerror}") from None

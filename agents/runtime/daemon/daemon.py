@@ -39,7 +39,9 @@ from agents.runtime.journal.files import drop_archives
 from agents.runtime.journal.journal import Journal, JournalError, KeptSettings
 from agents.runtime.journal.lease import LeaseTaken
 from agents.runtime.memory import give_back, let_go
+from agents.runtime.opening import verifier_of
 from agents.runtime.persons import register_of
+from agents.runtime.quarantines import Quarantines
 from agents.runtime.senders import Senders, is_child
 from agents.runtime.shell import Shell
 from agents.runtime.software import software
@@ -58,7 +60,7 @@ from protocol.edges import Edge, subscriptions, topic
 from protocol.messages import Presence
 
 if TYPE_CHECKING:
-    from agents.runtime.signing import Signer, Verifier
+    from agents.runtime.signing import Signer
 
 log = structlog.get_logger("gridpact")
 
@@ -135,7 +137,7 @@ class Daemon:
         self._gate, self._taking, self._anew = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.buses: dict[str, MqttBus] = {}
         self._instance = uuid4().hex
-        self._signer, self._verifier = _signatures(config)
+        self._signer, self._verifier = _signer(config), verifier_of(config.signing, "signing")
         self._state_bytes = 0
         """Of what all parties knew when entries were moved out last."""
         self._given_back = 0, 0
@@ -244,7 +246,8 @@ class Daemon:
                 shell.verifier = self._verifier
                 if party.actor.is_parent():
                     known = partial(_has_child, shell)
-                    shell.senders = Senders(party.actor.name, known, clock.speed)
+                    kept = Quarantines(self.journal.path, party.actor.name)
+                    shell.senders = Senders(party.actor.name, known, clock.speed, kept=kept)
                 self.shells[party.actor.name] = shell
                 tasks.create_task(shell.run())
             if self._taken is not None:
@@ -416,15 +419,13 @@ class Daemon:
         log.info(**line)
 
 
-def _signatures(config: DaemonConfig) -> tuple["Signer | None", "Verifier | None"]:
-    """By what we sign, and by what we verify. Raises ConfigError."""
-    given = config.signing
-    if given.key is None and not given.parents:
-        return None, None
-    from agents.runtime.signing import Signer, Verifier  # it takes 10 MB: only for those who sign or verify
+def _signer(config: DaemonConfig) -> "Signer | None":
+    """By what we sign. Raises ConfigError."""
+    if config.signing.key is None:
+        return None
+    from agents.runtime.signing import Signer  # it takes 10 MB: only for those who sign or verify
 
-    signer = None if given.key is None else Signer.read(config.folder / given.key)
-    return signer, Verifier.of(given, "signing")
+    return Signer.read(config.folder / config.signing.key)
 
 
 def _has_child(shell: Shell, name: str) -> bool:

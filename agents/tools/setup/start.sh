@@ -22,6 +22,7 @@ start() { # NAME COMMAND...
 }
 
 start broker "$mosquitto" -c "$here/mosquitto/mosquitto.conf"
+echo $! >"$here/run/broker.pid"
 for name in @DAEMONS@; do
     start "$name" "$gridpact" run "${name%%-*}" --config "$here/$name.toml"
 done
