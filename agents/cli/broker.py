@@ -75,7 +75,7 @@ def init(
             "gateways": dict(_gateway(text) for text in gateway),
             "readers": reader,
         },
-        "gridpact broker init",
+        "the options",
     )
     files = BrokerFiles(folder, plan)
     written = files.write(utc_now())
@@ -143,6 +143,6 @@ def _reload(pid_file: Path) -> None:
     try:
         os.kill(int(text), signal.SIGHUP)
     except ValueError:
-        raise ConfigError(f"{pid_file}: {text[:40]!r} is no number of a process") from None
+        raise ConfigError(f"{pid_file}: {text[:40].decode(errors='replace')!r} is no number of a process") from None
     except OSError as error:
         raise ConfigError(f"{pid_file}: the broker {int(text)} cannot be told: {error.strerror}") from None
