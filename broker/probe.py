@@ -60,7 +60,7 @@ class Probe:
         try:
             self.client.connect(door.host, door.port, clean_start=True if self._v5 else 3, properties=properties)
         except OSError as error:
-            raise LinkLost(str(error)) from None
+            raise LinkLost(error.strerror or str(error)) from None
         self.client.loop_start()
         if not self._connected.wait(WITHIN_S):
             raise LinkLost(f"no answer within {WITHIN_S:.0f} s")

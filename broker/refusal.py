@@ -5,6 +5,7 @@ Asked by a handshake of its own in which nothing is sent: the broker's alert on 
 """
 
 import asyncio
+import re
 import socket
 import ssl
 
@@ -26,6 +27,7 @@ OURS = {
     "PROTOCOL_VERSION": "it speaks a TLS older than 1.2",
 }
 """By the end of the alert's name (SSLV3_ALERT_..., TLSV1_ALERT_..., TLSV13_ALERT_...)."""
+ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 OLD = ("UNSUPPORTED_PROTOCOL", "NO_PROTOCOLS_AVAILABLE", "TLSV1_ALERT_PROTOCOL_VERSION", "DH_KEY_TOO_SMALL")
 
 
@@ -35,18 +37,35 @@ async def explained(error: LinkLost, door: Door) -> LinkLost:
         who = door.credentials.username or "us"
         return LinkDenied(f"the broker at {door.where} does not let {who} in: check user and password ({error})")
     reason = await asyncio.to_thread(shut, door)
-    return LinkLost(f"{door.where}: {error}") if reason is None else reason
+    return LinkLost(f"{door.where}: {ERRNO.sub('', str(error))}") if reason is None else reason
 
 
 def shut(door: Door) -> LinkLost | None:
-    """Why TLS is not spoken at a door; None when it is, or is not needed, or when nobody is there."""
+    """Why TLS is not spoken at a door, or why it has to be; None when it is as it should be, or when nobody is there."""
     if door.credentials.tls is None:
-        return None
+        wants = LinkDenied(f"the broker at {door.where} speaks TLS on this port: name its authority (ca)")
+        return wants if speaks_tls(door) else None
     try:
         reason = refusal(door, door.credentials.tls)
     except HandshakeBroken:
         return LinkLost(f"the broker at {door.where} ends the handshake: does it speak TLS 1.2 or later on this port?")
     return None if reason is None else LinkDenied(f"the broker at {door.where}: {reason}")
+
+
+def speaks_tls(door: Door) -> bool:
+    """Whether somebody there answers a greeting of TLS with one."""
+    anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((door.host, door.port), WITHIN_S) as plain,
+            anybody.wrap_socket(plain, server_hostname=door.host),
+        ):
+            return True
+    except ssl.SSLError as error:
+        return "_ALERT_" in str(error.reason)
+    except OSError:
+        return False
 
 
 class HandshakeBroken(RuntimeError):

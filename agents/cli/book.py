@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from rich.console import Console
 from rich.table import Table
 
 from agents.runtime.daemon.client import ask
@@ -29,6 +28,7 @@ from agents.settings.checked import ConfigError
 from agents.settings.contracts import changes_between, plain_contract
 from agents.settings.daemon import Role
 from agents.settings.members import Member
+from agents.tools.tables import print_table, table_console
 from protocol.codec import to_json
 
 WITH_A_BOOK = (Role.AGGREGATOR, Role.COORDINATOR)
@@ -158,7 +158,7 @@ async def show(whose: Whose, name: str | None, json: bool) -> int:
     table = Table("member", "kind", "resources", "increase W", "decrease W", "expected %", "relaxations", "other")
     for row in rows:
         table.add_row(*_cells(row, learned.get(row["name"])))
-    Console(soft_wrap=True).print(table)
+    print_table(table_console(), table)
     return Exit.OK
 
 

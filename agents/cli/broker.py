@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 from agents.cli.arguments import flag, option
 from agents.cli.findings import tell
 from agents.runtime.exits import Exit
+from agents.runtime.files.private import content
 from agents.settings.checked import ConfigError, checked
 from agents.tools.access.broker_files import CONF, BrokerFiles
 from agents.tools.access.certificates import utc_now
@@ -75,7 +76,7 @@ def init(folder: Path, /, *, book: Annotated[tuple[Path, ...], Repeated], ca: Pa
     if (folder / FILE).exists():
         raise ConfigError(f"{folder}: holds a broker's files already: change {FILE} and run 'gridpact broker update'")
     given = {"books": [path.absolute() for path in book], "ca": ca.absolute(), **door.as_table()}
-    plan = checked(AccessPlan, given, "gridpact broker init")
+    plan = checked(AccessPlan, given, "the options")
     files = BrokerFiles(folder, plan)
     written = files.write(utc_now())
     save_plan(folder, plan)
@@ -138,7 +139,10 @@ def _gateway(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _reload(pid_file: Path) -> None:
+    text = content(pid_file).strip()
     try:
-        os.kill(int(pid_file.read_text()), signal.SIGHUP)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{pid_file}: names no process that can be told: {error}") from None
+        os.kill(int(text), signal.SIGHUP)
+    except ValueError:
+        raise ConfigError(f"{pid_file}: {text[:40].decode(errors='replace')!r} is no number of a process") from None
+    except OSError as error:
+        raise ConfigError(f"{pid_file}: the broker {int(text)} cannot be told: {error.strerror}") from None

@@ -94,6 +94,8 @@ def renew(folder: Path, /, *, bundles: Path, within_days: int = 30) -> int:
         Which end within so many days.
     """
     authority, now = Authority(folder), utc_now()
+    if not bundles.is_dir():
+        raise ConfigError(f"--bundles: {bundles}: is no folder")
     for name, one in authority.standing(now).items():
         if one.not_valid_after_utc - now >= timedelta(days=within_days):
             continue
@@ -215,6 +217,8 @@ def enrol(
     if not 1 <= days <= 825:
         raise ConfigError("--days: has to lie between 1 and 825")
     if code or qr is not None:
+        if out is not None or password:
+            raise ConfigError("--code, --qr: stand without --out and --password: the device writes its own bundle")
         return _invite(files, name, qr)
     if out is None:
         raise ConfigError("--out: is needed, or --code")

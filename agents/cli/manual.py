@@ -18,10 +18,10 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> int:
     Parameters
     ----------
     shell
-        For bash: eval "$(gridpact completion bash)" in ~/.bashrc. For zsh: into a file _gridpact in a folder of $fpath.
-        For fish: into ~/.config/fish/completions/gridpact.fish.
+        For bash: into ~/.local/share/bash-completion/completions/gridpact. For zsh: into a file _gridpact in a folder of
+        $fpath. For fish: into ~/.config/fish/completions/gridpact.fish. Anew after an update of gridpact.
     """
-    from agents.cli.app import app
+    from agents.cli.tree import app
 
     sys.stdout.write(app.generate_completion(prog_name="gridpact", shell=shell).rstrip() + "\n")
     return Exit.OK
@@ -35,7 +35,7 @@ def manual() -> int:
 
 def man_page() -> str:
     """All commands with their options, in roff."""
-    from agents.cli.app import app
+    from agents.cli.tree import app
 
     return "\n".join([*_head(app), *_commands(app, ()), *_codes(app)]) + "\n"
 

@@ -15,6 +15,7 @@ from agents.runtime.exits import Exit
 from agents.runtime.journal.erase import Eraser, archives_of, names_of
 from agents.runtime.journal.file import JournalFile
 from agents.runtime.persons import ConsentGiven, ConsentPurpose, Person, PersonRegister, register_of
+from agents.runtime.quarantines import Quarantines
 from agents.settings.checked import ConfigError
 from protocol.codec import to_json
 
@@ -80,6 +81,7 @@ async def export(whose: Whose, member: str, out: Path | None) -> int:
         "contract": rows[0] if rows else None,
         "learned": book.learned.get(member),
         **_register(book).of_member(book.party, member),
+        "quarantines": Quarantines(book.journal, book.party).of(member),
         "entries": list(_entries(book.journal, member)),
     }
     if not any(known[key] for key in ("contract", "learned", "person", "consents", "entries")):

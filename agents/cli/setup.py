@@ -1,6 +1,6 @@
 """`gridpact init`, and `gridpact scenario split`: a running system in a folder."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from agents.cli.arguments import Port
 from agents.runtime.exits import Exit
+from agents.settings.checked import ConfigError
 
 if TYPE_CHECKING:
     from agents.settings.scenario import Scenario
@@ -94,6 +95,8 @@ def split(
     tables = read_toml(found)
     start_at = build_scenario(tables, str(found), found.parent).start_at
     by = by_whole_days(start_at, now) if start is None else start_of(start, now) - start_at
+    if start_at + by < now - timedelta(minutes=1):
+        raise ConfigError(f"--start: {start_at + by:%Y-%m-%dT%H:%MZ} is past: its events would be over")
     there = build_scenario(moved(tables, by), str(found), found.parent)
     return _written(SystemPlan(out, port, password_port, host), there, now)
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 import structlog
 
 from agents.negotiation.party import Party
+from agents.runtime.quarantines import Quarantines
 from protocol.actor import Actor, Entry, Received, Send
 from protocol.messages import Reject
 
@@ -57,8 +58,8 @@ class SenderAccount:
 
 
 class Senders:
-    """The accounts of all children of one party. `known` says who is one, by its book as it is now. `speed` is how much faster than real time it lives: its children say as
-    much more."""
+    """The accounts of all children of one party. `known` says who is one, by its book as it is now. `speed` is how much
+    faster than real time it lives: its children say as much more. `kept`: where quarantines outlive the process."""
 
     def __init__(
         self,
@@ -66,10 +67,14 @@ class Senders:
         known: Callable[[str], bool],
         speed: float = 1.0,
         elapsed: Callable[[], float] = time.monotonic,
+        kept: Quarantines | None = None,
     ) -> None:
         self.party = party
-        self.accounts: dict[str, SenderAccount] = {}
-        self._known, self._elapsed = known, elapsed
+        self._known, self._elapsed, self._kept = known, elapsed, kept
+        self.accounts = {
+            name: SenderAccount(filled_at=elapsed(), since=one.since, why=one.why)
+            for name, one in (kept.kept() if kept is not None else {}).items()
+        }
         self._speed = max(1.0, speed)
         self._most = MOST_KEPT
 
@@ -115,6 +120,8 @@ class Senders:
         self.accounts[child] = SenderAccount(
             messages=account.messages, unheard=account.unheard, refused=account.refused, filled_at=self._elapsed()
         )
+        if self._kept is not None:
+            self._kept.end(child)
         log.info("sender_released", party=self.party, sender=child)
         return True
 
@@ -158,6 +165,8 @@ class Senders:
     def _shut(self, child: str, account: SenderAccount, why: str) -> str:
         account.since, account.why = datetime.now(UTC), why
         sender = self._name(child)
+        if self._kept is not None:
+            self._kept.begin(sender, account.since, why)
         log.warning(
             "sender_quarantined", party=self.party, sender=sender, why=why,
             text=f"{sender} is not heard any more ({why}) until 'gridpact quarantine --release {sender}'",

@@ -10,7 +10,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -23,11 +22,13 @@ from agents.runtime.hearing import Hearing
 from agents.runtime.journal.journal import Journal, Mark
 from agents.runtime.journal.segments import PartyState
 from agents.runtime.net import Net, caught_by
+from agents.runtime.opening import Opener, read
 from agents.runtime.outgoing import Job, Listener, Outgoing
 from agents.runtime.past import Past
 from agents.runtime.senders import Senders
 from agents.runtime.skew import Skew
 from agents.runtime.solver import Solver
+from agents.runtime.turn import Turn
 from broker.bus import Arrival, Bus
 from broker.clock import Clock
 from broker.faults import first_error
@@ -48,19 +49,17 @@ from protocol.actor import (
     Setpoint,
     Solved,
     Taken,
-    heard,
 )
-from protocol.edges import ROUTES, Edge, parse_topic
+from protocol.edges import ROUTES, parse_topic
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.messages import Presence
 
-if TYPE_CHECKING:
-    from agents.runtime.signing import Verifier  # it takes 10 MB: only for those who verify
 log = structlog.get_logger("gridpact")
 
 INBOX = 2_000
 BATCH = 256
-"""Inputs that are taken as of one instant: what is due in between waits for as long as they take, some 10 ms."""
+"""Inputs that are taken as of one instant: what is due in between waits for as long as they take, some 10 ms, and no
+longer than a turn (agents/runtime/turn.py)."""
 QUIET_S = 5.0
 """A snapshot is made when nothing has come for so long, and nothing is due for as long again: it takes a second where
 the memory is large."""
@@ -84,7 +83,7 @@ class Shell:
         senders: Senders | None = None,
     ) -> None:
         self.clock, self.senders = clock, senders
-        self.verifier: "Verifier | None" = None  # noqa: UP037 - imported for types only
+        self.verifier: Opener | None = None
         self.counts: Counter[str] = Counter()
         self.skew = Skew()
         self.remote = remote or {}
@@ -101,7 +100,10 @@ class Shell:
         self._last_at: datetime | None = None
         """Of the last step that a fold took again."""
         self.net = Net()
+        self.turn, self._reading = Turn(), Turn()
         self._inbox: asyncio.Queue[tuple[Taken | None, Callable[[], None]]] = asyncio.Queue(INBOX)
+        self._left: list[tuple[Taken | None, Callable[[], None]]] = []
+        """What an earlier turn had no time for."""
 
     @property
     def actor(self) -> Actor:
@@ -195,7 +197,7 @@ class Shell:
     @property
     def idle(self) -> bool:
         """Whether nothing is under way."""
-        return self._inbox.empty() and self.outgoing.idle and not self.past.failed
+        return self._inbox.empty() and not self._left and self.outgoing.idle and not self.past.failed
 
     @property
     def is_quiet(self) -> bool:
@@ -237,7 +239,12 @@ class Shell:
     async def deliver(self, arrivals: Sequence[Arrival]) -> None:
         """What the bus hands over. Waits while the inbox is full."""
         now, inbox = self.clock.now(), self._inbox
+        self._reading.begin()
         for arrival in arrivals:
+            if self._reading.is_over:
+                await asyncio.sleep(0)  # reading takes time as well
+                now = self.clock.now()
+                self._reading.begin()
             item = self._input(arrival, now)
             if item is None:
                 arrival.acknowledge()
@@ -260,7 +267,7 @@ class Shell:
         senders = self.senders if edge.parent == self.actor.name else None
         if senders is not None and (why := senders.heard(edge.child, len(arrival.payload))) is not None:
             return Refused(edge, kind, RejectReason.OVERLOAD, why) if why else None
-        item = self._opened(kind, edge, arrival)
+        item = read(kind, edge, arrival, self.verifier)
         if isinstance(item, Refused):
             if senders is not None:
                 senders.refuse(edge.child, item.reason)
@@ -269,14 +276,6 @@ class Shell:
         if arrival.retained and isinstance(item.message, Presence):
             return None  # it was told before: only who connects now is told its awards again
         return None if self._archived(item) else self.net.refusal(item) or item
-
-    def _opened(self, kind: str, edge: Edge, arrival: Arrival) -> Received | Refused:
-        if self.verifier is None:
-            return heard(kind, edge, arrival.payload)
-        try:
-            return heard(kind, edge, self.verifier.opened(kind, edge, arrival.topic, arrival.payload))
-        except RefusedMessage as refusal:
-            return Refused(edge, kind, refusal.reason, refusal.text)
 
     def _archived(self, received: Received) -> bool:
         actor, journal = self.actor, self._journal
@@ -295,7 +294,11 @@ class Shell:
             due = not self._hearing.on
             entries: list[tuple[int, Entry]] = []
             steps: list[Entry] = []
-            for item, _ in batch:
+            self.turn.begin()
+            for place, (item, _) in enumerate(batch):
+                if place and self.turn.is_over:
+                    batch, self._left = batch[:place], batch[place:]
+                    break
                 try:
                     taken = self.stepper.take(item, now, due=due)
                     steps += taken
@@ -317,13 +320,14 @@ class Shell:
     async def _next(self) -> list[tuple[Taken | None, Callable[[], None]]]:
         """The next inputs; a None when the deadline has come (or may have moved)."""
         if (waited := await self._hearing.next(self._inbox)) is not None:
-            return [waited, *self._at_hand(BATCH - 1)]
+            left, self._left = self._left, []
+            return [*left, waited, *self._at_hand(BATCH - 1)]
         deadline = self.stepper.deadline
         wait_s = None if deadline is None else self.clock.real_seconds_until(deadline)
         if wait_s == 0:
             return [(None, _nothing)]
-        batch: list[tuple[Taken | None, Callable[[], None]]] = []
-        if self._inbox.empty():
+        batch, self._left = self._left, []
+        if not batch and self._inbox.empty():
             snapshot_due = self.past.snapshot_due and (wait_s is None or wait_s > 2 * QUIET_S)
             try:
                 async with asyncio.timeout(QUIET_S if snapshot_due else wait_s):
@@ -345,7 +349,7 @@ class Shell:
     @property
     def inbox(self) -> int:
         """Inputs that wait."""
-        return self._inbox.qsize()
+        return self._inbox.qsize() + len(self._left)
 
     @property
     def open_events(self) -> int:
@@ -364,7 +368,7 @@ class Shell:
             for question in self._open_questions()
         ]
         surroundings = {
-            "inbox": self._inbox.qsize(),
+            "inbox": self.inbox,
             "not_done": self.outgoing.waiting,
             "now": self.clock.now(),
             "own_faults": self.net.caught,

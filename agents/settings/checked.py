@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from agents.settings.contradictions import contradictions
 from agents.settings.mistakes import FIRST_YEAR, LAST_YEAR, Mistake, impossible, most_of, place
+from protocol.units import Name
 
 T = TypeVar("T")
 NOTHING: Mapping[str, object] = {}
@@ -24,6 +25,7 @@ PLAIN = {
     "too_long": "at most {max_length} taken, not {actual_length}",
 }
 """Mistakes that pydantic tells in words of Python."""
+NAME = get_args(Name)[1].pattern
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
@@ -111,6 +113,8 @@ def sentence(error: ValidationError, model: type[Any] | None = None) -> str:
             return f"{key}: an instant needs its offset from UTC, as in 2026-01-14T17:00:00Z"
         case "less_than" | "greater_than_equal" if "T" in str(first.get("ctx")):
             return f"{key}: {_beyond(first['input'])}"
+        case "string_pattern_mismatch" if first.get("ctx", {}).get("pattern") == NAME:
+            return f"{key}: {first['input']!r:.80} is no name: 1 to 64 letters (a-z), digits, - and _"
         case "union_tag_not_found":
             return f"{key}.{_tag(first)}: is missing"
         case "union_tag_invalid":

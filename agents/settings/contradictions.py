@@ -27,6 +27,7 @@ from agents.settings.parties import (
     CoordinatorSettings,
     DerSettings,
     EventSettings,
+    PartySettings,
     UtilitySettings,
 )
 from agents.settings.plan import plan_mistakes
@@ -239,6 +240,21 @@ def _daemon(config: DaemonConfig) -> Iterator[Mistake]:
         for name in config.behaviours
         if name not in names
     )
+    above = {name for party in config.parties().each() for name in _parents_of(party)}
+    yield from (
+        Mistake(f"signing.parents.{name}", f"no party of this file is below it; above are: {', '.join(sorted(above))}")
+        for name in config.signing.parents
+        if name not in above
+    )
+
+
+def _parents_of(party: PartySettings) -> tuple[str, ...]:
+    match party:
+        case UtilitySettings():
+            return ()
+        case CoordinatorSettings():
+            return (party.parent,)
+    return (party.parent, *party.meter_to)
 
 
 @contradictions.register(BrokerSettings)

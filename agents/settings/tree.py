@@ -34,7 +34,7 @@ def _references(scenario: Scenario) -> Iterator[Mistake]:
     for name in utility.children:
         if name != ac.name:
             yield Mistake("utility.children", _nobody(name, [ac.name]))
-    metered = {one.name for one in chain(scenario.aggregators, scenario.homes)}
+    metered = {*(ra.name for ra in scenario.aggregators), *(home.name for home in scenario.homes)}
     for name in utility.meters:
         if name not in metered:
             yield Mistake("utility.meters", f"there is no {name}{near(name, sorted(metered))}")

@@ -68,7 +68,8 @@ class Recorder:
         listening = asyncio.create_task(self._bus.run(self._deliver))
         writing = asyncio.create_task(self._write_on())
         try:
-            await reached(listening, self._connected, f"no broker answers at {self._address.where}: check the address")
+            unreached = f"no broker answers at {self._address.where}: check the address"
+            await reached(listening, self._connected, self._bus, unreached)
             telling = asyncio.create_task(self._tell_on(tell, every_s))
             stopping = asyncio.create_task(stop.wait())
             tasks = (listening, writing, telling, stopping)

@@ -1,14 +1,17 @@
 """A hardened Mosquitto with a few honest parties, and what an attack did to them."""
 
+import asyncio
 import os
 import signal
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from attacker import Attacker, Refused
+from evenings import Evenings
 from hardened import HOST, Hardened, hardened_files, running
 
 from agents.tools.access.authority import Authority
@@ -25,7 +28,14 @@ class World:
     hardened: Hardened
     foreign: Authority
     passwords: dict[str, str] = field(default_factory=dict)
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    figures: dict[str, float] = field(default_factory=dict)
+    """What the last row cost, where that is measured."""
     _number: int = 0
+
+    @cached_property
+    def evenings(self) -> Evenings:
+        return Evenings(self.hardened, self.loop)
 
     def by_certificate(self, name: str, pair: Pair | None = None, *, port: int | None = None) -> Address:
         """With a certificate of our authority, or another one, in a folder of its own."""

@@ -10,7 +10,8 @@ import yaml
 from jsonschema import Draft201909Validator
 from paths import ROOT, TESTS
 
-from agents.cli.app import app, call
+from agents.cli.app import call
+from agents.cli.tree import app
 
 COMPOSE = ROOT / "deploy" / "compose.yaml"
 SCHEMA = TESTS / "support" / "data" / "compose-spec.json"

@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 from paths import DOCS, ROOT
 
-from agents.cli.app import app
+from agents.cli.tree import app
 from agents.history.line import NoteLine
 from agents.history.narrate import SlotCounts, line
 from agents.runtime.exits import Exit
@@ -130,7 +130,7 @@ def test_readers_of_paths_and_names_see_what_is_missing(tmp_path: Path) -> None:
     )
     assert broken_links(page) == ["b.md", "#b-page"]
     assert sorted(missing_paths(page)) == ["agents/none.py", "bench/none.py"]
-    row = "`agents/cli/app.py` `call`, `app`, `gone`; `agents/runtime/exits.py` `Exit.OK`, `Exit.GONE`"
+    row = "`agents/cli/app.py` `call`, `_sentence`, `gone`; `agents/runtime/exits.py` `Exit.OK`, `Exit.GONE`"
     assert [told.split()[0] for told in missing_names(row)] == ["gone", "Exit.GONE"]
 
 

@@ -15,7 +15,7 @@ from paths import ROOT
 from agents.cli.app import call
 from agents.runtime.daemon.client import ask, converse
 from agents.runtime.daemon.commands import CommandRefusal
-from broker.mosquitto import free_port
+from broker.mosquitto import free_port, private_broker
 
 DAEMONS = ("utility", "ac", "ra-1", "ra-2", "homes")
 SOON = timedelta(seconds=30)
@@ -76,3 +76,17 @@ async def test_system_in_a_new_folder_starts_as_it_is_and_makes_a_deal(
     assert {"broker", "authority", *(f"{role}" for role in ("der-homes", "utility-utility"))} <= set(logs)
     lines = [orjson.loads(line) for name, log in logs.items() if "-" in name for line in log.splitlines()]
     assert [line for line in lines if line.get("level") in ("error", "critical")] == []
+
+
+async def test_port_that_is_taken_stops_the_start_and_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "system"
+    async with private_broker() as other:
+        assert call(["init", str(folder), "--port", str(other.port), "--password-port", str(free_port())]) == 0
+        process = await asyncio.create_subprocess_exec(
+            folder / "start.sh", stderr=asyncio.subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)}
+        )
+        async with asyncio.timeout(60):
+            _, told = await process.communicate()
+    assert process.returncode == 1
+    assert b"broker has ended, so everything is stopped" in told
+    assert b"Address already in use" in told

@@ -76,6 +76,26 @@ async def test_code_becomes_a_certificate_whose_key_was_made_by_the_device(
     assert (out / "party.key").read_bytes() not in kept
 
 
+async def test_code_that_is_not_good_any_more_spoils_no_bundle_that_is_there(
+    hardened: Hardened, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "device"
+    async with asyncio.timeout(WITHIN_S), running(hardened) as broker:
+        old = invited(broker, capsys)
+        assert await joined(old, out, within_s=0.2) == 0
+        before = {path.name: path.read_bytes() for path in out.iterdir()}
+        capsys.readouterr()
+        new = invited(broker, capsys)
+        assert await joined(new, tmp_path / "other", within_s=0.2) == 0  # the broker has read the new password
+        capsys.readouterr()
+        assert await asyncio.to_thread(call, ["join", old, "--out", str(out)]) == 3
+        assert "the code does not open the broker" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert await asyncio.to_thread(call, ["join", new, "--out", str(out)]) == 3
+    assert "is not reached: Connection refused" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
 async def test_device_goes_on_with_its_password_where_the_authority_does_not_answer(
     hardened: Hardened, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -88,6 +108,12 @@ async def test_device_goes_on_with_its_password_where_the_authority_does_not_ans
         assert port is not None
         by_password = Address("127.0.0.1", port, username=NAME, password_file=out / "password", ca=out / "ca.crt")
         assert await asyncio.to_thread(let_in, by_password)
+
+
+def test_code_stands_alone(hardened: Hardened, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["enrol", NAME, "--broker", str(hardened.files.folder), "--code", "--out", str(tmp_path / "x")]
+    assert call(words) == 2
+    assert "stand without --out" in capsys.readouterr().err
 
 
 def test_code_says_where_and_by_what_and_fits_a_qr(

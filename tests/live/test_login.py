@@ -179,6 +179,14 @@ async def test_broker_without_tls_is_told_and_tried_again(tmp_path: Path, way: W
         await asyncio.gather(running, return_exceptions=True)
 
 
+@WAYS
+async def test_broker_that_wants_tls_says_so_to_who_comes_without(tmp_path: Path, way: Way) -> None:
+    hardened = hardened_files(tmp_path)
+    async with running(hardened):
+        said = await refusal(Address(HOST, hardened.files.plan.port), way)
+    assert "speaks TLS on this port: name its authority (ca)" in said
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [

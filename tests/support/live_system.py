@@ -1,7 +1,7 @@
 """A whole system on a real Mosquitto in one event loop: every party with its own connection and its own shell."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -14,6 +14,7 @@ from agents.parties.der.actor import Der
 from agents.parties.utility.actor import Utility
 from agents.runtime.behaviour import Intercept
 from agents.runtime.intercepted import InterceptedBus
+from agents.runtime.journal.journal import Journal
 from agents.runtime.shell import Shell
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, UtilitySettings
 from broker.bus import Bus
@@ -38,7 +39,17 @@ class LiveSystem:
         """Whether parents hear through the faster library, as a daemon's do."""
         self.clock = PatientClock(start_at, speed, lambda: any(busy() for busy in self.under_way))
         self.notes: list[tuple[datetime, str, Note]] = []
+        self.journals: Mapping[str, Journal] = {}
+        """Of parties that keep one."""
+        self.prepare: Callable[[Shell], None] = lambda shell: None
+        """What is done to a shell before it runs."""
+        self._start_at = start_at
         self._changed = asyncio.Event()
+
+    @property
+    def elapsed_s(self) -> float:
+        """By its clock."""
+        return (self.clock.now() - self._start_at).total_seconds()
 
     def tell(self, at: datetime, who: str, note: Note) -> None:
         self.notes.append((at, who, note))
@@ -110,7 +121,9 @@ class LiveSystem:
             out: Bus = bus
             if actor.name in intercepts:
                 out = InterceptedBus(bus, actor.name, self.clock, intercepts[actor.name])
-            shell = Shell(actor, out, self.clock, drivers, self.tell)  # type: ignore[arg-type]
+            journal = self.journals.get(actor.name)
+            shell = Shell(actor, out, self.clock, drivers, self.tell, journal)  # type: ignore[arg-type]
+            self.prepare(shell)
             shells.append(shell)
             self.under_way.append(lambda: bus.waiting > 0 or not shell.idle)
             tasks.create_task(shell.run())

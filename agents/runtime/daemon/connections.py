@@ -11,6 +11,7 @@ from agents.runtime.address import address_of
 from agents.runtime.behaviour import intercept
 from agents.runtime.daemon.served import ServedParty
 from agents.runtime.intercepted import InterceptedBus
+from agents.runtime.opening import verifier_of
 from agents.runtime.software import software
 from agents.settings.behaviour import Behaviour
 from agents.settings.daemon import DaemonConfig
@@ -24,7 +25,7 @@ from protocol.edges import Edge, subscriptions, topic
 from protocol.messages import Presence
 
 if TYPE_CHECKING:
-    from agents.runtime.signing import Signer, Verifier
+    from agents.runtime.signing import Signer
 
 
 class BrokerUnreachable(RuntimeError):
@@ -39,7 +40,7 @@ class Connections:
         self.config, self._now = config, now
         self.buses: dict[str, MqttBus] = {}
         self._instance = uuid4().hex
-        self._signer, self.verifier = _signatures(config)
+        self._signer, self.verifier = _signer(config), verifier_of(config.signing, "signing")
 
     def open(self, parties: Sequence[ServedParty]) -> None:
         """Make them; they connect when they run."""
@@ -89,12 +90,10 @@ class Connections:
         return [Post(one, encode(message), True) for one in topics or [WITHOUT_PARENT + actor.name]]
 
 
-def _signatures(config: DaemonConfig) -> "tuple[Signer | None, Verifier | None]":
-    """By what we sign, and by what we verify. Raises ConfigError."""
-    given = config.signing
-    if given.key is None and not given.parents:
-        return None, None
-    from agents.runtime.signing import Signer, Verifier  # it takes 10 MB: only for those who sign or verify
+def _signer(config: DaemonConfig) -> "Signer | None":
+    """By what we sign. Raises ConfigError."""
+    if config.signing.key is None:
+        return None
+    from agents.runtime.signing import Signer  # it takes 10 MB: only for those who sign or verify
 
-    signer = None if given.key is None else Signer.read(config.folder / given.key)
-    return signer, Verifier.of(given, "signing")
+    return Signer.read(config.folder / config.signing.key)

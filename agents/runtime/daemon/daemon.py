@@ -30,6 +30,7 @@ from agents.runtime.journal.journal import Journal, JournalError
 from agents.runtime.journal.lease import LeaseTaken
 from agents.runtime.loop import run_loop
 from agents.runtime.memory import give_back
+from agents.runtime.quarantines import Quarantines
 from agents.runtime.senders import Senders, is_child
 from agents.runtime.shell import Shell
 from agents.settings.daemon import DaemonConfig
@@ -184,7 +185,8 @@ class Daemon:
         )
         shell.verifier = self.connections.verifier
         if party.actor.is_parent():
-            shell.senders = Senders(name, partial(_has_child, shell), clock.speed)
+            kept = Quarantines(self.journal.path, name)
+            shell.senders = Senders(name, partial(_has_child, shell), clock.speed, kept=kept)
         return shell
 
     def _look(self) -> None:

@@ -14,7 +14,8 @@ from agents.runtime.journal.erase import (
     pseudonyms,
 )
 from agents.runtime.journal.file import JournalFile
-from agents.runtime.persons import PersonRegister, register_of
+from agents.runtime.persons import PersonRegister, RegisterError, register_of
+from agents.runtime.quarantines import forget_quarantines
 
 
 def why_not(actor: AnyBookedParty, member: str, journal: Path) -> str | None:
@@ -46,6 +47,10 @@ def begin_to_forget(party: str, member: str, journal: Path) -> None:
     """Erase the person, and remember what the journals are still to forget. Raises JournalError, RegisterError."""
     names = names_of([*archives_of(journal), journal], member)
     PersonRegister(register_of(journal)).forget(party, member, names)
+    try:
+        forget_quarantines(journal, party, member)
+    except OSError as error:
+        raise RegisterError(f"{journal}: its quarantines cannot be changed: {error.strerror}") from None
 
 
 def edges_to_forget(journal: Path) -> list[str]:

@@ -20,12 +20,13 @@ from agents.runtime.foretelling import foretelling
 from agents.runtime.hearing import Hearing
 from agents.runtime.memory import let_go
 from agents.runtime.net import Net
+from agents.runtime.opening import Opener, read
 from agents.runtime.outgoing import Job, Outgoing
 from broker.bus import Arrival, Bus
 from broker.clock import STEP_S, Clock
 from broker.faults import first_error
 from broker.stepper import set_back
-from protocol.actor import Entry, Input, Note, Reanchored, Received, Refused, Send, heard
+from protocol.actor import Entry, Input, Note, Reanchored, Received, Refused, Send
 from protocol.edges import ROUTES, Edge, parse_topic
 from protocol.errors import RefusedMessage
 
@@ -42,7 +43,7 @@ HEARD_TOGETHER = 20_000
 
 
 class Gateway:
-    """Speaks for many homes. `ways_out`: by home, the bus on which it is heard."""
+    """Speaks for many homes. `ways_out`: by home, the bus on which it is heard. `verifier`: of what must be signed."""
 
     def __init__(
         self,
@@ -51,8 +52,9 @@ class Gateway:
         clock: Clock,
         journal: FleetJournal | None = None,
         tell: Callable[[datetime, str, Note], None] = lambda at, who, note: None,
+        verifier: Opener | None = None,
     ) -> None:
-        self.homes, self.clock = homes, clock
+        self.homes, self.clock, self.verifier = homes, clock, verifier
         self.counts: Counter[str] = Counter()
         """Messages by kind, `heard.KIND` and `said.KIND`, and steps by name."""
         self._journal, self._tell, self._ways_out = journal, tell, ways_out
@@ -161,7 +163,7 @@ class Gateway:
         if not arrival.payload or (arrival.retained and not ROUTES[kind].retained):
             return None
         self.counts[f"heard.{kind}"] += 1
-        item = heard(kind, edge, arrival.payload)
+        item = read(kind, edge, arrival, self.verifier)
         return None if self._archived(edge.child, item) else (edge.child, self.net.refusal(item) or item)
 
     def _archived(self, name: str, item: Received | Refused) -> bool:

@@ -21,6 +21,7 @@ from agents.runtime.fleet.homes import Homes
 from agents.runtime.fleet.keeping import FleetJournal
 from agents.runtime.fleet.sources import HomesSource
 from agents.runtime.intercepted import InterceptedBus
+from agents.runtime.opening import verifier_of
 from agents.runtime.signals import signals
 from agents.runtime.software import software
 from agents.settings.behaviour import Behaviour
@@ -100,6 +101,7 @@ class Fleet:
         self._instance, self._software, self._tell = uuid4().hex, software(), tell
         self.lines = [self._line(number, connections) for number in range(connections)]
         self.gateway: Gateway | None = None
+        self._verifier = verifier_of(source.signing, "signing")
 
     async def run(
         self,
@@ -154,7 +156,7 @@ class Fleet:
         return {"name": self.name, "role": FLEET, "shell": now, **told.as_json()}
 
     async def _serve(self, journal: FleetJournal | None, show: Callable[[FleetProgress], None], every_s: float) -> None:
-        gateway = self.gateway = Gateway(self.homes, self._ways_out(), self.clock, journal, self._tell)
+        gateway = self.gateway = Gateway(self.homes, self._ways_out(), self.clock, journal, self._tell, self._verifier)
         renewing = renewals(line.bus for line in self.lines)
         async with asyncio.TaskGroup() as tasks:
             for line in self.lines:

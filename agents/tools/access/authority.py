@@ -28,6 +28,8 @@ NEXT, LAST = "next", "last"
 
 def read_root(folder: Path) -> Pair:
     """A root's certificate and key. Raises ConfigError."""
+    if not (folder / "ca.crt").exists():
+        raise ConfigError(f"{folder}: holds no authority (ca.crt, ca.key): make one with 'gridpact ca init'")
     try:
         certificate = x509.load_pem_x509_certificate(content(folder / "ca.crt"))
         key = serialization.load_pem_private_key(content(folder / "ca.key"), None)

@@ -6,6 +6,7 @@ the device comes in, makes a key that never leaves it, and asks for its certific
 
 import asyncio
 import base64
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +26,7 @@ from agents.tools.access.plan import Host
 from broker.address import Address
 from broker.bus import Post
 from broker.entrance import Entrance
-from broker.link import LinkLost
+from broker.link import LinkDenied, LinkLost
 from broker.mqtt import MqttBus
 from broker.probe import Probe
 from protocol.codec import to_json
@@ -106,9 +107,12 @@ class Joined:
 async def join(code: JoinCode, out: Path, within_s: float) -> Joined:
     """Write a bundle: with a certificate where the authority answers in time, else with the password. Raises
     LinkDenied, LinkLost, ConfigError."""
+    with tempfile.TemporaryDirectory(prefix="gridpact-join-") as folder:
+        ca = Path(folder) / "ca.crt"
+        ca.write_bytes(code.ca_pem)
+        await asyncio.to_thread(_come_in, code, ca)  # a wrong code is told at once, and spoils no bundle that is there
     files = write_bundle(out, [code.h], code.p, code.ca_pem, login=(code.n, code.w))
     address = Address(code.h, code.p, username=code.n, password=code.w, ca=out / "ca.crt")
-    await asyncio.to_thread(_enter, address, code.n)  # so that a wrong code is told at once, and why
     key = ec.generate_private_key(ec.SECP256R1())
     try:
         answer = await _asked(address, code.n, signing_request(code.n, key), within_s)
@@ -131,6 +135,17 @@ async def join(code: JoinCode, out: Path, within_s: float) -> Joined:
 
 def _by_certificate(code: JoinCode, out: Path) -> Address:
     return Address(code.h, code.c, ca=out / "ca.crt", certificate=out / "party.crt", key=out / "party.key")
+
+
+def _come_in(code: JoinCode, ca: Path) -> None:
+    """By the code's password. Raises LinkLost, LinkDenied."""
+    try:
+        _enter(Address(code.h, code.p, username=code.n, password=code.w, ca=ca), code.n)
+    except LinkDenied as error:
+        text = f"the code does not open the broker at {code.h}:{code.p} ({error}): ask for a new one"
+        raise LinkDenied(text) from None
+    except LinkLost as error:
+        raise LinkLost(f"the broker of the code, {code.h}:{code.p}, is not reached: {error}") from None
 
 
 def _enter(address: Address, name: str) -> None:

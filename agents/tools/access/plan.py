@@ -1,5 +1,6 @@
 """What a broker's files are made from, kept beside them as `access.toml`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,8 @@ from agents.runtime.files.private import put
 from agents.runtime.files.toml import read_toml
 from agents.runtime.files.toml_out import to_toml
 from agents.settings.checked import ConfigError, checked
+from agents.settings.contradictions import contradictions
+from agents.settings.mistakes import Mistake
 from agents.settings.parties import Settings
 from protocol.units import Name
 
@@ -44,6 +47,12 @@ class AccessPlan(Settings):
     def others(self) -> tuple[str, ...]:
         """Users who are no parties."""
         return (*self.gateways, *self.readers, *self.doctors, self.authority)
+
+
+@contradictions.register(AccessPlan)
+def _ports(plan: AccessPlan) -> Iterator[Mistake]:
+    if plan.port == plan.password_port:
+        yield Mistake("password_port", f"{plan.port} is that for certificates (port) as well: give each its own")
 
 
 def load_plan(folder: Path) -> AccessPlan:

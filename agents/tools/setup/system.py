@@ -45,6 +45,8 @@ def write_system(plan: SystemPlan, scenario: Scenario, now: datetime) -> list[st
     folder = plan.folder.absolute()
     hosts = (*plan.hosts, *(one for one in HERE if one not in plan.hosts))
     tables = daemon_tables(scenario, _system_name(folder), folder, {"host": hosts[0], "port": plan.port})
+    if plan.port == plan.password_port:
+        raise ConfigError(f"--password-port: {plan.port} is that for certificates (--port) as well: give each its own")
     _check_free(folder, [table["control"]["name"] for table in tables.values() if "control" in table])
     mosquitto, command = program(), _command()
     try:

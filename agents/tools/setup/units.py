@@ -13,7 +13,11 @@ def unit_files(folder: Path, gridpact: str, mosquitto: str, daemons: Iterable[st
     """By file: a unit for the broker, one for the authority's service, one for each daemon, and a target for all."""
     command, names = _unit_word(gridpact), list(daemons)
     found = {
-        BROKER: _unit("the broker", f"{_unit_word(mosquitto)} -c {_path(folder / 'mosquitto' / 'mosquitto.conf')}"),
+        BROKER: _unit(
+            "the broker",
+            f"{_unit_word(mosquitto)} -c {_path(folder / 'mosquitto' / 'mosquitto.conf')}",
+            more="ExecReload=/bin/kill -HUP $MAINPID\n",
+        ),
         AUTHORITY: _unit(
             "renewal of certificates",
             f"{command} ca serve {_path(folder / 'mosquitto')} --broker {_path(folder / 'bundles/authority/broker.toml')}",
@@ -33,13 +37,13 @@ def _of(daemon: str) -> str:
     return f"gridpact-{daemon}.service"
 
 
-def _unit(what: str, line: str, *, after_broker: bool = False, notifies: bool = False) -> str:
+def _unit(what: str, line: str, *, after_broker: bool = False, notifies: bool = False, more: str = "") -> str:
     after = f"After={BROKER}\n" if after_broker else ""
     # 2 is a mistake in a file, 5 a journal that cannot be used: starting again would not help
     own = "Type=notify\nWatchdogSec=30\nRestartPreventExitStatus=2 5\n" if notifies else ""
     return (
         f"[Unit]\nDescription=gridpact: {what}\nPartOf={TARGET}\n{after}\n"
-        f"[Service]\nExecStart={line}\n{own}Restart=on-failure\nRestartSec=2\nUMask=0077\nNoNewPrivileges=yes\n"
+        f"[Service]\nExecStart={line}\n{more}{own}Restart=on-failure\nRestartSec=2\nUMask=0077\nNoNewPrivileges=yes\n"
     )
 
 

@@ -39,10 +39,8 @@ class Watch:
         self._show = show
         listening = asyncio.create_task(self._bus.run(self._deliver))
         try:
-            where = self._address.where
-            await reached(
-                listening, self._first, f"no broker answers at {where}: check --port ('gridpact up' prints its own)"
-            )
+            unreached = f"no broker answers at {self._address.where}: check --port ('gridpact up' prints its own)"
+            await reached(listening, self._first, self._bus, unreached)
             stop = asyncio.Event()
             with key("q", stop.set), signals(stop.set), show:
                 ticking = asyncio.create_task(self._tick(show))

@@ -7,8 +7,9 @@ import subprocess
 import pytest
 from cyclopts import App
 
-from agents.cli.app import app, call
+from agents.cli.app import call
 from agents.cli.manual import man_page, roff
+from agents.cli.tree import app
 from agents.runtime.exits import Exit
 
 

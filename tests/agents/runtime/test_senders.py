@@ -1,6 +1,7 @@
 """What a child may cost its parent: budgets of its own, quarantine beyond them, an operator's release."""
 
 import asyncio
+import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from agents.runtime.daemon.alerts import Alerts
 from agents.runtime.daemon.control import ControlServer
 from agents.runtime.daemon.metrics import Metrics
 from agents.runtime.journal.journal import Journal
+from agents.runtime.quarantines import Quarantines, forget_quarantines, quarantines_of
 from agents.runtime.senders import (
     A_SECOND,
     BURST,
@@ -30,6 +32,7 @@ from agents.runtime.senders import (
     is_child,
 )
 from agents.runtime.shell import Shell
+from agents.runtime.turn import Turn
 from agents.settings.members import Member
 from agents.settings.parties import CoordinatorSettings, UtilitySettings
 from broker.bus import Arrival
@@ -134,6 +137,51 @@ def test_book_and_meters_are_who_may_speak_from_below() -> None:
     assert [name for name in ("ra-1", "ra-2", "ra-3", "utility") if is_child(coordinator, name)] == ["ra-1", "ra-2"]
     utility = Utility(UtilitySettings(children=("ac",), meters=("home-1",)))
     assert [name for name in ("ac", "home-1", "home-2") if is_child(utility, name)] == ["ac", "home-1"]
+
+
+def test_quarantine_outlives_a_restart_and_its_release_as_well(tmp_path: Path) -> None:
+    path, known = tmp_path / "j", ("a", "b", "c")
+    first = kept_senders(path, known)
+    for name in ("a", "b", "stranger"):
+        flood(first, name, int(BURST) + 1)
+    assert first.release("b")
+    second = kept_senders(path, known)
+    assert list(second.quarantined) == ["a", STRANGERS]
+    assert second.quarantined["a"].since == first.accounts["a"].since
+    assert second.quarantined["a"].why == "more than 5 messages a second"
+    assert (second.heard("a", 100), second.heard("b", 100)) == ("", None)
+    assert second.release("a")
+    assert list(kept_senders(path, known).quarantined) == [STRANGERS]
+
+
+def test_quarantines_of_two_parties_of_a_process_are_apart(tmp_path: Path) -> None:
+    flood(kept_senders(tmp_path / "j", ("a",)), "a", int(BURST) + 1)
+    other = Senders("ac", ("a",).__contains__, kept=Quarantines(tmp_path / "j", "ac"))
+    assert other.quarantined == {}
+
+
+def test_half_a_line_of_a_kill_loses_no_other_quarantine(tmp_path: Path) -> None:
+    path, known = tmp_path / "j", ("a", "b")
+    flood(kept_senders(path, known), "a", int(BURST) + 1)
+    with quarantines_of(path).open("ab") as file:
+        file.write(b'\n{"party":"ra","sen')
+    flood(kept_senders(path, known), "b", int(BURST) + 1)
+    assert list(kept_senders(path, known).quarantined) == ["a", "b"]
+    assert stat.S_IMODE(quarantines_of(path).stat().st_mode) == 0o600
+
+
+def test_who_is_forgotten_stands_in_no_quarantine(tmp_path: Path) -> None:
+    path, known = tmp_path / "j", ("a", "b")
+    for name in known:
+        flood(kept_senders(path, known), name, int(BURST) + 1)
+    forget_quarantines(path, "ra", "a")
+    assert b'"a"' not in quarantines_of(path).read_bytes()
+    assert list(kept_senders(path, known).quarantined) == ["b"]
+
+
+def kept_senders(path: Path, known: tuple[str, ...]) -> Senders:
+    """Of a process that begins now."""
+    return Senders("ra", known.__contains__, elapsed=Watch(), kept=Quarantines(path, "ra"))
 
 
 # -- at a party
@@ -252,3 +300,15 @@ async def test_operator_sees_alert_metric_and_account_and_releases(
     assert await asyncio.to_thread(call, ["quarantine", "--json", *where]) == 0
     told = orjson.loads(capsys.readouterr().out.splitlines()[-1])
     assert (told["sender"], told["quarantined_since"]) == ("ra-1", None)
+
+
+async def test_turn_that_is_over_leaves_the_rest_to_the_next_one(
+    parent: Parent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_s, jobs = iter(range(1_000_000)), []
+    put = parent.shell.outgoing.put
+    monkeypatch.setattr(parent.shell, "turn", Turn(lambda: float(next(at_s))))
+    monkeypatch.setattr(parent.shell.outgoing, "put", lambda job: (jobs.append(len(job.acknowledge)), put(job))[1])
+    await parent.hears("offer", "ra-1", b"{", times=20)
+    assert jobs.count(1) == 20
+    assert parent.shell.inbox == 0

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from memory_bus import MemoryBus
@@ -16,6 +17,10 @@ from agents.cli.app import call
 from agents.drivers.simulated import build_driver
 from agents.parties.der.actor import Der
 from agents.runtime.files.config import load_config
+from agents.runtime.fleet.gateway import Gateway
+from agents.runtime.fleet.homes import Homes
+from agents.runtime.fleet.sources import load_source
+from agents.runtime.opening import verifier_of
 from agents.runtime.shell import Shell
 from agents.runtime.signing import ENTRY, Signer, Verifier, make_key
 from agents.settings.checked import ConfigError
@@ -163,6 +168,68 @@ async def test_home_takes_a_signed_award_and_refuses_a_forged_one(keys: tuple[Si
         confirm = decode("dr/confirm/ra-1/hems-1", (await bus.posts.get()).payload)[1]
         assert isinstance(confirm, m.Confirm)
         assert confirm.accepted
+
+
+async def test_homes_of_a_fleet_take_signed_awards_and_refuse_forged_ones(keys: tuple[Signer, Verifier]) -> None:
+    signer, verifier = keys
+    bus, names = MemoryBus(), ("hems-1", "hems-2")
+    homes = Homes([DerSettings(name=name, parent="ra-1", devices=(vehicle(f"ev-{name}"),)) for name in names])
+    clock = Clock(T0 + timedelta(minutes=1), datetime.now(UTC))
+    gateway = Gateway(homes, dict.fromkeys(names, bus), clock, verifier=verifier)
+    task = asyncio.create_task(gateway.run())
+    try:
+        async with asyncio.timeout(20):
+            await gateway.deliver([Arrival(topic("request", Edge("ra-1", name)), encode(request())) for name in names])
+            offers = dict([await _said(bus) for _ in names])
+            bodies = {name: encode(award(accepts=offers[f"dr/offer/ra-1/{name}"].message_id)) for name in names}
+            own = signer.sign(topic("award", Edge("ra-1", "hems-1")), bodies["hems-1"])
+            await gateway.deliver([Arrival(topic("award", Edge("ra-1", "hems-1")), own)])
+            await gateway.deliver([Arrival(topic("award", Edge("ra-1", "hems-2")), bodies["hems-2"])])
+            said = dict([await _said(bus) for _ in names])
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
+    assert said["dr/confirm/ra-1/hems-1"].accepted
+    assert said["dr/reject/ra-1/hems-2"].text == "award: is not signed by ra-1"
+
+
+async def _said(bus: MemoryBus) -> tuple[str, Any]:
+    post = await bus.posts.get()
+    return post.topic, decode(post.topic, post.payload)[1]
+
+
+def test_fleet_of_a_file_verifies_by_what_stands_in_it(tmp_path: Path) -> None:
+    path, public = tmp_path / "homes.toml", make_key(tmp_path / "k")
+    path.write_text(HOMES + f'[signing.parents]\nra-1 = "{public}"\n')
+    source = load_source(path, T0)
+    assert source.signing.parents == {"ra-1": public}
+    assert verifier_of(source.signing, "signing") is not None
+    path.write_text(HOMES)
+    assert verifier_of(load_source(path, T0).signing, "signing") is None
+
+
+HOMES = """
+[[ders]]
+name = "hems-1"
+parent = "ra-1"
+[[ders.devices]]
+kind = "storage"
+resource_id = "b"
+capacity_wh = 10000
+soc_wh = 5000
+state_at = 2026-01-14T17:00:00Z
+max_charge_w = 3000
+max_discharge_w = 3000
+"""
+
+
+def test_key_of_somebody_who_is_nobodys_parent_is_a_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "homes.toml"
+    path.write_text(HOMES + f'[signing.parents]\nra-2 = "{make_key(tmp_path / "k")}"\n')
+    with pytest.raises(
+        ConfigError, match=r"signing\.parents\.ra-2: no party of this file is below it; above are: ra-1"
+    ):
+        load_config(path, Role.DER)
 
 
 def test_command_makes_a_key_for_its_owner_alone_and_not_twice(

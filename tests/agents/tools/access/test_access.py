@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 from hardened import hardened_files
 
 from agents.cli.app import call
+from agents.cli.broker import _reload
 from agents.settings.checked import ConfigError
 from agents.tools.access.authority import Authority
 from agents.tools.access.books import Books, read_books
@@ -247,3 +248,41 @@ def test_renewal_leaves_who_has_time_and_keeps_the_old_certificate_good(
     assert (later / "party.crt").read_bytes() == before[later]
     assert capsys.readouterr().out.startswith("ra-1: renewed until ")
     assert hardened.authority.revoked() == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("broker", "init", "new", "--book", "{book}", "--ca", "{ca}", "--password-port", "8883"),
+         "password_port: 8883 is that for certificates (port) as well"),
+        (("broker", "init", "new", "--book", "{book}", "--ca", "{ca}", "--reader", "a b"), "'a b' is no name: 1 to 64"),
+        (("broker", "init", "new", "--book", "{book}", "--ca", "nowhere"), "holds no authority (ca.crt, ca.key)"),
+        (("ca", "renew", "{ca}", "--bundles", "nowhere"), "--bundles: nowhere: is no folder"),
+        (("ca", "list", "nowhere"), "make one with 'gridpact ca init'"),
+        (("broker", "check", "nowhere"), "make it with 'gridpact broker init'"),
+    ],
+)  # fmt: skip
+def test_mistake_on_the_command_line_is_one_sentence(
+    words: tuple[str, ...],
+    says: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Authority.create(tmp_path / "ca", "test", utc_now())
+    given = {"book": str(paths.EXAMPLES / "evening_peak.toml"), "ca": str(tmp_path / "ca")}
+    assert call([word.format(**given) for word in words]) == 2
+    told = capsys.readouterr().err
+    assert says in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("abc", "'abc' is no number of a process"), ("99999999", "No such process")]
+)
+def test_broker_that_cannot_be_told_is_a_sentence(text: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "pid").write_text(text)
+    with pytest.raises(ConfigError) as raised:
+        _reload(tmp_path / "pid")
+    assert says in str(raised.value)

@@ -126,3 +126,21 @@ def test_folder_too_deep_for_control_sockets_is_refused_before_anything_is_writt
     assert call(["init", str(deep)]) == 2
     assert "is too long a path for the control sockets in it" in capsys.readouterr().err
     assert not deep.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (
+            ("init", "{out}", "--port", "8893", "--password-port", "8893"),
+            "8893 is that for certificates (--port) as well",
+        ),
+        (("scenario", "split", "evening_peak", "--out", "{out}", "--start", "2020-01-01T00:00:00Z"), "is past"),
+    ],
+)
+def test_what_could_not_run_is_not_written(
+    words: tuple[str, ...], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call([word.format(out=tmp_path / "new") for word in words]) == 2
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
