@@ -43,6 +43,8 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "if event is None or award.request_id in event.superseded:",
             "if event is None:",
         ),
+    ),
+    DER + "offers.py": (
         Guard(
             "der: what was offered before an opt-out",
             "if event.earlier:\n            event.earlier = {}\n            self.ledger.free(event.request.event_id, now)",

@@ -10,17 +10,18 @@ Its own safety wins always: without a valid award and a dispatch that has not ru
 from collections.abc import Mapping
 from datetime import datetime
 
-from agents.negotiation.cause import GONE, OUTAGE, OVERRIDE, TAKEN
+from agents.negotiation.cause import OUTAGE, OVERRIDE
 from agents.negotiation.life import next_life
 from agents.negotiation.lost_memory import FORGOTTEN
 from agents.parties.der import messages
 from agents.parties.der.capability import home_capability
 from agents.parties.der.checks import award_problem, keeps_firm, relax_refusal, relaxed_ask_w
 from agents.parties.der.control import Controlled
+from agents.parties.der.deals import HomeDeals
 from agents.parties.der.event import DerEvent, DerStage, DerTimer
-from agents.parties.der.home import Home, HomeFlexibility, share
+from agents.parties.der.home import Home
+from agents.parties.der.offers import HomeOffers
 from agents.parties.der.question import most_of, question_words
-from agents.parties.der.reservation import Reservation
 from agents.parties.der.resident import Resident
 from agents.settings.at_once import with_owners_settings
 from agents.settings.parties import Consent, DerSettings
@@ -28,7 +29,7 @@ from protocol import messages as m
 from protocol.actor import Decided, Outage, Reconfigured
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import Plan, covers, least, most, total
+from protocol.plan import covers
 from protocol.rules import order_of
 
 RESIDENT = "the resident"
@@ -40,6 +41,8 @@ class Der(Controlled):
     def __init__(self, settings: DerSettings, home: Home | None = None) -> None:
         super().__init__(settings, home)
         self.resident = Resident(self, settings)
+        self.offers = HomeOffers(self, self.home, self.ledger)
+        self.deals = HomeDeals(self, self.home, self.ledger, self.offers, self.withdrawals)
         self._handlers |= {m.Request: self._on_request, m.Relax: self._on_relax, m.Award: self._on_award}
         self._takers |= {Decided: self._decided, Outage: self._outage, Reconfigured: self._reconfigured}
         self._timers |= {DerTimer.ANSWER: self._unanswered, DerTimer.VALID: self._expired}
@@ -78,13 +81,13 @@ class Der(Controlled):
             self._close(event, "expired", now)
             raise RefusedMessage(RejectReason.EXPIRED, f"heard at {now.isoformat()}, after reply_by")
         if self.outage:
-            self._opt_out(event, m.OptReason.OUTAGE_RUN_STATUS, now)
+            self.offers.opt_out(event, m.OptReason.OUTAGE_RUN_STATUS, now)
             return
         match event.consent, self.settings.consent:
             case (False, _):
-                self._opt_out(event, m.OptReason.OVERRIDE_STATUS, now)
+                self.offers.opt_out(event, m.OptReason.OVERRIDE_STATUS, now)
             case (None, Consent.NEVER):
-                self._opt_out(event, m.OptReason.NOT_PARTICIPATING, now)
+                self.offers.opt_out(event, m.OptReason.NOT_PARTICIPATING, now)
             case (None, Consent.ASK):
                 self.resident.open(event, now)
             case _:
@@ -112,7 +115,7 @@ class Der(Controlled):
             elif event.stage in (DerStage.CONSIDERING, DerStage.OFFERED):
                 self._take_back(event, now)
                 event.timers.pop(DerTimer.ANSWER, None)
-                self._opt_out(event, m.OptReason.OUTAGE_RUN_STATUS, now)
+                self.offers.opt_out(event, m.OptReason.OUTAGE_RUN_STATUS, now)
 
     # -- by hand
 
@@ -185,72 +188,21 @@ class Der(Controlled):
         if take_part:
             self._answer(event, now)
         else:
-            self._opt_out(event, m.OptReason.OVERRIDE_STATUS, now)
+            self.offers.opt_out(event, m.OptReason.OVERRIDE_STATUS, now)
 
     def _answer(self, event: DerEvent, now: datetime) -> None:
         if self.outage:
-            self._opt_out(event, m.OptReason.OUTAGE_RUN_STATUS, now)
+            self.offers.opt_out(event, m.OptReason.OUTAGE_RUN_STATUS, now)
             return
-        answer = self._compute(event, event.request.power_w, (), now)
+        answer = self.offers.compute(event, event.request.power_w, (), now)
         for name, why in self.home.troubled.items():
             self.tell("device_not_counted_on", event.request.event_id, "S50", {"resource_id": name, "why": why})
         if any(answer.joint.power_w):
-            self._offer(event, answer, m.Basis.OWN, now)
+            self.offers.offer(event, answer, m.Basis.OWN, now)
         else:
             troubled = len(self.home.troubled) == len(self.home.devices)
             reason = m.OptReason.OUTAGE_RUN_STATUS if troubled else m.OptReason.MUST_RUN
-            self._opt_out(event, reason, now, answer)
-
-    def _compute(
-        self, event: DerEvent, asked_w: Plan, relaxed: tuple[m.Restriction, ...], now: datetime
-    ) -> HomeFlexibility:
-        """S50 (S52 when something is relaxed): what other events reserve is not offered again."""
-        request = event.request
-        self.home.look(now)
-        reserved = self.ledger.but(request.event_id)
-        return self.home.flexibility(request.direction, request.interval_period, asked_w, reserved, relaxed)
-
-    def _offer(self, event: DerEvent, answer: HomeFlexibility, basis: m.Basis, now: datetime) -> None:
-        request = event.request
-        revision = 1
-        if basis is m.Basis.OWN:
-            revision = event.answers_sent = event.answers_sent + 1
-        profiles = self._profiles(event) if basis is m.Basis.OWN else None
-        offer = messages.offer(
-            self.name, event.terms, request.request_id, answer.joint, answer.resources(), basis, now,
-            revision=revision, profiles=profiles,
-        )  # fmt: skip
-        event.go(DerStage.OFFERED)
-        event.answers[basis] = Reservation(
-            request.event_id, request.direction, request.interval_period, answer, self.home, self.ledger
-        )
-        event.offers[basis] = offer
-        event.answers[basis].lay_out(event.offered_parts())
-        self.send(event.edge, offer)
-        self.effect(messages.offered(event.terms, answer.joint, basis))
-
-    def _profiles(self, event: DerEvent) -> m.OfferedProfiles | None:
-        """What else it could give, where that is wanted."""
-        request = event.request
-        if request.profiles is None:
-            return None
-        reserved = self.ledger.but(request.event_id)
-        return self.home.profiles(
-            request.direction, request.interval_period, reserved, request.profiles
-        )  # fmt: skip
-
-    def _opt_out(
-        self, event: DerEvent, reason: m.OptReason, now: datetime, answer: HomeFlexibility | None = None
-    ) -> None:  # fmt: skip
-        event.go(DerStage.OPTED_OUT)
-        if event.earlier:
-            event.earlier = {}
-            self.ledger.free(event.request.event_id, now)
-        event.answers_sent += 1
-        binding, request_id = answer.joint.binding if answer is not None else (), event.request.request_id
-        said = messages.opt_out(self.name, event.terms, request_id, reason, binding, now, revision=event.answers_sent)
-        self.send(event.edge, said)
-        self.effect(messages.opted_out(event.terms, reason, binding))
+            self.offers.opt_out(event, reason, now, answer)
 
     # -- S52, S53
 
@@ -260,10 +212,10 @@ class Der(Controlled):
         if refusal is not None:
             raise refusal
         own_w = event.offered_w[m.Basis.OWN]
-        answer = self._compute(event, relaxed_ask_w(own_w, relax), relax.restrictions, now)
+        answer = self.offers.compute(event, relaxed_ask_w(own_w, relax), relax.restrictions, now)
         if not keeps_firm(answer.joint.power_w, own_w):
             answer = event.answers[m.Basis.OWN].answer
-        self._offer(event, answer, m.Basis.RELAXED, now)
+        self.offers.offer(event, answer, m.Basis.RELAXED, now)
 
     # -- lost memory
 
@@ -285,7 +237,7 @@ class Der(Controlled):
         elif reject.reason is not RejectReason.CONFLICT:
             return
         elif isinstance(sent, m.Offer):
-            number = self._offer_anew(event, sent, next_life(sent.revision), now)
+            number = self.offers.anew(event, sent, next_life(sent.revision), now)
         elif isinstance(sent, m.Confirm) and not sent.accepted:
             number = self.withdrawals.unknown(event, sent, now)
         elif isinstance(sent, m.Report) and sent.readings and sent.revision <= event.slots:
@@ -293,18 +245,6 @@ class Der(Controlled):
         if number:
             told = {"peer": edge.parent, "kind": sent.kind, "number": number}
             self.tell("own_memory_lost", sent.event_id, data=told)
-
-    def _offer_anew(self, event: DerEvent, offer: m.Offer, number: int, now: datetime) -> int:
-        if not number or event.stage not in (DerStage.OFFERED, DerStage.OPTED_OUT):
-            return 0
-        message_id = messages.offer_id(self.name, offer.basis, offer.request_id, number)
-        again = offer.model_copy(update={"message_id": message_id, "revision": number, "sent_at": now})
-        if offer.basis is m.Basis.OWN:
-            event.answers_sent = number
-        if offer.opt is m.Opt.IN:
-            event.offers[offer.basis] = again
-        self.send(event.edge, again)
-        return number
 
     # -- S54
 
@@ -333,21 +273,8 @@ class Der(Controlled):
             basis = accepted.offer.basis
             other = not covers(event.answers[basis].answer.joint.power_w, award.power_w)
             if other:
-                self._give_instead(event, award, basis, now)
-            self._stand_by(event, award, basis, now, other=other)
-
-    def _give_instead(self, event: DerEvent, award: m.Award, basis: m.Basis, now: datetime) -> None:
-        """One of its other profiles, or a mix of them, is awarded: what it gives of that takes the place of what it
-        offered first. Of a raise that is not computed anew, as what it gives already stands."""
-        before = event.answers[basis]
-        if event.accepted is None:
-            power_w = self._compute(event, award.power_w, (), now).joint.power_w
-        else:
-            power_w = most(before.answer.joint.power_w, award.power_w)
-        answer = before.answer.giving(power_w)
-        event.answers[basis] = Reservation(
-            before.event_id, before.direction, before.period, answer, self.home, self.ledger
-        )  # fmt: skip
+                self.deals.give_instead(event, award, basis, now)
+            self.deals.stand_by(event, award, basis, now, other=other)
 
     def _though_unheard(self, award: m.Award) -> DerEvent | None:
         """The event that an award ends, or an offer of which it accepts, even if the request that superseded ours was
@@ -361,44 +288,9 @@ class Der(Controlled):
         newer = award.round > event.request.round
         return event if ends or (newer and award.accepts in event.standing()) else None
 
-    def _stand_by(self, event: DerEvent, award: m.Award, basis: m.Basis, now: datetime, *, other: bool) -> None:
-        """S54: note the contract and stand by for control. What an earlier award freed of the offer may be another event's
-        by now: the rest of a raise is withdrawn at once. `other`: another profile than it offered first."""
-        before, others = event.accepted, self.ledger.but(event.request.event_id)
-        event.accepted, event.award = event.answers[basis], award
-        if before is None:
-            event.accepted.reserve(least(award.power_w, event.accepted.answer.joint.power_w))
-        elif not other and event.accepted.is_beside(others, now):
-            event.accepted.reserve(award.power_w)
-        else:
-            event.accepted.keep(event.accepted.raised(award.power_w, before.parts, now))
-        for setpoint in event.accepted.cut(now):
-            self.effect(self.home.runnable(setpoint))
-        event.timers.pop(DerTimer.VALID, None)
-        if event.stage is DerStage.OFFERED:
-            event.go(DerStage.AWARDED)
-        self.effect(messages.standing_by(award, basis))
-        self.withdrawals.rest(event, award, event.accepted, TAKEN if before is not None else GONE, now)
-
     def _close(self, event: DerEvent, outcome: str, now: datetime) -> None:
         super()._close(event, outcome, now)
-        self._check_without(event, now)
-
-    def _check_without(self, gone: DerEvent, now: datetime) -> None:
-        """What was agreed for later may have relied on energy that an event of the other direction was to move, and does
-        not: what the devices cannot give without it is withdrawn."""
-        for event_id, event in self.events.items():
-            held, award, request = event.accepted, event.award, event.request
-            later = event.stage is DerStage.AWARDED and event.slot_start(0) > now
-            if held is None or award is None or not later or request.direction is gone.request.direction:
-                continue
-            if held is not event.answers.get(m.Basis.OWN):
-                continue  # what was loosened for it is not computed anew
-            due_w = total(list(held.parts.values()), event.slots)
-            can = self.home.flexibility(request.direction, held.period, due_w, self.ledger.but(event_id))
-            if not covers(can.joint.power_w, due_w):
-                held.keep(share(least(due_w, can.joint.power_w), held.parts))
-                self.withdrawals.rest(event, award, held, GONE, now)
+        self.deals.check_without(event, self.events, now)
 
     def _confirm(self, event: DerEvent, award: m.Award, problem: str, now: datetime) -> None:
         self.send(event.edge, messages.confirm(self.name, award, problem, now))
