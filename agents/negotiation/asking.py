@@ -6,6 +6,7 @@ from datetime import datetime
 from sys import intern
 from typing import NamedTuple, TypeAlias
 
+from agents.negotiation.answers import ChildAnswers
 from agents.negotiation.child import Child, RelaxRecord, RequestRecord
 from agents.negotiation.children import Children
 from agents.negotiation.life import next_life
@@ -45,6 +46,7 @@ class Asking:
         self.subject = subject
         self.timers = timers
         self.children = children
+        self.answers = ChildAnswers(children)
         self.late = 0
         self.before_w: dict[str, Plan] = {}
         """What each child that answered the request before this one could have given at most, W; only of the same
@@ -210,13 +212,13 @@ class Asking:
         contract = None if self.book is None else self.book.by_name[child.name]
         most_w = None if contract is None else contract.most_w(self.subject.direction)
         if isinstance(message, m.Offer):
-            self.children.take_offer(child, message, most_w)
+            self.answers.take_offer(child, message, most_w)
         elif contract is not None and contract.kind != "aggregator":
             raise RefusedMessage(
                 RejectReason.UNKNOWN_TOPIC, f"{child.name} is no aggregator: it proposes no alternative"
             )
         else:
-            self.children.take_alternative(child, message, most_w)
+            self.answers.take_alternative(child, message, most_w)
         self.children.waiting.pop(child.name, None)
 
     def takes_back(self, child: Child, message: m.Offer | m.Alternative) -> bool:

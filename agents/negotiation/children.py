@@ -6,16 +6,16 @@ Answers are kept in the members' order, never in order of arrival, so that live 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from operator import add as plus
-from operator import gt, sub
+from operator import sub
 from typing import TypeAlias
 
-from agents.negotiation.child import AwardRecord, Child, ChildAnswer, RelaxRecord, RequestRecord, in_short
+from agents.negotiation.child import AwardRecord, Child, ChildAnswer, RelaxRecord, RequestRecord
 from agents.negotiation.plans.usable import Worth
 from agents.negotiation.shared import Shared
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import Plan, add, least, most
-from protocol.rules import best_option, worth
+from protocol.plan import Plan, least, most
+from protocol.rules import worth
 
 StoodPlan: TypeAlias = tuple[datetime, Plan]
 """Until when, and W."""
@@ -70,13 +70,13 @@ class Children:
             self.asked_count += 1
             return
         locked = before.best if _is_later_round(before.request, request) else None
-        self._store(before, None, None, None)
+        self.put(before, None, None, None)
         self.no -= before.opted_out
         bound = before.bound_before or before.awarded_w is not None or before.may_have_sold(request)
         self.bind(before, None, None)
         self.by_name[name] = child = Child(name, request=request, bound_before=bound)
         if locked is not None:
-            self._store(child, None, None, locked)
+            self.put(child, None, None, locked)
 
     def cap_locked(self, name: str) -> None:
         """What is locked with a child counts for no more than what it is asked for now, W; a plan that it proposed can be
@@ -88,7 +88,7 @@ class Children:
 
     def recall(self, child: Child) -> None:
         """Count what is locked with a child, and nothing newer."""
-        self._store(child, None, None, child.locked)
+        self.put(child, None, None, child.locked)
 
     def set_aside(self, child: Child) -> None:
         """Count what is locked with a child in place of its own newer answer; it may be asked to loosen all the same."""
@@ -104,7 +104,7 @@ class Children:
 
     def lock(self, child: Child, locked: ChildAnswer | None) -> None:
         """Let this stand of an earlier round."""
-        self._store(child, child.own, child.relaxed, locked)
+        self.put(child, child.own, child.relaxed, locked)
 
     def store(self, child: Child, own: ChildAnswer | None, relaxed: ChildAnswer | None) -> None:
         """Let these answers of a child stand, and what is locked."""
@@ -112,11 +112,12 @@ class Children:
         if locked is not None and newest is not None and not child.is_as_good(newest, locked):
             available_w = most(locked.power_w, newest.available_w)  # it has just said how much more there is
             locked = locked._replace(available_w=available_w)
-        self._store(child, own, relaxed, locked)
+        self.put(child, own, relaxed, locked)
 
-    def _store(
+    def put(
         self, child: Child, own: ChildAnswer | None, relaxed: ChildAnswer | None, locked: ChildAnswer | None
     ) -> None:
+        """Let just these answers of a child stand."""
         before = child.best
         child.own, child.relaxed, child.locked = own, relaxed, locked
         self._count(before, child.best)
@@ -160,7 +161,7 @@ class Children:
     def forget_answers(self) -> None:
         """What was offered to an earlier request is not counted in a later one."""
         for child in self.by_name.values():
-            self._store(child, None, None, None)
+            self.put(child, None, None, None)
 
     def with_spare(self) -> Iterator[tuple[Child, Plan]]:
         """Those who offered more than they were awarded, in the members' order."""
@@ -180,76 +181,9 @@ class Children:
         """Those with a concluded award that stands."""
         return [(child, plan) for child in self.by_name.values() if (plan := child.awarded_w) is not None]
 
-    def _relaxable(self, offer: m.Offer) -> bool:
-        return any(resource.relaxable and resource.kind in self.can_relax for resource in offer.resources)
-
     def count(self) -> dict[str, object]:
         """asked / yes / no / silent, for telling."""
         return {"asked": self.asked_count, "yes": self.yes, "no": self.no, "silent": len(self.waiting)}
-
-    def check(self, name: str, message: m.EventMessage) -> Child:
-        """The child that a message is from. Raises RefusedMessage when it does not belong to its request."""
-        child = self.by_name.get(name)
-        if child is None or child.request is None:
-            raise RefusedMessage(RejectReason.UNKNOWN_REQUEST, f"{name} was not asked in {message.event_id}")
-        if name in self.left:
-            raise RefusedMessage(RejectReason.UNKNOWN_PARTY, f"the contract under which {name} was asked has ended")
-        if message.request_id != child.request.request_id:
-            raise RefusedMessage(
-                RejectReason.STALE, f"{message.request_id} is superseded by {child.request.request_id}"
-            )
-        return child
-
-    def take_offer(self, child: Child, offer: m.Offer, most_w: int | None = None) -> bool:
-        """Check and store an offer; True when it opts in. It counts for `most_w` in a slot at most, W. Raises
-        RefusedMessage and stores nothing otherwise."""
-        assert child.request is not None
-        relaxed = offer.basis is m.Basis.RELAXED
-        revisions = _newer(child, RELAXED if relaxed else OWN, offer.revision)
-        most = child.request.power_w
-        if relaxed:
-            if child.relax is None or child.own is None:
-                raise RefusedMessage(RejectReason.UNKNOWN_REQUEST, "a relaxed offer answers a relax; none was asked")
-            most = add(child.own.offered_w or child.own.power_w, child.relax.shortfall_w)
-        same_slots(offer.power_w, len(most))
-        if any(map(gt, offer.power_w, most)):
-            raise RefusedMessage(RejectReason.ABOVE_REQUEST, "an offer cannot be above what was asked")
-        _firm(offer.valid_until, child.request)
-        self._claim(child.name, offer.resources)
-        child.revisions = self.shared.one(revisions)
-        self._opt(child, offer.opt)
-        if child.opted_out:
-            self._store(child, None, None, None)
-            child.owed = False
-            return False
-        ref = in_short(offer.message_id, child.name)
-        power_w, available_w = offer.power_w, offer.available_w
-        if most_w is not None and max(available_w) > most_w:  # never below power_w
-            power_w, available_w = at_most(power_w, most_w), at_most(available_w, most_w)
-        sent = ChildAnswer(ref, power_w, available_w, offer.basis, offer.valid_until, self._relaxable(offer))
-        if offer.profiles is not None and child.request.profiles is not None and not relaxed:
-            sent = self._with_profiles(sent, offer.profiles, most_w)
-        answer = self.shared.known(sent) or self._shared_answer(sent)
-        if relaxed:
-            self.store(child, child.own, answer)
-        else:
-            self.store(child, answer, child.relaxed)
-        child.owed = True
-        return True
-
-    def _shared_answer(self, sent: ChildAnswer) -> ChildAnswer:
-        """An answer that nobody gave before, made of what others may give as well."""
-        shared = self.shared
-        power_w = shared.plan(sent.power_w)
-        available_w = power_w if sent.available_w == power_w else shared.plan(sent.available_w)
-        return shared.one(
-            sent._replace(power_w=power_w, available_w=available_w, valid_until=shared.one(sent.valid_until))
-        )
-
-    def _with_profiles(self, answer: ChildAnswer, offered: m.OfferedProfiles, most_w: int | None) -> ChildAnswer:
-        """With what it gives in its place, each of which counts for `most_w` in a slot at most, W."""
-        profiles = tuple(self.shared.plan(at_most(plan, most_w)) for plan in offered.power_w)
-        return answer._replace(profiles=profiles, mixable=offered.mixable)
 
     def mix(self, child: Child, power_w: Plan) -> None:
         """Count this mix of all that a child offers of its own in the place of its offer, W, and nothing of before."""
@@ -264,7 +198,7 @@ class Children:
             offered_w=answer.offered_w or answer.power_w,
         )
         child.set_aside, child.owed = False, True
-        self._store(child, mixed, child.relaxed, None)
+        self.put(child, mixed, child.relaxed, None)
 
     def award(self, sent: AwardRecord) -> AwardRecord:
         """An award as one object for all who are given the same."""
@@ -273,31 +207,8 @@ class Children:
             sent._replace(power_w=shared.plan(sent.power_w), confirm_by=shared.one(sent.confirm_by))
         )
 
-    def take_alternative(self, child: Child, alternative: m.Alternative, most_w: int | None = None) -> None:
-        """Store the best option: the greatest least share, then the most energy, then the first. It counts for
-        `most_w` in a slot at most, W. Raises RefusedMessage."""
-        assert child.request is not None
-        request = child.request
-        revisions = _newer(child, ALTERNATIVE, alternative.revision)
-        _firm(alternative.valid_until, request)
-        for option in alternative.options:
-            same_slots(option.power_w, len(request.power_w))
-        child.revisions = revisions
-        best = best_option(alternative.options, request.power_w, self.by)
-        power_w = at_most(best.power_w, most_w)
-        answer = ChildAnswer(
-            in_short(best.option_id, child.name),
-            power_w,
-            power_w,
-            m.Basis.OWN,
-            alternative.valid_until,
-            alternative=True,
-        )
-        self.store(child, answer, None)
-        self._opt(child, m.Opt.IN)
-        child.owed = True
-
-    def _opt(self, child: Child, opt: m.Opt) -> None:
+    def opt(self, child: Child, opt: m.Opt) -> None:
+        """A child takes part, or does not."""
         self.no -= child.opted_out
         child.opted_out = opt is m.Opt.OUT
         self.no += child.opted_out
@@ -307,16 +218,8 @@ class Children:
         self.left[child.name] = None
         self.waiting.pop(child.name, None)
         if child.request is not None:
-            self._opt(child, m.Opt.OUT)
-            self._store(child, None, None, None)
-
-    def _claim(self, name: str, resources: tuple[m.Resource, ...]) -> None:
-        """By the book: what stands in nobody's contract is kept from nobody. Raises RefusedMessage."""
-        for resource in resources:
-            owner = self.claims.get(resource.resource_id, name)
-            if owner != name:
-                text = f"{resource.resource_id} is answered for by {owner}"
-                raise RefusedMessage(RejectReason.RESOURCE_CLAIMED, text)
+            self.opt(child, m.Opt.OUT)
+            self.put(child, None, None, None)
 
 
 def _replaced(sum_w: Plan, before: Plan | None, after: Plan | None) -> tuple[Plan, int]:
@@ -338,24 +241,6 @@ def _power_w(answer: ChildAnswer | None) -> Plan | None:
     return None if answer is None else answer.power_w
 
 
-OWN, RELAXED, ALTERNATIVE = 0, 1, 2
-"""Places in a child's revisions."""
-
-
-def _newer(child: Child, place: int, revision: int) -> tuple[int, int, int]:
-    """The child's revisions with a newer one."""
-    known = child.revisions[place]
-    if revision <= known:
-        what = ("offer.own", "offer.relaxed", "alternative")[place]
-        raise RefusedMessage(RejectReason.STALE, f"revision {revision} of {what}; {known} is known")
-    own, relaxed, alternative = child.revisions
-    return (
-        revision if place == OWN else own,
-        revision if place == RELAXED else relaxed,
-        revision if place == ALTERNATIVE else alternative,
-    )
-
-
 def at_most(plan: Plan, most_w: int | None) -> Plan:
     """A plan, with so much in a slot at most, W."""
     return plan if most_w is None or max(plan) <= most_w else tuple(min(power, most_w) for power in plan)
@@ -365,9 +250,3 @@ def same_slots(plan: Plan, slots: int) -> None:
     """Whether a plan has as many slots as the request. Raises RefusedMessage."""
     if len(plan) != slots:
         raise RefusedMessage(RejectReason.WRONG_SLOTS, f"{len(plan)} slots; {slots} were asked")
-
-
-def _firm(valid_until: datetime, request: RequestRecord) -> None:
-    if valid_until < request.decide_by:
-        text = f"it has to stay valid until decide_by {request.decide_by.isoformat()}"
-        raise RefusedMessage(RejectReason.NOT_FIRM_LONG_ENOUGH, text)

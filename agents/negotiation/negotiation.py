@@ -148,7 +148,7 @@ class Negotiation:
 
     def on_answer(self, name: str, message: m.Offer | m.Alternative, now: datetime) -> None:
         """An offer or an alternative of a child. Raises RefusedMessage."""
-        child = self.children.check(name, message)
+        child = self.asking.answers.check(name, message)
         child.bound_before = False
         if not self.asking.in_time(child, message, self.progress.stage, now):
             if self.asking.takes_back(child, message):

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from message_strategies import instants
 
+from agents.negotiation.answers import ChildAnswers
 from agents.negotiation.child import RequestRecord, in_full
 from agents.negotiation.children import Children
 from protocol import messages as m
@@ -28,7 +29,7 @@ def test_best_option_is_the_one_that_a_parent_keeps(plans: list[tuple[int, ...]]
         message_id="a", sent_at=at, event_id="e", request_id="e.1.1", round=1, revision=1, options=options,
         valid_until=at + timedelta(hours=1),
     )  # fmt: skip
-    children.take_alternative(children["ra"], alternative)
+    ChildAnswers(children).take_alternative(children["ra"], alternative)
     kept = children["ra"].best
     assert kept is not None
     assert in_full(kept.ref, "ra") == best_option(options, asked_w).option_id

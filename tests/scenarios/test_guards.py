@@ -251,7 +251,7 @@ def test_proposal_counts_for_no_more_than_its_contract() -> None:
     option = m.Option(option_id="o", power_w=(6_000,), basis=(m.OptionBasis.OFFERS,), shape=m.Shape.TRUNCATED)
     head = {"message_id": "odd", "sent_at": T0, "event_id": "e1", "request_id": "e1.1.1", "round": 1, "revision": 1}
     child = event.children["ra-1-h0"]
-    event.children.take_alternative(
+    event.asking.answers.take_alternative(
         child, m.Alternative(**head, options=(option,), valid_until=offer.valid_until), 1_000
     )
     assert child.best is not None

@@ -92,6 +92,19 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
         _off("der: a dispatch of a slot that is over", "event.slot_start(dispatch.slot + 1) <= now"),
     ),
     NEGOTIATION + "children.py": (
+        _off("parent: a plan of other slots", "len(plan) != slots"),
+        Guard(
+            "parent: a new revision drops what was firm",
+            "return before.revision == request.revision and len(before.power_w) == len(request.power_w)",
+            "return len(before.power_w) == len(request.power_w)",
+        ),
+    ),
+    NEGOTIATION + "answers.py": (
+        Guard(
+            "parent: an opt-out takes back what was locked",
+            "if child.opted_out:\n            children.put(child, None, None, None)",
+            "if child.opted_out:\n            children.store(child, None, None)",
+        ),
         _off("parent: an answer of who was not asked", "child is None or child.request is None"),
         _off("parent: an answer to a superseded request", "message.request_id != child.request.request_id"),
         Guard(
@@ -103,7 +116,6 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
         _off("parent: an offer that is not firm long enough", "valid_until < request.decide_by"),
         _off("parent: an older revision of an answer", "revision <= known"),
         _off("parent: a resource of another party", "owner != name"),
-        _off("parent: a plan of other slots", "len(plan) != slots"),
         Guard(
             "parent: an offer counts up to its contract",
             "power_w, available_w = at_most(power_w, most_w), at_most(available_w, most_w)",
@@ -113,16 +125,6 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "parent: a proposal counts up to its contract",
             "power_w = at_most(best.power_w, most_w)",
             "power_w = best.power_w",
-        ),
-        Guard(
-            "parent: a new revision drops what was firm",
-            "return before.revision == request.revision and len(before.power_w) == len(request.power_w)",
-            "return len(before.power_w) == len(request.power_w)",
-        ),
-        Guard(
-            "parent: an opt-out takes back what was locked",
-            "if child.opted_out:\n            self._store(child, None, None, None)",
-            "if child.opted_out:\n            self.store(child, None, None)",
         ),
     ),
     NEGOTIATION + "child.py": (

@@ -1,10 +1,12 @@
 """The sums that run along with a crowd's answers and awards are what summing up anew gives."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from worlds import World
 
+from agents.negotiation.answers import ChildAnswers
 from agents.negotiation.child import in_full, in_short
 from agents.negotiation.children import Children
 from agents.parties.aggregator.actor import Aggregator
@@ -27,15 +29,19 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         assert (children.yes, children.awarded_count) == (len(answered), len(awarded))
         assert [child.name for child, _ in children.with_spare()] == [child.name for child, _ in awarded if child.spare]
 
-    for name in ("take_offer", "take_alternative", "bind"):
-        changing = getattr(Children, name)
+    def looked_at(owner: type, name: str, children_of: Callable[[Any], Children]) -> None:
+        changing = getattr(owner, name)
 
-        def changed(self: Children, *given: Any, changing: Any = changing) -> Any:
+        def changed(self: Any, *given: Any) -> Any:
             result = changing(self, *given)
-            check(self)
+            check(children_of(self))
             return result
 
-        monkeypatch.setattr(Children, name, changed)
+        monkeypatch.setattr(owner, name, changed)
+
+    looked_at(ChildAnswers, "take_offer", lambda answers: answers.children)
+    looked_at(ChildAnswers, "take_alternative", lambda answers: answers.children)
+    looked_at(Children, "bind", lambda children: children)
     return seen
 
 
