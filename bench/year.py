@@ -112,13 +112,13 @@ class KeptParty:
             await self.journal.move_out([state])
 
     async def started(self) -> tuple[Actor, float]:
-        """A new process's actor, and the seconds of its start."""
+        """A new process's actor, and the processor time that it takes to know what the journal knows, s."""
         await self.journal.close()
-        began = time.perf_counter()
+        began = time.process_time()
         self.journal = self._opened()
         shell = self._shell()
         shell.fold()
-        return shell.actor, time.perf_counter() - began
+        return shell.actor, time.process_time() - began
 
     async def figures(self, running: Actor) -> Figures:
         starts = []

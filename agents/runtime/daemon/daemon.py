@@ -219,7 +219,7 @@ class Daemon:
 
     async def _running_clock(self) -> Clock:
         given = self.config.clock
-        if not given.wait:
+        if not given.wait and self.clock is None:
             self.clock = Clock(given.origin_at, given.anchor_at, given.speed)
             self._gate.set()
         await self._gate.wait()
