@@ -7,7 +7,6 @@ the last process ended.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -19,13 +18,12 @@ from agents.parties.der.actor import Der
 from agents.runtime.clock_watch import Suspension
 from agents.runtime.foretelling import foretell
 from agents.runtime.hearing import Hearing
+from agents.runtime.intake import Intake
 from agents.runtime.journal.journal import Journal, Mark
 from agents.runtime.journal.segments import PartyState
 from agents.runtime.net import Net, caught_by
-from agents.runtime.opening import Opener, read
 from agents.runtime.outgoing import Job, Listener, Outgoing
 from agents.runtime.past import Past
-from agents.runtime.senders import Senders
 from agents.runtime.skew import Skew
 from agents.runtime.solver import Solver
 from agents.runtime.turn import Turn
@@ -39,20 +37,15 @@ from protocol.actor import (
     Effect,
     Entry,
     Feed,
-    Input,
     Measure,
     Question,
     Reanchored,
     Received,
-    Refused,
     Resumed,
     Setpoint,
     Solved,
     Taken,
 )
-from protocol.edges import ROUTES, parse_topic
-from protocol.errors import RefusedMessage, RejectReason
-from protocol.messages import Presence
 
 log = structlog.get_logger("gridpact")
 
@@ -80,12 +73,8 @@ class Shell:
         build: Callable[[], Actor] | None = None,
         feeds: Sequence[Feed] = (),
         remote: Mapping[str, RemoteDevice] | None = None,
-        senders: Senders | None = None,
     ) -> None:
-        self.clock, self.senders = clock, senders
-        self.verifier: Opener | None = None
-        self.counts: Counter[str] = Counter()
-        self.skew = Skew()
+        self.clock = clock
         self.remote = remote or {}
         self.stepper = Stepper(actor, drivers, feeds, self.remote, solves=False)
         self.solver = Solver(lambda: self.actor, self._solved)
@@ -100,6 +89,7 @@ class Shell:
         self._last_at: datetime | None = None
         """Of the last step that a fold took again."""
         self.net = Net()
+        self.intake = Intake(actor.name, lambda event: self.actor.knows(event), journal, self.net, clock.speed)
         self.turn, self._reading = Turn(), Turn()
         self._inbox: asyncio.Queue[tuple[Taken | None, Callable[[], None]]] = asyncio.Queue(INBOX)
         self._left: list[tuple[Taken | None, Callable[[], None]]] = []
@@ -223,7 +213,7 @@ class Shell:
     async def clock_was_set(self, since: datetime | None = None) -> None:
         """Look anew at what is due, after what was said meanwhile; what was known of peers' clocks is of ours before.
         `since`: the instant behind which time has jumped; the party was away for so long."""
-        self.skew = Skew()
+        self.intake.skew = Skew()
         away = since is not None and not self._hearing.on
         self._hearing.begin()
         await self._inbox.put((Resumed(since) if away and since is not None else None, _nothing))
@@ -245,45 +235,13 @@ class Shell:
                 await asyncio.sleep(0)  # reading takes time as well
                 now = self.clock.now()
                 self._reading.begin()
-            item = self._input(arrival, now)
+            item = self.intake.item(arrival, now)
             if item is None:
                 arrival.acknowledge()
             elif inbox.full():
                 await inbox.put((item, arrival.acknowledge))
             else:
                 inbox.put_nowait((item, arrival.acknowledge))
-
-    def _input(self, arrival: Arrival, now: datetime) -> Input | None:
-        try:
-            kind, edge = arrival.place or parse_topic(arrival.topic)
-        except RefusedMessage:
-            self.counts["foreign_topic"] += 1
-            return None
-        if arrival.retained and not ROUTES[kind].retained:
-            self.counts["retained_ignored"] += 1
-            return None
-        if not arrival.payload:
-            return None  # a retained message was cleared
-        senders = self.senders if edge.parent == self.actor.name else None
-        if senders is not None and (why := senders.heard(edge.child, len(arrival.payload))) is not None:
-            return Refused(edge, kind, RejectReason.OVERLOAD, why) if why else None
-        item = read(kind, edge, arrival, self.verifier)
-        if isinstance(item, Refused):
-            if senders is not None:
-                senders.refuse(edge.child, item.reason)
-            return item
-        self.skew.hear(item, now, self.clock.speed, arrival.retained)
-        if arrival.retained and isinstance(item.message, Presence):
-            return None  # it was told before: only who connects now is told its awards again
-        return None if self._archived(item) else self.net.refusal(item) or item
-
-    def _archived(self, received: Received) -> bool:
-        actor, journal = self.actor, self._journal
-        if journal is None:
-            return False
-        known = journal.repeats_archived(actor.name, received, actor.knows)
-        self.counts["repeated_archived"] += known
-        return known
 
     async def _step_on(self) -> None:
         """Take all that waits (up to a bound) as of one instant, so that the journal and the doer get it as one."""
@@ -311,8 +269,8 @@ class Shell:
                     entries += self.past.store(steps)
                     await self.past.restore(self._build())
                     taken = steps = self.stepper.take(refused, now, due=due)
-                if self.senders is not None:
-                    self.senders.charge(taken)
+                if self.intake.senders is not None:
+                    self.intake.senders.charge(taken)
             entries += self.past.store(steps)
             await self.outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
             await asyncio.sleep(0)  # one step that is due after the other would let nothing leave and nothing come in
@@ -372,7 +330,7 @@ class Shell:
             "not_done": self.outgoing.waiting,
             "now": self.clock.now(),
             "own_faults": self.net.caught,
-            **self.counts,
+            **self.intake.counts,
         }
         found = {**self.actor.status(), "deadline": self.actor.deadline, "questions": questions, "shell": surroundings}
         return found | self._devices() if self.stepper.drivers or self.remote else found

@@ -67,7 +67,7 @@ class Victim:
         self._shell = Shell(
             Der(DerSettings(name=HOME, parent=PARENT, devices=(spec,))), self._bus, Clock(), {"bat": self.driver}
         )
-        self._shell.verifier = None if signing is None else verifier_of(signing, "signing")
+        self._shell.intake.verifier = None if signing is None else verifier_of(signing, "signing")
         self._running = asyncio.run_coroutine_threadsafe(self._run(), world.loop)
         asyncio.run_coroutine_threadsafe(self._up.wait(), world.loop).result(WITHIN_S)
 

@@ -71,7 +71,7 @@ class Alerts:
         found |= self._quarantines()
         self._losses(found)
         found |= credential_alerts(self._buses, datetime.now(UTC))
-        off = {peer: lag for shell in self._shells.values() for peer, lag in shell.skew.found().items()}
+        off = {peer: lag for shell in self._shells.values() for peer, lag in shell.intake.skew.found().items()}
         if off:
             peer, lag = next(iter(off.items()))
             found["peer_skew"] = f"{peer}: its clock is {abs(lag):.0f} s {'behind' if lag > 0 else 'ahead of'} ours"
@@ -96,15 +96,15 @@ class Alerts:
         """Who is not heard any more, and who is refused often."""
         found: dict[str, str] = {}
         for name, shell in self._shells.items():
-            if shell.senders is None:
+            if shell.intake.senders is None:
                 continue
-            if shut := shell.senders.quarantined:
+            if shut := shell.intake.senders.quarantined:
                 sender, account = next(iter(shut.items()))
                 more = f", and {len(shut) - 1} more" if len(shut) > 1 else ""
                 found["quarantine"] = (
                     f"{name} does not hear {sender} ({account.why}){more}: 'gridpact quarantine' tells all"
                 )
-            for sender, account in shell.senders.accounts.items():
+            for sender, account in shell.intake.senders.accounts.items():
                 self._refusals(name, sender, account.refused)
         return found
 

@@ -183,10 +183,10 @@ class Daemon:
         shell = Shell(
             party.actor, way_out, clock, party.drivers, self._tell, self.journal, build, party.feeds, party.remote
         )
-        shell.verifier = self.connections.verifier
+        shell.intake.verifier = self.connections.verifier
         if party.actor.is_parent():
             kept = Quarantines(self.journal.path, name)
-            shell.senders = Senders(name, partial(_has_child, shell), clock.speed, kept=kept)
+            shell.intake.senders = Senders(name, partial(_has_child, shell), clock.speed, kept=kept)
         return shell
 
     def _look(self) -> None:

@@ -132,9 +132,9 @@ class Metrics(Collector):
             "gridpact_unheard_messages", "Messages of senders in quarantine, not read", labels=["party"]
         )
         for name, shell in self._shells.items():
-            if shell.senders is not None:
-                shut.add_metric([name], len(shell.senders.quarantined))
-                unheard.add_metric([name], sum(one.unheard for one in shell.senders.accounts.values()))
+            if shell.intake.senders is not None:
+                shut.add_metric([name], len(shell.intake.senders.quarantined))
+                unheard.add_metric([name], sum(one.unheard for one in shell.intake.senders.accounts.values()))
         return shut, unheard
 
     def _event_figures(self) -> Iterable[Metric]:

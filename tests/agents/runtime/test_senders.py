@@ -202,8 +202,9 @@ class Parent:
         known = Senders("ac", {"ra-1", "ra-2"}.__contains__, elapsed=self.watch)
         self.shell = Shell(
             Coordinator(settings), self.bus, Clock(T0, datetime.now(UTC)), journal=self.journal,
-            build=lambda: Coordinator(settings), senders=known,
+            build=lambda: Coordinator(settings),
         )  # fmt: skip
+        self.shell.intake.senders = known
         self.control = folder / "run"
         self.server = ControlServer(self.control / "ac.sock", {"ac": self.shell}, lambda at: None)
         self.alerts = Alerts({"ac": self.shell}, {}, self.journal)
@@ -251,8 +252,8 @@ async def test_garbage_without_end_costs_a_bounded_journal(parent: Parent) -> No
     await parent.hears("offer", "ra-1", b"{", times=2_000)
     await parent.journal.all_durable()
     assert parent.journal.length == REFUSED_BURST + 1
-    assert parent.shell.senders is not None
-    account = parent.shell.senders.accounts["ra-1"]
+    assert parent.shell.intake.senders is not None
+    account = parent.shell.intake.senders.accounts["ra-1"]
     assert account.since is not None
     assert account.unheard == 2_000 - parent.journal.length
 
@@ -268,10 +269,10 @@ async def test_others_are_heard_beside_one_in_quarantine(parent: Parent) -> None
 
 
 async def test_last_refusal_says_that_nothing_more_is_heard(parent: Parent) -> None:
-    assert parent.shell.senders is not None
-    parent.shell.senders.accounts.clear()
+    assert parent.shell.intake.senders is not None
+    parent.shell.intake.senders.accounts.clear()
     for _ in range(int(BURST)):
-        parent.shell.senders.heard("ra-1", 10)
+        parent.shell.intake.senders.heard("ra-1", 10)
     await parent.hears("offer", "ra-1", b"{}")
     reject = orjson.loads((await parent.bus.posts.get()).payload)
     assert (reject["reason"], reject["text"]) == ("overload", "in quarantine: more than 5 messages a second")

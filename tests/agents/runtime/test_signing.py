@@ -142,7 +142,7 @@ async def home(verifier: Verifier) -> AsyncIterator[tuple[Shell, MemoryBus]]:
     settings = DerSettings(name="hems-1", parent="ra-1", devices=(vehicle("ev-1"),))
     clock = Clock(T0 + timedelta(minutes=1), datetime.now(UTC))
     shell = Shell(Der(settings), bus, clock, {"ev-1": build_driver(vehicle("ev-1"))})
-    shell.verifier = verifier
+    shell.intake.verifier = verifier
     task = asyncio.create_task(shell.run())
     try:
         async with asyncio.timeout(20):

@@ -137,7 +137,7 @@ async def test_a_retained_offer_is_ignored_and_a_retained_request_is_taken() -> 
     shell = Shell(actor, MemoryBus(), clock())
     await shell.deliver([Arrival("dr/offer/sleeper/x", b"{}", retained=True)])
     await shell.deliver([Arrival(TOPIC, encode(request()), retained=True)])
-    assert shell.counts["retained_ignored"] == 1
+    assert shell.intake.counts["retained_ignored"] == 1
     assert shell.status()["shell"]["inbox"] == 1  # type: ignore[index]
 
 
@@ -150,7 +150,7 @@ async def test_bytes_that_are_no_message_are_an_input_and_disturb_nothing() -> N
         await shell.deliver([Arrival("dr/offer/sleeper/x", b"\xff\xfe")])
         async with asyncio.timeout(5):
             await heard.wait()
-    assert shell.counts["foreign_topic"] == 1
+    assert shell.intake.counts["foreign_topic"] == 1
     [item] = actor.happened
     assert isinstance(item, Refused)
     assert (item.edge, item.kind, item.reason) == (Edge("sleeper", "x"), "offer", RejectReason.MALFORMED)
@@ -238,7 +238,7 @@ async def test_what_is_over_is_archived_and_a_late_repeat_is_still_a_repeat(tmp_
         repeated = asyncio.Event()
         await shell.deliver([Arrival(TOPIC, encode(asked), acknowledge=repeated.set)])
         await repeated.wait()
-        assert shell.counts["repeated_archived"] == 1
+        assert shell.intake.counts["repeated_archived"] == 1
     await journal.close()
     journal = Journal(tmp_path / "hems-1.journal")
     again = Shell(home(consent), bus, fast, {"ev-1": build_driver(vehicle("ev-1"))}, journal=journal)
