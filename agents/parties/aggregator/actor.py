@@ -22,6 +22,7 @@ from agents.negotiation.stage import Stage, Transitions
 from agents.negotiation.timers import Timers
 from agents.negotiation.upward import Upward
 from agents.parties.aggregator.own_storage import OwnStorage, StorageYard
+from agents.parties.aggregator.requests import MemberRequests
 from agents.parties.aggregator.role import AggregatorRole
 from agents.parties.der.capability import bands
 from agents.settings.daemon import Role
@@ -97,20 +98,22 @@ class Aggregator(BookedParty[AggregatorSettings]):
         out, timers = Out(self, request.event_id), Timers()
         progress = Progress(out, timers, TRANSITIONS)
         up = Upward(out, timers, progress, edge, request)
-        relax_others = settings.relax_others
+        can_relax = tuple(m.ResourceKind) if settings.relax_others else CAN_RELAX
         storage = OwnStorage(out, self.own_storage, up.subject, Rung.OWN_STORAGE in settings.ladder)
+        policies, foreseen = self.policies, self.taken_foreseen
+        requests = partial(MemberRequests, settings, policies, book, up, foreseen, self.expected_pct)
         return Negotiation(
             out,
             up.subject,
             timers,
-            Children(tuple(book.by_name), book.claims, tuple(m.ResourceKind) if relax_others else CAN_RELAX),
+            Children(tuple(book.by_name), book.claims, can_relax),
             progress,
             settings.report_grace_s,
-            partial(AggregatorRole, settings, self.policies, book, up, storage, self.taken_foreseen, self.expected_pct),
+            partial(AggregatorRole, settings, policies, book, up, storage, requests),
             book=book,
             up=up,
             own=storage,
-            baseline=self.policies.baseline,
+            baseline=policies.baseline,
             tells_sources=settings.tells_sources,
         )
 

@@ -21,10 +21,10 @@ from agents.parties.aggregator.requests import MemberRequests
 from agents.parties.aggregator.sharing import DealShares
 from agents.parties.aggregator.supply import Supply
 from agents.parties.aggregator.surplus import SurplusRung
-from agents.settings.members import Member, Members
+from agents.settings.members import Members
 from agents.settings.parties import AggregatorSettings, Rung
 from protocol import messages as m
-from protocol.actor import Foreseen, Solved
+from protocol.actor import Solved
 from protocol.plan import Plan, add, covers, shortfall
 
 
@@ -38,16 +38,14 @@ class AggregatorRole:
         book: Members,
         up: Upward,
         storage: OwnStorage,
-        foreseen: Callable[[m.Request], Foreseen | None],
-        expected_pct: Callable[[Member, datetime], int],
+        requests: Callable[[Negotiation], MemberRequests],
         event: Negotiation,
     ) -> None:
-        """`foreseen`, `expected_pct`: see `MemberRequests`."""
         self.settings, self.book, self.up, self.storage, self.event = settings, book, up, storage, event
         self.climb = climb = Climb(up.request.sent_at)
         self.coalition = coalition = Coalition(event.children, book)
         self.supply = supply = Supply(event.subject, event.children, storage)
-        self.requests = MemberRequests(settings, policies, book, up, foreseen, expected_pct, event)
+        self.requests = requests(event)
         self.surplus = SurplusRung(book, up, event, climb, supply, settings.relax_pct)
         self.planning = PlanRung(settings, up, event, climb, supply, coalition)
         self.relaxing = RelaxRung(settings, book, up, event, climb, coalition)
