@@ -210,8 +210,7 @@ def enrol(
     days
         How long the certificate is good.
     """
-    plan = load_plan(broker)
-    files = BrokerFiles(broker, plan)
+    files = BrokerFiles(broker, load_plan(broker))
     if name not in files.users():
         raise ConfigError(f"{name}: stands in no book of {broker}, and is no reader, doctor or gateway there")
     if not 1 <= days <= 825:
@@ -222,16 +221,24 @@ def enrol(
         return _invite(files, name, qr)
     if out is None:
         raise ConfigError("--out: is needed, or --code")
-    hosts, ca_pem = plan.hosts[:1], files.authority.certificate_pem
-    if password:
-        login = name, _new_password(files, name)
-        written = write_bundle(out, hosts, _password_port(files), ca_pem, login=login)
-        print(RELOAD)
-    else:
-        pair = files.authority.client(name, utc_now(), timedelta(days=days))
-        written = write_bundle(out, hosts, plan.port, ca_pem, pair=pair)
+    written = (
+        _with_password(files, name, out) if password else _with_certificate(files, name, out, timedelta(days=days))
+    )
     print(f"{name}: {', '.join(map(str, written))}")
     return Exit.OK
+
+
+def _with_password(files: BrokerFiles, name: str, out: Path) -> tuple[Path, ...]:
+    """A bundle with a new password, which the running broker does not know yet."""
+    login, ca_pem = (name, _new_password(files, name)), files.authority.certificate_pem
+    written = write_bundle(out, files.plan.hosts[:1], _password_port(files), ca_pem, login=login)
+    print(RELOAD)
+    return written
+
+
+def _with_certificate(files: BrokerFiles, name: str, out: Path, valid: timedelta) -> tuple[Path, ...]:
+    pair, plan = files.authority.client(name, utc_now(), valid), files.plan
+    return write_bundle(out, plan.hosts[:1], plan.port, files.authority.certificate_pem, pair=pair)
 
 
 def _invite(files: BrokerFiles, name: str, qr: Path | None) -> int:
