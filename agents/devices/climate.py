@@ -11,6 +11,7 @@ because heat leaks: what is saved early is partly gone later.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import exp
@@ -19,7 +20,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from agents.devices.contract import Ask, Flexibility, Segment, hours
-from agents.devices.course import laid_out
+from agents.devices.course import laid_out, power_at, standing
 from agents.devices.kinds import DeviceKind
 from agents.settings.contradictions import contradictions
 from agents.settings.devices import Spec
@@ -179,7 +180,15 @@ class Climate:
             self.room = Room(self.spec)
 
     def lay_out(self, ask: Ask, schedule_w: SignedPlan, power_w: Plan) -> tuple[Segment, ...]:
-        return laid_out(ask, schedule_w, power_w)
+        return tuple(self._within_reach(ask, segment) for segment in laid_out(ask, schedule_w, power_w))
+
+    def _within_reach(self, ask: Ask, segment: Segment) -> Segment:
+        """What is left of a slot's mean, in whole W, for a short piece of it may lie beyond what the device can do."""
+        if segment.own_w is None:
+            return segment
+        change_w = segment.power_w + sum(s.power_w for s in standing(ask.reserved, segment.start))
+        least_w, most_w = max(0, -change_w), self.spec.rated_w - max(0, change_w)
+        return replace(segment, own_w=min(most_w, max(least_w, segment.own_w)))
 
     def flexibility(self, ask: Ask) -> Flexibility:
         steps = self.spec.comfort_steps_k if Restriction.COMFORT in ask.relaxed else ()
@@ -227,9 +236,11 @@ class RoomCourse:
         begin = min(start, max(room.spec.state_at, start - timedelta(days=2)))
         self.cuts = list(pairwise(sorted({begin, last, *slots, *(at for at in cuts if at > begin)})))
         self.slot_of = [self._slot(piece) for piece in range(len(self.cuts))]
-        self.others_w = [sum(s.power_w for s in ask.reserved if s.start <= at < s.end) for at, _ in self.cuts]
+        held = [standing(ask.reserved, at) for at, _ in self.cuts]
+        self.is_held = [bool(segments) for segments in held]
+        self.others_w = [sum(s.power_w for s in segments) for segments in held]
         self.alone_w = self._alone()
-        """The own schedule without any event, by piece."""
+        """The own schedule without any event, by piece; where other events hold something, that which they stand on."""
         self._from = 0, room.deviation_k(room.spec.room_c)
         """The first piece that the event can change, and the deviation there."""
         self.without_k = self._follow([0] * ask.slots)
@@ -242,9 +253,11 @@ class RoomCourse:
 
     def _alone(self) -> list[float]:
         deviation, found = self.room.deviation_k(self.room.spec.room_c), []
-        for start, end in self.cuts:
+        for piece, (start, end) in enumerate(self.cuts):
             deviation, drawn_wh = self.room.run(deviation, start, end, None)
-            found.append(drawn_wh / hours(end - start))
+            course_w = power_at(self.ask.reserved, start)
+            by_itself_w = drawn_wh / hours(end - start)
+            found.append(by_itself_w if course_w is None else float(course_w - self.others_w[piece]))
         return found
 
     def _slot(self, piece: int) -> int | None:
@@ -258,7 +271,7 @@ class RoomCourse:
         for piece, (start, end) in enumerate(self.cuts[first:], first):
             slot = self.slot_of[piece]
             change = self.others_w[piece] + (0.0 if slot is None else self.ask.direction.sign * power_w[slot])
-            drawn_w = self.alone_w[piece] + change if change else None
+            drawn_w = self.alone_w[piece] + change if change or self.is_held[piece] else None
             deviation, _ = self.room.run(deviation, start, end, drawn_w)
             found.append(deviation)
         return found

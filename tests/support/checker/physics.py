@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
+from agents.devices.climate import ClimateSpec
 from agents.devices.solar import Solar
 from agents.drivers.simulated import SimulatedDriver, VehiclePhysics
 from agents.settings.connection import ConnectionPoint
@@ -82,6 +83,12 @@ def _out_of_limits(spec: DeviceSpec, power_w: int) -> str:
                 return f"below its least power of {spec.min_power_w}"
         case StorageSpec():
             most, least = spec.max_charge_w, -spec.max_discharge_w
+        case LoadSpec() | ClimateSpec():
+            most, least = spec.rated_w, 0
+        case SolarSpec():
+            beside = spec.battery
+            most = 0 if beside is None else beside.max_charge_w
+            least = -max(spec.forecast_w) - (0 if beside is None else beside.max_discharge_w)
         case _:
             return ""
     return "" if least <= power_w <= most else f"outside {least} and {most}"
