@@ -21,6 +21,7 @@ PLAIN = {
     "tuple_type": "a list is needed",
     "model_type": "a table is needed",
     "dataclass_type": "a table is needed",
+    "dict_type": "a table is needed",
     "too_short": "at least {min_length} needed, not {actual_length}",
     "too_long": "at most {max_length} taken, not {actual_length}",
 }

@@ -12,6 +12,7 @@ from functools import singledispatch
 from itertools import pairwise
 from typing import Any
 
+from agents.settings.connection import ConnectionPoint
 from agents.settings.daemon import BrokerSettings, DaemonConfig, MetricsSettings
 from agents.settings.devices import (
     DeviceSpec,
@@ -136,11 +137,13 @@ def _home(home: DerSettings) -> Iterator[Mistake]:
     yield from _twice("meter_to", home.meter_to)
     yield from _twice("devices", resources(home), "resource_id ")
     yield from _following_pv(home)
-    if home.connection is not None and 0 < home.connection.import_limit_w < LEAST_IMPORT_W:
-        limit_w = home.connection.import_limit_w
-        yield Mistake(
-            "connection.import_limit_w", f"{limit_w} W are less than any connection lets through: is it in kW?"
-        )
+    yield from _in_other_units(home.connection)
+
+
+def _in_other_units(point: ConnectionPoint | None) -> Iterator[Mistake]:
+    if point is not None and 0 < point.import_limit_w < LEAST_IMPORT_W:
+        text = f"{point.import_limit_w} W are less than any connection lets through: is it in kW?"
+        yield Mistake("connection.import_limit_w", text)
 
 
 def _following_pv(home: DerSettings) -> Iterator[Mistake]:
@@ -170,6 +173,7 @@ def _aggregator(ra: AggregatorSettings) -> Iterator[Mistake]:
     yield from _book(ra)
     if ra.connection is not None and not ra.storage:
         yield Mistake("connection", "is that of its own storage, and there is none")
+    yield from _in_other_units(ra.connection)
     own = [battery.resource_id for battery in ra.storage]
     yield from _twice("storage", own, "resource_id ")
     claimed = {resource: member.name for member in ra.members for resource in member.resources}

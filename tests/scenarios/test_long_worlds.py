@@ -12,7 +12,15 @@ from planted_days import PLANTED_DAYS, find_days, planted_days
 
 FIRST = 0
 """Of the worlds that are run here."""
-SHOWN_BY = {"connection_point_ignored": 0, "alternative_of_the_obliged": 0, "led_on_after_a_lower_award": 6}
+SHOWN_BY = {
+    "connection_point_ignored": 0,
+    "import_limit_ignored": 0,
+    "sun_of_the_next_half_hour": 0,
+    "sun_of_the_brightest_half_hour": 0,
+    "comfort_ignored": 0,
+    "alternative_of_the_obliged": 0,
+    "led_on_after_a_lower_award": 6,
+}
 """Planted bugs that few worlds show, and the first that does."""
 
 

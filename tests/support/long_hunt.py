@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 from unittest.mock import patch
 
-from checker import days, physics, violations
+from checker import comfort, days, physics, violations
 from fresh import FRESH
 from hunter import Tally, describe
 from long_worlds import FEW, LongPlan, Surprise, long_plan
@@ -114,8 +114,10 @@ def broken(world: World, plan: LongPlan, simulation: Simulation) -> list[str]:
     promises = violations(simulation.trace, lossless=not simulation.faults.loss_pct)
     surprised = {surprise.home for surprise in plan.surprises}
     found = physics.violations(world.homes, simulation, surprised) + days.violations(simulation)
+    found += comfort.violations(world.homes, simulation.trace)
     for ra in world.aggregators:
         found += physics.fed_back(ra.name, ra.storage, ra.connection, simulation)
+        found += physics.drawn(ra.name, ra.storage, ra.connection, simulation)
     found += physics.less_than_dispatched(simulation.trace, _untroubled(world, simulation) - surprised)
     if plan.forgets_early:
         found += days.never_forgotten(world.actors.values(), FEW)

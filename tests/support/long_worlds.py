@@ -12,6 +12,7 @@ from typing import Any
 from hunter import Plan
 from worlds import World, battery, vehicle
 
+from agents.devices.climate import ClimateSpec
 from agents.settings.connection import ConnectionPoint
 from agents.settings.devices import DeviceSpec, LoadSpec, SolarSpec, VehicleSpec
 from agents.settings.parties import PATENT_LADDER, Consent, DerSettings, EventSettings, Rung
@@ -31,7 +32,7 @@ FEATURES = (
     "battery", "load", "solar", "many devices", "own storage", "clock change", "overlapping", "odd slots",
     "odd alignment", "increase", "cancelled", "residents", "not today", "fault", "unplugged", "losses", "repeats",
     "crashes", "forgets early", "follows the sun", "connection point", "history", "obliged",
-    "storage's connection",
+    "storage's connection", "heat pump", "relay budget",
 )  # fmt: skip
 STARTS = (datetime(2026, 1, 14, tzinfo=UTC), datetime(2026, 3, 27, tzinfo=UTC), datetime(2026, 10, 23, tzinfo=UTC))
 """A day in winter, and the days before Europe's clock changes."""
@@ -86,6 +87,8 @@ class _Drawing:
         self.random = Random(f"long {seed}")
         self.later = Random(f"later {seed}")
         """Of what was added later: the worlds of before stay as they are."""
+        self.latest = Random(f"latest {seed}")
+        """Of what was added behind that."""
         self.features: Counter[str] = Counter()
         first = self.random.choice(STARTS)
         self.starts_at = first + timedelta(minutes=self.random.randint(0, 1_439))
@@ -108,6 +111,7 @@ class _Drawing:
         }
         self.world.utility["obliged"] = self._maybe("obliged", 15, self.later)
         self.world.homes[:] = [self._lived_in(home) for home in self.world.homes]
+        self.world.homes[:] = [self._equipped(home) for home in self.world.homes]
         self.world.aggregators[:] = [
             ra.model_copy(update={"connection": self._connection()})
             if ra.storage and self._maybe("storage's connection", 50, self.later)
@@ -191,6 +195,30 @@ class _Drawing:
             devices[cars[0]] = devices[cars[0]].model_copy(update={"charging": "follow_pv"})
         connection = self._connection() if self._maybe("connection point", 25, chance) else None
         return home.model_copy(update={"devices": tuple(devices), "connection": connection})
+
+    def _equipped(self, home: DerSettings) -> DerSettings:
+        """The home with what was added behind that: a heat pump in place of a tank, a budget of the relay for a day."""
+        return home.model_copy(update={"devices": tuple(self._exchanged(spec) for spec in home.devices)})
+
+    def _exchanged(self, spec: DeviceSpec) -> DeviceSpec:
+        chance = self.latest
+        if isinstance(spec, LoadSpec) and self._maybe("heat pump", 50, chance):
+            self.features["load"] -= 1
+            return self._heat_pump(spec.resource_id)
+        if isinstance(spec, VehicleSpec) and spec.charging == "at_once" and self._maybe("relay budget", 20, chance):
+            changes = {"relay_ops_a_day": chance.choice((2, 4, 8)), "standby_w": chance.choice((0, 50))}
+            return spec.model_copy(update=changes)
+        return spec
+
+    def _heat_pump(self, name: str) -> DeviceSpec:
+        chance, at = self.latest, self.starts_at
+        outdoor_c = [chance.choice((-4.0, 0.0, 3.0, 8.0)) for _ in range(24)]
+        return ClimateSpec(
+            kind="climate", resource_id=name, mode="heating", rated_w=chance.choice((1_500, 3_000)),
+            capacity_wh_per_k=chance.choice((1_500.0, 4_000.0)), loss_w_per_k=chance.choice((80.0, 150.0)),
+            wished_c=21.0, least_c=chance.choice((19.0, 20.5)), most_c=23.0, room_c=21.0, state_at=at,
+            outdoor_c=tuple(warm for warm in outdoor_c for _ in range(2)) * 7, outdoor_at=at.replace(hour=0, minute=0),
+        )  # fmt: skip
 
     def _connection(self) -> ConnectionPoint:
         """With one base load for always, or a week of a home's history."""

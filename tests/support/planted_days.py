@@ -11,6 +11,9 @@ from unittest.mock import patch
 
 from fresh import FRESH
 
+from agents.devices import solar
+from agents.devices.climate import BELOW_K, Room
+from agents.devices.solar import Solar
 from agents.devices.stays import Stays
 from agents.negotiation.parent import ParentParty
 from agents.parties.aggregator.role import AggregatorRole
@@ -19,6 +22,7 @@ from agents.parties.der.control import Controlled
 from agents.parties.der.ledger import Ledger
 from agents.parties.der.reservation import Reservation
 from protocol.actor import Measured, PlannedStay
+from protocol.units import SLOT, Direction
 
 Patch = tuple[Any, str, Any]
 
@@ -81,12 +85,41 @@ def _connection_point_ignored() -> list[Patch]:
     return [(home, "room_w", lambda point, direction, period, ranges: (10**9,) * len(ranges))]
 
 
+def _import_limit_ignored() -> list[Patch]:
+    room_w = home.room_w
+
+    def careless(point: Any, direction: Direction, period: Any, ranges: Any) -> Any:
+        upward = direction is Direction.INCREASE_LOAD
+        return (10**9,) * len(ranges) if upward else room_w(point, direction, period, ranges)
+
+    return [(home, "room_w", careless)]
+
+
+def _sun_of_the_next_half_hour() -> list[Patch]:
+    cuts = Solar._cuts
+
+    def ahead(self: Solar, reserved: Any, start: datetime, end: datetime, *, down: bool) -> Iterator[Any]:
+        possible_w = self.possible_w
+        with patch.object(Solar, "possible_w", lambda plant, at: possible_w(at + SLOT)):
+            yield from list(cuts(self, reserved, start, end, down=down))
+
+    return [(Solar, "_cuts", ahead)]
+
+
+def _sun_of_the_brightest_half_hour() -> list[Patch]:
+    return [(solar, "_free_w", lambda cuts: max(cut.free_w for cut in cuts))]
+
+
 def _alternative_of_the_obliged() -> list[Patch]:
     return [(AggregatorRole, "_obliged", property(lambda self: False))]
 
 
 def _led_on_after_a_lower_award() -> list[Patch]:
     return [(Reservation, "cut", lambda self, now: [])]
+
+
+def _comfort_ignored() -> list[Patch]:
+    return [(Room, "limits_k", property(lambda self: (-BELOW_K / 2, BELOW_K / 2)))]
 
 
 PLANTED_DAYS: dict[str, Callable[[], list[Patch]]] = {
@@ -98,6 +131,10 @@ PLANTED_DAYS: dict[str, Callable[[], list[Patch]]] = {
     "held_by_nobody": _held_by_nobody,
     "ledger_kept_for_ever": _ledger_kept_for_ever,
     "connection_point_ignored": _connection_point_ignored,
+    "import_limit_ignored": _import_limit_ignored,
+    "sun_of_the_next_half_hour": _sun_of_the_next_half_hour,
+    "sun_of_the_brightest_half_hour": _sun_of_the_brightest_half_hour,
+    "comfort_ignored": _comfort_ignored,
     "alternative_of_the_obliged": _alternative_of_the_obliged,
     "led_on_after_a_lower_award": _led_on_after_a_lower_award,
 }

@@ -25,6 +25,7 @@ def _one_topic(topic: str) -> str:
 
 
 Topic: TypeAlias = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_one_topic)]
+Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 Seconds: TypeAlias = Annotated[float, Field(ge=0, le=86_400)]
 
 
@@ -44,9 +45,9 @@ class Quantity(Place):
     """A number."""
 
     unit: Unit
-    scale: float = 1.0
+    scale: Finite = 1.0
     """It is multiplied by this: -1 where the device counts the other way round."""
-    offset: float = 0.0
+    offset: Finite = 0.0
     """Added behind that, in the unit: a room's temperature becomes heat in Wh (docs/device-kinds.md)."""
 
 
@@ -128,6 +129,8 @@ class MqttOptions(Options):
             given = getattr(self, name)
             if given is not None and given.unit not in units:
                 raise ValueError(f"{name}.unit: {given.unit} is none of {', '.join(units)}")
+            if given is not None and given.scale == 0:
+                raise ValueError(f"{name}.scale: with 0 every value is the same")
         if bool(self.command) != bool(self.release):
             raise ValueError("command and release are needed both, or neither (for a meter)")
         if not any((self.power, self.imported, self.exported, self.soc, self.plugged, self.alive)):

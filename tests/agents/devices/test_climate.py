@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from agents.devices.catalogue import build_device
-from agents.devices.climate.device import Climate
-from agents.devices.climate.room import Room, stored_wh, temperature_c
-from agents.devices.climate.spec import ClimateSpec
+from agents.devices.climate import Climate, ClimateSpec, Room, stored_wh, temperature_c
 from agents.devices.contract import Ask, Segment
 from agents.drivers.build import build_driver
 from agents.drivers.simulated import SimulatedDriver
@@ -134,6 +132,21 @@ def test_other_events_are_counted_and_not_undone() -> None:
     beside = device.flexibility(ask(DOWN, (900, 900), T0, reserved=held))
     assert all(power <= 501 for power in beside.power_w)
     assert beside.schedule_w == (500, 500)
+
+
+@pytest.mark.parametrize("rest_s", [1, 23, 600])
+def test_event_beside_another_one_stands_on_its_course_and_within_the_power(rest_s: int) -> None:
+    """The other one has cooled the room; it ends within the slot."""
+    device = build_device(spec(room_c=20.2, rated_w=1_500))
+    held = (Segment(T0 - timedelta(hours=1), T0 + timedelta(minutes=30), -200, 1_400),)
+    asked = ask(DOWN, (300,), T0 + timedelta(seconds=rest_s), reserved=held)
+    answer = device.flexibility(asked)
+    first, last = course = device.lay_out(asked, answer.schedule_w, answer.power_w)
+    assert (answer.power_w, first.own_w) == ((300,), 1_400)
+    assert answer.schedule_w[0] == pytest.approx(1_200 + 300 * rest_s / 1_800, abs=1)
+    assert [one.power_w for one in course] == [-300, -300]
+    assert last.own_w is not None
+    assert 300 <= last.own_w <= 1_500
 
 
 def test_reading_of_the_store_is_a_temperature() -> None:

@@ -243,6 +243,11 @@ def test_own_storage_of_an_aggregator_follows_the_rules_of_a_battery() -> None:
             home(STORAGE, connection={"import_limit_w": 9}),
             "connection.import_limit_w: 9 W are less than any connection lets through: is it in kW?",
         ),
+        (
+            AggregatorSettings,
+            RA | {"storage": [STORAGE], "connection": {"import_limit_w": 9}},
+            "connection.import_limit_w: 9 W are less than any connection lets through: is it in kW?",
+        ),
         (DailyEvent, DAILY | {"power_w": [0, 0]}, "power_w: asks for nothing in any slot"),
         (
             DailyEvent,

@@ -1,17 +1,20 @@
 """The physical truth of a simulated run: what owners had when they left, and what their devices were told to do."""
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
+from agents.devices.climate import ClimateSpec
 from agents.devices.solar import Solar
 from agents.drivers.simulated import SimulatedDriver, VehiclePhysics
 from agents.settings.connection import ConnectionPoint
-from agents.settings.devices import DeviceSpec, SolarSpec, StorageSpec, VehicleSpec
+from agents.settings.devices import DeviceSpec, LoadSpec, SolarSpec, StorageSpec, VehicleSpec
 from agents.settings.parties import DerSettings
 from broker.simulation import Simulation
 from protocol import messages as m
 from protocol.actor import Entry, Note, Send, Setpoint
+from protocol.units import Direction
 
 ROUNDED_WH = 3
 """Set-points are whole W, and meters whole Wh."""
@@ -34,7 +37,9 @@ def violations(
     found += more_than_awarded(simulation.trace, names)
     found += led_on(simulation.trace, {home.name for home in homes})
     sound = [home for home in homes if home.name not in surprised]
-    found += [text for home in sound for text in fed_back(home.name, home.devices, home.connection, simulation)]
+    for home in sound:
+        found += fed_back(home.name, home.devices, home.connection, simulation)
+        found += drawn(home.name, home.devices, home.connection, simulation)
     for home in homes:
         drivers = simulation.nodes[home.name].stepper.drivers
         found += [text for spec in home.devices if (text := left_short(spec, drivers[spec.resource_id]))]
@@ -78,6 +83,12 @@ def _out_of_limits(spec: DeviceSpec, power_w: int) -> str:
                 return f"below its least power of {spec.min_power_w}"
         case StorageSpec():
             most, least = spec.max_charge_w, -spec.max_discharge_w
+        case LoadSpec() | ClimateSpec():
+            most, least = spec.rated_w, 0
+        case SolarSpec():
+            beside = spec.battery
+            most = 0 if beside is None else beside.max_charge_w
+            least = -max(spec.forecast_w) - (0 if beside is None else beside.max_discharge_w)
         case _:
             return ""
     return "" if least <= power_w <= most else f"outside {least} and {most}"
@@ -118,25 +129,92 @@ def more_than_awarded(trace: Sequence[Entry], names: Collection[str]) -> list[st
     return found
 
 
+@dataclass(frozen=True)
+class Span:
+    """What the devices of a party did between two instants, W."""
+
+    start: datetime
+    end: datetime
+    power_w: dict[str, float]
+    led: tuple[DeviceSpec, ...]
+    """Those that were told what to do."""
+
+
 def fed_back(
     name: str, devices: Sequence[DeviceSpec], connection: ConnectionPoint | None, simulation: Simulation
 ) -> Iterator[str]:
     """Where the devices of a party discharge as they are told, no more flows through their connection point into the grid
-    than may. `simulation`: of it what the drivers remember, two days."""
-    if connection is None:
-        return
+    than may."""
+    for span in _spans(name, devices, simulation) if connection is not None else ():
+        assert connection is not None
+        led_w = sum(min(0.0, span.power_w[spec.resource_id] + _generates_w(spec, span.start)) for spec in span.led)
+        least_w = connection.base_range_w(span.start, span.end)[0]
+        over_w = -sum(span.power_w.values()) - least_w - connection.export_limit_w
+        if over_w > BEYOND_W and led_w < -BEYOND_W:
+            yield f"Q5: {name} feeds back {over_w:.0f} W more than it may from {span.start} on, {led_w:.0f} W of it led"
+
+
+def drawn(
+    name: str, devices: Sequence[DeviceSpec], connection: ConnectionPoint | None, simulation: Simulation
+) -> Iterator[str]:
+    """Where the devices of a party draw more by what they are told, no more flows through their connection point out of
+    the grid than may. What a vehicle would draw by itself is not known here: it counts while more load alone is asked."""
+    asked = _asked(name, simulation.trace) if connection is not None else []
+    for span in _spans(name, devices, simulation) if connection is not None else ():
+        assert connection is not None
+        own_w = {spec.resource_id: _draws_w(spec, span.start) for spec in devices}
+        upward = all(
+            direction is Direction.INCREASE_LOAD for start, end, direction in asked if start <= span.start < end
+        )
+        free = {one for one, draws_w in own_w.items() if draws_w is None and span.power_w[one] > BEYOND_W}
+        if free and not (upward and free <= {spec.resource_id for spec in span.led}):
+            continue
+        led_w = sum(max(0.0, span.power_w[spec.resource_id] - (own_w[spec.resource_id] or 0)) for spec in span.led)
+        most_w = connection.base_range_w(span.start, span.end)[1]
+        over_w = sum(span.power_w.values()) + most_w - connection.import_limit_w
+        if over_w > BEYOND_W and led_w > BEYOND_W:
+            yield f"Q7: {name} draws {over_w:.0f} W more than it may from {span.start} on, {led_w:.0f} W of it led"
+
+
+def _asked(name: str, trace: Sequence[Entry]) -> list[tuple[datetime, datetime, Direction]]:
+    """The slots for which a party was dispatched, each with what it was asked for."""
+    requests: dict[str, m.Request] = {}
+    found = []
+    for entry, message in _messages(trace):
+        if entry.actor != name:
+            continue
+        if isinstance(message, m.Request):
+            requests[message.event_id] = message
+        elif isinstance(message, m.Dispatch) and message.power_w and message.event_id in requests:
+            request = requests[message.event_id]
+            start, end = (request.interval_period.slot_start(message.slot + more) for more in (0, 1))
+            found.append((start, end, request.direction))
+    return found
+
+
+def _spans(name: str, devices: Sequence[DeviceSpec], simulation: Simulation) -> Iterator[Span]:
+    """Of the newest two days, which is what drivers remember."""
     drivers = simulation.nodes[name].stepper.drivers
     flows = {name: one.flows for name, one in drivers.items() if isinstance(one, SimulatedDriver)}
     cuts = sorted({at for spans in flows.values() for start, end, _ in spans for at in (start, end)})
     told = {name: _told(name, simulation.trace) for name in flows}
     for start, end in pairwise(cuts):
         power_w = {name: _mean_w(spans, start, end) for name, spans in flows.items()}
-        led = [spec for spec in devices if _is_led(told[spec.resource_id], start)]
-        led_w = sum(min(0.0, power_w[spec.resource_id] + _generates_w(spec, start)) for spec in led)
-        least_w = connection.base_range_w(start, end)[0]
-        over_w = -sum(power_w.values()) - least_w - connection.export_limit_w
-        if over_w > BEYOND_W and led_w < -BEYOND_W:
-            yield f"Q5: {name} feeds back {over_w:.0f} W more than it may from {start} on, {led_w:.0f} W of it led"
+        led = tuple(spec for spec in devices if _is_led(told[spec.resource_id], start))
+        if led:
+            yield Span(start, end, power_w, led)
+
+
+def _draws_w(spec: DeviceSpec, at: datetime) -> float | None:
+    """What a device draws by itself, W, signed; None where only its own computation knows."""
+    match spec:
+        case StorageSpec():
+            return 0.0
+        case LoadSpec():
+            return float(spec.schedule_w)
+        case SolarSpec():
+            return -float(_generates_w(spec, at))
+    return None
 
 
 def _generates_w(spec: DeviceSpec, at: datetime) -> int:
@@ -233,6 +311,8 @@ def led_on(trace: Sequence[Entry], names: Collection[str]) -> Iterator[str]:
         elif isinstance(message, m.Request):
             periods[key] = message.interval_period
         elif isinstance(message, m.Dispatch) and "controlling" in notes:
+            if message.power_w and not any(isinstance(effect, Setpoint) for effect in entry.effects):
+                continue  # it was told before, or is of what the home has withdrawn: nothing follows it
             over_at = periods[key].slot_start(message.slot + 1)
             led_w.setdefault(key, {})[message.slot] = abs(message.power_w), over_at
         elif isinstance(message, m.Award) and "standing_by" in notes:

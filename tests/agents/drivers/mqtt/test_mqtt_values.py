@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from agents.devices.climate.room import Room, temperature_c
-from agents.devices.climate.spec import ClimateSpec
+from agents.devices.climate import ClimateSpec, Room, temperature_c
 from agents.drivers.mqtt.options import MqttOptions, Place
 from agents.drivers.mqtt.values import found_in, posts, state_of, value_at, variables_of
 from agents.settings.checked import ConfigError, checked
@@ -115,6 +114,9 @@ def test_what_was_found_is_text() -> None:
         ),
         ({**COMMAND, "command": [{"topic": "x", "payload": "5 $"}]}, r"a \$ begins a variable"),
         ({"alive": None}, "something of its state is needed"),
+        ({"power": {"topic": "x", "unit": "W", "scale": float("nan")}}, "power.scale: input should be a finite number"),
+        ({"soc": {"topic": "x", "unit": "Wh", "offset": float("inf")}}, "soc.offset: input should be a finite number"),
+        ({"imported": {"topic": "x", "unit": "Wh", "scale": 0}}, "imported.scale: with 0 every value is the same"),
         ({"steps": 3}, "steps: there is no such key"),
         ({"broker": {"host": "b", "password_file": "p"}}, "broker: user is needed as well as password_file"),
     ],
