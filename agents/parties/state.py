@@ -22,7 +22,7 @@ from agents.parties.coordinator.actor import Coordinator
 from agents.parties.coordinator.role import CoordinatorRole
 from agents.parties.utility.actor import Utility
 from agents.parties.utility.role import UtilityRole
-from agents.settings.at_once import S
+from agents.settings.at_once import S, with_utility_settings
 from agents.settings.learned import Learned
 from agents.settings.members import Member, Members
 from protocol.actor import Issue
@@ -96,6 +96,8 @@ class UtilityEventState:
     meters: dict[str, dict[int, int]]
     version: Literal[1] = 1
     meter_requests: dict[str, tuple[str, int]] = field(default_factory=dict)
+    began_with: dict[str, Any] = field(default_factory=dict)
+    """What of the settings was others when it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ class UtilityState:
     """Event ids of what its settings plan and was not issued yet."""
     role: Literal["utility"] = "utility"
     version: Literal[1] = 1
+    other_settings: dict[str, Any] = field(default_factory=dict)
+    """What of the settings is others today."""
 
 
 UTILITY = StateForm(UtilityState)
@@ -120,16 +124,22 @@ def utility_state(actor: Utility) -> UtilityState:
         parent_state(actor),
         tuple(
             UtilityEventState(
-                negotiation_state(event), role.program_id, role.meters.by_slot, meter_requests=role.meters.requests
+                negotiation_state(event),
+                role.program_id,
+                role.meters.by_slot,
+                meter_requests=role.meters.requests,
+                began_with=actor.began_with.get(event.subject.event_id, {}),
             )
             for event, role in events
         ),
         tuple(event.event_id for event in actor.planned),
+        other_settings=actor.other_settings,
     )
 
 
 def remember_utility(actor: Utility, state: UtilityState) -> None:
     """Let a fresh utility remember a state."""
+    actor.change(state.other_settings)
     planned = set(state.planned)
     actor.planned = [event for event in actor.planned if event.event_id in planned]
     for one in state.events:
@@ -138,7 +148,9 @@ def remember_utility(actor: Utility, state: UtilityState) -> None:
         issue = Issue(
             subject.event_id, one.program_id, subject.direction, subject.period.start, subject.asked_w, slot_s
         )
-        event = actor.events[subject.event_id] = actor.issued(issue)
+        actor.began_with[subject.event_id] = one.began_with
+        settings = with_utility_settings(actor.first_settings, one.began_with)
+        event = actor.events[subject.event_id] = actor.issued(issue, settings)
         remember(event, one.event)
         role = _role(event, UtilityRole)
         role.meters.by_slot, role.meters.requests = one.meters, one.meter_requests

@@ -2,7 +2,7 @@
 
 from typing import Any, TypeVar
 
-from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings
+from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, UtilitySettings
 
 S = TypeVar("S", AggregatorSettings, CoordinatorSettings)
 
@@ -17,6 +17,12 @@ AT_ONCE = frozenset(
 """All others are taken when the party is at rest: who it is, its devices, the policies that it was made with."""
 OWN_WAY = frozenset({"members", "learned"})
 """These have inputs of their own."""
+OF_UTILITY = frozenset(
+    {
+        "accept_share_pct", "asks_meters", "can_use", "events", "mandate", "obliged", "reply_pct", "report_grace_s",
+    }
+)  # fmt: skip
+"""The same of a utility."""
 OWNERS = ("consent", "stored_rule", "answers_within_s")
 """Of a home: what its owner has agreed to holds at once, in events under way, too."""
 
@@ -46,4 +52,16 @@ def with_owners_settings(settings: DerSettings, plain: dict[str, Any]) -> DerSet
     """The settings with other ones of the owner. Raises ValidationError."""
     needed = {"name": settings.name, "parent": settings.parent, "devices": settings.devices}
     made = DerSettings.model_validate(needed | plain)
+    return settings.model_copy(update={key: getattr(made, key) for key in plain})
+
+
+def utility_taken_at_once(before: UtilitySettings, after: UtilitySettings) -> dict[str, Any] | None:
+    """What is said otherwise of a utility, as plain values; None where something is that cannot be taken at once."""
+    keys = {key for key in UtilitySettings.model_fields if getattr(before, key) != getattr(after, key)}
+    return after.model_dump(mode="json", include=keys) if keys <= OF_UTILITY else None
+
+
+def with_utility_settings(settings: UtilitySettings, plain: dict[str, Any]) -> UtilitySettings:
+    """A utility's settings with other values. Raises ValidationError."""
+    made = UtilitySettings.model_validate({"name": settings.name, "children": settings.children} | plain)
     return settings.model_copy(update={key: getattr(made, key) for key in plain})

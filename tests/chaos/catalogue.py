@@ -298,12 +298,13 @@ def concluded(outcome: Outcome) -> tuple[str, bool]:
 
 
 PERSISTENT = {"persistence": "true", "autosave_interval": "1"}
-RA, HOMES, SECOND, TWIN = Behind("ra-1"), Behind("homes"), Second(), Twin()
+SECOND, TWIN = Second(), Twin()
 
 
 def rows() -> list[Row]:
     """The whole catalogue."""
     counts = {"received": 3, "stepped": 3, "appended": 3, "committed": 2, "publishing": 2, "published": 2}
+    cut, stalled, flapping, homes = Behind("ra-1"), Behind("ra-1"), Behind("ra-1"), Behind("homes")
     found = [row("none", "all is asked for and bought", nothing, short=Short.DEAL)]
     for actor in ROLES:
         found += [killed(actor, point, 1 if actor == "utility" else counts.get(point, 2)) for point in POINTS]
@@ -321,10 +322,10 @@ def rows() -> list[Row]:
         row("broker's queues overflow while the homes stand still", "a deal; the loss is noticed",
             homes_overflow, settled, broker={"max_queued_messages": "5", "max_inflight_messages": "1"},
             alert="broker_dropped"),
-        row("aggregator cut off for 2 s", "the same awards", RA.cut, before=RA.before, speed=SLOWER),
-        row("homes cut off for 2 s", "a deal", HOMES.cut, settled, before=HOMES.before, speed=SLOWER),
-        row("aggregator's link swallows everything for 2 s", "the same awards", RA.stalled, before=RA.before, speed=SLOWER),
-        row("aggregator's link flaps", "the same awards", RA.flapping, before=RA.before, speed=SLOWER),
+        row("aggregator cut off for 2 s", "the same awards", cut.cut, before=cut.before, speed=SLOWER),
+        row("homes cut off for 2 s", "a deal", homes.cut, settled, before=homes.before, speed=SLOWER),
+        row("aggregator's link swallows everything for 2 s", "the same awards", stalled.stalled, before=stalled.before, speed=SLOWER),
+        row("aggregator's link flaps", "the same awards", flapping.flapping, before=flapping.before, speed=SLOWER),
         row("aggregator stands still for 3 s (SIGSTOP)", "a deal", stopped("ra-1", ASKING, 3), settled),
         row("coordinator stands still for 3 s (SIGSTOP)", "a deal", stopped("ac", ASKING, 3), settled),
         row("utility stands still for 3 s (SIGSTOP)", "a deal", stopped("utility", ASKING, 3), settled),

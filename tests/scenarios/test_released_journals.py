@@ -176,7 +176,7 @@ def test_settings_of_a_release_are_read_with_what_is_new_by_its_default(version:
 
 def with_other_settings(settings: PartiesConfig) -> PartiesConfig:
     """What is taken when everybody is at rest: a device is called otherwise, an aggregator shares out otherwise, a
-    coordinator and a utility judge otherwise."""
+    coordinator and a utility belong elsewhere."""
     ders = tuple(
         home.model_copy(
             update={
@@ -191,7 +191,7 @@ def with_other_settings(settings: PartiesConfig) -> PartiesConfig:
     for key, update in (
         ("aggregator", {"sharing": "merit_order", "storage": ()}),
         ("coordinator", {"parent": "other"}),
-        ("utility", {"accept_share_pct": 1, "events": ()}),
+        ("utility", {"children": ("other",)}),
     ):
         one = getattr(settings, key)
         changed[key] = None if one is None else one.model_copy(update=update)

@@ -28,6 +28,7 @@ def changed_books(world: World, random: Random) -> Oddities:
             orders += _contract(world, random)
     if random.random() < 0.12:
         features[SETTINGS] += 1
+        orders.append((_when(random), "utility", Reconfigured({}, _of_utility(random))))
         orders.append((_when(random), "ac", Reconfigured({}, _of_coordinator(random))))
         aggregator = random.choice(world.aggregators).name
         orders.append((_when(random), aggregator, Reconfigured({}, _of_aggregator(random))))
@@ -53,6 +54,15 @@ def _contract(world: World, random: Random) -> list[tuple[timedelta, str, Reconf
         back = at + timedelta(seconds=random.choice([1, 120, 1_800]))
         found.append((back, aggregator.name, Reconfigured({member.name: plain_contract(member)})))
     return found
+
+
+def _of_utility(random: Random) -> dict[str, object]:
+    return {
+        "mandate": random.random() < 0.5,
+        "accept_share_pct": random.choice([0, 50, 90]),
+        "reply_pct": random.choice([40, 60]),
+        "asks_meters": random.random() < 0.5,
+    }
 
 
 def _of_coordinator(random: Random) -> dict[str, object]:

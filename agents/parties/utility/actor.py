@@ -3,8 +3,10 @@
 issued (collecting) -> judging -> awarded (standby) -> delivering -> settled (closed)
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from agents.negotiation.children import Children
 from agents.negotiation.negotiation import Negotiation
@@ -17,10 +19,11 @@ from agents.negotiation.stage import Stage, Transitions
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
 from agents.parties.utility.role import UtilityRole, period_of
+from agents.settings.at_once import with_utility_settings
 from agents.settings.daemon import Role
-from agents.settings.parties import UtilitySettings
+from agents.settings.parties import EventSettings, UtilitySettings
 from protocol import messages as m
-from protocol.actor import Cancel, Issue
+from protocol.actor import Cancel, Issue, Reconfigured
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 
@@ -40,12 +43,17 @@ class Utility(ParentParty):
     role = Role.UTILITY
 
     def __init__(self, settings: UtilitySettings, policies: Policies | None = None) -> None:
-        self.settings = settings
+        self.first_settings = self.settings = settings
+        """Of its journal; of today."""
+        self.other_settings: dict[str, Any] = {}
+        """What of them is others today."""
+        self.began_with: dict[str, dict[str, Any]] = {}
+        """By event, the same when it began."""
         self.policies = policies or Policies.of(settings)
         children = dict.fromkeys((*settings.children, *settings.meters))
         super().__init__(settings.name, (), children)
-        self._takers |= {Issue: self._ordered, Cancel: self._ordered}
-        self.planned = sorted(settings.events, key=lambda event: (event.issue_at, event.event_id))
+        self._takers |= {Issue: self._ordered, Cancel: self._ordered, Reconfigured: self._reconfigured}
+        self.planned = _in_order(settings.events)
 
     def _next_due(self) -> datetime | None:
         mine = self.planned[0].issue_at if self.planned else None
@@ -70,7 +78,8 @@ class Utility(ParentParty):
         elif item.event_id in self.events:
             _role(self.events[item.event_id]).change(item, now)
         else:
-            event = self.events[item.event_id] = self.issued(item)
+            self.began_with[item.event_id] = {key: one for key, one in self.other_settings.items() if key != "events"}
+            event = self.events[item.event_id] = self.issued(item, self.settings)
             event.role.begin(now)
             self._make_room()
 
@@ -87,18 +96,37 @@ class Utility(ParentParty):
         else:
             known.close("cancelled", now, release=m.Outcome.CANCELLED, reason=item.reason)
 
-    def issued(self, issue: Issue) -> Negotiation:
-        """A new event that an operator issues."""
+    def _reconfigured(self, item: Reconfigured, now: datetime) -> None:
+        """Other settings hold for the events that are issued from now on."""
+        self.change(item.settings or {})
+        self.tell("settings_changed", data={"changed": list(item.settings or ())})
+
+    def change(self, settings: Mapping[str, object]) -> None:
+        """Let these settings hold from now on. Of the events that they plan those are left out that were issued, or
+        cancelled, before."""
+        waiting = {event.event_id for event in self.planned}
+        over = {event.event_id for event in self.settings.events if event.event_id not in waiting}
+        self.other_settings |= settings
+        self.settings = with_utility_settings(self.settings, dict(settings))
+        if "events" in settings:
+            self.planned = [one for one in _in_order(self.settings.events) if one.event_id not in over]
+
+    def _forget(self, event_id: str) -> None:
+        super()._forget(event_id)
+        self.began_with.pop(event_id, None)
+
+    def issued(self, issue: Issue, settings: UtilitySettings) -> Negotiation:
+        """A new event that an operator issues, by these settings."""
         subject = Subject(issue.event_id, issue.direction, period_of(issue), issue.power_w, 1)
         out, timers = Out(self, issue.event_id), Timers()
         return Negotiation(
             out,
             subject,
             timers,
-            Children(self.settings.children, {}, by=worth_of(self.settings.can_use)),
+            Children(settings.children, {}, by=worth_of(settings.can_use)),
             Progress(out, timers, TRANSITIONS),
-            self.settings.report_grace_s,
-            partial(UtilityRole, self.settings, self.policies, issue.program_id),
+            settings.report_grace_s,
+            partial(UtilityRole, settings, self.policies, issue.program_id),
         )
 
     def _on_report(self, edge: Edge, report: m.Report, now: datetime) -> None:
@@ -109,6 +137,11 @@ class Utility(ParentParty):
             event.on_report(edge.child, report, now)
         else:
             _role(event).on_meter(edge.child, report, now)
+
+
+def _in_order(events: Iterable[EventSettings]) -> list[EventSettings]:
+    """By when they are issued."""
+    return sorted(events, key=lambda event: (event.issue_at, event.event_id))
 
 
 def _role(event: Negotiation) -> UtilityRole:

@@ -4,19 +4,24 @@ from collections.abc import Iterable
 
 from agents.negotiation.booked import AnyBookedParty, BookedParty
 from agents.parties.der.actor import Der
-from agents.settings.at_once import AT_ONCE, owners_settings, taken_at_once
+from agents.parties.utility.actor import Utility
+from agents.settings.at_once import AT_ONCE, owners_settings, taken_at_once, utility_taken_at_once
 from agents.settings.contracts import changes_between, plain_contracts
 from agents.settings.daemon import PartiesConfig
 from agents.settings.members import Member
-from agents.settings.parties import AggregatorSettings, CoordinatorSettings
+from agents.settings.parties import AggregatorSettings, CoordinatorSettings, UtilitySettings
 from protocol.actor import Actor, Reconfigured
 
 
 def with_books_of(settings: PartiesConfig, actors: Iterable[Actor]) -> PartiesConfig:
     """The settings with the books that these parties have now, and what they have learned; the same object where they have
     changed nothing."""
+    actors = list(actors)
     parties = {actor.name: actor for actor in actors if isinstance(actor, BookedParty)}
-    changed: dict[str, AggregatorSettings | CoordinatorSettings] = {}
+    changed: dict[str, AggregatorSettings | CoordinatorSettings | UtilitySettings] = {}
+    for actor in actors:
+        if isinstance(actor, Utility) and settings.utility is not None and actor.other_settings:
+            changed["utility"] = actor.settings
     for key, one in (("coordinator", settings.coordinator), ("aggregator", settings.aggregator)):
         update = {} if one is None or one.name not in parties else _update(parties[one.name])
         if one is not None and update:
@@ -38,8 +43,14 @@ def taken_while_running(ours: PartiesConfig, wanted: PartiesConfig) -> dict[str,
     """What makes the settings that hold those that are wanted, as inputs by party; None where they differ in something that
     is taken at rest only."""
     found: dict[str, Reconfigured] = {}
-    if (ours.utility, ours.ders) != (wanted.utility, wanted.ders):
+    if ours.ders != wanted.ders or (ours.utility is None) != (wanted.utility is None):
         return None
+    if ours.utility is not None and wanted.utility is not None:
+        plain = utility_taken_at_once(ours.utility, wanted.utility)
+        if plain is None:
+            return None
+        if plain:
+            found[ours.utility.name] = Reconfigured({}, plain)
     pairs = ((ours.coordinator, wanted.coordinator), (ours.aggregator, wanted.aggregator))
     for before, after in pairs:
         if before is None or after is None:
