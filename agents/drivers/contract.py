@@ -37,6 +37,8 @@ class DeviceReading:
     """What it cannot follow a power below at this moment, W: it hangs on the phases in use. None: as its abilities say."""
     departs_at: datetime | None = None
     """The departure as the car knows it."""
+    wanted_wh: int | None = None
+    """What the car still wants until then, Wh at its battery, as it says."""
     relay_ops_today: int | None = None
     fault: str = ""
     """What is wrong with it; empty: nothing is."""

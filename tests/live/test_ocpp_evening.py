@@ -1,5 +1,5 @@
-"""An evening with real processes in which homes are the central systems of chargers that call in by OCPP 1.6J; the
-chargers are played with frames written by hand. Three of them fail in mid-event."""
+"""An evening with real processes in which homes are the central systems of chargers that call in by OCPP 1.6J, and of two
+that go both ways by OCPP 2.1; the chargers are played with frames written by hand. Four of them fail in mid-event."""
 
 import asyncio
 from pathlib import Path
@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from chaos_path import system
-from charger_evening import ENDS_MINUTES, SLOT_S, SPEED, ChargerEvening, noted, reported_wh, withdrawals
+from charger_evening import ENDS_MINUTES, SLOT_S, SPEED, ChargerEvening, awards, noted, reported_wh, withdrawals
 from charging_physics import ChargingCharger
+from charging_physics2 import BothWaysCharger
 
 from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.verify import verify
@@ -17,28 +18,41 @@ from protocol.actor import Entry
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
-HOMES = ("sound", "reboots", "unplugged", "silent")
+HOMES = ("sound", "reboots", "unplugged", "silent", "feeds-back", "does-nothing")
+LEAST_W, MOST_W = 1_380, 3_000
 
 
 class Evening(ChargerEvening):
-    """Four homes, each with a charger that calls in there."""
+    """Six homes, each with a charger that calls in there."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, HOMES, max_discharge_w=0)
+        super().__init__(folder, HOMES, max_discharge_w=0, asked_w=4 * MOST_W + 2 * 2 * MOST_W)
         self.port = free_port()
-        self.chargers = {
-            name: ChargingCharger(f"ws://127.0.0.1:{self.port}/ocpp/{name}", SPEED, most_w=3_000) for name in HOMES
+        url = f"ws://127.0.0.1:{self.port}/ocpp/"
+        self.chargers = {name: ChargingCharger(url + name, SPEED, most_w=MOST_W) for name in HOMES[:4]}
+        self.both_ways = {
+            name: BothWaysCharger(url + name, SPEED, most_w=MOST_W, does_nothing=name == "does-nothing")
+            for name in HOMES[4:]
         }
 
+    def discharges_w(self, home: str) -> int:
+        return MOST_W if home in self.both_ways else 0
+
+    def least_w(self, home: str) -> int:
+        return 0 if home in self.both_ways else LEAST_W
+
     def driven_by(self, home: str) -> dict[str, Any]:
-        return {"driver": "ocpp", "options": {"charge_point": home, "port": self.port, "sample_s": 1}}
+        options = {"charge_point": home, "port": self.port, "sample_s": 1}
+        if home in self.both_ways:
+            options |= {"discharges": True, "follows_within_s": 1}
+        return {"driver": "ocpp", "options": options}
 
 
 async def play(folder: Path) -> tuple[Evening, system.Outcome, list[Entry]]:
     """The whole evening; what stands in all journals."""
     evening = Evening(folder)
     chargers = evening.chargers
-    playing = [asyncio.create_task(charger.run()) for charger in chargers.values()]
+    playing = [asyncio.create_task(charger.run()) for charger in (*chargers.values(), *evening.both_ways.values())]
     try:
         async with asyncio.timeout(240):
             await evening.start()
@@ -61,8 +75,10 @@ async def test_homes_with_ocpp_chargers_deliver_and_those_that_fail_withdraw_wit
     chargers = evening.chargers
     awarded = {edge for edge in outcome.awards if edge.startswith("ra-1/")}
     assert awarded == {f"ra-1/{home}" for home in HOMES}
+    assert awards(trace) == evening.simulated_awards()
     causes = withdrawals(trace, HOMES)
-    assert causes.keys() == {"unplugged", "silent"}
+    assert causes.keys() == {"unplugged", "silent", "does-nothing"}, causes
+    assert causes["does-nothing"].startswith("ev-does-nothing: does not follow: ")
     assert causes["unplugged"] == "ev-unplugged is unplugged"
     assert causes["silent"].startswith("ev-silent: silent")
     assert noted(trace, "ra-1", "withdrawn") == causes
@@ -77,7 +93,12 @@ async def test_homes_with_ocpp_chargers_deliver_and_those_that_fail_withdraw_wit
     assert "RemoteStopTransaction" not in {name for one in chargers.values() for name in one.actions}
 
     reports = reported_wh(trace)
+    baseline = MOST_W * SLOT_S // 3_600
     for home, slot in (("sound", 0), ("sound", 1), ("reboots", 1)):
         metered_wh, baseline_wh = reports[home, slot]
-        assert 0 <= metered_wh < baseline_wh == 3_000 * SLOT_S // 3_600
+        assert 0 <= metered_wh < baseline_wh == baseline
+    both = evening.both_ways["feeds-back"]
+    assert set(both.setpoints_w) == {-MOST_W}
+    assert both.cleared
+    assert reports["feeds-back", 1][0] == pytest.approx(-baseline, abs=baseline / 2)
     assert not [slot for home, slot in reports if home == "silent"]

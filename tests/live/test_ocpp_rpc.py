@@ -13,12 +13,12 @@ STARTS_WITHIN_S = 60.0
 """Node, and the schemas of a version that it makes ready."""
 
 
-@pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1"])
+@pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"])
 async def test_charger_of_another_making_is_read_limited_and_given_back(tmp_path: Path, version: str) -> None:
     (tmp_path / "password").write_text("sesame\n")
     program = node.node()
     node.needs((node.MODULES / "ocpp-rpc").is_dir(), "ocpp-rpc is not installed in tests/node: run 'make node'")
-    async with running(password_file=tmp_path / "password") as found:
+    async with running(password_file=tmp_path / "password", discharges=version == "ocpp2.1") as found:
         command = (
             program,
             str(node.FOLDER / "charger.cjs"),
@@ -31,8 +31,12 @@ async def test_charger_of_another_making_is_read_limited_and_given_back(tmp_path
         try:
             reading = await found.until(lambda one: one.power_w == 7_360, STARTS_WITHIN_S)
             assert (reading.plugged, reading.register_wh, reading.fault) == (True, 1_500, "")
-            await found.driver.set_power("ev", 2_300, soon())
-            await found.until(lambda one: one.power_w == 2_300)
+            wanted_w = 2_300
+            if version == "ocpp2.1":
+                wanted_w = -wanted_w
+                assert (await found.until(lambda one: one.departs_at is not None)).most_discharge_w == 5_000
+            await found.driver.set_power("ev", wanted_w, soon())
+            await found.until(lambda one: one.power_w == wanted_w)
             await found.driver.release("ev")
             async with asyncio.timeout(20):
                 said, _ = await process.communicate()

@@ -1,12 +1,18 @@
-// A charger on ocpp-rpc, 1.6J or 2.0.1: node charger.cjs URL IDENTITY PASSWORD VERSION. It checks every frame against the
-// schemas of the standard, charges a vehicle with what it is limited to, writes a line for each call, and ends when its
-// limit is taken away.
-const { RPCClient } = require('ocpp-rpc');
+// A charger on ocpp-rpc, 1.6J, 2.0.1 or 2.1: node charger.cjs URL IDENTITY PASSWORD VERSION. It checks every frame against the
+// schemas of the standard, charges a vehicle with what it is limited to (2.1: or feeds back, as its set-point says), writes a
+// line for each call, and ends when its limit is taken away.
+const { createValidator, RPCClient } = require('ocpp-rpc');
+const schemas21 = require('ocpp-rpc/lib/schemas/ocpp2_1.json');
 
 const [endpoint, identity, password, version] = process.argv.slice(2);
 const old = version === 'ocpp1.6';
 const now = () => new Date().toISOString();
-const client = new RPCClient({ endpoint, identity, password, protocols: [version], strictMode: true, reconnect: false });
+// Its schemas of 2.1 have other names than those by which it looks for them.
+const renamed = schemas21.map((one) => ({ ...one, $id: one.$id.replace(/Request$/, '.req').replace(/Response$/, '.conf') }));
+const strictModeValidators = version === 'ocpp2.1' ? [createValidator(version, renamed)] : [];
+const client = new RPCClient({
+    endpoint, identity, password, protocols: [version], strictMode: true, strictModeValidators, reconnect: false,
+});
 let transaction = old ? undefined : 'tx-1';
 let seqNo = 0;
 
@@ -24,7 +30,11 @@ async function meter(power_w) {
         const meterValue = [{ timestamp: now(), sampledValue }];
         return client.call('MeterValues', { connectorId: 1, transactionId: transaction, meterValue });
     }
-    const sampledValue = [{ value: 1500 }, { value: power_w, measurand: 'Power.Active.Import' }];
+    const sampledValue = [
+        { value: 1500 },
+        { value: Math.max(power_w, 0), measurand: 'Power.Active.Import' },
+        { value: Math.max(-power_w, 0), measurand: 'Power.Active.Export' },
+    ];
     return client.call('TransactionEvent', {
         eventType: seqNo ? 'Updated' : 'Started', timestamp: now(), triggerReason: 'MeterValuePeriodic', seqNo: seqNo++,
         transactionInfo: { transactionId: transaction, chargingState: 'Charging' },
@@ -48,7 +58,8 @@ handle('SetVariables', ({ setVariableData }) => ({
 }));
 handle('SetChargingProfile', (params) => {
     const schedule = old ? params.csChargingProfiles.chargingSchedule : params.chargingProfile.chargingSchedule[0];
-    setImmediate(() => meter(schedule.chargingSchedulePeriod[0].limit * 230));
+    const { limit, setpoint } = schedule.chargingSchedulePeriod[0];
+    setImmediate(() => meter(setpoint ?? limit * 230));
     return accepted();
 });
 handle('ClearChargingProfile', () => {
@@ -70,6 +81,11 @@ async function main() {
         await client.call('StatusNotification', status);
     }
     await meter(7360);
+    if (version === 'ocpp2.1') {
+        const v2xChargingParameters = { maxChargePower: 7360, maxDischargePower: 5000, targetSoC: 80 };
+        const chargingNeeds = { requestedEnergyTransfer: 'AC_BPT', departureTime: now(), v2xChargingParameters };
+        await client.call('NotifyEVChargingNeeds', { evseId: 1, chargingNeeds });
+    }
 }
 
 main().catch((error) => {

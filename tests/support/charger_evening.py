@@ -10,9 +10,13 @@ from typing import Any
 from chaos_path import system
 from worlds import T0, vehicle
 
+from agents.drivers.build import build_drivers
+from agents.runtime.build import build_actor
 from agents.runtime.files.toml_out import to_toml
+from agents.settings.devices import VehicleSpec
 from agents.settings.members import Member
-from agents.settings.parties import AggregatorSettings, DerSettings, EventSettings, UtilitySettings
+from agents.settings.parties import AggregatorSettings, DerSettings, EventSettings, PartySettings, UtilitySettings
+from broker.simulation import SimulatedParty, Simulation
 from protocol import messages as m
 from protocol.actor import Entry, Note, Send
 from protocol.units import Direction
@@ -27,9 +31,13 @@ ENDS_MINUTES = 12 + 2 * SLOT_S / 60 + 5
 class ChargerEvening(system.System):
     """Homes, each with a charger that charges at 3 kW by itself."""
 
-    def __init__(self, folder: Path, names: Sequence[str], max_discharge_w: int) -> None:
+    def __init__(self, folder: Path, names: Sequence[str], max_discharge_w: int, asked_w: int = 12_000) -> None:
         super().__init__(folder, homes=len(names), speed=SPEED)
-        self.names, self._max_discharge_w = names, max_discharge_w
+        self.names, self._max_discharge_w, self._asked_w = names, max_discharge_w, asked_w
+
+    def discharges_w(self, home: str) -> int:
+        """The most that a home's vehicle feeds back."""
+        return self._max_discharge_w
 
     def driven_by(self, home: str) -> dict[str, Any]:
         """The driver of a home's charger, with its options."""
@@ -43,7 +51,7 @@ class ChargerEvening(system.System):
             case "utility":
                 event = EventSettings(
                     event_id="e1", issue_at=T0 + timedelta(minutes=2), direction=Direction.DECREASE_LOAD, start=START,
-                    slot_s=SLOT_S, power_w=(12_000,) * 2,
+                    slot_s=SLOT_S, power_w=(self._asked_w,) * 2,
                 )  # fmt: skip
                 return {"utility": UtilitySettings(children=("ac",), events=(event,), reply_pct=80, report_grace_s=240)}
             case "ra-1":
@@ -54,17 +62,32 @@ class ChargerEvening(system.System):
                 return {"aggregator": AggregatorSettings(name="ra-1", parent="ac", members=book)}
             case "ac":
                 return super()._settings(name)
-        wanted = {
-            "soc_wh": 30_000,
-            "departure_soc_wh": 36_000,
-            "max_charge_w": 3_000,
-            "max_discharge_w": self._max_discharge_w,
-        }
-        return {
-            "ders": tuple(
-                DerSettings(name=home, parent="ra-1", devices=(vehicle(f"ev-{home}", **wanted),)) for home in self.names
-            )
-        }
+        return {"ders": tuple(DerSettings(name=home, parent="ra-1", devices=(self._car(home),)) for home in self.names)}
+
+    def _car(self, home: str) -> VehicleSpec:
+        return vehicle(
+            f"ev-{home}",
+            soc_wh=30_000,
+            departure_soc_wh=36_000,
+            max_charge_w=3_000,
+            max_discharge_w=self.discharges_w(home),
+            min_power_w=self.least_w(home),
+        )
+
+    def least_w(self, home: str) -> int:
+        """The least power of a home's charger, as its contract says it."""
+        return 0
+
+    def simulated_awards(self) -> dict[str, tuple[int, ...]]:
+        """What the same parties agree upon when every device is simulated: power by edge, W."""
+        settings: list[PartySettings] = []
+        for name in self.daemons:
+            for found in self._settings(name).values():
+                settings += found if isinstance(found, tuple) else [found]
+        parties = [SimulatedParty(build_actor(one), build_drivers(one)) for one in settings]
+        simulation = Simulation(parties, T0, seed=0, keep_trace=True)
+        simulation.run(until=T0 + timedelta(minutes=ENDS_MINUTES))
+        return awards(simulation.trace)
 
     def write_config(self, name: str, *, anchored: bool) -> None:
         super().write_config(name, anchored=anchored)
@@ -79,6 +102,16 @@ class ChargerEvening(system.System):
         """Return when a daemon has told so many notes of a name."""
         while sum(line.get("event") == note for line in self.daemons[name].lines) < times:
             await asyncio.sleep(0.05)
+
+
+def awards(trace: Iterable[Entry]) -> dict[str, tuple[int, ...]]:
+    """By edge what was awarded first, W."""
+    found: dict[str, tuple[int, ...]] = {}
+    for entry in trace:
+        for effect in entry.effects:
+            if isinstance(effect, Send) and isinstance(effect.message, m.Award):
+                found.setdefault(f"{effect.edge.parent}/{effect.edge.child}", tuple(effect.message.power_w))
+    return found
 
 
 def withdrawals(trace: Iterable[Entry], homes: Collection[str]) -> dict[str, str]:

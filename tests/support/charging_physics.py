@@ -54,7 +54,7 @@ class ChargingCharger:
             await asyncio.sleep(AGAIN_S)
 
     async def _live(self) -> None:
-        charger = await PlayedCharger.open(self._url)
+        charger = await self._open()
         try:
             charger.answers |= {"SetChargingProfile": self._set, "ClearChargingProfile": self._clear}
             self._limit, self._again = None, False
@@ -64,6 +64,9 @@ class ChargingCharger:
         finally:
             self.actions += [name for name, _ in charger.called]
             await charger.close()
+
+    async def _open(self) -> PlayedCharger:
+        return await PlayedCharger.open(self._url)
 
     async def _serve(self, charger: PlayedCharger) -> None:
         self._loop_s = asyncio.get_running_loop().time()
@@ -96,9 +99,13 @@ class ChargingCharger:
         if not self._plugged:
             return 0.0
         if self._limit is None or self._limit[1] <= datetime.now(UTC):
-            return self._most_w
+            return self._own_w()
         amps = self._limit[0]
         return min(self._most_w, amps * VOLTS) if amps >= LEAST_A else 0.0
+
+    def _own_w(self) -> float:
+        """What it does by itself."""
+        return self._most_w
 
     def _flow(self) -> None:
         before, self._loop_s = self._loop_s, asyncio.get_running_loop().time()

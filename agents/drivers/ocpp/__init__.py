@@ -1,4 +1,4 @@
-"""The driver `ocpp`: chargers that connect to us as their central system, OCPP 1.6J and 2.0.1. It needs the extra
+"""The driver `ocpp`: chargers that connect to us as their central system, OCPP 1.6J, 2.0.1 and 2.1. It needs the extra
 `gridpact[ocpp]`."""
 
 from agents.drivers.ocpp.driver import OcppDriver

@@ -16,9 +16,15 @@ from agents.drivers.ocpp.charger import Charger, Told
 from agents.drivers.ocpp.options import Listening, OcppOptions
 from agents.drivers.ocpp.session import QUIET, ChargerSession
 from agents.drivers.ocpp.v16 import Session16
+from agents.drivers.ocpp.v21 import Session21
 from agents.drivers.ocpp.v201 import Session201
 
-VERSIONS: Mapping[str, type[Session16] | type[Session201]] = {"ocpp1.6": Session16, "ocpp2.0.1": Session201}
+VERSIONS: Mapping[str, type[Session16] | type[Session201] | type[Session21]] = {
+    "ocpp2.1": Session21,
+    "ocpp2.0.1": Session201,
+    "ocpp1.6": Session16,
+}
+"""The newest first: of those that a charger offers, the first one here is spoken."""
 MOST_BYTES = 65_536
 """Of one message."""
 

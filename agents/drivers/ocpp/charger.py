@@ -5,12 +5,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from agents.drivers.contract import DeviceReading, DeviceTrouble
 from agents.drivers.ocpp.clock import OLD_S, ChargerClock
 from agents.drivers.ocpp.connector import Connector, Sample
 from agents.drivers.ocpp.limit import limit_of
+from agents.drivers.ocpp.needs import needs_of
+from agents.drivers.ocpp.needs_memory import NeedsMemory, SaidNeeds
 from agents.drivers.ocpp.options import OcppOptions
 from agents.drivers.ocpp.session import ChargerSession
 
@@ -39,6 +42,8 @@ class Charger:
         self._devices = devices
         self._clock = ChargerClock()
         self._holds: dict[int, HeldLimit] = {}
+        self._said: dict[int, Mapping[str, Any]] = {}
+        """What vehicles need, as the wire had it."""
         self._untold: set[int] = set()
         """Connectors whose limit the charger has to be told again."""
         self._is_new = False
@@ -47,6 +52,11 @@ class Charger:
         self._some = asyncio.Event()
         self._push: Told = lambda name, reading: None
         self._last_number = int(time.time())
+        self._memories = {
+            number: NeedsMemory(options.memory)
+            for number, (_, options) in devices.items()
+            if options.memory is not None
+        }
 
     # -- its connection
 
@@ -71,6 +81,8 @@ class Charger:
             is_new, self._is_new = self._is_new, False
             if is_new:
                 self._untold = set(self._holds)
+                for one in self.connectors.values():
+                    one.obedience.tell(None, time.monotonic())
             for number in sorted(self._untold):
                 await self._tell_limit(number)
             if is_new:
@@ -122,8 +134,39 @@ class Charger:
         if connector in self.connectors:
             at, now = self._instant(said)
             self.connectors[connector].begin(transaction, at, now)
+            self._remember(connector, transaction)
             self._again([connector])  # a limit is of one transaction
             self._tell(connector)
+
+    def needs(self, connector: int, said: Mapping[str, Any]) -> None:
+        one = self.connectors.get(connector)
+        if one is None:
+            return
+        one.need(needs_of(said))
+        self._said[connector] = said
+        self._keep(connector, one.transaction, one.register_wh)
+        self._again([connector])
+        self._tell(connector)
+
+    def _keep(self, connector: int, transaction: int | str | None, register_wh: float | None) -> None:
+        if connector in self._memories and transaction is not None:
+            with suppress(OSError):  # what is not kept, a next life does not know
+                self._memories[connector].keep(SaidNeeds(transaction, self._said[connector], register_wh))
+
+    def _remember(self, connector: int, transaction: int | str) -> None:
+        """What the vehicle of a transaction said while an earlier life heard it, or before it began."""
+        one, memory = self.connectors[connector], self._memories.get(connector)
+        if connector in self._said and one.needs is not None:
+            self._keep(connector, transaction, one.register_wh)
+        elif memory is not None and (kept := memory.load()) is not None and kept.transaction == transaction:
+            self._said[connector] = kept.needs
+            one.need(needs_of(kept.needs), kept.register_wh)
+
+    def holds(self, connector: int) -> bool:
+        return connector in self._holds
+
+    def may_discharge(self) -> bool:
+        return any(one.options.discharges for one in self.connectors.values())
 
     def ended(self, connector: int, transaction: int | str) -> None:
         one = self.connectors.get(connector)
@@ -162,6 +205,8 @@ class Charger:
         age_s = self._clock.age_s(said, datetime.now(UTC))
         if abs(self._clock.behind_s - behind_s) >= OLD_S:
             self._again(self._holds)  # their ends are by its clock
+        for one in self.connectors.values():
+            one.clock_behind = timedelta(seconds=self._clock.behind_s)
         now = time.monotonic()
         return now - age_s, now
 
@@ -190,17 +235,22 @@ class Charger:
         """Raises DeviceTrouble."""
         self._holds.pop(number, None)
         self._untold.discard(number)
+        self.connectors[number].obedience.tell(None, time.monotonic())
         await self._standing().clear(number)
 
     async def _follow(self, number: int) -> None:
         hold, connector = self._holds.get(number), self.connectors[number]
         if hold is None:
             return
-        limit = limit_of(hold.power_w, connector.options, connector.phases, datetime.now(UTC), hold.until)
+        now, follows = datetime.now(UTC), connector.follows
+        limit = limit_of(hold.power_w, connector.options, connector.phases, now, hold.until, follows=follows)
         if limit is None:
             del self._holds[number]  # over: the charger has dropped it by itself
+            connector.obedience.tell(None, time.monotonic())
             return
         await self._standing().limit(number, limit.by_clock(self._clock.behind_s))
+        told_at = time.monotonic()
+        connector.obedience.tell(hold.power_w, told_at, told_at + (hold.until - now).total_seconds())
 
     def _standing(self) -> ChargerSession:
         if self._session is None:

@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import NamedTuple
 
 from agents.drivers.contract import DeviceReading
+from agents.drivers.ocpp.needs import VehicleNeeds
+from agents.drivers.ocpp.obedience import Obedience
 from agents.drivers.ocpp.options import OcppOptions
 
 PLUGGED = ("Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing", "Occupied", "EVConnected")
-"""Statuses of 1.6 and charging states of 2.0.1 in which a vehicle is connected."""
+"""Statuses of 1.6 and charging states of 2.0.1 and 2.1 in which a vehicle is connected."""
 UNCLEAR = ("Faulted", "Unavailable")
 """Statuses that do not tell whether one is."""
 FLOWS_A = 1.0
@@ -66,6 +69,11 @@ class Connector:
         self.transaction: int | str | None = None
         self.last_transaction: int | str | None = None
         """The same, also when it is over."""
+        self.obedience = Obedience(options.follows_within_s)
+        self.needs: VehicleNeeds | None = None
+        """As its vehicle said them last."""
+        self._needs_from_wh: float | None = None
+        """What the register had counted then."""
         self._values: dict[str, dict[str, float]] = {}
         self._phases: int | None = None
         """That the vehicle was seen to use."""
@@ -75,6 +83,8 @@ class Connector:
         self._sampled_at: float | None = None
         self._changed_at: float | None = None
         self._heard_at: float | None = None
+        self.clock_behind = timedelta()
+        """Its charger's clock, behind ours."""
 
     def alive(self, now: float) -> None:
         """Its charger has said something, whatever it was."""
@@ -87,8 +97,10 @@ class Connector:
         self.status, self.error = status, error
         if status not in PLUGGED:
             self._values = {kind: of for kind, of in self._values.items() if kind.startswith("Energy")}
+            self.obedience.forget()
             if status not in UNCLEAR:
                 self.transaction = self._phases = None
+                self._gone()
         self.alive(now)
 
     def charger_is(self, status: str, error: str, now: float) -> None:
@@ -101,6 +113,8 @@ class Connector:
         """A vehicle is served since an instant."""
         if transaction != self.last_transaction:
             self._phases = None
+            if self.needs is None and self.options.arrives_pct is not None:
+                self.need(VehicleNeeds(soc_pct=self.options.arrives_pct))
         self.transaction = self.last_transaction = transaction
         self._changed_at = at
         self.alive(now)
@@ -108,6 +122,7 @@ class Connector:
     def end(self, now: float) -> None:
         """It is not any more."""
         self.transaction = None
+        self._gone()
         if self.status == "Charging":
             self.status = "Finishing"
         self.alive(now)
@@ -126,6 +141,18 @@ class Connector:
         self._phases = used or self._phases
         if IMPORTED in found:
             self._count(self._sum(IMPORTED))
+            if self._needs_from_wh is None:
+                self._needs_from_wh = self.register_wh
+        if (power_w := self.power_w) is not None:
+            self.obedience.meter(power_w, at)
+
+    def need(self, needs: VehicleNeeds, register_wh: float | None = None) -> None:
+        """What its vehicle needs. `register_wh`: what the register had counted then; None: now."""
+        self.needs = needs
+        self._needs_from_wh = self.register_wh if register_wh is None else register_wh
+
+    def _gone(self) -> None:
+        self.needs = self._needs_from_wh = None
 
     def _count(self, imported_wh: float | None) -> None:
         before = self._imported_wh
@@ -142,6 +169,19 @@ class Connector:
         return self._phases or self.options.phases
 
     @property
+    def follows(self) -> bool:
+        """Whether its vehicle follows set-points, in both directions."""
+        return self.options.discharges and self.needs is not None and self.needs.both_ways
+
+    @property
+    def power_w(self) -> float | None:
+        """At the outlet, signed, + = import."""
+        taken_w, given_w = self._sum("Power.Active.Import"), self._sum("Power.Active.Export")
+        if taken_w is None and given_w is None:
+            return None
+        return (taken_w or 0.0) - (given_w or 0.0)
+
+    @property
     def plugged(self) -> bool | None:
         return None if self.status is None or self.status in UNCLEAR else self.status in PLUGGED
 
@@ -154,26 +194,40 @@ class Connector:
         alone does not; and of its register only meter values tell. None before the first status."""
         if self.status is None or self._heard_at is None:
             return None
-        at, register_wh = self._heard_at, self._register_wh()
+        at, register_wh = self._heard_at, self.register_wh
         if self._is_served:
             sampled_at, changed_at = self._sampled_at or -math.inf, self._changed_at or -math.inf
             at = max(sampled_at, changed_at)
             register_wh = register_wh if sampled_at >= changed_at else None
-        power_w, exported_w = self._sum("Power.Active.Import"), self._sum("Power.Active.Export")
-        if self.plugged is False:
-            power_w = exported_w = 0.0
+        power_w = 0.0 if self.plugged is False else self.power_w
+        needs = self._needs_now() if self.plugged else None
+        soc_pct = self._sum("SoC") if self.plugged else None
         return DeviceReading(
             age_s=max(0.0, now - at),
             plugged=self.plugged,
-            soc_pct=self._sum("SoC") if self.plugged else None,
-            power_w=None if power_w is None else round(power_w - (exported_w or 0.0)),
+            soc_pct=needs.soc_pct if soc_pct is None and needs is not None else soc_pct,
+            power_w=None if power_w is None else round(power_w),
             register_wh=register_wh,
-            most_discharge_w=0,
-            least_w=self.options.least_w(self.phases),
-            fault=_fault_of(self.status, self.error) or self.of_charger,
+            most_charge_w=None if needs is None else _charges_w(needs),
+            most_discharge_w=_discharges_w(needs) if self.follows and needs is not None else 0,
+            least_w=_least_w(needs) if self.follows and needs is not None else self.options.least_w(self.phases),
+            departs_at=None if needs is None or needs.departs_at is None else needs.departs_at + self.clock_behind,
+            wanted_wh=None if needs is None or needs.wanted_wh is None else round(needs.wanted_wh),
+            fault=_fault_of(self.status, self.error) or self.of_charger or self.obedience.fault(),
         )
 
-    def _register_wh(self) -> float | None:
+    def _needs_now(self) -> VehicleNeeds | None:
+        if self.needs is None:
+            return None
+        register_wh, from_wh = self.register_wh, self._needs_from_wh
+        moved_wh = None if register_wh is None or from_wh is None else register_wh - from_wh
+        if moved_wh is not None and abs(moved_wh) >= ANEW_WH / 2:
+            moved_wh = None
+        return self.needs.after(moved_wh, self.options.capacity_wh)
+
+    @property
+    def register_wh(self) -> float | None:
+        """Since ever, imported less exported."""
         if self._imported_wh is None:
             return None
         return self._imported_wh + self._anew * ANEW_WH - (self._sum(EXPORTED) or 0.0)
@@ -190,3 +244,19 @@ def _fault_of(status: str, error: str) -> str:
     if status == "Faulted":
         return error or "faulted"
     return "taken out of service" if status == "Unavailable" else ""
+
+
+def _charges_w(needs: VehicleNeeds) -> int | None:
+    if needs.most_wh is not None and needs.most_wh <= 0:
+        return 0
+    return None if needs.most_charge_w is None else round(needs.most_charge_w)
+
+
+def _discharges_w(needs: VehicleNeeds) -> int | None:
+    if needs.least_wh is not None and needs.least_wh >= 0:
+        return 0
+    return None if needs.most_discharge_w is None else round(needs.most_discharge_w)
+
+
+def _least_w(needs: VehicleNeeds) -> int:
+    return math.ceil(max(needs.least_charge_w or 0.0, needs.least_discharge_w or 0.0))

@@ -21,6 +21,10 @@ class Limit:
     """W of all phases, or A of each, to a tenth."""
     begins: datetime
     until: datetime
+    follows: bool = False
+    """`most` is a set-point, below 0 to discharge: not only a limit (2.1)."""
+    offline_s: int | None = None
+    """From when on it counts no more while the charger has lost us; None: until its end."""
 
     @property
     def lasts_s(self) -> int:
@@ -33,13 +37,22 @@ class Limit:
         return replace(self, begins=self.begins - behind, until=self.until - behind)
 
 
-def limit_of(power_w: int, options: OcppOptions, phases: int, now: datetime, until: datetime) -> Limit | None:
-    """The limit for a power >= 0 W; None when its end is past. Raises DeviceTrouble for less than 0."""
-    if power_w < 0:
-        raise DeviceTrouble("this charger cannot discharge: OCPP 1.6 and 2.0.1 limit charging only")
+def limit_of(
+    power_w: int, options: OcppOptions, phases: int, now: datetime, until: datetime, *, follows: bool = False
+) -> Limit | None:
+    """The limit for a power, or the set-point where the vehicle follows one; None when its end is past. Raises DeviceTrouble
+    for less than 0 W where it does not."""
+    if power_w < 0 and not follows:
+        raise DeviceTrouble(
+            "this charger cannot discharge now: OCPP 1.6 and 2.0.1 limit charging only, by 2.1 the vehicle has to ask for "
+            "both ways, and the options to say discharges = true"
+        )
     now = now.astimezone(UTC).replace(microsecond=0)
     if until - now <= timedelta(0):
         return None
+    if follows:
+        offline_s = options.offline_s if power_w < 0 else None
+        return Limit("W", float(power_w), now, until, True, offline_s)
     if options.unit == "W":
         return Limit("W", float(power_w), now, until)
     amps = math.floor(power_w * 10 / (options.volts * phases) + 1e-9) / 10

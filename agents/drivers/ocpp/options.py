@@ -29,7 +29,7 @@ class OcppOptions(BaseModel):
     charge_point: Annotated[str, Field(min_length=1, max_length=48, pattern=r"^[A-Za-z0-9_.:@-]+$")]
     """The identity with which it calls in: the last part of its address, and the user of its password."""
     connector: Annotated[int, Field(ge=1, le=100)] = 1
-    """The connector (1.6) or EVSE (2.0.1)."""
+    """The connector (1.6) or EVSE (2.0.1, 2.1)."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] = 9000
     password_file: Path | None = None
@@ -45,12 +45,30 @@ class OcppOptions(BaseModel):
     least_a: Annotated[float, Field(ge=0, le=100)] = LEAST_A
     """Of a phase, A: it pauses below."""
     unit: Literal["A", "W"] = "A"
-    """In which its limits are set."""
+    """In which its limits are set; set-points are in W."""
     stack_level: Annotated[int, Field(ge=0, le=100)] = 1
     """Of our limits: above those of its vendor."""
     sample_s: Annotated[int, Field(ge=1, le=900)] = 15
     """How often it is told to send meter values, s."""
     silent_after_s: Annotated[float, Field(ge=1, le=86_400)] = 90.0
+    follows_within_s: Annotated[float, Field(ge=1, le=3_600)] = 60.0
+    """From when on what it meters has to be what it was told, s."""
+    discharges: bool = False
+    """Vehicles may feed back there (2.1): they are told set-points, where they have asked for both ways."""
+    offline_s: Annotated[int, Field(ge=0, le=86_400)] = 300
+    """So long it goes on discharging when it has lost us, s."""
+    capacity_wh: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    """Of the vehicle, where it does not tell its state of charge."""
+    arrives_pct: Annotated[float, Field(ge=0, le=100)] | None = None
+    """With which state of charge its owner says that it is plugged in; from there on the register counts."""
+    memory: Path | None = None
+    """A file of this device's own: what its vehicle needs, so that a next life knows it."""
+
+    @model_validator(mode="after")
+    def _capacity(self) -> Self:
+        if self.arrives_pct is not None and self.capacity_wh is None:
+            raise ValueError("arrives_pct needs capacity_wh: the register counts in Wh")
+        return self
 
     @model_validator(mode="after")
     def _certificate_and_key(self) -> Self:
@@ -62,7 +80,7 @@ class OcppOptions(BaseModel):
 
     def placed(self, folder: Path) -> Self:
         """The same with paths that begin at a folder."""
-        names = ("password_file", "certificate", "key", "ca")
+        names = ("password_file", "certificate", "key", "ca", "memory")
         given = {name: folder / path for name in names if (path := getattr(self, name)) is not None}
         return self.model_copy(update=given)
 
@@ -72,7 +90,8 @@ class OcppOptions(BaseModel):
 
     def abilities(self) -> Abilities:
         """What a charger can do: each limit ends by itself at the instant that it carries."""
-        step_w = 1 if self.unit == "W" else max(1, self.volts * self.phases // 10)
+        whole = self.unit == "W" or self.discharges
+        step_w = 1 if whole else max(1, self.volts * self.phases // 10)
         return Abilities(
             least_w=self.least_w(self.phases),
             step_w=step_w,

@@ -1,7 +1,8 @@
 """What the central system asks of the connection of a charger, whatever version it speaks."""
 
 import logging
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from agents.drivers.contract import DeviceTrouble
 from agents.drivers.ocpp.connector import Sample
@@ -30,7 +31,7 @@ class ChargerSession(Protocol):
         ...
 
     async def limit(self, connector: int, limit: Limit) -> None:
-        """Set a limit. Raises DeviceTrouble."""
+        """Set a limit or a set-point. Raises DeviceTrouble."""
         ...
 
     async def clear(self, connector: int) -> None:
@@ -63,6 +64,18 @@ class ChargerWords(Protocol):
 
     def metered(self, connector: int, samples: list[Sample], said: str | None) -> None:
         """Meter values of one instant of the charger's clock."""
+        ...
+
+    def needs(self, connector: int, said: Mapping[str, Any]) -> None:
+        """What the vehicle there needs, as the wire has it, keys in snake case."""
+        ...
+
+    def holds(self, connector: int) -> bool:
+        """Whether it follows us there."""
+        ...
+
+    def may_discharge(self) -> bool:
+        """Whether vehicles may feed back at any connector."""
         ...
 
     def connector_of(self, transaction: int | str) -> int:

@@ -2,7 +2,7 @@
 the words of its version."""
 
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ocpp.exceptions import OCPPError, UnknownCallErrorCodeError, ValidationError
@@ -50,9 +50,21 @@ class Telling:
         """Whether it takes a setting. Raises DeviceTrouble when it does not answer."""
         raise NotImplementedError
 
-    def _profile(self, profile_id: int, schedule: dict[str, Any]) -> dict[str, Any]:
-        """What a profile says of its id and its schedule."""
+    def _profile(self, profile_id: int, schedule: dict[str, Any], limit: Limit) -> dict[str, Any]:
+        """What a profile says of its id, its schedule and, where the version can, what else the limit has."""
         raise NotImplementedError
+
+    def _setting(self, connector: int, profile: dict[str, Any]) -> Any:
+        """The call that sets a profile."""
+        return self._call.SetChargingProfile(connector, profile)
+
+    def _period(self, limit: Limit) -> Any:
+        """The one period of its schedule."""
+        return {"start_period": 0, "limit": limit.most}
+
+    def _wanted(self) -> tuple[str, ...]:
+        """Lists of measurands; the first that it takes counts."""
+        return WANTED, LESS_WANTED
 
     def _clearing(self, profile_id: int) -> Any:
         raise NotImplementedError
@@ -64,8 +76,9 @@ class Telling:
         refuses it does otherwise. Raises DeviceTrouble when it does not answer."""
         await self._set(self._heartbeat, str(HEARTBEAT_S))
         await self._set(self._interval, str(self._sample_s))
-        if not await self._set(self._measurands, WANTED):
-            await self._set(self._measurands, LESS_WANTED)
+        for wanted in self._wanted():
+            if await self._set(self._measurands, wanted):
+                break
         for wanted in ("StatusNotification", "MeterValues"):
             with suppress(RefusedCall):
                 await self._ask(self._call.TriggerMessage(wanted))
@@ -85,18 +98,18 @@ class Telling:
             "duration": limit.lasts_s,
             "start_schedule": text_of(limit.begins),
             "charging_rate_unit": limit.unit,
-            "charging_schedule_period": [{"start_period": 0, "limit": limit.most}],
+            "charging_schedule_period": [self._period(limit)],
         }
         profile = {
-            **self._profile(PROFILE_ID + connector, schedule),
+            **self._profile(PROFILE_ID + connector, schedule, limit),
             "stack_level": self._stack_level,
             "charging_profile_purpose": "TxDefaultProfile" if transaction is None else "TxProfile",
             "charging_profile_kind": "Absolute",
-            "valid_to": text_of(limit.until),
+            "valid_to": text_of(limit.begins + timedelta(seconds=limit.lasts_s)),
         }
         if transaction is not None:
             profile["transaction_id"] = transaction
-        answer = await self._ask(self._call.SetChargingProfile(connector, profile))
+        answer = await self._ask(self._setting(connector, profile))
         return str(answer.status)
 
     async def clear(self, connector: int) -> None:

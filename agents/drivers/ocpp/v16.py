@@ -10,6 +10,7 @@ from ocpp.v16 import call_result as results
 from ocpp.v16.enums import Action
 
 from agents.drivers.ocpp.connector import Sample, is_at_outlet, sample
+from agents.drivers.ocpp.limit import Limit
 from agents.drivers.ocpp.session import RefusedCall
 from agents.drivers.ocpp.telling import ACCEPTED, HEARTBEAT_S, TAKEN, Telling, now_text
 
@@ -92,7 +93,7 @@ class Session16(Telling, ChargePoint):  # type: ignore[misc]  # the library has 
             return answer.status in TAKEN
         return False
 
-    def _profile(self, profile_id: int, schedule: dict[str, Any]) -> dict[str, Any]:
+    def _profile(self, profile_id: int, schedule: dict[str, Any], limit: Limit) -> dict[str, Any]:
         return {"charging_profile_id": profile_id, "charging_schedule": schedule}
 
     def _clearing(self, profile_id: int) -> Any:

@@ -1,109 +1,11 @@
-"""OCPP 2.0.1: what a charger calls, and what it is told. Its EVSE is a connector of ours."""
+"""OCPP 2.0.1."""
 
-from contextlib import suppress
-from typing import Any
-
-from ocpp.routing import after, on
 from ocpp.v201 import ChargePoint
-from ocpp.v201 import call as calls
-from ocpp.v201 import call_result as results
-from ocpp.v201.enums import Action
 
-from agents.drivers.ocpp.connector import is_at_outlet, sample
-from agents.drivers.ocpp.session import RefusedCall
-from agents.drivers.ocpp.telling import ACCEPTED, HEARTBEAT_S, TAKEN, Telling, now_text
-
-call: Any = calls
-call_result: Any = results
-"""Where the library's annotations ask for enumerations, its wire takes their texts."""
+from agents.drivers.ocpp.v2 import Session2
 
 
-class Session201(Telling, ChargePoint):  # type: ignore[misc]  # the library has no types
+class Session201(Session2, ChargePoint):  # type: ignore[misc]  # the library has no types
     """One connection of a charger."""
 
-    _call = call
-    _heartbeat = "OCPPCommCtrlr", "HeartbeatInterval"
-    _interval = "SampledDataCtrlr", "TxUpdatedInterval"
-    _measurands = "SampledDataCtrlr", "TxUpdatedMeasurands"
-
-    # -- what it calls
-
-    @on(Action.boot_notification)  # type: ignore[untyped-decorator]
-    def on_boot(self, **_: Any) -> Any:
-        return call_result.BootNotification(now_text(), HEARTBEAT_S, "Accepted")
-
-    @after(Action.boot_notification)  # type: ignore[untyped-decorator]
-    def after_boot(self, **_: Any) -> None:
-        self._heard.booted()
-
-    @on(Action.heartbeat)  # type: ignore[untyped-decorator]
-    def on_heartbeat(self, **_: Any) -> Any:
-        return call_result.Heartbeat(now_text())
-
-    @on(Action.authorize)  # type: ignore[untyped-decorator]
-    def on_authorize(self, **_: Any) -> Any:
-        return call_result.Authorize(ACCEPTED)
-
-    @on(Action.data_transfer)  # type: ignore[untyped-decorator]
-    def on_data(self, **_: Any) -> Any:
-        return call_result.DataTransfer("UnknownVendorId")
-
-    @on(Action.status_notification)  # type: ignore[untyped-decorator]
-    def on_status(self, evse_id: int, connector_status: str, **_: Any) -> Any:
-        self._heard.status(evse_id, connector_status, "")
-        return call_result.StatusNotification()
-
-    @on(Action.transaction_event)  # type: ignore[untyped-decorator]
-    def on_transaction(self, event_type: str, timestamp: str, transaction_info: dict[str, Any], **more: Any) -> Any:
-        number = str(transaction_info["transaction_id"])
-        evse = int(more["evse"]["id"]) if "evse" in more else self._heard.connector_of(number)
-        if event_type == "Ended":
-            self._meter(evse, more.get("meter_value", []))
-            self._heard.ended(evse, number)
-            return call_result.TransactionEvent()
-        if (state := transaction_info.get("charging_state")) is not None:
-            self._heard.status(evse, "Available" if state == "Idle" else state, "")
-        if self._heard.transaction_of(evse) != number:
-            self._heard.begun(evse, number, timestamp)
-        self._meter(evse, more.get("meter_value", []))
-        return call_result.TransactionEvent()
-
-    @on(Action.meter_values)  # type: ignore[untyped-decorator]
-    def on_meter(self, evse_id: int, meter_value: list[dict[str, Any]], **_: Any) -> Any:
-        self._meter(evse_id, meter_value)
-        return call_result.MeterValues()
-
-    @on(Action.notify_report)  # type: ignore[untyped-decorator]
-    def on_report(self, **_: Any) -> Any:
-        return call_result.NotifyReport()
-
-    @on(Action.notify_event)  # type: ignore[untyped-decorator]
-    def on_event(self, **_: Any) -> Any:
-        return call_result.NotifyEvent()
-
-    def _meter(self, evse: int, values: list[dict[str, Any]]) -> None:
-        for at_once in values:
-            found = []
-            for one in at_once.get("sampled_value", ()):
-                if not is_at_outlet(one.get("measurand"), one.get("location")):
-                    continue
-                unit = one.get("unit_of_measure", {})
-                power = int(unit.get("multiplier", 0))
-                found.append(sample(one.get("value"), one.get("measurand"), one.get("phase"), unit.get("unit"), power))
-            self._heard.metered(evse, [one for one in found if one is not None], at_once.get("timestamp"))
-
-    # -- what it is told
-
-    async def _set(self, setting: tuple[str, str], value: str) -> bool:
-        component, variable = setting
-        wanted = {"component": {"name": component}, "variable": {"name": variable}, "attribute_value": value}
-        with suppress(RefusedCall):
-            answer = await self._ask(call.SetVariables([wanted]))
-            return all(one["attribute_status"] in TAKEN for one in answer.set_variable_result)
-        return False
-
-    def _profile(self, profile_id: int, schedule: dict[str, Any]) -> dict[str, Any]:
-        return {"id": profile_id, "charging_schedule": [{"id": 1, **schedule}]}
-
-    def _clearing(self, profile_id: int) -> Any:
-        return call.ClearChargingProfile(charging_profile_id=profile_id)
+    _no_plan = "Rejected"
