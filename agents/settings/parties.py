@@ -135,6 +135,9 @@ class CoordinatorSettings(Settings):
     """R: how often S5 and S6 may run; 0 leaves them out: an unacceptable alternative ends without a deal."""
     margin_pct: Annotated[int, Field(ge=0, le=90)] = 0
     """S5: a short aggregator is asked for its proposal less this margin."""
+    spare_owners: bool = False
+    """Whether in the first round no owner is asked to loosen anything: what is missing then is asked for in another one, first
+    of those who have something over. Its aggregators have to know that (those of the first release refuse it)."""
     report_grace_s: Annotated[int, Field(ge=1)] = 240
     reliability_half_life_days: HalfLifeDays | None = None
     """Learn how reliable aggregators are from what they do, and plan by it (S1, unless all get the same plan); what they did
@@ -181,6 +184,9 @@ class AggregatorSettings(Settings):
     plan_questions: Annotated[int, Field(ge=1, le=4)] = 2
     """How often members are asked for profiles at most, where the rung `plan` is climbed and does not cover the request: in
     the request itself, and in rounds of their own."""
+    fairness_pct: Annotated[int, Field(ge=0, le=1_000)] = 0
+    """How much more it counts in a plan to disturb an owner for each event in which that was done lately (with
+    `reliability_half_life_days`, which says how lately), percent."""
     leave_early: bool = False
     """Leave a rung as soon as the request is covered. Quicker, but then the deal depends on who is quick."""
     collect_pct: Annotated[int, Field(ge=5, le=95)] = 50

@@ -9,6 +9,7 @@ from agents.negotiation.child import Child, ChildAnswer
 from agents.negotiation.hurried import hurried_members, tell_too_slow
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.plans.alternative import alternatives
+from agents.negotiation.plans.energies import ProbableEnergy, better_by_energies
 from agents.negotiation.plans.request_values import split_by_ability, split_by_scale
 from agents.negotiation.plans.timing import stage_end
 from agents.negotiation.policies import Policies
@@ -54,6 +55,8 @@ class CoordinatorRole:
         self.taken = TakenPlans(event, settings.can_use)
         self.judging = Judging(settings, policies, up, event, self.taken)
         self.rerequests_left = 0
+        self.sparing = False
+        """Whether no owner was asked to loosen anything in this round."""
 
     @property
     def asked_w(self) -> Plan:
@@ -77,6 +80,7 @@ class CoordinatorRole:
         latest = step_instant(now, self.up.request.reply_by, COLLECT_PCT)
         slow = [member for member in self.book.slow if member.name in plans]
         reply_by = stage_end(now, self._round_ends(now), latest, slow)
+        self.sparing = self.settings.spare_owners and self.rerequests_left > 0 and not self.mandate
         for name, power_w in plans.items():
             self._ask(name, power_w, reply_by, now)
         event.out.tell(
@@ -107,14 +111,17 @@ class CoordinatorRole:
         could_w = {name: scaled(foreseen.power_w[name], sure_pct[name], 100) for name in scales}
         power_w = total(could_w.values(), len(self.asked_w))
         self.event.out.tell("capability_used", "S1", told=len(could_w), power_w=power_w)
-        return split_by_ability(self.asked_w, could_w, scales)
+        parts = split_by_ability(self.asked_w, could_w, scales)
+        energies = {name: ProbableEnergy(could_w[name], scales[name]) for name in scales}
+        return better_by_energies(self.asked_w, parts, energies)
 
     def _round_ends(self, now: datetime) -> datetime:
         return step_instant(now, self.up.request.reply_by, COLLECT_PCT // (self.rerequests_left + 1))
 
     def _ask(self, name: str, power_w: Plan, reply_by: datetime, now: datetime) -> None:
         request = self.up.request
-        self.event.ask({name: power_w}, Conditions(request.program_id, reply_by, self.up.decide_by, request.terms), now)
+        terms = request.terms.model_copy(update={"spares_owners": True}) if self.sparing else request.terms
+        self.event.ask({name: power_w}, Conditions(request.program_id, reply_by, self.up.decide_by, terms), now)
 
     # -- S2, S3
 
@@ -165,7 +172,9 @@ class CoordinatorRole:
 
     def _judge(self, now: datetime) -> None:
         """Another round where one is needed and may follow; else the utility is answered."""
-        revised = self.judging.judge(self.rerequests_left > 0, now)
+        spared = self.sparing
+        self.sparing = False
+        revised = self.judging.spared() if spared else self.judging.judge(self.rerequests_left > 0, now)
         if revised.plans:
             self._rerequest(revised.plans, revised.missing_w, now)
         else:

@@ -17,7 +17,7 @@ from protocol.plan import Plan, add, covers, least, scaled, shortfall, total
 
 def violations(trace: Sequence[Entry]) -> list[str]:
     found = above_offer(trace) + unanswered(trace) + not_backed(trace) + confirmed_both_ways(trace)
-    found += awarded_too_early(trace) + withdrawn_but_standing(trace)
+    found += awarded_too_early(trace) + withdrawn_but_standing(trace) + owners_not_spared(trace)
     return found + shares_that_do_not_sum(trace) + unconfirmed(trace) + not_kept(trace)
 
 
@@ -48,9 +48,13 @@ def above_offer(trace: Sequence[Entry]) -> list[str]:
 
 
 def _among(power_w: Plan, accepted: m.Offer, told: Sequence[m.Offer]) -> bool:
-    """Whether a plan is at most one of the profiles told in an event, or a mix of them where they can be mixed."""
+    """Whether a plan is at most one of the profiles told in an event, or a mix of them where they can be mixed; of what is
+    loosened also with what is not."""
     same = [
-        o for o in told if (o.event_id, o.basis, len(o.power_w)) == (accepted.event_id, accepted.basis, len(power_w))
+        o
+        for o in told
+        if (o.event_id, len(o.power_w)) == (accepted.event_id, len(power_w))
+        and o.basis in (m.Basis.OWN, accepted.basis)
     ]
     plans = [plan for o in same for plan in (o.power_w, *(() if o.profiles is None else o.profiles.power_w))]
     if any(covers(plan, power_w) for plan in plans):
@@ -221,6 +225,22 @@ def awarded_too_early(trace: Sequence[Entry]) -> list[str]:
                 continue
             elif isinstance(message, m.Award) and message.outcome is m.Outcome.CONCLUDED:
                 found.append(f"P1: {entry.actor} awards {message.award_id} before anybody bought it")
+    return found
+
+
+def owners_not_spared(trace: Sequence[Entry]) -> list[str]:
+    """Whoever was asked to spare owners asks none of them to loosen anything for that request."""
+    newest = Newest()
+    found = []
+    for entry in trace:
+        newest.hear(entry)
+        for effect in entry.effects:
+            if isinstance(effect, Send) and isinstance(effect.message, m.Relax):
+                asked = newest.requests.get((entry.actor, effect.message.event_id))
+                if asked is not None and asked.terms.spares_owners:
+                    found.append(
+                        f"P1: {entry.actor} asks {effect.edge.child} to loosen something, and was to spare owners"
+                    )
     return found
 
 
