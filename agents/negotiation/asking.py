@@ -201,6 +201,10 @@ class Asking:
 
     # -- answers
 
+    def is_void(self, child: Child) -> bool:
+        """Whether the event was changed from above since this child was asked, and it is not asked in what it is now."""
+        return child.request is not None and child.request.revision < self.subject.revision
+
     def in_time(self, child: Child, message: m.Offer | m.Alternative, stage: Stage, now: datetime) -> bool:
         """Whether an answer counts in this stage at this instant."""
         if isinstance(message, m.Offer) and message.basis is m.Basis.RELAXED:

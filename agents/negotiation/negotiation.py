@@ -29,6 +29,7 @@ from agents.negotiation.timers import Timers
 from agents.negotiation.upward import Bought, EndedAbove, Upward
 from agents.settings.members import Members
 from protocol import messages as m
+from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan, shortfall
 
 CONTRACT_ENDED = "its contract has ended"
@@ -149,6 +150,9 @@ class Negotiation:
     def on_answer(self, name: str, message: m.Offer | m.Alternative, now: datetime) -> None:
         """An offer or an alternative of a child. Raises RefusedMessage."""
         child = self.asking.answers.check(name, message)
+        if self.up is not None and self.asking.is_void(child):
+            text = f"{message.request_id} is of an event that has changed since; {name} is not asked in it"
+            raise RefusedMessage(RejectReason.STALE, text)
         child.bound_before = False
         if not self.asking.in_time(child, message, self.progress.stage, now):
             if self.asking.takes_back(child, message):

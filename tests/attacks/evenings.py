@@ -61,9 +61,7 @@ async def evening(hardened: Hardened, intercept: Intercept | None, prepare: Call
 
         def shell_of(shell: Shell) -> None:
             if shell.actor.is_parent():
-                shell.intake.senders = Senders(
-                    shell.actor.name, lambda child: is_child(shell.actor, child), 1.0, lambda: system.elapsed_s
-                )
+                shell.intake.senders = Senders(shell.actor.name, lambda child: is_child(shell.actor, child))
             if shell.actor.name == PARENT:
                 prepare(shell)
 

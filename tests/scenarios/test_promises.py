@@ -12,7 +12,7 @@ from broker.bus import Post
 from broker.simulation import Faults, Intercept
 from protocol import messages as m
 from protocol.actor import Cancel, Decided, Issue, Received
-from protocol.codec import encode
+from protocol.codec import decode, encode
 from protocol.edges import Edge
 from protocol.errors import RejectReason
 from protocol.units import Direction
@@ -247,6 +247,29 @@ def test_changed_event_supersedes_whatever_stood() -> None:
     story = Story(simulation, world)
     assert story.notes("settled", "utility")[-1].data["delivered_wh"] == 4_500
     assert violations(simulation.trace) == []
+
+
+@pytest.mark.parametrize("power_w", [(1,), (1, 1)], ids=["other slots", "the same slots"])
+def test_offer_on_its_way_when_the_event_was_changed_does_not_count_where_nobody_asks_for_it_any_more(
+    power_w: tuple[int, ...],
+) -> None:
+    world = small_world()
+    world.intercepts["ra-1-h2"] = late(timedelta(seconds=30))
+    world.intercepts["ra-1-h0"] = late(timedelta(seconds=60))
+    simulation = world.build()
+    simulation.give(
+        T0 + 5 * MINUTE + timedelta(seconds=10), "utility", Issue("e1", "dr", Direction.DECREASE_LOAD, START, power_w)
+    )
+    simulation.run()
+    heard = [
+        message.reason
+        for _, _, post in simulation.posts
+        if post.topic == "dr/reject/ra-1/ra-1-h2"
+        and isinstance(message := decode(post.topic, post.payload)[1], m.Reject)
+    ]
+    assert heard == [RejectReason.STALE]
+    assert violations(simulation.trace) == []
+    assert outcome(Story(simulation, world)) == "concluded"
 
 
 # -- consent

@@ -43,13 +43,7 @@ class LiveSystem:
         """Of parties that keep one."""
         self.prepare: Callable[[Shell], None] = lambda shell: None
         """What is done to a shell before it runs."""
-        self._start_at = start_at
         self._changed = asyncio.Event()
-
-    @property
-    def elapsed_s(self) -> float:
-        """By its clock."""
-        return (self.clock.now() - self._start_at).total_seconds()
 
     def tell(self, at: datetime, who: str, note: Note) -> None:
         self.notes.append((at, who, note))

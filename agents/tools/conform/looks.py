@@ -73,6 +73,9 @@ def _offer(offer: m.Offer, book: TrialBook, profile: DeviceProfile) -> Iterator[
     if offer.opt is m.Opt.OUT:
         return
     yield from _bounds(offer, request, book)
+    most_w = profile.most_w(request.direction)
+    if covers(request.power_w, offer.power_w) and 0 < most_w < max(request.power_w):
+        yield Look("offer.contract", max(offer.power_w) <= most_w, f"{offer.power_w} W, {most_w} W by its contract")
     told = f"valid until {offer.valid_until.isoformat()}, decided by {request.decide_by.isoformat()}"
     yield Look("offer.firm", offer.valid_until >= request.decide_by, told)
     names = {resource.resource_id for resource in offer.resources}

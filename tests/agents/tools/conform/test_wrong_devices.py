@@ -226,6 +226,12 @@ class DoesNotSayWhy(Saying):
         body["binding"] = []
 
 
+@wrong("more", "offer.contract")
+class OffersBeyondItsContract(TrialDevice):
+    def free_w(self, request: m.Request) -> tuple[int, ...]:
+        return (9 * LIMIT_W,) * len(request.power_w)
+
+
 @wrong("direction", "offer.direction")
 class OffersEitherDirection(TrialDevice):
     def free_w(self, request: m.Request) -> tuple[int, ...]:
