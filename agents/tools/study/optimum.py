@@ -3,6 +3,7 @@ of all of them, with everything that their homes know. One linear program over d
 then the energy, as the rung `plan` has it. Relay limits and least powers are none in the study's fleets."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -29,7 +30,7 @@ class Means(StrEnum):
     STORAGE = "storage"
     """And the own storage."""
     CONSENT = "consent"
-    """And all that owners agreed to loosen."""
+    """And all that owners agreed to loosen, of those who take part with something of their own (S28 asks no others)."""
 
 
 class Optimum(NamedTuple):
@@ -100,4 +101,6 @@ def _stores(scenario: Scenario, means: Means, period: IntervalPeriod) -> Iterabl
         most_w = device.capacity_w(event.direction)
         usable: Plan = tuple(most_w if power else 0 for power in event.power_w)
         if isinstance(device, Vehicle | Storage):
-            yield device.bounds(Ask(event.direction, period, usable, (), relaxed))
+            ask = Ask(event.direction, period, usable)
+            takes_part = bool(relaxed) and any(device.flexibility(ask).power_w)
+            yield device.bounds(replace(ask, relaxed=relaxed) if takes_part else ask)
