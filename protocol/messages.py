@@ -171,6 +171,15 @@ class Relax(EventMessage):
     """Which it would help to loosen."""
     reply_by: Instant
     """As in a request."""
+    later: ClassVar[tuple[str, ...]] = ("profiles",)
+    profiles: WantedProfiles | None = None
+    """In which shapes it is wanted to say what it could give with that at most; None: in none."""
+
+    @model_validator(mode="after")
+    def _shapes_are_of_its_slots(self) -> Self:
+        if self.profiles is not None and any(len(s.weights) != len(self.shortfall_w) for s in self.profiles.shapes):
+            raise ValueError("every shape needs one weight a slot of shortfall_w")
+        return self
 
 
 class Alternative(EventMessage):

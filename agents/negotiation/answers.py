@@ -53,6 +53,7 @@ class ChildAnswers:
         child.revisions = children.shared.one(revisions)
         children.opt(child, offer.opt)
         if child.opted_out:
+            child.promised = None
             children.put(child, None, None, None)
             child.owed = False
             return False
@@ -61,7 +62,8 @@ class ChildAnswers:
         if most_w is not None and max(available_w) > most_w:  # never below power_w
             power_w, available_w = at_most(power_w, most_w), at_most(available_w, most_w)
         sent = ChildAnswer(ref, power_w, available_w, offer.basis, offer.valid_until, self._relaxable(offer))
-        if offer.profiles is not None and child.request.profiles is not None and not relaxed:
+        asked = child.relax if relaxed else child.request
+        if offer.profiles is not None and asked is not None and asked.profiles is not None:
             sent = self._with_profiles(sent, offer.profiles, most_w)
         answer = children.shared.known(sent) or self._shared_answer(sent)
         if relaxed:

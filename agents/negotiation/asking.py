@@ -96,11 +96,12 @@ class Asking:
         """S28: ask these children to compute once more with their restrictions loosened. `missing_of`: what each is told is
         missing of what is missing in all, W."""
         say, parent, build, waiting = self.out.announcer.say, self.out.name, self.relax_to, self.children.waiting
-        record = common
+        plain = common if common.profiles is None else replace(common, profiles=None)
         for child in targets:
             assert child.request is not None
+            record = common if self._knows_profiles(child.name) else plain
             if missing_of is not None:
-                record = replace(common, shortfall_w=missing_of(child, common.shortfall_w))
+                record = replace(record, shortfall_w=missing_of(child, common.shortfall_w))
             self.children.loosening(child, record)
             waiting[child.name] = None
             say(Edge(parent, child.name), now, build, child.name, child.request, record)
@@ -194,6 +195,7 @@ class Asking:
                 shortfall_w=relax.shortfall_w,
                 restrictions=relax.restrictions,
                 reply_by=relax.reply_by,
+                profiles=relax.profiles,
             ),
         )
 

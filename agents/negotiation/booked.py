@@ -183,6 +183,10 @@ class BookedParty(ParentParty, Generic[S]):
         """How much of what a member is asked for is to be expected of it: by what it did, else by its contract."""
         return member.reliability_pct if self.learning is None else self.learning.conduct.expected_pct(member, now)
 
+    def loosened_lately(self, name: str, at: datetime) -> int:
+        """How often a member's owner has loosened something lately, thousandths of an event; 0 where nothing is learned."""
+        return 0 if self.learning is None else self.learning.conduct.of(name, at).loosened
+
     def _corrected(self, item: Corrected, now: datetime) -> None:
         member = self.book[item.member]
         before_pct = self.expected_pct(member, now)

@@ -72,6 +72,7 @@ class RelaxRecord:
     restrictions: tuple[m.Restriction, ...]
     sent_at: datetime
     reply_by: datetime
+    profiles: m.WantedProfiles | None = None
 
 
 class AwardRecord(NamedTuple):
@@ -100,6 +101,8 @@ class Child:
     relaxed: ChildAnswer | None = None
     locked: ChildAnswer | None = None
     """What was firm in an earlier round of this revision: it stands until a better one is firm."""
+    promised: ChildAnswer | None = None
+    """What counted when an earlier round was answered above: that answer may be awarded still."""
     set_aside: bool = False
     """What it answered of its own makes the sum worse: what is locked counts in its place."""
     revisions: tuple[int, int, int] = (0, 0, 0)
@@ -136,9 +139,12 @@ class Child:
         return newest if too_early else locked
 
     def is_as_good(self, newest: ChildAnswer | None, locked: ChildAnswer) -> bool:
-        """Whether a newer answer takes the place of what is locked: by what is asked now, then by all that it gives."""
+        """Whether a newer answer takes the place of what is locked: by what is asked now, then by all that it gives; what a
+        plan wants of it always does."""
         if newest is None or self.request is None:
             return False
+        if newest.offered_w:
+            return True
         asked_w, new_w, old_w = self.request.power_w, newest.power_w, locked.power_w
         return (worth(new_w, asked_w), sum(new_w)) >= (worth(old_w, asked_w), sum(old_w))
 
@@ -167,6 +173,11 @@ class Child:
         """Whether it offered more than it was awarded."""
         awarded_w, accepted = self.awarded_w, self.accepted
         return awarded_w is not None and accepted is not None and any(map(gt, accepted.power_w, awarded_w))
+
+    @property
+    def backing(self) -> ChildAnswer | None:
+        """What backs an answer to an earlier round."""
+        return self.promised or self.locked
 
     @property
     def unrelaxed(self) -> ChildAnswer | None:

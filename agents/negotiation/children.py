@@ -76,6 +76,7 @@ class Children:
         self.bind(before, None, None)
         self.by_name[name] = child = Child(name, request=request, bound_before=bound)
         if locked is not None:
+            child.promised = before.promised
             self.put(child, None, None, locked)
 
     def cap_locked(self, name: str) -> None:
@@ -87,8 +88,13 @@ class Children:
             self.lock(child, child.locked._replace(power_w=power_w, alternative=False))
 
     def recall(self, child: Child) -> None:
-        """Count what is locked with a child, and nothing newer."""
-        self.put(child, None, None, child.locked)
+        """Count what backs an answer to an earlier round, and nothing newer."""
+        self.put(child, None, None, child.backing)
+
+    def promise(self) -> None:
+        """What counts now was told above, and may be awarded in later rounds still."""
+        for child in self.asked():
+            child.promised = child.best
 
     def set_aside(self, child: Child) -> None:
         """Count what is locked with a child in place of its own newer answer; it may be asked to loosen all the same."""
@@ -161,6 +167,7 @@ class Children:
     def forget_answers(self) -> None:
         """What was offered to an earlier request is not counted in a later one."""
         for child in self.by_name.values():
+            child.promised = None
             self.put(child, None, None, None)
 
     def with_spare(self) -> Iterator[tuple[Child, Plan]]:
@@ -185,12 +192,13 @@ class Children:
         """asked / yes / no / silent, for telling."""
         return {"asked": self.asked_count, "yes": self.yes, "no": self.no, "silent": len(self.waiting)}
 
-    def mix(self, child: Child, power_w: Plan) -> None:
-        """Count this mix of all that a child offers of its own in the place of its offer, W, and nothing of before."""
+    def mix(self, child: Child, power_w: Plan, available_w: Plan = ()) -> None:
+        """Count this mix of all that a child offers of its own in the place of its offer, W. What is locked of before still
+        backs what was answered with it. `available_w`: what it could give with what its owner loosens."""
         answer = child.own or child.locked
         assert answer is not None
         profiles = tuple(dict.fromkeys((*child.profiles, answer.power_w)))
-        available_w = most(answer.available_w, power_w)
+        available_w = most(most(answer.available_w, power_w), available_w or power_w)
         mixed = answer._replace(
             power_w=self.shared.plan(power_w),
             available_w=available_w,
@@ -198,7 +206,18 @@ class Children:
             offered_w=answer.offered_w or answer.power_w,
         )
         child.set_aside, child.owed = False, True
-        self.put(child, mixed, child.relaxed, None)
+        self.put(child, mixed, None, child.locked)
+
+    def mix_loosened(self, child: Child, power_w: Plan) -> None:
+        """The same of all that it offers with what its owner loosens, W."""
+        relaxed = child.relaxed
+        assert relaxed is not None
+        mixed = relaxed._replace(
+            power_w=self.shared.plan(power_w),
+            available_w=most(relaxed.available_w, power_w),
+            offered_w=relaxed.offered_w or relaxed.power_w,
+        )
+        self.put(child, child.own, mixed, child.locked)
 
     def award(self, sent: AwardRecord) -> AwardRecord:
         """An award as one object for all who are given the same."""

@@ -63,6 +63,8 @@ class MemberOutcome:
     """Withdrawn behind the award."""
     unmetered_wh: int = 0
     """Due, and its meter was not heard."""
+    loosened: bool = False
+    """Whether its award stood on what its owner loosened."""
 
 
 @lru_cache(8)
@@ -120,6 +122,8 @@ class Conduct:
             more["not_offered"] += EVENT - outcome.offered
         else:
             more[outcome.answered] += EVENT
+        if outcome.loosened:
+            more["loosened"] += EVENT
         due_wh = outcome.due_wh + outcome.taken_back_wh
         if due_wh:
             given = min(EVENT, max(0, outcome.given_wh) * EVENT // due_wh)
@@ -150,7 +154,7 @@ class Conduct:
         known = self.known.get(member.name)
         if known is None:
             return member.reliability_pct
-        offered, not_offered, refused, unplugged, unable, silent, _, given, not_given, withdrawn, _ = weights_on(
+        offered, not_offered, refused, unplugged, unable, silent, _, given, not_given, withdrawn, *_ = weights_on(
             known, now.date().toordinal(), self.half_life_days
         )
         asked, due = offered + not_offered + refused + unplugged + unable + silent, given + not_given + withdrawn

@@ -99,7 +99,10 @@ class Learning:
         offered = sum(least(best.power_w, asked.power_w)) * EVENT // sum(asked.power_w)
         due_wh, given_wh, unmetered_wh = _metered(event, child)
         back_wh = notes.withdrawn_wh.get(child.name, 0)
-        return MemberOutcome(None, min(EVENT, offered), due_wh, given_wh, back_wh, unmetered_wh)
+        loosened = (
+            child.awarded_w is not None and child.accepted is not None and child.accepted.basis is m.Basis.RELAXED
+        )
+        return MemberOutcome(None, min(EVENT, offered), due_wh, given_wh, back_wh, unmetered_wh, loosened)
 
     def forget(self, event_id: str) -> None:
         """An event is forgotten."""

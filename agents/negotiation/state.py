@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Generic, Literal, TypeAlias, TypeVar
 
-from agents.negotiation.child import AwardRecord, ChildAnswer, RelaxRecord, RequestRecord
+from agents.negotiation.child import AwardRecord, Child, ChildAnswer, RelaxRecord, RequestRecord
 from agents.negotiation.children import Children, StoodPlan
 from agents.negotiation.dispatches import Unanswered
 from agents.negotiation.negotiation import Negotiation
@@ -61,6 +61,8 @@ class ChildrenState:
     locked: Sequence[Place] = ()
     """In a table of its own; empty: of nobody."""
     locked_answers: tuple[ChildAnswer, ...] = ()
+    promised: Sequence[Place] = ()
+    """In the table of what is locked; empty: of nobody."""
     set_aside: Sequence[bool] = ()
     """Empty: nobody's."""
     left: tuple[str, ...] = ()
@@ -239,7 +241,10 @@ def _children(children: Children) -> ChildrenState:
     requests, relaxes = StateTable(child.request for child in asked), StateTable(child.relax for child in asked)
     own, relaxed, accepted = map(attrgetter, ("own", "relaxed", "accepted"))
     answers: StateTable[ChildAnswer] = StateTable(read(child) for read in (own, relaxed, accepted) for child in asked)
-    awards, locked = StateTable(child.award for child in asked), StateTable(child.locked for child in asked)
+    awards = StateTable(child.award for child in asked)
+    locked: StateTable[ChildAnswer] = StateTable(
+        read(child) for read in map(attrgetter, ("locked", "promised")) for child in asked
+    )
     return ChildrenState(
         waiting=tuple(children.waiting),
         left=tuple(children.left),
@@ -247,6 +252,7 @@ def _children(children: Children) -> ChildrenState:
         withdrawn=tuple(children.withdrawn),
         names=StateColumn(asked, attrgetter("name")),
         locked=StateColumn(asked, lambda child: locked.place(child.locked)) if locked.things() else (),
+        promised=StateColumn(asked, lambda child: locked.place(child.promised)) if _any_promised(asked) else (),
         requests=requests.things(),
         relaxes=relaxes.things(),
         answers=answers.things(),
@@ -267,6 +273,10 @@ def _children(children: Children) -> ChildrenState:
     )
 
 
+def _any_promised(asked: Iterable[Child]) -> bool:
+    return any(child.promised is not None for child in asked)
+
+
 def _remember_children(children: Children, state: ChildrenState) -> None:
     children.waiting, children.left = dict.fromkeys(state.waiting), dict.fromkeys(state.left)
     children.stood, children.withdrawn = state.stood, dict.fromkeys(state.withdrawn)
@@ -282,6 +292,8 @@ def _remember_children(children: Children, state: ChildrenState) -> None:
         child.set_aside = bool(state.set_aside) and state.set_aside[place]
         if state.locked:
             children.lock(child, thing(state.locked_answers, state.locked[place]))
+        if state.promised:
+            child.promised = thing(state.locked_answers, state.promised[place])
         children.store(child, thing(state.answers, state.own[place]), thing(state.answers, state.relaxed[place]))
         children.bind(child, thing(state.awards, state.award[place]), state.confirmed[place])
 

@@ -120,6 +120,8 @@ class PlanFound(NoteModel):
     bound_pm: int | None = None
     weights: Sequence[int] | None = None
     slots: Sequence[int] | None = None
+    loosened: int | None = None
+    """Members that count with what their owners loosen; None: none were asked to."""
 
 
 @note_of("plan_missed")

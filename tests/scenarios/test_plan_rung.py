@@ -67,7 +67,7 @@ def test_first_question_has_the_profiles_and_one_more_is_asked_only_where_they_d
     (request,) = {r.message_id: r for r in once.to("request", "ra-1", "h-a")}.values()
     assert isinstance(request, m.Request)
     assert request.profiles is not None
-    assert [shape.even for shape in request.profiles.shapes] == [True, False, False]
+    assert [shape.even for shape in request.profiles.shapes] == [True, False, False, False]
 
 
 def test_one_question_is_a_setting() -> None:
@@ -156,8 +156,8 @@ def test_no_plan_in_time_leaves_the_rung_and_the_order_of_the_patent_goes_on() -
 @pytest.mark.parametrize(
     ("parts", "why"),
     [
-        ({"h-a": (600_000, 600_000, 0, 0)}, "cannot give these parts"),
-        ({"h-a": (-1, 0, 0, 0)}, "cannot give these parts"),
+        ({"h-a": (600_000, 600_000, 0, 0, 0)}, "cannot give these parts"),
+        ({"h-a": (-1, 0, 0, 0, 0)}, "cannot give these parts"),
         ({"stranger": (1_000_000,)}, "offers nothing"),
     ],
 )

@@ -9,6 +9,7 @@ its contract's power in each slot where it said anything. That is a guess: what 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from agents.negotiation.plans.energies import ProbableEnergy, split_by_energies
 from agents.negotiation.plans.residual import share_residual
 from protocol.plan import Plan, add, excess, shortfall, total
 
@@ -44,22 +45,4 @@ def surplus_values(asked_w: Plan, members: Sequence[SurplusMember]) -> dict[str,
 
 def _planned(asked_w: Plan, members: Sequence[SurplusMember]) -> Mapping[str, Plan]:
     """A plan for each: those with the fewest slots first, each where the most is missing."""
-    missing_w, plans = asked_w, {}
-    for member in sorted(members, key=lambda member: sum(map(bool, member.available_w))):
-        caps = tuple(max(member.most_w, power) if power else 0 for power in member.available_w)
-        plans[member.name] = plan = _level(missing_w, caps, sum(member.available_w))
-        missing_w = shortfall(missing_w, plan)
-    return plans
-
-
-def _level(missing_w: Plan, caps: Plan, energy: int) -> Plan:
-    """So much (W x slots) where the most is missing, down to one level, none above its cap."""
-
-    def down_to(level: int) -> Plan:
-        return tuple(min(cap, max(0, missing - level)) for cap, missing in zip(caps, missing_w, strict=True))
-
-    low, high = 0, max(missing_w, default=0)
-    while low < high:
-        level = (low + high) // 2
-        low, high = (low, level) if sum(down_to(level)) <= energy else (level + 1, high)
-    return down_to(low)
+    return split_by_energies(asked_w, {m.name: ProbableEnergy(m.available_w, m.most_w) for m in members})

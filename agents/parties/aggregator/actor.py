@@ -109,7 +109,7 @@ class Aggregator(BookedParty[AggregatorSettings]):
             Children(tuple(book.by_name), book.claims, can_relax),
             progress,
             settings.report_grace_s,
-            partial(AggregatorRole, settings, policies, book, up, storage, requests),
+            partial(AggregatorRole, settings, policies, book, up, storage, requests, self.loosened_lately),
             book=book,
             up=up,
             own=storage,

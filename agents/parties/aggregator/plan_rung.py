@@ -35,11 +35,16 @@ class PlanRung:
         return self.climb.surplus_ends(self.up.request.reply_by, self.settings.relax_pct, now)
 
     def _may_ask_again(self) -> bool:
-        return self.coalition.asked < self.settings.plan_questions
+        return not self.coalition.loosens and self.coalition.asked < self.settings.plan_questions
 
     def ask(self, now: datetime) -> bool:
         """Whether there is a plan to want, and time for it."""
         return self.coalition.has_profiles() and self._ends(now) > now and not self._want(now)
+
+    def ask_loosened(self, now: datetime) -> bool:
+        """The same with what owners loosen."""
+        coalition = self.coalition
+        return bool(coalition.asked) and self._ends(now) > now and coalition.loosen() and not self._want(now)
 
     def _want(self, now: datetime) -> bool:
         """The plan is computed elsewhere. Whether the rung is over: it takes too long."""
@@ -77,7 +82,9 @@ class PlanRung:
             return self._end(problem)
         available, bound = self.supply.available_w(), coalition.bound(subject.asked_w, subject.direction)
         proof: dict[str, Any] = {}
-        if bound is not None:
+        if coalition.loosens:
+            proof = {"loosened": coalition.disturbed()}
+        elif bound is not None:
             proof = {"bound_pm": bound.level_pm, "weights": bound.weights, "slots": bound.slots}
         members, question = len(item.parts), coalition.asked
         event.out.tell("plan_found", available_w=available, members=members, question=question, **proof)

@@ -2,11 +2,14 @@
 slots. In the request itself they are asked for profiles of several shapes; where the best mix does not cover it, they are
 asked for better ones in rounds of their own.
 
+Where owners are asked to loosen something, they tell profiles as well, and the best mix of all is found once more: what a plan
+gives disturbs as few of them as it takes.
+
 The plan is computed outside of the actor: `Solve` asks, `Solved` answers. What comes of it is counted in whole watts here;
 no answer in time leaves the rung.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from agents.negotiation.child import Child, ChildAnswer
@@ -18,6 +21,7 @@ from agents.negotiation.plans.coalition.profiles import (
     CoalitionProblem,
     MemberProfiles,
     first_wanted,
+    loosened_wanted,
     mix,
     next_wanted,
     problem_with,
@@ -25,17 +29,25 @@ from agents.negotiation.plans.coalition.profiles import (
 from agents.settings.members import Members
 from protocol import messages as m
 from protocol.actor import Solve, Solved
-from protocol.plan import Plan, add, shortfall, total
+from protocol.plan import Plan, add, scaled, shortfall, total
 from protocol.rules import worth
 from protocol.units import Direction
+
+NEARLY_PCT = 97
+"""A plan with what owners loosen is taken where it meets nearly all of what would be met if all of it counted."""
 
 
 class Coalition:
     """What the members of one event can give, and the plans made of it."""
 
-    def __init__(self, children: Children, book: Members) -> None:
+    def __init__(
+        self, children: Children, book: Members, beside_w: Callable[[], Plan], lately: Callable[[str], int]
+    ) -> None:
+        """`beside_w`: what own storage gives; `lately`: how much more it counts to disturb a member's owner, thousandths."""
         self.children = children
         self.book = book
+        self.beside_w = beside_w
+        self.lately = lately
         self.number = 0
         """Of the last question for a plan."""
         self.waits = False
@@ -50,11 +62,15 @@ class Coalition:
         """Whether members give what a plan says."""
         self.wanted: list[tuple[int, ...]] = []
         """The weights that they were asked their best profiles for last."""
+        self.worths: tuple[int, ...] = ()
+        """What a watt more would be worth in each slot by the last plan."""
+        self.loosens = self.loosened = False
+        """Whether what owners loosen is planned with, and whether such a plan was taken."""
 
     def begin(self, asked_w: Plan) -> m.WantedProfiles | None:
         """A request begins: what is wanted of the members with it."""
-        self.waits = self.planned = self.counts = False
-        self.asked, self.wanted = 0, []
+        self.waits = self.planned = self.counts = self.loosens = self.loosened = False
+        self.asked, self.wanted, self.worths = 0, [], ()
         return self._want(first_wanted(asked_w))
 
     def want_more(self, asked_w: Plan, available_w: Plan, weights: tuple[int, ...]) -> m.WantedProfiles | None:
@@ -68,22 +84,41 @@ class Coalition:
         self.wanted = [shape.weights for shape in shapes if not shape.even]
         return m.WantedProfiles(shapes=shapes)
 
+    def want_loosened(self, asked_w: Plan) -> m.WantedProfiles | None:
+        """What is wanted of owners with what they loosen; nothing where nobody is asked for profiles."""
+        shapes = loosened_wanted(asked_w, self.worths or (0,) * len(asked_w)) if self.asked else ()
+        return m.WantedProfiles(shapes=shapes) if shapes else None
+
     def members(self) -> tuple[MemberProfiles, ...]:
-        """What each member that told more than one profile offers of its own, in the members' order."""
-        return tuple(
-            MemberProfiles(child.name, child.profiles, answer.mixable)
-            for child, _ in self.children.taking_part()
-            if (answer := _plannable(child)) is not None
-        )
+        """What each member that told more than one profile offers, in the members' order."""
+        found = (self._member(child) for child, _ in self.children.taking_part())
+        return tuple(member for member in found if member is not None)
+
+    def _member(self, child: Child) -> MemberProfiles | None:
+        answer, relaxed, unrelaxed = _plannable(child), child.relaxed, child.unrelaxed
+        own = child.profiles if answer is not None else () if unrelaxed is None else (unrelaxed.power_w,)
+        more: tuple[Plan, ...] = ()
+        if self.loosens and relaxed is not None:
+            told = dict.fromkeys((relaxed.power_w, *relaxed.profiles))
+            more = tuple(plan for plan in told if plan not in own)
+        if answer is None and not more:
+            return None
+        mixable = answer is not None and answer.mixable and (not more or (relaxed is not None and relaxed.mixable))
+        return MemberProfiles(child.name, own + more, mixable, len(more), self.lately(child.name) if more else 0)
 
     def _given_w(self, slots: int) -> Plan:
-        """What all others give, W."""
-        others = [best.power_w for child, best in self.children.taking_part() if _plannable(child) is None]
-        return total(others, slots)
+        """What all others give, and own storage, W."""
+        others = [best.power_w for child, best in self.children.taking_part() if self._member(child) is None]
+        return total([*others, self.beside_w()], slots)
 
     def has_profiles(self) -> bool:
         """Whether anybody told more than one."""
         return any(_plannable(child) is not None for child, _ in self.children.taking_part())
+
+    def loosen(self) -> bool:
+        """Plan with what owners loosen from now on; whether any of them gives more by that."""
+        self.loosens = True
+        return any(member.loosened for member in self.members())
 
     def ask(self, event_id: str) -> Solve:
         """Ask for a plan of what is known now."""
@@ -111,7 +146,7 @@ class Coalition:
     def take(self, solved: Solved, asked_w: Plan) -> str:
         """Let members give what the plan says, if that meets more of what is asked than what they give now; why it cannot
         be, empty when it can."""
-        self.waits = False
+        self.waits, self.worths = False, solved.weights
         members = self.members()
         problem = problem_with(members, solved.parts)
         if problem:
@@ -121,13 +156,34 @@ class Coalition:
             member.name: mix(member, solved.parts[member.name]) if member.name in solved.parts else nothing
             for member in members
         }
-        now_w = self.children.offered_w or nothing
+        now_w = add(self.children.offered_w or nothing, self.beside_w())
         then_w = add(self._given_w(len(asked_w)), total(plans.values(), len(asked_w)))
-        if worth(then_w, asked_w) > worth(now_w, asked_w):
+        if self.loosens:
+            if worth(scaled(then_w, 100, NEARLY_PCT), asked_w) < worth(now_w, asked_w):
+                return "it meets less than all that was loosened"
+            self._take_loosened(members, solved.parts, plans)
+        elif worth(then_w, asked_w) > worth(now_w, asked_w):
             self.counts = True
             for name, power_w in plans.items():
                 self.children.mix(self.children[name], power_w)
         return ""
+
+    def _take_loosened(
+        self, members: Iterable[MemberProfiles], parts: Mapping[str, tuple[int, ...]], plans: Mapping[str, Plan]
+    ) -> None:
+        self.counts = self.loosened = True
+        for member in members:
+            child, shares = self.children[member.name], parts.get(member.name, ())
+            if member.loosened and any(shares[-member.loosened :]):
+                self.children.mix_loosened(child, plans[member.name])
+            elif _plannable(child) is not None:
+                self.children.mix(child, plans[member.name], () if child.relaxed is None else child.relaxed.available_w)
+            else:
+                self.children.store(child, child.own, None)
+
+    def disturbed(self) -> int:
+        """Members that count with what their owners loosen."""
+        return sum(best.basis is m.Basis.RELAXED for _, best in self.children.taking_part())
 
     def asked_again(self, wanted: Mapping[str, Plan]) -> Mapping[str, Plan]:
         """What each member that can be asked for more profiles is asked for in a round of its own: what it could probably

@@ -39,7 +39,8 @@ class RelaxRung:
             self.event.out.tell("nobody_to_relax", shortfall_w=short)
             return False
         reply_by = self._reply_by(now)
-        record = RelaxRecord(short, self.settings.relax_restrictions, now, reply_by)
+        wanted = None if self.climb.for_above else self.coalition.want_loosened(self.event.subject.asked_w)
+        record = RelaxRecord(short, self.settings.relax_restrictions, now, reply_by, wanted)
         self.event.relax(targets, record, now, self.coalition.missing_of if self.coalition.counts else None)
         self.event.out.tell("relax_asked", "S28", shortfall_w=short, asked=len(targets), reply_by=reply_by)
         return True

@@ -6,12 +6,13 @@ from datetime import datetime
 from agents.negotiation.asking import Conditions
 from agents.negotiation.hurried import tell_too_slow
 from agents.negotiation.negotiation import Negotiation
+from agents.negotiation.plans.energies import ProbableEnergy, better_by_energies
 from agents.negotiation.plans.request_values import MemberCapability, runnable
 from agents.negotiation.plans.timing import most_collecting_pct, stage_end
 from agents.negotiation.policies import Policies
 from agents.negotiation.upward import Upward
 from agents.settings.members import Member, Members
-from agents.settings.parties import AggregatorSettings
+from agents.settings.parties import AggregatorSettings, Rung
 from protocol import messages as m
 from protocol.actor import Foreseen
 from protocol.plan import Plan, total
@@ -41,7 +42,8 @@ class MemberRequests:
         event, request = self.event, self.up.request
         values = self._values(now)
         event.children.waiting.clear()
-        asked = {name: power_w for name, power_w in values.items() if any(power_w)}
+        left_out = self._left_out(values) if profiles is not None else frozenset()
+        asked = {name: power_w for name, power_w in values.items() if any(power_w) or name in left_out}
         reply_by = self._reply_by(asked, now)
         event.ask(asked, Conditions(request.program_id, reply_by, self.up.decide_by, request.terms, profiles), now)
         event.out.tell(
@@ -53,6 +55,13 @@ class MemberRequests:
         )
         tell_too_slow(event, self.book, reply_by - now)
         return reply_by
+
+    def _left_out(self, values: Mapping[str, Plan]) -> frozenset[str]:
+        """Who is asked for nothing because its part would lie below its least power: it may have a part in a plan."""
+        book = self.book.by_name
+        return frozenset(
+            name for name, power_w in values.items() if not any(power_w) and book[name].least_w and book[name].profiles
+        )
 
     def _reply_by(self, asked: Mapping[str, Plan], now: datetime) -> datetime:
         """As set, or later where members are slow by contract and the other rungs keep what they need."""
@@ -70,6 +79,11 @@ class MemberRequests:
             told, power_w = len(foreseen.power_w), total(foreseen.power_w.values(), subject.slots)
             self.event.out.tell("capability_used", "S21", told=told, power_w=power_w)
         values = self.policies.request_values.values(subject.asked_w, members, self.settings.over_request)
+        told_all = foreseen is not None and len(foreseen.power_w) == len(members)
+        if Rung.PLAN in self.settings.ladder and told_all:
+            most_w = {one.name: self.book[one.name].capacity_w(subject.direction) for one in members}
+            energies = {one.name: ProbableEnergy(one.capacity_w, most_w[one.name]) for one in members}
+            values = better_by_energies(subject.asked_w, values, energies)
         return runnable(values, members)
 
     def _capability(self, member: Member, foreseen: Foreseen | None, now: datetime) -> MemberCapability:

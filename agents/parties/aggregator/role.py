@@ -39,11 +39,14 @@ class AggregatorRole:
         up: Upward,
         storage: OwnStorage,
         requests: Callable[[Negotiation], MemberRequests],
+        loosened_lately: Callable[[str, datetime], int],
         event: Negotiation,
     ) -> None:
+        """`loosened_lately`: how often a member's owner has loosened something lately, thousandths of an event."""
         self.settings, self.book, self.up, self.storage, self.event = settings, book, up, storage, event
         self.climb = climb = Climb(up.request.sent_at)
-        self.coalition = coalition = Coalition(event.children, book)
+        self.loosened_lately = loosened_lately
+        self.coalition = coalition = Coalition(event.children, book, storage.available_w, self._spared)
         self.supply = supply = Supply(event.subject, event.children, storage)
         self.requests = requests(event)
         self.surplus = SurplusRung(book, up, event, climb, supply, settings.relax_pct)
@@ -53,6 +56,13 @@ class AggregatorRole:
         self.shares = DealShares(policies, book, event, supply)
         self.dispatching = Dispatching(event, book, settings.dispatch_lead_s, storage, settings.meter_to)
 
+    def _spared(self, name: str) -> int:
+        """How much more it counts to disturb a member's owner as it was done lately, thousandths."""
+        if not self.settings.fairness_pct:
+            return 0
+        lately = self.loosened_lately(name, self.event.subject.period.start)
+        return lately * self.settings.fairness_pct // 100
+
     @property
     def asked_w(self) -> Plan:
         """What the parent asks for, W."""
@@ -61,6 +71,8 @@ class AggregatorRole:
     def begin(self, now: datetime) -> None:
         """S20: a request plan (or a re-request) has come; S21: a value per DER; S22: send it."""
         event, request = self.event, self.up.request
+        if self.up.earlier and Rung.PLAN in self.settings.ladder:
+            self.supply.promise()
         self.storage.lock()
         self.climb.begin(self.settings.ladder, now)
         event.out.tell(
@@ -90,23 +102,35 @@ class AggregatorRole:
         match self.event.stage:
             case Stage.COLLECTING if self.coalition.waits or self.coalition.planned:
                 if self.planning.go_on(now):
-                    self._sum_up("plan_summed", "", m.OptionBasis.OFFERS, now)
+                    self._sum_up_plan(now)
             case Stage.COLLECTING if self.climb.surplus:
                 self.surplus.judge()
                 self._sum_up("surplus_summed", "", m.OptionBasis.OFFERS, now)
             case Stage.COLLECTING:
                 self._sum_up("offers_summed", "S24", m.OptionBasis.OFFERS, now)
+            case Stage.RELAXING if not self.planning.ask_loosened(now):
+                self._sum_up_relaxed(now)
             case Stage.RELAXING:
-                if self.coalition.counts:
-                    self.coalition.keep_own(shortfall(self.asked_w, self.storage.available_w()))
-                self._sum_up("relaxed_offers_summed", "S30", m.OptionBasis.RELAXED, now)
+                pass
             case Stage.OFFERED | Stage.PROPOSED:
                 self.event.close("expired", now, release=m.Outcome.NO_DEAL, reason="no answer from above")
 
     def solved(self, item: Solved, now: datetime) -> None:
         """The plan that was wanted is there."""
         if self.planning.solved(item, now):
+            self._sum_up_plan(now)
+
+    def _sum_up_plan(self, now: datetime) -> None:
+        if self.coalition.loosens:
+            self._sum_up_relaxed(now)
+        else:
             self._sum_up("plan_summed", "", m.OptionBasis.OFFERS, now)
+
+    def _sum_up_relaxed(self, now: datetime) -> None:
+        """S29, S30; where no plan was made with what was loosened, no more of it counts than helps."""
+        if self.coalition.counts and not self.coalition.loosened:
+            self.coalition.keep_own(shortfall(self.asked_w, self.storage.available_w()))
+        self._sum_up("relaxed_offers_summed", "S30", m.OptionBasis.RELAXED, now)
 
     def _sum_up(self, name: str, step: str, basis: m.OptionBasis, now: datetime) -> None:
         available = self.supply.available_w()

@@ -58,6 +58,9 @@ class CoalitionState:
     counts: bool
     wanted: list[tuple[int, ...]]
     version: Literal[1] = 1
+    worths: tuple[int, ...] = ()
+    loosens: bool = False
+    loosened: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,12 +49,18 @@ class Supply:
         self.storage.recall()
         if not covers(self._counted_w(), power_w) and covers(self._locked_w(), power_w):
             for child, _ in self.children.taking_part():
-                if child.locked is not None:
+                if child.backing is not None:
                     self.children.recall(child)
+
+    def promise(self) -> None:
+        """What counts now was told above in an earlier round, and may be awarded still; what was promised before that stays
+        so where it would not be covered."""
+        if covers(self._counted_w(), self._locked_w()):
+            self.children.promise()
 
     def _locked_w(self) -> Plan:
         """What stood before the present round, and still does, W."""
-        plans = [(child.locked or best).power_w for child, best in self.children.taking_part()]
+        plans = [(child.backing or best).power_w for child, best in self.children.taking_part()]
         return add(total(plans, self.subject.slots), self.storage.locked_w())
 
     def _counted_w(self) -> Plan:

@@ -9,6 +9,7 @@ from agents.negotiation.child import Child, ChildAnswer
 from agents.negotiation.hurried import hurried_members, tell_too_slow
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.plans.alternative import alternatives
+from agents.negotiation.plans.energies import ProbableEnergy, better_by_energies
 from agents.negotiation.plans.request_values import split_by_ability, split_by_scale
 from agents.negotiation.plans.timing import stage_end
 from agents.negotiation.policies import Policies
@@ -107,7 +108,9 @@ class CoordinatorRole:
         could_w = {name: scaled(foreseen.power_w[name], sure_pct[name], 100) for name in scales}
         power_w = total(could_w.values(), len(self.asked_w))
         self.event.out.tell("capability_used", "S1", told=len(could_w), power_w=power_w)
-        return split_by_ability(self.asked_w, could_w, scales)
+        parts = split_by_ability(self.asked_w, could_w, scales)
+        energies = {name: ProbableEnergy(could_w[name], scales[name]) for name in scales}
+        return better_by_energies(self.asked_w, parts, energies)
 
     def _round_ends(self, now: datetime) -> datetime:
         return step_instant(now, self.up.request.reply_by, COLLECT_PCT // (self.rerequests_left + 1))

@@ -197,8 +197,9 @@ class Der(Controlled):
         answer = self.offers.compute(event, event.request.power_w, (), now)
         for name, why in self.home.troubled.items():
             self.tell("device_not_counted_on", event.request.event_id, "S50", {"resource_id": name, "why": why})
-        if any(answer.joint.power_w):
-            self.offers.offer(event, answer, m.Basis.OWN, now)
+        told = self.offers.profiles(event, event.request.profiles)
+        if any(answer.joint.power_w) or (told is not None and any(map(any, told.offered.power_w))):
+            self.offers.offer(event, answer, m.Basis.OWN, now, told)
         else:
             troubled = len(self.home.troubled) == len(self.home.devices)
             reason = m.OptReason.OUTAGE_RUN_STATUS if troubled else m.OptReason.MUST_RUN
@@ -215,7 +216,8 @@ class Der(Controlled):
         answer = self.offers.compute(event, relaxed_ask_w(own_w, relax), relax.restrictions, now)
         if not keeps_firm(answer.joint.power_w, own_w):
             answer = event.answers[m.Basis.OWN].answer
-        self.offers.offer(event, answer, m.Basis.RELAXED, now)
+        event.loosened = relax.restrictions if relax.profiles is not None else ()
+        self.offers.offer(event, answer, m.Basis.RELAXED, now, self.offers.profiles(event, relax.profiles))
 
     # -- lost memory
 
@@ -264,6 +266,7 @@ class Der(Controlled):
             return
         accepted = event.standing().get(award.accepts or "")
         accepted_w = None if accepted is None else event.most_w(accepted)
+        mixed = [] if accepted is None else event.mixed_with(accepted)
         problem = award_problem(
             event.stage, event.outcome, event.terms, accepted_w, award, now, first=event.award is None
         )  # fmt: skip
@@ -273,7 +276,7 @@ class Der(Controlled):
             basis = accepted.offer.basis
             other = not covers(event.answers[basis].answer.joint.power_w, award.power_w)
             if other:
-                self.deals.give_instead(event, award, basis, now)
+                self.deals.give_instead(event, award, basis, mixed, now)
             self.deals.stand_by(event, award, basis, now, other=other)
 
     def _though_unheard(self, award: m.Award) -> DerEvent | None:

@@ -1,12 +1,12 @@
 """What a home was awarded in its events (S54): it stands by for it, and for no more than it can keep."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from agents.negotiation.cause import GONE, TAKEN
 from agents.negotiation.party import Party
 from agents.parties.der import messages
-from agents.parties.der.event import DerEvent, DerStage, DerTimer
+from agents.parties.der.event import DerEvent, DerStage, DerTimer, EarlierOffer
 from agents.parties.der.home import Home, share
 from agents.parties.der.ledger import Ledger
 from agents.parties.der.offers import HomeOffers
@@ -22,15 +22,24 @@ class HomeDeals:
     def __init__(self, party: Party, home: Home, ledger: Ledger, offers: HomeOffers, withdrawals: Withdrawals) -> None:
         self.party, self.home, self.ledger, self.offers, self.withdrawals = party, home, ledger, offers, withdrawals
 
-    def give_instead(self, event: DerEvent, award: m.Award, basis: m.Basis, now: datetime) -> None:
+    def give_instead(
+        self, event: DerEvent, award: m.Award, basis: m.Basis, mixed: Iterable[EarlierOffer], now: datetime
+    ) -> None:
         """One of its other profiles, or a mix of them, is awarded: what it gives of that takes the place of what it
-        offered first. Of a raise that is not computed anew, as what it gives already stands."""
-        before = event.answers[basis]
-        if event.accepted is None:
-            power_w = self.offers.compute(event, award.power_w, (), now).joint.power_w
+        offered first. Of a raise that is not computed anew, as what it gives already stands. `mixed`: what stood."""
+        before, relaxed = event.answers[basis], event.loosened if basis is m.Basis.RELAXED else ()
+        if len(self.home.devices) > 1:
+            told = (parts for one in mixed for parts in one.reservation.answer.profiles())
+            plans = next((p for p in told if covers(total(list(p.values()), event.slots), award.power_w)), None)
+            if plans is None:
+                parts = self.offers.compute(event, award.power_w, relaxed, now).parts
+                plans = {name: part.power_w for name, part in parts.items()}
+        elif event.accepted is None:
+            given_w = self.offers.compute(event, award.power_w, relaxed, now).joint.power_w
+            plans = dict.fromkeys(before.answer.parts, given_w)
         else:
-            power_w = most(before.answer.joint.power_w, award.power_w)
-        answer = before.answer.giving(power_w)
+            plans = dict.fromkeys(before.answer.parts, most(before.answer.joint.power_w, award.power_w))
+        answer = before.answer.giving(plans)
         event.answers[basis] = Reservation(
             before.event_id, before.direction, before.period, answer, self.home, self.ledger
         )  # fmt: skip

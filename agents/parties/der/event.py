@@ -87,12 +87,14 @@ class EarlierOffer:
         return tuple(map(max, zip(self.offer.power_w, *profiles, strict=True)))
 
     def parts(self) -> dict[str, Plan]:
-        """Per device the same. Raises ValueError where a home with several devices told more than one profile."""
+        """Per device the same."""
         answer = self.reservation.answer
         if self.offer.profiles is None:
             return answer.apportion(answer.joint.power_w)
-        (name,) = answer.parts
-        return {name: self.most_w}
+        if len(answer.parts) == 1:
+            return dict.fromkeys(answer.parts, self.most_w)
+        told = answer.profiles()
+        return {name: tuple(map(max, zip(*(parts[name] for parts in told), strict=True))) for name in answer.parts}
 
 
 @dataclass(slots=True)
@@ -126,6 +128,8 @@ class DerEvent:
     asked, or not answered yet."""
     answers_sent: int = 0
     """Own answers to this request: each change of mind corrects the one before."""
+    loosened: tuple[m.Restriction, ...] = ()
+    """What was asked to be loosened in this request, where more profiles than one were wanted with that."""
     terms: EventTerms = field(init=False)
 
     def __post_init__(self) -> None:
@@ -164,11 +168,16 @@ class DerEvent:
 
     def most_w(self, accepted: EarlierOffer) -> Plan:
         """The most that may be awarded of an offer in each slot, W: where it told other profiles, a mix of all that stands
-        of its own as well."""
+        of its own as well, and of what is loosened, where it is."""
         if accepted.offer.profiles is None:
             return accepted.offer.power_w
-        plans = [one.most_w for one in self.standing().values() if one.offer.basis is accepted.offer.basis]
+        plans = [one.most_w for one in self.mixed_with(accepted)]
         return tuple(map(max, zip(*plans, strict=True)))
+
+    def mixed_with(self, accepted: EarlierOffer) -> list[EarlierOffer]:
+        """What stands that may be mixed with an offer."""
+        bases = (m.Basis.OWN, accepted.offer.basis)
+        return [one for one in self.standing().values() if one.offer.basis in bases]
 
     def standing(self) -> dict[str, EarlierOffer]:
         """By its id each offer that an award may accept."""

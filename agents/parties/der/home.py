@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from agents.devices.condition import trouble
 from agents.devices.contract import Ask, Convex, Device, Flexibility, Segment, nothing
@@ -38,6 +39,8 @@ class HomeFlexibility:
     """Kind of each device and whether its owner agreed to loosen anything."""
     held: Mapping[str, tuple[Segment, ...]]
     """What other events held of each device when this was computed."""
+    others: tuple[Mapping[str, Plan], ...] = ()
+    """Of a home with several devices what each of them gives in the other profiles that were told with this, W."""
 
     def resources(self) -> tuple[Resource, ...]:
         """The parts as an offer has them; devices that give nothing and cannot be relaxed are left out."""
@@ -47,11 +50,19 @@ class HomeFlexibility:
             for part in resource(name, kind, self.parts[name].power_w, relaxable)
         )
 
-    def giving(self, power_w: Plan) -> "HomeFlexibility":
-        """The same with another profile, W, of a home with one device."""
-        ((name, part),) = self.parts.items()
+    def giving(self, plans: Mapping[str, Plan]) -> "HomeFlexibility":
+        """The same with another profile of each device, W."""
+        power_w = total(list(plans.values()), len(self.joint.power_w))
         joint = replace(self.joint, power_w=power_w, available_w=most(self.joint.available_w, power_w))
-        return replace(self, joint=joint, parts={name: replace(part, power_w=power_w, available_w=joint.available_w)})
+        parts = {
+            name: replace(part, power_w=plans[name], available_w=most(part.available_w, plans[name]))
+            for name, part in self.parts.items()
+        }
+        return replace(self, joint=joint, parts=parts)
+
+    def profiles(self) -> tuple[Mapping[str, Plan], ...]:
+        """All that was told, device by device, W."""
+        return ({name: part.power_w for name, part in self.parts.items()}, *self.others)
 
     def apportion(self, power_w: Plan) -> dict[str, Plan]:
         """Split what was awarded (at most the joint profile) over the devices, the first ones first; W."""
@@ -67,6 +78,14 @@ def share(power_w: Plan, most: Mapping[str, Plan]) -> dict[str, Plan]:
     if any(left):
         raise ValueError(f"{left} W are above what the devices offered")
     return result
+
+
+class HomeProfiles(NamedTuple):
+    """What else a home could give."""
+
+    offered: OfferedProfiles
+    parts: tuple[Mapping[str, Plan], ...]
+    """The same device by device, W."""
 
 
 class Home:
@@ -165,16 +184,42 @@ class Home:
         period: IntervalPeriod,
         reserved: Mapping[str, tuple[Segment, ...]],
         wanted: WantedProfiles,
-    ) -> OfferedProfiles | None:
-        """What else it could give, in the shapes that are wanted. Of a home whose only device can do that, and has no
-        connection point to share; None: no more than one profile."""
-        device = self.devices[0]
-        if len(self.devices) > 1 or self.connection is not None or not isinstance(device, Convex) or self.troubled:
+        relaxed: tuple[Restriction, ...] = (),
+    ) -> HomeProfiles | None:
+        """What else it could give, in the shapes that are wanted; None: no more than one profile. Only a single device
+        without a connection point finds its part of any mix again: several give whole profiles."""
+        if self.troubled or not any(isinstance(device, Convex) for device in self.devices):
             return None
-        most_w, held = device.capacity_w(direction), reserved.get(device.resource_id, ())
-        asks = [_shaped(direction, period, most_w, held, shape) for shape in wanted.shapes]
-        found = [device.flexibility(one).power_w for one in asks]
-        return OfferedProfiles(power_w=tuple(found), mixable=device.mixes(direction))
+        found = [self._in_shape(direction, period, reserved, shape, relaxed) for shape in wanted.shapes]
+        first = self.devices[0]
+        alone = len(self.devices) == 1 and self.connection is None
+        mixable = alone and isinstance(first, Convex) and first.mixes(direction)
+        plans = tuple(total(list(parts.values()), len(wanted.shapes[0].weights)) for parts in found)
+        return HomeProfiles(OfferedProfiles(power_w=plans, mixable=mixable), tuple(found))
+
+    def _in_shape(
+        self,
+        direction: Direction,
+        period: IntervalPeriod,
+        reserved: Mapping[str, tuple[Segment, ...]],
+        shape: WantedProfile,
+        relaxed: tuple[Restriction, ...],
+    ) -> dict[str, Plan]:
+        """What each device gives in a shape, together no more than the connection point lets through, W."""
+
+        def ask(device: Device, left_w: Plan) -> Ask:
+            loosen = relaxed if self._may_loosen(device) else ()
+            held = reserved.get(device.resource_id, ())
+            shaped = _shaped(direction, period, device.capacity_w(direction), held, shape)
+            return replace(shaped, power_w=least(shaped.power_w, left_w), relaxed=loosen)
+
+        most_w = sum(device.capacity_w(direction) for device in self.devices)
+        asked_w = tuple(most_w if weight else 0 for weight in shape.weights)
+        parts = self._parts(ask, asked_w)
+        if self.connection is not None:
+            room_w = self._room_w(self.connection, ask, parts, asked_w)
+            parts = self._let_through(ask, asked_w, room_w)
+        return {name: part.power_w for name, part in parts.items()}
 
     def _parts(self, ask: Callable[[Device, Plan], Ask], asked_w: Plan) -> dict[str, Flexibility]:
         left, parts = asked_w, {}

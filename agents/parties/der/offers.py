@@ -1,11 +1,12 @@
 """What a home offers in its events (S50-S53): computed beside what other events reserve, told, or not."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from agents.negotiation.party import Party
 from agents.parties.der import messages
 from agents.parties.der.event import DerEvent, DerStage
-from agents.parties.der.home import Home, HomeFlexibility
+from agents.parties.der.home import Home, HomeFlexibility, HomeProfiles
 from agents.parties.der.ledger import Ledger
 from agents.parties.der.reservation import Reservation
 from protocol import messages as m
@@ -27,16 +28,24 @@ class HomeOffers:
         reserved = self.ledger.but(request.event_id)
         return self.home.flexibility(request.direction, request.interval_period, asked_w, reserved, relaxed)
 
-    def offer(self, event: DerEvent, answer: HomeFlexibility, basis: m.Basis, now: datetime) -> None:
-        """Offer what comes of a computation; what it reserves stands from now on."""
+    def offer(
+        self,
+        event: DerEvent,
+        answer: HomeFlexibility,
+        basis: m.Basis,
+        now: datetime,
+        told: HomeProfiles | None = None,
+    ) -> None:
+        """Offer what comes of a computation, and what else it could give (`told`); what it reserves stands from now on."""
         request = event.request
         revision = 1
         if basis is m.Basis.OWN:
             revision = event.answers_sent = event.answers_sent + 1
-        profiles = self._profiles(event) if basis is m.Basis.OWN else None
+        if told is not None and len(answer.parts) > 1:
+            answer = replace(answer, others=told.parts)
         offer = messages.offer(
             self.party.name, event.terms, request.request_id, answer.joint, answer.resources(), basis, now,
-            revision=revision, profiles=profiles,
+            revision=revision, profiles=None if told is None else told.offered,
         )  # fmt: skip
         event.go(DerStage.OFFERED)
         event.answers[basis] = Reservation(
@@ -47,14 +56,14 @@ class HomeOffers:
         self.party.send(event.edge, offer)
         self.party.effect(messages.offered(event.terms, answer.joint, basis))
 
-    def _profiles(self, event: DerEvent) -> m.OfferedProfiles | None:
+    def profiles(self, event: DerEvent, wanted: m.WantedProfiles | None) -> HomeProfiles | None:
         """What else it could give, where that is wanted."""
         request = event.request
-        if request.profiles is None:
+        if wanted is None:
             return None
         reserved = self.ledger.but(request.event_id)
         return self.home.profiles(
-            request.direction, request.interval_period, reserved, request.profiles
+            request.direction, request.interval_period, reserved, wanted, event.loosened
         )  # fmt: skip
 
     def opt_out(

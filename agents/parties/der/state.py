@@ -20,7 +20,7 @@ from agents.settings.parties import Consent
 from protocol import messages as m
 from protocol.actor import Measured
 from protocol.edges import Edge
-from protocol.messages import Basis, Offer, Reading
+from protocol.messages import Basis, Offer, Reading, Restriction
 from protocol.remembered import SentState, StateForm, message_of, restore, state_of
 
 
@@ -59,6 +59,7 @@ class DerEventState:
     """None: of a version that gave one own answer to a request."""
     earlier: tuple[EarlierOfferState, ...] = ()
     found_wus: dict[int, dict[str, int]] = field(default_factory=dict)
+    loosened: tuple[Restriction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

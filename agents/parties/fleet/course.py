@@ -99,7 +99,7 @@ class Course:
             return None
         if isinstance(message, m.Request) and message.profiles is None and self.settings.consent is Consent.ALWAYS:
             return Computation(message.direction, message.interval_period, message.power_w)
-        if isinstance(message, m.Relax) and self._may_loosen(message, message.reply_by):
+        if isinstance(message, m.Relax) and message.profiles is None and self._may_loosen(message, message.reply_by):
             assert self.own is not None
             asked_w = relaxed_ask_w(self.own.power_w, message)
             return Computation(self.terms.direction, self.terms.period, asked_w, message.restrictions)
@@ -118,7 +118,9 @@ class Course:
         match item.message:
             case m.Request(profiles=None) as request if answer is not None:
                 effects = self._request(request, answer, now, shared)
-            case m.Relax() as relax if answer is not None and self.stage is DerStage.OFFERED and now <= relax.reply_by:
+            case m.Relax(profiles=None) as relax if (
+                answer is not None and self.stage is DerStage.OFFERED and now <= relax.reply_by
+            ):
                 effects = self._loosen(answer, now)  # `computation` has looked at the rest
             case m.Award() as award if self._about(award) and self.stage in (DerStage.OFFERED, DerStage.OPTED_OUT):
                 effects = self._award(award, now)

@@ -48,9 +48,13 @@ def above_offer(trace: Sequence[Entry]) -> list[str]:
 
 
 def _among(power_w: Plan, accepted: m.Offer, told: Sequence[m.Offer]) -> bool:
-    """Whether a plan is at most one of the profiles told in an event, or a mix of them where they can be mixed."""
+    """Whether a plan is at most one of the profiles told in an event, or a mix of them where they can be mixed; of what is
+    loosened also with what is not."""
     same = [
-        o for o in told if (o.event_id, o.basis, len(o.power_w)) == (accepted.event_id, accepted.basis, len(power_w))
+        o
+        for o in told
+        if (o.event_id, len(o.power_w)) == (accepted.event_id, len(power_w))
+        and o.basis in (m.Basis.OWN, accepted.basis)
     ]
     plans = [plan for o in same for plan in (o.power_w, *(() if o.profiles is None else o.profiles.power_w))]
     if any(covers(plan, power_w) for plan in plans):

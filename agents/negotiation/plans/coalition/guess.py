@@ -19,13 +19,13 @@ MOST_GUESSED = 400
 
 
 def wanted_plans(problem: CoalitionProblem) -> dict[str, Plan]:
-    """By member that can mix, the profile that is wanted of it, W; nobody's where they are too many."""
+    """By member the profile that is wanted of it, W; nobody's where they are too many."""
     slots = [slot for slot, power in enumerate(problem.asked_w) if power]
-    members = [member for member in problem.members if member.mixable]
+    members = problem.members
     if not slots or not members or len(members) > MOST_GUESSED:
         return {}
     asked = np.array([problem.asked_w[slot] for slot in slots], dtype=np.float64)
-    given = np.array([problem.given_w[slot] + _others_w(problem, slot) for slot in slots], dtype=np.float64)
+    given = np.array([problem.given_w[slot] for slot in slots], dtype=np.float64)
     highs, count = level_program(asked, given / asked), len(slots)
     for member in members:
         for place, slot in enumerate(slots):
@@ -49,12 +49,6 @@ def _spread(powers: Sequence[float], slots: Sequence[int], of: int) -> Plan:
     for slot, power in zip(slots, powers, strict=True):
         plan[slot] = int(power + 0.5)
     return tuple(plan)
-
-
-def _others_w(problem: CoalitionProblem, slot: int) -> int:
-    """About what those give who do not mix, W."""
-    others = [member.profiles for member in problem.members if not member.mixable]
-    return sum(sum(profile[slot] for profile in profiles) // len(profiles) for profiles in others)
 
 
 def _power_w(member: MemberProfiles, slot: int) -> int:

@@ -5,7 +5,8 @@ Members are put together in groups, as the program would be as large as they are
 each the sum of what its members choose when a watt is worth so much in each slot, and is told better ones until no choice
 of anybody would improve it by more than a thousandth (column generation, Dantzig and Wolfe 1960). A fleet of up to `GROUPS`
 members is solved exactly at once. Who gives whole profiles only is then held to one: by a mixed-integer program where they
-are few, else in the proportions of their group, and the others are planned around them.
+are few, else in the proportions of their group, and the others are planned around them. What owners would have to loosen
+something for costs a little: so as few of them as it takes are disturbed, and not for more than is asked.
 
 The floats differ by machine: nobody decides by them without having checked what came of it in whole watts.
 """
@@ -16,17 +17,24 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.negotiation.plans.coalition.profiles import WHOLE, CoalitionProblem
-from agents.negotiation.plans.coalition.program import Floats, level_program
+from agents.negotiation.plans.coalition.profiles import WHOLE, CoalitionProblem, MemberProfiles
+from agents.negotiation.plans.coalition.program import MOST_LEVEL, Floats, level_program
 from protocol.messages import MAX_WEIGHT
 
 Whole = NDArray[np.int64]
 GROUPS = 96
 PASSES = 60
 GAP = 1e-3
-FEW_WHOLE = 400
-"""Members that give whole profiles only, up to which they are chosen by a mixed-integer program."""
-MILP_S = 2.0
+FINE_GAP = 2e-4
+"""Where it is to be known who is disturbed."""
+FEW_CELLS = 9_600
+"""Members x slots, up to which those who give whole profiles only are chosen by a mixed-integer program."""
+MOST_NODES = 100
+"""Of that program: a plan hangs on no clock."""
+SPARED = 0.02
+"""What disturbing everybody costs, of all the energy that is asked: next to nothing where it can be met ..."""
+SPARED_SHORT = 0.05
+"""... and where it cannot, nobody is for less energy than a twentieth of an even part."""
 
 
 class CoalitionMix(NamedTuple):
@@ -45,8 +53,22 @@ class _Found(NamedTuple):
     """By slot that is asked for, of a share more to the level."""
 
 
+class _Ask(NamedTuple):
+    """What a mix is found for."""
+
+    asked: Floats
+    """W, by slot that is asked for."""
+    base: Floats
+    """What is given already, in shares of that."""
+    costs: Floats
+    """Members x profiles: what giving all of one costs."""
+    most_level: float
+    gap: float
+
+
 def best_mix(problem: CoalitionProblem) -> CoalitionMix:
-    """The mix with the highest level, and of those nearly the one with the most energy."""
+    """The mix with the highest level, and of those nearly the one with the most energy; where owners loosen something for
+    it, one that meets no more than what is asked, and disturbs few."""
     slots = [slot for slot, power in enumerate(problem.asked_w) if power]
     members = problem.members
     if not slots or not members:
@@ -55,17 +77,96 @@ def best_mix(problem: CoalitionProblem) -> CoalitionMix:
     table = _table([member.profiles for member in members], slots) / asked
     given = np.array([problem.given_w[slot] for slot in slots], dtype=np.float64) / asked
     mixable = np.array([member.mixable for member in members])
-    found = _planned(table, asked, given)
-    if not mixable.all():
-        found = _held_to_whole(table, asked, given, mixable, found)
-    shares = np.floor(found.parts * WHOLE + 0.5).astype(np.int64)
-    shares -= np.maximum(0, shares.sum(axis=1) - WHOLE)[:, None] * (shares == shares.max(axis=1)[:, None])
+    found = _found(problem, table, asked, given, mixable)
+    shares = _in_millionths(found.parts)
     parts = {
         member.name: tuple(row[: len(member.profiles)])
-        for member, row in zip(members, np.maximum(shares, 0).tolist(), strict=True)
+        for member, row in zip(members, shares.tolist(), strict=True)
         if any(row)
     }
     return CoalitionMix(parts, _as_weights(found.worth / asked, slots, len(problem.asked_w)))
+
+
+def _in_millionths(parts: Floats) -> Whole:
+    shares = np.floor(parts * WHOLE + 0.5).astype(np.int64)
+    shares -= np.maximum(0, shares.sum(axis=1) - WHOLE)[:, None] * (shares == shares.max(axis=1)[:, None])
+    return np.maximum(shares, 0)
+
+
+def _found(
+    problem: CoalitionProblem, table: Floats, asked: Floats, given: Floats, mixable: NDArray[np.bool_]
+) -> _Found:  # fmt: skip
+    loosened = _loosened(problem.members, table.shape[1])
+    if not loosened.any():
+        return _mixed(table, _Ask(asked, given, np.zeros(table.shape[:2]), MOST_LEVEL, GAP), mixable)
+    enough = 1.0 + len(table) / float(asked.min())  # what each gives is rounded down to whole watts
+    lately = np.array([1.0 + member.lately / 1_000 for member in problem.members])
+    costs = loosened * lately[:, None] / len(table)
+    ask = _Ask(asked, given, costs * SPARED, enough, FINE_GAP)
+    found = _mixed(table, ask, mixable)
+    if _level(table, found.parts, given) < 1.0:
+        found = _mixed(table, ask._replace(costs=costs * SPARED_SHORT), mixable)
+    spare = _spared if len(table) <= GROUPS else _spared_of_many
+    return spare(table, ask, mixable, loosened, found)
+
+
+def _without(table: Floats, loosened: NDArray[np.bool_], spared: NDArray[np.bool_]) -> Floats:
+    """The table without what owners who are spared would loosen."""
+    less: Floats = np.where((loosened & spared[:, None])[:, :, None], 0.0, table)
+    return less
+
+
+def _spared(
+    table: Floats, ask: _Ask, mixable: NDArray[np.bool_], loosened: NDArray[np.bool_], found: _Found
+) -> _Found:  # fmt: skip
+    """The same with fewer owners disturbed: one after the other is left out, those who give the least of it first, where as
+    much is met without."""
+    part, costs = (found.parts * loosened).sum(axis=1), ask.costs.sum(axis=1)
+    spared = part == 0
+    for member in np.lexsort((-costs, part)).tolist():
+        if spared[member]:
+            continue
+        spared[member] = True
+        other = _mixed(_without(table, loosened, spared), ask, mixable)
+        level = min(1.0, _level(table, found.parts, ask.base))
+        if _level(table, _in_millionths(other.parts) / WHOLE, ask.base) < level - 1e-9:
+            spared[member] = False
+        else:
+            found = other
+    return found
+
+
+def _spared_of_many(
+    table: Floats, ask: _Ask, mixable: NDArray[np.bool_], loosened: NDArray[np.bool_], found: _Found
+) -> _Found:  # fmt: skip
+    """Of a crowd, of whom a group's mix takes a part each, as many in whole as come to as much."""
+    part, level = (found.parts * loosened).sum(axis=1), min(1.0, _level(table, found.parts, ask.base))
+    gains = ((table * loosened[:, :, None]).max(axis=(1, 2)) - (table * ~loosened[:, :, None]).max(axis=(1, 2))) * part
+    order, count, few = np.lexsort((-gains, -part)), part.sum(), found
+    for more in (1.02, 1.1, 1.3):
+        chosen = np.zeros(len(table), dtype=bool)
+        chosen[order[: int(count * more) + 1]] = True
+        few = _mixed(_without(table, loosened, ~chosen), ask, mixable)
+        if _level(table, few.parts, ask.base) >= level * (1 - GAP):
+            break
+    return few
+
+
+def _loosened(members: Sequence[MemberProfiles], profiles: int) -> NDArray[np.bool_]:
+    """Members x profiles: for which ones an owner loosens something."""
+    first = np.array([len(member.profiles) - member.loosened for member in members])
+    end = np.array([len(member.profiles) for member in members])
+    at = np.arange(profiles)
+    return (at >= first[:, None]) & (at < end[:, None])
+
+
+def _level(table: Floats, parts: Floats, given: Floats) -> float:
+    return float((given + np.einsum("mps,mp->s", table, parts)).min())
+
+
+def _mixed(table: Floats, ask: _Ask, mixable: NDArray[np.bool_]) -> _Found:
+    found = _planned(table, ask)
+    return found if mixable.all() else _held_to_whole(table, ask, mixable, found)
 
 
 def _as_weights(worth: Floats, slots: Sequence[int], of: int) -> tuple[int, ...]:
@@ -89,14 +190,14 @@ def _table(profiles: Sequence[Sequence[Sequence[int]]], slots: Sequence[int]) ->
 # -- the linear program
 
 
-def _planned(table: Floats, asked: Floats, base: Floats) -> _Found:
-    """The best mix beside what is given already (`base`, in shares of what is asked)."""
+def _planned(table: Floats, ask: _Ask) -> _Found:
+    """The best mix beside what is given already."""
     members = len(table)
     alike = np.lexsort((-table.sum(axis=(1, 2)), (table.max(axis=1) > 0).sum(axis=1)))
     group_of = np.empty(members, dtype=np.int64)
     count = min(members, GROUPS)
     group_of[alike] = np.arange(members) * count // max(1, members)
-    master = _Master(table, asked, base, group_of, count)
+    master = _Master(table, ask, group_of, count)
     for _ in range(PASSES):
         master.solve()
         if not master.improve():
@@ -107,8 +208,9 @@ def _planned(table: Floats, asked: Floats, base: Floats) -> _Found:
 class _Master:
     """The program of the groups, with the profiles that it knows so far."""
 
-    def __init__(self, table: Floats, asked: Floats, base: Floats, group_of: Whole, groups: int) -> None:
+    def __init__(self, table: Floats, ask: _Ask, group_of: Whole, groups: int) -> None:
         self.table, self.group_of, self.groups = table, group_of, groups
+        self.costs, self.gap = ask.costs, ask.gap
         self.slots = table.shape[2]
         self.flat = table.reshape(-1, self.slots)
         self.choices: list[Whole] = []
@@ -117,27 +219,26 @@ class _Master:
         """For each column its group, and in which pass it was chosen."""
         self.order = np.argsort(group_of, kind="stable")
         self.starts = np.searchsorted(group_of[self.order], np.arange(groups))
-        self.highs = level_program(asked, base, groups)
+        self.highs = level_program(ask.asked, ask.base, groups, ask.most_level)
         self.worth = self.level_worth = np.zeros(self.slots)
         """By slot, of a share more: to level and energy together, and to the level alone."""
         for profile in range(table.shape[1]):
             self._add(np.full(len(table), profile), range(groups))
 
-    def _sums(self, chosen: Whole) -> Floats:
-        """What each group gives where each member gives the profile chosen, in shares of what is asked."""
-        given = self.table[np.arange(len(chosen)), chosen][self.order]
-        sums: Floats = np.add.reduceat(given, self.starts, axis=0)
+    def _sums(self, of: Floats, chosen: Whole) -> Floats:
+        """A group's sum of what stands with the profile that each member gives."""
+        sums: Floats = np.add.reduceat(of[np.arange(len(chosen)), chosen][self.order], self.starts, axis=0)
         return sums
 
     def _add(self, chosen: Whole, groups: Sequence[int]) -> None:
-        sums, slots = self._sums(chosen), self.slots
+        sums, slots = self._sums(self.table, chosen), self.slots
         self.choices.append(chosen)
         rows = np.arange(2 * slots, dtype=np.int32)
         index = np.concatenate([np.append(rows, np.int32(2 * slots + group)) for group in groups])
         value = np.concatenate([np.concatenate((sums[group], sums[group], [1.0])) for group in groups])
         count, each = len(groups), 2 * slots + 1
         self.highs.addCols(
-            count, np.zeros(count), np.zeros(count), np.full(count, np.inf), len(value),
+            count, -self._sums(self.costs, chosen)[groups], np.zeros(count), np.full(count, np.inf), len(value),
             np.arange(count, dtype=np.int32) * each, index.astype(np.int32), value,
         )  # fmt: skip
         self.known += [(group, len(self.choices) - 1) for group in groups]
@@ -154,11 +255,11 @@ class _Master:
         """Let each member choose its best at these worths; whether that would improve the mix by more than the gap."""
         if self.groups == len(self.table):
             return False
-        values = (self.flat @ self.worth).reshape(self.table.shape[:2])
+        values = (self.flat @ self.worth).reshape(self.table.shape[:2]) - self.costs
         chosen = values.argmax(axis=1)
         best = np.add.reduceat(values.max(axis=1)[self.order], self.starts)
         more = best - self.prices
-        if np.maximum(0.0, more).sum() <= GAP * abs(self.highs.getObjectiveValue()):
+        if np.maximum(0.0, more).sum() <= self.gap * abs(self.highs.getObjectiveValue()):
             return False
         self._add(chosen, [group for group in range(self.groups) if more[group] > 1e-9])
         return True
@@ -180,20 +281,18 @@ class _Master:
 # -- whole profiles
 
 
-def _held_to_whole(
-    table: Floats, asked: Floats, given: Floats, mixable: NDArray[np.bool_], found: _Found
-) -> _Found:  # fmt: skip
+def _held_to_whole(table: Floats, ask: _Ask, mixable: NDArray[np.bool_], found: _Found) -> _Found:
     """Let those who give whole profiles only give one each, or nothing, and plan the others around them."""
     whole = np.flatnonzero(~mixable)
-    few = len(whole) <= FEW_WHOLE and len(table) <= 4 * FEW_WHOLE
-    chosen = _bylevel_program(table, asked, given, whole) if few else _in_proportion(table, found.parts, whole)
+    few = len(table) * len(ask.asked) <= FEW_CELLS
+    chosen = _by_integer_program(table, ask, whole) if few else _in_proportion(table, found.parts, whole)
     parts = np.zeros_like(found.parts)
     for member, profile in chosen:
         parts[member, profile] = 1.0
-    base = given + np.einsum("mps,mp->s", table[whole], parts[whole])
+    base = ask.base + np.einsum("mps,mp->s", table[whole], parts[whole])
     others = np.flatnonzero(mixable)
     if len(others):
-        around = _planned(table[others], asked, base)
+        around = _planned(table[others], ask._replace(base=base, costs=ask.costs[others]))
         parts[others] = around.parts
     return _Found(parts, found.worth)
 
@@ -209,19 +308,20 @@ def _in_proportion(table: Floats, parts: Floats, whole: Whole) -> Iterator[tuple
             yield member, profile
 
 
-def _bylevel_program(table: Floats, asked: Floats, base: Floats, whole: Whole) -> Iterator[tuple[int, int]]:
+def _by_integer_program(table: Floats, ask: _Ask, whole: Whole) -> Iterator[tuple[int, int]]:
     """The same as a mixed-integer program over all members."""
     import highspy
 
     members, profiles, slots = table.shape
-    highs = level_program(asked, base, members)
-    highs.setOptionValue("mip_rel_gap", GAP)
-    highs.setOptionValue("time_limit", MILP_S)
+    highs = level_program(ask.asked, ask.base, members, ask.most_level)
+    highs.setOptionValue("mip_rel_gap", ask.gap)
+    highs.setOptionValue("mip_max_nodes", MOST_NODES)
     rows = np.arange(2 * slots, dtype=np.int32)
     for member in range(members):
         for profile in range(profiles):
             value = np.concatenate((table[member, profile], table[member, profile], [1.0]))
-            highs.addCol(0.0, 0.0, 1.0, len(value), np.append(rows, np.int32(2 * slots + member)), value)
+            cost = -float(ask.costs[member, profile])
+            highs.addCol(cost, 0.0, 1.0, len(value), np.append(rows, np.int32(2 * slots + member)), value)
     first = 1 + slots
     for member in whole.tolist():
         for profile in range(profiles):

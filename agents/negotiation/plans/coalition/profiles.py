@@ -2,7 +2,8 @@
 for.
 
 The even profile alone says little of who could give in other slots. The best profiles for weights that fall and that rise
-in time say the most about who leaves and who stays; where a request has a shape of its own, the best ones for that shape.
+in time say the most about who leaves and who stays; where a request has a shape of its own, the best ones for that shape,
+and where it is level, those for its middle, which mixes of the first two leave short.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,10 @@ class MemberProfiles(NamedTuple):
     profiles: tuple[Plan, ...]
     mixable: bool
     """Whether it can give any mix of them as well."""
+    loosened: int = 0
+    """So many of them, the last ones, only where its owner loosens something."""
+    lately: int = 0
+    """How often its owner has loosened something lately, thousandths of an event."""
 
 
 class CoalitionProblem(NamedTuple):
@@ -47,7 +52,18 @@ def first_wanted(asked_w: Plan) -> tuple[WantedProfile, ...]:
     wanted = [WantedProfile(even=True, weights=shape), WantedProfile(weights=falling), WantedProfile(weights=rising)]
     if len({power for power in asked_w if power}) > 1:
         wanted.append(WantedProfile(weights=shape))
+    elif len(slots) > 2:
+        near = {slot: 1 + min(place, len(slots) - 1 - place) for place, slot in enumerate(slots)}
+        wanted.append(WantedProfile(weights=_scaled([near.get(slot, 0) for slot in range(len(asked_w))])))
     return tuple(wanted)
+
+
+def loosened_wanted(asked_w: Plan, weights: Sequence[int]) -> tuple[WantedProfile, ...]:
+    """The shapes that owners are asked for with what they loosen: evenly, early, late, and the best one for what a watt more
+    would be worth by the plan so far."""
+    first = first_wanted(asked_w)[:3]
+    worths = [weight * 10 + 1 if power else 0 for weight, power in zip(weights, asked_w, strict=True)]
+    return tuple(dict.fromkeys((*first, WantedProfile(weights=_scaled(worths))))) if first else ()
 
 
 def next_wanted(asked_w: Plan, available_w: Plan, weights: Sequence[int]) -> tuple[WantedProfile, ...]:

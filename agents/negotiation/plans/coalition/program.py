@@ -26,15 +26,15 @@ def quiet() -> Any:
     return Quiet()  # type: ignore[no-untyped-call]
 
 
-def level_program(asked: Floats, base: Floats, rows: int = 0) -> Any:
+def level_program(asked: Floats, base: Floats, rows: int = 0, most_level: float = MOST_LEVEL) -> Any:
     """A program with a column for the level, and one a slot for the share of what is asked that is met there, beside what is
     given already (`base`, in shares). Whatever else gives adds its shares to the first rows, one a slot, and to the
-    second ones; then come `rows` of which each sums to 1 at most."""
+    second ones; then come `rows` of which each sums to 1 at most. `most_level`: more than that is worth nothing."""
     import highspy
 
     slots, highs = len(asked), quiet()
     highs.changeObjectiveSense(highspy.ObjSense.kMaximize)
-    highs.addVars(1 + slots, np.zeros(1 + slots), np.array([MOST_LEVEL, *np.ones(slots)]))
+    highs.addVars(1 + slots, np.zeros(1 + slots), np.array([most_level, *np.ones(slots)]))
     for column, worth in enumerate((LEVEL_WORTH, *(asked / asked.sum()).tolist())):
         highs.changeColCost(column, worth)
     for slot in range(slots):

@@ -99,7 +99,7 @@ def test_whole_profiles_of_a_hundred_homes_are_within_one_percent_of_every_mix()
 
 
 def test_whole_profiles_of_a_crowd_are_given_in_the_proportions_of_the_mix(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(master, "FEW_WHOLE", 0)
+    monkeypatch.setattr(master, "FEW_CELLS", 0)
     random = Random(8)
     asked_w = tuple(random.randint(700, 1_300) * 1_000 for _ in range(SLOTS))
     problem = CoalitionProblem(asked_w, (0,) * SLOTS, fleet(random, 1_000, mixable=0.3))
@@ -193,3 +193,61 @@ def test_next_question_asks_evenly_where_the_least_is_met_and_wants_something_in
 def test_mix_that_cannot_be_given_is_told_and_why(parts: dict[str, tuple[int, ...]], why: str) -> None:
     some = (MemberProfiles("a", ((1, 2), (2, 1)), True), MemberProfiles("b", ((1, 2), (2, 1)), False))
     assert problem_with(some, parts) == why
+
+
+# -- what owners loosen
+
+
+def owned(member: MemberProfiles, more: float) -> MemberProfiles:
+    """A member whose owner loosens something for so much more of its even profile."""
+    loosened = tuple(int(power * more) for power in member.profiles[0])
+    return member._replace(profiles=(*member.profiles, loosened), loosened=1)
+
+
+def disturbed(problem: CoalitionProblem) -> list[str]:
+    """Who gives a part of what is loosened in the best mix."""
+    return [name for name, parts in best_mix(problem).parts.items() if parts[-1]]
+
+
+def test_nobody_is_disturbed_for_what_is_met_without() -> None:
+    some = fleet(Random(5), 30)
+    most = exact_level(CoalitionProblem((30_000,) * SLOTS, (0,) * SLOTS, some))
+    asked_w = (int(30_000 * most * 0.98),) * SLOTS
+    assert disturbed(CoalitionProblem(asked_w, (0,) * SLOTS, tuple(owned(one, 1.5) for one in some))) == []
+
+
+def test_few_who_add_much_are_disturbed_in_the_place_of_many() -> None:
+    even = (1_000,) * SLOTS
+    members = tuple(
+        MemberProfiles(f"m-{n}", (even, tuple(power + add_w for power in even)), True, loosened=1)
+        for n, add_w in enumerate((200, 2_000, 200, 2_000, 200, 200))
+    )
+    problem = CoalitionProblem((9_500,) * SLOTS, (0,) * SLOTS, members)
+    assert disturbed(problem) == ["m-1", "m-3"]
+    assert level(given_w(problem), problem.asked_w) >= 1
+
+
+def test_of_equal_ones_it_is_whose_owner_was_spared_lately() -> None:
+    even, more = (1_000,) * SLOTS, (3_000,) * SLOTS
+    members = tuple(
+        MemberProfiles(f"m-{n}", (even, more), True, loosened=1, lately=lately)
+        for n, lately in enumerate((900, 0, 900, 900))
+    )
+    assert disturbed(CoalitionProblem((6_000,) * SLOTS, (0,) * SLOTS, members)) == ["m-1"]
+
+
+def test_of_a_crowd_as_few_are_disturbed_as_its_groups_need() -> None:
+    some = fleet(Random(6), 400)
+    asked_w = (200 * 400,) * SLOTS
+    most = exact_level(CoalitionProblem(asked_w, (0,) * SLOTS, some))
+    asked_w = (int(200 * 400 * most * 1.05),) * SLOTS
+    problem = CoalitionProblem(asked_w, (0,) * SLOTS, tuple(owned(one, 2.0) for one in some))
+    found = disturbed(problem)
+    assert 0 < len(found) < 120
+    assert level(given_w(problem), asked_w) >= 0.995 * min(1.0, exact_level(problem))
+
+
+def test_level_request_wants_its_middle_and_another_one_its_own_shape() -> None:
+    assert [shape.weights for shape in first_wanted((5, 5, 0, 5, 5))][3] == (500, 1_000, 0, 1_000, 500)
+    assert [shape.weights for shape in first_wanted((5, 10))][3] == (500, 1_000)
+    assert len(first_wanted((5, 5))) == 3
