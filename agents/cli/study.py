@@ -17,6 +17,8 @@ from agents.settings.checked import ConfigError
 from agents.tools.study import picture, results, table
 from agents.tools.study import study as whole
 from agents.tools.study.runs import StudyOutcome
+from agents.tools.study.sequence import SequenceOutcome, as_json, summed
+from agents.tools.study.sequence import table as sequence_table
 from agents.tools.study.variants import ACCEPT_PCT, REREQUESTS, SIZES_PCT, STORAGE_PCT
 from protocol.codec import to_json
 from protocol.units import Direction
@@ -43,6 +45,13 @@ class StudyOptions:
         flag(
             "Every user is a home with all of its sessions around the event, to the second; who is away is asked, and "
             "says no."
+        ),
+    ] = False
+    sequence: Annotated[
+        bool,
+        flag(
+            "Put the events one after the other instead, at one size, with what the aggregators learn carried on: against "
+            "contracts alone, and against hindsight. With `--out` a picture, study-sequence.svg."
         ),
     ] = False
     jobs: Annotated[int | None, option("Processes; one a core by default.")] = None
@@ -84,6 +93,19 @@ class StudyOptions:
             each=each,
         )
 
+    def run_sequences(self, sessions: Path, requests: Path, each: whole.Each) -> list[list[SequenceOutcome]]:
+        """The events one after the other. Raises ConfigError."""
+        return whole.sequences(
+            sessions,
+            requests,
+            events=self.events,
+            seed=self.seed,
+            plan=self.plan,
+            jobs=self.processes,
+            zone=None if self.zone is None else zone_named(self.zone),
+            each=each,
+        )
+
 
 ALL = StudyOptions()
 
@@ -114,6 +136,9 @@ def study(
         if not out.is_dir():
             raise ConfigError(f"{out}: is no folder")
         picture.can_draw()
+    if options.sequence:
+        return _tell_sequences(options.run_sequences(sessions, requests, _progress(json)), out, json)
+    if out is not None:
         table.surroundings(out / "study.md")
     began = time.monotonic()
     found = options.run(sessions, requests, _progress(json))
@@ -130,6 +155,17 @@ def study(
         sys.stdout.buffer.write(data)
     else:
         print(text)
+    return Exit.OK
+
+
+def _tell_sequences(found: list[list[SequenceOutcome]], out: Path | None, json: bool) -> int:
+    rows = [summed(outcomes) for outcomes in found]
+    if out is not None:
+        picture.draw_sequences(found, out / "study-sequence.svg")
+    if json:
+        sys.stdout.buffer.write(to_json({"rows": as_json(rows)}) + b"\n")
+    else:
+        print(sequence_table(rows, table.HABITS))
     return Exit.OK
 
 

@@ -5,12 +5,14 @@ ladder, so the picture reads without them.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.runtime.files.from_csv import Plugged
 from agents.settings.checked import ConfigError
 from agents.tools.study.results import StudyRow
+from agents.tools.study.sequence import SequenceOutcome
 from agents.tools.study.table import BOOKS, HABITS
 from agents.tools.study.variants import VARIANTS, StudyBooks
 
@@ -96,3 +98,43 @@ def _panel(panel: "Axes", found: Sequence[StudyRow]) -> None:
     panel.grid(axis="y", color="#dddddd", linewidth=0.6)
     panel.set_axisbelow(True)
     panel.spines[["top", "right"]].set_visible(False)
+
+
+def draw_sequences(found: Sequence[Sequence[SequenceOutcome]], path: Path) -> None:
+    """Draw events one after the other: energy secured and owners disturbed so far, by book; into an SVG or PNG, by the
+    ending. Raises ConfigError when that cannot be."""
+    can_draw()
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    habits = list(dict.fromkeys(one[0].plugged for one in found))
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "gridpact", "font.size": 9}):
+        figure = Figure(figsize=(9.2, 5.2), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(2, len(habits), sharex=True, sharey="row", squeeze=False)
+        for across, habit in enumerate(habits):
+            for colour, outcomes in zip(COLOURS, (one for one in found if one[0].plugged is habit), strict=False):
+                at, label = range(1, len(outcomes) + 1), str(outcomes[0].book)
+                secured = _so_far([one.secured for one in outcomes], [one.asked for one in outcomes])
+                disturbed = _so_far([len(one.disturbed) for one in outcomes], [one.homes for one in outcomes])
+                axes[0][across].plot(at, secured, color=colour, label=label)
+                axes[1][across].plot(at, disturbed, color=colour, label=label)
+            axes[0][across].set_title(f"plugged in {HABITS[habit]}", fontsize=9, loc="left")
+            axes[1][across].set_xlabel("events so far")
+        axes[0][0].set_ylabel("energy secured, % of the requests")
+        axes[1][0].set_ylabel("owners disturbed, % of homes")
+        for panel in axes.flat:
+            panel.grid(axis="y", color="#dddddd", linewidth=0.6)
+            panel.spines[["top", "right"]].set_visible(False)
+        figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
+        metadata = {"Date": None} if path.suffix == ".svg" else None
+        try:
+            figure.savefig(path, dpi=110, metadata=metadata)
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _so_far(parts: Sequence[int], of: Sequence[int]) -> list[float]:
+    """Percent, all up to each."""
+    return [100 * a / b if b else 0.0 for a, b in zip(accumulate(parts), accumulate(of), strict=True)]

@@ -146,7 +146,7 @@ def _run(scenario: Scenario, case: Case, seed: int, memory: Memory) -> StudyOutc
     simulation = build_simulation(scenario, seed, keep_trace=True, der=memory.der)
     event = scenario.utility.events[0]
     simulation.run(until=event.start - timedelta(seconds=1))
-    secured_w, woken, disturbed = _secured(simulation, scenario)
+    secured_w, woken, disturbed = secured(simulation, scenario)
     slot = timedelta(seconds=event.slot_s)
     return StudyOutcome(
         case=case,
@@ -168,7 +168,7 @@ def _questions(simulation: Simulation, homes: AbstractSet[str]) -> int:
     return sum(topic.rpartition("/")[2] in homes for topic in asked)
 
 
-def _secured(simulation: Simulation, scenario: Scenario) -> tuple[Plan, int, int]:
+def secured(simulation: Simulation, scenario: Scenario) -> tuple[Plan, int, int]:
     """What stands below the aggregators of the deal that the utility has with a confirmed award, W; the homes that have
     one; and those of them whose award stands on a relaxed offer."""
     event = scenario.utility.events[0]

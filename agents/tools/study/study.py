@@ -15,7 +15,16 @@ from agents.runtime.files.from_csv import Plugged, RecordedRequest, Session, rea
 from agents.runtime.files.wall_clock import WallClock
 from agents.settings.checked import ConfigError
 from agents.tools.study.runs import StudyOutcome, outcomes
-from agents.tools.study.variants import ACCEPT_PCT, VARIANTS, StudyBooks, Variant, with_plan, with_surplus
+from agents.tools.study.sequence import SequenceBook, SequenceOutcome, in_sequence
+from agents.tools.study.variants import (
+    ACCEPT_PCT,
+    SEQUENCE_VARIANT,
+    VARIANTS,
+    StudyBooks,
+    Variant,
+    with_plan,
+    with_surplus,
+)
 from protocol.units import Direction
 
 Each: TypeAlias = Callable[[int, int], None]
@@ -99,6 +108,47 @@ def study(
     if not found:
         raise ConfigError(f"{sessions}: no vehicle is plugged in and able to give anything in any of the events")
     return found
+
+
+def sequences(
+    sessions: Path,
+    requests: Path,
+    *,
+    events: int | None = None,
+    seed: int = 0,
+    plan: bool = False,
+    jobs: int = 1,
+    zone: tzinfo | None = None,
+    each: Each = lambda done, of: None,
+) -> list[list[SequenceOutcome]]:
+    """By habit and book all events one after the other, with all rungs that need no re-request. Raises ConfigError."""
+    chosen = spaced(list(read_wanted(requests, WallClock(zone)).values()), events)
+    if not chosen:
+        raise ConfigError(f"{requests}: required_mw: no event asks for power")
+    read_sessions(sessions, WallClock(zone))
+    work = [SequenceWork(tuple(chosen), plugged, book, seed, plan) for plugged in Plugged for book in SequenceBook]
+    found: list[list[SequenceOutcome]] = []
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (sessions, zone)) as pool:
+        for done, some in enumerate(pool.map(_sequence, work, chunksize=1), 1):
+            found += [some] if some else []
+            each(done, len(work))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceWork:
+    """All events under one habit and one book."""
+
+    events: tuple[RecordedRequest, ...]
+    plugged: Plugged
+    book: SequenceBook
+    seed: int
+    plan: bool
+
+
+def _sequence(work: SequenceWork) -> list[SequenceOutcome]:
+    variant = with_plan(SEQUENCE_VARIANT) if work.plan else SEQUENCE_VARIANT
+    return list(in_sequence(_tables.sessions, work.events, work.plugged, work.book, variant, seed=work.seed))
 
 
 def _begin(sessions: Path, zone: tzinfo | None) -> None:

@@ -48,6 +48,9 @@ VARIANTS = (
     Variant("rerequest", "+ re-request", (Rung.OWN_STORAGE, Rung.RELAX, Rung.ALTERNATIVE), REREQUESTS),
 )
 
+SEQUENCE_VARIANT = VARIANTS[3]
+"""Of events in a sequence: what a book knows is seen where nobody asks again."""
+
 
 def with_surplus(variant: Variant) -> Variant:
     """The same with the rung `surplus` in front."""
