@@ -125,7 +125,7 @@ def shares(
 
     def told(shapes: tuple[WantedProfile, ...]) -> list[tuple[Plan, ...]]:
         answers = [home.profiles(direction, period, {}, WantedProfiles(shapes=shapes)) for home in homes]
-        return [answer.power_w if answer is not None else () for answer in answers]
+        return [answer.offered.power_w if answer is not None else () for answer in answers]
 
     optimum = best_level(scenario, Means.OWN)
     first = told(first_wanted(asked_w))
