@@ -104,10 +104,12 @@ class Terms(WireModel):
     """Price in thousandths of `currency` per kWh."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
     """ISO 4217, of the price."""
-    later: ClassVar[tuple[str, ...]] = ("obliged",)
+    later: ClassVar[tuple[str, ...]] = ("obliged", "spares_owners")
     obliged: bool | None = None
     """Capacity that is reserved by contract: whoever cannot meet the request offers what there is, and no alternative;
     what is missing is stated, and all the rest is bought."""
+    spares_owners: bool | None = None
+    """Whether no owner is to be asked to loosen anything for this request: the parent may ask once more."""
 
 
 class Resource(WireModel):

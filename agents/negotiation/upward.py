@@ -75,6 +75,12 @@ class Upward:
     # -- the request
 
     @property
+    def terms_below(self) -> m.Terms:
+        """What the parent lays down for the children as well."""
+        terms = self.request.terms
+        return terms.model_copy(update={"spares_owners": None}) if terms.spares_owners else terms
+
+    @property
     def decide_by(self) -> datetime:
         """The last decision of this tier: what children offer has to stay valid until then."""
         return step_instant(self.request.decide_by, self.subject.period.start, HOP_PCT)

@@ -171,6 +171,7 @@ class CoordinatorEventState:
     version: Literal[1] = 1
     edition: int = 0
     """After how many changes of the book it began."""
+    sparing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +204,7 @@ def coordinator_state(actor: Coordinator) -> CoordinatorState:
                 tuple(role.taken.accepted),
                 role.rerequests_left,
                 edition=actor.editions[e.subject.event_id],
+                sparing=role.sparing,
             )
             for e, role in events
         ),
@@ -219,7 +221,7 @@ def remember_coordinator(actor: Coordinator, state: CoordinatorState) -> None:
         event = reopened(actor, one.event, editions[one.edition], one.edition)
         role = _role(event, CoordinatorRole)
         role.taken.by_name, role.taken.accepted = one.taken, dict.fromkeys(one.accepted)
-        role.rerequests_left = one.rerequests_left
+        role.rerequests_left, role.sparing = one.rerequests_left, one.sparing
     remember_learning(actor, state.conduct)
     remember_parent(actor, state.party)
 

@@ -135,6 +135,9 @@ class CoordinatorSettings(Settings):
     """R: how often S5 and S6 may run; 0 leaves them out: an unacceptable alternative ends without a deal."""
     margin_pct: Annotated[int, Field(ge=0, le=90)] = 0
     """S5: a short aggregator is asked for its proposal less this margin."""
+    spare_owners: bool = False
+    """Whether in the first round no owner is asked to loosen anything: what is missing then is asked for in another one, first
+    of those who have something over. Its aggregators have to know that (those of the first release refuse it)."""
     report_grace_s: Annotated[int, Field(ge=1)] = 240
     reliability_half_life_days: HalfLifeDays | None = None
     """Learn how reliable aggregators are from what they do, and plan by it (S1, unless all get the same plan); what they did

@@ -98,7 +98,7 @@ class PlanRung:
         if not self._may_ask_again() or not asked or reply_by <= now:
             return False
         wanted = self.coalition.want_more(event.subject.asked_w, self.supply.available_w(), plan.weights)
-        event.ask(asked, Conditions(request.program_id, reply_by, self.up.decide_by, request.terms, wanted), now)
+        event.ask(asked, Conditions(request.program_id, reply_by, self.up.decide_by, self.up.terms_below, wanted), now)
         event.out.tell("profiles_asked", shortfall_w=short, asked=len(asked), weights=plan.weights, reply_by=reply_by)
         event.go(Stage.COLLECTING, reply_by)
         return True

@@ -45,7 +45,9 @@ class MemberRequests:
         left_out = self._left_out(values) if profiles is not None else frozenset()
         asked = {name: power_w for name, power_w in values.items() if any(power_w) or name in left_out}
         reply_by = self._reply_by(asked, now)
-        event.ask(asked, Conditions(request.program_id, reply_by, self.up.decide_by, request.terms, profiles), now)
+        event.ask(
+            asked, Conditions(request.program_id, reply_by, self.up.decide_by, self.up.terms_below, profiles), now
+        )
         event.out.tell(
             "request_values_sent",
             "S22",

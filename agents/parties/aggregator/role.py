@@ -168,7 +168,7 @@ class AggregatorRole:
                 case Rung.OWN_STORAGE:
                     climbed = self._add_storage(short, now)
                 case Rung.RELAX:
-                    climbed = self.relaxing.ask(short, now)
+                    climbed = not self.up.request.terms.spares_owners and self.relaxing.ask(short, now)
                 case Rung.ALTERNATIVE:
                     left = short if self._obliged else self.answer.propose(now)
                     climbed, short = left is None, left or short

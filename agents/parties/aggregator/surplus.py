@@ -34,7 +34,7 @@ class SurplusRung:
         if not values or reply_by <= now:
             return False
         self.climb.surplus, self.climb.before_w = True, self.supply.available_w()
-        event.ask(values, Conditions(request.program_id, reply_by, self.up.decide_by, request.terms), now)
+        event.ask(values, Conditions(request.program_id, reply_by, self.up.decide_by, self.up.terms_below), now)
         power_w = total(values.values(), len(short))
         event.out.tell("surplus_asked", shortfall_w=short, power_w=power_w, asked=len(values), reply_by=reply_by)
         event.go(Stage.COLLECTING, reply_by)

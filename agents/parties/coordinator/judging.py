@@ -7,6 +7,7 @@ from typing import NamedTuple
 from agents.negotiation.child import Child, ChildAnswer
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.plans.acceptance import Judged
+from agents.negotiation.plans.request_values import split_by_scale
 from agents.negotiation.plans.residual import reduced, share_residual
 from agents.negotiation.plans.usable import judged_by, left_of
 from agents.negotiation.policies import Policies
@@ -54,6 +55,26 @@ class Judging:
         more = share_residual(missing, surplus) if may_ask_again and any(missing) else {}
         for name, extra in more.items():
             again[name] = add(taken.by_name[name], extra)
+        return Revised({name: power_w for name, power_w in again.items() if any(power_w)}, missing)
+
+    def spared(self) -> Revised:
+        """The same of a round in which no owner was asked to loosen anything: those with something over are asked for what
+        is missing, and what they have not is asked for of all others on top of what they proposed."""
+        taken, slots = self.taken, self.event.subject.slots
+        answers = self.event.children.taking_part()
+        firm = [(child, answer) for child, answer in answers if not answer.alternative]
+        proposed = {child.name: answer.power_w for child, answer in answers if answer.alternative}
+        taken.lock(firm)
+        missing = left_of(
+            self.settings.can_use, self.event.subject.asked_w, add(taken.total_w(), total(proposed.values(), slots))
+        )
+        more = share_residual(missing, taken.surplus(firm)) if any(missing) else {}
+        again = {name: add(taken.by_name[name], extra) for name, extra in more.items()}
+        rest_w = shortfall(missing, total(more.values(), slots))
+        others = proposed or {name: plan for name, plan in taken.by_name.items() if name not in again}
+        for name, part in split_by_scale(rest_w, {name: sum(plan) for name, plan in others.items()}).items():
+            if name in proposed or any(part):
+                again[name] = add(others[name], part)
         return Revised({name: power_w for name, power_w in again.items() if any(power_w)}, missing)
 
     def _accept(self, child: Child, answer: ChildAnswer, over: Plan, now: datetime) -> Plan:

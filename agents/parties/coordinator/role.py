@@ -55,6 +55,8 @@ class CoordinatorRole:
         self.taken = TakenPlans(event, settings.can_use)
         self.judging = Judging(settings, policies, up, event, self.taken)
         self.rerequests_left = 0
+        self.sparing = False
+        """Whether no owner was asked to loosen anything in this round."""
 
     @property
     def asked_w(self) -> Plan:
@@ -78,6 +80,7 @@ class CoordinatorRole:
         latest = step_instant(now, self.up.request.reply_by, COLLECT_PCT)
         slow = [member for member in self.book.slow if member.name in plans]
         reply_by = stage_end(now, self._round_ends(now), latest, slow)
+        self.sparing = self.settings.spare_owners and self.rerequests_left > 0 and not self.mandate
         for name, power_w in plans.items():
             self._ask(name, power_w, reply_by, now)
         event.out.tell(
@@ -117,7 +120,8 @@ class CoordinatorRole:
 
     def _ask(self, name: str, power_w: Plan, reply_by: datetime, now: datetime) -> None:
         request = self.up.request
-        self.event.ask({name: power_w}, Conditions(request.program_id, reply_by, self.up.decide_by, request.terms), now)
+        terms = request.terms.model_copy(update={"spares_owners": True}) if self.sparing else request.terms
+        self.event.ask({name: power_w}, Conditions(request.program_id, reply_by, self.up.decide_by, terms), now)
 
     # -- S2, S3
 
@@ -168,7 +172,9 @@ class CoordinatorRole:
 
     def _judge(self, now: datetime) -> None:
         """Another round where one is needed and may follow; else the utility is answered."""
-        revised = self.judging.judge(self.rerequests_left > 0, now)
+        spared = self.sparing
+        self.sparing = False
+        revised = self.judging.spared() if spared else self.judging.judge(self.rerequests_left > 0, now)
         if revised.plans:
             self._rerequest(revised.plans, revised.missing_w, now)
         else:

@@ -72,7 +72,10 @@ def sized(scenario: Scenario, size_pct: int) -> Scenario:
 
 def with_variant(scenario: Scenario, variant: Variant, accept_pct: int = ACCEPT_PCT) -> Scenario:
     """The same parties, with the rungs of a variant."""
-    coordinator = {"accept_share_pct": accept_pct, "max_rerequests": variant.rerequests}
+    planned = Rung.PLAN in variant.ladder
+    coordinator = {
+        "accept_share_pct": accept_pct, "max_rerequests": variant.rerequests, "spare_owners": planned,
+    }  # fmt: skip
     return replace(
         scenario,
         utility=scenario.utility.model_copy(update={"accept_share_pct": accept_pct}),
