@@ -4,7 +4,8 @@ from agents.settings.parties import AggregatorSettings, DerSettings
 from agents.tools.explain.answers import answer_to, asked_at, causes, relax_of
 from agents.tools.explain.evidence import Evidence, SentEvidence
 from agents.tools.explain.noted import NotedEvidence, of
-from agents.tools.explain.story.climb import ClimbStory, PlanStory, ProposedOption, Relaxed, RungStory
+from agents.tools.explain.planned import plans
+from agents.tools.explain.story.climb import ClimbStory, ProposedOption, Relaxed, RungStory
 from protocol import messages as m
 from protocol import notes as n
 from protocol.edges import Edge
@@ -48,7 +49,7 @@ def _climb(evidence: Evidence, party: str, notes: list[NotedEvidence[NoteModel]]
     climb.relaxed_answers = [answer_to(evidence, sent, m.Basis.RELAXED) for sent in relaxed]
     climb.relaxed = [_relaxed(evidence, sent) for sent in relaxed]
     climb.rungs = _rungs(notes, slots)
-    climb.plans = [_plan(noted) for noted in of(notes, n.PlanFound)]
+    climb.plans = plans(evidence, party, notes)
     climb.plan_missed = next((noted.note.reason for noted in of(notes, n.PlanMissed)), "")
     if request is not None:
         _answer_up(evidence, climb, request, notes)
@@ -111,12 +112,6 @@ def _rungs(notes: list[NotedEvidence[NoteModel]], slots: int) -> list[RungStory]
                     rungs.append(RungStory("S30", "relaxed", noted.at, asked, asked - silent, 0, silent, added, *sums))
             before = note.available_w
     return rungs
-
-
-def _plan(noted: NotedEvidence[n.PlanFound]) -> PlanStory:
-    note = noted.note
-    slots, weights = tuple(note.slots or ()), tuple(note.weights or ())
-    return PlanStory(note.question, noted.at, note.members, note.available_w, note.bound_pm, slots, weights)
 
 
 def _relaxed(evidence: Evidence, asked: SentEvidence) -> Relaxed:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agents.tools.explain import words
+from agents.tools.explain.planned import worth_most
 from agents.tools.explain.story.answer import Answer, AskedStory
-from agents.tools.explain.story.climb import ClimbStory, RungStory
+from agents.tools.explain.story.climb import ClimbStory, PlanStory, RungStory
 from agents.tools.explain.story.planning import Issued, Pass, Planning, Rerequest
 from agents.tools.explain.story.story import Story
 from protocol.plan import total
@@ -200,19 +201,47 @@ def _rung(climb: ClimbStory, rung: RungStory) -> str:
             f"{words.kw(rung.added_w)} more; {left}."
         )
     if rung.name == "plan":
-        return f"{_best_mix(climb)}: {words.kw(rung.added_w)} more; {left}.{_bound(climb)}"
+        return f"{_asked_for(climb)}{_best_mix(climb)}: {words.kw(rung.added_w)} more; {left}.{_bound(climb)}"
     disturbed = [one.child for one in climb.relaxed if one.disturbed]
     whom = f"; the deal disturbs {words.names(disturbed)}" if disturbed else "; the deal disturbs nobody"
     return (
         f"S28-S30: asks {words.count(rung.asked, 'child', 'children')} to relax, {rung.yes} answer: "
-        f"{words.kw(rung.added_w)} more; {left} (S31){whom}."
+        f"{words.kw(rung.added_w)} more; {left} (S31){_loosened(climb)}{whom}."
     )
 
 
+def _asked_for(climb: ClimbStory) -> str:
+    """Who was asked for what shapes, why, and what each question added."""
+    told, before = "", None
+    for plan in _own(climb):
+        if plan.asked:
+            why = (
+                ""
+                if before is None or not before.weights
+                else f"A watt is worth most in {worth_most(before.weights)}: "
+            )
+            again = "asks" if before is None else "asks once more"
+            asked = f"{why}{again} {words.count(plan.asked, 'child', 'children')} what they could give"
+            shapes = f"{', '.join(plan.shapes[:-1])} or {plan.shapes[-1]}" if len(plan.shapes) > 1 else plan.shapes[0]
+            told += f"{asked[0].upper()}{asked[1:]} {shapes}: the best mix adds {words.kw(plan.added_w)}. "
+        before = plan
+    return told
+
+
+def _own(climb: ClimbStory) -> list[PlanStory]:
+    """The plans before owners were asked."""
+    return [plan for plan in climb.plans if plan.loosened is None]
+
+
+def _loosened(climb: ClimbStory) -> str:
+    plans = [plan for plan in climb.plans if plan.loosened is not None]
+    return f"; the plan needs {plans[-1].loosened} of them" if plans else ""
+
+
 def _best_mix(climb: ClimbStory) -> str:
-    if not climb.plans:
+    if not _own(climb):
         return f"There is no plan over members and slots ({climb.plan_missed})"
-    last = climb.plans[-1]
+    last = _own(climb)[-1]
     asked = "the request asked for" if last.question == 1 else f"{last.question} questions asked for"
     return f"The best mix of the profiles that {asked}, of {words.count(last.members, 'child', 'children')}"
 

@@ -44,6 +44,14 @@ class PlanStory:
     """Those that bind it, from 0."""
     weights: tuple[int, ...]
     """Of the slots; they prove the bound."""
+    loosened: int | None = None
+    """Members whose owners loosen something for it; None: none were asked to."""
+    added_w: Plan = ()
+    """What it made available more than what was before."""
+    asked: int = 0
+    """Children that the question before it asked for profiles."""
+    shapes: tuple[str, ...] = ()
+    """In which shapes, in words."""
 
 
 @dataclass(slots=True)

@@ -110,6 +110,9 @@ def test_explain_tells_the_plan_and_what_bounds_it(tmp_path: Path, capsys: pytes
     folder = simulated(tmp_path / "run", crossing())
     assert call(["explain", "e1", "--journals", str(folder)]) == 0
     told = " ".join(capsys.readouterr().out.split())
+    assert "what they could give evenly, early, late or most in slot" in told
+    assert "A watt is worth most in slot" in told
+    assert "the best mix adds" in told
     assert "The best mix of the profiles that" in told
     assert "No plan of theirs meets more than" in told
     assert call(["explain", "e1", "--journals", str(folder), "--json"]) == 0
@@ -117,3 +120,5 @@ def test_explain_tells_the_plan_and_what_bounds_it(tmp_path: Path, capsys: pytes
     [rung] = [rung for rung in climbs[0]["rungs"] if rung["name"] == "plan"]
     assert any(rung["added_w"])
     assert {"question", "bound_pm", "slots", "weights"} <= climbs[0]["plans"][-1].keys()
+    first = climbs[0]["plans"][0]
+    assert (first["asked"], first["shapes"][:3]) == (8, ["evenly", "early", "late"])
