@@ -24,6 +24,7 @@ from changed_books import CHANGED, changed_books
 from checker import physics, violations
 from fresh import FRESH
 from odd_lives import FEATURES, enliven
+from odd_plans import limit_plans
 from worlds import START, T0, World, battery
 
 from agents.settings.parties import PATENT_LADDER, Rung
@@ -126,7 +127,8 @@ def plan_of(seed: int) -> tuple[World, Plan]:
     changed = changed_books(
         world, Random(f"operator 17: {seed}")
     )  # so the seeds that once broke something stay as they were
-    features = {**odd.features, **changed.features, LOST: len(lost)}
+    limited = limit_plans(world, Random(f"plans 1971: {seed}"))  # so, too
+    features = {**odd.features, **changed.features, **limited, LOST: len(lost)}
     return world, Plan(seed, faults, (*orders, *odd.orders, *changed.orders), noise, features)
 
 

@@ -15,6 +15,7 @@ from planted_lives import PLANTED_LIVES
 from agents.negotiation.asking import Asking
 from agents.negotiation.awards import Awards
 from agents.negotiation.child import Child
+from agents.negotiation.children import Children
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
 from agents.negotiation.parent import ParentParty
@@ -23,7 +24,9 @@ from agents.negotiation.stage import Stage, Timer
 from agents.negotiation.upward import Upward
 from agents.parties.aggregator import sharing
 from agents.parties.aggregator.dispatch import Dispatching
+from agents.parties.aggregator.planning import Coalition
 from agents.parties.aggregator.relaxing import RelaxRung
+from agents.parties.aggregator.role import AggregatorRole
 from agents.parties.aggregator.supply import Supply
 from agents.parties.coordinator.role import CoordinatorRole
 from broker.node import Node
@@ -190,8 +193,6 @@ def _withdrawal_ignored() -> list[Patch]:
 
 
 def _old_answers_counted() -> list[Patch]:
-    from agents.negotiation.children import Children
-
     renew = Children.renew
 
     def keeping(self: Children, name: str, request: Any) -> None:
@@ -239,6 +240,41 @@ def _control_never_ends() -> list[Patch]:
     return [(Party, "effect", endless)]
 
 
+def _loosened_above_offer() -> list[Patch]:
+    mix_loosened = Children.mix_loosened
+
+    def more(self: Children, child: Child, power_w: Any) -> None:
+        mix_loosened(self, child, tuple(power + power // 4 for power in power_w))
+
+    return [(Children, "mix_loosened", more)]
+
+
+def _whole_profiles_mixed() -> list[Patch]:
+    member = Coalition._member
+
+    def mixing(self: Coalition, child: Child) -> Any:
+        found = member(self, child)
+        return None if found is None else found._replace(mixable=True)
+
+    return [(Coalition, "_member", mixing)]
+
+
+def _owners_not_spared() -> list[Patch]:
+    climb = AggregatorRole._climb
+
+    def careless(self: AggregatorRole, short: Any, now: datetime) -> None:
+        asked, self.up.request = (
+            self.up.request,
+            self.up.request.model_copy(
+                update={"terms": self.up.request.terms.model_copy(update={"spares_owners": None})}
+            ),
+        )
+        climb(self, short, now)
+        self.up.request = asked
+
+    return [(AggregatorRole, "_climb", careless)]
+
+
 PLANTED: dict[str, Callable[[], list[Patch]]] = {
     "no_dedup": _no_dedup,
     "ack_before_commit": _ack_before_commit,
@@ -260,6 +296,9 @@ PLANTED: dict[str, Callable[[], list[Patch]]] = {
     "id_used_twice": _id_used_twice,
     "foreign_edge": _foreign_edge,
     "control_never_ends": _control_never_ends,
+    "loosened_above_offer": _loosened_above_offer,
+    "whole_profiles_mixed": _whole_profiles_mixed,
+    "owners_not_spared": _owners_not_spared,
     **PLANTED_LIVES,
 }
 

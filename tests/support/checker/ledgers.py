@@ -17,7 +17,7 @@ from protocol.plan import Plan, add, covers, least, scaled, shortfall, total
 
 def violations(trace: Sequence[Entry]) -> list[str]:
     found = above_offer(trace) + unanswered(trace) + not_backed(trace) + confirmed_both_ways(trace)
-    found += awarded_too_early(trace) + withdrawn_but_standing(trace)
+    found += awarded_too_early(trace) + withdrawn_but_standing(trace) + owners_not_spared(trace)
     return found + shares_that_do_not_sum(trace) + unconfirmed(trace) + not_kept(trace)
 
 
@@ -225,6 +225,22 @@ def awarded_too_early(trace: Sequence[Entry]) -> list[str]:
                 continue
             elif isinstance(message, m.Award) and message.outcome is m.Outcome.CONCLUDED:
                 found.append(f"P1: {entry.actor} awards {message.award_id} before anybody bought it")
+    return found
+
+
+def owners_not_spared(trace: Sequence[Entry]) -> list[str]:
+    """Whoever was asked to spare owners asks none of them to loosen anything for that request."""
+    newest = Newest()
+    found = []
+    for entry in trace:
+        newest.hear(entry)
+        for effect in entry.effects:
+            if isinstance(effect, Send) and isinstance(effect.message, m.Relax):
+                asked = newest.requests.get((entry.actor, effect.message.event_id))
+                if asked is not None and asked.terms.spares_owners:
+                    found.append(
+                        f"P1: {entry.actor} asks {effect.edge.child} to loosen something, and was to spare owners"
+                    )
     return found
 
 
