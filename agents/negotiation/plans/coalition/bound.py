@@ -7,6 +7,7 @@ of all others the contract says what they could give at most.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -65,7 +66,10 @@ class _Best:
     """What members give at best of the profiles that they told; whole numbers, far within 64 bits each."""
 
     def __init__(self, profiles: Sequence[Sequence[Plan]]) -> None:
-        self._rows = np.array([plan for own in profiles for plan in own], dtype=np.int64)
+        plans = [plan for own in profiles for plan in own]
+        width = len(plans[0]) if plans else 0
+        flat = np.fromiter(chain.from_iterable(plans), dtype=np.int64, count=len(plans) * width)
+        self._rows = flat.reshape(len(plans), width)
         counts = np.fromiter(map(len, profiles), np.int64, len(profiles))
         self._first = np.cumsum(counts) - counts
 

@@ -12,6 +12,7 @@ The floats differ by machine: nobody decides by them without having checked what
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -183,7 +184,8 @@ def _table(profiles: Sequence[Sequence[Sequence[int]]], slots: Sequence[int]) ->
     flat = [row for own in profiles for row in (*own, *([nothing] * (most - len(own))))]
     if len({len(row) for row in flat}) > 1:
         flat = [row[: len(nothing)] for row in flat]
-    rows = np.array(flat, dtype=np.float64)
+    width = len(flat[0])
+    rows = np.fromiter(chain.from_iterable(flat), dtype=np.float64, count=len(flat) * width)
     return np.ascontiguousarray(rows.reshape(len(profiles), most, -1)[:, :, slots])
 
 
