@@ -1,6 +1,6 @@
 """One event at a parent: the frame that holds its parts and decides what follows from what they return.
 
-The parts: `Progress` (how far it is), `Asking` (requests and answers), `Awards` (and their confirmation), `Repair` (what
+The parts: `Standing` (how far it is), `Asking` (requests and answers), `Awards` (and their confirmation), `Repair` (what
 is lost is replaced), `Upward` (the parent above, where there is one), `Settlement` (meter values). What utility,
 coordinator and aggregator do differently is in their `EventRole`.
 """
@@ -19,11 +19,11 @@ from agents.negotiation.grace import ReportGrace
 from agents.negotiation.out import Out
 from agents.negotiation.own import NoOwnPower, OwnPower
 from agents.negotiation.plans.baseline import BaselinePolicy, DeclaredBaseline
-from agents.negotiation.progress import UNKNOWN, Progress
 from agents.negotiation.repair import Repair
 from agents.negotiation.role import EventRole
 from agents.negotiation.settlement import Settlement
 from agents.negotiation.stage import ANSWERED, ASKING, Stage, Timer
+from agents.negotiation.standing import UNKNOWN, Standing
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
 from agents.negotiation.upward import Bought, EndedAbove, Upward
@@ -44,7 +44,7 @@ class Negotiation:
         subject: Subject,
         timers: Timers,
         children: Children,
-        progress: Progress,
+        standing: Standing,
         grace_s: int,
         role: Callable[["Negotiation"], EventRole],
         *,
@@ -57,7 +57,7 @@ class Negotiation:
         """`role` makes the role of this event; `grace_s`: how long a slot's meter values are waited for at least; `book`:
         the contracts with the children, where there are any."""
         self.out, self.subject, self.timers, self.children = out, subject, timers, children
-        self.progress, self.up, self.own = progress, up, own or NoOwnPower(subject)
+        self.standing, self.up, self.own = standing, up, own or NoOwnPower(subject)
         self.asking = Asking(out, subject, timers, children, book)
         self.awards = Awards(out, subject, timers, children)
         self.dispatches = Dispatches(out, subject, timers, self.awards, book)
@@ -65,24 +65,24 @@ class Negotiation:
         self.delivery = Delivery(out, subject, timers, children, grace, book, baseline_policy)
         self.mending = Repair(out, subject, children, self.awards, self.own, self.delivery.watch, book)
         self.settlement = Settlement(
-            out, subject, progress, self.awards, self.dispatches, self.delivery, self.own, up, tells_sources
+            out, subject, standing, self.awards, self.dispatches, self.delivery, self.own, up, tells_sources
         )
         self.role = role(self)
 
     @property
     def stage(self) -> Stage:
         """Where it stands."""
-        return self.progress.stage
+        return self.standing.stage
 
     @property
     def deal_w(self) -> Plan | None:
         """What was sold to the parent (at the utility: bought), W."""
-        return self.progress.deal_w
+        return self.standing.deal_w
 
     @property
     def outcome(self) -> str | None:
         """How it ended; None while it is open."""
-        return self.progress.outcome
+        return self.standing.outcome
 
     # -- time
 
@@ -115,7 +115,7 @@ class Negotiation:
 
     def go(self, stage: Stage, ends_at: datetime | None = None) -> None:
         """Change the stage, until an instant where there is one."""
-        self.progress.go(stage, ends_at)
+        self.standing.go(stage, ends_at)
 
     def resumed(self, now: datetime) -> None:
         """The process was started again: what nobody has answered is sent again. An event that ended meanwhile is
@@ -154,7 +154,7 @@ class Negotiation:
             text = f"{message.request_id} is of an event that has changed since; {name} is not asked in it"
             raise RefusedMessage(RejectReason.STALE, text)
         child.bound_before = False
-        if not self.asking.in_time(child, message, self.progress.stage, now):
+        if not self.asking.in_time(child, message, self.standing.stage, now):
             if self.asking.takes_back(child, message):
                 self._taken_back(child, message, now)
                 return
@@ -165,7 +165,7 @@ class Negotiation:
             return
         self.asking.take(child, message)
         self.role.answered(child, now)
-        if not self.children.waiting and self.progress.stage in ASKING:
+        if not self.children.waiting and self.standing.stage in ASKING:
             self._end_stage(now)
 
     def _end_stage(self, now: datetime) -> None:
@@ -218,7 +218,7 @@ class Negotiation:
         self.asking.supersede(later_round)
         if not self.up.take(request):
             self.asking.before_w = {}
-        self.progress.begin_anew()
+        self.standing.begin_anew()
         self.role.begin(now)
         if later_round:
             return  # what was firm stays so, also with those who are not asked again
@@ -255,14 +255,14 @@ class Negotiation:
 
     def stand_by(self, deal_w: Plan) -> None:
         """A deal stands, W: wait for its first slot."""
-        self.progress.deal_w = deal_w
+        self.standing.deal_w = deal_w
         self.delivery.watch.clear()
         self.go(Stage.STANDBY)
         self.timers.set(Timer.START, self.subject.period.start)
 
     def _changed(self, deal_w: Plan, now: datetime) -> None:
         """The parent changed a standing award: less is given back, more is looked for."""
-        before_w, self.progress.deal_w = self.deal_w, deal_w
+        before_w, self.standing.deal_w = self.deal_w, deal_w
         assert before_w is not None
         if any(shortfall(deal_w, before_w)):
             self.repair("the parent raised the award", WithdrawalCause.RAISED, now)
@@ -297,7 +297,7 @@ class Negotiation:
         missing = shortfall(missing, self.delivery.watch.unheard_w())
         if any(missing):
             self.out.tell("shortfall_stated", shortfall_w=missing, cause=text)
-            left_w = self.progress.deal_w = shortfall(self.deal_w, missing)
+            left_w = self.standing.deal_w = shortfall(self.deal_w, missing)
             if self.up is not None:
                 self.up.withdraw(missing, left_w, cause, now)
         self.role.mended(now)
@@ -350,7 +350,7 @@ class Negotiation:
         """End with an outcome; `release` is what those hear who are still owed an answer or were awarded. Of an event
         that is cancelled while it is delivered the rest of the meter values is waited for."""
         stops = self.stage is Stage.DELIVERING and release is m.Outcome.CANCELLED
-        self.progress.outcome = outcome
+        self.standing.outcome = outcome
         self.role.stop(now)
         if release is not None:
             self.awards.release_all(release, reason or outcome, now)

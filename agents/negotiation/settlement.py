@@ -11,9 +11,9 @@ from agents.negotiation.delivery import Delivery, SlotSum, check_slot
 from agents.negotiation.dispatches import Dispatches
 from agents.negotiation.out import Out
 from agents.negotiation.own import OwnPower
-from agents.negotiation.progress import Progress
 from agents.negotiation.sources import SourceSum, extension, told
 from agents.negotiation.stage import Stage
+from agents.negotiation.standing import Standing
 from agents.negotiation.subject import Subject
 from agents.negotiation.upward import Upward
 from protocol import messages as m
@@ -36,7 +36,7 @@ class Settlement:
         self,
         out: Out,
         subject: Subject,
-        progress: Progress,
+        standing: Standing,
         awards: Awards,
         dispatches: Dispatches,
         delivery: Delivery,
@@ -45,15 +45,15 @@ class Settlement:
         tells_sources: bool,
     ) -> None:
         """`tells_sources`: whether it is told with the last sum where all of them are known from."""
-        self.out, self.subject, self.progress, self.awards = out, subject, progress, awards
+        self.out, self.subject, self.standing, self.awards = out, subject, standing, awards
         self.dispatches, self.delivery, self.own, self.up = dispatches, delivery, own, up
         self.tells_sources = tells_sources
 
     def start(self) -> None:
         """The first slot begins."""
-        self.progress.go(Stage.DELIVERING)
+        self.standing.go(Stage.DELIVERING)
         if self.up is not None:
-            self.out.tell("delivering", power_w=self.progress.deal_w)
+            self.out.tell("delivering", power_w=self.standing.deal_w)
         self.delivery.start()
 
     # -- from below
@@ -90,9 +90,9 @@ class Settlement:
             yield self.sum_up(now)
 
     def _delivers(self) -> bool:
-        stage = self.progress.stage
+        stage = self.standing.stage
         stopped = stage is Stage.CLOSED and self.delivery.stopped_at is not None
-        return stage is Stage.DELIVERING or self.progress.settling or stopped
+        return stage is Stage.DELIVERING or self.standing.settling or stopped
 
     def ask_reports(self, now: datetime) -> None:
         """Meter values of the slot are missing: its dispatch is said again to those who owe them."""
@@ -120,7 +120,7 @@ class Settlement:
 
     def sum_up(self, now: datetime) -> SlotSum:
         """Sum the next slot up and report it."""
-        slot = self.delivery.sum_up(self.progress.deal_w, self.progress.settling)
+        slot = self.delivery.sum_up(self.standing.deal_w, self.standing.settling)
         if self.up is not None:
             self._report(self.up, slot.reading, 0, now)
         return slot
@@ -129,10 +129,10 @@ class Settlement:
         """Slots whose meter values came late are told again, as corrected."""
         delivery = self.delivery
         newest = delivery.slot - 1 in delivery.corrected
-        sums = delivery.correct(self.progress.deal_w)
+        sums = delivery.correct(self.standing.deal_w)
         for reading in sums if self.up is not None else ():
             self.report_again(reading, now)
-        over = self.progress.stage is Stage.CLOSED and delivery.slot > delivery.last_slot
+        over = self.standing.stage is Stage.CLOSED and delivery.slot > delivery.last_slot
         return Correction(newest and delivery.judge_late(), bool(sums) and over)
 
     def on_dispatch(self, dispatch: m.Dispatch, now: datetime) -> None:
@@ -174,8 +174,8 @@ class Settlement:
 
     def note(self, delivered_wh: int) -> None:
         """Note what was delivered in all beside what was awarded, Wh."""
-        assert self.progress.deal_w is not None
-        awarded_wh = self.delivery.awarded_wh(self.progress.deal_w)
+        assert self.standing.deal_w is not None
+        awarded_wh = self.delivery.awarded_wh(self.standing.deal_w)
         changed_wh = self.delivery.change_wh
         other = {} if changed_wh == delivered_wh else {"change_wh": changed_wh}
         self.out.tell("delivered", "meter", delivered_wh=delivered_wh, awarded_wh=awarded_wh, **other)

@@ -177,8 +177,8 @@ def remember(event: Negotiation, state: NegotiationState) -> None:
     """Let a fresh event remember a state."""
     restore(event.subject, state.subject)
     event.timers.at = dict(state.timers)
-    progress = event.progress
-    progress.stage, progress.deal_w, progress.outcome = state.stage, state.deal_w, state.outcome
+    standing = event.standing
+    standing.stage, standing.deal_w, standing.outcome = state.stage, state.deal_w, state.outcome
     _remember_children(event.children, state.children)
     restore(event.asking, state.asking)
     restore(event.awards, state.awards, unconfirmed=dict.fromkeys(state.awards.unconfirmed))

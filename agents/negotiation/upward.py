@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 from agents.negotiation.cause import WithdrawalCause
 from agents.negotiation.children import same_slots
 from agents.negotiation.out import Out
-from agents.negotiation.progress import Progress
 from agents.negotiation.stage import ANSWERED, Stage, Timer
+from agents.negotiation.standing import Standing
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
 from protocol import messages as m
@@ -50,10 +50,10 @@ Awarded: TypeAlias = Bought | EndedAbove | None
 class Upward:
     """The parent's request, the answers to it, and the award."""
 
-    def __init__(self, out: Out, timers: Timers, progress: Progress, edge: Edge, request: m.Request) -> None:
+    def __init__(self, out: Out, timers: Timers, standing: Standing, edge: Edge, request: m.Request) -> None:
         self.out = out
         self.timers = timers
-        self.progress = progress
+        self.standing = standing
         self.edge = edge
         self.request = request
         self.subject = Subject(
@@ -147,11 +147,11 @@ class Upward:
         )
         self.acceptable[offer.message_id] = power_w
         self._send(offer)
-        self.progress.go(Stage.OFFERED, offer.valid_until)
+        self.standing.go(Stage.OFFERED, offer.valid_until)
 
     def repeat_relaxed(self, resources: tuple[m.Resource, ...], now: datetime) -> None:
         """Nothing can be loosened: what stands is sent again, an offer as a relaxed one."""
-        if self.progress.stage is Stage.PROPOSED:
+        if self.standing.stage is Stage.PROPOSED:
             self.send_again()
         else:
             power_w = self.first_w()
@@ -163,7 +163,7 @@ class Upward:
         self.acceptable |= {option.option_id: option.power_w for option in options}
         until = self.decide_by
         self._send(m.Alternative(**self._answer_ids("alternative", now), options=options, valid_until=until))
-        self.progress.go(Stage.PROPOSED, until)
+        self.standing.go(Stage.PROPOSED, until)
 
     def _distinct(self, option: m.Option) -> m.Option:
         """An option of another plan than one proposed before under its id has an id of its own, also where that one does
@@ -247,13 +247,13 @@ class Upward:
 
     def _problem(self, award: m.Award, backs: Callable[[Plan], bool], now: datetime) -> str:
         """Why an award of something cannot stand; empty when it can."""
-        stage, deal_w, ref = self.progress.stage, self.progress.deal_w, award.accepts or ""
+        stage, deal_w, ref = self.standing.stage, self.standing.deal_w, award.accepts or ""
         of_earlier = ref in self.earlier and ref not in self.acceptable
         offered = self.earlier[ref] if of_earlier else self.acceptable.get(ref)
         answered_until = None if self.answer is None else self.answer.valid_until
         valid_until = self.earlier_until if of_earlier else answered_until
         if stage is Stage.CLOSED or valid_until is None:
-            return f"the event is {self.progress.outcome or stage}"
+            return f"the event is {self.standing.outcome or stage}"
         if offered is None or (of_earlier and deal_w is None and not backs(award.power_w)):
             return f"{award.accepts} is not what stands"
         if any(given > most for given, most in zip(award.power_w, offered, strict=True)):
@@ -314,5 +314,5 @@ class Upward:
 
     def resumed(self) -> None:
         """The process was started again: what awaits a decision is sent again."""
-        if self.progress.stage in ANSWERED:
+        if self.standing.stage in ANSWERED:
             self.send_again()

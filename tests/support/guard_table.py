@@ -277,7 +277,7 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "if False:",
         ),
     ),
-    NEGOTIATION + "progress.py": (
+    NEGOTIATION + "standing.py": (
         Guard(
             "parent: a stage that may not follow",
             "if stage is not self.stage and stage not in self.transitions[self.stage]:",

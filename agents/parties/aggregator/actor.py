@@ -17,8 +17,8 @@ from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
 from agents.negotiation.plans.capability import summed_up
 from agents.negotiation.policies import Policies
-from agents.negotiation.progress import Progress
 from agents.negotiation.stage import Stage, Transitions
+from agents.negotiation.standing import Standing
 from agents.negotiation.timers import Timers
 from agents.negotiation.upward import Upward
 from agents.parties.aggregator.own_storage import OwnStorage, StorageYard
@@ -96,8 +96,8 @@ class Aggregator(BookedParty[AggregatorSettings]):
     def opened_by(self, book: Members, settings: AggregatorSettings, edge: Edge, request: m.Request) -> Negotiation:
         """A new event that a request is about."""
         out, timers = Out(self, request.event_id), Timers()
-        progress = Progress(out, timers, TRANSITIONS)
-        up = Upward(out, timers, progress, edge, request)
+        standing = Standing(out, timers, TRANSITIONS)
+        up = Upward(out, timers, standing, edge, request)
         can_relax = tuple(m.ResourceKind) if settings.relax_others else CAN_RELAX
         storage = OwnStorage(out, self.own_storage, up.subject, Rung.OWN_STORAGE in settings.ladder)
         policies, foreseen = self.policies, self.taken_foreseen
@@ -107,7 +107,7 @@ class Aggregator(BookedParty[AggregatorSettings]):
             up.subject,
             timers,
             Children(tuple(book.by_name), book.claims, can_relax),
-            progress,
+            standing,
             settings.report_grace_s,
             partial(AggregatorRole, settings, policies, book, up, storage, requests, self.loosened_lately),
             book=book,

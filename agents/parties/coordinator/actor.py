@@ -18,8 +18,8 @@ from agents.negotiation.out import Out
 from agents.negotiation.plans.capability import summed_up
 from agents.negotiation.plans.usable import worth_of
 from agents.negotiation.policies import Policies
-from agents.negotiation.progress import Progress
 from agents.negotiation.stage import Stage, Transitions
+from agents.negotiation.standing import Standing
 from agents.negotiation.timers import Timers
 from agents.negotiation.upward import Upward
 from agents.parties.coordinator.role import CoordinatorRole
@@ -78,14 +78,14 @@ class Coordinator(BookedParty[CoordinatorSettings]):
     def opened_by(self, book: Members, settings: CoordinatorSettings, edge: Edge, request: m.Request) -> Negotiation:
         """A new event that a request is about."""
         out, timers = Out(self, request.event_id), Timers()
-        progress = Progress(out, timers, TRANSITIONS)
-        up = Upward(out, timers, progress, edge, request)
+        standing = Standing(out, timers, TRANSITIONS)
+        up = Upward(out, timers, standing, edge, request)
         return Negotiation(
             out,
             up.subject,
             timers,
             Children(tuple(book.by_name), book.claims, by=worth_of(settings.can_use)),
-            progress,
+            standing,
             settings.report_grace_s,
             partial(CoordinatorRole, settings, self.policies, book, up, self.taken_foreseen, self.counted_on_pct),
             book=book,

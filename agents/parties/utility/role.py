@@ -64,7 +64,7 @@ class UtilityRole:
         event.timers.clear()
         _set(event.subject, issue, event.subject.revision + 1)
         self.program_id = issue.program_id
-        event.progress.begin_anew()
+        event.standing.begin_anew()
         self.begin(now)
 
     def _keeps_deal(self, issue: Issue) -> bool:
@@ -82,7 +82,7 @@ class UtilityRole:
         event = self.event
         assert event.deal_w is not None
         _set(event.subject, issue, event.subject.revision + 1)
-        left_w = event.progress.deal_w = least(event.deal_w, issue.power_w)
+        left_w = event.standing.deal_w = least(event.deal_w, issue.power_w)
         event.out.tell("event_reduced", power_w=left_w, requested_w=issue.power_w)
         event.mending.reduce(left_w, now)
 
