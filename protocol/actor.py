@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 from protocol.codec import decode_body, encode
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.messages import Capability, Message, Request
+from protocol.messages import Capability, Message, Progress, Request
 from protocol.units import Direction
 
 
@@ -393,6 +393,15 @@ class Foretells(Protocol):
 
     def capability(self, told: Mapping[str, Capability], now: datetime) -> Capability:
         """What it could give over the next day; `told`: what its own children have told."""
+        ...
+
+
+@runtime_checkable
+class Recounts(Protocol):
+    """A party that may tell anybody how far its events are. A question: it changes nothing."""
+
+    def progress(self, now: datetime) -> Iterable[Progress]:
+        """Of each event that it knows."""
         ...
 
 

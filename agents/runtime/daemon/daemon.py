@@ -242,6 +242,8 @@ class Daemon:
                     party.remote,
                 )
                 shell.verifier = self._verifier
+                if self.config.broker.progress:
+                    shell.recount()
                 if party.actor.is_parent():
                     known = partial(_has_child, shell)
                     shell.senders = Senders(party.actor.name, known, clock.speed)
