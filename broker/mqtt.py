@@ -27,7 +27,7 @@ from broker.names import NameGuard, SessionTaken
 from broker.refusal import explained
 from broker.sequence import LONGEST_COUNT, Gaps, Numbers
 from protocol.codec import MAX_PAYLOAD_BYTES
-from protocol.edges import QOS, ROOT, ROUTES, place_of
+from protocol.edges import BESIDE, QOS, ROOT, ROUTES, place_of
 
 __all__ = ["MAX_OUTGOING", "Address", "LibraryUnfit", "MqttBus", "PayloadTooLarge", "SessionTaken"]
 
@@ -41,7 +41,7 @@ LOOK_AT_FILES_S = 5.0
 
 log = structlog.get_logger("gridpact.mqtt")
 
-RETAINED_TAKEN = tuple(f"{ROOT}/{kind}/" for kind, route in ROUTES.items() if route.retained)
+RETAINED_TAKEN = tuple(f"{ROOT}/{kind}/" for kind, route in (ROUTES | BESIDE).items() if route.retained)
 """Retained messages on other topics are planted or stale, and ignored."""
 DROPPED = "$SYS/broker/publish/messages/dropped"
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from broker.bus import Post
 from protocol import messages as m
 from protocol.codec import decode_body
-from protocol.edges import ROUTES, Edge, Way, parse_topic
+from protocol.edges import ROUTES, Edge, Way, parse_topic, progress_of
 from protocol.errors import RefusedMessage
 from protocol.kilowatts import exact_kilowatts, kilo
 
@@ -42,6 +42,8 @@ def transcript(recording: Recording, *, times: bool = True, kinds: Iterable[str]
     wanted = dict.fromkeys(kinds)
     lines = []
     for entry in recording.entries:
+        if progress_of(entry.topic) is not None:
+            continue  # it says again what the messages have said
         try:
             kind, edge = parse_topic(entry.topic)
         except RefusedMessage:

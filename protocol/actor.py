@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from protocol.edges import Edge
 from protocol.effects import *
 from protocol.inputs import *
-from protocol.messages import Capability, Request
+from protocol.messages import Capability, Progress, Request
 
 
 class Entry(NamedTuple):
@@ -103,6 +103,15 @@ class Foretells(Protocol):
 
     def capability(self, told: Mapping[str, Capability], now: datetime) -> Capability:
         """What it could give over the next day; `told`: what its own children have told."""
+        ...
+
+
+@runtime_checkable
+class Recounts(Protocol):
+    """A party that may tell anybody how far its events are. A question: it changes nothing."""
+
+    def progress(self, now: datetime) -> Iterable[Progress]:
+        """Of each event that it knows."""
         ...
 
 

@@ -10,17 +10,19 @@ import orjson
 from pydantic import BaseModel, ValidationError
 from pydantic_core import SchemaValidator
 
-from protocol.edges import MAX_PAYLOAD_BYTES, ROUTES, Edge, parse_topic
+from protocol.edges import BESIDE, MAX_PAYLOAD_BYTES, PROGRESS, ROUTES, Edge, parse_topic, progress_of
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.messages import LEAST_WHOLE, MOST_WHOLE, VERSION, Message, Terms
+from protocol.messages import LEAST_WHOLE, MOST_WHOLE, VERSION, Message, Progress, Terms
 from protocol.units import REF, iso_duration, printed
 
-__all__ = ["MAX_PAYLOAD_BYTES", "decode", "decode_body", "encode", "to_json"]
+__all__ = ["MAX_PAYLOAD_BYTES", "decode", "decode_body", "decode_progress", "encode", "to_json"]
+
+KINDS = ROUTES | BESIDE
 
 
 @cache
 def _validator(kind: str) -> SchemaValidator:
-    return cast(SchemaValidator, ROUTES[kind].model.__pydantic_validator__)  # of a plugin it would be of like shape
+    return cast(SchemaValidator, KINDS[kind].model.__pydantic_validator__)  # of a plugin it would be of like shape
 
 
 def encode(message: Message) -> bytes:
@@ -62,7 +64,7 @@ def decode(topic: str, payload: bytes) -> tuple[Edge, Message]:
 def decode_body(kind: str, payload: bytes) -> Message:
     """The message of a known kind. Raises as `decode` does, and nothing else: whatever reading a peer's bytes raises is
     an answer to these bytes."""
-    most = ROUTES[kind].most_bytes
+    most = KINDS[kind].most_bytes
     if len(payload) > most:
         raise RefusedMessage(RejectReason.TOO_LARGE, f"{kind}: {len(payload)} bytes; at most {most} are taken")
     try:
@@ -71,6 +73,19 @@ def decode_body(kind: str, payload: bytes) -> Message:
         raise _refusal(kind, payload, *_first(error)) from None
     except Exception as error:  # noqa: BLE001 - what none of the bounds has foreseen
         raise _refusal(kind, payload, "body", f"cannot be read: {type(error).__name__}: {error}") from None
+
+
+def decode_progress(topic: str, payload: bytes) -> Progress | None:
+    """How far an event is; None on any other topic. Raises as `decode` does, also where it is told in the name of another
+    party or event."""
+    place = progress_of(topic)
+    if place is None:
+        return None
+    told = cast(Progress, decode_body(PROGRESS, payload))
+    if (told.party, told.event_id) != place:
+        text = f"{PROGRESS}: of {told.party}, {told.event_id}, on the topic of {place[0]}, {place[1]}"
+        raise RefusedMessage(RejectReason.MALFORMED, text, told.message_id)
+    return told
 
 
 def _first(error: ValidationError) -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """Edges and topics: one table says which kind travels which way, and how.
 
 `dr/{kind}/{parent}/{child}`, for example `dr/request/ra-1/hems-0042`. A message belongs to one edge of the tree;
-the kind says which end hears it.
+the kind says which end hears it. Beside them stands what is on no edge, for whoever wants to know:
+`dr/progress/{party}/{event}`.
 """
 
 import re
@@ -20,6 +21,8 @@ class Way(StrEnum):
     DOWN = "down"
     UP = "up"
     EITHER = "either"
+    ALL = "all"
+    """On no edge: no party hears it."""
 
 
 MAX_PAYLOAD_BYTES = 128 * 1024
@@ -64,6 +67,21 @@ ROUTES: dict[str, Route] = {
     "capability": Route(m.Capability, Way.UP, retained=True),
 }
 
+PROGRESS = "progress"
+BESIDE: dict[str, Route] = {PROGRESS: Route(m.Progress, Way.ALL, retained=True)}
+"""What is on no edge. It stands in no journal, and no party goes by it."""
+
+
+def progress_topic(party: str, event_id: str) -> str:
+    """Where a party tells how far an event is."""
+    return f"{ROOT}/{PROGRESS}/{party}/{event_id}"
+
+
+def progress_of(text: str) -> tuple[str, str] | None:
+    """Party and event of a topic; None for one where nobody tells how far an event is."""
+    found = _TOPIC.match(text)
+    return (found[2], found[3]) if found is not None and found[1] == PROGRESS else None
+
 
 def topic(kind: str, edge: Edge) -> str:
     """The topic of a kind on an edge."""
@@ -95,6 +113,8 @@ def hearers(kind: str, edge: Edge) -> tuple[str, ...]:
             return (edge.parent,)
         case Way.EITHER:
             return (edge.parent, edge.child)
+        case Way.ALL:
+            return ()
 
 
 def subscriptions(name: str, *, as_parent: bool, as_child: bool) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
-from protocol.edges import ROUTES, Route, Way
+from protocol.edges import BESIDE, ROUTES, Route, Way
 from protocol.messages import EventMessage, Message
 from protocol.schema import json_schemas
 from protocol.source_texts import about, class_of, text_of
@@ -22,7 +22,12 @@ RFC 3339 with an offset, best UTC (`2026-01-14T09:00:00Z`), a duration ISO 8601 
 `[A-Za-z0-9_-]{1,64}`, an **id** `[A-Za-z0-9_.:-]{1,300}`, a **short id** the same of at most 210 characters (other ids are
 made of it), a **line** a text without control characters.
 """
-WAYS = {Way.DOWN: "down, to the device", Way.UP: "up, from the device", Way.EITHER: "either way"}
+WAYS = {
+    Way.DOWN: "down, to the device",
+    Way.UP: "up, from the device",
+    Way.EITHER: "either way",
+    Way.ALL: "on no edge, for whoever wants to know",
+}
 NAMES = {
     "^[A-Za-z0-9_-]{1,64}$": "name",
     "^[A-Za-z0-9_.:-]{1,300}$": "id",
@@ -42,7 +47,7 @@ def _lines() -> Iterator[str]:
     yield from _common()
     for kind, schema in json_schemas().items():
         parts |= schema.get("$defs", {})
-        yield from _message(kind, ROUTES[kind], schema)
+        yield from _message(kind, (ROUTES | BESIDE)[kind], schema)
     yield "# Parts\n"
     for name, schema in sorted(parts.items()):
         if "properties" in schema:
@@ -64,14 +69,15 @@ def _common() -> Iterator[str]:
     }
     yield "## Every message\n"
     yield from _table(Message, {"properties": every, "required": schema["required"]})
-    yield "## Every message of an event\n\nAll but `reject`, `presence` and `capability`.\n"
+    yield "## Every message of an event\n\nAll but `reject`, `presence`, `capability` and `progress`.\n"
     yield from _table(EventMessage, {"properties": of_event, "required": schema["required"]})
 
 
 def _message(kind: str, route: Route, schema: Mapping[str, Any]) -> Iterator[str]:
     retained = ", retained" if route.retained else ""
     yield f"## {kind}\n\n{about(route.model)}\n"
-    yield f"`dr/{kind}/{{parent}}/{{child}}`: {WAYS[route.way]}{retained}; at most {route.most_bytes // 1024} KiB.\n"
+    where = "{party}/{event}" if route.way is Way.ALL else "{parent}/{child}"
+    yield f"`dr/{kind}/{where}`: {WAYS[route.way]}{retained}; at most {route.most_bytes // 1024} KiB.\n"
     common = EventMessage if issubclass(route.model, EventMessage) else Message
     own = {name: field for name, field in schema["properties"].items() if name not in common.model_fields}
     yield from _table(route.model, {"properties": own, "required": schema["required"]})

@@ -20,7 +20,9 @@ from protocol.units import (
     Instant,
     Key,
     Name,
+    PowerW,
     Ref,
+    SignedEnergyWh,
     SignedPowerW,
     Stem,
     Text,
@@ -322,6 +324,68 @@ class Presence(Message):
         default_factory=dict
     )
     """Summary: e.g. resources, increase_load_w, decrease_load_w."""
+
+
+Many = Annotated[int, Field(ge=0, le=10**6)]
+MaybePlanW = Annotated[tuple[PowerW, ...] | None, Field(min_length=1, max_length=MAX_SLOTS)]
+
+
+class Progress(Message):
+    """Where a party that asks others stands in one event: for who comes late and has not heard what was said before. It
+    binds nobody, and no party goes by it."""
+
+    kind: ClassVar[str] = "progress"
+    party: Name
+    """Who tells it."""
+    event_id: Name
+    """The event, the same for all who take part."""
+    parent: Name | None = None
+    """Who asks the party; none: nobody does."""
+    direction: Direction
+    """Which way the load is asked to change."""
+    interval_period: IntervalPeriod
+    """Where the slots lie."""
+    stage: Key
+    """Where it stands: `collecting`, `relaxing`, `judging`, `offered`, `proposed`, `standby`, `delivering`, `closed`; later
+    releases may know others."""
+    outcome: Key = ""
+    """How it ended, when it is closed: `concluded`, `no_deal`, `cancelled` ..."""
+    round: Annotated[int, Field(ge=1, le=MAX_ROUND)] = 1
+    """Of what it asks at present."""
+    requested_w: PlanW
+    """What is asked of it (of one that nobody asks: what it asks for), W per slot."""
+    available_w: MaybePlanW = None
+    """What it can count on of that; none: not known yet."""
+    secured_w: MaybePlanW = None
+    """The deal that stands, less what was stated to be lost; none: there is none."""
+    delivered_wh: SignedEnergyWh = 0
+    """In the event's direction, of the slots that are summed up."""
+    metered: Annotated[int, Field(ge=0, le=MAX_SLOTS)] = 0
+    """How many slots that are."""
+    asked: Many = 0
+    """How many children were asked."""
+    yes: Many = 0
+    """How many of them give something."""
+    no: Many = 0
+    """How many have opted out."""
+    waiting: Many = 0
+    """How many have not answered, or not yet."""
+    awards: Many = 0
+    """How many hold an award."""
+    confirmed: Many = 0
+    """How many of them have confirmed it."""
+    valid_until: Instant
+    """Afterwards it says nothing."""
+
+    @model_validator(mode="after")
+    def _alike(self) -> Self:
+        slots = len(self.requested_w)
+        if any(plan is not None and len(plan) != slots for plan in (self.available_w, self.secured_w)):
+            raise ValueError("available_w and secured_w need one entry a slot")
+        if self.metered > slots:
+            raise ValueError("no more slots are metered than there are")
+        check_span(self.interval_period.start, self.interval_period.duration * slots)
+        return self
 
 
 class Capability(Message):

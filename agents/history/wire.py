@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agents.history.edge import EdgeHistory, Reply
-from agents.history.standing import PartyStage, PlanOr, StageOr, Standing, WhyUnknown, capped, secured
+from agents.history.standing import PartyStage, PlanOr, StageOr, Standing, WhyUnknown, capped, secured, stage_word
 from agents.history.tally import Tally, tally
 from protocol import messages as m
 from protocol.rules import order_of
@@ -32,11 +32,40 @@ class PartyOnWire:
     """The last instant at which one of its edges had something new."""
     ends_at: datetime | None = None
     """The end of the last slot that it asked for."""
+    told: m.Progress | None = None
+    """How far it is by its own word."""
+    whole: bool = True
+    """Whether what it says is heard from its first request on."""
     _tally: Tally | None = None
     _answered: PartyStage = PartyStage.OFFERED
     """How it answered its parent last."""
     _ended: m.Outcome | None = None
     """Of the last award by which a party without a parent told a child that there is nothing (more)."""
+
+    def recounts(self, now: datetime) -> m.Progress | None:
+        """Its own word on how far it is, where not all was heard that it stands on."""
+        return None if self.whole or self.told is None or self.told.valid_until <= now else self.told
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether nothing is known of it but a word that says nothing any more."""
+        return self.told is not None and self.told.valid_until <= now and not self.children and self.above is None
+
+    @property
+    def parent(self) -> str | None:
+        """Who asks it, as far as that was heard."""
+        if self.above is not None:
+            return self.above.edge.parent
+        return None if self.told is None else self.told.parent
+
+    def recount(self, told: m.Progress, at: datetime, standing: bool) -> bool:
+        """It tells how far it is; whether that is news. `standing`: it was said before we listened."""
+        if self.told is not None and self.told.sent_at > told.sent_at:
+            return False
+        self.whole = self.whole and not standing and bool(self.children)
+        self.joined_late |= not self.children
+        self.told = told
+        self.touch(at)
+        return not self.whole
 
     def touch(self, at: datetime | None = None) -> None:
         """An edge of it has changed, by a message of that instant."""
@@ -45,6 +74,8 @@ class PartyOnWire:
 
     def said(self, message: m.Message, standing: bool = False) -> None:
         """It told a child something new."""
+        if not self.order[1] and not (isinstance(message, m.Request) and message.round == 1 and not standing):
+            self.whole = False
         match message:
             case m.Request():
                 if order_of(message) >= self.order:
@@ -114,7 +145,9 @@ class PartyOnWire:
     @property
     def negotiates(self) -> bool:
         """Whether it asks anybody (a utility that only hears smart meters on an edge asks nobody there)."""
-        return any(edge.request is not None or edge.award is not None for edge in self.children.values())
+        return self.told is not None or any(
+            edge.request is not None or edge.award is not None for edge in self.children.values()
+        )
 
     @property
     def added_up(self) -> Tally:
@@ -170,11 +203,16 @@ class PartyOnWire:
 
     def stage_at(self, now: datetime) -> StageOr:
         """The stage, as far as the wire tells it."""
+        if (told := self.recounts(now)) is not None:
+            return stage_word(told.stage)
         self.settle(now)
         return WhyUnknown.JOINED_LATE if self.joined_late and self.stage is not PartyStage.CLOSED else self.stage
 
     def standing(self, now: datetime) -> Standing:
         """What every reader has in common, as far as the wire tells it."""
+        if (told := self.recounts(now)) is not None:
+            available_w = WhyUnknown.NOT_NOTED if told.available_w is None else told.available_w
+            return Standing(stage_word(told.stage), available_w, told.secured_w, told.delivered_wh)
         stage, found = self.stage_at(now), self.added_up
         if stage is WhyUnknown.JOINED_LATE:
             return Standing(stage, stage, stage, stage)

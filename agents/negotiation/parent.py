@@ -1,6 +1,6 @@
 """A party with children: routes what it receives to the event that it is about."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import ClassVar
 
@@ -8,6 +8,7 @@ from agents.negotiation.announcer import Announcer
 from agents.negotiation.lost_memory import came_online, refused_above, refused_below
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.party import Party
+from agents.negotiation.progress import progress
 from agents.negotiation.refusals import refused_slot
 from agents.negotiation.sent_upward import ANSWERED_AGAIN
 from agents.negotiation.stage import Stage, Timer
@@ -201,6 +202,11 @@ class ParentParty(Party):
         for event_id in closed[: max(0, len(self.events) - self.MAX_EVENTS)]:
             del self.events[event_id]
             self._forget(event_id)
+
+    def progress(self, now: datetime) -> Iterator[m.Progress]:
+        """Where it stands in each event, for who comes late."""
+        for event in self.events.values():
+            yield progress(event, self.name, now)
 
     def status(self) -> Mapping[str, object]:
         """Its state in words and figures; JSON types only."""

@@ -60,6 +60,10 @@ class EventRole(Protocol):
         """The event is superseded or over: nothing of the party's own is reserved or commanded any more."""
         ...
 
+    def available_w(self) -> Plan:
+        """What it can count on at present, W: of the children, and of its own where that is on offer."""
+        ...
+
     def status(self) -> dict[str, object]:
         """What there is to tell of its state beside the event's; JSON types only."""
         ...

@@ -24,6 +24,7 @@ from agents.runtime.journal.segments import PartyState
 from agents.runtime.net import Net, caught_by
 from agents.runtime.outgoing import Job, Listener, Outgoing
 from agents.runtime.past import Past
+from agents.runtime.recounting import Recounting
 from agents.runtime.skew import Skew
 from agents.runtime.solver import Solver
 from agents.runtime.turn import Turn
@@ -75,6 +76,8 @@ class Shell:
         remote: Mapping[str, RemoteDevice] | None = None,
     ) -> None:
         self.clock = clock
+        self.recounting: Recounting | None = None
+        """Tells whoever comes late how far events are, where that is wanted."""
         self.remote = remote or {}
         self.stepper = Stepper(actor, drivers, feeds, self.remote, solves=False)
         self.solver = Solver(lambda: self.actor, self._solved)
@@ -103,6 +106,11 @@ class Shell:
     def questions(self) -> dict[str, Question]:
         return self.outgoing.questions
 
+    def recount(self) -> None:
+        """Tell whoever comes late how far events are, as soon as it runs."""
+        if self.actor.is_parent():
+            self.recounting = Recounting(self._bus, self.clock, lambda: None if self.past.failed else self.actor)
+
     async def run(self) -> None:
         """Until cancelled. Raises what the actor raises, and JournalError."""
         first = list(self._first_jobs())
@@ -114,6 +122,8 @@ class Shell:
                 tasks.create_task(self._step_on())
                 tasks.create_task(foretell(self.stepper, self.past, self._bus, self.clock))
                 tasks.create_task(self.solver.run())
+                if self.recounting is not None:
+                    tasks.create_task(self.recounting.run())
                 for asked in self.past.unanswered.values():
                     self._measure(asked)
                 for device in self.remote.values():
@@ -273,6 +283,8 @@ class Shell:
                     self.intake.senders.charge(taken)
             entries += self.past.store(steps)
             await self.outgoing.put(Job(entries, acknowledge=[acknowledge for _, acknowledge in batch]))
+            if self.recounting is not None:
+                self.recounting.moved()
             await asyncio.sleep(0)  # one step that is due after the other would let nothing leave and nothing come in
 
     async def _next(self) -> list[tuple[Taken | None, Callable[[], None]]]:

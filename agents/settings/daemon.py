@@ -53,6 +53,9 @@ class BrokerSettings(Settings):
     numbers: bool = False
     """Of MQTT 3.1.1, which has no properties: whether messages bear a number, by which their receiver notices losses. For a
     receiver that cuts it out again, as gridpact does from 0.2 on."""
+    progress: bool = True
+    """Of a party that asks others: whether it tells whoever comes late how far its events are, in a retained state for each
+    event (`dr/progress/PARTY/EVENT`)."""
     keepalive_s: Annotated[int, Field(ge=5, le=600)] = 20
     """A side that hears nothing for up to twice as long takes the other for gone."""
     connect_within_s: Annotated[int, Field(ge=1)] = 30

@@ -20,8 +20,8 @@ from typing import Any
 import orjson
 
 from broker.recording_file import Header, Line, RecordedMessage, Step
-from protocol.codec import decode
-from protocol.edges import ROOT, ROUTES
+from protocol.codec import decode, decode_progress
+from protocol.edges import BESIDE, ROOT, ROUTES
 from protocol.errors import RefusedMessage
 
 NAME_KEYS = frozenset(
@@ -34,7 +34,7 @@ NAME_KEYS = frozenset(
 TEXT_KEYS = frozenset({"text", "cause", "software"})
 FREE_KEYS = frozenset({"extensions", "capability"})
 """Under these keys a sender may use keys of its own."""
-NOT_NAMES = frozenset({*ROUTES, ROOT, "online", "offline", "", "aggregate", "der", "home", "aggregator"})
+NOT_NAMES = frozenset({*ROUTES, *BESIDE, ROOT, "online", "offline", "", "aggregate", "der", "home", "aggregator"})
 _WORD = re.compile(r"[A-Za-z0-9_-]+")
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?=T\d\d:)")
 _DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
@@ -166,7 +166,8 @@ def _names(value: Any, key: str = "") -> Iterator[str]:
 def _message(line: RecordedMessage) -> dict[str, Any] | None:
     """The fields of what was heard; None for what is no message, as an empty payload, which clears a topic."""
     try:
-        decode(line.topic, line.payload)
+        if decode_progress(line.topic, line.payload) is None:
+            decode(line.topic, line.payload)
         return dict(orjson.loads(line.payload))
     except (RefusedMessage, orjson.JSONDecodeError):
         return None

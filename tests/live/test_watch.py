@@ -11,10 +11,13 @@ import aiomqtt
 import pytest
 from guarded import guarded_broker
 from hostile import BODIES, odd_properties
+from live_system import LiveSystem
+from worlds import T0, World
 
 from agents.cli.app import call
 from agents.cli.watch import watch_broker
 from agents.history.standing import PartyStage
+from agents.runtime import recounting
 from agents.tools.watch.live import Watch
 from agents.tools.watch.picture import Picture
 from agents.tools.watch.received import WatchChange
@@ -139,6 +142,40 @@ async def test_once_prints_the_picture_as_one_object(broker: Broker, capsys: pyt
     told = json.loads(capsys.readouterr().out)
     assert [(row["party"], row["stage"], row["asked"]) for row in told["rows"]] == [("p", "joined_late", 1)]
     assert told["at"].startswith("2026-01-14T17:00")
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_watch_once_joined_after_the_answers_says_the_truth(
+    broker: Broker, protocol: Literal["5", "3.1.1"], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recounting, "EVERY_S", 0.05)
+    world = World()
+    for name in ("ra-1", "ra-2"):
+        world.simple(name, 2)
+    world.event(20_000, 20_000)
+    built = world.build()
+    built.run(until=T0)
+    parties = [node.actor.settings for node in built.nodes.values()]
+    address = Address(broker.host, broker.port, protocol)
+    system = LiveSystem(broker, T0, 60, protocol)
+    system.recounts = True
+    running = asyncio.create_task(system.run(parties, lambda who, note: note.name == "settled"))
+    async with asyncio.timeout(60), aiomqtt.Client(broker.host, broker.port) as early:
+        await early.subscribe("dr/progress/#")
+        stages: dict[str, str] = {}
+        while list(stages.values()) != ["standby"] * 4:
+            told = json.loads((await anext(early.messages)).payload)  # type: ignore[arg-type]
+            stages[told["party"]] = told["stage"]
+    assert await watch_broker(address, seconds=2.0, once=True, json=True) == 0
+    running.cancel()
+    rows = {row["party"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert {name: (row["stage"], row["depth"], sum(row["deal_w"])) for name, row in rows.items()} == {
+        "utility": ("standby", 0, 40_000),
+        "ac": ("standby", 1, 40_000),
+        "ra-1": ("standby", 2, 20_000),
+        "ra-2": ("standby", 2, 20_000),
+    }
+    assert [rows["ra-1"][key] for key in ("asked", "yes", "silent", "awards", "confirmed")] == [2, 2, 0, 2, 2]
 
 
 async def test_no_broker_is_said_in_one_sentence() -> None:

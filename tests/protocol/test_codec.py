@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from message_strategies import BY_KIND, any_message
 
 from protocol.codec import MAX_PAYLOAD_BYTES, decode, decode_body, encode, to_json
-from protocol.edges import ROUTES
+from protocol.edges import BESIDE, ROUTES
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.messages import Message, Request
 
@@ -38,7 +38,7 @@ def changed(**fields: Any) -> bytes:
     return json.dumps(CONFIRM | fields).encode()
 
 
-@pytest.mark.parametrize("kind", ROUTES)
+@pytest.mark.parametrize("kind", [*ROUTES, *BESIDE])
 @given(data=st.data())
 def test_every_message_comes_back_as_it_was(kind: str, data: st.DataObject) -> None:
     message = data.draw(BY_KIND[kind])
@@ -50,7 +50,7 @@ def test_the_same_message_gives_the_same_bytes(message: Message) -> None:
     assert encode(message) == encode(message.model_copy(deep=True))
 
 
-@pytest.mark.parametrize("kind", ROUTES)
+@pytest.mark.parametrize("kind", [*ROUTES, *BESIDE])
 @given(payload=st.binary(max_size=200) | st.text().map(str.encode))
 def test_any_bytes_are_refused_with_a_reason_and_nothing_else(kind: str, payload: bytes) -> None:
     assert refusal(kind, payload).reason in (RejectReason.MALFORMED, RejectReason.UNSUPPORTED_VERSION)

@@ -2,7 +2,19 @@
 
 import pytest
 
-from protocol.edges import ROUTES, Edge, Way, hearers, parse_topic, subscriptions, topic
+from protocol.edges import (
+    BESIDE,
+    ROUTES,
+    Edge,
+    Way,
+    hearers,
+    parse_topic,
+    place_of,
+    progress_of,
+    progress_topic,
+    subscriptions,
+    topic,
+)
 from protocol.messages import Message
 
 EDGE = Edge("ra-1", "hems-42")
@@ -41,3 +53,15 @@ def test_subscriptions_hear_exactly_what_is_for_that_end(kind: str) -> None:
 
 def test_a_name_that_begins_like_another_hears_nothing_of_it() -> None:
     assert not any(matches(each, topic("offer", EDGE)) for each in subscriptions("ra", as_parent=True, as_child=True))
+
+
+def test_what_is_on_no_edge_is_read_back_as_party_and_event_and_heard_by_no_party() -> None:
+    where = progress_topic("ra-1", "evening-peak")
+    assert where == "dr/progress/ra-1/evening-peak"
+    assert progress_of(where) == ("ra-1", "evening-peak")
+    assert place_of(where) is None
+    assert progress_of(topic("offer", EDGE)) is None
+    for name in ("ra-1", "evening-peak"):
+        filters = subscriptions(name, as_parent=True, as_child=True)
+        assert not any(matches(each, where) for each in filters)
+    assert not BESIDE.keys() & ROUTES.keys()

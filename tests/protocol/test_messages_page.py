@@ -5,8 +5,8 @@ import re
 import paths
 import pytest
 
-from protocol.codec import decode, encode
-from protocol.edges import ROUTES, Way
+from protocol.codec import decode, decode_progress, encode
+from protocol.edges import BESIDE, ROUTES, Way
 from protocol.errors import RejectReason
 from protocol.messages import MAX_CAPABILITY, MAX_EXTENSIONS, MAX_OWN, MAX_REVISION, MAX_ROUND, Message
 from protocol.units import FIRST_AT, LAST_AT, MAX_ENERGY_WH, MAX_PLAN, MAX_POWER_W, MAX_REF, MAX_SLOTS, MAX_STEM
@@ -16,7 +16,7 @@ SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | 
 
 
 def test_every_kind_has_a_section_and_no_other_has() -> None:
-    assert list(SECTIONS) == list(ROUTES)
+    assert list(SECTIONS) == [*ROUTES, *BESIDE]
 
 
 def example(kind: str) -> Message:
@@ -35,10 +35,21 @@ def test_the_example_decodes_and_shows_every_field(kind: str) -> None:
     assert message.model_fields_set == set(type(message).model_fields) - {"extensions", *type(message).later}
 
 
-@pytest.mark.parametrize("kind", ROUTES)
+def test_the_example_beside_the_edges_decodes_and_shows_every_field() -> None:
+    topic = re.search(r"^`(dr/progress/.*)`$", SECTIONS["progress"], re.MULTILINE)
+    body = re.search(r"```json\n(.*?)```", SECTIONS["progress"], re.DOTALL)
+    assert topic
+    assert body
+    message = decode_progress(topic[1], body[1].encode())
+    assert message is not None
+    assert message.model_fields_set == set(type(message).model_fields) - {"extensions"}
+    assert decode_progress(topic[1], encode(message)) == message
+
+
+@pytest.mark.parametrize("kind", [*ROUTES, *BESIDE])
 def test_every_field_is_explained(kind: str) -> None:
     told = set(re.findall(r"^\| `(\w+)` \|", SECTIONS[kind] + PAGE.split("## ")[0], re.MULTILINE))
-    assert set(ROUTES[kind].model.model_fields) <= told
+    assert set((ROUTES | BESIDE)[kind].model.model_fields) <= told
 
 
 @pytest.mark.parametrize("kind", ROUTES)

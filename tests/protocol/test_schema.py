@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from message_strategies import BY_KIND
 
 from protocol.codec import encode
-from protocol.edges import ROUTES, Way
+from protocol.edges import BESIDE, ROUTES, Way
 from protocol.schema import asyncapi, json_schemas
 
 
@@ -20,12 +20,12 @@ def validator(kind: str) -> Draft202012Validator:
     return Draft202012Validator(json_schemas()[kind])
 
 
-@pytest.mark.parametrize("kind", ROUTES)
+@pytest.mark.parametrize("kind", [*ROUTES, *BESIDE])
 def test_the_json_schema_is_sound(kind: str) -> None:
     Draft202012Validator.check_schema(json_schemas()[kind])
 
 
-@pytest.mark.parametrize("kind", ROUTES)
+@pytest.mark.parametrize("kind", [*ROUTES, *BESIDE])
 @given(data=st.data())
 def test_every_message_of_ours_fits_its_schema(kind: str, data: st.DataObject) -> None:
     validator(kind).validate(json.loads(encode(data.draw(BY_KIND[kind]))))
@@ -49,6 +49,9 @@ def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
 
 def test_both_ends_of_a_reject_are_there_and_one_of_each_other() -> None:
     operations = asyncapi()["operations"]
-    for kind, route in ROUTES.items():
+    for kind, route in (ROUTES | BESIDE).items():
         actions = {action for action in ("send", "receive") if f"{action}_{kind}" in operations}
-        assert actions == {Way.DOWN: {"send"}, Way.UP: {"receive"}, Way.EITHER: {"send", "receive"}}[route.way]
+        assert (
+            actions
+            == {Way.DOWN: {"send"}, Way.UP: {"receive"}, Way.EITHER: {"send", "receive"}, Way.ALL: {"send"}}[route.way]
+        )

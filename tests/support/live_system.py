@@ -37,6 +37,8 @@ class LiveSystem:
         self.under_way: list[Callable[[], bool]] = []
         self.crowd = False
         """Whether parents hear through the faster library, as a daemon's do."""
+        self.recounts = False
+        """Whether they tell who comes late how far events are, as a daemon's do."""
         self.clock = PatientClock(start_at, speed, lambda: any(busy() for busy in self.under_way))
         self.notes: list[tuple[datetime, str, Note]] = []
         self.journals: Mapping[str, Journal] = {}
@@ -118,6 +120,8 @@ class LiveSystem:
             journal = self.journals.get(actor.name)
             shell = Shell(actor, out, self.clock, drivers, self.tell, journal)  # type: ignore[arg-type]
             self.prepare(shell)
+            if self.recounts:
+                shell.recount()
             shells.append(shell)
             self.under_way.append(lambda: bus.waiting > 0 or not shell.idle)
             tasks.create_task(shell.run())

@@ -238,4 +238,28 @@ BY_KIND["capability"] = st.builds(
     counted=st.integers(10, 10**6),
     valid_until=instants,
 )
-any_message = st.one_of(*BY_KIND.values())
+BY_KIND["progress"] = slots.flatmap(
+    lambda count: st.builds(
+        m.Progress,
+        message_id=refs,
+        sent_at=instants,
+        extensions=extensions,
+        party=names,
+        event_id=names,
+        parent=st.none() | names,
+        direction=st.sampled_from(Direction),
+        interval_period=st.builds(m.IntervalPeriod, start=starts),
+        stage=keys,
+        outcome=keys,
+        round=st.integers(1, 1_000),
+        requested_w=plans(count),
+        available_w=st.none() | plans(count),
+        secured_w=st.none() | plans(count),
+        delivered_wh=signed_energies,
+        metered=st.integers(0, count),
+        asked=st.integers(0, 10**6),
+        waiting=st.integers(0, 10**6),
+        valid_until=instants,
+    )
+)
+any_message = st.one_of(*(strategy for kind, strategy in BY_KIND.items() if kind != "progress"))

@@ -18,9 +18,9 @@ from agents.tools.explain.evidence import Evidence
 from agents.tools.run.board import Board
 from agents.tools.watch.picture import Picture
 from broker.simulation import Simulation
-from protocol.actor import Clear
-from protocol.codec import to_json
-from protocol.edges import topic
+from protocol.actor import Clear, Recounts
+from protocol.codec import encode, to_json
+from protocol.edges import progress_topic, topic
 
 MOMENT = timedelta(microseconds=1)
 
@@ -49,7 +49,7 @@ def scenario_of(world: World, simulation: Simulation) -> Scenario:
 
 @dataclass
 class Readers:
-    """`status`, `up`, `explain` and `watch` of the parties above the devices."""
+    """`status`, `up`, `explain` and `watch` of the parties above the devices, and a `watch` that joins late."""
 
     scenario: Scenario
     simulation: Simulation
@@ -94,6 +94,7 @@ class Readers:
             for event in self.picture.events.values()
             for _, node in event.in_order()
         }
+        late = self.late(now)
         for name in self.names:
             for event in orjson.loads(to_json(self.simulation.actor(name).status()))["events"]:
                 event_id = event["event_id"]
@@ -106,7 +107,23 @@ class Readers:
                     found["explain"] = explained
                 if (event_id, name) in wire:
                     found["watch"] = wire[event_id, name]
+                if (event_id, name) in late:
+                    found["late"] = late[event_id, name]
                 yield event_id, name, found
+
+    def late(self, now: datetime) -> dict[tuple[str, str], Standing]:
+        """What one says who begins to listen now, and hears only what parties tell of themselves."""
+        picture = Picture()
+        for name in self.names:
+            actor = self.simulation.actor(name)
+            assert isinstance(actor, Recounts)
+            for told in (one for one in actor.progress(now) if one.valid_until > now):
+                picture.take(progress_topic(name, told.event_id), encode(told), now, standing=True)
+        return {
+            (event.event_id, node.name): node.standing(now)
+            for event in picture.events.values()
+            for _, node in event.in_order()
+        }
 
     def disagreements(self, now: datetime, without: tuple[str, ...] = ()) -> list[str]:
         """What two readers say differently."""

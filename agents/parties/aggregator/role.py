@@ -239,6 +239,10 @@ class AggregatorRole:
         """Own storage is free and returns to its schedule; nothing more is commanded."""
         self.storage.free(now, metered_still=self.dispatching.stop(now))
 
+    def available_w(self) -> Plan:
+        """What members offer and its own storage adds, W."""
+        return self.supply.available_w()
+
     def status(self) -> dict[str, object]:
         """What is available, W, and the rungs that are left."""
         hurried = hurried_members(self.event, self.book)

@@ -258,6 +258,12 @@ class CoordinatorRole:
     def stop(self, now: datetime) -> None:
         """It has no power of its own."""
 
+    def available_w(self) -> Plan:
+        """What its children have answered to what they were asked last, W: it has no power of its own."""
+        slots = self.event.subject.slots
+        answers = [child.newest for child, _ in self.event.children.taking_part()]
+        return total([one.power_w for one in answers if one is not None and len(one.power_w) == slots], slots)
+
     def status(self) -> dict[str, object]:
         """Who was asked with less time than it needs."""
         hurried = hurried_members(self.event, self.book)

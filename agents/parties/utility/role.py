@@ -186,6 +186,10 @@ class UtilityRole:
             **more,
         )
 
+    def available_w(self) -> Plan:
+        """What its children offer, W: it has no power of its own."""
+        return self.event.children.offered_w or self.event.subject.nothing_w
+
     def status(self) -> dict[str, object]:
         """What was delivered so far, Wh."""
         return {"delivered_wh": self.event.delivery.delivered_wh, "meter_wh": self.meters.delivered_wh}

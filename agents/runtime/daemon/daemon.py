@@ -184,6 +184,8 @@ class Daemon:
             party.actor, way_out, clock, party.drivers, self._tell, self.journal, build, party.feeds, party.remote
         )
         shell.intake.verifier = self.connections.verifier
+        if self.config.broker.progress:
+            shell.recount()
         if party.actor.is_parent():
             kept = Quarantines(self.journal.path, name)
             shell.intake.senders = Senders(name, partial(_has_child, shell), clock.speed, kept=kept)

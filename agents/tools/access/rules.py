@@ -12,7 +12,7 @@ from agents.settings.checked import ConfigError
 from agents.tools.access.books import Books
 from agents.tools.access.plan import AccessPlan
 from broker.names import WITHOUT_PARENT
-from protocol.edges import ROOT
+from protocol.edges import PROGRESS, ROOT
 
 DOWN = ("request", "relax", "award", "dispatch")
 UP = ("offer", "confirm", "withdraw", "report", "capability")
@@ -66,6 +66,7 @@ def _parent(name: str) -> Iterator[str]:
     yield from (f"read {ROOT}/{kind}/{name}/+" for kind in HEARD_UP)
     yield f"readwrite {ROOT}/reject/{name}/+"
     yield f"write {ROOT}/alternative/+/{name}"
+    yield f"write {ROOT}/{PROGRESS}/{name}/+"
     yield f"read {DROPPED}"
 
 

@@ -9,7 +9,7 @@ from agents.runtime.signals import signals
 from agents.tools.watch.keys import key
 from agents.tools.watch.picture import Picture
 from agents.tools.watch.rates import SECONDS, Rates
-from agents.tools.watch.received import WatchChange, WatchedWire
+from agents.tools.watch.received import WatchChange, WatchedProgress, WatchedWire
 from agents.tools.watch.shows import Show
 from agents.tools.watch.surroundings import Surroundings
 from agents.tools.watch.wire_clock import WireClock
@@ -90,7 +90,7 @@ class Watch:
         now = self.clock.now(wall_at, real_s)
         received = self.picture.read(arrival.topic, arrival.payload, now, arrival.retained)
         change: WatchChange | None
-        if isinstance(received, WatchedWire):
+        if isinstance(received, WatchedWire | WatchedProgress):
             self._set_clock(received, wall_at, real_s)
             change = self.picture.note(received, self.clock.now(wall_at, real_s))
         else:
@@ -98,9 +98,14 @@ class Watch:
         if change is not None and self._show is not None:
             self._show.changed(change)
 
-    def _set_clock(self, received: WatchedWire, wall_at: datetime, real_s: float) -> None:
+    def _set_clock(self, received: WatchedWire | WatchedProgress, wall_at: datetime, real_s: float) -> None:
         message = received.message
-        if received.standing and isinstance(message, m.Request):
+        if isinstance(received, WatchedProgress):
+            if received.standing:
+                self.clock.hear_standing(message.sent_at, received.message.valid_until, wall_at, real_s)
+            else:
+                self.clock.hear(message.sent_at, wall_at, real_s)
+        elif received.standing and isinstance(message, m.Request):
             ends_at = message.interval_period.slot_start(len(message.power_w))
             self.clock.hear_standing(message.sent_at, ends_at, wall_at, real_s)
         elif not received.standing and self.picture.is_parent(received):

@@ -12,11 +12,11 @@ from agents.history.standing import PartyStage
 from agents.history.wire import PartyOnWire
 from agents.tools.watch.event import Event
 from agents.tools.watch.presence import Roll
-from agents.tools.watch.received import WatchChange, WatchedRefusal, WatchedWire, printable
+from agents.tools.watch.received import WatchChange, WatchedProgress, WatchedRefusal, WatchedWire, printable
 from agents.tools.watch.row import WatchRow, row_of
 from protocol import messages as m
-from protocol.codec import decode
-from protocol.edges import ROUTES, Edge, Way, parse_topic
+from protocol.codec import decode, decode_progress
+from protocol.edges import ROUTES, Edge, Way, parse_topic, progress_of
 from protocol.errors import RefusedMessage
 
 MOST_LINKS, MOST_PARTIES, MOST_EVENTS = 50_000, 50_000, 200
@@ -49,15 +49,18 @@ class Picture:
     def take(self, topic: str, payload: bytes, at: datetime, standing: bool = False) -> WatchChange | None:
         """Read bytes that were heard at an instant; what they changed."""
         received = self.read(topic, payload, at, standing)
-        return self.note(received, at) if isinstance(received, WatchedWire) else received
+        return self.note(received, at) if isinstance(received, WatchedWire | WatchedProgress) else received
 
     def read(
         self, topic: str, payload: bytes, at: datetime, standing: bool = False
-    ) -> WatchedWire | WatchChange | None:
+    ) -> WatchedWire | WatchedProgress | WatchChange | None:
         """The message of some bytes, or what there is to see of bytes that are none."""
         try:
             if not payload and self._take_back(topic, at):
                 return None
+            if (told := decode_progress(topic, payload)) is not None:
+                self.kinds[told.kind] += 1
+                return WatchedProgress(told, standing)
             edge, message = decode(topic, payload)
         except RefusedMessage as refusal:
             self.reasons["unreadable"] += 1
@@ -66,8 +69,10 @@ class Picture:
         self.kinds[message.kind] += 1
         return WatchedWire(edge, message, standing)
 
-    def note(self, received: WatchedWire, at: datetime) -> WatchChange | None:
+    def note(self, received: WatchedWire | WatchedProgress, at: datetime) -> WatchChange | None:
         """Take a message that was read; what it changed."""
+        if isinstance(received, WatchedProgress):
+            return self._recount(received.message, at, received.standing)
         match received.message:
             case m.Presence():
                 moved = self.roll.take(received.edge, received.message, at, received.standing)
@@ -144,6 +149,27 @@ class Picture:
         moved = [node for node, *was in before if [node.stage, node.outcome] != was and node.negotiates]
         return WatchChange(event.event_id, moved[0].name, moved[0].stage, moved[0].outcome) if moved else None
 
+    def _recount(self, told: m.Progress, at: datetime, standing: bool) -> WatchChange | None:
+        """A party says how far it is in an event: of one that is not followed from its beginning that counts."""
+        event = self._event(told.event_id)
+        if event is None:
+            return None
+        node = event.nodes.get(told.party)
+        if node is None:
+            if self._links >= self._most_links and not self._make_room():
+                self.not_followed += 1
+                return None
+            node = event.nodes[told.party] = PartyOnWire(told.party)
+            event.links += 1
+            self._links += 1
+        before = node.told
+        if not node.recount(told, at, standing):
+            return None
+        if before is not None and (before.stage, before.outcome) == (told.stage, told.outcome):
+            return None
+        stage = node.stage_at(at)
+        return WatchChange(told.event_id, told.party, stage, told.outcome) if isinstance(stage, PartyStage) else None
+
     def _event(self, event_id: str) -> Event | None:
         event = self.events.get(event_id)
         if event is None:
@@ -155,6 +181,8 @@ class Picture:
 
     def _take_back(self, topic: str, at: datetime) -> bool:
         """An empty payload takes a retained message away; whether that means anything on this topic."""
+        if progress_of(topic) is not None:
+            return True  # it is over: what was told of it stands here
         kind, edge = parse_topic(topic)
         if kind == "presence":
             self.roll.forget(edge)
@@ -202,6 +230,9 @@ class Picture:
         party behind its parent, with `standing` for machines. What closed long ago is forgotten."""
         found = []
         for event in list(self.events.values()):
+            if all(node.is_over(now) for node in event.nodes.values()):
+                self._forget(event)  # a broker that lets nothing expire keeps what nobody took away
+                continue
             rows = [row_of(node, event.event_id, depth, now, standing) for depth, node in event.in_order()]
             if event.closed_at is None and rows and all(row.stage is PartyStage.CLOSED for row in rows):
                 event.closed_at = now

@@ -19,6 +19,15 @@ class WatchedWire:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchedProgress:
+    """A party's word on how far it is in an event."""
+
+    message: m.Progress
+    standing: bool
+    """Retained: said before we listened."""
+
+
+@dataclass(frozen=True, slots=True)
 class WatchedRefusal:
     """A rejection that a party sent, or bytes that are no message (then `by` is empty)."""
 

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 from agents.history.edge import Reply
 from agents.history.narrate import slot_of
-from agents.history.standing import PartyStage, StageOr, Standing, WhyUnknown
+from agents.history.standing import PartyStage, StageOr, Standing, WhyUnknown, stage_word
 from agents.history.tally import Tally, due_wh, missing
 from agents.history.wire import PartyOnWire
+from protocol import messages as m
 from protocol.plan import Plan
 from protocol.units import SLOT, Direction
 
@@ -73,6 +74,8 @@ class WatchRow:
 
 def row_of(party: PartyOnWire, event_id: str, depth: int, now: datetime, standing: bool = False) -> WatchRow:
     """What there is to read at an instant; with `standing` what every reader has in common, too."""
+    if (told := party.recounts(now)) is not None:
+        return _row_told(party, told, depth, now, standing)
     stage, found, above = party.stage_at(now), party.added_up, party.above
     request = above.request if above is not None else None
     requested_w = request.power_w if request is not None else found.asked_w
@@ -122,6 +125,50 @@ def row_of(party: PartyOnWire, event_id: str, depth: int, now: datetime, standin
     )
 
 
+def _row_told(party: PartyOnWire, told: m.Progress, depth: int, now: datetime, standing: bool) -> WatchRow:
+    """By the party's own word: we joined later than what it stands on was said."""
+    stage, period, asking = stage_word(told.stage), told.interval_period, told.stage in ("collecting", "relaxing")
+    closed = stage is PartyStage.CLOSED
+    available_w = told.secured_w if told.available_w is None else told.available_w
+    label, next_at = ("", None) if closed else _slot_to_come(period, len(told.requested_w), now)
+    return WatchRow(
+        event_id=told.event_id,
+        party=told.party,
+        depth=depth,
+        stage=stage,
+        outcome=told.outcome,
+        round=told.round,
+        direction=told.direction,
+        start=period.start,
+        slot=period.duration,
+        asked=told.asked,
+        yes=told.yes,
+        no=told.no,
+        alternatives=0,
+        late=0,
+        silent=0 if asking else told.waiting,
+        unknown=0,
+        waiting=told.waiting if asking else 0,
+        relaxed=0,
+        requested_w=told.requested_w,
+        available_w=available_w,
+        shortfall_w=None if closed else missing(told.requested_w, available_w),
+        deal_w=told.secured_w,
+        awards=told.awards,
+        confirmed=told.confirmed,
+        refused=0,
+        cancelled=0,
+        released=0,
+        withdrawn=0,
+        due_wh=due_wh(told.secured_w, range(told.metered), period),
+        delivered_wh=told.delivered_wh,
+        answered=party.above.reply if party.above is not None else None,
+        standing=party.standing(now) if standing else None,
+        next=label,
+        next_at=next_at,
+    )
+
+
 def _metered(party: PartyOnWire, found: Tally, direction: Direction | None) -> tuple[int, int]:
     """Delivered and due Wh: what it reported upward, own storage included; else what its children did."""
     above = party.above
@@ -156,6 +203,13 @@ def _next_slot(party: PartyOnWire, found: Tally, now: datetime) -> tuple[str, da
         return "confirms", found.confirm_by
     if found.period is None or party.ends_at is None or now >= party.ends_at:
         return ("meters", None) if party.stage is PartyStage.DELIVERING else ("", None)
-    since = max(-1, (now - found.period.start) // found.period.duration)
-    at = found.period.start + (since + 1) * found.period.duration
-    return ("end" if at >= party.ends_at else f"slot {slot_of(since + 1, found.slots)}"), at
+    return _slot_to_come(found.period, found.slots, now)
+
+
+def _slot_to_come(period: m.IntervalPeriod, slots: int, now: datetime) -> tuple[str, datetime | None]:
+    """The next slot to begin, or the end of the last one."""
+    if now >= period.slot_start(slots):
+        return "meters", None
+    since = max(-1, (now - period.start) // period.duration)
+    at = period.slot_start(since + 1)
+    return ("end" if since + 1 >= slots else f"slot {slot_of(since + 1, slots)}"), at

@@ -3,6 +3,7 @@ garbage, strangers, bounds, and the clock."""
 
 import io
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
 import paths
@@ -21,8 +22,9 @@ from agents.tools.watch.shows import Lines
 from agents.tools.watch.surroundings import Surroundings
 from agents.tools.watch.wire_clock import FASTEST, WireClock
 from protocol import messages as m
+from protocol.actor import Recounts
 from protocol.codec import encode
-from protocol.edges import Edge, topic
+from protocol.edges import Edge, progress_topic, topic
 from protocol.units import FIRST_AT, LAST_AT
 
 EXAMPLES = paths.EXAMPLES
@@ -301,10 +303,109 @@ def test_request_that_is_heard_live_is_known_though_others_stand(evening: Posted
     assert picture.rows(clock(EVENING, "17:06:00")) == rows_list(evening, clock(EVENING, "17:06:00"))
 
 
+# -- what parties tell who joins late
+
+FIGURES = ("stage", "outcome", "requested_w", "deal_w", "delivered_wh", "due_wh", "asked", "met", "awards", "confirmed")
+
+
+def figures(row: WatchRow) -> list[object]:
+    return [row.yes + row.alternatives if name == "met" else getattr(row, name) for name in FIGURES]
+
+
+def told_at(name: str, text: str) -> tuple[Picture, Picture, datetime]:
+    """An evening until an instant, heard from its beginning on, and by one who joins then."""
+    simulation = build_simulation(load_scenario(EXAMPLES / f"{name}.toml"), seed=1)
+    now = clock(EVENING, text)
+    simulation.run(until=now)
+    early, late = Picture(), Picture()
+    for at, _, post in simulation.posts:
+        early.take(post.topic, post.payload, at)
+    for actor in (node.actor for node in simulation.nodes.values()):
+        for told in actor.progress(now) if isinstance(actor, Recounts) else ():
+            late.take(progress_topic(actor.name, told.event_id), encode(told), now, standing=True)
+    return early, late, now
+
+
+@pytest.mark.parametrize("text", ["17:05:00", "17:20:00", "17:45:00", "18:01:00", "18:33:00", "19:15:00", "20:30:00"])
+def test_who_joins_late_sees_what_is_seen_from_the_beginning_on(text: str) -> None:
+    early, late, now = told_at("evening_peak", text)
+    seen = [{(row.party, row.depth): figures(row) for row in picture.rows(now)} for picture in (early, late)]
+    assert seen[1] == seen[0]
+    assert len(seen[0]) == (1 if text == "17:05:00" else 7)
+
+
+def test_late_picture_is_drawn_without_a_wrong_word() -> None:
+    _, late, now = told_at("evening_peak", "17:45:00")
+    drawing = drawn(late, now)
+    assert "standby" in drawing
+    for wrong in ("no deal", " 0/100", "silent", "unknown", "joined later"):
+        assert wrong not in drawing
+
+
+def progress(**changes: Any) -> m.Progress:
+    period = m.IntervalPeriod(start=EVENING + timedelta(hours=18))
+    fields = {
+        "message_id": "p.progress.e.1",
+        "sent_at": EVENING + timedelta(hours=17),
+        "party": "p",
+        "event_id": "e",
+        "direction": "decrease_load",
+        "interval_period": period,
+        "stage": "standby",
+        "requested_w": (5_000, 5_000),
+        "secured_w": (5_000, 4_000),
+        "valid_until": EVENING + timedelta(hours=20),
+    }
+    return m.Progress.model_validate(fields | changes, strict=False)
+
+
+def test_word_that_says_nothing_any_more_is_not_shown() -> None:
+    picture, now = Picture(), EVENING + timedelta(hours=21)
+    picture.take("dr/progress/p/e", encode(progress()), now, standing=True)
+    assert picture.rows(now) == []
+    assert picture.rows(now - timedelta(hours=2)) == []  # it is forgotten
+
+
+def test_word_in_the_name_of_another_party_or_event_is_refused() -> None:
+    picture = Picture()
+    for where in ("dr/progress/q/e", "dr/progress/p/f"):
+        picture.take(where, encode(progress()), EVENING, standing=True)
+    assert picture.rows(EVENING) == []
+    assert picture.reasons["unreadable"] == 2
+
+
+def test_older_word_that_comes_behind_a_newer_one_is_not_taken() -> None:
+    picture, now = Picture(), EVENING + timedelta(hours=17)
+    picture.take("dr/progress/p/e", encode(progress(sent_at=now)), now, standing=True)
+    picture.take("dr/progress/p/e", encode(progress(sent_at=now - timedelta(minutes=1), stage="collecting")), now)
+    assert [row.stage for row in picture.rows(now)] == [PartyStage.STANDBY]
+
+
+def test_word_of_a_stage_that_nobody_knows_yet_is_told_as_unknown() -> None:
+    picture, now = Picture(), EVENING + timedelta(hours=17)
+    picture.take("dr/progress/p/e", encode(progress(stage="dreaming")), now, standing=True)
+    assert [row.stage for row in picture.rows(now)] == [WhyUnknown.NOT_NOTED]
+    assert "not told" in drawn(picture, now)
+
+
+def test_circle_of_parents_ends() -> None:
+    picture, now = Picture(), EVENING + timedelta(hours=17)
+    for one, above in (("p", "q"), ("q", "p")):
+        picture.take(f"dr/progress/{one}/e", encode(progress(party=one, parent=above)), now, standing=True)
+    assert picture.rows(now) == []
+
+
+def test_state_that_is_taken_away_leaves_what_was_told() -> None:
+    picture, now = Picture(), EVENING + timedelta(hours=17)
+    picture.take("dr/progress/p/e", encode(progress()), now, standing=True)
+    assert picture.take("dr/progress/p/e", b"", now) is None
+    assert [row.stage for row in picture.rows(now)] == [PartyStage.STANDBY]
+
+
 @given(st.text(max_size=60), st.binary(max_size=200))
 def test_no_bytes_on_any_topic_stop_the_picture(where: str, payload: bytes) -> None:
     picture = Picture()
-    for name in (where, "dr/offer/p/h", "dr/request/p/h", "dr/presence/p/h"):
+    for name in (where, "dr/offer/p/h", "dr/request/p/h", "dr/presence/p/h", "dr/progress/p/e"):
         picture.take(name, payload, EVENING)
     picture.rows(EVENING)
 
