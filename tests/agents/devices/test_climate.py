@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from agents.devices.catalogue import build_device
-from agents.devices.climate import Climate, ClimateSpec, Room, stored_wh, temperature_c
+from agents.devices.climate.device import Climate
+from agents.devices.climate.room import Room, stored_wh, temperature_c
+from agents.devices.climate.spec import ClimateSpec
 from agents.devices.contract import Ask, Segment
 from agents.drivers.build import build_driver
 from agents.drivers.simulated import SimulatedDriver
