@@ -1,6 +1,6 @@
 """One event at a parent: the frame that holds its parts and decides what follows from what they return.
 
-The parts: `Standing` (how far it is), `Asking` (requests and answers), `Awards` (and their confirmation), `Repair` (what
+The parts: `EventStanding` (how far it is), `Asking` (requests and answers), `Awards` (and their confirmation), `Repair` (what
 is lost is replaced), `Upward` (the parent above, where there is one), `Settlement` (meter values). What utility,
 coordinator and aggregator do differently is in their `EventRole`.
 """
@@ -23,7 +23,7 @@ from agents.negotiation.repair import Repair
 from agents.negotiation.role import EventRole
 from agents.negotiation.settlement import Settlement
 from agents.negotiation.stage import ANSWERED, ASKING, Stage, Timer
-from agents.negotiation.standing import UNKNOWN, Standing
+from agents.negotiation.standing import UNKNOWN, EventStanding
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
 from agents.negotiation.upward import Bought, EndedAbove, Upward
@@ -44,7 +44,7 @@ class Negotiation:
         subject: Subject,
         timers: Timers,
         children: Children,
-        standing: Standing,
+        standing: EventStanding,
         grace_s: int,
         role: Callable[["Negotiation"], EventRole],
         *,

@@ -13,7 +13,7 @@ from agents.negotiation.out import Out
 from agents.negotiation.own import OwnPower
 from agents.negotiation.sources import SourceSum, extension, told
 from agents.negotiation.stage import Stage
-from agents.negotiation.standing import Standing
+from agents.negotiation.standing import EventStanding
 from agents.negotiation.subject import Subject
 from agents.negotiation.upward import Upward
 from protocol import messages as m
@@ -36,7 +36,7 @@ class Settlement:
         self,
         out: Out,
         subject: Subject,
-        standing: Standing,
+        standing: EventStanding,
         awards: Awards,
         dispatches: Dispatches,
         delivery: Delivery,

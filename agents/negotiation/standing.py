@@ -11,7 +11,7 @@ UNKNOWN = "completed_unknown"
 """The outcome of an event that ended while its party was down."""
 
 
-class Standing:
+class EventStanding:
     """All parts of the event read this one object."""
 
     def __init__(self, out: Out, timers: Timers, transitions: Transitions) -> None:

@@ -10,7 +10,7 @@ from agents.negotiation.cause import WithdrawalCause
 from agents.negotiation.children import same_slots
 from agents.negotiation.out import Out
 from agents.negotiation.stage import ANSWERED, Stage, Timer
-from agents.negotiation.standing import Standing
+from agents.negotiation.standing import EventStanding
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
 from protocol import messages as m
@@ -50,7 +50,7 @@ Awarded: TypeAlias = Bought | EndedAbove | None
 class Upward:
     """The parent's request, the answers to it, and the award."""
 
-    def __init__(self, out: Out, timers: Timers, standing: Standing, edge: Edge, request: m.Request) -> None:
+    def __init__(self, out: Out, timers: Timers, standing: EventStanding, edge: Edge, request: m.Request) -> None:
         self.out = out
         self.timers = timers
         self.standing = standing

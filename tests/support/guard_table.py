@@ -102,8 +102,8 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
     NEGOTIATION + "answers.py": (
         Guard(
             "parent: an opt-out takes back what was locked",
-            "if child.opted_out:\n            children.put(child, None, None, None)",
-            "if child.opted_out:\n            children.store(child, None, None)",
+            "children.put(child, None, None, None)",
+            "children.store(child, None, None)",
         ),
         _off("parent: an answer of who was not asked", "child is None or child.request is None"),
         _off("parent: an answer to a superseded request", "message.request_id != child.request.request_id"),

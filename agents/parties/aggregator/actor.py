@@ -18,7 +18,7 @@ from agents.negotiation.out import Out
 from agents.negotiation.plans.capability import summed_up
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import Stage, Transitions
-from agents.negotiation.standing import Standing
+from agents.negotiation.standing import EventStanding
 from agents.negotiation.timers import Timers
 from agents.negotiation.upward import Upward
 from agents.parties.aggregator.own_storage import OwnStorage, StorageYard
@@ -96,7 +96,7 @@ class Aggregator(BookedParty[AggregatorSettings]):
     def opened_by(self, book: Members, settings: AggregatorSettings, edge: Edge, request: m.Request) -> Negotiation:
         """A new event that a request is about."""
         out, timers = Out(self, request.event_id), Timers()
-        standing = Standing(out, timers, TRANSITIONS)
+        standing = EventStanding(out, timers, TRANSITIONS)
         up = Upward(out, timers, standing, edge, request)
         can_relax = tuple(m.ResourceKind) if settings.relax_others else CAN_RELAX
         storage = OwnStorage(out, self.own_storage, up.subject, Rung.OWN_STORAGE in settings.ladder)

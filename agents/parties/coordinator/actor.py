@@ -19,7 +19,7 @@ from agents.negotiation.plans.capability import summed_up
 from agents.negotiation.plans.usable import worth_of
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import Stage, Transitions
-from agents.negotiation.standing import Standing
+from agents.negotiation.standing import EventStanding
 from agents.negotiation.timers import Timers
 from agents.negotiation.upward import Upward
 from agents.parties.coordinator.role import CoordinatorRole
@@ -78,7 +78,7 @@ class Coordinator(BookedParty[CoordinatorSettings]):
     def opened_by(self, book: Members, settings: CoordinatorSettings, edge: Edge, request: m.Request) -> Negotiation:
         """A new event that a request is about."""
         out, timers = Out(self, request.event_id), Timers()
-        standing = Standing(out, timers, TRANSITIONS)
+        standing = EventStanding(out, timers, TRANSITIONS)
         up = Upward(out, timers, standing, edge, request)
         return Negotiation(
             out,

@@ -15,7 +15,7 @@ from agents.negotiation.parent import ParentParty
 from agents.negotiation.plans.usable import worth_of
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import Stage, Transitions
-from agents.negotiation.standing import Standing
+from agents.negotiation.standing import EventStanding
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
 from agents.parties.utility.role import UtilityRole, period_of
@@ -124,7 +124,7 @@ class Utility(ParentParty):
             subject,
             timers,
             Children(settings.children, {}, by=worth_of(settings.can_use)),
-            Standing(out, timers, TRANSITIONS),
+            EventStanding(out, timers, TRANSITIONS),
             settings.report_grace_s,
             partial(UtilityRole, settings, self.policies, issue.program_id),
         )
