@@ -64,6 +64,7 @@ def console(
     control: Control = None,
     recordings: Annotated[list[Path] | None, Repeated] = None,
     broker: Path | None = None,
+    certificates: Path | None = None,
     port: Port = 8321,
     desk: DeskOptions = USUAL,
 ) -> int:
@@ -77,6 +78,8 @@ def console(
         Recordings of steps, or folders of journals, to be seen again.
     broker
         A file with the table [broker] (a bundle's broker.toml): who is online is heard there.
+    certificates
+        A folder with the parties' certificates, as an authority's issued/: the fleet shows how many days they are good.
     port
         Where it listens.
     """
@@ -90,7 +93,9 @@ def console(
     path = desk.users or _users()
     accounts = _accounts(path, "gridpact console user NAME --role operator")
     where = Connection(broker=broker).address() if broker is not None else None
-    state = ConsoleState(journals or journal_folders(), control or runtime_dir(), where)
+    if certificates is not None and not certificates.is_dir():
+        raise ConfigError(f"--certificates: {certificates}: there is no such folder")
+    state = ConsoleState(journals or journal_folders(), control or runtime_dir(), where, certificates)
     found = Console(state, accounts, Audit(desk.audit or path.with_name("audit.jsonl")), tuple(recordings or ()))
     told = lambda where: print(f"the console is at {where}", flush=True)
     asyncio.run(serve(found.app(served.hosts, served.tls), served, told))

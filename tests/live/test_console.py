@@ -1,7 +1,9 @@
 """The console in a browser, against a live system: what operators order there, and what they see of it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -26,7 +28,14 @@ VIEWS = ("/", "/event/{}", "/event/{}/why", "/event/{}/messages", "/event/{}/lis
          "/alerts", "/request", "/stop", "/audit", "/support?home=hems-1", "/replay", "/replay/journals")  # fmt: skip
 PARTIES = (
     UtilitySettings(children=("ac",)),
-    CoordinatorSettings(name="ac", members=(Member(name="ra-1", kind="aggregator", decrease_load_w=12_000),)),
+    CoordinatorSettings(
+        name="ac",
+        members=(
+            Member(name="ra-1", kind="aggregator", decrease_load_w=12_000),
+            Member(name="ra-2", kind="aggregator"),
+        ),
+    ),
+    AggregatorSettings(name="ra-2", parent="ac"),
     AggregatorSettings(
         name="ra-1", parent="ac",
         members=tuple(Member(name=name, resources=(f"ev-{name}",), decrease_load_w=6_000) for name in HOMES),
@@ -109,6 +118,41 @@ async def test_two_operators_see_each_others_orders_and_a_viewer_may_give_none(r
     assert answer.status == 403
     did = [orjson.loads(line)["did"] for line in room.console.audit.path.read_bytes().splitlines()]
     assert did == ["login", "login", "login", "issue", "stop"]
+
+
+async def test_aggregator_is_stopped_and_taken_in_again_in_two_steps_each(room: Room) -> None:
+    page = await room.enter("op")
+    await room.ask(page, "with-ra-1")
+    await expect(page.get_by_role("heading", name="with-ra-1 standby")).to_be_visible()
+    await page.get_by_role("link", name="Tree").click()
+    await page.get_by_role("link", name="Stop ra-1").click()
+    await expect(page.get_by_text("8 kW x 2 awarded to it")).to_be_visible()
+    assert await serious(page) == []
+    await page.get_by_label("Yes, stop ra-1").check()
+    await page.get_by_role("button", name="Stop ra-1").click()
+    await expect(page.get_by_text("takes no part under ac until it is taken in again")).to_be_visible()
+    home = room.system.shells["hems-1"].actor
+    await _until(lambda: _stages(home) == ["closed"])
+    assert await serious(page) == []
+    await page.get_by_role("link", name="Take it in again").click()
+    await page.get_by_label("Yes, take ra-1 in again").check()
+    await page.get_by_role("button", name="Take it in").click()
+    await expect(page.get_by_role("link", name="Stop ra-1")).to_be_visible()
+    await room.ask(page, "again")
+    await expect(page.get_by_role("heading", name="again standby")).to_be_visible()
+    did = [orjson.loads(line)["did"] for line in room.console.audit.path.read_bytes().splitlines()]
+    assert did == ["login", "issue", "stop aggregator", "take in aggregator", "issue"]
+
+
+def _stages(actor: Any) -> list[str]:
+    return [one["stage"] for one in actor.status()["events"]]
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    """Wait for what other tasks bring about."""
+    async with asyncio.timeout(60):
+        while not holds():
+            await asyncio.sleep(0.02)
 
 
 async def test_console_shows_alerts_until_somebody_has_seen_them(room: Room) -> None:
