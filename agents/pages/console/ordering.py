@@ -15,7 +15,7 @@ from agents.pages.console.orders import said
 from agents.pages.console.seeing import event_of
 from agents.pages.web.accounts import PageSession
 from agents.pages.web.site import Mistaken, clockface
-from agents.runtime.daemon.control import CommandRefusal
+from agents.runtime.daemon.commands import CommandRefusal
 from agents.settings.parties import EventSettings
 from protocol.plan import shortfall
 
