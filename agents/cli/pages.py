@@ -111,6 +111,7 @@ def home(
     control: Control = None,
     choices: Path | None = None,
     webhook: str | None = None,
+    mail: Path | None = None,
     home_assistant: Path | None = None,
     port: Port = 8322,
     desk: DeskOptions = USUAL,
@@ -127,6 +128,8 @@ def home(
         Where the resident's choices are kept; by default beside the users.
     webhook
         An address to which questions are pushed, outside of the quiet hours.
+    mail
+        A file with the table [mail]: questions are pushed by e-mail, too.
     home_assistant
         A file with the table [broker] of the household's own broker: the home appears in Home Assistant by itself.
     port
@@ -135,6 +138,7 @@ def home(
     with _needs_pages():
         from agents.pages.home.app import HomePage
         from agents.pages.home.home_assistant import HomeAssistant
+        from agents.pages.home.mail import load_mail
         from agents.pages.home.state import ResidentState
         from agents.pages.web.audit import Audit
         from agents.pages.web.serve import serve
@@ -145,7 +149,9 @@ def home(
     path = desk.users or _users(HOME)
     accounts = _accounts(path, "gridpact home user NAME")
     kept = choices or path.with_name(f"{party}-choices.json")
-    state = ResidentState(party, journals or journal_folders(), control or runtime_dir(), kept, webhook)
+    state = ResidentState(
+        party, journals or journal_folders(), control or runtime_dir(), kept, webhook, load_mail(mail) if mail else None
+    )
     where = Connection(broker=home_assistant).address() if home_assistant is not None else None
     assistant = HomeAssistant(state, where) if where is not None else None
     found = HomePage(state, accounts, Audit(desk.audit or path.with_name(f"{party}-log.jsonl")), assistant)

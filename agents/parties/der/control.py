@@ -180,6 +180,7 @@ class Controlled(Party):
             "name": self.name,
             "role": self.role.value,
             "counts": dict(self.counts),
+            "limits": {name: dict(limits) for name, limits in self.home.limits.items()},
             "events": [
                 {
                     "event_id": event.request.event_id,

@@ -9,6 +9,7 @@ from agents.pages.chronicle import Chronicle
 from agents.pages.console.event_view import EventView, view
 from agents.pages.console.projection import Doubt, ProjectedSlot, doubts, projection
 from agents.pages.console.slot_table import columns
+from agents.settings.members import Member
 from agents.settings.parties import CoordinatorSettings, UtilitySettings
 
 SLOT = timedelta(minutes=30)
@@ -28,10 +29,10 @@ def told(world: World, until: datetime) -> Chronicle:
     chronicle.know(
         [
             UtilitySettings(children=("ac",)),
-            CoordinatorSettings(name="ac", members=({"name": "ra-1"},)),
+            CoordinatorSettings(name="ac", members=(Member(name="ra-1", kind="aggregator"),)),
             *world.aggregators,
         ]
-    )  # type: ignore[arg-type]
+    )
     chronicle.take_all(one for one in simulation.trace if one.at <= until and one.actor not in homes)
     return chronicle
 
