@@ -104,6 +104,11 @@ class EventView:
         """By slot, as the top counts it."""
         return {slot: metered.delivered_wh for slot, metered in self.top.slots.items()}
 
+    @property
+    def due_wh(self) -> int:
+        """By the deal, in the slots that are metered."""
+        return sum(self.slot_wh(self.secured_w, slot) or 0 for slot in self.delivered_wh)
+
     def slot_wh(self, power_w: Plan | None, slot: int) -> int | None:
         """Energy of one slot of a plan, Wh."""
         if power_w is None or slot >= len(power_w):

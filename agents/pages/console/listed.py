@@ -147,7 +147,7 @@ def _has(line: MessageLine, text: str) -> bool:
 
 def _settled(view: EventView) -> tuple[EventView, int | None, int, int]:
     """Awarded, delivered, and due of the slots that were metered, Wh."""
-    due = sum(view.slot_wh(view.secured_w, slot) or 0 for slot in view.delivered_wh)
+    due = view.due_wh
     awarded = view.total_wh(view.secured_w)
     return view, awarded, sum(view.delivered_wh.values()), due
 

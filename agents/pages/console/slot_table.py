@@ -1,9 +1,10 @@
 """An event slot by slot in figures: a row a slot, a column a quantity. Rungs of other versions get a column, too."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from agents.negotiation.watch import ENOUGH_PCT
 from agents.pages.console.event_view import EventView
 
 COLUMNS = ("offers", "surplus", "own storage", "relaxed")
@@ -17,8 +18,8 @@ class SlotColumn:
     name: str
     power_w: tuple[int | None, ...]
     total_wh: int | None
-    warns: bool = False
-    """Whether every figure above nothing is a loss."""
+    warned: frozenset[int] = frozenset()
+    """Slots in which something is lost by it."""
 
 
 def columns(view: EventView) -> tuple[SlotColumn, ...]:
@@ -32,15 +33,15 @@ def columns(view: EventView) -> tuple[SlotColumn, ...]:
     found.append(_column(view, "available", view.available_w or none))
     found.append(_column(view, "awarded", view.secured_w or none))
     found.append(_delivered(view))
-    found.append(_column(view, "short", view.shortfall_w or none, warns=True))
+    short = _column(view, "short", view.shortfall_w or none)
+    found.append(replace(short, warned=frozenset(slot for slot, power_w in enumerate(short.power_w) if power_w)))
     return tuple(one for one in found if len(one.power_w) == view.slots)
 
 
-def _column(view: EventView, name: str, power_w: Sequence[int | None], *, warns: bool = False) -> SlotColumn:
+def _column(view: EventView, name: str, power_w: Sequence[int | None]) -> SlotColumn:
     known = tuple(one or 0 for one in power_w)
-    return SlotColumn(
-        name, tuple(power_w), view.total_wh(known) if any(one is not None for one in power_w) else None, warns
-    )
+    total_wh = view.total_wh(known) if any(one is not None for one in power_w) else None
+    return SlotColumn(name, tuple(power_w), total_wh)
 
 
 def _delivered(view: EventView) -> SlotColumn:
@@ -48,4 +49,5 @@ def _delivered(view: EventView) -> SlotColumn:
     power_w = tuple(
         round(told[slot] * timedelta(hours=1) / length) if slot in told else None for slot in range(view.slots)
     )
-    return SlotColumn("delivered", power_w, sum(told.values()) if told else None)
+    less = (slot for slot in told if 100 * told[slot] < ENOUGH_PCT * (view.slot_wh(view.secured_w, slot) or 0))
+    return SlotColumn("delivered", power_w, sum(told.values()) if told else None, frozenset(less))
