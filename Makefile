@@ -12,7 +12,7 @@
 # make machines  draw docs/machines.md from the tables of the parties
 # make configuration  write the keys of docs/configuration.md anew from the models
 # make audit   known weaknesses of what is locked (pip-audit) and its licences; it says so when it could not look
-# make pictures  take the pictures of the pages in docs/pictures anew
+# make pictures  take the pictures of the pages in docs/pictures anew (ONLY="event fleet": those views)
 # make release-check  whether version, changelog, date and the journals kept of it agree, as a release has to have it
 # make lock    write requirements.lock anew from pyproject.toml
 
@@ -155,7 +155,7 @@ headers:
 		&& $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gcc libc6-dev libmosquitto-dev libcjson-dev; } || true
 
 pictures: setup mosquitto chromium
-	PYTHONPATH=.:tests/support $(BIN)/python tests/support/pictures.py docs/pictures
+	PYTHONPATH=.:tests/support $(BIN)/python tests/support/pictures.py docs/pictures $(ONLY)
 
 machines: setup
 	$(BIN)/python -m agents.tools.machines docs/machines.md

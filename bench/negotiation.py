@@ -11,7 +11,8 @@ The same runs give the growth (processor time of the aggregator for each home) a
 import asyncio
 import tempfile
 import time
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -74,8 +75,18 @@ def order(homes: int, event_id: str = "e1") -> dict[str, Any]:
     }
 
 
-async def negotiated(homes: int) -> Negotiated:
-    """A fresh broker, fresh daemons, one negotiation."""
+@dataclass(frozen=True, slots=True)
+class Above:
+    """The agents above the homes, and the homes."""
+
+    folder: Path
+    started: dict[str, Daemon]
+    crowd: Crowd
+
+
+@asynccontextmanager
+async def above(homes: int) -> AsyncIterator[Above]:
+    """A fresh broker, fresh daemons, a fresh crowd."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gridpact-bench-")))
         book(folder, homes)
@@ -86,16 +97,22 @@ async def negotiated(homes: int) -> Negotiated:
         await asyncio.gather(*(one.ready() for one in started.values()))
         crowd = await Crowd(["ra-1"], OWN_PCT, RELAXED_PCT).connect(broker.host, broker.port)
         stack.callback(crowd.close)
-        ra = started["ra-1"]
+        yield Above(folder, started, crowd)
+
+
+async def negotiated(homes: int) -> Negotiated:
+    """One negotiation."""
+    async with above(homes) as agents:
+        ra = agents.started["ra-1"]
         cpu_before = ra.cpu_s()
         began = time.perf_counter()
-        await ask(folder / "control" / "utility.sock", {"do": "issue", "event": order(homes)})
+        await ask(agents.folder / "control" / "utility.sock", {"do": "issue", "event": order(homes)})
         async with asyncio.timeout(WITHIN_S):
             await ra.told("all_confirmed")
         seconds = time.perf_counter() - began
         cpu_s = ra.cpu_s() - cpu_before
         await asyncio.sleep(GIVEN_BACK_S)
-        return Negotiated(homes, seconds, cpu_s, ra.peak_rss(), ra.rss(), crowd.samples)
+        return Negotiated(homes, seconds, cpu_s, ra.peak_rss(), ra.rss(), agents.crowd.samples)
 
 
 STAGES = (("request", "offer"), ("relax", "relaxed"), ("award", "confirm"))

@@ -35,6 +35,7 @@ INPUT_TAGS: dict[type[a.Taken], str] = {
     a.Reanchored: "reanchored",
     a.Reconfigured: "reconfigured",
     a.Corrected: "corrected",
+    a.Limited: "limited",
 }
 """Frozen, as every name in an entry: journals of released versions have them."""
 EFFECT_TAGS: dict[type[a.Effect], str] = {
@@ -186,6 +187,7 @@ _INPUTS: dict[str, Callable[[Json], a.Taken]] = {
     "reanchored": _instants(a.Reanchored, "to_at"),
     "reconfigured": lambda fields: a.Reconfigured(**fields),
     "corrected": lambda fields: a.Corrected(**fields),
+    "limited": lambda fields: a.Limited(**fields),
 }
 _EFFECTS: dict[str, Callable[[Json], a.Effect]] = {
     "send": lambda fields: a.Send(_edge(fields), _body(fields)),

@@ -110,6 +110,15 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
+class Limited:
+    """The owner's limits of a device from now on, in the place of what its settings say under these keys; without any the
+    settings hold again. What is agreed already goes on as agreed."""
+
+    resource_id: str
+    limits: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class Outage:
     """The grid at a home's connection point is gone, and the home runs independently; or it is back."""
 
@@ -202,6 +211,7 @@ Input: TypeAlias = (
     | Planned
     | Decided
     | Outage
+    | Limited
     | Issue
     | Cancel
     | Resumed

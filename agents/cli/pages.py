@@ -64,6 +64,7 @@ def console(
     control: Control = None,
     recordings: Annotated[list[Path] | None, Repeated] = None,
     broker: Path | None = None,
+    certificates: Path | None = None,
     port: Port = 8321,
     desk: DeskOptions = USUAL,
 ) -> int:
@@ -77,6 +78,8 @@ def console(
         Recordings of steps, or folders of journals, to be seen again.
     broker
         A file with the table [broker] (a bundle's broker.toml): who is online is heard there.
+    certificates
+        A folder with the parties' certificates, as an authority's issued/: the fleet shows how many days they are good.
     port
         Where it listens.
     """
@@ -90,7 +93,9 @@ def console(
     path = desk.users or _users()
     accounts = _accounts(path, "gridpact console user NAME --role operator")
     where = Connection(broker=broker).address() if broker is not None else None
-    state = ConsoleState(journals or journal_folders(), control or runtime_dir(), where)
+    if certificates is not None and not certificates.is_dir():
+        raise ConfigError(f"--certificates: {certificates}: there is no such folder")
+    state = ConsoleState(journals or journal_folders(), control or runtime_dir(), where, certificates)
     found = Console(state, accounts, Audit(desk.audit or path.with_name("audit.jsonl")), tuple(recordings or ()))
     told = lambda where: print(f"the console is at {where}", flush=True)
     asyncio.run(serve(found.app(served.hosts, served.tls), served, told))
@@ -106,6 +111,7 @@ def home(
     control: Control = None,
     choices: Path | None = None,
     webhook: str | None = None,
+    mail: Path | None = None,
     home_assistant: Path | None = None,
     port: Port = 8322,
     desk: DeskOptions = USUAL,
@@ -122,6 +128,8 @@ def home(
         Where the resident's choices are kept; by default beside the users.
     webhook
         An address to which questions are pushed, outside of the quiet hours.
+    mail
+        A file with the table [mail]: questions are pushed by e-mail, too.
     home_assistant
         A file with the table [broker] of the household's own broker: the home appears in Home Assistant by itself.
     port
@@ -130,6 +138,7 @@ def home(
     with _needs_pages():
         from agents.pages.home.app import HomePage
         from agents.pages.home.home_assistant import HomeAssistant
+        from agents.pages.home.mail import load_mail
         from agents.pages.home.state import ResidentState
         from agents.pages.web.audit import Audit
         from agents.pages.web.serve import serve
@@ -140,7 +149,9 @@ def home(
     path = desk.users or _users(HOME)
     accounts = _accounts(path, "gridpact home user NAME")
     kept = choices or path.with_name(f"{party}-choices.json")
-    state = ResidentState(party, journals or journal_folders(), control or runtime_dir(), kept, webhook)
+    state = ResidentState(
+        party, journals or journal_folders(), control or runtime_dir(), kept, webhook, load_mail(mail) if mail else None
+    )
     where = Connection(broker=home_assistant).address() if home_assistant is not None else None
     assistant = HomeAssistant(state, where) if where is not None else None
     found = HomePage(state, accounts, Audit(desk.audit or path.with_name(f"{party}-log.jsonl")), assistant)

@@ -1,6 +1,7 @@
 """Gives a home's actor the plans of its vehicles: at a start, once a day, and when an owner changes one."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -8,7 +9,7 @@ from agents.drivers.calendar import journeys_of, stays, zone_of
 from agents.drivers.telling import TellingDriver
 from agents.parties.der.actor import Der
 from agents.settings.devices import VehicleSpec
-from protocol.actor import Actor, Driver, Planned
+from protocol.actor import Actor, Driver, Planned, PlannedStay
 
 EVERY = timedelta(days=1)
 REACH = timedelta(days=8)
@@ -25,6 +26,8 @@ class PlanFeed:
         self._vehicles = {spec.resource_id: spec for spec in vehicles if spec.lives_on}
         self._drivers = drivers
         self._skipped: dict[str, set[date]] = {name: set() for name in self._vehicles}
+        self._moved: dict[tuple[str, date], datetime] = {}
+        """Departures of a day that are at another instant than the plan says."""
         self.next_at: datetime | None = datetime(2000, 1, 1, tzinfo=UTC) if self._vehicles else None
 
     def inputs(self, actor: Actor, now: datetime) -> Iterator[Planned]:
@@ -45,7 +48,23 @@ class PlanFeed:
         if isinstance(driver, TellingDriver) and driver.vehicle is not None:
             driver.vehicle.skip(skipped)
         days = tuple(str(day) for day in sorted(skipped))
-        return Planned(name, now + REACH, stays(spec, now, now + REACH, skipped), days)
+        found = stays(spec, now, now + REACH, skipped)
+        return Planned(name, now + REACH, tuple(self._as_moved(name, stay) for stay in found), days)
+
+    def _as_moved(self, name: str, stay: PlannedStay) -> PlannedStay:
+        moved_to = self._moved.get((name, stay.departs_at.astimezone(self.zone(name)).date()))
+        return stay if moved_to is None else replace(stay, departs_at=moved_to)
+
+    def move(self, name: str, to_at: datetime, now: datetime) -> bool:
+        """The next departure is at another instant; whether that lies between now and the stay behind it."""
+        spec = self._vehicles[name]
+        coming = [one for one in stays(spec, now, now + REACH, self._skipped[name]) if one.departs_at > now]
+        behind = coming[1].plugs_in_at or coming[1].departs_at if len(coming) > 1 else now + REACH
+        if not coming or not now < to_at < behind:
+            return False
+        self._moved = {key: at for key, at in self._moved.items() if at > now}
+        self._moved[name, coming[0].departs_at.astimezone(self.zone(name)).date()] = to_at
+        return True
 
     def zone(self, name: str) -> ZoneInfo:
         """Where a vehicle's days begin."""

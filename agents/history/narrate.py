@@ -102,6 +102,7 @@ WORDS = {
     "slot_not_metered": "slot {slot}: {resource_id} tells no energy, and none is reported",
     "closed": "ends: {outcome}",
     "book_changed": "the book has changed: {joined} joined, {changed} changed, {left} left: {first}",
+    "limits_changed": "the owner's limits of {resource_id} are others now: {changed}",
     "owner_agrees": "the owner agrees to something else, at once: {changed}",
     "settings_changed": "other settings hold for events that begin now: {changed}",
     "reliability_corrected": "what was learned of {child} is corrected ({cause}): {expected_pct} % is expected of it, not "

@@ -5,11 +5,12 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from agents.history.fold import EventHistory, History
 from agents.history.line import NoteLine
 from agents.settings.contracts import Contracts, contracts_of, with_contracts
-from agents.settings.members import Members
+from agents.settings.members import Member, Members
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, PartySettings
 from protocol import messages as m
 from protocol.actor import Entry, Measured, Note, Planned, Received, Reconfigured, Send, Setpoint
@@ -40,6 +41,13 @@ class EventRecord:
     """By the party that was asked, the last one."""
 
 
+class LeftMember(NamedTuple):
+    """A contract that has ended."""
+
+    parent: str
+    member: Member
+
+
 @dataclass(slots=True)
 class Chronicle:
     """`take` puts an entry in."""
@@ -55,6 +63,8 @@ class Chronicle:
     readings: dict[tuple[str, str], Measured] = field(default_factory=dict)
     plans: dict[tuple[str, str], Planned] = field(default_factory=dict)
     """By party and resource."""
+    left: dict[str, LeftMember] = field(default_factory=dict)
+    """Who left a book since its journal began, and is in none now."""
     last_at: datetime | None = None
     version: int = 0
     """Counts what was taken."""
@@ -99,7 +109,13 @@ class Chronicle:
         """Members have joined, changed or left."""
         settings = self.settings.get(party)
         if isinstance(settings, CoordinatorSettings | AggregatorSettings):
-            book = with_contracts(Members(members=settings.members), contracts)
+            before = Members(members=settings.members)
+            book = with_contracts(before, contracts)
+            for name, terms in contracts.items():
+                if terms is not None:
+                    self.left.pop(name, None)
+                elif name in before:
+                    self.left[name] = LeftMember(party, before[name])
             self.settings[party] = settings.model_copy(update={"members": book.members})
 
     def _message(self, entry: Entry, line: MessageLine) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -209,6 +209,18 @@ class AggregatorSettings(Settings):
     """How often it tells its parent what it could probably give over the next day; None: never."""
 
 
+class Payment(Settings):
+    """What a home is paid by its contract, as far as its page tells it; nothing is settled by it here."""
+
+    per: Literal["kwh", "event", "month"]
+    amount_milli: Annotated[int, Field(ge=0, le=10**12)]
+    """Thousandths of the currency."""
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    """ISO 4217, as EUR or JPY."""
+    leaving_costs_milli: Annotated[int, Field(ge=0, le=10**12)] | None = None
+    """What leaving an agreed event costs, beside what is not earned then; None: the contract says."""
+
+
 class DerSettings(Settings):
     """A home (its HEMS), a vehicle that answers by itself, or a plant (S50-S54)."""
 
@@ -228,6 +240,8 @@ class DerSettings(Settings):
     """Whether not only vehicles, but other devices with consent may be asked to loosen something (S28), too."""
     connection: ConnectionPoint | None = None
     """Its connection point to the grid; without one only the devices limit what it does."""
+    payment: Payment | None = None
+    """What its contract pays; for its page only."""
 
 
 PartySettings: TypeAlias = UtilitySettings | CoordinatorSettings | AggregatorSettings | DerSettings

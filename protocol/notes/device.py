@@ -35,6 +35,14 @@ class OwnerAgrees(NoteModel):
     changed: Sequence[str]
 
 
+@note_of("limits_changed")
+class LimitsChanged(NoteModel):
+    """A device's owner has set these limits otherwise, or (none) goes by the settings again."""
+
+    resource_id: str
+    changed: Sequence[str]
+
+
 @note_of("device_not_counted_on", "S50")
 class DeviceNotCountedOn(NoteModel):
     """A device offers nothing because its state is too old for its contract, or because it told a fault."""

@@ -27,7 +27,7 @@ from agents.settings.parties import AggregatorSettings, Consent, CoordinatorSett
 from broker.bus import Arrival, Post
 from broker.mosquitto import Broker
 from broker.mqtt import MqttBus
-from protocol.actor import Issue
+from protocol.actor import Issue, Limited
 from protocol.units import Direction
 
 pytestmark = pytest.mark.live
@@ -110,6 +110,45 @@ async def test_acceptance_change_of_mind_and_override_change_the_outcome(system:
 
 
 @needs_chromium
+async def test_limits_and_a_reserve_for_an_outage_hold_at_once_and_outlive_the_page(
+    system: PageSystem, tmp_path: Path
+) -> None:
+    async with resident(system, tmp_path) as page:
+        await page.get_by_text("Change", exact=False).first.click()
+        await page.get_by_label("Ready when it leaves, at least").fill("60")
+        await page.get_by_label("Switchings of its relay a day, at most").fill("2")
+        assert await serious(page) == []
+        await page.locator(".change").get_by_role("button", name="Save").click()
+        await expect(page.get_by_text("with at least 60 % (24 kWh)")).to_be_visible()
+        await expect(page.get_by_text("at most 2 switchings of its relay a day")).to_be_visible()
+        assert limits(system, "hems-1") == {"ev-1": {"departure_soc_wh": 24_000, "relay_ops_a_day": 2}}
+        await page.get_by_role("button", name="Keep what is stored for an outage").click()
+        await expect(page.get_by_text("What was stored is kept for an outage: ev-1 30 kWh.")).to_be_visible()
+        kept = limits(system, "hems-1")["ev-1"]
+        assert (kept["reserve_wh"], kept["relaxations"]) == (30_000, [])
+        await issue(system, "e1")
+        await page.get_by_role("button", name="Take part", exact=True).click()
+        await expect(
+            page.get_by_text("takes no part").first
+        ).to_be_visible()  # it has nothing to give above its reserve
+    await system.shells["hems-1"].give(Limited("ev-1", {}))
+    async with resident(system, tmp_path) as page:  # another process, the same choices
+        await expect(page.get_by_text("What was stored is kept")).to_be_visible()
+        await until(lambda: limits(system, "hems-1").get("ev-1") == kept)
+        await page.get_by_role("button", name="Use the battery again").click()
+        await until(lambda: "reserve_wh" not in limits(system, "hems-1")["ev-1"])
+        await page.get_by_text("Change", exact=False).first.click()
+        await page.get_by_role("button", name="Back to what my settings say").click()
+        await until(lambda: limits(system, "hems-1") == {})
+
+
+def limits(system: PageSystem, party: str) -> dict[str, Any]:
+    """What its owner says otherwise than the settings, by the home's own word."""
+    found: Any = system.shells[party].actor.status()["limits"]
+    return dict(found)
+
+
+@needs_chromium
 async def test_resident_answers_with_the_keyboard_alone_in_japanese_after_the_agent_was_away(
     system: PageSystem, tmp_path: Path
 ) -> None:
@@ -146,7 +185,7 @@ async def test_what_was_chosen_beforehand_is_said_without_the_resident(system: P
             home.choose(Choices(rule="ask", quiet_from=time(0), quiet_to=time(23, 59)))
             await issue(system, "e2")
             await until(lambda: home.sockets.questions() != [])
-            await home._follow_choices()
+            await home.follow_choices()
             assert told == []  # nobody is disturbed
             home.choose(Choices())
             await until(lambda: told != [])
@@ -157,6 +196,24 @@ async def test_what_was_chosen_beforehand_is_said_without_the_resident(system: P
         finally:
             running.cancel()
             await asyncio.wait((running,))
+
+
+async def test_page_that_is_started_anew_pushes_and_answers_nothing_twice(system: PageSystem, tmp_path: Path) -> None:
+    async with pushed() as (where, told):
+        for turn in range(2):
+            home = ResidentState("hems-1", [system.journals], system.control, tmp_path / "choices.json", where)
+            running = asyncio.create_task(home.run())
+            try:
+                if not turn:
+                    await issue(system, "e1")
+                    await until(lambda: told != [])
+                else:
+                    await until(lambda: home.sockets.questions() != [])  # noqa: B023
+                    await home.follow_choices()
+            finally:
+                running.cancel()
+                await asyncio.wait((running,))
+        assert [one["event_id"] for one in told] == ["e1"]
 
 
 async def until(holds: Any) -> None:
@@ -204,7 +261,13 @@ async def test_home_appears_in_home_assistant_and_is_told_from_there(system: Pag
         assert heard["gridpact/home/hems-1/availability"] == b"online"
         await issue(system, "e1")
         await until(lambda: b'"e1"' in heard.get("gridpact/home/hems-1/event", b""))
-        assert orjson.loads(heard["gridpact/home/hems-1/state"])["event"]["answer_by"] is not None
+        state = orjson.loads(heard["gridpact/home/hems-1/state"])
+        assert state["event"]["answer_by"] is not None
+        assert state["devices"][0]["why"]["kind"] == "own_plan"
+        assert (state["devices"][0]["why"]["en"], state["devices"][0]["why"]["ja"]) == (
+            "follows its own plan",
+            "通常どおり動いています",
+        )
         await theirs.publish(Post("gridpact/home/hems-1/command", b"accept"))
         await until(lambda: at(system, "hems-1", "e1")["stage"] == "offered")
         await theirs.publish(Post("gridpact/home/hems-1/command", b"stop"))

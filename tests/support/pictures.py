@@ -1,9 +1,11 @@
-"""`make pictures`: every view of both pages over the shipped evening, light and dark, desktop and phone, into docs/pictures/."""
+"""`make pictures`: every view of both pages over the shipped evening, light and dark, desktop and phone, into docs/pictures/;
+`ONLY="event fleet"` takes those alone."""
 
 import asyncio
 import io
 import sys
 import tempfile
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from agents.pages.console.app import Console
 from agents.pages.console.state import ConsoleState
 from agents.pages.home.app import HomePage
 from agents.pages.home.state import ResidentState
+from agents.pages.sockets import Sockets, SystemTime
 from agents.pages.web.accounts import Accounts, PageRole
 from agents.pages.web.audit import Audit
 from agents.pages.web.serve import LOOPBACK
@@ -40,8 +43,14 @@ LONGEST = 1_600
 class Evening:
     """The system, its pages, and where pictures go."""
 
-    def __init__(self, system: PageSystem, browser: Browser, folder: Path, console: str, home: str) -> None:
+    def __init__(
+        self, system: PageSystem, browser: Browser, folder: Path, console: str, home: str, only: Sequence[str] = ()
+    ) -> None:
+        """`only`: the views that are wanted; none: all."""
         self.system, self.browser, self.folder, self.console, self.home = system, browser, folder, console, home
+        self.only = only
+        self.clocks: list[Sockets] = []
+        """Of the pages."""
         self._pages: dict[tuple[str, str, str, str], Page] = {}
 
     async def until(self, at: str, speed: float) -> None:
@@ -51,9 +60,13 @@ class Evening:
         while self.system.clock.now() < wanted:
             await asyncio.sleep(0.05)
         await self.system.pass_at(1)
+        for one in self.clocks:
+            one.time = SystemTime()  # it goes as fast as it does now
 
     async def take(self, name: str, where: str, user: str, language: str = "en") -> None:
         """A view in all sizes and schemes."""
+        if self.only and name not in self.only:
+            return
         base = self.home if user == "resident" else self.console
         for size in SIZES:
             for scheme in SCHEMES:
@@ -103,7 +116,7 @@ async def _save(page: Page, path: Path) -> None:
     shot.convert("RGB").quantize(96, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
-async def main(folder: Path) -> None:
+async def main(folder: Path, only: Sequence[str] = ()) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     scenario = load_scenario(Path("examples/evening_peak.toml"))
     homes = [home for home in scenario.homes if home.name != SILENT]
@@ -121,7 +134,9 @@ async def main(folder: Path) -> None:
                 resident = ResidentState(HOME, [system.journals], system.control, rooms / "choices.json")
                 home = HomePage(resident, accounts, Audit(rooms / "log.jsonl"))
                 async with served(console.app(LOOPBACK)) as where, served(home.app(LOOPBACK)) as their_home:
-                    await _evening(Evening(system, browser, folder, where, their_home))
+                    evening = Evening(system, browser, folder, where, their_home, only)
+                    evening.clocks += [state.sockets, resident.sockets]
+                    await _evening(evening)
 
 
 async def _evening(evening: Evening) -> None:
@@ -140,4 +155,4 @@ async def _evening(evening: Evening) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/pictures")))
+    asyncio.run(main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/pictures"), sys.argv[2:]))

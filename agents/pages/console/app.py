@@ -72,6 +72,8 @@ class Console:
             self._route("/request", ordering.request, ordered, "GET", "POST"),
             self._route("/request/issue", ordering.issue, ordered, "POST"),
             self._route("/stop", ordering.stop_everything, ordered, "GET", "POST"),
+            self._route("/party/{party}/stop", ordering.stop_party, ordered, "GET", "POST"),
+            self._route("/party/{party}/take-in", ordering.take_in, ordered, "GET", "POST"),
             self._route("/audit", listed.audit, ordered),
             self._route("/support", seeing.support, PageRole.SUPPORT),
             self._route("/replay", replaying.recordings, seen),

@@ -9,12 +9,14 @@ from agents.history.fold import EventHistory
 from agents.history.party import AGGREGATOR, COORDINATOR, DER, UTILITY, PartyHistory
 from agents.history.standing import PartyStage, Standing, WhyUnknown
 from protocol import messages as m
-from protocol.plan import Plan, energy_wh, shortfall, zero
+from protocol.plan import Plan, energy_wh, shortfall, total, zero
 from protocol.units import Direction
 
 ORDER = (UTILITY, COORDINATOR, AGGREGATOR, DER)
 FUNNEL = ("asked", "answered", "usable", "awarded", "confirmed", "delivered")
 DEFAULT_SLOT_S = 1800
+ALTERNATIVE = "alternative"
+"""The rung on which an aggregator proposes another plan than it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class EventView:
     edges: tuple[EdgeHistory, ...]
     """To those who answer for devices."""
     open: bool
+    proposed_w: Plan | None
+    """What aggregators proposed in place of their request, and is counted; None: nobody did."""
 
     @property
     def slots(self) -> int:
@@ -100,6 +104,11 @@ class EventView:
         """By slot, as the top counts it."""
         return {slot: metered.delivered_wh for slot, metered in self.top.slots.items()}
 
+    @property
+    def due_wh(self) -> int:
+        """By the deal, in the slots that are metered."""
+        return sum(self.slot_wh(self.secured_w, slot) or 0 for slot in self.delivered_wh)
+
     def slot_wh(self, power_w: Plan | None, slot: int) -> int | None:
         """Energy of one slot of a plan, Wh."""
         if power_w is None or slot >= len(power_w):
@@ -133,7 +142,7 @@ def view(event: EventHistory, now: datetime) -> EventView | None:
     standing = top.standing(now)
     return EventView(
         event.event_id, top, standing, request, tuple(rows), tuple(_parts(parties, above, top)), edges,
-        open=standing.stage is not PartyStage.CLOSED,
+        open=standing.stage is not PartyStage.CLOSED, proposed_w=_proposed_w(parties, top),
     )  # fmt: skip
 
 
@@ -225,6 +234,19 @@ def _parts(parties: Iterable[PartyHistory], above: dict[str, str], top: PartyHis
             before = tuple(map(max, before, capped))
     for name, power_w in found.items():
         yield PowerPart(name, power_w)
+
+
+def _proposed_w(parties: Iterable[PartyHistory], top: PartyHistory) -> Plan | None:
+    """What stands of alternatives, W a slot of the top's request."""
+    slots, found = len(top.requested_w), []
+    for party in parties:
+        if party.role != AGGREGATOR or not party.rounds or not party.rounds[-1].rungs:
+            continue
+        last = party.rounds[-1].rungs[-1]
+        if last.name == ALTERNATIVE and len(last.available_w) == slots:
+            held = party.secured_w
+            found.append(held if held is not None and len(held) == slots else last.available_w)
+    return total(found, slots) if found else None
 
 
 def unknown(value: object) -> str:

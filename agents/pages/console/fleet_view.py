@@ -30,6 +30,8 @@ class MemberRow:
     """What kept its last offer from being more."""
     expected_pct: int | None
     """Of what it is asked so much is expected, by what was learned of it; None: its contract says."""
+    certificate_days: int | None
+    """For which its certificate is good yet; None: none is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,12 @@ def found(chronicle: Chronicle, text: str, parent: str) -> list[tuple[str, Membe
 
 
 def row(
-    chronicle: Chronicle, parent: str, member: Member, online: dict[str, bool], expected_pct: int | None = None
+    chronicle: Chronicle,
+    parent: str,
+    member: Member,
+    online: dict[str, bool],
+    expected_pct: int | None = None,
+    certificate_days: int | None = None,
 ) -> MemberRow:
     """What is known of a member."""
     heard = chronicle.heard.get(Edge(parent, member.name))
@@ -81,4 +88,6 @@ def row(
             break
     at, kind = (heard.at, heard.message.kind) if heard is not None else (None, "")
     binding = chronicle.binding.get(Edge(parent, member.name), ())
-    return MemberRow(parent, member, at, kind, online.get(member.name), last, event_id, binding, expected_pct)
+    return MemberRow(
+        parent, member, at, kind, online.get(member.name), last, event_id, binding, expected_pct, certificate_days
+    )

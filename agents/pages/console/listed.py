@@ -10,25 +10,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agents.history.edge import EdgeHistory
-from agents.history.narrate import figure, slot_of
 from agents.pages.chronicle import MessageLine
 from agents.pages.console import fleet_view
+from agents.pages.console.certificates import SOON_DAYS
 from agents.pages.console.event_view import FUNNEL, EventView, passed
 from agents.pages.console.fleet_view import Cut
+from agents.pages.console.message_line import summary
 from agents.pages.console.orders import said
 from agents.pages.console.seeing import event_of
 from agents.pages.web.accounts import PageSession
-from agents.pages.web.figures import kwh
+from agents.pages.web.site import clockface
 from agents.settings.members import Member
 
 if TYPE_CHECKING:
     from agents.pages.console.app import Console
 
-TELLING = (
-    "opt", "opt_reason", "outcome", "accepted", "power_w", "available_w", "basis", "reason", "cause", "slot",
-    "from_slot", "text", "reply_by", "decide_by", "confirm_by", "online", "software",
-)  # fmt: skip
-"""Fields of messages that say most of what there is to say, in this order."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would take for a formula at the beginning of a cell."""
 
@@ -42,11 +38,18 @@ async def fleet(console: "Console", request: Request, session: PageSession) -> R
     online = console.state.online
     part = rows[cut.slice()]
     learned = await _learned(console, part)
-    shown = [fleet_view.row(chronicle, *one, online, learned.get((one[0], one[1].name))) for one in part]
+    ends = console.state.certificates
+    shown = [
+        fleet_view.row(
+            chronicle, *one, online, learned.get((one[0], one[1].name)),
+            ends.days(one[1].name) if ends is not None else None,
+        )
+        for one in part
+    ]  # fmt: skip
     parents = list(dict.fromkeys(above for above, _ in fleet_view.books(chronicle)))
     return console.show(
         "fleet", request, session, title="Fleet", rows=shown, cut=cut, q=text, parent=parent, parents=parents,
-        presence=bool(online),
+        presence=bool(online), certificates=ends is not None, soon_days=SOON_DAYS,
     )  # fmt: skip
 
 
@@ -87,7 +90,8 @@ async def messages(console: "Console", request: Request, session: PageSession) -
     text = request.query_params.get("q", "")[:64].lower()
     lines = [one for one in reversed(record.messages) if _has(one, text)] if record is not None else []
     cut = Cut.of(len(lines), _number(request))
-    shown = [(one, summary(one, view.slots)) for one in lines[cut.slice()]]
+    clock = clockface(request)
+    shown = [(one, summary(one, view.slots, clock)) for one in lines[cut.slice()]]
     return console.show(
         "messages", request, session, title=f"Messages of {view.event_id}", view=view, lines=shown, cut=cut, q=text
     )
@@ -137,28 +141,13 @@ async def audit(console: "Console", request: Request, session: PageSession) -> R
     return console.show("audit", request, session, title="Audit log", lines=console.audit.last(), live=False)
 
 
-def summary(line: MessageLine, slots: int) -> str:
-    """What a message says, in a line."""
-    message = line.message
-    parts = []
-    for key in TELLING:
-        value = getattr(message, key, None)
-        if value is None or value == () or value == "":
-            continue
-        parts.append(f"{key.removesuffix('_w').replace('_', ' ')} {figure(key, value, slots)}")
-    for reading in getattr(message, "readings", ()):
-        slot, metered, planned = slot_of(reading.slot, slots), kwh(reading.energy_wh), kwh(reading.baseline_wh)
-        parts.append(f"slot {slot}: {metered} metered, {planned} by its own plan")
-    return "; ".join(parts)
-
-
 def _has(line: MessageLine, text: str) -> bool:
     return not text or text in line.edge.child.lower() or text in line.edge.parent.lower() or text in line.message.kind
 
 
 def _settled(view: EventView) -> tuple[EventView, int | None, int, int]:
     """Awarded, delivered, and due of the slots that were metered, Wh."""
-    due = sum(view.slot_wh(view.secured_w, slot) or 0 for slot in view.delivered_wh)
+    due = view.due_wh
     awarded = view.total_wh(view.secured_w)
     return view, awarded, sum(view.delivered_wh.values()), due
 

@@ -1,16 +1,21 @@
 """The views that order something. Each order takes two steps, and stands in the audit log before it is given."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from agents.pages.console import orders
+from agents.history.standing import PartyStage
+from agents.pages.console import fleet_view, orders
+from agents.pages.console.event_view import EventView, PartyRow
 from agents.pages.console.orders import said
 from agents.pages.console.seeing import event_of
 from agents.pages.web.accounts import PageSession
 from agents.pages.web.site import Mistaken, clockface
+from agents.runtime.daemon.commands import CommandRefusal
 from agents.settings.parties import EventSettings
 from protocol.plan import shortfall
 
@@ -45,8 +50,8 @@ async def request(console: "Console", request: Request, session: PageSession) ->
 async def issue(console: "Console", request: Request, session: PageSession) -> Response:
     """Step two: it is asked."""
     fields = await console.form(request, session)
-    draft = session.drafts.pop(fields.get("key", ""), None)
-    if draft is None:
+    draft = session.drafts.pop(fields.get("key", ""), {})
+    if "event" not in draft:
         raise Mistaken("this request was issued already, or is too old: begin anew")
     event = EventSettings.model_validate(draft["event"])
     console.audit.log(session.user, "issue", event=draft["event"])
@@ -77,19 +82,87 @@ async def stop_everything(console: "Console", request: Request, session: PageSes
     return await _stopped(console, request, session)
 
 
-async def _stopped(console: "Console", request: Request, session: PageSession) -> Response:
+async def stop_party(console: "Console", request: Request, session: PageSession) -> Response:
+    """One aggregator: what that takes from whom, then the word."""
+    name, chronicle = str(request.path_params["party"]), console.state.chronicle
+    found = next((one for one in fleet_view.books(chronicle) if one[1].name == name), None)
+    if found is None or found[1].kind != "aggregator":
+        raise HTTPException(404, f"No book here has an aggregator {name}.")
+    parent = found[0]
+    if request.method == "GET":
+        part = [row for view in console.state.views() if view.open for row in _part_of(view, name)]
+        key = session.draft({"stop party": name})
+        return console.show(
+            "stop_party",
+            request,
+            session,
+            title=f"Stop {name}",
+            name=name,
+            parent=parent,
+            part=part,
+            key=key,
+            said=said,
+            live=False,
+        )
+    _, meant = await _sure(console, request, session, "stop party")
+    if meant != name:
+        raise Mistaken(f"this form was about {meant}: begin anew")
+    console.audit.log(session.user, "stop aggregator", party=name, parent=parent)
+    await orders.stop_party(console.state.sockets, parent, name)
+    await console.state.seen(lambda: name in chronicle.left)
+    return RedirectResponse("/tree", 303)
+
+
+def _part_of(view: EventView, name: str) -> Iterator[tuple[EventView, PartyRow]]:
+    return ((view, row) for row in view.rows if row.party.name == name and row.standing.stage is not PartyStage.CLOSED)
+
+
+async def take_in(console: "Console", request: Request, session: PageSession) -> Response:
+    """An aggregator that was stopped takes part again, by the contract that it had."""
+    name, chronicle = str(request.path_params["party"]), console.state.chronicle
+    left = chronicle.left.get(name)
+    if left is None:
+        raise HTTPException(404, f"{name} was not stopped, as far as the journals here tell.")
+    if request.method == "GET":
+        key = session.draft({"take in": name})
+        return console.show(
+            "take_in", request, session, title=f"Take {name} in again", name=name, left=left, key=key, live=False
+        )
+    _, meant = await _sure(console, request, session, "take in")
+    if meant != name:
+        raise Mistaken(f"this form was about {meant}: begin anew")
+    console.audit.log(session.user, "take in aggregator", party=name, parent=left.parent)
+    await orders.take_in(console.state.sockets, left.parent, left.member)
+    await console.state.seen(lambda: name not in chronicle.left)
+    return RedirectResponse("/tree", 303)
+
+
+async def _sure(
+    console: "Console", request: Request, session: PageSession, about: str
+) -> tuple[dict[str, str], object]:
+    """The second step: its fields, and what the first one has kept about what it orders. Raises Mistaken."""
     fields = await console.form(request, session)
-    draft = session.drafts.pop(fields.get("key", ""), None)
-    if draft is None:
+    draft = session.drafts.pop(fields.get("key", ""), {})
+    if about not in draft:
         raise Mistaken("this was ordered already, or is too old: begin anew")
     if fields.get("sure") != "yes":
-        raise Mistaken("say that you are sure: nothing was stopped")
+        raise Mistaken("say that you are sure: nothing was ordered")
+    return fields, draft[about]
+
+
+async def _stopped(console: "Console", request: Request, session: PageSession) -> Response:
+    fields, events = await _sure(console, request, session, "stop")
     reason = fields.get("reason", "").strip()[:MOST_REASON] or "cancelled by the operator"
-    events = draft["stop"]
     assert isinstance(events, list)
+    refused = []
     for event_id in events:
         console.audit.log(session.user, "stop", event_id=event_id, reason=reason)
-        await orders.stop(console.state.sockets, event_id, reason)
+        try:
+            await orders.stop(console.state.sockets, event_id, reason)
+        except CommandRefusal as refusal:  # the others are stopped all the same
+            refused.append(f"{event_id}: {refusal}")
+    if refused:
+        raise CommandRefusal("; ".join(refused))
     return RedirectResponse(f"/event/{events[0]}" if len(events) == 1 else "/", 303)
 
 

@@ -12,6 +12,8 @@ from agents.pages.web.site import Mistaken
 from agents.runtime.daemon.client import ask
 from agents.runtime.daemon.commands import CommandRefusal
 from agents.settings.checked import ConfigError, checked
+from agents.settings.contracts import plain_contract
+from agents.settings.members import Member
 from agents.settings.mistakes import impossible
 from agents.settings.parties import EventSettings
 from protocol.units import Direction
@@ -130,6 +132,24 @@ async def issue(sockets: Sockets, event: EventSettings) -> None:
 async def stop(sockets: Sockets, event_id: str, reason: str) -> None:
     """Raises CommandRefusal."""
     await ask(_utility(sockets), {"do": "cancel", "event_id": event_id, "reason": reason})
+
+
+async def stop_party(sockets: Sockets, parent: str, name: str) -> None:
+    """Its contract ends: its parent takes back what stands with it, replaces what it can, and asks it no more. Raises
+    CommandRefusal."""
+    await _contract(sockets, parent, "leave", {name: {}})
+
+
+async def take_in(sockets: Sockets, parent: str, member: Member) -> None:
+    """The same contract again. Raises CommandRefusal."""
+    await _contract(sockets, parent, "add", {member.name: plain_contract(member)})
+
+
+async def _contract(sockets: Sockets, parent: str, change: str, contracts: Mapping[str, object]) -> None:
+    known = sockets.party(parent)
+    if known is None:
+        raise CommandRefusal(f"{parent} does not answer on this machine: its book is changed where it runs")
+    await ask(known[0], {"do": "contract", "party": parent, "change": change, "contracts": contracts})
 
 
 def _utility(sockets: Sockets) -> Any:

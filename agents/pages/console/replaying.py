@@ -118,7 +118,7 @@ async def replay(console: "Console", request: Request, session: PageSession) -> 
         events = [found for event in told.history.events.values() if (found := view(event, instant)) is not None]
         wanted = request.query_params.get("event", "")
         shown = next((found for found in events if found.event_id == wanted), events[-1] if events else None)
-        values = event_values(shown, told, clock) if shown is not None else None
+        values = event_values(shown, told, clock, instant) if shown is not None else None
         sides.append((one, instant, events, values))
     assert first is not None
     return console.show(

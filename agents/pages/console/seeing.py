@@ -1,9 +1,11 @@
 """The views that show one thing: what is under way, an event, why it came out so, the tree, one home."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,7 +19,10 @@ from agents.pages.chronicle import Chronicle
 from agents.pages.console import fleet_view
 from agents.pages.console.decisions import open_decisions
 from agents.pages.console.event_view import EventView, unknown
+from agents.pages.console.message_line import summary
 from agents.pages.console.orders import said
+from agents.pages.console.projection import doubts, projection
+from agents.pages.console.slot_table import columns
 from agents.pages.web.accounts import PageSession
 from agents.pages.web.chart import SlotChart, slot_chart
 from agents.pages.web.figures import Clockface, kwh, plan, words
@@ -33,6 +38,8 @@ if TYPE_CHECKING:
 
 MOST_REASONS = 200
 RECENT = 12
+MOST_MESSAGES = 10
+"""On an event's page; all of them have a page of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +71,20 @@ async def event(console: "Console", request: Request, session: PageSession) -> R
     state = console.state
     return console.show(
         "event", request, session, title=found.event_id, said=said, unknown=unknown, base="",
-        **event_values(found, state.chronicle, clockface(request)),
+        **event_values(found, state.chronicle, clockface(request), state.now()),
     )  # fmt: skip
 
 
-def event_values(found: EventView, chronicle: Chronicle, clock: Clockface) -> dict[str, object]:
+def event_values(found: EventView, chronicle: Chronicle, clock: Clockface, now: datetime) -> dict[str, object]:
     """What the template of an event is given; a replay gives it the same."""
+    record, event = chronicle.records.get(found.event_id), chronicle.event(found.event_id)
+    assert event is not None
+    doubted = doubts(record.lines) if record is not None and found.open else ()
+    last = list(islice(reversed(record.messages), MOST_MESSAGES)) if record is not None else []
     return {
-        "view": found, "chart": chart(found, clock), "table": table(found), "counts": found.counts(),
-        "reasons": reasons(chronicle, found),
+        "view": found, "chart": chart(found, clock), "columns": columns(found), "counts": found.counts(),
+        "reasons": reasons(chronicle, found, clock), "projected": projection(found, event, doubted, now), "doubts": doubted,
+        "said_last": [(one, summary(one, found.slots, clock)) for one in last],
     }  # fmt: skip
 
 
@@ -95,7 +107,9 @@ async def why(console: "Console", request: Request, session: PageSession) -> Res
 
 async def tree(console: "Console", request: Request, session: PageSession) -> Response:
     """Who stands under whom."""
-    return console.show("tree", request, session, title="Tree", roots=branches(console.state.chronicle, console))
+    chronicle = console.state.chronicle
+    stopped = [(name, left) for name, left in chronicle.left.items() if left.member.kind == "aggregator"]
+    return console.show("tree", request, session, title="Tree", roots=branches(chronicle, console), stopped=stopped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +123,7 @@ class Branch:
     capacity_w: tuple[int, int]
     """To decrease and to increase load, as contracted."""
     below: "tuple[Branch, ...]"
+    under_contract: bool
 
 
 def branches(chronicle: Chronicle, console: "Console") -> tuple[Branch, ...]:
@@ -130,9 +145,9 @@ def branches(chronicle: Chronicle, console: "Console") -> tuple[Branch, ...]:
         capacity_w = sum(member.decrease_load_w for member in members), sum(one.increase_load_w for one in members)
         role = type(one).__name__.removesuffix("Settings").lower() if one is not None else "not known here"
         parts = tuple(branch(child, depth + 1) for child in children.get(name, ())) if depth < 12 else ()
-        return Branch(name, role, stages.get(name, ""), len(homes), capacity_w, parts)
+        return Branch(name, role, stages.get(name, ""), len(homes), capacity_w, parts, name in below)
 
-    return tuple(branch(name) for name in children if name not in below)
+    return tuple(branch(name) for name in children if name not in below and name not in chronicle.left)
 
 
 def _stages(console: "Console") -> dict[str, str]:
@@ -191,31 +206,14 @@ def chart(found: EventView, clock: Clockface) -> SlotChart | None:
     }
     sent = [f"requested {plan(found.requested_w)}", *(f"{name} {plan(power_w)}" for name, power_w in parts)]
     sent += [f"awarded {plan(found.secured_w)}"] if found.secured_w else []
+    sent += [f"short by {plan(found.shortfall_w)}"] if found.shortfall_w and any(found.shortfall_w) else []
     sent += [f"slot {slot + 1} delivered {kwh(wh)}" for slot, wh in found.delivered_wh.items()]
     deal_w = found.secured_w if found.secured_w is not None and len(found.secured_w) == found.slots else None
-    return slot_chart(labels, found.requested_w, parts, deal_w, delivered, "; ".join(sent))
+    return slot_chart(labels, found.requested_w, parts, deal_w, delivered, "; ".join(sent), found.shortfall_w)
 
 
-def table(found: EventView) -> list[tuple[str, list[int | None], str]]:
-    """The chart in figures: name, values a slot, unit."""
-    rows: list[tuple[str, list[int | None], str]] = [("requested", list(found.requested_w), "kW")]
-    for part in found.parts:
-        rows.append((part.name, list(part.power_w), "kW"))
-    if found.available_w is not None:
-        rows.append(("available", list(found.available_w), "kW"))
-    if found.secured_w is not None:
-        rows.append(("awarded", list(found.secured_w), "kW"))
-    if found.shortfall_w is not None:
-        rows.append(("shortfall", list(found.shortfall_w), "kW"))
-    if found.delivered_wh:
-        due = [found.slot_wh(found.secured_w, slot) for slot in range(found.slots)]
-        rows.append(("due", due, "kWh"))
-        rows.append(("delivered", [found.delivered_wh.get(slot) for slot in range(found.slots)], "kWh"))
-    return [(name, values, unit) for name, values, unit in rows if len(values) == found.slots]
-
-
-def reasons(chronicle: Chronicle, found: EventView) -> list[ReasonLine]:
-    """What the parties above homes told, the newest first."""
+def reasons(chronicle: Chronicle, found: EventView, clock: Clockface) -> list[ReasonLine]:
+    """What the parties above homes told, the newest first; instants on the clocks of the viewer."""
     record = chronicle.records.get(found.event_id)
     if record is None:
         return []
@@ -223,6 +221,21 @@ def reasons(chronicle: Chronicle, found: EventView) -> list[ReasonLine]:
     roles = {name: party.role for name, party in event.parties.items()} if event is not None else {}
     told = [one for one in record.lines if worth_a_line(one, None if roles.get(one.party) == DER else Role.AGGREGATOR)]
     return [
-        ReasonLine(one.at, one.party, one.step if one.step.startswith("S") else "", note_words(one, found.slots))
+        ReasonLine(
+            one.at,
+            one.party,
+            one.step if one.step.startswith("S") else "",
+            note_words(one._replace(data=_local(one.data, clock)), found.slots),
+        )
         for one in reversed(told[-MOST_REASONS:])
     ]
+
+
+def _local(data: Mapping[str, Any], clock: Clockface) -> dict[str, Any]:
+    """A note's instants in the viewer's zone; they are texts where a journal was read."""
+    return {
+        key: clock.local(datetime.fromisoformat(str(value)))
+        if key.endswith(("_by", "_at")) or key == "start"
+        else value
+        for key, value in data.items()
+    }

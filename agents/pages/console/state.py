@@ -1,7 +1,7 @@
 """What the console knows, kept up to date: journals are followed, sockets are asked, open pages are told."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from agents.pages.chronicle import Chronicle
+from agents.pages.console.certificates import CertificateEnds
 from agents.pages.console.event_view import EventView, view
 from agents.pages.console.presence import PresenceTap
 from agents.pages.follow import JournalFollower
@@ -43,8 +44,11 @@ class ConsoleState:
 
     MOST_ALERTS = 500
 
-    def __init__(self, folders: Sequence[Path], control: Path, broker: Address | None = None) -> None:
-        """`broker`: where presence is heard; None: nowhere."""
+    def __init__(
+        self, folders: Sequence[Path], control: Path, broker: Address | None = None, certificates: Path | None = None
+    ) -> None:
+        """`broker`: where presence is heard, `certificates`: where those of parties lie; None: nowhere."""
+        self.certificates = CertificateEnds(certificates) if certificates is not None else None
         self.chronicle, self.changes = Chronicle(), Changes()
         self.follower, self.sockets = JournalFollower(folders), Sockets(control)
         self.alerts: dict[str, ShownAlert] = {}
@@ -75,8 +79,12 @@ class ConsoleState:
 
     async def known(self, event_id: str) -> bool:
         """Wait until the journals tell of an event that was just ordered; whether they do in time."""
+        return await self.seen(lambda: self.chronicle.event(event_id) is not None)
+
+    async def seen(self, holds: Callable[[], bool]) -> bool:
+        """Wait until the journals tell of what was just ordered; whether they do in time."""
         for _ in range(KNOWN_WITHIN):
-            if self.chronicle.event(event_id) is not None:
+            if holds():
                 return True
             await self.look()
             await asyncio.sleep(LOOK_S / 5)

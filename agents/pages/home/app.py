@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,14 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from agents.pages.home import pay
+from agents.pages.home.as_data import told_json
 from agents.pages.home.choices import Choices
 from agents.pages.home.home_assistant import HomeAssistant
+from agents.pages.home.household import fields_of, limits_said
 from agents.pages.home.state import ResidentState
 from agents.pages.home.tongue import LANGUAGES, Tongue
-from agents.pages.home.view import TAKES_PART, as_json, event_json, home_limits
+from agents.pages.home.view import TAKES_PART, HomeDevice, event_json, home_limits
 from agents.pages.web.accounts import Accounts, PageRole, PageSession, Sessions
 from agents.pages.web.audit import Audit
 from agents.pages.web.door import PageDoor
@@ -40,6 +43,7 @@ from agents.pages.web.site import (
 from agents.runtime.daemon.commands import CommandRefusal
 from protocol.codec import to_json
 from protocol.messages import ResourceKind
+from protocol.units import Direction
 
 TEMPLATES = Path(__file__).parent / "templates"
 LANGUAGE = "gridpact_language"
@@ -76,6 +80,7 @@ class HomePage:
                 for name, order in (
                     ("decide", self._decide), ("override", self._override), ("charge", self._charge),
                     ("resume", self._resume), ("skip", self._skip), ("choose", self._choose),
+                    ("limit", self._limit), ("unlimit", self._unlimit), ("keep", self._keep), ("unkeep", self._unkeep),
                 )
             ),
             Route("/language", self._language, methods=["POST"]),
@@ -144,7 +149,12 @@ class HomePage:
             "devices": devices, "limits": list(home_limits(devices)), "has_car": bool(cars), "choices": state.choices,
             "planned": [one.resource_id for one in devices if (state.name, one.resource_id) in state.chronicle.plans],
             "takes_part": TAKES_PART, "reached": state.reached, "home": state.name, "done": "", "wrong": "",
-            "settings": state.chronicle.settings.get(state.name), "open_alerts": 0,
+            "settings": state.chronicle.settings.get(state.name), "open_alerts": 0, "payment": state.payment, "pay": pay,
+            "charges_late": any(getattr(one.spec, "charging", "at_once") != "at_once" for one in devices),
+            "fields_of": fields_of, "limits_of": lambda device: list(home_limits([device])),
+            "may_loosen": state.choices.may_loosen(now), "said_limits": state.limits,
+            "stores": any(one.soc_wh is not None and hasattr(one.spec, "reserve_wh") for one in devices),
+            "month": pay.of_month(events, state.payment, now, clockface(request).zone),
         }  # fmt: skip
         return page(self.templates, "home.html.j2", frame | values, status)
 
@@ -165,7 +175,7 @@ class HomePage:
 
     async def _data(self, request: Request, session: PageSession) -> Response:
         events = self.state.events()
-        found = as_json(self.state.name, events, self.state.devices(events), self.state.now())
+        found = told_json(self.state.name, events, self.state.devices(events), self.state.now(), clockface(request))
         return Response(to_json(found), media_type="application/json")
 
     async def _mine(self, request: Request, session: PageSession) -> Response:
@@ -191,13 +201,82 @@ class HomePage:
     async def _override(self, fields: dict[str, str], request: Request) -> str:
         return await self._leave(request)
 
-    async def _leave(self, request: Request) -> str:
-        """No to all that runs or is to come."""
+    async def _leave(self, request: Request, direction: Direction | None = None) -> str:
+        """No to all that runs or is to come; in one direction only, where it is named."""
         tongue, now, found = self._tongue(request), self.state.now(), ""
         for one in self.state.events():
-            if one.is_open(now) and one.stage in TAKES_PART:
+            if one.is_open(now) and one.stage in TAKES_PART and direction in (None, one.request.direction):
                 found = await self.state.decide(one.event_id, False)
         return tongue.name(found) if found else tongue.text("nothing_asked")
+
+    async def _limit(self, fields: dict[str, str], request: Request) -> str:
+        """What always holds of a device, in a household's words; when it leaves the next time."""
+        tongue, choices = self._tongue(request), self.state.choices
+        device = self._device(fields)
+        said = limits_said(device, fields)
+        limits = choices.limits.get(device.resource_id, {}) | said
+        leaves, text = dict(choices.leaves), fields.get("leaves", "")
+        if text and device.departs_at is not None and text != clockface(request).time(device.departs_at):
+            leaves[device.resource_id] = self._next(text, request)
+        now = self.state.now()
+        leaves = {name: at for name, at in leaves.items() if at > now}
+        all_limits = {**choices.limits, device.resource_id: limits}
+        await self._choose_limits(
+            {
+                "limits": {name: one for name, one in all_limits.items() if one},
+                "leaves": leaves,
+                "zone": _zone(request, choices),
+            }
+        )
+        return tongue.text("limits_saved")
+
+    def _next(self, text: str, request: Request) -> datetime:
+        """The next time that the viewer's clocks show a time of the day. Raises Mistaken."""
+        now, zone = self.state.now(), clockface(request).zone
+        try:
+            wanted = time.fromisoformat(text)
+        except ValueError:
+            raise Mistaken(f"{text!r} is no time of the day") from None
+        at = datetime.combine(now.astimezone(zone).date(), wanted, zone)
+        return (at if at > now else at + timedelta(days=1)).astimezone(UTC)
+
+    async def _unlimit(self, fields: dict[str, str], request: Request) -> str:
+        name, choices = fields.get("resource_id", ""), self.state.choices
+        limits = {key: one for key, one in choices.limits.items() if key != name}
+        await self._choose_limits({"limits": limits})
+        return self._tongue(request).text("unlimit")
+
+    async def _keep(self, fields: dict[str, str], request: Request) -> str:
+        """What is stored now stays stored, for an outage: what draws on it is left at once."""
+        kept = {
+            one.resource_id: min(one.soc_wh, one.capacity_wh or one.soc_wh)
+            for one in self.state.devices([])
+            if one.soc_wh is not None and hasattr(one.spec, "reserve_wh")
+        }
+        if not kept:
+            raise Mistaken("nothing here tells how much it stores")
+        await self._choose_limits({"kept": kept})
+        await self._leave(request, Direction.DECREASE_LOAD)
+        return self._tongue(request).text("keep")
+
+    async def _unkeep(self, fields: dict[str, str], request: Request) -> str:
+        await self._choose_limits({"kept": {}})
+        return self._tongue(request).text("unkeep")
+
+    async def _choose_limits(self, update: dict[str, object]) -> None:
+        """Keep it, and have the agent know at once. Raises CommandRefusal."""
+        self.state.choose(self.state.choices.model_copy(update=update))
+        if not self.state.reached:
+            raise CommandRefusal(f"{self.state.name} does not run here: it will be told when it does")
+        await self.state.keep_limits()
+
+    def _device(self, fields: dict[str, str]) -> HomeDevice:
+        """The one that a form is about. Raises Mistaken."""
+        name = fields.get("resource_id", "")
+        for one in self.state.devices([]):
+            if one.resource_id == name:
+                return one
+        raise Mistaken(f"there is no device {name}")
 
     async def _charge(self, fields: dict[str, str], request: Request) -> str:
         now = self.state.now()
@@ -220,15 +299,17 @@ class HomePage:
     async def _choose(self, fields: dict[str, str], request: Request) -> str:
         try:
             chosen = Choices.model_validate(
-                {
+                self.state.choices.model_dump()
+                | {
                     "rule": fields.get("rule", "ask"), "most_a_day": fields.get("most_a_day") or 2,
-                    "paused_until": self.state.choices.paused_until,
                     "quiet_from": _time(fields.get("quiet_from")), "quiet_to": _time(fields.get("quiet_to")),
-                    "zone": request.cookies.get(ZONE) or self.state.choices.zone,
+                    "loosen_from": _time(fields.get("loosen_from")), "loosen_to": _time(fields.get("loosen_to")),
+                    "zone": _zone(request, self.state.choices), "language": self._tongue(request).language,
                 }
             )  # fmt: skip
-        except ValidationError as error:
-            raise Mistaken(error.errors(include_url=False)[0]["msg"]) from None
+        except ValueError as error:
+            told = error.errors(include_url=False)[0]["msg"] if isinstance(error, ValidationError) else str(error)
+            raise Mistaken(told) from None
         self.state.choose(chosen)
         return self._tongue(request).text("save")
 
@@ -260,6 +341,11 @@ class HomePage:
         if session is None or not session.may(PageRole.RESIDENT):
             return Response(f"{text}\n", status, media_type="text/plain")
         return self._show(request, session, status, wrong=text)
+
+
+def _zone(request: Request, choices: Choices) -> str:
+    """On whose clocks what is said is meant."""
+    return request.cookies.get(ZONE) or choices.zone
 
 
 def _time(text: str | None) -> time | None:

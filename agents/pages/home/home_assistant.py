@@ -12,8 +12,10 @@ from typing import Any
 
 import structlog
 
+from agents.pages.home.as_data import told_json
 from agents.pages.home.state import ResidentState
-from agents.pages.home.view import TAKES_PART, HomeEvent, as_json, event_json
+from agents.pages.home.view import TAKES_PART, HomeEvent, event_json
+from agents.pages.web.figures import Clockface, zone_of
 from agents.runtime.daemon.commands import CommandRefusal
 from agents.runtime.software import software
 from broker.address import Address
@@ -98,7 +100,7 @@ class HomeAssistant:
             topic: (to_json(config), None)
             for topic, config in discovery(self._state.name, [one.resource_id for one in devices], software()).items()
         }
-        told = as_json(self._state.name, events, devices, now)
+        told = told_json(self._state.name, events, devices, now, Clockface(zone_of(self._state.choices.zone)))
         del told["at"]  # it changes always, and says nothing
         found[f"{self._base}/state"] = to_json(told), None
         card = b"" if current is None else to_json(event_json(current))

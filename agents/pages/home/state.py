@@ -1,7 +1,6 @@
 """What a home's page knows, kept up to date; and what the resident has chosen beforehand, done."""
 
 import asyncio
-import urllib.request
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,31 +10,56 @@ import structlog
 
 from agents.pages.chronicle import Chronicle
 from agents.pages.follow import JournalFollower
-from agents.pages.home.choices import Choices, answers, load, save
+from agents.pages.home.choices import (
+    MOST_TOLD,
+    Choices,
+    StandingAnswer,
+    ToldBefore,
+    answers,
+    load,
+    load_told,
+    save,
+    save_told,
+    wanted_limits,
+)
+from agents.pages.home.mail import MailSettings
+from agents.pages.home.push import PushedQuestion, push_ways
+from agents.pages.home.tongue import Tongue
 from agents.pages.home.view import HomeDevice, HomeEvent, home_devices, home_events
 from agents.pages.sockets import Sockets
+from agents.pages.web.figures import Clockface, zone_of
 from agents.pages.web.site import Changes
 from agents.runtime.daemon.client import ask
 from agents.runtime.daemon.commands import CommandRefusal
-from protocol.codec import to_json
+from agents.settings.parties import DerSettings, Payment
+from protocol.messages import ResourceKind
 
 LOOK_S = 0.5
-PUSH_WITHIN_S = 10.0
 log = structlog.get_logger("gridpact.home")
 
 
 class ResidentState:
-    """One home. `webhook`: where questions are pushed to; None: nowhere."""
+    """One home. `webhook`, `mail`: where questions are pushed to; None: not so."""
 
     def __init__(
-        self, name: str, folders: Sequence[Path], control: Path, choices: Path, webhook: str | None = None
+        self,
+        name: str,
+        folders: Sequence[Path],
+        control: Path,
+        choices: Path,
+        webhook: str | None = None,
+        mail: MailSettings | None = None,
     ) -> None:
         """Raises ConfigError."""
         self.name, self.chronicle, self.changes = name, Chronicle(), Changes()
         self.follower, self.sockets = JournalFollower(folders, (name,)), Sockets(control)
-        self._path, self.choices, self._webhook = choices, load(choices), webhook
-        self._said: set[tuple[str, bool]] = set()
-        self._pushed: set[tuple[str, datetime]] = set()
+        self._path, self.choices, told = choices, load(choices), load_told(choices)
+        self._said: dict[StandingAnswer, None] = dict.fromkeys(told.said)
+        self.ways = push_ways(webhook, mail)
+        for way in self.ways:
+            way.told.update(dict.fromkeys(told.pushed.get(way.name, ())))
+        self._tried: dict[str, object] = {}
+        """What was ordered of each device and is not seen yet: an order that is refused is not given again and again."""
         self._looking = asyncio.Lock()
 
     def now(self) -> datetime:
@@ -51,6 +75,8 @@ class ResidentState:
         save(self._path, choices)
         self.choices = choices
         self._said.clear()
+        self._tried.clear()
+        self._keep_told()
         self.changes.tell()
 
     def events(self) -> list[HomeEvent]:
@@ -61,14 +87,33 @@ class ResidentState:
         return home_events(self.name, self.chronicle, questions)
 
     def devices(self, events: list[HomeEvent]) -> list[HomeDevice]:
-        return home_devices(self.name, self.chronicle, events, self.now())
+        """As they are, with the limits that hold now."""
+        return home_devices(self.name, self.chronicle, events, self.now(), self.limits)
+
+    @property
+    def specs(self) -> Sequence[Any]:
+        """The devices as the home's settings have them."""
+        settings = self.chronicle.settings.get(self.name)
+        return settings.devices if isinstance(settings, DerSettings) else ()
+
+    @property
+    def payment(self) -> Payment | None:
+        settings = self.chronicle.settings.get(self.name)
+        return settings.payment if isinstance(settings, DerSettings) else None
+
+    @property
+    def limits(self) -> dict[str, dict[str, Any]]:
+        """What the agent says of limits otherwise than its settings, by device."""
+        known = self.sockets.party(self.name)
+        return known[1].get("limits", {}) if known is not None else {}
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
             if await self.look():
                 self.changes.tell()
-            await self._follow_choices()
+            await self.keep_limits()
+            await self.follow_choices()
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> bool:
@@ -93,40 +138,71 @@ class ResidentState:
         """The vehicle does not depart today. Raises CommandRefusal."""
         await self._order({"do": "plan", "party": self.name, "resource_id": resource_id, "not_today": True})
 
+    async def keep_limits(self) -> None:
+        """Let the agent know what was chosen of limits and departures, whenever it says otherwise."""
+        known = self.sockets.party(self.name)
+        if known is None:
+            return
+        now, said = self.now(), known[1].get("limits", {})
+        for spec in self.specs:
+            name = spec.resource_id
+            limits = wanted_limits(self.choices, spec, now)
+            if limits != said.get(name, {}):
+                await self._tell(f"limits {name}", limits, {"do": "limits", "resource_id": name, "limits": limits})
+            else:
+                self._tried.pop(f"limits {name}", None)
+            leaves_at, plan = self.choices.leaves.get(name), self.chronicle.plans.get((self.name, name))
+            if plan is None or leaves_at is None or leaves_at <= now:
+                continue
+            if leaves_at not in [stay.departs_at for stay in plan.stays]:
+                key = leaves_at, plan.until
+                await self._tell(f"leaves {name}", key, {"do": "plan", "resource_id": name, "leaves_at": leaves_at})
+
+    async def _tell(self, what: str, meant: object, command: dict[str, object]) -> None:
+        if self._tried.get(what) == meant:
+            return
+        self._tried[what] = meant
+        try:
+            await self._order({**command, "party": self.name})
+        except CommandRefusal as refusal:
+            log.warning("not_limited", what=what, text=str(refusal))
+        self.changes.tell()
+
     async def _order(self, command: dict[str, object]) -> dict[str, Any]:
         known = self.sockets.party(self.name)
         if known is None:
             raise CommandRefusal(f"{self.name} does not run here")
         return await ask(known[0], command)
 
-    async def _follow_choices(self) -> None:
+    async def follow_choices(self) -> None:
         """Say what the resident has chosen to say; push what is still asked."""
         now, events = self.now(), self.events()
         for answer in answers(self.choices, events, now):
             if answer in self._said:
                 continue
-            self._said.add((answer.event_id, answer.take_part))
+            self._said[answer] = None
+            self._keep_told()
             try:
                 await self.decide(answer.event_id, answer.take_part)
             except CommandRefusal as refusal:
                 log.warning("not_decided", event_id=answer.event_id, text=str(refusal))
-        for event in self.events():
-            if event.answer_by is not None and not self.choices.quiet(now):
-                await self._push(event, event.answer_by)
+        if self.ways and not self.choices.quiet(now):
+            questions = [self._question(one, one.answer_by) for one in self.events() if one.answer_by is not None]
+            gone = [await way.push(question) for question in questions for way in self.ways]
+            if any(gone):
+                self._keep_told()
 
-    async def _push(self, event: HomeEvent, answer_by: datetime) -> None:
-        key = event.event_id, answer_by
-        if self._webhook is None or key in self._pushed:
-            return
-        self._pushed.add(key)
+    def _question(self, event: HomeEvent, answer_by: datetime) -> PushedQuestion:
+        """A question as the resident reads it."""
+        tongue, clock, now = Tongue(self.choices.language), Clockface(zone_of(self.choices.zone)), self.now()
+        has_car = any(spec.kind == ResourceKind.VEHICLE for spec in self.specs)
+        said = tongue.asks(event, clock, now, has_car, self.payment)
+        by = tongue.text("answer_until", at=tongue.day(answer_by, clock, now))
         about = {"home": self.name, "event_id": event.event_id, "text": event.asked, "answer_by": answer_by}
-        try:
-            await asyncio.to_thread(_post, self._webhook, to_json(about))
-        except (OSError, ValueError) as error:
-            log.warning("not_pushed", event_id=event.event_id, text=str(error))
+        return PushedQuestion(tongue.text("subject"), f"{said}\n\n{by}\n", event.event_id, answer_by, about)
 
-
-def _post(where: str, body: bytes) -> None:
-    request = urllib.request.Request(where, body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=PUSH_WITHIN_S):
-        pass
+    def _keep_told(self) -> None:
+        """So that a page that is started anew says nothing twice."""
+        said = tuple(self._said)[-MOST_TOLD:]
+        pushed = {way.name: tuple(way.told)[-MOST_TOLD:] for way in self.ways}
+        save_told(self._path, ToldBefore(said=said, pushed=pushed))

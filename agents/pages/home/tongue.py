@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from agents.pages.home.pay import given_up, in_money, leaving_costs, promised
 from agents.pages.home.view import HomeDevice, HomeEvent, HomeLimit
 from agents.pages.web.figures import Clockface
+from agents.settings.parties import Payment
 from protocol.kilowatts import kilowatt_hours, kilowatts
 from protocol.units import Direction
 
@@ -20,6 +22,8 @@ EN: Mapping[str, str] = {
     "agreed_decrease": "From {begin} to {end} your home uses up to {power} less, or gives it back, as agreed.",
     "agreed_increase": "From {begin} to {end} your home uses up to {power} more, as agreed.",
     "earns": "That earns up to {money}.",
+    "earns_event": "That earns {money} if you stay to its end.",
+    "earns_month": "Your contract pays {money} a month for all of it.",
     "contract": "Your contract says what it earns.",
     "car": "Your car is charged as you set it when it leaves.",
     "car_loosened": "For this your limits are loosened, as far as you agreed beforehand.",
@@ -31,10 +35,38 @@ EN: Mapping[str, str] = {
     "decline": "Not this time",
     "change_yes": "Take part after all",
     "override": "Stop this now",
-    "override_costs": "It stops at once, also without internet. You give up what the rest would earn{money}; whether your contract asks for more, it says.",
+    "override_costs": "It stops at once, also without internet. You give up what the rest would earn{money}. {contract}",
+    "leaving_unknown": "Whether your contract asks for more, it says.",
+    "leaving_free": "Your contract asks for nothing more.",
+    "leaving_costs": "Your contract takes {money} for leaving.",
     "up_to": ", up to {money}",
     "charge": "Charge now",
     "charge_hint": "Leaves what runs and says no until the car leaves.",
+    "charge_late": "It then charges by its own plan, which is late: start it at the charger if you need it sooner.",
+    "keep": "Keep what is stored for an outage",
+    "keep_hint": "Nothing that is stored now is given away, and what draws on it stops, until you take it back.",
+    "keeping": "What was stored is kept for an outage: {what}.",
+    "unkeep": "Use the battery again",
+    "limits_saved": "limits saved",
+    "change": "Change",
+    "unlimit": "Back to what my settings say",
+    "changed_here": "changed here",
+    "loosen_may": "may be loosened to",
+    "loosen_times": "When limits may be loosened",
+    "loosen_hint": "Left empty: whenever it is asked for, as far as you agreed.",
+    "loosen_not_now": "At this hour nothing is loosened.",
+    "leaves_next": "leaves next at",
+    "key_departure_soc_wh": "Ready when it leaves, at least",
+    "key_reserve_wh": "Never below",
+    "key_least_wh": "Stored heat never below",
+    "key_relay_ops_left": "Switchings of its relay an event, at most",
+    "key_relay_ops_a_day": "Switchings of its relay a day, at most",
+    "key_least_c": "Not below",
+    "key_most_c": "Not above",
+    "key_comfort_steps_k": "May go beyond that by, when asked",
+    "subject": "Your home is asked",
+    "answer_until": "Please answer by {at}.",
+    "month": "This month so far: {money}, provisional",
     "now": "Now",
     "devices": "What your devices do, and why",
     "own_plan": "follows its own plan",
@@ -54,9 +86,9 @@ EN: Mapping[str, str] = {
     "relay_ops_a_day": "at most {value} switchings of its relay a day",
     "least_c": "not below {value}",
     "most_c": "not above {value}",
-    "loosened": "if it is asked for: {value}",
-    "fixed": "not loosened",
-    "limits_where": "Limits stand in your home's settings. Changed there, safety limits and your plan hold at once.",
+    "loosened": "loosened to {value} when asked",
+    "fixed": "never loosened",
+    "limits_where": "Changes hold for every answer from now on. What is agreed already goes on as agreed: stop it above if it should not.",
     "rule": "When you are asked",
     "rule_ask": "Ask me each time",
     "rule_always": "Always take part within my limits, at most {most} times a day",
@@ -107,6 +139,8 @@ JA: Mapping[str, str] = {
     "agreed_decrease": "約定どおり、{begin}から{end}まで最大 {power} の節電または放電を行います。",
     "agreed_increase": "約定どおり、{begin}から{end}まで最大 {power} 多く使います(充電など)。",
     "earns": "報酬は最大 {money} です。",
+    "earns_event": "最後まで参加すると {money} の報酬があります。",
+    "earns_month": "契約により毎月 {money} が支払われます。",
     "contract": "報酬は契約で定められています。",
     "car": "クルマは出発までに設定どおり充電されます。",
     "car_loosened": "事前に同意いただいた範囲で制限が緩和されます。",
@@ -118,10 +152,38 @@ JA: Mapping[str, str] = {
     "decline": "今回は参加しない",
     "change_yes": "やはり参加する",
     "override": "今すぐ止める",
-    "override_costs": "インターネットがなくてもすぐに止まります。残りの報酬{money}は受け取れません。ほかの取り決めは契約をご覧ください。",
+    "override_costs": "インターネットがなくてもすぐに止まります。残りの報酬{money}は受け取れません。{contract}",
+    "leaving_unknown": "ほかの取り決めは契約をご覧ください。",
+    "leaving_free": "契約上、ほかに費用はかかりません。",
+    "leaving_costs": "契約により、途中でやめると {money} がかかります。",
     "up_to": "(最大 {money})",
     "charge": "今すぐ充電",
     "charge_hint": "実施中の制御をやめ、出発まで参加しません。",
+    "charge_late": "その後は通常の予定(遅めの充電)に従います。すぐに必要な場合は充電器で開始してください。",
+    "keep": "停電に備えて今の蓄電量を残す",
+    "keep_hint": "解除するまで、今たまっている電気は使われず、放電中のものは止まります。",
+    "keeping": "停電に備えて残しています:{what}。",
+    "unkeep": "蓄電した電気をまた使う",
+    "limits_saved": "制限を保存しました",
+    "change": "変更する",
+    "unlimit": "機器の設定に戻す",
+    "changed_here": "ここで変更済み",
+    "loosen_may": "緩和してもよい値",
+    "loosen_times": "制限を緩和してもよい時間帯",
+    "loosen_hint": "空欄の場合は、同意の範囲で求められたときいつでも緩和されます。",
+    "loosen_not_now": "今の時間帯は何も緩和しません。",
+    "leaves_next": "次の出発時刻",
+    "key_departure_soc_wh": "出発時の充電量(以上)",
+    "key_reserve_wh": "残しておく量(以上)",
+    "key_least_wh": "蓄熱量(以上)",
+    "key_relay_ops_left": "1回の要請でのリレー開閉(最大)",
+    "key_relay_ops_a_day": "1日のリレー開閉(最大)",
+    "key_least_c": "最低温度",
+    "key_most_c": "最高温度",
+    "key_comfort_steps_k": "求められたとき超えてもよい幅",
+    "subject": "ご家庭への要請",
+    "answer_until": "{at}までにご回答ください。",
+    "month": "今月これまで:{money}(暫定)",
     "now": "現在",
     "devices": "機器の動作とその理由",
     "own_plan": "通常どおり動いています",
@@ -143,7 +205,7 @@ JA: Mapping[str, str] = {
     "most_c": "{value} を上回りません",
     "loosened": "求められた場合:{value}",
     "fixed": "緩和しません",
-    "limits_where": "制限は機器の設定で決まります。そこで変更すると、安全上の制限と予定はすぐに反映されます。",
+    "limits_where": "変更は今後のすべての回答に反映されます。すでに約定したものはそのまま続きます。止める場合は上のボタンをお使いください。",
     "rule": "要請への回答方法",
     "rule_ask": "毎回確認する",
     "rule_always": "制限の範囲で必ず参加する(1日 {most} 回まで)",
@@ -234,17 +296,43 @@ class Tongue:
             else f"{date:%a %d %b} {clock.time(at)}"
         )
 
-    def asks(self, event: HomeEvent, clock: Clockface, now: datetime, has_car: bool) -> str:
+    def asks(
+        self, event: HomeEvent, clock: Clockface, now: datetime, has_car: bool, payment: Payment | None = None
+    ) -> str:
         """One plain sentence of what is asked, what it earns and what it does to the car."""
         key = "decrease" if event.request.direction is Direction.DECREASE_LOAD else "increase"
         begin, end = self.day(event.start, clock, now), clock.time(event.end)
         key = f"agreed_{key}" if event.deal_w else key
         parts = [self.text(key, begin=begin, end=end, power=_together(kilowatts(max(event.plan_w))))]
-        money = event.money(event.plan_wh)
-        parts.append(self.text("earns", money=_together(money)) if money is not None else self.text("contract"))
+        parts.append(self.earns(event, payment))
         if has_car:
             parts.append(self.text("car_loosened" if event.loosened else "car"))
         return ("" if self.language == "ja" else " ").join(parts)
+
+    def earns(self, event: HomeEvent, payment: Payment | None) -> str:
+        """What it earns, by the contract."""
+        if payment is not None and payment.per == "month":
+            return self.text("earns_month", money=_together(in_money(payment.amount_milli, payment.currency)))
+        money = promised(event, payment)
+        if money is None:
+            return self.text("contract")
+        by_event = payment is not None and payment.per == "event"
+        return self.text("earns_event" if by_event else "earns", money=_together(money))
+
+    def leaving(self, event: HomeEvent, payment: Payment | None, now: datetime) -> str:
+        """What it costs to leave a deal now."""
+        rest, costs = given_up(event, payment, now), leaving_costs(payment)
+        if costs is None:
+            contract = self.text("leaving_unknown")
+        else:
+            contract = self.text("leaving_costs", money=_together(costs)) if costs else self.text("leaving_free")
+        money = self.text("up_to", money=_together(rest)) if rest else ""
+        return self.text("override_costs", money=money, contract=contract)
+
+    def keeping(self, kept: Mapping[str, int]) -> str:
+        """What is kept for an outage."""
+        what = ", ".join(f"{name} {kilowatt_hours(energy_wh)}" for name, energy_wh in kept.items())
+        return self.text("keeping", what=what)
 
     def does(self, device: HomeDevice, clock: Clockface) -> str:
         """What a device does, and why."""
@@ -279,8 +367,7 @@ class Tongue:
 
     def _value(self, one: HomeLimit, value: Any) -> str:
         if one.name.endswith("_wh"):
-            pct = f"{value * 100 // one.of} % ({kilowatt_hours(value)})" if one.of else kilowatt_hours(value)
-            return pct
+            return f"{round(value * 100 / one.of)} % ({kilowatt_hours(value)})" if one.of else kilowatt_hours(value)
         return f"{value:g} °C" if one.name.endswith("_c") else str(value)
 
 

@@ -1,6 +1,6 @@
 """What a home's page shows, read from its own journal: what is asked, what it earns, what its devices do and why."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from agents.history.party import PartyHistory
 from agents.history.standing import PartyStage
 from agents.pages.chronicle import Chronicle, EventRecord
+from agents.settings.limits import UnfitLimits, with_limits
 from agents.settings.parties import DerSettings
 from protocol import messages as m
 from protocol.plan import Plan, energy_wh
@@ -178,13 +179,30 @@ def _delivered(name: str, record: EventRecord, request: m.Request) -> dict[int, 
     return found
 
 
-def home_devices(name: str, chronicle: Chronicle, events: list[HomeEvent], now: datetime) -> list[HomeDevice]:
-    """What each device does now. Of any kind: what it does not have is not shown."""
+def home_devices(
+    name: str,
+    chronicle: Chronicle,
+    events: list[HomeEvent],
+    now: datetime,
+    limits: Mapping[str, Mapping[str, object]] | None = None,
+) -> list[HomeDevice]:
+    """What each device does now. Of any kind: what it does not have is not shown. `limits`: what holds otherwise than the
+    settings say, by device."""
     settings = chronicle.settings.get(name)
     if not isinstance(settings, DerSettings):
         return []
-    running = next((one.event_id for one in events if one.stage is PartyStage.DELIVERING), "")
-    return [_device(name, spec, chronicle, running, now) for spec in settings.devices]
+    delivering = [one for one in events if one.stage is PartyStage.DELIVERING]
+    within = [one for one in delivering if one.start <= now < one.end]
+    running = next((one.event_id for one in (*within, *delivering)), "")
+    return [_device(name, _limited(spec, limits or {}), chronicle, running, now) for spec in settings.devices]
+
+
+def _limited(spec: Any, limits: Mapping[str, Mapping[str, object]]) -> Any:
+    """With the limits that hold now; those that do not fit are of an earlier version of the settings."""
+    try:
+        return with_limits(spec, limits.get(spec.resource_id, {}))
+    except UnfitLimits:
+        return spec
 
 
 def _device(name: str, spec: Any, chronicle: Chronicle, running: str, now: datetime) -> HomeDevice:

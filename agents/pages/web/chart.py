@@ -7,8 +7,8 @@ from math import ceil, log10
 from agents.pages.web.figures import kw
 from protocol.plan import Plan
 
-WIDTH, HEIGHT = 520, 230
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 26, 34
+WIDTH, HEIGHT = 560, 260
+LEFT, RIGHT, TOP, BOTTOM = 50, 10, 26, 30
 GAP = 0.12
 """Between the bars, of a slot."""
 
@@ -33,7 +33,7 @@ class ChartTick:
 
 @dataclass(frozen=True, slots=True)
 class ChartLegend:
-    """What a colour stands for; `shape`: bar, line, diamond or hatch."""
+    """What a colour stands for; `shape`: bar, line, diamond, delivered or short."""
 
     shape: str
     tone: int
@@ -42,9 +42,11 @@ class ChartLegend:
 
 @dataclass(frozen=True, slots=True)
 class SlotChart:
-    """Stacked parts, the requested power as a step line, the deal as diamonds, what was delivered as narrow bars."""
+    """Stacked parts, the requested power as a step line, the deal as diamonds, what was delivered as narrow bars, what is
+    missing as dashed frames."""
 
     bars: tuple[ChartBar, ...]
+    short: tuple[ChartBar, ...]
     delivered: tuple[ChartBar, ...]
     line: str
     diamonds: tuple[ChartTick, ...]
@@ -99,6 +101,13 @@ class ChartFrame:
                 text = f"{labels[slot]}: delivered {kw(power_w)} kW"
                 yield self.bar(slot + 0.5 - 0.09, 0.18, 0, max(0, power_w), 8, text)
 
+    def missing(self, labels: Sequence[str], requested_w: Plan, short_w: Plan) -> Iterator[ChartBar]:
+        """What is missing of the request, below its line."""
+        for slot, short in enumerate(short_w):
+            if short > 0:
+                top, text = requested_w[slot], f"{labels[slot]}: short by {kw(short)} kW"
+                yield self.bar(slot + GAP, 1 - 2 * GAP, top - short, top, 0, text)
+
     def line(self, plan: Plan) -> str:
         """A step for each slot."""
         starts = (f"M{LEFT} {self.y(w)}" if not slot else f"V{self.y(w)}" for slot, w in enumerate(plan))
@@ -119,18 +128,23 @@ def slot_chart(
     deal_w: Plan | None,
     delivered_w: dict[int, int],
     alt: str,
+    short_w: Plan | None = None,
 ) -> SlotChart:
-    """All values are W a slot; `delivered_w` is the mean power of the slots that were metered."""
+    """All values are W a slot; `delivered_w` is the mean power of the slots that were metered; `short_w` is missing of
+    what is requested."""
     slots = len(requested_w)
     stacks = [sum(plan[slot] for _, plan in parts) for slot in range(slots)]
     frame = ChartFrame(slots, max([*requested_w, *stacks, *(deal_w or ()), *delivered_w.values(), 1]))
     delivered = tuple(frame.delivered(labels, delivered_w))
+    missing = tuple(frame.missing(labels, requested_w, short_w or ()))
     legend = [ChartLegend("line", 0, "requested")]
     legend += [ChartLegend("bar", tone % 8, name) for tone, (name, _) in enumerate(parts)]
     legend += [ChartLegend("diamond", 0, "awarded")] if deal_w else []
     legend += [ChartLegend("delivered", 8, "delivered")] if delivered else []
+    legend += [ChartLegend("short", 0, "short")] if missing else []
     return SlotChart(
         tuple(frame.stacks(labels, parts)),
+        missing,
         delivered,
         frame.line(requested_w),
         tuple(ChartTick(frame.x(slot + 0.5), str(frame.y(power_w))) for slot, power_w in enumerate(deal_w or ())),

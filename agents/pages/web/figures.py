@@ -24,6 +24,9 @@ class Clockface:
         self.zone = zone
         self.name = "UTC" if zone is UTC else str(zone)
 
+    def local(self, at: datetime) -> datetime:
+        return at.astimezone(self.zone)
+
     def time(self, at: datetime | None) -> str:
         """`18:30`; in an hour that comes twice with its offset."""
         if at is None:
@@ -44,6 +47,11 @@ class Clockface:
     def full(self, at: datetime | None) -> str:
         """`2026-01-14 18:30`."""
         return "-" if at is None else f"{self.day(at):%Y-%m-%d} {self.time(at)}"
+
+    def stamp(self, text: str) -> str:
+        """An instant of a log, to the second."""
+        at = datetime.fromisoformat(text)
+        return f"{self.day(at):%Y-%m-%d} {self.exact(at)}"
 
     def span(self, begin: datetime, end: datetime) -> str:
         """`18:00–18:30`, the label of a slot."""
@@ -103,3 +111,15 @@ def words(value: Any) -> str:
 def pct(part: int, whole: int) -> str:
     """`94 %`, rounded down; nothing of nothing is `-`."""
     return "-" if not whole else f"{part * 100 // whole} %"
+
+
+LIMITS = {
+    "departure_soc": "charge at departure", "reserve_soc": "reserve", "power_limit": "greatest power",
+    "relay_ops": "relay operations", "plug_window": "time plugged in", "min_power": "least power",
+    "capacity": "full battery", "generation": "no more sun", "comfort": "comfort", "committed": "other events",
+}  # fmt: skip
+
+
+def limit(name: Any) -> str:
+    """A restriction in words; one that came later by its name."""
+    return LIMITS.get(str(name), words(name))

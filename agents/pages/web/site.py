@@ -77,7 +77,7 @@ def environment(*folders: Path) -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {
-        "kw": figures.kw, "plan": figures.plan, "peak": figures.peak, "kwh": figures.kwh, "words": figures.words,
+        "kw": figures.kw, "plan": figures.plan, "peak": figures.peak, "kwh": figures.kwh, "words": figures.words, "limit": figures.limit,
         "plain": plain, "named": lambda value, tongue: tongue.name(value), "quoted": lambda text: quote(str(text), safe=""),
     }  # fmt: skip
     made.globals |= {"left": figures.left, "pct": figures.pct}

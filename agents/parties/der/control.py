@@ -16,7 +16,7 @@ from agents.parties.der.withdrawals import Withdrawals
 from agents.settings.daemon import Role
 from agents.settings.parties import DerSettings
 from protocol import messages as m
-from protocol.actor import Measured, Planned
+from protocol.actor import Limited, Measured, Planned
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 
@@ -44,7 +44,7 @@ class Controlled(Party):
         self.outage = False
         """Whether the home runs without the grid."""
         self._handlers |= {m.Dispatch: self._on_dispatch}
-        self._takers |= {Measured: self._measured, Planned: self._planned}
+        self._takers |= {Measured: self._measured, Planned: self._planned, Limited: self._limited}
         self._timers: dict[DerTimer, Callable[[DerEvent, datetime], None]] = {
             DerTimer.SLOT: self.meter.slot_over,
             DerTimer.WITHDRAW: self.withdrawals.say_again,
@@ -114,6 +114,11 @@ class Controlled(Party):
     def _planned(self, item: Planned, now: datetime) -> None:
         self.home.plan(item)
 
+    def _limited(self, item: Limited, now: datetime) -> None:
+        """Answers from now on go by them; what was offered or agreed stands."""
+        if self.home.limit(item.resource_id, item.limits):
+            self.tell("limits_changed", data={"resource_id": item.resource_id, "changed": list(item.limits)})
+
     def _measured(self, item: Measured, now: datetime) -> None:
         self.meter.find_schedules(item, self.events.values())
         self.home.observe(item)
@@ -175,6 +180,7 @@ class Controlled(Party):
             "name": self.name,
             "role": self.role.value,
             "counts": dict(self.counts),
+            "limits": {name: dict(limits) for name, limits in self.home.limits.items()},
             "events": [
                 {
                     "event_id": event.request.event_id,

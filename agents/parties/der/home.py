@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from agents.devices.catalogue import build_device
 from agents.devices.condition import trouble
 from agents.devices.contract import Ask, Convex, Device, Flexibility, Segment, nothing
 from agents.devices.course import range_of
@@ -12,6 +13,7 @@ from agents.devices.vehicle import Vehicle
 from agents.parties.der.connection import room_w
 from agents.parties.der.messages import resource
 from agents.settings.connection import ConnectionPoint
+from agents.settings.limits import UnfitLimits, with_limits
 from protocol.actor import Measured, Planned, Setpoint
 from protocol.messages import (
     IntervalPeriod,
@@ -109,13 +111,51 @@ class Home:
         """What owners plan for their vehicles."""
         self.troubled: dict[str, str] = {}
         """Devices that are not counted on now, and why."""
+        self.limits: dict[str, Mapping[str, object]] = {}
+        """What owners say otherwise than the settings, by device."""
+        self.declared = {device.resource_id: _settings_of(device) for device in self.devices}
+        """As they stand in the settings."""
 
     def plan(self, planned: Planned) -> None:
         """Take an owner's plan; of a vehicle that the settings no longer have it says nothing."""
         device = self._by_id.get(planned.resource_id)
         if isinstance(device, Vehicle):
-            device.plan(planned)
+            device.plan(self._as_limited(planned))
             self.plans[planned.resource_id] = planned
+
+    def _as_limited(self, planned: Planned) -> Planned:
+        """A plan in which the owner's limit at a departure counts, not what the plan wants there."""
+        if "departure_soc_wh" not in self.limits.get(planned.resource_id, {}):
+            return planned
+        return replace(planned, stays=tuple(replace(stay, soc_wh=None) for stay in planned.stays))
+
+    def limit(self, resource_id: str, limits: Mapping[str, object]) -> bool:
+        """Take an owner's limits, in the place of those that it gave before; whether the device can have them. One of the
+        settings of now may not have what was said of an earlier one."""
+        before, declared = self._by_id.get(resource_id), self.declared.get(resource_id)
+        if before is None or declared is None:
+            return False
+        try:
+            spec = with_limits(declared, limits)
+        except UnfitLimits:
+            return False
+        made = build_device(spec, getattr(before, "surplus", None))
+        self.devices = tuple(made if one is before else one for one in self.devices)
+        self._by_id[resource_id] = made
+        self._keep_limits(resource_id, limits)
+        begun = before.stays.begun if isinstance(before, Vehicle) and before.stays is not None else None
+        if isinstance(made, Vehicle) and resource_id in self.plans:
+            made.plan(self._as_limited(self.plans[resource_id]))
+        for reading in (begun, self.readings.get(resource_id), self.told.get(resource_id)):
+            if reading is not None:
+                made.observe(reading)
+        return True
+
+    def _keep_limits(self, resource_id: str, limits: Mapping[str, object]) -> None:
+        if limits:
+            self.limits[resource_id] = dict(limits)
+        else:
+            self.limits.pop(resource_id, None)
 
     def look(self, now: datetime) -> None:
         """It is so late: which devices are not counted on."""
@@ -307,6 +347,11 @@ class Home:
         binding = tuple(None if power_w[slot] >= want else _reason(parts, slot) for slot, want in enumerate(asked_w))
         schedule: SignedPlan = total([part.schedule_w for part in parts.values()], slots)
         return Flexibility(power_w, available, binding, schedule)
+
+
+def _settings_of(device: Device) -> Any:
+    """As its owner and its maker have written it, without what was read since."""
+    return device.settings if isinstance(device, Vehicle) else device.spec
 
 
 def _shaped(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from agents.devices.condition import tells_more
 from agents.devices.contract import Segment
@@ -42,6 +42,8 @@ class HomeState:
     plans: dict[str, Planned] = field(default_factory=dict)
     stays: dict[str, Measured] = field(default_factory=dict)
     """The reading with which the present stay of a vehicle with a plan began."""
+    limits: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What owners say otherwise than the settings, by device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,16 @@ def home_state(home: Home, ledger: Ledger) -> HomeState:
     """What is known of a home's devices now."""
     read = {name: DeviceState(reading.at, reading.soc_wh) for name, reading in home.readings.items()}
     begun = {name: stays.begun for name, stays in _stays(home) if stays.begun is not None}
-    return HomeState(read, ledger.all(), ledger.followed(), told=_told(home), plans=dict(home.plans), stays=begun)
+    return HomeState(
+        read, ledger.all(), ledger.followed(), told=_told(home), plans=dict(home.plans), stays=begun,
+        limits={name: dict(one) for name, one in home.limits.items()},
+    )  # fmt: skip
 
 
 def remember_home(home: Home, ledger: Ledger, state: HomeState) -> None:
     """Let a fresh home remember a state."""
+    for name, limits in state.limits.items():
+        home.limit(name, limits)
     for planned in state.plans.values():
         home.plan(planned)
     for begun in state.stays.values():

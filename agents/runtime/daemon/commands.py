@@ -41,13 +41,24 @@ class DecideCommand(Command):
 
 
 class PlanCommand(Command):
-    """An owner looks at a vehicle's plan, or does not drive on a day."""
+    """An owner looks at a vehicle's plan, does not drive on a day, or leaves at another instant the next time."""
 
     do: Literal["plan"]
     party: Name
     resource_id: Name | None = None
     not_today: bool = False
     not_on: date | None = None
+    leaves_at: Instant | None = None
+
+
+class LimitsCommand(Command):
+    """An owner sets the limits of a device otherwise than its settings do; without any, or where they are left out, the
+    settings hold again. Without `limits` they are only told."""
+
+    do: Literal["limits"]
+    party: Name
+    resource_id: Name
+    limits: dict[str, Any] | None = None
 
 
 class PreviewCommand(Command):
@@ -130,6 +141,7 @@ AnyCommand: TypeAlias = Annotated[
     | DecideCommand
     | OutageCommand
     | PlanCommand
+    | LimitsCommand
     | PreviewCommand
     | ContractsCommand
     | ContractCommand

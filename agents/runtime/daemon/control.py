@@ -1,6 +1,6 @@
 """The control socket of a daemon: a Unix-domain socket that only its owner can open.
 
-One JSON object a line each way. Commands: `status`, `issue`, `cancel`, `decide`, `plan`, `contracts`, `contract`, `correct`, `forget`, `quarantine`, `watch` (answers with a line for
+One JSON object a line each way. Commands: `status`, `issue`, `cancel`, `decide`, `plan`, `limits`, `contracts`, `contract`, `correct`, `forget`, `quarantine`, `watch` (answers with a line for
 each note until the client leaves) and `start` (sets the clock going). Every answer has `ok`; a refusal has `error`.
 """
 
@@ -25,6 +25,7 @@ from agents.runtime.daemon.commands import (
     DecideCommand,
     ForgetCommand,
     IssueCommand,
+    LimitsCommand,
     OutageCommand,
     PlanCommand,
     PreviewCommand,
@@ -136,6 +137,8 @@ class ControlServer:
                 return await self.orders.decide(command)
             case PlanCommand():
                 return await self.orders.plan(command)
+            case LimitsCommand():
+                return await self.orders.limits(command)
             case PreviewCommand():
                 return {"previews": self.orders.previews(command)}
             case QuarantineCommand():

@@ -10,15 +10,18 @@ from agents.parties.utility.actor import Utility
 from agents.runtime.daemon.commands import (
     CommandRefusal,
     DecideCommand,
+    LimitsCommand,
     OutageCommand,
     PlanCommand,
     PreviewCommand,
     QuarantineCommand,
 )
+from agents.runtime.daemon.owners_limits import owners_limits
 from agents.runtime.daemon.owners_plan import PlanRefusal, owners_plan
 from agents.runtime.daemon.preview import preview
 from agents.runtime.shell import Shell
 from agents.settings.checked import mistakes
+from agents.settings.limits import UnfitLimits
 from agents.settings.parties import EventSettings
 from protocol.actor import Cancel, Decided, Input, Issue, Outage
 from protocol.messages import IntervalPeriod
@@ -91,9 +94,25 @@ class PartyOrders:
         if shell is None:
             raise CommandRefusal(f"{command.party} does not run in this daemon")
         try:
-            return await owners_plan(shell, command.resource_id, not_today=command.not_today, not_on=command.not_on)
+            return await owners_plan(
+                shell,
+                command.resource_id,
+                not_today=command.not_today,
+                not_on=command.not_on,
+                leaves_at=command.leaves_at,
+            )
         except PlanRefusal as refusal:
             raise CommandRefusal(str(refusal)) from None
+
+    async def limits(self, command: LimitsCommand) -> dict[str, object]:
+        """Of a home's device, after what its owner changes of them."""
+        shell = self.shells.get(command.party)
+        if shell is None:
+            raise CommandRefusal(f"{command.party} does not run in this daemon")
+        try:
+            return await owners_limits(shell, command.resource_id, command.limits)
+        except UnfitLimits as unfit:
+            raise CommandRefusal(str(unfit)) from None
 
     async def outage(self, command: OutageCommand) -> list[str]:
         homes = [shell for shell in self.shells.values() if isinstance(shell.actor, Controlled)]

@@ -1,6 +1,6 @@
 """An owner looks at the plan of a vehicle, or does not drive on a day, over the control socket."""
 
-from datetime import date
+from datetime import date, datetime
 
 from agents.drivers.plan_feed import PlanFeed
 from agents.runtime.shell import Shell
@@ -11,7 +11,7 @@ class PlanRefusal(ValueError):
 
 
 async def owners_plan(
-    shell: Shell, resource_id: str | None, *, not_today: bool, not_on: date | None
+    shell: Shell, resource_id: str | None, *, not_today: bool, not_on: date | None, leaves_at: datetime | None = None
 ) -> dict[str, object]:
     """The departures of a home's vehicle in the days ahead, after what is changed of them. Raises PlanRefusal."""
     home, now = shell.actor.name, shell.clock.now()
@@ -30,8 +30,12 @@ async def owners_plan(
         if not feed.departs_on(name, day, now):
             raise PlanRefusal(f"{name}: the plan has no departure on {day} that is still to come")
         feed.skip(name, day)
+    if leaves_at is not None and not feed.move(name, leaves_at, now):
+        raise PlanRefusal(
+            f"{name}: its next departure cannot be at {leaves_at.isoformat()}: not before now, nor behind the next"
+        )
     told = feed.planned(name, shell.actor, now)
-    if day is not None:
+    if day is not None or leaves_at is not None:
         await shell.give(told)
     departures = [{"departs_at": stay.departs_at, "soc_wh": stay.soc_wh} for stay in told.stays]
     return {"resource_id": name, "zone": str(zone), "departures": departures, "skipped": list(told.skipped)}

@@ -37,6 +37,7 @@ from agents.settings.parties import (
     CoordinatorSettings,
     DerSettings,
     EventSettings,
+    Payment,
     UtilitySettings,
 )
 from agents.settings.plan import ExceptionalDay, OwnersPlan, Vacation, WeeklyDeparture
@@ -75,6 +76,7 @@ TABLES: tuple[tuple[str, str, tuple[tuple[str, type[Any], type[Any] | None], ...
             ("[[aggregator.learned]]", Learned, None),
             ("[[ders]]", DerSettings, None),
             ("[ders.connection]", ConnectionPoint, None),
+            ("[ders.payment]", Payment, None),
         ),
     ),
     (

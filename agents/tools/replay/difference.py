@@ -104,5 +104,7 @@ def in_words(item: a.Taken | None, actor: str) -> str:
             return f"the book changed: {', '.join(contracts)}"
         case a.Corrected(member=member):
             return f"the operator corrected what was learned of {member}"
+        case a.Limited(resource_id=resource_id, limits=limits):
+            return f"the owner's limits of {resource_id}: {', '.join(limits) or 'those of its settings'}"
         case a.Reanchored():
             return f"the clock was set back to {item.to_at.isoformat()}"

@@ -95,14 +95,18 @@
       history.replaceState(null, "", url);
       return refresh();
     };
-    slider.addEventListener("input", show);
-    let timer = 0;
+    let timer = 0, at = Number(slider.value), heard = 0;
+    slider.addEventListener("input", () => { at = Number(slider.value); show(); });
     play?.addEventListener("click", () => {
       if (timer) { clearInterval(timer); timer = 0; play.textContent = play.dataset.play; return; }
       play.textContent = play.dataset.pause;
+      heard = performance.now();
       timer = setInterval(() => {
-        slider.value = Number(slider.value) + Number(speed.value) * 0.5;
-        if (Number(slider.value) >= Number(slider.max)) play.click();
+        const now = performance.now();
+        at += (now - heard) / 1000 * Number(speed.value); // by the clock: a busy browser skips turns
+        heard = now;
+        slider.value = Math.floor(at);
+        if (at >= Number(slider.max)) play.click();
         show();
       }, 500);
     });

@@ -5,9 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from worlds import vehicle
 
 from agents.history.standing import PartyStage
-from agents.pages.home.choices import Choices, StandingAnswer, answers, load, save
+from agents.pages.home.choices import (
+    Choices,
+    StandingAnswer,
+    ToldBefore,
+    answers,
+    load,
+    load_told,
+    save,
+    save_told,
+    told_path,
+    wanted_limits,
+)
 from agents.pages.home.view import HomeEvent
 from agents.settings.checked import ConfigError
 from protocol import messages as m
@@ -90,3 +102,44 @@ def test_choices_are_kept(tmp_path: Path) -> None:
     path.write_text('{"rule": "sometimes"}')
     with pytest.raises(ConfigError, match=r"choices\.json"):
         load(path)
+
+
+CAR = vehicle("ev-1", relaxations=[{"restriction": "reserve_soc", "steps": [4_000]}])
+
+
+def test_settings_hold_where_nothing_else_was_said() -> None:
+    assert wanted_limits(Choices(), CAR, NOW) == {}
+    said = Choices(limits={"ev-1": {"departure_soc_wh": 24_000}, "ev-2": {"reserve_wh": 1}})
+    assert wanted_limits(said, CAR, NOW) == {"departure_soc_wh": 24_000}
+
+
+def test_what_is_kept_for_an_outage_is_the_reserve_and_is_not_loosened() -> None:
+    kept = Choices(kept={"ev-1": 27_000}, limits={"ev-1": {"reserve_wh": 10_000}})
+    assert wanted_limits(kept, CAR, NOW) == {"reserve_wh": 27_000, "relaxations": []}
+    assert wanted_limits(Choices(kept={"ev-1": 5_000}), CAR, NOW)["reserve_wh"] == 8_000
+
+
+def test_limits_are_loosened_in_the_chosen_hours_only() -> None:
+    evening = Choices(loosen_from=time(17), loosen_to=time(22))
+    assert wanted_limits(evening, CAR, NOW) == {}
+    assert wanted_limits(evening, CAR, NOW + timedelta(hours=5)) == {"relaxations": []}
+    night = Choices(loosen_from=time(22), loosen_to=time(6), zone="Asia/Tokyo")
+    assert wanted_limits(night, CAR, NOW) == {}  # it is two in the morning there
+    assert wanted_limits(evening, vehicle("ev-2"), NOW + timedelta(hours=5)) == {}  # nothing is to be loosened
+
+
+def test_choices_of_a_page_of_before_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "choices.json"
+    path.write_text(
+        '{"rule":"always","most_a_day":1,"paused_until":null,"quiet_from":null,"quiet_to":null,"zone":"UTC"}'
+    )
+    assert load(path) == Choices(rule="always", most_a_day=1)
+
+
+def test_what_was_told_is_known_again_and_is_no_loss_where_it_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "choices.json"
+    told = ToldBefore(said=(StandingAnswer("e1", True),), pushed={"mail": ("e1 x",)})
+    save_told(path, told)
+    assert load_told(path) == told
+    told_path(path).write_text("{")
+    assert load_told(path) == ToldBefore()

@@ -87,12 +87,15 @@ def test_limits_are_told_in_a_households_words_with_what_may_be_loosened() -> No
     tongue = Tongue("en")
     told = [(tongue.limit(one, CLOCK, T0), tongue.loosened(one)) for one in home_limits([device()])]
     assert told == [
-        ("ready at Thu 15 Jan 07:00 with at least 75 % (30 kWh)", "not loosened"),
-        ("never below 20 % (8 kWh): for you, or for an outage", "if it is asked for: 10 % (4 kWh)"),
-        ("at most 4 switchings of its relay an event", "not loosened"),
+        ("ready at Thu 15 Jan 07:00 with at least 75 % (30 kWh)", "never loosened"),
+        ("never below 20 % (8 kWh): for you, or for an outage", "loosened to 10 % (4 kWh) when asked"),
+        ("at most 4 switchings of its relay an event", "never loosened"),
     ]
     warm = HomeLimit("heat", "least_c", 20.0, loosened=19.5)
-    assert (tongue.limit(warm, CLOCK, T0), tongue.loosened(warm)) == ("not below 20 °C", "if it is asked for: 19.5 °C")
+    assert (tongue.limit(warm, CLOCK, T0), tongue.loosened(warm)) == (
+        "not below 20 °C",
+        "loosened to 19.5 °C when asked",
+    )
 
 
 def test_name_that_came_later_is_shown_as_it_is() -> None:

@@ -14,7 +14,7 @@ def test_parts_stand_on_each_other_and_the_line_above_them() -> None:
     assert second.y + second.height == pytest.approx(first.y)
     assert second.y == TOP  # all of the 100 W, which is also the end of the scale
     assert (first.tone, second.tone, other.tone) == (0, 1, 0)
-    assert chart.line.startswith(f"M52 {float(TOP)}")
+    assert chart.line.startswith(f"M50 {float(TOP)}")
     assert [one.name for one in chart.legend] == ["requested", "offers", "storage", "awarded", "delivered"]
 
 

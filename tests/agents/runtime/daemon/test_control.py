@@ -411,3 +411,29 @@ async def test_plan_of_nobody_is_refused_in_a_sentence(path: Path) -> None:
         ):
             with pytest.raises(CommandRefusal, match=text):
                 await resident.plan(path.parent, party, device, not_today=True, not_on=None, json=False)
+
+
+async def test_owner_sets_limits_and_leaves_at_another_instant(path: Path) -> None:
+    shell = planning_home()
+    assert isinstance(shell.actor, Der)
+    async with serving(path, shell):
+        told = await ask(
+            path, {"do": "limits", "party": "hems-1", "resource_id": "ev-0", "limits": {"reserve_wh": 9_000}}
+        )
+        assert (told["limits"]["reserve_wh"], told["changed"]) == (9_000, ["reserve_wh"])
+        assert shell.actor.home.limits == {"ev-0": {"reserve_wh": 9_000}}
+        command = {"do": "plan", "party": "hems-1", "resource_id": "ev-0"}
+        moved = await ask(path, command | {"leaves_at": "2026-01-15T06:45:00Z"})
+        assert moved["departures"][0]["departs_at"] == "2026-01-15T06:45:00Z"
+        assert shell.actor.home.plans["ev-0"].stays[0].departs_at == datetime(2026, 1, 15, 6, 45, tzinfo=UTC)
+        assert (await ask(path, command))["departures"] == moved["departures"]
+        for wrong, text in (
+            ({"limits": {"reserve_wh": 10**9}}, "ev-0: .*capacity_wh"),
+            ({"limits": {"colour": 1}}, "ev-0 has no limit colour"),
+            ({"resource_id": "ev-9"}, r"hems-1 has no device ev-9 \(there are ev-0\)"),
+            ({"party": "hems-9"}, "hems-9 does not run in this daemon"),
+        ):
+            with pytest.raises(CommandRefusal, match=text):
+                await ask(path, {"do": "limits", "party": "hems-1", "resource_id": "ev-0"} | wrong)
+        with pytest.raises(CommandRefusal, match="cannot be at"):
+            await ask(path, command | {"leaves_at": "2026-01-01T00:00:00Z"})

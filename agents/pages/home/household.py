@@ -1,0 +1,137 @@
+"""Limits of devices as a household says them: per cent of the battery, times a day, degrees; and back to what devices have."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agents.pages.home.view import HomeDevice
+from agents.pages.web.site import Mistaken
+from agents.settings.limits import LIMITS, UnfitLimits, with_limits
+
+LOOSENS = {"departure_soc_wh": "departure_soc", "reserve_wh": "reserve_soc", "relay_ops_left": "relay_ops"}
+"""What an owner may let be loosened of a vehicle, by the key of the limit."""
+RELAXATIONS, STEPS = "relaxations", "comfort_steps_k"
+
+
+@dataclass(frozen=True, slots=True)
+class LimitField:
+    """One field of the form of a device. `unit` is %, kWh, °C, or nothing for a number of times."""
+
+    key: str
+    unit: str
+    value: str
+    """Empty: no limit."""
+    may_loosen: bool
+    """Whether it is of those that can be loosened at all."""
+    loosened: str
+    """To what; empty: not at all."""
+
+
+def fields_of(device: HomeDevice) -> Iterator[LimitField]:
+    """What can be changed of a device, in the order in which it is told."""
+    spec = device.spec
+    known, agreed = type(spec).model_fields, _agreed(spec)
+    for key in LIMITS:
+        if key not in known or key in (RELAXATIONS, STEPS):
+            continue
+        value, unit = getattr(spec, key), _unit(key, device)
+        loosened = agreed.get(LOOSENS.get(key, ""))
+        can = key in LOOSENS and RELAXATIONS in known
+        yield LimitField(
+            key, unit, _told(value, unit, device), can, "" if loosened is None else _told(loosened, unit, device)
+        )
+    if STEPS in known:
+        steps = getattr(spec, STEPS)
+        yield LimitField(STEPS, "K", f"{steps[-1]:g}" if steps else "", False, "")
+
+
+def limits_said(device: HomeDevice, fields: Mapping[str, str]) -> dict[str, object]:
+    """What a form says otherwise than the device has it now. Raises Mistaken."""
+    found: dict[str, object] = {}
+    relaxations = [one.model_dump(mode="json") for one in getattr(device.spec, RELAXATIONS, ())]
+    for field in fields_of(device):
+        text = fields.get(field.key, field.value).strip()
+        if field.key == STEPS:
+            if text != field.value:
+                found[STEPS] = [_number(text, field)] if text else []
+            continue
+        if text != field.value:
+            found[field.key] = _value(text, field, device)
+        if field.may_loosen:
+            to = fields.get(f"{field.key}-to", "").strip() if fields.get(f"{field.key}-loosen") == "yes" else ""
+            if to != field.loosened:
+                restriction = LOOSENS[field.key]
+                relaxations = [one for one in relaxations if one["restriction"] != restriction]
+                if to:
+                    relaxations.append({"restriction": restriction, "steps": [_value(to, field, device)]})
+                found[RELAXATIONS] = relaxations
+    for key, value in found.items():
+        kept = [one if one["restriction"] != LOOSENS.get(key) else _looser(one, key, value) for one in relaxations]
+        if key in LOOSENS and f"{key}-to" not in _changed(device, fields) and kept != relaxations:
+            relaxations = [one for one in kept if one["steps"]]
+            found = {**found, RELAXATIONS: relaxations}
+    try:
+        with_limits(device.spec, found)
+    except UnfitLimits as unfit:
+        raise Mistaken(str(unfit)) from None
+    return found
+
+
+def _changed(device: HomeDevice, fields: Mapping[str, str]) -> set[str]:
+    """What was said anew of how far something may be loosened."""
+    return {f"{one.key}-to" for one in fields_of(device) if fields.get(f"{one.key}-to", "").strip() != one.loosened}
+
+
+def _looser(relaxation: dict[str, Any], key: str, value: object) -> dict[str, Any]:
+    """The steps that still loosen a limit that is another one now."""
+    limit = float("inf") if value is None else float(str(value))
+    less = key.endswith("_wh")
+    return {**relaxation, "steps": [step for step in relaxation["steps"] if (step < limit if less else step > limit)]}
+
+
+def _agreed(spec: Any) -> dict[str, int]:
+    return {one.restriction: one.steps[-1] for one in getattr(spec, RELAXATIONS, ())}
+
+
+def _unit(key: str, device: HomeDevice) -> str:
+    if key.endswith("_wh"):
+        return "%" if device.capacity_wh else "kWh"
+    return "°C" if key.endswith("_c") else ""
+
+
+def _told(value: Any, unit: str, device: HomeDevice) -> str:
+    if value is None:
+        return ""
+    if unit == "%":
+        return str(round(value * 100 / (device.capacity_wh or 1)))
+    return f"{value / 1000:g}" if unit == "kWh" else f"{value:g}"
+
+
+def _value(text: str, field: LimitField, device: HomeDevice) -> int | float | None:
+    if not text:
+        if field.unit:
+            raise Mistaken(f"{device.resource_id}: a number is missing")
+        return None
+    number = _number(text, field)
+    match field.unit:
+        case "%":
+            if not 0 <= number <= 100:
+                raise Mistaken(f"{device.resource_id}: {text} % is not between 0 and 100")
+            return round(number * (device.capacity_wh or 0) / 100)
+        case "kWh":
+            return round(number * 1000)
+        case "°C":
+            return number
+    if number != int(number) or number < 0:
+        raise Mistaken(f"{device.resource_id}: {text} is no number of times")
+    return int(number)
+
+
+def _number(text: str, field: LimitField) -> float:
+    try:
+        found = float(text.replace(",", "."))
+    except ValueError:
+        found = float("nan")
+    if not abs(found) < 10**6:
+        raise Mistaken(f"{text!r} is no number{f' of {field.unit}' if field.unit else ''}")
+    return found
