@@ -2,7 +2,15 @@
 
 from typing import Any, TypeVar
 
-from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, UtilitySettings
+from agents.settings.members import AnswersWithin
+from agents.settings.parties import (
+    AggregatorSettings,
+    Consent,
+    CoordinatorSettings,
+    DerSettings,
+    Settings,
+    UtilitySettings,
+)
 
 S = TypeVar("S", AggregatorSettings, CoordinatorSettings)
 
@@ -23,8 +31,17 @@ OF_UTILITY = frozenset(
     }
 )  # fmt: skip
 """The same of a utility."""
-OWNERS = ("consent", "stored_rule", "answers_within_s")
-"""Of a home: what its owner has agreed to holds at once, in events under way, too."""
+
+
+class OwnersWord(Settings):
+    """Of a home: what its owner has agreed to holds at once, in events under way, too."""
+
+    consent: Consent = Consent.ALWAYS
+    stored_rule: bool = True
+    answers_within_s: AnswersWithin | None = None
+
+
+OWNERS = tuple(OwnersWord.model_fields)
 
 
 def taken_at_once(before: S, after: S) -> dict[str, Any] | None:
@@ -50,8 +67,7 @@ def owners_settings(before: DerSettings, after: DerSettings) -> dict[str, Any]:
 
 def with_owners_settings(settings: DerSettings, plain: dict[str, Any]) -> DerSettings:
     """The settings with other ones of the owner. Raises ValidationError."""
-    needed = {"name": settings.name, "parent": settings.parent, "devices": settings.devices}
-    made = DerSettings.model_validate(needed | plain)
+    made = OwnersWord.model_validate(plain)
     return settings.model_copy(update={key: getattr(made, key) for key in plain})
 
 

@@ -283,7 +283,7 @@ async def flood(system: System) -> None:
     await system.until(1.8)
     async with aiomqtt.Client("127.0.0.1", system.broker.port) as client:
         for number in range(500):
-            for topic in ("dr/offer/ra-1/h0", "dr/request/ac/ra-1", "dr/award/ra-1/h1", "dr/confirm/utility/ac"):
+            for topic in ("dr/offer/ra-1/h0", "dr/request/ac/ra-1", "dr/award/ra-1/h1", "dr/confirm/ra-1/h0"):
                 await client.publish(topic, os.urandom(number % 300), qos=1)
 
 
@@ -339,7 +339,8 @@ def rows() -> list[Row]:
         row("wall clock steps by +1 h, -2 h, +1 d", "the same awards", wall_clock_steps, before=wall_clock_is_faked),
         row("second process on the same journal", "it exits with a sentence", SECOND.starts, SECOND.judge, short=Short.DEAL),
         row("second process under the same name", "the newcomer exits with a sentence", TWIN.starts, TWIN.judge),
-        row("flood of 2,000 posts that are no messages", "the same awards", flood, speed=SLOWEST),
+        row("flood of 2,000 posts that are no messages", "a deal; the home in whose name they come is not heard", flood,
+            concluded, speed=SLOWEST, alert="quarantine"),
         row("reconnect storm of 200 homes", "all is bought", storm, concluded, homes=200, speed=SLOWEST),
         row("power cut: everything is killed while asking", "the same awards", power_cut, speed=SLOWER),
         row("all agents killed on standby", "the same awards", all_killed_at(40)),
