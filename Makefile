@@ -4,6 +4,7 @@
 #              it says which Python is missing (TESTS=path: those tests on each)
 # make test-3.13  the tests on that Python, in an environment of its own in .venvs
 # make hunt    run SEEDS evenings and LONG worlds of days with crashes, losses and strangers, and the planted bugs (JSON=1: as JSON)
+# make fuzz    odd messages to every role for MINUTES of processor time: what is raised, and what each sender costs
 # make guards  take one guard away at a time and run the test that notices it (SEARCH=1: find one anew; JSON=1: as JSON)
 # make chaos   break real processes, broker and disks fault by fault (ONLY=text: those rows; JSON=1: as JSON)
 # make attacks try to come in, forge, overhear and disturb, on a Mosquitto with certificates (ONLY=text; JSON=1: as JSON)
@@ -23,6 +24,7 @@ SCENARIO ?= examples/evening_peak.toml
 SEEDS ?= 1000
 LONG ?= 100
 RUNS ?= 20
+MINUTES ?= 60
 VERSIONS := 3.11 3.12 3.13
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -32,7 +34,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 python = $(shell for p in python$(1) $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$(1).*/bin/python$(1); do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import ensurepip, venv' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test node headers others hunt guards chaos attacks thousand bench check lint types wheel setup pictures mosquitto chromium faketime machines configuration audit release-check lock clean
+.PHONY: demo test node headers others hunt fuzz guards chaos attacks thousand bench check lint types wheel setup pictures mosquitto chromium faketime machines configuration audit release-check lock clean
 
 demo: setup mosquitto
 	$(BIN)/gridpact up $(SCENARIO)
@@ -73,6 +75,9 @@ test-%: mosquitto chromium .venvs/%/.ready
 
 hunt: setup
 	@$(BIN)/python tests/support/hunter.py --seeds $(SEEDS) --long $(LONG) $(if $(JSON),--json)
+
+fuzz: setup
+	@$(BIN)/python tests/support/odd_costs.py --minutes $(MINUTES)
 
 guards: setup
 	@$(BIN)/python tests/support/guards.py $(if $(SEARCH),--search) $(if $(JSON),--json)

@@ -51,6 +51,12 @@ class Address:
         return tuple(path for path in given if path is not None)
 
     @property
+    def open_to_others(self) -> tuple[Path, ...]:
+        """Our secrets that others on this machine may read."""
+        secret = [path for path in (self.key, self.password_file) if path is not None]
+        return tuple(path for path in secret if path.exists() and path.stat().st_mode & 0o077)
+
+    @property
     def before(self) -> "Address | None":
         """The same with the certificate and key that were ours before the last renewal; None where there are none."""
         if self.certificate is None or self.key is None:

@@ -19,6 +19,8 @@ def credential_alerts(buses: Mapping[str, MqttBus], now: datetime) -> dict[str, 
     for name, bus in buses.items():
         if bus.entrance.trouble:
             found["credentials_refused"] = f"{name}: {bus.entrance.trouble}"
+        if opened := bus.address.open_to_others:
+            found["credentials_open"] = f"{name}: others may read {', '.join(map(str, opened))}: chmod 600"
         ends_at = bus.entrance.expires_at
         if ends_at is not None and ends_at - now < RENEW_WITHIN:
             words = "has ended" if ends_at <= now else "ends"

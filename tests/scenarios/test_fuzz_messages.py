@@ -1,7 +1,7 @@
 """Valid messages of odd values against every role, single and as a fleet, at every stage (tests/support/odd_evenings.py).
 
 Seeds are fixed. `GRIDPACT_FUZZ=2000` takes so many of them for each role instead of the few that every run has;
-`odd_evening(SEED, ROLE)` repeats one.
+`odd_evening(SEED, ROLE)` repeats one. `make fuzz MINUTES=60` goes on from there and tells what each sender costs.
 """
 
 import os
@@ -10,6 +10,7 @@ from collections import Counter
 from functools import cache
 
 import pytest
+from odd_costs import KEPT_A_MESSAGE, REMEMBERED, REMEMBERED_A_MESSAGE, costs, remembered
 from odd_evenings import ROLES, Evening, odd_evening
 
 from agents.parties.der.event import DerStage
@@ -61,6 +62,16 @@ def test_whatever_is_heard_a_restart_takes_it_again(role: str) -> None:
                 item = decode_input(encode_input(entry.input))
                 effects = encode_effects(entry.effects)
                 steppers[entry.actor].fold_bytes(entry.at, item, effects, devices_too=False)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_what_a_sender_costs_is_bounded_by_what_it_says(role: str) -> None:
+    for one in evenings(role)[: SEEDS // 4]:
+        by = costs(one)
+        heard = sum(cost.messages for cost in by.values())
+        assert heard > 10
+        assert max(cost.most_journal_bytes for cost in by.values()) <= KEPT_A_MESSAGE
+        assert max(remembered(one).values()) <= REMEMBERED + REMEMBERED_A_MESSAGE * heard
 
 
 def test_fleet_says_what_its_homes_say() -> None:

@@ -29,8 +29,8 @@ from protocol.entries import encode_effects, encode_input
 
 KEPT_A_MESSAGE, KEPT_A_BYTE = 40_000, 8
 """Bytes of journal that a message costs at most: what it may set off, and what it holds itself."""
-REMEMBERED_A_MESSAGE = 8_000
-"""Bytes of memory likewise, over an evening."""
+REMEMBERED, REMEMBERED_A_MESSAGE = 100_000, 2_000
+"""Bytes of memory over an evening: of an honest one, and what each message adds at most."""
 
 
 @dataclass(slots=True)

@@ -1,6 +1,5 @@
 """What the doctor asks the broker, and what it reads in our credentials."""
 
-import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -46,9 +45,8 @@ def examine_broker(broker: BrokerSettings, name: str, as_the_party: bool) -> Ite
 
 
 def _credentials(address: Address, expires_at: datetime | None) -> Iterator[Finding]:
-    for path in (address.key, address.password_file):
-        if path is not None and stat.S_IMODE(path.stat().st_mode) & 0o077:
-            yield Finding("certificates", Verdict.WARNING, f"{path}: others may read it: chmod 600")
+    for path in address.open_to_others:
+        yield Finding("certificates", Verdict.WARNING, f"{path}: others may read it: chmod 600")
     if address.ca is None:
         here = address.host == "localhost" or _is_loopback(address.host)
         verdict = Verdict.OK if here else Verdict.WARNING

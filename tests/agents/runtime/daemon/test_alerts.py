@@ -31,8 +31,8 @@ from protocol.edges import Edge
 from protocol.units import Direction
 
 
-def bus() -> MqttBus:
-    return MqttBus(Address(), "ac", ())
+def bus(address: Address | None = None) -> MqttBus:
+    return MqttBus(address or Address(), "ac", ())
 
 
 def shell(bus: MqttBus) -> Shell:
@@ -253,6 +253,18 @@ async def test_certificate_that_ends_soon_and_credentials_that_are_refused_are_a
     wire.entrance.trouble = "new credentials are refused"
     alerts.look()
     assert alerts.active["credentials_refused"] == "ac: new credentials are refused"
+
+
+async def test_key_that_others_may_read_is_an_alert_until_it_is_closed(tmp_path: Path) -> None:
+    key = tmp_path / "party.key"
+    key.touch(0o600)
+    wire = bus(Address(ca=key, certificate=key, key=key))
+    alerts = Alerts({"ac": shell(wire)}, {"ac": wire}, None)
+    for mode, told in ((0o600, False), (0o640, True), (0o600, False)):
+        key.chmod(mode)
+        alerts.look()
+        assert ("credentials_open" in alerts.active) is told
+    assert wire.address.open_to_others == ()
 
 
 @pytest.mark.parametrize(

@@ -394,6 +394,16 @@ class ReportsExportAsImport(TrialDevice):
         return super().reading(deal, slot, -energy_wh, -baseline_wh)
 
 
+@wrong("power", "power.only_awarded")
+class ObeysDispatchesOfAnotherEvent(TrialDevice):
+    """It looks at the award's id, and not at the event's."""
+
+    def deal(self, message: m.EventMessage) -> Deal:
+        if not isinstance(message, m.Dispatch):
+            return super().deal(message)
+        return next(deal for deal in self.deals.values() if deal.award and deal.award.award_id == message.award_id)
+
+
 @wrong("power", "power.rests")
 class HoldsThroughZero(TrialDevice):
     def follow(self, deal: Deal, dispatch: m.Dispatch) -> None:
