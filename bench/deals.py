@@ -8,7 +8,7 @@ against those of the default ladder.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,7 +50,7 @@ TIERS = (10, 20, 50)
 def rows(quick: bool) -> list[Row]:
     """Shares of the best, and messages of those without a plan."""
     found = [whole_profiles(20 if quick else 100)]
-    found += [tiers(homes, 200 if quick else 1_000) for homes in TIERS]
+    found += [tiers(homes, 200 if quick else 1_000, tells=tells) for tells in (False, True) for homes in TIERS]
     return [*found, *negotiated(20 if quick else 50)]
 
 
@@ -154,20 +154,41 @@ def whole_profiles(count: int) -> Row:
 # -- tiers
 
 
-def tiers(homes: int, count: int) -> Row:
-    """Each tier of so many homes plans by itself for its part by scale; nobody asks again."""
+def tiers(homes: int, count: int, *, tells: bool) -> Row:
+    """Each tier of so many homes plans by itself for its part by scale, and nobody asks again; or each `tells` what all its
+    homes give in each shape, and is asked once more for what the plan above wants of it."""
     problem = crowd(count, SLOTS)
     whole_w = _given(problem)
-    groups = [problem.members[at : at + homes] for at in range(0, count, homes)]
-    scales = {str(n): sum(max(max(p) for p in one.profiles) for one in group) for n, group in enumerate(groups)}
+    groups = {str(n): problem.members[at : at + homes] for n, at in enumerate(range(0, count, homes))}
+    scales = {name: sum(max(max(p) for p in one.profiles) for one in group) for name, group in groups.items()}
     asked_w = tuple(round(power * level(whole_w, problem.asked_w)) for power in problem.asked_w)
     parts = split_by_scale(asked_w, scales)
-    given = [
-        tuple(map(min, _given(CoalitionProblem(parts[str(n)], zero(SLOTS), group)), parts[str(n)]))
-        for n, group in enumerate(groups)
-    ]
-    pair = (level(total(given, SLOTS), asked_w), level(whole_w, asked_w))
-    return row(f"tiers of {homes} homes, asked by scale: level", count, [pair], "of what is asked", "one plan of all")
+    offers = {name: _for(group, parts[name]) for name, group in groups.items()}
+    given_w = _told(groups, offers, asked_w) if tells else total(offers.values(), SLOTS)
+    how = "that tell shapes" if tells else "asked by scale"
+    pair = (level(given_w, asked_w), level(whole_w, asked_w))
+    return row(f"tiers of {homes} homes, {how}: level", count, [pair], "of what is asked", "one plan of all")
+
+
+def _for(group: Sequence[MemberProfiles], wanted_w: Plan) -> Plan:
+    """What a tier gives of what is wanted of it, W."""
+    if not any(wanted_w):
+        return wanted_w
+    return tuple(map(min, _given(CoalitionProblem(wanted_w, zero(SLOTS), tuple(group))), wanted_w))
+
+
+def _told(groups: Mapping[str, Sequence[MemberProfiles]], offers: Mapping[str, Plan], asked_w: Plan) -> Plan:
+    shapes = range(len(next(iter(groups.values()))[0].profiles))
+    told = {
+        name: (offers[name], *(total([one.profiles[shape] for one in group], SLOTS) for shape in shapes))
+        for name, group in groups.items()
+    }
+    first = CoalitionProblem(
+        asked_w, zero(SLOTS), tuple(MemberProfiles(name, plans, False) for name, plans in told.items())
+    )
+    exact = {name: _for(groups[name], plan) for name, plan in wanted_plans(first).items()}
+    more = tuple(MemberProfiles(name, (*plans, exact[name]), False) for name, plans in told.items())
+    return _given(CoalitionProblem(asked_w, zero(SLOTS), more))
 
 
 def _given(problem: CoalitionProblem) -> Plan:

@@ -64,7 +64,8 @@ class ChildAnswers:
         sent = ChildAnswer(ref, power_w, available_w, offer.basis, offer.valid_until, self._relaxable(offer))
         asked = child.relax if relaxed else child.request
         if offer.profiles is not None and asked is not None and asked.profiles is not None:
-            sent = self._with_profiles(sent, offer.profiles, most_w)
+            by_aggregator = any(resource.kind is m.ResourceKind.AGGREGATE for resource in offer.resources)
+            sent = self._with_profiles(sent, offer.profiles, most_w)._replace(alone=by_aggregator)
         answer = children.shared.known(sent) or self._shared_answer(sent)
         if relaxed:
             children.store(child, child.own, answer)

@@ -42,6 +42,8 @@ class ChildAnswer(NamedTuple):
     """Whether it gives any mix of them, and of what it offers, as well."""
     offered_w: Plan = ()
     """What it offered first, W, where a plan counts another one of its profiles, or a mix; else empty."""
+    alone: bool = False
+    """Whether it stands for itself: an aggregator does not give what it told in earlier answers beside it."""
 
     def of(self, name: str) -> str:
         """What an award to a child names."""
@@ -151,7 +153,8 @@ class Child:
     @property
     def profiles(self) -> tuple[Plan, ...]:
         """All that it offers of its own, in this round or before, W: it gives any one of these."""
-        answers = [one for one in (self.own, self.locked) if one is not None and one.basis is m.Basis.OWN]
+        own, locked = self.own, None if self.own is not None and self.own.alone else self.locked
+        answers = [one for one in (own, locked) if one is not None and one.basis is m.Basis.OWN]
         return tuple(dict.fromkeys(plan for one in answers for plan in (one.power_w, *one.profiles)))
 
     @property

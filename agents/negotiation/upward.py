@@ -132,9 +132,10 @@ class Upward:
         now: datetime,
         basis: m.Basis = m.Basis.OWN,
         resources: tuple[m.Resource, ...] = (),
+        profiles: m.OfferedProfiles | None = None,
     ) -> None:
-        """S36: tell the parent that so much can be met, W; an offer of nothing opts out."""
-        yes = any(power_w)
+        """S36: tell the parent that so much can be met, W, or one of these profiles; an offer of nothing opts out."""
+        yes = any(power_w) or profiles is not None
         offer = m.Offer(
             **self._answer_ids("offer", now),
             opt=m.Opt.IN if yes else m.Opt.OUT,
@@ -144,6 +145,7 @@ class Upward:
             basis=basis,
             valid_until=self.decide_by,
             resources=resources,
+            profiles=profiles,
         )
         self.acceptable[offer.message_id] = power_w
         self._send(offer)
@@ -252,6 +254,8 @@ class Upward:
         offered = self.earlier[ref] if of_earlier else self.acceptable.get(ref)
         answered_until = None if self.answer is None else self.answer.valid_until
         valid_until = self.earlier_until if of_earlier else answered_until
+        if offered is not None and isinstance(self.answer, m.Offer) and self.answer.message_id == ref:
+            offered = _most(self.answer)
         if stage is Stage.CLOSED or valid_until is None:
             return f"the event is {self.standing.outcome or stage}"
         if offered is None or (of_earlier and deal_w is None and not backs(award.power_w)):
@@ -316,3 +320,9 @@ class Upward:
         """The process was started again: what awaits a decision is sent again."""
         if self.standing.stage in ANSWERED:
             self.send_again()
+
+
+def _most(offer: m.Offer) -> Plan:
+    """The most that may be awarded of an offer in each slot, W."""
+    plans = () if offer.profiles is None else offer.profiles.power_w
+    return tuple(map(max, zip(offer.power_w, *plans, strict=True))) if plans else offer.power_w

@@ -12,6 +12,7 @@ from agents.settings.connection import ConnectionPoint
 from agents.settings.devices import DeviceSpec
 from agents.settings.members import Member
 from agents.settings.parties import PATENT_LADDER, PlanMode, Rung
+from broker.simulation import Faults
 from protocol.units import Direction
 
 PLAN = (Rung.PLAN, *PATENT_LADDER)
@@ -176,6 +177,40 @@ def test_aggregators_below_one_are_asked_by_what_they_could_give() -> None:
     world.event(*[11_000] * SLOTS, issue_at=T0 + timedelta(minutes=15))
     story = world.run()
     assert deal_w(story) == (11_000,) * SLOTS
+    assert violations(story.simulation.trace) == []
+
+
+def tree(asked_w: int, **member: Any) -> World:
+    """An aggregator over one all of whose cars leave, and one all of whose cars stay; nobody tells what it could give."""
+    world = World(coordinator={"max_rerequests": 0})
+    for name, changes in (("low-1", LEAVES), ("low-2", STAYS)):
+        homes = [world.home(f"{name}-{n}", name, car(f"ev-{name}-{n}", **changes)) for n in range(4)]
+        world.aggregator(name, homes, parent="ra-1", ladder=PLAN, over_request=False)
+    low = [
+        Member(name=name, kind="aggregator", increase_load_w=24_000, decrease_load_w=24_000, **member)
+        for name in ("low-1", "low-2")
+    ]
+    world.aggregator("ra-1", members=low, scale_w=48_000, ladder=PLAN, over_request=False)
+    world.event(*[asked_w] * SLOTS)
+    return world
+
+
+def test_aggregators_below_one_tell_what_all_their_members_give_in_each_shape() -> None:
+    story = tree(11_000, profiles=True).run()
+    assert deal_w(story) == (11_000,) * SLOTS
+    assert violations(story.simulation.trace) == []
+    awarded_wh, delivered_wh = story.settled_wh()
+    assert delivered_wh == pytest.approx(awarded_wh, abs=SLOTS * 8)
+    assert story.sent("withdraw") == []
+
+
+def test_without_that_each_of_them_is_short_by_itself() -> None:
+    assert deal_w(tree(11_000).run()) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_losses_in_a_tree_break_no_promise(seed: int) -> None:
+    story = tree(11_000, profiles=True).run(seed, Faults(delay_ms=(1, 2_000), loss_pct=20, repeat_pct=30))
     assert violations(story.simulation.trace) == []
 
 

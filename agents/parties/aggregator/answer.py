@@ -8,6 +8,7 @@ from agents.negotiation.plans.alternative import alternatives
 from agents.negotiation.stage import Stage
 from agents.negotiation.upward import Upward
 from agents.parties.aggregator.climb import Climb
+from agents.parties.aggregator.planning import Coalition
 from agents.parties.aggregator.relaxing import RelaxRung
 from agents.parties.aggregator.supply import Supply
 from agents.settings.parties import AggregatorSettings, Rung
@@ -26,9 +27,10 @@ class UpwardAnswer:
         climb: Climb,
         supply: Supply,
         relaxing: RelaxRung,
+        coalition: Coalition,
     ) -> None:
         self.settings, self.up, self.event, self.climb, self.supply = settings, up, event, climb, supply
-        self.relaxing = relaxing
+        self.relaxing, self.coalition = relaxing, coalition
 
     def offer(self, power_w: Plan, available_w: Plan, now: datetime) -> None:
         """S36; behind a climb for above a relaxed answer of what is available now."""
@@ -37,10 +39,20 @@ class UpwardAnswer:
             power_w = available_w = least(self.supply.available_w(), most_w)
             basis = m.Basis.RELAXED
             self.climb.end_for_above()
-        self.up.offer(power_w, available_w, now, basis, self._resources(power_w))
-        if not any(power_w) and basis is m.Basis.OWN and not self.settings.relax_from_above:
+        profiles = self._profiles() if basis is m.Basis.OWN else None
+        self.up.offer(power_w, available_w, now, basis, self._resources(power_w), profiles)
+        if not any(power_w) and profiles is None and basis is m.Basis.OWN and not self.settings.relax_from_above:
             self.supply.storage.free(now)
             self.event.awards.release_rest(m.Outcome.NO_DEAL, "the request cannot be met", now)
+
+    def _profiles(self) -> m.OfferedProfiles | None:
+        """What all together give in the shapes that the parent wants: whole, as each member's part of a mix would have to be
+        found again; None where none are wanted, or none are told."""
+        wanted = self.up.request.profiles
+        if wanted is None or not self.coalition.has_profiles():
+            return None
+        told = self.coalition.told(wanted)
+        return m.OfferedProfiles(power_w=told, mixable=False) if any(map(any, told)) else None
 
     def repeat_relaxed(self, now: datetime) -> None:
         """Nothing can be loosened for the parent."""
@@ -54,6 +66,9 @@ class UpwardAnswer:
         """S32: make the plans that can be met instead; S33: propose them. None; or what is missing, W, where there are
         none."""
         asked_w = self.event.subject.asked_w
+        if self._profiles() is not None:
+            self.offer(self.supply.useful_w(), self.supply.most_w(), now)
+            return None
         basis, firm = self.climb.sum_of(self.settings.alternative_basis)
         options = alternatives(asked_w, firm, basis, self.up.request.round)
         if not options:
@@ -72,7 +87,8 @@ class UpwardAnswer:
         if storage and Rung.OWN_STORAGE in self.settings.ladder:
             storage.offer_more(shortfall(told_w, self.supply.available_w()))
         firm_w = least(told_w, self.supply.available_w())
-        if firm_w == told_w:
+        profiles = answer.profiles if isinstance(answer, m.Offer) else None
+        if firm_w == told_w and profiles in (None, self._profiles()):
             return
         event.out.tell("answer_corrected", told_w=told_w, available_w=firm_w)
         if isinstance(answer, m.Offer) and answer.basis is m.Basis.RELAXED and event.stage is Stage.OFFERED:

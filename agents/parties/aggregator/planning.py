@@ -11,6 +11,7 @@ no answer in time leaves the rung.
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 
 from agents.negotiation.child import Child, ChildAnswer
 from agents.negotiation.children import Children
@@ -29,7 +30,7 @@ from agents.negotiation.plans.coalition.profiles import (
 from agents.settings.members import Members
 from protocol import messages as m
 from protocol.actor import Solve, Solved
-from protocol.plan import Plan, add, scaled, shortfall, total
+from protocol.plan import Plan, add, covers, scaled, shortfall, total
 from protocol.rules import worth
 from protocol.units import Direction
 
@@ -67,11 +68,11 @@ class Coalition:
         self.loosens = self.loosened = False
         """Whether what owners loosen is planned with, and whether such a plan was taken."""
 
-    def begin(self, asked_w: Plan) -> m.WantedProfiles | None:
-        """A request begins: what is wanted of the members with it."""
+    def begin(self, asked_w: Plan, above: m.WantedProfiles | None = None) -> m.WantedProfiles | None:
+        """A request begins: what is wanted of the members with it; `above`: what the parent wants."""
         self.waits = self.planned = self.counts = self.loosens = self.loosened = False
         self.asked, self.wanted, self.worths = 0, [], ()
-        return self._want(first_wanted(asked_w))
+        return self._want(first_wanted(asked_w) if above is None else above.shapes)
 
     def want_more(self, asked_w: Plan, available_w: Plan, weights: tuple[int, ...]) -> m.WantedProfiles | None:
         """What is wanted of them in a round of its own."""
@@ -83,6 +84,31 @@ class Coalition:
         self.asked += 1
         self.wanted = [shape.weights for shape in shapes if not shape.even]
         return m.WantedProfiles(shapes=shapes)
+
+    def told(self, wanted: m.WantedProfiles) -> tuple[Plan, ...]:
+        """What all that members told come to in each shape, each giving the best of it for that, and own storage, W."""
+        return tuple(
+            total([*self._in_shape(shape).values(), self.beside_w()], len(shape.weights)) for shape in wanted.shapes
+        )
+
+    def _in_shape(self, shape: m.WantedProfile) -> Mapping[str, Plan]:
+        """What each member gives in a shape, W."""
+        return {
+            child.name: best.power_w
+            if _plannable(child) is None or best.basis is m.Basis.RELAXED
+            else max((best.power_w, *child.profiles), key=partial(_in_weights, shape))
+            for child, best in self.children.taking_part()
+        }
+
+    def give(self, power_w: Plan, wanted: m.WantedProfiles) -> None:
+        """One of the shapes that were told above is bought, W: let members give it."""
+        for shape, told_w in zip(wanted.shapes, self.told(wanted), strict=True):
+            if covers(told_w, power_w):
+                for name, plan in self._in_shape(shape).items():
+                    child = self.children[name]
+                    if _plannable(child) is not None and child.relaxed is None:
+                        self.children.mix(child, plan)
+                return
 
     def want_loosened(self, asked_w: Plan) -> m.WantedProfiles | None:
         """What is wanted of owners with what they loosen; nothing where nobody is asked for profiles."""
@@ -235,3 +261,11 @@ def _plannable(child: Child) -> ChildAnswer | None:
     if answer is None or answer.basis is m.Basis.RELAXED or answer.alternative or not answer.profiles:
         return None
     return answer
+
+
+def _in_weights(shape: m.WantedProfile, power_w: Plan) -> tuple[int, int]:
+    """What a profile is worth in a shape."""
+    weighed = [(power, weight) for power, weight in zip(power_w, shape.weights, strict=True) if weight]
+    if shape.even:
+        return min(power * 1_000 // weight for power, weight in weighed), sum(power for power, _ in weighed)
+    return sum(power * weight for power, weight in weighed), 0

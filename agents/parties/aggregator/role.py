@@ -52,7 +52,7 @@ class AggregatorRole:
         self.surplus = SurplusRung(book, up, event, climb, supply, settings.relax_pct)
         self.planning = PlanRung(settings, up, event, climb, supply, coalition)
         self.relaxing = RelaxRung(settings, book, up, event, climb, coalition)
-        self.answer = UpwardAnswer(settings, up, event, climb, supply, self.relaxing)
+        self.answer = UpwardAnswer(settings, up, event, climb, supply, self.relaxing, coalition)
         self.shares = DealShares(policies, book, event, supply)
         self.dispatching = Dispatching(event, book, settings.dispatch_lead_s, storage, settings.meter_to)
 
@@ -83,7 +83,7 @@ class AggregatorRole:
             direction=event.subject.direction,
             reply_by=request.reply_by,
         )
-        profiles = self.coalition.begin(self.asked_w) if Rung.PLAN in self.settings.ladder else None
+        profiles = self.coalition.begin(self.asked_w, request.profiles) if Rung.PLAN in self.settings.ladder else None
         event.go(Stage.COLLECTING, self.requests.send(profiles, now))
         if event.asking.complete:
             self.all_in(now)
@@ -208,6 +208,8 @@ class AggregatorRole:
 
     def bought(self, power_w: Plan, now: datetime) -> None:
         """S35: share the deal out; the first slot is commanded in its time."""
+        if self.up.request.profiles is not None and not covers(self.supply.available_w(), power_w):
+            self.coalition.give(power_w, self.up.request.profiles)
         self.shares.award(power_w, now)
         self.dispatching.start(now)
 

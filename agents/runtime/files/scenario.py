@@ -310,6 +310,7 @@ def _as_member(settings: AggregatorSettings, where: str) -> Member:
         "decrease_load_w": both[Direction.DECREASE_LOAD],
         "relaxations": _relaxed_from_above(settings),
         "answers_within_s": _answers_within_s(settings),
+        "profiles": Rung.PLAN in settings.ladder,
     }
     within = ReportGrace.of(settings.report_grace_s, Members(members=settings.members)).whole
     if within > timedelta(seconds=AGGREGATE_S + HOP_S):  # what its parent does not assume by itself

@@ -32,6 +32,8 @@ FEW_CELLS = 9_600
 """Members x slots, up to which those who give whole profiles only are chosen by a mixed-integer program."""
 MOST_NODES = 100
 """Of that program: a plan hangs on no clock."""
+TRIES, WHOLE_TRIES = 40, 4
+"""So many owners are tried to be left out, one after the other; where some give whole profiles only, each try takes longer."""
 SPARED = 0.02
 """What disturbing everybody costs, of all the energy that is asked: next to nothing where it can be met ..."""
 SPARED_SHORT = 0.05
@@ -124,7 +126,8 @@ def _spared(
     much is met without."""
     part, costs = (found.parts * loosened).sum(axis=1), ask.costs.sum(axis=1)
     spared = part == 0
-    for member in np.lexsort((-costs, part)).tolist():
+    tries = TRIES if mixable.all() else WHOLE_TRIES
+    for member in np.lexsort((-costs, part)).tolist()[int(spared.sum()) :][:tries]:
         if spared[member]:
             continue
         spared[member] = True
