@@ -76,10 +76,14 @@ class EchonetDevice:
             writes = writes_for(power_w, self.options, settable)
             self._remember(values, touched(self.options, settable))
             self._held = dict(writes)[codes.MODE]
-            if refused := await self._set(writes):
-                named = ", ".join(f"0x{code:02X}" for code in refused)
-                raise DeviceTrouble(f"node {self.node.host} refuses to set {named}")
-            await self._look(writes)
+            await self._write(writes)
+
+    async def _write(self, writes: Writes) -> None:
+        """Set, and look whether it was done. Raises DeviceTrouble."""
+        if refused := await self._set(writes):
+            named = ", ".join(f"0x{code:02X}" for code in refused)
+            raise DeviceTrouble(f"node {self.node.host} refuses to set {named}")
+        await self._look(writes)
 
     def _mind_grid(self, power_w: int, values: dict[int, bytes]) -> None:
         if values.get(codes.GRID) == codes.INDEPENDENT:
@@ -110,8 +114,8 @@ class EchonetDevice:
             values = await self._get([code for code, _ in writes])
             if all(values.get(code) == value for code, value in writes):
                 return
-        mode, told = values.get(codes.MODE), dict(writes)[codes.MODE]
-        if mode != told:
+        mode, told = values.get(codes.MODE), dict(writes).get(codes.MODE)
+        if told is not None and mode != told:
             raise DeviceTrouble(
                 f"node {self.node.host} says that it has taken {mode_name(told)}, and its mode is {mode_name(mode)}"
             )
