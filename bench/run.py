@@ -24,7 +24,7 @@ from bench.measure import OUT, Row, machine, markdown, said, show
 
 GROUPS = (
     "ingest", "negotiation", "peers", "connections", "processes", "simulator", "recorded", "fold", "flexibility", "fleet",
-    "door", "coalition", "deals", "starts", "pages", "year",
+    "door", "coalition", "deals", "starts", "pages", "chargers", "year",
 )  # fmt: skip
 """A module each, with `rows(quick)`."""
 BEGIN, END = "<!-- table: make bench -->", "<!-- end of table -->"

@@ -61,6 +61,11 @@ COMMANDS = (
         "Give real devices back when their daemon has died: those that nobody else gives back.",
     ),
     CommandLine(
+        "devices",
+        "agents.cli.devices:devices_app",
+        "Real devices, without a daemon: find them, read them, try a power for a minute.",
+    ),
+    CommandLine(
         "contract",
         "agents.cli.contract:contract_app",
         "The book of contracts: list it, let members join, change and leave while its party runs; CSV in and out.",

@@ -40,6 +40,8 @@ class DeviceReading:
     wanted_wh: int | None = None
     """What the car still wants until then, Wh at its battery, as it says."""
     relay_ops_today: int | None = None
+    relay_ops_counted: bool = False
+    """They are counted by us from what was seen, not told by the device: at least so many."""
     fault: str = ""
     """What is wrong with it; empty: nothing is."""
 

@@ -156,6 +156,10 @@ class Drivers:
                 )
         return found
 
+    def threads(self) -> dict[str, DriverThread]:
+        """All real devices, each with its driver."""
+        return {name: self._threads[driver] for name, (driver, _, _) in self._of.items()}
+
     def left_alone(self) -> dict[str, DriverThread]:
         """The devices that nobody gives back when nothing is heard of us any more, each with its driver."""
         found = {}

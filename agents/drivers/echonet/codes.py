@@ -5,7 +5,7 @@ By the Appendix *Detailed Requirements for ECHONET Device Objects*, Release R; d
 
 from collections.abc import Mapping
 
-CLASSES = {"battery": 0x027D, "vehicle": 0x027E, "solar": 0x0279, "meter": 0x0288}
+CLASSES = {"battery": 0x027D, "vehicle": 0x027E, "solar": 0x0279, "meter": 0x0288, "water_heater": 0x026B}
 
 IDENTITY, FAULT, FAULT_CODE, SET_MAP = 0x83, 0x88, 0x89, 0x9E
 FAULTY = b"\x41"
@@ -21,6 +21,10 @@ VEHICLE, CONFIRM, VEHICLE_CHARGES_BY, VEHICLE_DISCHARGES_BY = 0xC7, 0xCD, 0xDC, 
 CONFIRMED = b"\x10"
 # 0x0279
 GENERATED_W, GENERATED = 0xE0, 0xE1
+# 0x026B, and of every device object
+OWN_POWER, OWN_ENERGY = 0x84, 0x85
+HEATS, SHIFTS, SHIFT_HOUR = 0xB2, 0xC7, 0xCA
+SHIFTED = b"\x01"
 # 0x0288
 COEFFICIENT, IMPORTED, UNIT, EXPORTED, METER_W = 0xD3, 0xE0, 0xE1, 0xE3, 0xE7
 
@@ -51,6 +55,7 @@ ASKED = {
     "vehicle": (FAULT, FAULT_CODE, VEHICLE, CHARGE_RANGE, DISCHARGE_RANGE, POWER, DISCHARGED, CHARGED, MODE, GRID,
                 STORED_WH, STORED_PCT),
     "solar": (FAULT, FAULT_CODE, GENERATED_W, GENERATED),
+    "water_heater": (FAULT, FAULT_CODE, OWN_POWER, OWN_ENERGY, HEATS, SHIFTS, SHIFT_HOUR),
     "meter": (FAULT, FAULT_CODE, COEFFICIENT, IMPORTED, UNIT, EXPORTED, METER_W),
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from agents.drivers.contract import DeviceReading, DeviceTrouble
 from agents.drivers.echonet import codes
@@ -12,6 +13,7 @@ from agents.drivers.echonet.meaning import Meaning
 from agents.drivers.echonet.memory import FoundValues
 from agents.drivers.echonet.node import EchonetNode
 from agents.drivers.echonet.options import EchonetOptions
+from agents.drivers.echonet.relays import RelayCount
 from agents.drivers.echonet.setting import Writes, touched, writes_for
 
 LOOKS = 3
@@ -29,6 +31,10 @@ class EchonetDevice:
         self._held: bytes | None = None
         """The mode that it has been told to be in."""
         self._confirmed_at: float | None = None
+        memory = options.memory
+        self._relays: RelayCount | None = None
+        if options.object == "vehicle" and memory is not None:
+            self._relays = RelayCount(memory.with_name(memory.name + ".relay"))
         if options.identity is not None:
             node.identity = bytes.fromhex(options.identity)
 
@@ -40,6 +46,11 @@ class EchonetDevice:
             values = await self._get(codes.ASKED[self.options.object])
         reading = self._meaning.reading(values)
         mode = values.get(codes.MODE)
+        if self._relays is not None:
+            operations = self._relays.note(
+                codes.unsigned(values, codes.MODE, 1, 0xFF), datetime.now().astimezone().date()
+            )
+            reading = replace(reading, relay_ops_today=operations, relay_ops_counted=True)
         if self._held is None or mode is None or mode == self._held or reading.fault:
             return reading
         text = f"does not follow: its mode is {mode_name(mode)}, it was told {mode_name(self._held)}"
@@ -65,10 +76,14 @@ class EchonetDevice:
             writes = writes_for(power_w, self.options, settable)
             self._remember(values, touched(self.options, settable))
             self._held = dict(writes)[codes.MODE]
-            if refused := await self._set(writes):
-                named = ", ".join(f"0x{code:02X}" for code in refused)
-                raise DeviceTrouble(f"node {self.node.host} refuses to set {named}")
-            await self._look(writes)
+            await self._write(writes)
+
+    async def _write(self, writes: Writes) -> None:
+        """Set, and look whether it was done. Raises DeviceTrouble."""
+        if refused := await self._set(writes):
+            named = ", ".join(f"0x{code:02X}" for code in refused)
+            raise DeviceTrouble(f"node {self.node.host} refuses to set {named}")
+        await self._look(writes)
 
     def _mind_grid(self, power_w: int, values: dict[int, bytes]) -> None:
         if values.get(codes.GRID) == codes.INDEPENDENT:
@@ -99,8 +114,8 @@ class EchonetDevice:
             values = await self._get([code for code, _ in writes])
             if all(values.get(code) == value for code, value in writes):
                 return
-        mode, told = values.get(codes.MODE), dict(writes)[codes.MODE]
-        if mode != told:
+        mode, told = values.get(codes.MODE), dict(writes).get(codes.MODE)
+        if told is not None and mode != told:
             raise DeviceTrouble(
                 f"node {self.node.host} says that it has taken {mode_name(told)}, and its mode is {mode_name(mode)}"
             )

@@ -11,6 +11,7 @@ from agents.drivers.contract import Abilities, DeviceReading, DeviceTrouble, Pus
 from agents.drivers.echonet.device import EchonetDevice
 from agents.drivers.echonet.options import EchonetOptions
 from agents.drivers.echonet.post import EchonetPost, post_at
+from agents.drivers.echonet.water_heater import EchonetWaterHeater
 from agents.settings.checked import ConfigError
 
 APART_S = 1.0
@@ -41,7 +42,8 @@ class EchonetDriver:
                 other = memories[options.memory]
                 raise ConfigError(f"{name}: memory {options.memory} is that of {other} already: each has its own")
             post = self._posts[name] = post_at(options.own_address())
-            self._devices[name] = EchonetDevice(options, post.node(str(options.host), options.port))
+            made = EchonetWaterHeater if options.object == "water_heater" else EchonetDevice
+            self._devices[name] = made(options, post.node(str(options.host), options.port))
 
     def abilities(self, device: str) -> Abilities:
         return self._devices[device].options.abilities()

@@ -31,6 +31,8 @@ class Meaning:
                 return self._solar(values)
             case "meter":
                 return self._meter(values)
+            case "water_heater":
+                return _water_heater(values)
             case "battery":
                 return self._store(values, plugged=None, takes=True, gives=True)
             case "vehicle":
@@ -103,6 +105,17 @@ class Meaning:
         self._exports = exported is not None
         factor = 1 if self._coefficient is None else self._coefficient
         return (imported - (exported or 0)) * self._unit_wh * factor
+
+
+def _water_heater(values: Values) -> DeviceReading:
+    power_w = unsigned(values, codes.OWN_POWER, 2, codes.MOST_GENERATED_W)
+    energy_wh = unsigned(values, codes.OWN_ENERGY, 4, codes.MOST)
+    return DeviceReading(
+        power_w=power_w,
+        register_wh=None if energy_wh is None else float(energy_wh),
+        most_discharge_w=0,
+        fault=_fault(values),
+    )
 
 
 def _fault(values: Values) -> str:

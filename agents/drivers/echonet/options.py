@@ -26,7 +26,7 @@ class EchonetOptions(BaseModel):
 
     host: IPv4Address
     """The node's address."""
-    object: Literal["battery", "vehicle", "solar", "meter"]
+    object: Literal["battery", "vehicle", "solar", "meter", "water_heater"]
     instance: Annotated[int, Field(ge=1, le=127)] = 1
     identity: Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}){9,17}$")] | None = None
     """The node's identification number (0x83) as hex digits; without it the one that it says first."""
@@ -42,6 +42,8 @@ class EchonetOptions(BaseModel):
     """Between two looks whether it has done what it was told, s."""
     confirm_s: Annotated[float, Field(ge=10, le=86_400)] = 300.0
     """A vehicle's: how often the node is told to look which one is connected (0xCD), s."""
+    lead_s: Annotated[float, Field(ge=0, le=86_400)] = 600.0
+    """A water heater's: so long ahead it has to be told when it heats, s; many plan it in the evening before."""
     poll_s: Annotated[float, Field(ge=1, le=3_600)] = 10.0
     silent_after_s: Annotated[float, Field(ge=1, le=86_400)] = 60.0
     port: Annotated[int, Field(ge=1, le=65_535)] = PORT
@@ -59,7 +61,7 @@ class EchonetOptions(BaseModel):
     @property
     def is_set(self) -> bool:
         """Whether it follows a power at all."""
-        return self.object in ("battery", "vehicle")
+        return self.object in ("battery", "vehicle", "water_heater")
 
     @property
     def eoj(self) -> int:
@@ -80,7 +82,7 @@ class EchonetOptions(BaseModel):
         return Abilities(
             least_w=least_w,
             step_w=self.mode_w or 1,
-            latency_s=5.0,
+            latency_s=self.lead_s if self.object == "water_heater" else 5.0,
             poll_s=self.poll_s,
             silent_after_s=self.silent_after_s,
         )

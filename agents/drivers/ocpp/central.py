@@ -76,7 +76,7 @@ class Central:
 
     def _let_in(self, connection: ServerConnection, request: Request) -> Response | None:
         """None: it may go on."""
-        name = _identity(request)
+        name = identity_of(request)
         if name not in self._chargers:
             return connection.respond(HTTPStatus.NOT_FOUND, f"no charger {name} is expected here\n")
         if not (self._has_password(name, request) and self._has_certificate(name, connection)):
@@ -106,7 +106,7 @@ class Central:
 
     async def _serve(self, connection: ServerConnection, push: Told) -> None:
         assert connection.request is not None
-        name, version = _identity(connection.request), connection.subprotocol
+        name, version = identity_of(connection.request), connection.subprotocol
         if version is None:
             await connection.close(1002, f"one of {', '.join(VERSIONS)} is needed")
             return
@@ -122,5 +122,6 @@ class Central:
                 del self._connections[name]
 
 
-def _identity(request: Request) -> str:
+def identity_of(request: Request) -> str:
+    """With which a charger calls in: the last part of its address."""
     return unquote(request.path.partition("?")[0].rpartition("/")[2])

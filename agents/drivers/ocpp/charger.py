@@ -4,8 +4,9 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from agents.drivers.contract import DeviceReading, DeviceTrouble
@@ -16,6 +17,7 @@ from agents.drivers.ocpp.needs import needs_of
 from agents.drivers.ocpp.needs_memory import NeedsMemory, SaidNeeds
 from agents.drivers.ocpp.options import OcppOptions
 from agents.drivers.ocpp.session import ChargerSession
+from agents.drivers.ocpp.site import Site, Want
 
 BOOTS_WITHIN_S = 3.0
 """A charger that has started anew says so at once; one that lost its connection only goes on."""
@@ -35,8 +37,10 @@ class HeldLimit:
 class Charger:
     """What is known of it outlives a connection."""
 
-    def __init__(self, name: str, devices: Mapping[int, tuple[str, OcppOptions]]) -> None:
-        """`devices`: by connector, a device's name and options."""
+    def __init__(
+        self, name: str, devices: Mapping[int, tuple[str, OcppOptions]], sites: Mapping[str, Site] | None = None
+    ) -> None:
+        """`devices`: by connector, a device's name and options. `sites`: those with one limit, by their names."""
         self.name = name
         self.connectors = {number: Connector(options) for number, (_, options) in devices.items()}
         self._devices = devices
@@ -57,6 +61,13 @@ class Charger:
             for number, (_, options) in devices.items()
             if options.memory is not None
         }
+
+        self._sites: dict[int, Site] = {}
+        for number, (_, options) in devices.items():
+            if options.site is not None and sites is not None:
+                site = self._sites[number] = sites[options.site]
+                place, least_w = (name, number), options.least_w(options.phases)
+                site.add(place, least_w, partial(self._follow, number), partial(self._again, (number,)))
 
     # -- its connection
 
@@ -83,12 +94,22 @@ class Charger:
                 self._untold = set(self._holds)
                 for one in self.connectors.values():
                     one.obedience.tell(None, time.monotonic())
+                with suppress(DeviceTrouble):
+                    await self._tell_safe(session)
             for number in sorted(self._untold):
                 await self._tell_limit(number)
             if is_new:
                 with suppress(DeviceTrouble):  # what it does not send then is missed in its readings
                     await session.settle()
             await self._wait(AGAIN_AFTER_S if self._untold else None)
+
+    async def _tell_safe(self, session: ChargerSession) -> None:
+        """What may be taken while nothing else is told, without an end: nor does an outage of ours make it more."""
+        for number, site in self._sites.items():
+            options, now = self.connectors[number].options, datetime.now(UTC)
+            limit = limit_of(site.safe_w((self.name, number)), options, options.phases, now, now + timedelta(seconds=1))
+            if limit is not None:
+                await session.limit(number, replace(limit.by_clock(self._clock.behind_s), lasting=True))
 
     async def _wait(self, most_s: float | None) -> None:
         """For something to tell."""
@@ -228,29 +249,47 @@ class Charger:
     async def set_power(self, number: int, power_w: int, until: datetime) -> None:
         """Raises DeviceTrouble."""
         self._holds[number] = HeldLimit(power_w, until)
+        if (site := self._sites.get(number)) is not None:
+            connector = self.connectors[number]
+            site.want((self.name, number), Want(power_w, connector.least_w, until))
+            await site.make_room((self.name, number))
         await self._follow(number)
         self._untold.discard(number)
+        if site is not None:
+            site.fill((self.name, number))
 
     async def release(self, number: int) -> None:
         """Raises DeviceTrouble."""
         self._holds.pop(number, None)
         self._untold.discard(number)
         self.connectors[number].obedience.tell(None, time.monotonic())
+        if (site := self._sites.get(number)) is not None:
+            site.want((self.name, number), None)
+            await site.make_room((self.name, number))
         await self._standing().clear(number)
+        if site is not None:
+            site.fill((self.name, number))
 
     async def _follow(self, number: int) -> None:
-        hold, connector = self._holds.get(number), self.connectors[number]
+        hold, connector, site = self._holds.get(number), self.connectors[number], self._sites.get(number)
         if hold is None:
             return
-        now, follows = datetime.now(UTC), connector.follows
-        limit = limit_of(hold.power_w, connector.options, connector.phases, now, hold.until, follows=follows)
+        now, follows, place = datetime.now(UTC), connector.follows, (self.name, number)
+        power_w, until = (hold.power_w, hold.until) if site is None else site.grant(place)
+        limit = limit_of(power_w, connector.options, connector.phases, now, until, follows=follows)
         if limit is None:
-            del self._holds[number]  # over: the charger has dropped it by itself
+            if hold.until <= now:
+                del self._holds[number]  # over: the charger has dropped it by itself
             connector.obedience.tell(None, time.monotonic())
             return
-        await self._standing().limit(number, limit.by_clock(self._clock.behind_s))
+        standing = self._standing()
+        if site is not None:
+            site.tells(place, power_w, until)
+        await standing.limit(number, limit.by_clock(self._clock.behind_s))
         told_at = time.monotonic()
-        connector.obedience.tell(hold.power_w, told_at, told_at + (hold.until - now).total_seconds())
+        connector.obedience.tell(power_w, told_at, told_at + (until - now).total_seconds())
+        if site is not None:
+            site.told(place, power_w, until)
 
     def _standing(self) -> ChargerSession:
         if self._session is None:

@@ -174,6 +174,12 @@ class Connector:
         return self.options.discharges and self.needs is not None and self.needs.both_ways
 
     @property
+    def least_w(self) -> int:
+        """What it cannot follow a power below now."""
+        needs = self.needs
+        return _least_w(needs) if self.follows and needs is not None else self.options.least_w(self.phases)
+
+    @property
     def power_w(self) -> float | None:
         """At the outlet, signed, + = import."""
         taken_w, given_w = self._sum("Power.Active.Import"), self._sum("Power.Active.Export")
@@ -210,7 +216,7 @@ class Connector:
             register_wh=register_wh,
             most_charge_w=None if needs is None else _charges_w(needs),
             most_discharge_w=_discharges_w(needs) if self.follows and needs is not None else 0,
-            least_w=_least_w(needs) if self.follows and needs is not None else self.options.least_w(self.phases),
+            least_w=self.least_w,
             departs_at=None if needs is None or needs.departs_at is None else needs.departs_at + self.clock_behind,
             wanted_wh=None if needs is None or needs.wanted_wh is None else round(needs.wanted_wh),
             fault=_fault_of(self.status, self.error) or self.of_charger or self.obedience.fault(),

@@ -8,6 +8,7 @@ from agents.drivers.contract import Abilities, DeviceReading, Push
 from agents.drivers.ocpp.central import Central
 from agents.drivers.ocpp.charger import Charger
 from agents.drivers.ocpp.options import Listening, OcppOptions
+from agents.drivers.ocpp.site import Site
 from agents.settings.checked import ConfigError
 
 
@@ -31,8 +32,9 @@ class OcppDriver:
         _check_places(places)
         self._chargers: dict[str, Charger] = {}
         self._centrals: list[Central] = []
+        sites = _sites(devices)
         for listening, chargers in places.items():
-            made = {identity: Charger(identity, of) for identity, of in chargers.items()}
+            made = {identity: Charger(identity, of, sites) for identity, of in chargers.items()}
             first = {identity: next(iter(of.values()))[1] for identity, of in chargers.items()}
             self._chargers |= {name: made[identity] for identity, of in chargers.items() for name, _ in of.values()}
             self._centrals.append(Central(listening, made, first))
@@ -53,6 +55,21 @@ class OcppDriver:
 
     async def release(self, device: str) -> None:
         await self._chargers[device].release(self._options[device].connector)
+
+
+def _sites(devices: Mapping[str, OcppOptions]) -> dict[str, Site]:
+    """By their names. Raises ConfigError."""
+    found: dict[str, Site] = {}
+    for name, options in devices.items():
+        if options.site is None or options.site_w is None:
+            continue
+        site = found.setdefault(options.site, Site(options.site_w))
+        if site.limit_w != options.site_w:
+            raise ConfigError(
+                f"{name}: site_w of {options.site} is {site.limit_w:,} W at another device and {options.site_w:,} W here: "
+                "a site has one limit"
+            )
+    return found
 
 
 def _check_places(places: Mapping[Listening, Mapping[str, Mapping[int, tuple[str, OcppOptions]]]]) -> None:

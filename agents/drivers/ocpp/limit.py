@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from agents.drivers.contract import DeviceTrouble
 from agents.drivers.ocpp.options import OcppOptions
 
-PROFILE_ID = 7740177
+PROFILE_ID, LASTING_ID = 7740177, 7750177
 """With the connector, of every limit of ours: a new one replaces the last, one that is said twice is one."""
 
 
@@ -25,6 +25,9 @@ class Limit:
     """`most` is a set-point, below 0 to discharge: not only a limit (2.1)."""
     offline_s: int | None = None
     """From when on it counts no more while the charger has lost us; None: until its end."""
+
+    lasting: bool = False
+    """It has no end, and counts while nothing else of ours does."""
 
     @property
     def lasts_s(self) -> int:

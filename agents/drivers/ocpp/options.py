@@ -64,6 +64,19 @@ class OcppOptions(BaseModel):
     memory: Path | None = None
     """A file of this device's own: what its vehicle needs, so that a next life knows it."""
 
+    site: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """The chargers of the same name stand behind one limit."""
+    site_w: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    """That limit, W."""
+
+    @model_validator(mode="after")
+    def _whole_site(self) -> Self:
+        if (self.site is None) is not (self.site_w is None):
+            raise ValueError("site and site_w are given together, or none of them")
+        if self.site is not None and self.stack_level == 0:
+            raise ValueError("stack_level has to be 1 or more at a site: its safe share stands one below")
+        return self
+
     @model_validator(mode="after")
     def _capacity(self) -> Self:
         if self.arrives_pct is not None and self.capacity_wh is None:

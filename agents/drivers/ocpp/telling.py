@@ -10,7 +10,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from agents.drivers.contract import DeviceTrouble
-from agents.drivers.ocpp.limit import PROFILE_ID, Limit
+from agents.drivers.ocpp.limit import LASTING_ID, PROFILE_ID, Limit
 from agents.drivers.ocpp.session import ANSWERS_WITHIN_S, QUIET, ChargerWords, RefusedCall
 
 HEARTBEAT_S = 30
@@ -85,7 +85,7 @@ class Telling:
 
     async def limit(self, connector: int, limit: Limit) -> None:
         """Of the transaction that runs; where the charger knows none like it, of whichever does. Raises DeviceTrouble."""
-        transaction = self._heard.transaction_of(connector)
+        transaction = None if limit.lasting else self._heard.transaction_of(connector)
         status = await self._limit(connector, limit, transaction)
         if status != "Accepted" and transaction is not None:
             status = await self._limit(connector, limit, None)
@@ -94,19 +94,21 @@ class Telling:
 
     async def _limit(self, connector: int, limit: Limit, transaction: int | str | None) -> str:
         """What it answers. Raises DeviceTrouble."""
-        schedule = {
-            "duration": limit.lasts_s,
+        schedule: dict[str, Any] = {
             "start_schedule": text_of(limit.begins),
             "charging_rate_unit": limit.unit,
             "charging_schedule_period": [self._period(limit)],
         }
+        if not limit.lasting:
+            schedule["duration"] = limit.lasts_s
         profile = {
-            **self._profile(PROFILE_ID + connector, schedule, limit),
-            "stack_level": self._stack_level,
+            **self._profile((LASTING_ID if limit.lasting else PROFILE_ID) + connector, schedule, limit),
+            "stack_level": self._stack_level - limit.lasting,
             "charging_profile_purpose": "TxDefaultProfile" if transaction is None else "TxProfile",
             "charging_profile_kind": "Absolute",
-            "valid_to": text_of(limit.begins + timedelta(seconds=limit.lasts_s)),
         }
+        if not limit.lasting:
+            profile["valid_to"] = text_of(limit.begins + timedelta(seconds=limit.lasts_s))
         if transaction is not None:
             profile["transaction_id"] = transaction
         answer = await self._ask(self._setting(connector, profile))

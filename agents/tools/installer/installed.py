@@ -1,0 +1,143 @@
+"""The real devices of a daemon's file, at their drivers, without the daemon: read, and one of them tried."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from agents.drivers.contract import DeviceReading, DeviceTrouble
+from agents.drivers.registry import Drivers, devices_of
+from agents.drivers.remote import ANSWER_WITHIN_S
+from agents.drivers.thread import DriverThread, in_words
+from agents.runtime.daemon.daemon import process_name
+from agents.runtime.daemon.sockets import runtime_dir
+from agents.settings.checked import ConfigError
+from agents.settings.daemon import DaemonConfig
+from agents.settings.devices import Spec
+
+ASKS_S = 1.0
+"""How often a device is asked again."""
+TOLERANCE_W, TOLERANCE_PCT = 300, 10
+"""So far from what it was told a device still follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedDevice:
+    """What came of asking one."""
+
+    name: str
+    driver: str
+    reading: DeviceReading | None
+    trouble: str
+
+
+class Installed:
+    """All real devices of one file."""
+
+    def __init__(self, config: DaemonConfig, where: str) -> None:
+        """Raises ConfigError, also when there are none."""
+        self._where = where
+        parties = config.parties().each()
+        drivers = Drivers(parties, config.folder or Path(), where)
+        self._specs = {spec.resource_id: spec for party in parties for spec in devices_of(party)}
+        self._threads: dict[str, DriverThread] = drivers.threads()
+        self._socket = (config.control.dir or runtime_dir()) / f"{process_name(config)}.sock"
+        if not self._threads:
+            raise ConfigError(f'{where}: all devices are simulated: name a driver, as in driver = "ocpp"')
+
+    def chosen(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those that are named; all without a name. Raises ConfigError."""
+        wanted = tuple(names) or tuple(self._threads)
+        for name in wanted:
+            if name not in self._threads:
+                raise ConfigError(f"{self._where}: no real device is called {name}: {', '.join(self._threads)}")
+        return wanted
+
+    @asynccontextmanager
+    async def begun(self, names: Iterable[str]) -> AsyncIterator[None]:
+        """With their drivers at work. Raises ConfigError while the daemon runs: sockets and devices are its."""
+        if await self._is_running():
+            raise ConfigError(f"{self._where}: its daemon runs: stop it first, or look at 'gridpact status'")
+        joined = list(names)
+        for name in joined:
+            self._threads[name].join(name, lambda state: None)
+        try:
+            yield
+        finally:
+            for name in joined:
+                await self._threads[name].leave(name)
+
+    async def _is_running(self) -> bool:
+        try:
+            _, writer = await asyncio.open_unix_connection(self._socket)
+        except OSError:
+            return False
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        return True
+
+    async def read(self, name: str, within_s: float) -> AskedDevice:
+        """Its state; asked again while it has none to tell."""
+        thread, trouble = self._threads[name], ""
+        ends_at = asyncio.get_running_loop().time() + within_s
+        while True:
+            try:
+                async with asyncio.timeout(ANSWER_WITHIN_S):
+                    state = await asyncio.wrap_future(thread.submit(lambda: thread.driver.read(name)))
+                return AskedDevice(name, thread.name, state, "")
+            except TimeoutError:
+                trouble = "its driver does not answer"
+            except Exception as error:  # noqa: BLE001 - a driver's fault is told, and it is asked again
+                trouble = in_words(error)
+            if asyncio.get_running_loop().time() >= ends_at:
+                return AskedDevice(name, thread.name, None, trouble)
+            await asyncio.sleep(ASKS_S)
+
+    def allowed(self, name: str, power_w: int) -> None:
+        """Raises ConfigError for a power that the device's settings do not allow."""
+        spec = self._specs[name]
+        most_w, least_w = _most(spec, "max_charge_w"), -_most(spec, "max_discharge_w")
+        if not least_w <= power_w <= most_w:
+            raise ConfigError(f"{self._where}: {name} may have {least_w:,} W to {most_w:,} W (it is {power_w:,} W)")
+
+    async def try_power(self, name: str, power_w: int, for_s: float, tell: Callable[[AskedDevice], None]) -> bool:
+        """Let it follow a power for a while, tell what it says meanwhile, and give it back, whatever happens; whether it
+        followed at the end. Raises DeviceTrouble."""
+        thread = self._threads[name]
+        until = datetime.now(UTC) + timedelta(seconds=for_s)
+        loop = asyncio.get_running_loop()
+        ends_at, last = loop.time() + for_s, None
+        try:
+            await self._call(name, lambda: thread.driver.set_power(name, power_w, until))
+            while (left_s := ends_at - loop.time()) > 0:
+                await asyncio.sleep(min(ASKS_S, left_s))
+                last = await self.read(name, 0)
+                tell(last)
+        finally:
+            await self._call(name, lambda: thread.driver.release(name))
+        state = None if last is None else last.reading
+        return state is not None and follows(state, power_w)
+
+    async def _call(self, name: str, make: Callable[[], object]) -> None:
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                await asyncio.wrap_future(self._threads[name].submit(make))  # type: ignore[arg-type]
+        except TimeoutError:
+            raise DeviceTrouble(f"{name}: its driver does not answer") from None
+        except Exception as error:  # noqa: BLE001 - a driver's fault is told as its
+            raise DeviceTrouble(f"{name}: {in_words(error)}") from None
+
+
+def follows(state: DeviceReading, power_w: int) -> bool:
+    """Whether what it says to flow is what it was told."""
+    if state.fault or state.power_w is None:
+        return False
+    return abs(state.power_w - power_w) <= max(TOLERANCE_W, abs(power_w) * TOLERANCE_PCT // 100)
+
+
+def _most(spec: Spec, key: str) -> int:
+    found = getattr(spec, key, 0)
+    return found if isinstance(found, int) else 0

@@ -1,0 +1,78 @@
+"""What was found and what devices say, in words and in our units."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from agents.drivers.contract import DeviceReading
+from agents.tools.installer.installed import AskedDevice
+
+NOT_TOLD = "-"
+
+
+def as_row(asked: AskedDevice) -> tuple[str, ...]:
+    """Of a table with the heads `HEADS`."""
+    state = asked.reading
+    if state is None:
+        return (asked.name, asked.driver, *[NOT_TOLD] * (len(HEADS) - 3), asked.trouble)
+    return (
+        asked.name,
+        asked.driver,
+        _said(state.plugged, {True: "yes", False: "no"}),
+        _number(state.power_w, "W"),
+        _number(None if state.register_wh is None else round(state.register_wh), "Wh"),
+        _stored(state),
+        _limits(state),
+        NOT_TOLD if state.departs_at is None else f"{state.departs_at:%Y-%m-%d %H:%M}Z",
+        f"{state.age_s:.0f} s",
+        state.fault or "sound",
+    )
+
+
+HEADS = ("device", "driver", "plugged", "power, + import", "register", "stored", "can now", "departs", "age", "says")
+
+
+def as_json(asked: AskedDevice) -> Mapping[str, Any]:
+    """For machines: what it does not tell is null."""
+    state = asked.reading
+    found = {} if state is None else {key: getattr(state, key) for key in state.__dataclass_fields__}
+    return {"device": asked.name, "driver": asked.driver, "trouble": asked.trouble or None, "reading": found or None}
+
+
+def line(asked: AskedDevice) -> str:
+    """While a power is tried."""
+    state = asked.reading
+    if state is None:
+        return f"{asked.name}: {asked.trouble}"
+    flows = "it does not say what flows" if state.power_w is None else f"{state.power_w:,} W flow"
+    return f"{asked.name}: {flows}" + (f"; {state.fault}" if state.fault else "")
+
+
+def options_lines(driver: str, options: Iterable[tuple[str, object]]) -> str:
+    """What stands in a daemon's file for a device that was found."""
+    said = ", ".join(f"{key} = {_toml(value)}" for key, value in options)
+    return f'driver = "{driver}"   options = {{ {said} }}'
+
+
+def _toml(value: object) -> str:
+    return f"{value}" if isinstance(value, int) else f'"{value}"'
+
+
+def _said(value: bool | None, words: Mapping[bool, str]) -> str:
+    return NOT_TOLD if value is None else words[value]
+
+
+def _number(value: int | None, unit: str) -> str:
+    return NOT_TOLD if value is None else f"{value:,} {unit}"
+
+
+def _stored(state: DeviceReading) -> str:
+    if state.soc_wh is not None:
+        return f"{state.soc_wh:,} Wh"
+    return NOT_TOLD if state.soc_pct is None else f"{state.soc_pct:.0f} %"
+
+
+def _limits(state: DeviceReading) -> str:
+    if state.most_charge_w is None and state.most_discharge_w is None:
+        return NOT_TOLD
+    most, least = (_number(value, "W") for value in (state.most_charge_w, state.most_discharge_w))
+    return f"+{most}, -{least}"
