@@ -66,6 +66,8 @@ WORDS = {
     "own_memory_lost": "{peer} has had another {kind} under the same id: this journal may be lost, or an older copy; said again as number {number}",
     "award_refused": "{child} refuses its award: {cause}",
     "withdrawn": "{child} withdraws ({cause}): {power_w} left of {awarded_w}",
+    "holding_on": "takes nothing back before {until_at}",
+    "taking_back": "{child} takes back {power_w} of what it gave",
     "replaced": "replaced by {child}: {power_w} ({cause})",
     "own_storage_replaces": "own storage replaces {storage_w}",
     "shortfall_stated": "cannot be replaced: {shortfall_w} ({cause})",

@@ -8,6 +8,7 @@ coordinator and aggregator do differently is in their `EventRole`.
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
+from agents.negotiation import taking_back
 from agents.negotiation.asking import Asking, Conditions, MissingOf
 from agents.negotiation.awards import SUPERSEDED, Awards
 from agents.negotiation.cause import WithdrawalCause
@@ -285,7 +286,18 @@ class Negotiation:
 
     def on_withdraw(self, name: str, message: m.Withdraw, now: datetime) -> None:
         """A child can give less than its award: the rest is replaced or stated. Raises RefusedMessage."""
-        self.repair(*self.awards.withdraw(name, message, now), now)
+        taken_back = self.awards.withdraw(name, message, now)
+        self._note_taking_back(name, message)
+        self.repair(*taken_back, now)
+
+    def _note_taking_back(self, name: str, message: m.Withdraw) -> None:
+        """A home that gives nothing any more says what its devices will take back by themselves: that is missing, too."""
+        book, slots = self.asking.book, self.subject.slots
+        if self.children[name].awarded_w is None and book is not None and self.delivery.watch.is_der(name):
+            back_w = taking_back.told(message, slots, book[name].swing_w)
+            if back_w:
+                self.children.taking_back[name] = back_w
+                self.out.tell("taking_back", child=name, power_w=back_w)
 
     def repair(self, text: str, cause: WithdrawalCause, now: datetime) -> None:
         """Replace what was lost in the slots that are not over; state what cannot be replaced (above in a word), but for

@@ -13,7 +13,7 @@ from agents.negotiation.plans.level import levelled
 from agents.negotiation.subject import Subject
 from agents.negotiation.watch import DeliveryWatch
 from agents.settings.members import Members
-from protocol.plan import Plan, add, excess, least, scaled, shortfall
+from protocol.plan import Plan, add, excess, least, scaled, shortfall, total
 
 WORTH_PCT = 20
 """Who gives less than this of its award is not asked for more."""
@@ -42,9 +42,12 @@ class Repair:
         self.book = book
 
     def standing_w(self) -> Plan:
-        """What stands with the children as far as it can be expected of them, and own power, W."""
+        """What stands with the children as far as it can be expected of them, and own power, less what those take back
+        that have withdrawn, W."""
         awarded_w = shortfall(self.children.awarded_w or self.subject.nothing_w, self.watch.doubtful_w())
-        return add(awarded_w, self.own.power_w())
+        stands_w = add(awarded_w, self.own.power_w())
+        back = [plan for plan in self.children.taking_back.values() if len(plan) == self.subject.slots]
+        return shortfall(stands_w, total(back, self.subject.slots)) if back else stands_w
 
     def replace(self, missing_w: Plan, cause: str, now: datetime) -> Plan:
         """Replace what is missing, W; returns what still is. The offer of who holds an award stays usable after its

@@ -68,6 +68,7 @@ class ChildrenState:
     left: tuple[str, ...] = ()
     stood: dict[str, tuple[StoodPlan, ...]] = field(default_factory=dict)
     withdrawn: tuple[str, ...] = ()
+    taking_back: dict[str, Plan] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +251,7 @@ def _children(children: Children) -> ChildrenState:
         left=tuple(children.left),
         stood=children.stood,
         withdrawn=tuple(children.withdrawn),
+        taking_back=dict(children.taking_back),
         names=StateColumn(asked, attrgetter("name")),
         locked=StateColumn(asked, lambda child: locked.place(child.locked)) if locked.things() else (),
         promised=StateColumn(asked, lambda child: locked.place(child.promised)) if _any_promised(asked) else (),
@@ -296,6 +298,7 @@ def _remember_children(children: Children, state: ChildrenState) -> None:
             child.promised = thing(state.locked_answers, state.promised[place])
         children.store(child, thing(state.answers, state.own[place]), thing(state.answers, state.relaxed[place]))
         children.bind(child, thing(state.awards, state.award[place]), state.confirmed[place])
+    children.taking_back = dict(state.taking_back)
 
 
 def thing(table: Sequence[T], place: Place) -> T | None:

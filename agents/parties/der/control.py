@@ -7,6 +7,7 @@ from typing import Any
 from agents.devices.catalogue import build_home_devices
 from agents.negotiation.party import Party
 from agents.parties.der import messages
+from agents.parties.der.afterwards import Afterwards
 from agents.parties.der.event import DerEvent, DerStage, DerTimer
 from agents.parties.der.home import Home
 from agents.parties.der.ledger import Ledger
@@ -40,6 +41,7 @@ class Controlled(Party):
         self.ledger = Ledger()
         self.meter = HomeMeter(self, self.home, settings.meter_to)
         self.withdrawals = Withdrawals(self)
+        self.afterwards = Afterwards(self, self.home)
         self.events: dict[str, DerEvent] = {}
         self.outage = False
         """Whether the home runs without the grid."""
@@ -123,6 +125,7 @@ class Controlled(Party):
             return  # of a deal that does not stand any more
         if self.meter.take(event, item, item.slot, now) and event.stage is not DerStage.CLOSED:
             self._close(event, "completed", now)
+            self.afterwards.hold_on(event, self.settings.release_s, now)
 
     def _mind_mishap(self, item: Measured, now: datetime) -> None:
         """A device that fails in mid-event is a withdrawal by itself; what it could not measure ends the event all the
@@ -146,10 +149,12 @@ class Controlled(Party):
         if award is None or event.stage not in (DerStage.AWARDED, DerStage.ACTIVE):
             return
         from_slot = min(event.slot, event.slots - 1)
+        back_w = () if event.accepted is None or self.outage else event.accepted.takes_back_w(now)
         self._release(event, now)
         self._close(event, "withdrawn", now)
         event.meter_on()
-        self.withdrawals.say(event, messages.withdrawal(self.name, award, from_slot, cause, now), now)
+        withdrawal = messages.withdrawal(self.name, award, from_slot, cause, now, takes_back_w=back_w)
+        self.withdrawals.say(event, withdrawal, now)
 
     def _release(self, event: DerEvent, now: datetime) -> None:
         """Free what is held; devices under control return to their own schedule, or to what other events hold."""
