@@ -66,6 +66,7 @@ WORDS = {
     "own_memory_lost": "{peer} has had another {kind} under the same id: this journal may be lost, or an older copy; said again as number {number}",
     "award_refused": "{child} refuses its award: {cause}",
     "withdrawn": "{child} withdraws ({cause}): {power_w} left of {awarded_w}",
+    "rebound_metered": "{homes} homes took {taken_back_wh} back within {within_s} s behind the event",
     "holding_on": "takes nothing back before {until_at}",
     "taking_back": "{child} takes back {power_w} of what it gave",
     "replaced": "replaced by {child}: {power_w} ({cause})",

@@ -20,6 +20,7 @@ from agents.negotiation.grace import ReportGrace
 from agents.negotiation.out import Out
 from agents.negotiation.own import NoOwnPower, OwnPower
 from agents.negotiation.plans.baseline import BaselinePolicy, DeclaredBaseline
+from agents.negotiation.rebound import summed
 from agents.negotiation.repair import Repair
 from agents.negotiation.role import EventRole
 from agents.negotiation.settlement import Settlement
@@ -106,6 +107,8 @@ class Negotiation:
                     self.settlement.ask_reports(now)
                 case Timer.CORRECT:
                     self._correct(now)
+                case Timer.REBOUND:
+                    self.settlement.sum_rebounds(now)
                 case Timer.ANSWERS:
                     if self.settlement.chase(now):
                         self.repair("unanswered dispatch", WithdrawalCause.UNANSWERED, now)
@@ -377,6 +380,7 @@ class Negotiation:
 
     def status(self) -> dict[str, object]:
         """Its state in words and figures; JSON types only."""
+        rebounds = self.delivery.rebounds
         return {
             "event_id": self.subject.event_id,
             "stage": self.stage,
@@ -386,6 +390,7 @@ class Negotiation:
             "deal_w": list(self.deal_w) if self.deal_w else None,
             "late": self.asking.late,
             **self.children.count(),
+            **({"taken_back_wh": summed(rebounds.values()).taken_back_wh} if rebounds else {}),
         }
 
 

@@ -10,6 +10,7 @@ from agents.negotiation.child import AwardRecord, Child, ChildAnswer, RelaxRecor
 from agents.negotiation.children import Children, StoodPlan
 from agents.negotiation.dispatches import Unanswered
 from agents.negotiation.negotiation import Negotiation
+from agents.negotiation.rebound import Rebound
 from agents.negotiation.sources import FourSums
 from agents.negotiation.stage import Stage, Timer
 from agents.negotiation.upward import Upward
@@ -139,6 +140,7 @@ class DeliveryState:
     version: Literal[2] = 2
     typical_pct: int = 100
     told_by: dict[str, dict[str, FourSums]] = field(default_factory=dict)
+    rebounds: dict[str, Rebound] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +216,7 @@ def _remember_delivery(event: Negotiation, state: FirstDeliveryState | DeliveryS
     delivery.corrected, delivery.impossible = dict.fromkeys(state.corrected), dict.fromkeys(state.impossible)
     delivery.missing = dict.fromkeys(state.missing)
     delivery.watch.gives_pct, event.dispatches.unanswered = state.gives_pct, state.unanswered
-    delivery.told_by = state.told_by
+    delivery.told_by, delivery.rebounds = state.told_by, dict(state.rebounds)
     delivery.watch.typical_pct, delivery.watch.judged_slots = state.typical_pct, state.slot
 
 

@@ -5,6 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 from agents.devices.contract import Flexibility
 from agents.negotiation import taking_back
+from agents.negotiation.rebound import Rebound
 from agents.parties.der.terms import EventTerms
 from protocol import messages as m
 from protocol.actor import Note
@@ -89,6 +90,16 @@ def has_dispatch(name: str, request: m.Request, slot: int, begun: bool, at: date
     message_id = f"{name}.has.{request.request_id}.{slot}.{number}"
     head = _head(message_id, at, request.event_id, request.request_id, request.round, revision)
     return checked(m.Report, head | {"resource_id": name, "readings": (), "slot": slot, "state": state})
+
+
+def rebound(name: str, request: m.Request, found: Rebound, at: datetime, number: int) -> m.Report:
+    """What was taken back behind the event."""
+    last = len(request.power_w) - 1
+    revision = report_revision(last, len(request.power_w), number)
+    message_id = f"{name}.rebound.{request.request_id}.{number}"
+    head = _head(message_id, at, request.event_id, request.request_id, request.round, revision)
+    fields = {"resource_id": name, "readings": (), "slot": last, "state": m.EventStatus.COMPLETED}
+    return checked(m.Report, head | fields | {"extensions": found.extension()})
 
 
 def withdrawal(

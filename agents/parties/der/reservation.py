@@ -108,6 +108,22 @@ class Reservation:
             )
         ]
 
+    def alone_wus(self, span: timedelta) -> dict[str, int]:
+        """What the devices of which something is asked would take in a span behind the last slot without this event, from
+        their last readings, signed W x microseconds; nothing of those that other events lead."""
+        found: dict[str, int] = {}
+        for name, plan in self.parts.items():
+            end = self.period.slot_start(len(plan))
+            if any(plan) and not self.is_led(name, end + span):
+                ask = Ask(self.direction, IntervalPeriod(start=end, duration=span), zero(1))
+                found[name] = self.home.device(name).flexibility(ask).schedule_w[0] * micros(span)
+        return found
+
+    def is_led(self, resource_id: str, until: datetime) -> bool:
+        """Whether other events reserve or lead a device from this one's beginning on."""
+        others = (*self.ledger.others(self.event_id, resource_id), *self.ledger.but(self.event_id).get(resource_id, ()))
+        return any(s.start < until and s.end > self.period.start for s in others)
+
     def hold_on(self, span: timedelta, now: datetime) -> list[Setpoint]:
         """Behind the last slot the devices of which something was asked there take nothing back for a while, as far as their
         own bounds let them: they hold the part of their schedules that would run against what was given. Returns the
