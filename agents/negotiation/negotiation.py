@@ -32,7 +32,7 @@ from agents.negotiation.upward import Bought, EndedAbove, Upward
 from agents.settings.members import Members
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import Plan, shortfall
+from protocol.plan import Plan, least, shortfall
 
 CONTRACT_ENDED = "its contract has ended"
 
@@ -307,9 +307,9 @@ class Negotiation:
         what an aggregator may still give that tells nothing at present."""
         if self.deal_w is None or self.stage is Stage.CLOSED:
             return
-        missing = self.subject.to_come(shortfall(self.deal_w, self.mending.standing_w()), now)
+        missing = self.subject.to_come(self.mending.missing_w(self.deal_w), now)
         missing = self.mending.replace(missing, text, now)
-        missing = shortfall(missing, self.delivery.watch.unheard_w())
+        missing = least(shortfall(missing, self.delivery.watch.unheard_w()), self.deal_w)
         if any(missing):
             self.out.tell("shortfall_stated", shortfall_w=missing, cause=text)
             left_w = self.standing.deal_w = shortfall(self.deal_w, missing)

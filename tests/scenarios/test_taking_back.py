@@ -1,16 +1,14 @@
 """A home that drops out charges again what it gave: that is replaced as well, or stated, at every edge of a slot."""
 
-from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from worlds import START, Story, World, battery, vehicle
+from checker import violations
+from spare_evening import evening, flowed_wh
+from worlds import START, Story, World
 
 from agents.drivers.build import build_drivers
 from agents.parties.der.actor import Der
-from agents.settings.members import Member
-from broker.simulation import Simulation
 from broker.stepper import Stepper
 from protocol import messages as m
 from protocol.actor import Decided, Effect, Send
@@ -18,47 +16,6 @@ from protocol.entries import encode_effects
 from protocol.units import Direction
 
 MINUTE, INSTANT = timedelta(minutes=1), timedelta(milliseconds=1)
-LOW = {"soc_wh": 10_000, "departure_soc_wh": 10_000}
-"""Of a car that has room, and nothing to charge by itself."""
-
-
-def evening(
-    tiers: int = 2, direction: Direction = Direction.DECREASE_LOAD, pct: int = 50, storage: bool = False
-) -> World:
-    """Eight cars of 6 kW under two aggregators, asked for 18 kW in two slots; where `pct` is 50 they offer twice as much."""
-    world = World()
-    less = direction is Direction.DECREASE_LOAD
-    own: dict[str, Any] = {"storage": (battery("st-1"),)} if storage else {}
-    for name in ("ra-1", "ra-2"):
-        homes = [world.home(f"{name}-h{n}", name, vehicle(f"{name}-ev{n}", **({} if less else LOW))) for n in range(4)]
-        above = {"scale_w": 9_000} if tiers == 2 else {"parent": "ra-up"}
-        world.aggregator(name, homes, **above, **own)  # type: ignore[arg-type]
-        own = {}
-    world.aggregators = [
-        one.model_copy(update={"members": tuple(replace(member, reliability_pct=pct) for member in one.members)})
-        for one in world.aggregators
-    ]
-    if tiers == 3:
-        below = [
-            Member(name=name, kind="aggregator", increase_load_w=24_000, decrease_load_w=24_000)
-            for name in ("ra-1", "ra-2")
-        ]
-        world.aggregator("ra-up", members=below, scale_w=18_000)
-        world.aggregators.insert(0, world.aggregators.pop())
-    world.event(18_000, 18_000, direction=direction)
-    return world
-
-
-def flowed_wh(simulation: Simulation, world: World) -> int:
-    """What really changed, Wh in the event's direction: against the same devices left to themselves."""
-    event, total = world.events[0], 0
-    end = event.start + timedelta(seconds=event.slot_s) * len(event.power_w)
-    for settings in (*world.homes, *world.aggregators):
-        alone = build_drivers(settings)
-        for name, driver in simulation.nodes[settings.name].stepper.drivers.items():
-            total += driver.measure(event.start, end).energy_wh or 0
-            total -= alone[name].measure(event.start, end).energy_wh or 0
-    return event.direction.sign * total
 
 
 def dropped(world: World, *drops: tuple[timedelta, str]) -> Story:
@@ -146,3 +103,17 @@ def without_words(effect: Effect) -> Effect:
     if isinstance(effect, Send) and isinstance(effect.message, m.Withdraw):
         return Send(effect.edge, effect.message.model_copy(update={"extensions": {}}))
     return effect
+
+
+@pytest.mark.parametrize("count", range(1, 9))
+@pytest.mark.parametrize("tiers", [2, 3])
+def test_no_more_stands_than_is_given_however_many_drop_out_one_after_the_other(tiers: int, count: int) -> None:
+    world = evening(tiers, storage=True)
+    drops = [(timedelta(minutes=7 * n + 1), f"ra-{1 + n % 2}-h{n // 2}") for n in range(count)]
+    story = dropped(world, *drops)
+    awarded_wh, delivered_wh = story.settled_wh()
+    assert isinstance(awarded_wh, int)
+    assert isinstance(delivered_wh, int)
+    assert awarded_wh - 60 <= delivered_wh <= 18_000 * 1.05
+    assert delivered_wh == pytest.approx(flowed_wh(story.simulation, world), abs=60)
+    assert violations(story.simulation.trace) == []
