@@ -316,6 +316,7 @@ def main() -> int:
     parser.add_argument("--requests", type=Path, required=True)
     parser.add_argument("--events", type=int, default=12, help="so many, evenly spaced")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="of the troubles those with this text in their words")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     wanted = spaced(list(read_wanted(given.requests).values()), given.events)
@@ -323,6 +324,7 @@ def main() -> int:
         one
         for scenario in scenarios(read_sessions(given.sessions), wanted, given.seed)
         for trouble in Trouble
+        if given.only in trouble.value
         for mended in (False, True)
         if (one := delivered(scenario, trouble, mended, given.seed)) is not None
     ]

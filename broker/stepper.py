@@ -209,7 +209,8 @@ def _in_words(stored: Sequence[Effect], made: Sequence[Effect]) -> Iterator[Effe
     for before, now in zip_longest(stored, made):
         if isinstance(before, Send) and isinstance(now, Send) and isinstance(before.message, Withdraw):
             cause = getattr(now.message, "cause", before.message.cause)
-            yield Send(before.edge, before.message.model_copy(update={"cause": cause}))
+            told = before.message.extensions or now.message.extensions  # what it takes back is said since 0.2
+            yield Send(before.edge, before.message.model_copy(update={"cause": cause, "extensions": told}))
         elif before is not None:
             yield before
 

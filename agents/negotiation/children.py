@@ -56,6 +56,8 @@ class Children:
         """What was awarded until when, where that has changed since the event began."""
         self.withdrawn: dict[str, None] = {}
         """Who has withdrawn of its award, all or a part."""
+        self.taking_back: dict[str, Plan] = {}
+        """What those take back who give nothing any more, by their own word, W."""
 
     def __getitem__(self, name: str) -> Child:
         return self.by_name[name]
@@ -138,6 +140,8 @@ class Children:
         """Let this award stand with a child, confirmed or not."""
         before = child.awarded_w
         child.award, child.confirmed = award, confirmed
+        if self.taking_back and (award is None or child.awarded_w is not None):
+            self.taking_back.pop(child.name, None)
         self.awarded_w, change = _replaced(self.awarded_w, before, child.awarded_w)
         self.awarded_count += change
         if not self.awarded_count:

@@ -15,6 +15,8 @@ from agents.negotiation.grace import ReportGrace
 from agents.negotiation.out import Out
 from agents.negotiation.plans.baseline import BaselinePolicy
 from agents.negotiation.readings import Readings, Taking, change_wh
+from agents.negotiation.rebound import Rebound
+from agents.negotiation.rebound import told as rebound_told
 from agents.negotiation.sources import FourSums, SourceSum
 from agents.negotiation.stage import Timer
 from agents.negotiation.subject import Subject
@@ -78,6 +80,8 @@ class Delivery:
         self.delivered_wh = 0
         self.told_by: dict[str, dict[str, FourSums]] = {}
         """By child: where an aggregator says that its sums are known from."""
+        self.rebounds: dict[str, Rebound] = {}
+        """By child: what was taken back behind the event."""
         self.stopped_at: datetime | None = None
         """When the event was cancelled in the middle of its delivery."""
 
@@ -86,7 +90,7 @@ class Delivery:
         self.slot = 0
         self.readings.clear()
         self.corrected, self.impossible, self.missing = {}, {}, {}
-        self.delivered_wh, self.stopped_at, self.told_by = 0, None, {}
+        self.delivered_wh, self.stopped_at, self.told_by, self.rebounds = 0, None, {}, {}
         self._await()
 
     def stop(self, now: datetime) -> None:
@@ -236,6 +240,16 @@ class Delivery:
     def judge_late(self) -> bool:
         """Whether the children are expected to give otherwise by what came late of the newest slot that is summed up."""
         return self.slot > 0 and self.watch.judge_late(self.slot - 1, self.readings)
+
+    def rebound(self, name: str, message: m.Report, now: datetime) -> None:
+        """A child tells what was taken back behind the event: all that is told is summed up together, in a while."""
+        contract = None if self.book is None else self.book.by_name.get(name)
+        found = rebound_told(message, None if contract is None else contract.swing_w)
+        is_over = now >= self.subject.end_at
+        if found is not None and is_over and self.rebounds.get(name) != found:
+            self.rebounds[name] = found if not self.watch.is_der(name) else found._replace(homes=1)
+            if Timer.REBOUND not in self.timers.at:
+                self.timers.set(Timer.REBOUND, now + self.grace.between_asking)
 
     def by_source(self, name: str, own: Container[str]) -> dict[str, SourceSum]:
         """Where what was delivered is known from: of the party itself (its DERs and own devices, `own`), and of each

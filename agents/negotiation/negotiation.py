@@ -8,6 +8,7 @@ coordinator and aggregator do differently is in their `EventRole`.
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
+from agents.negotiation import taking_back
 from agents.negotiation.asking import Asking, Conditions, MissingOf
 from agents.negotiation.awards import SUPERSEDED, Awards
 from agents.negotiation.cause import WithdrawalCause
@@ -19,6 +20,7 @@ from agents.negotiation.grace import ReportGrace
 from agents.negotiation.out import Out
 from agents.negotiation.own import NoOwnPower, OwnPower
 from agents.negotiation.plans.baseline import BaselinePolicy, DeclaredBaseline
+from agents.negotiation.rebound import summed
 from agents.negotiation.repair import Repair
 from agents.negotiation.role import EventRole
 from agents.negotiation.settlement import Settlement
@@ -30,7 +32,7 @@ from agents.negotiation.upward import Bought, EndedAbove, Upward
 from agents.settings.members import Members
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import Plan, shortfall
+from protocol.plan import Plan, least, shortfall
 
 CONTRACT_ENDED = "its contract has ended"
 
@@ -105,6 +107,8 @@ class Negotiation:
                     self.settlement.ask_reports(now)
                 case Timer.CORRECT:
                     self._correct(now)
+                case Timer.REBOUND:
+                    self.settlement.sum_rebounds(now)
                 case Timer.ANSWERS:
                     if self.settlement.chase(now):
                         self.repair("unanswered dispatch", WithdrawalCause.UNANSWERED, now)
@@ -285,16 +289,27 @@ class Negotiation:
 
     def on_withdraw(self, name: str, message: m.Withdraw, now: datetime) -> None:
         """A child can give less than its award: the rest is replaced or stated. Raises RefusedMessage."""
-        self.repair(*self.awards.withdraw(name, message, now), now)
+        taken_back = self.awards.withdraw(name, message, now)
+        self._note_taking_back(name, message)
+        self.repair(*taken_back, now)
+
+    def _note_taking_back(self, name: str, message: m.Withdraw) -> None:
+        """A home that gives nothing any more says what its devices will take back by themselves: that is missing, too."""
+        book, slots = self.asking.book, self.subject.slots
+        if self.children[name].awarded_w is None and book is not None and self.delivery.watch.is_der(name):
+            back_w = taking_back.told(message, slots, book[name].swing_w)
+            if back_w:
+                self.children.taking_back[name] = back_w
+                self.out.tell("taking_back", child=name, power_w=back_w)
 
     def repair(self, text: str, cause: WithdrawalCause, now: datetime) -> None:
         """Replace what was lost in the slots that are not over; state what cannot be replaced (above in a word), but for
         what an aggregator may still give that tells nothing at present."""
         if self.deal_w is None or self.stage is Stage.CLOSED:
             return
-        missing = self.subject.to_come(shortfall(self.deal_w, self.mending.standing_w()), now)
+        missing = self.subject.to_come(self.mending.missing_w(self.deal_w), now)
         missing = self.mending.replace(missing, text, now)
-        missing = shortfall(missing, self.delivery.watch.unheard_w())
+        missing = least(shortfall(missing, self.delivery.watch.unheard_w()), self.deal_w)
         if any(missing):
             self.out.tell("shortfall_stated", shortfall_w=missing, cause=text)
             left_w = self.standing.deal_w = shortfall(self.deal_w, missing)
@@ -365,6 +380,7 @@ class Negotiation:
 
     def status(self) -> dict[str, object]:
         """Its state in words and figures; JSON types only."""
+        rebounds = self.delivery.rebounds
         return {
             "event_id": self.subject.event_id,
             "stage": self.stage,
@@ -374,6 +390,7 @@ class Negotiation:
             "deal_w": list(self.deal_w) if self.deal_w else None,
             "late": self.asking.late,
             **self.children.count(),
+            **({"taken_back_wh": summed(rebounds.values()).taken_back_wh} if rebounds else {}),
         }
 
 

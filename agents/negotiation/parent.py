@@ -18,7 +18,7 @@ from protocol.actor import Foreseen, Send
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 
-METERING = {Timer.REPORT, Timer.CORRECT}
+METERING = {Timer.REPORT, Timer.CORRECT, Timer.REBOUND}
 """While one of these is set, meter values of an event are still waited for, though it is closed."""
 
 

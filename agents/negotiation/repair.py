@@ -13,7 +13,7 @@ from agents.negotiation.plans.level import levelled
 from agents.negotiation.subject import Subject
 from agents.negotiation.watch import DeliveryWatch
 from agents.settings.members import Members
-from protocol.plan import Plan, add, excess, least, scaled, shortfall
+from protocol.plan import Plan, add, excess, least, scaled, shortfall, total
 
 WORTH_PCT = 20
 """Who gives less than this of its award is not asked for more."""
@@ -42,9 +42,22 @@ class Repair:
         self.book = book
 
     def standing_w(self) -> Plan:
-        """What stands with the children as far as it can be expected of them, and own power, W."""
+        """What stands with the children as far as it can be expected of them, and own power, less what those take back
+        that have withdrawn, W."""
+        return shortfall(self._given_w(), self._taken_back_w())
+
+    def missing_w(self, deal_w: Plan) -> Plan:
+        """What a deal lacks in its slots, W: more than the deal where more is taken back than anybody gives."""
+        lacks_w = shortfall(add(deal_w, self._taken_back_w()), self._given_w())
+        return tuple(lacks if deal else 0 for lacks, deal in zip(lacks_w, deal_w, strict=True))
+
+    def _given_w(self) -> Plan:
         awarded_w = shortfall(self.children.awarded_w or self.subject.nothing_w, self.watch.doubtful_w())
         return add(awarded_w, self.own.power_w())
+
+    def _taken_back_w(self) -> Plan:
+        slots = self.subject.slots
+        return total((plan for plan in self.children.taking_back.values() if len(plan) == slots), slots)
 
     def replace(self, missing_w: Plan, cause: str, now: datetime) -> Plan:
         """Replace what is missing, W; returns what still is. The offer of who holds an award stays usable after its

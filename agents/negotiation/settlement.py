@@ -11,6 +11,7 @@ from agents.negotiation.delivery import Delivery, SlotSum, check_slot
 from agents.negotiation.dispatches import Dispatches
 from agents.negotiation.out import Out
 from agents.negotiation.own import OwnPower
+from agents.negotiation.rebound import Rebound, summed
 from agents.negotiation.sources import SourceSum, extension, told
 from agents.negotiation.stage import Stage
 from agents.negotiation.standing import EventStanding
@@ -66,6 +67,8 @@ class Settlement:
             return
         for reading in message.readings:
             check_slot(reading, self.subject.slots)
+        if not message.readings:
+            self.delivery.rebound(name, message, now)
         if not self.delivery.watch.is_der(name) and (sources := told(message.extensions)):
             self.delivery.told_by[name] = sources
         if message.slot is not None:
@@ -162,6 +165,39 @@ class Settlement:
         if sources and (extensions := self._sources(reading.slot)):
             report = report.model_copy(update={"extensions": extensions})
         self.out.send(up.edge, report)
+
+    def sum_rebounds(self, now: datetime) -> None:
+        """What was taken back behind the event, as far as it was told: noted, and told upward."""
+        found = summed(self.delivery.rebounds.values())
+        self.out.tell(
+            "rebound_metered",
+            "meter",
+            taken_back_wh=found.taken_back_wh,
+            within_s=found.within_s,
+            homes=found.homes,
+        )
+        if self.up is not None:
+            self._report_rebound(self.up, found, now)
+
+    def _report_rebound(self, up: Upward, found: Rebound, now: datetime) -> None:
+        """Beside the sums, and never in them."""
+        request, number, last = up.request, self.out.sent("report") + 1, self.subject.slots - 1
+        self.out.send(
+            up.edge,
+            m.Report(
+                message_id=f"{self.out.name}.rebound.{request.request_id}.{number}",
+                sent_at=now,
+                event_id=self.subject.event_id,
+                request_id=request.request_id,
+                round=request.round,
+                revision=report_revision(last, self.subject.slots, number),
+                resource_id=self.out.name,
+                readings=(),
+                slot=last,
+                state=m.EventStatus.COMPLETED,
+                extensions=found.extension(),
+            ),
+        )
 
     def by_source(self) -> dict[str, SourceSum]:
         """Where what was delivered is known from, by aggregator."""

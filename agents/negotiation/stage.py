@@ -44,6 +44,8 @@ class Timer(StrEnum):
     """Meter values that are missing are asked for."""
     CORRECT = "correct"
     """Slots whose meter values came late are summed up anew."""
+    REBOUND = "rebound"
+    """What homes have taken back behind the event is summed up."""
     WITHDRAW = "withdraw"
     """A withdrawal that nobody has answered is sent again."""
     DISPATCH = "dispatch"

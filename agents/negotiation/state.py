@@ -10,6 +10,7 @@ from agents.negotiation.child import AwardRecord, Child, ChildAnswer, RelaxRecor
 from agents.negotiation.children import Children, StoodPlan
 from agents.negotiation.dispatches import Unanswered
 from agents.negotiation.negotiation import Negotiation
+from agents.negotiation.rebound import Rebound
 from agents.negotiation.sources import FourSums
 from agents.negotiation.stage import Stage, Timer
 from agents.negotiation.upward import Upward
@@ -68,6 +69,7 @@ class ChildrenState:
     left: tuple[str, ...] = ()
     stood: dict[str, tuple[StoodPlan, ...]] = field(default_factory=dict)
     withdrawn: tuple[str, ...] = ()
+    taking_back: dict[str, Plan] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ class DeliveryState:
     version: Literal[2] = 2
     typical_pct: int = 100
     told_by: dict[str, dict[str, FourSums]] = field(default_factory=dict)
+    rebounds: dict[str, Rebound] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +216,7 @@ def _remember_delivery(event: Negotiation, state: FirstDeliveryState | DeliveryS
     delivery.corrected, delivery.impossible = dict.fromkeys(state.corrected), dict.fromkeys(state.impossible)
     delivery.missing = dict.fromkeys(state.missing)
     delivery.watch.gives_pct, event.dispatches.unanswered = state.gives_pct, state.unanswered
-    delivery.told_by = state.told_by
+    delivery.told_by, delivery.rebounds = state.told_by, dict(state.rebounds)
     delivery.watch.typical_pct, delivery.watch.judged_slots = state.typical_pct, state.slot
 
 
@@ -250,6 +253,7 @@ def _children(children: Children) -> ChildrenState:
         left=tuple(children.left),
         stood=children.stood,
         withdrawn=tuple(children.withdrawn),
+        taking_back=dict(children.taking_back),
         names=StateColumn(asked, attrgetter("name")),
         locked=StateColumn(asked, lambda child: locked.place(child.locked)) if locked.things() else (),
         promised=StateColumn(asked, lambda child: locked.place(child.promised)) if _any_promised(asked) else (),
@@ -296,6 +300,7 @@ def _remember_children(children: Children, state: ChildrenState) -> None:
             child.promised = thing(state.locked_answers, state.promised[place])
         children.store(child, thing(state.answers, state.own[place]), thing(state.answers, state.relaxed[place]))
         children.bind(child, thing(state.awards, state.award[place]), state.confirmed[place])
+    children.taking_back = dict(state.taking_back)
 
 
 def thing(table: Sequence[T], place: Place) -> T | None:

@@ -234,6 +234,12 @@ class DerSettings(Settings):
     """With `ask`: how long the resident has, as far as the request leaves so much; None: half of the time that it leaves."""
     meter_to: tuple[Name, ...] = ()
     """Further parents that its smart meter reports to (the utility)."""
+    rebound_s: Annotated[int, Field(ge=300, le=14_400)] | None = None
+    """For how long behind an event it meters what its devices take back of what they gave, and tells its aggregator; None: it
+    tells nothing of it."""
+    release_s: Annotated[int, Field(ge=0, le=3_600)] = 0
+    """Over so many seconds behind an event homes go back to their own schedules, each at an instant of its own (by a hash of
+    its name and the event's): all at once would be the next peak. 0: at once."""
     capability_every_s: CapabilityEvery | None = None
     """How often it tells its parent what it could probably give over the next day; None: never."""
     relax_others: bool = False

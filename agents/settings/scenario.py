@@ -35,6 +35,8 @@ class HomeTemplate(Settings):
     stored_rule: bool = True
     answers_within_s: int | None = None
     capability_every_s: int | None = None
+    release_s: int = 0
+    rebound_s: int | None = None
     relax_others: bool = False
     meter_to: tuple[Name, ...] | None = None
     """The utility, when nothing is said."""

@@ -73,6 +73,14 @@ class AwardWithdrawn(NoteModel):
     awarded_w: Plan
 
 
+@note_of("taking_back")
+class TakingBack(NoteModel):
+    """Who has withdrawn says what its devices take back of what they gave: that is replaced or stated as well."""
+
+    child: str
+    power_w: Plan
+
+
 @note_of("replaced")
 class AwardReplaced(NoteModel):
     """A child that offered more is awarded so much on top, for what was lost elsewhere."""

@@ -126,3 +126,13 @@ class DeliverySummed(NoteModel):
     delivered_wh: int
     awarded_wh: int
     change_wh: int | None = None
+
+
+@note_of("rebound_metered", "meter")
+class ReboundMetered(NoteModel):
+    """What homes have taken back behind the event of what they gave, within so many seconds, as far as they tell it. It is
+    no part of what was delivered."""
+
+    taken_back_wh: int
+    within_s: int
+    homes: int

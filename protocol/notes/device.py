@@ -103,6 +103,13 @@ class DeviceControlled(NoteModel):
     power_w: int
 
 
+@note_of("holding_on", "control")
+class HoldingOn(NoteModel):
+    """Behind an event a DER waits for its turn until it takes anything back."""
+
+    until_at: datetime
+
+
 @note_of("slot_not_metered", "meter")
 class SlotNotMetered(NoteModel):
     """A device of a DER tells no energy of a slot: the DER reports none."""

@@ -45,6 +45,8 @@ class LiveSystem:
         """Of parties that keep one."""
         self.prepare: Callable[[Shell], None] = lambda shell: None
         """What is done to a shell before it runs."""
+        self.shells: dict[str, Shell] = {}
+        """By party, what runs it."""
         self._changed = asyncio.Event()
 
     def tell(self, at: datetime, who: str, note: Note) -> None:
@@ -123,6 +125,7 @@ class LiveSystem:
             if self.recounts:
                 shell.recount()
             shells.append(shell)
+            self.shells[actor.name] = shell
             self.under_way.append(lambda: bus.waiting > 0 or not shell.idle)
             tasks.create_task(shell.run())
 

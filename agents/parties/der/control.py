@@ -7,6 +7,7 @@ from typing import Any
 from agents.devices.catalogue import build_home_devices
 from agents.negotiation.party import Party
 from agents.parties.der import messages
+from agents.parties.der.afterwards import Afterwards
 from agents.parties.der.event import DerEvent, DerStage, DerTimer
 from agents.parties.der.home import Home
 from agents.parties.der.ledger import Ledger
@@ -40,6 +41,7 @@ class Controlled(Party):
         self.ledger = Ledger()
         self.meter = HomeMeter(self, self.home, settings.meter_to)
         self.withdrawals = Withdrawals(self)
+        self.afterwards = Afterwards(self, self.home)
         self.events: dict[str, DerEvent] = {}
         self.outage = False
         """Whether the home runs without the grid."""
@@ -48,6 +50,7 @@ class Controlled(Party):
         self._timers: dict[DerTimer, Callable[[DerEvent, datetime], None]] = {
             DerTimer.SLOT: self.meter.slot_over,
             DerTimer.WITHDRAW: self.withdrawals.say_again,
+            DerTimer.REBOUND: self._rebound_over,
         }
         """What each timer calls."""
 
@@ -103,8 +106,10 @@ class Controlled(Party):
             raise RefusedMessage(RejectReason.ABOVE_REQUEST, "the dispatch is above the award")
         if event.slot_start(dispatch.slot + 1) <= now:
             raise RefusedMessage(RejectReason.EXPIRED, f"slot {dispatch.slot} is over")
-        event.go(DerStage.ACTIVE)
         assert event.accepted is not None
+        if event.stage is DerStage.AWARDED:
+            self.afterwards.look_ahead(event, self.settings.rebound_s)
+        event.go(DerStage.ACTIVE)
         for setpoint in event.accepted.follow(dispatch.slot, abs(dispatch.power_w), now):
             self.effect(self.home.runnable(setpoint))
         data = {"slot": dispatch.slot, "power_w": dispatch.power_w}
@@ -126,8 +131,16 @@ class Controlled(Party):
         event = self.events.get(item.event_id or "")
         if event is None or event.accepted is None or item.slot is None or item.energy_wh is None:
             return  # of a deal that does not stand any more
-        if self.meter.take(event, item, item.slot, now) and event.stage is not DerStage.CLOSED:
-            self._close(event, "completed", now)
+        if item.slot >= event.slots:
+            self.afterwards.take(event, item, self.settings.rebound_s, now)
+        elif self.meter.take(event, item, item.slot, now):
+            if event.stage is not DerStage.CLOSED:
+                self._close(event, "completed", now)
+                self.afterwards.hold_on(event, self.settings.release_s, now)
+            self.afterwards.await_rebound(event, self.settings.rebound_s)
+
+    def _rebound_over(self, event: DerEvent, now: datetime) -> None:
+        self.afterwards.measure(event, self.settings.rebound_s)
 
     def _mind_mishap(self, item: Measured, now: datetime) -> None:
         """A device that fails in mid-event is a withdrawal by itself; what it could not measure ends the event all the
@@ -151,10 +164,12 @@ class Controlled(Party):
         if award is None or event.stage not in (DerStage.AWARDED, DerStage.ACTIVE):
             return
         from_slot = min(event.slot, event.slots - 1)
+        back_w = () if event.accepted is None or self.outage else event.accepted.takes_back_w(now)
         self._release(event, now)
         self._close(event, "withdrawn", now)
         event.meter_on()
-        self.withdrawals.say(event, messages.withdrawal(self.name, award, from_slot, cause, now), now)
+        withdrawal = messages.withdrawal(self.name, award, from_slot, cause, now, takes_back_w=back_w)
+        self.withdrawals.say(event, withdrawal, now)
 
     def _release(self, event: DerEvent, now: datetime) -> None:
         """Free what is held; devices under control return to their own schedule, or to what other events hold."""

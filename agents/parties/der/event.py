@@ -60,6 +60,8 @@ class DerTimer(StrEnum):
     """A slot ends and is metered."""
     WITHDRAW = "withdraw"
     """A withdrawal is sent again."""
+    REBOUND = "rebound"
+    """What is taken back behind the event is metered."""
 
 
 def first_timer(stage: DerStage, terms: EventTerms) -> tuple[DerTimer, datetime] | None:
@@ -123,6 +125,8 @@ class DerEvent:
     """W x microseconds of the baseline that are no whole Wh yet: the next report carries them."""
     found_wus: dict[int, dict[str, int]] = field(default_factory=dict)
     """Per slot and device what `Reservation.found_wus` said, as of the slot's start."""
+    alone_wus: dict[str, int] = field(default_factory=dict)
+    """What the devices would have taken behind the event without it, W x microseconds, where that is to be told."""
     consent: bool | None = None
     """What was decided about this event, by the resident or the stored rule: it stands in every later round. None: not
     asked, or not answered yet."""
@@ -227,4 +231,4 @@ class DerEvent:
         """Whether nothing can come of it any more: its last slot is past, and it is closed, or was never offered to
         (whoever opts out hears of the event again only when it is asked anew, or cancelled)."""
         over = self.stage in (DerStage.CLOSED, DerStage.OPTED_OUT) and self.terms.over_at <= now
-        return over and DerTimer.SLOT not in self.timers
+        return over and DerTimer.SLOT not in self.timers and DerTimer.REBOUND not in self.timers

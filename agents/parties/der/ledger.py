@@ -69,6 +69,10 @@ class Ledger:
         """What a resource follows of an event."""
         return self._followed.get(event_id, {}).get(resource_id, ())
 
+    def led(self, event_id: str, resource_id: str, until: datetime) -> Course:
+        """What a resource has followed of an event until an instant."""
+        return _clipped(self.follows(event_id, resource_id), None, until)
+
     def others(self, event_id: str, resource_id: str) -> Course:
         """What a resource follows of all other events."""
         return tuple(

@@ -1,9 +1,11 @@
 """What a DER sends and notes in an event. State in, message out; the fields stand in their models' order."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from agents.devices.contract import Flexibility
+from agents.negotiation import taking_back
+from agents.negotiation.rebound import Rebound
 from agents.parties.der.terms import EventTerms
 from protocol import messages as m
 from protocol.actor import Note
@@ -90,16 +92,30 @@ def has_dispatch(name: str, request: m.Request, slot: int, begun: bool, at: date
     return checked(m.Report, head | {"resource_id": name, "readings": (), "slot": slot, "state": state})
 
 
+def rebound(name: str, request: m.Request, found: Rebound, at: datetime, number: int) -> m.Report:
+    """What was taken back behind the event."""
+    last = len(request.power_w) - 1
+    revision = report_revision(last, len(request.power_w), number)
+    message_id = f"{name}.rebound.{request.request_id}.{number}"
+    head = _head(message_id, at, request.event_id, request.request_id, request.round, revision)
+    fields = {"resource_id": name, "readings": (), "slot": last, "state": m.EventStatus.COMPLETED}
+    return checked(m.Report, head | fields | {"extensions": found.extension()})
+
+
 def withdrawal(
-    name: str, award: m.Award, from_slot: int, cause: str, at: datetime, left_w: Plan | None = None
+    name: str, award: m.Award, from_slot: int, cause: str, at: datetime, left_w: Plan | None = None,
+    takes_back_w: Plan = (),
 ) -> m.Withdraw:  # fmt: skip
-    """No more of an award from a slot on than is left of it, W; None: nothing."""
+    """No more of an award from a slot on than is left of it, W; None: nothing. `takes_back_w`: by how much its load will
+    lie on the other side of its schedule."""
     message_id = f"{name}.withdraw.{award.award_id}"
     if left_w is not None:
         message_id += f".{award.revision}"
     fields = _head(message_id, at, award.event_id, award.request_id, award.round, 1)
     power_w = zero(len(award.power_w)) if left_w is None else left_w
     fields |= {"award_id": award.award_id, "from_slot": from_slot, "power_w": power_w, "cause": cause}
+    if any(takes_back_w):
+        fields["extensions"] = {taking_back.KEY: list(takes_back_w)}
     return checked(m.Withdraw, fields)
 
 
@@ -140,6 +156,11 @@ def standing_by(award: m.Award, basis: m.Basis) -> Note:
 def not_metered(event_id: str, slot: int, resource_id: str) -> Note:
     """A device tells no energy of a slot: none is reported."""
     return Note("slot_not_metered", event_id, "meter", {"slot": slot, "resource_id": resource_id})
+
+
+def holding_on(event_id: str, at: datetime, after_s: int) -> Note:
+    """It takes nothing back yet."""
+    return Note("holding_on", event_id, "control", {"until_at": at + timedelta(seconds=after_s)})
 
 
 def closed(event_id: str, outcome: str) -> Note:

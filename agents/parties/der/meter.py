@@ -92,7 +92,7 @@ class HomeMeter:
         """Know again what was reported of the slots that were measured."""
         event.rest_wus = 0
         for slot in sorted(event.measured):
-            if self._is_complete(event, slot):
+            if slot < event.slots and self._is_complete(event, slot):
                 event.readings[slot] = self._reading(event, slot)
 
     # -- reports

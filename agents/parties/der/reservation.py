@@ -2,7 +2,7 @@
 against. The baseline is the schedule declared with the offer, with what the devices follow of other events."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from agents.devices.contract import Ask, Segment, micros
 from agents.devices.course import lower
@@ -10,11 +10,13 @@ from agents.parties.der.home import Home, HomeFlexibility, share
 from agents.parties.der.ledger import Course, Ledger
 from protocol.actor import Measured, Setpoint
 from protocol.messages import IntervalPeriod
-from protocol.plan import Plan, add, excess, least, total, zero
+from protocol.plan import Plan, SignedPlan, add, excess, least, total, zero
 from protocol.units import Direction
 
 WH_WUS = 3_600_000_000
 """W x microseconds of a Wh."""
+STEPS = 240
+"""Into at most so many steps the rest of an event is cut, to see what a device does in it by itself."""
 
 
 class Reservation:
@@ -106,6 +108,41 @@ class Reservation:
             )
         ]
 
+    def alone_wus(self, span: timedelta) -> dict[str, int]:
+        """What the devices of which something is asked would take in a span behind the last slot without this event, from
+        their last readings, signed W x microseconds; nothing of those that other events lead."""
+        found: dict[str, int] = {}
+        for name, plan in self.parts.items():
+            end = self.period.slot_start(len(plan))
+            if any(plan) and not self.is_led(name, end + span):
+                ask = Ask(self.direction, IntervalPeriod(start=end, duration=span), zero(1))
+                found[name] = self.home.device(name).flexibility(ask).schedule_w[0] * micros(span)
+        return found
+
+    def is_led(self, resource_id: str, until: datetime) -> bool:
+        """Whether other events reserve or lead a device from this one's beginning on."""
+        others = (*self.ledger.others(self.event_id, resource_id), *self.ledger.but(self.event_id).get(resource_id, ()))
+        return any(s.start < until and s.end > self.period.start for s in others)
+
+    def hold_on(self, span: timedelta, now: datetime) -> list[Setpoint]:
+        """Behind the last slot the devices of which something was asked there take nothing back for a while, as far as their
+        own bounds let them: they hold the part of their schedules that would run against what was given. Returns the
+        set-points."""
+        found: list[Setpoint] = []
+        for name, plan in self.parts.items():
+            end, sign = self.period.slot_start(len(plan)), self.direction.sign
+            device, period = self.home.device(name), IntervalPeriod(start=end, duration=span)
+            if not plan[-1] or now >= end + span:
+                continue
+            others = self.ledger.others(self.event_id, name)
+            ask = Ask(self.direction, period, (device.capacity_w(self.direction),), others)
+            most = device.flexibility(ask)
+            held_w = min(most.power_w[0], max(0, -sign * most.schedule_w[0]))
+            if held_w:
+                course = device.lay_out(ask, most.schedule_w, (held_w,))
+                found += self.ledger.follow(self.event_id, name, course, max(end, now), end + span)
+        return found
+
     def cut(self, now: datetime) -> list[Setpoint]:
         """The devices follow nowhere more than is reserved of them from now on: an award was lowered in slots that are
         led already. Returns the set-points that change."""
@@ -153,6 +190,53 @@ class Reservation:
         ask = Ask(self.direction, to_come, zero(len(plan) - slot), others)
         schedule_w = self.home.device(resource_id).flexibility(ask).schedule_w[0]
         return schedule_w * micros(end - start) - self.ledger.others_wus(self.event_id, resource_id, start, end)
+
+    def takes_back_w(self, now: datetime) -> Plan:
+        """What the devices take back of what they gave, left to themselves from now on: how far that lies behind the
+        schedules that they declared, in the slots in which they are asked for anything, W. Of a slot that has begun, over
+        what is left of it."""
+        slots = next((len(plan) for plan in self.parts.values()), 0)
+        end = self.period.slot_start(slots)
+        if now >= end:
+            return zero(slots)
+        step = timedelta(seconds=-(-(end - now) // timedelta(seconds=STEPS)))
+        own_w = {name: self._alone_w(name, now, step, -(-(end - now) // step)) for name in self.parts}
+        found = []
+        for slot in range(slots):
+            since, until = max(now, self.period.slot_start(slot)), self.period.slot_start(slot + 1)
+            behind_wus = sum(
+                self._behind_wus(name, slot, since, until, own_w[name], now, step)
+                for name, plan in self.parts.items()
+                if plan[slot] and since < until
+            )
+            found.append(max(0, behind_wus) // micros(until - since) if since < until else 0)
+        return tuple(found)
+
+    def _alone_w(self, resource_id: str, now: datetime, step: timedelta, steps: int) -> SignedPlan:
+        """What a device does from now on without this event, signed W in each of so many steps."""
+        led = self.ledger.led(self.event_id, resource_id, now)
+        period = IntervalPeriod(start=now, duration=step)
+        ask = Ask(self.direction, period, zero(steps), (*self.ledger.others(self.event_id, resource_id), *led))
+        return self.home.device(resource_id).flexibility(ask).schedule_w
+
+    def _behind_wus(
+        self, resource_id: str, slot: int, since: datetime, until: datetime, alone_w: SignedPlan, now: datetime,
+        step: timedelta,
+    ) -> int:  # fmt: skip
+        """By how much a device lies behind its declared schedule in a span of a slot, W x microseconds."""
+        plan = self.parts[resource_id]
+        course = self._course(resource_id, _only(slot, plan[slot], len(plan)))
+        declared_wus = self.ledger.others_wus(self.event_id, resource_id, since, until) + sum(
+            (s.own_w or 0) * micros(min(s.end, until) - max(s.start, since))
+            for s in course
+            if s.start < until and s.end > since
+        )
+        alone_wus = sum(
+            power_w * micros(min(now + step * (place + 1), until) - max(now + step * place, since))
+            for place, power_w in enumerate(alone_w)
+            if now + step * place < until and now + step * (place + 1) > since
+        )
+        return self.direction.sign * (declared_wus - alone_wus)
 
     def _baseline_wus(
         self, resource_id: str, slot: int, until: datetime | None, found_wus: Mapping[str, int]

@@ -60,6 +60,7 @@ class DerEventState:
     earlier: tuple[EarlierOfferState, ...] = ()
     found_wus: dict[int, dict[str, int]] = field(default_factory=dict)
     loosened: tuple[Restriction, ...] = ()
+    alone_wus: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

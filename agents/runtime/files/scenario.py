@@ -155,6 +155,8 @@ def _homes(
                 "stored_rule": template.stored_rule,
                 "answers_within_s": template.answers_within_s,
                 "capability_every_s": template.capability_every_s,
+                "release_s": template.release_s,
+                "rebound_s": template.rebound_s,
                 "relax_others": template.relax_others,
                 "meter_to": (utility,) if template.meter_to is None else template.meter_to,
                 **(_lived_in(_numbered(devices, number), start_at, folder, place) if own_files else devices),

@@ -112,6 +112,8 @@ WORDS = {
     "stored_rule": "As of a home.",
     "answers_within_s": "As of a home.",
     "capability_every_s": "As of a home.",
+    "HomeTemplate.release_s": "As of a home.",
+    "HomeTemplate.rebound_s": "As of a home.",
     "relax_others": "As of a home.",
     "connection": "As of a home.",
     "behaviour": "How it misbehaves, for demonstrations and tests.",

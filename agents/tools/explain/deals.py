@@ -136,7 +136,12 @@ def settled(evidence: Evidence) -> Settled | None:
     if not noted:
         return None
     last = noted[-1].note
-    return Settled(last.requested_wh, last.awarded_wh, last.delivered_wh, last.metered_directly_wh, last.meters)
+    found = Settled(last.requested_wh, last.awarded_wh, last.delivered_wh, last.metered_directly_wh, last.meters)
+    back = [one.note for one in of(evidence.noted, n.ReboundMetered) if one.party == noted[-1].party]
+    if back:
+        found.taken_back_wh, found.taken_within_s = back[-1].taken_back_wh, back[-1].within_s
+        found.taking_homes = back[-1].homes
+    return found
 
 
 def delivery(evidence: Evidence, party: str, start: datetime, slot: timedelta) -> list[SlotDelivery]:

@@ -129,6 +129,9 @@ def _delivery(out: Console, story: Story, party: str | None) -> None:
     if story.settled is not None and story.settled.meters and party is None:
         direct = words.kwh(story.settled.metered_directly_wh)
         out.print(f"  {story.settled.meters} smart meters that report to the utility directly say {direct}.")
+    if story.settled is not None and story.settled.taken_back_wh is not None and party is None:
+        back, homes = words.kwh(story.settled.taken_back_wh), words.count(story.settled.taking_homes, "home")
+        out.print(f"  Within {story.settled.taken_within_s // 60} min behind the event {homes} took {back} of it back.")
 
 
 def _troubles(out: Console, story: Story, party: str | None) -> None:

@@ -170,8 +170,10 @@ def newest_requests(trace: Sequence[Entry]) -> dict[tuple[str, str], m.Request]:
 
 def not_backed(trace: Sequence[Entry]) -> list[str]:
     """What a party awards downward is at most what it was awarded, or what a mandate lets it conclude. Who gives less
-    than its award counts for what it gives: it is kept, and others are raised."""
+    than its award counts for what it gives: it is kept, and others are raised. So they are for what those take back that
+    have withdrawn."""
     given, own = last_awards(trace)
+    back = taken_back(trace)
     requests, gives_pct = newest_requests(trace), least_given(trace)
     found = []
     for (parent, event_id), awards in given.items():
@@ -183,7 +185,8 @@ def not_backed(trace: Sequence[Entry]) -> list[str]:
         request = requests.get((parent, event_id))
         if not concluded or request is None:
             continue  # nothing stands, or the utility: nobody is above it
-        sums = total(concluded, len(concluded[0]))
+        slots = len(concluded[0])
+        sums = shortfall(total(concluded, slots), total(back.get((parent, event_id), {}).values(), slots))
         award, heard_at = own.get((parent, event_id), (None, None))
         over = request.interval_period.slot_start(len(request.power_w))
         if award is not None and heard_at is not None and heard_at >= over:
@@ -192,6 +195,18 @@ def not_backed(trace: Sequence[Entry]) -> list[str]:
         by_award = award is not None and award.outcome is m.Outcome.CONCLUDED and covers(award.power_w, sums)
         if not by_mandate and not by_award:
             found.append(f"P1: {parent}/{event_id}: awards of {sums} are not backed from above")
+    return found
+
+
+def taken_back(trace: Sequence[Entry]) -> dict[tuple[str, str], dict[str, Plan]]:
+    """By parent and event: what each child said that it takes back by itself, W."""
+    found: dict[tuple[str, str], dict[str, Plan]] = defaultdict(dict)
+    for entry in trace:
+        for note in entry.effects:
+            if isinstance(note, Note) and note.name == "taking_back":
+                power_w = note.data["power_w"]
+                assert isinstance(power_w, tuple)
+                found[entry.actor, note.event_id][str(note.data["child"])] = power_w
     return found
 
 

@@ -73,6 +73,10 @@ class Settled:
     delivered_wh: int
     metered_directly_wh: int
     meters: int
+    taken_back_wh: int | None = None
+    """Behind the event, by `taking_homes` within `taken_within_s`; None: nobody has told anything of it."""
+    taken_within_s: int = 0
+    taking_homes: int = 0
 
 
 @dataclass(slots=True)

@@ -1,0 +1,104 @@
+"""One message of any kind is lost, comes late, or comes twice: what is told is what flowed, and the deal is delivered."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from checker import violations
+from spare_evening import evening, flowed_wh
+from worlds import START, T0, Story, World
+
+from agents.runtime.behaviour import Intercept
+from broker.bus import Post
+from protocol.actor import Decided
+from protocol.units import Direction
+
+MINUTE = timedelta(minutes=1)
+WORLDS = [(2, Direction.DECREASE_LOAD), (3, Direction.INCREASE_LOAD)]
+Way = list[tuple[Post, timedelta]]
+
+
+def nth(kind: str, number: int, way: Callable[[Post], Way]) -> Intercept:
+    """The message of a kind with this number, of all that are said, goes another way."""
+    said = 0
+
+    def out(sender: str, post: Post) -> Way:
+        nonlocal said
+        said += post.topic.startswith(f"dr/{kind}/")
+        return way(post) if post.topic.startswith(f"dr/{kind}/") and said == number else [(post, timedelta())]
+
+    return out
+
+
+def played(world: World, intercept: Intercept, *withdraws: timedelta) -> Story:
+    simulation = world.build()
+    simulation.run(until=T0)
+    for name in simulation.nodes:
+        simulation.intercept(name, intercept)
+    for after in withdraws:
+        simulation.give(START + after, "ra-1-h0", Decided("e1", False))
+    simulation.run()
+    return Story(simulation, world)
+
+
+def check(story: Story) -> None:
+    """18 kWh are delivered, told as they flowed, and no promise is broken."""
+    awarded_wh, delivered_wh = story.notes("settled", "utility")[-1].data["awarded_wh"], story_delivered(story)
+    assert (awarded_wh, delivered_wh) == (18_000, pytest.approx(18_000, abs=60))
+    assert flowed_wh(story.simulation, story.world) == pytest.approx(18_000, abs=60)
+    assert violations(story.simulation.trace) == []
+
+
+def story_delivered(story: Story) -> object:
+    return story.notes("settled", "utility")[-1].data["delivered_wh"]
+
+
+@pytest.mark.parametrize(("tiers", "direction"), WORLDS)
+@pytest.mark.parametrize("number", [1, 4])
+@pytest.mark.parametrize("kind", ["request", "offer", "award", "confirm", "dispatch", "report"])
+def test_message_that_is_lost_costs_nothing(kind: str, number: int, tiers: int, direction: Direction) -> None:
+    check(played(evening(tiers, direction, answers_dispatch=True), nth(kind, number, lambda post: [])))
+
+
+@pytest.mark.parametrize(("tiers", "direction"), WORLDS)
+@pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.parametrize("kind", ["offer", "award", "confirm", "dispatch", "report"])
+@pytest.mark.parametrize("minutes", [20])
+def test_message_that_comes_late_or_twice_costs_nothing(
+    minutes: int, kind: str, twice: bool, tiers: int, direction: Direction
+) -> None:
+    late = timedelta(minutes=minutes)
+    way = nth(kind, 2, lambda post: [(post, timedelta()), (post, late)] if twice else [(post, late)])
+    check(played(evening(tiers, direction, answers_dispatch=True), way))
+
+
+@pytest.mark.parametrize(("tiers", "direction"), WORLDS)
+@pytest.mark.parametrize("minutes", [0, 2, 90])
+def test_withdrawal_in_a_slot_is_made_up_for_however_its_first_word_travels(
+    minutes: int, tiers: int, direction: Direction
+) -> None:
+    late = timedelta(minutes=minutes)
+    way = nth("withdraw", 1, lambda post: [(post, late)] if minutes else [])
+    story = played(evening(tiers, direction, answers_dispatch=True), way, 5 * MINUTE)
+    lost_wh = 3_000 * 3 // 60  # it is said again after three minutes
+    assert 18_000 - 2 * lost_wh - 60 <= flowed_wh(story.simulation, story.world) <= 18_060
+    assert story_delivered(story) == pytest.approx(flowed_wh(story.simulation, story.world), abs=60)
+
+
+@pytest.mark.parametrize(("tiers", "direction"), WORLDS)
+@pytest.mark.parametrize("minutes", [-54.9, -54, -48, -35, -0.2, 10])
+def test_withdrawals_under_a_mandate_are_never_sold(tiers: int, direction: Direction, minutes: float) -> None:
+    world = evening(tiers, direction, pct=100)
+    world.utility = {"mandate": True}
+    world.events[0] = world.events[0].model_copy(update={"power_w": (24_000, 24_000)})
+    simulation = world.build()
+    for place, home in enumerate(("ra-1-h0", "ra-2-h1")):
+        at = START + timedelta(minutes=minutes, seconds=place)
+        simulation.give(at, home, Decided("e1", False))
+    simulation.run()
+    story = Story(simulation, world)
+    account = story.notes("settled", "utility")[-1].data
+    flowed = flowed_wh(simulation, world)
+    assert account["delivered_wh"] == pytest.approx(flowed, abs=60)
+    assert int(str(account["awarded_wh"])) <= flowed + 60
+    assert violations(simulation.trace) == []
