@@ -5,9 +5,9 @@ over its loss, and every watt of electricity moves it by the coefficient of perf
 wished temperature: it makes up for the loss, and comes back from a deviation within about `returns_h` hours. In an event
 it deviates within the limits of comfort, which the owner may have agreed in advance to loosen, step by step.
 
-Sound: at every edge of every slot, and after the event as long as other events hold something, the room is within its
-limits, or no further outside than it would have been. Of what fits, the most even profile; not always the greatest sum,
-because heat leaks: what is saved early is partly gone later.
+Sound: at every edge of every slot and of the forecast, after the event as long as other events hold something, and for six
+hours behind that, the room is within its limits, or no further outside than it would have been. Of what fits, the most even
+profile; not always the greatest sum, because heat leaks: what is saved early is partly gone later.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +35,8 @@ BELOW_K = 10.0
 """The store is empty so far beyond the limit of comfort: a loosened limit and a cold night still have a level above 0."""
 MARGIN_K = 0.02
 """Kept from a limit: whole watts and whole Wh."""
+AFTERWARDS, LOOKS_AFTERWARDS = timedelta(hours=6), 6
+"""For so long behind all that is held a weak device must not leave the room worse off; looked at so often."""
 LEAST_TAU_H, MOST_TAU_H = 0.25, 2_000
 """Of rooms: a tent is quicker, a mountain slower."""
 LEVELS = 30
@@ -231,11 +233,15 @@ class RoomCourse:
         self.low_k, self.high_k = low - looser_k + MARGIN_K, high + looser_k - MARGIN_K
         start, end = ask.period.start, ask.period.slot_start(ask.slots)
         last = max([end, *(s.end for s in ask.reserved)])
+        after = [last + AFTERWARDS * look / LOOKS_AFTERWARDS for look in range(1, LOOKS_AFTERWARDS + 1)]
         cuts = {at for s in ask.reserved for at in (s.start, s.end) if room.spec.state_at < at < last}
         slots = [ask.period.slot_start(slot) for slot in range(ask.slots + 1)]
         begin = min(start, max(room.spec.state_at, start - timedelta(days=2)))
-        self.cuts = list(pairwise(sorted({begin, last, *slots, *(at for at in cuts if at > begin)})))
+        self.cuts = list(pairwise(sorted({begin, last, *slots, *(at for at in cuts if at > begin), *after})))
         self.slot_of = [self._slot(piece) for piece in range(len(self.cuts))]
+        turns = list(self._turns(start, after[-1]))
+        self.spans = [list(pairwise((a, *(at for at in turns if a < at < b), b))) for a, b in self.cuts]
+        """Each piece, cut where it gets warmer or colder outside: the room may turn there."""
         held = [standing(ask.reserved, at) for at, _ in self.cuts]
         self.is_held = [bool(segments) for segments in held]
         self.others_w = [sum(s.power_w for s in segments) for segments in held]
@@ -244,11 +250,13 @@ class RoomCourse:
         self._from = 0, room.deviation_k(room.spec.room_c)
         """The first piece that the event can change, and the deviation there."""
         self.without_k = self._follow([0] * ask.slots)
-        """The deviation at the end of each piece without this event."""
+        """The deviation at the end of each span without this event."""
         first = next(piece for piece, slot in enumerate(self.slot_of) if slot is not None)
         if first:
-            self._from = first, self.without_k[first - 1]
-        self.without_k = self.without_k[first:]
+            before = sum(len(spans) for spans in self.spans[:first])
+            self._from = first, self.without_k[before - 1]
+            self.without_k = self.without_k[before:]
+        self._pieces = [piece for piece, spans in enumerate(self.spans) if piece >= first for _ in spans]
         self.schedule_w = tuple(round(power) for power in self._means())
 
     def _alone(self) -> list[float]:
@@ -266,15 +274,24 @@ class RoomCourse:
         return slot if 0 <= slot < self.ask.slots else None
 
     def _follow(self, power_w: Sequence[float]) -> list[float]:
-        """The deviation at the end of each piece, from the first one on that the event can change."""
+        """The deviation at the end of each span, from the first piece on that the event can change."""
         (first, deviation), found = self._from, []
-        for piece, (start, end) in enumerate(self.cuts[first:], first):
+        for piece, spans in enumerate(self.spans[first:], first):
             slot = self.slot_of[piece]
             change = self.others_w[piece] + (0.0 if slot is None else self.ask.direction.sign * power_w[slot])
             drawn_w = self.alone_w[piece] + change if change or self.is_held[piece] else None
-            deviation, _ = self.room.run(deviation, start, end, drawn_w)
-            found.append(deviation)
+            for start, end in spans:
+                deviation, _ = self.room.run(deviation, start, end, drawn_w)
+                found.append(deviation)
         return found
+
+    def _turns(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        """When the temperature outside changes."""
+        spec = self.room.spec
+        for number, (before_c, after_c) in enumerate(pairwise(spec.outdoor_c), 1):
+            at = spec.outdoor_at + SLOT * number
+            if before_c != after_c and start < at < end:
+                yield at
 
     def _means(self) -> list[float]:
         """The mean of each slot without this event, W."""
@@ -295,7 +312,7 @@ class RoomCourse:
     def broken_at(self, power_w: Sequence[float]) -> int | None:
         """The last slot before the first limit that a change breaks; None: it breaks none."""
         for number, deviation in enumerate(self._follow(power_w)):
-            without, slot = self.without_k[number], self.slot_of[self._from[0] + number]
+            without, slot = self.without_k[number], self.slot_of[self._pieces[number]]
             if deviation < min(self.low_k, without) - 1e-9 or deviation > max(self.high_k, without) + 1e-9:
                 return self.ask.slots - 1 if slot is None else slot
         return None

@@ -121,6 +121,31 @@ def test_what_is_offered_is_delivered_within_the_limits(seed: int) -> None:
         assert min(device.least_c, alone_c) - 0.01 <= now_c <= max(device.most_c, alone_c) + 0.01
 
 
+@pytest.mark.parametrize(
+    ("changes", "slots"),
+    [
+        ({"outdoor_c": [-10.0, 14.0], "least_c": 20.5}, 1),  # it turns within the slot
+        ({"outdoor_c": [2.0] * 4 + [-6.0], "least_c": 20.5, "rated_w": 1_500}, 2),  # too weak for the night
+    ],
+)
+def test_room_is_within_comfort_inside_slots_and_afterwards(changes: dict[str, Any], slots: int) -> None:
+    device = spec(**changes)
+    asked = ask(DOWN, (1_500,) * slots, slot_s=3_600)
+    answer = build_device(device).flexibility(asked)
+    follows, alone = build_driver(device), build_driver(device)
+    assert isinstance(follows, SimulatedDriver)
+    assert isinstance(alone, SimulatedDriver)
+    for slot, power in enumerate(answer.power_w):
+        start, end = asked.period.slot_start(slot), asked.period.slot_start(slot + 1)
+        follows.set_power(answer.schedule_w[slot] - power, start, end)
+    assert answer.power_w[0] < 1_000
+    for half_hour in range(1, 14):
+        at = T0 + half_hour * timedelta(minutes=30)
+        follows.advance(at)
+        alone.advance(at)
+        assert room_c(follows) >= min(device.least_c, room_c(alone)) - 0.01
+
+
 def test_other_events_are_counted_and_not_undone() -> None:
     device = build_device(spec())
     held = (Segment(T0, T0 + timedelta(hours=3), -900),)
