@@ -12,7 +12,7 @@ from typing import Any
 from hunter import Plan
 from worlds import World, battery, vehicle
 
-from agents.devices.climate.spec import ClimateSpec
+from agents.devices.climate import ClimateSpec
 from agents.settings.connection import ConnectionPoint
 from agents.settings.devices import DeviceSpec, LoadSpec, SolarSpec, VehicleSpec
 from agents.settings.parties import PATENT_LADDER, Consent, DerSettings, EventSettings, Rung

@@ -12,7 +12,7 @@ from unittest.mock import patch
 from fresh import FRESH
 
 from agents.devices import solar
-from agents.devices.climate.room import BELOW_K, Room
+from agents.devices.climate import BELOW_K, Room
 from agents.devices.solar import Solar
 from agents.devices.stays import Stays
 from agents.negotiation.parent import ParentParty

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from agents.devices.climate.spec import ClimateSpec
+from agents.devices.climate import ClimateSpec
 from agents.runtime.files.scenario import build_scenario
 from agents.runtime.files.toml_out import to_edited_toml
 from agents.settings.connection import ConnectionPoint

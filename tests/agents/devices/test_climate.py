@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from agents.devices.catalogue import build_device
-from agents.devices.climate.device import Climate
-from agents.devices.climate.room import Room, stored_wh, temperature_c
-from agents.devices.climate.spec import ClimateSpec
+from agents.devices.climate import Climate, ClimateSpec, Room, stored_wh, temperature_c
 from agents.devices.contract import Ask, Segment
 from agents.drivers.build import build_driver
 from agents.drivers.simulated import SimulatedDriver
@@ -121,6 +119,31 @@ def test_what_is_offered_is_delivered_within_the_limits(seed: int) -> None:
             assert energy_wh == pytest.approx(wanted_wh, abs=1.0)
         now_c, alone_c = room_c(follows), room_c(alone)
         assert min(device.least_c, alone_c) - 0.01 <= now_c <= max(device.most_c, alone_c) + 0.01
+
+
+@pytest.mark.parametrize(
+    ("changes", "slots"),
+    [
+        ({"outdoor_c": [-10.0, 14.0], "least_c": 20.5}, 1),  # it turns within the slot
+        ({"outdoor_c": [2.0] * 4 + [-6.0], "least_c": 20.5, "rated_w": 1_500}, 2),  # too weak for the night
+    ],
+)
+def test_room_is_within_comfort_inside_slots_and_afterwards(changes: dict[str, Any], slots: int) -> None:
+    device = spec(**changes)
+    asked = ask(DOWN, (1_500,) * slots, slot_s=3_600)
+    answer = build_device(device).flexibility(asked)
+    follows, alone = build_driver(device), build_driver(device)
+    assert isinstance(follows, SimulatedDriver)
+    assert isinstance(alone, SimulatedDriver)
+    for slot, power in enumerate(answer.power_w):
+        start, end = asked.period.slot_start(slot), asked.period.slot_start(slot + 1)
+        follows.set_power(answer.schedule_w[slot] - power, start, end)
+    assert answer.power_w[0] < 1_000
+    for half_hour in range(1, 14):
+        at = T0 + half_hour * timedelta(minutes=30)
+        follows.advance(at)
+        alone.advance(at)
+        assert room_c(follows) >= min(device.least_c, room_c(alone)) - 0.01
 
 
 def test_other_events_are_counted_and_not_undone() -> None:

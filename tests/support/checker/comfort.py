@@ -3,9 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from agents.devices.climate.device import ClimatePhysics
-from agents.devices.climate.room import temperature_c
-from agents.devices.climate.spec import ClimateSpec
+from agents.devices.climate import ClimatePhysics, ClimateSpec, temperature_c
 from agents.drivers.simulated import SimulatedDriver
 from agents.settings.parties import DerSettings
 from protocol.actor import Entry, Measured

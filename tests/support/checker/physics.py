@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from agents.devices.climate.spec import ClimateSpec
+from agents.devices.climate import ClimateSpec
 from agents.devices.solar import Solar
 from agents.drivers.simulated import SimulatedDriver, VehiclePhysics
 from agents.settings.connection import ConnectionPoint

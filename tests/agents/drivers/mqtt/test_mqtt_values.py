@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from agents.devices.climate.room import Room, temperature_c
-from agents.devices.climate.spec import ClimateSpec
+from agents.devices.climate import ClimateSpec, Room, temperature_c
 from agents.drivers.mqtt.options import MqttOptions, Place
 from agents.drivers.mqtt.values import found_in, posts, state_of, value_at, variables_of
 from agents.settings.checked import ConfigError, checked

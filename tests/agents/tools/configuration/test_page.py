@@ -7,7 +7,7 @@ import pytest
 from paths import DOCS
 from pydantic import TypeAdapter
 
-from agents.devices.climate.spec import ClimateSpec
+from agents.devices.climate import ClimateSpec
 from agents.runtime.files.config import load_config
 from agents.runtime.files.members import load_members
 from agents.runtime.files.toml_out import to_edited_toml

@@ -1,0 +1,399 @@
+"""An air conditioner or a heat pump that heats or cools a room: its comfort limits are a store of heat.
+
+The room is a model of first order: its temperature runs towards that outside with the time constant of its heat capacity
+over its loss, and every watt of electricity moves it by the coefficient of performance. By itself the device keeps the
+wished temperature: it makes up for the loss, and comes back from a deviation within about `returns_h` hours. In an event
+it deviates within the limits of comfort, which the owner may have agreed in advance to loosen, step by step.
+
+Sound: at every edge of every slot and of the forecast, after the event as long as other events hold something, and for six
+hours behind that, the room is within its limits, or no further outside than it would have been. Of what fits, the most even
+profile; not always the greatest sum, because heat leaks: what is saved early is partly gone later.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from math import exp
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from agents.devices.contract import Ask, Flexibility, Segment, hours
+from agents.devices.course import laid_out, power_at, standing
+from agents.devices.kinds import DeviceKind
+from agents.settings.contradictions import contradictions
+from agents.settings.devices import Spec
+from agents.settings.mistakes import Mistake
+from protocol.actor import Measured
+from protocol.messages import ResourceKind, Restriction
+from protocol.plan import Plan, SignedPlan
+from protocol.units import SLOT, Direction, Instant
+
+Celsius = Annotated[float, Field(ge=-60, le=80)]
+BELOW_K = 10.0
+"""The store is empty so far beyond the limit of comfort: a loosened limit and a cold night still have a level above 0."""
+MARGIN_K = 0.02
+"""Kept from a limit: whole watts and whole Wh."""
+AFTERWARDS, LOOKS_AFTERWARDS = timedelta(hours=6), 6
+"""For so long behind all that is held a weak device must not leave the room worse off; looked at so often."""
+LEAST_TAU_H, MOST_TAU_H = 0.25, 2_000
+"""Of rooms: a tent is quicker, a mountain slower."""
+LEVELS = 30
+LOOKS = timedelta(minutes=5)
+"""So often the device looks at its thermometer."""
+
+
+class ClimateSpec(Spec):
+    """`mode`: what the device does; the limits on the other side count as well, when it is asked for more."""
+
+    kind: Literal["climate"]
+    mode: Literal["heating", "cooling"]
+    rated_w: Annotated[int, Field(gt=0)]
+    cop_pct: Annotated[int, Field(ge=80, le=1000)] = 300
+    """Heat moved for the electricity drawn, %."""
+    capacity_wh_per_k: Annotated[float, Field(gt=0, le=10**6)]
+    """Heat that the room and its walls store."""
+    loss_w_per_k: Annotated[float, Field(gt=0, le=10**5)]
+    """Heat lost for each K between inside and outside."""
+    wished_c: Celsius
+    least_c: Celsius
+    most_c: Celsius
+    """The limits of comfort."""
+    room_c: Celsius
+    state_at: Instant
+    """When it was `room_c` in the room."""
+    outdoor_c: Annotated[tuple[Celsius, ...], Field(min_length=1, max_length=336)]
+    """Forecast by half hour from `outdoor_at` on; the last one goes on."""
+    outdoor_at: Instant
+    returns_h: Annotated[float, Field(ge=0.25, le=24)] = 1.0
+    comfort_steps_k: Annotated[tuple[Annotated[float, Field(gt=0, le=5)], ...], Field(max_length=8)] = ()
+    """By how much the limits may be passed when the owner is asked to loosen them, the mildest first; none: never."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if not self.least_c < self.wished_c < self.most_c:
+            raise ValueError("wished_c has to lie between least_c and most_c")
+        if list(self.comfort_steps_k) != sorted(self.comfort_steps_k):
+            raise ValueError("comfort_steps_k has to begin with the mildest step")
+        return self
+
+
+@contradictions.register
+def _in_other_units(spec: ClimateSpec) -> Iterator[Mistake]:
+    """What no room and no device have: one of the values is in another unit."""
+    lasts_h = spec.capacity_wh_per_k / spec.loss_w_per_k
+    if not LEAST_TAU_H <= lasts_h <= MOST_TAU_H:
+        text = f"{spec.capacity_wh_per_k:g} over loss_w_per_k ({spec.loss_w_per_k:g}) is a time constant of {lasts_h:.2g} h"
+        yield Mistake("capacity_wh_per_k", f"{text}: is it in kWh?" if lasts_h < 1 else f"{text}: is the loss in kW?")
+    if spec.rated_w * spec.cop_pct / 100 < spec.loss_w_per_k:
+        yield Mistake("rated_w", f"{spec.rated_w} W move less than the room loses for 1 K: is it in kW?")
+
+
+class Room:
+    """The physics, as the device computes with it and as it is simulated. Deviations are K in the way of the device: +
+    is warmer while it heats, colder while it cools, so that + always needs electricity."""
+
+    def __init__(self, spec: ClimateSpec) -> None:
+        self.spec = spec
+        self.sign = 1 if spec.mode == "heating" else -1
+        self.cop = spec.cop_pct / 100
+        self.tau_h = spec.capacity_wh_per_k / spec.loss_w_per_k
+        self.k_per_w = self.cop / spec.loss_w_per_k
+        """Deviation at which a watt more ends, after long."""
+        self.gain_w = spec.capacity_wh_per_k / spec.returns_h / self.cop
+        """By which the device comes back, for each K."""
+
+    def deviation_k(self, room_c: float) -> float:
+        """How far the room is from what is wished."""
+        return self.sign * (room_c - self.spec.wished_c)
+
+    @property
+    def limits_k(self) -> tuple[float, float]:
+        """Of comfort, as deviations."""
+        low, high = self.deviation_k(self.spec.least_c), self.deviation_k(self.spec.most_c)
+        return min(low, high), max(low, high)
+
+    def steady_w(self, at: datetime) -> float:
+        """What makes up for the loss at the wished temperature."""
+        spec = self.spec
+        index = min(len(spec.outdoor_c) - 1, max(0, (at - spec.outdoor_at) // SLOT))
+        wanted_w = self.sign * (spec.wished_c - spec.outdoor_c[index]) * spec.loss_w_per_k / self.cop
+        return min(float(spec.rated_w), max(0.0, wanted_w))
+
+    def edges(self, start: datetime, end: datetime, step: timedelta = LOOKS) -> list[datetime]:
+        """Where the forecast changes, and whenever the device looks at its thermometer."""
+        found = []
+        at = self.spec.outdoor_at + step * ((start - self.spec.outdoor_at) // step + 1)
+        while at < end:
+            found.append(at)
+            at += step
+        return found
+
+    def own_w(self, deviation_k: float, at: datetime) -> float:
+        """What the device draws by itself."""
+        return min(float(self.spec.rated_w), max(0.0, self.steady_w(at) - self.gain_w * deviation_k))
+
+    def after(self, deviation_k: float, power_w: float, start: datetime, span: timedelta) -> float:
+        """The deviation after a span at one power. Where the device cannot make up for the loss, the room runs away."""
+        wanted = self.spec.loss_w_per_k / self.cop
+        index = min(len(self.spec.outdoor_c) - 1, max(0, (start - self.spec.outdoor_at) // SLOT))
+        needed_w = self.sign * (self.spec.wished_c - self.spec.outdoor_c[index]) * wanted
+        end_k = (power_w - needed_w) * self.k_per_w
+        return end_k + (deviation_k - end_k) * exp(-hours(span) / self.tau_h)
+
+    def run(
+        self, deviation_k: float, start: datetime, end: datetime, power_w: float | None
+    ) -> tuple[float, float]:  # fmt: skip
+        """The deviation at the end of a span, and the energy drawn, Wh. None: by itself."""
+        drawn_wh = 0.0
+        step = LOOKS if power_w is None else SLOT
+        for begins, ends in pairwise((start, *self.edges(start, end, step), end)):
+            drawn_w = self.own_w(deviation_k, begins) if power_w is None else power_w
+            deviation_k = self.after(deviation_k, drawn_w, begins, ends - begins)
+            drawn_wh += drawn_w * hours(ends - begins)
+        return deviation_k, drawn_wh
+
+
+class Climate:
+    """One device, with its newest room temperature."""
+
+    kind = ResourceKind.LOAD
+
+    def __init__(self, spec: ClimateSpec) -> None:
+        self.spec = spec
+        self.room = Room(spec)
+
+    @property
+    def resource_id(self) -> str:
+        return self.spec.resource_id
+
+    @property
+    def relaxable(self) -> tuple[Restriction, ...]:
+        return (Restriction.COMFORT,) if self.spec.comfort_steps_k else ()
+
+    def capacity_w(self, direction: Direction) -> int:
+        return self.spec.rated_w
+
+    def observe(self, reading: Measured) -> None:
+        if reading.soc_wh is not None and reading.at >= self.spec.state_at:
+            room_c = temperature_c(self.room, reading.soc_wh)
+            self.spec = self.spec.model_copy(update={"room_c": room_c, "state_at": reading.at})
+            self.room = Room(self.spec)
+
+    def lay_out(self, ask: Ask, schedule_w: SignedPlan, power_w: Plan) -> tuple[Segment, ...]:
+        return tuple(self._within_reach(ask, segment) for segment in laid_out(ask, schedule_w, power_w))
+
+    def _within_reach(self, ask: Ask, segment: Segment) -> Segment:
+        """What is left of a slot's mean, in whole W, for a short piece of it may lie beyond what the device can do."""
+        if segment.own_w is None:
+            return segment
+        change_w = segment.power_w + sum(s.power_w for s in standing(ask.reserved, segment.start))
+        least_w, most_w = max(0, -change_w), self.spec.rated_w - max(0, change_w)
+        return replace(segment, own_w=min(most_w, max(least_w, segment.own_w)))
+
+    def flexibility(self, ask: Ask) -> Flexibility:
+        steps = self.spec.comfort_steps_k if Restriction.COMFORT in ask.relaxed else ()
+        answer = self._within(ask, 0.0)
+        for step in steps:  # the mildest that covers what is asked, or else the last
+            if answer.power_w == ask.power_w:
+                break
+            answer = self._within(ask, step)
+        return answer
+
+    def _within(self, ask: Ask, looser_k: float) -> Flexibility:
+        course = RoomCourse(self.room, ask, looser_k)
+        reach = [0 if ask.opposed(slot) else course.reach_w(slot) for slot in range(ask.slots)]
+        zeros = [0] * ask.slots
+        asked = [min(want, most) for want, most in zip(ask.power_w, reach, strict=True)]
+        power_w = _raised(zeros, asked, course.broken_at)
+        most = [most if want else 0 for want, most in zip(ask.power_w, reach, strict=True)]
+        upper = [max(power, limit) for power, limit in zip(power_w, most, strict=True)]
+        available_w = _raised(power_w, upper, course.broken_at)
+        binding = tuple(
+            None if power >= want else self._binding(ask, slot, power, reach[slot])
+            for slot, (power, want) in enumerate(zip(power_w, ask.power_w, strict=True))
+        )
+        return Flexibility(tuple(power_w), tuple(available_w), binding, course.schedule_w)
+
+    def _binding(self, ask: Ask, slot: int, power: int, reach: int) -> Restriction:
+        if ask.opposed(slot):
+            return Restriction.COMMITTED
+        if power + 1 >= reach:
+            return Restriction.COMMITTED if ask.reserved_w(slot) else Restriction.POWER_LIMIT
+        return Restriction.COMFORT
+
+
+class RoomCourse:
+    """What the room does in an event, for any change of load."""
+
+    def __init__(self, room: Room, ask: Ask, looser_k: float) -> None:
+        self.room, self.ask = room, ask
+        low, high = room.limits_k
+        self.low_k, self.high_k = low - looser_k + MARGIN_K, high + looser_k - MARGIN_K
+        start, end = ask.period.start, ask.period.slot_start(ask.slots)
+        last = max([end, *(s.end for s in ask.reserved)])
+        after = [last + AFTERWARDS * look / LOOKS_AFTERWARDS for look in range(1, LOOKS_AFTERWARDS + 1)]
+        cuts = {at for s in ask.reserved for at in (s.start, s.end) if room.spec.state_at < at < last}
+        slots = [ask.period.slot_start(slot) for slot in range(ask.slots + 1)]
+        begin = min(start, max(room.spec.state_at, start - timedelta(days=2)))
+        self.cuts = list(pairwise(sorted({begin, last, *slots, *(at for at in cuts if at > begin), *after})))
+        self.slot_of = [self._slot(piece) for piece in range(len(self.cuts))]
+        turns = list(self._turns(start, after[-1]))
+        self.spans = [list(pairwise((a, *(at for at in turns if a < at < b), b))) for a, b in self.cuts]
+        """Each piece, cut where it gets warmer or colder outside: the room may turn there."""
+        held = [standing(ask.reserved, at) for at, _ in self.cuts]
+        self.is_held = [bool(segments) for segments in held]
+        self.others_w = [sum(s.power_w for s in segments) for segments in held]
+        self.alone_w = self._alone()
+        """The own schedule without any event, by piece; where other events hold something, that which they stand on."""
+        self._from = 0, room.deviation_k(room.spec.room_c)
+        """The first piece that the event can change, and the deviation there."""
+        self.without_k = self._follow([0] * ask.slots)
+        """The deviation at the end of each span without this event."""
+        first = next(piece for piece, slot in enumerate(self.slot_of) if slot is not None)
+        if first:
+            before = sum(len(spans) for spans in self.spans[:first])
+            self._from = first, self.without_k[before - 1]
+            self.without_k = self.without_k[before:]
+        self._pieces = [piece for piece, spans in enumerate(self.spans) if piece >= first for _ in spans]
+        self.schedule_w = tuple(round(power) for power in self._means())
+
+    def _alone(self) -> list[float]:
+        deviation, found = self.room.deviation_k(self.room.spec.room_c), []
+        for piece, (start, end) in enumerate(self.cuts):
+            deviation, drawn_wh = self.room.run(deviation, start, end, None)
+            course_w = power_at(self.ask.reserved, start)
+            by_itself_w = drawn_wh / hours(end - start)
+            found.append(by_itself_w if course_w is None else float(course_w - self.others_w[piece]))
+        return found
+
+    def _slot(self, piece: int) -> int | None:
+        start, _ = self.cuts[piece]
+        slot = (start - self.ask.period.start) // self.ask.period.duration
+        return slot if 0 <= slot < self.ask.slots else None
+
+    def _follow(self, power_w: Sequence[float]) -> list[float]:
+        """The deviation at the end of each span, from the first piece on that the event can change."""
+        (first, deviation), found = self._from, []
+        for piece, spans in enumerate(self.spans[first:], first):
+            slot = self.slot_of[piece]
+            change = self.others_w[piece] + (0.0 if slot is None else self.ask.direction.sign * power_w[slot])
+            drawn_w = self.alone_w[piece] + change if change or self.is_held[piece] else None
+            for start, end in spans:
+                deviation, _ = self.room.run(deviation, start, end, drawn_w)
+                found.append(deviation)
+        return found
+
+    def _turns(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        """When the temperature outside changes."""
+        spec = self.room.spec
+        for number, (before_c, after_c) in enumerate(pairwise(spec.outdoor_c), 1):
+            at = spec.outdoor_at + SLOT * number
+            if before_c != after_c and start < at < end:
+                yield at
+
+    def _means(self) -> list[float]:
+        """The mean of each slot without this event, W."""
+        sums = [0.0] * self.ask.slots
+        for piece, (start, end) in enumerate(self.cuts):
+            if (slot := self.slot_of[piece]) is not None:
+                share = (end - start) / self.ask.period.duration
+                sums[slot] += (self.alone_w[piece] + self.others_w[piece]) * share
+        return sums
+
+    def reach_w(self, slot: int) -> int:
+        """By how much its power can change in a slot at most, W."""
+        drawn = [self.alone_w[piece] + self.others_w[piece] for piece, of in enumerate(self.slot_of) if of == slot]
+        if self.ask.direction is Direction.DECREASE_LOAD:
+            return max(0, int(min(drawn) + 1e-6))
+        return max(0, int(self.room.spec.rated_w - max(drawn) + 1e-6))
+
+    def broken_at(self, power_w: Sequence[float]) -> int | None:
+        """The last slot before the first limit that a change breaks; None: it breaks none."""
+        for number, deviation in enumerate(self._follow(power_w)):
+            without, slot = self.without_k[number], self.slot_of[self._pieces[number]]
+            if deviation < min(self.low_k, without) - 1e-9 or deviation > max(self.high_k, without) + 1e-9:
+                return self.ask.slots - 1 if slot is None else slot
+        return None
+
+
+def _raised(
+    lower: Sequence[int], upper: Sequence[int], broken_at: Callable[[Sequence[float]], int | None]
+) -> list[int]:
+    """The most even profile between two that fits: all slots are raised together until something breaks, those up to
+    there stay, the rest goes on."""
+    result: list[float] = [float(power) for power in lower]
+    first = 0
+    while first < len(result) and broken_at(_at(result, upper, first, 1.0)) is not None:
+        good, bad, broken = 0.0, 1.0, len(result) - 1
+        for _ in range(LEVELS):
+            level = (good + bad) / 2
+            found = broken_at(_at(result, upper, first, level))
+            if found is None:
+                good = level
+            else:
+                bad, broken = level, found
+        result = _at(result, upper, first, good)
+        if broken < first:
+            return [max(low, int(power)) for low, power in zip(lower, result, strict=True)]
+        first = broken + 1
+        upper = [
+            min(limit, int(power)) if slot < first else limit
+            for slot, (limit, power) in enumerate(zip(upper, result, strict=True))
+        ]
+    result = _at(result, upper, first, 1.0)
+    return [max(low, int(power + 1e-6)) for low, power in zip(lower, result, strict=True)]
+
+
+def _at(lower: Sequence[float], upper: Sequence[int], first: int, level: float) -> list[float]:
+    return [
+        power if slot < first else power + (limit - power) * level
+        for slot, (power, limit) in enumerate(zip(lower, upper, strict=True))
+    ]
+
+
+def stored_wh(room: Room, deviation_k: float) -> float:
+    """The heat (or cold) above the empty store, as electricity, Wh."""
+    return (deviation_k - room.limits_k[0] + BELOW_K) * room.spec.capacity_wh_per_k / room.cop
+
+
+def temperature_c(room: Room, energy_wh: float) -> float:
+    """The room's temperature of a store."""
+    deviation = energy_wh * room.cop / room.spec.capacity_wh_per_k + room.limits_k[0] - BELOW_K
+    return room.spec.wished_c + room.sign * deviation
+
+
+class ClimatePhysics:
+    """The simulated device."""
+
+    def __init__(self, spec: ClimateSpec) -> None:
+        self.room, self.start_at = Room(spec), spec.state_at
+        self.energy_wh = stored_wh(self.room, self.room.deviation_k(spec.room_c))
+
+    def edges(self, start: datetime, end: datetime) -> list[datetime]:
+        return self.room.edges(start, end)
+
+    def run(self, power_w: int | None, start: datetime, end: datetime) -> float:
+        room, spec = self.room, self.room.spec
+        deviation = room.deviation_k(temperature_c(room, self.energy_wh))
+        drawn_w = None if power_w is None else float(min(spec.rated_w, max(0, power_w)))
+        deviation, drawn_wh = room.run(deviation, start, end, drawn_w)
+        self.energy_wh = stored_wh(room, deviation)
+        return drawn_wh
+
+
+class ClimateKind:
+    """The kind, as an entry point names it."""
+
+    Settings = ClimateSpec
+    at_start = ("state_at", "outdoor_at")
+
+    def device(self, spec: ClimateSpec) -> Climate:
+        return Climate(spec)
+
+    def physics(self, spec: ClimateSpec) -> ClimatePhysics:
+        return ClimatePhysics(spec)
+
+
+climate: DeviceKind = ClimateKind()
