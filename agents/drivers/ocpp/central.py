@@ -1,5 +1,6 @@
 """The socket on which chargers call in: who they are, which version they speak, and what they are let in by."""
 
+import asyncio
 import base64
 import binascii
 import hmac
@@ -15,6 +16,7 @@ from websockets.typing import Subprotocol
 from agents.drivers.ocpp.charger import Charger, Told
 from agents.drivers.ocpp.options import Listening, OcppOptions
 from agents.drivers.ocpp.session import QUIET, ChargerSession
+from agents.drivers.ocpp.upstream import SharedConnection
 from agents.drivers.ocpp.v16 import Session16
 from agents.drivers.ocpp.v21 import Session21
 from agents.drivers.ocpp.v201 import Session201
@@ -114,10 +116,16 @@ class Central:
         if before is not None:
             before.transport.abort()  # it has connected anew: nobody is there any more that would say goodbye
         options, charger = self._options[name], self._chargers[name]
-        session: ChargerSession = VERSIONS[version](name, connection, charger, options.sample_s, options.stack_level)
+        shared = None if options.upstream is None else SharedConnection(connection, options.upstream)
+        sharing = None if shared is None else asyncio.create_task(shared.run())
+        line = connection if shared is None else shared
+        session: ChargerSession = VERSIONS[version](name, line, charger, options.sample_s, options.stack_level)
         try:
             await charger.serve(session, push)
         finally:
+            if sharing is not None:
+                sharing.cancel()
+                await asyncio.gather(sharing, return_exceptions=True)
             if self._connections.get(name) is connection:
                 del self._connections[name]
 

@@ -70,7 +70,7 @@ def _answer(one: FoundCharger, text: str | bytes) -> list[Any] | None:
     """To a call of it; None to anything else."""
     try:
         kind, number, action, said = json.loads(text)
-    except ValueError:
+    except (ValueError, TypeError):
         return None
     if kind != CALL or not isinstance(said, dict):
         return None
@@ -84,6 +84,7 @@ def _answer(one: FoundCharger, text: str | bytes) -> list[Any] | None:
             return [RESULT, number, {"currentTime": now_text()}]
         case "StatusNotification":
             connector = said.get("evseId", said.get("connectorId", 0))
-            one.connectors[int(connector)] = str(said.get("connectorStatus", said.get("status")))
+            if isinstance(connector, int):
+                one.connectors[connector] = str(said.get("connectorStatus", said.get("status")))
             return [RESULT, number, {}]
     return [ERROR, number, "NotSupported", "only who it is is asked here", {}]

@@ -84,10 +84,10 @@ def _check_places(places: Mapping[Listening, Mapping[str, Mapping[int, tuple[str
                 "give them the same ones or another port"
             )
         for identity, of in chargers.items():
-            told = {(one.password_file, one.sample_s, one.stack_level) for _, one in of.values()}
+            told = {(one.password_file, one.sample_s, one.stack_level, one.upstream) for _, one in of.values()}
             if len(told) > 1:
                 names = ", ".join(name for name, _ in of.values())
                 raise ConfigError(
-                    f"{names}: password_file, sample_s and stack_level are of a charger: give all connectors of "
+                    f"{names}: password_file, sample_s, stack_level and upstream are of a charger: give all connectors of "
                     f"{identity} the same ones"
                 )

@@ -64,6 +64,8 @@ class OcppOptions(BaseModel):
     memory: Path | None = None
     """A file of this device's own: what its vehicle needs, so that a next life knows it."""
 
+    upstream: Annotated[str, Field(pattern=r"^wss?://[^\s]+$", max_length=500)] | None = None
+    """The vendor's backend of this charger, its identity included: what the charger calls goes there as well."""
     site: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     """The chargers of the same name stand behind one limit."""
     site_w: Annotated[int, Field(ge=1, le=10_000_000)] | None = None

@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from agents.drivers.contract import DeviceTrouble
 from agents.drivers.ocpp.limit import LASTING_ID, PROFILE_ID, Limit
 from agents.drivers.ocpp.session import ANSWERS_WITHIN_S, QUIET, ChargerWords, RefusedCall
+from agents.drivers.ocpp.upstream import SharedConnection
 
 HEARTBEAT_S = 30
 WANTED = "Energy.Active.Import.Register,Power.Active.Import,Current.Import,SoC"
@@ -34,7 +35,12 @@ class Telling:
     """How the version names the settings that we make."""
 
     def __init__(
-        self, name: str, connection: ServerConnection, heard: ChargerWords, sample_s: int, stack_level: int
+        self,
+        name: str,
+        connection: ServerConnection | SharedConnection,
+        heard: ChargerWords,
+        sample_s: int,
+        stack_level: int,
     ) -> None:
         super().__init__(name, connection, response_timeout=ANSWERS_WITHIN_S, logger=QUIET)  # type: ignore[call-arg]
         self._heard, self._sample_s, self._stack_level = heard, sample_s, stack_level

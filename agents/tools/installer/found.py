@@ -38,7 +38,7 @@ async def nodes(host: str | None, port: int | None, addresses: Sequence[str], se
         raise ConfigError(
             f"{own.bind}:{own.port}: {error.strerror}: does a daemon or another program use it?"
         ) from None
-    lines = []
+    lines: list[Found] = []
     for node in seen:
         for name, instance in node.readable() or ((None, 0),):
             options = [("host", node.host), ("object", name), *([("instance", instance)] if instance > 1 else [])]

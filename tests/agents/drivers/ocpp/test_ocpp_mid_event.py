@@ -173,7 +173,9 @@ async def _opened(url: str) -> PlayedCharger:
 
 def test_connectors_of_one_charger_with_two_passwords_are_one_sentence() -> None:
     options = [OcppOptions(charge_point="CP-1", connector=n, password_file=Path(f"p{n}")) for n in (1, 2)]
-    with pytest.raises(ConfigError, match="one, two: password_file, sample_s and stack_level are of a charger"):
+    with pytest.raises(
+        ConfigError, match="one, two: password_file, sample_s, stack_level and upstream are of a charger"
+    ):
         OcppDriver({"one": options[0], "two": options[1]})
 
 
