@@ -122,5 +122,5 @@ class Sockets:
 
 def _shown(daemon: AnsweringDaemon) -> object:
     """What a page shows of it; the time goes on by itself."""
-    events = [(one["name"], one.get("events"), one.get("questions")) for one in daemon.parties]
+    events = [(one["name"], one.get("events"), one.get("questions"), one.get("limits")) for one in daemon.parties]
     return events, daemon.alerts, daemon.gone

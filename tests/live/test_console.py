@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +155,8 @@ async def test_what_is_called_like_a_script_stays_text_on_every_view(room: Room)
     chronicle = room.console.state.chronicle
     aggregator = chronicle.settings["ra-1"]
     assert isinstance(aggregator, AggregatorSettings)
-    named = replace(aggregator.members[0], resources=(SCRIPT,))
+    named = copy(aggregator.members[0])
+    object.__setattr__(named, "resources", (SCRIPT,))  # no settings and no message would have that
     chronicle.know([aggregator.model_copy(update={"members": (named, *aggregator.members[1:])})])
     chronicle.records["strange"].lines.append(
         NoteLine(room.system.clock.now(), "ra-1", "withdrawn", "strange", "", _WITHDRAWN)

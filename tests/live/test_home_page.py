@@ -16,7 +16,7 @@ from playwright.async_api import Page, expect
 from worlds import T0, vehicle
 
 from agents.pages.home.app import HomePage
-from agents.pages.home.choices import Choices
+from agents.pages.home.choices import Choices, load_told
 from agents.pages.home.home_assistant import HomeAssistant
 from agents.pages.home.state import ResidentState
 from agents.pages.web.accounts import Accounts, PageRole
@@ -114,9 +114,9 @@ async def test_limits_and_a_reserve_for_an_outage_hold_at_once_and_outlive_the_p
     system: PageSystem, tmp_path: Path
 ) -> None:
     async with resident(system, tmp_path) as page:
-        await page.get_by_text("Change", exact=False).first.click()
-        await page.get_by_label("Ready when it leaves, at least").fill("60")
-        await page.get_by_label("Switchings of its relay a day, at most").fill("2")
+        await page.locator("summary", has_text="Change").click()
+        await page.locator("[name=departure_soc_wh]").fill("60")
+        await page.locator("[name=relay_ops_a_day]").fill("2")
         assert await serious(page) == []
         await page.locator(".change").get_by_role("button", name="Save").click()
         await expect(page.get_by_text("with at least 60 % (24 kWh)")).to_be_visible()
@@ -137,7 +137,7 @@ async def test_limits_and_a_reserve_for_an_outage_hold_at_once_and_outlive_the_p
         await until(lambda: limits(system, "hems-1").get("ev-1") == kept)
         await page.get_by_role("button", name="Use the battery again").click()
         await until(lambda: "reserve_wh" not in limits(system, "hems-1")["ev-1"])
-        await page.get_by_text("Change", exact=False).first.click()
+        await page.locator("summary", has_text="Change").click()
         await page.get_by_role("button", name="Back to what my settings say").click()
         await until(lambda: limits(system, "hems-1") == {})
 
@@ -206,7 +206,7 @@ async def test_page_that_is_started_anew_pushes_and_answers_nothing_twice(system
             try:
                 if not turn:
                     await issue(system, "e1")
-                    await until(lambda: told != [])
+                    await until(lambda: any(load_told(tmp_path / "choices.json").pushed.values()))
                 else:
                     await until(lambda: home.sockets.questions() != [])  # noqa: B023
                     await home.follow_choices()

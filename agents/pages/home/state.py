@@ -35,6 +35,8 @@ from agents.settings.parties import DerSettings, Payment
 from protocol.messages import ResourceKind
 
 LOOK_S = 0.5
+ANSWERS = ("rule", "most_a_day", "paused_until")
+"""What was chosen that answers for the resident: another one answers anew."""
 log = structlog.get_logger("gridpact.home")
 
 
@@ -73,8 +75,9 @@ class ResidentState:
     def choose(self, choices: Choices) -> None:
         """Take and keep what was chosen. Raises ConfigError."""
         save(self._path, choices)
+        if any(getattr(choices, key) != getattr(self.choices, key) for key in ANSWERS):
+            self._said.clear()
         self.choices = choices
-        self._said.clear()
         self._tried.clear()
         self._keep_told()
         self.changes.tell()
@@ -164,6 +167,7 @@ class ResidentState:
         self._tried[what] = meant
         try:
             await self._order({**command, "party": self.name})
+            await self.look()
         except CommandRefusal as refusal:
             log.warning("not_limited", what=what, text=str(refusal))
         self.changes.tell()
