@@ -41,7 +41,7 @@ class Probe:
             self.client.username_pw_set(used.username, used.password)
         if used.tls is not None:
             self.client.tls_set_context(used.tls)
-        if (reason := shut(door)) is not None:
+        if used.tls is not None and (reason := shut(door)) is not None:
             raise reason
         try:
             self._connect(door)

@@ -99,10 +99,13 @@ def long_fuzz(minutes: float, first: int) -> dict[str, Any]:
             except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
                 last = traceback.extract_tb(error.__traceback__)[-1]
                 raised.append(f"{role} seed {seed}: {type(error).__name__}: {error} ({last.filename}:{last.lineno})")
+                print(raised[-1], file=sys.stderr, flush=True)
                 continue
-            worst = found.setdefault(role, dict.fromkeys(_FIGURES, 0.0) | {"messages": 0})
-            heard = sum(one.messages for one in by.values())
+            worst = found.setdefault(role, dict.fromkeys(_FIGURES, 0.0) | {"messages": 0, "most_steps": 0})
+            heard, steps = sum(one.messages for one in by.values()), len(evening.simulation.trace)
             worst["messages"] += heard
+            if steps > worst["most_steps"]:
+                worst |= {"most_steps": steps, "most_steps_seed": seed}
             for one in by.values():
                 figures = (
                     one.longest_s * 1e3,
