@@ -130,8 +130,7 @@ class DeliverySummed(NoteModel):
 
 @note_of("rebound_metered", "meter")
 class ReboundMetered(NoteModel):
-    """What homes have taken back behind the event of what they gave, within so many seconds, as far as they tell it. It is
-    no part of what was delivered."""
+    """Homes have taken back so much of what they gave, behind the event, as far as they tell it: no part of the delivery."""
 
     taken_back_wh: int
     within_s: int
