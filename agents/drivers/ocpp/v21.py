@@ -37,7 +37,7 @@ class Session21(Session2, ChargePoint):  # type: ignore[misc]  # the library has
     def _period(self, limit: Limit) -> Any:
         if not limit.follows:
             return super()._period(limit)
-        stays = {"limit": 0.0, "discharge_limit": 0.0} if limit.most == 0 else {}
+        stays: dict[str, Any] = {"limit": 0.0, "discharge_limit": 0.0} if limit.most == 0 else {}
         mode = OperationModeEnumType.central_setpoint
         return ChargingSchedulePeriodType(start_period=0, operation_mode=mode, setpoint=limit.most, **stays)
 

@@ -222,7 +222,9 @@ def _asked_for(climb: ClimbStory) -> str:
             )
             again = "asks" if before is None else "asks once more"
             asked = f"{why}{again} {words.count(plan.asked, 'child', 'children')} what they could give"
-            shapes = f"{', '.join(plan.shapes[:-1])} or {plan.shapes[-1]}" if len(plan.shapes) > 1 else plan.shapes[0]
+            shapes = (
+                f"{', '.join(plan.shapes[:-1])} or {plan.shapes[-1]}" if len(plan.shapes) > 1 else "".join(plan.shapes)
+            )
             told += f"{asked[0].upper()}{asked[1:]} {shapes}: the best mix adds {words.kw(plan.added_w)}. "
         before = plan
     return told
