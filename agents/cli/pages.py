@@ -102,6 +102,25 @@ def console(
     return Exit.OK
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class PushOptions:
+    """How questions reach a resident who does not look at the page."""
+
+    webhook: Annotated[str | None, option("An address to which questions are pushed, outside of the quiet hours.")] = (
+        None
+    )
+    mail: Annotated[Path | None, option("A file with the table [mail]: questions are pushed by e-mail, too.")] = None
+
+    def check(self) -> None:
+        """Raises ConfigError."""
+        if self.webhook is not None and not self.webhook.startswith(("http://", "https://")):
+            raise ConfigError("--webhook: has to begin with http:// or https://")
+
+
+NOWHERE = PushOptions()
+
+
 @home_app.default
 def home(
     party: str,
@@ -110,8 +129,7 @@ def home(
     journals: Annotated[list[Path] | None, Repeated] = None,
     control: Control = None,
     choices: Path | None = None,
-    webhook: str | None = None,
-    mail: Path | None = None,
+    push: PushOptions = NOWHERE,
     home_assistant: Path | None = None,
     port: Port = 8322,
     desk: DeskOptions = USUAL,
@@ -126,10 +144,6 @@ def home(
         Where its journal lies; by default where daemons keep them.
     choices
         Where the resident's choices are kept; by default beside the users.
-    webhook
-        An address to which questions are pushed, outside of the quiet hours.
-    mail
-        A file with the table [mail]: questions are pushed by e-mail, too.
     home_assistant
         A file with the table [broker] of the household's own broker: the home appears in Home Assistant by itself.
     port
@@ -144,14 +158,12 @@ def home(
         from agents.pages.web.serve import serve
 
         served = desk.served(port)
-    if webhook is not None and not webhook.startswith(("http://", "https://")):
-        raise ConfigError("--webhook: has to begin with http:// or https://")
+    push.check()
     path = desk.users or _users(HOME)
     accounts = _accounts(path, "gridpact home user NAME")
     kept = choices or path.with_name(f"{party}-choices.json")
-    state = ResidentState(
-        party, journals or journal_folders(), control or runtime_dir(), kept, webhook, load_mail(mail) if mail else None
-    )
+    mail = load_mail(push.mail) if push.mail else None
+    state = ResidentState(party, journals or journal_folders(), control or runtime_dir(), kept, push.webhook, mail)
     where = Connection(broker=home_assistant).address() if home_assistant is not None else None
     assistant = HomeAssistant(state, where) if where is not None else None
     found = HomePage(state, accounts, Audit(desk.audit or path.with_name(f"{party}-log.jsonl")), assistant)
