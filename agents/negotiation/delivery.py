@@ -154,6 +154,8 @@ class Delivery:
     def take(self, name: str, reading: m.Reading, revision: int, now: datetime) -> bool:
         """Store a reading; a repeat replaces itself, a later one corrects. Whether it counts for a slot that is still
         open."""
+        if self._goes_beyond_stop(name, reading):
+            return False
         if not self._possible(name, reading):
             self.out.tell(
                 "impossible_reading",
@@ -174,6 +176,12 @@ class Delivery:
                 if Timer.CORRECT not in self.timers.at:
                     self.timers.set(Timer.CORRECT, now + self.grace.between_asking)
         return False
+
+    def _goes_beyond_stop(self, name: str, reading: m.Reading) -> bool:
+        """Whether a reading is of all of the slot in which the event was cancelled: who had withdrawn before does not hear
+        of it, and what it takes back behind the cancellation is none of the event."""
+        stopped = self.stopped_at is not None and reading.slot == self.last_slot
+        return stopped and name in self.children.withdrawn and reading.state is not m.EventStatus.CANCELLED
 
     def _possible(self, name: str, reading: m.Reading) -> bool:
         """Whether a child's load can have differed so much from its schedule, by its contract."""

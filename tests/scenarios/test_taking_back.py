@@ -11,7 +11,7 @@ from agents.drivers.build import build_drivers
 from agents.parties.der.actor import Der
 from broker.stepper import Stepper
 from protocol import messages as m
-from protocol.actor import Decided, Effect, Send
+from protocol.actor import Cancel, Decided, Effect, Send
 from protocol.entries import encode_effects
 from protocol.units import Direction
 
@@ -117,3 +117,17 @@ def test_no_more_stands_than_is_given_however_many_drop_out_one_after_the_other(
     assert awarded_wh - 60 <= delivered_wh <= 18_000 * 1.05
     assert delivered_wh == pytest.approx(flowed_wh(story.simulation, world), abs=60)
     assert violations(story.simulation.trace) == []
+
+
+@pytest.mark.parametrize(("minutes", "delivered_wh"), [(10, 2_500), (30, 9_000), (40, 11_500)])
+@pytest.mark.parametrize("tiers", [2, 3])
+def test_what_is_taken_back_behind_a_cancellation_is_none_of_the_event(
+    tiers: int, minutes: int, delivered_wh: int
+) -> None:
+    world = evening(tiers)
+    simulation = world.build()
+    simulation.give(START + minutes * MINUTE, "ra-1-h0", Decided("e1", False))
+    simulation.give(START + minutes * MINUTE + timedelta(seconds=1), "utility", Cancel("e1"))
+    simulation.run()
+    account = Story(simulation, world).notes("settled", "utility")[-1].data
+    assert account["delivered_wh"] == pytest.approx(delivered_wh, abs=200)

@@ -238,6 +238,7 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
     NEGOTIATION + "delivery.py": (
         _off("parent: a reading of a slot that is not there", "reading.slot >= slots"),
         _off("parent: an impossible reading", "not self._possible(name, reading)"),
+        _off("parent: what is taken back behind a cancellation", "self._goes_beyond_stop(name, reading)"),
         Guard(
             "parent: a slot is not summed up before it is over",
             "if self.slot > self.last_slot or not self._is_over(now):",
@@ -344,5 +345,20 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "elif not any(item.power_w):",
         ),
     ),
+    NEGOTIATION + "taking_back.py": (
+        Guard(
+            "parent: what is taken back counts for no more than the contract",
+            "capped = tuple(min(power_w, most_w) for power_w in plan)",
+            "capped = plan",
+        ),
+    ),
+    NEGOTIATION + "rebound.py": (
+        Guard(
+            "parent: a rebound beyond the contract",
+            "return found if plausible and abs(found.taken_back_wh) <= most_wh else None",
+            "return found",
+        ),
+    ),
+    "protocol/codec.py": (_off("progress in the name of somebody else", "(told.party, told.event_id) != place"),),
 }
 """By file. The command that removes them is `make guards` (guards.py)."""
