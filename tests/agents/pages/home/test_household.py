@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from worlds import battery, vehicle
 
-from agents.devices.climate import ClimateSpec
+from agents.devices.climate.spec import ClimateSpec
 from agents.pages.home.household import fields_of, limits_said
 from agents.pages.home.view import HomeDevice
 from agents.pages.web.site import Mistaken
