@@ -185,7 +185,7 @@ async def test_what_was_chosen_beforehand_is_said_without_the_resident(system: P
             home.choose(Choices(rule="ask", quiet_from=time(0), quiet_to=time(23, 59)))
             await issue(system, "e2")
             await until(lambda: home.sockets.questions() != [])
-            await home.follow_choices()
+            await home.push_questions()
             assert told == []  # nobody is disturbed
             home.choose(Choices())
             await until(lambda: told != [])
@@ -209,7 +209,7 @@ async def test_page_that_is_started_anew_pushes_and_answers_nothing_twice(system
                     await until(lambda: any(load_told(tmp_path / "choices.json").pushed.values()))
                 else:
                     await until(lambda: home.sockets.questions() != [])  # noqa: B023
-                    await home.follow_choices()
+                    await home.push_questions()
             finally:
                 running.cancel()
                 await asyncio.wait((running,))

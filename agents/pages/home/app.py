@@ -20,7 +20,7 @@ from agents.pages.home import pay
 from agents.pages.home.as_data import told_json
 from agents.pages.home.choices import Choices
 from agents.pages.home.home_assistant import HomeAssistant
-from agents.pages.home.household import fields_of, limits_said
+from agents.pages.home.household import UnsayableLimit, fields_of, limits_said
 from agents.pages.home.state import ResidentState
 from agents.pages.home.tongue import LANGUAGES, Tongue
 from agents.pages.home.view import TAKES_PART, HomeDevice, event_json, home_limits
@@ -127,6 +127,8 @@ class HomePage:
             session.done = session.refused = ""
             try:
                 session.done = await order(fields, request)
+            except UnsayableLimit as mistake:
+                session.refused = self._tongue(request).text(f"wrong_{mistake.key}", **mistake.figures)
             except (CommandRefusal, Mistaken) as refusal:
                 session.refused = str(refusal)
             return RedirectResponse("/", 303)

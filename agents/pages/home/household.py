@@ -13,6 +13,14 @@ LOOSENS = {"departure_soc_wh": "departure_soc", "reserve_wh": "reserve_soc", "re
 RELAXATIONS, STEPS = "relaxations", "comfort_steps_k"
 
 
+class UnsayableLimit(Mistaken):
+    """A form that cannot be followed, as a phrase of the page: `key`, and what stands in it."""
+
+    def __init__(self, text: str, key: str, **figures: str) -> None:
+        super().__init__(text)
+        self.key, self.figures = key, figures
+
+
 @dataclass(frozen=True, slots=True)
 class LimitField:
     """One field of the form of a device. `unit` is %, kWh, °C, or nothing for a number of times."""
@@ -73,7 +81,7 @@ def limits_said(device: HomeDevice, fields: Mapping[str, str]) -> dict[str, obje
     try:
         with_limits(device.spec, found)
     except UnfitLimits as unfit:
-        raise Mistaken(str(unfit)) from None
+        raise UnsayableLimit(str(unfit), "unfit", device=device.resource_id) from None
     return found
 
 
@@ -110,20 +118,22 @@ def _told(value: Any, unit: str, device: HomeDevice) -> str:
 def _value(text: str, field: LimitField, device: HomeDevice) -> int | float | None:
     if not text:
         if field.unit:
-            raise Mistaken(f"{device.resource_id}: a number is missing")
+            raise UnsayableLimit(f"{device.resource_id}: a number is missing", "missing", device=device.resource_id)
         return None
     number = _number(text, field)
     match field.unit:
         case "%":
             if not 0 <= number <= 100:
-                raise Mistaken(f"{device.resource_id}: {text} % is not between 0 and 100")
+                text = f"{device.resource_id}: {text} % is not between 0 and 100"
+                raise UnsayableLimit(text, "beyond", device=device.resource_id)
             return round(number * (device.capacity_wh or 0) / 100)
         case "kWh":
             return round(number * 1000)
         case "°C":
             return number
     if number != int(number) or number < 0:
-        raise Mistaken(f"{device.resource_id}: {text} is no number of times")
+        text = f"{device.resource_id}: {text} is no number of times"
+        raise UnsayableLimit(text, "no_times", device=device.resource_id)
     return int(number)
 
 
@@ -133,5 +143,6 @@ def _number(text: str, field: LimitField) -> float:
     except ValueError:
         found = float("nan")
     if not abs(found) < 10**6:
-        raise Mistaken(f"{text!r} is no number{f' of {field.unit}' if field.unit else ''}")
+        said = f"{text!r} is no number{f' of {field.unit}' if field.unit else ''}"
+        raise UnsayableLimit(said, "no_number", value=text[:20])
     return found

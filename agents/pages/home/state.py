@@ -112,11 +112,22 @@ class ResidentState:
 
     async def run(self) -> None:
         """Until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_looking())
+            tasks.create_task(self._keep_pushing())
+
+    async def _keep_looking(self) -> None:
         while True:
             if await self.look():
                 self.changes.tell()
             await self.keep_limits()
             await self.follow_choices()
+            await asyncio.sleep(LOOK_S)
+
+    async def _keep_pushing(self) -> None:
+        """Beside the rest: a mail server may take its time."""
+        while True:
+            await self.push_questions()
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> bool:
@@ -179,7 +190,7 @@ class ResidentState:
         return await ask(known[0], command)
 
     async def follow_choices(self) -> None:
-        """Say what the resident has chosen to say; push what is still asked."""
+        """Say what the resident has chosen to say."""
         now, events = self.now(), self.events()
         for answer in answers(self.choices, events, now):
             if answer in self._said:
@@ -190,7 +201,10 @@ class ResidentState:
                 await self.decide(answer.event_id, answer.take_part)
             except CommandRefusal as refusal:
                 log.warning("not_decided", event_id=answer.event_id, text=str(refusal))
-        if self.ways and not self.choices.quiet(now):
+
+    async def push_questions(self) -> None:
+        """What is still asked, unless nobody is to be disturbed."""
+        if self.ways and not self.choices.quiet(self.now()):
             questions = [self._question(one, one.answer_by) for one in self.events() if one.answer_by is not None]
             gone = [await way.push(question) for question in questions for way in self.ways]
             if any(gone):
