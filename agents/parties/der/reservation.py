@@ -69,7 +69,8 @@ class Reservation:
 
     def _added(self, name: str, before_w: Plan, more: HomeFlexibility) -> Plan:
         """A device's part with what it can add, W; where a slot's course would not be even, nothing is added: it would be
-        spread over the slot in another way than it was computed."""
+        spread over the slot in another way than it was computed. Neither where the part was rounded as it lies between nothing
+        and the least power: what it adds was computed beside less than it has."""
         most_w, added_w = self.answer.parts[name].power_w, more.parts[name].power_w
         grown_w = tuple(
             max(had, min(want, most)) for had, want, most in zip(before_w, add(before_w, added_w), most_w, strict=True)
@@ -81,13 +82,22 @@ class Reservation:
             self.home.device(name).lay_out(ask, more.parts[name].schedule_w, added_w),
         )
         return tuple(
-            grown if all(self._is_even(course, slot) for course in courses) else had
+            grown
+            if all(self._is_even(course, slot) for course in courses) and self._is_led(courses[0], slot, had)
+            else had
             for slot, (had, grown) in enumerate(zip(before_w, grown_w, strict=True))
         )
 
     def _is_even(self, course: Course, slot: int) -> bool:
         start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
         return len({segment.power_w for segment in course if start <= segment.start < end}) <= 1
+
+    def _is_led(self, course: Course, slot: int, power_w: int) -> bool:
+        """Whether a slot's course is led at just so many W."""
+        start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
+        return {abs(segment.power_w) for segment in course if start <= segment.start < end} <= {power_w} and (
+            not power_w or any(start <= segment.start < end for segment in course)
+        )
 
     def lay_out(self, parts: Mapping[str, Plan]) -> None:
         """Reserve these parts of the devices, W, at least as much as is reserved of the answer."""
