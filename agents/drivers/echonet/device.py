@@ -13,7 +13,7 @@ from agents.drivers.echonet.meaning import Meaning
 from agents.drivers.echonet.memory import FoundValues
 from agents.drivers.echonet.node import EchonetNode
 from agents.drivers.echonet.options import EchonetOptions
-from agents.drivers.echonet.relays import RelayCount
+from agents.drivers.echonet.relays import SeenRelay
 from agents.drivers.echonet.setting import Writes, touched, writes_for
 
 LOOKS = 3
@@ -32,9 +32,9 @@ class EchonetDevice:
         """The mode that it has been told to be in."""
         self._confirmed_at: float | None = None
         memory = options.memory
-        self._relays: RelayCount | None = None
+        self._relays: SeenRelay | None = None
         if options.object == "vehicle" and memory is not None:
-            self._relays = RelayCount(memory.with_name(memory.name + ".relay"))
+            self._relays = SeenRelay(memory.with_name(memory.name + ".relay"))
         if options.identity is not None:
             node.identity = bytes.fromhex(options.identity)
 

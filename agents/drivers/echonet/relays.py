@@ -10,7 +10,7 @@ CLOSED = (0x41, 0x42, 0x43)
 OPEN = (0x40, 0x44)
 
 
-class RelayCount:
+class SeenRelay:
     """Of one vehicle charger, by the days of where it is. What happens between two looks, or while nobody looks, is not seen: it
     is at least so much."""
 

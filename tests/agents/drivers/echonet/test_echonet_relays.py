@@ -3,14 +3,14 @@
 from datetime import date
 from pathlib import Path
 
-from agents.drivers.echonet.relays import RelayCount
+from agents.drivers.echonet.relays import SeenRelay
 
 TODAY, TOMORROW = date(2026, 1, 14), date(2026, 1, 15)
 CHARGING, DISCHARGING, STANDBY, UNKNOWN = 0x42, 0x43, 0x44, 0x49
 
 
 def test_openings_and_closings_are_counted_by_the_day() -> None:
-    count = RelayCount()
+    count = SeenRelay()
     seen = [count.note(mode, TODAY) for mode in (STANDBY, CHARGING, CHARGING, DISCHARGING, STANDBY, CHARGING)]
     assert seen == [0, 1, 1, 1, 2, 3]
     assert count.note(CHARGING, TOMORROW) == 0
@@ -18,19 +18,19 @@ def test_openings_and_closings_are_counted_by_the_day() -> None:
 
 
 def test_mode_that_does_not_tell_is_no_operation() -> None:
-    count = RelayCount()
+    count = SeenRelay()
     assert [count.note(mode, TODAY) for mode in (CHARGING, UNKNOWN, None, CHARGING)] == [0, 0, 0, 0]
 
 
 def test_next_life_counts_on(tmp_path: Path) -> None:
-    first = RelayCount(tmp_path / "relay")
+    first = SeenRelay(tmp_path / "relay")
     for mode in (STANDBY, CHARGING):
         first.note(mode, TODAY)
-    second = RelayCount(tmp_path / "relay")
+    second = SeenRelay(tmp_path / "relay")
     assert second.note(STANDBY, TODAY) == 2
-    assert RelayCount(tmp_path / "relay").note(STANDBY, TOMORROW) == 0
+    assert SeenRelay(tmp_path / "relay").note(STANDBY, TOMORROW) == 0
 
 
 def test_file_that_cannot_be_read_begins_anew(tmp_path: Path) -> None:
     (tmp_path / "relay").write_text("{")
-    assert RelayCount(tmp_path / "relay").note(CHARGING, TODAY) == 0
+    assert SeenRelay(tmp_path / "relay").note(CHARGING, TODAY) == 0
