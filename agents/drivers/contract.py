@@ -30,6 +30,8 @@ class DeviceReading:
     """At the grid side, signed, + = import."""
     register_wh: float | None = None
     """Of its energy meter since ever, at the grid side: imported less exported."""
+    register_step_wh: float | None = None
+    """It counts in steps of so much, Wh: the energy of a slot may be wrong by as much at either end."""
     most_charge_w: int | None = None
     most_discharge_w: int | None = None
     """Its limits at this moment, W; 0: it cannot now."""

@@ -79,6 +79,8 @@ class RemoteDevice:
         """Of when its newest state is."""
         self._trouble = ""
         """What the driver last complained of."""
+        self._step_wh: float | None = None
+        """In which its register counts."""
         self._disobeys_since: datetime | None = None
         self._newest: Measured | None = None
         """What is to be told of its state."""
@@ -118,6 +120,7 @@ class RemoteDevice:
             "held_w": self.held_w,
             "fault": self._news.fault,
             "trouble": self._trouble,
+            "register_step_wh": self._step_wh,
         }
 
     # -- running
@@ -286,6 +289,7 @@ class RemoteDevice:
     def _note(self, at: datetime, state: DeviceReading) -> None:
         if state.register_wh is not None:
             self._register.note(at, state.register_wh)
+            self._step_wh = state.register_step_wh
         self._heard.set()
 
     def _measured_at(self, state: DeviceReading) -> datetime:

@@ -93,8 +93,13 @@ class Meaning:
             self._unit_wh = codes.UNITS_WH.get(unit)
         coefficient = unsigned(values, codes.COEFFICIENT, 4, codes.MOST_COEFFICIENT)
         self._coefficient = self._coefficient if coefficient is None else coefficient
+        register_wh = self._metered_wh(values)
+        step_wh = None if register_wh is None or self._unit_wh is None else self._unit_wh * self._factor
         return DeviceReading(
-            power_w=signed(values, codes.METER_W), register_wh=self._metered_wh(values), fault=_fault(values)
+            power_w=signed(values, codes.METER_W),
+            register_wh=register_wh,
+            register_step_wh=step_wh,
+            fault=_fault(values),
         )
 
     def _metered_wh(self, values: Values) -> float | None:
@@ -103,8 +108,11 @@ class Meaning:
         if imported is None or self._unit_wh is None or (exported is None and self._exports):
             return None
         self._exports = exported is not None
-        factor = 1 if self._coefficient is None else self._coefficient
-        return (imported - (exported or 0)) * self._unit_wh * factor
+        return (imported - (exported or 0)) * self._unit_wh * self._factor
+
+    @property
+    def _factor(self) -> int:
+        return 1 if self._coefficient is None else self._coefficient
 
 
 def _water_heater(values: Values) -> DeviceReading:

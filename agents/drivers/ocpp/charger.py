@@ -227,7 +227,7 @@ class Charger:
         if abs(self._clock.behind_s - behind_s) >= OLD_S:
             self._again(self._holds)  # their ends are by its clock
         for one in self.connectors.values():
-            one.clock_behind = timedelta(seconds=self._clock.behind_s)
+            one.clock_behind = timedelta(minutes=round(self._clock.behind_s / 60))
         now = time.monotonic()
         return now - age_s, now
 
@@ -251,6 +251,7 @@ class Charger:
         self._holds[number] = HeldLimit(power_w, until)
         if (site := self._sites.get(number)) is not None:
             connector = self.connectors[number]
+            site.expire(datetime.now(UTC))
             site.want((self.name, number), Want(power_w, connector.least_w, until))
             await site.make_room((self.name, number))
         await self._follow(number)
@@ -275,11 +276,13 @@ class Charger:
         if hold is None:
             return
         now, follows, place = datetime.now(UTC), connector.follows, (self.name, number)
-        power_w, until = (hold.power_w, hold.until) if site is None else site.grant(place)
+        power_w, until = hold.power_w, hold.until
+        if site is not None:
+            site.expire(now)
+            power_w, until = site.grant(place) if until > now else (0, until)
         limit = limit_of(power_w, connector.options, connector.phases, now, until, follows=follows)
         if limit is None:
-            if hold.until <= now:
-                del self._holds[number]  # over: the charger has dropped it by itself
+            del self._holds[number]  # over: the charger has dropped it by itself
             connector.obedience.tell(None, time.monotonic())
             return
         standing = self._standing()

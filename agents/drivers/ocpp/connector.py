@@ -84,7 +84,7 @@ class Connector:
         self._changed_at: float | None = None
         self._heard_at: float | None = None
         self.clock_behind = timedelta()
-        """Its charger's clock, behind ours."""
+        """Its charger's clock, behind ours, in whole minutes: a departure does not change with every message."""
 
     def alive(self, now: float) -> None:
         """Its charger has said something, whatever it was."""

@@ -77,6 +77,11 @@ class Site:
         """What a place that follows may take, W, and until when at most: where another one ends it takes its safe share."""
         return self._grants()[place], min(want.until for want in self._wants.values())
 
+    def expire(self, now: datetime) -> None:
+        """Forget those whose end is past: they take their safe shares."""
+        for place in [place for place, want in self._wants.items() if want.until <= now]:
+            self.want(place, None)
+
     def tells(self, place: Place, power_w: int, until: datetime) -> None:
         """It is being told: until it answers it may have what it had, or this."""
         before_w = self._told[place][0] if place in self._told else self.safe_w(place)

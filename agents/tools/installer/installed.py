@@ -99,9 +99,11 @@ class Installed:
     def allowed(self, name: str, power_w: int) -> None:
         """Raises ConfigError for a power that the device's settings do not allow."""
         spec = self._specs[name]
-        most_w, least_w = _most(spec, "max_charge_w"), -_most(spec, "max_discharge_w")
-        if not least_w <= power_w <= most_w:
-            raise ConfigError(f"{self._where}: {name} may have {least_w:,} W to {most_w:,} W (it is {power_w:,} W)")
+        most_w, discharge_w = _most(spec, "max_charge_w", "rated_w"), _most(spec, "max_discharge_w") or 0
+        if most_w is not None and not -discharge_w <= power_w <= most_w:
+            raise ConfigError(
+                f"{self._where}: {name} may have {-discharge_w:,} W to {most_w:,} W (it is {power_w:,} W)"
+            )
 
     async def try_power(self, name: str, power_w: int, for_s: float, tell: Callable[[AskedDevice], None]) -> bool:
         """Let it follow a power for a while, tell what it says meanwhile, and give it back, whatever happens; whether it
@@ -138,6 +140,7 @@ def follows(state: DeviceReading, power_w: int) -> bool:
     return abs(state.power_w - power_w) <= max(TOLERANCE_W, abs(power_w) * TOLERANCE_PCT // 100)
 
 
-def _most(spec: Spec, key: str) -> int:
-    found = getattr(spec, key, 0)
-    return found if isinstance(found, int) else 0
+def _most(spec: Spec, *keys: str) -> int | None:
+    """What the settings say, by the first of these keys that they have; None: nothing."""
+    found = (getattr(spec, key, None) for key in keys)
+    return next((one for one in found if isinstance(one, int)), None)

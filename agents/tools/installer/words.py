@@ -19,7 +19,7 @@ def as_row(asked: AskedDevice) -> tuple[str, ...]:
         asked.driver,
         _said(state.plugged, {True: "yes", False: "no"}),
         _number(state.power_w, "W"),
-        _number(None if state.register_wh is None else round(state.register_wh), "Wh"),
+        _register(state),
         _stored(state),
         _limits(state),
         NOT_TOLD if state.departs_at is None else f"{state.departs_at:%Y-%m-%d %H:%M}Z",
@@ -63,6 +63,13 @@ def _said(value: bool | None, words: Mapping[bool, str]) -> str:
 
 def _number(value: int | None, unit: str) -> str:
     return NOT_TOLD if value is None else f"{value:,} {unit}"
+
+
+def _register(state: DeviceReading) -> str:
+    if state.register_wh is None:
+        return NOT_TOLD
+    step_wh = state.register_step_wh
+    return f"{state.register_wh:,.0f} Wh" + ("" if step_wh is None or step_wh <= 1 else f" in steps of {step_wh:,.0f}")
 
 
 def _stored(state: DeviceReading) -> str:

@@ -103,9 +103,9 @@ def test_other_bytes_are_no_frame(data: str, why: str) -> None:
         ("solar", "E0=0FA0 E1=0001E240", {"power_w": -4_000, "register_wh": -123_456.0}),  # what it makes is exported
         ("solar", "E0=FFFE E1=FFFFFFFE", {"power_w": None, "register_wh": None}),
         ("meter", "D3=00000001 E1=01 E0=00003039 E3=00000001 E7=FFFFFE0C",
-         {"register_wh": 1_234_400.0, "power_w": -500}),  # 0.1 kWh: 1234.5 less 0.1 kWh
+         {"register_wh": 1_234_400.0, "register_step_wh": 100.0, "power_w": -500}),  # 0.1 kWh: 1234.5 less 0.1 kWh
         ("meter", "E1=02 E0=00003039", {"register_wh": 123_450.0}),  # without a coefficient it is 1
-        ("meter", "D3=0000000A E1=00 E0=00000007 E3=00000000", {"register_wh": 70_000.0}),
+        ("meter", "D3=0000000A E1=00 E0=00000007 E3=00000000", {"register_wh": 70_000.0, "register_step_wh": 10_000.0}),
         ("meter", "E1=0A E0=00000007", {"register_wh": 70_000.0}),
         ("meter", "E0=00003039", {"register_wh": None}),  # of an unknown unit
         ("meter", "E1=01 E0=FFFFFFFE E3=00000000", {"register_wh": None}),

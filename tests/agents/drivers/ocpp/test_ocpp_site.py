@@ -143,6 +143,14 @@ async def test_what_is_granted_ends_when_the_first_of_the_others_ends() -> None:
         assert abs(datetime.fromisoformat(profile["validTo"]) - first) < timedelta(seconds=1)
 
 
+@pytest.mark.live
+async def test_who_has_ended_without_a_word_takes_its_safe_share() -> None:
+    async with site() as (driver, chargers):
+        await driver.set_power("ev-1", 0, soon(-1))
+        await driver.set_power("ev-0", 7_000, soon())
+        assert await told_w(chargers[0], 2) == LIMIT_W / 2
+
+
 def test_two_limits_of_one_site_are_one_sentence() -> None:
     made = [OcppOptions(charge_point=f"CP-{n}", site="yard", site_w=9_000 + n) for n in (1, 2)]
     with pytest.raises(ConfigError, match="two: site_w of yard is 9,001 W at another device and 9,002 W here"):

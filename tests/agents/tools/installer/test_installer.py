@@ -15,6 +15,10 @@ from agents.drivers.echonet.discovery import FoundNode, found_nodes
 from agents.drivers.echonet.options import OwnAddress
 from agents.drivers.mqtt.discovery import heard_topics
 from agents.drivers.ocpp.discovery import FoundCharger, hear_chargers
+from agents.runtime.files.config import build_config
+from agents.runtime.files.toml import read_toml
+from agents.settings.checked import ConfigError
+from agents.tools.installer.installed import Installed
 from broker.address import Address
 from broker.aiomqtt_link import AiomqttLink
 from broker.bus import Post
@@ -184,6 +188,26 @@ async def test_mistake_is_one_sentence(
     assert text in capsys.readouterr().err
     assert node.asked == []
     node.close()
+
+
+def test_power_of_a_water_heater_is_held_to_its_rating(tmp_path: Path) -> None:
+    heater = """
+kind = "load"
+resource_id = "eq"
+rated_w = 1500
+schedule_w = 0
+store_wh = 6000
+level_wh = 3000
+state_at = 2026-01-14T17:00:00Z
+driver = "echonet"
+options = { host = "127.0.0.2", object = "water_heater", memory = "found" }
+"""
+    tables = HOME.partition("kind =")[0] + heater
+    (tmp_path / "home.toml").write_text(tables)
+    installed = Installed(build_config(read_toml(tmp_path / "home.toml"), tmp_path / "home.toml"), "home.toml")
+    installed.allowed("eq", 1_500)
+    with pytest.raises(ConfigError, match="eq may have 0 W to 1,500 W"):
+        installed.allowed("eq", 1_600)
 
 
 def test_file_with_simulated_devices_only_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
