@@ -121,6 +121,11 @@ class Room:
         wanted_w = self.sign * (spec.wished_c - spec.outdoor_c[index]) * spec.loss_w_per_k / self.cop
         return min(float(spec.rated_w), max(0.0, wanted_w))
 
+    def is_weak(self, start: datetime, end: datetime) -> bool:
+        """Whether it cannot make up for the loss at all times: else it comes back from any deviation by itself."""
+        at = (start + SLOT * number for number in range((end - start) // SLOT + 1))
+        return not all(0 < self.steady_w(one) < self.spec.rated_w for one in at)
+
     def edges(self, start: datetime, end: datetime, step: timedelta = LOOKS) -> list[datetime]:
         """Where the forecast changes, and whenever the device looks at its thermometer."""
         found = []
@@ -233,13 +238,14 @@ class RoomCourse:
         self.low_k, self.high_k = low - looser_k + MARGIN_K, high + looser_k - MARGIN_K
         start, end = ask.period.start, ask.period.slot_start(ask.slots)
         last = max([end, *(s.end for s in ask.reserved)])
-        after = [last + AFTERWARDS * look / LOOKS_AFTERWARDS for look in range(1, LOOKS_AFTERWARDS + 1)]
+        looks = LOOKS_AFTERWARDS if room.is_weak(last, last + AFTERWARDS) else 0
+        after = [last + AFTERWARDS * look / looks for look in range(1, looks + 1)]
         cuts = {at for s in ask.reserved for at in (s.start, s.end) if room.spec.state_at < at < last}
         slots = [ask.period.slot_start(slot) for slot in range(ask.slots + 1)]
         begin = min(start, max(room.spec.state_at, start - timedelta(days=2)))
         self.cuts = list(pairwise(sorted({begin, last, *slots, *(at for at in cuts if at > begin), *after})))
         self.slot_of = [self._slot(piece) for piece in range(len(self.cuts))]
-        turns = list(self._turns(start, after[-1]))
+        turns = list(self._turns(start, max([last, *after])))
         self.spans = [list(pairwise((a, *(at for at in turns if a < at < b), b))) for a, b in self.cuts]
         """Each piece, cut where it gets warmer or colder outside: the room may turn there."""
         held = [standing(ask.reserved, at) for at, _ in self.cuts]
