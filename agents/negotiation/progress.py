@@ -1,6 +1,7 @@
 """Where a party stands in an event, as it is told to who comes late. A question: nothing is changed by it."""
 
 from datetime import datetime, timedelta
+from itertools import islice
 
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.stage import ANSWERED, Stage
@@ -11,6 +12,8 @@ from protocol.units import LAST_AT, MAX_ENERGY_WH, MAX_POWER_W
 
 KEPT = timedelta(hours=1)
 """For how long after an event's last slot it is told."""
+FEW = 1_000
+"""Of so many children at most the round is looked at: this is done for every event, every second."""
 GOOD_ENDS = (None, "concluded", "completed_unknown")
 """Outcomes with which a deal stands, or has stood."""
 
@@ -18,7 +21,8 @@ GOOD_ENDS = (None, "concluded", "completed_unknown")
 def progress(event: Negotiation, name: str, now: datetime) -> Progress:
     """Where a party of that name stands in an event at present."""
     up, subject, children, delivery = event.up, event.subject, event.children, event.delivery
-    asked = [child.request.round for child in children.by_name.values() if child.request is not None]
+    rounds = [child.request.round for child in islice(children.by_name.values(), FEW) if child.request is not None]
+    unconfirmed = sum(children[one].awarded_w is not None for one in event.awards.unconfirmed)
     over_at = subject.end_at if event.standing.stage is Stage.CLOSED else max(now, subject.end_at)
     return Progress(
         message_id=f"{name}.progress.{subject.event_id}.{int(now.timestamp() * 1000)}",
@@ -30,18 +34,18 @@ def progress(event: Negotiation, name: str, now: datetime) -> Progress:
         interval_period=subject.period,
         stage=event.standing.stage.value,
         outcome=event.standing.outcome or "",
-        round=max(asked, default=1),
+        round=max(rounds, default=1),
         requested_w=subject.asked_w,
         available_w=_available_w(event),
         secured_w=_secured_w(event),
         delivered_wh=max(-MAX_ENERGY_WH, min(MAX_ENERGY_WH, delivery.delivered_wh)),
         metered=delivery.slot,
-        asked=len(asked),
+        asked=children.asked_count,
         yes=children.yes,
         no=children.no,
         waiting=len(children.waiting),
         awards=children.awarded_count,
-        confirmed=sum(child.confirmed is True for child, _ in children.awarded()),
+        confirmed=children.awarded_count - unconfirmed,
         valid_until=min(over_at + KEPT, LAST_AT - timedelta(seconds=1)),
     )
 
