@@ -196,11 +196,13 @@ class ResidentState:
             if answer in self._said:
                 continue
             self._said[answer] = None
-            self._keep_told()
             try:
                 await self.decide(answer.event_id, answer.take_part)
             except CommandRefusal as refusal:
                 log.warning("not_decided", event_id=answer.event_id, text=str(refusal))
+                if not self.reached:  # it is told when it is back
+                    del self._said[answer]
+            self._keep_told()
 
     async def push_questions(self) -> None:
         """What is still asked, unless nobody is to be disturbed."""
