@@ -73,6 +73,8 @@ class AggregatorRole:
         event, request = self.event, self.up.request
         if self.up.earlier and Rung.PLAN in self.settings.ladder:
             self.supply.promise()
+        elif not self.up.earlier:
+            self.storage.promised_w = None
         self.storage.lock()
         self.climb.begin(self.settings.ladder, now)
         event.out.tell(

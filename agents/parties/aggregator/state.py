@@ -84,6 +84,7 @@ class OwnStorageState:
     held: ReservedState | None
     version: Literal[1] = 1
     before_w: Plan | None = None
+    promised_w: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)

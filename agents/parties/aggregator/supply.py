@@ -57,6 +57,7 @@ class Supply:
         so where it would not be covered."""
         if covers(self._counted_w(), self._locked_w()):
             self.children.promise()
+            self.storage.promised_w = self.storage.locked_w()
 
     def _locked_w(self) -> Plan:
         """What stood before the present round, and still does, W."""

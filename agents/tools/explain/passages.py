@@ -214,7 +214,7 @@ def _asked_for(climb: ClimbStory) -> str:
     """Who was asked for what shapes, why, and what each question added."""
     told, before = "", None
     for plan in _own(climb):
-        if plan.asked:
+        if plan.asked and plan.shapes:
             why = (
                 ""
                 if before is None or not before.weights
@@ -222,9 +222,8 @@ def _asked_for(climb: ClimbStory) -> str:
             )
             again = "asks" if before is None else "asks once more"
             asked = f"{why}{again} {words.count(plan.asked, 'child', 'children')} what they could give"
-            shapes = (
-                f"{', '.join(plan.shapes[:-1])} or {plan.shapes[-1]}" if len(plan.shapes) > 1 else "".join(plan.shapes)
-            )
+            *most, last = plan.shapes
+            shapes = f"{', '.join(most)} or {last}" if most else last
             told += f"{asked[0].upper()}{asked[1:]} {shapes}: the best mix adds {words.kw(plan.added_w)}. "
         before = plan
     return told
