@@ -121,7 +121,9 @@ def best_of_limited(cars: Sequence[Limited], asked_w: Plan) -> float:
     nothing, none = np.array([], dtype=np.int32), np.array([], dtype=np.float64)
     column = 1 + SLOTS
     for car in cars:
-        powers, states, closings = [], [], []
+        powers: list[int] = []
+        states: list[int] = []
+        closings: list[int] = []
         for slot in range(car.usable):
             share = 1.0 / asked[slot]
             rows_ = np.array([slot, SLOTS + slot], dtype=np.int32)

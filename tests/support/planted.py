@@ -130,8 +130,8 @@ def _award_not_backed() -> list[Patch]:
 
     def hasty(self: CoordinatorRole, now: datetime) -> None:
         for child, answer in self.event.children.taking_part():
-            if child.award is None and any(self.taken.get(child.name, ())):
-                self._conclude(child, answer, self.taken[child.name], now)
+            if child.award is None and any(self.taken.by_name.get(child.name, ())):
+                self.taken.conclude(child, answer, self.taken.by_name[child.name], now)
         answer_up(self, now)
 
     return [(CoordinatorRole, "_answer_up", hasty)]
