@@ -218,19 +218,22 @@ def test_file_with_simulated_devices_only_is_one_sentence(tmp_path: Path, capsys
 
 async def test_devices_of_a_daemon_that_runs_are_left_to_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     node = await opened()
+    gone = asyncio.Event()
+
+    async def hangs_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+        await writer.wait_closed()
+        gone.set()
+
     server = await asyncio.start_unix_server(hangs_up, tmp_path / "home-14.sock")
     command = ["devices", "set", "ev", "-3000", "--config", home_of(node, tmp_path)]
     assert await asyncio.to_thread(call, command) == 2
     assert "its daemon runs: stop it first" in capsys.readouterr().err
     assert node.asked == []
+    await gone.wait()
     server.close()
     await server.wait_closed()
     node.close()
-
-
-async def hangs_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.close()
-    await writer.wait_closed()
 
 
 @pytest.mark.parametrize(
