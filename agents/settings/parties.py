@@ -213,6 +213,7 @@ class Payment(Settings):
     """What a home is paid by its contract, as far as its page tells it; nothing is settled by it here."""
 
     per: Literal["kwh", "event", "month"]
+    """For what: energy given, each event in which it took part, or each month."""
     amount_milli: Annotated[int, Field(ge=0, le=10**12)]
     """Thousandths of the currency."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]

@@ -1,15 +1,14 @@
 """What a contracted home says that is not true, on its own edges: nobody else's evening may be another one."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from attack_rows import Attack
 from attack_world import World
 from evenings import LIAR, SAME, Lie, lying
 
+from agents.runtime.senders import SenderAccount
 from agents.runtime.shell import Shell
-from broker.bus import Post
 
 Fields = dict[str, Any]
 
@@ -135,34 +134,37 @@ def _reports() -> list[Attack]:
 
 
 def floods() -> list[Attack]:
-    garbage: Lie = lambda fields: [fields, *[b"{"] * 300]
-    what = "300 times bytes that are no message behind its offer"
+    def flood(what: str, lie: Lie, like: str, *, released: bool = False) -> Attack:
+        return Attack(what, f"dr/confirm/ra-1/{LIAR}", SAME, lambda world: _flood(world, lie, like, released))
+
+    garbage: Lie = lambda fields: [*[b"{"] * 300, fields]
     return [
-        Attack(f"{what}: quarantine", f"dr/offer/ra-1/{LIAR}", SAME, lambda world: _flood(world, garbage, "confirms nothing")),
-        Attack(f"{what}, and an operator's release", f"dr/offer/ra-1/{LIAR}", SAME, lambda world: _flood(world, garbage, "honest")),
-        Attack("2,500 messages behind its offer: quarantine", f"dr/offer/ra-1/{LIAR}", SAME,
-               lambda world: _flood(world, lambda fields: [fields] * 2_500, "confirms nothing")),
-        Attack("long messages for 4 MB behind its offer: quarantine", f"dr/offer/ra-1/{LIAR}", SAME,
-               lambda world: _flood(world, lambda fields: [fields, *[b"x" * 100_000] * 40], "confirms nothing")),
+        flood("300 times bytes that are no message before its confirm: quarantine", garbage, "confirms nothing"),
+        flood("300 times bytes that are no message before its confirm, and an operator's release", garbage, "honest",
+              released=True),
+        flood("2,500 times its confirm: quarantine", lambda fields: [fields] * 2_500, "honest"),
+        flood("long messages for 4 MB before its confirm: quarantine", lambda fields: [*[b"x" * 100_000] * 40, fields],
+              "confirms nothing"),
     ]  # fmt: skip
 
 
-def _flood(world: World, lie: Lie, like: str) -> str:
-    """The parent does not hear it any more; where the evening is to be the honest one, an operator releases it before
-    its next word."""
-    parent: list[Shell] = []
-    quarantined: list[bool] = []
-    lies = lying("offer", lie)
+def _flood(world: World, lie: Lie, like: str, released: bool) -> str:
+    """It is in quarantine from some message on; where it is released at once, the next one is heard again."""
+    shut: list[str] = []
 
-    def said(sender: str, post: Post) -> Any:
-        if post.topic.split("/")[1] == "confirm" and not quarantined:
-            senders = parent[0].senders
-            assert senders is not None
-            quarantined.append(LIAR in senders.quarantined)
-            if like == "honest":
-                senders.release(LIAR)
-        return lies(sender, post)
+    def watched(shell: Shell) -> None:
+        senders = shell.intake.senders
+        assert senders is not None
+        close = senders._shut
 
-    keep: Callable[[Shell], None] = parent.append
-    seen, world.figures = world.evenings.against(said, like, keep)
-    return seen if quarantined == [True] else "never in quarantine"
+        def closing(child: str, account: SenderAccount, why: str) -> str:
+            shut.append(child)
+            text = close(child, account, why)
+            if released:
+                senders.release(child)
+            return text
+
+        senders._shut = closing  # type: ignore[method-assign]
+
+    seen, world.figures = world.evenings.against(lying("confirm", lie), like, watched)
+    return seen if shut == [LIAR] else f"in quarantine: {shut or 'never'}"

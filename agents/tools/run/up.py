@@ -131,8 +131,9 @@ class Up:
         script, stopped = asyncio.create_task(self._script(agents_)), asyncio.create_task(stop.wait())
         try:
             await asyncio.wait((script, stopped, *tasks), return_when=asyncio.FIRST_COMPLETED)
-            if stop.is_set():
+            if stop.is_set():  # a process that is just being started hears it, too, and ends
                 await asyncio.sleep(SETTLE_S)
+                return
             for task in (*tasks, script):
                 if task.done():
                     task.result()

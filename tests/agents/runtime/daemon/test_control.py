@@ -329,8 +329,8 @@ WANTED = operate.WantedRequest(Direction.DECREASE_LOAD, "+60m", (5_000,), 1_800,
         (replace(WANTED, start="2026-01-14T18:00:00"), "--start: '2026-01-14T18:00:00' is neither +45m nor an instant"),
         (replace(WANTED, power_w=(0, 0)), "--kw: asks for nothing in any slot"),
         (replace(WANTED, power_w=(1,) * 337), "--kw: at most 336 taken, not 337"),
-        (replace(WANTED, event_id="an event"), "--event-id: 'an event' is no name"),
-        (replace(WANTED, program_id=""), "--program: '' is no name"),
+        (replace(WANTED, event_id="an event"), "--event-id: 'an event' is no name: 1 to 64 letters"),
+        (replace(WANTED, program_id=""), "--program: '' is no name: 1 to 64 letters"),
     ],
 )
 async def test_request_that_cannot_be_meant_is_refused_by_its_option(

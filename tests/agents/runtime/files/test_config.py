@@ -110,7 +110,7 @@ def test_journal_lies_where_the_service_manager_says(tmp_path: Path, monkeypatch
                 "(it is 'much')"
             ),
         ),
-        (HOME.replace("hems-1", "hems 1"), Role.DER, "ders[0].name: 'hems 1' is no name"),
+        (HOME.replace("hems-1", "hems 1"), Role.DER, "ders[0].name: 'hems 1' is no name: 1 to 64 letters"),
         (HOME + HOME, Role.DER, "ders: hems-1 stands twice"),
         ("[utility\n", Role.UTILITY, "is not TOML: "),
     ],

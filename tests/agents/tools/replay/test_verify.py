@@ -7,8 +7,8 @@ import orjson
 import pytest
 from replay_recordings import SHIPPED, evening_peak, on_the_bus, simulated
 
-import agents.parties.aggregator.role as aggregator
 from agents.cli.app import call
+from agents.parties.aggregator import sharing
 from agents.runtime.files.scenario import load_scenario
 from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.verify import verify
@@ -33,7 +33,7 @@ def test_one_journal_is_verified_by_itself(tmp_path: Path) -> None:
 def test_one_watt_less_in_sharing_out_is_found_and_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder, honest = evening_peak(tmp_path), aggregator.apportion
+    folder, honest = evening_peak(tmp_path), sharing.apportion
 
     def planted(*given: Any) -> Any:
         shared = honest(*given)
@@ -41,7 +41,7 @@ def test_one_watt_less_in_sharing_out_is_found_and_shown(
         shared.shares[name] = share._replace(power_w=(share.power_w[0] - 1, *share.power_w[1:]))
         return shared
 
-    monkeypatch.setattr(aggregator, "apportion", planted)
+    monkeypatch.setattr(sharing, "apportion", planted)
     assert call(["replay", "verify", str(folder / "ra-1.journal")]) == 1
     noted = capsys.readouterr().out
     assert "ra-1 decides otherwise" in noted
