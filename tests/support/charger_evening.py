@@ -13,7 +13,7 @@ from worlds import T0, vehicle
 from agents.drivers.build import build_drivers
 from agents.runtime.build import build_actor
 from agents.runtime.files.toml_out import to_toml
-from agents.settings.devices import VehicleSpec
+from agents.settings.devices import DeviceSpec, VehicleSpec
 from agents.settings.members import Member
 from agents.settings.parties import AggregatorSettings, DerSettings, EventSettings, PartySettings, UtilitySettings
 from broker.simulation import SimulatedParty, Simulation
@@ -43,6 +43,18 @@ class ChargerEvening(system.System):
         """The driver of a home's charger, with its options."""
         raise NotImplementedError
 
+    def drivers(self, home: str) -> list[dict[str, Any]]:
+        """The same of all its devices, in their order."""
+        return [self.driven_by(home)]
+
+    def devices(self, home: str) -> tuple[DeviceSpec, ...]:
+        """What a home has: a vehicle."""
+        return (self.car(home),)
+
+    def most_w(self, home: str) -> int:
+        """The most that a home may give."""
+        return 6_000
+
     def _actors(self, name: str) -> list[str]:
         return list(self.names) if name == "homes" else [name]
 
@@ -56,15 +68,21 @@ class ChargerEvening(system.System):
                 return {"utility": UtilitySettings(children=("ac",), events=(event,), reply_pct=80, report_grace_s=240)}
             case "ra-1":
                 book = tuple(
-                    Member(name=home, resources=(f"ev-{home}",), increase_load_w=6_000, decrease_load_w=6_000)
+                    Member(
+                        name=home,
+                        resources=tuple(one.resource_id for one in self.devices(home)),
+                        increase_load_w=self.most_w(home),
+                        decrease_load_w=self.most_w(home),
+                    )
                     for home in self.names
                 )
                 return {"aggregator": AggregatorSettings(name="ra-1", parent="ac", members=book)}
             case "ac":
                 return super()._settings(name)
-        return {"ders": tuple(DerSettings(name=home, parent="ra-1", devices=(self._car(home),)) for home in self.names)}
+        return {"ders": tuple(DerSettings(name=home, parent="ra-1", devices=self.devices(home)) for home in self.names)}
 
-    def _car(self, home: str) -> VehicleSpec:
+    def car(self, home: str) -> VehicleSpec:
+        """Its vehicle."""
         return vehicle(
             f"ev-{home}",
             soc_wh=30_000,
@@ -95,7 +113,8 @@ class ChargerEvening(system.System):
             path = self.daemons[name].path
             tables = tomllib.loads(path.read_text())
             for home in tables["ders"]:
-                home["devices"][0] |= self.driven_by(home["name"])
+                for device, driver in zip(home["devices"], self.drivers(home["name"]), strict=True):
+                    device |= driver
             path.write_text(to_toml(tables))
 
     async def notes(self, name: str, note: str, times: int = 1) -> None:
