@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from worlds import battery, vehicle
 
-from agents.devices.climate.spec import ClimateSpec
 from agents.pages.home.household import UnsayableLimit, fields_of, limits_said
 from agents.pages.home.tongue import LANGUAGES, Tongue
 from agents.pages.home.view import HomeDevice
 from agents.pages.web.site import Mistaken
+from agents.settings.kinds import kind_of
 
 LOOSE = [{"restriction": "reserve_soc", "steps": [6_000, 4_000]}, {"restriction": "power_limit", "steps": [7_000]}]
 ROOM: dict[str, Any] = {
@@ -36,7 +36,9 @@ def test_fields_are_what_the_device_has_in_per_cent_times_and_degrees() -> None:
         ("relay_ops_left", "", "", ""),
         ("relay_ops_a_day", "", "", ""),
     ]
-    assert [(one.key, one.value, one.unit) for one in fields_of(device(ClimateSpec.model_validate(ROOM)))] == [
+    assert [
+        (one.key, one.value, one.unit) for one in fields_of(device(kind_of("climate").Settings.model_validate(ROOM)))
+    ] == [
         ("least_c", "20", "°C"),
         ("most_c", "23", "°C"),
         ("comfort_steps_k", "1", "K"),
@@ -52,7 +54,7 @@ def test_form_that_was_not_touched_changes_nothing() -> None:
 def test_what_a_household_says_is_what_the_device_has() -> None:
     said = {"departure_soc_wh": "60", "relay_ops_a_day": "2"}
     assert limits_said(CAR, said | AS_IT_IS) == {"departure_soc_wh": 24_000, "relay_ops_a_day": 2}
-    warm = device(ClimateSpec.model_validate(ROOM))
+    warm = device(kind_of("climate").Settings.model_validate(ROOM))
     assert limits_said(warm, {"least_c": "19,5", "comfort_steps_k": ""}) == {"least_c": 19.5, "comfort_steps_k": []}
 
 
