@@ -1,17 +1,15 @@
 """What a child that withdraws takes back by itself, as it tells it beside its withdrawal: a car that has given charges again."""
 
-from typing import Annotated
-
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from protocol.messages import Withdraw
 from protocol.plan import Plan
-from protocol.units import MAX_SLOTS, PowerW
+from protocol.units import PowerW
 
 KEY = "takes_back_w"
 """Of the extensions of a withdrawal: W per slot, of a slot that has begun over what is left of it."""
 
-_TOLD: TypeAdapter[tuple[int, ...]] = TypeAdapter(Annotated[tuple[PowerW, ...], Field(max_length=MAX_SLOTS)])
+_TOLD: TypeAdapter[tuple[int, ...]] = TypeAdapter(tuple[PowerW, ...])
 
 
 def told(message: Withdraw, slots: int, most_w: int | None) -> Plan:

@@ -68,7 +68,7 @@ async def test_fifth_of_the_homes_that_drops_out_is_made_up_for_and_told(broker:
     async def drop_out() -> None:
         for slot, name in enumerate(dropping):
             await system.until(
-                lambda who, note, at=slot % 3: note.name == "slot_metered" and note.data["slot"] >= at - 1
+                lambda who, note, at=slot % 3: note.name == "slot_metered" and int(str(note.data["slot"])) >= at - 1
             )
             await system.shells[name].give(Decided("e1", False))
 

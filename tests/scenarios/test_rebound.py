@@ -78,7 +78,14 @@ def test_what_one_home_does_not_tell_is_not_made_up(lost: int) -> None:
 
 
 def report(given: Any, **changes: Any) -> m.Report:
-    fields = {"message_id": "r", "sent_at": END, "event_id": "e", "request_id": "e.1.1", "round": 1, "revision": 9}
+    fields: dict[str, Any] = {
+        "message_id": "r",
+        "sent_at": END,
+        "event_id": "e",
+        "request_id": "e.1.1",
+        "round": 1,
+        "revision": 9,
+    }
     fields |= {"resource_id": "h0", "readings": (), "slot": 1, "state": m.EventStatus.COMPLETED} | changes
     return m.Report(**fields, extensions={KEY: given})
 

@@ -59,6 +59,8 @@ def test_what_nobody_can_replace_of_it_is_stated(after: timedelta, storage: bool
     story = dropped(world, (after, "ra-1-h0"), (after, "ra-2-h0"))
     awarded_wh, delivered_wh = story.settled_wh()
     assert delivered_wh == pytest.approx(flowed_wh(story.simulation, world), abs=60)
+    assert isinstance(awarded_wh, int)
+    assert isinstance(delivered_wh, int)
     assert awarded_wh <= delivered_wh + 120  # what was lost is not in it any more
     assert story.notes("shortfall_stated", "utility")
 
@@ -67,6 +69,7 @@ def test_home_says_what_it_takes_back_and_its_parent_tells_it() -> None:
     story = dropped(evening(), (30 * MINUTE, "ra-1-h0"))
     (withdrawal,) = story.sent("withdraw", "ra-1-h0")
     back_w = story.note("taking_back", "ra-1").data["power_w"]
+    assert isinstance(back_w, tuple)
     assert isinstance(withdrawal, m.Withdraw)
     assert withdrawal.extensions == {"takes_back_w": list(back_w)}
     given_wh = story.notes("slot_metered", "ra-1")[0].data["delivered_wh"]
