@@ -166,5 +166,8 @@ def _flood(world: World, lie: Lie, like: str, released: bool) -> str:
 
         senders._shut = closing  # type: ignore[method-assign]
 
-    seen, world.figures = world.evenings.against(lying("confirm", lie), like, watched)
+    def once(fields: Fields) -> object:
+        return fields if shut else lie(fields)
+
+    seen, world.figures = world.evenings.against(lying("confirm", once), like, watched)
     return seen if shut == [LIAR] else f"in quarantine: {shut or 'never'}"
