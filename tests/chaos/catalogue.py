@@ -343,9 +343,9 @@ def rows() -> list[Row]:
             concluded, speed=SLOWEST, alert="quarantine"),
         row("reconnect storm of 200 homes", "all is bought", storm, concluded, homes=200, speed=SLOWEST),
         row("power cut: everything is killed while asking", "the same awards", power_cut, speed=SLOWER),
-        row("all agents killed on standby", "the same awards", all_killed_at(40)),
-        row("all agents killed while delivering", "the same awards", all_killed_at(70)),
-        row("all agents killed after the last slot", "the same awards", all_killed_at(90.2)),
+        row("all agents killed on standby", "the same awards", all_killed_at(40), speed=SLOWER),
+        row("all agents killed while delivering", "the same awards", all_killed_at(70), speed=SLOWER),
+        row("all agents killed after the last slot", "the same awards", all_killed_at(90.2), speed=SLOWER),
     ]  # fmt: skip
     return found + life_rows()
 
