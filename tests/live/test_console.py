@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from page_system import PageSystem
 from playwright.async_api import Browser, Locator, Page, expect
 from worlds import T0, vehicle
 
+from agents.history.line import NoteLine
 from agents.pages.console.app import Console
 from agents.pages.console.replaying import Recordings
 from agents.pages.console.state import ConsoleState
@@ -25,6 +27,8 @@ from broker.mosquitto import Broker
 
 pytestmark = [pytest.mark.live, needs_chromium]
 PASSWORD = "a-long-password"
+SCRIPT = "<script>document.title='taken'</script>"
+_WITHDRAWN = {"child": SCRIPT, "cause": SCRIPT, "power_w": (0, 0), "awarded_w": (1_000, 1_000)}
 HOMES = ("hems-1", "hems-2")
 VIEWS = ("/", "/event/{}", "/event/{}/why", "/event/{}/messages", "/event/{}/list/awarded", "/fleet", "/tree", "/deals",
          "/alerts", "/request", "/stop", "/audit", "/support?home=hems-1", "/replay", "/replay/journals")  # fmt: skip
@@ -142,6 +146,41 @@ async def test_two_runs_are_replayed_side_by_side_up_to_a_thousand_times_as_fast
     assert await serious(page) == []
     for side in (0, 1):
         assert await _drawn(page.locator(".side").nth(side)) == seen
+
+
+async def test_what_is_called_like_a_script_stays_text_on_every_view(room: Room) -> None:
+    page = await room.enter("op", color_scheme="dark")
+    await room.ask(page, "strange")
+    await expect(page.get_by_role("heading", name="strange standby")).to_be_visible()
+    chronicle = room.console.state.chronicle
+    aggregator = chronicle.settings["ra-1"]
+    assert isinstance(aggregator, AggregatorSettings)
+    named = copy(aggregator.members[0])
+    object.__setattr__(named, "resources", (SCRIPT,))  # no settings and no message would have that
+    chronicle.know([aggregator.model_copy(update={"members": (named, *aggregator.members[1:])})])
+    chronicle.records["strange"].lines.append(
+        NoteLine(room.system.clock.now(), "ra-1", "withdrawn", "strange", "", _WITHDRAWN)
+    )
+    found = ""
+    for path in VIEWS:
+        await page.goto(room.where + path.format("strange"))
+        assert await page.locator("script:not([src])").count() == 0, path
+        assert not (await page.title()).startswith("taken"), path
+        assert await serious(page) == [], path
+        found += await page.locator("main").inner_text()
+    assert SCRIPT in found
+
+
+async def test_page_that_is_open_goes_on_when_the_agents_were_away(room: Room) -> None:
+    page = await room.enter("op")
+    async with room.system.unreachable():
+        await expect(page.locator(".badge")).to_have_text("1")
+        await page.get_by_role("link", name="Alerts").click()
+        await expect(page.get_by_role("rowheader", name="daemon gone")).to_be_visible()
+    await expect(page.locator(".badge")).to_have_text("")
+    await expect(page.get_by_text("over since")).to_be_visible()
+    await room.ask(page, "asked-later")
+    await expect(page.get_by_role("heading", name="asked-later standby")).to_be_visible()
 
 
 async def test_aggregator_is_stopped_and_taken_in_again_in_two_steps_each(room: Room) -> None:
