@@ -74,7 +74,9 @@ async def test_system_in_a_new_folder_starts_as_it_is_and_makes_a_deal(
         assert process.returncode == 0
     logs = {path.stem: path.read_bytes() for path in (folder / "log").glob("*.log")}
     assert {"broker", "authority", *(f"{role}" for role in ("der-homes", "utility-utility"))} <= set(logs)
-    lines = [orjson.loads(line) for name, log in logs.items() if "-" in name for line in log.splitlines()]
+    said = [(name, line) for name, log in logs.items() if "-" in name for line in log.splitlines()]
+    assert [(name, line) for name, line in said if not line.startswith(b"{")] == []
+    lines = [orjson.loads(line) for _, line in said]
     assert [line for line in lines if line.get("level") in ("error", "critical")] == []
 
 

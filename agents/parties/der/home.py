@@ -62,6 +62,14 @@ class HomeFlexibility:
         }
         return replace(self, joint=joint, parts=parts)
 
+    def by_schedules_of(self, newer: "HomeFlexibility", first: int) -> "HomeFlexibility":
+        """The same beside what the devices do by themselves from a slot on by a newer look; itself where that is no other."""
+        schedules = {name: part.schedule_w[:first] + newer.parts[name].schedule_w for name, part in self.parts.items()}
+        if all(part.schedule_w == schedules[name] for name, part in self.parts.items()):
+            return self
+        parts = {name: replace(part, schedule_w=schedules[name]) for name, part in self.parts.items()}
+        return replace(self, parts=parts)
+
     def profiles(self) -> tuple[Mapping[str, Plan], ...]:
         """All that was told, device by device, W."""
         return ({name: part.power_w for name, part in self.parts.items()}, *self.others)
