@@ -68,7 +68,8 @@ class HomeDeals:
         not: what the devices cannot give without it is withdrawn, and the rest goes by what they do by themselves now."""
         for event_id, event in events.items():
             held, award = event.accepted, event.award
-            first = next((slot for slot in range(event.slots) if event.slot_start(slot) > now), None)
+            led = event.stage is DerStage.ACTIVE  # its first slot has been dispatched, at least
+            first = next((slot for slot in range(int(led), event.slots) if event.slot_start(slot) > now), None)
             agreed = event.stage in (DerStage.AWARDED, DerStage.ACTIVE) and first is not None
             if held is None or award is None or not agreed or event.request.direction is gone.request.direction:
                 continue
@@ -84,11 +85,13 @@ class HomeDeals:
         start = event.slot_start(first)
         period = held.period.model_copy(update={"start": start})
         can = self.home.flexibility(held.direction, period, due_w, self.ledger.beside(event_id, start))
-        rescheduled, is_kept = held.answer.by_schedules_of(can, first), covers(can.joint.power_w, due_w)
-        if rescheduled is held.answer and is_kept:
+        # what has begun is told by the schedule that it began with
+        answer = held.answer if first else held.answer.by_schedules_of(can)
+        is_kept = covers(can.joint.power_w, due_w)
+        if answer is held.answer and is_kept:
             return
         left = share(least(due_w, can.joint.power_w), {name: plan[first:] for name, plan in held.parts.items()})
-        renewed = Reservation(event_id, held.direction, held.period, rescheduled, self.home, self.ledger)
+        renewed = Reservation(event_id, held.direction, held.period, answer, self.home, self.ledger)
         renewed.keep({name: plan[:first] + left[name] for name, plan in held.parts.items()})
         event.accepted = event.answers[m.Basis.OWN] = renewed
         if not is_kept:
