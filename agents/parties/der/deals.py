@@ -65,34 +65,16 @@ class HomeDeals:
 
     def check_without(self, gone: DerEvent, events: Mapping[str, DerEvent], now: datetime) -> None:
         """What was agreed for later may have relied on energy that an event of the other direction was to move, and does
-        not: what the devices cannot give without it is withdrawn, and the rest goes by what they do by themselves now."""
+        not: what the devices cannot give without it is withdrawn."""
         for event_id, event in events.items():
-            held, award = event.accepted, event.award
-            led = event.stage is DerStage.ACTIVE  # its first slot has been dispatched, at least
-            first = next((slot for slot in range(int(led), event.slots) if event.slot_start(slot) > now), None)
-            agreed = event.stage in (DerStage.AWARDED, DerStage.ACTIVE) and first is not None
-            if held is None or award is None or not agreed or event.request.direction is gone.request.direction:
+            held, award, request = event.accepted, event.award, event.request
+            later = event.stage is DerStage.AWARDED and event.slot_start(0) > now
+            if held is None or award is None or not later or request.direction is gone.request.direction:
                 continue
-            if held is event.answers.get(m.Basis.OWN):  # what was loosened for it is not computed anew
-                assert first is not None
-                self._look_again(event_id, event, award, held, first, now)
-
-    def _look_again(
-        self, event_id: str, event: DerEvent, award: m.Award, held: Reservation, first: int, now: datetime
-    ) -> None:
-        """What of an award can be kept from a slot on, as the devices are now."""
-        due_w = total([plan[first:] for plan in held.parts.values()], event.slots - first)
-        start = event.slot_start(first)
-        period = held.period.model_copy(update={"start": start})
-        can = self.home.flexibility(held.direction, period, due_w, self.ledger.beside(event_id, start))
-        # what has begun is told by the schedule that it began with
-        answer = held.answer if first else held.answer.by_schedules_of(can)
-        is_kept = covers(can.joint.power_w, due_w)
-        if answer is held.answer and is_kept:
-            return
-        left = share(least(due_w, can.joint.power_w), {name: plan[first:] for name, plan in held.parts.items()})
-        renewed = Reservation(event_id, held.direction, held.period, answer, self.home, self.ledger)
-        renewed.keep({name: plan[:first] + left[name] for name, plan in held.parts.items()})
-        event.accepted = event.answers[m.Basis.OWN] = renewed
-        if not is_kept:
-            self.withdrawals.rest(event, award, renewed, GONE, now)
+            if held is not event.answers.get(m.Basis.OWN):
+                continue  # what was loosened for it is not computed anew
+            due_w = total(list(held.parts.values()), event.slots)
+            can = self.home.flexibility(request.direction, held.period, due_w, self.ledger.but(event_id))
+            if not covers(can.joint.power_w, due_w):
+                held.keep(share(least(due_w, can.joint.power_w), held.parts))
+                self.withdrawals.rest(event, award, held, GONE, now)

@@ -62,14 +62,6 @@ class HomeFlexibility:
         }
         return replace(self, joint=joint, parts=parts)
 
-    def by_schedules_of(self, newer: "HomeFlexibility") -> "HomeFlexibility":
-        """The same beside what the devices do by themselves by a newer look; itself where that is no other."""
-        schedules = {name: newer.parts[name].schedule_w for name in self.parts}
-        if all(part.schedule_w == schedules[name] for name, part in self.parts.items()):
-            return self
-        parts = {name: replace(part, schedule_w=schedules[name]) for name, part in self.parts.items()}
-        return replace(self, parts=parts, held=newer.held)
-
     def profiles(self) -> tuple[Mapping[str, Plan], ...]:
         """All that was told, device by device, W."""
         return ({name: part.power_w for name, part in self.parts.items()}, *self.others)

@@ -65,13 +65,6 @@ class Ledger:
                     result[name] = result.get(name, ()) + segments
         return result
 
-    def beside(self, event_id: str, until: datetime) -> dict[str, Course]:
-        """Per resource, what all other events reserve, and this one until an instant."""
-        result = self.but(event_id)
-        for name, segments in self._reserved.get(event_id, {}).items():
-            result[name] = result.get(name, ()) + _clipped(segments, None, until)
-        return result
-
     def follows(self, event_id: str, resource_id: str) -> Course:
         """What a resource follows of an event."""
         return self._followed.get(event_id, {}).get(resource_id, ())
