@@ -14,8 +14,21 @@ COLLECT = (500_000, 20, 100)
 cycles; at its own pace it searched the memory of a crowd again and again, a tenth of the processor time."""
 
 
+CLOSED = "the handler is closed"
+"""uvloop's words where a library wants to go on writing on a connection that was closed in the same moment: nothing of ours
+waits for it, and what was not sent is sent again on the next one."""
+
+
+def tell_faults(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What a callback raised, but for what is none."""
+    error = context.get("exception")
+    if not (isinstance(error, RuntimeError) and CLOSED in str(error)):
+        loop.default_exception_handler(context)
+
+
 def run_loop(work: Coroutine[Any, Any, T]) -> T:
     """Run a process to its end."""
     gc.set_threshold(*COLLECT)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.get_loop().set_exception_handler(tell_faults)
         return runner.run(work)
