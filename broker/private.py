@@ -1,6 +1,7 @@
 """Files and folders that only their owner can open, whatever the process's umask says."""
 
 import os
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +19,25 @@ def make_folder(path: Path) -> None:
         missing.mkdir(mode=FOLDER, exist_ok=True)
     if not path.is_dir():
         raise NotADirectoryError(20, "Not a directory", str(path))
+
+
+def put_whole(path: Path, content: bytes, mode: int = FILE) -> None:
+    """Write a file at once, whole or not at all, with its mode from its first byte on. What root writes belongs to the
+    folder's owner: a broker that gave up its rights has to read its files again. Raises OSError."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            os.fchmod(file.fileno(), mode)
+            if os.geteuid() == 0:
+                owner = path.parent.stat()
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def close_to_others(path: Path) -> None:

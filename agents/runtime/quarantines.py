@@ -11,7 +11,7 @@ from typing import NamedTuple
 import orjson
 import structlog
 
-from broker.private import FILE
+from broker.private import FILE, put_whole
 
 log = structlog.get_logger("gridpact.senders")
 
@@ -79,13 +79,7 @@ def forget_quarantines(journal: Path, party: str, sender: str) -> None:
     if not path.exists():
         return
     kept = [line for line in _lines(path) if (line["party"], line["sender"]) != (party, sender)]
-    part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE), "wb") as file:
-        file.writelines(orjson.dumps(line) + b"\n" for line in kept)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    put_whole(path, b"".join(orjson.dumps(line) + b"\n" for line in kept))
 
 
 def _lines(path: Path) -> Iterator[dict[str, str]]:

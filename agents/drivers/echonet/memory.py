@@ -1,11 +1,11 @@
 """What was found in a device before it followed us, in a file that outlives us."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from agents.drivers.contract import DeviceTrouble
+from broker.private import put_whole
 
 
 class FoundValues:
@@ -28,13 +28,8 @@ class FoundValues:
 
     def keep(self, found: Mapping[int, bytes]) -> None:
         """Raises DeviceTrouble: what cannot be given back is not taken."""
-        beside = self._path.with_name(self._path.name + ".new")
         try:
-            with beside.open("w") as file:
-                json.dump({f"{code:02X}": value.hex() for code, value in found.items()}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self._path)
+            put_whole(self._path, json.dumps({f"{code:02X}": value.hex() for code, value in found.items()}).encode())
         except OSError as error:
             raise DeviceTrouble(f"{self._path} cannot be written: {error.strerror}") from None
 

@@ -5,6 +5,8 @@ from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
+from broker.private import put_whole
+
 CLOSED = (0x41, 0x42, 0x43)
 """Modes in which it is closed: (rapid) charging, discharging."""
 OPEN = (0x40, 0x44)
@@ -43,7 +45,5 @@ class SeenRelay:
         if self._path is None or self._closed is None:
             return
         told = {"day": f"{self._day}", "closed": self._closed, "operations": self._operations}
-        beside = self._path.with_name(self._path.name + ".new")
         with suppress(OSError):  # what is not kept, a next life does not know
-            beside.write_text(json.dumps(told))
-            beside.replace(self._path)
+            put_whole(self._path, json.dumps(told).encode())

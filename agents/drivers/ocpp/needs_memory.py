@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from broker.private import put_whole
+
 
 class SaidNeeds(NamedTuple):
     """As the wire had it, and the register when it came, Wh."""
@@ -29,6 +31,4 @@ class NeedsMemory:
 
     def keep(self, said: SaidNeeds) -> None:
         """Raises OSError."""
-        beside = self._path.with_name(self._path.name + ".new")
-        beside.write_text(json.dumps(said._asdict()))
-        beside.replace(self._path)
+        put_whole(self._path, json.dumps(said._asdict()).encode())
