@@ -18,7 +18,7 @@ from agents.drivers.contract import DeviceReading, DeviceTrouble
 from agents.drivers.news import News
 from agents.drivers.orders import Limiter, Orders, PowerOrder
 from agents.drivers.register import Register
-from agents.drivers.thread import DriverThread, in_words
+from agents.drivers.thread import DriverThread
 from broker.clock import Clock
 from protocol.actor import Measure, Measured
 from protocol.remembered import StateForm
@@ -154,12 +154,9 @@ class RemoteDevice:
     async def _call(self, thread: DriverThread, make: Callable[[], Any]) -> Any:
         """An answer of a driver. Raises DeviceTrouble, whatever went wrong there."""
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                return await asyncio.wrap_future(thread.submit(make))
+            return await thread.answer(make, ANSWER_WITHIN_S)
         except TimeoutError:
             raise DeviceTrouble(f"the driver has not answered within {ANSWER_WITHIN_S:.0f} s") from None
-        except Exception as error:  # noqa: BLE001 - a driver's fault is no fault of the party's
-            raise DeviceTrouble(in_words(error)) from None
 
     @property
     def _now(self) -> datetime:

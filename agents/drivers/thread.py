@@ -65,6 +65,17 @@ class DriverThread:
             loop.call_soon_threadsafe(_begin, loop, make, future)
         return future
 
+    async def answer(self, make: Callable[[], Coroutine[Any, Any, T]], within_s: float) -> T:
+        """What comes of something on the driver's loop. Raises DeviceTrouble, whatever went wrong there; TimeoutError where
+        it has not answered by then."""
+        try:
+            async with asyncio.timeout(within_s):
+                return await asyncio.wrap_future(self.submit(make))
+        except TimeoutError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a driver's fault is no fault of the party's
+            raise DeviceTrouble(in_words(error)) from None
+
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
         try:

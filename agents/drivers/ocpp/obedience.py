@@ -1,8 +1,8 @@
 """Whether what a charger meters is what it was told: "Accepted" alone confirms nothing. Pure: instants are monotonic
 seconds that come in."""
 
-ROUGH_W, ROUGH_PCT = 300, 10
-"""So much above what it was told is the way it meters."""
+from agents.drivers.roughly import rough_w
+
 DRAWS_W = 100
 """From this power on a vehicle charges."""
 WAKES_WITHIN_S = 300.0
@@ -51,8 +51,7 @@ class Obedience:
         (told_w, since), (flows_w, at) = self._told, self._flows
         if at >= self._ends_at:
             return ""
-        rough_w = max(ROUGH_W, abs(told_w) * ROUGH_PCT / 100)
-        if at - since >= self._follows_within_s and flows_w > told_w + rough_w:
+        if at - since >= self._follows_within_s and flows_w > told_w + rough_w(told_w):
             return f"does not follow: {flows_w:,.0f} W flow, it was told {told_w:,} W"
         if self._woken_at is not None and at - self._woken_at >= WAKES_WITHIN_S:
             return (

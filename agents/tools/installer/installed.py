@@ -1,26 +1,27 @@
 """The real devices of a daemon's file, at their drivers, without the daemon: read, and one of them tried."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, TypeVar
 
 from agents.drivers.contract import DeviceReading, DeviceTrouble
 from agents.drivers.registry import Drivers, devices_of
 from agents.drivers.remote import ANSWER_WITHIN_S
-from agents.drivers.thread import DriverThread, in_words
+from agents.drivers.roughly import rough_w
+from agents.drivers.thread import DriverThread
 from agents.runtime.daemon.daemon import process_name
 from agents.runtime.daemon.sockets import runtime_dir
 from agents.settings.checked import ConfigError
 from agents.settings.daemon import DaemonConfig
 from agents.settings.devices import Spec
 
+T = TypeVar("T")
 ASKS_S = 1.0
 """How often a device is asked again."""
-TOLERANCE_W, TOLERANCE_PCT = 300, 10
-"""So far from what it was told a device still follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +86,10 @@ class Installed:
         ends_at = asyncio.get_running_loop().time() + within_s
         while True:
             try:
-                async with asyncio.timeout(ANSWER_WITHIN_S):
-                    state = await asyncio.wrap_future(thread.submit(lambda: thread.driver.read(name)))
+                state = await _answer(thread, lambda: thread.driver.read(name))
                 return AskedDevice(name, thread.name, state, "")
-            except TimeoutError:
-                trouble = "its driver does not answer"
-            except Exception as error:  # noqa: BLE001 - a driver's fault is told, and it is asked again
-                trouble = in_words(error)
+            except DeviceTrouble as told:
+                trouble = str(told)
             if asyncio.get_running_loop().time() >= ends_at:
                 return AskedDevice(name, thread.name, None, trouble)
             await asyncio.sleep(ASKS_S)
@@ -123,21 +121,26 @@ class Installed:
         state = None if last is None else last.reading
         return state is not None and follows(state, power_w)
 
-    async def _call(self, name: str, make: Callable[[], object]) -> None:
+    async def _call(self, name: str, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                await asyncio.wrap_future(self._threads[name].submit(make))  # type: ignore[arg-type]
-        except TimeoutError:
-            raise DeviceTrouble(f"{name}: its driver does not answer") from None
-        except Exception as error:  # noqa: BLE001 - a driver's fault is told as its
-            raise DeviceTrouble(f"{name}: {in_words(error)}") from None
+            await _answer(self._threads[name], make)
+        except DeviceTrouble as told:
+            raise DeviceTrouble(f"{name}: {told}") from None
+
+
+async def _answer(thread: DriverThread, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Raises DeviceTrouble."""
+    try:
+        return await thread.answer(make, ANSWER_WITHIN_S)
+    except TimeoutError:
+        raise DeviceTrouble("its driver does not answer") from None
 
 
 def follows(state: DeviceReading, power_w: int) -> bool:
     """Whether what it says to flow is what it was told."""
     if state.fault or state.power_w is None:
         return False
-    return abs(state.power_w - power_w) <= max(TOLERANCE_W, abs(power_w) * TOLERANCE_PCT // 100)
+    return abs(state.power_w - power_w) <= rough_w(power_w)
 
 
 def _most(spec: Spec, *keys: str) -> int | None:
