@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from ocpp.messages import MessageType
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
@@ -13,8 +14,6 @@ from websockets.typing import Subprotocol
 from agents.drivers.ocpp.central import MOST_BYTES, VERSIONS, identity_of
 from agents.drivers.ocpp.session import QUIET
 from agents.drivers.ocpp.telling import HEARTBEAT_S, now_text
-
-CALL, RESULT, ERROR = 2, 3, 4
 
 
 @dataclass(slots=True)
@@ -72,19 +71,23 @@ def _answer(one: FoundCharger, text: str | bytes) -> list[Any] | None:
         kind, number, action, said = json.loads(text)
     except (ValueError, TypeError):
         return None
-    if kind != CALL or not isinstance(said, dict):
+    if kind != MessageType.Call or not isinstance(said, dict):
         return None
     match action:
         case "BootNotification":
             of = said.get("chargingStation", said)
             names = (of.get(key) for key in ("vendorName", "chargePointVendor", "model", "chargePointModel"))
             one.model = " ".join(str(name) for name in names if name)
-            return [RESULT, number, {"currentTime": now_text(), "interval": HEARTBEAT_S, "status": "Accepted"}]
+            return [
+                MessageType.CallResult,
+                number,
+                {"currentTime": now_text(), "interval": HEARTBEAT_S, "status": "Accepted"},
+            ]
         case "Heartbeat":
-            return [RESULT, number, {"currentTime": now_text()}]
+            return [MessageType.CallResult, number, {"currentTime": now_text()}]
         case "StatusNotification":
             connector = said.get("evseId", said.get("connectorId", 0))
             if isinstance(connector, int):
                 one.connectors[connector] = str(said.get("connectorStatus", said.get("status")))
-            return [RESULT, number, {}]
-    return [ERROR, number, "NotSupported", "only who it is is asked here", {}]
+            return [MessageType.CallResult, number, {}]
+    return [MessageType.CallError, number, "NotSupported", "only who it is is asked here", {}]

@@ -5,13 +5,13 @@ import asyncio
 import json
 from contextlib import suppress
 
+from ocpp.messages import MessageType
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import WebSocketException
 
 from agents.drivers.ocpp.session import QUIET
 
-CALL = 2
 ANSWERS_WITHIN_S, PAUSE_S = 5.0, 5.0
 """For the backend: a charger waits longer."""
 MOST_OPEN = 100
@@ -42,11 +42,11 @@ class SharedConnection:
             text = await self._connection.recv()
             kind, number = _head(text)
             said = text if isinstance(text, str) else text.decode(errors="replace")
-            if kind is not None and kind != CALL and number in self._theirs:
+            if kind is not None and kind != MessageType.Call and number in self._theirs:
                 self._theirs.discard(number)
                 await self._pass_on(said)
                 continue
-            if kind == CALL and self._backend is not None and len(self._open) < MOST_OPEN:
+            if kind == MessageType.Call and self._backend is not None and len(self._open) < MOST_OPEN:
                 self._open[number] = None
                 asyncio.get_running_loop().call_later(ANSWERS_WITHIN_S, self._give_up, number)
                 await self._pass_on(said)
@@ -55,9 +55,9 @@ class SharedConnection:
     async def send(self, text: str) -> None:
         """A word of ours. An answer waits for that of the backend."""
         kind, number = _head(text)
-        if kind != CALL and number in self._answered:
+        if kind != MessageType.Call and number in self._answered:
             self._answered.discard(number)
-        elif kind != CALL and number in self._open:
+        elif kind != MessageType.Call and number in self._open:
             self._open[number] = text
         else:
             await self._connection.send(text)
@@ -87,7 +87,7 @@ class SharedConnection:
 
     async def _heard(self, text: str) -> None:
         kind, number = _head(text)
-        if kind == CALL:
+        if kind == MessageType.Call:
             self._theirs.add(number)
         elif kind is not None and number in self._open:
             if self._open.pop(number) is None:
