@@ -120,6 +120,17 @@ class Coalition:
         found = (self._member(child) for child, _ in self.children.taking_part())
         return tuple(member for member in found if member is not None)
 
+    def _parted(self, slots: int) -> tuple[tuple[MemberProfiles, ...], Plan]:
+        """The same, and what all others give, and own storage, W."""
+        members, given_w = list[MemberProfiles](), [self.beside_w()]
+        for child, best in self.children.taking_part():
+            member = self._member(child)
+            if member is None:
+                given_w.append(best.power_w)
+            else:
+                members.append(member)
+        return tuple(members), total(given_w, slots)
+
     def _member(self, child: Child) -> MemberProfiles | None:
         answer, relaxed, unrelaxed = _plannable(child), child.relaxed, child.unrelaxed
         own = child.profiles if answer is not None else () if unrelaxed is None else (unrelaxed.power_w,)
@@ -131,11 +142,6 @@ class Coalition:
             return None
         mixable = answer is not None and answer.mixable and (not more or (relaxed is not None and relaxed.mixable))
         return MemberProfiles(child.name, own + more, mixable, len(more), self.lately(child.name) if more else 0)
-
-    def _given_w(self, slots: int) -> Plan:
-        """What all others give, and own storage, W."""
-        others = [best.power_w for child, best in self.children.taking_part() if self._member(child) is None]
-        return total([*others, self.beside_w()], slots)
 
     def has_profiles(self) -> bool:
         """Whether anybody told more than one."""
@@ -156,7 +162,8 @@ class Coalition:
         once more."""
         if not self.waits or asked.number != self.number:
             return None
-        problem = CoalitionProblem(asked_w, self._given_w(len(asked_w)), self.members())
+        members, given_w = self._parted(len(asked_w))
+        problem = CoalitionProblem(asked_w, given_w, members)
 
         def solve() -> Solved:
             found = best_mix(problem)
@@ -173,7 +180,7 @@ class Coalition:
         """Let members give what the plan says, if that meets more of what is asked than what they give now; why it cannot
         be, empty when it can."""
         self.waits, self.worths = False, solved.weights
-        members = self.members()
+        members, given_w = self._parted(len(asked_w))
         problem = problem_with(members, solved.parts)
         if problem:
             return problem
@@ -183,7 +190,7 @@ class Coalition:
             for member in members
         }
         now_w = add(self.children.offered_w or nothing, self.beside_w())
-        then_w = add(self._given_w(len(asked_w)), total(plans.values(), len(asked_w)))
+        then_w = add(given_w, total(plans.values(), len(asked_w)))
         if self.loosens:
             if worth(scaled(then_w, 100, NEARLY_PCT), asked_w) < worth(now_w, asked_w):
                 return "it meets less than all that was loosened"
