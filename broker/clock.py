@@ -110,6 +110,10 @@ class Clock:
         seconds = (at - now).total_seconds()
         return 0.0 if seconds <= 0 else seconds + (now - running).total_seconds()
 
+    def expires_in_s(self, at: datetime) -> int:
+        """For how long a post is kept that is good until an instant, s of real time: at least one."""
+        return max(1, round(self.real_seconds_until(at)))
+
     async def wait_until(self, at: datetime) -> None:
         """Return when the instant has come."""
         while (seconds := self.real_seconds_until(at)) > 0:

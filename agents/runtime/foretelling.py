@@ -25,5 +25,4 @@ async def foretell(stepper: Stepper, past: Past, bus: Bus, clock: Clock) -> None
 
 def foretelling(told: Capability, edge: Edge, clock: Clock) -> Post:
     """A capability as it is published: retained until it is not valid any more."""
-    expires_in_s = max(1, round(clock.real_seconds_until(told.valid_until)))
-    return Post(topic(told.kind, edge), encode(told), True, expires_in_s, edge=edge)
+    return Post(topic(told.kind, edge), encode(told), True, clock.expires_in_s(told.valid_until), edge=edge)

@@ -117,7 +117,7 @@ class Outgoing:
             message, edge = effect.message, effect.edge
             expires_in_s = None
             if isinstance(message, Request):
-                expires_in_s = max(1, round(self._clock.real_seconds_until(message.reply_by)))
+                expires_in_s = self._clock.expires_in_s(message.reply_by)
             kind = message.kind
             return Post(
                 topic(kind, edge), effect.body, ROUTES[kind].retained, expires_in_s, self._sent(name, mark), edge

@@ -65,7 +65,7 @@ class Recounting:
         for event_id, one in self._told.items():
             stands = before.get(event_id)
             if stands is None or _says(stands) != _says(one):
-                expires_in_s = max(1, round(self._clock.real_seconds_until(one.valid_until)))
+                expires_in_s = self._clock.expires_in_s(one.valid_until)
                 yield Post(progress_topic(actor.name, event_id), encode(one), True, expires_in_s)
 
 
