@@ -32,6 +32,16 @@ class PlayedCharger:
         """Connect; everything is accepted."""
         return cls(await connect(url, subprotocols=[Subprotocol(version)], compression=None, **more), {})
 
+    @classmethod
+    async def open_once_heard(cls, url: str) -> Self:
+        """Connect as soon as somebody listens there."""
+        async with asyncio.timeout(WITHIN_S):
+            while True:
+                try:
+                    return await cls.open(url)
+                except ConnectionRefusedError:
+                    await asyncio.sleep(0)
+
     async def close(self) -> None:
         """Go, as when the power fails."""
         self._listening.cancel()

@@ -141,7 +141,7 @@ async def test_release_while_the_other_connector_is_told_again_is_no_trouble() -
     driver = OcppDriver({"one": options[0], "two": options[1]})
     told: list[tuple[str, DeviceReading]] = []
     task = asyncio.create_task(driver.run(lambda name, reading: told.append((name, reading))))
-    charger = await _opened(f"ws://127.0.0.1:{port}/CP-1")
+    charger = await PlayedCharger.open_once_heard(f"ws://127.0.0.1:{port}/CP-1")
     await charger.boot()
     await charger.be("Charging", connector=2)
     second = await charger.begin(connector=2)
@@ -159,16 +159,6 @@ async def test_release_while_the_other_connector_is_told_again_is_no_trouble() -
     await charger.close()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-async def _opened(url: str) -> PlayedCharger:
-    """Once somebody listens there."""
-    async with asyncio.timeout(WITHIN_S):
-        while True:
-            try:
-                return await PlayedCharger.open(url)
-            except ConnectionRefusedError:
-                await asyncio.sleep(0)
 
 
 def test_connectors_of_one_charger_with_two_passwords_are_one_sentence() -> None:

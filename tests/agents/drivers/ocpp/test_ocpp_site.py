@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ocpp_central import WITHIN_S, soon
+from ocpp_central import soon
 from played_charger import PlayedCharger
 
 from agents.drivers.contract import DeviceTrouble
@@ -53,7 +53,7 @@ async def site(count: int = 2) -> AsyncIterator[tuple[OcppDriver, list[PlayedCha
         {f"ev-{n}": OcppOptions.model_validate({"charge_point": f"CP-{n}"} | more) for n in range(count)}
     )
     task = asyncio.create_task(driver.run(lambda name, reading: None))
-    chargers = [await opened(f"ws://127.0.0.1:{port}/CP-{n}") for n in range(count)]
+    chargers = [await PlayedCharger.open_once_heard(f"ws://127.0.0.1:{port}/CP-{n}") for n in range(count)]
     for charger in chargers:
         await charger.boot()
         await charger.be("Charging")
@@ -66,16 +66,6 @@ async def site(count: int = 2) -> AsyncIterator[tuple[OcppDriver, list[PlayedCha
             await charger.close()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def opened(url: str) -> PlayedCharger:
-    """Once somebody listens there."""
-    async with asyncio.timeout(WITHIN_S):
-        while True:
-            try:
-                return await PlayedCharger.open(url)
-            except ConnectionRefusedError:
-                await asyncio.sleep(0)
 
 
 async def told_w(charger: PlayedCharger, times: int) -> float:

@@ -87,7 +87,7 @@ async def test_chargers_that_call_in_are_found_in_each_version() -> None:
         port = free.getsockname()[1]
     found: dict[str, FoundCharger] = {}
     finding = asyncio.create_task(hear_chargers("127.0.0.1", port, found))
-    old = await called_in(f"ws://127.0.0.1:{port}/old")
+    old = await PlayedCharger.open_once_heard(f"ws://127.0.0.1:{port}/old")
     await old.boot()
     await old.be("Available")
     new = await PlayedCharger2.open(f"ws://127.0.0.1:{port}/ocpp/new")
@@ -102,16 +102,6 @@ async def test_chargers_that_call_in_are_found_in_each_version() -> None:
         await charger.close()
     finding.cancel()
     await asyncio.gather(finding, return_exceptions=True)
-
-
-async def called_in(url: str) -> PlayedCharger:
-    """Once somebody listens there."""
-    async with asyncio.timeout(5):
-        while True:
-            try:
-                return await PlayedCharger.open(url)
-            except ConnectionRefusedError:
-                await asyncio.sleep(0)
 
 
 async def test_topics_are_found_with_what_is_said_on_them() -> None:
