@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from cyclopts import Parameter
 
@@ -75,6 +76,11 @@ class StudyOptions:
         """How many run at once."""
         return self.jobs or os.cpu_count() or 1
 
+    @property
+    def zone_info(self) -> ZoneInfo | None:
+        """Of times without an offset; None: UTC. Raises ConfigError."""
+        return None if self.zone is None else zone_named(self.zone)
+
     def run(self, sessions: Path, requests: Path, each: whole.Each) -> list[StudyOutcome]:
         """Negotiate all of it. Raises ConfigError."""
         return whole.study(
@@ -89,7 +95,7 @@ class StudyOptions:
             direction=Direction.INCREASE_LOAD if self.more_load else Direction.DECREASE_LOAD,
             living=self.living,
             jobs=self.processes,
-            zone=None if self.zone is None else zone_named(self.zone),
+            zone=self.zone_info,
             each=each,
         )
 
@@ -102,7 +108,7 @@ class StudyOptions:
             seed=self.seed,
             plan=self.plan,
             jobs=self.processes,
-            zone=None if self.zone is None else zone_named(self.zone),
+            zone=self.zone_info,
             each=each,
         )
 

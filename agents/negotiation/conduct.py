@@ -141,8 +141,11 @@ class Conduct:
         known = self.known.get(name)
         if known is None:
             return Learned(name=name, day=day)
-        left = zip(WEIGHTS, weights_on(known, day, self.half_life_days), strict=True)
-        return known if known.day >= day else Learned(name=name, day=day, **dict(left))
+        if known.day >= day:
+            return known
+        return Learned(
+            name=name, day=day, **dict(zip(WEIGHTS, weights_on(known, day, self.half_life_days), strict=True))
+        )
 
     def forget(self, name: str) -> None:
         """What was learned of a member counts no more."""

@@ -104,9 +104,7 @@ async def stop_party(console: "Console", request: Request, session: PageSession)
             said=said,
             live=False,
         )
-    _, meant = await _sure(console, request, session, "stop party")
-    if meant != name:
-        raise Mistaken(f"this form was about {meant}: begin anew")
+    await _sure_of(console, request, session, "stop party", name)
     console.audit.log(session.user, "stop aggregator", party=name, parent=parent)
     await orders.stop_party(console.state.sockets, parent, name)
     await console.state.seen(lambda: name in chronicle.left)
@@ -128,9 +126,7 @@ async def take_in(console: "Console", request: Request, session: PageSession) ->
         return console.show(
             "take_in", request, session, title=f"Take {name} in again", name=name, left=left, key=key, live=False
         )
-    _, meant = await _sure(console, request, session, "take in")
-    if meant != name:
-        raise Mistaken(f"this form was about {meant}: begin anew")
+    await _sure_of(console, request, session, "take in", name)
     console.audit.log(session.user, "take in aggregator", party=name, parent=left.parent)
     await orders.take_in(console.state.sockets, left.parent, left.member)
     await console.state.seen(lambda: name not in chronicle.left)
@@ -148,6 +144,13 @@ async def _sure(
     if fields.get("sure") != "yes":
         raise Mistaken("say that you are sure: nothing was ordered")
     return fields, draft[about]
+
+
+async def _sure_of(console: "Console", request: Request, session: PageSession, about: str, name: str) -> None:
+    """The same, where the first step was about this party. Raises Mistaken."""
+    _, meant = await _sure(console, request, session, about)
+    if meant != name:
+        raise Mistaken(f"this form was about {meant}: begin anew")
 
 
 async def _stopped(console: "Console", request: Request, session: PageSession) -> Response:

@@ -29,8 +29,8 @@ def earned_milli(event: HomeEvent, payment: Payment) -> int | None:
     earns by the event nothing that is known here."""
     if not event.deal_w and not event.done_wh:
         return 0
-    if payment.per == "event":
-        return None if event.outcome in LEFT else payment.amount_milli
+    if payment.per == "event" and event.outcome in LEFT:
+        return None
     return _milli(event.done_wh, payment)
 
 
@@ -60,7 +60,7 @@ def given_up(event: HomeEvent, payment: Payment | None, now: datetime) -> str | 
     """What is not earned when the home leaves now; None: not known, or nothing."""
     if payment is None:
         return event.money(event.left_wh(now))
-    milli = payment.amount_milli if payment.per == "event" else _milli(event.left_wh(now), payment)
+    milli = _milli(event.left_wh(now), payment)
     return None if not milli else in_money(milli, payment.currency)
 
 

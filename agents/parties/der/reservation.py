@@ -83,21 +83,21 @@ class Reservation:
         )
         return tuple(
             grown
-            if all(self._is_even(course, slot) for course in courses) and self._is_led(courses[0], slot, had)
+            if all(len(self._powers_w(course, slot)) <= 1 for course in courses)
+            and self._leads_to(courses[0], slot, had)
             else had
             for slot, (had, grown) in enumerate(zip(before_w, grown_w, strict=True))
         )
 
-    def _is_even(self, course: Course, slot: int) -> bool:
+    def _powers_w(self, course: Course, slot: int) -> set[int]:
+        """At which powers a course begins its pieces in a slot, signed W: one, where it is even; none, where nothing is led."""
         start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
-        return len({segment.power_w for segment in course if start <= segment.start < end}) <= 1
+        return {segment.power_w for segment in course if start <= segment.start < end}
 
-    def _is_led(self, course: Course, slot: int, power_w: int) -> bool:
-        """Whether a slot's course is led at just so many W."""
-        start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
-        return {abs(segment.power_w) for segment in course if start <= segment.start < end} <= {power_w} and (
-            not power_w or any(start <= segment.start < end for segment in course)
-        )
+    def _leads_to(self, course: Course, slot: int, power_w: int) -> bool:
+        """Whether a course leads a slot to just so many W."""
+        powers_w = set(map(abs, self._powers_w(course, slot)))
+        return powers_w == {power_w} or not (power_w or powers_w)
 
     def lay_out(self, parts: Mapping[str, Plan]) -> None:
         """Reserve these parts of the devices, W, at least as much as is reserved of the answer."""

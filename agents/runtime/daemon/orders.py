@@ -46,6 +46,12 @@ class PartyOrders:
         given = event.event_id, event.program_id, event.direction, event.start, event.power_w, event.slot_s
         await utility.give(Issue(*given))
 
+    def _of(self, party: str) -> Shell:
+        shell = self.shells.get(party)
+        if shell is None:
+            raise CommandRefusal(f"{party} does not run in this daemon")
+        return shell
+
     def utility(self) -> Shell:
         for shell in self.shells.values():
             if isinstance(shell.actor, Utility):
@@ -70,10 +76,7 @@ class PartyOrders:
             known = [one for one in self.shells.values() if _event(one, event_id) and isinstance(one.actor, Der)]
             asked = [one for one in known if has_to_decide(_event(one, event_id), one.clock.now())] or known
         if command.party is not None:
-            named = self.shells.get(command.party)
-            if named is None:
-                raise CommandRefusal(f"{command.party} does not run in this daemon")
-            asked = [named]
+            asked = [self._of(command.party)]
         if len(asked) != 1:
             names = ", ".join(shell.actor.name for shell in asked) or "nobody"
             raise CommandRefusal(f"{names} was asked about {event_id}: name the one party that decides")
@@ -90,9 +93,7 @@ class PartyOrders:
         return {"before": _stage(before), "after": _stage(after), "late": late}
 
     async def plan(self, command: PlanCommand) -> dict[str, object]:
-        shell = self.shells.get(command.party)
-        if shell is None:
-            raise CommandRefusal(f"{command.party} does not run in this daemon")
+        shell = self._of(command.party)
         try:
             return await owners_plan(
                 shell,
@@ -106,9 +107,7 @@ class PartyOrders:
 
     async def limits(self, command: LimitsCommand) -> dict[str, object]:
         """Of a home's device, after what its owner changes of them."""
-        shell = self.shells.get(command.party)
-        if shell is None:
-            raise CommandRefusal(f"{command.party} does not run in this daemon")
+        shell = self._of(command.party)
         try:
             return await owners_limits(shell, command.resource_id, command.limits)
         except UnfitLimits as unfit:
