@@ -68,7 +68,7 @@ class SettingsInForce:
             await shells[name].give(item)
         if self.waits:  # these are what owners agree to; all else is still to be taken
             return
-        journal.keep_file(self.config.parties().as_bytes())
+        await journal.keep_file(self.config.parties().as_bytes())
         log.info("settings_taken", text="the new settings hold for events that begin from now on")
 
     def take_the_rest(self) -> None:

@@ -226,14 +226,19 @@ class Journal:
             self.settings = sha256(settings.configuration).digest()
         return done
 
-    def keep_file(self, body: bytes) -> None:
-        """Keep the settings of the daemon's file: all that they say otherwise than these is in the entries by now."""
+    async def keep_file(self, body: bytes) -> None:
+        """Keep the settings of the daemon's file: all that they say otherwise than these is in the entries by now. Returns
+        when a reader of the file finds them."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
 
         def keep(connection: sqlite3.Connection) -> None:
             with suppress(sqlite3.Error):  # then it is found out at the next start
                 connection.execute("INSERT OR REPLACE INTO configuration VALUES (?, ?)", (OF_THE_FILE, body))
+            loop.call_soon_threadsafe(done.set_result, None)
 
         self._after_all(keep)
+        await done
 
     def forget_heard(self, edges: Iterable[str]) -> None:
         """Ids of archived messages on these edges (`PARENT/CHILD`) are known no more, and stand in no free page."""
