@@ -20,7 +20,36 @@ def test_promises_hold_over_a_thousand_seeds() -> None:
 
 
 @pytest.mark.parametrize(
-    "seed", [94, 775, 790, 1095, 1364, 1464, 1816, 1973, 2001, 2112, 2242, 2512, 2830, 3931, 3971, 3974, 4825]
+    "seed",
+    [
+        94,
+        775,
+        790,
+        1068,
+        1095,
+        1363,
+        1364,
+        1464,
+        1662,
+        1816,
+        1973,
+        2001,
+        2018,
+        2112,
+        2210,
+        2242,
+        2512,
+        2830,
+        2867,
+        2961,
+        3064,
+        3931,
+        3971,
+        3974,
+        4089,
+        4720,
+        4825,
+    ],
 )
 def test_seed_that_once_broke_a_promise_keeps_all(seed: int) -> None:
     assert judge(seed) == []

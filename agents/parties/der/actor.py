@@ -23,6 +23,7 @@ from agents.parties.der.home import Home
 from agents.parties.der.offers import HomeOffers
 from agents.parties.der.question import most_of, question_words
 from agents.parties.der.resident import Resident
+from agents.parties.der.second_look import SecondLook
 from agents.settings.at_once import with_owners_settings
 from agents.settings.parties import Consent, DerSettings
 from protocol import messages as m
@@ -43,6 +44,7 @@ class Der(Controlled):
         self.resident = Resident(self, settings)
         self.offers = HomeOffers(self, self.home, self.ledger)
         self.deals = HomeDeals(self, self.home, self.ledger, self.offers, self.withdrawals)
+        self.second_look = SecondLook(self.home, self.ledger, self.withdrawals)
         self._handlers |= {m.Request: self._on_request, m.Relax: self._on_relax, m.Award: self._on_award}
         self._takers |= {Decided: self._decided, Outage: self._outage, Reconfigured: self._reconfigured}
         self._timers |= {DerTimer.ANSWER: self._unanswered, DerTimer.VALID: self._expired}
@@ -172,6 +174,7 @@ class Der(Controlled):
     def _take_back(self, event: DerEvent, now: datetime) -> None:
         """Nothing is offered any more: an award of it is refused."""
         self._release(event, now)
+        self.second_look.without(event, self.events, now)
         event.timers.pop(DerTimer.VALID, None)
         event.answers.clear()
         event.offers.clear()
@@ -278,6 +281,8 @@ class Der(Controlled):
             if other:
                 self.deals.give_instead(event, award, basis, mixed, now)
             self.deals.stand_by(event, award, basis, now, other=other)
+            self.second_look.when_awarded(event, now)
+            self.second_look.without(event, self.events, now)
 
     def _though_unheard(self, award: m.Award) -> DerEvent | None:
         """The event that an award ends, or an offer of which it accepts, even if the request that superseded ours was
@@ -293,7 +298,7 @@ class Der(Controlled):
 
     def _close(self, event: DerEvent, outcome: str, now: datetime) -> None:
         super()._close(event, outcome, now)
-        self.deals.check_without(event, self.events, now)
+        self.second_look.without(event, self.events, now)
 
     def _confirm(self, event: DerEvent, award: m.Award, problem: str, now: datetime) -> None:
         self.send(event.edge, messages.confirm(self.name, award, problem, now))

@@ -1,13 +1,13 @@
 """What a home was awarded in its events (S54): it stands by for it, and for no more than it can keep."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 
 from agents.negotiation.cause import GONE, TAKEN
 from agents.negotiation.party import Party
 from agents.parties.der import messages
 from agents.parties.der.event import DerEvent, DerStage, DerTimer, EarlierOffer
-from agents.parties.der.home import Home, share
+from agents.parties.der.home import Home
 from agents.parties.der.ledger import Ledger
 from agents.parties.der.offers import HomeOffers
 from agents.parties.der.reservation import Reservation
@@ -49,9 +49,10 @@ class HomeDeals:
         by now: the rest of a raise is withdrawn at once. `other`: another profile than it offered first."""
         before, others = event.accepted, self.ledger.but(event.request.event_id)
         event.accepted, event.award = event.answers[basis], award
+        most_w = event.accepted.answer.joint.power_w
         if before is None:
-            event.accepted.reserve(least(award.power_w, event.accepted.answer.joint.power_w))
-        elif not other and event.accepted.is_beside(others, now):
+            event.accepted.reserve(least(award.power_w, most_w))
+        elif not other and covers(most_w, award.power_w) and event.accepted.is_beside(others, now):
             event.accepted.reserve(award.power_w)
         else:
             event.accepted.keep(event.accepted.raised(award.power_w, before.parts, now))
@@ -62,19 +63,3 @@ class HomeDeals:
             event.go(DerStage.AWARDED)
         self.party.effect(messages.standing_by(award, basis))
         self.withdrawals.rest(event, award, event.accepted, TAKEN if before is not None else GONE, now)
-
-    def check_without(self, gone: DerEvent, events: Mapping[str, DerEvent], now: datetime) -> None:
-        """What was agreed for later may have relied on energy that an event of the other direction was to move, and does
-        not: what the devices cannot give without it is withdrawn."""
-        for event_id, event in events.items():
-            held, award, request = event.accepted, event.award, event.request
-            later = event.stage is DerStage.AWARDED and event.slot_start(0) > now
-            if held is None or award is None or not later or request.direction is gone.request.direction:
-                continue
-            if held is not event.answers.get(m.Basis.OWN):
-                continue  # what was loosened for it is not computed anew
-            due_w = total(list(held.parts.values()), event.slots)
-            can = self.home.flexibility(request.direction, held.period, due_w, self.ledger.but(event_id))
-            if not covers(can.joint.power_w, due_w):
-                held.keep(share(least(due_w, can.joint.power_w), held.parts))
-                self.withdrawals.rest(event, award, held, GONE, now)

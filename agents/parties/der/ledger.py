@@ -38,7 +38,7 @@ class Ledger:
         before, led = parts.get(resource_id, ()), self._is_led(resource_id, since)
         if not course and not any(s.start < until and s.end > since for s in before):
             return []
-        parts[resource_id] = (*_clipped(before, None, since), *_clipped(course, since, until), *_clipped(before, until))
+        parts[resource_id] = (*clipped(before, None, since), *clipped(course, since, until), *clipped(before, until))
         return self._setpoints(resource_id, since, led)
 
     def free(self, event_id: str, now: datetime) -> list[Setpoint]:
@@ -50,7 +50,7 @@ class Ledger:
             if any(s.end > now for s in course)
         ]
         for courses in (self._reserved, self._followed):
-            past = {name: _clipped(course, None, now) for name, course in courses.pop(event_id, {}).items()}
+            past = {name: clipped(course, None, now) for name, course in courses.pop(event_id, {}).items()}
             if any(past.values()):
                 courses[event_id] = past
             _prune(courses, now - KEPT)
@@ -65,13 +65,17 @@ class Ledger:
                     result[name] = result.get(name, ()) + segments
         return result
 
+    def reserves(self, event_id: str, resource_id: str) -> Course:
+        """What an event reserves of a resource."""
+        return self._reserved.get(event_id, {}).get(resource_id, ())
+
     def follows(self, event_id: str, resource_id: str) -> Course:
         """What a resource follows of an event."""
         return self._followed.get(event_id, {}).get(resource_id, ())
 
     def led(self, event_id: str, resource_id: str, until: datetime) -> Course:
         """What a resource has followed of an event until an instant."""
-        return _clipped(self.follows(event_id, resource_id), None, until)
+        return clipped(self.follows(event_id, resource_id), None, until)
 
     def others(self, event_id: str, resource_id: str) -> Course:
         """What a resource follows of all other events."""
@@ -88,7 +92,7 @@ class Ledger:
             s.power_w * micros(s.end - s.start)
             for other, parts in self._followed.items()
             if other != event_id
-            for s in _clipped(parts.get(resource_id, ()), start, end)
+            for s in clipped(parts.get(resource_id, ()), start, end)
         )
 
     def _is_led(self, resource_id: str, since: datetime) -> bool:
@@ -125,7 +129,7 @@ class Ledger:
         self._followed = {event_id: dict(parts) for event_id, parts in followed.items()}
 
 
-def _clipped(course: Iterable[Segment], start: datetime | None = None, end: datetime | None = None) -> Course:
+def clipped(course: Iterable[Segment], start: datetime | None = None, end: datetime | None = None) -> Course:
     """What lies between two instants; None: without a bound."""
     found = []
     for segment in course:

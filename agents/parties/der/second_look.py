@@ -1,0 +1,94 @@
+"""What was agreed for later may stand on energy that an event of the other direction was to move: where that one moves
+less, it is looked at again."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from agents.negotiation.cause import GONE
+from agents.parties.der.event import DerEvent, DerStage
+from agents.parties.der.home import Home, HomeFlexibility
+from agents.parties.der.ledger import Course, Ledger, clipped
+from agents.parties.der.reservation import Reservation
+from agents.parties.der.withdrawals import Withdrawals
+from protocol import messages as m
+from protocol.plan import total
+
+
+class SecondLook:
+    """Of one home: what the devices cannot give of an award any more is withdrawn, and the rest stands on what they do by
+    themselves now. What is dispatched already is led as it was."""
+
+    def __init__(self, home: Home, ledger: Ledger, withdrawals: Withdrawals) -> None:
+        self.home, self.ledger, self.withdrawals = home, ledger, withdrawals
+
+    def without(self, less: DerEvent, events: Mapping[str, DerEvent], now: datetime) -> None:
+        """An event may move less than it reserved before."""
+        for event in events.values():
+            if event.request.direction is not less.request.direction:
+                self.at(event, now)
+
+    def when_awarded(self, event: DerEvent, now: datetime) -> None:
+        """An event's offer was computed beside what others reserved then."""
+        held = event.accepted
+        if held is not None and held.stands_on_gone(self.ledger.but(held.event_id), now):
+            self.at(event, now)
+
+    def at(self, event: DerEvent, now: datetime) -> None:
+        """See what of an event's award can be kept in the slots to come."""
+        held, award = event.accepted, event.award
+        if held is None or award is None or event.stage not in (DerStage.AWARDED, DerStage.ACTIVE):
+            return
+        first = self._first_ahead(event, held, now)
+        if first == event.slots or held is not event.answers.get(m.Basis.OWN):
+            return  # what was loosened for it is not computed anew
+        found = self._found(event, held, first)
+        due_w = total(list(held.parts.values()), event.slots)
+        kept_w = found.joint.power_w
+        if kept_w == due_w and _schedules(found) == _schedules(held.answer):
+            return
+        renewed = Reservation(held.event_id, held.direction, held.period, found, self.home, self.ledger)
+        renewed.keep({name: part.power_w for name, part in found.parts.items()})
+        event.accepted = event.answers[m.Basis.OWN] = renewed
+        if kept_w != due_w:
+            self.withdrawals.rest(event, award, renewed, GONE, now)
+
+    def _first_ahead(self, event: DerEvent, held: Reservation, now: datetime) -> int:
+        """The first slot that has not begun, and of which nothing is dispatched, nor behind it."""
+        courses = [self.ledger.follows(held.event_id, name) for name in held.parts]
+        led_until = max((segment.end for course in courses for segment in course), default=now)
+        return next((slot for slot in range(event.slots) if event.slot_start(slot) >= max(now, led_until)), event.slots)
+
+    def _found(self, event: DerEvent, held: Reservation, first: int) -> HomeFlexibility:
+        """What stands of the slots before the first one, and what the devices can give of the award from it on."""
+        start, others = event.slot_start(first), self.ledger.but(held.event_id)
+        due_w = total([plan[first:] for plan in held.parts.values()], event.slots - first)
+        beside = {
+            name: others.get(name, ()) + clipped(self.ledger.reserves(held.event_id, name), None, start)
+            for name in held.parts
+        }
+        period = held.period.model_copy(update={"start": start})
+        newer, before = self.home.flexibility(held.direction, period, due_w, beside), held.answer
+        parts = {
+            name: replace(
+                part,
+                power_w=held.parts[name][:first] + newer.parts[name].power_w,
+                schedule_w=part.schedule_w[:first] + newer.parts[name].schedule_w,
+            )
+            for name, part in before.parts.items()
+        }
+        power_w = total([plan[:first] for plan in held.parts.values()], first) + newer.joint.power_w
+        joint = replace(before.joint, power_w=power_w)
+        return replace(before, joint=joint, parts=parts, held=_spliced(before.held, others, start))
+
+
+def _schedules(answer: HomeFlexibility) -> dict[str, tuple[int, ...]]:
+    return {name: part.schedule_w for name, part in answer.parts.items()}
+
+
+def _spliced(before: Mapping[str, Course], newer: Mapping[str, Course], at: datetime) -> dict[str, Course]:
+    """What was held until an instant, and what is held from it on."""
+    return {
+        name: clipped(before.get(name, ()), None, at) + clipped(newer.get(name, ()), at)
+        for name in (*before, *(name for name in newer if name not in before))
+    }
