@@ -43,6 +43,8 @@ class HomeFlexibility:
     """What other events held of each device when this was computed."""
     others: tuple[Mapping[str, Plan], ...] = ()
     """Of a home with several devices what each of them gives in the other profiles that were told with this, W."""
+    loosened: tuple[Restriction, ...] = ()
+    """What was asked to be loosened for it (S52)."""
 
     def resources(self) -> tuple[Resource, ...]:
         """The parts as an offer has them; devices that give nothing and cannot be relaxed are left out."""
@@ -216,7 +218,7 @@ class Home:
             for device in self.devices
         }
         joint = self._joint(direction, ask, asked_w, parts, room)
-        return HomeFlexibility(joint, parts, kinds, dict(reserved))
+        return HomeFlexibility(joint, parts, kinds, dict(reserved), loosened=relaxed)
 
     def profiles(
         self,

@@ -39,9 +39,10 @@ class SecondLook:
         held, award = event.accepted, event.award
         if held is None or award is None or event.stage not in (DerStage.AWARDED, DerStage.ACTIVE):
             return
+        basis = next(basis for basis, answer in event.answers.items() if answer is held)
         first = self._first_ahead(event, held, now)
-        if first == event.slots or held is not event.answers.get(m.Basis.OWN):
-            return  # what was loosened for it is not computed anew
+        if first == event.slots or (basis is m.Basis.RELAXED and not held.answer.loosened):
+            return  # of a version that did not keep what was loosened
         found = self._found(event, held, first)
         due_w = total(list(held.parts.values()), event.slots)
         kept_w = found.joint.power_w
@@ -49,7 +50,7 @@ class SecondLook:
             return
         renewed = Reservation(held.event_id, held.direction, held.period, found, self.home, self.ledger)
         renewed.keep({name: part.power_w for name, part in found.parts.items()})
-        event.accepted = event.answers[m.Basis.OWN] = renewed
+        event.accepted = event.answers[basis] = renewed
         if kept_w != due_w:
             self.withdrawals.rest(event, award, renewed, GONE, now)
 
@@ -68,7 +69,8 @@ class SecondLook:
             for name in held.parts
         }
         period = held.period.model_copy(update={"start": start})
-        newer, before = self.home.flexibility(held.direction, period, due_w, beside), held.answer
+        before = held.answer
+        newer = self.home.flexibility(held.direction, period, due_w, beside, before.loosened)
         parts = {
             name: replace(
                 part,

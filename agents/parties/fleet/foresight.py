@@ -103,15 +103,20 @@ class ForeseeingHome(Home):
             now = self.state(wanted, self._at)
             as_foreseen = state is now or (isinstance(now, tuple) and state == now)
             if as_foreseen and wanted == Computation(direction, period, asked_w, relaxed):
-                return alone(self.vehicle, answer, reserved)
+                return alone(self.vehicle, answer, reserved, relaxed)
         return super().flexibility(direction, period, asked_w, reserved, relaxed)
 
 
-def alone(vehicle: Vehicle, answer: Flexibility, reserved: Mapping[str, tuple[Segment, ...]]) -> HomeFlexibility:
+def alone(
+    vehicle: Vehicle,
+    answer: Flexibility,
+    reserved: Mapping[str, tuple[Segment, ...]],
+    relaxed: tuple[Restriction, ...],
+) -> HomeFlexibility:
     """The answer of a home whose only device is a vehicle."""
     name = vehicle.resource_id
     kinds = {name: (ResourceKind.VEHICLE, bool(vehicle.relaxable))}
-    return HomeFlexibility(answer, {name: answer}, kinds, dict(reserved))
+    return HomeFlexibility(answer, {name: answer}, kinds, dict(reserved), loosened=relaxed)
 
 
 class Foresight:

@@ -8,6 +8,7 @@ from checker.wire import received, refuses, sends
 from protocol import messages as m
 from protocol.actor import Entry, Note, Received, Resumed, Send
 from protocol.edges import Edge
+from protocol.plan import Plan, covers
 
 GRACE = timedelta(seconds=1)
 
@@ -59,7 +60,8 @@ def downtimes(trace: Sequence[Entry]) -> dict[str, list[tuple[datetime, datetime
 
 def late_but_counted(trace: Sequence[Entry]) -> list[str]:
     """P4: an award accepts only what its giver heard by the deadline that it had set; of a giver that was down over the
-    deadline, what was sent by then and waited for its return."""
+    deadline, what was sent by then and waited for its return. What takes back a part of an answer in time counts whenever
+    it comes."""
     asked: dict[tuple[Edge, str, bool], datetime] = {}
     for _, send in sends(trace):
         if isinstance(send.message, m.Request | m.Relax):
@@ -67,11 +69,18 @@ def late_but_counted(trace: Sequence[Entry]) -> list[str]:
             asked[send.edge, send.message.request_id, relaxes] = send.message.reply_by
     down = downtimes(trace)
     heard: dict[tuple[Edge, str, str], dict[tuple[str, bool], tuple[datetime, datetime]]] = defaultdict(dict)
+    in_time_w: dict[tuple[Edge, str, bool], list[Plan]] = defaultdict(list)
+    taken_back: set[tuple[Edge, str]] = set()
     for entry, item in received(trace):
         answer = item.message
         if isinstance(answer, m.Offer):
             answers = heard[item.edge, answer.event_id, answer.message_id]
-            answers.setdefault((answer.request_id, answer.basis is m.Basis.RELAXED), (entry.at, answer.sent_at))
+            ref = answer.request_id, answer.basis is m.Basis.RELAXED
+            answers.setdefault(ref, (entry.at, answer.sent_at))
+            if entry.at <= asked.get((item.edge, *ref), entry.at):
+                in_time_w[item.edge, *ref].append(answer.power_w)
+            elif any(covers(before_w, answer.power_w) for before_w in in_time_w[item.edge, *ref]):
+                taken_back.add((item.edge, answer.message_id))
         elif isinstance(answer, m.Alternative):
             for option in answer.options:
                 options = heard[item.edge, answer.event_id, option.option_id]
@@ -90,7 +99,8 @@ def late_but_counted(trace: Sequence[Entry]) -> list[str]:
                 by and since <= by <= up_at and sent_at and sent_at <= by and at == up_at
                 for since, up_at in down[entry.actor]
             )
-            if at is None or by is None or (at > by and not waited):
+            is_part = (send.edge, award.accepts or "") in taken_back
+            if at is None or by is None or (at > by and not waited and not is_part):
                 found.append(f"P4: {entry.actor} accepted {award.accepts}, heard at {at}, asked by {by}")
     return found
 

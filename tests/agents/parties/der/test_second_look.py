@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from worlds import START, T0, battery
+from worlds import START, T0, battery, vehicle
 
 from agents.parties.der.actor import Der
 from agents.settings.parties import DerSettings
@@ -19,6 +19,14 @@ CHARGED, GIVEN = START, START + 2 * SLOT
 """When the event that lets it charge begins, and when the other one."""
 EDGE = Edge("ra", "h")
 FULL: Plan = (4_000,)
+LOOSE = vehicle(
+    "car",
+    soc_wh=10_000,
+    departure_soc_wh=8_000,
+    reserve_wh=9_000,
+    relaxations=[{"restriction": "reserve_soc", "steps": [8_500]}],
+)
+"""Its owner lets it go half a kWh lower when asked."""
 
 
 def home() -> Der:
@@ -75,6 +83,21 @@ def award(offer: m.Offer, power_w: Plan | None, revision: int = 1) -> m.Award:
     )
 
 
+def relax(offer: m.Offer) -> m.Relax:
+    """Whoever lacks what was not offered asks to loosen."""
+    return m.Relax(
+        message_id=f"{offer.event_id}.relax.1",
+        sent_at=T0,
+        event_id=offer.event_id,
+        request_id=offer.request_id,
+        round=1,
+        revision=1,
+        shortfall_w=(FULL[0] - offer.power_w[0],),
+        restrictions=(m.Restriction.RESERVE_SOC,),
+        reply_by=START - timedelta(minutes=25),
+    )
+
+
 def given_up(messages: list[m.EventMessage]) -> list[Plan]:
     """What is still given by what is withdrawn."""
     return [message.power_w for message in messages if isinstance(message, m.Withdraw)]
@@ -124,3 +147,19 @@ def test_award_is_not_raised_above_what_is_left() -> None:
     hears(der, award(give, (2_000,)))
     assert given_up(hears(der, award(charge, (1_000,)))) == [left((1_000,))]
     assert given_up(hears(der, award(give, give.power_w, 2))) == [left((1_000,))]
+
+
+def loosened(der: Der) -> m.Offer:
+    """What a home gives when it is asked to loosen."""
+    (offer,) = hears(der, relax(asks(der, "give")))
+    assert isinstance(offer, m.Offer)
+    return offer
+
+
+def test_what_was_loosened_is_looked_at_again_by_what_was_loosened() -> None:
+    der, alone = (Der(DerSettings(name="h", parent="ra", devices=(LOOSE,))) for _ in range(2))
+    charge = asks(der, "charge", (500,))
+    offer, without = loosened(der), loosened(alone)
+    assert without.power_w < offer.power_w < FULL
+    assert given_up(hears(der, award(offer, offer.power_w))) == []
+    assert given_up(hears(der, award(charge, None))) == [without.power_w]
