@@ -66,6 +66,8 @@ class ClimateSpec(Spec):
     outdoor_c: Annotated[tuple[Celsius, ...], Field(min_length=1, max_length=336)]
     """Forecast by half hour from `outdoor_at` on; the last one goes on."""
     outdoor_at: Instant
+    outdoor_repeats: bool = False
+    """Whether the forecast begins anew where it ends: a day of 48 half hours is then every day."""
     returns_h: Annotated[float, Field(ge=0.25, le=24)] = 1.0
     comfort_steps_k: Annotated[tuple[Annotated[float, Field(gt=0, le=5)], ...], Field(max_length=8)] = ()
     """By how much the limits may be passed when the owner is asked to loosen them, the mildest first; none: never."""
@@ -116,10 +118,7 @@ class Room:
 
     def steady_w(self, at: datetime) -> float:
         """What makes up for the loss at the wished temperature."""
-        spec = self.spec
-        index = min(len(spec.outdoor_c) - 1, max(0, (at - spec.outdoor_at) // SLOT))
-        wanted_w = self.sign * (spec.wished_c - spec.outdoor_c[index]) * spec.loss_w_per_k / self.cop
-        return min(float(spec.rated_w), max(0.0, wanted_w))
+        return min(float(self.spec.rated_w), max(0.0, self._needed_w(at)))
 
     def is_weak(self, start: datetime, end: datetime) -> bool:
         """Whether it cannot make up for the loss at all times: else it comes back from any deviation by itself."""
@@ -141,11 +140,26 @@ class Room:
 
     def after(self, deviation_k: float, power_w: float, start: datetime, span: timedelta) -> float:
         """The deviation after a span at one power. Where the device cannot make up for the loss, the room runs away."""
-        wanted = self.spec.loss_w_per_k / self.cop
-        index = min(len(self.spec.outdoor_c) - 1, max(0, (start - self.spec.outdoor_at) // SLOT))
-        needed_w = self.sign * (self.spec.wished_c - self.spec.outdoor_c[index]) * wanted
-        end_k = (power_w - needed_w) * self.k_per_w
+        end_k = (power_w - self._needed_w(start)) * self.k_per_w
         return end_k + (deviation_k - end_k) * exp(-hours(span) / self.tau_h)
+
+    def _needed_w(self, at: datetime) -> float:
+        """What would make up for the loss, if it could be drawn; below 0, where the weather does it alone."""
+        return self.sign * (self.spec.wished_c - self._outdoor_c(at)) * self.spec.loss_w_per_k / self.cop
+
+    def _outdoor_c(self, at: datetime) -> float:
+        forecast_c, index = self.spec.outdoor_c, (at - self.spec.outdoor_at) // SLOT
+        return forecast_c[
+            index % len(forecast_c) if self.spec.outdoor_repeats else min(len(forecast_c) - 1, max(0, index))
+        ]
+
+    def turns(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        """When it gets warmer or colder outside between two instants."""
+        at = self.spec.outdoor_at + SLOT * ((start - self.spec.outdoor_at) // SLOT + 1)
+        while at < end:
+            if self._outdoor_c(at) != self._outdoor_c(at - SLOT):
+                yield at
+            at += SLOT
 
     def run(
         self, deviation_k: float, start: datetime, end: datetime, power_w: float | None
@@ -245,7 +259,7 @@ class RoomCourse:
         begin = min(start, max(room.spec.state_at, start - timedelta(days=2)))
         self.cuts = list(pairwise(sorted({begin, last, *slots, *(at for at in cuts if at > begin), *after})))
         self.slot_of = [self._slot(piece) for piece in range(len(self.cuts))]
-        turns = list(self._turns(start, max([last, *after])))
+        turns = list(self.room.turns(start, max([last, *after])))
         self.spans = [list(pairwise((a, *(at for at in turns if a < at < b), b))) for a, b in self.cuts]
         """Each piece, cut where it gets warmer or colder outside: the room may turn there."""
         held = [standing(ask.reserved, at) for at, _ in self.cuts]
@@ -290,14 +304,6 @@ class RoomCourse:
                 deviation, _ = self.room.run(deviation, start, end, drawn_w)
                 found.append(deviation)
         return found
-
-    def _turns(self, start: datetime, end: datetime) -> Iterator[datetime]:
-        """When the temperature outside changes."""
-        spec = self.room.spec
-        for number, (before_c, after_c) in enumerate(pairwise(spec.outdoor_c), 1):
-            at = spec.outdoor_at + SLOT * number
-            if before_c != after_c and start < at < end:
-                yield at
 
     def _means(self) -> list[float]:
         """The mean of each slot without this event, W."""

@@ -92,7 +92,7 @@ def test_week_over_a_clock_change_keeps_what_owners_and_utility_were_told(day: s
     assert found["departures_as_agreed"] == found["departures"]
     assert found["delivered_wh"] == found["metered_wh"]
     assert found["delivered_wh"] == pytest.approx(life.physical_wh, rel=0.005)
-    assert {key.split(" ")[0] for key in found["moved_wh"]} == {"vehicle", "storage", "load", "solar"}
+    assert {key.split(" ")[0] for key in found["moved_wh"]} == {"vehicle", "storage", "load", "solar", "climate"}
     assert len({at.hour for at in life.starts}) > 3  # the same time on the wall is another instant behind the change
 
 

@@ -33,6 +33,7 @@ class Life:
         self.moved_wh: defaultdict[tuple[str, str], int] = defaultdict(int)
         """By kind of device and direction: what the devices' own meters read against the declared schedules."""
         self.simulation: Simulation | None = None
+        self._kinds = {spec.resource_id: spec.kind for home in scenario.homes for spec in home.devices}
 
     def tell(self, at: datetime, who: str, note: Note) -> None:
         """Take a note."""
@@ -52,11 +53,12 @@ class Life:
         held, direction = event.accepted, event.request.direction
         if held is None:
             return
-        for slot, read in event.measured.items():
-            for device in home.home.devices:
-                name = device.resource_id
-                change_wh = (read[name].energy_wh or 0) - held.baseline_wh((read[name],), slot, 0)[0]
-                self.moved_wh[device.kind.value, direction.value] += direction.sign * change_wh
+        for name in (device.resource_id for device in home.home.devices):
+            rest_wus = 0
+            for slot, read in sorted(event.measured.items()):
+                baseline_wh, rest_wus = held.baseline_wh((read[name],), slot, rest_wus)
+                change_wh = (read[name].energy_wh or 0) - baseline_wh
+                self.moved_wh[self._kinds[name], direction.value] += direction.sign * change_wh
 
     def departures(self) -> Iterator[tuple[str, Departed]]:
         """All of the vehicles that live by a plan."""

@@ -57,6 +57,23 @@ def room_c(driver: SimulatedDriver) -> float:
     return temperature_c(room, driver.physics.energy_wh)
 
 
+@pytest.mark.parametrize("hours", [0, 7, 19, 23.5])
+@pytest.mark.parametrize("direction", [DOWN, UP])
+def test_weather_of_a_day_that_repeats_is_every_day(hours: float, direction: Direction) -> None:
+    day = [float(number % 48 // 4) for number in range(48)]
+    now = T0 + timedelta(days=40, hours=hours)
+    alike = spec(outdoor_c=day, outdoor_repeats=True, state_at=now)
+    known = alike.model_copy(
+        update={"outdoor_c": tuple(day * 3), "outdoor_at": T0 + timedelta(days=39), "outdoor_repeats": False}
+    )
+    asked = ask(direction, (2_000,) * 6, now + timedelta(minutes=10))
+    answers = [build_device(one).flexibility(asked) for one in (alike, known)]
+    assert answers[0] == answers[1]
+    assert any(answers[0].power_w)
+    energies = [follow(one, asked, answer)[1] for one, answer in zip((alike, known), answers, strict=True)]
+    assert energies[0] == energies[1]
+
+
 def test_own_schedule_makes_up_for_the_loss() -> None:
     answer = build_device(spec()).flexibility(ask(DOWN, (0, 0)))
     assert answer.schedule_w == (1_400, 1_400)  # 21 K times 200 W/K, at a coefficient of 3
