@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from played import CASES, Played, at, play
-from worlds import START, T0, World, battery, vehicle
+from worlds import START, T0, Story, World, battery, vehicle
 
 from protocol.actor import Cancel
 from protocol.units import Direction
@@ -147,3 +147,27 @@ def test_no_set_point_is_below_the_least_power_when_the_contract_does_not_name_i
     played = Played(world.run().simulation)
     assert played.setpoints()
     assert never_below_least(played, 1_380)
+
+
+def test_own_storage_that_counts_on_an_event_that_is_cancelled_is_stated_at_once() -> None:
+    world = World()
+    home = world.home("h1", "ra-1", battery("own-h1", 1_000))
+    empty = battery("own", 4_000, soc_wh=1_000, reserve_wh=1_000)
+    world.aggregator("ra-1", [home], storage=(empty,))
+    world.event(5_000, event_id="charge", direction=Direction.INCREASE_LOAD)
+    later = START + timedelta(hours=1)
+    world.event(4_000, event_id="give", issue_at=T0 + timedelta(minutes=10), start=later)
+    simulation = world.build()
+    cancelled_at = START - timedelta(minutes=10)
+    simulation.give(cancelled_at, "utility", Cancel("charge"))
+    simulation.run()
+    story = Story(simulation, world)
+    awards = story.notes("awards_sent", "ra-1")
+    assert [(note.event_id, note.data["storage_w"]) for note in awards] == [("charge", (4_000,)), ("give", (3_000,))]
+    told = [
+        (moment, note) for moment, who, note in simulation.notes if (who, note.name) == ("utility", "shortfall_stated")
+    ]
+    ((moment, note),) = told
+    assert moment - cancelled_at < timedelta(seconds=1)
+    assert (note.event_id, note.data["shortfall_w"]) == ("give", (3_000,))
+    assert story.settled_wh() == (500, 500)

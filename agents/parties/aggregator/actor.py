@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import partial
 
 from agents.negotiation.booked import BookedParty
+from agents.negotiation.cause import WithdrawalCause
 from agents.negotiation.children import CAN_RELAX, Children
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
@@ -31,6 +32,7 @@ from agents.settings.parties import AggregatorSettings, Rung
 from protocol import messages as m
 from protocol.actor import Measured, Solve, Solved
 from protocol.edges import Edge
+from protocol.units import Direction
 
 TRANSITIONS: Transitions = {
     Stage.COLLECTING: (Stage.RELAXING, Stage.OFFERED, Stage.PROPOSED, Stage.STANDBY, Stage.CLOSED),
@@ -109,13 +111,32 @@ class Aggregator(BookedParty[AggregatorSettings]):
             Children(tuple(book.by_name), book.claims, can_relax),
             standing,
             settings.report_grace_s,
-            partial(AggregatorRole, settings, policies, book, up, storage, requests, self.loosened_lately),
+            partial(
+                AggregatorRole,
+                settings,
+                policies,
+                book,
+                up,
+                storage,
+                requests,
+                self.loosened_lately,
+                partial(self._storage_lessened, request.event_id, request.direction),
+            ),
             book=book,
             up=up,
             own=storage,
             baseline=policies.baseline,
             tells_sources=settings.tells_sources,
         )
+
+    def _storage_lessened(self, event_id: str, direction: Direction, now: datetime) -> None:
+        """Own storage may move less in an event than it reserved: what stands on that in events of the other direction is
+        looked at again, and what it cannot give is replaced, or stated."""
+        for other_id, event in list(self.events.items()) if self.own_storage.home.devices else ():
+            opposed = other_id != event_id and event.subject.direction is not direction
+            if opposed and isinstance(event.role, AggregatorRole) and event.role.storage.look_again(now):
+                event.role.answer.correct(now)
+                event.repair("own storage has less than it counted on", WithdrawalCause.GONE, now)
 
     def _measured(self, item: Measured, now: datetime) -> None:
         if item.event_id is None:

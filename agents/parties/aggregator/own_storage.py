@@ -11,6 +11,7 @@ from agents.negotiation.subject import Subject
 from agents.parties.der.home import Home, HomeFlexibility
 from agents.parties.der.ledger import Ledger
 from agents.parties.der.reservation import Reservation
+from agents.parties.der.second_look import looked_at_again
 from agents.settings.connection import ConnectionPoint
 from agents.settings.devices import StorageSpec
 from protocol.actor import Measured
@@ -149,6 +150,16 @@ class OwnStorage:
         self.promised_w = None
         if self.held is not None:
             self.held.reserve(power_w)
+
+    def look_again(self, now: datetime) -> bool:
+        """Another event moves less than it reserved: whether less of what this one added can be kept than before."""
+        before_w = self.offered_w
+        if before_w is None or self.held is None or (renewed := looked_at_again(self.held, now)) is None:
+            return False
+        self.held, self.offered_w = renewed, renewed.answer.joint.power_w
+        if self.committed_w is not None:
+            self.committed_w = self.offered_w
+        return self.offered_w != before_w
 
     def is_led(self) -> bool:
         """Whether any of its devices follows a course of this event."""

@@ -40,12 +40,14 @@ class AggregatorRole:
         storage: OwnStorage,
         requests: Callable[[Negotiation], MemberRequests],
         loosened_lately: Callable[[str, datetime], int],
+        storage_lessened: Callable[[datetime], None],
         event: Negotiation,
     ) -> None:
-        """`loosened_lately`: how often a member's owner has loosened something lately, thousandths of an event."""
+        """`loosened_lately`: how often a member's owner has loosened something lately, thousandths of an event.
+        `storage_lessened`: own storage may move less in this event than it reserved before."""
         self.settings, self.book, self.up, self.storage, self.event = settings, book, up, storage, event
         self.climb = climb = Climb(up.request.sent_at)
-        self.loosened_lately = loosened_lately
+        self.loosened_lately, self.storage_lessened = loosened_lately, storage_lessened
         self.coalition = coalition = Coalition(event.children, book, storage.available_w, self._spared)
         self.supply = supply = Supply(event.subject, event.children, storage)
         self.requests = requests(event)
@@ -214,6 +216,7 @@ class AggregatorRole:
             self.coalition.give(power_w, self.up.request.profiles)
         self.shares.award(power_w, now)
         self.dispatching.start(now)
+        self.storage_lessened(now)
 
     # -- delivery, the end
 
@@ -234,6 +237,7 @@ class AggregatorRole:
     def mended(self, now: datetime) -> None:
         """Own storage gives its new part at once, also in the slot under way."""
         self.dispatching.storage_follows(now)
+        self.storage_lessened(now)
 
     def finished(self, delivered_wh: int, now: datetime) -> None:
         """Note what was delivered beside what was awarded, Wh."""
@@ -242,6 +246,7 @@ class AggregatorRole:
     def stop(self, now: datetime) -> None:
         """Own storage is free and returns to its schedule; nothing more is commanded."""
         self.storage.free(now, metered_still=self.dispatching.stop(now))
+        self.storage_lessened(now)
 
     def available_w(self) -> Plan:
         """What members offer and its own storage adds, W."""

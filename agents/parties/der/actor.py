@@ -44,7 +44,7 @@ class Der(Controlled):
         self.resident = Resident(self, settings)
         self.offers = HomeOffers(self, self.home, self.ledger)
         self.deals = HomeDeals(self, self.home, self.ledger, self.offers, self.withdrawals)
-        self.second_look = SecondLook(self.home, self.ledger, self.withdrawals)
+        self.second_look = SecondLook(self.ledger, self.withdrawals)
         self._handlers |= {m.Request: self._on_request, m.Relax: self._on_relax, m.Award: self._on_award}
         self._takers |= {Decided: self._decided, Outage: self._outage, Reconfigured: self._reconfigured}
         self._timers |= {DerTimer.ANSWER: self._unanswered, DerTimer.VALID: self._expired}

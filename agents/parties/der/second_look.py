@@ -7,7 +7,7 @@ from datetime import datetime
 
 from agents.negotiation.cause import GONE
 from agents.parties.der.event import DerEvent, DerStage
-from agents.parties.der.home import Home, HomeFlexibility
+from agents.parties.der.home import HomeFlexibility
 from agents.parties.der.ledger import Course, Ledger, clipped
 from agents.parties.der.reservation import Reservation
 from agents.parties.der.withdrawals import Withdrawals
@@ -16,11 +16,10 @@ from protocol.plan import total
 
 
 class SecondLook:
-    """Of one home: what the devices cannot give of an award any more is withdrawn, and the rest stands on what they do by
-    themselves now. What is dispatched already is led as it was."""
+    """Of one home: what the devices cannot give of an award any more is withdrawn."""
 
-    def __init__(self, home: Home, ledger: Ledger, withdrawals: Withdrawals) -> None:
-        self.home, self.ledger, self.withdrawals = home, ledger, withdrawals
+    def __init__(self, ledger: Ledger, withdrawals: Withdrawals) -> None:
+        self.ledger, self.withdrawals = ledger, withdrawals
 
     def without(self, less: DerEvent, events: Mapping[str, DerEvent], now: datetime) -> None:
         """An event may move less than it reserved before."""
@@ -40,48 +39,60 @@ class SecondLook:
         if held is None or award is None or event.stage not in (DerStage.AWARDED, DerStage.ACTIVE):
             return
         basis = next(basis for basis, answer in event.answers.items() if answer is held)
-        first = self._first_ahead(event, held, now)
-        if first == event.slots or (basis is m.Basis.RELAXED and not held.answer.loosened):
+        if basis is m.Basis.RELAXED and not held.answer.loosened:
             return  # of a version that did not keep what was loosened
-        found = self._found(event, held, first)
-        due_w = total(list(held.parts.values()), event.slots)
-        kept_w = found.joint.power_w
-        if kept_w == due_w and _schedules(found) == _schedules(held.answer):
-            return
-        renewed = Reservation(held.event_id, held.direction, held.period, found, self.home, self.ledger)
-        renewed.keep({name: part.power_w for name, part in found.parts.items()})
-        event.accepted = event.answers[basis] = renewed
-        if kept_w != due_w:
-            self.withdrawals.rest(event, award, renewed, GONE, now)
+        renewed = looked_at_again(held, now)
+        if renewed is not None:
+            event.accepted = event.answers[basis] = renewed
+            if _given_w(renewed) != _given_w(held):
+                self.withdrawals.rest(event, award, renewed, GONE, now)
 
-    def _first_ahead(self, event: DerEvent, held: Reservation, now: datetime) -> int:
-        """The first slot that has not begun, and of which nothing is dispatched, nor behind it."""
-        courses = [self.ledger.follows(held.event_id, name) for name in held.parts]
-        led_until = max((segment.end for course in courses for segment in course), default=now)
-        return next((slot for slot in range(event.slots) if event.slot_start(slot) >= max(now, led_until)), event.slots)
 
-    def _found(self, event: DerEvent, held: Reservation, first: int) -> HomeFlexibility:
-        """What stands of the slots before the first one, and what the devices can give of the award from it on."""
-        start, others = event.slot_start(first), self.ledger.but(held.event_id)
-        due_w = total([plan[first:] for plan in held.parts.values()], event.slots - first)
-        beside = {
-            name: others.get(name, ()) + clipped(self.ledger.reserves(held.event_id, name), None, start)
-            for name in held.parts
-        }
-        period = held.period.model_copy(update={"start": start})
-        before = held.answer
-        newer = self.home.flexibility(held.direction, period, due_w, beside, before.loosened)
-        parts = {
-            name: replace(
-                part,
-                power_w=held.parts[name][:first] + newer.parts[name].power_w,
-                schedule_w=part.schedule_w[:first] + newer.parts[name].schedule_w,
-            )
-            for name, part in before.parts.items()
-        }
-        power_w = total([plan[:first] for plan in held.parts.values()], first) + newer.joint.power_w
-        joint = replace(before.joint, power_w=power_w)
-        return replace(before, joint=joint, parts=parts, held=_spliced(before.held, others, start))
+def looked_at_again(held: Reservation, now: datetime) -> Reservation | None:
+    """What is reserved, as far as the devices can give it, standing on what they do by themselves now; None: that is as it
+    was. What is dispatched already is led as it was."""
+    first, slots = _first_ahead(held, now), len(_given_w(held))
+    if first == slots:
+        return None
+    found = _found(held, first)
+    if found.joint.power_w == _given_w(held) and _schedules(found) == _schedules(held.answer):
+        return None
+    renewed = Reservation(held.event_id, held.direction, held.period, found, held.home, held.ledger)
+    renewed.keep({name: part.power_w for name, part in found.parts.items()})
+    return renewed
+
+
+def _given_w(held: Reservation) -> tuple[int, ...]:
+    return total(list(held.parts.values()), len(held.answer.joint.power_w))
+
+
+def _first_ahead(held: Reservation, now: datetime) -> int:
+    """The first slot that has not begun, and of which nothing is dispatched, nor behind it."""
+    courses = [held.ledger.follows(held.event_id, name) for name in held.parts]
+    led_until = max((segment.end for course in courses for segment in course), default=now)
+    slots = len(_given_w(held))
+    return next((slot for slot in range(slots) if held.period.slot_start(slot) >= max(now, led_until)), slots)
+
+
+def _found(held: Reservation, first: int) -> HomeFlexibility:
+    """What stands of the slots before the first one, and what the devices can give of the award from it on."""
+    start, others, given_w = held.period.slot_start(first), held.ledger.but(held.event_id), _given_w(held)
+    beside = {
+        name: others.get(name, ()) + clipped(held.ledger.reserves(held.event_id, name), None, start)
+        for name in held.parts
+    }
+    period, before = held.period.model_copy(update={"start": start}), held.answer
+    newer = held.home.flexibility(held.direction, period, given_w[first:], beside, before.loosened)
+    parts = {
+        name: replace(
+            part,
+            power_w=held.parts[name][:first] + newer.parts[name].power_w,
+            schedule_w=part.schedule_w[:first] + newer.parts[name].schedule_w,
+        )
+        for name, part in before.parts.items()
+    }
+    joint = replace(before.joint, power_w=given_w[:first] + newer.joint.power_w)
+    return replace(before, joint=joint, parts=parts, held=_spliced(before.held, others, start))
 
 
 def _schedules(answer: HomeFlexibility) -> dict[str, tuple[int, ...]]:
