@@ -25,6 +25,7 @@ from protocol.actor import (
     Measured,
     Note,
     Reanchored,
+    Recalls,
     Received,
     Send,
     Setpoint,
@@ -166,7 +167,10 @@ class Stepper:
         if encode_effects(effects) != expected:
             if not is_same(effects, expected):
                 raise self._diverged(at, item)
-            effects = list(decode_effects(expected))  # so the devices live through what they were told
+            made, effects = effects, list(decode_effects(expected))  # so the devices live through what they were told
+            if isinstance(self.actor, Recalls):
+                for said in _said_otherwise(effects, made):
+                    self.actor.recall(said)
         if devices_too:
             self._read_again(item)
             for effect in effects:
@@ -213,6 +217,19 @@ def _in_words(stored: Sequence[Effect], made: Sequence[Effect]) -> Iterator[Effe
             yield Send(before.edge, before.message.model_copy(update={"cause": cause, "extensions": told}))
         elif before is not None:
             yield before
+
+
+def _said_otherwise(stored: Sequence[Effect], made: Sequence[Effect]) -> list[Send]:
+    """Withdrawals that stand there in another body than they are made in now: they are said again as they were said."""
+    again = {one.message.message_id: one for one in made if isinstance(one, Send) and isinstance(one.message, Withdraw)}
+    return [
+        one
+        for one in stored
+        if isinstance(one, Send)
+        and isinstance(one.message, Withdraw)
+        and one.message.message_id in again
+        and one.body != again[one.message.message_id].body
+    ]
 
 
 def again(actor: Actor, at: datetime, item: Taken | None) -> list[Effect]:

@@ -116,6 +116,15 @@ class Recounts(Protocol):
 
 
 @runtime_checkable
+class Recalls(Protocol):
+    """A party whose journal may have a message in another body than this version makes it in."""
+
+    def recall(self, said: Send) -> None:
+        """This was said in the step that was taken last: where it is said again, it is said in the same bytes."""
+        ...
+
+
+@runtime_checkable
 class Solves(Protocol):
     """A party that wants plans over members and slots."""
 

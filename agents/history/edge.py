@@ -4,11 +4,13 @@ The same rules as at the parties: a later round or revision supersedes what stoo
 an answer heard after its deadline is late. What is new tells the caller; what is not is counted nowhere.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from agents.negotiation.stood import DueEnergy
 from protocol import messages as m
 from protocol.edges import Edge
 from protocol.plan import Plan, least
@@ -47,6 +49,8 @@ class EdgeHistory:
     award: m.Award | None = None
     confirm: m.Confirm | None = None
     withdraw: m.Withdraw | None = None
+    due: DueEnergy | None = None
+    """What was due by awards that do not stand any more; None: of none."""
     slot: int = -1
     """The last slot that was dispatched or reported."""
     readings: dict[str, dict[int, m.Reading]] = field(default_factory=dict)
@@ -72,9 +76,7 @@ class EdgeHistory:
             case m.Confirm():
                 return self._confirm(message)
             case m.Withdraw():
-                known = self.withdraw is not None and self.withdraw.revision >= message.revision
-                self.withdraw = self.withdraw if known else _lean(message)
-                return not known
+                return self._withdraw(message)
             case m.Dispatch():
                 known = self.slot >= message.slot
                 self.slot = max(self.slot, message.slot)
@@ -89,7 +91,7 @@ class EdgeHistory:
             return False
         self.joined_late = standing
         self.request, self.relax, self.alternative, self.late = _lean(request), None, None, False
-        self.award = self.confirm = self.withdraw = None  # what stood before is superseded
+        self.award = self.confirm = self.withdraw = self.due = None  # what stood before is superseded
         self.cleared = self.unsure = False
         self.offers.clear()
         if known is not None and known.revision != request.revision:  # the operator changed the event
@@ -128,8 +130,25 @@ class EdgeHistory:
         known = self.award
         if known is not None and known.award_id == award.award_id and known.revision >= award.revision:
             return False
+        self._due_until(award.sent_at)
         self.award, self.withdraw = _lean(award), None
         return True
+
+    def _withdraw(self, message: m.Withdraw) -> bool:
+        known = self.withdraw is not None and self.withdraw.revision >= message.revision
+        if not known:
+            self._due_until(message.sent_at)
+            self.withdraw = _lean(message)
+        return not known
+
+    def _due_until(self, at: datetime) -> None:
+        """What stands of the award is due until an instant, and no longer."""
+        if self.request is None or (self.award is None and self.due is None):
+            return
+        period, due = self.request.interval_period, self.due or DueEnergy()
+        if at > period.start:
+            due.change(self.deal_w or (), period, at)
+            self.due = due
 
     def _confirm(self, confirm: m.Confirm) -> bool:
         known = self.confirm
@@ -211,6 +230,13 @@ class EdgeHistory:
             return None
         same = (self.confirm.award_id, self.confirm.revision) == (self.award.award_id, self.award.revision)
         return self.confirm.accepted if same else None
+
+    def due_wh(self, slots: Iterable[int]) -> int:
+        """Due by its awards in these slots, Wh."""
+        if self.request is None:
+            return 0
+        due, deal_w, period = self.due or DueEnergy(), self.deal_w, self.request.interval_period
+        return sum(due.slot_wh(deal_w, period, slot) for slot in slots)
 
     def delivered_wh(self, direction: Direction) -> dict[int, int]:
         """By slot, Wh in the event's direction."""

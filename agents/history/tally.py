@@ -69,6 +69,7 @@ class Tally:
     def _add_award(self, link: EdgeHistory, award: m.Award) -> None:
         metered = link.delivered_wh(self.direction) if link.readings and self.direction is not None else {}
         self.delivered_wh.update(metered)
+        self.due_wh += link.due_wh(metered) if metered else 0
         match award.outcome:
             case m.Outcome.CONCLUDED:
                 self.given_w = _plus(self.given_w, link.deal_w)
@@ -78,7 +79,6 @@ class Tally:
                     self.confirm_by = _last(self.confirm_by, award.confirm_by)
                 else:
                     self.awards["confirmed" if link.confirmed else "refused"] += 1
-                self.due_wh += due_wh(award.power_w, metered, self.period)
                 self.reporting += self.slots - 1 in metered
             case m.Outcome.CANCELLED:
                 self.awards["cancelled"] += 1

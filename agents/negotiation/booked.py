@@ -219,7 +219,7 @@ class BookedParty(ParentParty, Generic[S]):
         before_w = None if child is None else child.awarded_w
         super()._on_withdraw(edge, message, now)
         if self.learning is not None:
-            self.learning.withdrew(event, edge.child, before_w)
+            self.learning.withdrew(event, edge.child, before_w, now)
 
     def _on_award(self, edge: Edge, award: m.Award, now: datetime) -> None:
         if award.event_id in self.events:

@@ -7,18 +7,15 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from operator import add as plus
 from operator import sub
-from typing import TypeAlias
 
 from agents.negotiation.child import AwardRecord, Child, ChildAnswer, RelaxRecord, RequestRecord
 from agents.negotiation.plans.usable import Worth
 from agents.negotiation.shared import Shared
+from agents.negotiation.stood import StoodPlan
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan, least, most
 from protocol.rules import worth
-
-StoodPlan: TypeAlias = tuple[datetime, Plan]
-"""Until when, and W."""
 
 CAN_RELAX = (m.ResourceKind.VEHICLE, m.ResourceKind.AGGREGATE)
 """What is asked to loosen something, where the settings do not say otherwise (S28)."""

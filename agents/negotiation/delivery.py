@@ -19,6 +19,7 @@ from agents.negotiation.rebound import Rebound
 from agents.negotiation.rebound import told as rebound_told
 from agents.negotiation.sources import FourSums, SourceSum
 from agents.negotiation.stage import Timer
+from agents.negotiation.stood import DueEnergy
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
 from agents.negotiation.watch import DeliveryWatch
@@ -26,7 +27,6 @@ from agents.settings.members import Members
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan
-from protocol.plan import energy_wh as plan_energy_wh
 from protocol.rules import delivered_wh
 from protocol.units import energy_wh
 
@@ -68,6 +68,8 @@ class Delivery:
         self.book = book
         self.baseline = baseline
         self.watch = DeliveryWatch(out, subject, children, book)
+        self.due = DueEnergy()
+        """What was due by the deals that stood."""
         self.slot = 0
         """The next slot to be summed up."""
         self.readings = Readings()
@@ -107,13 +109,11 @@ class Delivery:
         return min(last, int((self.stopped_at - self.subject.period.start) / self.subject.period.duration))
 
     def awarded_wh(self, deal_w: Plan) -> int:
-        """Energy of the deal, Wh; of a cancelled event until it was cancelled."""
-        period = self.subject.period
+        """Energy of the deal, by what stood of it when, Wh; of a cancelled event until it was cancelled."""
+        period, last = self.subject.period, self.last_slot
         if self.stopped_at is None:
-            return plan_energy_wh(deal_w, period.duration)
-        last = self.last_slot
-        under_way = energy_wh(deal_w[last], self.stopped_at - period.slot_start(last))
-        return plan_energy_wh(deal_w[:last], period.duration) + under_way
+            return self.due.wh(deal_w, period, range(last + 1))
+        return self.due.wh(deal_w, period, range(last)) + self.due.slot_wh(deal_w, period, last, self.stopped_at)
 
     def give_grace(self, now: datetime) -> None:
         """After a restart: reports that wait at the broker get their grace."""
@@ -318,7 +318,7 @@ class Delivery:
             "meter",
             slot=slot,
             delivered_wh=delivered,
-            awarded_wh=energy_wh(deal_w[slot] if deal_w is not None else 0, self._lasted(slot)),
+            awarded_wh=self.due.slot_wh(deal_w, self.subject.period, slot, self.stopped_at),
             reported=len(have),
             silent=sum(child.name not in have for child, _ in self.children.awarded()),
             **({} if changed == delivered else {"change_wh": changed}),

@@ -2,17 +2,25 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from agents.negotiation.child import Child
 from agents.negotiation.conduct import Answered, Conduct, MemberOutcome, kind_of
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.plans.timing import too_slow
+from agents.negotiation.stood import DueEnergy
 from agents.settings.learned import EVENT
 from agents.settings.members import Member, Members
 from protocol import messages as m
-from protocol.plan import Plan, energy_wh, least, shortfall
+from protocol.plan import Plan, least, shortfall
 from protocol.rules import delivered_wh
-from protocol.units import energy_wh as slot_energy_wh
+
+
+class DueBefore(NamedTuple):
+    """What was due of a member by what it has withdrawn since, as `DueEnergy` has it."""
+
+    ended_ws: dict[int, int]
+    since_at: datetime | None
 
 
 @dataclass(slots=True)
@@ -23,6 +31,8 @@ class EventConduct:
     """Of those that offer nothing."""
     withdrawn_wh: dict[str, int] = field(default_factory=dict)
     counted: bool = False
+    due: dict[str, DueBefore] = field(default_factory=dict)
+    """Of those that have withdrawn."""
 
 
 class Learning:
@@ -64,14 +74,18 @@ class Learning:
         for name in event.children.waiting:
             answers[name] = Answered.EXCUSED
 
-    def withdrew(self, event: Negotiation, name: str, before_w: Plan | None) -> None:
-        """A member takes a part of its award back, W before."""
+    def withdrew(self, event: Negotiation, name: str, before_w: Plan | None, now: datetime) -> None:
+        """A member takes a part of its award back from now on, W before."""
         if before_w is None:
             return
+        period, notes, begins = event.subject.period, self._of(event), DueEnergy()
+        begins.begin(period, now)
         left_w = event.children[name].awarded_w or event.subject.nothing_w
-        lost_wh = energy_wh(shortfall(before_w, left_w), event.subject.period.duration)
-        known = self._of(event).withdrawn_wh
-        known[name] = known.get(name, 0) + lost_wh
+        lost_wh = begins.wh(shortfall(before_w, left_w), period, range(event.subject.slots))
+        notes.withdrawn_wh[name] = notes.withdrawn_wh.get(name, 0) + lost_wh
+        due = DueEnergy(*notes.due.get(name, ()))
+        due.change(before_w, period, now)
+        notes.due[name] = DueBefore(due.ended_ws, due.since_at)
 
     def ended(self, event: Negotiation, book: Members, now: datetime) -> None:
         """Count an event, once, for those who are still under contract."""
@@ -84,7 +98,7 @@ class Learning:
                 outcome = self._outcome(event, child, book[child.name], notes)
                 if outcome is not None:
                     self.conduct.count(child.name, outcome, now)
-        notes.answers, notes.withdrawn_wh = {}, {}
+        notes.answers, notes.withdrawn_wh, notes.due = {}, {}, {}
 
     def _outcome(self, event: Negotiation, child: Child, contract: Member, notes: EventConduct) -> MemberOutcome | None:
         asked = child.request
@@ -97,7 +111,7 @@ class Learning:
             excused = silent is Answered.SILENT and (hurried or self._leaves_early)
             return MemberOutcome(Answered.EXCUSED if excused else silent)
         offered = sum(least(best.power_w, asked.power_w)) * EVENT // sum(asked.power_w)
-        due_wh, given_wh, unmetered_wh = _metered(event, child)
+        due_wh, given_wh, unmetered_wh = _metered(event, child, DueEnergy(*notes.due.get(child.name, ())))
         back_wh = notes.withdrawn_wh.get(child.name, 0)
         loosened = (
             child.awarded_w is not None and child.accepted is not None and child.accepted.basis is m.Basis.RELAXED
@@ -109,12 +123,13 @@ class Learning:
         self.events.pop(event_id, None)
 
 
-def _metered(event: Negotiation, child: Child) -> tuple[int, int, int]:
+def _metered(event: Negotiation, child: Child, due: DueEnergy) -> tuple[int, int, int]:
     """What a member owed in the slots that its meter told, what it gave of that, what it owed in the others, Wh."""
     due_wh = given_wh = unmetered_wh = 0
-    awarded_w = child.awarded_w if event.outcome == "concluded" else None
-    for slot, power_w in enumerate(awarded_w or ()):
-        slot_wh = slot_energy_wh(power_w, event.subject.period.duration)
+    for slot in range(event.subject.slots if event.outcome == "concluded" else 0):
+        slot_wh = due.slot_wh(child.awarded_w, event.subject.period, slot)
+        if not slot_wh:
+            continue
         reading = event.delivery.readings.of(slot).get(child.name)
         if reading is None:
             unmetered_wh += slot_wh

@@ -242,7 +242,7 @@ class Negotiation:
         match self.up.on_award(award, self.role.backs, now):
             case Bought(power_w) if self.deal_w is None:
                 self._end_asking()
-                self.stand_by(power_w)
+                self.stand_by(power_w, now)
                 self.role.bought(power_w, now)
                 if any(shortfall(power_w, self.mending.standing_w())):
                     self.repair("lost before the award", WithdrawalCause.LOST, now)
@@ -257,22 +257,30 @@ class Negotiation:
             self.children.waiting.clear()
             self.timers.drop(Timer.AGAIN)
 
-    def stand_by(self, deal_w: Plan) -> None:
+    def stand_by(self, deal_w: Plan, now: datetime) -> None:
         """A deal stands, W: wait for its first slot."""
         self.standing.deal_w = deal_w
+        self.delivery.due.begin(self.subject.period, now)
         self.delivery.watch.clear()
         self.go(Stage.STANDBY)
         self.timers.set(Timer.START, self.subject.period.start)
 
     def _changed(self, deal_w: Plan, now: datetime) -> None:
         """The parent changed a standing award: less is given back, more is looked for."""
-        before_w, self.standing.deal_w = self.deal_w, deal_w
+        before_w = self.deal_w
         assert before_w is not None
+        self.change_deal(deal_w, now)
         if any(shortfall(deal_w, before_w)):
             self.repair("the parent raised the award", WithdrawalCause.RAISED, now)
         else:
             self.mending.reduce(deal_w, now)
             self.role.mended(now)
+
+    def change_deal(self, deal_w: Plan, now: datetime) -> None:
+        """Another deal stands from now on, W: what stood is due until now."""
+        if self.deal_w is not None:
+            self.delivery.due.change(self.deal_w, self.subject.period, now)
+        self.standing.deal_w = deal_w
 
     # -- what the children keep of their awards
 
@@ -312,7 +320,8 @@ class Negotiation:
         missing = least(shortfall(missing, self.delivery.watch.unheard_w()), self.deal_w)
         if any(missing):
             self.out.tell("shortfall_stated", shortfall_w=missing, cause=text)
-            left_w = self.standing.deal_w = shortfall(self.deal_w, missing)
+            left_w = shortfall(self.deal_w, missing)
+            self.change_deal(left_w, now)
             if self.up is not None:
                 self.up.withdraw(missing, left_w, cause, now)
         self.role.mended(now)

@@ -127,6 +127,11 @@ class ParentParty(Party):
         """Nothing: only who asks by it makes use of it."""
         return None
 
+    def _recall(self, said: m.EventMessage) -> None:
+        event = self.events.get(said.event_id)
+        if event is not None and event.up is not None and isinstance(said, m.Withdraw):
+            event.up.recall(said)
+
     # -- from above
 
     def opened(self, edge: Edge, request: m.Request) -> Negotiation:

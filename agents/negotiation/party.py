@@ -119,6 +119,16 @@ class Party:
                 self.sent_upward.keep(message.event_id, send)
         self.effects.append(send)
 
+    def recall(self, said: Send) -> None:
+        """A message stands in the journal in another body than it was made in now: it is said again as it was said."""
+        message = said.message
+        if isinstance(message, m.EventMessage) and said.edge.child == self.name:
+            self.sent_upward.keep(message.event_id, said)
+            self._recall(message)
+
+    def _recall(self, said: m.EventMessage) -> None:
+        """What else remembers such a message."""
+
     def clear_now(self, edge: Edge) -> None:
         """Take the retained request off an edge in this step."""
         self.effects.append(Clear(edge))

@@ -7,12 +7,13 @@ from operator import attrgetter
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from agents.negotiation.child import AwardRecord, Child, ChildAnswer, RelaxRecord, RequestRecord
-from agents.negotiation.children import Children, StoodPlan
+from agents.negotiation.children import Children
 from agents.negotiation.dispatches import Unanswered
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.rebound import Rebound
 from agents.negotiation.sources import FourSums
 from agents.negotiation.stage import Stage, Timer
+from agents.negotiation.stood import DueEnergy, StoodPlan
 from agents.negotiation.upward import Upward
 from protocol import messages as m
 from protocol.plan import Plan
@@ -141,6 +142,10 @@ class DeliveryState:
     typical_pct: int = 100
     told_by: dict[str, dict[str, FourSums]] = field(default_factory=dict)
     rebounds: dict[str, Rebound] = field(default_factory=dict)
+    ended_ws: dict[int, int] = field(default_factory=dict)
+    """W x seconds by slot of deals that do not stand any more."""
+    since_at: datetime | None = None
+    """Since when the present deal stands, where not since before all slots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +208,8 @@ def _delivery(event: Negotiation) -> DeliveryState:
         gives_pct=delivery.watch.gives_pct,
         typical_pct=delivery.watch.typical_pct,
         unanswered=event.dispatches.unanswered,
+        ended_ws=dict(delivery.due.ended_ws),
+        since_at=delivery.due.since_at,
     )
 
 
@@ -217,6 +224,7 @@ def _remember_delivery(event: Negotiation, state: FirstDeliveryState | DeliveryS
     delivery.missing = dict.fromkeys(state.missing)
     delivery.watch.gives_pct, event.dispatches.unanswered = state.gives_pct, state.unanswered
     delivery.told_by, delivery.rebounds = state.told_by, dict(state.rebounds)
+    delivery.due = DueEnergy(dict(state.ended_ws), state.since_at)
     delivery.watch.typical_pct, delivery.watch.judged_slots = state.typical_pct, state.slot
 
 

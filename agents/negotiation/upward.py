@@ -316,6 +316,11 @@ class Upward:
         if again < self.subject.end_at:
             self.timers.set(Timer.WITHDRAW, again)
 
+    def recall(self, said: m.Withdraw) -> None:
+        """A withdrawal was said in another body than it is made in now."""
+        if self.withdrawal is not None and self.withdrawal.message_id == said.message_id:
+            self.withdrawal = said
+
     def resumed(self) -> None:
         """The process was started again: what awaits a decision is sent again."""
         if self.standing.stage in ANSWERED:

@@ -8,6 +8,7 @@ from agents.negotiation.child import Child
 from agents.negotiation.children import Children
 from agents.negotiation.out import Out
 from agents.negotiation.readings import Readings
+from agents.negotiation.stood import stood_wh
 from agents.negotiation.subject import Subject
 from agents.settings.members import Members
 from protocol import messages as m
@@ -121,14 +122,8 @@ class DeliveryWatch:
             return None
         if child.award.sent_at < start:
             return energy_wh(awarded_w[slot], end - start)
-        stood = [(min(until, end), plan) for until, plan in self.children.stood.get(child.name, ()) if until > start]
-        if not stood:
-            return None
-        due_wh, at = 0, start
-        for until, plan in (*stood, (end, awarded_w)):
-            due_wh += energy_wh(plan[slot], until - at)
-            at = until
-        return due_wh
+        stood = [piece for piece in self.children.stood.get(child.name, ()) if piece[0] > start]
+        return stood_wh(stood, awarded_w, self.subject.period, slot) if stood else None
 
     def is_der(self, name: str) -> bool:
         """Whether a child is one by its contract."""

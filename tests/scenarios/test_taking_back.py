@@ -1,5 +1,6 @@
 """A home that drops out charges again what it gave: that is replaced as well, or stated, at every edge of a slot."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -8,10 +9,11 @@ from spare_evening import evening, flowed_wh
 from worlds import START, Story, World
 
 from agents.drivers.build import build_drivers
-from agents.parties.der.actor import Der
-from broker.stepper import Stepper
+from agents.runtime.build import build_actor
+from broker.simulation import Intercept
+from broker.stepper import Stepper, again
 from protocol import messages as m
-from protocol.actor import Cancel, Decided, Effect, Send
+from protocol.actor import Actor, Cancel, Decided, Driver, Effect, Send
 from protocol.entries import encode_effects
 from protocol.units import Direction
 
@@ -89,22 +91,61 @@ def test_home_that_drops_out_before_it_gave_anything_takes_nothing_back() -> Non
     assert story.notes("taking_back") == []
 
 
-def test_journal_of_a_home_that_did_not_say_it_is_taken_again() -> None:
-    world = evening()
-    story, told = dropped(world, (30 * MINUTE, "ra-1-h0")), 0
-    stepper = Stepper(Der(world.homes[0]), build_drivers(world.homes[0]))
-    for entry in story.simulation.trace:
-        if entry.actor == "ra-1-h0":
-            before = tuple(map(without_words, entry.effects))
-            told += before != entry.effects
-            stepper.fold_bytes(entry.at, entry.input, encode_effects(before), devices_too=True)
-    assert told
+def unanswered(tiers: int = 2) -> Story:
+    """Homes that drop out and are not heard: what they withdraw they say again and again, as their aggregator does."""
+    world = evening(tiers, pct=100)
+    simulation = world.build()
+    simulation.intercept("ra-1-h0", dropped_kind("withdraw"))
+    simulation.intercept("ra-2", dropped_kind("withdraw"))
+    for name in ("ra-1-h0", *(home.name for home in world.homes if home.name.startswith("ra-2"))):
+        simulation.give(START + 30 * MINUTE, name, Decided("e1", False))
+    simulation.run(until=START + 50 * MINUTE)
+    return Story(simulation, world)
+
+
+def dropped_kind(kind: str) -> Intercept:
+    return lambda sender, post: [] if post.topic.startswith(f"dr/{kind}/") else [(post, timedelta())]
+
+
+@pytest.mark.parametrize("name", ["ra-1-h0", "ra-2"])
+@pytest.mark.parametrize("upgraded_after", range(6))
+def test_withdrawal_of_an_earlier_version_is_said_again_in_the_same_bytes(name: str, upgraded_after: int) -> None:
+    story = unanswered()
+    actor, drivers = fresh(story.world, name)
+    stepper, said, left = Stepper(actor, drivers), set[bytes](), upgraded_after
+    entries = [one for one in story.simulation.trace if one.actor == name]
+    withdrawn = [number for number, one in enumerate(entries) if any(map(is_withdrawal, one.effects))]
+    for number, entry in enumerate(entries):
+        before = tuple(map(without_words, entry.effects))
+        if left >= 0:
+            made = stepper.fold_bytes(entry.at, entry.input, encode_effects(before), devices_too=True)
+        else:
+            made = list(again(stepper.actor, entry.at, entry.input))
+        said |= {one.body for one in made if isinstance(one, Send) and is_withdrawal(one)}
+        left -= number in withdrawn
+    assert len(withdrawn) > 6
+    assert len({decode_id(body) for body in said}) == len(said) >= 1
+
+
+def is_withdrawal(effect: Effect) -> bool:
+    return isinstance(effect, Send) and isinstance(effect.message, m.Withdraw)
+
+
+def decode_id(body: bytes) -> object:
+    return json.loads(body)["message_id"]
+
+
+def fresh(world: World, name: str) -> tuple[Actor, dict[str, Driver]]:
+    """A party as it starts."""
+    settings = next(one for one in (*world.homes, *world.aggregators) if one.name == name)
+    return build_actor(settings), dict(build_drivers(settings))
 
 
 def without_words(effect: Effect) -> Effect:
     """As release 0.1.0 said it."""
     if isinstance(effect, Send) and isinstance(effect.message, m.Withdraw):
-        return Send(effect.edge, effect.message.model_copy(update={"extensions": {}}))
+        cause = "the resident's override" if effect.edge.child.startswith("ra-2") else effect.message.cause
+        return Send(effect.edge, effect.message.model_copy(update={"extensions": {}, "cause": cause}))
     return effect
 
 

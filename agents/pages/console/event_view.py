@@ -106,8 +106,8 @@ class EventView:
 
     @property
     def due_wh(self) -> int:
-        """By the deal, in the slots that are metered."""
-        return sum(self.slot_wh(self.secured_w, slot) or 0 for slot in self.delivered_wh)
+        """By what stood of the deal when, in the slots that are metered."""
+        return self.top.awarded_wh
 
     def slot_wh(self, power_w: Plan | None, slot: int) -> int | None:
         """Energy of one slot of a plan, Wh."""

@@ -163,7 +163,7 @@ class CoordinatorRole:
             self._judge(now)
         elif self.mandate and event.children.awarded():
             event.out.tell("mandate_stands", power_w=self.taken.total_w())
-            event.stand_by(self.taken.total_w())
+            event.stand_by(self.taken.total_w(), now)
             event.awards.release_rest(m.Outcome.NOT_NEEDED, COVERED, now)
         elif event.stage in (Stage.OFFERED, Stage.PROPOSED):
             event.close("expired", now, release=m.Outcome.NO_DEAL, reason="no answer from the utility")

@@ -171,6 +171,17 @@ class Controlled(Party):
         withdrawal = messages.withdrawal(self.name, award, from_slot, cause, now, takes_back_w=back_w)
         self.withdrawals.say(event, withdrawal, now)
 
+    def _recall(self, said: m.EventMessage) -> None:
+        event = self.events.get(said.event_id)
+        known = None if event is None else event.withdrawal
+        if (
+            event is not None
+            and known is not None
+            and isinstance(said, m.Withdraw)
+            and known.message_id == said.message_id
+        ):
+            event.withdrawal = said
+
     def _release(self, event: DerEvent, now: datetime) -> None:
         """Free what is held; devices under control return to their own schedule, or to what other events hold."""
         for setpoint in self.ledger.free(event.request.event_id, now):

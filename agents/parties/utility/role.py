@@ -82,7 +82,8 @@ class UtilityRole:
         event = self.event
         assert event.deal_w is not None
         _set(event.subject, issue, event.subject.revision + 1)
-        left_w = event.standing.deal_w = least(event.deal_w, issue.power_w)
+        left_w = least(event.deal_w, issue.power_w)
+        event.change_deal(left_w, now)
         event.out.tell("event_reduced", power_w=left_w, requested_w=issue.power_w)
         event.mending.reduce(left_w, now)
 
@@ -133,7 +134,7 @@ class UtilityRole:
             if any(part):
                 shares.append((child, answer, part))
         deal_w = total([part for _, _, part in shares], len(asked_w))
-        event.stand_by(deal_w)
+        event.stand_by(deal_w, now)
         event.awards.give(shares, now)
         event.awards.release_rest(m.Outcome.NOT_NEEDED, "covered by others", now)
         event.out.tell("event_awarded", power_w=deal_w, requested_w=asked_w)

@@ -174,7 +174,7 @@ def _metered(party: PartyOnWire, found: Tally, direction: Direction | None) -> t
     above = party.above
     if above is not None and above.readings and above.request is not None and direction is not None:
         delivered = above.delivered_wh(direction)
-        return sum(delivered.values()), due_wh(above.deal_w, delivered, above.request.interval_period)
+        return sum(delivered.values()), above.due_wh(delivered)
     return sum(found.delivered_wh.values()), found.due_wh
 
 

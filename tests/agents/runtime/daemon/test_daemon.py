@@ -284,11 +284,10 @@ async def test_clock_that_is_set_back_stands_in_the_journal_before_any_earlier_i
     ]  # fmt: skip
     assert told == [(first, "heard"), (first, "heard"), (first, "clock_set_back"), (back, "heard")]
     assert actor.happened == [Decided(event, True) for event in ("e1", "e2", "e3")]
-    again = Sleeper()
-    restarted = Shell(again, MemoryBus(), machine.clock, journal=Journal(tmp_path / "sleeper"))
-    assert restarted.fold() == back
+    again, journal = Sleeper(), Journal(tmp_path / "sleeper")
+    assert Shell(again, MemoryBus(), machine.clock, journal=journal).fold() == back
     assert again.happened == actor.happened
-    restarted._journal._file._lease.release()
+    await journal.close()
 
 
 async def test_start_whose_journal_is_of_a_clock_far_ahead_goes_back_by_a_step_that_stands_in_it(
@@ -419,9 +418,11 @@ async def test_utility_that_begins_anew_after_an_archive_is_silent_about_what_is
         if isinstance(note, Note)
     ]
     assert notes == [("order_refused", "e1"), ("order_refused", "e2")]
-    again = Shell(build(), MemoryBus(), later, journal=Journal(tmp_path / "utility"))
+    journal = Journal(tmp_path / "utility")
+    again = Shell(build(), MemoryBus(), later, journal=journal)
     again.fold()
     assert again.actor.deadline is None
+    await journal.close()
 
 
 async def test_a_resident_who_is_asked_stands_in_the_status_until_the_answer_is_due() -> None:
