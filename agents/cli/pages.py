@@ -27,6 +27,8 @@ console_app = App(name="console")
 home_app = App(name="home")
 Repeated = Parameter(consume_multiple=True, negative=())
 CONSOLE, HOME = "console-users.json", "home-users.json"
+GIVES_WAY = 10
+"""Added to the niceness of the console: where all want to compute, the parties beside it go first."""
 MISSING = "the pages need more packages: pip install 'gridpact[pages]'"
 
 
@@ -98,6 +100,7 @@ def console(
     state = ConsoleState(journals or journal_folders(), control or runtime_dir(), where, certificates)
     found = Console(state, accounts, Audit(desk.audit or path.with_name("audit.jsonl")), tuple(recordings or ()))
     told = lambda where: print(f"the console is at {where}", flush=True)
+    os.nice(GIVES_WAY)
     asyncio.run(serve(found.app(served.hosts, served.tls), served, told))
     return Exit.OK
 

@@ -7,85 +7,27 @@ from copy import copy
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
-from browser import chromium, needs_chromium, serious, served, tab
-from page_system import PageSystem
-from playwright.async_api import Browser, Locator, Page, expect
-from worlds import T0, vehicle
+from browser import needs_chromium, serious
+from page_room import Room, opened
+from playwright.async_api import Locator, Page, expect
 
 from agents.history.line import NoteLine
-from agents.pages.console.app import Console
 from agents.pages.console.replaying import Recordings
-from agents.pages.console.state import ConsoleState
-from agents.pages.web.accounts import Accounts, PageRole
-from agents.pages.web.audit import Audit
-from agents.pages.web.serve import LOOPBACK
-from agents.settings.members import Member
-from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, UtilitySettings
+from agents.settings.parties import AggregatorSettings
 from broker.mosquitto import Broker
 
 pytestmark = [pytest.mark.live, needs_chromium]
-PASSWORD = "a-long-password"
 SCRIPT = "<script>document.title='taken'</script>"
 _WITHDRAWN = {"child": SCRIPT, "cause": SCRIPT, "power_w": (0, 0), "awarded_w": (1_000, 1_000)}
-HOMES = ("hems-1", "hems-2")
 VIEWS = ("/", "/event/{}", "/event/{}/why", "/event/{}/messages", "/event/{}/list/awarded", "/fleet", "/tree", "/deals",
          "/alerts", "/request", "/stop", "/audit", "/support?home=hems-1", "/replay", "/replay/journals")  # fmt: skip
-PARTIES = (
-    UtilitySettings(children=("ac",)),
-    CoordinatorSettings(
-        name="ac",
-        members=(
-            Member(name="ra-1", kind="aggregator", decrease_load_w=12_000),
-            Member(name="ra-2", kind="aggregator"),
-        ),
-    ),
-    AggregatorSettings(name="ra-2", parent="ac"),
-    AggregatorSettings(
-        name="ra-1", parent="ac",
-        members=tuple(Member(name=name, resources=(f"ev-{name}",), decrease_load_w=6_000) for name in HOMES),
-    ),
-    *(DerSettings(name=name, parent="ra-1", devices=(vehicle(f"ev-{name}"),)) for name in HOMES),
-)  # fmt: skip
-
-
-class Room:
-    """A system, its console, a browser."""
-
-    def __init__(self, system: PageSystem, console: Console, where: str, browser: Browser) -> None:
-        self.system, self.console, self.where, self.browser = system, console, where, browser
-
-    async def enter(self, name: str, **context: object) -> Page:
-        page = await tab(self.browser, **context)
-        await page.goto(f"{self.where}/")
-        await page.get_by_label("Name").fill(name)
-        await page.get_by_label("Password").fill(PASSWORD)
-        await page.get_by_role("button", name="Log in").click()
-        await expect(page.get_by_role("heading", name="Now")).to_be_visible()
-        return page
-
-    async def ask(self, page: Page, event_id: str, kw: str = "8") -> None:
-        """Issue a request on the page, in both steps."""
-        await page.get_by_role("link", name="New request").click()
-        await page.get_by_label("Start").fill("+40m")
-        await page.get_by_label("Slots").fill("2")
-        await page.get_by_label("Power, kW").fill(kw)
-        await page.get_by_label("Event's name").fill(event_id)
-        await page.get_by_role("button", name="Show what the fleet").click()
-        await page.get_by_role("button", name="Ask now").click()
 
 
 @pytest.fixture
 async def room(tmp_path: Path, broker: Broker) -> AsyncIterator[Room]:
-    accounts = Accounts(tmp_path / "users.json")
-    accounts.put("op", (PageRole.OPERATOR, PageRole.SUPPORT), PASSWORD)
-    accounts.put("guest", (PageRole.VIEWER,), PASSWORD)
-    async with PageSystem(tmp_path, broker, PARTIES, T0, speed=60).running() as system:
-        state = ConsoleState([system.journals], system.control, system.address)
-        console = Console(state, accounts, Audit(tmp_path / "audit.jsonl"), (system.journals,))
-        async with served(console.app(LOOPBACK)) as where, chromium() as browser:
-            yield Room(system, console, where, browser)
+    async with opened(tmp_path, broker) as running:
+        yield running
 
 
 async def test_request_issued_in_the_page_becomes_a_deal_in_the_page_and_in_its_replay(room: Room) -> None:
@@ -122,8 +64,7 @@ async def test_two_operators_see_each_others_orders_and_a_viewer_may_give_none(r
     answer = await guest.goto(f"{room.where}/stop")
     assert answer is not None
     assert answer.status == 403
-    did = [orjson.loads(line)["did"] for line in room.console.audit.path.read_bytes().splitlines()]
-    assert did == ["login", "login", "login", "issue", "stop"]
+    assert room.did() == ["login", "login", "login", "issue", "stop"]
 
 
 async def test_two_runs_are_replayed_side_by_side_up_to_a_thousand_times_as_fast(room: Room, tmp_path: Path) -> None:
@@ -203,8 +144,7 @@ async def test_aggregator_is_stopped_and_taken_in_again_in_two_steps_each(room: 
     await expect(page.get_by_role("link", name="Stop ra-1")).to_be_visible()
     await room.ask(page, "again")
     await expect(page.get_by_role("heading", name="again standby")).to_be_visible()
-    did = [orjson.loads(line)["did"] for line in room.console.audit.path.read_bytes().splitlines()]
-    assert did == ["login", "issue", "stop aggregator", "take in aggregator", "issue"]
+    assert room.did() == ["login", "issue", "stop aggregator", "take in aggregator", "issue"]
 
 
 def _stages(actor: Any) -> list[str]:

@@ -4,82 +4,33 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import time, timedelta
+from datetime import time
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from browser import chromium, needs_chromium, serious, served, tab
+from browser import needs_chromium, serious
 from page_system import PageSystem
-from playwright.async_api import Page, expect
-from worlds import T0, vehicle
+from playwright.async_api import expect
+from resident_page import PARTIES, at, issue, limits, resident, until
+from worlds import T0
 
-from agents.pages.home.app import HomePage
 from agents.pages.home.choices import Choices, load_told
 from agents.pages.home.home_assistant import HomeAssistant
 from agents.pages.home.state import ResidentState
-from agents.pages.web.accounts import Accounts, PageRole
-from agents.pages.web.audit import Audit
-from agents.pages.web.serve import LOOPBACK
-from agents.settings.members import Member
-from agents.settings.parties import AggregatorSettings, Consent, CoordinatorSettings, DerSettings, UtilitySettings
 from broker.bus import Arrival, Post
 from broker.mosquitto import Broker
 from broker.mqtt import MqttBus
-from protocol.actor import Issue, Limited
-from protocol.units import Direction
+from protocol.actor import Limited
 
 pytestmark = pytest.mark.live
-PASSWORD = "a-long-password"
-PARTIES = (
-    UtilitySettings(children=("ac",)),
-    CoordinatorSettings(name="ac", members=(Member(name="ra-1", kind="aggregator", decrease_load_w=6_000),)),
-    AggregatorSettings(
-        name="ra-1", parent="ac",
-        members=tuple(Member(name=f"hems-{n}", resources=(f"ev-{n}",), decrease_load_w=6_000) for n in (1, 2)),
-    ),
-    DerSettings(
-        name="hems-1", parent="ra-1", consent=Consent.ASK, stored_rule=False,
-        devices=(vehicle("ev-1", relaxations=[{"restriction": "reserve_soc", "steps": [4_000]}]),),
-    ),
-    DerSettings(name="hems-2", parent="ra-1", consent=Consent.ASK, stored_rule=False, devices=(vehicle("ev-2"),)),
-)  # fmt: skip
-"""Nobody is at home in hems-2: so there is time to change one's mind in hems-1."""
 
 
 @pytest.fixture
 async def system(tmp_path: Path, broker: Broker) -> AsyncIterator[PageSystem]:
     async with PageSystem(tmp_path, broker, PARTIES, T0, speed=1).running() as running:
         yield running
-
-
-async def issue(system: PageSystem, event_id: str) -> None:
-    """Two hours from now, for an hour."""
-    start = (system.clock.now() + timedelta(hours=2)).replace(microsecond=0)
-    await system.shells["utility"].give(Issue(event_id, "dr", Direction.DECREASE_LOAD, start, (4_000, 4_000)))
-
-
-def at(system: PageSystem, party: str, event_id: str) -> dict[str, Any]:
-    """How an event stands at a party, by its own word."""
-    events: Any = system.shells[party].actor.status()["events"]
-    return next((one for one in events if one["event_id"] == event_id), {})
-
-
-@asynccontextmanager
-async def resident(system: PageSystem, folder: Path, **context: Any) -> AsyncIterator[Page]:
-    """Logged in on the page of the home."""
-    accounts = Accounts(folder / "users.json")
-    accounts.put("eve", (PageRole.RESIDENT,), PASSWORD)
-    state = ResidentState("hems-1", [system.journals], system.control, folder / "choices.json")
-    home = HomePage(state, accounts, Audit(folder / "log.jsonl"))
-    async with served(home.app(LOOPBACK)) as where, chromium() as browser:
-        page = await tab(browser, **context)
-        await page.goto(f"{where}/")
-        await page.locator("[name=name]").fill("eve")
-        await page.locator("[name=password]").fill(PASSWORD)
-        await page.locator("button.primary").click()
-        yield page
 
 
 @needs_chromium
@@ -140,12 +91,6 @@ async def test_limits_and_a_reserve_for_an_outage_hold_at_once_and_outlive_the_p
         await page.locator("summary", has_text="Change").click()
         await page.get_by_role("button", name="Back to what my settings say").click()
         await until(lambda: limits(system, "hems-1") == {})
-
-
-def limits(system: PageSystem, party: str) -> dict[str, Any]:
-    """What its owner says otherwise than the settings, by the home's own word."""
-    found: Any = system.shells[party].actor.status()["limits"]
-    return dict(found)
 
 
 @needs_chromium
@@ -214,13 +159,6 @@ async def test_page_that_is_started_anew_pushes_and_answers_nothing_twice(system
                 running.cancel()
                 await asyncio.wait((running,))
         assert [one["event_id"] for one in told] == ["e1"]
-
-
-async def until(holds: Any) -> None:
-    """Wait for something that other tasks bring about."""
-    async with asyncio.timeout(60):
-        while not holds():
-            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

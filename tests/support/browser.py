@@ -61,9 +61,20 @@ async def tab(browser: Browser, **context: Any) -> Page:
 
 async def serious(page: Page) -> list[str]:
     """What axe finds that keeps somebody from using the page."""
-    found = await Axe().run(page)
+    return _told((await Axe().run(page)).response["violations"])
+
+
+async def both_schemes(page: Page) -> list[str]:
+    """The same in the light and in the dark; a page is drawn anew for the other one, not loaded."""
+    found = await serious(page)
+    dark = await page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    await page.emulate_media(color_scheme="light" if dark else "dark", reduced_motion="reduce")  # no colour on its way
+    contrast = await Axe().run(page, options={"runOnly": ["color-contrast"]})
+    await page.emulate_media(color_scheme="dark" if dark else "light")
+    return found + _told(contrast.response["violations"])
+
+
+def _told(violations: list[dict[str, Any]]) -> list[str]:
     return [
-        f"{one['id']}: {one['help']}: {one['nodes'][0]['html'][:200]}"
-        for one in found.response["violations"]
-        if one["impact"] in SERIOUS
+        f"{one['id']}: {one['help']}: {one['nodes'][0]['html'][:200]}" for one in violations if one["impact"] in SERIOUS
     ]

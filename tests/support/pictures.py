@@ -6,7 +6,7 @@ import io
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from agents.pages.web.accounts import Accounts, PageRole
 from agents.pages.web.audit import Audit
 from agents.pages.web.serve import LOOPBACK
 from agents.runtime.files.scenario import load_scenario
+from agents.settings.parties import Payment
+from agents.tools.access.authority import Authority
 from broker.mosquitto import private_broker
 
 PASSWORD = "a-long-password"
@@ -34,8 +36,11 @@ NEGOTIATING = {"now": "/", "tree": "/tree"}
 DELIVERING = {
     "event": f"/event/{EVENT}", "list": f"/event/{EVENT}/list/awarded", "messages": f"/event/{EVENT}/messages",
     "why": f"/event/{EVENT}/why", "fleet": "/fleet", "deals": "/deals", "alerts": "/alerts", "stop": f"/event/{EVENT}/stop",
-    "request": "/request", "support": f"/support?home={HOME}", "audit": "/audit", "replay": "/replay/journals?at=1300",
+    "stop-party": "/party/ra-3/stop", "request": "/request", "support": f"/support?home={HOME}", "audit": "/audit", "replay": "/replay/journals?at=1300",
+    "replay-both": "/replay/journals?at=1300&beside=the-same",
 }  # fmt: skip
+PAYMENT = Payment(per="kwh", amount_milli=200, currency="EUR")
+"""By the contract of the home whose page is seen."""
 LONGEST = 1_600
 """Of a picture, pixels."""
 
@@ -73,8 +78,8 @@ class Evening:
                 page = await self._page(size, scheme, "" if name == "login" else user, language)
                 await page.goto(base + where)
                 await page.wait_for_timeout(300)
-                if name == "preview":
-                    await _fill(page)
+                if name in BEFORE:
+                    await BEFORE[name](page)
                 await _save(page, self.folder / f"{name}-{size}-{scheme}.png")
 
     async def _page(self, size: str, scheme: str, user: str, language: str) -> Page:
@@ -109,6 +114,15 @@ async def _fill(page: Page) -> None:
     await page.get_by_role("button", name="Ask now").wait_for()
 
 
+async def _open_limits(page: Page) -> None:
+    """The form of the first device."""
+    await page.locator("details[data-own] summary").first.click()
+
+
+BEFORE = {"preview": _fill, "home-limits": _open_limits, "home-limits-ja": _open_limits}
+"""What is done before a picture is taken."""
+
+
 async def _save(page: Page, path: Path) -> None:
     """In few colours: a picture of a page needs no more, and is a fifth as long."""
     shot = Image.open(io.BytesIO(await page.screenshot(full_page=True)))
@@ -119,7 +133,11 @@ async def _save(page: Page, path: Path) -> None:
 async def main(folder: Path, only: Sequence[str] = ()) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     scenario = load_scenario(Path("examples/evening_peak.toml"))
-    homes = [home for home in scenario.homes if home.name != SILENT]
+    homes = [
+        home.model_copy(update={"payment": PAYMENT}) if home.name == HOME else home
+        for home in scenario.homes
+        if home.name != SILENT
+    ]
     parties: list[Any] = [scenario.utility, scenario.coordinator, *scenario.aggregators, *homes]
     with tempfile.TemporaryDirectory(prefix="gridpact-pictures-") as place:
         rooms = Path(place)
@@ -129,14 +147,26 @@ async def main(folder: Path, only: Sequence[str] = ()) -> None:
         async with private_broker() as broker, chromium() as browser:
             system = PageSystem(rooms, broker, parties, scenario.start_at, speed=1)
             async with system.running():
-                state = ConsoleState([system.journals], system.control, system.address)
-                console = Console(state, accounts, Audit(rooms / "audit.jsonl"), (system.journals,))
+                certificates = _certificates(rooms / "authority", [one.name for one in parties])
+                state = ConsoleState([system.journals], system.control, system.address, certificates)
+                same = rooms / "the-same"
+                same.symlink_to(system.journals)
+                console = Console(state, accounts, Audit(rooms / "audit.jsonl"), (system.journals, same))
                 resident = ResidentState(HOME, [system.journals], system.control, rooms / "choices.json")
                 home = HomePage(resident, accounts, Audit(rooms / "log.jsonl"))
                 async with served(console.app(LOOPBACK)) as where, served(home.app(LOOPBACK)) as their_home:
                     evening = Evening(system, browser, folder, where, their_home, only)
                     evening.clocks += [state.sockets, resident.sockets]
                     await _evening(evening)
+
+
+def _certificates(folder: Path, parties: Sequence[str]) -> Path:
+    """Where an authority keeps those that it has given: one is to be renewed soon, one party has none."""
+    now = datetime.now(UTC)
+    authority = Authority.create(folder, "pictures", now)
+    for name in parties[:-1]:
+        authority.client(name, now, timedelta(days=12 if name == "hems-1-3" else 300, hours=12))
+    return folder / "issued"
 
 
 async def _evening(evening: Evening) -> None:
@@ -149,9 +179,13 @@ async def _evening(evening: Evening) -> None:
     evening.system.alerts["sequence_gap"] = "ra-2: 3 messages were lost on dr/offer/ra-2/hems-2-4"
     await evening.until("19:10:00", 400)
     await evening.take("home-delivers", "/", "resident")
+    await evening.take("home-limits", "/", "resident")
+    await evening.take("home-limits-ja", "/", "resident", "ja")
     for name, where in DELIVERING.items():
         await evening.take(name, where, "operator")
     await evening.take("preview", "/request", "operator")
+    await evening.until("20:20:00", 400)
+    await evening.take("home-past", "/", "resident")
 
 
 if __name__ == "__main__":

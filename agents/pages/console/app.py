@@ -20,6 +20,7 @@ from agents.pages.console.state import ConsoleState
 from agents.pages.web.accounts import Accounts, PageRole, PageSession, Sessions
 from agents.pages.web.audit import Audit
 from agents.pages.web.door import PageDoor
+from agents.pages.web.figures import CountdownWords
 from agents.pages.web.guard import PageGuard
 from agents.pages.web.site import (
     COOKIE,
@@ -128,7 +129,7 @@ class Console:
         now, real = values.pop("now", state.now()), values.pop("speed", state.sockets.time.speed)
         around = {
             "session": session, "clock": clockface(request), "now": now, "speed": real, "path": request.url.path,
-            "open_alerts": state.open_alerts, "roles": PageRole, "one_slot": timedelta(minutes=30), "title": "gridpact",
+            "open_alerts": state.open_alerts, "roles": PageRole, "one_slot": timedelta(minutes=30), "title": "gridpact", "countdown": CountdownWords(),
         }  # fmt: skip
         return page(self.templates, f"{template}.html.j2", around | values, status)
 

@@ -158,7 +158,12 @@ async def _stopped(console: "Console", request: Request, session: PageSession) -
     reason = fields.get("reason", "").strip()[:MOST_REASON] or "cancelled by the operator"
     assert isinstance(events, list)
     refused = []
+    await console.state.look()  # another operator may have been quicker
     for event_id in events:
+        view = console.state.view(event_id)
+        if view is not None and not view.open:
+            refused.append(f"{event_id} is over already: {view.top.outcome.replace('_', ' ')}; nothing was ordered")
+            continue
         console.audit.log(session.user, "stop", event_id=event_id, reason=reason)
         try:
             await orders.stop(console.state.sockets, event_id, reason)

@@ -60,7 +60,7 @@ class Replayed:
 
 
 class Recordings:
-    """Files of recordings, and folders of journals, that may be seen again; each is read once."""
+    """Files of recordings, and folders of journals, that may be seen again; each is kept as it was read last."""
 
     MOST_READ = 4
 
@@ -68,11 +68,12 @@ class Recordings:
         self.paths = {path.name: path for path in paths}
         self._read: dict[str, Replayed] = {}
 
-    async def find(self, name: str) -> Replayed:
-        """Raises HTTPException."""
+    async def find(self, name: str, anew: bool) -> Replayed:
+        """`anew`: what was written since it was read last counts, too. Raises HTTPException."""
         if name not in self.paths:
             raise HTTPException(404, f"There is no recording {name}: name it with --recordings.")
-        if name not in self._read:
+        if anew or name not in self._read:
+            self._read.pop(name, None)
             self._read[name] = await asyncio.to_thread(_load, name, self.paths[name])
             while len(self._read) > self.MOST_READ:
                 del self._read[next(iter(self._read))]
@@ -106,7 +107,7 @@ async def replay(console: "Console", request: Request, session: PageSession) -> 
     first: Replayed | None = None
     seconds = 0.0
     for name in names:
-        one = await console.recordings.find(name)
+        one = await console.recordings.find(name, anew=not given)
         if not one.entries:
             raise HTTPException(404, f"{name} has no steps of parties that ask others.")
         if first is None:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,13 +16,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from agents.pages.home import pay
-from agents.pages.home.as_data import told_json
+from agents.pages.home.as_data import event_json, told_json
 from agents.pages.home.choices import Choices
 from agents.pages.home.home_assistant import HomeAssistant
-from agents.pages.home.household import UnsayableLimit, fields_of, limits_said
+from agents.pages.home.household import UnsayableForm, fields_of, limits_said
 from agents.pages.home.state import ResidentState
 from agents.pages.home.tongue import LANGUAGES, Tongue
-from agents.pages.home.view import TAKES_PART, HomeDevice, event_json, home_limits
+from agents.pages.home.view import TAKES_PART, HomeDevice, home_limits
 from agents.pages.web.accounts import Accounts, PageRole, PageSession, Sessions
 from agents.pages.web.audit import Audit
 from agents.pages.web.door import PageDoor
@@ -32,7 +31,6 @@ from agents.pages.web.site import (
     COOKIE,
     STATIC,
     ZONE,
-    Mistaken,
     NotAllowed,
     clockface,
     environment,
@@ -127,10 +125,10 @@ class HomePage:
             session.done = session.refused = ""
             try:
                 session.done = await order(fields, request)
-            except UnsayableLimit as mistake:
+            except UnsayableForm as mistake:
                 session.refused = self._tongue(request).text(f"wrong_{mistake.key}", **mistake.figures)
-            except (CommandRefusal, Mistaken) as refusal:
-                session.refused = str(refusal)
+            except CommandRefusal as refusal:  # in the agent's words, unless it is not there
+                session.refused = str(refusal) if self.state.reached else self._tongue(request).text("agent_gone")
             return RedirectResponse("/", 303)
 
         return done
@@ -151,7 +149,7 @@ class HomePage:
             "devices": devices, "limits": list(home_limits(devices)), "has_car": bool(cars), "choices": state.choices,
             "planned": [one.resource_id for one in devices if (state.name, one.resource_id) in state.chronicle.plans],
             "takes_part": TAKES_PART, "reached": state.reached, "home": state.name, "done": "", "wrong": "",
-            "settings": state.chronicle.settings.get(state.name), "open_alerts": 0, "payment": state.payment, "pay": pay,
+            "settings": state.chronicle.settings.get(state.name), "countdown": tongue.countdown, "payment": state.payment, "pay": pay,
             "charges_late": any(getattr(one.spec, "charging", "at_once") != "at_once" for one in devices),
             "fields_of": fields_of, "limits_of": lambda device: list(home_limits([device])),
             "may_loosen": state.choices.may_loosen(now), "said_limits": state.limits,
@@ -177,7 +175,10 @@ class HomePage:
 
     async def _data(self, request: Request, session: PageSession) -> Response:
         events = self.state.events()
-        found = told_json(self.state.name, events, self.state.devices(events), self.state.now(), clockface(request))
+        state = self.state
+        found = told_json(
+            state.name, events, state.devices(events), state.now(), clockface(request), state.payment
+        )  # fmt: skip
         return Response(to_json(found), media_type="application/json")
 
     async def _mine(self, request: Request, session: PageSession) -> Response:
@@ -187,7 +188,7 @@ class HomePage:
             "home": self.state.name,
             "settings": settings.model_dump(mode="json", exclude_none=True) if settings is not None else None,
             "choices": self.state.choices.model_dump(mode="json"),
-            "events": [event_json(one) for one in self.state.events()],
+            "events": [event_json(one, self.state.payment) for one in self.state.events()],
             "did_here": self.audit.last(),
         }
         name = {"Content-Disposition": "attachment; filename=my-data.json"}
@@ -213,8 +214,7 @@ class HomePage:
 
     async def _limit(self, fields: dict[str, str], request: Request) -> str:
         """What always holds of a device, in a household's words; when it leaves the next time."""
-        tongue, choices = self._tongue(request), self.state.choices
-        device = self._device(fields)
+        choices, device = self.state.choices, self._device(fields)
         said = limits_said(device, fields)
         limits = choices.limits.get(device.resource_id, {}) | said
         leaves, text = dict(choices.leaves), fields.get("leaves", "")
@@ -223,30 +223,26 @@ class HomePage:
         now = self.state.now()
         leaves = {name: at for name, at in leaves.items() if at > now}
         all_limits = {**choices.limits, device.resource_id: limits}
-        await self._choose_limits(
-            {
-                "limits": {name: one for name, one in all_limits.items() if one},
-                "leaves": leaves,
-                "zone": _zone(request, choices),
-            }
-        )
-        return tongue.text("limits_saved")
+        update = {
+            "limits": {name: one for name, one in all_limits.items() if one}, "leaves": leaves,
+            "zone": _zone(request, choices),
+        }  # fmt: skip
+        return await self._choose_limits(update, request, "limits_saved")
 
     def _next(self, text: str, request: Request) -> datetime:
-        """The next time that the viewer's clocks show a time of the day. Raises Mistaken."""
+        """The next time that the viewer's clocks show a time of the day. Raises UnsayableForm."""
         now, zone = self.state.now(), clockface(request).zone
         try:
             wanted = time.fromisoformat(text)
         except ValueError:
-            raise Mistaken(f"{text!r} is no time of the day") from None
+            raise UnsayableForm(f"{text!r} is no time of the day", "no_time", value=text[:20]) from None
         at = datetime.combine(now.astimezone(zone).date(), wanted, zone)
         return (at if at > now else at + timedelta(days=1)).astimezone(UTC)
 
     async def _unlimit(self, fields: dict[str, str], request: Request) -> str:
         name, choices = fields.get("resource_id", ""), self.state.choices
         limits = {key: one for key, one in choices.limits.items() if key != name}
-        await self._choose_limits({"limits": limits})
-        return self._tongue(request).text("unlimit")
+        return await self._choose_limits({"limits": limits}, request, "unlimit")
 
     async def _keep(self, fields: dict[str, str], request: Request) -> str:
         """What is stored now stays stored, for an outage: what draws on it is left at once."""
@@ -256,29 +252,28 @@ class HomePage:
             if one.soc_wh is not None and hasattr(one.spec, "reserve_wh")
         }
         if not kept:
-            raise Mistaken("nothing here tells how much it stores")
-        await self._choose_limits({"kept": kept})
+            raise UnsayableForm("nothing here tells how much it stores", "no_store")
+        done = await self._choose_limits({"kept": kept}, request, "keep")
         await self._leave(request, Direction.DECREASE_LOAD)
-        return self._tongue(request).text("keep")
+        return done
 
     async def _unkeep(self, fields: dict[str, str], request: Request) -> str:
-        await self._choose_limits({"kept": {}})
-        return self._tongue(request).text("unkeep")
+        return await self._choose_limits({"kept": {}}, request, "unkeep")
 
-    async def _choose_limits(self, update: dict[str, object]) -> None:
-        """Keep it, and have the agent know at once. Raises CommandRefusal."""
+    async def _choose_limits(self, update: dict[str, object], request: Request, done: str) -> str:
+        """Keep it, and have the agent know at once, or as soon as it is there; what came of it, by the phrase `done`. Raises
+        CommandRefusal."""
         self.state.choose(self.state.choices.model_copy(update=update))
-        if not self.state.reached:
-            raise CommandRefusal(f"{self.state.name} does not run here: it will be told when it does")
         await self.state.keep_limits()
+        return self._tongue(request).text(done if self.state.reached else "told_later")
 
     def _device(self, fields: dict[str, str]) -> HomeDevice:
-        """The one that a form is about. Raises Mistaken."""
+        """The one that a form is about. Raises UnsayableForm."""
         name = fields.get("resource_id", "")
         for one in self.state.devices([]):
             if one.resource_id == name:
                 return one
-        raise Mistaken(f"there is no device {name}")
+        raise UnsayableForm(f"there is no device {name}", "no_device", device=name[:64])
 
     async def _charge(self, fields: dict[str, str], request: Request) -> str:
         now = self.state.now()
@@ -310,8 +305,7 @@ class HomePage:
                 }
             )  # fmt: skip
         except ValueError as error:
-            told = error.errors(include_url=False)[0]["msg"] if isinstance(error, ValidationError) else str(error)
-            raise Mistaken(told) from None
+            raise UnsayableForm(str(error), "choice") from None
         self.state.choose(chosen)
         return self._tongue(request).text("save")
 
@@ -328,21 +322,23 @@ class HomePage:
         frame = {
             "session": None, "clock": clockface(request), "now": self.state.now(), "speed": 1.0, "tongue": tongue,
             "t": tongue.text, "languages": LANGUAGES, "title": tongue.text("login"), "live": False, "wanted": wanted,
-            "wrong": tongue.text("wrong_login") if wrong else "", "home": self.state.name, "open_alerts": 0,
+            "wrong": tongue.text("wrong_login") if wrong else "", "home": self.state.name,
+            "countdown": tongue.countdown,
         }  # fmt: skip
         return page(self.templates, "home_login.html.j2", frame, status)
 
     async def _not_allowed(self, request: Request, error: NotAllowed) -> Response:
-        return self._told(request, 403, str(error))
+        return self._told(request, 403, str(error), "wrong_form")
 
     async def _missing(self, request: Request, error: HTTPException) -> Response:
-        return self._told(request, 404, str(error.detail))
+        return self._told(request, 404, str(error.detail), "wrong_page")
 
-    def _told(self, request: Request, status: int, text: str) -> Response:
+    def _told(self, request: Request, status: int, text: str, phrase: str) -> Response:
+        """In the resident's language; a stranger is told why as plain text."""
         session = self.sessions.find(request.cookies.get(COOKIE))
         if session is None or not session.may(PageRole.RESIDENT):
             return Response(f"{text}\n", status, media_type="text/plain")
-        return self._show(request, session, status, wrong=text)
+        return self._show(request, session, status, wrong=self._tongue(request).text(phrase))
 
 
 def _zone(request: Request, choices: Choices) -> str:

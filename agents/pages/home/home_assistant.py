@@ -12,9 +12,9 @@ from typing import Any
 
 import structlog
 
-from agents.pages.home.as_data import told_json
+from agents.pages.home.as_data import event_json, told_json
 from agents.pages.home.state import ResidentState
-from agents.pages.home.view import TAKES_PART, HomeEvent, event_json
+from agents.pages.home.view import TAKES_PART, HomeEvent
 from agents.pages.web.figures import Clockface, zone_of
 from agents.runtime.daemon.commands import CommandRefusal
 from agents.runtime.software import software
@@ -100,10 +100,11 @@ class HomeAssistant:
             topic: (to_json(config), None)
             for topic, config in discovery(self._state.name, [one.resource_id for one in devices], software()).items()
         }
-        told = told_json(self._state.name, events, devices, now, Clockface(zone_of(self._state.choices.zone)))
+        clock, payment = Clockface(zone_of(self._state.choices.zone)), self._state.payment
+        told = told_json(self._state.name, events, devices, now, clock, payment)
         del told["at"]  # it changes always, and says nothing
         found[f"{self._base}/state"] = to_json(told), None
-        card = b"" if current is None else to_json(event_json(current))
+        card = b"" if current is None else to_json(event_json(current, payment))
         found[f"{self._base}/event"] = card, _expires_s(current, now, self._state.sockets.time.speed)
         posts = []
         for topic, (payload, expires_in_s) in found.items():

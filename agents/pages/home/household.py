@@ -13,7 +13,7 @@ LOOSENS = {"departure_soc_wh": "departure_soc", "reserve_wh": "reserve_soc", "re
 RELAXATIONS, STEPS = "relaxations", "comfort_steps_k"
 
 
-class UnsayableLimit(Mistaken):
+class UnsayableForm(Mistaken):
     """A form that cannot be followed, as a phrase of the page: `key`, and what stands in it."""
 
     def __init__(self, text: str, key: str, **figures: str) -> None:
@@ -81,7 +81,7 @@ def limits_said(device: HomeDevice, fields: Mapping[str, str]) -> dict[str, obje
     try:
         with_limits(device.spec, found)
     except UnfitLimits as unfit:
-        raise UnsayableLimit(str(unfit), "unfit", device=device.resource_id) from None
+        raise UnsayableForm(str(unfit), "unfit", device=device.resource_id) from None
     return found
 
 
@@ -118,14 +118,14 @@ def _told(value: Any, unit: str, device: HomeDevice) -> str:
 def _value(text: str, field: LimitField, device: HomeDevice) -> int | float | None:
     if not text:
         if field.unit:
-            raise UnsayableLimit(f"{device.resource_id}: a number is missing", "missing", device=device.resource_id)
+            raise UnsayableForm(f"{device.resource_id}: a number is missing", "missing", device=device.resource_id)
         return None
     number = _number(text, field)
     match field.unit:
         case "%":
             if not 0 <= number <= 100:
                 text = f"{device.resource_id}: {text} % is not between 0 and 100"
-                raise UnsayableLimit(text, "beyond", device=device.resource_id)
+                raise UnsayableForm(text, "beyond", device=device.resource_id)
             return round(number * (device.capacity_wh or 0) / 100)
         case "kWh":
             return round(number * 1000)
@@ -133,7 +133,7 @@ def _value(text: str, field: LimitField, device: HomeDevice) -> int | float | No
             return number
     if number != int(number) or number < 0:
         text = f"{device.resource_id}: {text} is no number of times"
-        raise UnsayableLimit(text, "no_times", device=device.resource_id)
+        raise UnsayableForm(text, "no_times", device=device.resource_id)
     return int(number)
 
 
@@ -144,5 +144,5 @@ def _number(text: str, field: LimitField) -> float:
         found = float("nan")
     if not abs(found) < 10**6:
         said = f"{text!r} is no number{f' of {field.unit}' if field.unit else ''}"
-        raise UnsayableLimit(said, "no_number", value=text[:20])
+        raise UnsayableForm(said, "no_number", value=text[:20])
     return found

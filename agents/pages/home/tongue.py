@@ -3,17 +3,19 @@
 A name that came later (a stage, a reason, a limit) is shown as it is, without its underscores.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from agents.negotiation.cause import WithdrawalCause
 from agents.pages.home.pay import given_up, in_money, leaving_costs, promised
 from agents.pages.home.view import HomeDevice, HomeEvent, HomeLimit
-from agents.pages.web.figures import Clockface
+from agents.pages.web.figures import Clockface, CountdownWords
 from agents.settings.parties import Payment
 from protocol.kilowatts import kilowatt_hours, kilowatts
 from protocol.units import Direction
 
+COUNTDOWNS = {"en": CountdownWords(), "ja": CountdownWords("時間", "分", "秒", "期限です")}
 LANGUAGES = {"en": "English", "ja": "日本語"}
 EN: Mapping[str, str] = {
     "title": "Your home",
@@ -36,7 +38,7 @@ EN: Mapping[str, str] = {
     "change_yes": "Take part after all",
     "override": "Stop this now",
     "override_costs": "It stops at once, also without internet. You give up what the rest would earn{money}. {contract}",
-    "leaving_unknown": "Whether your contract asks for more, it says.",
+    "leaving_unknown": "Your contract says whether leaving costs more than that.",
     "leaving_free": "Your contract asks for nothing more.",
     "leaving_costs": "Your contract takes {money} for leaving.",
     "up_to": ", up to {money}",
@@ -48,6 +50,7 @@ EN: Mapping[str, str] = {
     "keeping": "What was stored is kept for an outage: {what}.",
     "unkeep": "Use the battery again",
     "limits_saved": "limits saved",
+    "told_later": "saved; your home's agent is told as soon as it answers",
     "change": "Change",
     "unlimit": "Back to what my settings say",
     "changed_here": "changed here",
@@ -69,10 +72,15 @@ EN: Mapping[str, str] = {
     "wrong_beyond": "{device}: per cent lie between 0 and 100.",
     "wrong_no_times": "{device}: say a whole number of times.",
     "wrong_no_number": "{value} is no number.",
+    "wrong_no_store": "Nothing here tells how much it stores.",
+    "wrong_no_device": "There is no device {device}.",
+    "wrong_no_time": "{value} is no time of the day.",
+    "wrong_choice": "That cannot be chosen: say how often a day with a whole number from 1 to 24, and times as 21:30.",
+    "wrong_form": "This form is too old, or comes from elsewhere: load the page again.",
+    "wrong_page": "There is no such page.",
     "subject": "Your home is asked",
     "answer_until": "Please answer by {at}.",
     "month": "This month so far: {money}, provisional",
-    "now": "Now",
     "devices": "What your devices do, and why",
     "own_plan": "follows its own plan",
     "gives": "gives {power} back until {until}, because you take part in {event}",
@@ -96,7 +104,8 @@ EN: Mapping[str, str] = {
     "limits_where": "Changes hold for every answer from now on. What is agreed already goes on as agreed: stop it above if it should not.",
     "rule": "When you are asked",
     "rule_ask": "Ask me each time",
-    "rule_always": "Always take part within my limits, at most {most} times a day",
+    "rule_always": "Always take part within my limits",
+    "most_a_day": "So often a day at most; further questions are asked",
     "rule_never": "Never take part (withdraws consent, leaves what runs)",
     "save": "Save",
     "quiet": "Quiet hours",
@@ -108,6 +117,7 @@ EN: Mapping[str, str] = {
     "provisional": "provisional",
     "final": "metered to the end; final when your aggregator has settled",
     "nothing_asked": "Nothing is asked of your home.",
+    "nothing_yet": "Nothing is over yet.",
     "paused": "Your home says no to everything until {at}.",
     "resume": "Take part again",
     "my_data": "My data as a file",
@@ -120,22 +130,17 @@ EN: Mapping[str, str] = {
     "agent_gone": "Your home's agent does not answer on this machine: nothing can be ordered here now.",
     "details": "In your agent's words",
     "when": "When",
-    "what": "What",
     "outcome": "Outcome",
     "delivered": "Delivered",
     "earned": "Earned",
     "bound": "Why no more: {why}",
     "done": "Done: {what}",
-    "back": "Back",
-    "language": "Language",
     "zone_local": "Show in my zone",
     "zone_utc": "Show in UTC",
     "times": "Times",
     "skip_link": "To the content",
-    "reason": "Reason: {why}",
-    "from_to": "{begin} to {end}",
     "refused": "That was refused",
-    "today": "today",
+    "ended_early": "ended early: {why}",
 }
 JA: Mapping[str, str] = {
     "title": "わが家",
@@ -170,6 +175,7 @@ JA: Mapping[str, str] = {
     "keeping": "停電に備えて残しています:{what}。",
     "unkeep": "蓄電した電気をまた使う",
     "limits_saved": "制限を保存しました",
+    "told_later": "保存しました。エージェントが応答し次第、反映されます",
     "change": "変更する",
     "unlimit": "機器の設定に戻す",
     "changed_here": "ここで変更済み",
@@ -191,10 +197,15 @@ JA: Mapping[str, str] = {
     "wrong_beyond": "{device}:0〜100 % で入力してください。",
     "wrong_no_times": "{device}:回数は整数で入力してください。",
     "wrong_no_number": "{value} は数値ではありません。",
+    "wrong_no_store": "蓄電量のわかる機器がありません。",
+    "wrong_no_device": "機器 {device} はありません。",
+    "wrong_no_time": "{value} は時刻ではありません。",
+    "wrong_choice": "設定できません。回数は1〜24の整数、時刻は 21:30 のように入力してください。",
+    "wrong_form": "フォームの有効期限が切れているか、別のページから送信されました。ページを再読み込みしてください。",
+    "wrong_page": "ページが見つかりません。",
     "subject": "ご家庭への要請",
     "answer_until": "{at}までにご回答ください。",
     "month": "今月これまで:{money}(暫定)",
-    "now": "現在",
     "devices": "機器の動作とその理由",
     "own_plan": "通常どおり動いています",
     "gives": "{event} に参加しているため、{until}まで {power} を放電しています",
@@ -218,7 +229,8 @@ JA: Mapping[str, str] = {
     "limits_where": "変更は今後のすべての回答に反映されます。すでに約定したものはそのまま続きます。止める場合は上のボタンをお使いください。",
     "rule": "要請への回答方法",
     "rule_ask": "毎回確認する",
-    "rule_always": "制限の範囲で必ず参加する(1日 {most} 回まで)",
+    "rule_always": "制限の範囲で必ず参加する",
+    "most_a_day": "1日に必ず参加する回数(以降は確認します)",
     "rule_never": "参加しない(同意を撤回し、実施中のものもやめる)",
     "save": "保存",
     "quiet": "通知しない時間",
@@ -230,6 +242,7 @@ JA: Mapping[str, str] = {
     "provisional": "暫定",
     "final": "計量済み(アグリゲーターの精算後に確定)",
     "nothing_asked": "現在、要請はありません。",
+    "nothing_yet": "終了した要請はまだありません。",
     "paused": "{at}まで、すべての要請を断ります。",
     "resume": "参加を再開する",
     "my_data": "自分のデータをファイルで保存",
@@ -242,41 +255,45 @@ JA: Mapping[str, str] = {
     "agent_gone": "この機器のエージェントが応答しません。今は操作できません。",
     "details": "エージェントの説明",
     "when": "日時",
-    "what": "内容",
     "outcome": "結果",
     "delivered": "実績",
     "earned": "報酬",
     "bound": "これ以上出せない理由:{why}",
     "done": "受け付けました:{what}",
-    "back": "戻る",
-    "language": "言語",
     "zone_local": "現地時刻で表示",
     "zone_utc": "UTCで表示",
     "times": "時刻",
     "skip_link": "本文へ",
-    "reason": "理由:{why}",
-    "from_to": "{begin}〜{end}",
     "refused": "受け付けられませんでした",
-    "today": "今日",
+    "ended_early": "途中で終了:{why}",
 }
 NAMES: Mapping[str, Mapping[str, str]] = {
     "en": {
         "considering": "waits for your answer", "offered": "offered, not decided yet", "opted_out": "takes no part",
         "standby": "agreed, begins soon", "delivering": "running now", "completed": "done", "not_needed": "not needed",
-        "no_deal": "no deal", "cancelled": "cancelled", "withdrawn": "you left it", "expired": "lapsed",
+        "no_deal": "no deal", "cancelled": "cancelled", "withdrawn": "you left it", "expired": "lapsed", "closed": "over",
         "departure_soc": "the charge at departure", "reserve_soc": "the reserve", "power_limit": "the power of the device",
         "relay_ops": "the relay", "plug_window": "the time at home", "min_power": "the least power of the device",
-        "capacity": "the battery is full", "generation": "no more sun", "overrideStatus": "you said no, or your rule did",
-        "notParticipating": "your devices have nothing to give then", "outageRunStatus": "the grid is gone",
+        "capacity": "the battery is full", "generation": "no more sun", "comfort": "warmth and hot water",
+        "committed": "another event", "overrideStatus": "you said no, or your rule did",
+        "notParticipating": "your home's settings say never", "mustRun": "your devices have nothing to give then",
+        "outageRunStatus": "the grid is gone, or no device can be counted on", "economic": "it does not pay",
+        "emergency": "an emergency", "participating": "takes part", "unplugged": "the car was unplugged",
+        "outage": "the grid was gone", "device": "a device did not do its part", "held_by_another_event": "another event needs it",
+        "less_there_than_offered": "less was there than when it was offered",
     },
     "ja": {
         "considering": "ご回答をお待ちしています", "offered": "参加を表明しました(未確定)", "opted_out": "参加しません",
         "standby": "約定しました(開始待ち)", "delivering": "実施中", "completed": "完了", "not_needed": "不要でした",
-        "no_deal": "不成立", "cancelled": "中止", "withdrawn": "取りやめました", "expired": "期限切れ",
+        "no_deal": "不成立", "cancelled": "中止", "withdrawn": "取りやめました", "expired": "期限切れ", "closed": "終了",
         "departure_soc": "出発時の充電量", "reserve_soc": "残しておく充電量", "power_limit": "機器の出力",
         "relay_ops": "リレーの開閉回数", "plug_window": "在宅時間", "min_power": "機器の最小出力",
-        "capacity": "満充電", "generation": "日射不足", "overrideStatus": "ご回答または設定による不参加",
-        "notParticipating": "その時間に出せる電力がありません", "outageRunStatus": "停電中",
+        "capacity": "満充電", "generation": "日射不足", "comfort": "室温・給湯", "committed": "ほかの要請",
+        "overrideStatus": "ご回答または設定による不参加", "notParticipating": "機器の設定により不参加",
+        "mustRun": "その時間に出せる電力がありません", "outageRunStatus": "停電中、または使える機器がありません",
+        "economic": "採算が合いません", "emergency": "緊急時", "participating": "参加", "unplugged": "クルマの接続が外れました",
+        "outage": "停電", "device": "機器が動作しませんでした", "held_by_another_event": "ほかの要請で使用中",
+        "less_there_than_offered": "表明した時より少なくなりました",
     },
 }  # fmt: skip
 
@@ -290,6 +307,10 @@ class Tongue:
 
     def text(self, key: str, **figures: object) -> str:
         return self._phrases[key].format(**figures)
+
+    @property
+    def countdown(self) -> CountdownWords:
+        return COUNTDOWNS[self.language]
 
     def name(self, value: object) -> str:
         """A stage, an outcome or a restriction in words; one that came later as it is."""
@@ -341,8 +362,20 @@ class Tongue:
 
     def keeping(self, kept: Mapping[str, int]) -> str:
         """What is kept for an outage."""
-        what = ", ".join(f"{name} {kilowatt_hours(energy_wh)}" for name, energy_wh in kept.items())
-        return self.text("keeping", what=what)
+        return self.text("keeping", what=self.listed(f"{name} {kilowatt_hours(wh)}" for name, wh in kept.items()))
+
+    def bound(self, event: HomeEvent) -> str:
+        """What keeps the devices from giving more."""
+        return self.text("bound", why=self.listed(map(self.name, event.binding)))
+
+    def listed(self, parts: Iterable[str]) -> str:
+        return ("、" if self.language == "ja" else ", ").join(parts)
+
+    def outcome(self, event: HomeEvent) -> str:
+        """What came of an event, or where it stands."""
+        if event.outcome == "withdrawn" and event.left_because not in ("", WithdrawalCause.RESIDENT):
+            return self.text("ended_early", why=self.name(event.left_because))
+        return self.name(event.outcome or event.stage)
 
     def does(self, device: HomeDevice, clock: Clockface) -> str:
         """What a device does, and why."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from agents.history.party import PartyHistory
 from agents.history.standing import PartyStage
+from agents.negotiation.cause import cause_of
 from agents.pages.chronicle import Chronicle, EventRecord
 from agents.settings.limits import UnfitLimits, with_limits
 from agents.settings.parties import DerSettings
@@ -40,6 +41,8 @@ class HomeEvent:
     """Until when its resident is asked; None: not asked."""
     asked: str = ""
     """The agent's own words of it."""
+    left_because: str = ""
+    """Why the home left its deal, a `WithdrawalCause`; empty: it did not."""
 
     @property
     def start(self) -> datetime:
@@ -159,8 +162,16 @@ def _event(
         event_id, request, party.stage, party.outcome, offered_w, party.deal_w, basis == "relaxed",
         _delivered(name, record, request), binding, reason,
         datetime.fromisoformat(str(asked["answer_by"])) if asked is not None else None,
-        str(asked["text"]) if asked is not None else "",
+        str(asked["text"]) if asked is not None else "", _left_because(name, record),
     )  # fmt: skip
+
+
+def _left_because(name: str, record: EventRecord) -> str:
+    """By the last withdrawal of the home."""
+    for line in reversed(record.messages):
+        if not line.down and line.edge.child == name and isinstance(line.message, m.Withdraw):
+            return cause_of(line.message.cause)
+    return ""
 
 
 def _delivered(name: str, record: EventRecord, request: m.Request) -> dict[int, int]:
@@ -241,31 +252,3 @@ def home_limits(devices: list[HomeDevice]) -> Iterator[HomeLimit]:
             value = getattr(spec, key, None)
             if value is not None:
                 yield HomeLimit(device.resource_id, key, value, loosened=value + sign * steps[-1] if steps else None)
-
-
-def as_json(name: str, events: list[HomeEvent], devices: list[HomeDevice], now: datetime) -> dict[str, Any]:
-    """The same as data, for others' planners and Home Assistant."""
-    current = next((one for one in events if one.is_open(now)), None)
-    return {
-        "home": name,
-        "at": now,
-        "event": None if current is None else event_json(current),
-        "devices": [
-            {
-                "resource_id": one.resource_id, "kind": one.kind, "power_w": one.power_w, "until": one.until,
-                "because": one.because or "own_plan", "soc_wh": one.soc_wh, "plugged": one.plugged,
-                "trouble": one.trouble or None,
-            }
-            for one in devices
-        ],
-    }  # fmt: skip
-
-
-def event_json(one: HomeEvent) -> dict[str, Any]:
-    """One event as data: the card that others plan by."""
-    return {
-        "event_id": one.event_id, "direction": one.request.direction, "start": one.start, "end": one.end,
-        "slot_s": one.slot_s, "asked_w": one.request.power_w, "offered_w": one.offered_w, "awarded_w": one.deal_w,
-        "stage": one.stage, "outcome": one.outcome or None, "answer_by": one.answer_by, "delivered_wh": one.done_wh,
-        "earns": one.money(one.plan_wh), "binding": one.binding, "reason": one.reason or None,
-    }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from protocol.kilowatts import kilo, kilowatt_hours, kilowatts
@@ -72,16 +72,28 @@ def _exists(local: datetime) -> bool:
     return local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None)
 
 
-def left(until: datetime | None, now: datetime) -> str:
-    """`4:05` or `1:04:05` until an instant; `now` when it has come."""
+class CountdownWords(NamedTuple):
+    """What follows hours, minutes and seconds of a countdown, and what is said when it is over. The page's script has them
+    from the page."""
+
+    h: str = " h "
+    min: str = " min "
+    s: str = " s"
+    due: str = "now"
+
+
+def left(until: datetime | None, now: datetime, words: CountdownWords = CountdownWords()) -> str:  # noqa: B008
+    """`4 min 05 s` or `1 h 04 min` until an instant; with units, so that it is taken for no time of the day."""
     if until is None:
         return ""
     seconds = round((until - now).total_seconds())
     if seconds <= 0:
-        return "now"
+        return words.due
     hours, rest = divmod(seconds, 3600)
     minutes, seconds = divmod(rest, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+    if hours:
+        return f"{hours}{words.h}{minutes:02}{words.min}".rstrip()
+    return f"{minutes}{words.min}{seconds:02}{words.s}" if minutes else f"{seconds}{words.s}"
 
 
 def kw(power_w: int) -> str:

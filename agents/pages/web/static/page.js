@@ -30,9 +30,11 @@
   };
   const two = (number) => String(number).padStart(2, "0");
   const left = (seconds) => {
-    if (seconds <= 0) return "now";
+    const [hours, minutes, rest, due] = (document.querySelector("main").dataset.countdown || " h | min | s|now").split("|");
+    if (seconds <= 0) return due;
     const h = Math.floor(seconds / 3600), m = Math.floor((seconds % 3600) / 60), s = Math.floor(seconds % 60);
-    return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+    if (h) return `${h}${hours}${two(m)}${minutes}`.trimEnd();
+    return m ? `${m}${minutes}${two(s)}${rest}` : `${s}${rest}`;
   };
   const tick = () => {
     const now = clock.at + (performance.now() - clock.heard) * clock.speed;

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from worlds import battery, vehicle
 
-from agents.pages.home.household import UnsayableLimit, fields_of, limits_said
+from agents.pages.home.household import UnsayableForm, fields_of, limits_said
 from agents.pages.home.tongue import LANGUAGES, Tongue
 from agents.pages.home.view import HomeDevice
 from agents.pages.web.site import Mistaken
@@ -89,6 +89,6 @@ def test_steps_that_loosen_nothing_any_more_go_with_the_limit() -> None:
 def test_what_cannot_be_meant_is_said_in_a_sentence(said: dict[str, str], text: str) -> None:
     with pytest.raises(Mistaken, match=text) as told:
         limits_said(CAR, AS_IT_IS | said)
-    assert isinstance(told.value, UnsayableLimit)
+    assert isinstance(told.value, UnsayableForm)
     for language in LANGUAGES:
         assert Tongue(language).text(f"wrong_{told.value.key}", **told.value.figures)

@@ -75,8 +75,8 @@ def test_month_has_its_own_events_only() -> None:
             "would earn, up to 0.80\u00a0EUR. Your contract asks for nothing more.",
         ),
         (PER_EVENT, "That earns 1.50\u00a0EUR if you stay", "Your contract takes 0.50\u00a0EUR for leaving."),
-        (PER_MONTH, "pays 10.00\u00a0EUR a month", "Whether your contract asks for more, it says."),
-        (None, "Your contract says what it earns.", "Whether your contract asks for more, it says."),
+        (PER_MONTH, "pays 10.00\u00a0EUR a month", "Your contract says whether leaving costs more than that."),
+        (None, "Your contract says what it earns.", "Your contract says whether leaving costs more than that."),
     ],
 )
 def test_sentence_says_how_it_is_paid_and_what_leaving_costs(payment: Payment | None, earns: str, leaving: str) -> None:

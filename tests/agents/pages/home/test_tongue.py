@@ -1,21 +1,31 @@
 """Sentences of the resident's page in both languages."""
 
 import re
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from worlds import T0, vehicle
 
 from agents.history.standing import PartyStage
+from agents.negotiation.cause import GONE, OUTAGE, TAKEN, UNPLUGGED, cause_of
+from agents.pages.home import tongue
 from agents.pages.home.tongue import EN, JA, NAMES, Tongue
-from agents.pages.home.view import HomeDevice, HomeEvent, HomeLimit, home_limits
+from agents.pages.home.view import OPEN, HomeDevice, HomeEvent, HomeLimit, home_limits
 from agents.pages.web.figures import Clockface
+from agents.settings.limits import LIMITS
 from protocol import messages as m
 from protocol.units import Direction
 
 CLOCK = Clockface(UTC)
 FIELD = re.compile(r"\{\w*\}")
+LATIN, NOT_ASCII = re.compile(r"[A-Za-z]{2,}"), re.compile(r"[^\x00-\x7f]")
+OUTCOMES = ("completed", "withdrawn", "expired", m.Outcome.NOT_NEEDED, m.Outcome.NO_DEAL, m.Outcome.CANCELLED)
+CAUSES = tuple({cause_of(text) for text in (OUTAGE, TAKEN, GONE, f"ev-1 {UNPLUGGED}", "it broke")})
+"""Why homes end a deal by themselves."""
 
 
 def event(direction: Direction = Direction.DECREASE_LOAD, terms: m.Terms | None = None, **more: Any) -> HomeEvent:
@@ -42,6 +52,44 @@ def test_both_languages_say_all_with_the_same_figures() -> None:
     assert NAMES["en"].keys() == NAMES["ja"].keys()
     for key in EN:
         assert set(FIELD.findall(EN[key])) == set(FIELD.findall(JA[key])), key
+
+
+@pytest.mark.parametrize("words", [m.Restriction, m.OptReason, (*OPEN, PartyStage.CLOSED), OUTCOMES, CAUSES])
+def test_each_word_that_a_home_can_meet_is_said_in_both_languages(words: Iterable[str]) -> None:
+    for word in words:
+        assert str(word) in NAMES["en"], word
+        assert not LATIN.search(Tongue("ja").name(word)), word
+
+
+def test_no_japanese_phrase_is_english() -> None:
+    for key, text in JA.items():
+        left = FIELD.sub("", text)
+        assert NOT_ASCII.search(left), key
+        assert not [word for word in LATIN.findall(left) if word not in ("UTC",)], key
+
+
+def test_each_phrase_is_said_somewhere() -> None:
+    """A key is named in a template or in the code, else made of a kind and what follows it."""
+    room = Path(tongue.__file__).parent
+    told = "".join(
+        path.read_text() for path in (*room.glob("*.py"), *room.glob("templates/*")) if path.name != "tongue.py"
+    )
+    told += Path(tongue.__file__).read_text().partition("class Tongue")[2]
+    made = {f"key_{key}" for key in LIMITS} | {
+        f"wrong_{key}" for key in re.findall(r'UnsayableForm\([^\n]*"(\w+)"[,)]', told)
+    }
+    made |= {f"agreed_{way}" for way in ("decrease", "increase")}
+    for key in EN:
+        assert f'"{key}"' in told or f"'{key}'" in told or key in made, key
+
+
+def test_deal_that_ended_early_says_who_ended_it() -> None:
+    left = replace(event(deal_w=(1_000, 0)), outcome="withdrawn", left_because="resident")
+    assert Tongue("en").outcome(left) == "you left it"
+    unplugged = replace(left, left_because="unplugged")
+    assert Tongue("en").outcome(unplugged) == "ended early: the car was unplugged"
+    assert Tongue("ja").outcome(unplugged) == "途中で終了:クルマの接続が外れました"
+    assert Tongue("en").outcome(replace(left, outcome="completed", left_because="")) == "done"
 
 
 def test_sentence_says_what_is_asked_what_it_earns_and_what_it_does_to_the_car() -> None:

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from agents.pages.home.tongue import Tongue
 from agents.pages.web.figures import Clockface, left, pct, peak, zone_of
 
 OSLO, TOKYO = ZoneInfo("Europe/Oslo"), ZoneInfo("Asia/Tokyo")
@@ -38,8 +39,10 @@ def test_zone_that_is_none_is_utc(name: str | None) -> None:
 
 def test_countdown_is_told_in_minutes_and_seconds() -> None:
     now = datetime(2026, 1, 14, tzinfo=UTC)
-    assert left(now + timedelta(seconds=65), now) == "1:05"
-    assert left(now + timedelta(seconds=3_665), now) == "1:01:05"
+    assert left(now + timedelta(seconds=65), now) == "1 min 05 s"
+    assert left(now + timedelta(seconds=3_665), now) == "1 h 01 min"
+    assert left(now + timedelta(seconds=5), now) == "5 s"
+    assert left(now + timedelta(seconds=65), now, Tongue("ja").countdown) == "1分05秒"
     assert left(now - timedelta(seconds=1), now) == "now"
     assert left(None, now) == ""
 
