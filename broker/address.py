@@ -11,7 +11,7 @@ NAME = "{name}"
 
 def earlier(path: Path) -> Path:
     """Where what a file held before its renewal is kept."""
-    return path.with_name(f"{path.name}.before")
+    return path.parent / f"{path.name}.before"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,19 @@
 """Run a command line of `gridpact`: an exit code comes of it (agents/runtime/exits.py); mistakes are one sentence on stderr.
 The commands stand in commands.py; what each needs is imported when it is run."""
 
+import errno
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from agents.cli.front import answered
+from agents.cli.mistake import mistake
 from agents.runtime.exits import Exit
+
+NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP})
+"""What is refused of a file wherever it was named: a matter of rights and names, and no fault of ours."""
 
 
 def call(arguments: Sequence[str]) -> int:
@@ -26,12 +32,25 @@ def call(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has gone
         return Exit.OK
     except Exception as error:  # noqa: BLE001 - the last resort: our own fault is shown whole and has a code of its own
+        if isinstance(error, OSError) and _is_given(error, arguments):
+            return mistake(f"{error.filename}: {error.strerror}", Exit.USAGE)
         code = _code_of(error)
         if code is Exit.FAULT:
             traceback.print_exc()
             return code
-        print(f"gridpact: {_sentence(error)}", file=sys.stderr)
-        return code
+        return mistake(_sentence(error), code)
+
+
+def _is_given(error: OSError, arguments: Sequence[str]) -> bool:
+    """Whether it is about a path of the command line, a folder that it lies in or a file within it, or about one that
+    may not be touched."""
+    if error.filename is None or error.errno in NOT_ALLOWED:
+        return error.filename is not None
+    touched = Path(os.path.abspath(os.fsdecode(error.filename)))
+    given = [value for word in arguments for value in (word, word.partition("=")[2]) if value]
+    return any(
+        path.is_relative_to(touched) or touched.is_relative_to(path) for path in map(Path, map(os.path.abspath, given))
+    )
 
 
 def _sentence(error: Exception) -> str:

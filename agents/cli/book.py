@@ -21,9 +21,8 @@ from agents.runtime.daemon.contracts import (
 from agents.runtime.daemon.daemon import process_name
 from agents.runtime.daemon.sockets import runtime_dir, sockets
 from agents.runtime.exits import Exit
-from agents.runtime.files.config import build_config
+from agents.runtime.files.config import any_config
 from agents.runtime.files.members import as_csv, load_members
-from agents.runtime.files.toml import read_toml
 from agents.settings.checked import ConfigError
 from agents.settings.contracts import changes_between, plain_contract
 from agents.settings.daemon import Role
@@ -107,7 +106,7 @@ async def open_book(whose: Whose) -> AsyncIterator[OpenBook]:
         path = await _socket(whose)
         yield OpenBook(lambda command: ask(path, {**command, "party": whose.party}))
         return
-    config = build_config(read_toml(whose.config), whose.config)
+    config = any_config(whose.config)
     async with stopped_books(config, process_name(config)) as books:
         yield OpenBook(lambda command: _follow(books, whose.party, command))
 

@@ -13,6 +13,7 @@ from agents.cli.findings import tell
 from agents.runtime.exits import Exit
 from agents.runtime.files.private import content
 from agents.settings.checked import ConfigError, checked
+from agents.settings.daemon import BrokerSettings
 from agents.tools.access.broker_files import CONF, BrokerFiles
 from agents.tools.access.certificates import utc_now
 from agents.tools.access.check import check_files, check_running
@@ -127,7 +128,8 @@ def check(
     files, now = BrokerFiles(folder, load_plan(folder)), utc_now()
     found = list(check_files(files, now))
     if running:
-        found += check_running(files, host or files.plan.hosts[0], now)
+        door = checked(BrokerSettings, {"host": host or files.plan.hosts[0]}, "the options")
+        found += check_running(files, door.host, now)
     return tell(found, json)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from agents.cli.arguments import Seconds
+from agents.cli.arguments import Seconds, within
 from agents.cli.connection import DEFAULT, Connection
 from agents.runtime.exits import Exit
 from agents.runtime.signals import signals
@@ -93,6 +93,7 @@ def renew(folder: Path, /, *, bundles: Path, within_days: int = 30) -> int:
     within_days
         Which end within so many days.
     """
+    within("--within-days", within_days, 0, 36_500)
     authority, now = Authority(folder), utc_now()
     if not bundles.is_dir():
         raise ConfigError(f"--bundles: {bundles}: is no folder")

@@ -10,10 +10,10 @@ from cyclopts import App, Parameter
 from rich.table import Table
 
 from agents.cli.arguments import Json, Port, within
+from agents.cli.mistake import mistake
 from agents.drivers.contract import DeviceTrouble
 from agents.runtime.exits import Exit
-from agents.runtime.files.config import build_config
-from agents.runtime.files.toml import read_toml
+from agents.runtime.files.config import any_config
 from agents.settings.checked import ConfigError
 from agents.tools.installer import found, words
 from agents.tools.installer.installed import AskedDevice, Installed
@@ -165,8 +165,7 @@ def set_power(
     try:
         followed = asyncio.run(_try(installed, name, power_w, lasts, seconds))
     except DeviceTrouble as error:
-        print(f"gridpact: {error}", file=sys.stderr)
-        return Exit.NEGATIVE
+        return mistake(str(error), Exit.NEGATIVE)
     print(f"{name} {'followed' if followed else 'did not follow'} {power_w:,} W, and was given back")
     return Exit.OK if followed else Exit.NEGATIVE
 
@@ -181,4 +180,4 @@ async def _try(installed: Installed, name: str, power_w: int, lasts: float, seco
 
 
 def _installed(config: Path) -> Installed:
-    return Installed(build_config(read_toml(config), config), f"{config}")
+    return Installed(any_config(config), f"{config}")

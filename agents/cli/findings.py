@@ -1,10 +1,11 @@
-"""Findings on a terminal, or for machines; mistakes in one sentence."""
+"""Findings on a terminal, or for machines."""
 
 import sys
 
 from agents.runtime.daemon.findings import Finding, Verdict
 from agents.runtime.exits import Exit
 from protocol.codec import to_json
+from protocol.units import printed
 
 
 def tell(found: list[Finding], json: bool) -> int:
@@ -13,11 +14,5 @@ def tell(found: list[Finding], json: bool) -> int:
         sys.stdout.buffer.write(to_json({"findings": [finding.as_json() for finding in found]}) + b"\n")
     else:
         for finding in found:
-            print(f"{finding.verdict:<8} {finding.check}: {finding.text}")
+            print(f"{finding.verdict:<8} {finding.check}: {printed(finding.text)}")
     return Exit.NEGATIVE if any(finding.verdict is Verdict.FAULT for finding in found) else Exit.OK
-
-
-def mistake(text: str, code: Exit) -> int:
-    """Say what is wrong; the exit code."""
-    print(f"gridpact: {text}", file=sys.stderr)
-    return code

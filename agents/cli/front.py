@@ -1,12 +1,12 @@
 """What `gridpact` answers before any command is imported: help, its version, a command that there is not."""
 
-import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from shutil import get_terminal_size
 from textwrap import fill, wrap
 
 from agents.cli.commands import COMMANDS, TELLS
+from agents.cli.mistake import mistake
 from agents.runtime.exits import Exit
 
 FLAGS = (("--help, -h", "Display this message and exit."), ("--version", "Display application version."))
@@ -22,8 +22,7 @@ def answered(arguments: Sequence[str]) -> Exit | None:
             print(version())
             return Exit.OK
         case [word, *_] if word not in known():
-            print(f"gridpact: {_unknown(word)}", file=sys.stderr)
-            return Exit.USAGE
+            return mistake(_unknown(word), Exit.USAGE)
     return None
 
 

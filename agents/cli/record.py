@@ -18,9 +18,8 @@ from agents.cli.arguments import Seconds, flag, option
 from agents.cli.connection import DEFAULT, Connection
 from agents.cli.silence import silent
 from agents.runtime.exits import Exit
-from agents.runtime.files.config import build_config
+from agents.runtime.files.config import any_config
 from agents.runtime.files.scenario import load_scenario
-from agents.runtime.files.toml import read_toml
 from agents.runtime.software import software
 from agents.settings.checked import ConfigError
 from agents.tools.anonymise import Anonymiser
@@ -66,7 +65,7 @@ class RecordingOptions:
 
     def _settings(self) -> tuple[dict[str, Any], ...]:
         parties = list(processes(load_scenario(self.scenario)).values()) if self.scenario is not None else []
-        parties += [build_config(read_toml(path), path).parties() for path in self.config]
+        parties += [any_config(path).parties() for path in self.config]
         return tuple(orjson.loads(one.as_bytes()) for one in parties)
 
 

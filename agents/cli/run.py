@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from agents.cli.arguments import Control, Journals, Json, Speed, Verbose
-from agents.cli.findings import mistake
+from agents.cli.mistake import mistake
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import load_config
 from agents.runtime.files.scenario import load_scenario

@@ -10,8 +10,7 @@ from cyclopts import Parameter
 from agents.cli.arguments import within
 from agents.runtime.daemon.watchdog import Watchdog
 from agents.runtime.exits import Exit
-from agents.runtime.files.config import build_config
-from agents.runtime.files.toml import read_toml
+from agents.runtime.files.config import any_config
 from agents.runtime.signals import signals
 
 Flag = Parameter(negative=())
@@ -30,7 +29,7 @@ def watchdog(*, config: Path, after: float = 15.0, once: Annotated[bool, Flag] =
         Give back at once what the file names, and end; not while the daemon runs. Exit code 1 when a device was not.
     """
     within("--after", after, 0, 3_600)
-    watching = Watchdog(build_config(read_toml(config), config), f"{config}", _say, after)
+    watching = Watchdog(any_config(config), f"{config}", _say, after)
     if once:
         return Exit.OK if asyncio.run(watching.once()) else Exit.NEGATIVE
     _say(f"{watching.path}: looks after {', '.join(watching.devices)}")

@@ -99,6 +99,8 @@ def _listening(served: Served) -> socket.socket:
         found = socket.socket(family, kind, number)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind(where)
+    except UnicodeError:
+        raise ConfigError(f"--bind: {served.bind!r:.80} is no name of a host") from None
     except OSError as error:
         raise ConfigError(f"--port {served.port} at {served.bind} cannot be had: {error.strerror}") from None
     return found

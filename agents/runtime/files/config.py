@@ -63,6 +63,14 @@ def load_config(path: Path, role: Role) -> DaemonConfig:
     return config
 
 
+def any_config(path: Path) -> DaemonConfig:
+    """The configuration of a daemon of any role. Raises ConfigError, MembersError."""
+    config = build_config(read_toml(path), path)
+    if not config.parties().names():
+        raise ConfigError(f"{path}: is no daemon's file: it has no [utility], [coordinator], [aggregator] or [[ders]]")
+    return config
+
+
 def build_config(tables: dict[str, Any], path: Path) -> DaemonConfig:
     """The configuration of a daemon of any role from the tables of a file, with the files that it names. Raises
     ConfigError, MembersError."""

@@ -63,6 +63,8 @@ async def chargers(host: str | None, port: int | None, seconds: float) -> list[F
     at = host or "127.0.0.1", port or OCPP_PORT
     try:
         seen = await found_chargers(*at, seconds)
+    except UnicodeError:
+        raise ConfigError(f"--host: {at[0]!r:.80} is no name of a host") from None
     except OSError as error:
         raise ConfigError(f"{at[0]}:{at[1]}: {error.strerror}: does a daemon or another program use it?") from None
     return [

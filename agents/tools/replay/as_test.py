@@ -32,6 +32,8 @@ def golden_text(steps: Iterable[Step]) -> str:
 def keep(source: RecordingSource, out: Path, software: str) -> tuple[Path, Path]:
     """Write a recording that can be verified, and its transcript, beside each other; both files. Raises ConfigError
     when it has no steps or differs from what this software decides, RecordingError when it is there already."""
+    if not out.name:
+        raise ConfigError(f"--out: {out}: is no name of files, such as tests/recordings/evening")
     result = verify(source)
     if result.divergence is not None:
         raise ConfigError(f"{source.path}: is not what this gridpact decides: see 'gridpact replay verify'")

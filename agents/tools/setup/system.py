@@ -4,11 +4,13 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from agents.runtime.daemon.sockets import LONGEST_PATH
 from agents.runtime.files.config import load_config
@@ -49,22 +51,39 @@ def write_system(plan: SystemPlan, scenario: Scenario, now: datetime) -> list[st
         raise ConfigError(f"--password-port: {plan.port} is that for certificates (--port) as well: give each its own")
     _check_free(folder, [table["control"]["name"] for table in tables.values() if "control" in table])
     mosquitto, command = program(), _command()
+    with _filled(folder):
+        daemons = _write_daemons(folder, tables)
+        _write_access(folder, plan, hosts, [folder / f"{name}.toml" for name in daemons], now)
+        for name, text in unit_files(folder, command, mosquitto, daemons).items():
+            put(folder / name, text.encode())
+        put(folder / "start.sh", start_script(command, mosquitto, daemons).encode(), EXECUTABLE)
+        put(folder / "README.md", _page(folder, scenario).encode())
+    return daemons
+
+
+@contextmanager
+def _filled(folder: Path) -> Iterator[None]:
+    """The new folder; with an error nothing of it stays, so that the same command can be given again. Raises ConfigError."""
+    was_there = folder.exists()
     try:
-        make_folder(folder)
-        for name in ("run", "journals"):
-            make_folder(folder / name)
-    except OSError as error:
-        raise ConfigError(f"{folder}: cannot be made: {error.strerror}") from None
+        for made in (folder, folder / "run", folder / "journals"):
+            make_folder(made)
+        yield
+    except BaseException as error:
+        for left in list(folder.iterdir()) if was_there and folder.is_dir() else [folder]:
+            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise ConfigError(f"{folder}: cannot be made: {error.strerror}") from None
+        raise
+
+
+def _write_daemons(folder: Path, tables: Mapping[str, dict[str, Any]]) -> list[str]:
+    """Every file of the tables; the daemons' names. What is written can be loaded. Raises ConfigError."""
     for name, table in tables.items():
         put(folder / name, to_edited_toml(table).encode())
     daemons = [name.removesuffix(".toml") for name in tables if "/" not in name]
-    for name in daemons:  # what is written can be loaded
+    for name in daemons:
         load_config(folder / f"{name}.toml", Role(name.partition("-")[0]))
-    _write_access(folder, plan, hosts, [folder / f"{name}.toml" for name in daemons], now)
-    for name, text in unit_files(folder, command, mosquitto, daemons).items():
-        put(folder / name, text.encode())
-    put(folder / "start.sh", start_script(command, mosquitto, daemons).encode(), EXECUTABLE)
-    put(folder / "README.md", _page(folder, scenario).encode())
     return daemons
 
 

@@ -17,6 +17,7 @@ from agents.cli.ours import foreign_packages
 
 ROOT = paths.ROOT
 TINY = str(paths.TINY)
+RECORDING = ROOT / "tests" / "recordings" / "midday_surplus.jsonl.gz"
 
 
 def lines(text: str) -> list[dict[str, Any]]:
@@ -85,6 +86,24 @@ def test_the_same_seed_tells_the_same_story(capsys: pytest.CaptureFixture[str]) 
         (["doctor", "--port", "0"], 2, 'Invalid value "0" for --port.'),
         (["status", "--control", "/nonexistent"], 4, "/nonexistent: no daemon answers here"),
         (["decide", "e1", "yes", "--control", "/nonexistent"], 4, "/nonexistent: no daemon answers here"),
+        (["simulate", "x" * 300], 2, "x" * 300 + ": File name too long"),
+        (["ca", "init", "/proc/nowhere/ca"], 2, "/proc/nowhere: No such file or directory"),
+        (["replay", "as-test", str(RECORDING), "--out", ""], 2, "--out: .: is no name of files"),
+        (
+            ["ca", "renew", ".", "--bundles", ".", "--within-days", "1" + "0" * 20],
+            2,
+            "--within-days: has to lie between",
+        ),
+        (["stat\x1b[31mus"], 2, 'Unknown command "stat?[31mus"'),
+        (["simulate", "a\nb\x1b[2J"], 2, "a b?[2J: there is no such file; shipped scenarios: "),
+        (
+            ["watchdog", "--config", "/dev/null"],
+            2,
+            "/dev/null: is no daemon's file: it has no [utility], [coordinator], ",
+        ),
+        (["devices", "read", "--config", "/dev/null"], 2, "/dev/null: is no daemon's file: "),
+        (["contract", "list", "--config", "/dev/null"], 2, "/dev/null: is no daemon's file: "),
+        (["devices", "discover", "ocpp", "--host", "a..b", "--seconds", "1"], 2, "--host: 'a..b' is no name of a host"),
         (
             ["scenario", "from-csv", "--sessions", "a.csv", "--requests", "b.csv", "--out", "c.toml"],
             2,

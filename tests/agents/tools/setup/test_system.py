@@ -136,6 +136,8 @@ def test_folder_too_deep_for_control_sockets_is_refused_before_anything_is_writt
             "8893 is that for certificates (--port) as well",
         ),
         (("scenario", "split", "evening_peak", "--out", "{out}", "--start", "2020-01-01T00:00:00Z"), "is past"),
+        (("init", "{out}", "--host", "a b"), "'a b' is no name of a host"),
+        (("scenario", "split", "evening_peak", "--out", "{out}", "--host", "a/b"), "hosts[0]: "),
     ],
 )
 def test_what_could_not_run_is_not_written(
@@ -144,3 +146,11 @@ def test_what_could_not_run_is_not_written(
     assert call([word.format(out=tmp_path / "new") for word in words]) == 2
     assert says in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
+
+
+def test_empty_folder_that_was_there_is_as_it_was_when_a_system_could_not_be_written(tmp_path: Path) -> None:
+    tmp_path.chmod(0o750)
+    assert call(["init", str(tmp_path), "--host", "a b"]) == 2
+    assert not any(tmp_path.iterdir())
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o750
+    assert call(["init", str(tmp_path)]) == 0
