@@ -26,11 +26,11 @@ from agents.devices.contract import Ask, Flexibility, Segment, nothing
 from agents.devices.course import laid_out, range_w, standing
 from agents.devices.flexibility import Store
 from agents.devices.pv_surplus import PvSurplus
-from agents.devices.rows.alone import bounds_of, flexibility
+from agents.devices.rows.alone import OwnSchedules, bounds_of, flexibility
 from agents.devices.rows.cars import Car, asked_row, car_of, loosened, most_steps, steps_row
 from agents.devices.rows.commitments import commitments_of
 from agents.devices.rows.sunshine import Sunshine, usable_w
-from agents.devices.rows.timelines import event_slots
+from agents.devices.rows.timelines import EventSlots, event_slots
 from agents.devices.stays import Stay, Stays, limited
 from agents.settings.devices import VehicleSpec
 from protocol.actor import Measured, Planned
@@ -54,6 +54,8 @@ class Vehicle:
         self._declared = self.spec
         self.stays = Stays(spec) if spec.lives_on else None
         self._now = _LONG_AGO
+        self._last: tuple[tuple[Car, EventSlots, tuple[Segment, ...]], OwnSchedules] | None = None
+        """Of the last ask: a home asks more than once, for another power."""
 
     @property
     def resource_id(self) -> str:
@@ -149,20 +151,33 @@ class Vehicle:
     def flexibility(self, ask: Ask) -> Flexibility:
         """S50; S52 takes the mildest agreed step that covers what is asked, or else the last."""
         if self.stays is None:
-            return _answer(Stay(self.spec, self._declared), ask, self.surplus)
+            return self._answer(Stay(self.spec, self._declared), ask)
         start, end = ask.period.slot_start(0), ask.period.slot_start(ask.slots)
         there = [stay for stay in self._known(self.stays, self._now) if stay.overlap(start, end)]
         if not there:
             return nothing(ask, Restriction.PLUG_WINDOW)
         chosen = max(there, key=lambda stay: stay.overlap(start, end))
-        given = _answer(chosen, _reserved_in(chosen, ask), self.surplus)
+        given = self._answer(chosen, _reserved_in(chosen, ask))
         for other in there:
             if other is not chosen:
                 unasked = replace(_reserved_in(other, ask), power_w=(0,) * ask.slots, relaxed=())
-                own = _answer(other, unasked, self.surplus)
+                own = self._answer(other, unasked)
                 schedule_w = tuple(a + b for a, b in zip(given.schedule_w, own.schedule_w, strict=True))
                 given = replace(given, schedule_w=schedule_w)
         return given
+
+    def _answer(self, stay: Stay, ask: Ask) -> Flexibility:
+        steps, relaxed = steps_row(stay.spec), asked_row(ask.relaxed)
+        return flexibility(self._own(stay, ask), steps, relaxed, ask.power_w, weights=ask.weights)
+
+    def _own(self, stay: Stay, ask: Ask) -> OwnSchedules:
+        owner, event = car_of(stay.spec, stay.declared), event_slots(ask.direction, ask.period, ask.slots)
+        if self.surplus is not None:
+            return OwnSchedules(owner, event, commitments_of(ask.reserved, _sunshine(stay, ask, self.surplus)))
+        if self._last is None or self._last[0] != (owner, event, ask.reserved):
+            found = OwnSchedules(owner, event, commitments_of(ask.reserved))
+            self._last = (owner, event, ask.reserved), found
+        return self._last[1]
 
     def car(self, stays: Stays, period: IntervalPeriod, slots: int, now: datetime) -> Car | None:
         """What alone decides its answer to an event beside which nothing is reserved, at an instant; None where no stay, or
@@ -176,18 +191,6 @@ class Vehicle:
         if present is not None:
             yield present
         yield from stays.coming(now)
-
-
-def _answer(stay: Stay, ask: Ask, surplus: PvSurplus | None) -> Flexibility:
-    return flexibility(
-        car_of(stay.spec, stay.declared),
-        steps_row(stay.spec),
-        asked_row(ask.relaxed),
-        event_slots(ask.direction, ask.period, ask.slots),
-        commitments_of(ask.reserved, None if surplus is None else _sunshine(stay, ask, surplus)),
-        ask.power_w,
-        weights=ask.weights,
-    )
 
 
 def _sunshine(stay: Stay, ask: Ask, surplus: PvSurplus) -> Sunshine:

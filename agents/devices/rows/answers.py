@@ -10,7 +10,17 @@ from agents.devices.relay.labels import AGAIN, NOTHING, Labels, settle
 from agents.devices.rows.cars import RESTRICTIONS, Car
 from agents.devices.rows.commitments import Commitments, any_within, owed_after
 from agents.devices.rows.stores import bound, frame, weigh
-from agents.devices.rows.timelines import AWAY, OPPOSED, USABLE, EventSlots, OwnSchedule, run, slot_hours, start_of
+from agents.devices.rows.timelines import (
+    AWAY,
+    OPPOSED,
+    USABLE,
+    EventSlots,
+    OwnSchedule,
+    RelayNeeds,
+    run,
+    slot_hours,
+    start_of,
+)
 from protocol.messages import Restriction
 
 _DEPARTURE_SOC, _RESERVE_SOC = (
@@ -48,8 +58,16 @@ def answer(
     """Fill in what a vehicle can give, `owner` as it is, `spec` as loosened; False where the choice of its relay
     takes more than `each` labels a state. `weights`: what a watt is worth in each slot; none anywhere: as evenly as it
     can. Which slots its relay is closed in does not go by them."""
-    relay, line = run(owner, spec, event, reserved, desk.line), desk.line
-    some = False
+    relay = run(owner, spec, event, reserved, desk.line)
+    return answer_beside(owner, spec, event, reserved, relay, asked_w, weights, available, desk, work, each)
+
+
+def answer_beside(
+    owner: Car, spec: Car, event: EventSlots, reserved: Commitments | None, relay: RelayNeeds, asked_w: Row, weights: Row,
+    available: bool, desk: Desk, work: Labels, each: int,
+) -> bool:  # fmt: skip
+    """The same where its own schedule, and what that needs of the relay, are known."""
+    some, line = False, desk.line
     for slot in range(event.slots):
         desk.wanted_w[slot] = asked_w[slot] if line.part[slot] == USABLE else 0
         some = some or desk.wanted_w[slot] > 0

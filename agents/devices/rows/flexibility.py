@@ -13,7 +13,7 @@ from types import ModuleType
 import numpy as np
 
 from agents.devices.contract import Flexibility, Segment
-from agents.devices.rows.alone import flexibility
+from agents.devices.rows.alone import OwnSchedules, flexibility
 from agents.devices.rows.arrays import AllSteps, Bools, Codes, Ints, Vehicles
 from agents.devices.rows.cars import RESTRICTIONS, asked_row
 from agents.devices.rows.commitments import commitments_of
@@ -108,8 +108,8 @@ class VehicleFleet:
             )  # fmt: skip
         for place in np.flatnonzero(in_python).tolist():
             i, plan = int(index[place]), tuple(asked_w[:, place].tolist())
-            owner, steps, committed = self.now.car(i), self.steps.one(i), commitments_of(reserved.get(place, ()))
-            answers.put(place, flexibility(owner, steps, asked, event, committed, plan, available, weights), available)
+            own = OwnSchedules(self.now.car(i), event, commitments_of(reserved.get(place, ())))
+            answers.put(place, flexibility(own, self.steps.one(i), asked, plan, available, weights), available)
         return answers
 
     def _in_python(self, index: Ints, reserved: Mapping[int, tuple[Segment, ...]]) -> Bools:
