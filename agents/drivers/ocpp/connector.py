@@ -214,6 +214,7 @@ class Connector:
             soc_pct=needs.soc_pct if soc_pct is None and needs is not None else soc_pct,
             power_w=None if power_w is None else round(power_w),
             register_wh=register_wh,
+            register_step_wh=self.options.register_step_wh,
             most_charge_w=None if needs is None else _charges_w(needs),
             most_discharge_w=_discharges_w(needs) if self.follows and needs is not None else 0,
             least_w=self.least_w,
