@@ -72,6 +72,10 @@ class Measured:
     """Operations of the system main relay counted since midnight where the device is."""
     fault: str | None = None
     """Why it can do nothing; None: it is sound."""
+    step_wh: int | None = None
+    """Its meter counts in steps of so much: `energy_wh` may be wrong by one. None: in whole Wh."""
+    estimated: bool | None = None
+    """Whether `energy_wh` is a replacement value: what flowed over a gap of its meter, shared out evenly."""
 
 
 @dataclass(frozen=True, slots=True)

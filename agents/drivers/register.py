@@ -45,10 +45,16 @@ class Register:
     def energy_wh(self, from_at: datetime, until: datetime) -> int | None:
         """Whole Wh between two instants; sums of neighbouring spans are those of the whole. None where the readings do
         not tell."""
-        first, last = self._value(from_at), self._value(until)
+        first, last = self._value(from_at, self._most_gap), self._value(until, self._most_gap)
         return None if first is None or last is None else round(last) - round(first)
 
-    def _value(self, at: datetime) -> float | None:
+    def estimated_wh(self, from_at: datetime, until: datetime) -> int | None:
+        """The same where an end lies in a gap: what flowed over all of that is known, and is shared out evenly. None where the
+        register does not stand on both sides of it, or it is longer than the span."""
+        first, last = self._value(from_at, until - from_at), self._value(until, until - from_at)
+        return None if first is None or last is None else round(last) - round(first)
+
+    def _value(self, at: datetime, most_gap: timedelta) -> float | None:
         after = bisect_left(self._at, at)
         before = bisect_right(self._at, at) - 1
         if before < 0 or after == len(self._at):
@@ -56,6 +62,6 @@ class Register:
         if self._wh[before] == self._wh[after]:
             return self._wh[before]
         gap = self._at[after] - self._at[before]
-        if gap > self._most_gap:
+        if gap > most_gap:
             return None
         return self._wh[before] + (self._wh[after] - self._wh[before]) * ((at - self._at[before]) / gap)

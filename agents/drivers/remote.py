@@ -5,10 +5,11 @@ Spans are those of the party's clock, but those in which a driver has to answer.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -34,6 +35,7 @@ LEAVE_WITHIN_S = 3.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 LEAST_PAUSE_S = 0.02
 STATES_APART_S = 1.0
+MOST_OWED = 100
 
 log = structlog.get_logger("gridpact.drivers")
 
@@ -79,13 +81,15 @@ class RemoteDevice:
         """Of when its newest state is."""
         self._trouble = ""
         """What the driver last complained of."""
-        self._step_wh: float | None = None
-        """In which its register counts."""
+        self._step_wh: int | None = None
+        """In which its register counts, where that is more than a Wh."""
         self._disobeys_since: datetime | None = None
         self._newest: Measured | None = None
         """What is to be told of its state."""
         self._answers: deque[Measured] = deque()
         """What is to be told of slots."""
+        self._owed: deque[Measure] = deque(maxlen=MOST_OWED)
+        """Slots of which nothing could be told in time: the register may be read again."""
         self._some, self._ordered, self._heard = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._asked: asyncio.Queue[Measure] = asyncio.Queue()
 
@@ -271,12 +275,12 @@ class RemoteDevice:
 
     def _hear(self, state: DeviceReading) -> None:
         at = self._measured_at(state)
+        if self._meter is self._thread:
+            self._note(at, state)  # what it kept while it was away is old, and fills the gap all the same
         if (self._heard_at is not None and at <= self._heard_at) or self._now - at > self._silent_after:
             return
         self._heard_at, self._trouble = at, state.fault
         self._limiter.least_w = self.abilities.least_w if state.least_w is None else state.least_w
-        if self._meter is self._thread:
-            self._note(at, state)
         if self._disobeys_since is None or self._now - self._disobeys_since < self._silent_after:
             self._tell(self._news.of(state, at))
 
@@ -286,7 +290,9 @@ class RemoteDevice:
     def _note(self, at: datetime, state: DeviceReading) -> None:
         if state.register_wh is not None:
             self._register.note(at, state.register_wh)
-            self._step_wh = state.register_step_wh
+            step_wh = math.ceil(state.register_step_wh or 0)
+            self._step_wh = step_wh if step_wh > 1 else None
+            self._answer_late()
         self._heard.set()
 
     def _measured_at(self, state: DeviceReading) -> datetime:
@@ -315,23 +321,42 @@ class RemoteDevice:
     async def _answer_on(self) -> None:
         while True:
             asked = await self._asked.get()
-            energy_wh = await self._energy_wh(asked)
-            known = self._news.state_at(self._now - self._silent_after)
-            soc_wh = None if known is None else known.soc_wh
-            answer = Measured(self.resource_id, asked.until, soc_wh, energy_wh, asked.event_id, asked.slot)
-            self._answers.append(answer)
-            self._some.set()
+            if not await self._is_read_behind(asked):
+                self._owed.append(asked)
+            self._answer(asked)
 
-    async def _energy_wh(self, asked: Measure) -> int | None:
+    def _answer(self, asked: Measure) -> None:
+        energy_wh, estimated = self._register.energy_wh(asked.from_at, asked.until), None
+        if energy_wh is None:
+            energy_wh = self._register.estimated_wh(asked.from_at, asked.until)
+            estimated = None if energy_wh is None else True
+        known = self._news.state_at(self._now - self._silent_after)
+        soc_wh = None if known is None else known.soc_wh
+        step_wh = None if energy_wh is None else self._step_wh
+        answer = Measured(self.resource_id, asked.until, soc_wh, energy_wh, asked.event_id, asked.slot)
+        self._answers.append(replace(answer, step_wh=step_wh, estimated=estimated))
+        self._some.set()
+
+    def _answer_late(self) -> None:
+        """The register is read again behind slots of which nothing could be told."""
+        while self._owed and self._is_read(self._owed[0].until):
+            asked = self._owed.popleft()
+            if self._register.estimated_wh(asked.from_at, asked.until) is not None:
+                self._answer(asked)
+
+    def _is_read(self, at: datetime) -> bool:
+        return self._register.read_at is not None and self._register.read_at >= at
+
+    async def _is_read_behind(self, asked: Measure) -> bool:
         """Waits for a reading behind the slot's end, as long as the device may be silent."""
         give_up_at = max(self._now, asked.until) + self._silent_after
         await self._read()
-        while self._register.read_at is None or self._register.read_at < asked.until:
+        while not self._is_read(asked.until):
             left = give_up_at - self._now
             if left <= timedelta(0):
-                return None
+                return False
             self._heard.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._real_s(left.total_seconds())):
                     await self._heard.wait()
-        return self._register.energy_wh(asked.from_at, asked.until)
+        return True

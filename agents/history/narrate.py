@@ -118,7 +118,14 @@ WORDS = {
 """By the name of the note. A note that is not here, or has other figures, is told generically."""
 NONE_TO_DISPATCH = "slot {slot}: {power_w} is due; no DER of its own to dispatch to"
 """Aggregators below act on their own awards, own storage has its set-points."""
-MISSING = "; {values_missing} of their values are missing"
+BESIDE = {
+    "values_missing": "; {values_missing} of their values are missing",
+    "values_estimated": "; {values_estimated} of their values are replacement values",
+    "meters_step_wh": "; they count in steps: up to {meters_step_wh} more or less",
+    "estimated": "; {estimated} of those reported are replacement values",
+    "step_wh": "; meters count in steps: up to {step_wh} more or less",
+}
+"""What else is known of a sum, by the key that tells it."""
 TELLS_NOTHING = "{child} has told nothing of slot {slot}, where {due_wh} was due: nothing is expected of it"
 """Whose meter is silent may have given something."""
 CHANGED = "; against the schedules that were declared the load changed by {change_wh}"
@@ -161,7 +168,8 @@ def words(noted: NoteLine, slots: int = 0) -> str:
     try:
         text = (NONE_TO_DISPATCH if alone else _template(noted)).format(**shown)
         text += CHANGED.format(**shown) if "change_wh" in shown else ""
-        text += MISSING.format(**shown) if "values_missing" in shown else ""
+        for key, template in BESIDE.items():
+            text += template.format(**shown) if key in shown else ""
         text += _by_source(noted.data.get("sources"))
     except KeyError:
         text = ", ".join([noted.name.replace("_", " "), *(f"{key} {value}" for key, value in shown.items())])

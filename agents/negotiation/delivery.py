@@ -93,6 +93,7 @@ class Delivery:
         self.readings.clear()
         self.corrected, self.impossible, self.missing = {}, {}, {}
         self.delivered_wh, self.stopped_at, self.told_by, self.rebounds = 0, None, {}, {}
+        self.watch.steps_wh = {}
         self._await()
 
     def stop(self, now: datetime) -> None:
@@ -177,6 +178,18 @@ class Delivery:
                     self.timers.set(Timer.CORRECT, now + self.grace.between_asking)
         return False
 
+    def counts_in(self, name: str, step_wh: int) -> None:
+        """The meter of a child or an own device counts in steps, Wh; 0: it does not."""
+        if step_wh:
+            self.watch.steps_wh[name] = step_wh
+        else:
+            self.watch.steps_wh.pop(name, None)
+
+    def step_wh(self, slot: int | None = None) -> int:
+        """By how much a sum may be wrong, as all meters in it count in steps, Wh; None: that of all slots together."""
+        steps_wh = self.watch.steps_wh
+        return sum(step for name, step in steps_wh.items() if slot is None or name in self.readings.of(slot))
+
     def _goes_beyond_stop(self, name: str, reading: m.Reading) -> bool:
         """Whether a reading is of all of the slot in which the event was cancelled: who had withdrawn before does not hear
         of it, and what it takes back behind the cancellation is none of the event."""
@@ -190,7 +203,7 @@ class Delivery:
         if swing_w is None:
             return True
         change_wh = abs(reading.energy_wh - reading.baseline_wh)
-        return change_wh <= energy_wh(swing_w, self.subject.period.duration) + 1
+        return change_wh <= energy_wh(swing_w, self.subject.period.duration) + 1 + self.watch.step_wh(name)
 
     def complete(self, own: tuple[str, ...], now: datetime) -> bool:
         """Whether the next slot is over and everybody has reported it; `own`: resource ids of own devices."""
@@ -272,8 +285,7 @@ class Delivery:
         for slot in range(min(self.slot, self.last_slot + 1)):
             have = self.readings.of(slot)
             for child, reading in have.items():
-                estimated = reading.reading_type is m.ReadingType.ESTIMATED
-                source = "storage_wh" if child in own else "estimated_wh" if estimated else "meters_wh"
+                source = "storage_wh" if child in own else "estimated_wh" if _is_estimated(reading) else "meters_wh"
                 count(child, source, self._delivered_wh(reading))
             for one, awarded_w in self.children.awarded():
                 if one.name not in have:
@@ -312,7 +324,8 @@ class Delivery:
         """Note the sum of a slot; returns what was delivered in it, Wh."""
         slot, delivered = reading.slot, self._delivered_wh(reading)
         have = self.readings.of(slot)
-        changed = change_wh(self.subject.direction, have)
+        changed, estimated = change_wh(self.subject.direction, have), sum(map(_is_estimated, have.values()))
+        more = {"estimated": estimated, "step_wh": self.step_wh(slot)}
         self.out.tell(
             "slot_metered",
             "meter",
@@ -322,5 +335,10 @@ class Delivery:
             reported=len(have),
             silent=sum(child.name not in have for child, _ in self.children.awarded()),
             **({} if changed == delivered else {"change_wh": changed}),
+            **{key: value for key, value in more.items() if value},
         )
         return delivered
+
+
+def _is_estimated(reading: m.Reading) -> bool:
+    return reading.reading_type is m.ReadingType.ESTIMATED

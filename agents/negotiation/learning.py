@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from agents.negotiation.child import Child
 from agents.negotiation.conduct import Answered, Conduct, MemberOutcome, kind_of
+from agents.negotiation.meter_step import given_wh
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.plans.timing import too_slow
 from agents.negotiation.stood import DueEnergy
@@ -111,12 +112,12 @@ class Learning:
             excused = silent is Answered.SILENT and (hurried or self._leaves_early)
             return MemberOutcome(Answered.EXCUSED if excused else silent)
         offered = sum(least(best.power_w, asked.power_w)) * EVENT // sum(asked.power_w)
-        due_wh, given_wh, unmetered_wh = _metered(event, child, DueEnergy(*notes.due.get(child.name, ())))
+        due_wh, gave_wh, unmetered_wh = _metered(event, child, DueEnergy(*notes.due.get(child.name, ())))
         back_wh = notes.withdrawn_wh.get(child.name, 0)
         loosened = (
             child.awarded_w is not None and child.accepted is not None and child.accepted.basis is m.Basis.RELAXED
         )
-        return MemberOutcome(None, min(EVENT, offered), due_wh, given_wh, back_wh, unmetered_wh, loosened)
+        return MemberOutcome(None, min(EVENT, offered), due_wh, gave_wh, back_wh, unmetered_wh, loosened)
 
     def forget(self, event_id: str) -> None:
         """An event is forgotten."""
@@ -125,7 +126,7 @@ class Learning:
 
 def _metered(event: Negotiation, child: Child, due: DueEnergy) -> tuple[int, int, int]:
     """What a member owed in the slots that its meter told, what it gave of that, what it owed in the others, Wh."""
-    due_wh = given_wh = unmetered_wh = 0
+    unmetered_wh, owed, changes = 0, [], []
     for slot in range(event.subject.slots if event.outcome == "concluded" else 0):
         slot_wh = due.slot_wh(child.awarded_w, event.subject.period, slot)
         if not slot_wh:
@@ -134,7 +135,6 @@ def _metered(event: Negotiation, child: Child, due: DueEnergy) -> tuple[int, int
         if reading is None:
             unmetered_wh += slot_wh
             continue
-        due_wh += slot_wh
-        change_wh = delivered_wh(event.subject.direction, reading.energy_wh, reading.baseline_wh)
-        given_wh += max(0, min(slot_wh, change_wh))
-    return due_wh, given_wh, unmetered_wh
+        owed.append(slot_wh)
+        changes.append(delivered_wh(event.subject.direction, reading.energy_wh, reading.baseline_wh))
+    return sum(owed), given_wh(tuple(owed), changes, event.delivery.watch.step_wh(child.name)), unmetered_wh

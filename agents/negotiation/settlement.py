@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from agents.negotiation import meter_step
 from agents.negotiation.awards import Awards
 from agents.negotiation.child import Child
 from agents.negotiation.delivery import Delivery, SlotSum, check_slot
 from agents.negotiation.dispatches import Dispatches
+from agents.negotiation.meter_step import beside
 from agents.negotiation.out import Out
 from agents.negotiation.own import OwnPower
 from agents.negotiation.rebound import Rebound, summed
@@ -71,6 +73,8 @@ class Settlement:
             self.delivery.rebound(name, message, now)
         if not self.delivery.watch.is_der(name) and (sources := told(message.extensions)):
             self.delivery.told_by[name] = sources
+        if message.readings:
+            self.delivery.counts_in(name, meter_step.told(message.extensions))
         if message.slot is not None:
             self.dispatches.answered(name, message.slot)
         for reading in message.readings:
@@ -164,7 +168,7 @@ class Settlement:
         )
         if sources and (extensions := self._sources(reading.slot)):
             report = report.model_copy(update={"extensions": extensions})
-        self.out.send(up.edge, report)
+        self.out.send(up.edge, beside(report, self.delivery.step_wh(reading.slot)))
 
     def sum_rebounds(self, now: datetime) -> None:
         """What was taken back behind the event, as far as it was told: noted, and told upward."""
@@ -214,4 +218,6 @@ class Settlement:
         awarded_wh = self.delivery.awarded_wh(self.standing.deal_w)
         changed_wh = self.delivery.change_wh
         other = {} if changed_wh == delivered_wh else {"change_wh": changed_wh}
+        if step_wh := self.delivery.step_wh():
+            other["step_wh"] = step_wh
         self.out.tell("delivered", "meter", delivered_wh=delivered_wh, awarded_wh=awarded_wh, **other)

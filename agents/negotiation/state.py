@@ -146,6 +146,8 @@ class DeliveryState:
     """W x seconds by slot of deals that do not stand any more."""
     since_at: datetime | None = None
     """Since when the present deal stands, where not since before all slots."""
+    steps_wh: dict[str, int] = field(default_factory=dict)
+    owed_wh: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,8 @@ def _delivery(event: Negotiation) -> DeliveryState:
         missing=tuple(delivery.missing),
         gives_pct=delivery.watch.gives_pct,
         typical_pct=delivery.watch.typical_pct,
+        steps_wh=delivery.watch.steps_wh,
+        owed_wh=delivery.watch.owed_wh,
         unanswered=event.dispatches.unanswered,
         ended_ws=dict(delivery.due.ended_ws),
         since_at=delivery.due.since_at,
@@ -226,6 +230,7 @@ def _remember_delivery(event: Negotiation, state: FirstDeliveryState | DeliveryS
     delivery.told_by, delivery.rebounds = state.told_by, dict(state.rebounds)
     delivery.due = DueEnergy(dict(state.ended_ws), state.since_at)
     delivery.watch.typical_pct, delivery.watch.judged_slots = state.typical_pct, state.slot
+    delivery.watch.steps_wh, delivery.watch.owed_wh = state.steps_wh, state.owed_wh
 
 
 def _upward(up: Upward) -> UpwardState:

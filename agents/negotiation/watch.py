@@ -6,6 +6,7 @@ from statistics import median_low
 
 from agents.negotiation.child import Child
 from agents.negotiation.children import Children
+from agents.negotiation.meter_step import MOST_WH
 from agents.negotiation.out import Out
 from agents.negotiation.readings import Readings
 from agents.negotiation.stood import stood_wh
@@ -37,11 +38,16 @@ class DeliveryWatch:
         self.typical_pct = 100
         """What a DER gave of what was due in the last slot, at the median: expected of those of which nothing was due yet."""
         self.judged_slots = 0
+        self.steps_wh: dict[str, int] = {}
+        """In which the meters of those count that have told it."""
+        self.owed_wh: dict[str, int] = {}
+        """What those have given less than is enough, within their steps: one step in all, and not one in every slot."""
 
     def clear(self) -> None:
         """Everybody is expected to give what is due."""
         self.gives_pct = {}
         self.typical_pct, self.judged_slots = 100, 0
+        self.owed_wh.clear()
         self.children.stood.clear()
 
     def pct(self, name: str) -> int:
@@ -82,7 +88,9 @@ class DeliveryWatch:
         have, gave_pct = readings.of(slot), []
         for child, awarded_w in self.children.awarded():
             due_wh = self._due_wh(child, awarded_w, slot)
-            if child.name not in impossible and due_wh is not None:
+            if due_wh is None:
+                self.owed_wh.pop(child.name, None)
+            elif child.name not in impossible:
                 self._judge(child.name, slot, due_wh, have.get(child.name))
                 if self.is_der(child.name):
                     gave_pct.append(self.gives_pct.get(child.name, 100))
@@ -131,7 +139,8 @@ class DeliveryWatch:
 
     def _expect(self, name: str, slot: int, due_wh: int, given_wh: int, silent: bool) -> None:
         pct = max(0, min(100, given_wh * 100 // due_wh)) if due_wh else 100
-        if pct >= ENOUGH_PCT or given_wh >= due_wh - ROUNDED_WH:
+        within_step = not silent and self._within_step(name, due_wh * ENOUGH_PCT // 100 - given_wh)
+        if pct >= ENOUGH_PCT or given_wh >= due_wh - ROUNDED_WH or within_step:
             if self.gives_pct.pop(name, None) is not None:
                 self.out.tell("gives_again", "meter", child=name, slot=slot)
         elif self.gives_pct.get(name) != pct:
@@ -146,6 +155,19 @@ class DeliveryWatch:
                 expected_pct=pct,
                 silent=silent,
             )
+
+    def step_wh(self, name: str) -> int:
+        """In which a child's meter counts, as far as that is believed."""
+        return min(self.steps_wh.get(name, 0), MOST_WH)
+
+    def _within_step(self, name: str, short_wh: int) -> bool:
+        """Whether what is missing may be in its meter already, and show with its next step."""
+        step_wh = self.step_wh(name)
+        if not step_wh:
+            return False
+        owed_wh = self.owed_wh.get(name, 0) + short_wh
+        self.owed_wh[name] = max(-step_wh, min(step_wh, owed_wh))
+        return owed_wh <= step_wh + ROUNDED_WH
 
     def unanswered(self, name: str, slot: int) -> None:
         """A child says nothing to the dispatch of a slot: nothing is expected of it."""

@@ -98,6 +98,8 @@ class UtilityEventState:
     meter_requests: dict[str, tuple[str, int]] = field(default_factory=dict)
     began_with: dict[str, Any] = field(default_factory=dict)
     """What of the settings was others when it began."""
+    meters_estimated: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    meter_steps_wh: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,8 @@ def utility_state(actor: Utility) -> UtilityState:
                 role.meters.by_slot,
                 meter_requests=role.meters.requests,
                 began_with=actor.began_with.get(event.subject.event_id, {}),
+                meters_estimated=role.meters.estimated,
+                meter_steps_wh=role.meters.steps_wh,
             )
             for event, role in events
         ),
@@ -154,6 +158,7 @@ def remember_utility(actor: Utility, state: UtilityState) -> None:
         remember(event, one.event)
         role = _role(event, UtilityRole)
         role.meters.by_slot, role.meters.requests = one.meters, one.meter_requests
+        role.meters.estimated, role.meters.steps_wh = one.meters_estimated, one.meter_steps_wh
     remember_parent(actor, state.party)
 
 

@@ -38,6 +38,10 @@ class SlotMetered(NoteModel):
     reported: int
     silent: int
     change_wh: int | None = None
+    estimated: int | None = None
+    """So many of those that have reported tell a replacement value."""
+    step_wh: int | None = None
+    """As meters count in steps, the sum may be wrong by so much."""
 
 
 @note_of("impossible_reading")
@@ -126,6 +130,8 @@ class DeliverySummed(NoteModel):
     delivered_wh: int
     awarded_wh: int
     change_wh: int | None = None
+    step_wh: int | None = None
+    """As meters count in steps, the sum may be wrong by so much."""
 
 
 @note_of("rebound_metered", "meter")

@@ -66,6 +66,12 @@ class EventSettled(NoteModel):
     storage_wh: int | None = None
     values_missing: int | None = None
     """Of the meters' values that were asked for, where the utility asks."""
+    values_estimated: int | None = None
+    """Of the meters' values: those that are replacement values."""
+    meters_step_wh: int | None = None
+    """As meters count in steps, `metered_directly_wh` may be wrong by so much."""
+    step_wh: int | None = None
+    """`delivered_wh` likewise."""
     sources: Mapping[str, Sequence[int]] | None = None
     """By aggregator: what meters told of `delivered_wh`, own storage, estimates; and what was awarded and nobody told."""
 

@@ -93,6 +93,8 @@ class MqttOptions(Options):
     imported: Quantity | None = None
     """A register that only grows; with `exported` the difference counts."""
     exported: Quantity | None = None
+    register_step_wh: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """In which steps the register counts, where that is more than a Wh."""
     soc: Quantity | None = None
     plugged: Flag | None = None
     fault: Fault | None = None

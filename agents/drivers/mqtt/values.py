@@ -33,6 +33,7 @@ def state_of(options: MqttOptions, payloads: Payloads, age_s: float) -> DeviceRe
         soc_pct=soc_pct,
         power_w=None if power is None else round(power),
         register_wh=_register(options, payloads),
+        register_step_wh=options.register_step_wh,
         fault=_fault(options.fault, payloads),
     )
 

@@ -1,9 +1,9 @@
 """What a charger has said of one connector, in our units. Pure: instants are monotonic seconds that come in."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agents.drivers.contract import DeviceReading
 from agents.drivers.ocpp.needs import VehicleNeeds
@@ -21,6 +21,8 @@ POWER = {"W": 1.0, "kW": 1e3}
 ENERGY = {"Wh": 1.0, "kWh": 1e3}
 UNITS = {**POWER, **ENERGY, "A": 1.0, "Percent": 1.0, "%": 1.0}
 IMPORTED, EXPORTED = "Energy.Active.Import.Register", "Energy.Active.Export.Register"
+OF_THE_BEGINNING = ("Transaction.Begin", "Interruption.Begin")
+"""Contexts of values that were overtaken when others of the same kind stand beside them."""
 ROUGH_WH = 100.0
 """Of a register that is told in Wh here and in tenths of a kWh there; one that falls by more has begun anew."""
 ANEW_WH = 1e9
@@ -55,6 +57,11 @@ def sample(
 def is_at_outlet(measurand: str | None, location: str | None, form: str | None = None) -> bool:
     """Whether a sampled value is of what the vehicle gets: not of the charger's inlet, not a signature."""
     return form != "SignedData" and (measurand == "SoC" or location in (None, "Outlet"))
+
+
+def newest_last(sampled: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Sampled values of one instant: some chargers say with each what its register was at the beginning as well."""
+    return sorted(sampled, key=lambda one: one.get("context") not in OF_THE_BEGINNING)
 
 
 class Connector:
@@ -214,6 +221,7 @@ class Connector:
             soc_pct=needs.soc_pct if soc_pct is None and needs is not None else soc_pct,
             power_w=None if power_w is None else round(power_w),
             register_wh=register_wh,
+            register_step_wh=self.options.register_step_wh,
             most_charge_w=None if needs is None else _charges_w(needs),
             most_discharge_w=_discharges_w(needs) if self.follows and needs is not None else 0,
             least_w=self.least_w,

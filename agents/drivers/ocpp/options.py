@@ -61,6 +61,8 @@ class OcppOptions(BaseModel):
     """Of the vehicle, where it does not tell its state of charge."""
     arrives_pct: Annotated[float, Field(ge=0, le=100)] | None = None
     """With which state of charge its owner says that it is plugged in; from there on the register counts."""
+    register_step_wh: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """In which steps its register counts, where that is more than a Wh."""
     memory: Path | None = None
     """A file of this device's own: what its vehicle needs, so that a next life knows it."""
 

@@ -9,7 +9,7 @@ from ocpp.v16 import call as calls
 from ocpp.v16 import call_result as results
 from ocpp.v16.enums import Action
 
-from agents.drivers.ocpp.connector import Sample, is_at_outlet, sample
+from agents.drivers.ocpp.connector import Sample, is_at_outlet, newest_last, sample
 from agents.drivers.ocpp.limit import Limit
 from agents.drivers.ocpp.session import RefusedCall
 from agents.drivers.ocpp.telling import ACCEPTED, HEARTBEAT_S, TAKEN, Telling, now_text
@@ -79,7 +79,7 @@ class Session16(Telling, ChargePoint):  # type: ignore[misc]  # the library has 
         for at_once in meter_value:
             found = [
                 sample(one.get("value"), one.get("measurand"), one.get("phase"), one.get("unit"))
-                for one in at_once.get("sampled_value", ())
+                for one in newest_last(at_once.get("sampled_value", ()))
                 if is_at_outlet(one.get("measurand"), one.get("location"), one.get("format"))
             ]
             self._heard.metered(connector_id, [one for one in found if one is not None], at_once.get("timestamp"))

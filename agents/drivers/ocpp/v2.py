@@ -6,7 +6,7 @@ from typing import Any
 from ocpp.routing import after, on
 from ocpp.v201.enums import Action
 
-from agents.drivers.ocpp.connector import is_at_outlet, sample
+from agents.drivers.ocpp.connector import is_at_outlet, newest_last, sample
 from agents.drivers.ocpp.limit import Limit
 from agents.drivers.ocpp.session import RefusedCall
 from agents.drivers.ocpp.telling import ACCEPTED, HEARTBEAT_S, TAKEN, Telling, now_text
@@ -94,7 +94,7 @@ class Session2(Telling):
     def _meter(self, evse: int, values: list[dict[str, Any]]) -> None:
         for at_once in values:
             found = []
-            for one in at_once.get("sampled_value", ()):
+            for one in newest_last(at_once.get("sampled_value", ())):
                 if not is_at_outlet(one.get("measurand"), one.get("location")):
                     continue
                 unit = one.get("unit_of_measure", {})

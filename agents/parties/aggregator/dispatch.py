@@ -6,6 +6,7 @@ A dispatch goes out `lead` before its slot and lives for that slot only, so a lo
 from datetime import datetime, timedelta
 
 from agents.negotiation.child import Child
+from agents.negotiation.meter_step import beside
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.stage import Stage, Timer
 from agents.parties.aggregator.own_storage import OwnStorage
@@ -136,9 +137,13 @@ class Dispatching:
             baseline_wh=baseline,
             soc_wh=item.soc_wh,
             state=m.EventStatus.CANCELLED if cancelled else m.EventStatus.ACTIVE,
+            reading_type=m.ReadingType.ESTIMATED if item.estimated else m.ReadingType.DIRECT_READ,
         )
+        step_wh = item.step_wh or 0
+        self.event.delivery.counts_in(item.resource_id, step_wh)
         for parent in self.meter_to:
-            self.event.out.send(Edge(parent, self.event.out.name), self._report(item.resource_id, reading, now))
+            report = beside(self._report(item.resource_id, reading, now), step_wh)
+            self.event.out.send(Edge(parent, self.event.out.name), report)
         self.event.metered(item.resource_id, reading, item.slot + 1, now)
 
     def _report(self, resource_id: str, reading: m.Reading, now: datetime) -> m.Report:

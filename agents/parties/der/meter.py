@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from agents.negotiation.meter_step import beside
 from agents.negotiation.party import Party
 from agents.parties.der import messages
 from agents.parties.der.event import DerEvent, DerStage, DerTimer
@@ -86,6 +87,7 @@ class HomeMeter:
             baseline_wh=baseline,
             soc_wh=sum(stored) if stored else None,
             state=_state(event, slot),
+            reading_type=_known_by(values),
         )
 
     def know_again(self, event: DerEvent) -> None:
@@ -122,7 +124,15 @@ class HomeMeter:
         return self.party.counts["sent.report"] + 1
 
     def _say(self, edge: Edge, event: DerEvent, reading: m.Reading, now: datetime, number: int = 0) -> None:
-        self.party.send(edge, messages.report(self.party.name, event.request, reading, now, number))
+        steps_wh = sum(value.step_wh or 0 for value in event.measured.get(reading.slot, {}).values())
+        report = messages.report(self.party.name, event.request, reading, now, number)
+        self.party.send(edge, beside(report, steps_wh))
+
+
+def _known_by(values: Iterable[Measured]) -> m.ReadingType:
+    """A value that stands in for one that is missing makes the home's an estimate."""
+    estimated = any(value.estimated for value in values)
+    return m.ReadingType.ESTIMATED if estimated else m.ReadingType.DIRECT_READ
 
 
 def _state(event: DerEvent, slot: int) -> m.EventStatus:

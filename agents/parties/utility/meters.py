@@ -4,6 +4,7 @@ and are never added to it."""
 from datetime import datetime
 
 from agents.negotiation.delivery import check_slot
+from agents.negotiation.meter_step import told
 from agents.negotiation.out import Out
 from agents.negotiation.subject import Subject
 from protocol import messages as m
@@ -25,6 +26,10 @@ class SmartMeters:
         self.out, self.subject, self.asks = out, subject, asks
         self.by_slot: dict[str, dict[int, int]] = {}
         """Delivered Wh per meter and slot, as the smart meters themselves say."""
+        self.estimated: dict[str, tuple[int, ...]] = {}
+        """Slots of which a meter tells a replacement value."""
+        self.steps_wh: dict[str, int] = {}
+        """In which meters count that have told it."""
         self.requests: dict[str, tuple[str, int]] = {}
         """The request and its round that a home's meter reports about: of those that can be asked."""
 
@@ -34,10 +39,12 @@ class SmartMeters:
         for reading in message.readings:
             check_slot(reading, self.subject.slots)
         own = message.resource_id != name
-        slots = self.by_slot.setdefault(f"{name}{OWN}{message.resource_id}" if own else name, {})
+        meter = f"{name}{OWN}{message.resource_id}" if own else name
+        slots = self.by_slot.setdefault(meter, {})
         known = dict(slots)
         for reading in message.readings:
             slots[reading.slot] = delivered_wh(self.subject.direction, reading.energy_wh, reading.baseline_wh)
+        self._note_quality(meter, message)
         if not self.asks or own:
             return False
         self.requests[name] = (message.request_id, message.round)
@@ -45,6 +52,18 @@ class SmartMeters:
         if newest not in known:
             self._ask(name, newest, now)
         return slots != known
+
+    def _note_quality(self, meter: str, message: m.Report) -> None:
+        """How well what a meter tells is known."""
+        if step_wh := told(message.extensions):
+            self.steps_wh[meter] = step_wh
+        estimated = set(self.estimated.pop(meter, ()))
+        for reading in message.readings:
+            estimated.discard(reading.slot)
+            if reading.reading_type is m.ReadingType.ESTIMATED:
+                estimated.add(reading.slot)
+        if estimated:
+            self.estimated[meter] = tuple(sorted(estimated))
 
     def ask_last(self, last: int, now: datetime) -> None:
         """The last slot is over: ask whoever has not told it."""
@@ -78,10 +97,15 @@ class SmartMeters:
 
     def told(self, last: int) -> dict[str, object]:
         """What more there is for the utility's account: `storage_wh` is what the aggregators' own storage has delivered, where
-        such a meter has told anything, `values_missing` counts those of the meters that have, where any is missing."""
+        such a meter has told anything, `values_missing` counts those of the meters that have, where any is missing;
+        `values_estimated` those that stand in for others, `meters_step_wh` is by how much the steps of the meters may be off."""
         own = [sum(slots.values()) for name, slots in self.by_slot.items() if OWN in name]
         more: dict[str, object] = {"storage_wh": sum(own)} if own else {}
         homes = [self.by_slot[name] for name in self.requests]
         if missing := sum(slot not in values for values in homes for slot in range(last + 1)):
             more["values_missing"] = missing
+        if estimated := sum(map(len, self.estimated.values())):
+            more["values_estimated"] = estimated
+        if step_wh := sum(self.steps_wh.values()):
+            more["meters_step_wh"] = step_wh
         return more

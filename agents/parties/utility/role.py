@@ -174,6 +174,8 @@ class UtilityRole:
         if event.stage is not Stage.CLOSED:
             self.meters.ask_last(delivery.last_slot, now)
         more = self.meters.told(delivery.last_slot)
+        if step_wh := delivery.step_wh():
+            more["step_wh"] = step_wh
         if delivery.told_by:
             more["sources"] = {name: tuple(sums) for name, sums in event.settlement.by_source().items()}
         event.out.tell(

@@ -137,6 +137,8 @@ def settled(evidence: Evidence) -> Settled | None:
         return None
     last = noted[-1].note
     found = Settled(last.requested_wh, last.awarded_wh, last.delivered_wh, last.metered_directly_wh, last.meters)
+    found.step_wh, found.meters_step_wh = last.step_wh or 0, last.meters_step_wh or 0
+    found.values_missing, found.values_estimated = last.values_missing or 0, last.values_estimated or 0
     back = [one.note for one in of(evidence.noted, n.ReboundMetered) if one.party == noted[-1].party]
     if back:
         found.taken_back_wh, found.taken_within_s = back[-1].taken_back_wh, back[-1].within_s
@@ -159,6 +161,8 @@ def delivery(evidence: Evidence, party: str, start: datetime, slot: timedelta) -
             _silent_meters(evidence, party, children, noted) if noted.note.silent else (),
             went_out.dispatched if (went_out := dispatched.get(noted.note.slot)) is not None else None,
             went_out.power_w if went_out is not None else None,
+            noted.note.estimated or 0,
+            noted.note.step_wh or 0,
         )
         for noted in evidence.noted_of(party, n.SlotMetered)
     ]

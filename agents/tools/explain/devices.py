@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from agents.history.narrate import plain
+from agents.negotiation import meter_step
 from agents.settings.parties import DerSettings
 from agents.tools.explain.answers import answer_to, relax_of
 from agents.tools.explain.evidence import Evidence, Happened, SentEvidence
@@ -147,13 +148,22 @@ def _what_it_did(evidence: Evidence, device: DeviceStory, edge: Edge) -> None:
         refused = "" if sent.refused is None else f"{sent.refused[0]}: {sent.refused[1]}"
         device.dispatches.append(Dispatched(one.slot, sent.sent_at or sent.at, one.power_w, one.valid_for_s, refused))
     direction = next((_direction(sent) for sent in evidence.on(edge, m.Request)), Direction.INCREASE_LOAD)
+    counted_late = evidence.noted_of(edge.parent, n.LateReportCounted)
+    late = {noted.note.slot for noted in counted_late if noted.note.child == edge.child}
     slots: dict[int, Metered] = {}
     for sent in evidence.on(edge, m.Report):
         assert isinstance(sent.message, m.Report)
         for reading in sent.message.readings:
             delivered = delivered_wh(direction, reading.energy_wh, reading.baseline_wh)
             slots[reading.slot] = Metered(
-                reading.slot, reading.energy_wh, reading.baseline_wh, delivered, reading.soc_wh
+                reading.slot,
+                reading.energy_wh,
+                reading.baseline_wh,
+                delivered,
+                reading.soc_wh,
+                reading.reading_type is m.ReadingType.ESTIMATED,
+                reading.slot in late,
+                meter_step.told(sent.message.extensions),
             )
     device.metered += [slots[slot] for slot in sorted(slots)]
     for sent in evidence.on(edge, m.Withdraw):

@@ -1,5 +1,7 @@
 """The story for a terminal: five lines, then what happened in its order, the deal, the delivery."""
 
+from collections.abc import Iterator
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -8,8 +10,8 @@ from rich.text import Text
 from agents.tools.explain import words
 from agents.tools.explain.passages import Passage, passages, verdict_text
 from agents.tools.explain.story.climb import ClimbStory
-from agents.tools.explain.story.deal import AwardStory
-from agents.tools.explain.story.device import DeviceRound, DeviceStory
+from agents.tools.explain.story.deal import AwardStory, SlotDelivery
+from agents.tools.explain.story.device import DeviceRound, DeviceStory, Metered
 from agents.tools.explain.story.story import Story
 from agents.tools.tables import print_table, table_console
 from protocol.kilowatts import kilo
@@ -126,12 +128,30 @@ def _delivery(out: Console, story: Story, party: str | None) -> None:
         of_awarded = f"{words.kwh(total)} of {words.kwh(awarded)}"
         table.add_row(name, *cells, of_awarded, words.names(silent, 4) if silent else "-")
     print_table(out, table)
+    for text in _doubts(story, counted):
+        out.print(f"  {text}")
     if story.settled is not None and story.settled.meters and party is None:
         direct = words.kwh(story.settled.metered_directly_wh)
-        out.print(f"  {story.settled.meters} smart meters that report to the utility directly say {direct}.")
+        steps = (
+            f", up to {words.kwh(story.settled.meters_step_wh)} more or less" if story.settled.meters_step_wh else ""
+        )
+        out.print(f"  {story.settled.meters} smart meters that report to the utility directly say {direct}{steps}.")
+        for number, what in ((story.settled.values_missing, "missing"), (story.settled.values_estimated, "estimated")):
+            if number:
+                out.print(f"  Of their values {number} {'is' if number == 1 else 'are'} {what}.")
     if story.settled is not None and story.settled.taken_back_wh is not None and party is None:
         back, homes = words.kwh(story.settled.taken_back_wh), words.count(story.settled.taking_homes, "home")
         out.print(f"  Within {story.settled.taken_within_s // 60} min behind the event {homes} took {back} of it back.")
+
+
+def _doubts(story: Story, counted: list[SlotDelivery]) -> Iterator[str]:
+    """How well what was delivered is known."""
+    if story.settled is not None and story.settled.step_wh:
+        yield f"Meters count in steps: the sum may be up to {words.kwh(story.settled.step_wh)} more or less."
+    for one in {(one.party, one.slot): one for one in counted}.values():
+        if one.estimated:
+            values = words.count(one.estimated, "replacement value")
+            yield f"In slot {one.slot + 1} {one.party} counts {values}: a meter had a gap there."
 
 
 def _troubles(out: Console, story: Story, party: str | None) -> None:
@@ -229,12 +249,18 @@ def _device_slots(out: Console, story: Story, device: DeviceStory) -> None:
             str(slot + 1),
             words.kw(standing[slot]) if slot < len(standing) else "-",
             f"{kilo(sent.power_w, signed=True)} kW{f' ({sent.refused})' if sent.refused else ''}" if sent else "-",
-            words.kwh(meter.energy_wh) if meter else "silent" if slot in summed_up else "-",
+            _metered(meter) if meter else "silent" if slot in summed_up else "-",
             words.kwh(meter.baseline_wh) if meter else "-",
             words.kwh(meter.delivered_wh) if meter else "-",
             words.kwh(meter.soc_wh) if meter and meter.soc_wh is not None else "-",
         )
     print_table(out, table)
+
+
+def _metered(meter: Metered) -> str:
+    known = [word for word, holds in (("replacement value", meter.estimated), ("late", meter.late)) if holds]
+    known += [f"in steps of {words.kwh(meter.step_wh)}"] if meter.step_wh else []
+    return f"{words.kwh(meter.energy_wh)}{f' ({words.names(known)})' if known else ''}"
 
 
 def _table(*columns: str, right: int = 0) -> Table:

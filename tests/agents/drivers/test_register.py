@@ -56,3 +56,16 @@ def test_old_readings_are_forgotten() -> None:
     for hour in range(200):
         found.note(T0 + hour * 3600 * S, hour)
     assert len(found._at) == KEPT // (3600 * S) + 1
+
+
+def test_gap_that_is_shorter_than_a_slot_is_shared_out_evenly() -> None:
+    found = register((0, 0), (800, 800), (1_000, 1_400), (1_800, 2_200))
+    first, second = T0 + 900 * S, T0 + 1_800 * S
+    assert (found.energy_wh(T0, first), found.energy_wh(first, second)) == (None, None)
+    assert (found.estimated_wh(T0, first), found.estimated_wh(first, second)) == (1_100, 1_100)  # 2,200 Wh together
+
+
+def test_gap_that_swallows_a_slot_is_not_guessed() -> None:
+    found = register((0, 0), (800, 800), (1_900, 1_400))
+    assert found.estimated_wh(T0, T0 + 900 * S) is None
+    assert register((0, 5_000_000), (800, 5_000_800), (1_000, 0)).estimated_wh(T0, T0 + 900 * S) is None  # exchanged

@@ -261,3 +261,25 @@ async def test_orders_of_an_earlier_life_hold_on() -> None:
     assert second.orders.all == (PowerOrder(at, at + 3 * HOUR, 1_500),)
     async with running(driver, second) as party:
         assert await party.command() == ("set", 1_500)
+
+
+async def test_slot_whose_end_lies_in_a_gap_is_told_late_as_a_replacement_value() -> None:
+    driver, meter = PlayedDriver(can=Abilities(poll_s=1)), PlayedDriver()
+    driver.state = replace(driver.state, register_wh=None)
+    meter.state = DeviceReading(register_wh=7_000.0, register_step_wh=100.0)
+    device = RemoteDevice("ev", DriverThread("played", driver), meter=DriverThread("meter", meter))
+    async with running(driver, device) as party:
+        while device._register.read_at is None:
+            await asyncio.sleep(0)
+        start = party.clock.now()
+        while party.clock.now() < start + timedelta(minutes=5):
+            await asyncio.sleep(0)
+        meter.trouble = REFUSES
+        device.measure(Measure("ev", "e1", 0, start, party.clock.now()))
+        missing = await party.until(event_id="e1")
+        assert (missing.energy_wh, missing.step_wh, missing.estimated) == (None, None, None)
+        meter.state, meter.trouble = replace(meter.state, register_wh=7_600.0), None
+        late = await party.until(event_id="e1")
+        assert late.energy_wh is not None
+        assert 0 <= late.energy_wh < 600  # the rest flowed behind the slot
+        assert (late.slot, late.step_wh, late.estimated) == (0, 100, True)

@@ -124,3 +124,35 @@ def test_award_that_was_given_inside_the_slot_is_not_judged_by_it(minutes: int) 
     made = watch(START + timedelta(minutes=minutes))
     assert not made.judge(0, metered(0, 100), ())
     assert made.judge(1, metered(1, 100), ())
+
+
+def told_in_steps(*given_wh: int, step_wh: int = 100) -> list[int]:
+    """What is expected of a DER after each slot, percent, whose meter counts in steps; 500 Wh are due in each."""
+    children = Children(("a",), {})
+    plan = (1_000,) * len(given_wh)
+    awarded_at = START - timedelta(minutes=20)
+    children.bind(
+        children["a"], AwardRecord("e1.1.1", 1, 1, m.Outcome.CONCLUDED, plan, "*.o", "", awarded_at, START), True
+    )
+    subject = Subject("e1", Direction.DECREASE_LOAD, m.IntervalPeriod(start=START), plan, 1)
+    made = DeliveryWatch(Out(ParentParty("p", (), {}), "e1"), subject, children, BOOK)
+    made.steps_wh["a"] = step_wh
+    found = []
+    for slot, given in enumerate(given_wh):
+        made.judge(slot, metered(slot, given, ("a",)), ())
+        found.append(made.pct("a"))
+    return found
+
+
+def test_meter_in_steps_that_shows_a_step_later_is_no_shortfall() -> None:
+    assert told_in_steps(400, 600, 400, 500, 600, 400, 500) == [100] * 7
+    assert told_in_steps(400, step_wh=0) == [80]
+
+
+def test_meter_in_steps_that_stays_behind_is_a_shortfall() -> None:
+    assert told_in_steps(400, 400, 400) == [100, 80, 80]
+    assert told_in_steps(400, 400, 600, 500) == [100, 80, 100, 100]  # it gives what is due again
+
+
+def test_step_that_nobody_believes_hides_nothing() -> None:
+    assert told_in_steps(0, 0, 0, step_wh=1_000_000) == [100, 100, 0]

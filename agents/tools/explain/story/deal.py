@@ -62,6 +62,10 @@ class SlotDelivery:
     """Awarded children whose meter had said nothing when the slot was summed up."""
     dispatched: int | None
     dispatched_w: int | None
+    estimated: int = 0
+    """So many of those that had reported told a replacement value."""
+    step_wh: int = 0
+    """As meters count in steps, `delivered_wh` may be wrong by so much."""
 
 
 @dataclass(slots=True)
@@ -77,6 +81,14 @@ class Settled:
     """Behind the event, by `taking_homes` within `taken_within_s`; None: nobody has told anything of it."""
     taken_within_s: int = 0
     taking_homes: int = 0
+    step_wh: int = 0
+    """As meters count in steps, `delivered_wh` may be wrong by so much."""
+    meters_step_wh: int = 0
+    """`metered_directly_wh` likewise."""
+    values_missing: int = 0
+    """Of the smart meters' values: those that never came."""
+    values_estimated: int = 0
+    """Those that are replacement values."""
 
 
 @dataclass(slots=True)

@@ -38,6 +38,12 @@ class Metered:
     delivered_wh: int
     """In the event's direction."""
     soc_wh: int | None
+    estimated: bool = False
+    """A replacement value stands in for one that is missing."""
+    late: bool = False
+    """It came after its slot was summed up."""
+    step_wh: int = 0
+    """Its meter counts in steps of so much: it may be wrong by one."""
 
 
 @dataclass(slots=True)
