@@ -6,6 +6,7 @@ from itertools import groupby, pairwise
 
 from agents.runtime.files.from_csv import Plugged
 from agents.tools.study.runs import StudyOutcome
+from agents.tools.study.unused import unused_potential_pct
 from agents.tools.study.variants import StudyBooks
 
 Key = tuple[StudyBooks, Plugged, int, str]
@@ -37,6 +38,10 @@ class StudyRow:
     not computed."""
     level_of_best_pct: float | None = None
     """The least share secured in any slot, of what the coalition could have secured at best, mean of the events."""
+    unused_energy_pct: float | None = None
+    """Unused potential ratio of the energy that is missing, mean of the events."""
+    unused_level_pct: float | None = None
+    """The same of the share that is missing in the slot that misses most."""
 
 
 def rows(outcomes: Iterable[StudyOutcome]) -> list[StudyRow]:
@@ -51,6 +56,7 @@ def rows(outcomes: Iterable[StudyOutcome]) -> list[StudyRow]:
 def _row(key: Key, group: Sequence[StudyOutcome]) -> StudyRow:
     deals = [outcome for outcome in group if outcome.concluded]
     of_best_pct, level_of_best_pct = _of_best(group)
+    unused_energy_pct, unused_level_pct = _unused(group)
     return StudyRow(
         *key,
         events=len(group),
@@ -63,6 +69,8 @@ def _row(key: Key, group: Sequence[StudyOutcome]) -> StudyRow:
         messages=round(sum(o.messages for o in group) / sum(o.homes for o in group), 1),
         of_best_pct=of_best_pct,
         level_of_best_pct=level_of_best_pct,
+        unused_energy_pct=unused_energy_pct,
+        unused_level_pct=unused_level_pct,
     )
 
 
@@ -74,6 +82,19 @@ def _of_best(group: Sequence[StudyOutcome]) -> tuple[float | None, float | None]
         return None, None
     energy_pct = _pct(sum(o.secured_wh for o, _ in beside), sum(best.energy_wh for _, best in beside))
     return energy_pct, round(100 * sum(o.level_pm / best.level_pm for o, best in some) / len(some), 1)
+
+
+def _unused(group: Sequence[StudyOutcome]) -> tuple[float | None, float | None]:
+    """Of energy and level, where the optimum was computed."""
+    beside = [(outcome, outcome.best) for outcome in group if outcome.best is not None]
+    energy = [unused_potential_pct(o.asked_wh - o.secured_wh, o.asked_wh - b.energy_wh, o.asked_wh) for o, b in beside]
+    level = [unused_potential_pct(1_000 - o.level_pm, 1_000 - b.level_pm, 1_000) for o, b in beside]
+    return _mean(energy), _mean(level)
+
+
+def _mean(found: Iterable[float | None]) -> float | None:
+    some = [one for one in found if one is not None]
+    return round(sum(some) / len(some), 1) if some else None
 
 
 def _pct(part: int, whole: int) -> float:

@@ -58,14 +58,15 @@ def _beside(found: Sequence[StudyRow], books: StudyBooks) -> Iterator[str]:
     labels = {variant.name: variant.label for variant in VARIANTS}
     yield f"**{BOOKS[books].capitalize()}** (`{books}`), beside the optimum of the coalition with the same means\n"
     yield (
-        "| plugged in | size | variant | energy of the optimum | level of the optimum | concluded | owners disturbed "
-        "| relays woken | questions a home | messages a home |"
+        "| plugged in | size | variant | energy of the optimum | level of the optimum | unused potential, energy "
+        "| unused potential, level | concluded | owners disturbed | relays woken | questions a home | messages a home |"
     )
-    yield "|---|---:|---|---:|---:|---:|---:|---:|---:|---:|"
+    yield "|---|---:|---|" + "---:|" * 9
     for row in some:
         yield (
             f"| {HABITS[row.plugged]} | {row.size_pct / 100:.1f} | {labels[row.variant]} | {row.of_best_pct:.1f} % "
-            f"| {row.level_of_best_pct:.1f} % | {row.concluded_pct:.0f} % | {row.disturbed_pct:.1f} % "
+            f"| {row.level_of_best_pct:.1f} % | {row.unused_energy_pct:.1f} % | {row.unused_level_pct:.1f} % "
+            f"| {row.concluded_pct:.0f} % | {row.disturbed_pct:.1f} % "
             f"| {row.woken_pct:.0f} % | {row.questions:.1f} | {row.messages:.0f} |"
         )
     yield ""
