@@ -45,6 +45,9 @@ class SystemTime:
     def known(self) -> bool:
         return self._last is not None
 
+RESTS, MOST_REST_S = 20, 10.0
+"""So many times what an answer took passes before the next question."""
+
 
 @dataclass(slots=True)
 class AnsweringDaemon:
@@ -65,15 +68,15 @@ class Sockets:
         self.directory, self.time = directory, SystemTime()
         self.daemons: dict[Path, AnsweringDaemon] = {}
 
-    async def look(self) -> bool:
-        """Ask all whose turn it is; whether anything is other than before."""
+    async def look(self, at_once: bool = False) -> bool:
+        """Ask all whose turn it is, or all; whether anything is other than before."""
         for path in sockets(self.directory):
             self.daemons.setdefault(path, AnsweringDaemon(path))
-        due = [one for one in self.daemons.values() if one.next_s <= time.monotonic()]
+        due = [one for one in self.daemons.values() if at_once or one.next_s <= time.monotonic()]
         return any(await asyncio.gather(*map(self._ask, due)))
 
     async def _ask(self, daemon: AnsweringDaemon) -> bool:
-        before = _shown(daemon)
+        before, began_s = _shown(daemon), time.monotonic()
         try:
             async with asyncio.timeout(ANSWERS_WITHIN_S):
                 answer = await ask(daemon.path, {"do": "status"})
@@ -84,7 +87,9 @@ class Sockets:
             daemon.gone, daemon.parties, daemon.alerts = "", answer["parties"], answer.get("alerts", {})
             if daemon.parties:
                 self.time.hear(datetime.fromisoformat(daemon.parties[0]["shell"]["now"]), time.monotonic())
-        daemon.next_s = time.monotonic() + (MANY_EVERY_S if len(daemon.parties) > MANY else 0.0)
+        now_s = time.monotonic()
+        rests_s = 0.0 if daemon.gone else rest_s(now_s - began_s)
+        daemon.next_s = now_s + (MANY_EVERY_S if len(daemon.parties) > MANY else rests_s)
         return _shown(daemon) != before
 
     def party(self, name: str) -> tuple[Path, dict[str, Any]] | None:
@@ -118,6 +123,11 @@ class Sockets:
             for one in daemon.parties
             for question in one.get("questions", ())
         ]
+
+
+def rest_s(took_s: float) -> float:
+    """For how long a daemon is not asked again, by what its last answer took: who has much to do answers slowly."""
+    return min(RESTS * took_s, MOST_REST_S)
 
 
 def _shown(daemon: AnsweringDaemon) -> object:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import needs_chromium, serious
+from browser import both_schemes, needs_chromium, serious
 from page_room import Room, opened
 from playwright.async_api import Locator, Page, expect
 
@@ -131,14 +131,15 @@ async def test_aggregator_is_stopped_and_taken_in_again_in_two_steps_each(room: 
     await page.get_by_role("link", name="Tree").click()
     await page.get_by_role("link", name="Stop ra-1").click()
     await expect(page.get_by_text("8 kW x 2 awarded to it")).to_be_visible()
-    assert await serious(page) == []
+    assert await both_schemes(page) == []
     await page.get_by_label("Yes, stop ra-1").check()
     await page.get_by_role("button", name="Stop ra-1").click()
     await expect(page.get_by_text("takes no part under ac until it is taken in again")).to_be_visible()
     home = room.system.shells["hems-1"].actor
     await _until(lambda: _stages(home) == ["closed"])
-    assert await serious(page) == []
+    assert await both_schemes(page) == []
     await page.get_by_role("link", name="Take it in again").click()
+    assert await both_schemes(page) == []
     await page.get_by_label("Yes, take ra-1 in again").check()
     await page.get_by_role("button", name="Take it in").click()
     await expect(page.get_by_role("link", name="Stop ra-1")).to_be_visible()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from browser import both_schemes, needs_chromium
+from browser import both_schemes, needs_chromium, tab
 from page_room import HOMES, Room, opened
 from playwright.async_api import expect
 
@@ -137,6 +137,13 @@ async def test_fleet_says_for_how_many_days_certificates_are_good(room: Room, tm
 
 
 async def test_each_look_at_a_home_is_logged_and_needs_the_role(room: Room) -> None:
+    stranger = await tab(room.browser)
+    await stranger.goto(f"{room.where}/support?home=hems-1")
+    await stranger.get_by_label("Name").fill("op")
+    await stranger.get_by_label("Password").fill("guessed")
+    await stranger.get_by_role("button", name="Log in").click()
+    await expect(stranger.get_by_role("alert")).to_contain_text("do not fit")
+    assert await both_schemes(stranger) == []
     page, guest = await room.enter("op"), await room.enter("guest")
     await page.get_by_role("link", name="Support").click()
     await page.get_by_label("Home").fill("hems-1")

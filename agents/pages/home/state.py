@@ -130,21 +130,21 @@ class ResidentState:
             await self.push_questions()
             await asyncio.sleep(LOOK_S)
 
-    async def look(self) -> bool:
-        """Read what has come; whether there is anything new."""
+    async def look(self, at_once: bool = False) -> bool:
+        """Read what has come; whether there is anything new. `at_once`: what was ordered is to be seen."""
         async with self._looking:
             before = self.chronicle.version
             settings, entries = await asyncio.to_thread(self.follower.read)
             if settings:
                 self.chronicle.know(settings)
             self.chronicle.take_all(entries)
-            changed = await self.sockets.look()
+            changed = await self.sockets.look(at_once)
             return changed or self.chronicle.version != before
 
     async def decide(self, event_id: str, take_part: bool) -> str:
         """The resident's answer; where the event stands then. Raises CommandRefusal."""
         told = await self._order({"do": "decide", "event_id": event_id, "take_part": take_part, "party": self.name})
-        await self.look()
+        await self.look(at_once=True)
         self.changes.tell()
         return str(told["after"])
 
@@ -178,7 +178,7 @@ class ResidentState:
         self._tried[what] = meant
         try:
             await self._order({**command, "party": self.name})
-            await self.look()
+            await self.look(at_once=True)
         except CommandRefusal as refusal:
             log.warning("not_limited", what=what, text=str(refusal))
         self.changes.tell()
