@@ -45,6 +45,7 @@ class SystemTime:
     def known(self) -> bool:
         return self._last is not None
 
+
 RESTS, MOST_REST_S = 20, 10.0
 """So many times what an answer took passes before the next question."""
 

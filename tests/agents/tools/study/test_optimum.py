@@ -25,7 +25,9 @@ def world(seed: int) -> tuple[dict[str, list[Session]], RecordedRequest]:
         leaves = DAY + timedelta(hours=17, minutes=random.choice([30, 60, 100, 150, 600, 840]))
         arrives = DAY + timedelta(hours=random.choice([12, 16]), minutes=random.randint(0, 59))
         sessions[f"U_{number}"] = [
-            Session(arrives, leaves, random.choice([3.6, 7.4, 11.0]), random.choice([30.0, 60.0]), random.uniform(0.3, 0.9))
+            Session(
+                arrives, leaves, random.choice([3.6, 7.4, 11.0]), random.choice([30.0, 60.0]), random.uniform(0.3, 0.9)
+            )
         ]
     return sessions, wanted
 

@@ -38,7 +38,9 @@ def test_unused_potential_of_a_row_is_the_mean_of_its_events() -> None:
     assert row.unused_energy_pct == 40.0
     # 400 thousandths are missing where 250 had to: 150 of 750; all; nothing
     assert row.unused_level_pct == 40.0
-    assert "| 64.0 % | 60.0 % | 40.0 % | 40.0 % |" in table.beside_optimum([row])  # 6,400 of 10,000 Wh; mean of 80, 0, 100
+    assert "| 64.0 % | 60.0 % | 40.0 % | 40.0 % |" in table.beside_optimum(
+        [row]
+    )  # 6,400 of 10,000 Wh; mean of 80, 0, 100
 
 
 def test_unused_potential_is_not_told_where_no_optimum_was_computed() -> None:
