@@ -97,10 +97,16 @@ def came_online(event: Negotiation, name: str, now: datetime) -> None:
 # -- what the parent refuses
 
 
+def is_of_no_award(sent: m.EventMessage, reject: m.Reject) -> bool:
+    """Whether a parent says of an award that we have refused that it knows of none: somebody else may have sent it, and
+    nothing stands on it."""
+    return isinstance(sent, m.Confirm) and not sent.accepted and reject.reason is RejectReason.UNKNOWN_AWARD
+
+
 def refused_above(event: Negotiation, sent: m.EventMessage, reject: m.Reject, now: datetime) -> None:
     """The parent refuses what we said last of a kind."""
     up = event.up
-    if up is None or sent.request_id != up.request.request_id:
+    if up is None or sent.request_id != up.request.request_id or is_of_no_award(sent, reject):
         return
     if reject.reason is RejectReason.CONFLICT:
         _said_otherwise(event, sent, now)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from agents.negotiation.cause import OUTAGE, OVERRIDE
 from agents.negotiation.life import next_life
-from agents.negotiation.lost_memory import FORGOTTEN
+from agents.negotiation.lost_memory import FORGOTTEN, is_of_no_award
 from agents.parties.der import messages
 from agents.parties.der.capability import home_capability
 from agents.parties.der.checks import award_problem, keeps_firm, relax_refusal, relaxed_ask_w
@@ -230,6 +230,10 @@ class Der(Controlled):
         event = self.events.get(sent.event_id)
         if event is None or edge != event.edge or sent.request_id != event.request.request_id:
             return
+        if is_of_no_award(sent, reject):
+            return
+        if isinstance(sent, m.Withdraw) and reject.reason in FORGOTTEN:
+            event.timers.pop(DerTimer.WITHDRAW, None)  # it is not said again to who knows of no award
         number = 0
         if reject.reason in FORGOTTEN and event.stage is not DerStage.CLOSED:
             self.tell("peer_lost_memory", sent.event_id, data={"peer": edge.parent, "kind": sent.kind})
