@@ -88,6 +88,8 @@ def summary(message: m.Message) -> str:
                 f"slot {message.slot}: {kilo(message.power_w, exact=True, signed=True)} kW for {message.valid_for_s} s"
             )
         case m.Report():
+            if message.so_far:
+                return f"slot {message.slot} so far: {message.energy_wh:+d} Wh, baseline {message.baseline_wh:+d} Wh"
             if not message.readings:
                 return f"has the dispatch of slot {message.slot}: {message.state}"
             return "; ".join(

@@ -35,7 +35,7 @@ from protocol.actor import (
     Taken,
 )
 from protocol.entries import decode_effects, encode_effects
-from protocol.messages import Capability, Presence, Request, Withdraw
+from protocol.messages import Capability, Presence, Report, Request, Withdraw
 
 
 class Diverged(RuntimeError):
@@ -246,11 +246,12 @@ def set_back(item: Reanchored, at: datetime) -> tuple[Effect, ...]:
 
 def is_durable(entry: Entry) -> bool:
     """Whether a step belongs into the journal: presence only counts, and is said again at each connect; what a child could
-    give stands in `Foreseen` where it is used."""
+    give stands in `Foreseen` where it is used; what has flowed so far in a slot changes nothing where nothing follows."""
     received = entry.input
-    return bool(entry.effects) or not (
-        isinstance(received, Received) and isinstance(received.message, Presence | Capability)
-    )
+    if entry.effects or not isinstance(received, Received):
+        return True
+    message = received.message
+    return not isinstance(message, Presence | Capability) and not (isinstance(message, Report) and message.so_far)
 
 
 @contextmanager

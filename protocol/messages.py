@@ -25,6 +25,7 @@ from protocol.units import (
     SignedEnergyWh,
     SignedPowerW,
     Stem,
+    TelemetrySeconds,
     Text,
     check_span,
 )
@@ -254,32 +255,53 @@ class Dispatch(EventMessage):
     """Life time in seconds from the slot's start."""
     fallback: Fallback = Fallback.OWN_SCHEDULE
     """What to do when it runs out."""
-    later: ClassVar[tuple[str, ...]] = ("answer",)
+    later: ClassVar[tuple[str, ...]] = ("answer", "telemetry_s")
     answer: Literal[True] | None = None
     """Whether the child is to say at once that it has the dispatch, by a report without a reading. Only to those whose
     contract says that they can."""
+    telemetry_s: TelemetrySeconds | None = None
+    """How often the child is to tell in the slot what flowed so far, s. Only to those whose contract says that they can."""
 
 
 class Report(EventMessage):
-    """Meter values, on each of the child's edges (meter 13); or, without any, the answer to a dispatch."""
+    """Meter values, on each of the child's edges (meter 13); or, without any, the answer to a dispatch, or what has flowed in
+    a slot so far: that is provisional, and enters no sum."""
 
     kind: ClassVar[str] = "report"
     resource_id: Name
     """The meter's: a resource of the book, or the child itself."""
     readings: Annotated[tuple[Reading, ...], Field(max_length=MAX_SLOTS), FailFast()]
     """A slot each."""
-    later: ClassVar[tuple[str, ...]] = ("slot", "state")
+    later: ClassVar[tuple[str, ...]] = ("slot", "state", "measured_at", "energy_wh", "baseline_wh", "power_w")
     slot: Annotated[int, Field(ge=0, lt=MAX_SLOTS)] | None = None
-    """Of the dispatch that it answers."""
+    """Of the dispatch that it answers, or of what has flowed so far."""
     state: EventStatus | None = None
     """Of that slot at the child: `active`, or `near` before it begins."""
+    measured_at: Instant | None = None
+    """Until when `energy_wh` is metered: only of what has flowed so far."""
+    energy_wh: SignedEnergyWh | None = None
+    """From the slot's beginning until then, signed Wh, + = import."""
+    baseline_wh: SignedEnergyWh | None = None
+    """What the own schedule would have taken until then, signed Wh."""
+    power_w: SignedPowerW | None = None
+    """What flows at that instant, signed W, where it is known."""
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         answers = self.slot is not None and self.state is not None
         if answers == bool(self.readings) or (self.slot is None) != (self.state is None):
             raise ValueError("a report has readings, or the slot and the state of the dispatch that it answers")
+        so_far = self.measured_at, self.energy_wh, self.baseline_wh
+        if None in so_far and so_far != (None, None, None):
+            raise ValueError("what has flowed so far has an instant, an energy and a baseline")
+        if (self.measured_at is not None and self.readings) or (self.measured_at is None and self.power_w is not None):
+            raise ValueError("what has flowed so far has no readings beside it, and a power has an instant")
         return self
+
+    @property
+    def so_far(self) -> bool:
+        """Whether it tells what has flowed so far in a slot: provisional."""
+        return self.measured_at is not None
 
 
 class Withdraw(EventMessage):

@@ -100,6 +100,8 @@ SignedEnergyWh = Annotated[int, Field(ge=-MAX_ENERGY_WH, le=MAX_ENERGY_WH)]
 """Wh through a device or meter, + = import."""
 
 EnergyWh = Annotated[int, Field(ge=0, le=MAX_ENERGY_WH)]
+TelemetrySeconds = Annotated[int, Field(ge=10, le=3600)]
+"""Between two values of what has flowed so far in a slot, s."""
 Percent = Annotated[int, Field(ge=0, le=100)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 """A party, event, program, resource or option: one level of a topic."""

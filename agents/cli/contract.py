@@ -50,6 +50,7 @@ class TermOptions:
     answers_within_s: Annotated[int | None, _option("How long it takes to answer at most, s.")] = None
     reports_within_s: Annotated[int | None, _option("Of an aggregator: how long its sum of a slot takes, s.")] = None
     answers_dispatch: Annotated[bool | None, _option("Whether it says at once that it has a dispatch.")] = None
+    telemetry_s: Annotated[int | None, _option("How often it tells inside a slot what has flowed so far, s.")] = None
 
     @property
     def given(self) -> dict[str, Any]:

@@ -84,6 +84,8 @@ WORDS = {
     "late_report_counted": "the meter of {child} tells slot {slot} after it was summed up: the sum is corrected",
     "reports_asked": "slot {slot}: asks {asked} again whose meters have told nothing",
     "gives_less": "{child} gave {given_wh} of {due_wh} in slot {slot}: {expected_pct} % of its award is expected of it",
+    "gives_so_far": "provisional: {child} gave {given_wh} of {due_wh} in slot {slot} until {measured_at}: {expected_pct} % "
+    "of its award is expected of it",
     "gives_again": "{child} gave what was due in slot {slot}",
     "heard_again": "the sum of {child} has come, of slot {slot}: all of its award is expected of it",
     "dispatch_unanswered": "{child} does not answer its dispatch of slot {slot}: nothing is expected of it",

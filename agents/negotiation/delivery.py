@@ -157,7 +157,7 @@ class Delivery:
         open."""
         if self._goes_beyond_stop(name, reading):
             return False
-        if not self._possible(name, reading):
+        if not self.possible(name, reading.energy_wh, reading.baseline_wh):
             self.out.tell(
                 "impossible_reading",
                 child=name,
@@ -196,13 +196,13 @@ class Delivery:
         stopped = self.stopped_at is not None and reading.slot == self.last_slot
         return stopped and name in self.children.withdrawn and reading.state is not m.EventStatus.CANCELLED
 
-    def _possible(self, name: str, reading: m.Reading) -> bool:
+    def possible(self, name: str, metered_wh: int, baseline_wh: int) -> bool:
         """Whether a child's load can have differed so much from its schedule, by its contract."""
         contract = None if self.book is None else self.book.by_name.get(name)
         swing_w = None if contract is None else contract.swing_w
         if swing_w is None:
             return True
-        change_wh = abs(reading.energy_wh - reading.baseline_wh)
+        change_wh = abs(metered_wh - baseline_wh)
         return change_wh <= energy_wh(swing_w, self.subject.period.duration) + 1 + self.watch.step_wh(name)
 
     def complete(self, own: tuple[str, ...], now: datetime) -> bool:

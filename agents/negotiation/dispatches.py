@@ -71,6 +71,10 @@ class Dispatches:
     def _answers(self, name: str) -> bool:
         return self.book is not None and name in self.book and self.book[name].answers_dispatch
 
+    def telemetry_s(self, name: str) -> int | None:
+        """How often a child tells what has flowed so far in a slot, by its contract, s."""
+        return self.book[name].telemetry_s if self.book is not None and name in self.book else None
+
     def answered(self, name: str, slot: int) -> None:
         """A child has said that it has the dispatch of a slot, or what it metered in it."""
         waiting = self.unanswered.get(name)
@@ -117,4 +121,5 @@ class Dispatches:
             power_w=subject.direction.sign * power_w,
             valid_for_s=int(subject.period.duration.total_seconds()),
             answer=True if self._answers(name) else None,
+            telemetry_s=self.telemetry_s(name),
         )

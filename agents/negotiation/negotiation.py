@@ -330,6 +330,10 @@ class Negotiation:
 
     def on_report(self, name: str, message: m.Report, now: datetime) -> None:
         """Meter values of a child. Raises RefusedMessage."""
+        if message.so_far:
+            if self.settlement.so_far(name, message, now):
+                self._mend(now)
+            return
         for slot in self.settlement.on_report(name, message, now):
             self._summed(slot, now)
 

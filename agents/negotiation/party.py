@@ -115,7 +115,7 @@ class Party:
         self.counts[f"sent.{message.kind}"] += 1
         if isinstance(message, m.EventMessage):
             self._of_event(message.event_id)
-            if edge.child == self.name:
+            if edge.child == self.name and not _is_provisional(message):
                 self.sent_upward.keep(message.event_id, send)
         self.effects.append(send)
 
@@ -159,9 +159,15 @@ class Party:
         if isinstance(message, m.Capability):
             return  # nothing of it stands in a journal: what is made of it comes as `Foreseen`
         assert isinstance(message, m.EventMessage)
-        self.counts[f"received.{message.kind}"] += 1
+        provisional = _is_provisional(
+            message
+        )  # it counts for nothing but what follows from it: no journal need have it
+        self.counts[f"received.{message.kind}"] += not provisional
         try:
             self._belongs(edge, message)
+            if provisional:
+                self._handle(edge, message, now)
+                return
             mark = mark_of(message.message_id, item.body)
             if self._repeated(edge, message, mark):
                 return
@@ -266,6 +272,11 @@ class Party:
             text=refusal.text[:500],
         )
         self.send(edge, reject)
+
+
+def _is_provisional(message: m.EventMessage) -> bool:
+    """Whether a message only tells what has flowed so far in a slot."""
+    return isinstance(message, m.Report) and message.so_far
 
 
 def _arrow(edge: Edge) -> str:

@@ -20,6 +20,7 @@ from agents.negotiation.standing import EventStanding
 from agents.negotiation.subject import Subject
 from agents.negotiation.upward import Upward
 from protocol import messages as m
+from protocol.errors import RefusedMessage, RejectReason
 from protocol.rules import report_id, report_revision
 
 
@@ -80,6 +81,21 @@ class Settlement:
         for reading in message.readings:
             self.dispatches.answered(name, reading.slot)
             yield from self.take(child.name, reading, message.revision, now)
+
+    def so_far(self, name: str, message: m.Report, now: datetime) -> bool:
+        """What has flowed in a slot so far, by a child's word: whether something else is expected of it. It enters no sum.
+        Raises RefusedMessage."""
+        watch = self.delivery.watch
+        child = self.awards.reports(name)
+        assert child.award is not None
+        of_award = message.request_id == child.award.request_id
+        if not message.so_far or self.standing.stage is not Stage.DELIVERING or not watch.is_der(name) or not of_award:
+            return False
+        assert message.slot is not None
+        if message.slot >= self.subject.slots:
+            raise RefusedMessage(RejectReason.WRONG_SLOTS, f"slot {message.slot} of {self.subject.slots}")
+        possible = self.delivery.possible(name, message.energy_wh or 0, message.baseline_wh or 0)
+        return possible and watch.judge_so_far(name, message, now)
 
     def _metered_still(self, child: Child, message: m.Report, now: datetime) -> bool:
         """Whether the meter of a child with no award is of the settlement: of one that has taken its award back, or was

@@ -148,6 +148,7 @@ class DeliveryState:
     """Since when the present deal stands, where not since before all slots."""
     steps_wh: dict[str, int] = field(default_factory=dict)
     owed_wh: dict[str, int] = field(default_factory=dict)
+    provisional: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +213,7 @@ def _delivery(event: Negotiation) -> DeliveryState:
         steps_wh=delivery.watch.steps_wh,
         owed_wh=delivery.watch.owed_wh,
         unanswered=event.dispatches.unanswered,
+        provisional=dict(delivery.watch.provisional),
         ended_ws=dict(delivery.due.ended_ws),
         since_at=delivery.due.since_at,
     )
@@ -228,6 +230,7 @@ def _remember_delivery(event: Negotiation, state: FirstDeliveryState | DeliveryS
     delivery.missing = dict.fromkeys(state.missing)
     delivery.watch.gives_pct, event.dispatches.unanswered = state.gives_pct, state.unanswered
     delivery.told_by, delivery.rebounds = state.told_by, dict(state.rebounds)
+    delivery.watch.provisional = dict(state.provisional)
     delivery.due = DueEnergy(dict(state.ended_ws), state.since_at)
     delivery.watch.typical_pct, delivery.watch.judged_slots = state.typical_pct, state.slot
     delivery.watch.steps_wh, delivery.watch.owed_wh = state.steps_wh, state.owed_wh

@@ -58,13 +58,15 @@ def slot_ws(plan: Plan, period: IntervalPeriod, slot: int, since: datetime | Non
     return plan[slot] * max(0, until_s - from_s)
 
 
-def stood_wh(pieces: Iterable[StoodPlan], plan: Plan, period: IntervalPeriod, slot: int) -> int:
-    """Due in a slot by plans that stood one after the other in it, and `plan` from then on, Wh."""
+def stood_wh(
+    pieces: Iterable[StoodPlan], plan: Plan, period: IntervalPeriod, slot: int, end: datetime | None = None
+) -> int:
+    """Due in a slot (up to an instant) by plans that stood one after the other in it, and `plan` from then on, Wh."""
     total_ws, since = 0, None
     for until, before in pieces:
-        total_ws += slot_ws(before, period, slot, since, until)
+        total_ws += slot_ws(before, period, slot, since, until if end is None else min(until, end))
         since = until
-    return (total_ws + slot_ws(plan, period, slot, since, None)) // 3600
+    return (total_ws + slot_ws(plan, period, slot, since, end)) // 3600
 
 
 def _second(period: IntervalPeriod, at: datetime) -> int:

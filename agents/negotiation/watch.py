@@ -2,6 +2,7 @@
 until a slot shows more."""
 
 from collections.abc import Container, Iterable
+from datetime import datetime, timedelta
 from statistics import median_low
 
 from agents.negotiation.child import Child
@@ -21,6 +22,12 @@ ENOUGH_PCT = 95
 """Who gives so much of what is due keeps its word: devices follow in steps."""
 LEAST_JUDGED = 5
 """So many DERs have to have shown what they give until others are expected to do as they do."""
+FOLLOWS_WITHIN = timedelta(seconds=30)
+"""What is due counts as due so much later inside a slot: a dispatch travels, and devices follow in steps."""
+MOST_PROVISIONAL = 6
+"""So often at most what somebody tells inside a slot changes what is expected of it."""
+PROVISIONAL_STEP = 5
+"""And only by so many percent at least."""
 ROUNDED_WH = 2
 """Metered energy and baseline are whole Wh each: in a short slot that is more than what `ENOUGH_PCT` allows."""
 
@@ -42,12 +49,15 @@ class DeliveryWatch:
         """In which the meters of those count that have told it."""
         self.owed_wh: dict[str, int] = {}
         """What those have given less than is enough, within their steps: one step in all, and not one in every slot."""
+        self.provisional: dict[str, tuple[int, int]] = {}
+        """Of whom something else is expected by what it told inside a slot: in which, and how often that has changed."""
 
     def clear(self) -> None:
         """Everybody is expected to give what is due."""
         self.gives_pct = {}
         self.typical_pct, self.judged_slots = 100, 0
         self.owed_wh.clear()
+        self.provisional.clear()
         self.children.stood.clear()
 
     def pct(self, name: str) -> int:
@@ -88,17 +98,57 @@ class DeliveryWatch:
         have, gave_pct = readings.of(slot), []
         for child, awarded_w in self.children.awarded():
             due_wh = self._due_wh(child, awarded_w, slot)
+            newer = self.provisional.get(child.name, (slot, 0))[0] > slot  # it has told of the next slot already
             if due_wh is None:
                 self.owed_wh.pop(child.name, None)
-            elif child.name not in impossible:
+            elif child.name not in impossible and not newer:
                 self._judge(child.name, slot, due_wh, have.get(child.name))
                 if self.is_der(child.name):
                     gave_pct.append(self.gives_pct.get(child.name, 100))
         if len(gave_pct) >= LEAST_JUDGED:
             self.typical_pct = int(median_low(gave_pct))
         self.judged_slots = slot + 1
+        self.provisional = {name: known for name, known in self.provisional.items() if known[0] > slot}
         self.children.forget_stood(self.subject.period.slot_start(slot + 1))
         return (self.typical_pct, self.gives_pct) != before
+
+    def judge_so_far(self, name: str, message: m.Report, now: datetime) -> bool:
+        """Whether something else is expected of a DER by what has flowed in the slot under way so far. Provisional: nothing
+        is kept of it but what is expected, until the slot's own value is there; and it changes that a few times a slot only."""
+        slot, at = message.slot, message.measured_at
+        energy_wh_, baseline_wh, awarded_w = message.energy_wh, message.baseline_wh, self.children[name].awarded_w
+        if slot is None or at is None or energy_wh_ is None or baseline_wh is None or awarded_w is None:
+            return False
+        count = self.provisional[name][1] if self.provisional.get(name, (-1, 0))[0] == slot else 0
+        if not self._is_fresh(name, slot, at, now) or count >= MOST_PROVISIONAL:
+            return False
+        stood = [one for one in self.children.stood.get(name, ()) if one[0] > self.subject.period.slot_start(slot)]
+        due_wh = stood_wh(stood, awarded_w, self.subject.period, slot, at - FOLLOWS_WITHIN)
+        given_wh = delivered_wh(self.subject.direction, energy_wh_, baseline_wh)
+        pct = max(0, min(100, given_wh * 100 // due_wh)) if due_wh > ROUNDED_WH else 100
+        if pct >= ENOUGH_PCT or given_wh >= due_wh - ROUNDED_WH - self.step_wh(name):
+            pct = 100
+        if abs(self.gives_pct.get(name, 100) - pct) < PROVISIONAL_STEP:
+            return False
+        self.provisional[name] = slot, count + 1
+        if pct == 100:
+            del self.gives_pct[name]
+        else:
+            self.gives_pct[name] = pct
+        self.out.tell(
+            "gives_so_far", "meter", child=name, slot=slot, measured_at=at, due_wh=due_wh, given_wh=given_wh,
+            expected_pct=pct,
+        )  # fmt: skip
+        return True
+
+    def _is_fresh(self, name: str, slot: int, at: datetime, now: datetime) -> bool:
+        """Whether a value is of now, in the slot under way, and its home has had the time to follow its award."""
+        period, award = self.subject.period, self.children[name].award
+        assert award is not None
+        begins = max(period.slot_start(slot), award.sent_at)
+        within = timedelta(seconds=self.book[name].telemetry_s or 0) if self.book is not None else timedelta()
+        in_slot = period.slot_start(slot) < at <= now < period.slot_start(slot + 1)
+        return in_slot and now - at <= within and at - begins >= 2 * FOLLOWS_WITHIN
 
     def judge_late(self, slot: int, readings: Readings) -> bool:
         """Whether an aggregator has told its sum late that is not counted on. A DER is judged by its next slot: what nobody

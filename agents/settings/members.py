@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic.dataclasses import dataclass
 
 from protocol.messages import Restriction
-from protocol.units import Direction, Name, Percent, PowerW
+from protocol.units import Direction, Name, Percent, PowerW, TelemetrySeconds
 
 TOLERANCE_PCT = 110
 """What a party can give may be so much of its contracted capacity: meters and ratings are not exact."""
@@ -56,6 +56,9 @@ class Member:
     """Of an aggregator: how long after a slot its sum comes at the latest, s; none: it is not known."""
     answers_dispatch: bool = False
     """Whether it says at once that it has a dispatch. One that does not is heard of when its meter reports the slot."""
+    telemetry_s: Annotated[TelemetrySeconds, Whole] | None = None
+    """How often it can tell inside a slot what has flowed so far, s: who gives less is then noticed before the slot's end.
+    None: it cannot."""
     profiles: bool = False
     """Whether it can be asked for more profiles than one. Where the ladder has the rung `plan`, it is."""
 

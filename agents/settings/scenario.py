@@ -9,7 +9,7 @@ from pydantic import Field
 from agents.settings.behaviour import Behaviour
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, DerSettings, Settings, UtilitySettings
 from agents.settings.plan import WEEKDAYS, Clock, Weekday
-from protocol.units import Direction, Instant, Name, Percent, PowerW
+from protocol.units import Direction, Instant, Name, Percent, PowerW, TelemetrySeconds
 
 
 class Outline(Settings):
@@ -46,6 +46,8 @@ class HomeTemplate(Settings):
     reliability_pct: Percent = 100
     answers_dispatch: bool = False
     """Whether its aggregator asks it to say at once that it has a dispatch."""
+    telemetry_s: TelemetrySeconds | None = None
+    """How often its aggregator asks it to tell inside a slot what has flowed so far, s."""
     profiles: bool = True
     """Whether its aggregator, where its ladder has the rung `plan`, asks it for more profiles than one."""
 

@@ -1,5 +1,7 @@
 """What is told of the delivery, slot by slot."""
 
+from datetime import datetime
+
 from protocol.note_model import NoteModel, note_of
 from protocol.plan import Plan
 
@@ -88,6 +90,18 @@ class GivesLess(NoteModel):
     given_wh: int
     expected_pct: int
     silent: bool
+
+
+@note_of("gives_so_far", "meter")
+class GivesSoFar(NoteModel):
+    """Provisional: what has flowed in a slot until an instant beside what was due; so much is expected of the child for now."""
+
+    child: str
+    slot: int
+    measured_at: datetime
+    due_wh: int
+    given_wh: int
+    expected_pct: int
 
 
 @note_of("gives_again", "meter")

@@ -172,6 +172,7 @@ BY_KIND: dict[str, st.SearchStrategy[m.Message]] = {
         valid_for_s=st.integers(1, 7 * 86400),
         fallback=st.sampled_from(m.Fallback),
         answer=st.sampled_from((None, True)),
+        telemetry_s=st.none() | st.integers(10, 3600),
     ),
     "report": st.builds(
         m.Report, **head(), resource_id=names, readings=st.lists(readings, min_size=1, max_size=6).map(tuple)
@@ -183,6 +184,18 @@ BY_KIND: dict[str, st.SearchStrategy[m.Message]] = {
         readings=st.just(()),
         slot=st.integers(0, 335),
         state=st.sampled_from(m.EventStatus),
+    )
+    | st.builds(
+        m.Report,
+        **head(),
+        resource_id=names,
+        readings=st.just(()),
+        slot=st.integers(0, 335),
+        state=st.sampled_from(m.EventStatus),
+        measured_at=instants,
+        energy_wh=signed_energies,
+        baseline_wh=signed_energies,
+        power_w=st.none() | signed_powers,
     ),
     "withdraw": st.builds(
         m.Withdraw,

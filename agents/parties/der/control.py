@@ -13,6 +13,7 @@ from agents.parties.der.home import Home
 from agents.parties.der.ledger import Ledger
 from agents.parties.der.meter import HomeMeter
 from agents.parties.der.mishaps import is_under_way, mishap
+from agents.parties.der.telemetry import Telemetry, is_so_far
 from agents.parties.der.withdrawals import Withdrawals
 from agents.settings.daemon import Role
 from agents.settings.parties import DerSettings
@@ -42,6 +43,7 @@ class Controlled(Party):
         self.meter = HomeMeter(self, self.home, settings.meter_to)
         self.withdrawals = Withdrawals(self)
         self.afterwards = Afterwards(self, self.home)
+        self.telemetry = Telemetry(self, self.home)
         self.events: dict[str, DerEvent] = {}
         self.outage = False
         """Whether the home runs without the grid."""
@@ -51,6 +53,7 @@ class Controlled(Party):
             DerTimer.SLOT: self.meter.slot_over,
             DerTimer.WITHDRAW: self.withdrawals.say_again,
             DerTimer.REBOUND: self._rebound_over,
+            DerTimer.TELEMETRY: self.telemetry.due,
         }
         """What each timer calls."""
 
@@ -115,6 +118,7 @@ class Controlled(Party):
         data = {"slot": dispatch.slot, "power_w": dispatch.power_w}
         self.tell("controlling", event.request.event_id, "control", data)
         self.meter.has_dispatch(event, dispatch, now)
+        self.telemetry.asked(event, dispatch, now)
 
     def _planned(self, item: Planned, now: datetime) -> None:
         self.home.plan(item)
@@ -131,7 +135,9 @@ class Controlled(Party):
         event = self.events.get(item.event_id or "")
         if event is None or event.accepted is None or item.slot is None or item.energy_wh is None:
             return  # of a deal that does not stand any more
-        if item.slot >= event.slots:
+        if is_so_far(event, item):
+            self.telemetry.take(event, item, now)
+        elif item.slot >= event.slots:
             self.afterwards.take(event, item, self.settings.rebound_s, now)
         elif self.meter.take(event, item, item.slot, now):
             if event.stage is not DerStage.CLOSED:
@@ -151,6 +157,8 @@ class Controlled(Party):
         event = self.events.get(item.event_id or "")
         if event is None or event.accepted is None or item.slot is None or item.energy_wh is not None:
             return
+        if is_so_far(event, item):
+            return  # nothing is told of it
         self.effect(messages.not_metered(event.request.event_id, item.slot, item.resource_id))
         if item.slot + 1 == event.slots and event.stage in (DerStage.AWARDED, DerStage.ACTIVE):
             self._close(event, "completed", now)

@@ -62,6 +62,8 @@ class DerTimer(StrEnum):
     """A withdrawal is sent again."""
     REBOUND = "rebound"
     """What is taken back behind the event is metered."""
+    TELEMETRY = "telemetry"
+    """What has flowed so far in a slot is metered."""
 
 
 def first_timer(stage: DerStage, terms: EventTerms) -> tuple[DerTimer, datetime] | None:
@@ -125,6 +127,10 @@ class DerEvent:
     """W x microseconds of the baseline that are no whole Wh yet: the next report carries them."""
     found_wus: dict[int, dict[str, int]] = field(default_factory=dict)
     """Per slot and device what `Reservation.found_wus` said, as of the slot's start."""
+    telemetry_s: int | None = None
+    """How often it is told in the slot that was dispatched last what has flowed so far, s."""
+    so_far: dict[str, Measured] = field(default_factory=dict)
+    """By device what has flowed so far, until all are there."""
     alone_wus: dict[str, int] = field(default_factory=dict)
     """What the devices would have taken behind the event without it, W x microseconds, where that is to be told."""
     consent: bool | None = None

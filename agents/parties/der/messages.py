@@ -92,6 +92,17 @@ def has_dispatch(name: str, request: m.Request, slot: int, begun: bool, at: date
     return checked(m.Report, head | {"resource_id": name, "readings": (), "slot": slot, "state": state})
 
 
+def so_far(
+    name: str, request: m.Request, slot: int, at: datetime, energies_wh: tuple[int, int], number: int
+) -> m.Report:  # fmt: skip
+    """What has flowed in a slot until an instant: metered, and what the own schedule would have taken, signed Wh."""
+    revision = report_revision(slot, len(request.power_w), number)
+    message_id = f"{name}.so-far.{request.request_id}.{slot}.{number}"
+    head = _head(message_id, at, request.event_id, request.request_id, request.round, revision)
+    fields = {"resource_id": name, "readings": (), "slot": slot, "state": m.EventStatus.ACTIVE, "measured_at": at}
+    return checked(m.Report, head | fields | {"energy_wh": energies_wh[0], "baseline_wh": energies_wh[1]})
+
+
 def rebound(name: str, request: m.Request, found: Rebound, at: datetime, number: int) -> m.Report:
     """What was taken back behind the event."""
     last = len(request.power_w) - 1

@@ -61,6 +61,8 @@ class DerEventState:
     found_wus: dict[int, dict[str, int]] = field(default_factory=dict)
     loosened: tuple[Restriction, ...] = ()
     alone_wus: dict[str, int] = field(default_factory=dict)
+    telemetry_s: int | None = None
+    so_far: dict[str, Measured] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

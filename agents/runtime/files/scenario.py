@@ -170,6 +170,7 @@ def _homes(
                 place,
                 template.answers_dispatch,
                 template.profiles and home.parent in planning,
+                template.telemetry_s,
             )
             members.setdefault(home.parent, []).append(member)
             if template.behaviour is not Behaviour.NORMAL:
@@ -270,6 +271,7 @@ def contract(
     where: str = "contract",
     answers_dispatch: bool = False,
     profiles: bool = False,
+    telemetry_s: int | None = None,
 ) -> Member:
     """The contract with a home: the rated power of its devices, and what its owner agreed to loosen. Raises
     ConfigError."""
@@ -291,6 +293,7 @@ def contract(
         "answers_within_s": home.answers_within_s,
         "answers_dispatch": answers_dispatch,
         "profiles": profiles,
+        "telemetry_s": telemetry_s,
     }
     return known(Member, given, where)
 

@@ -14,6 +14,9 @@ from protocol.actor import Entry, Note, Received, Send
 from protocol.edges import Edge
 from protocol.plan import Plan, add, covers, least, scaled, shortfall, total
 
+LESS_EXPECTED = ("gives_less", "gives_so_far", "dispatch_unanswered", "dispatch_refused")
+"""Notes of who is expected to give less than its award."""
+
 
 def violations(trace: Sequence[Entry]) -> list[str]:
     found = above_offer(trace) + unanswered(trace) + not_backed(trace) + confirmed_both_ways(trace)
@@ -215,7 +218,7 @@ def least_given(trace: Sequence[Entry]) -> dict[tuple[str, str, str], int]:
     found: dict[tuple[str, str, str], int] = {}
     for entry in trace:
         for note in entry.effects:
-            if isinstance(note, Note) and note.name in ("gives_less", "dispatch_unanswered", "dispatch_refused"):
+            if isinstance(note, Note) and note.name in LESS_EXPECTED:
                 key = (entry.actor, note.event_id, str(note.data["child"]))
                 found[key] = min(found.get(key, 100), int(str(note.data.get("expected_pct", 0))))
     return found
