@@ -159,9 +159,7 @@ class Party:
         if isinstance(message, m.Capability):
             return  # nothing of it stands in a journal: what is made of it comes as `Foreseen`
         assert isinstance(message, m.EventMessage)
-        provisional = _is_provisional(
-            message
-        )  # it counts for nothing but what follows from it: no journal need have it
+        provisional = _is_provisional(message)  # no journal need have it, where nothing follows from it
         self.counts[f"received.{message.kind}"] += not provisional
         try:
             self._belongs(edge, message)
