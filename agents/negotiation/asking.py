@@ -207,11 +207,21 @@ class Asking:
 
     def in_time(self, child: Child, message: m.Offer | m.Alternative, stage: Stage, now: datetime) -> bool:
         """Whether an answer counts in this stage at this instant."""
-        if isinstance(message, m.Offer) and message.basis is m.Basis.RELAXED:
-            relax = child.relax
-            return relax is not None and stage is Stage.RELAXING and now <= relax.reply_by
-        asked = child.request
-        return asked is not None and stage is Stage.COLLECTING and now <= asked.reply_by
+        relaxed = isinstance(message, m.Offer) and message.basis is m.Basis.RELAXED
+        question, asks_in = (child.relax, Stage.RELAXING) if relaxed else (child.request, Stage.COLLECTING)
+        if question is None or stage is not asks_in:
+            return False
+        return now <= question.reply_by or self._is_open(question.reply_by)
+
+    def _is_open(self, reply_by: datetime) -> bool:
+        """Whether a stage that should be over was not judged yet, as nobody was there: who answers it may have done so in
+        time."""
+        return self.out.counts_waited and self.timers.at.get(Timer.STAGE) == reply_by
+
+    def still_hears(self, now: datetime) -> bool:
+        """Whether the stage should be over and all that waited is heard first: the parent's word may be among it."""
+        ends_at = self.timers.at.get(Timer.STAGE)
+        return self.out.counts_waited and ends_at is not None and ends_at < now
 
     def take(self, child: Child, message: m.Offer | m.Alternative) -> None:
         """Store an answer that is in time. Raises RefusedMessage and stores nothing where it is none to the question."""
