@@ -211,7 +211,7 @@ class Asking:
         question, asks_in = (child.relax, Stage.RELAXING) if relaxed else (child.request, Stage.COLLECTING)
         if question is None or stage is not asks_in:
             return False
-        return now <= question.reply_by or self._is_open(question.reply_by)
+        return now <= question.reply_by or (now <= message.valid_until and self._is_open(question.reply_by))
 
     def _is_open(self, reply_by: datetime) -> bool:
         """Whether a stage that should be over was not judged yet, as nobody was there: who answers it may have done so in

@@ -156,6 +156,13 @@ def test_coordinator_back_after_all_time_is_over_asks_nobody_again_and_tells_wha
     assert max(option.power_w for option in answer.options) == (12_000, 15_000)
 
 
+def test_offer_that_waited_and_is_not_valid_any_more_is_not_bought() -> None:
+    story = evening().run(faults=died("utility", "acknowledged", 5, down_s=45 * 60))
+    assert story.notes("event_awarded") == []
+    assert [note.data["outcome"] for note in story.notes("closed", "utility")] == ["no_deal"]
+    assert violations(story.simulation.trace) == []
+
+
 def test_aggregator_back_after_all_time_is_over_asks_nobody_to_loosen() -> None:
     story = evening().run(faults=died("ra-1", "committed", 5.0005, down_s=40 * 60))
     questions = [*story.sent("relax", "ra-1"), *story.sent("request", "ra-1")]
