@@ -207,16 +207,16 @@ class Asking:
 
     def in_time(self, child: Child, message: m.Offer | m.Alternative, stage: Stage, now: datetime) -> bool:
         """Whether an answer counts in this stage at this instant."""
-        relaxed = isinstance(message, m.Offer) and message.basis is m.Basis.RELAXED
-        question, asks_in = (child.relax, Stage.RELAXING) if relaxed else (child.request, Stage.COLLECTING)
-        if question is None or stage is not asks_in:
-            return False
-        return now <= question.reply_by or (now <= message.valid_until and self._is_open(question.reply_by))
+        if isinstance(message, m.Offer) and message.basis is m.Basis.RELAXED:
+            relax = child.relax
+            return relax is not None and stage is Stage.RELAXING and self._counts(message, relax.reply_by, now)
+        asked = child.request
+        return asked is not None and stage is Stage.COLLECTING and self._counts(message, asked.reply_by, now)
 
-    def _is_open(self, reply_by: datetime) -> bool:
-        """Whether a stage that should be over was not judged yet, as nobody was there: who answers it may have done so in
-        time."""
-        return self.out.counts_waited and self.timers.at.get(Timer.STAGE) == reply_by
+    def _counts(self, message: m.Offer | m.Alternative, reply_by: datetime, now: datetime) -> bool:
+        """Whether it is in time; or whether its stage was not judged yet, as nobody was there, and it is still valid."""
+        waited = self.out.counts_waited and self.timers.at.get(Timer.STAGE) == reply_by
+        return now <= reply_by or (waited and now <= message.valid_until)
 
     def still_hears(self, now: datetime) -> bool:
         """Whether the stage should be over and all that waited is heard first: the parent's word may be among it."""

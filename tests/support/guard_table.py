@@ -142,13 +142,18 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
     NEGOTIATION + "asking.py": (
         Guard(
             "parent: a relaxed offer after reply_by",
-            "return relax is not None and stage is Stage.RELAXING and now <= relax.reply_by",
-            "return relax is not None and stage is Stage.RELAXING",
+            "stage is Stage.RELAXING and self._counts(message, relax.reply_by, now)",
+            "stage is Stage.RELAXING",
         ),
         Guard(
             "parent: an answer after reply_by",
-            "return asked is not None and stage is Stage.COLLECTING and now <= asked.reply_by",
-            "return asked is not None and now <= asked.reply_by",
+            "asked is not None and stage is Stage.COLLECTING and self._counts(message",
+            "asked is not None and self._counts(message",
+        ),
+        Guard(
+            "parent: an answer that waited and is not valid any more",
+            "(waited and now <= message.valid_until)",
+            "waited",
         ),
         Guard(
             "parent: a proposal of who is no aggregator",
