@@ -242,7 +242,7 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
     ),
     NEGOTIATION + "delivery.py": (
         _off("parent: a reading of a slot that is not there", "reading.slot >= slots"),
-        _off("parent: an impossible reading", "not self._possible(name, reading)"),
+        _off("parent: an impossible reading", "not self.possible(name, reading.energy_wh, reading.baseline_wh)"),
         _off("parent: what is taken back behind a cancellation", "self._goes_beyond_stop(name, reading)"),
         Guard(
             "parent: a slot is not summed up before it is over",
