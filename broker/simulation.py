@@ -311,7 +311,7 @@ class Simulation:
                 self._do(node, effect)
             node.mark(number, place)
         if node.last_at is not None:
-            self._keep(node, node.stepper.take(Resumed(node.last_at), self.now, due=False))
+            self._keep(node, node.stepper.take(Resumed(node.last_at, counts_waited=True), self.now, due=False))
         self._keep(node, node.stepper.begin(self.now))
 
     # -- effects and the wire

@@ -108,6 +108,8 @@ def _fields(item: object) -> Json:
         return {name: value for name, value in fields.items() if value is not None or name in _ALWAYS}
     if isinstance(item, a.Reconfigured) and item.settings is None:
         del fields["settings"]
+    if isinstance(item, a.Resumed) and not item.counts_waited:
+        del fields["counts_waited"]
     return fields
 
 

@@ -37,4 +37,4 @@ def flag(text: str) -> Parameter:
 def within(name: str, value: float, least: float, most: float) -> None:
     """Also what is no number at all. Raises ConfigError."""
     if not least <= value <= most:
-        raise ConfigError(f"{name}: has to lie between {least:g} and {most:g} (it is {value:g})")
+        raise ConfigError(f"{name}: has to lie between {least:g} and {most:g} (it is {value:.10g})")

@@ -63,6 +63,8 @@ def request(
     for power in kw:
         within("--kw", power, 0, MAX_POWER_W // 1_000)
     within("--slot-minutes", slot_minutes, 1, 24 * 60)
+    if event_id == "":
+        raise ConfigError("--event-id: is empty: leave it out for a new event")
     wanted = operate.WantedRequest(
         direction, start, tuple(round(power * 1000) for power in kw), slot_minutes * 60, event_id, program
     )

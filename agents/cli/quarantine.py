@@ -31,7 +31,12 @@ async def senders(control: Path | None, release: str | None, party: str | None, 
     if not paths:
         raise CommandRefusal(f"{directory}: no daemon answers here")
     if len(refusals) == len(paths):
-        raise CommandRefusal(str(refusals[0]) if release is None else f"{release} is in quarantine nowhere here")
+        of = (
+            f"{release} is in quarantine nowhere here"
+            if party is None
+            else f"{release} is in no quarantine of {party} here"
+        )
+        raise CommandRefusal(str(refusals[0]) if release is None else of)
     if json:
         sys.stdout.writelines(to_json(one).decode() + "\n" for one in told)
         return Exit.OK

@@ -209,9 +209,19 @@ class Asking:
         """Whether an answer counts in this stage at this instant."""
         if isinstance(message, m.Offer) and message.basis is m.Basis.RELAXED:
             relax = child.relax
-            return relax is not None and stage is Stage.RELAXING and now <= relax.reply_by
+            return relax is not None and stage is Stage.RELAXING and self._counts(message, relax.reply_by, now)
         asked = child.request
-        return asked is not None and stage is Stage.COLLECTING and now <= asked.reply_by
+        return asked is not None and stage is Stage.COLLECTING and self._counts(message, asked.reply_by, now)
+
+    def _counts(self, message: m.Offer | m.Alternative, reply_by: datetime, now: datetime) -> bool:
+        """Whether it is in time; or whether its stage was not judged yet, as nobody was there, and it is still valid."""
+        waited = self.out.counts_waited and self.timers.at.get(Timer.STAGE) == reply_by
+        return now <= reply_by or (waited and now <= message.valid_until)
+
+    def still_hears(self, now: datetime) -> bool:
+        """Whether the stage should be over and all that waited is heard first: the parent's word may be among it."""
+        ends_at = self.timers.at.get(Timer.STAGE)
+        return self.out.counts_waited and ends_at is not None and ends_at < now
 
     def take(self, child: Child, message: m.Offer | m.Alternative) -> None:
         """Store an answer that is in time. Raises RefusedMessage and stores nothing where it is none to the question."""

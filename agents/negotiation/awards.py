@@ -311,9 +311,14 @@ class Awards:
         return child
 
     def resumed(self, now: datetime) -> None:
-        """The process was started again: send what is unconfirmed again."""
+        """The process was started again: send what is unconfirmed again. It may never have left, or nobody was there to
+        hear the confirm: there is time for an answer before it counts as lost."""
         for name in self.unconfirmed:
             self.send_again(self.children[name], now)
+        until = min(now + self.chase_every, self._confirm_by(now))
+        if self.unconfirmed and self.out.counts_waited and self.confirm_by is not None and self.confirm_by < until:
+            self.confirm_by = until
+            self.timers.set(Timer.CHASE, until)
 
 
 BOUND = Bound()

@@ -14,7 +14,7 @@ from agents.negotiation.shared import Shared
 from agents.negotiation.stood import StoodPlan
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import Plan, least, most
+from protocol.plan import Plan, least, most, zero
 from protocol.rules import worth
 
 CAN_RELAX = (m.ResourceKind.VEHICLE, m.ResourceKind.AGGREGATE)
@@ -155,6 +155,11 @@ class Children:
             before_w = (0,) * len(child.request.power_w)
         if before_w is not None:
             self.stood[child.name] = (*self.stood.get(child.name, ()), (at, before_w))
+
+    def due_from(self, child: Child, at: datetime) -> None:
+        """Nothing was due of a child before it was commanded, where that was late by our own fault."""
+        assert child.awarded_w is not None
+        self.stood[child.name] = (*self.stood.get(child.name, ()), (at, zero(len(child.awarded_w))))
 
     def forget_stood(self, before: datetime) -> None:
         """What stood until then is of no slot to come."""

@@ -5,6 +5,9 @@ LIFE = 20
 MOST = 10 * LIFE
 """Up to this number a new life is tried: a peer that refuses for ever is not asked for ever."""
 
+TRIES = MOST // LIFE
+"""As often an answer is said again to a peer that says to know no award of what it has awarded."""
+
 
 def next_life(number: int) -> int:
     """The number of a message above those of an earlier life, which has used this one; 0: that was tried often enough."""

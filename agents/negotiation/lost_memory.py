@@ -9,7 +9,7 @@ from datetime import datetime
 
 from agents.negotiation.cause import WithdrawalCause
 from agents.negotiation.child import Child
-from agents.negotiation.life import next_life
+from agents.negotiation.life import TRIES, next_life
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.stage import ASKING, Stage
 from protocol import messages as m
@@ -113,7 +113,9 @@ def refused_above(event: Negotiation, sent: m.EventMessage, reject: m.Reject, no
     elif event.stage is not Stage.CLOSED and reject.reason in FORGOTTEN:
         event.out.tell("peer_lost_memory", peer=up.edge.parent, kind=sent.kind)
         if isinstance(sent, m.Confirm) and reject.reason is RejectReason.UNKNOWN_AWARD:
-            up.send_again()  # it knows what it asked, and perhaps not our answer
+            if up.said_again < TRIES:
+                up.said_again += 1
+                up.send_again()  # it knows what it asked, and perhaps not our answer
         else:
             reason = f"{up.edge.parent} does not know the deal any more"
             event.close("cancelled", now, release=m.Outcome.CANCELLED, reason=reason)

@@ -169,7 +169,7 @@ class Negotiation:
             return
         self.asking.take(child, message)
         self.role.answered(child, now)
-        if not self.children.waiting and self.standing.stage in ASKING:
+        if not self.children.waiting and self.standing.stage in ASKING and not self.asking.still_hears(now):
             self._end_stage(now)
 
     def _end_stage(self, now: datetime) -> None:

@@ -17,6 +17,7 @@ class Outside(Sender, Protocol):
 
     name: str
     announcer: Announcer
+    counts_waited: bool
 
     def effect(self, effect: Effect) -> None:
         """Let something happen in this step."""
@@ -47,6 +48,11 @@ class Out:
         self.name = party.name
         self.announcer = party.announcer
         self.event_id = event_id
+
+    @property
+    def counts_waited(self) -> bool:
+        """Whether the party was started again and has judged nothing since, so that what waited for it was said in time."""
+        return self.party.counts_waited
 
     def say(self, child: str, now: datetime, build: Callable[[*What], m.Message], *what: *What) -> None:
         """Send a child what `build` makes of `what`, in this step or in one of the next."""

@@ -40,6 +40,8 @@ class Party:
         self._stale = True
         self._hearing = False
         """After a start, until it is woken: what waited comes before what is due."""
+        self.counts_waited = False
+        """In that time: whether answers that waited count as said in time."""
         self.counts: Counter[str] = Counter()
         self._handlers: dict[type[m.Message], Handler] = {}
         """What takes a message about an event, by its kind."""
@@ -68,7 +70,7 @@ class Party:
         due = not self._hearing and (deadline := self.deadline) is not None and deadline <= now
         self.effects, self._stale = [], True
         if isinstance(item, Resumed):  # before what is due: an event may have ended meanwhile
-            self._hearing = True
+            self._hearing, self.counts_waited = True, item.counts_waited
             self._resumed(now)
             return self.effects
         if due:
@@ -86,6 +88,7 @@ class Party:
         """Do what is due at `now`: one step of each event, judged by `now` and not by the old deadline."""
         self.effects, self._stale, self._hearing = [], True, False
         self._due(now)
+        self.counts_waited = False
         return self.effects
 
     # -- for subclasses

@@ -21,6 +21,7 @@ class MemoryState:
     counts: dict[str, int]
     hearing: bool
     version: Literal[1] = 1
+    counts_waited: bool = False
 
 
 def memory_state(party: Party) -> MemoryState:
@@ -33,6 +34,7 @@ def memory_state(party: Party) -> MemoryState:
         },
         counts=dict(party.counts),
         hearing=party._hearing,
+        counts_waited=party.counts_waited,
     )
 
 
@@ -45,7 +47,7 @@ def remember_memory(party: Party, state: MemoryState) -> None:
             party.sent_upward.keep(event_id, one.send())
     party.counts.clear()
     party.counts.update(state.counts)
-    party._hearing = state.hearing
+    party._hearing, party.counts_waited = state.hearing, state.counts_waited
     party._stale = True
 
 

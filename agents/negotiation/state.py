@@ -107,6 +107,7 @@ class UpwardState:
     version: Literal[1] = 1
     earlier: dict[str, Plan] = field(default_factory=dict)
     earlier_until: datetime | None = None
+    said_again: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +253,7 @@ def _remember_up(up: Upward, state: UpwardState) -> None:
     up.request = state.request.message()
     up.answer, up.award, up.withdrawal = message_of(state.answer), message_of(state.award), message_of(state.withdrawal)
     up.acceptable, up.answers_sent, up.superseded = state.acceptable, state.answers_sent, state.superseded
-    up.earlier, up.earlier_until = state.earlier, state.earlier_until
+    up.earlier, up.earlier_until, up.said_again = state.earlier, state.earlier_until, state.said_again
 
 
 def _children(children: Children) -> ChildrenState:

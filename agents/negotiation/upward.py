@@ -68,6 +68,8 @@ class Upward:
         self.earlier_until: datetime | None = None
         """Until when that is valid."""
         self.answers_sent = 0
+        self.said_again = 0
+        """How often the parent has said to know no award of what it had awarded."""
         self.superseded: list[str] = []
         """Earlier requests of this event."""
         self.withdrawal: m.Withdraw | None = None

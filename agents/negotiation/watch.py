@@ -178,10 +178,10 @@ class DeliveryWatch:
         start, end = self.subject.period.slot_start(slot), self.subject.period.slot_start(slot + 1)
         if not awarded_w[slot]:
             return None
-        if child.award.sent_at < start:
-            return energy_wh(awarded_w[slot], end - start)
         stood = [piece for piece in self.children.stood.get(child.name, ()) if piece[0] > start]
-        return stood_wh(stood, awarded_w, self.subject.period, slot) if stood else None
+        if stood:
+            return stood_wh(stood, awarded_w, self.subject.period, slot)
+        return energy_wh(awarded_w[slot], end - start) if child.award.sent_at < start else None
 
     def is_der(self, name: str) -> bool:
         """Whether a child is one by its contract."""

@@ -149,7 +149,9 @@ class Shell:
             yield Job(redo=redo)
             if last_at > now:  # the clock was ahead, and is right by now
                 yield Job(self.past.store(self.stepper.take(Reanchored(now), last_at)))
-            yield Job(self.past.store(self.stepper.take(Resumed(min(last_at, now)), now, due=False)))
+            yield Job(
+                self.past.store(self.stepper.take(Resumed(min(last_at, now), counts_waited=True), now, due=False))
+            )
             self._hearing.begin()
         yield Job(self.past.store(self.stepper.begin(now)))
 
@@ -226,7 +228,7 @@ class Shell:
         self.intake.skew = Skew()
         away = since is not None and not self._hearing.on
         self._hearing.begin()
-        await self._inbox.put((Resumed(since) if away and since is not None else None, _nothing))
+        await self._inbox.put((Resumed(since, counts_waited=True) if away and since is not None else None, _nothing))
 
     def _was_suspended(self, now: datetime) -> list[tuple[Taken | None, Callable[[], None]]]:
         """A machine that wakes up has heard nothing meanwhile: as after a start, what waited comes before what is due."""
@@ -234,7 +236,7 @@ class Shell:
         if since is None:
             return []
         self._hearing.begin()
-        return [(Resumed(since), _nothing)]
+        return [(Resumed(since, counts_waited=True), _nothing)]
 
     async def deliver(self, arrivals: Sequence[Arrival]) -> None:
         """What the bus hands over. Waits while the inbox is full."""

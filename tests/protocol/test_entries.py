@@ -38,6 +38,7 @@ def test_every_step_of_a_run_survives_as_bytes() -> None:
         a.Issue("e1", "dr", Direction.INCREASE_LOAD, START, (1, 2), 900),
         a.Cancel("e1", "not needed"),
         a.Resumed(T0),
+        a.Resumed(T0, counts_waited=True),
         a.Reanchored(T0),
         a.Corrected("h1", "meter", 90),
         a.Reconfigured({}, {"collect_pct": 40, "ladder": ["relax"]}),

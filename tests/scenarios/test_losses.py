@@ -102,3 +102,9 @@ def test_withdrawals_under_a_mandate_are_never_sold(tiers: int, direction: Direc
     assert account["delivered_wh"] == pytest.approx(flowed, abs=60)
     assert int(str(account["awarded_wh"])) <= flowed + 60
     assert violations(simulation.trace) == []
+
+
+@pytest.mark.parametrize(("tiers", "direction"), WORLDS)
+@pytest.mark.parametrize("minutes", [25, 13, 5, 0.5])
+def test_withdrawal_before_the_first_slot_is_made_up_for(minutes: float, tiers: int, direction: Direction) -> None:
+    check(played(evening(tiers, direction), nth("none", 0, lambda post: []), -minutes * MINUTE))

@@ -189,3 +189,21 @@ def test_peer_that_refuses_for_ever_is_not_asked_for_ever() -> None:
     simulation.run()
     asked = {r.round for r in Story(simulation, made).to("request", "ra-1", "ra-1-h0")}
     assert max(asked) <= 200
+
+
+@pytest.mark.parametrize(("parent", "child"), [("ac", "ra-1"), ("ra-1", "ra-1-h0")])
+def test_confirm_that_is_of_no_award_is_not_said_for_ever(parent: str, child: str) -> None:
+    """A child names another award in each confirm, is refused, says its offer again and is awarded again."""
+    made = world()
+
+    def of_another(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
+        confirms = post.topic == f"dr/confirm/{parent}/{child}"
+        payload = post.payload.replace(b'"award_id":"', b'"award_id":"other.') if confirms else post.payload
+        return [(post._replace(payload=payload), timedelta())]
+
+    made.intercepts[child] = of_another
+    simulation = made.build()
+    simulation.run()
+    confirms = [post for _, who, post in simulation.posts if who == child and "/confirm/" in post.topic]
+    assert 5 < len(confirms) < 50
+    assert {name for name, actor in made.actors.items() if actor.deadline is not None} == set()

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from checker import violations
+from spare_evening import evening as spare_evening
 from worlds import START, T0, Story, World, battery
 
 from broker.node import POINTS, Crash
@@ -126,3 +127,63 @@ def test_reports_that_waited_count_before_the_grace_of_their_slot_is_served() ->
     story = world.run(faults=died("ac", "acknowledged", 80, down_s=14 * 60))
     assert len(story.simulation.crashed) == 1
     assert story.note("settled", "utility").data["delivered_wh"] == 9_000
+
+
+@pytest.mark.parametrize(
+    ("actor", "minutes"),
+    [("ac", 8.5), ("ac", 20), ("ac", 27), ("ra-1", 8), ("utility", 20)],
+    ids=lambda value: f"{value}",
+)
+@pytest.mark.parametrize("point", ["committed", "published"])
+def test_answers_that_waited_count_for_who_comes_back_after_its_reply_by(
+    actor: str, minutes: float, point: str
+) -> None:
+    """They were said in time, and what follows above is still open."""
+    story = evening().run(faults=died(actor, point, 5.0005, down_s=minutes * 60))
+    assert story.notes("late_answer_recorded") == []
+    assert story.settled_wh() == (22_500, pytest.approx(22_500, abs=2))
+    assert violations(story.simulation.trace) == []
+
+
+def test_coordinator_back_after_all_time_is_over_asks_nobody_again_and_tells_what_is_firm() -> None:
+    world = evening()
+    world.coordinator = {"max_rerequests": 3}
+    world.intercepts = {"ra-2": lambda sender, post: [] if "/offer/" in post.topic else [(post, timedelta())]}
+    story = world.run(faults=died("ac", "published", 5.0005, down_s=29 * 60))
+    asked = [request for request in story.sent("request", "ac") if isinstance(request, m.Request)]
+    assert {request.round for request in asked} == {1}
+    (answer,) = [answer for answer in story.sent("alternative", "ac") if isinstance(answer, m.Alternative)]
+    assert max(option.power_w for option in answer.options) == (12_000, 15_000)
+
+
+def test_offer_that_waited_and_is_not_valid_any_more_is_not_bought() -> None:
+    story = evening().run(faults=died("utility", "acknowledged", 5, down_s=45 * 60))
+    assert story.notes("event_awarded") == []
+    assert [note.data["outcome"] for note in story.notes("closed", "utility")] == ["no_deal"]
+    assert violations(story.simulation.trace) == []
+
+
+def test_aggregator_back_after_all_time_is_over_asks_nobody_to_loosen() -> None:
+    story = evening().run(faults=died("ra-1", "committed", 5.0005, down_s=40 * 60))
+    questions = [*story.sent("relax", "ra-1"), *story.sent("request", "ra-1")]
+    assert all(one.sent_at < one.reply_by for one in questions if isinstance(one, m.Relax | m.Request))
+
+
+@pytest.mark.parametrize("minutes", [27.2, 34])
+def test_award_that_left_after_its_confirm_by_has_time_to_be_confirmed(minutes: float) -> None:
+    """It was journalled, and its sender died before it could be sent."""
+    story = evening().run(faults=died("utility", "committed", 5.0005, down_s=minutes * 60))
+    assert story.notes("award_lost") == []
+    assert story.settled_wh() == (22_500, pytest.approx(22_500, abs=2))
+    assert violations(story.simulation.trace) == []
+
+
+@pytest.mark.parametrize("down_s", [60, 140, 280])
+def test_homes_that_are_commanded_late_by_our_own_fault_are_not_taken_for_ones_that_give_less(down_s: int) -> None:
+    world = spare_evening()
+    world.events[0] = world.events[0].model_copy(update={"slot_s": 300})
+    story = world.run(faults=died("ra-2", "appended", 59, down_s=60 + down_s))
+    assert story.notes("gives_less") == []
+    assert story.notes("replaced") == []
+    away_wh = 9_000 * down_s // 3_600
+    assert story.settled_wh() == (3_000, pytest.approx(3_000 - away_wh, abs=10))

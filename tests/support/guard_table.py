@@ -142,13 +142,18 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
     NEGOTIATION + "asking.py": (
         Guard(
             "parent: a relaxed offer after reply_by",
-            "return relax is not None and stage is Stage.RELAXING and now <= relax.reply_by",
-            "return relax is not None and stage is Stage.RELAXING",
+            "stage is Stage.RELAXING and self._counts(message, relax.reply_by, now)",
+            "stage is Stage.RELAXING",
         ),
         Guard(
             "parent: an answer after reply_by",
-            "return asked is not None and stage is Stage.COLLECTING and now <= asked.reply_by",
-            "return asked is not None and now <= asked.reply_by",
+            "asked is not None and stage is Stage.COLLECTING and self._counts(message",
+            "asked is not None and self._counts(message",
+        ),
+        Guard(
+            "parent: an answer that waited and is not valid any more",
+            "(waited and now <= message.valid_until)",
+            "waited",
         ),
         Guard(
             "parent: a proposal of who is no aggregator",
@@ -237,7 +242,7 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
     ),
     NEGOTIATION + "delivery.py": (
         _off("parent: a reading of a slot that is not there", "reading.slot >= slots"),
-        _off("parent: an impossible reading", "not self._possible(name, reading)"),
+        _off("parent: an impossible reading", "not self.possible(name, reading.energy_wh, reading.baseline_wh)"),
         _off("parent: what is taken back behind a cancellation", "self._goes_beyond_stop(name, reading)"),
         Guard(
             "parent: a slot is not summed up before it is over",

@@ -67,10 +67,12 @@ class Dispatching:
         while self.slot + 1 < slots and period.slot_start(self.slot + 1) <= now:
             self.slot += 1  # over while the process was down
         slot = self.slot
-        sent = 0
+        sent, was_away = 0, event.out.counts_waited and now > period.slot_start(slot)
         for child, plan in event.children.awarded():
             if self._dispatches(child) and any(plan):
                 sent += 1
+                if was_away:
+                    event.children.due_from(child, now)
                 event.dispatches.give(child, plan, slot, now)
         self._command_storage(slot, now)
         event.out.tell("dispatched", "claim 1", slot=slot, dispatched=sent, power_w=event.mending.standing_w()[slot])

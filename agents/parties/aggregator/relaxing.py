@@ -39,6 +39,8 @@ class RelaxRung:
             self.event.out.tell("nobody_to_relax", shortfall_w=short)
             return False
         reply_by = self._reply_by(now)
+        if self.event.out.counts_waited and reply_by <= now:
+            return False  # it was away for so long that nobody can answer any more
         wanted = None if self.climb.for_above else self.coalition.want_loosened(self.event.subject.asked_w)
         record = RelaxRecord(short, self.settings.relax_restrictions, now, reply_by, wanted)
         self.event.relax(targets, record, now, self.coalition.missing_of if self.coalition.counts else None)

@@ -98,6 +98,8 @@ class AggregatorRole:
         """A setting: the rung is left as soon as the request is covered."""
         if not self.settings.leave_early or self.event.stage not in ASKING or self.coalition.waits:
             return
+        if self.event.asking.still_hears(now):
+            return
         if covers(self.supply.available_w(), self.asked_w) and not self.event.asking.complete:
             self.all_in(now)
 

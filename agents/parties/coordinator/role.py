@@ -138,7 +138,7 @@ class CoordinatorRole:
             return
         tell("can_meet_received", "S2", aggregator=child.name, power_w=answer.power_w, available_w=answer.available_w)
         nothing_over = not any(excess(best.available_w, best.power_w))
-        if self.mandate and (nothing_over or not self.rerequests_left):
+        if self.mandate and (nothing_over or not self.rerequests_left) and not self.event.asking.still_hears(now):
             self._conclude_at_once(child, best, now)
 
     def _conclude_at_once(self, child: Child, answer: ChildAnswer, now: datetime) -> None:
@@ -172,6 +172,8 @@ class CoordinatorRole:
 
     def _judge(self, now: datetime) -> None:
         """Another round where one is needed and may follow; else the utility is answered."""
+        if self.event.out.counts_waited and self._round_ends(now) <= now:
+            self.rerequests_left, self.sparing = 0, False  # it was away for so long that nobody can answer any more
         spared = self.sparing
         self.sparing = False
         revised = self.judging.spared() if spared else self.judging.judge(self.rerequests_left > 0, now)

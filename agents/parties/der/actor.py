@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from agents.negotiation.cause import OUTAGE, OVERRIDE
-from agents.negotiation.life import next_life
+from agents.negotiation.life import TRIES, next_life
 from agents.negotiation.lost_memory import FORGOTTEN, is_of_no_award
 from agents.parties.der import messages
 from agents.parties.der.capability import home_capability
@@ -238,8 +238,9 @@ class Der(Controlled):
         if reject.reason in FORGOTTEN and event.stage is not DerStage.CLOSED:
             self.tell("peer_lost_memory", sent.event_id, data={"peer": edge.parent, "kind": sent.kind})
             if isinstance(sent, m.Confirm) and reject.reason is RejectReason.UNKNOWN_AWARD:
-                for offer in event.offers.values():  # it knows what it asked, and perhaps not our answer
-                    self.send(edge, offer)
+                for offer in event.offers.values() if event.said_again < TRIES else ():
+                    self.send(edge, offer)  # it knows what it asked, and perhaps not our answer
+                event.said_again += 1
                 return
             self._release(event, now)
             self._close(event, m.Outcome.CANCELLED, now)

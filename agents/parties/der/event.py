@@ -138,6 +138,8 @@ class DerEvent:
     asked, or not answered yet."""
     answers_sent: int = 0
     """Own answers to this request: each change of mind corrects the one before."""
+    said_again: int = 0
+    """How often the parent has said to know no award of what it had awarded."""
     loosened: tuple[m.Restriction, ...] = ()
     """What was asked to be loosened in this request, where more profiles than one were wanted with that."""
     terms: EventTerms = field(init=False)

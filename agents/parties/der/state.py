@@ -60,6 +60,7 @@ class DerEventState:
     earlier: tuple[EarlierOfferState, ...] = ()
     found_wus: dict[int, dict[str, int]] = field(default_factory=dict)
     loosened: tuple[Restriction, ...] = ()
+    said_again: int = 0
     alone_wus: dict[str, int] = field(default_factory=dict)
     telemetry_s: int | None = None
     so_far: dict[str, Measured] = field(default_factory=dict)

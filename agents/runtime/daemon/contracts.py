@@ -234,7 +234,7 @@ class StoppedShell:
 
     async def give(self, item: Taken) -> None:
         """What it sets off leaves at the next start; nothing is due before."""
-        taken = [Resumed(self._last_at), item] if self._last_at is not None else [item]
+        taken = [Resumed(self._last_at, counts_waited=True), item] if self._last_at is not None else [item]
         for one in taken:
             self._shell.past.store(self._shell.stepper.take(one, self._now, due=False))
         self._last_at = None

@@ -134,8 +134,10 @@ class PartyOrders:
         return [homes[0].actor.name]
 
     def quarantine(self, command: QuarantineCommand) -> list[dict[str, object]]:
-        named = [shell.intake.senders for shell in self.shells.values() if command.party in (None, shell.actor.name)]
-        senders = [one for one in named if one is not None]
+        named = [shell for shell in self.shells.values() if command.party in (None, shell.actor.name)]
+        if not named:
+            raise CommandRefusal(f"{command.party} does not run here")
+        senders = [shell.intake.senders for shell in named if shell.intake.senders is not None]
         if command.release is not None and not sum(one.release(command.release) for one in senders):
             raise CommandRefusal(f"{command.release} is in quarantine at nobody of this daemon")
         return [told for one in senders for told in one.told()]

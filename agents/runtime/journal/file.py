@@ -118,6 +118,8 @@ class JournalFile:
         """The file; what cannot be read in it is said in a sentence. Raises JournalError."""
         try:
             with reading(self.path) as connection:
+                if not _version(connection):  # an empty file, or a database of something else
+                    raise JournalError(f"{self.path}: is no journal: it has nothing of one")
                 yield connection
         except sqlite3.OperationalError as error:  # its rights, its disk
             raise JournalError(f"{self.path}: cannot be read: {error}") from None

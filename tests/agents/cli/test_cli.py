@@ -86,6 +86,18 @@ def test_the_same_seed_tells_the_same_story(capsys: pytest.CaptureFixture[str]) 
         (["doctor", "--port", "0"], 2, 'Invalid value "0" for --port.'),
         (["status", "--control", "/nonexistent"], 4, "/nonexistent: no daemon answers here"),
         (["decide", "e1", "yes", "--control", "/nonexistent"], 4, "/nonexistent: no daemon answers here"),
+        (["simulate", TINY, "--seed", "1.5"], 2, 'Invalid value for --seed: unable to convert "1.5" into int.'),
+        (["request", "decrease_load", "--kw", "5", "--slot-minutes", "1.5"], 2, "Invalid value for --slot-minutes: "),
+        (
+            ["request", "decrease_load", "--kw", "5", "--event-id", ""],
+            2,
+            "--event-id: is empty: leave it out for a new",
+        ),
+        (
+            ["request", "decrease_load", "--kw", "100000001"],
+            2,
+            "--kw: has to lie between 0 and 1e+08 (it is 100000001)",
+        ),
         (["simulate", "x" * 300], 2, "x" * 300 + ": File name too long"),
         (["ca", "init", "/proc/nowhere/ca"], 2, "/proc/nowhere: No such file or directory"),
         (["replay", "as-test", str(RECORDING), "--out", ""], 2, "--out: .: is no name of files"),

@@ -306,6 +306,7 @@ async def test_the_clock_is_set_going_once_all_are_there(path: Path) -> None:
         ({"do": "decide", "event_id": "e1", "take_part": True, "party": "x"}, "x does not run in this daemon"),
         ({"do": "outage", "is_out": True}, "no home runs here: name the one home whose connection point it is"),
         ({"do": "outage", "is_out": True, "party": "utility"}, "utility is no home of this daemon"),
+        ({"do": "quarantine", "party": "x"}, "x does not run here"),
     ],
 )
 async def test_a_wrong_command_is_refused_in_one_sentence(path: Path, command: dict[str, object], error: str) -> None:

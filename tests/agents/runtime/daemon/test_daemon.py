@@ -324,7 +324,7 @@ async def test_start_hears_what_waited_before_it_serves_what_became_due_meanwhil
                 await woken.wait()
         await journal.close()
     assert actor.happened == [
-        Decided("waited", True), Resumed(T0), Decided("waited", True), Decided("waited, too", True), "woken",
+        Decided("waited", True), Resumed(T0, counts_waited=True), Decided("waited", True), Decided("waited, too", True), "woken",
     ]  # fmt: skip
 
 
@@ -370,7 +370,7 @@ async def test_who_was_behind_a_jump_of_the_clock_hears_before_it_judges() -> No
         await shell.clock_was_set(before)
         await shell.give(Decided("waited", True))
         await woken.wait()
-    assert actor.happened == [Resumed(before), Decided("waited", True), "woken"]
+    assert actor.happened == [Resumed(before, counts_waited=True), Decided("waited", True), "woken"]
 
 
 async def test_who_was_suspended_hears_before_it_judges_though_nobody_has_looked_at_the_clock() -> None:
@@ -386,7 +386,12 @@ async def test_who_was_suspended_hears_before_it_judges_though_nobody_has_looked
         machine.clock.look()
         await shell.clock_was_set()  # what the daemon tells a moment later changes nothing
         await shell.give(Decided("later", True))
-    assert actor.happened == [Resumed(before), Decided("waited", True), "woken", Decided("later", True)]
+    assert actor.happened == [
+        Resumed(before, counts_waited=True),
+        Decided("waited", True),
+        "woken",
+        Decided("later", True),
+    ]
 
 
 async def test_utility_that_begins_anew_after_an_archive_is_silent_about_what_is_over(tmp_path: Path) -> None:

@@ -52,6 +52,13 @@ def test_what_is_no_journal_is_said_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"no database at all, but long enough to look at " * 20)
     with pytest.raises(JournalError, match="is no journal"):
         list(JournalFile(tmp_path / "x").entries())
+    (tmp_path / "empty").touch()
+    sqlite3.connect(tmp_path / "other").execute("CREATE TABLE something (n INTEGER)")
+    for name in ("empty", "other"):
+        with pytest.raises(JournalError, match="is no journal"):
+            list(JournalFile(tmp_path / name).entries())
+        with pytest.raises(JournalError, match="is no journal"):
+            JournalFile(tmp_path / name).settings()
     with pytest.raises(JournalError, match="no such file"):
         list(JournalFile(tmp_path / "y").entries())
     with pytest.raises(JournalError, match="no journal here"):
