@@ -12,7 +12,8 @@ from pydantic_core import SchemaValidator
 
 from protocol.edges import BESIDE, MAX_PAYLOAD_BYTES, PROGRESS, ROUTES, Edge, parse_topic, progress_of
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.messages import LEAST_WHOLE, MOST_WHOLE, VERSION, Message, Progress, Terms
+from protocol.messages import VERSION, Message, Progress, Terms
+from protocol.to_json import to_json
 from protocol.units import REF, iso_duration, printed
 
 __all__ = ["MAX_PAYLOAD_BYTES", "decode", "decode_body", "decode_progress", "encode", "to_json"]
@@ -114,24 +115,3 @@ def _peek(payload: bytes) -> tuple[str | None, str | None]:
     message_id, version = body.get("message_id"), body.get("version")
     readable = isinstance(message_id, str) and REF.match(message_id)
     return (message_id if readable else None), (version if isinstance(version, str) else None)
-
-
-def to_json(value: object) -> bytes:
-    """For people and their programs, no message: a whole number beyond 64 bits (the sum of what strangers say) is told as
-    the nearest float."""
-    options = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
-    try:
-        return orjson.dumps(value, option=options)
-    except orjson.JSONEncodeError:
-        return orjson.dumps(_in_64_bits(value), option=options)
-
-
-def _in_64_bits(value: object) -> object:
-    match value:
-        case dict():
-            return {key: _in_64_bits(part) for key, part in value.items()}
-        case list() | tuple():
-            return [_in_64_bits(part) for part in value]
-        case int() if not LEAST_WHOLE <= value <= MOST_WHOLE:
-            return float(value)
-    return value

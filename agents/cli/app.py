@@ -12,6 +12,21 @@ from agents.cli.front import answered
 from agents.cli.mistake import mistake
 from agents.runtime.exits import Exit
 
+MISTAKES = {
+    "cyclopts.exceptions.CycloptsError": Exit.USAGE,
+    "agents.settings.mistakes.ConfigError": Exit.USAGE,
+    "agents.runtime.files.members.MembersError": Exit.USAGE,
+    "broker.recording_file.RecordingError": Exit.USAGE,
+    "broker.credentials.CredentialsError": Exit.USAGE,
+    "broker.mosquitto.BrokerMissing": Exit.BROKER,
+    "broker.mosquitto.BrokerFailed": Exit.BROKER,
+    "broker.link.LinkDenied": Exit.BROKER,
+    "agents.runtime.daemon.refusal.CommandRefusal": Exit.CONTROL,
+    "agents.runtime.persons.RegisterError": Exit.CONTROL,
+    "agents.runtime.journal.schema.JournalError": Exit.JOURNAL,
+}
+"""What is no fault of our own, and its exit code."""
+
 NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP})
 """What is refused of a file wherever it was named: a matter of rights and names, and no fault of ours."""
 
@@ -60,28 +75,6 @@ def _sentence(error: Exception) -> str:
 
 
 def _code_of(error: Exception) -> Exit:
-    """What an exception means. The rest is imported only where the command line itself was right: it takes a second."""
-    from cyclopts import CycloptsError
-
-    if isinstance(error, CycloptsError):
-        return Exit.USAGE
-    from agents.runtime.daemon.commands import CommandRefusal
-    from agents.runtime.files.members import MembersError
-    from agents.runtime.journal.journal import JournalError
-    from agents.runtime.persons import RegisterError
-    from agents.settings.checked import ConfigError
-    from broker.credentials import CredentialsError
-    from broker.link import LinkDenied
-    from broker.mosquitto import BrokerFailed, BrokerMissing
-    from broker.recording_file import RecordingError
-
-    match error:
-        case ConfigError() | MembersError() | RecordingError() | CredentialsError():
-            return Exit.USAGE
-        case BrokerMissing() | BrokerFailed() | LinkDenied():
-            return Exit.BROKER
-        case CommandRefusal() | RegisterError():
-            return Exit.CONTROL
-        case JournalError():
-            return Exit.JOURNAL
-    return Exit.FAULT
+    """What an exception means, by the name of its class: to import them all takes a second."""
+    names = (f"{one.__module__}.{one.__qualname__}" for one in type(error).__mro__)
+    return next((MISTAKES[name] for name in names if name in MISTAKES), Exit.FAULT)

@@ -6,8 +6,7 @@ from typing import Annotated, TypeAlias
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from agents.settings.checked import ConfigError
-from agents.settings.mistakes import LONGEST_S
+from agents.settings.mistakes import LONGEST_S, ConfigError
 
 MOST_SPEED = 100_000
 

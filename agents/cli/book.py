@@ -8,27 +8,21 @@ from typing import Any, Protocol
 
 from rich.table import Table
 
+from agents.runtime.daemon.changes import ContractChange, CorrectionCause
 from agents.runtime.daemon.client import ask
-from agents.runtime.daemon.commands import CommandRefusal
-from agents.runtime.daemon.contracts import (
-    BookKeeper,
-    ContractChange,
-    ContractRefusal,
-    CorrectionCause,
-    members_of,
-    stopped_books,
-)
+from agents.runtime.daemon.contracts import BookKeeper, ContractRefusal, members_of, stopped_books
 from agents.runtime.daemon.daemon import process_name
+from agents.runtime.daemon.refusal import CommandRefusal
 from agents.runtime.daemon.sockets import runtime_dir, sockets
 from agents.runtime.exits import Exit
 from agents.runtime.files.config import any_config
 from agents.runtime.files.members import as_csv, load_members
-from agents.settings.checked import ConfigError
 from agents.settings.contracts import changes_between, plain_contract
-from agents.settings.daemon import Role
 from agents.settings.members import Member
+from agents.settings.mistakes import ConfigError
+from agents.settings.roles import Role
 from agents.tools.tables import print_table, table_console
-from protocol.codec import to_json
+from protocol.to_json import to_json
 
 WITH_A_BOOK = (Role.AGGREGATOR, Role.COORDINATOR)
 MOST_SAID = 20

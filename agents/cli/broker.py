@@ -12,12 +12,7 @@ from agents.cli.arguments import flag, option
 from agents.cli.findings import tell
 from agents.runtime.exits import Exit
 from agents.runtime.files.private import content
-from agents.settings.checked import ConfigError, checked
-from agents.settings.daemon import BrokerSettings
-from agents.tools.access.broker_files import CONF, BrokerFiles
-from agents.tools.access.certificates import utc_now
-from agents.tools.access.check import check_files, check_running
-from agents.tools.access.plan import FILE, AccessPlan, load_plan, save_plan
+from agents.settings.mistakes import ConfigError
 
 broker_app = App(name="broker")
 Flag = Parameter(negative=())
@@ -74,6 +69,11 @@ def init(folder: Path, /, *, book: Annotated[tuple[Path, ...], Repeated], ca: Pa
     ca
         The folder of the authority (`gridpact ca init`).
     """
+    from agents.settings.checked import checked
+    from agents.tools.access.broker_files import CONF, BrokerFiles
+    from agents.tools.access.certificates import utc_now
+    from agents.tools.access.plan import FILE, AccessPlan, save_plan
+
     if (folder / FILE).exists():
         raise ConfigError(f"{folder}: holds a broker's files already: change {FILE} and run 'gridpact broker update'")
     given = {"books": [path.absolute() for path in book], "ca": ca.absolute(), **door.as_table()}
@@ -97,6 +97,10 @@ def update(folder: Path, /, *, pid_file: Path | None = None) -> int:
     pid_file
         Of the running broker: it is told to read the files again.
     """
+    from agents.tools.access.broker_files import BrokerFiles
+    from agents.tools.access.certificates import utc_now
+    from agents.tools.access.plan import load_plan
+
     written = BrokerFiles(folder, load_plan(folder)).write(utc_now())
     print(f"{folder}: {', '.join(written) or 'nothing has changed'}")
     if pid_file is not None:
@@ -125,6 +129,13 @@ def check(
     json
         For machines.
     """
+    from agents.settings.checked import checked
+    from agents.settings.daemon import BrokerSettings
+    from agents.tools.access.broker_files import BrokerFiles
+    from agents.tools.access.certificates import utc_now
+    from agents.tools.access.check import check_files, check_running
+    from agents.tools.access.plan import load_plan
+
     files, now = BrokerFiles(folder, load_plan(folder)), utc_now()
     found = list(check_files(files, now))
     if running:

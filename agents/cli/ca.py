@@ -5,24 +5,19 @@ import base64
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
 from agents.cli.arguments import Seconds, within
 from agents.cli.connection import DEFAULT, Connection
 from agents.runtime.exits import Exit
-from agents.runtime.signals import signals
-from agents.settings.checked import ConfigError
-from agents.tools.access.authority import Authority
-from agents.tools.access.broker_files import BrokerFiles
-from agents.tools.access.bundle import write_bundle, write_pair
-from agents.tools.access.certificates import VALID, common_name, utc_now
-from agents.tools.access.plan import load_plan
-from agents.tools.access.roots import begin, finish, switch, waiting
-from agents.tools.access.serve import AuthorityService
-from broker.link import LinkDenied, LinkLost
-from broker.mosquitto import BrokerFailed
+from agents.settings.mistakes import ConfigError
+from agents.tools.access.lifetimes import VALID
+
+if TYPE_CHECKING:
+    from agents.tools.access.broker_files import BrokerFiles
+    from agents.tools.access.serve import AuthorityService
 
 ca_app = App(name="ca")
 Flag = Parameter(negative=())
@@ -40,6 +35,9 @@ def init_authority(folder: Path, /, *, name: str = "gridpact authority") -> int:
     name
         Stands in its certificate.
     """
+    from agents.tools.access.authority import Authority
+    from agents.tools.access.certificates import utc_now
+
     Authority.create(folder, name, utc_now())
     print(f"{folder}: ca.crt, ca.key (its owner's alone), crl.pem")
     return Exit.OK
@@ -54,6 +52,9 @@ def list_certificates(folder: Path, /) -> int:
     folder
         The authority's.
     """
+    from agents.tools.access.authority import Authority
+    from agents.tools.access.certificates import common_name, utc_now
+
     authority, now = Authority(folder), utc_now()
     revoked = authority.revoked()
     for one in sorted(authority.clients(), key=lambda one: (common_name(one), one.not_valid_after_utc)):
@@ -73,6 +74,9 @@ def revoke(folder: Path, name: str, /) -> int:
     name
         The party.
     """
+    from agents.tools.access.authority import Authority
+    from agents.tools.access.certificates import utc_now
+
     count = Authority(folder).revoke(name, utc_now())
     if not count:
         raise ConfigError(f"{folder}: {name} has no certificate that is not revoked")
@@ -93,6 +97,10 @@ def renew(folder: Path, /, *, bundles: Path, within_days: int = 30) -> int:
     within_days
         Which end within so many days.
     """
+    from agents.tools.access.authority import Authority
+    from agents.tools.access.bundle import write_pair
+    from agents.tools.access.certificates import utc_now
+
     within("--within-days", within_days, 0, 36_500)
     authority, now = Authority(folder), utc_now()
     if not bundles.is_dir():
@@ -124,6 +132,9 @@ def roll(folder: Path, step: Literal["begin", "switch", "finish"], /, *, anyway:
     anyway
         Finish also where parties have no certificate of the new root.
     """
+    from agents.tools.access.certificates import utc_now
+    from agents.tools.access.roots import begin, finish, switch, waiting
+
     now = utc_now()
     if step == "begin":
         name = begin(folder, now)
@@ -164,12 +175,16 @@ def serve(folder: Path, /, *, connection: Connection = DEFAULT) -> int:
     folder
         The broker's (`gridpact broker init`); it names the books and the authority, which have to lie here.
     """
+    from agents.tools.access.serve import AuthorityService
+
     service = AuthorityService(folder, connection.address(), lambda text: print(text, flush=True))
     asyncio.run(_until_stopped(service))
     return Exit.OK
 
 
-async def _until_stopped(service: AuthorityService) -> None:
+async def _until_stopped(service: "AuthorityService") -> None:
+    from agents.runtime.signals import signals
+
     stop = asyncio.Event()
     running, stopping = asyncio.create_task(service.run()), asyncio.create_task(stop.wait())
     with signals(stop.set):
@@ -211,6 +226,9 @@ def enrol(
     days
         How long the certificate is good.
     """
+    from agents.tools.access.broker_files import BrokerFiles
+    from agents.tools.access.plan import load_plan
+
     files = BrokerFiles(broker, load_plan(broker))
     if name not in files.users():
         raise ConfigError(f"{name}: stands in no book of {broker}, and is no reader, doctor or gateway there")
@@ -229,20 +247,25 @@ def enrol(
     return Exit.OK
 
 
-def _with_password(files: BrokerFiles, name: str, out: Path) -> tuple[Path, ...]:
+def _with_password(files: "BrokerFiles", name: str, out: Path) -> tuple[Path, ...]:
     """A bundle with a new password, which the running broker does not know yet."""
+    from agents.tools.access.bundle import write_bundle
+
     login, ca_pem = (name, _new_password(files, name)), files.authority.certificate_pem
     written = write_bundle(out, files.plan.hosts[:1], _password_port(files), ca_pem, login=login)
     print(RELOAD)
     return written
 
 
-def _with_certificate(files: BrokerFiles, name: str, out: Path, valid: timedelta) -> tuple[Path, ...]:
+def _with_certificate(files: "BrokerFiles", name: str, out: Path, valid: timedelta) -> tuple[Path, ...]:
+    from agents.tools.access.bundle import write_bundle
+    from agents.tools.access.certificates import utc_now
+
     pair, plan = files.authority.client(name, utc_now(), valid), files.plan
     return write_bundle(out, plan.hosts[:1], plan.port, files.authority.certificate_pem, pair=pair)
 
 
-def _invite(files: BrokerFiles, name: str, qr: Path | None) -> int:
+def _invite(files: "BrokerFiles", name: str, qr: Path | None) -> int:
     """Print the code of a party that is to join by itself."""
     from agents.tools.access.joining import JoinCode, code_of, save_qr, show_qr  # pictures take a while to import
 
@@ -260,13 +283,13 @@ def _invite(files: BrokerFiles, name: str, qr: Path | None) -> int:
     return Exit.OK
 
 
-def _password_port(files: BrokerFiles) -> int:
+def _password_port(files: "BrokerFiles") -> int:
     if files.plan.password_port is None:
         raise ConfigError(f"{files.folder}: has no listener for passwords: set password_port in access.toml")
     return files.plan.password_port
 
 
-def _new_password(files: BrokerFiles, name: str) -> str:
+def _new_password(files: "BrokerFiles", name: str) -> str:
     password = files.passwords.give(name)
     files.passwords.save()
     return password
@@ -286,6 +309,8 @@ def join(code: str, /, *, out: Path, within_s: Seconds = 20.0) -> int:
     """
     from agents.tools.access.joining import join as come_in
     from agents.tools.access.joining import read_code
+    from broker.link import LinkDenied, LinkLost
+    from broker.mosquitto import BrokerFailed
 
     found = read_code(sys.stdin.readline() if code == "-" else code)
     try:

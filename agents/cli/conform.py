@@ -4,20 +4,19 @@ import asyncio
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from agents.cli.arguments import Json, Port, Seconds, flag, option
 from agents.cli.silence import silent
 from agents.runtime.exits import Exit
-from agents.settings.checked import ConfigError
-from agents.tools.conform import told
-from agents.tools.conform.broker import LOOPBACK, TrialDoor
-from agents.tools.conform.procedure import FOLDER
-from agents.tools.conform.profile import load_profile
-from agents.tools.conform.trial import TrialPlan, run_trial
-from protocol.codec import to_json
+from agents.settings.mistakes import ConfigError
+from protocol.to_json import to_json
+
+if TYPE_CHECKING:
+    from agents.tools.conform.broker import TrialDoor
+    from agents.tools.conform.trial import TrialPlan
 
 
 @Parameter(name="*")
@@ -28,18 +27,22 @@ class TrialOptions:
     tls: Annotated[
         Path | None, option("With certificates and an access list; what the device needs is left in this folder.")
     ] = None
-    bind: Annotated[str, option("The interface that the private broker listens on.")] = LOOPBACK
+    bind: Annotated[str, option("The interface that the private broker listens on.")] = "127.0.0.1"
     port: Annotated[Port | None, option("Its port; a free one by default.")] = None
     only: Annotated[list[str] | None, flag("These procedures only.")] = None
-    procedures: Annotated[Path, option("A folder with procedures (YAML) instead of ours.")] = FOLDER
+    procedures: Annotated[Path | None, option("A folder with procedures (YAML) instead of ours.")] = None
     log: Annotated[Path | None, option("A file for what the device prints.")] = None
     wait: Annotated[Seconds, option("How long to wait for a device that is started by hand, seconds.")] = 300.0
 
-    def plan(self, profile: Path, command: tuple[str, ...]) -> TrialPlan:
+    def plan(self, profile: Path, command: tuple[str, ...]) -> "TrialPlan":
         """Of a device. Raises ConfigError."""
-        only = tuple(self.only or ())
+        from agents.tools.conform.procedure import FOLDER
+        from agents.tools.conform.profile import load_profile
+        from agents.tools.conform.trial import TrialPlan
+
+        only, procedures = tuple(self.only or ()), self.procedures or FOLDER
         return TrialPlan(
-            load_profile(profile), command, self.procedures, only, self.bind, self.port, self.tls, self.log, self.wait
+            load_profile(profile), command, procedures, only, self.bind, self.port, self.tls, self.log, self.wait
         )
 
 
@@ -71,6 +74,9 @@ def conform(
     page
         A file for a page as proof (Markdown).
     """
+    from agents.tools.conform import told
+    from agents.tools.conform.trial import run_trial
+
     plan = trial.plan(profile, command)
 
     def say(text: str) -> None:
@@ -88,7 +94,7 @@ def conform(
     return Exit.OK if report.outcomes.conforms else Exit.NEGATIVE
 
 
-def _where(plan: TrialPlan, door: TrialDoor) -> str:
+def _where(plan: "TrialPlan", door: "TrialDoor") -> str:
     """For who starts the device by hand."""
     secrets = "" if door.bundle is None else f", with what lies in {door.bundle}"
     by_hand = "" if plan.command else f": start {plan.profile.name} now{secrets}"

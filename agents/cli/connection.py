@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from agents.cli.arguments import Port, option
-from agents.runtime.address import address_of, placed
 from agents.runtime.files.toml import read_toml
-from agents.settings.checked import ConfigError, checked
-from agents.settings.daemon import BrokerSettings
-from broker.address import Address
+from agents.settings.mistakes import ConfigError
+
+if TYPE_CHECKING:
+    from agents.settings.daemon import BrokerSettings
+    from broker.address import Address
 
 OPTIONS = ("host", "port", "protocol", "user", "password_file", "ca", "certificate", "key")
 LOGIN = ("user", "password_file", "certificate", "key")
@@ -44,8 +45,12 @@ class Connection:
         """Whether it says as whom to come."""
         return self.user is not None or self.certificate is not None
 
-    def settings(self, base: BrokerSettings | None = None) -> BrokerSettings:
+    def settings(self, base: "BrokerSettings | None" = None) -> "BrokerSettings":
         """The options over those of --broker, or of a daemon's file. Raises ConfigError."""
+        from agents.runtime.address import placed
+        from agents.settings.checked import checked
+        from agents.settings.daemon import BrokerSettings
+
         if self.broker is not None:
             table = read_toml(self.broker).get("broker")
             if not isinstance(table, dict):
@@ -58,8 +63,10 @@ class Connection:
             before.pop("addresses", None)  # of another broker
         return checked(BrokerSettings, before | self.given, "the options of the connection")
 
-    def address(self, base: BrokerSettings | None = None) -> Address:
+    def address(self, base: "BrokerSettings | None" = None) -> "Address":
         """The same for a carrier. Raises ConfigError."""
+        from agents.runtime.address import address_of
+
         return address_of(self.settings(base))
 
 

@@ -8,11 +8,10 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from agents.cli import book, persons
 from agents.cli.arguments import Control, Json, within
-from agents.runtime.daemon.contracts import ContractChange, CorrectionCause
-from agents.runtime.persons import ConsentPurpose
-from agents.settings.checked import ConfigError
+from agents.runtime.consents import ConsentPurpose
+from agents.runtime.daemon.changes import ContractChange, CorrectionCause
+from agents.settings.mistakes import ConfigError
 
 contract_app = App(name="contract")
 Flag = Parameter(negative=())
@@ -70,6 +69,8 @@ def list_(name: str | None = None, *, whose: BookOptions = ANY_BOOK, json: Json 
     name
         One member only.
     """
+    from agents.cli import book
+
     return asyncio.run(book.show(whose, name, json))
 
 
@@ -82,6 +83,8 @@ def add(name: str, *, whose: BookOptions = ANY_BOOK, terms: TermOptions = NO_TER
     name
         The new member.
     """
+    from agents.cli import book
+
     return asyncio.run(book.change(whose, ContractChange.ADD, {name: terms.given}))
 
 
@@ -94,6 +97,8 @@ def change(name: str, *, whose: BookOptions = ANY_BOOK, terms: TermOptions = NO_
     name
         The member.
     """
+    from agents.cli import book
+
     if not terms.given:
         raise ConfigError("contract change: say what changes, such as --decrease-load-w 3000")
     return asyncio.run(book.change(whose, ContractChange.CHANGE, {name: terms.given}))
@@ -108,6 +113,8 @@ def leave(*names: str, whose: BookOptions = ANY_BOOK) -> int:
     names
         The members.
     """
+    from agents.cli import book
+
     if not names:
         raise ConfigError("contract leave: name the member whose contract ends")
     return asyncio.run(book.change(whose, ContractChange.LEAVE, {name: {} for name in names}))
@@ -128,6 +135,8 @@ def correct(
     reliability_pct
         Another figure for the contract.
     """
+    from agents.cli import book
+
     if reliability_pct is not None:
         within("--reliability-pct", reliability_pct, 0, 100)
     return asyncio.run(book.correct(whose, name, cause, reliability_pct))
@@ -152,6 +161,8 @@ def import_(
     dry_run
         Only say what would change.
     """
+    from agents.cli import book
+
     return asyncio.run(book.take_table(whose, table, leave_others=leave_others, dry_run=dry_run))
 
 
@@ -167,6 +178,8 @@ def export(name: str | None = None, *, whose: BookOptions = ANY_BOOK, out: Path 
     out
         The file, which must not be there yet; on stdout by default.
     """
+    from agents.cli import book, persons
+
     return asyncio.run(book.write_table(whose, out) if name is None else persons.export(whose, name, out))
 
 
@@ -189,6 +202,8 @@ def person(
     contact
         How it can be reached.
     """
+    from agents.cli import persons
+
     return asyncio.run(persons.person(whose, name, called, contact))
 
 
@@ -217,6 +232,8 @@ def consent(
     revoke
         It ends. Without `control` or `metering` the contract ends.
     """
+    from agents.cli import persons
+
     day = date.today() if on is None else _day(on)
     if revoke:
         return asyncio.run(persons.revoke(whose, name, purpose, day))
@@ -236,6 +253,8 @@ def forget(name: str, *, whose: BookOptions = ANY_BOOK) -> int:
     name
         The member.
     """
+    from agents.cli import persons
+
     return asyncio.run(persons.forget(whose, name))
 
 

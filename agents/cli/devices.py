@@ -4,21 +4,17 @@ import asyncio
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
-from rich.table import Table
 
 from agents.cli.arguments import Json, Port, within
-from agents.cli.mistake import mistake
-from agents.drivers.contract import DeviceTrouble
 from agents.runtime.exits import Exit
-from agents.runtime.files.config import any_config
-from agents.settings.checked import ConfigError
-from agents.tools.installer import found, words
-from agents.tools.installer.installed import AskedDevice, Installed
-from agents.tools.tables import print_table, table_console
-from protocol.codec import to_json
+from agents.settings.mistakes import ConfigError
+from protocol.to_json import to_json
+
+if TYPE_CHECKING:
+    from agents.tools.installer.installed import AskedDevice, Installed
 
 MOST_PAYLOAD = 80
 
@@ -63,6 +59,8 @@ def discover(
     seconds
         For so long it listens.
     """
+    from agents.tools.installer import found
+
     within("--seconds", seconds, 0.1, 600)
     if address and driver != "echonet":
         raise ConfigError(f"{address[0]}: addresses are asked by echonet only: {driver} takes --host and --port")
@@ -81,6 +79,10 @@ def discover(
 
 
 def _print_found(lines: list[Mapping[str, Any]], json: bool) -> None:
+    from rich.table import Table
+
+    from agents.tools.tables import print_table, table_console
+
     if json:
         sys.stdout.writelines(to_json(one).decode() + "\n" for one in lines)
     elif lines:
@@ -111,6 +113,11 @@ def read(*device: str, config: Path, seconds: float = 15.0, json: Json = False) 
     seconds
         For so long a device may take until it says something (a charger has to call in).
     """
+    from rich.table import Table
+
+    from agents.tools.installer import words
+    from agents.tools.tables import print_table, table_console
+
     within("--seconds", seconds, 0, 600)
     installed = _installed(config)
     asked = asyncio.run(_read(installed, device, seconds))
@@ -124,7 +131,7 @@ def read(*device: str, config: Path, seconds: float = 15.0, json: Json = False) 
     return Exit.OK if all(one.reading is not None and not one.reading.fault for one in asked) else Exit.NEGATIVE
 
 
-async def _read(installed: Installed, device: tuple[str, ...], seconds: float) -> list[AskedDevice]:
+async def _read(installed: "Installed", device: tuple[str, ...], seconds: float) -> "list[AskedDevice]":
     names = installed.chosen(device)
     async with installed.begun(names):
         return list(await asyncio.gather(*(installed.read(name, seconds) for name in names)))
@@ -157,6 +164,9 @@ def set_power(
     seconds
         For so long it may take until it says something.
     """
+    from agents.cli.mistake import mistake
+    from agents.drivers.contract import DeviceTrouble
+
     within("--lasts", lasts, 1, 600)
     within("--seconds", seconds, 0, 600)
     installed = _installed(config)
@@ -170,7 +180,10 @@ def set_power(
     return Exit.OK if followed else Exit.NEGATIVE
 
 
-async def _try(installed: Installed, name: str, power_w: int, lasts: float, seconds: float) -> bool:
+async def _try(installed: "Installed", name: str, power_w: int, lasts: float, seconds: float) -> bool:
+    from agents.drivers.contract import DeviceTrouble
+    from agents.tools.installer import words
+
     async with installed.begun((name,)):
         before = await installed.read(name, seconds)
         if before.reading is None:
@@ -179,5 +192,8 @@ async def _try(installed: Installed, name: str, power_w: int, lasts: float, seco
         return await installed.try_power(name, power_w, lasts, lambda one: print(words.line(one), flush=True))
 
 
-def _installed(config: Path) -> Installed:
+def _installed(config: Path) -> "Installed":
+    from agents.runtime.files.config import any_config
+    from agents.tools.installer.installed import Installed
+
     return Installed(any_config(config), f"{config}")

@@ -2,20 +2,17 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from agents.runtime.exits import Exit
-from agents.settings.checked import ConfigError
-from agents.tools.explain.read import NothingKnown, read
-from agents.tools.explain.sources import JournalSources
-from agents.tools.explain.story.device import DeviceStory
-from agents.tools.explain.story.story import Story
-from agents.tools.explain.text import console, write_device, write_story
-from agents.tools.explain.words import names
-from broker.stepper import no_collection
-from protocol.codec import to_json
+from agents.settings.mistakes import ConfigError
+from protocol.to_json import to_json
+
+if TYPE_CHECKING:
+    from agents.tools.explain.story.device import DeviceStory
+    from agents.tools.explain.story.story import Story
 
 MOST_KNOWN = 12
 
@@ -45,6 +42,11 @@ def explain(
     html
         Write a page into this file instead: one file that needs no network.
     """
+    from agents.tools.explain.read import NothingKnown, read
+    from agents.tools.explain.sources import JournalSources
+    from agents.tools.explain.words import names
+    from broker.stepper import no_collection
+
     sources = JournalSources(journals or ())
     chosen = _chosen(list(sources.events()), event)
     try:
@@ -66,6 +68,8 @@ def explain(
 
 def _chosen(known: list[str], wanted: str | None) -> str:
     """The event to explain. Raises ConfigError."""
+    from agents.tools.explain.words import names
+
     if not known:
         raise ConfigError("the journals have no event yet")
     if wanted is None and len(known) > 1:
@@ -75,8 +79,10 @@ def _chosen(known: list[str], wanted: str | None) -> str:
     return wanted or known[0]
 
 
-def _device(story: Story, wanted: str) -> DeviceStory:
+def _device(story: "Story", wanted: str) -> "DeviceStory":
     """By its name or one of its resources. Raises ConfigError."""
+    from agents.tools.explain.words import names
+
     for one in story.devices.values():
         if wanted == one.name or wanted in one.resources:
             return one
@@ -84,7 +90,9 @@ def _device(story: Story, wanted: str) -> DeviceStory:
     raise ConfigError(f"--device: {wanted} is not in {story.event_id}; there are {known}")
 
 
-def _write(story: Story, device: DeviceStory | None, party: str | None, json: bool) -> None:
+def _write(story: "Story", device: "DeviceStory | None", party: str | None, json: bool) -> None:
+    from agents.tools.explain.text import console, write_device, write_story
+
     if json:
         shown = device if device is not None else story
         sys.stdout.write(to_json(shown).decode() + "\n")
@@ -94,7 +102,7 @@ def _write(story: Story, device: DeviceStory | None, party: str | None, json: bo
         write_story(console(), story, party)
 
 
-def _page(story: Story, path: Path) -> int:
+def _page(story: "Story", path: Path) -> int:
     from agents.tools.explain.page import write_page
 
     write_page(story, path)

@@ -1,15 +1,20 @@
 """Findings on a terminal, or for machines."""
 
 import sys
+from typing import TYPE_CHECKING
 
-from agents.runtime.daemon.findings import Finding, Verdict
 from agents.runtime.exits import Exit
-from protocol.codec import to_json
-from protocol.units import printed
+from protocol.to_json import to_json
+
+if TYPE_CHECKING:
+    from agents.runtime.daemon.findings import Finding
 
 
-def tell(found: list[Finding], json: bool) -> int:
+def tell(found: "list[Finding]", json: bool) -> int:
     """Show findings; whether there was a fault is the exit code."""
+    from agents.runtime.daemon.findings import Verdict
+    from protocol.units import printed
+
     if json:
         sys.stdout.buffer.write(to_json({"findings": [finding.as_json() for finding in found]}) + b"\n")
     else:

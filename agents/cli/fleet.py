@@ -6,36 +6,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from cyclopts import Parameter
-from rich.live import Live
-from rich.text import Text
 
 from agents.cli.arguments import Seconds, Speed, flag, option
 from agents.cli.connection import DEFAULT, Connection
 from agents.cli.silence import silent
-from agents.runtime.daemon.logs import note_line
 from agents.runtime.daemon.sockets import runtime_dir
 from agents.runtime.exits import Exit
-from agents.runtime.files.config import journal_path
-from agents.runtime.fleet.process import Fleet, FleetProgress, today
-from agents.runtime.fleet.sources import HomesSource, as_stored, load_source
-from agents.runtime.journal.journal import JournalError
-from agents.runtime.journal.lease import LeaseTaken
-from agents.runtime.loop import run_loop
-from agents.settings.checked import ConfigError
-from agents.settings.daemon import DaemonConfig
-from broker.address import Address
-from broker.credentials import CredentialsError
-from broker.link import LinkDenied
-from broker.mosquitto import BrokerFailed
-from broker.mqtt import LibraryUnfit, SessionTaken
-from protocol.actor import Note
-from protocol.codec import to_json
+from agents.settings.mistakes import ConfigError
+from protocol.to_json import to_json
+
+if TYPE_CHECKING:
+    from agents.runtime.fleet.process import Fleet, FleetProgress
+    from agents.runtime.fleet.sources import HomesSource
+    from broker.address import Address
+    from protocol.actor import Note
 
 Flag = Parameter(negative=())
-Tell: TypeAlias = Callable[[datetime, str, Note], None]
+Tell: TypeAlias = "Callable[[datetime, str, Note], None]"
 TERMINAL_S, PLAIN_S = 0.25, 5.0
 NAME = r"[A-Za-z0-9_-]{1,60}"
 """Of a connection; a few more make room for its number."""
@@ -69,8 +59,12 @@ class FleetOptions:
         Speed | None, option("How much faster than real time that clock runs; the scenario's own by default.")
     ] = None
 
-    def fleet(self, file: Path, connection: Connection, tell: Tell) -> tuple[Fleet, HomesSource]:
+    def fleet(self, file: Path, connection: Connection, tell: Tell) -> "tuple[Fleet, HomesSource]":
         """The fleet of a file, and its homes. Raises ConfigError."""
+        from agents.runtime.fleet.process import Fleet, today
+        from agents.runtime.fleet.sources import as_stored, load_source
+        from broker.mqtt import LibraryUnfit
+
         if self.no_journal and self.journal is not None:
             raise ConfigError("--no-journal: a file was named for a journal")
         if self.anchor_at is not None and self.anchor_at.tzinfo is None:
@@ -118,6 +112,14 @@ def fleet(
     json
         What is told as JSON lines.
     """
+    from agents.runtime.journal.journal import JournalError
+    from agents.runtime.journal.lease import LeaseTaken
+    from agents.runtime.loop import run_loop
+    from broker.credentials import CredentialsError
+    from broker.link import LinkDenied
+    from broker.mosquitto import BrokerFailed
+    from broker.mqtt import SessionTaken
+
     if seconds is not None and seconds <= 0:
         raise ConfigError("--seconds: has to be above 0")
     running, source = options.fleet(file, connection, _tell if verbose else _nothing)
@@ -137,7 +139,7 @@ def fleet(
     return Exit.OK
 
 
-def speaks_for(running: Fleet, source: HomesSource) -> dict[str, object]:
+def speaks_for(running: "Fleet", source: "HomesSource") -> dict[str, object]:
     """What is told at the start."""
     return {
         "homes": len(source.homes),
@@ -161,11 +163,14 @@ def _say(told: dict[str, object], json: bool) -> None:
         print(f"journal: {told['journal']}")
 
 
-async def _shown(running: Fleet, seconds: float | None, json: bool) -> FleetProgress:
+async def _shown(running: "Fleet", seconds: float | None, json: bool) -> "FleetProgress":
+    from rich.live import Live
+    from rich.text import Text
+
     if json or not sys.stdout.isatty():
         last: list[bytes] = []
 
-        def changed(told: FleetProgress) -> None:
+        def changed(told: "FleetProgress") -> None:
             line = to_json(told.as_json()) if json else in_words(told).encode()
             if line not in last:
                 last[:] = [line]
@@ -176,7 +181,7 @@ async def _shown(running: Fleet, seconds: float | None, json: bool) -> FleetProg
         return await running.run(lambda told: live.update(Text(f"● {in_words(told)}")), TERMINAL_S, seconds)
 
 
-def in_words(told: FleetProgress) -> str:
+def in_words(told: "FleetProgress") -> str:
     """How it stands, for people."""
     heard = ", ".join(f"{count} {kind}" for kind, count in told.heard.items()) or "nothing"
     said = ", ".join(f"{count} {kind}" for kind, count in told.said.items()) or "nothing"
@@ -189,16 +194,21 @@ def _homes(count: object) -> str:
     return f"{count} home{'' if count == 1 else 's'}"
 
 
-def _tell(at: datetime, who: str, note: Note) -> None:
+def _tell(at: datetime, who: str, note: "Note") -> None:
+    from agents.runtime.daemon.logs import note_line
+
     _line(to_json(note_line(at.astimezone(UTC), who, note)))
 
 
-def _default_journal(source: HomesSource, address: Address, name: str) -> Path:
+def _default_journal(source: "HomesSource", address: "Address", name: str) -> Path:
+    from agents.runtime.files.config import journal_path
+    from agents.settings.daemon import DaemonConfig
+
     broker = source.broker.model_copy(update={"host": address.host, "port": address.port})
     return journal_path(DaemonConfig(system=source.system, broker=broker, journal=source.journal), name)
 
 
-def _nothing(at: datetime, who: str, note: Note) -> None:
+def _nothing(at: datetime, who: str, note: "Note") -> None:
     """Nobody wants to hear it."""
 
 

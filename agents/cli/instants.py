@@ -3,8 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from agents.settings.checked import ConfigError
-from agents.settings.mistakes import impossible
+from agents.settings.mistakes import ConfigError, impossible
 
 
 def start_of(text: str, now: datetime) -> datetime:

@@ -1,19 +1,14 @@
 """`gridpact journal export` and `import`: journals as a recording, and back."""
 
 import asyncio
-import secrets
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from agents.runtime.exits import Exit
-from agents.runtime.journal.export import header, import_journals, steps
-from agents.runtime.journal.file import empty, journal_files
 from agents.runtime.software import software
-from agents.settings.checked import ConfigError
-from agents.tools.anonymise import Anonymiser
-from broker.recording_file import RecordingFile, RecordingWriter
+from agents.settings.mistakes import ConfigError
 
 Flag = Parameter(negative=())
 journal_app = App(name="journal")
@@ -39,6 +34,13 @@ def export(
     salt
         The same salt gives the same pseudonyms; a new one every time when it is not given.
     """
+    import secrets
+
+    from agents.runtime.journal.export import header, steps
+    from agents.runtime.journal.file import journal_files
+    from agents.tools.anonymise import Anonymiser
+    from broker.recording_file import RecordingWriter
+
     if not journals:
         raise ConfigError("journal export: name at least one journal or folder of journals")
     files = [file for file in journal_files(list(journals)) if file.path.suffix != ".sqlite" or file.path in journals]
@@ -71,6 +73,10 @@ def import_(recording: Path, *, out: Path) -> int:
     out
         A folder without journals.
     """
+    from agents.runtime.journal.export import import_journals
+    from agents.runtime.journal.file import empty
+    from broker.recording_file import RecordingFile
+
     file, folder = RecordingFile(recording), empty(out)
     assert folder is not None
     for path in asyncio.run(import_journals(file, folder)):
@@ -93,6 +99,11 @@ def anonymise_(recording: Path, *, out: Path, salt: str | None = None) -> int:
     salt
         The same salt gives the same pseudonyms; a new one every time when it is not given.
     """
+    import secrets
+
+    from agents.tools.anonymise import Anonymiser
+    from broker.recording_file import RecordingFile, RecordingWriter
+
     file, hidden = RecordingFile(recording), Anonymiser(salt or secrets.token_hex(16))
     first = hidden.header(file.header)
     hidden.learn(file.lines())

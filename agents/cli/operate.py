@@ -13,14 +13,14 @@ from agents.cli.running import parties, the_utility
 from agents.history.line import NoteLine
 from agents.history.narrate import SlotCounts, line
 from agents.runtime.daemon.client import ask, converse
-from agents.runtime.daemon.commands import CommandRefusal
+from agents.runtime.daemon.refusal import CommandRefusal
 from agents.runtime.daemon.sockets import runtime_dir
 from agents.runtime.exits import Exit
 from agents.settings.checked import ConfigError, checked
 from agents.settings.parties import EventSettings
-from protocol.codec import to_json
+from protocol.bounds import Direction
 from protocol.kilowatts import kilowatts
-from protocol.units import Direction
+from protocol.to_json import to_json
 
 OPTIONS = {
     "event_id": "--event-id",

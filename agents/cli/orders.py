@@ -7,16 +7,15 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from agents.cli import operate, resident
-from agents.cli import status as showing
 from agents.cli.arguments import Control, Json, within
-from agents.cli.quarantine import senders
-from agents.settings.checked import ConfigError
-from protocol.units import MAX_POWER_W, Direction
+from agents.settings.mistakes import ConfigError
+from protocol.bounds import MAX_POWER_W, Direction
 
 
 def status(*, control: Control = None, json: Json = False) -> int:
     """What the running daemons are at."""
+    from agents.cli import status as showing
+
     return asyncio.run(showing.show(control, json))
 
 
@@ -54,6 +53,8 @@ def request(
     dry_run
         Ask nobody: show what the fleet could probably give, by what it has told of itself, else by its contracts.
     """
+    from agents.cli import operate
+
     if cancel is not None:
         if direction is not None or kw or dry_run:
             raise ConfigError("--cancel: stands alone; a direction and --kw are for an event that is issued or changed")
@@ -83,6 +84,8 @@ def decide(event_id: str, answer: Literal["yes", "no"], *, party: str | None = N
     party
         The home; needed where more than one asks.
     """
+    from agents.cli import resident
+
     return asyncio.run(resident.decide(control, event_id, answer == "yes", party))
 
 
@@ -100,6 +103,8 @@ def outage(
     under
         All homes below this aggregator instead.
     """
+    from agents.cli import resident
+
     if under is not None and party is not None:
         raise ConfigError("--under: stands without --party")
     return asyncio.run(resident.outage(control, grid == "gone", party, under))
@@ -127,6 +132,8 @@ def plan(
     not_on
         Those of another day do not, as 2026-12-24.
     """
+    from agents.cli import resident
+
     if not_today and not_on is not None:
         raise ConfigError("--not-on: stands without --not-today")
     return asyncio.run(resident.plan(control, party, device, not_today=not_today, not_on=_day(not_on), json=json))
@@ -144,6 +151,8 @@ def quarantine(
     party
         Only this party's; by default those of all that run here.
     """
+    from agents.cli.quarantine import senders
+
     return asyncio.run(senders(control, release, party, json))
 
 

@@ -16,12 +16,12 @@ from agents.cli.arguments import Control, Port, flag, option
 from agents.cli.connection import Connection
 from agents.runtime.daemon.sockets import runtime_dir
 from agents.runtime.exits import Exit
-from agents.runtime.files.config import journal_folders
-from agents.settings.checked import ConfigError
+from agents.settings.mistakes import ConfigError
 
 if TYPE_CHECKING:
     from agents.pages.web.accounts import Accounts
     from agents.pages.web.serve import Served
+
 
 console_app = App(name="console")
 home_app = App(name="home")
@@ -85,6 +85,8 @@ def console(
     port
         Where it listens.
     """
+    from agents.runtime.files.config import journal_folders
+
     with _needs_pages():
         from agents.pages.console.app import Console
         from agents.pages.console.state import ConsoleState
@@ -152,6 +154,8 @@ def home(
     port
         Where it listens.
     """
+    from agents.runtime.files.config import journal_folders
+
     with _needs_pages():
         from agents.pages.home.app import HomePage
         from agents.pages.home.home_assistant import HomeAssistant

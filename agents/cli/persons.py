@@ -9,15 +9,15 @@ from typing import Any
 import orjson
 
 from agents.cli.book import OpenBook, Whose, open_book
-from agents.runtime.daemon.commands import CommandRefusal
-from agents.runtime.daemon.contracts import ContractChange
+from agents.runtime.daemon.changes import ContractChange
+from agents.runtime.daemon.refusal import CommandRefusal
 from agents.runtime.exits import Exit
 from agents.runtime.journal.erase import Eraser, archives_of, names_of
 from agents.runtime.journal.file import JournalFile
 from agents.runtime.persons import ConsentGiven, ConsentPurpose, Person, PersonRegister, register_of
 from agents.runtime.quarantines import Quarantines
-from agents.settings.checked import ConfigError
-from protocol.codec import to_json
+from agents.settings.mistakes import ConfigError
+from protocol.to_json import to_json
 
 NEEDED = (ConsentPurpose.CONTROL, ConsentPurpose.METERING)
 """Without these there is no contract."""

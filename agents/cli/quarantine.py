@@ -8,11 +8,11 @@ from typing import Any
 from rich.table import Table
 
 from agents.runtime.daemon.client import ask
-from agents.runtime.daemon.commands import CommandRefusal
+from agents.runtime.daemon.refusal import CommandRefusal
 from agents.runtime.daemon.sockets import runtime_dir, sockets
 from agents.runtime.exits import Exit
 from agents.tools.tables import print_table, table_console
-from protocol.codec import to_json
+from protocol.to_json import to_json
 
 
 async def senders(control: Path | None, release: str | None, party: str | None, json: bool) -> int:

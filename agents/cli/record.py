@@ -1,33 +1,27 @@
 """`gridpact record`: what a broker carries, into a file."""
 
 import asyncio
-import secrets
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
 from cyclopts import Parameter
-from rich.live import Live
-from rich.text import Text
 
 from agents.cli.arguments import Seconds, flag, option
 from agents.cli.connection import DEFAULT, Connection
 from agents.cli.silence import silent
 from agents.runtime.exits import Exit
-from agents.runtime.files.config import any_config
-from agents.runtime.files.scenario import load_scenario
 from agents.runtime.software import software
-from agents.settings.checked import ConfigError
-from agents.tools.anonymise import Anonymiser
-from agents.tools.record import Counter, Recorder
-from agents.tools.run.simulate import processes
-from broker.address import Address
-from broker.recording_file import Header, RecordedMessage, RecordingWriter
-from protocol.codec import to_json
+from agents.settings.mistakes import ConfigError
+from protocol.to_json import to_json
+
+if TYPE_CHECKING:
+    from agents.tools.record import Counter, Recorder
+    from broker.address import Address
+    from broker.recording_file import RecordedMessage, RecordingWriter
 
 Flag = Parameter(negative=())
 MEGABYTE = 1_000_000
@@ -51,8 +45,14 @@ class RecordingOptions:
         option("The same salt gives the same pseudonyms; a new one every time when it is not given."),
     ] = None
 
-    def recorder(self, out: Path, address: Address) -> tuple[Recorder, RecordingWriter]:
+    def recorder(self, out: Path, address: "Address") -> "tuple[Recorder, RecordingWriter]":
         """Of a broker, into a file. Raises ConfigError."""
+        import secrets
+
+        from agents.tools.anonymise import Anonymiser
+        from agents.tools.record import Recorder
+        from broker.recording_file import Header, RecordingWriter
+
         about = {"broker": address.where, "mqtt": address.protocol}
         header = Header("bus", software(), datetime.now(UTC), self._settings(), about=about)
         changed: Callable[[RecordedMessage], RecordedMessage | None] = lambda line: line
@@ -64,6 +64,12 @@ class RecordingOptions:
         return Recorder(address, writer, changed), writer
 
     def _settings(self) -> tuple[dict[str, Any], ...]:
+        import orjson
+
+        from agents.runtime.files.config import any_config
+        from agents.runtime.files.scenario import load_scenario
+        from agents.tools.run.simulate import processes
+
         parties = list(processes(load_scenario(self.scenario)).values()) if self.scenario is not None else []
         parties += [any_config(path).parties() for path in self.config]
         return tuple(orjson.loads(one.as_bytes()) for one in parties)
@@ -104,7 +110,10 @@ def record(
     return Exit.OK
 
 
-async def _shown(recorder: Recorder, seconds: float | None, json: bool) -> Counter:
+async def _shown(recorder: "Recorder", seconds: float | None, json: bool) -> "Counter":
+    from rich.live import Live
+    from rich.text import Text
+
     if json:
         return await recorder.run(lambda counter: _line(to_json(counter.as_json())), PLAIN_S, seconds)
     if not sys.stdout.isatty():
@@ -118,7 +127,7 @@ def _line(text: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def in_words(counter: Counter) -> str:
+def in_words(counter: "Counter") -> str:
     """The counter for people."""
     words = f"{counter.messages} messages, {counter.payload_bytes / MEGABYTE:.1f} MB"
     words += f", {counter.parts} parts" if counter.parts > 1 else ""

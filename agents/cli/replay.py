@@ -1,5 +1,6 @@
 """`gridpact replay`: a recorded negotiation checked, under another policy, played to a live party, kept as a test."""
 
+import asyncio
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,26 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from agents.cli.arguments import Seconds, Speed, option
 from agents.cli.connection import DEFAULT, Connection
 from agents.runtime.exits import Exit
-from agents.settings.checked import ConfigError
-from agents.settings.parties import PlanMode, Rung
-from agents.tools.replay.changes import SettingChange
-from agents.tools.replay.source import RecordingSource
-from agents.tools.replay.table import remarks, side_by_side
-from agents.tools.replay.verify import verify as verified
-from agents.tools.replay.what_if import Devices, RecordedRun
-from agents.tools.tables import print_table, table_console
-from protocol.codec import to_json
+from agents.settings.mistakes import ConfigError
+from agents.settings.rungs import PlanMode, Rung
+from agents.tools.replay.devices import Devices
+from protocol.to_json import to_json
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from agents.tools.replay.changes import SettingChange
     from agents.tools.replay.compared import PlayedResult
     from broker.clock import Clock
+
 
 replay = App(name="replay")
 
@@ -56,6 +53,11 @@ def verify(recording: Path, /, *, json: Json = False) -> int:
     recording
         A recording with steps, a journal, or a directory of journals.
     """
+    from rich.text import Text
+
+    from agents.tools.replay.source import RecordingSource
+    from agents.tools.replay.verify import verify as verified
+
     result = verified(RecordingSource(recording))
     if json:
         sys.stdout.write(to_json(result.as_json()).decode() + "\n")
@@ -119,8 +121,10 @@ class PolicyOptions:
         None
     )
 
-    def changes(self) -> list[SettingChange]:
+    def changes(self) -> "list[SettingChange]":
         """Of settings. Raises ConfigError."""
+        from agents.tools.replay.changes import SettingChange
+
         given = {
             "aggregators.sharing": self.sharing,
             "coordinator.plan": self.plan,
@@ -166,6 +170,11 @@ def what_if(
     everything
         Show what is the same, too.
     """
+    from agents.tools.replay.source import RecordingSource
+    from agents.tools.replay.table import remarks, side_by_side
+    from agents.tools.replay.what_if import RecordedRun
+    from agents.tools.tables import print_table
+
     compared = RecordedRun(RecordingSource(recording)).what_if(policy.changes(), policy.without(), devices)
     if json:
         sys.stdout.write(to_json(compared.as_json()).decode() + "\n")
@@ -247,9 +256,8 @@ def onto(
     under_test
         The live party, such as `ra-1`. It begins with an empty memory, and nobody else of the recording is connected.
     """
-    import asyncio
-
     from agents.tools.replay.onto import Onto
+    from agents.tools.replay.source import RecordingSource
     from agents.tools.replay.wire import on_the_wire
 
     play.check()
@@ -264,6 +272,11 @@ def onto(
 
 
 def _print_played(compared: "PlayedResult") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from agents.tools.tables import print_table
+
     console = _console()
     table = Table(title=f"{compared.under_test} said", title_justify="left")
     for name in ("", "recorded", "live", "the same"):
@@ -297,11 +310,14 @@ def as_test(recording: Path, /, *, out: Path) -> int:
     """
     from agents.runtime.software import software
     from agents.tools.replay.as_test import keep
+    from agents.tools.replay.source import RecordingSource
 
     for path in keep(RecordingSource(recording), out, software()):
         print(f"{path}: {path.stat().st_size / 1024:.0f} KB")
     return Exit.OK
 
 
-def _console() -> Console:
+def _console() -> "Console":
+    from agents.tools.tables import table_console
+
     return table_console()

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 from agents.cli.running import parties
 from agents.runtime.daemon.client import ask
-from agents.runtime.daemon.commands import CommandRefusal
 from agents.runtime.daemon.orders import has_to_decide
+from agents.runtime.daemon.refusal import CommandRefusal
 from agents.runtime.exits import Exit
 from agents.runtime.fleet.control import FLEET
-from protocol.codec import to_json
+from protocol.to_json import to_json
 
 TAKES_PART = ("offered", "awarded", "active")
 OVER = ("completed", "not_needed", "no_deal", "cancelled", "expired")

@@ -9,13 +9,9 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from agents.cli.arguments import Control, Journals, Json, Speed, Verbose
-from agents.cli.mistake import mistake
 from agents.runtime.exits import Exit
-from agents.runtime.files.config import load_config
-from agents.runtime.files.scenario import load_scenario
-from agents.runtime.journal.file import empty
-from agents.settings.checked import ConfigError
-from agents.settings.daemon import Role
+from agents.settings.mistakes import ConfigError
+from agents.settings.roles import Role
 
 
 def run(role: Role, *, config: Path) -> int:
@@ -29,6 +25,7 @@ def run(role: Role, *, config: Path) -> int:
         Its TOML file.
     """
     from agents.runtime.daemon.daemon import run_daemon
+    from agents.runtime.files.config import load_config
 
     return run_daemon(load_config(config, role))
 
@@ -54,6 +51,9 @@ def up(
     protocol
         Which MQTT the agents speak.
     """
+    from agents.cli.mistake import mistake
+    from agents.runtime.files.scenario import load_scenario
+    from agents.runtime.journal.file import empty
     from agents.tools.run.board import Board
     from agents.tools.run.up import AgentDied, Up
     from agents.tools.run.view import View
@@ -101,6 +101,8 @@ def simulate(
     repeat_pct
         Share of messages that arrive twice.
     """
+    from agents.runtime.files.scenario import load_scenario
+    from agents.runtime.journal.file import empty
     from agents.tools.run.board import Board
     from agents.tools.run.simulate import simulate as simulated
     from agents.tools.run.view import View

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.runtime.daemon.client import ask
-from agents.runtime.daemon.commands import CommandRefusal
+from agents.runtime.daemon.refusal import CommandRefusal
 from agents.runtime.daemon.sockets import runtime_dir, sockets
 
 

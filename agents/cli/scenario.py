@@ -11,12 +11,12 @@ from cyclopts import App, Parameter
 from agents.cli.arguments import option, within
 from agents.cli.setup import split
 from agents.runtime.exits import Exit
-from agents.settings.checked import ConfigError
-from protocol.units import printed
+from agents.settings.mistakes import ConfigError
 
 if TYPE_CHECKING:
     from agents.runtime.files.recorded import RecordedRequest
     from agents.runtime.files.wall_clock import WallClock
+
 
 scenario_app = App(name="scenario", help="Make scenarios from tables, and systems from scenarios.")
 scenario_app.command(split)
@@ -59,6 +59,7 @@ class TableOptions:
         """The scenario's tables, and in words what they are. Raises ConfigError."""
         from agents.runtime.files import from_csv as tables
         from agents.runtime.files.wall_clock import WallClock, zone_named
+        from protocol.units import printed
 
         clock = WallClock(None if self.zone is None else zone_named(self.zone))
         events = tables.read_wanted(requests, clock)

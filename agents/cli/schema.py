@@ -4,10 +4,8 @@ import sys
 from pathlib import Path
 
 from agents.runtime.exits import Exit
-from agents.settings.checked import ConfigError
-from protocol import schema as schemas
-from protocol.codec import to_json
-from protocol.notes_page import notes_page
+from agents.settings.mistakes import ConfigError
+from protocol.to_json import to_json
 
 
 def schema(*, asyncapi: bool = False, notes: bool = False, into: Path | None = None) -> int:
@@ -23,6 +21,9 @@ def schema(*, asyncapi: bool = False, notes: bool = False, into: Path | None = N
         A folder into which the contract for makers of devices is written, as it stands in docs/protocol: the AsyncAPI
         document from a device's view, a JSON Schema of each kind, all fields, the device's machine, the rules.
     """
+    from protocol import schema as schemas
+    from protocol.notes_page import notes_page
+
     if into is not None:
         from agents.tools.contract import write_contract
 

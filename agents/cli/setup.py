@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from agents.cli.arguments import Port
 from agents.runtime.exits import Exit
-from agents.settings.checked import ConfigError
+from agents.settings.mistakes import ConfigError
 
 if TYPE_CHECKING:
     from agents.settings.scenario import Scenario

@@ -1,16 +1,17 @@
 """The logs of a command that draws on the terminal are off."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import structlog
 
 
 @contextmanager
 def silent() -> Iterator[None]:
     """Without logs, which would stand amid what is drawn; afterwards they are as before, for what else runs in the
     process."""
+    import logging
+
+    import structlog
+
     before = structlog.get_config() if structlog.is_configured() else None
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:

@@ -10,8 +10,8 @@ from agents.cli.running import parties
 from agents.history.standing import WhyUnknown, of_status
 from agents.runtime.exits import Exit
 from agents.tools.tables import print_table, table_console
-from protocol.codec import to_json
 from protocol.kilowatts import kilowatts
+from protocol.to_json import to_json
 
 MOST_IDLE = 20
 """More idle homes than this are one line of `status`."""

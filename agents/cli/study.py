@@ -6,23 +6,22 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 from cyclopts import Parameter
 
 from agents.cli.arguments import flag, option
 from agents.runtime.exits import Exit
-from agents.runtime.files.wall_clock import zone_named
-from agents.settings.checked import ConfigError
-from agents.tools.study import picture, results, table
-from agents.tools.study import study as whole
-from agents.tools.study.runs import StudyOutcome
-from agents.tools.study.sequence import SequenceOutcome, as_json, summed
-from agents.tools.study.sequence import table as sequence_table
-from agents.tools.study.variants import ACCEPT_PCT, REREQUESTS, SIZES_PCT, STORAGE_PCT
-from protocol.codec import to_json
-from protocol.units import Direction
+from agents.settings.mistakes import ConfigError
+from agents.tools.study.accepted import ACCEPT_PCT
+from protocol.bounds import Direction
+from protocol.to_json import to_json
+
+if TYPE_CHECKING:
+    from agents.tools.study import study as whole
+    from agents.tools.study.runs import StudyOutcome
+    from agents.tools.study.sequence import SequenceOutcome
 
 
 @Parameter(name="*")
@@ -79,10 +78,14 @@ class StudyOptions:
     @property
     def zone_info(self) -> ZoneInfo | None:
         """Of times without an offset; None: UTC. Raises ConfigError."""
+        from agents.runtime.files.wall_clock import zone_named
+
         return None if self.zone is None else zone_named(self.zone)
 
-    def run(self, sessions: Path, requests: Path, each: whole.Each) -> list[StudyOutcome]:
+    def run(self, sessions: Path, requests: Path, each: "whole.Each") -> "list[StudyOutcome]":
         """Negotiate all of it. Raises ConfigError."""
+        from agents.tools.study import study as whole
+
         return whole.study(
             sessions,
             requests,
@@ -99,8 +102,10 @@ class StudyOptions:
             each=each,
         )
 
-    def run_sequences(self, sessions: Path, requests: Path, each: whole.Each) -> list[list[SequenceOutcome]]:
+    def run_sequences(self, sessions: Path, requests: Path, each: "whole.Each") -> "list[list[SequenceOutcome]]":
         """The events one after the other. Raises ConfigError."""
+        from agents.tools.study import study as whole
+
         return whole.sequences(
             sessions,
             requests,
@@ -137,6 +142,8 @@ def study(
     json
         One JSON object instead of the table.
     """
+    from agents.tools.study import picture, results, table
+
     options.check()
     if out is not None:
         if not out.is_dir():
@@ -164,7 +171,11 @@ def study(
     return Exit.OK
 
 
-def _tell_sequences(found: list[list[SequenceOutcome]], out: Path | None, json: bool) -> int:
+def _tell_sequences(found: "list[list[SequenceOutcome]]", out: Path | None, json: bool) -> int:
+    from agents.tools.study import picture, table
+    from agents.tools.study.sequence import as_json, summed
+    from agents.tools.study.sequence import table as sequence_table
+
     rows = [summed(outcomes) for outcomes in found]
     if out is not None:
         picture.draw_sequences(found, out / "study-sequence.svg")
@@ -175,7 +186,11 @@ def _tell_sequences(found: list[list[SequenceOutcome]], out: Path | None, json: 
     return Exit.OK
 
 
-def _about(found: list[StudyOutcome], seconds: int, options: StudyOptions) -> dict[str, object]:
+def _about(found: "list[StudyOutcome]", seconds: int, options: StudyOptions) -> dict[str, object]:
+    from agents.tools.study import results
+    from agents.tools.study import study as whole
+    from agents.tools.study.variants import REREQUESTS, SIZES_PCT, STORAGE_PCT
+
     return {
         "events": len({outcome.case.event for outcome in found}),
         "negotiations": len(found),
@@ -193,7 +208,7 @@ def _about(found: list[StudyOutcome], seconds: int, options: StudyOptions) -> di
     }
 
 
-def _progress(json: bool) -> whole.Each:
+def _progress(json: bool) -> "whole.Each":
     if json or not sys.stderr.isatty():
         return lambda done, of: None
     return lambda done, of: print(f"\r{done} of {of}", end="\n" if done == of else "", file=sys.stderr, flush=True)

@@ -1,20 +1,19 @@
 """`gridpact watch`: what a broker carries, read-only."""
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from agents.cli.arguments import Seconds, Speed
 from agents.cli.connection import DEFAULT, Connection
 from agents.cli.silence import silent
 from agents.runtime.exits import Exit
-from agents.settings.checked import ConfigError
-from agents.tools.watch.live import Watch
-from agents.tools.watch.picture import Picture
-from agents.tools.watch.shows import Lines, Screen, Show, print_once
-from broker.address import Address
+from agents.settings.mistakes import ConfigError
+
+if TYPE_CHECKING:
+    from agents.tools.watch.shows import Show
+    from broker.address import Address
 
 Flag = Parameter(negative=())
 ONCE_S = 2.0
@@ -52,13 +51,19 @@ def watch(
 
 
 async def watch_broker(
-    address: Address,
+    address: "Address",
     speed: float | None = None,
     seconds: float | None = None,
     once: bool = False,
     json: bool = False,
 ) -> int:
     """Show until the end; with `once` only then."""
+    from rich.console import Console
+
+    from agents.tools.watch.live import Watch
+    from agents.tools.watch.picture import Picture
+    from agents.tools.watch.shows import Lines, Screen, print_once
+
     picture, console = Picture(), Console()
     show: Show
     if once:

@@ -3,15 +3,15 @@
 import asyncio
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from agents.cli.arguments import within
-from agents.runtime.daemon.watchdog import Watchdog
 from agents.runtime.exits import Exit
-from agents.runtime.files.config import any_config
-from agents.runtime.signals import signals
+
+if TYPE_CHECKING:
+    from agents.runtime.daemon.watchdog import Watchdog
 
 Flag = Parameter(negative=())
 
@@ -28,6 +28,9 @@ def watchdog(*, config: Path, after: float = 15.0, once: Annotated[bool, Flag] =
     once
         Give back at once what the file names, and end; not while the daemon runs. Exit code 1 when a device was not.
     """
+    from agents.runtime.daemon.watchdog import Watchdog
+    from agents.runtime.files.config import any_config
+
     within("--after", after, 0, 3_600)
     watching = Watchdog(any_config(config), f"{config}", _say, after)
     if once:
@@ -37,7 +40,9 @@ def watchdog(*, config: Path, after: float = 15.0, once: Annotated[bool, Flag] =
     return Exit.OK
 
 
-async def _until_stopped(watching: Watchdog) -> None:
+async def _until_stopped(watching: "Watchdog") -> None:
+    from agents.runtime.signals import signals
+
     stop = asyncio.Event()
     with signals(stop.set):
         running, stopping = asyncio.create_task(watching.run()), asyncio.create_task(stop.wait())

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from agents.history.line import NoteLine
-from agents.settings.daemon import Role
+from agents.settings.roles import Role
 from protocol.kilowatts import kilowatt_hours, kilowatts
 
 WORDS = {

@@ -9,36 +9,15 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
-from enum import StrEnum
 from pathlib import Path
 
+from agents.runtime.consents import ConsentPurpose as ConsentPurpose  # noqa: PLC0414 - its home for all but the command line
 from agents.runtime.journal.schema import transaction
 from broker.private import make_file, make_folder
-from protocol.messages import Restriction
 
 
 class RegisterError(RuntimeError):
     """The register cannot be used; one sentence."""
-
-
-class ConsentPurpose(StrEnum):
-    """What a member agrees to."""
-
-    CONTROL = "control"
-    """That its devices are commanded at all."""
-    METERING = "metering"
-    """That its meter is read for the settlement."""
-    DEPARTURE_SOC = Restriction.DEPARTURE_SOC
-    RESERVE_SOC = Restriction.RESERVE_SOC
-    POWER_LIMIT = Restriction.POWER_LIMIT
-    RELAY_OPS = Restriction.RELAY_OPS
-    PLUG_WINDOW = Restriction.PLUG_WINDOW
-    COMFORT = Restriction.COMFORT
-
-    @property
-    def loosens(self) -> Restriction | None:
-        """What it lets be loosened; None: nothing."""
-        return Restriction(self.value) if self.value in Restriction.__members__.values() else None
 
 
 @dataclass(frozen=True, slots=True)

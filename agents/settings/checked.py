@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from agents.settings.contradictions import contradictions
 from agents.settings.mistakes import FIRST_YEAR, LAST_YEAR, Mistake, impossible, most_of, place
+from agents.settings.mistakes import ConfigError as ConfigError  # noqa: PLC0414 - its home for all but the command line
 from protocol.units import Name
 
 T = TypeVar("T")
@@ -28,10 +29,6 @@ PLAIN = {
 """Mistakes that pydantic tells in words of Python."""
 NAME = get_args(Name)[1].pattern
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
-
-
-class ConfigError(ValueError):
-    """A mistake in a file; `str(error)` is one sentence with the file and the key."""
 
 
 def checked(model: type[T], data: Any, where: str) -> T:

@@ -1,7 +1,6 @@
 """A daemon's configuration, as models."""
 
 import re
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -16,18 +15,10 @@ from agents.settings.parties import (
     Settings,
     UtilitySettings,
 )
+from agents.settings.roles import Role as Role  # noqa: PLC0414 - its home for all but the command line
 from protocol.units import Instant, Name
 
 ADDRESS = r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?$"
-
-
-class Role(StrEnum):
-    """What a daemon runs. `der` stands for any number of homes, each with a connection of its own."""
-
-    UTILITY = "utility"
-    COORDINATOR = "coordinator"
-    AGGREGATOR = "aggregator"
-    DER = "der"
 
 
 PLAIN_PORT, TLS_PORT = 1883, 8883

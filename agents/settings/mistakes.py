@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from protocol.units import MAX_POWER_W
+from protocol.bounds import MAX_POWER_W
 
 FIRST_YEAR, LAST_YEAR = 2000, 2199
 """Of every instant in a file: what lies outside is a slip of the finger."""
@@ -17,6 +17,10 @@ MOST_WHOLE = 2**63 - 1
 """Of every other whole number: TOML has no more."""
 
 KINDS = ("vehicle", "storage", "solar", "load")
+
+
+class ConfigError(ValueError):
+    """A mistake in a file; `str(error)` is one sentence with the file and the key."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from agents.settings.connection import ConnectionPoint
 from agents.settings.devices import DeviceSpec, StorageSpec
 from agents.settings.learned import Learned
 from agents.settings.members import AnswersWithin, Member
+from agents.settings.rungs import PlanMode as PlanMode  # noqa: PLC0414 - its home for all but the command line
+from agents.settings.rungs import Rung as Rung  # noqa: PLC0414 - its home for all but the command line
 from protocol.messages import OptionBasis, Restriction
 from protocol.units import Direction, Instant, Name, Percent, PowerW, check_span
 
@@ -29,27 +31,8 @@ CapabilityEvery: TypeAlias = Annotated[int, Field(ge=60, le=43_200)]
 """Seconds."""
 
 
-class Rung(StrEnum):
-    """The fallbacks of the aggregator's ladder. Their order is the ladder; one that is left out is not climbed."""
-
-    SURPLUS = "surplus"
-    PLAN = "plan"
-    OWN_STORAGE = "own_storage"
-    RELAX = "relax"
-    ALTERNATIVE = "alternative"
-
-
 PATENT_LADDER = (Rung.OWN_STORAGE, Rung.RELAX, Rung.ALTERNATIVE)
 """S26, S28, S32: the rungs of the patent in their order."""
-
-
-class PlanMode(StrEnum):
-    """S1: the same plan to every aggregator, one by each one's scale, or one by what each could probably give (by its scale,
-    as long as not all of them have told that)."""
-
-    SAME = "same"
-    BY_SCALE = "by_scale"
-    BY_ABILITY = "by_ability"
 
 
 class Usable(StrEnum):

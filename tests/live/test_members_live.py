@@ -15,8 +15,8 @@ import pytest
 from agents.cli import book, persons
 from agents.cli.contract import BookOptions
 from agents.parties.aggregator.actor import Aggregator
+from agents.runtime.daemon.changes import ContractChange
 from agents.runtime.daemon.commands import CommandRefusal
-from agents.runtime.daemon.contracts import ContractChange
 from agents.runtime.daemon.daemon import Daemon
 from agents.runtime.files.members import as_csv, load_members
 from agents.runtime.files.toml_out import to_toml

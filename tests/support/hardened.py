@@ -12,7 +12,8 @@ import paths
 from agents.tools.access.authority import Authority
 from agents.tools.access.broker_files import CONF, BrokerFiles
 from agents.tools.access.bundle import write_bundle
-from agents.tools.access.certificates import VALID, Pair, utc_now
+from agents.tools.access.certificates import Pair, utc_now
+from agents.tools.access.lifetimes import VALID
 from agents.tools.access.plan import AccessPlan
 from broker.address import Address
 from broker.mosquitto import Broker, free_port, started_broker

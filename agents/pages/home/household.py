@@ -55,29 +55,13 @@ def fields_of(device: HomeDevice) -> Iterator[LimitField]:
 
 def limits_said(device: HomeDevice, fields: Mapping[str, str]) -> dict[str, object]:
     """What a form says otherwise than the device has it now. Raises Mistaken."""
-    found: dict[str, object] = {}
-    relaxations = [one.model_dump(mode="json") for one in getattr(device.spec, RELAXATIONS, ())]
-    for field in fields_of(device):
-        text = fields.get(field.key, field.value).strip()
-        if field.key == STEPS:
-            if text != field.value:
-                found[STEPS] = [_number(text, field)] if text else []
-            continue
-        if text != field.value:
-            found[field.key] = _value(text, field, device)
-        if field.may_loosen:
-            to = fields.get(f"{field.key}-to", "").strip() if fields.get(f"{field.key}-loosen") == "yes" else ""
-            if to != field.loosened:
-                restriction = LOOSENS[field.key]
-                relaxations = [one for one in relaxations if one["restriction"] != restriction]
-                if to:
-                    relaxations.append({"restriction": restriction, "steps": [_value(to, field, device)]})
-                found[RELAXATIONS] = relaxations
-    for key, value in found.items():
-        kept = [one if one["restriction"] != LOOSENS.get(key) else _looser(one, key, value) for one in relaxations]
-        if key in LOOSENS and f"{key}-to" not in _changed(device, fields) and kept != relaxations:
-            relaxations = [one for one in kept if one["steps"]]
-            found = {**found, RELAXATIONS: relaxations}
+    found = _values_said(device, fields)
+    before = [one.model_dump(mode="json") for one in getattr(device.spec, RELAXATIONS, ())]
+    relaxations = _relaxations_said(before, device, fields)
+    for key in LOOSENS.keys() & found.keys() - _changed(device, fields):
+        relaxations = [one for each in relaxations if (one := _looser(each, key, found[key]))["steps"]]
+    if relaxations != before:
+        found[RELAXATIONS] = relaxations
     try:
         with_limits(device.spec, found)
     except UnfitLimits as unfit:
@@ -85,13 +69,45 @@ def limits_said(device: HomeDevice, fields: Mapping[str, str]) -> dict[str, obje
     return found
 
 
+def _values_said(device: HomeDevice, fields: Mapping[str, str]) -> dict[str, object]:
+    """The limits themselves that are others."""
+    found: dict[str, object] = {}
+    for field in fields_of(device):
+        text = fields.get(field.key, field.value).strip()
+        if text == field.value:
+            continue
+        if field.key == STEPS:
+            found[STEPS] = [_number(text, field)] if text else []
+        else:
+            found[field.key] = _value(text, field, device)
+    return found
+
+
+def _relaxations_said(
+    before: list[dict[str, Any]], device: HomeDevice, fields: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """What may be loosened from now on, and to what."""
+    found = before
+    for field in fields_of(device):
+        to = fields.get(f"{field.key}-to", "").strip() if fields.get(f"{field.key}-loosen") == "yes" else ""
+        if not field.may_loosen or to == field.loosened:
+            continue
+        restriction = LOOSENS[field.key]
+        found = [one for one in found if one["restriction"] != restriction]
+        if to:
+            found.append({"restriction": restriction, "steps": [_value(to, field, device)]})
+    return found
+
+
 def _changed(device: HomeDevice, fields: Mapping[str, str]) -> set[str]:
-    """What was said anew of how far something may be loosened."""
-    return {f"{one.key}-to" for one in fields_of(device) if fields.get(f"{one.key}-to", "").strip() != one.loosened}
+    """The limits of which it was said anew how far they may be loosened."""
+    return {one.key for one in fields_of(device) if fields.get(f"{one.key}-to", "").strip() != one.loosened}
 
 
 def _looser(relaxation: dict[str, Any], key: str, value: object) -> dict[str, Any]:
-    """The steps that still loosen a limit that is another one now."""
+    """A relaxation, where it is of a limit that is another one now: with the steps that still loosen that."""
+    if relaxation["restriction"] != LOOSENS[key]:
+        return relaxation
     limit = float("inf") if value is None else float(str(value))
     less = key.endswith("_wh")
     return {**relaxation, "steps": [step for step in relaxation["steps"] if (step < limit if less else step > limit)]}

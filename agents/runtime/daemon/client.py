@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from agents.runtime.daemon.commands import CommandRefusal
+from agents.runtime.daemon.refusal import CommandRefusal
 from agents.runtime.daemon.sockets import LINE_LIMIT
-from protocol.codec import to_json
+from protocol.to_json import to_json
 
 
 async def ask(path: Path, command: dict[str, object]) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from agents.runtime.daemon.contracts import ContractChange, CorrectionCause
+from agents.runtime.daemon.changes import ContractChange, CorrectionCause
+from agents.runtime.daemon.refusal import CommandRefusal as CommandRefusal  # noqa: PLC0414 - its home for all but the command line
 from agents.settings.parties import EventSettings
 from protocol.units import MAX_SLOTS, Direction, Instant, Name, Percent, Text
 
@@ -153,7 +154,3 @@ AnyCommand: TypeAlias = Annotated[
     Field(discriminator="do"),
 ]
 COMMANDS: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)
-
-
-class CommandRefusal(ValueError):
-    """A command that cannot be followed; one sentence."""

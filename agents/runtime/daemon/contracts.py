@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from enum import StrEnum
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -14,6 +13,7 @@ from agents.negotiation.booked import AnyBookedParty, BookedParty
 from agents.negotiation.conduct import WEIGHTS
 from agents.runtime.daemon.books import with_books_of
 from agents.runtime.daemon.changeover import folded, has_left
+from agents.runtime.daemon.changes import ContractChange, CorrectionCause
 from agents.runtime.daemon.forgetting import begin_to_forget, edges_to_forget, go_on_to_forget, is_known, why_not
 from agents.runtime.daemon.served import served
 from agents.runtime.files.config import journal_path
@@ -36,33 +36,6 @@ PAGE = 500
 
 class ContractRefusal(ValueError):
     """Why a book is not changed; one sentence."""
-
-
-class ContractChange(StrEnum):
-    """What an operator means by the contracts that it gives."""
-
-    ADD = "add"
-    """They are new."""
-    CHANGE = "change"
-    """They are known; what is given of each takes the place of what it says now."""
-    PUT = "put"
-    """They are as they are given, new or not."""
-    LEAVE = "leave"
-    """They end."""
-
-
-class CorrectionCause(StrEnum):
-    """Why what was learned of a member is contested."""
-
-    METER = "meter"
-    """Its meter was wrong, or was not read."""
-    CONNECTION = "connection"
-    OUR_FAULT = "our_fault"
-    REPAIRED = "repaired"
-    """What kept it from delivering is mended."""
-    AGREED = "agreed"
-    """It was agreed beforehand."""
-    OTHER = "other"
 
 
 class StoredBooks(NamedTuple):

@@ -5,7 +5,7 @@ import socket
 import stat
 from pathlib import Path
 
-from agents.settings.checked import ConfigError
+from agents.settings.mistakes import ConfigError
 from broker.private import make_folder
 
 LONGEST_PATH = 104

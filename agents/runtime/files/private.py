@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from agents.settings.checked import ConfigError
+from agents.settings.mistakes import ConfigError
 from broker.private import put_whole
 
 PRIVATE, SHARED = 0o600, 0o644

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from agents.settings.checked import ConfigError
+from agents.settings.mistakes import ConfigError
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from cryptography.x509.oid import NameOID
 from agents.runtime.files.private import PRIVATE, content, put
 from agents.settings.checked import ConfigError
 from agents.tools.access import certificates as made
-from agents.tools.access.certificates import VALID, Pair, common_name, is_for_clients, pem
+from agents.tools.access.certificates import Pair, common_name, is_for_clients, pem
+from agents.tools.access.lifetimes import VALID
 
 LONGEST_NAME = 64
 """Of a common name."""

@@ -10,11 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-VALID = timedelta(days=396)
-"""Thirteen months: renewed once a year, with a month to notice that it was not."""
-AUTHORITY_VALID = timedelta(days=3653)
-BACKDATED = timedelta(minutes=5)
-"""For peers whose clock is slow."""
+from agents.tools.access.lifetimes import AUTHORITY_VALID, BACKDATED, VALID
+
 SHA256 = hashes.SHA256()
 
 

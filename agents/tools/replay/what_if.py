@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from agents.drivers.build import build_drivers, build_feeds
@@ -20,6 +19,7 @@ from agents.settings.checked import ConfigError
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, PartySettings, Rung, UtilitySettings
 from agents.tools.replay.cast import Cast
 from agents.tools.replay.changes import SettingChange, changed
+from agents.tools.replay.devices import Devices as Devices  # noqa: PLC0414 - it is public here
 from agents.tools.replay.outcome import EventOutcome, known
 from agents.tools.replay.script import scripts
 from agents.tools.replay.scripted import Scripted
@@ -32,13 +32,6 @@ from protocol.actor import Actor, Cancel, Entry, Feed, Issue
 from protocol.entries import decode_effects, decode_input, encode_effects, encode_input
 
 LIVES_ON = timedelta(days=1)
-
-
-class Devices(StrEnum):
-    ALIVE = "alive"
-    """They compute again, from the settings in the recording."""
-    RECORDED = "recorded"
-    """They say what they said then."""
 
 
 @dataclass(slots=True)

@@ -16,10 +16,10 @@ from agents.runtime.files.from_csv_lives import lives
 from agents.runtime.files.scenario import build_scenario
 from agents.settings.scenario import Scenario
 from agents.tools.run.simulate import build_simulation
+from agents.tools.study.accepted import ACCEPT_PCT
 from agents.tools.study.optimum import Means, Optimum, means_of, optimum
 from agents.tools.study.remembered import Memory
 from agents.tools.study.variants import (
-    ACCEPT_PCT,
     SIZES_PCT,
     STORAGE_PCT,
     VARIANTS,

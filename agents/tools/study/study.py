@@ -14,10 +14,10 @@ from typing import TypeAlias
 from agents.runtime.files.from_csv import Plugged, RecordedRequest, Session, read_sessions, read_wanted
 from agents.runtime.files.wall_clock import WallClock
 from agents.settings.checked import ConfigError
+from agents.tools.study.accepted import ACCEPT_PCT
 from agents.tools.study.runs import StudyOutcome, outcomes
 from agents.tools.study.sequence import SequenceBook, SequenceOutcome, in_sequence
 from agents.tools.study.variants import (
-    ACCEPT_PCT,
     SEQUENCE_VARIANT,
     VARIANTS,
     StudyBooks,

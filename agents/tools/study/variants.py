@@ -10,9 +10,8 @@ from enum import StrEnum
 
 from agents.settings.parties import AggregatorSettings, Rung
 from agents.settings.scenario import Scenario
+from agents.tools.study.accepted import ACCEPT_PCT
 
-ACCEPT_PCT = 70
-"""An alternative is accepted, by the coordinator (S4) and by the utility, when it gives this share in every slot."""
 REREQUESTS = 2
 STORAGE_PCT = 10
 """Assumed: power of all own storage together, of what the fleet can give; full enough to last for the event."""

@@ -6,10 +6,12 @@ import json
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
+from pydoc import locate
 
 import pytest
 
-from agents.cli.app import call
+from agents.cli.app import MISTAKES, call
 from agents.cli.commands import COMMANDS
 from agents.cli.front import help_page
 from agents.cli.tree import app
@@ -20,6 +22,8 @@ COSTLY = {
     "orjson", "protocol", "pydantic", "rich", "structlog", "yaml",
 }  # fmt: skip
 """Modules that take longer than all that help needs."""
+WORK = {"aiomqtt", "cryptography", "gmqtt", "numpy", "protocol.messages", "pydantic", "starlette", "structlog"}
+"""What only a command needs that does something."""
 
 
 def test_help_has_every_command_and_its_words() -> None:
@@ -45,18 +49,41 @@ def test_command_says_of_itself_what_stands_in_its_code(name: str) -> None:
         assert inspect.cleandoc(command.help).partition("\n\nParameters\n")[0] == text.partition("\n\nParameters\n")[0]
 
 
+def imported_by(program: str, *arguments: str) -> list[str]:
+    """All modules of a process that has run a program."""
+    program = f"import json, sys\ntry:\n    {program}\nfinally: print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
+    found: list[str] = json.loads(done.stderr.splitlines()[-1])
+    return found
+
+
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["stauts"], ["--verison"], ["--version"]])
 def test_what_needs_no_command_imports_little(arguments: list[str]) -> None:
-    program = (
-        "import json, sys; from agents.cli import main\n"
-        "try: main()\n"
-        "finally: print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
-    imported = json.loads(done.stderr.splitlines()[-1])
+    imported = imported_by("from agents.cli import main; main()", *arguments)
     assert "agents.cli.front" in imported
     allowed = {"importlib.metadata", "inspect"} if arguments == ["--version"] else set()
     assert COSTLY.intersection(imported) - allowed == set()
+
+
+def test_help_of_a_command_imports_nothing_that_only_its_work_needs() -> None:
+    program = "from agents.cli.app import call; assert not any([call([name, '--help']) for name in sys.argv[1:]])"
+    imported = imported_by(program, *TREE)
+    assert {command.code.partition(":")[0] for command in COMMANDS} <= set(imported)
+    assert WORK.intersection(imported) == set()
+
+
+def test_status_imports_nothing_that_negotiates(tmp_path: Path) -> None:
+    imported = imported_by("from agents.cli.app import call; call(sys.argv[1:])", "status", "--control", str(tmp_path))
+    assert "agents.runtime.daemon.client" in imported
+    assert WORK.intersection(imported) == set()
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistake_that_has_an_exit_code_is_an_exception_of_that_name(name: str) -> None:
+    found = locate(name)
+    assert isinstance(found, type)
+    assert issubclass(found, Exception)
+    assert f"{found.__module__}.{found.__qualname__}" == name
 
 
 @pytest.mark.parametrize(
