@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from types import ModuleType
 
-from protocol import errors, messages, parts, units, words
+from protocol import bounds, errors, messages, parts, units, words
 
 
 def text_of(owner: type, name: str) -> str:
@@ -30,7 +30,8 @@ def class_of(name: str) -> type:
 
 @cache
 def _texts() -> Mapping[str, Mapping[str, str]]:
-    return {name: texts for module in (messages, parts, words, errors, units) for name, texts in _classes(module)}
+    modules = messages, parts, words, errors, units, bounds
+    return {name: texts for module in modules for name, texts in _classes(module)}
 
 
 def _classes(module: ModuleType) -> Iterator[tuple[str, dict[str, str]]]:
