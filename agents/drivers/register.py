@@ -8,6 +8,8 @@ from agents.devices.contract import hours
 KEPT = timedelta(hours=49)
 """A slot lasts a day at most; it may be asked for late."""
 
+ANEW_WH = 1e9
+"""Put on top each time a register begins anew: who reads it sees that it is another one, and that nothing is known across."""
 MOST_W, MOST_JUMP_WH = 1_000_000, 2_000
 """No device of a home or of a yard moves more: 1 MW, and what a coarse register adds at once."""
 

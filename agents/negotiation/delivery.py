@@ -179,11 +179,9 @@ class Delivery:
         return False
 
     def counts_in(self, name: str, step_wh: int) -> None:
-        """The meter of a child or an own device counts in steps, Wh; 0: it does not."""
-        if step_wh:
+        """The meter of a child or an own device counts in steps, Wh; 0: it does not. The greatest of all slots counts."""
+        if step_wh > self.watch.steps_wh.get(name, 0):
             self.watch.steps_wh[name] = step_wh
-        else:
-            self.watch.steps_wh.pop(name, None)
 
     def step_wh(self, slot: int | None = None) -> int:
         """By how much a sum may be wrong, as all meters in it count in steps, Wh; None: that of all slots together."""

@@ -31,6 +31,8 @@ ENDS_MINUTES = 12 + 2 * SLOT_S / 60 + 5
 class ChargerEvening(system.System):
     """Homes, each with a charger that charges at 3 kW by itself."""
 
+    slot_s = SLOT_S
+
     def __init__(self, folder: Path, names: Sequence[str], max_discharge_w: int, asked_w: int = 12_000) -> None:
         super().__init__(folder, homes=len(names), speed=SPEED)
         self.names, self._max_discharge_w, self._asked_w = names, max_discharge_w, asked_w
@@ -63,7 +65,7 @@ class ChargerEvening(system.System):
             case "utility":
                 event = EventSettings(
                     event_id="e1", issue_at=T0 + timedelta(minutes=2), direction=Direction.DECREASE_LOAD, start=START,
-                    slot_s=SLOT_S, power_w=(self._asked_w,) * 2,
+                    slot_s=self.slot_s, power_w=(self._asked_w,) * 2,
                 )  # fmt: skip
                 return {"utility": UtilitySettings(children=("ac",), events=(event,), reply_pct=80, report_grace_s=240)}
             case "ra-1":

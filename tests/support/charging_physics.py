@@ -4,7 +4,7 @@ on command. Its frames are those of played_charger; its hours pass faster by a f
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from played_charger import PlayedCharger
@@ -24,6 +24,11 @@ class ChargingCharger:
         self._limit: tuple[float, datetime] | None = None
         """A, and until when."""
         self._plugged, self._silent, self._again = True, False, False
+        self.sample_s = SAMPLE_S
+        self.behind = timedelta()
+        """Its clock, behind ours."""
+        self.refuses, self.answers_no_limit, self.does_nothing, self.slow_s = False, False, False, 0.0
+        self.most_flowed_w = self.least_flowed_w = 0.0
         self._boots = 0
         self.limits_a: list[float] = []
         self.limits_after_boot_a: list[float] = []
@@ -44,6 +49,11 @@ class ChargingCharger:
         """All limits are forgotten, and the transaction is another one."""
         self._again = True
 
+    def reset_register(self) -> None:
+        """It counts anew."""
+        self._flow()
+        self._energy_wh = 0.0
+
     # -- its life
 
     async def run(self) -> None:
@@ -56,7 +66,10 @@ class ChargingCharger:
     async def _live(self) -> None:
         charger = await self._open()
         try:
-            charger.answers |= {"SetChargingProfile": self._set, "ClearChargingProfile": self._clear}
+            charger.behind, charger.slow_s = self.behind, self.slow_s
+            charger.answers |= {"SetChargingProfile": self._told, "ClearChargingProfile": self._clear}
+            if self.answers_no_limit:
+                charger.answers["SetChargingProfile"] = None
             self._limit, self._again = None, False
             self._boots += 1
             await charger.boot()
@@ -86,7 +99,7 @@ class ChargingCharger:
                 transaction = None
             else:
                 await charger.call("Heartbeat")
-            await asyncio.sleep(SAMPLE_S)
+            await asyncio.sleep(self.sample_s)
 
     async def _meter(self, charger: PlayedCharger, transaction: int | None) -> None:
         energy = {"value": f"{self._energy_wh:.1f}"}
@@ -98,7 +111,7 @@ class ChargingCharger:
     def _power_w(self) -> float:
         if not self._plugged:
             return 0.0
-        if self._limit is None or self._limit[1] <= datetime.now(UTC):
+        if self.does_nothing or self._limit is None or self._limit[1] <= self._now():
             return self._own_w()
         amps = self._limit[0]
         return min(self._most_w, amps * VOLTS) if amps >= LEAST_A else 0.0
@@ -107,9 +120,17 @@ class ChargingCharger:
         """What it does by itself."""
         return self._most_w
 
+    def _now(self) -> datetime:
+        return datetime.now(UTC) - self.behind
+
     def _flow(self) -> None:
         before, self._loop_s = self._loop_s, asyncio.get_running_loop().time()
-        self._energy_wh += self._power_w() * (self._loop_s - before) * self._speed / 3_600
+        power_w = self._power_w()
+        self._energy_wh += power_w * (self._loop_s - before) * self._speed / 3_600
+        self.most_flowed_w, self.least_flowed_w = max(self.most_flowed_w, power_w), min(self.least_flowed_w, power_w)
+
+    def _told(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"status": "Rejected"} if self.refuses else self._set(body)
 
     def _set(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         self._flow()

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from charging_physics import SAMPLE_S, ChargingCharger
+from charging_physics import LEAST_A, VOLTS, ChargingCharger
 from played_charger2 import PlayedCharger2
 
 NEEDS = {
@@ -22,11 +22,13 @@ NEEDS = {
 class BothWaysCharger(ChargingCharger):
     """Its vehicle asks for both ways."""
 
+    both_ways, _served = True, True
+
     def __init__(self, url: str, speed: float, *, most_w: int, does_nothing: bool = False) -> None:
         """`does_nothing`: it takes what it is told, and goes on as before."""
         super().__init__(url, speed, most_w=most_w)
         self.setpoints_w: list[float] = []
-        self._does_nothing = does_nothing
+        self.does_nothing = does_nothing
         self._setpoint: tuple[float, datetime] | None = None
         self._given_wh = 0.0
 
@@ -36,11 +38,21 @@ class BothWaysCharger(ChargingCharger):
     async def _serve(self, charger: Any) -> None:
         self._loop_s = asyncio.get_running_loop().time()
         await charger.tell("Started", **self._values())
-        await charger.need(**NEEDS)
+        if self.both_ways:
+            await charger.need(**NEEDS)
         while not self._again:
             self._flow()
-            await charger.tell("Updated", **self._values())
-            await asyncio.sleep(SAMPLE_S)
+            if self._silent:
+                charger.answers = dict.fromkeys(("SetChargingProfile", "ClearChargingProfile", "TriggerMessage"))
+            elif self._plugged:
+                await charger.tell("Updated", **self._values())
+            elif self._served:
+                self._served = False
+                await charger.tell("Ended", "Idle")
+                await charger.is_connected("Available")
+            else:
+                await charger.call("Heartbeat")
+            await asyncio.sleep(self.sample_s)
 
     def _values(self) -> dict[str, float]:
         power_w = self._power_w()
@@ -48,15 +60,23 @@ class BothWaysCharger(ChargingCharger):
         return flows | {"imported_wh": self._energy_wh, "exported_wh": self._given_wh}
 
     def _power_w(self) -> float:
-        if self._setpoint is None or self._setpoint[1] <= datetime.now(UTC) or self._does_nothing:
+        if not self._plugged:
+            return 0.0
+        if self._setpoint is None or self._setpoint[1] <= self._now() or self.does_nothing:
             return self._own_w()
         return self._setpoint[0]
 
+    def reset_register(self) -> None:
+        super().reset_register()
+        self._given_wh = 0.0
+
     def _flow(self) -> None:
         before, self._loop_s = self._loop_s, asyncio.get_running_loop().time()
-        moved_wh = self._power_w() * (self._loop_s - before) * self._speed / 3_600
+        power_w = self._power_w()
+        moved_wh = power_w * (self._loop_s - before) * self._speed / 3_600
         self._energy_wh += max(moved_wh, 0.0)
         self._given_wh += max(-moved_wh, 0.0)
+        self.most_flowed_w, self.least_flowed_w = max(self.most_flowed_w, power_w), min(self.least_flowed_w, power_w)
 
     def _set(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         self._flow()
@@ -70,4 +90,22 @@ class BothWaysCharger(ChargingCharger):
         self._flow()
         self._setpoint = None
         self.cleared += 1
+        return {"status": "Accepted"}
+
+
+class OneWayCharger(BothWaysCharger):
+    """A charger of OCPP 2.0.1: its vehicle charges only, within limits in A."""
+
+    both_ways = False
+
+    async def _open(self) -> PlayedCharger2:
+        return await PlayedCharger2.open(self._url, "ocpp2.0.1")
+
+    def _set(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        self._flow()
+        profile = body["chargingProfile"]
+        amps = float(profile["chargingSchedule"][0]["chargingSchedulePeriod"][0]["limit"])
+        limit_w = min(self._most_w, amps * VOLTS) if amps >= LEAST_A else 0.0
+        self._setpoint = limit_w, datetime.fromisoformat(profile["validTo"])
+        self.limits_a.append(amps)
         return {"status": "Accepted"}

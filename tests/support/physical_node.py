@@ -9,6 +9,8 @@ from played_node import BATTERY, VEHICLE, PlayedNode
 
 SOLAR, METER = "027901", "028801"
 CHARGING, DISCHARGING = b"\x42", b"\x43"
+UNITS = {1: b"\x03", 100: b"\x01"}
+"""Of the meter, by its step in Wh."""
 OWN_W, SUN_W = 3_000, 500
 OBJECTS: Mapping[str, Mapping[int, str]] = {
     VEHICLE: {0x88: "42", 0xC7: "43", 0xDA: "42", 0xDB: "00", 0xE2: "00007530", 0xEB: "00000BB8", 0xEC: "00000BB8",
@@ -29,6 +31,7 @@ class PhysicalNode(PlayedNode):
         self._speed, self._at = 1.0, 0.0
         self._wh = {name: [0.0, 0.0] for name in (VEHICLE, BATTERY, SOLAR)}
         """Taken and given, by object."""
+        self.meter_step_wh = 1
         self.modes: dict[str, list[str]] = {VEHICLE: [], BATTERY: []}
         """Those that it was told."""
 
@@ -51,6 +54,16 @@ class PhysicalNode(PlayedNode):
         sign = {CHARGING: 1, DISCHARGING: -1}.get(mode, 0)
         return float(sign * int.from_bytes(values[amount], "big"))
 
+    def start_anew(self) -> None:
+        """As after a power cut: it does what it does by itself."""
+        self._flow()
+        self.objects[VEHICLE][0xDA] = CHARGING
+
+    def reset_registers(self, at_wh: float = 0.0) -> None:
+        """They count from here."""
+        self._flow()
+        self._wh = {name: [at_wh, at_wh] for name in self._wh}
+
     def _flow(self) -> None:
         before, self._at = self._at, asyncio.get_running_loop().time()
         hours = (self._at - before) * self._speed / 3_600
@@ -66,7 +79,8 @@ class PhysicalNode(PlayedNode):
         self.objects[VEHICLE] |= {0xD8: _wh(taken), 0xD6: _wh(given)}
         self.objects[BATTERY] |= {0xA8: _wh(store[0]), 0xA9: _wh(store[1])}
         self.objects[SOLAR][0xE1] = _wh(made)
-        self.objects[METER] |= {0xE0: _wh(taken), 0xE3: _wh(given)}
+        step_wh = self.meter_step_wh
+        self.objects[METER] |= {0xE1: UNITS[step_wh], 0xE0: _wh(taken // step_wh), 0xE3: _wh(given // step_wh)}
 
     def _get(self, eoj: str, asked: Mapping[int, bytes]) -> tuple[int, dict[int, bytes]]:
         self._flow()

@@ -4,10 +4,12 @@ import asyncio
 import itertools
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 WITHIN_S = 5.0
@@ -21,6 +23,9 @@ class PlayedCharger:
         self._connection, self._numbers = connection, itertools.count(1)
         self.behind = timedelta()
         """Its clock, behind ours."""
+        self.slow_s = 0.0
+        """So long it takes to answer."""
+        self._slowly: set[asyncio.Task[None]] = set()
         self.called: list[tuple[str, Mapping[str, Any]]] = []
         self.answers: dict[str, Answer | None] = dict(answers)
         self._results: dict[str, asyncio.Future[Mapping[str, Any]]] = {}
@@ -58,11 +63,20 @@ class PlayedCharger:
                 _, number, action, body = frame
                 self.called.append((action, body))
                 answer = self.answers.get(action, lambda _: {"status": "Accepted"})
-                if answer is not None:  # None: it is silent
+                if answer is not None and self.slow_s:
+                    task = asyncio.create_task(self._answer_slowly(number, answer, body))
+                    self._slowly.add(task)
+                    task.add_done_callback(self._slowly.discard)
+                elif answer is not None:  # None: it is silent
                     await self._connection.send(json.dumps(_frame(number, answer(body))))
             else:
                 self._results[frame[1]].set_result(frame[2] if frame[0] == 3 else {"error": frame[2]})
             self._news.set()
+
+    async def _answer_slowly(self, number: str, answer: Answer, body: Mapping[str, Any]) -> None:
+        with suppress(ConnectionClosed):
+            await asyncio.sleep(self.slow_s)
+            await self._connection.send(json.dumps(_frame(number, answer(body))))
 
     async def call(self, action: str, **body: Any) -> Mapping[str, Any]:
         """Call, and hear what comes back."""

@@ -35,6 +35,9 @@ class PlayedNode(asyncio.DatagramProtocol):
         """So many are answered only when the next one comes."""
         self.refuses: set[int] = set()
         self.does_nothing = False
+        self.slow_s = 0.0
+        """So long it takes to answer."""
+        self.answers_no_setting = False
         self._late: list[tuple[bytes, Any]] = []
         self._transport: asyncio.DatagramTransport
         self._heard = asyncio.Event()
@@ -91,6 +94,8 @@ class PlayedNode(asyncio.DatagramProtocol):
         if self.swallows:
             self.swallows -= 1
             return
+        if self.answers_no_setting and service == SETC and 0xDA in properties:
+            return
         esv, answered = self._set(eoj, properties) if service == SETC else self._get(eoj, properties)
         body = b"".join(bytes([code, len(value)]) + value for code, value in answered.items())
         answer = data[:4] + data[7:10] + data[4:7] + bytes([esv, len(answered)]) + body
@@ -99,7 +104,10 @@ class PlayedNode(asyncio.DatagramProtocol):
             self._late.append((answer, addr))
             return
         for one in [*self._late, (answer, addr)]:
-            self._transport.sendto(*one)
+            if self.slow_s:
+                asyncio.get_running_loop().call_later(self.slow_s, self._transport.sendto, *one)
+            else:
+                self._transport.sendto(*one)
         self._late.clear()
 
     def _get(self, eoj: str, asked: Mapping[int, bytes]) -> tuple[int, dict[int, bytes]]:

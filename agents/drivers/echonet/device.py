@@ -51,7 +51,7 @@ class EchonetDevice:
                 codes.unsigned(values, codes.MODE, 1, 0xFF), datetime.now().astimezone().date()
             )
             reading = replace(reading, relay_ops_today=operations, relay_ops_counted=True)
-        if self._held is None or mode is None or mode == self._held or reading.fault:
+        if self._held is None or mode is None or mode == self._held or reading.fault or reading.plugged is False:
             return reading
         text = f"does not follow: its mode is {mode_name(mode)}, it was told {mode_name(self._held)}"
         return replace(reading, fault=text)

@@ -6,6 +6,7 @@ from agents.drivers.contract import DeviceReading
 from agents.drivers.echonet import codes
 from agents.drivers.echonet.codes import signed, span, unsigned
 from agents.drivers.echonet.options import EchonetOptions
+from agents.drivers.register import ANEW_WH
 
 UNPLUGGED, UNDETERMINED, CHARGEABILITY_UNKNOWN = 0x30, 0xFF, 0x44
 CONNECTED = (0x40, 0x41, 0x42, 0x43, CHARGEABILITY_UNKNOWN)
@@ -23,6 +24,19 @@ class Meaning:
         self._unit_wh: float | None = None
         self._coefficient: int | None = None
         self._exports = False
+        self._counted_wh: tuple[float, ...] = ()
+        """What each register has shown last."""
+        self._anew = 0
+        """How often one has begun anew."""
+
+    def _since_ever(self, *registers_wh: float) -> float:
+        """Registers that only grow, the second one subtracted. One that falls is another one, or begins anew: who reads the
+        sum sees that nothing is known across it."""
+        pairs = zip(registers_wh, self._counted_wh, strict=False)
+        self._anew += any(wh < before for wh, before in pairs)
+        self._counted_wh = registers_wh
+        taken_wh, *given_wh = registers_wh
+        return taken_wh - sum(given_wh) + self._anew * ANEW_WH
 
     def reading(self, values: Values) -> DeviceReading:
         """What the object says of itself."""
@@ -75,7 +89,7 @@ class Meaning:
             taken, given = (unsigned(values, code, 4, codes.MOST) for code in pair)
             if taken is not None and given is not None:
                 self._pair = pair
-                return float(taken - given)
+                return self._since_ever(taken, given)
         return None
 
     def _solar(self, values: Values) -> DeviceReading:
@@ -83,7 +97,7 @@ class Meaning:
         energy_wh = unsigned(values, codes.GENERATED, 4, codes.MOST)
         return DeviceReading(
             power_w=None if power_w is None else -power_w,
-            register_wh=None if energy_wh is None else -float(energy_wh),
+            register_wh=None if energy_wh is None else -self._since_ever(energy_wh),
             fault=_fault(values),
         )
 
@@ -108,7 +122,8 @@ class Meaning:
         if imported is None or self._unit_wh is None or (exported is None and self._exports):
             return None
         self._exports = exported is not None
-        return (imported - (exported or 0)) * self._unit_wh * self._factor
+        step_wh = self._unit_wh * self._factor
+        return self._since_ever(imported * step_wh, (exported or 0) * step_wh)
 
     @property
     def _factor(self) -> int:

@@ -9,6 +9,7 @@ from agents.drivers.contract import DeviceReading
 from agents.drivers.ocpp.needs import VehicleNeeds
 from agents.drivers.ocpp.obedience import Obedience
 from agents.drivers.ocpp.options import OcppOptions
+from agents.drivers.register import ANEW_WH
 
 PLUGGED = ("Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing", "Occupied", "EVConnected")
 """Statuses of 1.6 and charging states of 2.0.1 and 2.1 in which a vehicle is connected."""
@@ -25,8 +26,6 @@ OF_THE_BEGINNING = ("Transaction.Begin", "Interruption.Begin")
 """Contexts of values that were overtaken when others of the same kind stand beside them."""
 ROUGH_WH = 100.0
 """Of a register that is told in Wh here and in tenths of a kWh there; one that falls by more has begun anew."""
-ANEW_WH = 1e9
-"""Put on top each time it does: who reads it sees that it is another one, and that nothing is known across."""
 
 
 class Sample(NamedTuple):

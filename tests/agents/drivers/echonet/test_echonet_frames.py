@@ -11,6 +11,7 @@ from agents.drivers.echonet.codes import codes_of
 from agents.drivers.echonet.frame import EchonetFrame, FrameError, Service, decoded
 from agents.drivers.echonet.meaning import Meaning
 from agents.drivers.echonet.setting import writes_for
+from agents.drivers.register import ANEW_WH
 
 GET = "1081 0001 05FF01 027D01 62 02 D3 00 DA 00"
 GET_RES = "1081 0001 027D01 05FF01 72 02 D3 04 FFFFF830 DA 01 43"
@@ -177,3 +178,10 @@ def test_device_of_modes_only_is_told_a_mode() -> None:
     assert writes_for(-3_000, only, frozenset({0xDA})) == ((0xDA, b"\x43"),)
     with pytest.raises(DeviceTrouble, match="modes only: say in mode_w"):
         writes_for(-3_000, options("vehicle"), frozenset({0xDA}))
+
+
+def test_register_that_begins_anew_shows_as_another_one() -> None:
+    meaning = Meaning(options("meter"))
+    unit = {0xE1: b"\x01", 0xE3: (3).to_bytes(4, "big")}
+    first, again, more = (meaning.reading({**unit, 0xE0: n.to_bytes(4, "big")}).register_wh for n in (9, 0, 2))
+    assert (first, again, more) == (600.0, ANEW_WH - 300, ANEW_WH - 100)

@@ -13,6 +13,7 @@ from played_node import BATTERY, GET, IDENTITY, INFC, PROFILE, SETC, VEHICLE, Pl
 
 from agents.drivers.contract import DeviceReading, DeviceTrouble
 from agents.drivers.echonet import EchonetDriver, EchonetOptions
+from agents.drivers.register import ANEW_WH
 from agents.drivers.registry import driver_class
 from agents.drivers.remote import RemoteDevice
 from agents.drivers.thread import DriverThread
@@ -338,8 +339,8 @@ async def test_devices_and_meters_of_a_process_share_the_socket(tmp_path: Path) 
         started({"bat": options(node, "meter", tmp_path, own)}) as meters,
     ):
         assert (await meters.driver.read("bat")).register_wh == 1_000.0
-        node.objects["028801"][0xE0] = bytes(4)  # begins anew: told as it is
-        assert (await meters.driver.read("bat")).register_wh == 0.0
+        node.objects["028801"][0xE0] = bytes(4)  # begins anew: told as another one
+        assert (await meters.driver.read("bat")).register_wh == ANEW_WH
         assert (await devices.driver.read("bat")).register_wh == 900.0
     node.close()
 

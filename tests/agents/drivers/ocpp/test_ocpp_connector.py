@@ -3,8 +3,9 @@
 import pytest
 
 from agents.drivers.contract import DeviceReading
-from agents.drivers.ocpp.connector import ANEW_WH, IMPORTED, Connector, Sample, is_at_outlet, sample
+from agents.drivers.ocpp.connector import IMPORTED, Connector, Sample, is_at_outlet, sample
 from agents.drivers.ocpp.options import OcppOptions
+from agents.drivers.register import ANEW_WH
 
 
 def connector() -> Connector:

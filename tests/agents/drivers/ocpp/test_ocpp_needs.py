@@ -163,3 +163,31 @@ def test_vehicle_that_draws_less_was_not_paused() -> None:
     one.tell(2_300, 0, 10_000)
     one.meter(0, 5_000)
     assert one.fault() == ""
+
+
+def test_limit_that_a_charger_lets_end_some_seconds_early_is_no_fault() -> None:
+    """Its clock may be ahead by what is not noticed."""
+    of = Obedience(follows_within_s=60)
+    of.tell(0, now=0, ends_at=900)
+    of.meter(3_000, at=889)
+    assert of.fault().startswith("does not follow")
+    of.meter(3_000, at=891)
+    assert of.fault() == ""
+
+
+def test_same_power_that_is_taken_again_after_its_end_has_its_time_to_be_followed() -> None:
+    of = Obedience(follows_within_s=60)
+    of.tell(0, now=0, ends_at=900)
+    of.tell(0, now=903, ends_at=1_800)  # its answer came late
+    of.meter(3_000, at=904)
+    assert of.fault() == ""
+    of.meter(3_000, at=964)
+    assert of.fault().startswith("does not follow")
+
+
+def test_same_power_that_is_told_again_in_time_is_followed_on() -> None:
+    of = Obedience(follows_within_s=60)
+    of.tell(0, now=0, ends_at=900)
+    of.tell(0, now=895, ends_at=1_800)
+    of.meter(3_000, at=904)
+    assert of.fault().startswith("does not follow")
