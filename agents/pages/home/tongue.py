@@ -105,7 +105,7 @@ EN: Mapping[str, str] = {
     "rule": "When you are asked",
     "rule_ask": "Ask me each time",
     "rule_always": "Always take part within my limits",
-    "most_a_day": "times a day at most; beyond that I am asked",
+    "most_a_day": "So many times a day at most; beyond that I am asked",
     "rule_never": "Never take part (withdraws consent, leaves what runs)",
     "save": "Save",
     "quiet": "Quiet hours",
