@@ -1,6 +1,7 @@
 """Debian's Chromium for tests of pages, and a page served in the test's own loop."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,7 +30,8 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromi
 async def chromium() -> AsyncIterator[Browser]:
     """A browser; each of its contexts is somebody else's."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        env = {**os.environ, "LANGUAGE": "en_GB"}  # times of the day with 24 hours
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET), env=env)
         try:
             yield browser
         finally:

@@ -43,6 +43,8 @@ PAYMENT = Payment(per="kwh", amount_milli=200, currency="EUR")
 """By the contract of the home whose page is seen."""
 LONGEST = 1_600
 """Of a picture, pixels."""
+ENDS = ("home-past",)
+"""Views of which the end is worth seeing, where they are longer."""
 
 
 class Evening:
@@ -80,7 +82,7 @@ class Evening:
                 await page.wait_for_timeout(300)
                 if name in BEFORE:
                     await BEFORE[name](page)
-                await _save(page, self.folder / f"{name}-{size}-{scheme}.png")
+                await _save(page, self.folder / f"{name}-{size}-{scheme}.png", ends=name in ENDS)
 
     async def _page(self, size: str, scheme: str, user: str, language: str) -> Page:
         """Somebody's, who is logged in once."""
@@ -123,10 +125,11 @@ BEFORE = {"preview": _fill, "home-limits": _open_limits, "home-limits-ja": _open
 """What is done before a picture is taken."""
 
 
-async def _save(page: Page, path: Path) -> None:
+async def _save(page: Page, path: Path, ends: bool) -> None:
     """In few colours: a picture of a page needs no more, and is a fifth as long."""
     shot = Image.open(io.BytesIO(await page.screenshot(full_page=True)))
-    shot = shot.crop((0, 0, shot.width, min(shot.height, LONGEST)))
+    top = max(0, shot.height - LONGEST) if ends else 0
+    shot = shot.crop((0, top, shot.width, min(shot.height, top + LONGEST)))
     shot.convert("RGB").quantize(96, dither=Image.Dither.NONE).save(path, optimize=True)
 
 

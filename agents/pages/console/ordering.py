@@ -17,7 +17,6 @@ from agents.pages.web.accounts import PageSession
 from agents.pages.web.site import Mistaken, clockface
 from agents.runtime.daemon.commands import CommandRefusal
 from agents.settings.parties import EventSettings
-from protocol.plan import shortfall
 
 if TYPE_CHECKING:
     from agents.pages.console.app import Console
@@ -38,11 +37,10 @@ async def request(console: "Console", request: Request, session: PageSession) ->
             "request", request, session, 422, title="New request", fields=fields, wrong=str(mistake), live=False
         )
     found = await orders.could_give(console.state.sockets, event)
-    short = [shortfall(event.power_w, one.p50_w) for one in found]
     key = session.draft({"event": event.model_dump(mode="json", exclude_none=True)})
     changes = console.state.chronicle.event(event.event_id) is not None
     return console.show(
-        "preview", request, session, title="Check the request", event=event, found=found, short=short, key=key,
+        "preview", request, session, title="Check the request", event=event, found=found, key=key,
         said=said, changes=changes, live=False,
     )  # fmt: skip
 

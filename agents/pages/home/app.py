@@ -166,9 +166,7 @@ class HomePage:
         return Tongue(chosen)
 
     async def _home(self, request: Request, session: PageSession) -> Response:
-        if request.headers.get(
-            "x-part"
-        ):  # the page that is open keeps what it says; the next one is told what came of it
+        if request.headers.get("x-part"):  # the page that is open keeps what it says; the next one is told the rest
             return self._show(request, session)
         shown = self._show(request, session, done=session.done, wrong=session.refused)
         session.done = session.refused = ""

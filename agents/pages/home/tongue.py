@@ -105,7 +105,7 @@ EN: Mapping[str, str] = {
     "rule": "When you are asked",
     "rule_ask": "Ask me each time",
     "rule_always": "Always take part within my limits",
-    "most_a_day": "So often a day at most; further questions are asked",
+    "most_a_day": "So many times a day at most; beyond that I am asked",
     "rule_never": "Never take part (withdraws consent, leaves what runs)",
     "save": "Save",
     "quiet": "Quiet hours",
@@ -410,8 +410,9 @@ class Tongue:
 
     def _value(self, one: HomeLimit, value: Any) -> str:
         if one.name.endswith("_wh"):
-            return f"{round(value * 100 / one.of)} % ({kilowatt_hours(value)})" if one.of else kilowatt_hours(value)
-        return f"{value:g} °C" if one.name.endswith("_c") else str(value)
+            energy = kilowatt_hours(value)
+            return f"{round(value * 100 / one.of)} % ({_together(energy)})" if one.of else _together(energy)
+        return _together(f"{value:g} °C") if one.name.endswith("_c") else str(value)
 
 
 def _together(figure: str) -> str:

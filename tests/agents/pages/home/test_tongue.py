@@ -135,14 +135,14 @@ def test_limits_are_told_in_a_households_words_with_what_may_be_loosened() -> No
     tongue = Tongue("en")
     told = [(tongue.limit(one, CLOCK, T0), tongue.loosened(one)) for one in home_limits([device()])]
     assert told == [
-        ("ready at Thu 15 Jan 07:00 with at least 75 % (30 kWh)", "never loosened"),
-        ("never below 20 % (8 kWh): for you, or for an outage", "loosened to 10 % (4 kWh) when asked"),
+        ("ready at Thu 15 Jan 07:00 with at least 75 % (30\u00a0kWh)", "never loosened"),
+        ("never below 20 % (8\u00a0kWh): for you, or for an outage", "loosened to 10 % (4\u00a0kWh) when asked"),
         ("at most 4 switchings of its relay an event", "never loosened"),
     ]
     warm = HomeLimit("heat", "least_c", 20.0, loosened=19.5)
     assert (tongue.limit(warm, CLOCK, T0), tongue.loosened(warm)) == (
-        "not below 20 °C",
-        "loosened to 19.5 °C when asked",
+        "not below 20\u00a0°C",
+        "loosened to 19.5\u00a0°C when asked",
     )
 
 
