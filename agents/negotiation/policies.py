@@ -103,6 +103,28 @@ class Policies:
         return cls(**{str(kind): (find or _shipped)(kind, name) for kind, name in named.items()})
 
 
+class PoliciesInForce:
+    """Of one party, by the settings of each of its events: those may name others than the party began with."""
+
+    def __init__(
+        self, settings: PartySettings, policies: Policies | None, choose: Callable[[PartySettings], Policies] | None
+    ) -> None:
+        """`policies`: those of these settings; `choose` finds them for other ones, by default what is shipped."""
+        self._choose = choose or Policies.of
+        self._known = {_named(settings): policies or self._choose(settings)}
+
+    def of(self, settings: PartySettings) -> Policies:
+        """Those that settings name. Raises what `choose` raises."""
+        named = _named(settings)
+        if named not in self._known:
+            self._known[named] = self._choose(settings)
+        return self._known[named]
+
+
+def _named(settings: PartySettings) -> tuple[object, ...]:
+    return tuple(getattr(settings, kind, None) for kind in PolicyKind)
+
+
 def _shipped(kind: PolicyKind, name: str) -> Any:
     found = SHIPPED.get(f"{kind}.{name}")
     if found is None:

@@ -16,18 +16,19 @@ S = TypeVar("S", AggregatorSettings, CoordinatorSettings)
 
 AT_ONCE = frozenset(
     {
-        "accept_if_covered", "accept_share_pct", "alternative_basis", "can_use", "capability_every_s", "collect_pct",
+        "accept_if_covered", "accept_share_pct", "acceptance", "alternative_basis", "baseline", "can_use", "capability_every_s", "collect_pct",
         "dispatch_lead_s", "ladder", "leave_early", "margin_pct", "max_rerequests", "over_request", "plan",
         "plan_questions", "relax_from_above", "relax_others", "relax_pct", "relax_restrictions",
-        "reliability_half_life_days", "report_grace_s", "tells_sources",
+        "reliability_half_life_days", "report_grace_s", "request_values", "sharing", "tells_sources",
     }
 )  # fmt: skip
-"""All others are taken when the party is at rest: who it is, its devices, the policies that it was made with."""
+"""All others are taken when the party is at rest: who it is, its devices."""
 OWN_WAY = frozenset({"members", "learned"})
 """These have inputs of their own."""
 OF_UTILITY = frozenset(
     {
-        "accept_share_pct", "asks_meters", "can_use", "events", "mandate", "obliged", "reply_pct", "report_grace_s",
+        "accept_share_pct", "acceptance", "asks_meters", "can_use", "children", "events", "mandate", "meters", "obliged",
+        "reply_pct", "report_grace_s",
     }
 )  # fmt: skip
 """The same of a utility."""

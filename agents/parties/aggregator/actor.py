@@ -17,7 +17,7 @@ from agents.negotiation.children import CAN_RELAX, Children
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
 from agents.negotiation.plans.capability import summed_up
-from agents.negotiation.policies import Policies
+from agents.negotiation.policies import Policies, PoliciesInForce
 from agents.negotiation.stage import Stage, Transitions
 from agents.negotiation.standing import EventStanding
 from agents.negotiation.timers import Timers
@@ -28,7 +28,7 @@ from agents.parties.aggregator.role import AggregatorRole
 from agents.parties.der.capability import bands
 from agents.settings.daemon import Role
 from agents.settings.members import Members
-from agents.settings.parties import AggregatorSettings, Rung
+from agents.settings.parties import AggregatorSettings, PartySettings, Rung
 from protocol import messages as m
 from protocol.actor import Measured, Solve, Solved
 from protocol.edges import Edge
@@ -53,8 +53,14 @@ class Aggregator(BookedParty[AggregatorSettings]):
 
     role = Role.AGGREGATOR
 
-    def __init__(self, settings: AggregatorSettings, policies: Policies | None = None) -> None:
-        self.policies = policies or Policies.of(settings)
+    def __init__(
+        self,
+        settings: AggregatorSettings,
+        policies: Policies | None = None,
+        choose: Callable[[PartySettings], Policies] | None = None,
+    ) -> None:
+        """`choose` finds the policies of settings that name others later."""
+        self.policies = PoliciesInForce(settings, policies, choose)
         self.own_storage = StorageYard.build(settings.storage, settings.connection)
         super().__init__(settings, leaves_early=lambda its: its.leave_early)
         self._takers |= {Measured: self._measured, Solved: self._solved}
@@ -102,7 +108,7 @@ class Aggregator(BookedParty[AggregatorSettings]):
         up = Upward(out, timers, standing, edge, request)
         can_relax = tuple(m.ResourceKind) if settings.relax_others else CAN_RELAX
         storage = OwnStorage(out, self.own_storage, up.subject, Rung.OWN_STORAGE in settings.ladder)
-        policies, foreseen = self.policies, self.taken_foreseen
+        policies, foreseen = self.policies.of(settings), self.taken_foreseen
         requests = partial(MemberRequests, settings, policies, book, up, foreseen, self.expected_pct)
         return Negotiation(
             out,

@@ -7,7 +7,7 @@ an aggregator is concluded as soon as nothing more is wanted of it, while others
 without one the firm offers are locked and the utility is asked first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 
@@ -17,7 +17,7 @@ from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
 from agents.negotiation.plans.capability import summed_up
 from agents.negotiation.plans.usable import worth_of
-from agents.negotiation.policies import Policies
+from agents.negotiation.policies import Policies, PoliciesInForce
 from agents.negotiation.stage import Stage, Transitions
 from agents.negotiation.standing import EventStanding
 from agents.negotiation.timers import Timers
@@ -25,7 +25,7 @@ from agents.negotiation.upward import Upward
 from agents.parties.coordinator.role import CoordinatorRole
 from agents.settings.daemon import Role
 from agents.settings.members import Member, Members
-from agents.settings.parties import CoordinatorSettings, PlanMode
+from agents.settings.parties import CoordinatorSettings, PartySettings, PlanMode
 from protocol import messages as m
 from protocol.edges import Edge
 
@@ -47,8 +47,14 @@ class Coordinator(BookedParty[CoordinatorSettings]):
 
     role = Role.COORDINATOR
 
-    def __init__(self, settings: CoordinatorSettings, policies: Policies | None = None) -> None:
-        self.policies = policies or Policies.of(settings)
+    def __init__(
+        self,
+        settings: CoordinatorSettings,
+        policies: Policies | None = None,
+        choose: Callable[[PartySettings], Policies] | None = None,
+    ) -> None:
+        """`choose` finds the policies of settings that name others later."""
+        self.policies = PoliciesInForce(settings, policies, choose)
         super().__init__(settings)
 
     @property
@@ -87,7 +93,15 @@ class Coordinator(BookedParty[CoordinatorSettings]):
             Children(tuple(book.by_name), book.claims, by=worth_of(settings.can_use)),
             standing,
             settings.report_grace_s,
-            partial(CoordinatorRole, settings, self.policies, book, up, self.taken_foreseen, self.counted_on_pct),
+            partial(
+                CoordinatorRole,
+                settings,
+                self.policies.of(settings),
+                book,
+                up,
+                self.taken_foreseen,
+                self.counted_on_pct,
+            ),
             book=book,
             up=up,
         )

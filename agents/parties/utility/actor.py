@@ -3,7 +3,7 @@
 issued (collecting) -> judging -> awarded (standby) -> delivering -> settled (closed)
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
 from agents.negotiation.parent import ParentParty
 from agents.negotiation.plans.usable import worth_of
-from agents.negotiation.policies import Policies
+from agents.negotiation.policies import Policies, PoliciesInForce
 from agents.negotiation.stage import Stage, Transitions
 from agents.negotiation.standing import EventStanding
 from agents.negotiation.subject import Subject
@@ -21,7 +21,7 @@ from agents.negotiation.timers import Timers
 from agents.parties.utility.role import UtilityRole, period_of
 from agents.settings.at_once import with_utility_settings
 from agents.settings.daemon import Role
-from agents.settings.parties import EventSettings, UtilitySettings
+from agents.settings.parties import EventSettings, PartySettings, UtilitySettings
 from protocol import messages as m
 from protocol.actor import Cancel, Issue, Reconfigured
 from protocol.edges import Edge
@@ -42,16 +42,21 @@ class Utility(ParentParty):
 
     role = Role.UTILITY
 
-    def __init__(self, settings: UtilitySettings, policies: Policies | None = None) -> None:
+    def __init__(
+        self,
+        settings: UtilitySettings,
+        policies: Policies | None = None,
+        choose: Callable[[PartySettings], Policies] | None = None,
+    ) -> None:
+        """`choose` finds the policies of settings that name others later."""
         self.first_settings = self.settings = settings
         """Of its journal; of today."""
         self.other_settings: dict[str, Any] = {}
         """What of them is others today."""
         self.began_with: dict[str, dict[str, Any]] = {}
         """By event, the same when it began."""
-        self.policies = policies or Policies.of(settings)
-        children = dict.fromkeys((*settings.children, *settings.meters))
-        super().__init__(settings.name, (), children)
+        self.policies = PoliciesInForce(settings, policies, choose)
+        super().__init__(settings.name, (), _below(settings))
         self._takers |= {Issue: self._ordered, Cancel: self._ordered, Reconfigured: self._reconfigured}
         self.planned = _in_order(settings.events)
 
@@ -108,6 +113,7 @@ class Utility(ParentParty):
         over = {event.event_id for event in self.settings.events if event.event_id not in waiting}
         self.other_settings |= settings
         self.settings = with_utility_settings(self.settings, dict(settings))
+        self._children = _below(self.settings)
         if "events" in settings:
             self.planned = [one for one in _in_order(self.settings.events) if one.event_id not in over]
 
@@ -126,7 +132,7 @@ class Utility(ParentParty):
             Children(settings.children, {}, by=worth_of(settings.can_use)),
             EventStanding(out, timers, TRANSITIONS),
             settings.report_grace_s,
-            partial(UtilityRole, settings, self.policies, issue.program_id),
+            partial(UtilityRole, settings, self.policies.of(settings), issue.program_id),
         )
 
     def _on_report(self, edge: Edge, report: m.Report, now: datetime) -> None:
@@ -137,6 +143,11 @@ class Utility(ParentParty):
             event.on_report(edge.child, report, now)
         else:
             _role(event).on_meter(edge.child, report, now)
+
+
+def _below(settings: UtilitySettings) -> dict[str, None]:
+    """Who is below it: those that it asks, and meters."""
+    return dict.fromkeys((*settings.children, *settings.meters))
 
 
 def _in_order(events: Iterable[EventSettings]) -> list[EventSettings]:
