@@ -187,6 +187,10 @@ class BookedParty(ParentParty, Generic[S]):
         """How often a member's owner has loosened something lately, thousandths of an event; 0 where nothing is learned."""
         return 0 if self.learning is None else self.learning.conduct.of(name, at).loosened
 
+    def woken_lately(self, name: str, at: datetime) -> int:
+        """How often a member was given something to do lately, thousandths of an event; 0 where nothing is learned."""
+        return 0 if self.learning is None else self.learning.conduct.of(name, at).woken
+
     def _corrected(self, item: Corrected, now: datetime) -> None:
         member = self.book[item.member]
         before_pct = self.expected_pct(member, now)

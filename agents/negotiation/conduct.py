@@ -65,6 +65,8 @@ class MemberOutcome:
     """Due, and its meter was not heard."""
     loosened: bool = False
     """Whether its award stood on what its owner loosened."""
+    woken: bool = False
+    """Whether it was given something to do."""
 
 
 @lru_cache(8)
@@ -124,6 +126,8 @@ class Conduct:
             more[outcome.answered] += EVENT
         if outcome.loosened:
             more["loosened"] += EVENT
+        if outcome.woken:
+            more["woken"] += EVENT
         due_wh = outcome.due_wh + outcome.taken_back_wh
         if due_wh:
             given = min(EVENT, max(0, outcome.given_wh) * EVENT // due_wh)

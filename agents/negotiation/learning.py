@@ -117,7 +117,8 @@ class Learning:
         loosened = (
             child.awarded_w is not None and child.accepted is not None and child.accepted.basis is m.Basis.RELAXED
         )
-        return MemberOutcome(None, min(EVENT, offered), due_wh, gave_wh, back_wh, unmetered_wh, loosened)
+        woken = event.outcome == "concluded" and any(child.awarded_w or ())
+        return MemberOutcome(None, min(EVENT, offered), due_wh, gave_wh, back_wh, unmetered_wh, loosened, woken)
 
     def forget(self, event_id: str) -> None:
         """An event is forgotten."""

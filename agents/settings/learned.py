@@ -46,6 +46,8 @@ class Learned:
     """Events of which no meter value was heard: they count nowhere."""
     loosened: Weight = 0
     """Events whose award stood on what its owner loosened: they count for whom a plan spares, and nowhere else."""
+    woken: Weight = 0
+    """Events in which it was given something to do: they count for whom a deal spares, and nowhere else."""
 
     def answers_pct(self, by_contract_pct: int) -> int:
         """Of what it is asked so much is to be expected as an offer."""

@@ -168,8 +168,8 @@ class AggregatorSettings(Settings):
     """How often members are asked for profiles at most, where the rung `plan` is climbed and does not cover the request: in
     the request itself, and in rounds of their own."""
     fairness_pct: Annotated[int, Field(ge=0, le=1_000)] = 0
-    """How much more it counts in a plan to disturb an owner for each event in which that was done lately (with
-    `reliability_half_life_days`, which says how lately), percent."""
+    """How much more it counts in a plan to disturb an owner, and under `sharing = "least_relay_wear"` to wake a member, for
+    each event in which that was done lately (with `reliability_half_life_days`, which says how lately), percent."""
     leave_early: bool = False
     """Leave a rung as soon as the request is covered. Quicker, but then the deal depends on who is quick."""
     collect_pct: Annotated[int, Field(ge=5, le=95)] = 50

@@ -19,6 +19,8 @@ class AwardsSent(NoteModel):
     awarded: int
     power_w: Plan
     storage_w: Plan
+    in_turn: int | None = None
+    """Members left out that would have a part if they had not been woken lately; None: nobody takes turns."""
 
 
 @note_of("all_confirmed")

@@ -22,6 +22,8 @@ _STALE = 500
 """After so many gains out of date one after the other all are computed anew, at once."""
 _WORTH = 16
 """All are looked at once more while that finds one in so many of them; the rest is found one by one."""
+_TURN = 1_000
+"""Of what counts for less by how lately somebody was woken."""
 _BLOCK = 500
 """So many are looked at together whether any of them could be spared."""
 
@@ -35,6 +37,8 @@ class Candidate(NamedTuple):
     merit: int = 0
     least_w: int = 0
     """It is given nothing, or at least so much."""
+    lately: int = 0
+    """How much more it counts to wake it, as it was woken lately, thousandths."""
 
 
 class Share(NamedTuple):
@@ -82,10 +86,12 @@ class MeritOrderSharing:
 class LeastRelayWearSharing:
     """Whoever adds the most to what is still missing, and so on until it is covered, so that few relays switch: the
     fewest where the deal has one slot; over several it is the usual greedy answer to a set cover. Within a member it
-    does not count the stretches: its offer already respects its own limit of relay operations."""
+    does not count the stretches: its offer already respects its own limit of relay operations. What somebody adds counts
+    for less who was woken lately, so that members take turns."""
 
     def split(self, deal_w: Plan, offers_w: Watts, candidates: Sequence[Candidate]) -> list[Watts]:
-        chosen = _biggest_first(deal_w, offers_w)
+        lately = [candidate.lately for candidate in candidates]
+        chosen = _in_turn(deal_w, offers_w, lately) if any(lately) else _biggest_first(deal_w, offers_w)
         some = offers_w * np.isin(np.arange(len(candidates)), chosen)
         order = np.array([*chosen, *np.setdiff1d(np.arange(len(candidates)), chosen)], dtype=np.intp)
         return slot_by_slot(deal_w, some, lambda power_w, caps: in_order(power_w, caps, order))
@@ -211,6 +217,26 @@ def _biggest_first(missing: Plan, adds: Watts) -> list[int]:
             missing, stale = shortfall(missing, tuple(rows[i])), 0
         if stale > _STALE:
             heap, stale = _gains(adds, np.array([i for _, i in heap]), missing), 0
+    return chosen
+
+
+def _in_turn(missing: Plan, adds: Watts, lately: Sequence[int]) -> list[int]:
+    """The same, where what one adds counts for less by how lately it was woken."""
+    rows = adds.T.tolist()
+
+    def gain(i: int) -> int:
+        return _gain(rows[i], missing) * _TURN // (_TURN + lately[i])
+
+    chosen, heap = list[int](), [(-gain(i), i) for i in range(len(rows))]
+    heapify(heap)
+    while heap and any(missing):
+        _, i = heappop(heap)
+        more = gain(i)
+        if heap and (-more, i) > heap[0]:
+            heappush(heap, (-more, i))
+        elif _gain(rows[i], missing):
+            chosen.append(i)
+            missing = shortfall(missing, tuple(rows[i]))
     return chosen
 
 

@@ -126,6 +126,7 @@ class Aggregator(BookedParty[AggregatorSettings]):
                 storage,
                 requests,
                 self.loosened_lately,
+                self.woken_lately,
                 partial(self._storage_lessened, request.event_id, request.direction),
             ),
             book=book,

@@ -3,6 +3,7 @@ climbed in their order, one at a time, until the request is covered in every slo
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from agents.negotiation.child import Child
 from agents.negotiation.hurried import hurried_members
@@ -40,30 +41,31 @@ class AggregatorRole:
         storage: OwnStorage,
         requests: Callable[[Negotiation], MemberRequests],
         loosened_lately: Callable[[str, datetime], int],
+        woken_lately: Callable[[str, datetime], int],
         storage_lessened: Callable[[datetime], None],
         event: Negotiation,
     ) -> None:
-        """`loosened_lately`: how often a member's owner has loosened something lately, thousandths of an event.
-        `storage_lessened`: own storage may move less in this event than it reserved before."""
+        """How often a member's owner has loosened something lately, and how often it was given something to do, thousandths
+        of an event. `storage_lessened`: own storage may move less in this event than it reserved before."""
         self.settings, self.book, self.up, self.storage, self.event = settings, book, up, storage, event
         self.climb = climb = Climb(up.request.sent_at)
-        self.loosened_lately, self.storage_lessened = loosened_lately, storage_lessened
-        self.coalition = coalition = Coalition(event.children, book, storage.available_w, self._spared)
+        self.storage_lessened = storage_lessened
+        spared = partial(self._spared, loosened_lately)
+        self.coalition = coalition = Coalition(event.children, book, storage.available_w, spared)
         self.supply = supply = Supply(event.subject, event.children, storage)
         self.requests = requests(event)
         self.surplus = SurplusRung(book, up, event, climb, supply, settings.relax_pct)
         self.planning = PlanRung(settings, up, event, climb, supply, coalition)
         self.relaxing = RelaxRung(settings, book, up, event, climb, coalition)
         self.answer = UpwardAnswer(settings, up, event, climb, supply, self.relaxing, coalition)
-        self.shares = DealShares(policies, book, event, supply)
+        self.shares = DealShares(policies, book, event, supply, partial(self._spared, woken_lately))
         self.dispatching = Dispatching(event, book, settings.dispatch_lead_s, storage, settings.meter_to)
 
-    def _spared(self, name: str) -> int:
-        """How much more it counts to disturb a member's owner as it was done lately, thousandths."""
+    def _spared(self, lately: Callable[[str, datetime], int], name: str) -> int:
+        """How much more it counts to disturb a member's owner, or to wake it, as that was done lately, thousandths."""
         if not self.settings.fairness_pct:
             return 0
-        lately = self.loosened_lately(name, self.event.subject.period.start)
-        return lately * self.settings.fairness_pct // 100
+        return lately(name, self.event.subject.period.start) * self.settings.fairness_pct // 100
 
     @property
     def asked_w(self) -> Plan:

@@ -91,6 +91,7 @@ def shared(evidence: Evidence) -> list[SharedOut]:
             noted.note.awarded,
             noted.note.power_w,
             noted.note.storage_w,
+            noted.note.in_turn,
         )
         for noted in of(evidence.noted, n.AwardsSent)
     ]

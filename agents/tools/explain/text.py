@@ -98,9 +98,8 @@ def _deal(out: Console, story: Story, party: str | None) -> None:
         if party in (None, shared.party):
             policy = f" ({shared.policy.replace('_', ' ')})" if shared.policy else ""
             own = f", {words.kw(shared.storage_w)} of it from own storage" if any(shared.storage_w) else ""
-            text = (
-                f"S35: {shared.party} shares {words.kw(shared.power_w)} out to {shared.awarded} children{policy}{own}"
-            )
+            turns = f"; it is not the turn of {shared.in_turn}, woken lately" if shared.in_turn else ""
+            text = f"S35: {shared.party} shares {words.kw(shared.power_w)} out to {shared.awarded} children{policy}{own}{turns}"
             out.print(Text(f"  {text}"))
     for change in story.changes:
         if party in (None, change.party, change.child):

@@ -52,6 +52,15 @@ def test_causes_of_a_no_are_kept_apart(kind: Answered) -> None:
     }
 
 
+def test_being_woken_is_counted_and_changes_nothing_of_what_is_expected() -> None:
+    conduct, other = Conduct(30, {}), Conduct(30, {})
+    conduct.count("h1", MemberOutcome(None, 500, woken=True), NOW)
+    other.count("h1", MemberOutcome(None, 500), NOW)
+    assert (conduct.of("h1", NOW).woken, other.of("h1", NOW).woken) == (1_000, 0)
+    assert conduct.of("h1", NOW + timedelta(days=30)).woken == 500
+    assert conduct.expected_pct(HOME, NOW) == other.expected_pct(HOME, NOW) < 100
+
+
 def test_old_figures_fade_towards_the_contract() -> None:
     conduct = Conduct(10, {})
     for _ in range(4):

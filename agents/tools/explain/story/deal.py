@@ -36,6 +36,8 @@ class SharedOut:
     awarded: int
     power_w: Plan
     storage_w: Plan
+    in_turn: int | None = None
+    """So many are left out because they had been woken lately; None: nobody takes turns."""
 
 
 @dataclass(slots=True)

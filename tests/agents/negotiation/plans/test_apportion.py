@@ -164,6 +164,22 @@ def test_least_relay_wear_goes_by_what_is_still_missing() -> None:
     assert list(shared.shares) == ["a", "c"]
 
 
+def test_least_relay_wear_lets_those_come_first_who_were_not_woken_lately() -> None:
+    def woken(a_lately: int, b_lately: int, deal_w: int = 9) -> list[str]:
+        candidates = [
+            Candidate("a", (10,), lately=a_lately),
+            Candidate("b", (9,), lately=b_lately),
+            Candidate("c", (4,)),
+        ]
+        return list(apportion((deal_w,), candidates, (0,), LEAST_RELAY_WEAR).shares)
+
+    assert woken(0, 0) == ["a"]
+    assert woken(1_000, 0) == ["b"]  # by hand: 9 of 10 W count as 4.5
+    assert woken(1_000, 1_000) == ["a"]
+    assert woken(2_000, 2_000) == ["a", "c"]  # 3 and 3 W beside 4 of the one that rested; then 5 W are missing
+    assert woken(9_000, 9_000, 23) == ["a", "b", "c"]  # all are needed, whoever's turn it is
+
+
 def test_the_one_whose_relaxed_offer_adds_most_is_asked_and_the_others_keep_their_own() -> None:
     candidates = [Candidate("a", (10,), (15,)), Candidate("b", (10,), (30,)), Candidate("c", (10,), (12,))]
     shared = apportion((45,), candidates, (5,), PROPORTIONAL)
