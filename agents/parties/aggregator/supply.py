@@ -54,10 +54,14 @@ class Supply:
 
     def promise(self) -> None:
         """What counts now was told above in an earlier round, and may be awarded still; what was promised before that stays
-        so where it would not be covered."""
-        if covers(self._counted_w(), self._locked_w()):
+        so where it would not be covered. What is locked of a question of our own was promised to nobody."""
+        if not self._has_promised() or covers(self._counted_w(), self._locked_w()):
             self.children.promise()
             self.storage.promised_w = self.storage.locked_w()
+
+    def _has_promised(self) -> bool:
+        some = any(child.promised is not None for child, _ in self.children.taking_part())
+        return some or self.storage.promised_w is not None
 
     def _locked_w(self) -> Plan:
         """What stood before the present round, and still does, W."""
