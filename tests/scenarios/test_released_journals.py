@@ -175,8 +175,8 @@ def test_settings_of_a_release_are_read_with_what_is_new_by_its_default(version:
 
 
 def with_other_settings(settings: PartiesConfig) -> PartiesConfig:
-    """What is taken when everybody is at rest: a device is called otherwise, an aggregator shares out otherwise, a
-    coordinator and a utility belong elsewhere."""
+    """What is taken when everybody is at rest: a device is called otherwise, an aggregator and a coordinator
+    belong elsewhere; and, at once, a utility's other children."""
     ders = tuple(
         home.model_copy(
             update={
@@ -189,7 +189,7 @@ def with_other_settings(settings: PartiesConfig) -> PartiesConfig:
     )
     changed: dict[str, object] = {"ders": ders}
     for key, update in (
-        ("aggregator", {"sharing": "merit_order", "storage": ()}),
+        ("aggregator", {"parent": "other"}),
         ("coordinator", {"parent": "other"}),
         ("utility", {"children": ("other",)}),
     ):
@@ -206,7 +206,7 @@ async def test_start_with_other_settings_leaves_the_event_in_its_stage_by_those_
     for path in unpacked(FIXTURES / version / stage, tmp_path):
         known = configuration(path)
         start = await settings_to_run(path, with_other_settings(known), STOPS[stage].at)
-        assert (start.under, start.waits) == (known, True)
+        assert (start.under, start.waits) == (known, known.utility is None)  # other children are taken for new events
         journal = journal_of(path)
         for shell in shells(journal):
             shell.fold()

@@ -49,6 +49,12 @@ def test_promises_hold_over_a_thousand_seeds() -> None:
         4089,
         4720,
         4825,
+        4850,
+        5150,
+        5231,
+        6846,
+        7072,
+        7086,
     ],
 )
 def test_seed_that_once_broke_a_promise_keeps_all(seed: int) -> None:

@@ -44,7 +44,7 @@ class Der(Controlled):
         self.resident = Resident(self, settings)
         self.offers = HomeOffers(self, self.home, self.ledger)
         self.deals = HomeDeals(self, self.home, self.ledger, self.offers, self.withdrawals)
-        self.second_look = SecondLook(self.ledger, self.withdrawals)
+        self.second_look = SecondLook(self.withdrawals)
         self._handlers |= {m.Request: self._on_request, m.Relax: self._on_relax, m.Award: self._on_award}
         self._takers |= {Decided: self._decided, Outage: self._outage, Reconfigured: self._reconfigured}
         self._timers |= {DerTimer.ANSWER: self._unanswered, DerTimer.VALID: self._expired}
@@ -285,8 +285,9 @@ class Der(Controlled):
             other = not covers(event.answers[basis].answer.joint.power_w, award.power_w)
             if other:
                 self.deals.give_instead(event, award, basis, mixed, now)
+            raised = event.accepted is not None
             self.deals.stand_by(event, award, basis, now, other=other)
-            self.second_look.when_awarded(event, now)
+            self.second_look.when_awarded(event, now, raised=raised)
             self.second_look.without(event, self.events, now)
 
     def _though_unheard(self, award: m.Award) -> DerEvent | None:

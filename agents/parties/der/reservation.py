@@ -53,14 +53,10 @@ class Reservation:
         held = self.answer.held
         return all(s.end <= now or s in held.get(name, ()) for name, course in others.items() for s in course)
 
-    def stands_on_gone(self, others: Mapping[str, Course], now: datetime) -> bool:
-        """Whether the answer counts on what another event of the other direction was going to move, and does not reserve any
-        more in the same way."""
-        return any(
-            s.power_w * self.direction.sign < 0 and s.end > now and s not in others.get(name, ())
-            for name, course in self.answer.held.items()
-            for s in course
-        )
+    def stands_on_others(self) -> bool:
+        """Whether the answer counts on what another event of the other direction was to move."""
+        sign = self.direction.sign
+        return any(segment.power_w * sign < 0 for course in self.answer.held.values() for segment in course)
 
     def raised(self, power_w: Plan, parts: Mapping[str, Plan], now: datetime) -> dict[str, Plan]:
         """The parts of so much of the answer, W, where other events may have taken what was freed of it: what is reserved

@@ -8,7 +8,7 @@ from datetime import datetime
 from agents.negotiation.cause import GONE
 from agents.parties.der.event import DerEvent, DerStage
 from agents.parties.der.home import HomeFlexibility
-from agents.parties.der.ledger import Course, Ledger, clipped
+from agents.parties.der.ledger import Course, clipped
 from agents.parties.der.reservation import Reservation
 from agents.parties.der.withdrawals import Withdrawals
 from protocol import messages as m
@@ -18,8 +18,8 @@ from protocol.plan import total
 class SecondLook:
     """Of one home: what the devices cannot give of an award any more is withdrawn."""
 
-    def __init__(self, ledger: Ledger, withdrawals: Withdrawals) -> None:
-        self.ledger, self.withdrawals = ledger, withdrawals
+    def __init__(self, withdrawals: Withdrawals) -> None:
+        self.withdrawals = withdrawals
 
     def without(self, less: DerEvent, events: Mapping[str, DerEvent], now: datetime) -> None:
         """An event may move less than it reserved before."""
@@ -27,10 +27,13 @@ class SecondLook:
             if event.request.direction is not less.request.direction:
                 self.at(event, now)
 
-    def when_awarded(self, event: DerEvent, now: datetime) -> None:
-        """An event's offer was computed beside what others reserved then."""
+    def when_awarded(self, event: DerEvent, now: datetime, *, raised: bool) -> None:
+        """An event's offer was computed beside what others reserved then: they may have moved less; or have taken since,
+        before it was `raised`, what the schedule below it would make up for."""
         held = event.accepted
-        if held is not None and held.stands_on_gone(self.ledger.but(held.event_id), now):
+        if held is None:
+            return
+        if held.stands_on_others() or (raised and any(map(held.ledger.but(held.event_id).get, held.parts))):
             self.at(event, now)
 
     def at(self, event: DerEvent, now: datetime) -> None:

@@ -33,7 +33,8 @@ class Withdrawals:
             event.timers[DerTimer.WITHDRAW] = again
 
     def rest(self, event: DerEvent, award: m.Award, held: Reservation, cause: str, now: datetime) -> None:
-        """Say what cannot be kept of an award, in the slots to come."""
+        """Say what cannot be kept of an award, in the slots to come. Once for each award that is heard: what has become less
+        since is said when the next one answers."""
         kept_w = tuple(
             kept if event.slot_start(slot + 1) > now else due
             for slot, (kept, due) in enumerate(
@@ -42,7 +43,9 @@ class Withdrawals:
         )
         if kept_w != award.power_w:
             first = next(slot for slot, kept in enumerate(kept_w) if kept < award.power_w[slot])
-            self.say(event, messages.withdrawal(self.party.name, award, first, cause, now, kept_w), now)
+            withdrawal = messages.withdrawal(self.party.name, award, first, cause, now, kept_w)
+            if event.withdrawal is None or event.withdrawal.message_id != withdrawal.message_id:
+                self.say(event, withdrawal, now)
 
     def unknown(self, event: DerEvent, refusal: m.Confirm, now: datetime) -> int:
         """Withdraw an award that an earlier life of ours has confirmed and this one knows nothing of; the number."""

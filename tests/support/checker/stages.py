@@ -60,8 +60,8 @@ def downtimes(trace: Sequence[Entry]) -> dict[str, list[tuple[datetime, datetime
 
 def late_but_counted(trace: Sequence[Entry]) -> list[str]:
     """P4: an award accepts only what its giver heard by the deadline that it had set; of a giver that was down over the
-    deadline, what was sent by then and waited for its return. What takes back a part of an answer in time counts whenever
-    it comes."""
+    deadline, what was sent by then and waited for its return. What takes back a part of an answer in time (of any round) counts
+    whenever it comes."""
     asked: dict[tuple[Edge, str, bool], datetime] = {}
     for _, send in sends(trace):
         if isinstance(send.message, m.Request | m.Relax):
@@ -77,9 +77,10 @@ def late_but_counted(trace: Sequence[Entry]) -> list[str]:
             answers = heard[item.edge, answer.event_id, answer.message_id]
             ref = answer.request_id, answer.basis is m.Basis.RELAXED
             answers.setdefault(ref, (entry.at, answer.sent_at))
+            known_w = in_time_w[item.edge, answer.event_id, answer.basis is m.Basis.RELAXED]
             if entry.at <= asked.get((item.edge, *ref), entry.at):
-                in_time_w[item.edge, *ref].append(answer.power_w)
-            elif any(covers(before_w, answer.power_w) for before_w in in_time_w[item.edge, *ref]):
+                known_w += (answer.power_w, *(answer.profiles.power_w if answer.profiles is not None else ()))
+            elif any(len(before_w) == len(answer.power_w) and covers(before_w, answer.power_w) for before_w in known_w):
                 taken_back.add((item.edge, answer.message_id))
         elif isinstance(answer, m.Alternative):
             for option in answer.options:

@@ -149,6 +149,16 @@ def test_award_is_not_raised_above_what_is_left() -> None:
     assert given_up(hears(der, award(give, give.power_w, 2))) == [left((1_000,))]
 
 
+def test_what_gets_less_and_less_is_withdrawn_once_for_each_award() -> None:
+    der = home()
+    charge, give = asks(der, "charge"), asks(der, "give")
+    hears(der, award(give, give.power_w))
+    assert given_up(hears(der, award(charge, (2_000,)))) == [left((2_000,))]
+    assert given_up(hears(der, award(charge, (1_000,), 2))) == []  # the first word on it is not answered yet
+    assert given_up(hears(der, award(give, left((2_000,)), 2))) == [left((1_000,))]
+    assert given_up(hears(der, award(give, left((1_000,)), 3))) == []
+
+
 def loosened(der: Der) -> m.Offer:
     """What a home gives when it is asked to loosen."""
     (offer,) = hears(der, relax(asks(der, "give")))
