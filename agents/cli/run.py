@@ -97,7 +97,8 @@ def simulate(
     seed
         Of delays and faults; the scenario's own by default.
     loss_pct
-        Share of messages that are lost.
+        Share of messages that are lost. Homes are asked then to say that they have a dispatch (`answers_dispatch`), where
+        the scenario says nothing of that.
     repeat_pct
         Share of messages that arrive twice.
     """
@@ -111,7 +112,7 @@ def simulate(
     for name, share in (("--loss-pct", loss_pct), ("--repeat-pct", repeat_pct)):
         if not 0 <= share <= 100:
             raise ConfigError(f"{name}: has to lie between 0 and 100")
-    loaded = load_scenario(scenario)
+    loaded = load_scenario(scenario, lossy=loss_pct > 0)
     view = View(Board(loaded), json=json, verbose=verbose)
     faults = Faults(loss_pct=loss_pct, repeat_pct=repeat_pct)
     summary = simulated(loaded, loaded.seed if seed is None else seed, view, faults, empty(journals))

@@ -45,7 +45,8 @@ class HomeTemplate(Settings):
     merit: int = 0
     reliability_pct: Percent = 100
     answers_dispatch: bool = False
-    """Whether its aggregator asks it to say at once that it has a dispatch."""
+    """Whether its aggregator asks it to say at once that it has a dispatch. Where nothing is said, it does where messages are
+    simulated to be lost."""
     telemetry_s: TelemetrySeconds | None = None
     """How often its aggregator asks it to tell inside a slot what has flowed so far, s."""
     profiles: bool = True

@@ -40,10 +40,11 @@ AT_START = {
 """Instants of a device that are the scenario's start when they are not given."""
 
 
-def load_scenario(path: Path) -> Scenario:
-    """The scenario in a file, or a shipped one by its name. Raises ConfigError."""
+def load_scenario(path: Path, lossy: bool = False) -> Scenario:
+    """The scenario in a file, or a shipped one by its name. `lossy`: it is played where messages are lost. Raises
+    ConfigError."""
     found = find_scenario(path)
-    return build_scenario(read_toml(found), str(found), found.parent)
+    return build_scenario(read_toml(found), str(found), found.parent, lossy)
 
 
 def find_scenario(path: Path) -> Path:
@@ -59,8 +60,9 @@ def find_scenario(path: Path) -> Path:
     raise ConfigError(f"{path}: there is no such file; shipped scenarios: {', '.join(names) or 'none'}")
 
 
-def build_scenario(data: dict[str, Any], where: str, folder: Path = Path()) -> Scenario:
-    """The scenario of some tables; `where` names their file, `folder` is where files that it names lie.
+def build_scenario(data: dict[str, Any], where: str, folder: Path = Path(), lossy: bool = False) -> Scenario:
+    """The scenario of some tables; `where` names their file, `folder` is where files that it names lie. `lossy`: homes are
+    asked to say that they have a dispatch, where nothing is said of that.
 
     Raises ConfigError.
     """
@@ -69,7 +71,7 @@ def build_scenario(data: dict[str, Any], where: str, folder: Path = Path()) -> S
     if outline.ends_at <= outline.start_at:
         raise ConfigError(f"{where}: scenario.ends_at: has to lie after scenario.start_at")
     utility_name = str(file.utility.get("name", "utility"))
-    homes, members, behaviours = _homes(file, utility_name, where, folder, _planning(file))
+    homes, members, behaviours = _homes(file, utility_name, where, folder, _planning(file), lossy)
     aggregators = _aggregators(file, members, where, folder)
     above = file.coordinator.get("name", "ac")
     below = [_as_member(ra, f"{where}: aggregators") for ra in aggregators if ra.parent == above]
@@ -132,7 +134,7 @@ def _check_names(
 
 
 def _homes(
-    file: ScenarioFile, utility: str, where: str, folder: Path, planning: set[str]
+    file: ScenarioFile, utility: str, where: str, folder: Path, planning: set[str], lossy: bool
 ) -> tuple[tuple[DerSettings, ...], dict[str, list[Member]], dict[str, Behaviour]]:
     homes: list[DerSettings] = []
     members: dict[str, list[Member]] = {}
@@ -168,7 +170,7 @@ def _homes(
                 template.merit,
                 template.reliability_pct,
                 place,
-                template.answers_dispatch,
+                template.answers_dispatch or (lossy and "answers_dispatch" not in template.model_fields_set),
                 template.profiles and home.parent in planning,
                 template.telemetry_s,
             )

@@ -141,6 +141,15 @@ def test_the_broker_is_said_to_be_missing_with_how_to_install_it(
     assert "apt-get install mosquitto" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("seed", [2, 5, 8])
+def test_what_is_lost_on_the_way_costs_no_deal_its_delivery(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["simulate", "evening_peak", "--seed", str(seed), "--loss-pct", "5", "--json"]) == 0
+    (event,) = lines(capsys.readouterr().out)[-1]["summary"]["events"]
+    utility = event["parties"][0]
+    assert sum(utility["deal_w"]) / 2 >= 0.95 * sum(utility["requested_w"]) / 2
+    assert utility["delivered_wh"] == pytest.approx(utility["awarded_wh"], rel=0.002)
+
+
 def test_a_scenario_from_tables_can_be_simulated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "s.csv").write_text(
         "user_id,plug_in,plug_out,max_kw,capacity_kwh,soc_arr\n"
