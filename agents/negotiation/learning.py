@@ -84,7 +84,7 @@ class Learning:
         left_w = event.children[name].awarded_w or event.subject.nothing_w
         lost_wh = begins.wh(shortfall(before_w, left_w), period, range(event.subject.slots))
         notes.withdrawn_wh[name] = notes.withdrawn_wh.get(name, 0) + lost_wh
-        due = DueEnergy(*notes.due.get(name, ()))
+        due = _due(notes.due.get(name))
         due.change(before_w, period, now)
         notes.due[name] = DueBefore(due.ended_ws, due.since_at)
 
@@ -112,7 +112,7 @@ class Learning:
             excused = silent is Answered.SILENT and (hurried or self._leaves_early)
             return MemberOutcome(Answered.EXCUSED if excused else silent)
         offered = sum(least(best.power_w, asked.power_w)) * EVENT // sum(asked.power_w)
-        due_wh, gave_wh, unmetered_wh = _metered(event, child, DueEnergy(*notes.due.get(child.name, ())))
+        due_wh, gave_wh, unmetered_wh = _metered(event, child, _due(notes.due.get(child.name)))
         back_wh = notes.withdrawn_wh.get(child.name, 0)
         loosened = (
             child.awarded_w is not None and child.accepted is not None and child.accepted.basis is m.Basis.RELAXED
@@ -123,6 +123,10 @@ class Learning:
     def forget(self, event_id: str) -> None:
         """An event is forgotten."""
         self.events.pop(event_id, None)
+
+
+def _due(before: DueBefore | None) -> DueEnergy:
+    return DueEnergy() if before is None else DueEnergy(before.ended_ws, before.since_at)
 
 
 def _metered(event: Negotiation, child: Child, due: DueEnergy) -> tuple[int, int, int]:
