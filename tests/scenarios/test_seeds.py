@@ -52,9 +52,17 @@ def test_promises_hold_over_a_thousand_seeds() -> None:
         4850,
         5150,
         5231,
+        6744,
         6846,
         7072,
         7086,
+        7427,
+        9017,
+        9966,
+        13424,
+        14711,
+        16573,
+        16861,
     ],
 )
 def test_seed_that_once_broke_a_promise_keeps_all(seed: int) -> None:

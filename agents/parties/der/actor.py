@@ -8,6 +8,7 @@ Its own safety wins always: without a valid award and a dispatch that has not ru
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from agents.negotiation.cause import OUTAGE, OVERRIDE
@@ -218,7 +219,7 @@ class Der(Controlled):
         own_w = event.offered_w[m.Basis.OWN]
         answer = self.offers.compute(event, relaxed_ask_w(own_w, relax), relax.restrictions, now)
         if not keeps_firm(answer.joint.power_w, own_w):
-            answer = event.answers[m.Basis.OWN].answer
+            answer = replace(event.answers[m.Basis.OWN].answer, loosened=relax.restrictions)
         event.loosened = relax.restrictions if relax.profiles is not None else ()
         self.offers.offer(event, answer, m.Basis.RELAXED, now, self.offers.profiles(event, relax.profiles))
 
@@ -301,6 +302,9 @@ class Der(Controlled):
         ends = award.outcome is not m.Outcome.CONCLUDED
         newer = award.round > event.request.round
         return event if ends or (newer and award.accepts in event.standing()) else None
+
+    def _look_again(self, event: DerEvent, now: datetime) -> None:
+        self.second_look.at(event, now)
 
     def _close(self, event: DerEvent, outcome: str, now: datetime) -> None:
         super()._close(event, outcome, now)

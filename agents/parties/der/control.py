@@ -112,6 +112,8 @@ class Controlled(Party):
         assert event.accepted is not None
         if event.stage is DerStage.AWARDED:
             self.afterwards.look_ahead(event, self.settings.rebound_s)
+        if event.accepted.stands_on_others():
+            self._look_again(event, now)
         event.go(DerStage.ACTIVE)
         for setpoint in event.accepted.follow(dispatch.slot, abs(dispatch.power_w), now):
             self.effect(self.home.runnable(setpoint))
@@ -119,6 +121,9 @@ class Controlled(Party):
         self.tell("controlling", event.request.event_id, "control", data)
         self.meter.has_dispatch(event, dispatch, now)
         self.telemetry.asked(event, dispatch, now)
+
+    def _look_again(self, event: DerEvent, now: datetime) -> None:
+        """Before an event is led that counts on another one: it may not have moved what it reserved."""
 
     def _planned(self, item: Planned, now: datetime) -> None:
         self.home.plan(item)

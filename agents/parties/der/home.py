@@ -45,6 +45,8 @@ class HomeFlexibility:
     """Of a home with several devices what each of them gives in the other profiles that were told with this, W."""
     loosened: tuple[Restriction, ...] = ()
     """What was asked to be loosened for it (S52)."""
+    looked_at_again: bool = False
+    """Whether its schedules are newer than the offer that was made of it."""
 
     def resources(self) -> tuple[Resource, ...]:
         """The parts as an offer has them; devices that give nothing and cannot be relaxed are left out."""

@@ -196,9 +196,9 @@ class Reservation:
     def found_wus(self, resource_id: str, slot: int) -> int | None:
         """What a device that takes part would take in a slot without any event, from its last reading and what it has
         followed of other events, signed W x microseconds. None where there is no other event that the declared schedule
-        stands on, or that has changed what the device does since."""
+        stands on, or stood on before it was looked at again, or that has changed what the device does since."""
         plan, others = self.parts[resource_id], self.ledger.others(self.event_id, resource_id)
-        if not plan[slot] or not (others or self.answer.held.get(resource_id)):
+        if not plan[slot] or not (others or self.answer.held.get(resource_id) or self.answer.looked_at_again):
             return None
         start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
         to_come = self.period.model_copy(update={"start": start})  # what was before is in the reading

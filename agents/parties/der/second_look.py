@@ -57,7 +57,7 @@ def looked_at_again(held: Reservation, now: datetime) -> Reservation | None:
     first, slots = _first_ahead(held, now), len(_given_w(held))
     if first == slots:
         return None
-    found = _found(held, first)
+    found = _found(held, first, now)
     if found.joint.power_w == _given_w(held) and _schedules(found) == _schedules(held.answer):
         return None
     renewed = Reservation(held.event_id, held.direction, held.period, found, held.home, held.ledger)
@@ -77,11 +77,15 @@ def _first_ahead(held: Reservation, now: datetime) -> int:
     return next((slot for slot in range(slots) if held.period.slot_start(slot) >= max(now, led_until)), slots)
 
 
-def _found(held: Reservation, first: int) -> HomeFlexibility:
-    """What stands of the slots before the first one, and what the devices can give of the award from it on."""
+def _found(held: Reservation, first: int, now: datetime) -> HomeFlexibility:
+    """What stands of the slots before the first one, and what the devices can give of the award from it on, beside what
+    other events have led them to, and reserve from now on."""
     start, others, given_w = held.period.slot_start(first), held.ledger.but(held.event_id), _given_w(held)
+    led, reserved = held.ledger.followed(), held.ledger.reserves
     beside = {
-        name: others.get(name, ()) + clipped(held.ledger.reserves(held.event_id, name), None, start)
+        name: clipped((segment for courses in led.values() for segment in courses.get(name, ())), None, now)
+        + clipped(others.get(name, ()), now)
+        + clipped(reserved(held.event_id, name), now, start)
         for name in held.parts
     }
     period, before = held.period.model_copy(update={"start": start}), held.answer
@@ -95,7 +99,7 @@ def _found(held: Reservation, first: int) -> HomeFlexibility:
         for name, part in before.parts.items()
     }
     joint = replace(before.joint, power_w=given_w[:first] + newer.joint.power_w)
-    return replace(before, joint=joint, parts=parts, held=_spliced(before.held, others, start))
+    return replace(before, joint=joint, parts=parts, held=_spliced(before.held, others, start), looked_at_again=True)
 
 
 def _schedules(answer: HomeFlexibility) -> dict[str, tuple[int, ...]]:

@@ -189,7 +189,11 @@ def not_backed(trace: Sequence[Entry]) -> list[str]:
         if not concluded or request is None:
             continue  # nothing stands, or the utility: nobody is above it
         slots = len(concluded[0])
-        sums = shortfall(total(concluded, slots), total(back.get((parent, event_id), {}).values(), slots))
+        rounded_w = sum(
+            (parent, event_id, child) in gives_pct for child in awards
+        )  # a watt each: shares of whole watts
+        beside_w = [*back.get((parent, event_id), {}).values(), (rounded_w,) * slots]
+        sums = shortfall(total(concluded, slots), total(beside_w, slots))
         award, heard_at = own.get((parent, event_id), (None, None))
         over = request.interval_period.slot_start(len(request.power_w))
         if award is not None and heard_at is not None and heard_at >= over:

@@ -50,11 +50,17 @@ def late_answers(trace: Sequence[Entry], grace: timedelta = GRACE) -> list[str]:
 
 
 def downtimes(trace: Sequence[Entry]) -> dict[str, list[tuple[datetime, datetime]]]:
-    """When each party was down: from its last entry before to its first one after."""
+    """When each party was down: from its last entry before to its first one after. Who is down again before it has heard
+    anything was down all the time."""
     found: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
+    deaf: dict[str, bool] = {}
     for entry in trace:
         if isinstance(entry.input, Resumed):
-            found[entry.actor].append((entry.input.down_since, entry.at))
+            since = entry.input.down_since
+            if deaf.get(entry.actor):
+                since = min(since, found[entry.actor].pop()[0])
+            found[entry.actor].append((since, entry.at))
+        deaf[entry.actor] = isinstance(entry.input, Resumed)
     return found
 
 
@@ -83,6 +89,8 @@ def late_but_counted(trace: Sequence[Entry]) -> list[str]:
             elif any(len(before_w) == len(answer.power_w) and covers(before_w, answer.power_w) for before_w in known_w):
                 taken_back.add((item.edge, answer.message_id))
         elif isinstance(answer, m.Alternative):
+            if entry.at <= asked.get((item.edge, answer.request_id, False), entry.at):
+                in_time_w[item.edge, answer.event_id, False] += [option.power_w for option in answer.options]
             for option in answer.options:
                 options = heard[item.edge, answer.event_id, option.option_id]
                 options.setdefault((answer.request_id, False), (entry.at, answer.sent_at))
