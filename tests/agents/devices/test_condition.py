@@ -38,6 +38,7 @@ def test_limits_are_those_below_what_the_settings_say() -> None:
 
 def test_reading_tells_more_once_any_of_the_newer_fields_is_told() -> None:
     assert not tells_more(Measured("bat", T0, 5_000, -50, "e1", 3))
-    later = [field.name for field in fields(Measured)][6:]
+    of_energy = ("step_wh", "estimated")
+    later = [field.name for field in fields(Measured)[6:] if field.name not in of_energy]
     assert later[0] == "plugged"
     assert all(tells_more(replace(Measured("bat", T0), **{name: 0})) for name in later)

@@ -5,6 +5,7 @@ import pytest
 from packages import forget, put
 
 from agents.negotiation.policies import SHIPPED, PolicyKind
+from agents.parties.aggregator.actor import Aggregator
 from agents.runtime.build import build_actor
 from agents.runtime.files.config import load_config
 from agents.runtime.policies import chosen, names, policy
@@ -78,7 +79,8 @@ def test_daemon_file_with_an_unknown_policy_is_refused_with_its_table(install: I
 def test_actor_is_built_with_the_policy_that_its_settings_name(install: Install) -> None:
     install("request_values.nothing", "nothing_module:nothing")
     actor = build_actor(aggregator(request_values="nothing"))
-    assert type(actor.policies.request_values).__name__ == "CheckedValues"  # type: ignore[attr-defined]
+    assert isinstance(actor, Aggregator)
+    assert type(actor.policies.of(actor.settings).request_values).__name__ == "CheckedValues"
     with pytest.raises(ConfigError, match=r"^kept: ra-1: sharing: no policy odd"):
         build_actor(aggregator(sharing="odd"), "kept")
 

@@ -78,7 +78,7 @@ async def test_settings_that_are_taken_at_rest_only_wait_for_the_event_under_way
     path = tmp_path / "ra-1.journal"
     half = entries[: len(entries) // 2]
     await stored(path, settings, half)
-    other = PartiesConfig(aggregator=settings.model_copy(update={"sharing": "merit_order", "collect_pct": 55}))
+    other = PartiesConfig(aggregator=settings.model_copy(update={"parent": "other", "collect_pct": 55}))
     assert await settings_to_run(path, other, half[-1].at) == Start(PartiesConfig(aggregator=settings), waits=True)
 
 
