@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from worlds import battery
 
 from agents.runtime.daemon.daemon import Daemon
 from agents.runtime.journal.file import JournalFile
 from agents.settings.daemon import BrokerSettings, ClockSettings, ControlSettings, DaemonConfig, JournalSettings
-from agents.settings.parties import UtilitySettings
+from agents.settings.parties import DerSettings, UtilitySettings
 from broker.mosquitto import Broker
 from protocol.actor import Issue
 from protocol.units import Direction
@@ -18,13 +19,15 @@ from protocol.units import Direction
 SPEED = 300.0
 
 
-def config(folder: Path, broker: Broker, anchor_at: datetime, children: tuple[str, ...]) -> DaemonConfig:
+def config(folder: Path, broker: Broker, anchor_at: datetime, battery_w: int) -> DaemonConfig:
+    """A utility, and a home whose battery is another one: that is taken when everybody is at rest."""
     return DaemonConfig(
         broker=BrokerSettings(port=broker.port),
         clock=ClockSettings(origin_at=anchor_at, anchor_at=anchor_at, speed=SPEED),
         control=ControlSettings(dir=folder / "run"),
         journal=JournalSettings(path=folder / "utility.journal"),
-        utility=UtilitySettings(children=children),
+        utility=UtilitySettings(children=("ac",)),
+        ders=(DerSettings(name="h", parent="ra", devices=(battery("wall", battery_w),)),),
     )
 
 
@@ -33,7 +36,7 @@ async def test_daemon_ends_an_event_by_the_old_settings_and_begins_anew_with_the
 ) -> None:
     monkeypatch.setattr("agents.runtime.daemon.archiving.ARCHIVE_PERIOD_S", 0.05)
     anchor_at = datetime.now(UTC)
-    before = config(tmp_path, broker, anchor_at, ("ac",))
+    before = config(tmp_path, broker, anchor_at, 3_000)
     first = Daemon(before)
     running = asyncio.create_task(first.run())
     async with asyncio.timeout(60):
@@ -45,7 +48,7 @@ async def test_daemon_ends_an_event_by_the_old_settings_and_begins_anew_with_the
         signal.raise_signal(signal.SIGTERM)
         assert await running == 0
 
-        after = config(tmp_path, broker, anchor_at, ("ac", "ac-2"))
+        after = config(tmp_path, broker, anchor_at, 5_000)
         second = Daemon(after)
         assert await second.run() is None
         assert second.in_force.under == before.parties()
