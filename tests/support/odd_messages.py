@@ -123,7 +123,7 @@ class Odd:
         match name:
             case "power_w" | "available_w" | "shortfall_w" if isinstance(value, tuple):
                 return self._plan(value)
-            case "power_w":
+            case "power_w" if value is not None:
                 return random.choice((0, value, -value, MAX_POWER_W, -MAX_POWER_W))
             case "message_id" | "request_id" | "award_id" | "accepts" | "refused_id":
                 return self._ref(name)
