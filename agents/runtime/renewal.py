@@ -25,6 +25,8 @@ REQUEST, CERTIFICATE = "gridpact/ca/request", "gridpact/ca/certificate"
 ROOTS = "gridpact/ca/roots"
 """Where the authority tells everybody which roots are trusted."""
 LOOK_S = 3600.0
+ASK_AGAIN_S = 15.0
+"""Where another root signs, a question that was lost while the broker or the authority was away is asked again."""
 
 log = structlog.get_logger("gridpact.renewal")
 
@@ -34,7 +36,7 @@ class Renewal:
 
     def __init__(self, bus: MqttBus) -> None:
         self._bus, self._key = bus, ec.generate_private_key(ec.SECP256R1())
-        """The key that was asked for last; never one that is in use."""
+        """The key that is asked for until it has a certificate; never one that is in use."""
         bus.hear_beside(f"{CERTIFICATE}/{bus.name}", self.take)
         bus.hear_beside(ROOTS, self.take_roots)
         self._other_root = False
@@ -42,21 +44,20 @@ class Renewal:
         self._look = asyncio.Event()
 
     async def run(self) -> None:
-        """Until cancelled: ask once an hour while the certificate ends soon. Without an authority nobody answers, and
-        the alert that it ends soon stands."""
+        """Until cancelled: ask once an hour while the certificate ends soon, more often while it is of a root that is to go.
+        Without an authority nobody answers, and the alert that it ends soon stands."""
         while True:
+            self._look.clear()
             ends_at = self._bus.entrance.expires_at
             ends_soon = ends_at is not None and ends_at - datetime.now(UTC) < RENEW_WITHIN
             if ends_soon or self._other_root:
                 await self.ask()
-            self._look.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_S):
+                async with asyncio.timeout(ASK_AGAIN_S if self._other_root else LOOK_S):
                     await self._look.wait()
 
     async def ask(self) -> None:
-        """Send a request that is signed with a new key."""
-        self._key = ec.generate_private_key(ec.SECP256R1())
+        """Send a request that is signed with a new key; the same one, where the answer may be on its way."""
         await self._bus.publish(Post(f"{REQUEST}/{self._bus.name}", signing_request(self._bus.name, self._key)))
 
     def take_roots(self, payload: bytes) -> None:
@@ -89,11 +90,12 @@ class Renewal:
         try:
             found = x509.load_pem_x509_certificate(payload)
             if found.public_key() != self._key.public_key():
-                raise ValueError("it is not for the key that was asked for last")
+                raise ValueError("it is not for the key that was asked for")
             for path in (address.key, address.certificate):  # who is started behind this may need the old ones
                 put(earlier(path), content(path), PRIVATE)
             put(address.key, _pem(self._key), PRIVATE)
             put(address.certificate, payload)
+            self._key = ec.generate_private_key(ec.SECP256R1())
         except (ValueError, ConfigError) as error:
             log.warning("certificate_not_renewed", party=self._bus.name, text=f"{error}")
         else:

@@ -33,6 +33,8 @@ class AuthorityService:
         """Raises ConfigError."""
         self._folder, self._tell = folder, tell
         self._answered: dict[str, float] = {}
+        self._told = b""
+        """The roots that the broker has been told since we connected: one that starts anew may keep nothing."""
         name = load_plan(folder).authority
         self.bus = MqttBus(address, name, (f"{REQUEST}/+",), on_connected=self._connected)
 
@@ -46,13 +48,13 @@ class AuthorityService:
             await asyncio.wait((telling,))
 
     async def tell_roots(self) -> None:
-        """Say which roots are trusted, retained, and again when that has changed: until cancelled."""
-        told = b""
+        """Say which roots are trusted, retained, and again when that has changed, or we have connected anew: until
+        cancelled."""
         while True:
             with suppress(ConfigError):  # amid an exchange of its files
                 roots = Authority(load_plan(self._folder).ca)
-                if roots.certificate_pem != told:
-                    told = roots.certificate_pem
+                if roots.certificate_pem != self._told:
+                    self._told = roots.certificate_pem
                     self._keep_own(roots)
                     await self.bus.publish(Post(ROOTS, announcement(roots, utc_now()), retain=True))
             await asyncio.sleep(LOOK_S)
@@ -71,6 +73,7 @@ class AuthorityService:
             put(certificate, pair.certificate_pem)
 
     def _connected(self, connected: bool) -> None:
+        self._told = b""
         self._tell(f"{'answers' if connected else 'has lost the broker'} at {self.bus.address.where}")
 
     async def _deliver(self, arrivals: Sequence[Arrival]) -> None:
