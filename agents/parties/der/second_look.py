@@ -79,27 +79,31 @@ def _first_ahead(held: Reservation, now: datetime) -> int:
 
 def _found(held: Reservation, first: int, now: datetime) -> HomeFlexibility:
     """What stands of the slots before the first one, and what the devices can give of the award from it on, beside what
-    other events have led them to, and reserve from now on."""
+    other events have led them to, and reserve from now on. What has begun is told by the schedule that it began with: a newer
+    one would make up for what this event took."""
     start, others, given_w = held.period.slot_start(first), held.ledger.but(held.event_id), _given_w(held)
-    led, reserved = held.ledger.followed(), held.ledger.reserves
-    beside = {
-        name: clipped((segment for courses in led.values() for segment in courses.get(name, ())), None, now)
-        + clipped(others.get(name, ()), now)
-        + clipped(reserved(held.event_id, name), now, start)
-        for name in held.parts
-    }
+    beside = {name: _beside(held, name, others.get(name, ()), start, now) for name in held.parts}
     period, before = held.period.model_copy(update={"start": start}), held.answer
     newer = held.home.flexibility(held.direction, period, given_w[first:], beside, before.loosened)
     parts = {
         name: replace(
             part,
             power_w=held.parts[name][:first] + newer.parts[name].power_w,
-            schedule_w=part.schedule_w[:first] + newer.parts[name].schedule_w,
+            schedule_w=part.schedule_w if first else newer.parts[name].schedule_w,
         )
         for name, part in before.parts.items()
     }
     joint = replace(before.joint, power_w=given_w[:first] + newer.joint.power_w)
     return replace(before, joint=joint, parts=parts, held=_spliced(before.held, others, start), looked_at_again=True)
+
+
+def _beside(held: Reservation, name: str, others: Course, start: datetime, now: datetime) -> Course:
+    """What events lead a device to until now, or to the end of what is under way; and what they reserve from then on, this
+    one until it is looked at. What is under way and was not dispatched does not come any more."""
+    until = max((segment.end for segment in others if segment.start <= now < segment.end), default=now)
+    led = (segment for courses in held.ledger.followed().values() for segment in courses.get(name, ()))
+    own = clipped(held.ledger.reserves(held.event_id, name), until, start)
+    return clipped(led, None, until) + clipped(others, until) + own
 
 
 def _schedules(answer: HomeFlexibility) -> dict[str, tuple[int, ...]]:
