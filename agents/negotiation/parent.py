@@ -189,6 +189,7 @@ class ParentParty(Party):
         award = child.award
         if (
             award is None
+            or (award.outcome is m.Outcome.CONCLUDED and child.awarded_w is None)  # it was refused
             or award.request_id != message.request_id
             or "award" not in ANSWERED_AGAIN.get(message.kind, ())
         ):

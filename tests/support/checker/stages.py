@@ -66,7 +66,7 @@ def downtimes(trace: Sequence[Entry]) -> dict[str, list[tuple[datetime, datetime
 
 def late_but_counted(trace: Sequence[Entry]) -> list[str]:
     """P4: an award accepts only what its giver heard by the deadline that it had set; of a giver that was down over the
-    deadline, what was sent by then and waited for its return. What takes back a part of an answer in time (of any round) counts
+    deadline, what waited for its return: it judges when it has heard that. What takes back a part of an answer in time (of any round) counts
     whenever it comes."""
     asked: dict[tuple[Edge, str, bool], datetime] = {}
     for _, send in sends(trace):
@@ -74,7 +74,7 @@ def late_but_counted(trace: Sequence[Entry]) -> list[str]:
             relaxes = isinstance(send.message, m.Relax)
             asked[send.edge, send.message.request_id, relaxes] = send.message.reply_by
     down = downtimes(trace)
-    heard: dict[tuple[Edge, str, str], dict[tuple[str, bool], tuple[datetime, datetime]]] = defaultdict(dict)
+    heard: dict[tuple[Edge, str, str], dict[tuple[str, bool], datetime]] = defaultdict(dict)
     in_time_w: dict[tuple[Edge, str, bool], list[Plan]] = defaultdict(list)
     taken_back: set[tuple[Edge, str]] = set()
     for entry, item in received(trace):
@@ -82,7 +82,7 @@ def late_but_counted(trace: Sequence[Entry]) -> list[str]:
         if isinstance(answer, m.Offer):
             answers = heard[item.edge, answer.event_id, answer.message_id]
             ref = answer.request_id, answer.basis is m.Basis.RELAXED
-            answers.setdefault(ref, (entry.at, answer.sent_at))
+            answers.setdefault(ref, entry.at)
             known_w = in_time_w[item.edge, answer.event_id, answer.basis is m.Basis.RELAXED]
             if entry.at <= asked.get((item.edge, *ref), entry.at):
                 known_w += (answer.power_w, *(answer.profiles.power_w if answer.profiles is not None else ()))
@@ -93,7 +93,7 @@ def late_but_counted(trace: Sequence[Entry]) -> list[str]:
                 in_time_w[item.edge, answer.event_id, False] += [option.power_w for option in answer.options]
             for option in answer.options:
                 options = heard[item.edge, answer.event_id, option.option_id]
-                options.setdefault((answer.request_id, False), (entry.at, answer.sent_at))
+                options.setdefault((answer.request_id, False), entry.at)
     found = []
     for entry, send in sends(trace):
         award = send.message
@@ -101,13 +101,9 @@ def late_but_counted(trace: Sequence[Entry]) -> list[str]:
             answered = heard[send.edge, award.event_id, award.accepts or ""]
             # what answered the request of the award; else what answered an earlier round of it
             own = {key: at for key, at in answered.items() if key[0] == award.request_id}
-            ref, times = next(iter((own or answered).items()), (("", False), None))
-            at, sent_at = times or (None, None)
+            ref, at = next(iter((own or answered).items()), (("", False), None))
             by = asked.get((send.edge, *ref))
-            waited = any(
-                by and since <= by <= up_at and sent_at and sent_at <= by and at == up_at
-                for since, up_at in down[entry.actor]
-            )
+            waited = any(by and since <= by <= up_at and at == up_at for since, up_at in down[entry.actor])
             is_part = (send.edge, award.accepts or "") in taken_back
             if at is None or by is None or (at > by and not waited and not is_part):
                 found.append(f"P4: {entry.actor} accepted {award.accepts}, heard at {at}, asked by {by}")
