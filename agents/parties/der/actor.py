@@ -24,7 +24,6 @@ from agents.parties.der.home import Home
 from agents.parties.der.offers import HomeOffers
 from agents.parties.der.question import most_of, question_words
 from agents.parties.der.resident import Resident
-from agents.parties.der.second_look import SecondLook
 from agents.settings.at_once import with_owners_settings
 from agents.settings.parties import Consent, DerSettings
 from protocol import messages as m
@@ -45,7 +44,6 @@ class Der(Controlled):
         self.resident = Resident(self, settings)
         self.offers = HomeOffers(self, self.home, self.ledger)
         self.deals = HomeDeals(self, self.home, self.ledger, self.offers, self.withdrawals)
-        self.second_look = SecondLook(self.withdrawals)
         self._handlers |= {m.Request: self._on_request, m.Relax: self._on_relax, m.Award: self._on_award}
         self._takers |= {Decided: self._decided, Outage: self._outage, Reconfigured: self._reconfigured}
         self._timers |= {DerTimer.ANSWER: self._unanswered, DerTimer.VALID: self._expired}
@@ -302,13 +300,6 @@ class Der(Controlled):
         ends = award.outcome is not m.Outcome.CONCLUDED
         newer = award.round > event.request.round
         return event if ends or (newer and award.accepts in event.standing()) else None
-
-    def _look_again(self, event: DerEvent, now: datetime) -> None:
-        self.second_look.at(event, now)
-
-    def _close(self, event: DerEvent, outcome: str, now: datetime) -> None:
-        super()._close(event, outcome, now)
-        self.second_look.without(event, self.events, now)
 
     def _confirm(self, event: DerEvent, award: m.Award, problem: str, now: datetime) -> None:
         self.send(event.edge, messages.confirm(self.name, award, problem, now))

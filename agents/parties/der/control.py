@@ -13,6 +13,7 @@ from agents.parties.der.home import Home
 from agents.parties.der.ledger import Ledger
 from agents.parties.der.meter import HomeMeter
 from agents.parties.der.mishaps import is_under_way, mishap
+from agents.parties.der.second_look import SecondLook
 from agents.parties.der.telemetry import Telemetry, is_so_far
 from agents.parties.der.withdrawals import Withdrawals
 from agents.settings.daemon import Role
@@ -42,6 +43,7 @@ class Controlled(Party):
         self.ledger = Ledger()
         self.meter = HomeMeter(self, self.home, settings.meter_to)
         self.withdrawals = Withdrawals(self)
+        self.second_look = SecondLook(self.withdrawals)
         self.afterwards = Afterwards(self, self.home)
         self.telemetry = Telemetry(self, self.home)
         self.events: dict[str, DerEvent] = {}
@@ -113,7 +115,7 @@ class Controlled(Party):
         if event.stage is DerStage.AWARDED:
             self.afterwards.look_ahead(event, self.settings.rebound_s)
         if event.accepted.stands_on_others():
-            self._look_again(event, now)
+            self.second_look.at(event, now)  # the other event may not have moved what it reserved
         event.go(DerStage.ACTIVE)
         for setpoint in event.accepted.follow(dispatch.slot, abs(dispatch.power_w), now):
             self.effect(self.home.runnable(setpoint))
@@ -121,9 +123,6 @@ class Controlled(Party):
         self.tell("controlling", event.request.event_id, "control", data)
         self.meter.has_dispatch(event, dispatch, now)
         self.telemetry.asked(event, dispatch, now)
-
-    def _look_again(self, event: DerEvent, now: datetime) -> None:
-        """Before an event is led that counts on another one: it may not have moved what it reserved."""
 
     def _planned(self, item: Planned, now: datetime) -> None:
         self.home.plan(item)
@@ -207,6 +206,7 @@ class Controlled(Party):
             event.go(DerStage.CLOSED)
         event.outcome = outcome
         self.effect(messages.closed(event.request.event_id, outcome))
+        self.second_look.without(event, self.events, now)
 
     def _make_room(self, now: datetime) -> None:
         closed = [key for key, event in self.events.items() if event.stage is DerStage.CLOSED or event.is_over(now)]
