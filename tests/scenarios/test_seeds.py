@@ -54,6 +54,7 @@ def test_promises_hold_over_a_thousand_seeds() -> None:
         4850,
         5150,
         5231,
+        5579,
         6744,
         6846,
         7072,

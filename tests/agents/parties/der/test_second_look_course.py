@@ -1,0 +1,87 @@
+"""What is looked at again while something is under way: its course is one that the devices can follow, and keep."""
+
+from datetime import timedelta
+from typing import Any
+
+from worlds import START, T0, battery, vehicle
+
+from agents.devices.catalogue import build_device
+from agents.devices.climate import ClimatePhysics, ClimateSpec, temperature_c
+from agents.parties.der.home import Home
+from agents.parties.der.ledger import Ledger
+from agents.parties.der.reservation import Reservation
+from agents.parties.der.second_look import looked_at_again
+from protocol import messages as m
+from protocol.actor import Measured
+from protocol.plan import Plan
+from protocol.units import Direction
+
+HALF_HOUR, MINUTES = timedelta(minutes=30), timedelta(minutes=10)
+ROOM = ClimateSpec(
+    resource_id="room",
+    kind="climate",
+    mode="heating",
+    rated_w=3_000,
+    capacity_wh_per_k=1_500,
+    loss_w_per_k=150,
+    wished_c=21,
+    least_c=19,
+    most_c=23,
+    room_c=21,
+    state_at=T0,
+    outdoor_c=(-9,),
+    outdoor_at=T0,
+)
+"""It needs 1,500 W to stay at 21 degrees."""
+
+
+def made(*specs: Any) -> tuple[Home, Ledger]:
+    home = Home([build_device(spec) for spec in specs], relax_others=True)
+    home.look(T0)
+    return home, Ledger()
+
+
+def reserved(home: Home, ledger: Ledger, event_id: str, minutes: int, power_w: Plan) -> Reservation:
+    """What an event that wants less load from so many minutes behind the start on reserves, in slots of half an hour."""
+    period = m.IntervalPeriod(start=START + timedelta(minutes=minutes), duration=HALF_HOUR)
+    less = Direction.DECREASE_LOAD
+    answer = home.flexibility(less, period, power_w, ledger.but(event_id))
+    held = Reservation(event_id, less, period, answer, home, ledger)
+    held.reserve(answer.joint.power_w)
+    return held
+
+
+def test_course_beside_a_slot_that_was_never_led_stays_within_the_charger() -> None:
+    home, ledger = made(vehicle("car"))
+    reserved(home, ledger, "never led", 0, (3_636,))
+    later = reserved(home, ledger, "later", 10, (272, 0, 272))
+    again = looked_at_again(later, START + MINUTES / 10)
+    led = (again or later).follow(0, 272, START + MINUTES)
+    assert [(one.power_w, one.at, one.until) for one in led] == [(-272, START + MINUTES, START + 4 * MINUTES)]
+
+
+def test_room_that_gives_more_for_another_device_in_the_middle_of_an_event_stays_comfortable() -> None:
+    home, ledger = made(ROOM, battery("wall", 5_000, soc_wh=6_000, reserve_wh=1_000))
+    held = reserved(home, ledger, "cold", 0, (2_400,) * 4)
+    room, at = ClimatePhysics(ROOM), START
+    room.run(None, T0, START)
+    for slot in range(2):
+        room.run(_led(held, slot), at, at + HALF_HOUR)
+        at += HALF_HOUR
+    home.observe(Measured("wall", at, soc_wh=1_500))
+    home.observe(Measured("room", at, soc_wh=round(room.energy_wh)))
+    again = looked_at_again(held, at - timedelta(seconds=1))
+    assert again is not None
+    assert sum(again.parts["wall"][2:]) < sum(held.parts["wall"][2:])
+    for slot in range(2, 4):
+        room.run(_led(again, slot), at, at + HALF_HOUR)
+        at += HALF_HOUR
+    assert temperature_c(room.room, room.energy_wh) >= ROOM.least_c
+
+
+def _led(held: Reservation, slot: int) -> int | None:
+    """The power that the room is led to in a slot, W; it is one, from the slot's beginning on."""
+    at = held.period.slot_start(slot)
+    setpoints = held.follow(slot, held.answer.joint.power_w[slot], at)
+    (found,) = {one.power_w for one in setpoints if one.resource_id == "room" and one.at <= at < one.until}
+    return found
