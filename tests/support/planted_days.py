@@ -17,7 +17,7 @@ from agents.devices.solar import Solar
 from agents.devices.stays import Stays
 from agents.negotiation.parent import ParentParty
 from agents.parties.aggregator.role import AggregatorRole
-from agents.parties.der import home, ledger
+from agents.parties.der import connection, ledger
 from agents.parties.der.control import Controlled
 from agents.parties.der.ledger import Ledger
 from agents.parties.der.reservation import Reservation
@@ -82,17 +82,17 @@ def _ledger_kept_for_ever() -> list[Patch]:
 
 
 def _connection_point_ignored() -> list[Patch]:
-    return [(home, "room_w", lambda point, direction, period, ranges: (10**9,) * len(ranges))]
+    return [(connection, "room_w", lambda point, direction, period, ranges: (10**9,) * len(ranges))]
 
 
 def _import_limit_ignored() -> list[Patch]:
-    room_w = home.room_w
+    room_w = connection.room_w
 
     def careless(point: Any, direction: Direction, period: Any, ranges: Any) -> Any:
         upward = direction is Direction.INCREASE_LOAD
         return (10**9,) * len(ranges) if upward else room_w(point, direction, period, ranges)
 
-    return [(home, "room_w", careless)]
+    return [(connection, "room_w", careless)]
 
 
 def _sun_of_the_next_half_hour() -> list[Patch]:

@@ -8,7 +8,8 @@ from agents.devices.catalogue import build_device
 from agents.devices.contract import Device
 from agents.negotiation.out import Out
 from agents.negotiation.subject import Subject
-from agents.parties.der.home import Home, HomeFlexibility
+from agents.parties.der.home import Home
+from agents.parties.der.home_flexibility import HomeFlexibility
 from agents.parties.der.ledger import Ledger
 from agents.parties.der.reservation import Reservation
 from agents.parties.der.second_look import looked_at_again

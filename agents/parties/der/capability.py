@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from agents.negotiation.plans.capability import DAY_SLOTS, day_from
-from agents.parties.der.home import Home, HomeFlexibility
+from agents.parties.der.home import Home
+from agents.parties.der.home_flexibility import HomeFlexibility
 from agents.parties.der.ledger import Ledger
 from agents.settings.parties import Consent, DerSettings
 from protocol.messages import Capability, IntervalPeriod, PowerBand, ResourceKind

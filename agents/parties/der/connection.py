@@ -1,11 +1,17 @@
 """What a home's connection point leaves of an event: its limits less the base load and what the devices do anyway."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
+from agents.devices.contract import Ask, Device, Flexibility
+from agents.devices.course import range_of
 from agents.settings.connection import ConnectionPoint
 from protocol.messages import IntervalPeriod
 from protocol.plan import Plan
 from protocol.units import Direction
+
+Asks: TypeAlias = Callable[[Device, Plan], Ask]
+"""How a device is asked for a plan."""
 
 
 def room_w(
@@ -23,3 +29,31 @@ def room_w(
             room = point.import_limit_w - most_w - sum(high_w for _, high_w in devices)
         found.append(max(0, room))
     return tuple(found)
+
+
+def room_left_w(
+    point: ConnectionPoint, devices: Sequence[Device], ask: Asks, parts: Mapping[str, Flexibility], asked_w: Plan
+) -> Plan:  # fmt: skip
+    """The same by the devices' own schedules, as they stand in their answers."""
+    asks = [ask(device, asked_w) for device in devices]
+    ranges = [
+        [
+            range_of(device, one, slot, parts[device.resource_id].schedule_w[slot])
+            for device, one in zip(devices, asks, strict=True)
+        ]
+        for slot in range(len(asked_w))
+    ]
+    return room_w(point, asks[0].direction, asks[0].period, ranges)
+
+
+def peaks_w(devices: Sequence[Device], ask: Asks, parts: Mapping[str, Flexibility]) -> Plan:
+    """The most that the parts come to together at any instant of each slot, W."""
+    peaks = [0] * len(next(iter(parts.values())).power_w)
+    for device in devices:
+        part, highest = parts[device.resource_id], [0] * len(peaks)
+        one = ask(device, part.power_w)
+        for segment in device.lay_out(one, part.schedule_w, part.power_w):
+            slot = (segment.start - one.period.start) // one.period.duration
+            highest[slot] = max(highest[slot], abs(segment.power_w))
+        peaks = [peak + more for peak, more in zip(peaks, highest, strict=True)]
+    return tuple(peaks)

@@ -1,97 +1,32 @@
 """A home with several devices: one joint profile, and each device's part of it (S50, S51)."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from agents.devices.catalogue import build_device
 from agents.devices.condition import trouble
 from agents.devices.contract import Ask, Convex, Device, Flexibility, Segment, nothing
-from agents.devices.course import range_of
 from agents.devices.vehicle import Vehicle
-from agents.parties.der.connection import room_w
-from agents.parties.der.messages import resource
+from agents.parties.der.connection import Asks, peaks_w, room_left_w
+from agents.parties.der.home_flexibility import HomeFlexibility, HomeProfiles
 from agents.settings.connection import ConnectionPoint
 from agents.settings.limits import UnfitLimits, with_limits
 from protocol.actor import Measured, Planned, Setpoint
 from protocol.messages import (
     IntervalPeriod,
     OfferedProfiles,
-    Resource,
     ResourceKind,
     Restriction,
     WantedProfile,
     WantedProfiles,
 )
-from protocol.plan import Plan, SignedPlan, covers, least, most, shortfall, total, zero
+from protocol.plan import Plan, SignedPlan, covers, least, shortfall, total, zero
 from protocol.units import Direction
 
 _TRIES = 4
 """So often a home is computed for less, where what it gives comes together at one instant of a slot."""
-
-
-@dataclass(frozen=True, slots=True)
-class HomeFlexibility:
-    """What a home can give, jointly and by device, in the devices' order."""
-
-    joint: Flexibility
-    parts: Mapping[str, Flexibility]
-    kinds: Mapping[str, tuple[ResourceKind, bool]]
-    """Kind of each device and whether its owner agreed to loosen anything."""
-    held: Mapping[str, tuple[Segment, ...]]
-    """What other events held of each device when this was computed."""
-    others: tuple[Mapping[str, Plan], ...] = ()
-    """Of a home with several devices what each of them gives in the other profiles that were told with this, W."""
-    loosened: tuple[Restriction, ...] = ()
-    """What was asked to be loosened for it (S52)."""
-    looked_at_again: bool = False
-    """Whether its schedules are newer than the offer that was made of it."""
-
-    def resources(self) -> tuple[Resource, ...]:
-        """The parts as an offer has them; devices that give nothing and cannot be relaxed are left out."""
-        return tuple(
-            part
-            for name, (kind, relaxable) in self.kinds.items()
-            for part in resource(name, kind, self.parts[name].power_w, relaxable)
-        )
-
-    def giving(self, plans: Mapping[str, Plan]) -> "HomeFlexibility":
-        """The same with another profile of each device, W."""
-        power_w = total(list(plans.values()), len(self.joint.power_w))
-        joint = replace(self.joint, power_w=power_w, available_w=most(self.joint.available_w, power_w))
-        parts = {
-            name: replace(part, power_w=plans[name], available_w=most(part.available_w, plans[name]))
-            for name, part in self.parts.items()
-        }
-        return replace(self, joint=joint, parts=parts)
-
-    def profiles(self) -> tuple[Mapping[str, Plan], ...]:
-        """All that was told, device by device, W."""
-        return ({name: part.power_w for name, part in self.parts.items()}, *self.others)
-
-    def apportion(self, power_w: Plan) -> dict[str, Plan]:
-        """Split what was awarded (at most the joint profile) over the devices, the first ones first; W."""
-        return share(power_w, {name: part.power_w for name, part in self.parts.items()})
-
-
-def share(power_w: Plan, most: Mapping[str, Plan]) -> dict[str, Plan]:
-    """Split a plan over parts, none above its most, the first ones first. Raises ValueError when it does not fit."""
-    left, result = power_w, {}
-    for name, plan in most.items():
-        result[name] = least(plan, left)
-        left = shortfall(left, result[name])
-    if any(left):
-        raise ValueError(f"{left} W are above what the devices offered")
-    return result
-
-
-class HomeProfiles(NamedTuple):
-    """What else a home could give."""
-
-    offered: OfferedProfiles
-    parts: tuple[Mapping[str, Plan], ...]
-    """The same device by device, W."""
 
 
 class Home:
@@ -213,7 +148,7 @@ class Home:
 
         parts, room = self._parts(ask, asked_w), None
         if self.connection is not None:
-            room = self._room_w(self.connection, ask, parts, asked_w)
+            room = room_left_w(self.connection, self.devices, ask, parts, asked_w)
             parts = self._let_through(ask, asked_w, room)
         kinds = {
             device.resource_id: (device.kind, bool(device.relaxable) and self._may_loosen(device))
@@ -261,11 +196,11 @@ class Home:
         asked_w = tuple(most_w if weight else 0 for weight in shape.weights)
         parts = self._parts(ask, asked_w)
         if self.connection is not None:
-            room_w = self._room_w(self.connection, ask, parts, asked_w)
+            room_w = room_left_w(self.connection, self.devices, ask, parts, asked_w)
             parts = self._let_through(ask, asked_w, room_w)
         return {name: part.power_w for name, part in parts.items()}
 
-    def _parts(self, ask: Callable[[Device, Plan], Ask], asked_w: Plan) -> dict[str, Flexibility]:
+    def _parts(self, ask: Asks, asked_w: Plan) -> dict[str, Flexibility]:
         left, parts = asked_w, {}
         for device in self.devices:
             parts[device.resource_id] = self._part(device, ask(device, left))
@@ -273,48 +208,19 @@ class Home:
         return parts
 
     def _let_through(
-        self, ask: Callable[[Device, Plan], Ask], asked_w: Plan, room: Plan
+        self, ask: Asks, asked_w: Plan, room: Plan
     ) -> dict[str, Flexibility]:  # fmt: skip
         """The parts again, as small as it takes so that at no instant more comes together than there is room for."""
         highest = least(asked_w, room)
         for _ in range(_TRIES):
             parts = self._parts(ask, highest)
-            peaks = self._peaks_w(ask, parts)
+            peaks = peaks_w(self.devices, ask, parts)
             if covers(room, peaks):
                 return parts
             highest = tuple(
                 w if peak <= let else w * let // peak for w, let, peak in zip(highest, room, peaks, strict=True)
             )
         return self._parts(ask, zero(len(asked_w)))
-
-    def _peaks_w(self, ask: Callable[[Device, Plan], Ask], parts: Mapping[str, Flexibility]) -> Plan:
-        """The most that the parts come to together at any instant of each slot, W."""
-        peaks = [0] * len(next(iter(parts.values())).power_w)
-        for device in self.devices:
-            part, highest = parts[device.resource_id], [0] * len(peaks)
-            one = ask(device, part.power_w)
-            for segment in device.lay_out(one, part.schedule_w, part.power_w):
-                slot = (segment.start - one.period.start) // one.period.duration
-                highest[slot] = max(highest[slot], abs(segment.power_w))
-            peaks = [peak + more for peak, more in zip(peaks, highest, strict=True)]
-        return tuple(peaks)
-
-    def _room_w(
-        self,
-        point: ConnectionPoint,
-        ask: Callable[[Device, Plan], Ask],
-        parts: Mapping[str, Flexibility],
-        asked_w: Plan,
-    ) -> Plan:
-        asks = [ask(device, asked_w) for device in self.devices]
-        ranges = [
-            [
-                range_of(device, one, slot, parts[device.resource_id].schedule_w[slot])
-                for device, one in zip(self.devices, asks, strict=True)
-            ]
-            for slot in range(len(asked_w))
-        ]
-        return room_w(point, asks[0].direction, asks[0].period, ranges)
 
     def _may_loosen(self, device: Device) -> bool:
         return self.relax_others or device.kind is ResourceKind.VEHICLE
@@ -330,7 +236,7 @@ class Home:
     def _joint(
         self,
         direction: Direction,
-        ask: Callable[[Device, Plan], Ask],
+        ask: Asks,
         asked_w: Plan,
         parts: Mapping[str, Flexibility],
         room: Plan | None,

@@ -6,7 +6,8 @@ from datetime import datetime
 from agents.negotiation.party import Party
 from agents.parties.der import messages
 from agents.parties.der.event import DerEvent, DerStage
-from agents.parties.der.home import Home, HomeFlexibility, HomeProfiles
+from agents.parties.der.home import Home
+from agents.parties.der.home_flexibility import HomeFlexibility, HomeProfiles
 from agents.parties.der.ledger import Ledger
 from agents.parties.der.reservation import Reservation
 from protocol import messages as m

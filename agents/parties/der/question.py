@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from agents.parties.der.home import Home, HomeFlexibility
+from agents.parties.der.home import Home
+from agents.parties.der.home_flexibility import HomeFlexibility
 from agents.parties.der.ledger import Ledger
 from protocol import messages as m
 from protocol.kilowatts import kilowatt_hours, kilowatts

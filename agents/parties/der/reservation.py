@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from agents.devices.contract import Ask, Segment, micros
 from agents.devices.course import lower
-from agents.parties.der.home import Home, HomeFlexibility, share
+from agents.parties.der.home import Home
+from agents.parties.der.home_flexibility import HomeFlexibility, share
 from agents.parties.der.ledger import Course, Ledger
 from protocol.actor import Measured, Setpoint
 from protocol.messages import IntervalPeriod

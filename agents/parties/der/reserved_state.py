@@ -9,7 +9,8 @@ from agents.devices.condition import tells_more
 from agents.devices.contract import Segment
 from agents.devices.stays import Stays
 from agents.devices.vehicle import Vehicle
-from agents.parties.der.home import Home, HomeFlexibility
+from agents.parties.der.home import Home
+from agents.parties.der.home_flexibility import HomeFlexibility
 from agents.parties.der.ledger import Ledger
 from agents.parties.der.reservation import Reservation
 from protocol.actor import Measured, Planned

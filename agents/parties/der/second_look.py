@@ -7,7 +7,7 @@ from datetime import datetime
 
 from agents.negotiation.cause import GONE
 from agents.parties.der.event import DerEvent, DerStage
-from agents.parties.der.home import HomeFlexibility
+from agents.parties.der.home_flexibility import HomeFlexibility
 from agents.parties.der.ledger import Course, clipped
 from agents.parties.der.reservation import Reservation
 from agents.parties.der.withdrawals import Withdrawals

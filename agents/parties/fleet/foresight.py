@@ -21,7 +21,8 @@ from agents.devices.rows.arrays import Ints
 from agents.devices.rows.cars import Car
 from agents.devices.rows.flexibility import RESTRICTIONS, Answers, VehicleFleet
 from agents.devices.vehicle import Vehicle
-from agents.parties.der.home import Home, HomeFlexibility
+from agents.parties.der.home import Home
+from agents.parties.der.home_flexibility import HomeFlexibility
 from agents.parties.fleet.points import Points
 from agents.settings.connection import ConnectionPoint
 from agents.settings.devices import VehicleSpec
