@@ -21,8 +21,9 @@ if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
 from changed_books import CHANGED, changed_books
-from checker import physics, violations
+from checker import comfort, physics, violations
 from fresh import FRESH
+from odd_contracts import AGREED, agree
 from odd_lives import FEATURES, enliven
 from odd_plans import limit_plans
 from worlds import START, T0, World, battery
@@ -128,7 +129,8 @@ def plan_of(seed: int) -> tuple[World, Plan]:
         world, Random(f"operator 17: {seed}")
     )  # so the seeds that once broke something stay as they were
     limited = limit_plans(world, Random(f"plans 1971: {seed}"))  # so, too
-    features = {**odd.features, **changed.features, **limited, LOST: len(lost)}
+    agreed = agree(world, Random(f"contracts 2026: {seed}"))  # and so, too
+    features = {**odd.features, **changed.features, **limited, **agreed, LOST: len(lost)}
     return world, Plan(seed, faults, (*orders, *odd.orders, *changed.orders), noise, features)
 
 
@@ -189,7 +191,8 @@ def broken(world: World, simulation: Simulation) -> list[str]:
     if lost:  # of what a party has forgotten it says another word under the same id, and its ledgers begin anew
         own = tuple(f"P3: {name}" for name in lost)
         promises = [one for one in promises if one.startswith(("P3:", "P10:")) and not one.startswith(own)]
-    return promises + physics.violations(world.homes, simulation) + waiting
+    rooms = comfort.violations(world.homes, simulation.trace)
+    return [*promises, *physics.violations(world.homes, simulation), *rooms, *waiting]
 
 
 def judge(seed: int) -> list[str]:
@@ -381,7 +384,7 @@ def hunt_evenings(first: int, seeds: int, with_planted: bool) -> Hunted:
     planted = find_all(1_000) if with_planted else {}
     return Hunted(
         figures,
-        tally.shares((*FEATURES, LOST, *CHANGED)),
+        tally.shares((*FEATURES, LOST, *CHANGED, *AGREED)),
         planted,
         tally.failing,
         "--seed",

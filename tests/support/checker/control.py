@@ -1,10 +1,11 @@
-"""P10: a device is moved only within an award that stands, and only while its slot lasts."""
+"""P10: a device is moved only within an award that stands, and only while its slot lasts, or behind the last one as long as
+the home says that it holds on."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from protocol import messages as m
-from protocol.actor import Entry, Received, Send, Setpoint
+from protocol.actor import Entry, Note, Received, Send, Setpoint
 
 
 def violations(trace: Sequence[Entry]) -> list[str]:
@@ -24,7 +25,8 @@ def violations(trace: Sequence[Entry]) -> list[str]:
         for effect in entry.effects:
             if isinstance(effect, Setpoint) and effect.power_w is not None:
                 allowed = any(
-                    who == entry.actor and _within(award, period, effect.at, effect.until)
+                    who == entry.actor
+                    and _within(award, period, effect.at, effect.until, _holds_until(entry, award.event_id))
                     for (who, _), (award, period) in standing.items()
                 )
                 if not allowed:
@@ -48,7 +50,15 @@ def _confirmed(
         standing[who, award.event_id] = (award, request.interval_period)
 
 
-def _within(award: m.Award, period: m.IntervalPeriod, at: datetime, until: datetime) -> bool:
-    return any(
-        period.slot_start(slot) <= at and until <= period.slot_start(slot + 1) for slot in range(len(award.power_w))
+def _holds_until(entry: Entry, event_id: str) -> datetime | None:
+    """Until when a home says that it holds on behind an event."""
+    notes = [one for one in entry.effects if isinstance(one, Note) and one.name == "holding_on"]
+    return next((one.data["until_at"] for one in notes if one.event_id == event_id), None)
+
+
+def _within(award: m.Award, period: m.IntervalPeriod, at: datetime, until: datetime, held: datetime | None) -> bool:
+    slots = len(award.power_w)
+    end = period.slot_start(slots)
+    return (held is not None and end <= at and until <= held) or any(
+        period.slot_start(slot) <= at and until <= period.slot_start(slot + 1) for slot in range(slots)
     )
