@@ -1,16 +1,15 @@
 """Instants on the command line."""
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
+from agents.settings.ahead import ahead
 from agents.settings.mistakes import ConfigError, impossible
 
 
 def start_of(text: str, now: datetime) -> datetime:
     """`+45m`, `+2h`, or an instant with its offset. Raises ConfigError."""
-    if relative := re.fullmatch(r"\+(\d{1,5})([smh])", text):
-        unit = {"s": "seconds", "m": "minutes", "h": "hours"}[relative[2]]
-        return (now + timedelta(**{unit: int(relative[1])})).replace(microsecond=0)
+    if (found := ahead(text, now)) is not None:
+        return found
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

@@ -4,13 +4,14 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from agents.pages.sockets import Sockets
 from agents.pages.web.site import Mistaken
 from agents.runtime.daemon.client import ask
 from agents.runtime.daemon.commands import CommandRefusal
+from agents.settings.ahead import ahead
 from agents.settings.checked import ConfigError, checked
 from agents.settings.contracts import plain_contract
 from agents.settings.members import Member
@@ -60,9 +61,8 @@ def event_of(fields: Mapping[str, str], now: datetime, zone: tzinfo) -> EventSet
 def start_of(text: str, now: datetime, zone: tzinfo) -> datetime:
     """`+45m`, or an instant on the viewer's clocks, or one with its offset. Raises Mistaken."""
     text = text.strip()
-    if relative := re.fullmatch(r"\+(\d{1,5})([smh])", text):
-        unit = {"s": "seconds", "m": "minutes", "h": "hours"}[relative[2]]
-        return (now + timedelta(**{unit: int(relative[1])})).replace(microsecond=0)
+    if (found := ahead(text, now)) is not None:
+        return found
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
