@@ -2,24 +2,18 @@
 
 from datetime import timedelta
 
-from worlds import START, T0
+from asked import request
+from worlds import T0
 
 from agents.devices.contract import Flexibility
 from agents.parties.der.terms import EventTerms, terms_of
 from protocol import messages as m
-from protocol.units import Direction
 
-REQUEST = m.Request(
+REQUEST = request(
+    *(3_000, 2_000),
     message_id="ra.e1.1",
-    sent_at=T0,
-    event_id="e1",
     request_id="ra.e1.1.h",
     round=2,
-    revision=1,
-    program_id="p",
-    direction=Direction.DECREASE_LOAD,
-    interval_period=m.IntervalPeriod(start=START),
-    power_w=(3_000, 2_000),
     reply_by=T0 + timedelta(minutes=10),
     decide_by=T0 + timedelta(minutes=20),
 )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from asked import request
 from hostile import BODIES
 from memory_bus import MemoryBus
 from worlds import START, T0, vehicle
@@ -26,7 +27,6 @@ from protocol.actor import Decided, Received
 from protocol.codec import decode, encode
 from protocol.edges import Edge, topic
 from protocol.errors import RejectReason
-from protocol.units import Direction
 
 EDGE = Edge("ra-1", "hems-1")
 STUMBLE = "mind the step"
@@ -54,23 +54,6 @@ class Stumbling(Der):
 
 def settings(consent: Consent = Consent.ALWAYS) -> DerSettings:
     return DerSettings(name="hems-1", parent="ra-1", devices=(vehicle("ev-1"),), consent=consent)
-
-
-def request() -> m.Request:
-    return m.Request(
-        message_id="ra-1.request.1",
-        sent_at=T0,
-        event_id="e1",
-        request_id="e1.1.1",
-        round=1,
-        revision=1,
-        program_id="dr",
-        direction=Direction.DECREASE_LOAD,
-        interval_period=m.IntervalPeriod(start=START),
-        power_w=(3_000, 3_000),
-        reply_by=START - timedelta(minutes=30),
-        decide_by=START - timedelta(minutes=20),
-    )
 
 
 def award(number: int, reason: str = "") -> m.Award:
@@ -136,7 +119,7 @@ def stumbling() -> Der:
 
 async def test_message_that_cannot_be_taken_is_refused_and_the_party_goes_on(tmp_path: Path) -> None:
     async with running(stumbling, tmp_path / "j") as home:
-        await home.tell(request())
+        await home.tell(request(3_000, 3_000, message_id="ra-1.request.1"))
         assert (await home.says()).kind == "offer"
         await home.tell(award(1, STUMBLE))
         refusal = await home.says()
@@ -158,7 +141,7 @@ async def test_message_that_cannot_be_taken_is_refused_and_the_party_goes_on(tmp
 
 async def test_same_bytes_are_refused_at_once_and_after_a_restart_again(tmp_path: Path) -> None:
     async with running(stumbling, tmp_path / "j") as home:
-        await home.tell(request())
+        await home.tell(request(3_000, 3_000, message_id="ra-1.request.1"))
         await home.says()
         for _ in range(3):
             await home.tell(award(1, STUMBLE))
@@ -175,7 +158,7 @@ async def test_same_bytes_are_refused_at_once_and_after_a_restart_again(tmp_path
 
 async def test_journal_of_a_fault_is_taken_again_by_who_has_not_got_it(tmp_path: Path) -> None:
     async with running(stumbling, tmp_path / "j") as home:
-        await home.tell(request())
+        await home.tell(request(3_000, 3_000, message_id="ra-1.request.1"))
         await home.tell(award(1, STUMBLE))
         await home.tell(award(2))
     async with running(lambda: Der(settings()), tmp_path / "j") as home:
@@ -185,7 +168,7 @@ async def test_journal_of_a_fault_is_taken_again_by_who_has_not_got_it(tmp_path:
 
 async def test_party_is_mended_from_its_snapshot(tmp_path: Path) -> None:
     async with running(stumbling, tmp_path / "j") as home:
-        await home.tell(request())
+        await home.tell(request(3_000, 3_000, message_id="ra-1.request.1"))
         await home.says()
         home.shell.keep_snapshot()
         await home.tell(award(1, STUMBLE))
@@ -205,14 +188,14 @@ async def test_strangers_bytes_are_refused_and_acknowledged_and_no_restart_ends_
                 await done.wait()
             refused = sum(count for key, count in home.actor.counts.items() if key.startswith("refused."))
             assert (refused, home.shell.net.caught) == (life * len(bodies), 0)
-            await home.tell(request())
+            await home.tell(request(3_000, 3_000, message_id="ra-1.request.1"))
             assert home.actor.knows("e1")
 
 
 async def test_fault_is_told_as_an_alert(tmp_path: Path) -> None:
     async with running(stumbling, tmp_path / "j") as home:
         alerts = Alerts({"hems-1": home.shell}, {}, None)
-        await home.tell(request())
+        await home.tell(request(3_000, 3_000, message_id="ra-1.request.1"))
         alerts.look()
         assert "own_fault" not in alerts.active
         await home.tell(award(1, STUMBLE))
@@ -223,7 +206,7 @@ async def test_fault_is_told_as_an_alert(tmp_path: Path) -> None:
 
 async def test_without_a_journal_our_fault_ends_the_process() -> None:
     home = Home(stumbling, None)
-    for message in (request(), award(1, STUMBLE)):
+    for message in (request(3_000, 3_000, message_id="ra-1.request.1"), award(1, STUMBLE)):
         await home.shell.deliver([Arrival(topic(message.kind, EDGE), encode(message))])
     with pytest.raises(RuntimeError, match="not in the table"):
         await home.shell.run()
@@ -235,7 +218,9 @@ async def test_what_no_peer_set_off_ends_the_process(tmp_path: Path, wrong: str)
     journal.start()
     error = MemoryError if wrong == "memory" else RuntimeError
     home = Home(lambda: Stumbling(settings(), error), journal)
-    await home.shell.deliver([Arrival(topic("request", EDGE), encode(request()))])
+    await home.shell.deliver(
+        [Arrival(topic("request", EDGE), encode(request(3_000, 3_000, message_id="ra-1.request.1")))]
+    )
     if wrong == "memory":
         await home.shell.deliver([Arrival(topic("award", EDGE), encode(award(1, STUMBLE)))])
     else:
@@ -250,7 +235,7 @@ async def test_what_no_peer_set_off_ends_the_process(tmp_path: Path, wrong: str)
 
 async def test_entry_that_this_version_refuses_is_told_in_a_sentence(tmp_path: Path) -> None:
     async with running(stumbling, tmp_path / "j") as home:
-        await home.tell(request())
+        await home.tell(request(3_000, 3_000, message_id="ra-1.request.1"))
     journal = Journal(tmp_path / "j")
     journal._file.writes.execute(
         'UPDATE steps SET body = CAST(replace(CAST(body AS TEXT), \'"sent_at":"2026\', \'"sent_at":"9999\') AS BLOB)'

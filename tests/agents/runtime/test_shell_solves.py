@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from asked import request
 from memory_bus import MemoryBus
-from worlds import START, T0, vehicle
+from worlds import T0, vehicle
 
 from agents.parties.aggregator import planning
 from agents.parties.der.actor import Der
@@ -25,7 +26,6 @@ from protocol.actor import Received, Send, Solved
 from protocol.codec import decode, encode
 from protocol.edges import Edge, topic
 from protocol.entries import decode_input
-from protocol.units import Direction
 
 CAR = {"soc_wh": 14_000, "departure_soc_wh": 8_000, "max_charge_w": 3_000, "max_discharge_w": 3_000}
 HOMES = tuple(
@@ -44,21 +44,8 @@ SETTINGS = AggregatorSettings(
 )
 
 
-def request() -> m.Request:
-    return m.Request(
-        message_id="ac.request.ra-1.e1.1.1",
-        sent_at=T0,
-        event_id="e1",
-        request_id="e1.1.1",
-        round=1,
-        revision=1,
-        program_id="dr",
-        direction=Direction.DECREASE_LOAD,
-        interval_period=m.IntervalPeriod(start=START),
-        power_w=(5_600,) * 6,
-        reply_by=T0 + timedelta(minutes=20),
-        decide_by=T0 + timedelta(minutes=40),
-    )
+def six_slots() -> m.Request:
+    return request(*(5_600,) * 6, reply_by=T0 + timedelta(minutes=20), decide_by=T0 + timedelta(minutes=40))
 
 
 def arrival(edge: Edge, message: m.Message) -> Arrival:
@@ -68,7 +55,7 @@ def arrival(edge: Edge, message: m.Message) -> Arrival:
 async def offered(bus: MemoryBus, shell: Shell) -> m.Offer:
     """What the aggregator offers once its homes, real ones, have answered all that it asks."""
     homes, up = {home.name: Der(home) for home in HOMES}, Edge("ac", "ra-1")
-    await shell.deliver([arrival(up, request())])
+    await shell.deliver([arrival(up, six_slots())])
     while True:
         post = await bus.posts.get()
         edge, message = decode(post.topic, post.payload)

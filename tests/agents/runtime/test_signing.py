@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asked import request
 from memory_bus import MemoryBus
 from worlds import START, T0, vehicle
 
@@ -32,18 +33,9 @@ from protocol import messages as m
 from protocol.codec import decode, encode
 from protocol.edges import Edge, topic
 from protocol.errors import RefusedMessage
-from protocol.units import Direction
 
 EDGE = Edge("ra-1", "hems-1")
 PLACE = topic("award", EDGE)
-
-
-def request() -> m.Request:
-    return m.Request(
-        message_id="q", sent_at=T0, event_id="e1", request_id="r", round=1, revision=1, program_id="dr",
-        direction=Direction.DECREASE_LOAD, interval_period=m.IntervalPeriod(start=START), power_w=(3_000,),
-        reply_by=START - timedelta(minutes=30), decide_by=START - timedelta(minutes=20),
-    )  # fmt: skip
 
 
 def award(accepts: str = "o", power_w: int = 3_000, **more: object) -> m.Award:
@@ -155,7 +147,7 @@ async def home(verifier: Verifier) -> AsyncIterator[tuple[Shell, MemoryBus]]:
 async def test_home_takes_a_signed_award_and_refuses_a_forged_one(keys: tuple[Signer, Verifier]) -> None:
     signer, verifier = keys
     async with home(verifier) as (shell, bus):
-        await shell.deliver([Arrival(topic("request", EDGE), encode(request()))])
+        await shell.deliver([Arrival(topic("request", EDGE), encode(request(3_000, request_id="r")))])
         post = await bus.posts.get()
         offer = decode(post.topic, post.payload)[1]
         assert isinstance(offer, m.Offer)
@@ -179,7 +171,12 @@ async def test_homes_of_a_fleet_take_signed_awards_and_refuse_forged_ones(keys: 
     task = asyncio.create_task(gateway.run())
     try:
         async with asyncio.timeout(20):
-            await gateway.deliver([Arrival(topic("request", Edge("ra-1", name)), encode(request())) for name in names])
+            await gateway.deliver(
+                [
+                    Arrival(topic("request", Edge("ra-1", name)), encode(request(3_000, request_id="r")))
+                    for name in names
+                ]
+            )
             offers = dict([await _said(bus) for _ in names])
             bodies = {name: encode(award(accepts=offers[f"dr/offer/ra-1/{name}"].message_id)) for name in names}
             own = signer.sign(topic("award", Edge("ra-1", "hems-1")), bodies["hems-1"])

@@ -3,15 +3,14 @@
 from datetime import datetime, timedelta
 
 import pytest
+from asked import request
 from worlds import START, T0, vehicle
 
 from agents.parties.der.actor import Der
 from agents.settings.parties import Consent, DerSettings
-from protocol import messages as m
 from protocol.actor import Received
 from protocol.codec import encode
 from protocol.edges import Edge
-from protocol.units import Direction
 
 END = START + timedelta(minutes=30)
 
@@ -22,21 +21,9 @@ def home(consent: Consent) -> Der:
 
 def ask(der: Der, event_id: str, now: datetime) -> None:
     """One event of a slot from START."""
-    request = m.Request(
-        message_id=f"{event_id}.1.1",
-        sent_at=now,
-        event_id=event_id,
-        request_id=f"{event_id}.1.1",
-        round=1,
-        revision=1,
-        program_id="p",
-        direction=Direction.DECREASE_LOAD,
-        interval_period=m.IntervalPeriod(start=START, duration=timedelta(minutes=30)),
-        power_w=(1_000,),
-        reply_by=START - timedelta(minutes=30),
-        decide_by=START - timedelta(minutes=20),
-    )
-    der.receive(Received(Edge("ra", "h"), request, encode(request)), now)
+    ids = {"message_id": f"{event_id}.1.1", "event_id": event_id, "request_id": f"{event_id}.1.1"}
+    wanted = request(1_000, sent_at=now, **ids)
+    der.receive(Received(Edge("ra", "h"), wanted, encode(wanted)), now)
 
 
 @pytest.mark.parametrize("consent", [Consent.ALWAYS, Consent.NEVER])

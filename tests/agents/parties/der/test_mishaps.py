@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from asked import request
 from worlds import START, T0, vehicle
 
 from agents.parties.der.actor import Der
@@ -11,7 +12,6 @@ from agents.settings.parties import DerSettings
 from protocol import messages as m
 from protocol.actor import Effect, Measured, Note, Received, Send, Setpoint
 from protocol.edges import Edge
-from protocol.units import Direction
 
 EDGE = Edge("ra", "h")
 MINUTE = timedelta(minutes=1)
@@ -22,11 +22,7 @@ def home_with_a_deal() -> Der:
     devices = (vehicle("ev"), vehicle("other"))
     der = Der(DerSettings(name="h", parent="ra", devices=devices))
     head: dict[str, Any] = {"event_id": "e1", "request_id": "r1", "round": 1}
-    request = m.Request(
-        message_id="r1", sent_at=T0, revision=1, program_id="p", direction=Direction.DECREASE_LOAD, power_w=(0, 2_000),
-        interval_period=m.IntervalPeriod(start=START), reply_by=T0 + 10 * MINUTE, decide_by=T0 + 20 * MINUTE, **head,
-    )  # fmt: skip
-    der.receive(Received(EDGE, request), T0)
+    der.receive(Received(EDGE, request(0, 2_000, message_id="r1", **head)), T0)
     award = m.Award(
         message_id="a1", sent_at=T0, revision=1, award_id="a1", accepts="h.offer.own.r1", outcome=m.Outcome.CONCLUDED,
         power_w=(0, 2_000), confirm_by=T0 + 30 * MINUTE, **head,

@@ -3,7 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from worlds import START, T0, battery, vehicle
+from asked import request
+from worlds import T0, battery, vehicle
 
 from agents.parties.der.actor import Der
 from agents.parties.memory import memory_of, remember
@@ -13,7 +14,6 @@ from protocol.actor import Effect, Limited, Measured, Note, Planned, PlannedStay
 from protocol.codec import encode
 from protocol.edges import Edge
 from protocol.entries import decode_input, encode_input
-from protocol.units import Direction
 
 EDGE = Edge("ra", "h")
 LOOSE = {"relaxations": [{"restriction": "reserve_soc", "steps": [4_000]}]}
@@ -26,12 +26,10 @@ def home(*devices: Any) -> Der:
 def asked(der: Der, event_id: str = "e", slots: int = 8, minutes: int = 0) -> list[Effect]:
     """A decrease of 6 kW for so many half hours; the car can give 22 kWh."""
     at = T0 + timedelta(minutes=minutes)
-    request = m.Request(
-        message_id=f"ra.{event_id}", sent_at=at, event_id=event_id, request_id=f"{event_id}.1", round=1, revision=1,
-        program_id="p", direction=Direction.DECREASE_LOAD, interval_period=m.IntervalPeriod(start=START),
-        power_w=(6_000,) * slots, reply_by=at + timedelta(minutes=20), decide_by=at + timedelta(minutes=40),
-    )  # fmt: skip
-    return der.receive(Received(EDGE, request, encode(request)), at)
+    ids = {"message_id": f"ra.{event_id}", "sent_at": at, "event_id": event_id, "request_id": f"{event_id}.1"}
+    by = {"reply_by": at + timedelta(minutes=20), "decide_by": at + timedelta(minutes=40)}
+    wanted = request(*(6_000,) * slots, **ids, **by)
+    return der.receive(Received(EDGE, wanted, encode(wanted)), at)
 
 
 def offered_wh(effects: list[Effect]) -> int:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 import pytest
+from asked import request
 from worlds import START, T0, battery, vehicle
 
 from agents.negotiation.cause import TAKEN
@@ -16,7 +17,6 @@ from protocol import messages as m
 from protocol.actor import Effect, Measured, Received, Send, Setpoint
 from protocol.codec import encode
 from protocol.edges import Edge
-from protocol.units import Direction
 
 EDGE = Edge("ra", "h")
 SLOT = timedelta(minutes=30)
@@ -37,13 +37,9 @@ class Asked:
 
     def ask(self, event_id: str, *power_w: int, start_min: int = 0) -> tuple[int, ...]:
         """What it offers, W."""
-        head = {"event_id": event_id, "request_id": event_id, "round": 1, "revision": 1, "sent_at": T0}
-        request = m.Request(
-            **head, message_id=f"{event_id}.1", program_id="p", direction=Direction.DECREASE_LOAD, power_w=power_w,
-            interval_period=m.IntervalPeriod(start=START + timedelta(minutes=start_min), duration=SLOT),
-            reply_by=START - SLOT, decide_by=START - timedelta(minutes=20),
-        )  # fmt: skip
-        return sent(self.hear(request), m.Offer)[0].power_w
+        period = m.IntervalPeriod(start=START + timedelta(minutes=start_min), duration=SLOT)
+        wanted = request(*power_w, event_id=event_id, request_id=event_id, interval_period=period)
+        return sent(self.hear(wanted), m.Offer)[0].power_w
 
     def award(self, event_id: str, *power_w: int) -> list[Effect]:
         revision = self.revisions[event_id] = self.revisions.get(event_id, 0) + 1

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from asked import request
 from worlds import START, T0, battery, vehicle
 
 from agents.parties.der.actor import Der
@@ -47,21 +48,9 @@ def said(effects: list[Effect]) -> list[m.EventMessage]:
 def asks(der: Der, event_id: str, power_w: Plan = FULL) -> m.Offer:
     """It is asked to charge ("charge"), or to give; its offer."""
     start, direction = (CHARGED, Direction.INCREASE_LOAD) if event_id == "charge" else (GIVEN, Direction.DECREASE_LOAD)
-    request = m.Request(
-        message_id=f"{event_id}.1.1",
-        sent_at=T0,
-        event_id=event_id,
-        request_id=f"{event_id}.1.1",
-        round=1,
-        revision=1,
-        program_id="p",
-        direction=direction,
-        interval_period=m.IntervalPeriod(start=start, duration=SLOT),
-        power_w=power_w,
-        reply_by=START - timedelta(minutes=30),
-        decide_by=START - timedelta(minutes=20),
-    )
-    (offer,) = hears(der, request)
+    ids = {"message_id": f"{event_id}.1.1", "event_id": event_id, "request_id": f"{event_id}.1.1"}
+    period = m.IntervalPeriod(start=start, duration=SLOT)
+    (offer,) = hears(der, request(*power_w, direction=direction, interval_period=period, **ids))
     assert isinstance(offer, m.Offer)
     return offer
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from asked import request
 from memory_bus import MemoryBus
 from worlds import START, T0, vehicle
 
@@ -106,23 +107,6 @@ async def test_an_operator_issues_an_event_and_cancels_it(path: Path) -> None:
     assert orjson.loads(post.payload)["outcome"] == "cancelled"
 
 
-def request() -> m.Request:
-    return m.Request(
-        message_id="r",
-        sent_at=T0,
-        event_id="e1",
-        request_id="e1.1.1",
-        round=1,
-        revision=1,
-        program_id="dr",
-        direction=Direction.DECREASE_LOAD,
-        interval_period=m.IntervalPeriod(start=START),
-        power_w=(3000,),
-        reply_by=START - timedelta(minutes=30),
-        decide_by=START - timedelta(minutes=20),
-    )
-
-
 def not_needed(home: str) -> m.Award:
     """Of a home whose offer nobody wants."""
     return m.Award(
@@ -138,7 +122,7 @@ async def test_only_homes_that_still_have_something_to_decide_are_asked_for(
     async with serving(path, *shells), asyncio.timeout(5):
         for shell in shells:
             name = shell.actor.name
-            await shell.deliver([Arrival(f"dr/request/ra-1/{name}", encode(request()))])
+            await shell.deliver([Arrival(f"dr/request/ra-1/{name}", encode(request(3_000)))])
             while not shell.questions:
                 await asyncio.sleep(0)
             await resident.decide(path.parent, "e1", True, name)
@@ -160,7 +144,7 @@ async def test_a_resident_decides(path: Path) -> None:
     bus = MemoryBus()
     shell = asking_home(bus)
     async with serving(path, shell), asyncio.timeout(5):
-        await shell.deliver([Arrival("dr/request/ra-1/hems-1", encode(request()))])
+        await shell.deliver([Arrival("dr/request/ra-1/hems-1", encode(request(3_000)))])
         while not shell.questions:
             await asyncio.sleep(0)
         told = await ask(path, {"do": "decide", "event_id": "e1", "take_part": False})

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from asked import request
 from memory_bus import MemoryBus
 from worlds import START, T0, vehicle
 
@@ -22,7 +23,6 @@ from broker.bus import Arrival
 from broker.clock import Clock
 from protocol import messages as m
 from protocol.codec import decode, encode
-from protocol.units import Direction
 
 HOMES = {"h-0": "ra-1", "h-1": "ra-1", "h-2": "ra-2"}
 
@@ -60,18 +60,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def request(home: str) -> Arrival:
-    asked = m.Request(
-        message_id=f"r.{home}", sent_at=T0, event_id="e1", request_id="r1", round=1, revision=1, program_id="dr",
-        direction=Direction.DECREASE_LOAD, interval_period=m.IntervalPeriod(start=START), power_w=(2_000,),
-        reply_by=START - timedelta(minutes=30), decide_by=START - timedelta(minutes=20),
-    )  # fmt: skip
-    return Arrival(f"dr/request/{HOMES[home]}/{home}", encode(asked))
+def asked(home: str) -> Arrival:
+    return Arrival(f"dr/request/{HOMES[home]}/{home}", encode(request(2_000, message_id=f"r.{home}")))
 
 
 async def answers(gateway: Gateway, bus: MemoryBus) -> dict[str, str]:
     """How each home answers a request: the reason of its opt."""
-    await gateway.deliver([request(home) for home in HOMES])
+    await gateway.deliver([asked(home) for home in HOMES])
     offers = [decode(post.topic, post.payload) for post in [await bus.posts.get() for _ in HOMES]]
     return {edge.child: offer.opt_reason for edge, offer in offers if isinstance(offer, m.Offer)}
 

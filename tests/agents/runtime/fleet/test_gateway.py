@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from asked import request
 from memory_bus import MemoryBus
 from worlds import START, T0, vehicle
 
@@ -29,7 +30,7 @@ from protocol.actor import Effect, Note, Reanchored
 from protocol.codec import decode, encode
 from protocol.edges import Edge
 from protocol.errors import RejectReason
-from protocol.units import SLOT, Direction
+from protocol.units import SLOT
 
 NAMES = [f"h-{number}" for number in range(5)]
 MINUTE = timedelta(minutes=1)
@@ -80,13 +81,9 @@ async def running(
             await journal.close()
 
 
-def request(home: str, round_: int = 1) -> Arrival:
-    asked = m.Request(
-        message_id=f"r.{home}.{round_}", sent_at=T0, event_id="e1", request_id=f"r{round_}", round=round_, revision=1,
-        program_id="dr", direction=Direction.DECREASE_LOAD, interval_period=m.IntervalPeriod(start=START),
-        power_w=(2_000, 2_000), reply_by=START - 30 * MINUTE, decide_by=START - 20 * MINUTE,
-    )  # fmt: skip
-    return Arrival(f"dr/request/ra-1/{home}", encode(asked))
+def asked(home: str, round_: int = 1) -> Arrival:
+    ids = {"message_id": f"r.{home}.{round_}", "request_id": f"r{round_}", "round": round_}
+    return Arrival(f"dr/request/ra-1/{home}", encode(request(2_000, 2_000, **ids)))
 
 
 async def rested(gateway: Gateway, archive_after: int = len(NAMES)) -> Path | None:
@@ -99,7 +96,7 @@ async def rested(gateway: Gateway, archive_after: int = len(NAMES)) -> Path | No
 async def test_what_is_over_is_archived_and_a_late_repeat_is_still_a_repeat(tmp_path: Path) -> None:
     path, clock = tmp_path / "fleet.journal", Hand()
     async with running(path, clock) as (gateway, bus):
-        await gateway.deliver([request(name) for name in NAMES])
+        await gateway.deliver([asked(name) for name in NAMES])
         offers = [await bus.posts.get() for _ in NAMES]
         assert {post.topic for post in offers} == {f"dr/offer/ra-1/{name}" for name in NAMES}
         assert await rested(gateway, archive_after=1_000) is None  # their offers stand, and it is not much yet
@@ -110,12 +107,12 @@ async def test_what_is_over_is_archived_and_a_late_repeat_is_still_a_repeat(tmp_
         assert not gateway.homes.knows("h-1", "e1")
         assert await rested(gateway) is None  # there is nothing new to be moved
         repeat = asyncio.Event()
-        await gateway.deliver([request("h-1")._replace(acknowledge=repeat.set)])
+        await gateway.deliver([asked("h-1")._replace(acknowledge=repeat.set)])
         await repeat.wait()
         assert gateway.counts["repeated_archived"] == 1
         assert bus.posts.empty()
     async with running(path, clock) as (gateway, bus):  # what was archived is not taken again
-        await gateway.deliver([request("h-2")])
+        await gateway.deliver([asked("h-2")])
         while not gateway.idle:
             await asyncio.sleep(0)
         assert gateway.counts["repeated_archived"] == 1
@@ -125,7 +122,7 @@ async def test_what_is_over_is_archived_and_a_late_repeat_is_still_a_repeat(tmp_
 async def test_without_a_journal_homes_that_left_their_usual_course_go_back_to_sleep() -> None:
     clock = Hand()
     async with running(None, clock) as (gateway, _):
-        await gateway.deliver([request("h-1"), request("h-1", 2)])
+        await gateway.deliver([asked("h-1"), asked("h-1", 2)])
         while not gateway.homes.awake:
             await asyncio.sleep(0)
         await rested(gateway)
@@ -148,7 +145,7 @@ def not_needed(home: str) -> Arrival:
 async def test_fleet_that_was_down_over_the_end_of_its_offers_hears_what_waited_first(tmp_path: Path) -> None:
     clock, path = Hand(), tmp_path / "fleet.journal"
     async with running(path, clock) as (gateway, bus):
-        await gateway.deliver([request(name) for name in NAMES])
+        await gateway.deliver([asked(name) for name in NAMES])
         for _ in NAMES:
             await bus.posts.get()
     clock.at = START
@@ -179,7 +176,7 @@ async def test_fleet_behind_a_jump_of_the_clock_hears_what_waited_before_its_off
                 all_closed.set()
 
     async with running(tmp_path / "fleet.journal", clock, tell) as (gateway, bus):
-        await gateway.deliver([request(name) for name in NAMES])
+        await gateway.deliver([asked(name) for name in NAMES])
         for _ in NAMES:
             await bus.posts.get()
         before, clock.at = clock.at, START
@@ -199,13 +196,13 @@ async def test_flood_keeps_what_is_due_waiting_only_so_long_after_a_start(
     clock, path, closed = Hand(), tmp_path / "fleet.journal", asyncio.Event()
     monkeypatch.setattr("agents.runtime.hearing.HEARS_AT_MOST_S", 0.2)
     async with running(path, clock) as (gateway, bus):
-        await gateway.deliver([request("h-1")])
+        await gateway.deliver([asked("h-1")])
         await bus.posts.get()
     clock.at = START
     tell = lambda at, who, note: closed.set() if note.name == "closed" else None
     async with running(path, clock, tell) as (gateway, _):
         while not closed.is_set():
-            await gateway.deliver([request("h-2")])
+            await gateway.deliver([asked("h-2")])
             await asyncio.sleep(0)
 
 
@@ -255,10 +252,10 @@ def sent(posts: list[Post]) -> dict[str, list[m.Message]]:
 @pytest.mark.parametrize("awake", [False, True])
 async def test_home_that_falls_over_a_message_refuses_it_and_all_go_on(tmp_path: Path, awake: bool) -> None:
     clock, round_ = Hand(), 2 if awake else 1
-    asked = [request(name) for name in NAMES] + [request(name, 2) for name in NAMES if awake]
+    given = [asked(name) for name in NAMES] + [asked(name, 2) for name in NAMES if awake]
     async with running(tmp_path / "fleet.journal", clock) as (gateway, bus):
-        await gateway.deliver(asked)
-        for _ in asked:
+        await gateway.deliver(given)
+        for _ in given:
             await bus.posts.get()
         bad, repeated = award("h-2", 1, STUMBLE, f"r{round_}"), asyncio.Event()
         good = [award(name, 2, request_id=f"r{round_}") for name in NAMES]
@@ -278,7 +275,7 @@ async def test_home_that_falls_over_a_message_refuses_it_and_all_go_on(tmp_path:
 @pytest.mark.usefixtures("stumbling")
 async def test_without_a_journal_the_home_that_falls_begins_anew_and_no_other() -> None:
     async with running(None, Hand()) as (gateway, bus):
-        await gateway.deliver([request(name) for name in NAMES])
+        await gateway.deliver([asked(name) for name in NAMES])
         for _ in NAMES:
             await bus.posts.get()
         await gateway.deliver([award("h-2", 1, STUMBLE), *(award(name, 2) for name in NAMES)])
@@ -305,10 +302,10 @@ def folded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 async def offered_and_stopped(path: Path, clock: Clock) -> None:
     """All have offered, one of them as its actor, and are stopped as they should be."""
-    asked = [*map(request, NAMES), request("h-1", 2)]
+    given = [*map(asked, NAMES), asked("h-1", 2)]
     async with running(path, clock, clean=True) as (gateway, bus):
-        await gateway.deliver(asked)
-        for _ in asked:
+        await gateway.deliver(given)
+        for _ in given:
             await bus.posts.get()
         assert gateway.homes.awake == 1
 
@@ -415,12 +412,12 @@ async def test_fleet_follows_a_clock_that_is_set_back_behind_a_step_that_stands_
     path, utc, passed = tmp_path / "fleet.journal", [T0 + 20 * MINUTE], [0.0]
     clock = Clock(sources=ClockSources(lambda: utc[0], lambda: passed[0], lambda: passed[0]))
     async with running(path, clock) as (gateway, bus):
-        await gateway.deliver([request("h-1")])
+        await gateway.deliver([asked("h-1")])
         await bus.posts.get()
         utc[0] = T0
         clock.look()
         assert clock.ahead_s == 1_200
-        await gateway.deliver([request("h-2")])
+        await gateway.deliver([asked("h-2")])
         await bus.posts.get()
         assert clock.ahead_s == 0
     stored = [step.entry() for step in JournalFile(path).entries()]

@@ -3,6 +3,7 @@
 import gzip
 
 import orjson
+from asked import request
 from worlds import START, T0, vehicle
 
 from agents.runtime.fleet.homes import Given, Homes
@@ -11,18 +12,14 @@ from agents.settings.parties import DerSettings
 from protocol import messages as m
 from protocol.actor import Received
 from protocol.edges import Edge
-from protocol.units import SLOT, Direction
+from protocol.units import SLOT
 
 SETTINGS = [DerSettings(name=f"h-{n}", parent="ra-1", devices=(vehicle(f"ev-{n}"),)) for n in range(100)]
 
 
-def request(home: str, round_: int = 1) -> Given:
-    asked = m.Request(
-        message_id=f"r.{home}.{round_}", sent_at=T0, event_id="e1", request_id=f"r{round_}", round=round_, revision=1,
-        program_id="dr", direction=Direction.DECREASE_LOAD, interval_period=m.IntervalPeriod(start=START),
-        power_w=(2_000, 2_000), reply_by=START - SLOT, decide_by=START - SLOT,
-    )  # fmt: skip
-    return home, Received(Edge("ra-1", home), asked)
+def given(home: str, round_: int = 1) -> Given:
+    ids = {"message_id": f"r.{home}.{round_}", "request_id": f"r{round_}", "round": round_}
+    return home, Received(Edge("ra-1", home), request(2_000, 2_000, **ids))
 
 
 def asked(awake: int = 0) -> Homes:
@@ -30,8 +27,8 @@ def asked(awake: int = 0) -> Homes:
     homes = Homes(SETTINGS)
     list(homes.begin(T0))
     names = [one.name for one in SETTINGS]
-    list(homes.take(map(request, names), T0))
-    list(homes.take([request(name, 2) for name in names[:awake]], T0))
+    list(homes.take(map(given, names), T0))
+    list(homes.take([given(name, 2) for name in names[:awake]], T0))
     assert homes.awake == awake
     return homes
 

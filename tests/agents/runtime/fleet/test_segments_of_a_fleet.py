@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from asked import request
 from memory_bus import MemoryBus
 from worlds import START, T0, vehicle
 
@@ -27,7 +28,6 @@ from broker.bus import Arrival, Post
 from broker.clock import Clock
 from protocol import messages as m
 from protocol.codec import encode
-from protocol.units import Direction
 
 SETTINGS = tuple(DerSettings(name=f"h-{n}", parent="ra-1", devices=(vehicle(f"ev-{n}"),)) for n in range(7))
 NAMES = [one.name for one in SETTINGS]
@@ -70,13 +70,9 @@ async def running(
                 raise one.exception()  # type: ignore[misc]
 
 
-def request(home: str, event: str = "e1", round_: int = 1) -> Arrival:
-    asked = m.Request(
-        message_id=f"{event}.{home}.{round_}", sent_at=T0, event_id=event, request_id=f"{event}.r{round_}", round=round_,
-        revision=1, program_id="dr", direction=Direction.DECREASE_LOAD, interval_period=m.IntervalPeriod(start=START),
-        power_w=(2_000, 2_000), reply_by=START - 30 * MINUTE, decide_by=START - 20 * MINUTE,
-    )  # fmt: skip
-    return Arrival(f"dr/request/ra-1/{home}", encode(asked))
+def asked(home: str, event: str = "e1", round_: int = 1) -> Arrival:
+    ids = {"message_id": f"{event}.{home}.{round_}", "request_id": f"{event}.r{round_}", "round": round_}
+    return Arrival(f"dr/request/ra-1/{home}", encode(request(2_000, 2_000, event_id=event, **ids)))
 
 
 def award(home: str, event: str = "e1", round_: int = 1) -> Arrival:
@@ -99,7 +95,7 @@ async def taken(gateway: Gateway, arrivals: Iterable[Arrival]) -> None:
 async def test_fleet_in_mid_event_moves_out_what_is_over_and_goes_on_from_there(tmp_path: Path) -> None:
     path = tmp_path / "fleet.journal"
     async with running(path) as (gateway, journal, _):
-        await taken(gateway, [*map(request, NAMES), request("h-1", round_=2)])
+        await taken(gateway, [*map(asked, NAMES), asked("h-1", round_=2)])
         assert gateway.homes.awake == 1
         moved = await gateway.rest(archive_after=5)
         assert moved is not None
@@ -107,7 +103,7 @@ async def test_fleet_in_mid_event_moves_out_what_is_over_and_goes_on_from_there(
         assert await gateway.rest(archive_after=5) is None  # there is nothing new
         await taken(gateway, [award("h-1", round_=2), award("h-2")])
     async with running(path) as (gateway, journal, _):
-        await taken(gateway, [award("h-3"), request("h-1", round_=2)])
+        await taken(gateway, [award("h-3"), asked("h-1", round_=2)])
         stages = {name: gateway.homes.actor(name).events["e1"].stage for name in NAMES}
         assert stages == dict.fromkeys(NAMES, DerStage.OFFERED) | dict.fromkeys(NAMES[1:4], DerStage.AWARDED)
         assert gateway.counts["repeated_archived"] == 0  # its actor knows the event still
@@ -128,7 +124,7 @@ async def test_fleet_in_mid_event_moves_out_what_is_over_and_goes_on_from_there(
 async def test_what_has_not_left_a_home_stays_and_leaves_at_the_next_start(tmp_path: Path) -> None:
     path, heard = tmp_path / "fleet.journal", MemoryBus()
     async with running(path, bus=heard) as (gateway, journal, _):
-        await gateway.deliver(map(request, NAMES))
+        await gateway.deliver(map(asked, NAMES))
         while heard.posts.qsize() < len(NAMES):
             await asyncio.sleep(0)
         posts = [heard.posts.get_nowait() for _ in NAMES]
@@ -147,7 +143,7 @@ async def test_what_has_not_left_a_home_stays_and_leaves_at_the_next_start(tmp_p
 async def test_parts_of_other_settings_are_refused_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "fleet.journal"
     async with running(path) as (gateway, _, _):
-        await taken(gateway, map(request, NAMES))
+        await taken(gateway, map(asked, NAMES))
         assert await gateway.rest(archive_after=5) is not None
     others = tuple(one.model_copy(update={"stored_rule": False}) for one in SETTINGS)
     with pytest.raises(
@@ -160,13 +156,13 @@ async def test_parts_of_other_settings_are_refused_with_what_to_do(tmp_path: Pat
 async def test_archive_at_rest_behind_a_segment_begins_with_nothing(tmp_path: Path) -> None:
     path = tmp_path / "fleet.journal"
     async with running(path) as (gateway, journal, _):
-        await taken(gateway, map(request, NAMES))
+        await taken(gateway, map(asked, NAMES))
         assert await gateway.rest(archive_after=5) is not None
         gateway.clock = Clock(START + 3 * timedelta(hours=1), speed=0.001)
-        await taken(gateway, [request("h-1", "e9")])
+        await taken(gateway, [asked("h-1", "e9")])
         while not gateway.homes.at_rest(gateway.clock.now()):
             await asyncio.sleep(0)
-        await taken(gateway, [request(name, f"e{number}") for number in range(20, 30) for name in NAMES])
+        await taken(gateway, [asked(name, f"e{number}") for number in range(20, 30) for name in NAMES])
         while await gateway.rest(archive_after=5) is None:
             await asyncio.sleep(0)
         assert journal.parts(NAMES) == []
@@ -175,13 +171,13 @@ async def test_archive_at_rest_behind_a_segment_begins_with_nothing(tmp_path: Pa
 async def test_fleet_that_has_lost_its_journal_says_that_it_knows_no_award(tmp_path: Path) -> None:
     path = tmp_path / "fleet.journal"
     async with running(path) as (gateway, _, _):
-        await taken(gateway, map(request, NAMES))
+        await taken(gateway, map(asked, NAMES))
         await taken(gateway, map(award, NAMES))
         assert gateway.homes.actor("h-1").events["e1"].stage is DerStage.AWARDED
     for file in tmp_path.glob("fleet.journal*"):
         file.unlink()
     async with running(path) as (gateway, _, bus):
-        await taken(gateway, [award("h-1"), request("h-2"), award("h-2")])
+        await taken(gateway, [award("h-1"), asked("h-2"), award("h-2")])
         said = [bus.posts.get_nowait() for _ in range(bus.posts.qsize())]
         kinds = {(post.topic.rpartition("/")[2], post.topic.split("/")[1]) for post in said}
         assert kinds == {("h-1", "reject"), ("h-2", "offer"), ("h-2", "confirm")}
