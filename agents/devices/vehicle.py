@@ -118,8 +118,15 @@ class Vehicle:
     def lay_out(self, ask: Ask, schedule_w: SignedPlan, power_w: Plan) -> tuple[Segment, ...]:
         """What would leave the charger between nothing and its least power is rounded to the nearer of the two, within
         what was offered (the ask's power): a parent may have cut it there."""
-        course = laid_out(ask, schedule_w, power_w)
+        course = tuple(map(self._charging, laid_out(ask, schedule_w, power_w)))
         return tuple(map(self._runnable(ask), course)) if self.spec.min_power_w else course
+
+    def _charging(self, segment: Segment) -> Segment:
+        """What is left of a slot's mean, in whole W, for a short piece of it may lie beyond what it charges with."""
+        own_w = segment.own_w
+        if own_w is None or 0 <= own_w <= self.spec.max_charge_w:
+            return segment
+        return replace(segment, own_w=min(self.spec.max_charge_w, max(0, own_w)))
 
     def _runnable(self, ask: Ask) -> Callable[[Segment], Segment]:
         least_w, sign = self.spec.min_power_w, ask.direction.sign

@@ -34,6 +34,11 @@ def test_promises_hold_over_twenty_worlds_of_days() -> None:
     assert tally.crashes > 5
 
 
+@pytest.mark.parametrize("seed", [169, 278, 365, 534, 926])
+def test_world_that_once_broke_a_promise_keeps_all(seed: int) -> None:
+    assert judge_long(seed) == []
+
+
 def test_each_feature_stands_in_at_least_a_twentieth_of_the_worlds() -> None:
     plans = [long_plan(seed)[1] for seed in range(400)]
     found = Counter(name for plan in plans for name, count in plan.features.items() if count)

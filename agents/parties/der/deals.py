@@ -32,10 +32,10 @@ class HomeDeals:
             told = (parts for one in mixed for parts in one.reservation.answer.profiles())
             plans = next((p for p in told if covers(total(list(p.values()), event.slots), award.power_w)), None)
             if plans is None:
-                parts = self.offers.compute(event, award.power_w, relaxed, now).parts
+                parts = self.offers.compute(event, award.power_w, relaxed, now, before).parts
                 plans = {name: part.power_w for name, part in parts.items()}
         elif event.accepted is None:
-            given_w = self.offers.compute(event, award.power_w, relaxed, now).joint.power_w
+            given_w = self.offers.compute(event, award.power_w, relaxed, now, before).joint.power_w
             plans = dict.fromkeys(before.answer.parts, given_w)
         else:
             plans = dict.fromkeys(before.answer.parts, most(before.answer.joint.power_w, award.power_w))

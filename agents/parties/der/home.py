@@ -9,6 +9,7 @@ from agents.devices.catalogue import build_device
 from agents.devices.condition import trouble
 from agents.devices.contract import Ask, Convex, Device, Flexibility, Segment, nothing
 from agents.devices.vehicle import Vehicle
+from agents.parties.der.behind import Behind
 from agents.parties.der.connection import Asks, peaks_w, room_left_w
 from agents.parties.der.home_flexibility import HomeFlexibility, HomeProfiles
 from agents.settings.connection import ConnectionPoint
@@ -148,8 +149,7 @@ class Home:
 
         parts, room = self._parts(ask, asked_w), None
         if self.connection is not None:
-            room = room_left_w(self.connection, self.devices, ask, parts, asked_w)
-            parts = self._let_through(ask, asked_w, room)
+            parts, room = self._through(self.connection, ask, asked_w, parts)
         kinds = {
             device.resource_id: (device.kind, bool(device.relaxable) and self._may_loosen(device))
             for device in self.devices
@@ -196,8 +196,7 @@ class Home:
         asked_w = tuple(most_w if weight else 0 for weight in shape.weights)
         parts = self._parts(ask, asked_w)
         if self.connection is not None:
-            room_w = room_left_w(self.connection, self.devices, ask, parts, asked_w)
-            parts = self._let_through(ask, asked_w, room_w)
+            parts, _ = self._through(self.connection, ask, asked_w, parts)
         return {name: part.power_w for name, part in parts.items()}
 
     def _parts(self, ask: Asks, asked_w: Plan) -> dict[str, Flexibility]:
@@ -207,9 +206,21 @@ class Home:
             left = shortfall(left, parts[device.resource_id].power_w)
         return parts
 
-    def _let_through(
-        self, ask: Asks, asked_w: Plan, room: Plan
-    ) -> dict[str, Flexibility]:  # fmt: skip
+    def _through(
+        self, point: ConnectionPoint, ask: Asks, asked_w: Plan, parts: Mapping[str, Flexibility]
+    ) -> tuple[dict[str, Flexibility], Plan]:
+        """What the connection point lets through of the parts, also of what the devices take back of it while other events
+        hold something; and how much of them at most, W."""
+        room, slots = room_left_w(point, self.devices, ask, parts, asked_w), len(asked_w)
+        behind = Behind(point, self.devices, ask, self._part, slots)
+        for _ in range(_TRIES):
+            through = self._let_through(ask, asked_w, room)
+            if behind.fits(through):
+                return through, room
+            room = tuple(power_w // 2 for power_w in total([part.power_w for part in through.values()], slots))
+        return self._parts(ask, zero(slots)), zero(slots)
+
+    def _let_through(self, ask: Asks, asked_w: Plan, room: Plan) -> dict[str, Flexibility]:
         """The parts again, as small as it takes so that at no instant more comes together than there is room for."""
         highest = least(asked_w, room)
         for _ in range(_TRIES):

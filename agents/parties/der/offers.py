@@ -21,12 +21,21 @@ class HomeOffers:
         self.party, self.home, self.ledger = party, home, ledger
 
     def compute(
-        self, event: DerEvent, asked_w: Plan, relaxed: tuple[m.Restriction, ...], now: datetime
+        self,
+        event: DerEvent,
+        asked_w: Plan,
+        relaxed: tuple[m.Restriction, ...],
+        now: datetime,
+        declared: Reservation | None = None,
     ) -> HomeFlexibility:
-        """S50 (S52 when something is relaxed): what other events reserve is not offered again."""
+        """S50 (S52 when something is relaxed): what other events reserve is not offered again. `declared`: of whose
+        schedules it is to be a change; None: of what the devices would do now."""
         request = event.request
         self.home.look(now)
         reserved = self.ledger.but(request.event_id)
+        if declared is not None:
+            names = declared.answer.parts
+            reserved = {**reserved, **{name: reserved.get(name, ()) + declared.declared(name) for name in names}}
         return self.home.flexibility(request.direction, request.interval_period, asked_w, reserved, relaxed)
 
     def offer(

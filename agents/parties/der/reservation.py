@@ -2,6 +2,7 @@
 against. The baseline is the schedule declared with the offer, with what the devices follow of other events."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from agents.devices.contract import Ask, Segment, micros
@@ -104,6 +105,11 @@ class Reservation:
         """Whether a course leads a slot to just so many W."""
         powers_w = set(map(abs, self._powers_w(course, slot)))
         return powers_w == {power_w} or not (power_w or powers_w)
+
+    def declared(self, resource_id: str) -> Course:
+        """The schedule that a device's part stands on, without the part."""
+        some = (1,) * len(self.answer.joint.power_w)
+        return tuple(replace(segment, power_w=0) for segment in self._course(resource_id, some))
 
     def lay_out(self, parts: Mapping[str, Plan]) -> None:
         """Reserve these parts of the devices, W, at least as much as is reserved of the answer."""

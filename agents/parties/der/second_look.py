@@ -84,7 +84,7 @@ def _found(held: Reservation, first: int, now: datetime) -> HomeFlexibility:
     start, others, given_w = held.period.slot_start(first), held.ledger.but(held.event_id), _given_w(held)
     beside = {name: _beside(held, name, others.get(name, ()), start, now) for name in held.parts}
     if first:
-        beside = {name: course + _schedule(held, name, start) for name, course in beside.items()}
+        beside = {name: course + clipped(held.declared(name), start) for name, course in beside.items()}
     period, before = held.period.model_copy(update={"start": start}), held.answer
     newer = held.home.flexibility(held.direction, period, given_w[first:], beside, before.loosened)
     parts = {
@@ -97,11 +97,6 @@ def _found(held: Reservation, first: int, now: datetime) -> HomeFlexibility:
     }
     joint = replace(before.joint, power_w=given_w[:first] + newer.joint.power_w)
     return replace(before, joint=joint, parts=parts, held=_spliced(before.held, beside, start), looked_at_again=True)
-
-
-def _schedule(held: Reservation, name: str, start: datetime) -> Course:
-    """What a device's part stands on from an instant on, without the part."""
-    return tuple(replace(s, power_w=0) for s in clipped(held.ledger.reserves(held.event_id, name), start))
 
 
 def _beside(held: Reservation, name: str, others: Course, start: datetime, now: datetime) -> Course:

@@ -193,10 +193,11 @@ def _asked(name: str, trace: Sequence[Entry]) -> list[tuple[datetime, datetime, 
 
 
 def _spans(name: str, devices: Sequence[DeviceSpec], simulation: Simulation) -> Iterator[Span]:
-    """Of the newest two days, which is what drivers remember."""
+    """Of the newest days, as far as every driver remembers them: two at least, where it was measured lately."""
     drivers = simulation.nodes[name].stepper.drivers
     flows = {name: one.flows for name, one in drivers.items() if isinstance(one, SimulatedDriver)}
-    cuts = sorted({at for spans in flows.values() for start, end, _ in spans for at in (start, end)})
+    known_from = max((spans[0][0] for spans in flows.values() if spans), default=simulation.now)
+    cuts = sorted({at for spans in flows.values() for one in spans for at in one[:2] if at >= known_from})
     told = {name: _told(name, simulation.trace) for name in flows}
     for start, end in pairwise(cuts):
         power_w = {name: _mean_w(spans, start, end) for name, spans in flows.items()}
