@@ -119,8 +119,11 @@ class EdgeHistory:
             return not was
         if isinstance(answer, m.Offer):
             self.offers[answer.basis] = answer.model_copy(update={"resources": (), "binding": (), "extensions": {}})
+            if self.alternative is not None and self.alternative.revision < answer.revision:
+                self.alternative = None  # it is corrected: this is what stands
         else:
             self.alternative = _lean(answer)
+            self.offers = {basis: offer for basis, offer in self.offers.items() if offer.revision > answer.revision}
         return True
 
     def _award(self, award: m.Award) -> bool:

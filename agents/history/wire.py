@@ -10,6 +10,8 @@ from protocol import messages as m
 from protocol.rules import order_of
 from protocol.units import SLOT
 
+HAS_ANSWERED = (PartyStage.OFFERED, PartyStage.OPTED_OUT, PartyStage.PROPOSED)
+"""Its parent has its answer, and decides."""
 ARRIVES_WITHIN = timedelta(seconds=1)
 """A message that is older than this has arrived."""
 
@@ -112,8 +114,8 @@ class PartyOnWire:
     def answered(self, message: m.Message) -> None:
         """It told its parent something new."""
         match message:
-            case m.Offer():
-                self._answers(PartyStage.OFFERED)
+            case m.Offer(opt=opt):
+                self._answers(PartyStage.OFFERED if opt is m.Opt.IN else PartyStage.OPTED_OUT)
             case m.Alternative():
                 self._answers(PartyStage.PROPOSED)
             case m.Confirm(accepted=False) if self.stage is PartyStage.STANDBY:
@@ -185,7 +187,7 @@ class PartyOnWire:
     def _expired(self, now: datetime) -> bool:
         """Whether its answer has run out, and nobody has taken it."""
         above = self.above
-        if above is None or above.award is not None or self.stage not in (PartyStage.OFFERED, PartyStage.PROPOSED):
+        if above is None or above.award is not None or self.stage not in HAS_ANSWERED:
             return False
         return above.valid_until is not None and now >= above.valid_until
 

@@ -24,7 +24,7 @@ from agents.negotiation.rebound import summed
 from agents.negotiation.repair import Repair
 from agents.negotiation.role import EventRole
 from agents.negotiation.settlement import Settlement
-from agents.negotiation.stage import ANSWERED, ASKING, Stage, Timer
+from agents.negotiation.stage import ANSWERED, ASKING, OPTED_OUT, Stage, Timer
 from agents.negotiation.standing import UNKNOWN, EventStanding
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
@@ -75,6 +75,12 @@ class Negotiation:
     def stage(self) -> Stage:
         """Where it stands."""
         return self.standing.stage
+
+    @property
+    def told_stage(self) -> str:
+        """The same for who asks: an answer of nothing takes no part."""
+        out = self.stage is Stage.OFFERED and self.up is not None and self.up.opted_out
+        return OPTED_OUT if out else self.stage.value
 
     @property
     def deal_w(self) -> Plan | None:
@@ -396,7 +402,7 @@ class Negotiation:
         rebounds = self.delivery.rebounds
         return {
             "event_id": self.subject.event_id,
-            "stage": self.stage,
+            "stage": self.told_stage,
             "outcome": self.outcome,
             "direction": self.subject.direction,
             "requested_w": list(self.subject.asked_w),

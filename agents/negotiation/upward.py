@@ -212,6 +212,11 @@ class Upward:
         self._send(again)
         return number
 
+    @property
+    def opted_out(self) -> bool:
+        """Whether the answer that stands takes no part."""
+        return isinstance(self.answer, m.Offer) and self.answer.opt is m.Opt.OUT
+
     def first_w(self) -> Plan:
         """What the first answer to this request reserves, W."""
         return next(iter(self.acceptable.values()), self.subject.nothing_w)
