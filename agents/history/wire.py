@@ -74,8 +74,8 @@ class PartyOnWire:
         self._tally = None
         self.received_at = at or self.received_at
 
-    def said(self, message: m.Message, standing: bool = False) -> None:
-        """It told a child something new."""
+    def said(self, message: m.Message, standing: bool = False, *, left: bool = False) -> None:
+        """It told a child something new. `left`: a child that has withdrawn is told that nothing is due of it."""
         if not self.order[1] and not (isinstance(message, m.Request) and message.round == 1 and not standing):
             self.whole = False
         match message:
@@ -89,7 +89,7 @@ class PartyOnWire:
             case m.Award(outcome=m.Outcome.CONCLUDED) | m.Dispatch() if self._decides:
                 if self.stage is not PartyStage.DELIVERING:
                     self._move(PartyStage.STANDBY)
-            case m.Award() if self.above is None:
+            case m.Award() if self.above is None and not left:
                 self._ended = message.outcome
 
     @property
@@ -130,6 +130,8 @@ class PartyOnWire:
 
     def decided(self, award: m.Award) -> None:
         """Its parent awards, or says that there is nothing."""
+        if self.above is not None and self.above.left:
+            return
         if award.outcome is not m.Outcome.CONCLUDED:
             self._close(award.outcome.value)
         elif self.stage not in (PartyStage.DELIVERING, PartyStage.CLOSED):
@@ -164,7 +166,7 @@ class PartyOnWire:
         if self.stage is PartyStage.CLOSED:
             return
         found = self.added_up
-        stand = found.awards["given"] - found.awards["refused"]
+        stand = found.awards["given"] - found.awards["refused"] + found.awards["left"]
         if self._ended is not None and not stand:
             self._close(self._ended.value)
             return
@@ -198,7 +200,8 @@ class PartyOnWire:
     def _how_it_ended(self, found: Tally) -> str:
         """By the deal; empty where the wire did not tell whether there was one."""
         deal_w = self.above.deal_w if self.above is not None else found.given_w
-        if deal_w is not None:
+        left = self.above.left if self.above is not None else bool(found.awards["left"])
+        if deal_w is not None or left:
             return m.Outcome.CONCLUDED.value
         unknown = found.joined_late or (self.above is not None and self.above.joined_late and self.above.award is None)
         return "" if unknown else m.Outcome.NO_DEAL.value

@@ -222,13 +222,21 @@ class Delivery:
         before = self.readings.of(self.slot - 1)
         while self.missing:
             name = next(reversed(self.missing))
-            if name not in have and (self.children[name].awarded_w is not None or name in before):
+            owes = self.children[name].awarded_w is not None or name in before or self._left_in_slot(name)
+            if name not in have and owes:
                 return True
             del self.missing[name]
         self.missing = {child.name: None for child, _ in self.children.awarded() if child.name not in have}
         known = self.children.by_name
-        self.missing |= {name: None for name in before if name not in have and name in known}
+        left = (name for name in self.children.withdrawn if self._left_in_slot(name))
+        self.missing |= {name: None for name in (*before, *left) if name not in have and name in known}
         return bool(self.missing)
+
+    def _left_in_slot(self, name: str) -> bool:
+        """Whether a child has withdrawn in the slot that is summed up next, of what was due in it until then."""
+        start, slot = self.subject.period.slot_start(self.slot), self.slot
+        pieces = self.children.stood.get(name, ()) if name in self.children.withdrawn else ()
+        return any(until > start and plan[slot] for until, plan in pieces if slot < len(plan))
 
     def sum_up(self, deal_w: Plan | None, settling: bool) -> SlotSum:
         """Sum the next slot up and note it. `settling`: the event ended while nobody was there, no timer is set."""

@@ -255,6 +255,8 @@ class Negotiation:
             case Bought(power_w):
                 self._changed(power_w, now)
             case EndedAbove(outcome, reason) if self.stage is not Stage.CLOSED:
+                if self.stage is Stage.DELIVERING and self.up.has_withdrawn_all(reason):
+                    return  # what it gave before is metered to the end, as at a home
                 self.close(outcome, now, release=outcome, reason=reason)
 
     def _end_asking(self) -> None:
@@ -387,7 +389,7 @@ class Negotiation:
         self.standing.outcome = outcome
         self.role.stop(now)
         if release is not None:
-            self.awards.release_all(release, reason or outcome, now)
+            self.awards.release_all(release, reason or outcome, now, metered=stops)
         for child in self.children.asked():
             self.out.clear(child.name, now)
         self.timers.clear(keep=Timer.CHASE if self.awards.unconfirmed else None)

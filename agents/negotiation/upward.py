@@ -323,6 +323,11 @@ class Upward:
         if again < self.subject.end_at:
             self.timers.set(Timer.WITHDRAW, again)
 
+    def has_withdrawn_all(self, reason: str) -> bool:
+        """Whether an award of nothing with that reason answers a withdrawal of all that stood, and is no order to end."""
+        said = self.withdrawal
+        return said is not None and not any(said.power_w) and reason == said.cause
+
     def recall(self, said: m.Withdraw) -> None:
         """A withdrawal was said in another body than it is made in now."""
         if self.withdrawal is not None and self.withdrawal.message_id == said.message_id:
