@@ -101,6 +101,12 @@ class Dispatches:
             self.timers.set(Timer.ANSWERS, now + ANSWER_WITHIN)
         return given_up
 
+    def wake(self, at: datetime | None) -> None:
+        """Look at what is not answered at an instant as well."""
+        before = self.timers.at.get(Timer.ANSWERS)
+        if at is not None and (before is None or at < before):
+            self.timers.set(Timer.ANSWERS, at)
+
     def dispatch_to(
         self, name: str, award: AwardRecord, slot: int, power_w: int, now: datetime, number: int = 0
     ) -> m.Dispatch:

@@ -32,7 +32,7 @@ from agents.negotiation.upward import Bought, EndedAbove, Upward
 from agents.settings.members import Members
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import Plan, least, shortfall
+from protocol.plan import Plan, add, least, shortfall
 
 CONTRACT_ENDED = "its contract has ended"
 
@@ -325,9 +325,11 @@ class Negotiation:
             return
         missing = self.subject.to_come(self.mending.missing_w(self.deal_w), now)
         missing = self.mending.replace(missing, text, now)
-        missing = least(shortfall(missing, self.delivery.watch.unheard_w()), self.deal_w)
+        unknown = add(self.delivery.watch.unheard_w(), self.delivery.watch.awaited_w(now))
+        missing = least(shortfall(missing, unknown), self.deal_w)
         if any(missing):
             self.out.tell("shortfall_stated", shortfall_w=missing, cause=text)
+            self.delivery.watch.shortfall_stated()
             left_w = shortfall(self.deal_w, missing)
             self.change_deal(left_w, now)
             if self.up is not None:
@@ -338,12 +340,15 @@ class Negotiation:
 
     def on_report(self, name: str, message: m.Report, now: datetime) -> None:
         """Meter values of a child. Raises RefusedMessage."""
+        was_silent = name in self.delivery.watch.silent
         if message.so_far:
             if self.settlement.so_far(name, message, now):
                 self._mend(now)
-            return
-        for slot in self.settlement.on_report(name, message, now):
-            self._summed(slot, now)
+        else:
+            for slot in self.settlement.on_report(name, message, now):
+                self._summed(slot, now)
+        if was_silent and name not in self.delivery.watch.silent and self.mending.lower(self.deal_w, now):
+            self.role.mended(now)
 
     def metered(self, name: str, reading: m.Reading, revision: int, now: datetime) -> None:
         """A meter value of an own device."""

@@ -150,6 +150,9 @@ class DeliveryState:
     steps_wh: dict[str, int] = field(default_factory=dict)
     owed_wh: dict[str, int] = field(default_factory=dict)
     provisional: dict[str, tuple[int, int]] = field(default_factory=dict)
+    silent: dict[str, int] = field(default_factory=dict)
+    late: tuple[str, ...] = ()
+    stated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +218,9 @@ def _delivery(event: Negotiation) -> DeliveryState:
         owed_wh=delivery.watch.owed_wh,
         unanswered=event.dispatches.unanswered,
         provisional=dict(delivery.watch.provisional),
+        silent=dict(delivery.watch.silent),
+        late=tuple(delivery.watch.late),
+        stated=tuple(delivery.watch.stated),
         ended_ws=dict(delivery.due.ended_ws),
         since_at=delivery.due.since_at,
     )
@@ -232,6 +238,8 @@ def _remember_delivery(event: Negotiation, state: FirstDeliveryState | DeliveryS
     delivery.watch.gives_pct, event.dispatches.unanswered = state.gives_pct, state.unanswered
     delivery.told_by, delivery.rebounds = state.told_by, dict(state.rebounds)
     delivery.watch.provisional = dict(state.provisional)
+    delivery.watch.silent, delivery.watch.late = dict(state.silent), dict.fromkeys(state.late)
+    delivery.watch.stated = dict.fromkeys(state.stated)
     delivery.due = DueEnergy(dict(state.ended_ws), state.since_at)
     delivery.watch.typical_pct, delivery.watch.judged_slots = state.typical_pct, state.slot
     delivery.watch.steps_wh, delivery.watch.owed_wh = state.steps_wh, state.owed_wh

@@ -183,7 +183,7 @@ class AggregatorRole:
             if climbed:
                 return
         firm_w = self.supply.useful_w() if self._obliged else self.supply.firm_w(self.up.earlier.values())
-        offers = {"offered_w": firm_w} if self.answer.opts_in(firm_w) else {}
+        offers: dict[str, object] = {"offered_w": firm_w} if self.answer.opts_in(firm_w) else {}
         self.event.out.tell("cannot_meet", shortfall_w=short, **offers)
         self.answer.offer(firm_w, firm_w, now)
 
