@@ -19,6 +19,8 @@ WORDS = {
     "event_awarded": "awards {power_w} of {requested_w}",
     "planned_event_cancelled": "the planned event is cancelled: {reason}",
     "event_reduced": "asks for less, {requested_w}: the deal is cut to {power_w}",
+    "larger_deal_missed": "only {offered_w} of {requested_w} would be there, where {stood_w} stood: asks for {power_w} "
+    "at {asks_at}",
     "settled": "delivered {delivered_wh} of {awarded_wh} awarded ({requested_wh} requested); "
     "{meters} smart meters say {metered_directly_wh}",
     "plan_sent": "plan ({plan}) of {requested_w} goes to {asked}; answer by {reply_by}",

@@ -37,6 +37,8 @@ class Dispatches:
         self.awards = awards
         self.book = book
         self.unanswered: dict[str, Unanswered] = {}
+        self.early: dict[str, int] = {}
+        """Who was commanded before its award was confirmed: in which slot. It may have heard of it before its award."""
 
     def clear(self) -> None:
         """No answer is waited for."""
@@ -44,6 +46,10 @@ class Dispatches:
 
     def give(self, child: Child, awarded_w: Plan, slot: int, now: datetime) -> None:
         """Command a child in a slot."""
+        if not child.confirmed:
+            self.early[child.name] = slot
+        elif self.early:
+            self.early.pop(child.name, None)
         self._await(child.name, slot, now)
         self._say(child, awarded_w, slot, 0, now)
 
@@ -57,6 +63,12 @@ class Dispatches:
             self.unanswered[name] = Unanswered(slot, 1)
             if Timer.ANSWERS not in self.timers.at:
                 self.timers.set(Timer.ANSWERS, now + ANSWER_WITHIN)
+
+    def came_before_award(self, name: str, said: str) -> bool:
+        """Whether a dispatch, by what its id says behind its award's (slot, revision and number of a later one), may have come
+        before its award: a refusal of it says nothing."""
+        slot, _, rest = said.partition(".")
+        return slot == str(self.early.get(name)) and "." not in rest
 
     def again(self, child: Child, awarded_w: Plan, slot: int, now: datetime) -> None:
         """Send the dispatch of a slot once more, as a message of its own: it is answered with the newest report."""

@@ -153,6 +153,7 @@ class DeliveryState:
     silent: dict[str, int] = field(default_factory=dict)
     late: tuple[str, ...] = ()
     stated: tuple[str, ...] = ()
+    early: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +222,7 @@ def _delivery(event: Negotiation) -> DeliveryState:
         silent=dict(delivery.watch.silent),
         late=tuple(delivery.watch.late),
         stated=tuple(delivery.watch.stated),
+        early=dict(event.dispatches.early),
         ended_ws=dict(delivery.due.ended_ws),
         since_at=delivery.due.since_at,
     )
@@ -240,6 +242,7 @@ def _remember_delivery(event: Negotiation, state: FirstDeliveryState | DeliveryS
     delivery.watch.provisional = dict(state.provisional)
     delivery.watch.silent, delivery.watch.late = dict(state.silent), dict.fromkeys(state.late)
     delivery.watch.stated = dict.fromkeys(state.stated)
+    event.dispatches.early = dict(state.early)
     delivery.due = DueEnergy(dict(state.ended_ws), state.since_at)
     delivery.watch.typical_pct, delivery.watch.judged_slots = state.typical_pct, state.slot
     delivery.watch.steps_wh, delivery.watch.owed_wh = state.steps_wh, state.owed_wh
