@@ -154,6 +154,7 @@ class DeliveryState:
     late: tuple[str, ...] = ()
     stated: tuple[str, ...] = ()
     early: dict[str, int] = field(default_factory=dict)
+    untold_wh: dict[int, dict[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +239,7 @@ def _remember_delivery(event: Negotiation, state: FirstDeliveryState | DeliveryS
     delivery.corrected, delivery.impossible = dict.fromkeys(state.corrected), dict.fromkeys(state.impossible)
     delivery.missing = dict.fromkeys(state.missing)
     delivery.watch.gives_pct, event.dispatches.unanswered = state.gives_pct, state.unanswered
+    delivery.untold_wh = {slot: dict(found) for slot, found in state.untold_wh.items()}
     delivery.told_by, delivery.rebounds = state.told_by, dict(state.rebounds)
     delivery.watch.provisional = dict(state.provisional)
     delivery.watch.silent, delivery.watch.late = dict(state.silent), dict.fromkeys(state.late)

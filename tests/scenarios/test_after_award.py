@@ -638,6 +638,25 @@ def test_meter_of_own_storage_makes_the_meters_tell_what_was_delivered() -> None
     assert (told["storage_wh"], told["meters"]) == (4_000, 3)
 
 
+@pytest.mark.parametrize("minutes", [12, 42])
+def test_what_a_silent_meter_leaves_untold_goes_by_what_stood_when(minutes: int) -> None:
+    def mute(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
+        return [] if "/report/" in post.topic else [(post, timedelta())]
+
+    world = World()
+    homes = [world.home(f"ra-1-h{i}", "ra-1", battery(f"b-{i}")) for i in range(2)]
+    world.aggregator("ra-1", homes, capacity_w=5_000, tells_sources=True)
+    world.event(*[10_000] * 2)
+    world.intercepts["ra-1-h0"] = mute
+    simulation = world.build()
+    simulation.give(START + minutes * MINUTE, "ra-1-h0", Decided("e1", False))
+    simulation.run()
+    sources = settled(Story(simulation, world))["sources"]
+    until_wh = 5_000 * minutes // 60
+    assert sources["ra-1"][3] == pytest.approx(until_wh, abs=3)
+    assert sources["ra-1"][0] == 5_000
+
+
 @pytest.mark.parametrize("minutes", [40, 20])
 def test_event_that_is_cancelled_in_a_slot_settles_what_was_delivered_until_then(minutes: int) -> None:
     world = World()
