@@ -42,7 +42,7 @@ class Dispatches:
 
     def clear(self) -> None:
         """No answer is waited for."""
-        self.unanswered = {}
+        self.unanswered, self.early = {}, {}
 
     def give(self, child: Child, awarded_w: Plan, slot: int, now: datetime) -> None:
         """Command a child in a slot."""
