@@ -51,6 +51,8 @@ class EdgeHistory:
     withdraw: m.Withdraw | None = None
     due: DueEnergy | None = None
     """What was due by awards that do not stand any more; None: of none."""
+    left: bool = False
+    """Whether the award is the answer to a withdrawal of all in the middle of the event: it is metered to the end."""
     slot: int = -1
     """The last slot that was dispatched or reported."""
     readings: dict[str, dict[int, m.Reading]] = field(default_factory=dict)
@@ -92,7 +94,7 @@ class EdgeHistory:
         self.joined_late = standing
         self.request, self.relax, self.alternative, self.late = _lean(request), None, None, False
         self.award = self.confirm = self.withdraw = self.due = None  # what stood before is superseded
-        self.cleared = self.unsure = False
+        self.cleared = self.unsure = self.left = False
         self.offers.clear()
         if known is not None and known.revision != request.revision:  # the operator changed the event
             self.slot = -1
@@ -119,8 +121,11 @@ class EdgeHistory:
             return not was
         if isinstance(answer, m.Offer):
             self.offers[answer.basis] = answer.model_copy(update={"resources": (), "binding": (), "extensions": {}})
+            if self.alternative is not None and self.alternative.revision < answer.revision:
+                self.alternative = None  # it is corrected: this is what stands
         else:
             self.alternative = _lean(answer)
+            self.offers = {basis: offer for basis, offer in self.offers.items() if offer.revision > answer.revision}
         return True
 
     def _award(self, award: m.Award) -> bool:
@@ -131,8 +136,15 @@ class EdgeHistory:
         if known is not None and known.award_id == award.award_id and known.revision >= award.revision:
             return False
         self._due_until(award.sent_at)
+        self.left = self._answers_withdrawal(award)
         self.award, self.withdraw = _lean(award), None
         return True
+
+    def _answers_withdrawal(self, award: m.Award) -> bool:
+        back, asked = self.withdraw, self.request
+        if back is None or asked is None or any(back.power_w) or award.outcome is not m.Outcome.CANCELLED:
+            return False
+        return award.reason == back.cause and award.sent_at > asked.interval_period.start
 
     def _withdraw(self, message: m.Withdraw) -> bool:
         known = self.withdraw is not None and self.withdraw.revision >= message.revision

@@ -19,6 +19,8 @@ WORDS = {
     "event_awarded": "awards {power_w} of {requested_w}",
     "planned_event_cancelled": "the planned event is cancelled: {reason}",
     "event_reduced": "asks for less, {requested_w}: the deal is cut to {power_w}",
+    "larger_deal_missed": "only {offered_w} of {requested_w} would be there, where {stood_w} stood: asks for {power_w} "
+    "at {asks_at}",
     "settled": "delivered {delivered_wh} of {awarded_wh} awarded ({requested_wh} requested); "
     "{meters} smart meters say {metered_directly_wh}",
     "plan_sent": "plan ({plan}) of {requested_w} goes to {asked}; answer by {reply_by}",
@@ -88,7 +90,8 @@ WORDS = {
     "of its award is expected of it",
     "gives_again": "{child} gave what was due in slot {slot}",
     "heard_again": "the sum of {child} has come, of slot {slot}: all of its award is expected of it",
-    "dispatch_unanswered": "{child} does not answer its dispatch of slot {slot}: nothing is expected of it",
+    "dispatch_unanswered": "{child} does not answer its dispatch of slot {slot}: nothing is expected of it there",
+    "dispatch_answered_late": "{child} answers its dispatch of slot {slot} after all: its award is expected of it",
     "dispatch_refused": "{child} refuses its dispatch of slot {slot} ({reason}): nothing is expected of it",
     "order_refused": "refuses the order: {reason}",
     "dispatch_noted": "hears a dispatch for slot {slot} ({power_w}): acts on its award",

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 from agents.history.edge import EdgeHistory
 from agents.history.rounds import AskedRound, ClimbedRung, CountedAnswers, MeteredSlot
 from agents.history.standing import EnergyOr, PartyStage, PlanOr, StageOr, Standing, WhyUnknown, capped, secured
+from agents.negotiation.plans.alternative import alternatives
+from protocol import messages as m
 from protocol import notes as n
 from protocol.note_model import NoteModel
 from protocol.plan import Plan, add, least, share_pct, shortfall, total
@@ -218,7 +220,8 @@ class PartyHistory:
             case n.CannotMeet():
                 if last.answered_w is not None:  # asked to relax from above: the offer is renewed with what there is
                     last.answered_w = capped(last.summed_w, last.requested_w)
-                self._go(PartyStage.OFFERED, "cannot meet")
+                opts_in = last.answered_w is not None or note.offered_w is not None
+                self._go(PartyStage.OFFERED if opts_in else PartyStage.OPTED_OUT, "cannot meet")
             case n.AlternativeProposed(options=options):
                 best = best_plan(options.values(), note.requested_w)
                 last.rungs.append(ClimbedRung("alternative", best))
@@ -228,8 +231,20 @@ class PartyHistory:
                 last.rungs.append(ClimbedRung("secured", secured_w))
                 last.summed_w, last.answered_w = secured_w, secured_w if any(secured_w) else None
                 short = isinstance(note, n.PlanNotSecured)
-                proposed = short and any(secured_w)
-                self._go(PartyStage.PROPOSED if proposed else PartyStage.OFFERED, "short" if short else "secured")
+                nothing = PartyStage.PROPOSED if any(secured_w) else PartyStage.OPTED_OUT
+                self._go(nothing if short else PartyStage.OFFERED, "short" if short else "secured")
+
+    def _answers_less(self, note: n.AnswerCorrected) -> None:
+        """It tells its parent what is left of its answer."""
+        last, left_w = self.rounds[-1] if self.rounds else AskedRound(()), note.available_w
+        basis, proposed = (m.OptionBasis.OFFERS,), self.stage is PartyStage.PROPOSED
+        options = alternatives(last.requested_w, left_w, basis) if proposed and last.requested_w else ()
+        last.summed_w = left_w
+        if options:
+            last.answered_w = capped(best_plan([one.power_w for one in options], last.requested_w), last.requested_w)
+        else:
+            last.answered_w = left_w if any(left_w) else None
+            self._go(PartyStage.OFFERED if any(left_w) else PartyStage.OPTED_OUT, self.doing)
 
     def _hears(self, note: NoteModel) -> None:
         """A coordinator hears an aggregator, or asks one again."""
@@ -289,6 +304,7 @@ TAKES: dict[type[NoteModel], Take] = {
     **dict.fromkeys((n.ResidentAsked, n.DeviceOffered, n.DeviceOfferedRelaxed, n.DeviceOptedOut), P._device),
     **dict.fromkeys((n.DeviceStandingBy, n.DeviceControlled), P._device),
     **dict.fromkeys((n.AwardsSent, n.OwnStorageReplaces), P._owns),
+    n.AnswerCorrected: P._answers_less,
     n.AnswerJudged: P._judged,
     n.ShortfallStated: P._lost,
     n.EventReduced: P._reduced,

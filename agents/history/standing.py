@@ -22,9 +22,9 @@ class PartyStage(StrEnum):
     RELAXING = "relaxing"
     JUDGING = "judging"
     OFFERED = "offered"
-    """It has answered with an offer; of nothing when it takes no part, or cannot meet the request."""
+    """It has answered with an offer."""
     OPTED_OUT = "opted_out"
-    """A DER that takes no part."""
+    """It takes no part: a DER, or a party above them that has answered with nothing."""
     PROPOSED = "proposed"
     STANDBY = "standby"
     """The deal stands, its first slot is to come."""
@@ -85,7 +85,13 @@ OF_DERS = {"awarded": PartyStage.STANDBY, "active": PartyStage.DELIVERING}
 """What an actor of a DER calls its stages."""
 
 
-BEFORE_THE_DEAL = (PartyStage.COLLECTING, PartyStage.RELAXING, PartyStage.OFFERED, PartyStage.PROPOSED)
+BEFORE_THE_DEAL = (
+    PartyStage.COLLECTING,
+    PartyStage.RELAXING,
+    PartyStage.OFFERED,
+    PartyStage.OPTED_OUT,
+    PartyStage.PROPOSED,
+)
 """While the status of an actor counts what is available; then it counts what it holds."""
 
 

@@ -24,7 +24,8 @@ class Tally:
     offered_w: Plan | None = None
     given_w: Plan | None = None
     awards: Counter[str] = field(default_factory=Counter)
-    """`given` (concluded), and of them `confirmed`, `refused`; `cancelled`, `released` (not needed, no deal)."""
+    """`given` (concluded), and of them `confirmed`, `refused`; `cancelled`, and of them `left` (withdrawn in the middle of
+    the event); `released` (not needed, no deal)."""
     withdrawn: int = 0
     delivered_wh: Counter[int] = field(default_factory=Counter)
     """By slot, of those who have an award, or had one before it was cancelled."""
@@ -82,6 +83,9 @@ class Tally:
                 self.reporting += self.slots - 1 in metered
             case m.Outcome.CANCELLED:
                 self.awards["cancelled"] += 1
+                if link.left:
+                    self.awards["left"] += 1
+                    self.reporting += self.slots - 1 in metered
             case _:
                 self.awards["released"] += 1
 

@@ -10,6 +10,8 @@ from protocol import messages as m
 from protocol.rules import order_of
 from protocol.units import SLOT
 
+HAS_ANSWERED = (PartyStage.OFFERED, PartyStage.OPTED_OUT, PartyStage.PROPOSED)
+"""Its parent has its answer, and decides."""
 ARRIVES_WITHIN = timedelta(seconds=1)
 """A message that is older than this has arrived."""
 
@@ -72,8 +74,8 @@ class PartyOnWire:
         self._tally = None
         self.received_at = at or self.received_at
 
-    def said(self, message: m.Message, standing: bool = False) -> None:
-        """It told a child something new."""
+    def said(self, message: m.Message, standing: bool = False, *, left: bool = False) -> None:
+        """It told a child something new. `left`: a child that has withdrawn is told that nothing is due of it."""
         if not self.order[1] and not (isinstance(message, m.Request) and message.round == 1 and not standing):
             self.whole = False
         match message:
@@ -87,7 +89,7 @@ class PartyOnWire:
             case m.Award(outcome=m.Outcome.CONCLUDED) | m.Dispatch() if self._decides:
                 if self.stage is not PartyStage.DELIVERING:
                     self._move(PartyStage.STANDBY)
-            case m.Award() if self.above is None:
+            case m.Award() if self.above is None and not left:
                 self._ended = message.outcome
 
     @property
@@ -112,8 +114,8 @@ class PartyOnWire:
     def answered(self, message: m.Message) -> None:
         """It told its parent something new."""
         match message:
-            case m.Offer():
-                self._answers(PartyStage.OFFERED)
+            case m.Offer(opt=opt):
+                self._answers(PartyStage.OFFERED if opt is m.Opt.IN else PartyStage.OPTED_OUT)
             case m.Alternative():
                 self._answers(PartyStage.PROPOSED)
             case m.Confirm(accepted=False) if self.stage is PartyStage.STANDBY:
@@ -128,6 +130,8 @@ class PartyOnWire:
 
     def decided(self, award: m.Award) -> None:
         """Its parent awards, or says that there is nothing."""
+        if self.above is not None and self.above.left:
+            return
         if award.outcome is not m.Outcome.CONCLUDED:
             self._close(award.outcome.value)
         elif self.stage not in (PartyStage.DELIVERING, PartyStage.CLOSED):
@@ -162,7 +166,7 @@ class PartyOnWire:
         if self.stage is PartyStage.CLOSED:
             return
         found = self.added_up
-        stand = found.awards["given"] - found.awards["refused"]
+        stand = found.awards["given"] - found.awards["refused"] + found.awards["left"]
         if self._ended is not None and not stand:
             self._close(self._ended.value)
             return
@@ -185,7 +189,7 @@ class PartyOnWire:
     def _expired(self, now: datetime) -> bool:
         """Whether its answer has run out, and nobody has taken it."""
         above = self.above
-        if above is None or above.award is not None or self.stage not in (PartyStage.OFFERED, PartyStage.PROPOSED):
+        if above is None or above.award is not None or self.stage not in HAS_ANSWERED:
             return False
         return above.valid_until is not None and now >= above.valid_until
 
@@ -196,7 +200,8 @@ class PartyOnWire:
     def _how_it_ended(self, found: Tally) -> str:
         """By the deal; empty where the wire did not tell whether there was one."""
         deal_w = self.above.deal_w if self.above is not None else found.given_w
-        if deal_w is not None:
+        left = self.above.left if self.above is not None else bool(found.awards["left"])
+        if deal_w is not None or left:
             return m.Outcome.CONCLUDED.value
         unknown = found.joined_late or (self.above is not None and self.above.joined_late and self.above.award is None)
         return "" if unknown else m.Outcome.NO_DEAL.value

@@ -76,7 +76,7 @@ class Awards:
         """Tell each child that nothing (more) is asked of it."""
         confirm_by, nothing, some = self._confirm_by(now), self.subject.nothing_w, False
         for child, outcome, reason in parts:
-            stood = child.bound_before or child.awarded_w is not None
+            stood = child.bound_before or child.awarded_w is not None or self._is_cancelled(child)
             child.bound_before = False
             self.unconfirmed.pop(child.name, None)
             self._award(child, outcome, nothing, None, reason, confirm_by, now)
@@ -98,13 +98,20 @@ class Awards:
             elif child.bound_before and child.award is None:
                 yield child, m.Outcome.CANCELLED, SUPERSEDED
 
-    def release_all(self, outcome: m.Outcome, reason: str, now: datetime) -> None:
-        """Those who are still owed an answer or were awarded; of a cancellation hear all who may take part."""
-        self.release(self._concerned(outcome, reason), now)
+    def release_all(self, outcome: m.Outcome, reason: str, now: datetime, *, metered: bool = False) -> None:
+        """Those who are still owed an answer or were awarded; of a cancellation hear all who may take part. `metered`: also
+        who has withdrawn, as its meter would go on to the end."""
+        self.release(self._concerned(outcome, reason, metered), now)
 
-    def _concerned(self, outcome: m.Outcome, reason: str) -> Iterator[Released]:
+    def _is_cancelled(self, child: Child) -> bool:
+        """Whether a child that has withdrawn all has been answered with a cancellation."""
+        cancelled = child.award is not None and child.award.outcome is m.Outcome.CANCELLED
+        return cancelled and child.name in self.children.withdrawn
+
+    def _concerned(self, outcome: m.Outcome, reason: str, metered: bool) -> Iterator[Released]:
         for child in self.children.asked():
             noted = child.award is not None and child.award.outcome is outcome
+            noted = noted and not (metered and self._is_cancelled(child))
             cancels = outcome is m.Outcome.CANCELLED and not child.opted_out and not noted
             if child.bound_before and child.award is None:
                 yield child, m.Outcome.CANCELLED, reason

@@ -7,7 +7,7 @@ for in the grace; what comes later corrects the sum.
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from agents.negotiation.child import Child
 from agents.negotiation.children import Children
@@ -19,7 +19,7 @@ from agents.negotiation.rebound import Rebound
 from agents.negotiation.rebound import told as rebound_told
 from agents.negotiation.sources import FourSums, SourceSum
 from agents.negotiation.stage import Timer
-from agents.negotiation.stood import DueEnergy
+from agents.negotiation.stood import DueEnergy, stood_wh
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
 from agents.negotiation.watch import DeliveryWatch
@@ -80,6 +80,8 @@ class Delivery:
         self.missing: dict[str, None] = {}
         """Children that may still owe a reading of the slot: not all are searched at each report."""
         self.delivered_wh = 0
+        self.untold_wh: dict[int, dict[str, int]] = {}
+        """By slot, what was due by the awards that stood in it of who had told nothing when it was summed up, Wh."""
         self.told_by: dict[str, dict[str, FourSums]] = {}
         """By child: where an aggregator says that its sums are known from."""
         self.rebounds: dict[str, Rebound] = {}
@@ -91,7 +93,7 @@ class Delivery:
         """The first slot begins."""
         self.slot = 0
         self.readings.clear()
-        self.corrected, self.impossible, self.missing = {}, {}, {}
+        self.corrected, self.impossible, self.missing, self.untold_wh = {}, {}, {}, {}
         self.delivered_wh, self.stopped_at, self.told_by, self.rebounds = 0, None, {}, {}
         self.watch.steps_wh = {}
         self._await()
@@ -222,13 +224,21 @@ class Delivery:
         before = self.readings.of(self.slot - 1)
         while self.missing:
             name = next(reversed(self.missing))
-            if name not in have and (self.children[name].awarded_w is not None or name in before):
+            owes = self.children[name].awarded_w is not None or name in before or self._left_in_slot(name)
+            if name not in have and owes:
                 return True
             del self.missing[name]
         self.missing = {child.name: None for child, _ in self.children.awarded() if child.name not in have}
         known = self.children.by_name
-        self.missing |= {name: None for name in before if name not in have and name in known}
+        left = (name for name in self.children.withdrawn if self._left_in_slot(name))
+        self.missing |= {name: None for name in (*before, *left) if name not in have and name in known}
         return bool(self.missing)
+
+    def _left_in_slot(self, name: str) -> bool:
+        """Whether a child has withdrawn in the slot that is summed up next, of what was due in it until then."""
+        start, slot = self.subject.period.slot_start(self.slot), self.slot
+        pieces = self.children.stood.get(name, ()) if name in self.children.withdrawn else ()
+        return any(until > start and plan[slot] for until, plan in pieces if slot < len(plan))
 
     def sum_up(self, deal_w: Plan | None, settling: bool) -> SlotSum:
         """Sum the next slot up and note it. `settling`: the event ended while nobody was there, no timer is set."""
@@ -236,6 +246,8 @@ class Delivery:
         reading = self._summed(slot)
         self.delivered_wh += self._note(reading, deal_w)
         last = slot == self.last_slot
+        if untold := self._untold_wh(slot):
+            self.untold_wh[slot] = untold
         doubt = self.watch.judge(slot, self.readings, self.impossible)
         self.slot += 1
         self.impossible, self.missing = {}, {}
@@ -285,12 +297,26 @@ class Delivery:
             for child, reading in have.items():
                 source = "storage_wh" if child in own else "estimated_wh" if _is_estimated(reading) else "meters_wh"
                 count(child, source, self._delivered_wh(reading))
-            for one, awarded_w in self.children.awarded():
-                if one.name not in have:
-                    count(one.name, "missing_wh", energy_wh(awarded_w[slot], self._lasted(slot)))
+            for child, due_wh in self.untold_wh.get(slot, {}).items():
+                if child not in have:
+                    count(child, "missing_wh", due_wh)
         for sums in self.told_by.values():
             found |= {whose: SourceSum(*four) for whose, four in sums.items()}
         return dict(sorted(found.items()))
+
+    def _untold_wh(self, slot: int) -> dict[str, int]:
+        """What was due in a slot of who has told nothing of it, by the awards that stood in it, Wh."""
+        have, children, period = self.readings.of(slot), self.children, self.subject.period
+        start, found = period.slot_start(slot), {}
+        for name in (*(child.name for child, _ in children.awarded()), *children.withdrawn):
+            if name in have or name in found:
+                continue
+            pieces = [one for one in children.stood.get(name, ()) if one[0] > start]
+            plan = children[name].awarded_w or self.subject.nothing_w
+            until = self.stopped_at if self.stopped_at is not None and slot == self.last_slot else None
+            if due_wh := stood_wh(pieces, plan, period, slot, until):
+                found[name] = due_wh
+        return found
 
     @property
     def change_wh(self) -> int:
@@ -311,12 +337,6 @@ class Delivery:
 
     def _delivered_wh(self, reading: m.Reading) -> int:
         return delivered_wh(self.subject.direction, reading.energy_wh, reading.baseline_wh)
-
-    def _lasted(self, slot: int) -> timedelta:
-        """How long a slot was one of the event."""
-        if self.stopped_at is None or slot < self.last_slot:
-            return self.subject.period.duration
-        return min(self.subject.period.duration, self.stopped_at - self.subject.period.slot_start(slot))
 
     def _note(self, reading: m.Reading, deal_w: Plan | None) -> int:
         """Note the sum of a slot; returns what was delivered in it, Wh."""

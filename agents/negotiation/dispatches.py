@@ -37,13 +37,19 @@ class Dispatches:
         self.awards = awards
         self.book = book
         self.unanswered: dict[str, Unanswered] = {}
+        self.early: dict[str, int] = {}
+        """Who was commanded before its award was confirmed: in which slot. It may have heard of it before its award."""
 
     def clear(self) -> None:
         """No answer is waited for."""
-        self.unanswered = {}
+        self.unanswered, self.early = {}, {}
 
     def give(self, child: Child, awarded_w: Plan, slot: int, now: datetime) -> None:
         """Command a child in a slot."""
+        if not child.confirmed:
+            self.early[child.name] = slot
+        elif self.early:
+            self.early.pop(child.name, None)
         self._await(child.name, slot, now)
         self._say(child, awarded_w, slot, 0, now)
 
@@ -57,6 +63,12 @@ class Dispatches:
             self.unanswered[name] = Unanswered(slot, 1)
             if Timer.ANSWERS not in self.timers.at:
                 self.timers.set(Timer.ANSWERS, now + ANSWER_WITHIN)
+
+    def came_before_award(self, name: str, said: str) -> bool:
+        """Whether a dispatch, by what its id says behind its award's (slot, revision and number of a later one), may have come
+        before its award: a refusal of it says nothing."""
+        slot, _, rest = said.partition(".")
+        return slot == str(self.early.get(name)) and "." not in rest
 
     def again(self, child: Child, awarded_w: Plan, slot: int, now: datetime) -> None:
         """Send the dispatch of a slot once more, as a message of its own: it is answered with the newest report."""
@@ -100,6 +112,12 @@ class Dispatches:
         if self.unanswered:
             self.timers.set(Timer.ANSWERS, now + ANSWER_WITHIN)
         return given_up
+
+    def wake(self, at: datetime | None) -> None:
+        """Look at what is not answered at an instant as well."""
+        before = self.timers.at.get(Timer.ANSWERS)
+        if at is not None and (before is None or at < before):
+            self.timers.set(Timer.ANSWERS, at)
 
     def dispatch_to(
         self, name: str, award: AwardRecord, slot: int, power_w: int, now: datetime, number: int = 0

@@ -70,10 +70,12 @@ def _dispatch_refused(event: Negotiation, child: Child, reject: m.Reject, now: d
     head = f"{event.out.name}.dispatch.{event.awards.award_id(child.name, award)}."
     if not reject.refused_id.startswith(head):
         return
+    said = reject.refused_id.removeprefix(head)
     if reject.reason in FORGOTTEN:
-        _forgotten(event, child, "dispatch", now)
+        if not event.dispatches.came_before_award(child.name, said):
+            _forgotten(event, child, "dispatch", now)
     elif reject.reason is RejectReason.CONFLICT:
-        slot, *rest = reject.refused_id.removeprefix(head).split(".")
+        slot, *rest = said.split(".")
         if len(rest) == 1 and slot.isdecimal() and int(slot) < event.subject.slots:
             event.dispatches.again(child, awarded_w, int(slot), now)
 

@@ -24,7 +24,7 @@ from agents.negotiation.rebound import summed
 from agents.negotiation.repair import Repair
 from agents.negotiation.role import EventRole
 from agents.negotiation.settlement import Settlement
-from agents.negotiation.stage import ANSWERED, ASKING, Stage, Timer
+from agents.negotiation.stage import ANSWERED, ASKING, OPTED_OUT, Stage, Timer
 from agents.negotiation.standing import UNKNOWN, EventStanding
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
@@ -32,7 +32,7 @@ from agents.negotiation.upward import Bought, EndedAbove, Upward
 from agents.settings.members import Members
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import Plan, least, shortfall
+from protocol.plan import Plan, add, least, shortfall
 
 CONTRACT_ENDED = "its contract has ended"
 
@@ -75,6 +75,12 @@ class Negotiation:
     def stage(self) -> Stage:
         """Where it stands."""
         return self.standing.stage
+
+    @property
+    def told_stage(self) -> str:
+        """The same for who asks: an answer of nothing takes no part."""
+        out = self.stage is Stage.OFFERED and self.up is not None and self.up.opted_out
+        return OPTED_OUT if out else self.stage.value
 
     @property
     def deal_w(self) -> Plan | None:
@@ -249,6 +255,8 @@ class Negotiation:
             case Bought(power_w):
                 self._changed(power_w, now)
             case EndedAbove(outcome, reason) if self.stage is not Stage.CLOSED:
+                if self.stage is Stage.DELIVERING and self.up.has_withdrawn_all(reason):
+                    return  # what it gave before is metered to the end, as at a home
                 self.close(outcome, now, release=outcome, reason=reason)
 
     def _end_asking(self) -> None:
@@ -317,9 +325,11 @@ class Negotiation:
             return
         missing = self.subject.to_come(self.mending.missing_w(self.deal_w), now)
         missing = self.mending.replace(missing, text, now)
-        missing = least(shortfall(missing, self.delivery.watch.unheard_w()), self.deal_w)
+        unknown = add(self.delivery.watch.unheard_w(), self.delivery.watch.awaited_w(now))
+        missing = least(shortfall(missing, unknown), self.deal_w)
         if any(missing):
             self.out.tell("shortfall_stated", shortfall_w=missing, cause=text)
+            self.delivery.watch.shortfall_stated()
             left_w = shortfall(self.deal_w, missing)
             self.change_deal(left_w, now)
             if self.up is not None:
@@ -330,12 +340,15 @@ class Negotiation:
 
     def on_report(self, name: str, message: m.Report, now: datetime) -> None:
         """Meter values of a child. Raises RefusedMessage."""
+        was_silent = name in self.delivery.watch.silent
         if message.so_far:
             if self.settlement.so_far(name, message, now):
                 self._mend(now)
-            return
-        for slot in self.settlement.on_report(name, message, now):
-            self._summed(slot, now)
+        else:
+            for slot in self.settlement.on_report(name, message, now):
+                self._summed(slot, now)
+        if was_silent and name not in self.delivery.watch.silent and self.mending.lower(self.deal_w, now):
+            self.role.mended(now)
 
     def metered(self, name: str, reading: m.Reading, revision: int, now: datetime) -> None:
         """A meter value of an own device."""
@@ -381,7 +394,7 @@ class Negotiation:
         self.standing.outcome = outcome
         self.role.stop(now)
         if release is not None:
-            self.awards.release_all(release, reason or outcome, now)
+            self.awards.release_all(release, reason or outcome, now, metered=stops)
         for child in self.children.asked():
             self.out.clear(child.name, now)
         self.timers.clear(keep=Timer.CHASE if self.awards.unconfirmed else None)
@@ -396,7 +409,7 @@ class Negotiation:
         rebounds = self.delivery.rebounds
         return {
             "event_id": self.subject.event_id,
-            "stage": self.stage,
+            "stage": self.told_stage,
             "outcome": self.outcome,
             "direction": self.subject.direction,
             "requested_w": list(self.subject.asked_w),

@@ -32,7 +32,7 @@ def progress(event: Negotiation, name: str, now: datetime) -> Progress:
         parent=None if up is None else up.edge.parent,
         direction=subject.direction,
         interval_period=subject.period,
-        stage=event.standing.stage.value,
+        stage=event.told_stage,
         outcome=event.standing.outcome or "",
         round=max(rounds, default=1),
         requested_w=subject.asked_w,

@@ -18,6 +18,8 @@ def refused_slot(event: Negotiation, name: str, reject: m.Reject) -> int | None:
     said = reject.refused_id or ""
     if reject.reason in CROSSED or not said.startswith(before):
         return None
+    if event.dispatches.came_before_award(name, said.removeprefix(before)):
+        return None
     slot, _, revision = said.removeprefix(before).partition(".")
     if revision.partition(".")[0] != str(child.award.revision) or not slot.isdecimal():
         return None

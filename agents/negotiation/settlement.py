@@ -77,10 +77,14 @@ class Settlement:
         if message.readings:
             self.delivery.counts_in(name, meter_step.told(message.extensions))
         if message.slot is not None:
-            self.dispatches.answered(name, message.slot)
+            self._has_dispatch(name, message.slot)
         for reading in message.readings:
             self.dispatches.answered(name, reading.slot)
             yield from self.take(child.name, reading, message.revision, now)
+
+    def _has_dispatch(self, name: str, slot: int) -> None:
+        self.dispatches.answered(name, slot)
+        self.delivery.watch.answered(name, slot)
 
     def so_far(self, name: str, message: m.Report, now: datetime) -> bool:
         """What has flowed in a slot so far, by a child's word: whether something else is expected of it. It enters no sum.
@@ -94,6 +98,7 @@ class Settlement:
         assert message.slot is not None
         if message.slot >= self.subject.slots:
             raise RefusedMessage(RejectReason.WRONG_SLOTS, f"slot {message.slot} of {self.subject.slots}")
+        self._has_dispatch(name, message.slot)  # that asks for it
         possible = self.delivery.possible(name, message.energy_wh or 0, message.baseline_wh or 0)
         return possible and watch.judge_so_far(name, message, now)
 
@@ -126,11 +131,13 @@ class Settlement:
             self.out.tell("reports_asked", "meter", slot=self.delivery.slot, asked=len(asked))
 
     def chase(self, now: datetime) -> bool:
-        """Dispatches that are not answered are said again; whether somebody is not counted on any more."""
-        given_up = self.dispatches.chase(now)
-        for name, slot in given_up:
-            self.delivery.watch.unanswered(name, slot)
-        return bool(given_up)
+        """Dispatches that are not answered are said again; whether somebody is not counted on any more, or that is to be
+        stated now."""
+        watch = self.delivery.watch
+        given_up = [name for name, slot in self.dispatches.chase(now) if watch.unanswered(name, slot)]
+        states = [watch.states_at(slot) for slot in watch.silent.values()]
+        self.dispatches.wake(min((at for at in states if at > now), default=None))
+        return bool(given_up) or any(at <= now for at in states)
 
     def refused(self, name: str, slot: int, reason: str, now: datetime) -> bool:
         """A child has refused the dispatch of a slot; whether it is not counted on any more."""

@@ -26,6 +26,9 @@ ASKING = (Stage.COLLECTING, Stage.RELAXING)
 ANSWERED = (Stage.OFFERED, Stage.PROPOSED)
 """The parent above has an answer and decides."""
 
+OPTED_OUT = "opted_out"
+"""What a party above the devices is called that has answered with nothing, and waits for its parent's last word."""
+
 
 class Timer(StrEnum):
     """What an event waits for."""

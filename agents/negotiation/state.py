@@ -150,6 +150,11 @@ class DeliveryState:
     steps_wh: dict[str, int] = field(default_factory=dict)
     owed_wh: dict[str, int] = field(default_factory=dict)
     provisional: dict[str, tuple[int, int]] = field(default_factory=dict)
+    silent: dict[str, int] = field(default_factory=dict)
+    late: tuple[str, ...] = ()
+    stated: tuple[str, ...] = ()
+    early: dict[str, int] = field(default_factory=dict)
+    untold_wh: dict[int, dict[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +220,10 @@ def _delivery(event: Negotiation) -> DeliveryState:
         owed_wh=delivery.watch.owed_wh,
         unanswered=event.dispatches.unanswered,
         provisional=dict(delivery.watch.provisional),
+        silent=dict(delivery.watch.silent),
+        late=tuple(delivery.watch.late),
+        stated=tuple(delivery.watch.stated),
+        early=dict(event.dispatches.early),
         ended_ws=dict(delivery.due.ended_ws),
         since_at=delivery.due.since_at,
     )
@@ -230,8 +239,12 @@ def _remember_delivery(event: Negotiation, state: FirstDeliveryState | DeliveryS
     delivery.corrected, delivery.impossible = dict.fromkeys(state.corrected), dict.fromkeys(state.impossible)
     delivery.missing = dict.fromkeys(state.missing)
     delivery.watch.gives_pct, event.dispatches.unanswered = state.gives_pct, state.unanswered
+    delivery.untold_wh = {slot: dict(found) for slot, found in state.untold_wh.items()}
     delivery.told_by, delivery.rebounds = state.told_by, dict(state.rebounds)
     delivery.watch.provisional = dict(state.provisional)
+    delivery.watch.silent, delivery.watch.late = dict(state.silent), dict.fromkeys(state.late)
+    delivery.watch.stated = dict.fromkeys(state.stated)
+    event.dispatches.early = dict(state.early)
     delivery.due = DueEnergy(dict(state.ended_ws), state.since_at)
     delivery.watch.typical_pct, delivery.watch.judged_slots = state.typical_pct, state.slot
     delivery.watch.steps_wh, delivery.watch.owed_wh = state.steps_wh, state.owed_wh

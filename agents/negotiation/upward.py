@@ -212,6 +212,11 @@ class Upward:
         self._send(again)
         return number
 
+    @property
+    def opted_out(self) -> bool:
+        """Whether the answer that stands takes no part."""
+        return isinstance(self.answer, m.Offer) and self.answer.opt is m.Opt.OUT
+
     def first_w(self) -> Plan:
         """What the first answer to this request reserves, W."""
         return next(iter(self.acceptable.values()), self.subject.nothing_w)
@@ -317,6 +322,11 @@ class Upward:
         again = now + self.subject.period.duration / WITHDRAW_REPEATS
         if again < self.subject.end_at:
             self.timers.set(Timer.WITHDRAW, again)
+
+    def has_withdrawn_all(self, reason: str) -> bool:
+        """Whether an award of nothing with that reason answers a withdrawal of all that stood, and is no order to end."""
+        said = self.withdrawal
+        return said is not None and not any(said.power_w) and reason == said.cause
 
     def recall(self, said: m.Withdraw) -> None:
         """A withdrawal was said in another body than it is made in now."""

@@ -49,6 +49,12 @@ class DeliveryWatch:
         """In which the meters of those count that have told it."""
         self.owed_wh: dict[str, int] = {}
         """What those have given less than is enough, within their steps: one step in all, and not one in every slot."""
+        self.silent: dict[str, int] = {}
+        """Who has not answered its dispatch: of which slot. Nothing is expected of it there, and nothing known of later ones."""
+        self.stated: dict[str, None] = {}
+        """Of whom less was expected when a shortfall was stated: it may be missing upward already."""
+        self.late: dict[str, None] = {}
+        """Who has answered one late, and delivers: it is not given up for that again."""
         self.provisional: dict[str, tuple[int, int]] = {}
         """Of whom something else is expected by what it told inside a slot: in which, and how often that has changed."""
 
@@ -58,11 +64,12 @@ class DeliveryWatch:
         self.typical_pct, self.judged_slots = 100, 0
         self.owed_wh.clear()
         self.provisional.clear()
+        self.silent, self.late, self.stated = {}, {}, {}
         self.children.stood.clear()
 
     def pct(self, name: str) -> int:
         """What is expected of a child, percent of what it was awarded."""
-        pct = self.gives_pct.get(name)
+        pct = 0 if name in self.silent else self.gives_pct.get(name)
         if pct is None:
             return self.typical_pct if self.typical_pct < 100 and self._is_untried(name) else 100
         return pct
@@ -78,12 +85,35 @@ class DeliveryWatch:
         for name in self._doubted():
             awarded_w = self.children[name].awarded_w
             if awarded_w is not None:
-                short.append(shortfall(awarded_w, scaled(awarded_w, self.pct(name), 100)))
+                short.append(shortfall(awarded_w, self._expected_w(name, awarded_w)))
         return total(short, self.subject.slots)
 
     def _doubted(self) -> Iterable[str]:
         """Of whom less may be expected than it was awarded."""
-        return self.gives_pct if self.typical_pct == 100 else [child.name for child, _ in self.children.awarded()]
+        known = self.gives_pct if self.typical_pct == 100 else [child.name for child, _ in self.children.awarded()]
+        return dict.fromkeys((*known, *self.silent)) if self.silent else known
+
+    def _expected_w(self, name: str, awarded_w: Plan) -> Plan:
+        """What is expected of an award, W."""
+        silent = self.silent.get(name)
+        if silent is None:
+            return scaled(awarded_w, self.pct(name), 100)
+        expected_w = scaled(awarded_w, self.gives_pct.get(name, 100), 100)
+        return tuple(0 if slot == silent else power for slot, power in enumerate(expected_w))
+
+    def awaited_w(self, now: datetime) -> Plan:
+        """What those were awarded whose dispatch is not answered, in a slot that has hardly begun: they may follow it all the
+        same, W."""
+        found = []
+        for name, slot in self.silent.items():
+            awarded_w, begins = self.children[name].awarded_w, self.states_at(slot)
+            if awarded_w is not None and now < begins:
+                found.append(tuple(power if at == slot else 0 for at, power in enumerate(awarded_w)))
+        return total(found, self.subject.slots)
+
+    def states_at(self, slot: int) -> datetime:
+        """From when on it is stated that an unanswered dispatch of a slot could not be replaced."""
+        return self.subject.period.slot_start(slot) + FOLLOWS_WITHIN
 
     def unheard_w(self) -> Plan:
         """What of it stands with aggregators that have told nothing: nobody knows what they give, W."""
@@ -108,6 +138,7 @@ class DeliveryWatch:
         if len(gave_pct) >= LEAST_JUDGED:
             self.typical_pct = int(median_low(gave_pct))
         self.judged_slots = slot + 1
+        self.silent = {name: silent for name, silent in self.silent.items() if silent > slot}
         self.provisional = {name: known for name, known in self.provisional.items() if known[0] > slot}
         self.children.forget_stood(self.subject.period.slot_start(slot + 1))
         return (self.typical_pct, self.gives_pct) != before
@@ -151,16 +182,32 @@ class DeliveryWatch:
         return in_slot and now - at <= within and at - begins >= 2 * FOLLOWS_WITHIN
 
     def judge_late(self, slot: int, readings: Readings) -> bool:
-        """Whether an aggregator has told its sum late that is not counted on. A DER is judged by its next slot: what nobody
-        could replace of it was withdrawn upward, and is not wanted of it any more."""
-        have = readings.of(slot)
-        late = [name for name in self.gives_pct if name in have and not self.is_der(name)]
-        for name in late:
-            self._heard(name, slot)
-        return bool(late)
+        """Whether something else is expected of a child by what it told late of the slot that was summed up last: an
+        aggregator is counted on again, a DER as far as its value shows; but where a shortfall was stated meanwhile, it is
+        judged by its next slot: what was withdrawn upward is not wanted of it any more."""
+        have, before = readings.of(slot), dict(self.gives_pct)
+        for name in [name for name in self.gives_pct if name in have]:
+            if not self.is_der(name):
+                self._heard(name, slot)
+            elif name not in self.provisional and name not in self.stated and not self.step_wh(name):
+                self._judge_again(name, slot, have[name])
+        return self.gives_pct != before
+
+    def shortfall_stated(self) -> None:
+        """What could not be replaced is missing upward from now on."""
+        self.stated |= dict.fromkeys(self.gives_pct)
+
+    def _judge_again(self, name: str, slot: int, reading: m.Reading) -> None:
+        """A DER's value of a slot in which it was judged without, or by another one."""
+        child = self.children[name]
+        due_wh = None if child.awarded_w is None else self._due_wh(child, child.awarded_w, slot)
+        if due_wh is not None:
+            given_wh = delivered_wh(self.subject.direction, reading.energy_wh, reading.baseline_wh)
+            self._expect(name, slot, due_wh, given_wh, silent=False)
 
     def _judge(self, name: str, slot: int, due_wh: int, reading: m.Reading | None) -> None:
         if reading is None:
+            self.late.pop(name, None)
             self._expect(name, slot, due_wh, 0, silent=True)
         elif self.is_der(name):
             given_wh = delivered_wh(self.subject.direction, reading.energy_wh, reading.baseline_wh)
@@ -191,6 +238,7 @@ class DeliveryWatch:
         pct = max(0, min(100, given_wh * 100 // due_wh)) if due_wh else 100
         within_step = not silent and self._within_step(name, due_wh * ENOUGH_PCT // 100 - given_wh)
         if pct >= ENOUGH_PCT or given_wh >= due_wh - ROUNDED_WH or within_step:
+            self.stated.pop(name, None)
             if self.gives_pct.pop(name, None) is not None:
                 self.out.tell("gives_again", "meter", child=name, slot=slot)
         elif self.gives_pct.get(name) != pct:
@@ -219,14 +267,27 @@ class DeliveryWatch:
         self.owed_wh[name] = max(-step_wh, min(step_wh, owed_wh))
         return owed_wh <= step_wh + ROUNDED_WH
 
-    def unanswered(self, name: str, slot: int) -> None:
-        """A child says nothing to the dispatch of a slot: nothing is expected of it."""
-        if self.gives_pct.get(name) != 0:
-            self.gives_pct[name] = 0
-            self.out.tell("dispatch_unanswered", "claim 1", child=name, slot=slot)
+    def unanswered(self, name: str, slot: int) -> bool:
+        """A child says nothing to the dispatch of a slot: nothing is expected of it there. Whether anything was."""
+        if name in self.late or self.gives_pct.get(name) == 0:
+            return False
+        self.silent[name] = slot
+        self.out.tell("dispatch_unanswered", "claim 1", child=name, slot=slot)
+        return True
+
+    def answered(self, name: str, slot: int) -> bool:
+        """A child says that it has the dispatch of a slot; whether it was given up for that, and is counted on again."""
+        silent = self.silent.get(name)
+        if silent is None or silent > slot:
+            return False
+        del self.silent[name]
+        self.late[name] = None
+        self.out.tell("dispatch_answered_late", "claim 1", child=name, slot=slot)
+        return True
 
     def refused(self, name: str, slot: int, reason: str) -> bool:
         """A child refuses the dispatch of a slot: nothing is expected of it. Whether anything was."""
+        self.silent.pop(name, None)
         expected = self.pct(name) > 0
         if expected:
             self.gives_pct[name] = 0

@@ -100,6 +100,8 @@ class UtilityEventState:
     """What of the settings was others when it began."""
     meters_estimated: dict[str, tuple[int, ...]] = field(default_factory=dict)
     meter_steps_wh: dict[str, int] = field(default_factory=dict)
+    stood_w: Plan | None = None
+    next_w: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,8 @@ def utility_state(actor: Utility) -> UtilityState:
                 began_with=actor.began_with.get(event.subject.event_id, {}),
                 meters_estimated=role.meters.estimated,
                 meter_steps_wh=role.meters.steps_wh,
+                stood_w=role.stood_w,
+                next_w=role.next_w,
             )
             for event, role in events
         ),
@@ -159,6 +163,7 @@ def remember_utility(actor: Utility, state: UtilityState) -> None:
         role = _role(event, UtilityRole)
         role.meters.by_slot, role.meters.requests = one.meters, one.meter_requests
         role.meters.estimated, role.meters.steps_wh = one.meters_estimated, one.meter_steps_wh
+        role.stood_w, role.next_w = one.stood_w, one.next_w
     remember_parent(actor, state.party)
 
 

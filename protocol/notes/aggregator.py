@@ -166,9 +166,10 @@ class CanMeet(NoteModel):
 
 @note_of("cannot_meet")
 class CannotMeet(NoteModel):
-    """No rung is left: an aggregator answers with what its last rung allows, most often nothing."""
+    """No rung is left: an aggregator answers with what its last rung allows; without `offered_w` it takes no part."""
 
     shortfall_w: Plan
+    offered_w: Plan | None = None
 
 
 @note_of("alternative_proposed", "S33")

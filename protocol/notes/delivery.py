@@ -128,6 +128,14 @@ class DispatchUnanswered(NoteModel):
     slot: int
 
 
+@note_of("dispatch_answered_late", "claim 1")
+class DispatchAnsweredLate(NoteModel):
+    """A DER that was given up for a slot has its dispatch after all: it is counted on again, and not given up for that anew."""
+
+    child: str
+    slot: int
+
+
 @note_of("dispatch_refused", "claim 1")
 class DispatchRefused(NoteModel):
     """A child has refused the dispatch of a slot, by an award that it had confirmed: nothing is expected of it."""

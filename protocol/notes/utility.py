@@ -54,6 +54,17 @@ class EventReduced(NoteModel):
     requested_w: Plan
 
 
+@note_of("larger_deal_missed")
+class LargerDealMissed(NoteModel):
+    """More was asked of an event that stood, and less than stood would come of it: a utility asks once more, for `power_w`."""
+
+    requested_w: Plan
+    offered_w: Plan
+    stood_w: Plan
+    power_w: Plan
+    asks_at: datetime
+
+
 @note_of("settled", "meter")
 class EventSettled(NoteModel):
     """The utility's account; so many meters tell it `metered_directly_wh` themselves, `storage_wh` aggregators' own."""

@@ -34,6 +34,7 @@ VALUES: dict[object, st.SearchStrategy[Any]] = {
     str | None: texts | st.none(),
     datetime: instants,
     Plan: PLANS,
+    Plan | None: st.none() | PLANS,
     Sequence[int]: st.lists(st.integers(0, 2**53), max_size=3),
     Sequence[int] | None: st.none() | st.lists(st.integers(0, 2**53), max_size=3),
     Sequence[str]: st.lists(texts, max_size=3),
@@ -104,7 +105,7 @@ def test_name_and_step_stand_for_one_model() -> None:
 def test_powers_energies_shares_and_instants_say_so_in_their_keys(model: type[NoteModel]) -> None:
     hints = get_type_hints(model)
     for key in model.keys:
-        if hints[key] is Plan:
+        if hints[key] in (Plan, Plan | None):
             assert key.endswith("_w")
         if hints[key] is datetime:
             assert key.endswith(("_by", "_at")) or key == "start"

@@ -184,10 +184,52 @@ def test_who_does_not_answer_its_dispatch_is_replaced_in_the_slot() -> None:
     doubtful(world, 50, answers_dispatch=True)
     world.intercepts["ra-1"] = deaf
     story = world.run()
-    assert story.note("dispatch_unanswered", "ra-1").data["child"] == "ra-1-h0"
+    unanswered = [(note.data["child"], note.data["slot"]) for note in story.notes("dispatch_unanswered", "ra-1")]
+    assert unanswered == [("ra-1-h0", 0), ("ra-1-h0", 1)]
     told = settled(story)
     assert told["delivered_wh"] == pytest.approx(told["awarded_wh"], rel=0.02)
     assert told["awarded_wh"] == 12_000
+
+
+def answering_late(by: timedelta) -> Callable[[str, Post], list[tuple[Post, timedelta]]]:
+    """An intercept: that a dispatch is there is said late, and nothing else is."""
+
+    def way(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
+        answers = "/report/" in post.topic and b'"readings":[]' in post.payload
+        return [(post, by if answers else timedelta())]
+
+    return way
+
+
+@pytest.mark.parametrize("pct", [100, 50])
+@pytest.mark.parametrize(("late_s", "slots_lost"), [(20, 0), (45, 0), (70, 0), (300, 1)])
+def test_dispatch_that_all_answer_late_costs_no_slot_but_the_first(pct: int, late_s: int, slots_lost: int) -> None:
+    world = World()
+    world.simple("ra-1", 3)
+    world.event(*[180 * pct] * 3)
+    doubtful(world, pct, answers_dispatch=True)
+    world.intercepts = {home.name: answering_late(late_s * SECOND) for home in world.homes}
+    story = world.run()
+    told, slot_wh = settled(story), 90 * pct
+    assert len(story.notes("dispatch_answered_late")) == (3 if late_s > 40 else 0)
+    assert told["delivered_wh"] == slot_wh * (3 - slots_lost)
+    assert told["awarded_wh"] == pytest.approx(told["delivered_wh"], abs=slot_wh // 50)
+    assert len(story.notes("shortfall_stated", "ra-1")) == slots_lost
+    assert violations(story.simulation.trace) == []
+
+
+def test_who_answers_late_takes_the_place_of_those_who_replaced_it() -> None:
+    world = World()
+    world.simple("ra-1", 5)
+    world.event(12_000, 12_000)
+    doubtful(world, 50, answers_dispatch=True)
+    world.intercepts["ra-1-h0"] = answering_late(5 * MINUTE)
+    story = world.run()
+    assert {note.data["child"] for note in story.notes("replaced", "ra-1")}
+    told = settled(story)
+    assert told["awarded_wh"] == 12_000
+    assert told["delivered_wh"] == pytest.approx(12_000, rel=0.02)
+    assert violations(story.simulation.trace) == []
 
 
 @pytest.mark.parametrize("minutes", [-1, 10])
@@ -254,6 +296,27 @@ def test_meter_values_ten_minutes_late_correct_what_was_settled() -> None:
     assert accounts[0] < 24_000
     assert accounts[-1] == 24_000
     assert simulation.actor("utility").events["e1"].delivery.delivered_wh == 24_000  # type: ignore[attr-defined]
+
+
+def test_home_whose_value_comes_late_is_counted_on_again_at_once() -> None:
+    def slow_once(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
+        late = "/report/" in post.topic and b'"slot":0,' in post.payload
+        return [(post, 12 * MINUTE if late else timedelta())]
+
+    world = World()
+    world.simple("ra-1", 4)
+    world.event(*[12_000] * 3)
+    doubtful(world)
+    world.intercepts["ra-1-h0"] = slow_once
+    simulation = world.build()
+    simulation.run()
+    story = Story(simulation, world)
+    (again,) = [at for at, _, note in simulation.notes if note.name == "gives_again"]
+    assert START + 42 * MINUTE <= again < START + 45 * MINUTE
+    told = settled(story)
+    assert told["awarded_wh"] == 18_000
+    assert told["delivered_wh"] == pytest.approx(18_000, rel=0.04)  # six minutes of both
+    assert violations(simulation.trace) == []
 
 
 def test_only_the_silent_meter_under_a_lower_aggregator_is_missing() -> None:
@@ -573,6 +636,25 @@ def test_meter_of_own_storage_makes_the_meters_tell_what_was_delivered() -> None
     told = settled(world.run())
     assert told["delivered_wh"] == told["metered_directly_wh"] == 16_000
     assert (told["storage_wh"], told["meters"]) == (4_000, 3)
+
+
+@pytest.mark.parametrize("minutes", [12, 42])
+def test_what_a_silent_meter_leaves_untold_goes_by_what_stood_when(minutes: int) -> None:
+    def mute(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
+        return [] if "/report/" in post.topic else [(post, timedelta())]
+
+    world = World()
+    homes = [world.home(f"ra-1-h{i}", "ra-1", battery(f"b-{i}")) for i in range(2)]
+    world.aggregator("ra-1", homes, capacity_w=5_000, tells_sources=True)
+    world.event(*[10_000] * 2)
+    world.intercepts["ra-1-h0"] = mute
+    simulation = world.build()
+    simulation.give(START + minutes * MINUTE, "ra-1-h0", Decided("e1", False))
+    simulation.run()
+    sources = settled(Story(simulation, world))["sources"]
+    until_wh = 5_000 * minutes // 60
+    assert sources["ra-1"][3] == pytest.approx(until_wh, abs=3)
+    assert sources["ra-1"][0] == 5_000
 
 
 @pytest.mark.parametrize("minutes", [40, 20])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from checker import violations
+from readers import Readers, instants, scenario_of
 from worlds import START, Story, World, battery
 
 from agents.settings.members import Member
@@ -133,3 +134,62 @@ def test_whoever_listens_counts_what_was_due_until_then() -> None:
     for name in ("utility", "ac", "ra-1"):
         assert rows[name].due_wh == pytest.approx(3_000, abs=12), name
         assert rows[name].delivered_wh == pytest.approx(3_000, abs=12), name
+
+
+def cars(*homes_of: int) -> World:
+    """Aggregators with so many homes each, of a car that charges again what it gave as soon as it is left to itself."""
+    world = World()
+    for number, count in enumerate(homes_of, 1):
+        world.simple(f"ra-{number}", count)
+    world.event(*[6_000 * sum(homes_of)] * 3)
+    return world
+
+
+def flowed_wh(story: Story, until: Any) -> int:
+    """What the homes' meters show from the first slot on, against schedules that take nothing, Wh."""
+    drivers = [story.simulation.nodes[home.name].stepper.drivers for home in story.world.homes]
+    return -sum(driver.measure(START, until).energy_wh or 0 for one in drivers for driver in one.values())
+
+
+@pytest.mark.parametrize("world_of", [even, cars])
+@pytest.mark.parametrize("homes_of", [(2,), (2, 1)], ids=["nobody_is_left", "another_goes_on"])
+@pytest.mark.parametrize("slot_at", [START, SLOT_2], ids=["first_slot", "second_slot"])
+@pytest.mark.parametrize("leavers", [1, 2])
+def test_what_leavers_gave_before_the_event_was_cancelled_in_their_slot_is_told(
+    world_of: Any, homes_of: tuple[int, ...], slot_at: Any, leavers: int
+) -> None:
+    leave = [(slot_at + (5 + 7 * n) * MINUTE, f"ra-1-h{n}", Decided("e1", False)) for n in range(leavers)]
+    story = played(world_of(*homes_of), *leave, (slot_at + 20 * MINUTE, "utility", Cancel("e1")))
+    told_wh = flowed_wh(story, slot_at + 20 * MINUTE)
+    for who in ("utility", "ac"):
+        assert account(story, who)[0] == pytest.approx(told_wh, abs=12), who
+    assert violations(story.simulation.trace) == []
+
+
+@pytest.mark.parametrize("world_of", [even, cars])
+@pytest.mark.parametrize("homes_of", [(2,), (2, 1)], ids=["nobody_is_left", "another_goes_on"])
+def test_aggregator_that_withdraws_all_in_the_first_slot_is_metered_to_the_end(
+    world_of: Any, homes_of: tuple[int, ...]
+) -> None:
+    leave = [(START + (5 + 7 * n) * MINUTE, f"ra-1-h{n}", Decided("e1", False)) for n in range(2)]
+    story = played(world_of(*homes_of), *leave)
+    told_wh = flowed_wh(story, START + 90 * MINUTE)
+    assert account(story, "utility")[0] == pytest.approx(told_wh, abs=12)
+    assert [note.data["slot"] for note in story.notes("slot_metered", "ra-1")] == [0, 1, 2]
+    assert story.notes("closed", "ra-1")[-1].data["outcome"] == "concluded"
+    assert violations(story.simulation.trace) == []
+
+
+def test_every_reader_sees_an_aggregator_that_withdraws_all_go_on() -> None:
+    world = even(2)
+    simulation = world.build()
+    for n in range(2):
+        simulation.give(START + (5 + 7 * n) * MINUTE, f"ra-1-h{n}", Decided("e1", False))
+    at_each = instants(simulation)
+    next(at_each)
+    readers = Readers(scenario_of(world, simulation), simulation)
+    told = []
+    for at in at_each:
+        readers.catch_up()
+        told += readers.disagreements(at)
+    assert told == []

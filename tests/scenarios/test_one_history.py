@@ -3,19 +3,20 @@ why one of them cannot know."""
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import paths
 import pytest
 from hunter import plan_of
 from readers import Readers, instants, scenario_of
-from worlds import T0
+from worlds import T0, World, silent
 
-from agents.history.standing import FIGURES, WhyUnknown
+from agents.history.standing import FIGURES, PartyStage, WhyUnknown
 from agents.runtime.files.scenario import load_scenario
 from agents.tools.run.simulate import build_simulation
 from broker.simulation import Faults, Simulation
+from protocol.actor import Decided
 
 NEVER_KNOWN = {
     ("status", "available_w"): {WhyUnknown.NOT_NOTED},
@@ -69,6 +70,36 @@ def seeded(seed: int, *, lossy: bool) -> tuple[Readers, list[str]]:
 def test_all_readers_agree_in_many_worlds(lossy: bool) -> None:
     found = {seed: told[:3] for seed in range(20) if (told := seeded(seed, lossy=lossy)[1])}
     assert found == {}
+
+
+def few_and_silent(asked_w: tuple[int, ...], scale_w: int = 0) -> World:
+    """An aggregator of two homes that answers long before the utility decides, beside one whose home says nothing."""
+    world = World(utility={"reply_pct": 80}, coordinator={"max_rerequests": 0})
+    world.simple("ra-1", 2, scale_w=scale_w)
+    world.simple("ra-2", 1)
+    world.intercepts["ra-2"] = silent
+    world.event(*asked_w)
+    return world
+
+
+@pytest.mark.parametrize(("asked_w", "minutes"), [((12_000, 12_000), 8), ((21_000, 10_000), 23)])
+def test_all_readers_agree_on_an_answer_that_is_taken_back_until_nothing_is_left(
+    asked_w: tuple[int, ...], minutes: int
+) -> None:
+    world = few_and_silent(asked_w, 15_000 if minutes > 8 else 0)
+    simulation = world.build()
+    for number in range(2):
+        at = T0 + (minutes + number) * timedelta(minutes=1)
+        simulation.give(at, f"ra-1-h{number}", Decided("e1", False))
+    at_each = instants(simulation)
+    next(at_each)
+    readers = Readers(scenario_of(world, simulation), simulation)
+    seen: list[object] = []
+    for at in at_each:
+        readers.catch_up()
+        assert readers.disagreements(at) == []
+        seen += [found["up"].stage for _, name, found in readers.standings(at) if name == "ra-1" and "up" in found]
+    assert list(dict.fromkeys(seen))[-2:] == [PartyStage.OPTED_OUT, PartyStage.CLOSED]
 
 
 @pytest.mark.parametrize("figure", FIGURES)

@@ -15,7 +15,7 @@ from protocol.plan import Plan, least, scaled, total, zero
 
 LESS = {"gives_less": None, "gives_so_far": None, "dispatch_unanswered": 0, "dispatch_refused": 0}
 """Notes by which less is expected of a child, and how much of its award, %; None: the note says it."""
-AGAIN = ("gives_again", "heard_again")
+AGAIN = ("gives_again", "heard_again", "dispatch_answered_late")
 
 
 @dataclass(frozen=True, slots=True)

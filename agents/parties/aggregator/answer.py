@@ -45,6 +45,10 @@ class UpwardAnswer:
             self.supply.storage.free(now)
             self.event.awards.release_rest(m.Outcome.NO_DEAL, "the request cannot be met", now)
 
+    def opts_in(self, power_w: Plan) -> bool:
+        """Whether an offer of so much of its own, W, takes part: it may tell profiles in its place."""
+        return not self.climb.for_above and (any(power_w) or self._profiles() is not None)
+
     def _profiles(self) -> m.OfferedProfiles | None:
         """What all together give in the shapes that the parent wants: whole, as each member's part of a mix would have to be
         found again; None where none are wanted, or none are told."""

@@ -182,8 +182,9 @@ class AggregatorRole:
                     climbed, short = left is None, left or short
             if climbed:
                 return
-        self.event.out.tell("cannot_meet", shortfall_w=short)
         firm_w = self.supply.useful_w() if self._obliged else self.supply.firm_w(self.up.earlier.values())
+        offers: dict[str, object] = {"offered_w": firm_w} if self.answer.opts_in(firm_w) else {}
+        self.event.out.tell("cannot_meet", shortfall_w=short, **offers)
         self.answer.offer(firm_w, firm_w, now)
 
     def _add_storage(self, short: Plan, now: datetime) -> bool:

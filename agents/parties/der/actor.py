@@ -270,6 +270,8 @@ class Der(Controlled):
                 self._release(event, now)
                 self.meter.cancelled(event, now)
                 self._close(event, award.outcome, now)
+            elif event.withdrawal is not None and award.reason != event.withdrawal.cause:
+                self.meter.cancelled_behind(event, now)
             return
         accepted = event.standing().get(award.accepts or "")
         accepted_w = None if accepted is None else event.most_w(accepted)

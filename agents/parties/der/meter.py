@@ -36,6 +36,14 @@ class HomeMeter:
         if event.stage is DerStage.ACTIVE and event.slot < event.slots and start < now:
             self._ask(event, start, now)
 
+    def cancelled_behind(self, event: DerEvent, now: datetime) -> None:
+        """The same of an event that it has withdrawn from, and that is metered to the end."""
+        start = event.slot_start(event.slot)
+        if event.timers.pop(DerTimer.SLOT, None) is not None:
+            event.outcome = m.Outcome.CANCELLED
+            if start < now:
+                self._ask(event, start, now)
+
     def _ask(self, event: DerEvent, start: datetime, end: datetime) -> None:
         for device in self.home.devices:
             self.party.effect(Measure(device.resource_id, event.request.event_id, event.slot, start, end))

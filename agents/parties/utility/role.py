@@ -17,6 +17,8 @@ from protocol.actor import Issue
 from protocol.plan import Plan, covers, energy_wh, least, share_pct, shortfall, total, zero
 from protocol.units import step_instant
 
+LEAST_TO_ASK = timedelta(seconds=10)
+"""With less time until the first slot nobody is asked again."""
 DECIDE_PCT = 20
 """The utility decides within a fifth of the time between the coordinator's reply_by and the first slot."""
 
@@ -30,6 +32,10 @@ class UtilityRole:
         self.program_id = program_id
         self.event = event
         self.meters = SmartMeters(event.out, event.subject, settings.asks_meters)
+        self.stood_w: Plan | None = None
+        """The deal that stood when more was asked, until a larger one is bought, W."""
+        self.next_w: Plan | None = None
+        """What is asked once more, as less than stood was to be had; None: nothing yet, W."""
 
     def begin(self, now: datetime) -> None:
         """Ask every coordinator for the whole; the first ones' answers are taken first."""
@@ -61,21 +67,35 @@ class UtilityRole:
         if self._keeps_deal(issue):
             self._reduce(issue, now)
             return
-        event.timers.clear()
+        self.stood_w, self.next_w = self._stands(issue), None
         _set(event.subject, issue, event.subject.revision + 1)
         self.program_id = issue.program_id
-        event.standing.begin_anew()
+        self._ask_anew(now)
+
+    def _ask_anew(self, now: datetime) -> None:
+        self.event.timers.clear()
+        self.event.standing.begin_anew()
         self.begin(now)
 
     def _keeps_deal(self, issue: Issue) -> bool:
         """Whether a change asks for no more in the same slots, while a deal stands."""
-        event, subject = self.event, self.event.subject
-        same = (issue.direction, period_of(issue), len(issue.power_w)) == (
-            subject.direction,
-            subject.period,
-            subject.slots,
-        )
-        return event.stage in (Stage.STANDBY, Stage.DELIVERING) and same and covers(subject.asked_w, issue.power_w)
+        event, stands = self.event, self.event.stage in (Stage.STANDBY, Stage.DELIVERING)
+        return stands and self._asks_the_same(issue) and covers(event.subject.asked_w, issue.power_w)
+
+    def _asks_the_same(self, issue: Issue) -> bool:
+        """Whether a change is about the same slots."""
+        subject = self.event.subject
+        now_asked = (subject.direction, subject.period, subject.slots)
+        return (issue.direction, period_of(issue), len(issue.power_w)) == now_asked
+
+    def _stands(self, issue: Issue) -> Plan | None:
+        """What stands of the deal, or stood before a change that is not decided yet, and a change still asks for, W."""
+        event = self.event
+        deal_w = self.stood_w if event.deal_w is None and event.stage is not Stage.CLOSED else event.deal_w
+        if deal_w is None or event.outcome is not None or not self._asks_the_same(issue):
+            return None
+        stands_w = least(deal_w, issue.power_w)
+        return stands_w if any(stands_w) else None
 
     def _reduce(self, issue: Issue, now: datetime) -> None:
         """A change to less is cut from what stands: nobody is asked anew."""
@@ -97,6 +117,9 @@ class UtilityRole:
         """Judge: a share of the request in every slot is bought, less is declined; under a mandate all is bought, as
         it is of reserved capacity."""
         event, asked_w = self.event, self.event.subject.asked_w
+        if event.stage is Stage.JUDGING:
+            self._ask_once_more(now)
+            return
         event.children.waiting.clear()
         event.go(Stage.JUDGING)
         answers = event.children.taking_part()
@@ -116,6 +139,10 @@ class UtilityRole:
             least_pct=self.settings.accept_share_pct,
             bought=bought,
         )
+        if self._falls_behind(met, bought, now):
+            self._wait_to_ask(met, bought, now)
+            return
+        self.stood_w = None
         if self.settings.obliged and any(short := shortfall(asked_w, met)):
             event.out.tell("obliged_short", requested_w=asked_w, secured_w=met, shortfall_w=short)
         if bought:
@@ -123,6 +150,35 @@ class UtilityRole:
         else:
             reason = f"{share} % of the request in the worst slot"
             event.close("no_deal", now, release=m.Outcome.NO_DEAL, reason=reason)
+
+    def _falls_behind(self, met_w: Plan, bought: bool, now: datetime) -> bool:
+        """Whether less would be bought in any slot than stood before more was asked, and that may be had again in time. The
+        second time what may be bought at all is bought."""
+        stood_w = self.stood_w
+        if stood_w is None or self.event.subject.period.start - now < LEAST_TO_ASK:
+            return False
+        return not bought or (self.next_w is None and not covers(met_w, stood_w))
+
+    def _wait_to_ask(self, offered_w: Plan, bought: bool, now: datetime) -> None:
+        """Somebody may be away: after half of the time that is left all are asked once more, for what stood where the larger
+        deal is far away."""
+        event, asks_at = self.event, step_instant(now, self.event.subject.period.start, 50)
+        asked_w, self.next_w = event.subject.asked_w, event.subject.asked_w if bought else self.stood_w
+        event.out.tell(
+            "larger_deal_missed",
+            requested_w=asked_w,
+            offered_w=offered_w,
+            stood_w=self.stood_w,
+            power_w=self.next_w,
+            asks_at=asks_at,
+        )
+        event.go(Stage.JUDGING, asks_at)
+
+    def _ask_once_more(self, now: datetime) -> None:
+        subject = self.event.subject
+        assert self.next_w is not None
+        subject.asked_w, subject.revision = self.next_w, subject.revision + 1
+        self._ask_anew(now)
 
     def _award_all(self, answers: list[tuple[Child, ChildAnswer]], now: datetime) -> None:
         event = self.event

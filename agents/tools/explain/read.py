@@ -8,6 +8,7 @@ from agents.tools.explain.climbs import climbs
 from agents.tools.explain.deals import awards, changes, delivery, endings, settled, shared
 from agents.tools.explain.devices import devices, reached
 from agents.tools.explain.evidence import Evidence, SentEvidence
+from agents.tools.explain.missing import missing
 from agents.tools.explain.plannings import issued, plannings
 from agents.tools.explain.story.answer import AskedStory
 from agents.tools.explain.story.story import FORMAT, Story
@@ -69,6 +70,7 @@ def _fill(story: Story, evidence: Evidence, requests: list[SentEvidence]) -> Non
     parents = [*of[UTILITY], *of[COORDINATOR], *of[AGGREGATOR]]
     story.delivery = [one for name in parents for one in delivery(evidence, name, story.start, slot)]
     story.settled = settled(evidence)
+    story.missing = missing(evidence, story)
     story.endings = [one for one in endings(evidence) if roles[one.party] != DEVICE]
     story.troubles = troubles(evidence)
     names = [name for name, role in roles.items() if role == DEVICE]

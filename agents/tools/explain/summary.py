@@ -1,4 +1,5 @@
-"""The story in five lines: what was asked, what came of it, how, what kept it from being more, what went wrong."""
+"""The story in a few lines: what was asked, what came of it, what is missing, how, what kept it from being more, what went
+wrong."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from protocol.plan import Plan, total
 
 
 def summary(story: Story) -> list[str]:
-    return [_asked(story), _came(story), _how(story), _short(story), _wrong(story)]
+    return [_asked(story), _came(story), *_missing(story), _how(story), _short(story), _wrong(story)]
 
 
 def last_climbs(story: Story) -> list[ClimbStory]:
@@ -58,6 +59,14 @@ def _came(story: Story) -> str:
     of_it = [one for one in story.delivery if one.party == first]
     delivered, awarded = sum(one.delivered_wh for one in of_it), sum(one.awarded_wh for one in of_it)
     return f"{text}; {first} counts {words.kwh(delivered)} of {words.kwh(awarded)} delivered."
+
+
+def _missing(story: Story) -> Iterator[str]:
+    """Why less was delivered than was awarded, where it was."""
+    total_wh = sum(one.energy_wh for one in story.missing)
+    parts = [f"{words.missing(one.cause)} {words.kwh(one.energy_wh)}" for one in story.missing]
+    if parts:
+        yield f"Missing of what was awarded: {words.kwh(total_wh)}. Why: {'; '.join(parts)}."
 
 
 def _how(story: Story) -> str:

@@ -49,6 +49,35 @@ def cause(name: str) -> str:
     return CAUSES.get(name) or (f"takes no part ({name.removeprefix('no: ')})" if name.startswith("no: ") else name)
 
 
+MISSING = {
+    "unplugged": "was unplugged",
+    "resident": "a resident dropped out",
+    "outage": "an outage",
+    "held_by_another_event": "another event had taken it",
+    "award_refused": "an award was refused",
+    "award_unconfirmed": "an award was not confirmed",
+    "dispatch_unanswered": "a dispatch was not answered",
+    "less_metered": "meters showed less, and nobody replaced it",
+    "contract_ended": "a contract ended",
+    "lost_before_award": "was lost before the award",
+    "memory_lost": "somebody had lost its memory",
+    "award_raised": "a raise was not to be had",
+    "less_there_than_offered": "less was there than offered",
+    "device": "a device did not do its part",
+    "not_told": "no meter value has come",
+    "gave_less": "homes gave less than was due",
+    "took_back": "homes took back what they had given",
+    "not_covered": "stood with no home: own storage, or not replaced yet",
+    "gave_more": "others gave more than was due",
+}
+"""What is missing, by the word of its cause."""
+
+
+def missing(name: str) -> str:
+    """A cause of missing energy in words."""
+    return MISSING[name]
+
+
 def bare(plan: Iterable[int]) -> list[str]:
     """Each slot's kW without the unit, for tables."""
     return [kilo(power_w) for power_w in plan]

@@ -141,7 +141,7 @@ class Picture:
             if child is not None:
                 child.answered(message)
         else:
-            parent.said(message, standing)
+            parent.said(message, standing, left=link.left)
             if child is not None and isinstance(message, m.Request):
                 child.asked(message, standing)
             if child is not None and isinstance(message, m.Award):

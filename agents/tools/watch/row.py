@@ -7,7 +7,7 @@ from agents.history.edge import Reply
 from agents.history.narrate import slot_of
 from agents.history.standing import PartyStage, StageOr, Standing, WhyUnknown, stage_word
 from agents.history.tally import Tally, due_wh, missing
-from agents.history.wire import PartyOnWire
+from agents.history.wire import HAS_ANSWERED, PartyOnWire
 from protocol import messages as m
 from protocol.plan import Plan
 from protocol.units import SLOT, Direction
@@ -190,7 +190,7 @@ def _next(party: PartyOnWire, found: Tally, now: datetime) -> tuple[str, datetim
     elif found.answers[Reply.OPEN]:
         steps.insert(0, ("replies", found.reply_by))
     if party.above is not None and party.above.request is not None:
-        if party.stage not in (PartyStage.OFFERED, PartyStage.PROPOSED):
+        if party.stage not in HAS_ANSWERED:
             steps.append(("answer", party.above.request.reply_by))
         steps.append(("decision", party.above.request.decide_by))
     ahead = [(at, label) for label, at in steps if at is not None and at > now]

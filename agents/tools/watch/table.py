@@ -7,7 +7,6 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agents.history.edge import Reply
 from agents.history.standing import PartyStage, StageOr, WhyUnknown
 from agents.tools.watch.row import WatchRow
 from agents.tools.watch.words import Answered, answers, awards, countdown, deal_energy, worst_slot
@@ -20,6 +19,7 @@ STYLES: dict[StageOr, str] = {
     PartyStage.COLLECTING: "cyan",
     PartyStage.RELAXING: "yellow",
     PartyStage.OFFERED: "green",
+    PartyStage.OPTED_OUT: "red",
     PartyStage.PROPOSED: "red",
     PartyStage.STANDBY: "bold green",
     PartyStage.DELIVERING: "bold blue",
@@ -122,6 +122,4 @@ def stage(row: WatchRow) -> Text:
         words = "joined later, unknown"
     elif row.stage is PartyStage.COLLECTING and row.round > 1:
         words = "collecting again"
-    elif row.stage is PartyStage.OFFERED and row.answered is Reply.NO:
-        return Text("opted out", "red")
     return Text(words, STYLES.get(row.stage, ""))

@@ -41,7 +41,7 @@ def test_available_is_not_known_before_it_is_summed_up_and_then_at_most_what_is_
     assert party.available_w is WhyUnknown.STILL_ANSWERING
     party.take(summed(n.OffersSummed, (150, 60)))
     party.take(n.CannotMeet(shortfall_w=(0, 40)))
-    assert (party.stage, party.available_w) == (PartyStage.OFFERED, (100, 60))
+    assert (party.stage, party.available_w) == (PartyStage.OPTED_OUT, (100, 60))
 
 
 def test_alternative_is_the_best_of_its_options_whatever_their_order() -> None:
@@ -80,7 +80,7 @@ def test_coordinator_adds_up_the_latest_answers_of_its_aggregators() -> None:
         ),
         (
             n.PlanNotSecured(requested_w=(100, 100), secured_w=(0, 0), shortfall_w=(100, 100)),
-            PartyStage.OFFERED,
+            PartyStage.OPTED_OUT,
             (0, 0),
         ),
     ],

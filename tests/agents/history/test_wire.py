@@ -108,7 +108,7 @@ def test_message_of_this_moment_may_not_have_arrived() -> None:
 def test_who_offers_nothing_has_what_the_wire_does_not_show() -> None:
     party = child(request(), offer((0, 0)))
     assert (party.standing(LATER).stage, party.standing(LATER).available_w) == (
-        PartyStage.OFFERED,
+        PartyStage.OPTED_OUT,
         WhyUnknown.NOT_ON_THE_WIRE,
     )
 

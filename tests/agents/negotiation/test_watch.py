@@ -76,13 +76,30 @@ def test_aggregator_that_tells_nothing_is_not_counted_on_until_its_sum_comes() -
     assert (made.pct("ra"), made.unheard_w()) == (100, (0, 0))
 
 
-def test_sum_of_an_aggregator_that_comes_late_is_believed_at_once() -> None:
+@pytest.mark.parametrize(("stated", "expected"), [(False, (100, 100)), (True, (0, 100))])
+def test_sum_that_comes_late_is_believed_at_once_but_a_homes_where_it_is_stated_as_missing(
+    stated: bool, expected: tuple[int, int]
+) -> None:
     made = watch()
     assert made.judge(0, metered(0, 0, ()), ())
     assert (made.pct("a"), made.pct("ra")) == (0, 0)
+    if stated:
+        made.shortfall_stated()
     assert made.judge_late(0, metered(0, 2_000))
-    assert (made.pct("a"), made.pct("ra")) == (0, 100)
+    assert (made.pct("a"), made.pct("ra")) == expected
     assert not made.judge_late(0, metered(0, 2_000))
+
+
+def test_unanswered_dispatch_costs_its_own_slot_and_nothing_where_an_answer_comes_late() -> None:
+    made = watch()
+    assert made.unanswered("a", 1)
+    assert (made.pct("a"), made.doubtful_w()) == (0, (0, 4_000))
+    assert made.awaited_w(START + timedelta(minutes=30, seconds=29)) == (0, 4_000)
+    assert made.awaited_w(START + timedelta(minutes=30, seconds=30)) == (0, 0)
+    assert not made.answered("a", 0)
+    assert made.answered("a", 1)
+    assert (made.pct("a"), made.doubtful_w()) == (100, (0, 0))
+    assert not made.unanswered("a", 1)
 
 
 @pytest.mark.parametrize(

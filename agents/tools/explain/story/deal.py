@@ -94,6 +94,16 @@ class Settled:
 
 
 @dataclass(slots=True)
+class MissingEnergy:
+    """So much of what was awarded was not delivered, for one cause; `gave_more` is below zero."""
+
+    party: str
+    """Whose account it is."""
+    cause: str
+    energy_wh: int
+
+
+@dataclass(slots=True)
 class Ending:
     party: str
     at: datetime

@@ -6,7 +6,16 @@ from typing import Any
 
 from agents.tools.explain.story.answer import AskedStory
 from agents.tools.explain.story.climb import ClimbStory
-from agents.tools.explain.story.deal import AwardChange, AwardStory, Ending, Settled, SharedOut, SlotDelivery, Trouble
+from agents.tools.explain.story.deal import (
+    AwardChange,
+    AwardStory,
+    Ending,
+    MissingEnergy,
+    Settled,
+    SharedOut,
+    SlotDelivery,
+    Trouble,
+)
 from agents.tools.explain.story.device import DeviceStory
 from agents.tools.explain.story.planning import Issued, Planning
 from protocol.plan import Plan
@@ -42,6 +51,8 @@ class Story:
     changes: list[AwardChange] = field(default_factory=list)
     delivery: list[SlotDelivery] = field(default_factory=list)
     settled: Settled | None = None
+    missing: list[MissingEnergy] = field(default_factory=list)
+    """What was awarded and not delivered, every Wh of it by its cause."""
     endings: list[Ending] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
     devices: dict[str, DeviceStory] = field(default_factory=dict)
