@@ -276,6 +276,7 @@ class Charger:
         if hold is None:
             return
         now, follows, place = datetime.now(UTC), connector.follows, (self.name, number)
+        now_s = time.monotonic()
         power_w, until = hold.power_w, hold.until
         if site is not None:
             site.expire(now)
@@ -289,8 +290,7 @@ class Charger:
         if site is not None:
             site.tells(place, power_w, until)
         await standing.limit(number, limit.by_clock(self._clock.behind_s))
-        told_at = time.monotonic()
-        connector.obedience.tell(power_w, told_at, told_at + (until - now).total_seconds())
+        connector.obedience.tell(power_w, time.monotonic(), now_s + (until - now).total_seconds())
         if site is not None:
             site.told(place, power_w, until)
 
