@@ -11,7 +11,11 @@ from agents.settings.checked import ConfigError
 @pytest.mark.parametrize(
     ("key", "value", "text"),
     [
-        ("host", "192.168.1.2:9000", "an address of this machine is needed, as 192.168.1.2, or 0.0.0.0 for all of them"),
+        (
+            "host",
+            "192.168.1.2:9000",
+            "an address of this machine is needed, as 192.168.1.2, or 0.0.0.0 for all of them",
+        ),
         ("host", "ws://192.168.1.2", "an address of this machine is needed"),
         ("host", "a..b", "an address of this machine is needed"),
         ("upstream", "wss://a..b/ocpp/CP-1", "the address of a backend is needed, as wss://vendor.example/ocpp/CP-1"),
