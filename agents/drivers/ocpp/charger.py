@@ -55,6 +55,8 @@ class Charger:
         self._session: ChargerSession | None = None
         self._some = asyncio.Event()
         self._push: Told = lambda name, reading: None
+        self.why_away: Callable[[], str] = str
+        """What is known of it while it is not connected; the place where it calls in knows more."""
         self._last_number = int(time.time())
         self._memories = {
             number: NeedsMemory(options.memory)
@@ -296,5 +298,6 @@ class Charger:
 
     def _standing(self) -> ChargerSession:
         if self._session is None:
-            raise DeviceTrouble(f"charger {self.name} is not connected")
+            because = self.why_away()
+            raise DeviceTrouble(f"charger {self.name} is not connected" + (f": {because}" if because else ""))
         return self._session

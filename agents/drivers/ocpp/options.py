@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from agents.drivers.contract import Abilities
 from agents.settings.hosts import host_mistake
 
+IDENTITY, LONGEST_IDENTITY = r"^[A-Za-z0-9_.:@-]+$", 48
 LEAST_A = 6.0
 """Below this a charger pauses (IEC 61851-1)."""
 
@@ -45,7 +46,7 @@ class OcppOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    charge_point: Annotated[str, Field(min_length=1, max_length=48, pattern=r"^[A-Za-z0-9_.:@-]+$")]
+    charge_point: Annotated[str, Field(min_length=1, max_length=LONGEST_IDENTITY, pattern=IDENTITY)]
     """The identity with which it calls in: the last part of its address, and the user of its password."""
     connector: Annotated[int, Field(ge=1, le=100)] = 1
     """The connector (1.6) or EVSE (2.0.1, 2.1)."""
