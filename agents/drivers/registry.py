@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from agents.drivers.contract import DeviceDriver
+from agents.drivers.names import SIMULATED as SIMULATED  # noqa: PLC0414 - its home for all but the command line
 from agents.drivers.remote import RemoteDevice
 from agents.drivers.thread import DriverThread
 from agents.settings.checked import ConfigError, checked
@@ -20,7 +21,6 @@ from agents.settings.installed import loaded, package_of, point_of
 from agents.settings.parties import AggregatorSettings, DerSettings, PartySettings
 
 GROUP = "gridpact.drivers"
-SIMULATED = "simulated"
 SHIPPED: Mapping[str, str] = {
     SIMULATED: "agents.drivers.simulated:build_driver",
     "mqtt": "agents.drivers.mqtt:MqttDriver",
