@@ -97,7 +97,7 @@ async def test_port_that_is_taken_takes_no_other_away_and_is_had_once_it_is_free
         await late.boot()
         await late.be("Preparing")
         assert (await driver.read("ev")).plugged is True
-        for one in (charger, late):
-            await one.close()
+        for caller in (charger, late):
+            await caller.close()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -43,7 +43,7 @@ def seen(*reports: m.Report) -> HomeEvent:
     told = Chronicle()
     told.know([DerSettings(name=HOME, parent="ra-1", devices=(vehicle("ev-1"), vehicle("ev-2")))])
     told.take(Entry(T0, HOME, Received(EDGE, request()), ()))
-    told.take_all(Entry(T0, HOME, None, (Send(EDGE, one),)) for one in reports)  # type: ignore[arg-type]
+    told.take_all(Entry(T0, HOME, None, (Send(EDGE, one),)) for one in reports)
     (event,) = home_events(HOME, told, {})
     return event
 
