@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from agents.cli.arguments import Json, Port, within
+from agents.cli.silence import silent
 from agents.runtime.exits import Exit
 from agents.settings.mistakes import ConfigError
 from protocol.to_json import to_json
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from agents.tools.installer.installed import AskedDevice, Installed
 
 MOST_PAYLOAD = 80
+MOST_SHOWN = {"in a daemon's file": 400}
+"""What is copied from the table is shown whole."""
 
 devices_app = App(
     name="devices", help="Real devices, without a daemon: find them, read them, try a power for a minute."
@@ -88,19 +91,19 @@ def _print_found(lines: list[Mapping[str, Any]], json: bool) -> None:
     elif lines:
         table = Table(*lines[0])
         for one in lines:
-            table.add_row(*(_short(value) for value in one.values()))
+            table.add_row(*(_short(value, MOST_SHOWN.get(name, MOST_PAYLOAD)) for name, value in one.items()))
         print_table(table_console(), table)
 
 
-def _short(value: object) -> str:
+def _short(value: object, most: int) -> str:
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     shown = "".join(one if one.isprintable() else "?" for one in text)
-    return shown if len(shown) <= MOST_PAYLOAD else shown[: MOST_PAYLOAD - 3] + "..."
+    return shown if len(shown) <= most else shown[: most - 3] + "..."
 
 
 @devices_app.command
 def read(*device: str, config: Path, seconds: float = 15.0, json: Json = False) -> int:
-    """Show what the real devices of a daemon's file say; the daemon must not run.
+    """Show what the real devices of a daemon's file say, and their meters; the daemon must not run.
 
     Exit code 1 when one says nothing, or is faulty.
 
@@ -120,7 +123,8 @@ def read(*device: str, config: Path, seconds: float = 15.0, json: Json = False) 
 
     within("--seconds", seconds, 0, 600)
     installed = _installed(config)
-    asked = asyncio.run(_read(installed, device, seconds))
+    with silent():
+        asked = asyncio.run(_read(installed, device, seconds))
     if json:
         sys.stdout.writelines(to_json(words.as_json(one)).decode() + "\n" for one in asked)
     else:
@@ -134,7 +138,7 @@ def read(*device: str, config: Path, seconds: float = 15.0, json: Json = False) 
 async def _read(installed: "Installed", device: tuple[str, ...], seconds: float) -> "list[AskedDevice]":
     names = installed.chosen(device)
     async with installed.begun(names):
-        return list(await asyncio.gather(*(installed.read(name, seconds) for name in names)))
+        return await installed.read_all(names, seconds)
 
 
 @devices_app.command(name="set")
@@ -173,7 +177,8 @@ def set_power(
     (name,) = installed.chosen((device,))
     installed.allowed(name, power_w)
     try:
-        followed = asyncio.run(_try(installed, name, power_w, lasts, seconds))
+        with silent():
+            followed = asyncio.run(_try(installed, name, power_w, lasts, seconds))
     except DeviceTrouble as error:
         return mistake(str(error), Exit.NEGATIVE)
     print(f"{name} {'followed' if followed else 'did not follow'} {power_w:,} W, and was given back")
@@ -181,13 +186,11 @@ def set_power(
 
 
 async def _try(installed: "Installed", name: str, power_w: int, lasts: float, seconds: float) -> bool:
-    from agents.drivers.contract import DeviceTrouble
     from agents.tools.installer import words
 
     async with installed.begun((name,)):
         before = await installed.read(name, seconds)
-        if before.reading is None:
-            raise DeviceTrouble(f"{name}: {before.trouble}: nothing was set")
+        installed.possible(before, power_w)
         print(f"before: {words.line(before)}", flush=True)
         return await installed.try_power(name, power_w, lasts, lambda one: print(words.line(one), flush=True))
 

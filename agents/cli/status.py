@@ -7,6 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from agents.cli.running import parties
+from agents.drivers.names import SIMULATED
 from agents.history.standing import WhyUnknown, of_status
 from agents.runtime.exits import Exit
 from agents.tools.tables import print_table, table_console
@@ -39,7 +40,23 @@ async def show(control: Path | None, json: bool) -> int:
     if len(idle) > MOST_IDLE:
         table.add_row(f"{len(idle)} others", "der", "", "idle", "-", "-", "", "")
     print_table(table_console(), table)
+    if (devices := real_devices(found)).row_count:
+        print_table(table_console(), devices)
     return Exit.OK
+
+
+def real_devices(found: list[dict[str, Any]]) -> Table:
+    """Those at drivers: since when a state is known, what they follow for us, and what is wrong."""
+    table = Table("device", "of", "driver", "heard at", "held at", "says")
+    for party in found:
+        for name, one in party.get("devices", {}).items():
+            if one["driver"] == SIMULATED:
+                continue
+            heard, held_w = (one.get("heard_at") or "")[11:19], one.get("held_w")
+            held = "its own schedule" if held_w is None else f"{held_w:,} W"
+            says = one.get("trouble") or one.get("fault") or ("sound" if heard else "nothing yet")
+            table.add_row(name, str(party["name"]), one["driver"], heard or "-", held, says)
+    return table
 
 
 def _stands(event: dict[str, Any]) -> tuple[str, str, str]:

@@ -1,6 +1,7 @@
 """What flowed through a meter between two instants, from the readings of its register. Pure."""
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from agents.devices.contract import hours
@@ -12,6 +13,31 @@ ANEW_WH = 1e9
 """Put on top each time a register begins anew: who reads it sees that it is another one, and that nothing is known across."""
 MOST_W, MOST_JUMP_WH = 1_000_000, 2_000
 """No device of a home or of a yard moves more: 1 MW, and what a coarse register adds at once."""
+
+
+class Beginnings:
+    """How often registers that only grow have begun anew, by their names."""
+
+    def __init__(self, rough_wh: float = 0.0, most_left: float = 1.0) -> None:
+        """One has begun anew when it shows less by more than `rough_wh`, and no more than `most_left` of what it had shown, as a
+        share. Less than nothing is shown by none that only grows."""
+        self._rough_wh, self._most_left = rough_wh, most_left
+        self._shown_wh: dict[str, float] = {}
+        self.times = 0
+
+    def note(self, shown: Mapping[str, float]) -> None:
+        """What is shown at one instant by those of which something is told."""
+        self.times += any(self._is_new(name, wh) for name, wh in shown.items())
+        self._shown_wh |= shown
+
+    def _is_new(self, name: str, wh: float) -> bool:
+        before_wh = self._shown_wh.get(name, wh)
+        return 0 <= wh < before_wh - self._rough_wh and wh <= before_wh * self._most_left
+
+    @property
+    def anew_wh(self) -> float:
+        """What is put on top of their sum."""
+        return self.times * ANEW_WH
 
 
 class Register:

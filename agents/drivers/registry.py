@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from agents.drivers.contract import DeviceDriver
+from agents.drivers.names import SIMULATED as SIMULATED  # noqa: PLC0414 - its home for all but the command line
 from agents.drivers.remote import RemoteDevice
 from agents.drivers.thread import DriverThread
 from agents.settings.checked import ConfigError, checked
@@ -20,7 +21,6 @@ from agents.settings.installed import loaded, package_of, point_of
 from agents.settings.parties import AggregatorSettings, DerSettings, PartySettings
 
 GROUP = "gridpact.drivers"
-SIMULATED = "simulated"
 SHIPPED: Mapping[str, str] = {
     SIMULATED: "agents.drivers.simulated:build_driver",
     "mqtt": "agents.drivers.mqtt:MqttDriver",
@@ -28,6 +28,8 @@ SHIPPED: Mapping[str, str] = {
     "echonet": "agents.drivers.echonet:EchonetDriver",
 }
 """Loaded when they are named. The simulated one is none of the contract's: its devices answer at the same instant."""
+METERS = " (meters)"
+"""Behind the name of a driver that reads the meters of devices."""
 METHODS = ("abilities", "run", "read", "set_power", "release")
 
 
@@ -133,7 +135,7 @@ class Drivers:
         self._of[spec.resource_id] = spec.driver, None if meter is None else _meter(meter.driver), capacity_wh(spec)
 
     def _begun(self, driver: str, options: dict[str, BaseModel]) -> DriverThread:
-        name = driver.removesuffix(_METER)
+        name = driver.removesuffix(METERS)
         try:
             made = driver_class(name, self._where)(options)
             for device in options:
@@ -160,6 +162,10 @@ class Drivers:
         """All real devices, each with its driver."""
         return {name: self._threads[driver] for name, (driver, _, _) in self._of.items()}
 
+    def meters(self) -> dict[str, DriverThread]:
+        """The real devices whose register is that of a meter of its own, each with the driver of that."""
+        return {name: self._threads[meter] for name, (_, meter, _) in self._of.items() if meter is not None}
+
     def left_alone(self) -> dict[str, DriverThread]:
         """The devices that nobody gives back when nothing is heard of us any more, each with its driver."""
         found = {}
@@ -170,12 +176,9 @@ class Drivers:
         return found
 
 
-_METER = " (meters)"
-
-
 def _meter(driver: str) -> str:
     """Meters have an object of their own: a device and its meter are one name, with two sets of options."""
-    return driver + _METER
+    return driver + METERS
 
 
 def capacity_wh(spec: Spec) -> int | None:

@@ -40,7 +40,6 @@ class DriverThread:
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(target=self._work, args=(self._loop,), name=self.name, daemon=True)
             self._thread.start()
-            self.submit(self._run_on)
 
     async def leave(self, device: str) -> None:
         """Be done with it."""
@@ -79,12 +78,10 @@ class DriverThread:
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
         try:
+            running = loop.create_task(self._run_on())
             loop.run_forever()
-            tasks = asyncio.all_tasks(loop)
-            for task in tasks:
-                task.cancel()
-            if tasks:
-                loop.run_until_complete(asyncio.wait(tasks, timeout=END_WITHIN_S))
+            _end(loop, {running})  # it closes in order what it has opened; what is left behind it ends as it is
+            _end(loop, asyncio.all_tasks(loop))
             loop.run_until_complete(loop.shutdown_asyncgens())
         finally:
             loop.close()
@@ -114,6 +111,13 @@ class DriverThread:
             hear(state)
 
 
+def _end(loop: asyncio.AbstractEventLoop, tasks: "set[asyncio.Task[Any]]") -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=END_WITHIN_S / 2))
+
+
 def _begin(loop: asyncio.AbstractEventLoop, make: Callable[[], Coroutine[Any, Any, T]], future: "Future[T]") -> None:
     if future.cancelled():
         return
@@ -138,5 +142,7 @@ def _pass_on(future: "Future[T]", task: "asyncio.Task[T]") -> None:
 
 
 def in_words(error: Exception) -> str:
-    """What a driver's exception says."""
+    """What a driver's exception says; of several at once the first."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
     return str(error) if isinstance(error, DeviceTrouble) else f"{type(error).__name__}: {error}"

@@ -21,6 +21,7 @@ from agents.settings.devices import (
     StorageSpec,
     VehicleSpec,
 )
+from agents.settings.hosts import host_mistake
 from agents.settings.members import twice_claimed
 from agents.settings.mistakes import LONGEST_S, Mistake
 from agents.settings.parties import (
@@ -264,12 +265,8 @@ def _parents_of(party: PartySettings) -> tuple[str, ...]:
 @contradictions.register(BrokerSettings)
 @contradictions.register(MetricsSettings)
 def _host(settings: BrokerSettings | MetricsSettings) -> Iterator[Mistake]:
-    try:
-        encoded = settings.host.encode("idna")
-    except UnicodeError:
-        encoded = b""
-    if not encoded or any(byte <= 32 for byte in encoded):
-        yield Mistake("host", f"{settings.host!r:.80} is no name of a host")
+    if mistake := host_mistake(settings.host):
+        yield Mistake("host", mistake)
 
 
 def resources(home: DerSettings) -> list[str]:

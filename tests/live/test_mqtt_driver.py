@@ -14,6 +14,7 @@ from chaos_path import system
 
 from agents.drivers.contract import DeviceReading, DeviceTrouble
 from agents.drivers.mqtt import MqttDriver, MqttOptions
+from agents.drivers.register import ANEW_WH
 from broker.mosquitto import Broker
 
 pytestmark = pytest.mark.live
@@ -95,6 +96,21 @@ async def test_retained_state_is_known_at_once_and_news_come_by_themselves(broke
         assert (await driver.read("box")).power_w == 460
 
 
+async def test_register_that_begins_anew_is_told_as_another_one(broker: Broker) -> None:
+    await say(broker.port, "box/state", STATE, "-r")
+    both = {"exported": {"topic": "box/out", "unit": "Wh"}}
+    async with running(options(broker.port, **both)) as (_, told):
+        await say(broker.port, "box/out", "1200", "-r")
+        while (await told.get()).register_wh != 3_800:
+            pass
+        await say(broker.port, "box/out", "0", "-r")  # alone
+        while (await told.get()).register_wh != ANEW_WH + 5_000:
+            pass
+        await say(broker.port, "box/state", STATE.replace("5000", "10"))
+        while (await told.get()).register_wh != 2 * ANEW_WH + 10:
+            pass
+
+
 async def test_device_that_says_offline_is_faulty(broker: Broker) -> None:
     await say(broker.port, "box/alive", "offline", "-r")
     async with running(options(broker.port, alive="box/alive")) as (_, told):
@@ -137,6 +153,7 @@ HOLDER = """
 import asyncio, sys
 from datetime import UTC, datetime, timedelta
 from agents.drivers.mqtt import MqttDriver, MqttOptions
+from agents.drivers.register import ANEW_WH
 
 async def hold():
     driver = MqttDriver({"box": MqttOptions.model_validate_json(sys.argv[1])})

@@ -2,12 +2,15 @@
 
 import asyncio
 import tomllib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from chaos_path import system
+from charging_physics import ChargingCharger
+from physical_node import PhysicalNode
 from worlds import T0, vehicle
 
 from agents.drivers.build import build_drivers
@@ -123,6 +126,20 @@ class ChargerEvening(system.System):
         """Return when a daemon has told so many notes of a name."""
         while sum(line.get("event") == note for line in self.daemons[name].lines) < times:
             await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def playing(chargers: Iterable[ChargingCharger], nodes: Iterable[PhysicalNode] = ()) -> AsyncIterator[None]:
+    """While those live."""
+    tasks = [asyncio.create_task(charger.run()) for charger in chargers]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for node in nodes:
+            node.close()
 
 
 def awards(trace: Iterable[Entry]) -> dict[str, tuple[int, ...]]:

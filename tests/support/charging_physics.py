@@ -29,6 +29,7 @@ class ChargingCharger:
         """Its clock, behind ours."""
         self.refuses, self.answers_no_limit, self.does_nothing, self.slow_s = False, False, False, 0.0
         self.most_flowed_w = self.least_flowed_w = 0.0
+        self._transaction: int | None = None
         self._boots = 0
         self.limits_a: list[float] = []
         self.limits_after_boot_a: list[float] = []
@@ -70,33 +71,42 @@ class ChargingCharger:
             charger.answers |= {"SetChargingProfile": self._told, "ClearChargingProfile": self._clear}
             if self.answers_no_limit:
                 charger.answers["SetChargingProfile"] = None
-            self._limit, self._again = None, False
-            self._boots += 1
-            await charger.boot()
+            await self._begin(charger)
             await self._serve(charger)
         finally:
             self.actions += [name for name, _ in charger.called]
             await charger.close()
+
+    async def _begin(self, charger: PlayedCharger) -> None:
+        """It starts anew: what it was told is forgotten."""
+        self._forget()
+        self._again = False
+        self._boots += 1
+        await charger.boot()
+
+    def _forget(self) -> None:
+        self._limit = self._transaction = None
 
     async def _open(self) -> PlayedCharger:
         return await PlayedCharger.open(self._url)
 
     async def _serve(self, charger: PlayedCharger) -> None:
         self._loop_s = asyncio.get_running_loop().time()
-        transaction: int | None = None
+        if self._transaction is not None:
+            await charger.be("Charging")
         while not self._again:
             self._flow()
             if self._silent:
                 charger.answers = dict.fromkeys(("SetChargingProfile", "ClearChargingProfile", "TriggerMessage"))
-            elif self._plugged and transaction is None:
+            elif self._plugged and self._transaction is None:
                 await charger.be("Charging")
-                transaction = await charger.begin(round(self._energy_wh))
+                self._transaction = await charger.begin(round(self._energy_wh))
             elif self._plugged:
-                await self._meter(charger, transaction)
-            elif transaction is not None:
-                await charger.end(transaction, round(self._energy_wh))
+                await self._meter(charger, self._transaction)
+            elif self._transaction is not None:
+                await charger.end(self._transaction, round(self._energy_wh))
                 await charger.be("Available")
-                transaction = None
+                self._transaction = None
             else:
                 await charger.call("Heartbeat")
             await asyncio.sleep(self.sample_s)

@@ -22,7 +22,7 @@ NEEDS = {
 class BothWaysCharger(ChargingCharger):
     """Its vehicle asks for both ways."""
 
-    both_ways, _served = True, True
+    both_ways, _served, _begun = True, True, False
 
     def __init__(self, url: str, speed: float, *, most_w: int, does_nothing: bool = False) -> None:
         """`does_nothing`: it takes what it is told, and goes on as before."""
@@ -35,11 +35,17 @@ class BothWaysCharger(ChargingCharger):
     async def _open(self) -> PlayedCharger2:
         return await PlayedCharger2.open(self._url)
 
+    def _forget(self) -> None:
+        super()._forget()
+        self._setpoint, self._begun = None, False
+
     async def _serve(self, charger: Any) -> None:
         self._loop_s = asyncio.get_running_loop().time()
-        await charger.tell("Started", **self._values())
-        if self.both_ways:
-            await charger.need(**NEEDS)
+        if not self._begun:
+            await charger.tell("Started", **self._values())
+            if self.both_ways:
+                await charger.need(**NEEDS)  # once in a transaction
+            self._begun = True
         while not self._again:
             self._flow()
             if self._silent:

@@ -52,6 +52,11 @@ class PlayedCharger:
         self._listening.cancel()
         await self._connection.close()
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the other side has hung up."""
+        return self._listening.done()
+
     async def gone(self) -> None:
         """Wait until the other side has hung up."""
         await asyncio.wait([self._listening])

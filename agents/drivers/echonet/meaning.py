@@ -6,7 +6,7 @@ from agents.drivers.contract import DeviceReading
 from agents.drivers.echonet import codes
 from agents.drivers.echonet.codes import signed, span, unsigned
 from agents.drivers.echonet.options import EchonetOptions
-from agents.drivers.register import ANEW_WH
+from agents.drivers.register import Beginnings
 
 UNPLUGGED, UNDETERMINED, CHARGEABILITY_UNKNOWN = 0x30, 0xFF, 0x44
 CONNECTED = (0x40, 0x41, 0x42, 0x43, CHARGEABILITY_UNKNOWN)
@@ -24,19 +24,14 @@ class Meaning:
         self._unit_wh: float | None = None
         self._coefficient: int | None = None
         self._exports = False
-        self._counted_wh: tuple[float, ...] = ()
-        """What each register has shown last."""
-        self._anew = 0
-        """How often one has begun anew."""
+        self._beginnings = Beginnings()
 
     def _since_ever(self, *registers_wh: float) -> float:
         """Registers that only grow, the second one subtracted. One that falls is another one, or begins anew: who reads the
         sum sees that nothing is known across it."""
-        pairs = zip(registers_wh, self._counted_wh, strict=False)
-        self._anew += any(wh < before for wh, before in pairs)
-        self._counted_wh = registers_wh
+        self._beginnings.note({str(number): wh for number, wh in enumerate(registers_wh)})
         taken_wh, *given_wh = registers_wh
-        return taken_wh - sum(given_wh) + self._anew * ANEW_WH
+        return taken_wh - sum(given_wh) + self._beginnings.anew_wh
 
     def reading(self, values: Values) -> DeviceReading:
         """What the object says of itself."""
@@ -46,7 +41,7 @@ class Meaning:
             case "meter":
                 return self._meter(values)
             case "water_heater":
-                return _water_heater(values)
+                return self._water_heater(values)
             case "battery":
                 return self._store(values, plugged=None, takes=True, gives=True)
             case "vehicle":
@@ -125,20 +120,18 @@ class Meaning:
         step_wh = self._unit_wh * self._factor
         return self._since_ever(imported * step_wh, (exported or 0) * step_wh)
 
+    def _water_heater(self, values: Values) -> DeviceReading:
+        energy_wh = unsigned(values, codes.OWN_ENERGY, 4, codes.MOST)
+        return DeviceReading(
+            power_w=unsigned(values, codes.OWN_POWER, 2, codes.MOST_GENERATED_W),
+            register_wh=None if energy_wh is None else self._since_ever(energy_wh),
+            most_discharge_w=0,
+            fault=_fault(values),
+        )
+
     @property
     def _factor(self) -> int:
         return 1 if self._coefficient is None else self._coefficient
-
-
-def _water_heater(values: Values) -> DeviceReading:
-    power_w = unsigned(values, codes.OWN_POWER, 2, codes.MOST_GENERATED_W)
-    energy_wh = unsigned(values, codes.OWN_ENERGY, 4, codes.MOST)
-    return DeviceReading(
-        power_w=power_w,
-        register_wh=None if energy_wh is None else float(energy_wh),
-        most_discharge_w=0,
-        fault=_fault(values),
-    )
 
 
 def _fault(values: Values) -> str:

@@ -7,6 +7,7 @@ from typing import Protocol
 from agents.drivers.contract import DeviceTrouble
 from agents.drivers.echonet import codes
 from agents.drivers.echonet.frame import CONTROLLER, NODE_PROFILE, EchonetFrame, Service
+from agents.drivers.echonet.options import PORT
 
 TRIES = 2
 ANSWERS = {
@@ -79,7 +80,8 @@ class EchonetNode:
             del self._waiting[tid]
         self.silent = True
         self._post.missed(self)
-        raise NodeSilent(f"node {self.host} has not answered within {TRIES} times {patience_s:g} s")
+        where = self.host if self.port == PORT else f"{self.host}:{self.port}"
+        raise NodeSilent(f"node {where} has not answered within {TRIES} times {patience_s:g} s")
 
     def hear(self, frame: EchonetFrame) -> None:
         """A frame from its address; an answer to nothing that is open is none."""

@@ -10,6 +10,8 @@ from agents.drivers.contract import Abilities
 from agents.drivers.echonet.codes import CLASSES
 
 PORT = 3610
+FOLLOW = ("battery", "vehicle", "water_heater")
+"""Objects that are set; all others are read only."""
 
 
 class OwnAddress(NamedTuple):
@@ -61,7 +63,7 @@ class EchonetOptions(BaseModel):
     @property
     def is_set(self) -> bool:
         """Whether it follows a power at all."""
-        return self.object in ("battery", "vehicle", "water_heater")
+        return self.object in FOLLOW
 
     @property
     def eoj(self) -> int:

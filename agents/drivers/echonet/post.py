@@ -16,8 +16,10 @@ from agents.drivers.echonet import codes
 from agents.drivers.echonet.frame import CONTROLLER, NODE_PROFILE, EchonetFrame, FrameError, Service, decoded
 from agents.drivers.echonet.node import EchonetNode
 from agents.drivers.echonet.options import OwnAddress
+from agents.drivers.listening import cannot_listen
 
 T = TypeVar("T")
+CLOSED = "the socket at {}:{} is not open"
 GROUP, EVERYWHERE = "224.0.23.0", "0.0.0.0"
 STRANGER_PATIENCE_S, MOST_STRANGERS = 1.5, 16
 TELLS = (Service.INF, Service.INFC, Service.GET_RES)
@@ -30,6 +32,8 @@ class EchonetPost(asyncio.DatagramProtocol):
 
     def __init__(self, own: OwnAddress) -> None:
         self._own = own
+        self._closed = CLOSED.format(own.bind, own.port)
+        """What is told while the socket is not open."""
         self._nodes: dict[tuple[str, int], EchonetNode] = {}
         self._strangers: list[EchonetNode] = []
         self._ears: list[tuple[EchonetNode, int, Callable[[], None]]] = []
@@ -66,7 +70,7 @@ class EchonetPost(asyncio.DatagramProtocol):
                 self._opening = asyncio.Lock()
                 for node in self._nodes.values():
                     node.serial = asyncio.Lock()  # the last one may be bound to a loop that is closed
-                self._thread = threading.Thread(target=self._loop.run_forever, name="echonet post", daemon=True)
+                self._thread = threading.Thread(target=_work, args=(self._loop,), name="echonet post", daemon=True)
                 self._thread.start()
         await self.call(self._open)
 
@@ -80,13 +84,12 @@ class EchonetPost(asyncio.DatagramProtocol):
             self._loop = self._thread = None
         asyncio.run_coroutine_threadsafe(self._close(), loop)
         await asyncio.to_thread(thread.join)
-        loop.close()
 
     async def call(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Do something on its loop. Raises what that raises, and DeviceTrouble before it has begun."""
         loop = self._loop
         if loop is None:
-            raise DeviceTrouble(f"the socket at {self._own.bind}:{self._own.port} is not open")
+            raise DeviceTrouble(self._closed)
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(make(), loop))
 
     async def _open(self) -> None:
@@ -94,7 +97,12 @@ class EchonetPost(asyncio.DatagramProtocol):
             if self._transport is not None:
                 return
             loop = asyncio.get_running_loop()
-            self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=self._own)
+            try:
+                self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=self._own)
+            except OSError as error:
+                self._closed = cannot_listen(*self._own, error)
+                raise
+            self._closed = CLOSED.format(*self._own)
             if self._own.bind == EVERYWHERE:
                 self._join_group(self._transport)
 
@@ -125,7 +133,7 @@ class EchonetPost(asyncio.DatagramProtocol):
     def send(self, frame: EchonetFrame, host: str, port: int) -> None:
         """Raises DeviceTrouble when the socket is not open."""
         if self._transport is None:
-            raise DeviceTrouble(f"the socket at {self._own.bind}:{self._own.port} is not open")
+            raise DeviceTrouble(self._closed)
         self._transport.sendto(frame.encoded(), (host, port))
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
@@ -184,6 +192,13 @@ class EchonetPost(asyncio.DatagramProtocol):
                     for at, _, heard_of in self._ears:
                         if at is node:
                             heard_of()
+
+
+def _work(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()  # here, as whoever waits for it may be cancelled meanwhile
 
 
 _POSTS: dict[OwnAddress, EchonetPost] = {}

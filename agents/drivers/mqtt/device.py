@@ -9,14 +9,15 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
 from agents.drivers.address import address_of
 from agents.drivers.contract import DeviceReading, DeviceTrouble
 from agents.drivers.mqtt.options import MqttOptions
-from agents.drivers.mqtt.values import found_in, posts, state_of, variables_of
+from agents.drivers.mqtt.values import found_in, growing_wh, posts, state_of, variables_of
+from agents.drivers.register import Beginnings
 from broker.aiomqtt_link import AiomqttLink
 from broker.bus import Post
 from broker.entrance import Entrance
@@ -26,6 +27,8 @@ from protocol.edges import QOS
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
 READY_WITHIN_S = SAID_WITHIN_S = 5.0
 OFFLINE = b"offline"
+ROUGH_WH, MOST_LEFT = 100.0, 0.5
+"""A topic may as well tell a net register, which falls little by little: one that begins anew falls at once, and by far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class MqttDevice:
         self._echo = f"{self._marker}/echo/{uuid4().hex}"
         self._entrance = Entrance(address_of(options.broker).named(name))
         self._payloads: dict[str, bytes] = {}
+        self._beginnings = Beginnings(ROUGH_WH, MOST_LEFT)
         self._alive_at: float | None = None
         """When it last showed that it is there, monotonic s."""
         self._hold: Hold | None = None
@@ -151,7 +155,11 @@ class MqttDevice:
         assert self._alive_at is not None
         if self.options.alive is not None and self._payloads.get(self.options.alive) == OFFLINE:
             return DeviceReading(fault="said to be offline")
-        return state_of(self.options, self._payloads, time.monotonic() - self._alive_at)
+        state = state_of(self.options, self._payloads, time.monotonic() - self._alive_at)
+        self._beginnings.note(growing_wh(self.options, self._payloads))
+        if state.register_wh is None:
+            return state
+        return replace(state, register_wh=state.register_wh + self._beginnings.anew_wh)
 
     def _away(self) -> DeviceTrouble:
         return DeviceTrouble(f"its broker at {self._entrance.address.where} is not reached: {self._failure}")

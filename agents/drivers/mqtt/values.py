@@ -91,6 +91,13 @@ def value_at(place: Place, payloads: Payloads) -> Any:
     return value
 
 
+def growing_wh(options: MqttOptions, payloads: Payloads) -> Mapping[str, float]:
+    """What its registers show, by name, each so that it grows."""
+    named = (("imported", options.imported), ("exported", options.exported))
+    shown = {name: (one, _number(one, payloads, ENERGY, MAX_ENERGY_WH)) for name, one in named if one is not None}
+    return {name: math.copysign(1, one.scale) * wh for name, (one, wh) in shown.items() if wh is not None}
+
+
 def _register(options: MqttOptions, payloads: Payloads) -> float | None:
     if options.imported is None and options.exported is None:
         return None

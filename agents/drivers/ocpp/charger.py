@@ -55,6 +55,8 @@ class Charger:
         self._session: ChargerSession | None = None
         self._some = asyncio.Event()
         self._push: Told = lambda name, reading: None
+        self.why_away: Callable[[], str] = str
+        """What is known of it while it is not connected; the place where it calls in knows more."""
         self._last_number = int(time.time())
         self._memories = {
             number: NeedsMemory(options.memory)
@@ -276,6 +278,7 @@ class Charger:
         if hold is None:
             return
         now, follows, place = datetime.now(UTC), connector.follows, (self.name, number)
+        now_s = time.monotonic()
         power_w, until = hold.power_w, hold.until
         if site is not None:
             site.expire(now)
@@ -289,12 +292,12 @@ class Charger:
         if site is not None:
             site.tells(place, power_w, until)
         await standing.limit(number, limit.by_clock(self._clock.behind_s))
-        told_at = time.monotonic()
-        connector.obedience.tell(power_w, told_at, told_at + (until - now).total_seconds())
+        connector.obedience.tell(power_w, time.monotonic(), now_s + (until - now).total_seconds())
         if site is not None:
             site.told(place, power_w, until)
 
     def _standing(self) -> ChargerSession:
         if self._session is None:
-            raise DeviceTrouble(f"charger {self.name} is not connected")
+            because = self.why_away()
+            raise DeviceTrouble(f"charger {self.name} is not connected" + (f": {because}" if because else ""))
         return self._session

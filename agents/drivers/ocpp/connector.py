@@ -9,7 +9,7 @@ from agents.drivers.contract import DeviceReading
 from agents.drivers.ocpp.needs import VehicleNeeds
 from agents.drivers.ocpp.obedience import Obedience
 from agents.drivers.ocpp.options import OcppOptions
-from agents.drivers.register import ANEW_WH
+from agents.drivers.register import ANEW_WH, Beginnings
 
 PLUGGED = ("Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing", "Occupied", "EVConnected")
 """Statuses of 1.6 and charging states of 2.0.1 and 2.1 in which a vehicle is connected."""
@@ -84,8 +84,8 @@ class Connector:
         self._phases: int | None = None
         """That the vehicle was seen to use."""
         self._imported_wh: float | None = None
-        self._anew = 0
-        """How often its register has begun anew."""
+        self._exported_wh = 0.0
+        self._beginnings = Beginnings(ROUGH_WH)
         self._sampled_at: float | None = None
         self._changed_at: float | None = None
         self._heard_at: float | None = None
@@ -145,10 +145,11 @@ class Connector:
         self._sampled_at = at
         used = sum(found.get("Current.Import", {}).get(phase, 0.0) >= FLOWS_A for phase in PHASES)
         self._phases = used or self._phases
-        if IMPORTED in found:
-            self._count(self._sum(IMPORTED))
-            if self._needs_from_wh is None:
-                self._needs_from_wh = self.register_wh
+        self._count(
+            {kind: wh for kind in (IMPORTED, EXPORTED) if kind in found and (wh := self._sum(kind)) is not None}
+        )
+        if IMPORTED in found and self._needs_from_wh is None:
+            self._needs_from_wh = self.register_wh
         if (power_w := self.power_w) is not None:
             self.obedience.meter(power_w, at)
 
@@ -160,14 +161,16 @@ class Connector:
     def _gone(self) -> None:
         self.needs = self._needs_from_wh = None
 
-    def _count(self, imported_wh: float | None) -> None:
-        before = self._imported_wh
-        if imported_wh is None or before is None:
-            self._imported_wh = imported_wh
-        elif imported_wh < before - ROUGH_WH:
-            self._anew, self._imported_wh = self._anew + 1, imported_wh
-        else:
-            self._imported_wh = max(before, imported_wh)
+    def _count(self, shown: Mapping[str, float]) -> None:
+        """One that shows a little less is rounded otherwise there."""
+        times = self._beginnings.times
+        self._beginnings.note(shown)
+        is_new = self._beginnings.times > times
+        if IMPORTED in shown:
+            before_wh = self._imported_wh
+            self._imported_wh = shown[IMPORTED] if is_new or before_wh is None else max(before_wh, shown[IMPORTED])
+        if EXPORTED in shown:
+            self._exported_wh = shown[EXPORTED] if is_new else max(self._exported_wh, shown[EXPORTED])
 
     @property
     def phases(self) -> int:
@@ -243,7 +246,7 @@ class Connector:
         """Since ever, imported less exported."""
         if self._imported_wh is None:
             return None
-        return self._imported_wh + self._anew * ANEW_WH - (self._sum(EXPORTED) or 0.0)
+        return self._imported_wh - self._exported_wh + self._beginnings.anew_wh
 
     def _sum(self, kind: str) -> float | None:
         """Of all phases together."""

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from agents.drivers.contract import Abilities
+from agents.settings.hosts import host_mistake
 
+IDENTITY, LONGEST_IDENTITY = r"^[A-Za-z0-9_.:@-]+$", 48
 LEAST_A = 6.0
 """Below this a charger pauses (IEC 61851-1)."""
 
@@ -21,16 +24,33 @@ class Listening(NamedTuple):
     ca: Path | None
 
 
+def _host(text: str) -> str:
+    if text and host_mistake(text):  # empty: all addresses of this machine
+        raise ValueError("an address of this machine is needed, as 192.168.1.2, or 0.0.0.0 for all of them")
+    return text
+
+
+def _backend(url: str) -> str:
+    try:
+        named = urlsplit(url)
+        host, _port = named.hostname or "", named.port
+    except ValueError:  # a port or an address that cannot be
+        host = ""
+    if host_mistake(host):
+        raise ValueError("the address of a backend is needed, as wss://vendor.example/ocpp/CP-1")
+    return url
+
+
 class OcppOptions(BaseModel):
     """One connector of one charger."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    charge_point: Annotated[str, Field(min_length=1, max_length=48, pattern=r"^[A-Za-z0-9_.:@-]+$")]
+    charge_point: Annotated[str, Field(min_length=1, max_length=LONGEST_IDENTITY, pattern=IDENTITY)]
     """The identity with which it calls in: the last part of its address, and the user of its password."""
     connector: Annotated[int, Field(ge=1, le=100)] = 1
     """The connector (1.6) or EVSE (2.0.1, 2.1)."""
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(_host)] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] = 9000
     password_file: Path | None = None
     """With the password that the charger has to give (security profiles 1 and 2)."""
@@ -66,7 +86,7 @@ class OcppOptions(BaseModel):
     memory: Path | None = None
     """A file of this device's own: what its vehicle needs, so that a next life knows it."""
 
-    upstream: Annotated[str, Field(pattern=r"^wss?://[^\s]+$", max_length=500)] | None = None
+    upstream: Annotated[str, Field(pattern=r"^wss?://[^\s]+$", max_length=500), AfterValidator(_backend)] | None = None
     """The vendor's backend of this charger, its identity included: what the charger calls goes there as well."""
     site: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     """The chargers of the same name stand behind one limit."""

@@ -68,5 +68,6 @@ def event_json(one: HomeEvent, payment: Payment | None) -> dict[str, Any]:
         "event_id": one.event_id, "direction": one.request.direction, "start": one.start, "end": one.end,
         "slot_s": one.slot_s, "asked_w": one.request.power_w, "offered_w": one.offered_w, "awarded_w": one.deal_w,
         "stage": one.stage, "outcome": one.outcome or None, "answer_by": one.answer_by, "delivered_wh": one.done_wh,
+        "estimated_slots": one.estimated,
         "earns": promised(one, payment), "binding": one.binding, "reason": one.reason or None,
     }  # fmt: skip

@@ -116,6 +116,7 @@ EN: Mapping[str, str] = {
     "history": "What was, and what it earned",
     "provisional": "provisional",
     "final": "metered to the end; final when your aggregator has settled",
+    "estimated": "replacement values in {count} of {slots} time slots, where a meter could not be read",
     "nothing_asked": "Nothing is asked of your home.",
     "nothing_yet": "Nothing is over yet.",
     "paused": "Your home says no to everything until {at}.",
@@ -241,6 +242,7 @@ JA: Mapping[str, str] = {
     "history": "これまでの実績と報酬",
     "provisional": "暫定",
     "final": "計量済み(アグリゲーターの精算後に確定)",
+    "estimated": "{slots} コマ中 {count} コマは推定値です(計量できない時間がありました)",
     "nothing_asked": "現在、要請はありません。",
     "nothing_yet": "終了した要請はまだありません。",
     "paused": "{at}まで、すべての要請を断ります。",
@@ -376,6 +378,12 @@ class Tongue:
         if event.outcome == "withdrawn" and event.left_because not in ("", WithdrawalCause.RESIDENT):
             return self.text("ended_early", why=self.name(event.left_because))
         return self.name(event.outcome or event.stage)
+
+    def estimated(self, event: HomeEvent) -> str:
+        """How many of the values that tell what was delivered are replacement values; empty: none."""
+        if not event.estimated:
+            return ""
+        return self.text("estimated", count=len(event.estimated), slots=len(event.delivered))
 
     def does(self, device: HomeDevice, clock: Clockface) -> str:
         """What a device does, and why."""

@@ -43,6 +43,8 @@ class HomeEvent:
     """The agent's own words of it."""
     left_because: str = ""
     """Why the home left its deal, a `WithdrawalCause`; empty: it did not."""
+    estimated: tuple[int, ...] = ()
+    """Slots of `delivered` in which a replacement value stands in for one that its meters did not tell."""
 
     @property
     def start(self) -> datetime:
@@ -146,6 +148,7 @@ def home_events(name: str, chronicle: Chronicle, questions: dict[str, dict[str, 
 def _event(
     name: str, event_id: str, record: EventRecord, request: m.Request, party: PartyHistory, asked: dict[str, Any] | None
 ) -> HomeEvent:
+    told = _readings(name, record, request)
     same = bool(party.rounds) and len(party.rounds[-1].requested_w) == len(request.power_w)
     offered_w = party.rounds[-1].answered_w if same else None
     binding: tuple[str, ...] = ()
@@ -160,9 +163,9 @@ def _event(
             basis = str(line.data.get("basis", ""))
     return HomeEvent(
         event_id, request, party.stage, party.outcome, offered_w, party.deal_w, basis == "relaxed",
-        _delivered(name, record, request), binding, reason,
+        _delivered(request, told), binding, reason,
         datetime.fromisoformat(str(asked["answer_by"])) if asked is not None else None,
-        str(asked["text"]) if asked is not None else "", _left_because(name, record),
+        str(asked["text"]) if asked is not None else "", _left_because(name, record), _estimated(told),
     )  # fmt: skip
 
 
@@ -174,8 +177,8 @@ def _left_because(name: str, record: EventRecord) -> str:
     return ""
 
 
-def _delivered(name: str, record: EventRecord, request: m.Request) -> dict[int, int]:
-    """What its meters have told its parent, the newest reading of each resource and slot."""
+def _readings(name: str, record: EventRecord, request: m.Request) -> list[m.Reading]:
+    """What its meters have told its parent, the newest of each resource and slot."""
     readings: dict[tuple[str, int], m.Reading] = {}
     parents = [line.edge.parent for line in record.messages if isinstance(line.message, m.Request)]
     for line in record.messages:
@@ -184,10 +187,18 @@ def _delivered(name: str, record: EventRecord, request: m.Request) -> dict[int, 
         if mine and isinstance(message, m.Report) and message.request_id == request.request_id:
             for reading in message.readings:
                 readings[message.resource_id, reading.slot] = reading
+    return list(readings.values())
+
+
+def _delivered(request: m.Request, readings: list[m.Reading]) -> dict[int, int]:
     found: dict[int, int] = {}
-    for (_, slot), one in readings.items():
-        found[slot] = found.get(slot, 0) + delivered_wh(request.direction, one.energy_wh, one.baseline_wh)
+    for one in readings:
+        found[one.slot] = found.get(one.slot, 0) + delivered_wh(request.direction, one.energy_wh, one.baseline_wh)
     return found
+
+
+def _estimated(readings: list[m.Reading]) -> tuple[int, ...]:
+    return tuple(sorted({one.slot for one in readings if one.reading_type is m.ReadingType.ESTIMATED}))
 
 
 def home_devices(

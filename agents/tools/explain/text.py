@@ -190,9 +190,12 @@ def write_device(out: Console, story: Story, device: DeviceStory) -> None:
         out.print(Text.assemble((f"{award.at:%H:%M:%S}  ", "dim"), text))
     _device_slots(out, story, device)
     for driven in device.driven:
-        to = "back to its own schedule" if driven.power_w is None else f"{kilo(driven.power_w, signed=True)} kW"
-        time = f"{driven.at:%H:%M:%S}  "
-        out.print(Text.assemble((time, "dim"), f"sets {driven.resource_id} to {to} until {driven.until:%H:%M:%S}."))
+        if driven.power_w is None:
+            told = f"lets {driven.resource_id} go back to its own schedule."
+        else:
+            power = f"{kilo(driven.power_w, signed=True)} kW"
+            told = f"sets {driven.resource_id} to {power} until {driven.until:%H:%M:%S}."
+        out.print(Text.assemble((f"{driven.at:%H:%M:%S}  ", "dim"), told))
     if device.withdrawn:
         out.print(f"It withdrew: {device.withdrawn}.")
 
@@ -238,7 +241,8 @@ def _device_slots(out: Console, story: Story, device: DeviceStory) -> None:
     if not device.dispatches and not device.metered:
         return
     table = _table("slot", "awarded", "dispatched (+ is import)", "metered", "baseline", "delivered", "stored then")
-    dispatched = {one.slot: one for one in device.dispatches}
+    # what it was told again once its slot was over, or its award, hides nothing that it took
+    dispatched = {one.slot: one for one in sorted(device.dispatches, key=lambda one: not one.refused)}
     metered = {one.slot: one for one in device.metered}
     standing = next((one.power_w for one in reversed(device.awards) if not one.superseded), ())
     summed_up = {one.slot for one in story.delivery}

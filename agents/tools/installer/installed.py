@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from agents.drivers.contract import DeviceReading, DeviceTrouble
-from agents.drivers.registry import Drivers, devices_of
+from agents.drivers.registry import METERS, Drivers, devices_of
 from agents.drivers.remote import ANSWER_WITHIN_S
 from agents.drivers.roughly import rough_w
 from agents.drivers.thread import DriverThread
@@ -32,6 +32,8 @@ class AskedDevice:
     driver: str
     reading: DeviceReading | None
     trouble: str
+    of_meter: bool = False
+    """It is of the meter that the device has beside it."""
 
 
 class Installed:
@@ -44,6 +46,7 @@ class Installed:
         drivers = Drivers(parties, config.folder or Path(), where)
         self._specs = {spec.resource_id: spec for party in parties for spec in devices_of(party)}
         self._threads: dict[str, DriverThread] = drivers.threads()
+        self._meters = drivers.meters()
         self._socket = (config.control.dir or runtime_dir()) / f"{process_name(config)}.sock"
         if not self._threads:
             raise ConfigError(f'{where}: all devices are simulated: name a driver, as in driver = "ocpp"')
@@ -61,14 +64,14 @@ class Installed:
         """With their drivers at work. Raises ConfigError while the daemon runs: sockets and devices are its."""
         if await self._is_running():
             raise ConfigError(f"{self._where}: its daemon runs: stop it first, or look at 'gridpact status'")
-        joined = list(names)
-        for name in joined:
-            self._threads[name].join(name, lambda state: None)
+        joined = [(name, of[name]) for name in names for of in (self._threads, self._meters) if name in of]
+        for name, thread in joined:
+            thread.join(name, lambda state: None)
         try:
             yield
         finally:
-            for name in joined:
-                await self._threads[name].leave(name)
+            for name, thread in joined:
+                await thread.leave(name)
 
     async def _is_running(self) -> bool:
         try:
@@ -80,18 +83,26 @@ class Installed:
             await writer.wait_closed()
         return True
 
-    async def read(self, name: str, within_s: float) -> AskedDevice:
+    async def read_all(self, names: Iterable[str], within_s: float) -> list[AskedDevice]:
+        """Their states, each with that of its meter behind it."""
+        asked = [
+            (name, of_meter) for name in names for of_meter in (False, True) if not of_meter or name in self._meters
+        ]
+        return list(await asyncio.gather(*(self.read(name, within_s, of_meter=of_meter) for name, of_meter in asked)))
+
+    async def read(self, name: str, within_s: float, *, of_meter: bool = False) -> AskedDevice:
         """Its state; asked again while it has none to tell."""
-        thread, trouble = self._threads[name], ""
+        thread, trouble = (self._meters if of_meter else self._threads)[name], ""
+        driver = thread.name.removesuffix(METERS)
         ends_at = asyncio.get_running_loop().time() + within_s
         while True:
             try:
                 state = await _answer(thread, lambda: thread.driver.read(name))
-                return AskedDevice(name, thread.name, state, "")
+                return AskedDevice(name, driver, state, "", of_meter)
             except DeviceTrouble as told:
                 trouble = str(told)
             if asyncio.get_running_loop().time() >= ends_at:
-                return AskedDevice(name, thread.name, None, trouble)
+                return AskedDevice(name, driver, None, trouble, of_meter)
             await asyncio.sleep(ASKS_S)
 
     def allowed(self, name: str, power_w: int) -> None:
@@ -101,6 +112,19 @@ class Installed:
         if most_w is not None and not -discharge_w <= power_w <= most_w:
             raise ConfigError(
                 f"{self._where}: {name} may have {-discharge_w:,} W to {most_w:,} W (it is {power_w:,} W)"
+            )
+
+    def possible(self, before: AskedDevice, power_w: int) -> None:
+        """Raises DeviceTrouble for what a device that says this of itself cannot follow."""
+        name, state = before.name, before.reading
+        if state is None:
+            raise DeviceTrouble(f"{name}: {before.trouble}: nothing was set")
+        if state.plugged is False:
+            raise DeviceTrouble(f"{name}: no vehicle is plugged in: nothing was set")
+        least_w = self._threads[name].driver.abilities(name).least_w if state.least_w is None else state.least_w
+        if 0 < abs(power_w) < least_w:
+            raise DeviceTrouble(
+                f"{name}: it follows 0 W, or {least_w:,} W and more (it is {power_w:,} W): nothing was set"
             )
 
     async def try_power(self, name: str, power_w: int, for_s: float, tell: Callable[[AskedDevice], None]) -> bool:

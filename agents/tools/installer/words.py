@@ -1,5 +1,6 @@
 """What was found and what devices say, in words and in our units."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,11 +12,11 @@ NOT_TOLD = "-"
 
 def as_row(asked: AskedDevice) -> tuple[str, ...]:
     """Of a table with the heads `HEADS`."""
-    state = asked.reading
+    state, name = asked.reading, f"{asked.name} (meter)" if asked.of_meter else asked.name
     if state is None:
-        return (asked.name, asked.driver, *[NOT_TOLD] * (len(HEADS) - 3), asked.trouble)
+        return (name, asked.driver, *[NOT_TOLD] * (len(HEADS) - 3), asked.trouble)
     return (
-        asked.name,
+        name,
         asked.driver,
         _said(state.plugged, {True: "yes", False: "no"}),
         _number(state.power_w, "W"),
@@ -24,7 +25,7 @@ def as_row(asked: AskedDevice) -> tuple[str, ...]:
         _limits(state),
         NOT_TOLD if state.departs_at is None else f"{state.departs_at:%Y-%m-%d %H:%M}Z",
         f"{state.age_s:.0f} s",
-        state.fault or "sound",
+        state.fault or ("sound" if _tells(state) else "answers, and tells neither power nor register nor store"),
     )
 
 
@@ -35,7 +36,8 @@ def as_json(asked: AskedDevice) -> Mapping[str, Any]:
     """For machines: what it does not tell is null."""
     state = asked.reading
     found = {} if state is None else {key: getattr(state, key) for key in state.__dataclass_fields__}
-    return {"device": asked.name, "driver": asked.driver, "trouble": asked.trouble or None, "reading": found or None}
+    of = {"device": asked.name, "of_meter": asked.of_meter, "driver": asked.driver}
+    return {**of, "trouble": asked.trouble or None, "reading": found or None}
 
 
 def line(asked: AskedDevice) -> str:
@@ -54,7 +56,9 @@ def options_lines(driver: str, options: Iterable[tuple[str, object]]) -> str:
 
 
 def _toml(value: object) -> str:
-    return f"{value}" if isinstance(value, int) else f'"{value}"'
+    return (
+        f"{value}" if isinstance(value, int) else json.dumps(value, ensure_ascii=False)
+    )  # as strangers call themselves
 
 
 def _said(value: bool | None, words: Mapping[bool, str]) -> str:
@@ -79,7 +83,9 @@ def _stored(state: DeviceReading) -> str:
 
 
 def _limits(state: DeviceReading) -> str:
-    if state.most_charge_w is None and state.most_discharge_w is None:
-        return NOT_TOLD
-    most, least = (_number(value, "W") for value in (state.most_charge_w, state.most_discharge_w))
-    return f"+{most}, -{least}"
+    known = (("charges", state.most_charge_w), ("discharges", state.most_discharge_w))
+    return ", ".join(f"{verb} {watts:,} W" for verb, watts in known if watts is not None) or NOT_TOLD
+
+
+def _tells(state: DeviceReading) -> bool:
+    return any(value is not None for value in (state.power_w, state.register_wh, state.soc_wh, state.soc_pct))

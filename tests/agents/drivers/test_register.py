@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from agents.drivers.register import KEPT, Register
+from agents.drivers.register import ANEW_WH, KEPT, Beginnings, Register
 
 T0 = datetime(2026, 1, 14, 17, tzinfo=UTC)
 S = timedelta(seconds=1)
@@ -69,3 +69,31 @@ def test_gap_that_swallows_a_slot_is_not_guessed() -> None:
     found = register((0, 0), (800, 800), (1_900, 1_400))
     assert found.estimated_wh(T0, T0 + 900 * S) is None
     assert register((0, 5_000_000), (800, 5_000_800), (1_000, 0)).estimated_wh(T0, T0 + 900 * S) is None  # exchanged
+
+
+def test_each_of_two_registers_that_begins_anew_is_counted_and_both_at_once_are_one() -> None:
+    of = Beginnings(rough_wh=100)
+    for imported, exported in ((9_000, 500), (9_100, 450), (9_200, 0), (0, 10), (10, 20)):
+        of.note({"imported": imported, "exported": exported})
+    assert of.times == 2  # 450 is rounded
+    of.note({"imported": 5_000, "exported": 5_000})
+    of.note({"imported": 0, "exported": 0})
+    assert (of.times, of.anew_wh) == (3, 3 * ANEW_WH)
+
+
+def test_register_of_which_nothing_is_told_has_not_begun_anew() -> None:
+    of = Beginnings()
+    of.note({"imported": 9_000, "exported": 500})
+    of.note({"imported": 9_100})
+    of.note({"imported": 9_200, "exported": 400})
+    assert of.times == 1
+
+
+def test_net_register_that_falls_little_by_little_has_not_begun_anew() -> None:
+    of = Beginnings(rough_wh=100, most_left=0.5)
+    for net_wh in (900, 600, 350, -200, -900, -2_000):
+        of.note({"imported": net_wh})
+    assert of.times == 0
+    of.note({"imported": 5_000})
+    of.note({"imported": 2_500})
+    assert of.times == 1

@@ -185,3 +185,15 @@ def test_register_that_begins_anew_shows_as_another_one() -> None:
     unit = {0xE1: b"\x01", 0xE3: (3).to_bytes(4, "big")}
     first, again, more = (meaning.reading({**unit, 0xE0: n.to_bytes(4, "big")}).register_wh for n in (9, 0, 2))
     assert (first, again, more) == (600.0, ANEW_WH - 300, ANEW_WH - 100)
+
+
+def test_export_register_that_begins_anew_alone_is_another_one_too() -> None:
+    meaning = Meaning(options("vehicle"))
+    shown = ({0xD8: (n).to_bytes(4, "big"), 0xD6: (m).to_bytes(4, "big")} for n, m in ((900, 300), (900, 0), (900, 20)))
+    assert [meaning.reading(one).register_wh for one in shown] == [600.0, ANEW_WH + 900, ANEW_WH + 880]
+
+
+def test_register_of_a_water_heater_that_begins_anew_is_another_one_too() -> None:
+    meaning = Meaning(options("water_heater", memory=Path("m")))
+    shown = ({0x85: wh.to_bytes(4, "big")} for wh in (900, 0))
+    assert [meaning.reading(one).register_wh for one in shown] == [900.0, ANEW_WH]

@@ -7,7 +7,7 @@ import pytest
 
 from agents.devices.climate import ClimateSpec, Room, temperature_c
 from agents.drivers.mqtt.options import MqttOptions, Place
-from agents.drivers.mqtt.values import found_in, posts, state_of, value_at, variables_of
+from agents.drivers.mqtt.values import found_in, growing_wh, posts, state_of, value_at, variables_of
 from agents.settings.checked import ConfigError, checked
 
 T0 = datetime(2026, 1, 14, 17, tzinfo=UTC)
@@ -53,6 +53,12 @@ def test_state_has_units_signs_and_both_registers() -> None:
     assert (state.plugged, state.fault, state.age_s) == (True, "", 3.0)
     state = state_of(found, payloads | {"x/car": b"A", "x/error": b"GFCI\x1b[2J"}, 0.0)
     assert (state.plugged, state.fault) == (False, "GFCI?[2J")
+
+
+def test_registers_are_shown_so_that_they_grow_whatever_their_sign() -> None:
+    found = options(imported={"topic": "x/i", "unit": "kWh", "scale": -1}, exported={"topic": "x/o", "unit": "Wh"})
+    assert growing_wh(found, {"x/i": b"12.5", "x/o": b"45"}) == {"imported": 12_500, "exported": 45}
+    assert growing_wh(found, {"x/i": b"unavailable", "x/o": b"45"}) == {"exported": 45}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from agents.drivers.contract import DeviceReading
-from agents.drivers.ocpp.connector import IMPORTED, Connector, Sample, is_at_outlet, sample
+from agents.drivers.ocpp.connector import EXPORTED, IMPORTED, Connector, Sample, is_at_outlet, sample
 from agents.drivers.ocpp.options import OcppOptions
 from agents.drivers.register import ANEW_WH
 
@@ -49,6 +49,21 @@ def test_register_that_begins_anew_is_another_one() -> None:
     assert register(one, 1_500, 120) == 1_500.5  # rounded
     assert register(one, 0, 130) == ANEW_WH
     assert register(one, 20, 140) == ANEW_WH + 20
+
+
+def test_export_register_that_begins_anew_alone_is_another_one_too() -> None:
+    one = connector()
+
+    def both(imported: float, exported: float, at: float) -> float | None:
+        one.meter([Sample(IMPORTED, "", imported), Sample(EXPORTED, "", exported)], at, at)
+        return read(one, at).register_wh
+
+    assert both(5_000, 900, 110) == 4_100
+    assert both(5_000, 899.5, 120) == 4_100  # rounded
+    assert both(5_000, 0, 130) == ANEW_WH + 5_000
+    one.meter([Sample(EXPORTED, "", 250)], 140, 140)
+    assert read(one, 140).register_wh == ANEW_WH + 4_750
+    assert both(0, 0, 150) == 2 * ANEW_WH  # both at once
 
 
 def test_change_of_status_is_news_that_tells_no_register() -> None:

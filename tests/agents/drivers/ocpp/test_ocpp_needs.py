@@ -169,9 +169,19 @@ def test_limit_that_a_charger_lets_end_some_seconds_early_is_no_fault() -> None:
     """Its clock may be ahead by what is not noticed."""
     of = Obedience(follows_within_s=60)
     of.tell(0, now=0, ends_at=900)
+    of.meter(0, at=889)
+    of.meter(3_000, at=891)
+    assert of.fault() == ""
+
+
+def test_charger_that_does_not_follow_is_told_so_until_its_limit_is_over() -> None:
+    of = Obedience(follows_within_s=60)
+    of.tell(0, now=0, ends_at=900)
     of.meter(3_000, at=889)
     assert of.fault().startswith("does not follow")
-    of.meter(3_000, at=891)
+    of.meter(3_000, at=899)
+    assert of.fault().startswith("does not follow")
+    of.meter(3_000, at=901)
     assert of.fault() == ""
 
 
@@ -185,9 +195,25 @@ def test_same_power_that_is_taken_again_after_its_end_has_its_time_to_be_followe
     assert of.fault().startswith("does not follow")
 
 
-def test_same_power_that_is_told_again_in_time_is_followed_on() -> None:
+def test_same_power_that_is_taken_again_behind_an_early_end_has_its_time_to_be_followed() -> None:
     of = Obedience(follows_within_s=60)
     of.tell(0, now=0, ends_at=900)
+    of.meter(0, at=885)
+    of.meter(3_000, at=894)  # by a clock that is ahead
+    of.tell(0, now=895, ends_at=1_800)
+    assert of.fault() == ""
+    of.meter(3_000, at=896)
+    assert of.fault() == ""
+    of.meter(3_000, at=955)
+    assert of.fault().startswith("does not follow")
+
+
+def test_charger_that_does_not_follow_is_no_better_for_being_told_again() -> None:
+    of = Obedience(follows_within_s=60)
+    of.tell(0, now=0, ends_at=900)
+    of.meter(3_000, at=800)
     of.tell(0, now=895, ends_at=1_800)
     of.meter(3_000, at=904)
     assert of.fault().startswith("does not follow")
+    of.meter(0, at=960)
+    assert of.fault() == ""

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from one_vehicle import HOME
 from played_charger import PlayedCharger
 from played_charger2 import PlayedCharger2
 from played_node import IDENTITY, PROFILE, SETC, VEHICLE, PlayedNode
@@ -29,23 +30,6 @@ from broker.mosquitto import private_broker
 pytestmark = pytest.mark.live
 CAR = {0x88: "42", 0xC7: "43", 0xD3: "00000000", 0xDA: "44", 0xDB: "00", 0xE4: "32", 0xD8: "00001388", 0xD6: "00000000"}
 CAR_SET = {0xEB: "000003E8", 0xEC: "000003E8", 0xDC: "01", 0xDD: "02"}
-HOME = """
-[[ders]]
-name = "home-14"
-parent = "ra-1"
-
-[[ders.devices]]
-kind = "vehicle"
-resource_id = "ev"
-capacity_wh = 40000
-soc_wh = 20000
-state_at = 2026-01-14T17:00:00Z
-plugs_in_at = 2026-01-14T17:00:00Z
-departs_at = 2026-01-15T06:30:00Z
-departure_soc_wh = 30000
-max_charge_w = 6000
-max_discharge_w = 3000
-"""
 
 
 def free_port() -> int:
@@ -232,7 +216,20 @@ async def test_devices_of_a_daemon_that_runs_are_left_to_it(tmp_path: Path, caps
         (["ocpp", "192.168.1.20"], "addresses are asked by echonet only"),
         (["echonet", "wallbox"], "wallbox: an IPv4 address is needed"),
         (["mqtt", "--port", "1"], "127.0.0.1:1"),
-        (["ocpp", "--host", "192.0.2.1"], "does a daemon or another program use it?"),
+        (
+            ["ocpp", "--host", "192.0.2.1"],
+            "192.0.2.1:9000: Cannot assign requested address: is that an address of this",
+        ),
+        (
+            ["echonet", "--host", "192.0.2.1"],
+            "192.0.2.1:3610: Cannot assign requested address: is that an address of this",
+        ),
+        (["echonet", "--host", "house"], "--host: 'house' is no IPv4 address"),
+        (["ocpp", "--host", "192.168.1.2:9000"], "--host: '192.168.1.2:9000' is no name of a host"),
+        (["mqtt", "--host", "a b"], "--host: 'a b' is no name of a host"),
+        (["mqtt", "--topics", "a/#/b"], "--topics: 'a/#/b' is no filter of topics"),
+        (["mqtt", "--topics", "a+/b"], "--topics: 'a+/b' is no filter of topics"),
+        (["mqtt", "--topics", ""], "--topics: '' is no filter of topics"),
     ],
 )
 def test_discovery_that_cannot_be_is_one_sentence(
