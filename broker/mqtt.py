@@ -161,7 +161,7 @@ class MqttBus:
             self.entrance.opened()
             self._failures = 0
             self._guard.connected(link)
-            await self._connected(link, deliver)
+            await self._connected(link, deliver, await self._guard.settle(link, door))
         finally:
             self._guard.lost()
             await link.close()
@@ -173,7 +173,7 @@ class MqttBus:
             return GmqttLink(door, greeting)
         return AiomqttLink(door, greeting, with_properties=self._whole)
 
-    async def _connected(self, link: Link, deliver: Deliver) -> None:
+    async def _connected(self, link: Link, deliver: Deliver, come: list[Incoming]) -> None:
         self._connections += 1
         for topic in (*filter(None, (self._guard.topic,)), *self.filters, *self._beside):
             await link.subscribe(topic, QOS)
@@ -181,7 +181,7 @@ class MqttBus:
             await link.subscribe(DROPPED, 0)
         # no task group: it forgets that it was cancelled when a task fails in the same moment
         tasks = [
-            asyncio.create_task(self._receive_all(link, deliver)),
+            asyncio.create_task(self._receive_all(link, deliver, come)),
             asyncio.create_task(self._greet_and_send(link)),
             asyncio.create_task(self._until_credentials_change()),
         ]
@@ -237,12 +237,14 @@ class MqttBus:
 
     # -- what comes in
 
-    async def _receive_all(self, link: Link, deliver: Deliver) -> None:
+    async def _receive_all(self, link: Link, deliver: Deliver, come: list[Incoming]) -> None:
+        """`come`: what is there already."""
         while True:
-            received = [arrival for one in await link.received() if (arrival := self._arrival(link, one)) is not None]
+            received = [arrival for one in come if (arrival := self._arrival(link, one)) is not None]
             if received:
                 await deliver(received)
-            del received  # the next may be long in coming
+            del received, come  # the next may be long in coming
+            come = await link.received()
 
     def _arrival(self, link: Link, received: Incoming) -> Arrival | None:
         """What is handed on; None for what is the carrier's own or nobody's."""

@@ -4,12 +4,14 @@ A broker gives a name to whoever connects last and throws the other one out. So 
 connection of its own under another name, on the topic on which the name's holder tells that it is here; the holder
 hears it there and says again that it is. Who is answered leaves (`SessionTaken`). What anybody else publishes there
 ends no holder: it only tells again. One who took the name while its long-established holder was away (a broker that was
-started again) gives it back.
+started again) gives it back. Where every connection of a login has one name nobody can be asked: there a newcomer neither
+says nor takes anything until the holder has had the time to come back and throw it out.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -104,18 +106,23 @@ class NameGuard:
         finally:
             await link.close()
 
-    async def _listen(self, link: Link) -> None:
+    async def _listen(self, link: Link, beside: list[Incoming] | None = None) -> None:
         """Until it is clear that nobody has the name; for ever where somebody may. What stands there comes before our
-        own question. Raises SessionTaken."""
-        received_own, claimed = False, self._throws > 1 or (self._throws > 0 and self._others)
+        own question. `beside`: under the name itself, where no word is an answer (it waited for whoever connects next);
+        what comes on other topics is put there, and not acknowledged. Raises SessionTaken."""
+        received_own = False
+        claimed = suspected = self._throws > 1 or (self._throws > 0 and self._others)
         while claimed or not received_own:
             for one in await link.received():
+                if beside is not None and one.topic != self.topic:
+                    beside.append(one)
+                    continue
                 link.acknowledge(one.packet_id)
                 told = self._read(one.payload)
                 if told.mine or told.asks:
                     received_own |= told.mine and told.asks
-                elif one.retained:
-                    claimed |= told.online
+                elif one.retained or beside is not None:
+                    claimed = suspected or told.online
                 elif told.online:
                     raise self._taken()
                 else:
@@ -132,6 +139,18 @@ class NameGuard:
     def connected(self, link: Link) -> None:
         """The name is ours on this connection."""
         self._link, self._connected_at = link, time.monotonic()
+
+    async def settle(self, link: Link, door: Door) -> list[Incoming]:
+        """With a login, before anything is said or taken: return when nobody else has the name, with what has come
+        meanwhile. Whoever has it comes back, which ends our connection. Raises SessionTaken, LinkLost."""
+        come: list[Incoming] = []
+        if self.topic and door.credentials.has_login and self._held_since is None:
+            await link.subscribe(self.topic, QOS)
+            link.publish(self._question(), "", _nothing)
+            with suppress(TimeoutError):  # whoever told to be here is not here any more
+                async with asyncio.timeout(ANSWERED_WITHIN_S):
+                    await self._listen(link, come)
+        return come
 
     def greeted(self) -> None:
         """It has been told that we are here."""

@@ -156,7 +156,7 @@ def _say(told: dict[str, object], json: bool) -> None:
         return
     parents = ", ".join(map(str, told["under"]))  # type: ignore[call-overload]
     lines = ", ".join(map(str, told["connections"]))  # type: ignore[call-overload]
-    print(f"speaks for {_homes(told['homes'])} below {parents} at {told['broker']}, as {lines}")
+    print(f"starts for {_homes(told['homes'])} below {parents} at {told['broker']}, as {lines}")
     if told["journal"] is None:
         print("WITHOUT A JOURNAL: what was awarded is forgotten when this process ends. For load tests only.")
     else:

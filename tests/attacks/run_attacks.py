@@ -12,6 +12,7 @@ HERE = Path(__file__).resolve().parent
 if __name__ == "__main__":
     sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parents[1])]
 
+import structlog
 from attack_rows import Attack, rows
 from attack_world import World, world
 from credential_rows import credential_rows
@@ -54,6 +55,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="rows whose attack has this text")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # what is printed is the result
     results = asyncio.run(run_rows(given.only))
     if given.json:
         print(json.dumps({"rows": results}))

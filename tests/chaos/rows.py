@@ -5,6 +5,7 @@ Every row also demands that the journals of all parties break no promise (tests/
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum, auto
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,9 @@ SLOWEST = SPEED / 4
 """For a fault of seconds amid the asking: a stage of the undisturbed evening is 3.5 s long at the usual speed."""
 RESTARTING = SPEED / 2.5
 """For a restart amid the asking: Python takes most of a second to start, and several rows run at once."""
+AMID_ASKING = timedelta(minutes=4)
+"""A restart that takes longer costs a stage its deadline on a machine that is busy: that is about who is late, and no fault."""
+SLOWER_TRIES = 2
 FAKETIME = next(iter(sorted(Path("/usr/lib").rglob("libfaketimeMT.so.1"))), None)
 
 
@@ -91,15 +95,25 @@ def row(
     homes: int = 4,
     alert: str = "",
 ) -> Row:
-    async def run(folder: Path, *, to_the_end: bool = True) -> tuple[str, bool]:
-        system = System(folder, broker=broker, speed=speed, homes=homes)
+    async def once(folder: Path, at_speed: float, to_the_end: bool) -> tuple[str, bool, bool]:
+        system = System(folder, broker=broker, speed=at_speed, homes=homes)
         if before is not None:
             await before(system)
         await system.start()
         await disturb(system)
         outcome = await (system.finish() if to_the_end else system.deal())
         seen, ok = judge(outcome)
-        return seen, ok and (not alert or alert in outcome.alerts)
+        return seen, ok and (not alert or alert in outcome.alerts), outcome.restart > AMID_ASKING
+
+    async def run(folder: Path, *, to_the_end: bool = True) -> tuple[str, bool]:
+        """Once; where it fails on a machine that needed too long for a restart, again with twice the time."""
+        seen, ok, busy = await once(folder, speed, to_the_end)
+        for slower in range(1, SLOWER_TRIES + 1):
+            if ok or not busy:
+                break
+            seen, ok, busy = await once(folder / f"slower-{slower}", speed / 2**slower, to_the_end)
+            seen += f" ({2**slower} times slower: the restart took too long for a stage)"
+        return seen, ok
 
     briefly = {Short.NOT: None, Short.WHOLE: run, Short.DEAL: partial(run, to_the_end=False)}
     return Row(fault, expected, run, briefly[short])

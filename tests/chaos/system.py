@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -88,6 +89,8 @@ class Daemon:
     exits: list[int] = field(default_factory=list)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     restarts: bool = True
+    restart_s: float = 0.0
+    """The longest that it took to be ready when it was started again."""
 
 
 @dataclass
@@ -105,6 +108,8 @@ class Outcome:
     """Lines of error of all agents."""
     to_the_end: bool = True
     """Whether the evening was over when it was looked at."""
+    restart: timedelta = timedelta()
+    """The longest that a restart took, in the parties' time."""
 
 
 class System:
@@ -214,6 +219,7 @@ class System:
 
     async def _keep_running(self, daemon: Daemon) -> None:
         while True:
+            started_at = time.monotonic()
             process = daemon.process = await self.spawn(daemon.name)
             assert process.stdout is not None
             async for text in process.stdout:
@@ -224,6 +230,8 @@ class System:
                 daemon.lines.append(line)
                 if line.get("event") == "ready":
                     daemon.ready.set()
+                    if daemon.exits:
+                        daemon.restart_s = max(daemon.restart_s, time.monotonic() - started_at)
             daemon.exits.append(await process.wait())
             if not daemon.restarts or daemon.exits[-1] == 0 or len(daemon.exits) > 5:
                 return
@@ -305,4 +313,5 @@ class System:
             alerts={line["alert"] for line in lines if line.get("event") == "alert"},
             exits={name: daemon.exits for name, daemon in self.daemons.items()},
             said=[str(line.get("text", line)) for line in lines if line.get("level") in ("error", "critical")],
+            restart=timedelta(seconds=max(daemon.restart_s for daemon in self.daemons.values()) * self.speed),
         )

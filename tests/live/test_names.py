@@ -36,10 +36,14 @@ class Process:
     bus: MqttBus
     running: asyncio.Task[None] = field(init=False)
     ups: asyncio.Queue[bool] = field(default_factory=asyncio.Queue)
+    acknowledges: bool = True
+    heard: asyncio.Queue[Arrival] = field(default_factory=asyncio.Queue)
 
     async def deliver(self, arrivals: Sequence[Arrival]) -> None:
         for arrival in arrivals:
-            arrival.acknowledge()
+            self.heard.put_nowait(arrival)
+            if self.acknowledges:
+                arrival.acknowledge()
 
     async def up(self) -> None:
         while not await self.ups.get():
@@ -217,15 +221,18 @@ async def test_lost_connections_of_its_own_are_no_other_process(broker: Broker, 
         assert not one.running.done()
 
 
-async def test_where_a_user_has_one_name_only_the_established_one_stays(tmp_path: Path) -> None:
-    """Mosquitto's `use_username_as_clientid`: whoever asks throws the holder out already."""
+@asynccontextmanager
+async def broker_with_a_name_each(folder: Path) -> AsyncIterator[Broker]:
+    """Mosquitto's `use_username_as_clientid`: whoever connects with a login throws its holder out."""
     port = free_port()
-    (tmp_path / "passwords").touch(0o600)
-    making = await asyncio.create_subprocess_exec("mosquitto_passwd", "-b", str(tmp_path / "passwords"), "ra", "ra")
+    (folder / "passwords").touch(0o600)
+    making = await asyncio.create_subprocess_exec("mosquitto_passwd", "-b", str(folder / "passwords"), "ra", "ra")
     assert await making.wait() == 0
-    conf = tmp_path / "mosquitto.conf"
+    making = await asyncio.create_subprocess_exec("mosquitto_passwd", "-b", str(folder / "passwords"), "other", "other")
+    assert await making.wait() == 0
+    conf = folder / "mosquitto.conf"
     conf.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {tmp_path / 'passwords'}\n"
+        f"listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {folder / 'passwords'}\n"
         "use_username_as_clientid true\n" + ("user root\n" if os.geteuid() == 0 else "")
     )
     process = await asyncio.create_subprocess_exec(program(), "-c", str(conf), stderr=asyncio.subprocess.PIPE)
@@ -234,17 +241,65 @@ async def test_where_a_user_has_one_name_only_the_established_one_stays(tmp_path
         async with asyncio.timeout(10):
             while not (await process.stderr.readline()).rstrip().endswith(b"running"):
                 pass
-        async with processes(Broker("127.0.0.1", port, process.pid), ("5", False), user="ra") as ra:
-            first = ra.start("first")
-            await first.up()
-            first.established()
-            with pytest.raises(SessionTaken):
-                await ra.start("newcomer").running
-            await first.up()
-            assert not first.running.done()
+        yield Broker("127.0.0.1", port, process.pid)
     finally:
         process.terminate()
         await process.communicate()
+
+
+@WAYS
+async def test_newcomer_with_the_holders_login_says_and_takes_nothing_in_its_name(tmp_path: Path, way: Way) -> None:
+    async with (
+        broker_with_a_name_each(tmp_path) as broker,
+        processes(broker, way, user="ra") as ra,
+        aiomqtt.Client(broker.host, broker.port, username="other", password="other") as other,
+    ):
+        await other.subscribe("dr/#", qos=1)
+        first = ra.start("first")
+        first.acknowledges = False  # so it comes again, to whoever is connected next
+        await first.up()
+        await other.publish("dr/offer/ra/home", b"for the holder", qos=1)
+        await first.heard.get()
+        newcomer = ra.start("newcomer")
+        with pytest.raises(SessionTaken):
+            await newcomer.running
+        assert not any(newcomer.ups.get_nowait() for _ in range(newcomer.ups.qsize()))
+        assert newcomer.heard.qsize() == 0
+        await first.up()
+        assert (await first.heard.get()).payload == b"for the holder"
+        assert not first.running.done()
+        await other.publish("dr/offer/ra/home", b"the end", qos=1)
+        told = []
+        async for message in other.messages:
+            if message.payload == b"the end":
+                break
+            told.append(bytes(message.payload))  # type: ignore[arg-type]
+        assert [word for word in told if b"newcomer" in word and b".asks" not in word] == []
+
+
+@WAYS
+async def test_word_that_waited_for_a_login_is_no_other_process(tmp_path: Path, way: Way) -> None:
+    async with broker_with_a_name_each(tmp_path) as broker, processes(broker, way, user="ra") as ra:
+        async with aiomqtt.Client(
+            broker.host, broker.port, identifier="ra", clean_session=False, username="ra", password="ra"
+        ) as before:
+            await before.subscribe(TOPICS[0], qos=1)
+        async with aiomqtt.Client(broker.host, broker.port, username="other", password="other") as other:
+            await other.publish(TOPICS[0], b'{"message_id":"ra.before","online":true}', qos=1)
+        await ra.start("now").up()
+
+
+@WAYS
+async def test_of_two_with_one_login_that_come_at_once_exactly_one_stays(tmp_path: Path, way: Way) -> None:
+    async with broker_with_a_name_each(tmp_path) as broker, processes(broker, way, user="ra") as ra:
+        two = [ra.start(name) for name in ("one", "another")]
+        done, staying = await asyncio.wait([one.running for one in two], return_when=asyncio.FIRST_COMPLETED)
+        assert [type(task.exception()) for task in done] == [SessionTaken]
+        survivor = next(one for one in two if one.running in staying)
+        survivor.established()
+        with pytest.raises(SessionTaken):
+            await ra.start("third").running
+        assert not survivor.running.done()
 
 
 # -- whole daemons

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import structlog
 
@@ -21,6 +22,17 @@ log = structlog.get_logger("gridpact")
 ARCHIVE_PERIOD_S = 60.0
 MOST_TIMES = 3
 """With so many times as many entries as are enough no quiet moment is waited for any more."""
+
+
+def let_archives_go(journal: Path, settings: JournalSettings) -> None:
+    """Take away what has lain in a journal's archive for longer than its settings say. Where the disk refuses that, it is
+    told, and tried again."""
+    if settings.archives_for_days is None:
+        return
+    try:
+        drop_archives(journal, datetime.now(UTC) - timedelta(days=settings.archives_for_days))
+    except OSError as error:
+        log.warning("archives_stay", text=f"{journal}: what is older than archives_for_days stays: {error}")
 
 
 class Archiving:
@@ -47,8 +59,7 @@ class Archiving:
             if moved and register_of(path).exists():
                 self.journal.forget_heard(await asyncio.to_thread(edges_to_forget, path))
                 await asyncio.to_thread(go_on_to_forget, path)
-            if (days := self.settings.archives_for_days) is not None:
-                await asyncio.to_thread(drop_archives, path, datetime.now(UTC) - timedelta(days=days))
+            await asyncio.to_thread(let_archives_go, path, self.settings)
 
     async def at_rest(self, asked: bool = False) -> bool:
         """Move the journal when it is long, or when it is `asked` for, and everybody is at rest; whether it was moved.

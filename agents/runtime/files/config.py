@@ -59,7 +59,7 @@ def load_config(path: Path, role: Role) -> DaemonConfig:
     config = build_config(tables, path)
     table = "[[ders]]" if role is Role.DER else f"[{role}]"
     if config.role() is not role:
-        raise ConfigError(f"{path}: {table} and no other role's table is needed to run a {role}")
+        raise ConfigError(f"{path}: {table} and no other role's table is needed by 'gridpact run {role}'")
     return config
 
 

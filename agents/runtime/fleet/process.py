@@ -13,7 +13,7 @@ from uuid import uuid4
 from agents.runtime.behaviour import intercept
 from agents.runtime.clock_watch import clock_changes, jumped_from
 from agents.runtime.credentials import credential_alerts, renewals
-from agents.runtime.daemon.archiving import ARCHIVE_PERIOD_S
+from agents.runtime.daemon.archiving import ARCHIVE_PERIOD_S, let_archives_go
 from agents.runtime.daemon.notify import notify
 from agents.runtime.fleet.control import FLEET, FleetControl
 from agents.runtime.fleet.gateway import Gateway
@@ -180,9 +180,14 @@ class Fleet:
     async def _rest_on(self, gateway: Gateway) -> None:
         while True:
             await asyncio.sleep(ARCHIVE_PERIOD_S)
-            moved = await gateway.rest(self.source.journal.archive_after)
-            if moved is not None:
-                self._tell(self.clock.now(), self.name, Note("journal_archived", data={"file": str(moved)}))
+            await self._rest(gateway)
+
+    async def _rest(self, gateway: Gateway) -> None:
+        moved = await gateway.rest(self.source.journal.archive_after)
+        if moved is not None:
+            self._tell(self.clock.now(), self.name, Note("journal_archived", data={"file": str(moved)}))
+        if self.journal_path is not None:
+            await asyncio.to_thread(let_archives_go, self.journal_path, self.source.journal)
 
     async def _mind_the_clock(self, gateway: Gateway) -> None:
         """Follow the machine's clock where it is set, and say so; backwards it goes when the journal has it."""

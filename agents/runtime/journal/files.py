@@ -62,7 +62,7 @@ def drop_archives(path: Path, before: datetime) -> list[Path]:
     stamp = f"{before:{STAMP}}"
     old = [file for file in sorted(archive_of(path).glob("*.sqlite")) if file.name < stamp]
     for file in old:
-        file.unlink()
+        file.unlink(missing_ok=True)
     return old
 
 

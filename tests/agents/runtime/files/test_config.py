@@ -100,8 +100,8 @@ def test_journal_lies_where_the_service_manager_says(tmp_path: Path, monkeypatch
             Role.UTILITY,
             "clock: 20 times as fast since anchor_at, it is in the year 22",
         ),
-        (UTILITY, Role.COORDINATOR, "[coordinator] and no other role's table is needed to run a coordinator"),
-        (UTILITY + HOME, Role.DER, "[[ders]] and no other role's table is needed to run a der"),
+        (UTILITY, Role.COORDINATOR, "[coordinator] and no other role's table is needed by 'gridpact run coordinator'"),
+        (UTILITY + HOME, Role.DER, "[[ders]] and no other role's table is needed by 'gridpact run der'"),
         (
             HOME.replace("5000", '"much"'),
             Role.DER,

@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
+from memory_bus import MemoryBus
 from worlds import vehicle
 
 from agents.cli.fleet import in_words
+from agents.runtime.fleet.gateway import Gateway
+from agents.runtime.fleet.keeping import FleetJournal
 from agents.runtime.fleet.process import Fleet
 from agents.runtime.fleet.sources import HomesSource
+from agents.runtime.journal.files import archive_of
+from agents.settings.daemon import JournalSettings
 from agents.settings.parties import DerSettings
 from broker.address import Address
 
@@ -19,3 +24,17 @@ def test_trouble_with_its_credentials_is_told_with_how_it_stands() -> None:
     assert line.bus.address.certificate == Path("fleet.crt")
     line.bus.entrance.trouble = "new credentials are refused"
     assert in_words(fleet.told()).endswith("; TROUBLE: fleet: new credentials are refused")
+
+
+async def test_archive_of_a_fleet_goes_after_the_days_that_its_file_says(tmp_path: Path) -> None:
+    home, path = DerSettings(name="h-1", parent="ra-1", devices=(vehicle("ev-1"),)), tmp_path / "fleet.journal"
+    source = HomesSource("fleet", (home,), journal=JournalSettings(archives_for_days=3))
+    fleet, journal = Fleet(source, Address(), journal=path), FleetJournal(path)
+    journal.start()
+    archive_of(path).mkdir()
+    old, new = (archive_of(path) / f"{year}0101T000000-1.sqlite" for year in (2020, 2190))
+    old.touch()
+    new.touch()
+    await fleet._rest(Gateway(fleet.homes, {"h-1": MemoryBus()}, fleet.clock, journal))
+    await journal.close()
+    assert list(archive_of(path).iterdir()) == [new]
