@@ -233,6 +233,8 @@ class CoordinatorRole:
             if child.award is None:
                 self.taken.conclude(child, answer, part, now)
         self.event.awards.release_rest(m.Outcome.NOT_NEEDED, COVERED, now)
+        if any(excess(self.event.mending.standing_w(), power_w)):
+            self.event.mending.reduce(power_w, now)  # by a mandate more was concluded than can be used
 
     def backs(self, power_w: Plan) -> bool:
         """It plans anew for every request, and keeps no answer to an earlier one."""

@@ -1,12 +1,13 @@
 """What a home does behind an event: wait for its turn until it takes anything back, and meter what it takes back."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from zlib import crc32
 
 from agents.negotiation.party import Party
 from agents.negotiation.rebound import Rebound
 from agents.parties.der import messages
-from agents.parties.der.event import DerEvent, DerTimer
+from agents.parties.der.event import DerEvent, DerStage, DerTimer
 from agents.parties.der.home import Home
 from agents.parties.der.reservation import WH_WUS
 from protocol.actor import Measure, Measured
@@ -28,6 +29,13 @@ class Afterwards:
             self.party.effect(self.home.runnable(setpoint))
         if setpoints:
             self.party.effect(messages.holding_on(event.request.event_id, event.slot_start(event.slots), after_s))
+
+    def let_go(self, events: Iterable[DerEvent], since: datetime) -> None:
+        """Another event leads the home: its course was computed on what the devices do by themselves."""
+        for event in events:
+            if event.stage is DerStage.CLOSED and event.accepted is not None:
+                for setpoint in event.accepted.let_go(since):
+                    self.party.effect(self.home.runnable(setpoint))
 
     # -- what is taken back
 

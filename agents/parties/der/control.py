@@ -117,6 +117,8 @@ class Controlled(Party):
         if event.accepted.stands_on_others():
             self.second_look.at(event, now)  # the other event may not have moved what it reserved
         event.go(DerStage.ACTIVE)
+        if dispatch.power_w and self.settings.release_s:
+            self.afterwards.let_go(self.events.values(), max(now, event.slot_start(dispatch.slot)))
         for setpoint in event.accepted.follow(dispatch.slot, abs(dispatch.power_w), now):
             self.effect(self.home.runnable(setpoint))
         data = {"slot": dispatch.slot, "power_w": dispatch.power_w}

@@ -148,8 +148,8 @@ class Reservation:
 
     def hold_on(self, span: timedelta, now: datetime) -> list[Setpoint]:
         """Behind the last slot the devices of which something was asked there take nothing back for a while, as far as their
-        own bounds let them: they hold the part of their schedules that would run against what was given. Returns the
-        set-points."""
+        own bounds let them: they hold the part of their schedules that would run against what was given. But those that
+        other events hold later count on it that they do. Returns the set-points."""
         found: list[Setpoint] = []
         for name, plan in self.parts.items():
             end, sign = self.period.slot_start(len(plan)), self.direction.sign
@@ -157,12 +157,24 @@ class Reservation:
             if not plan[-1] or now >= end + span:
                 continue
             others = self.ledger.others(self.event_id, name)
+            if any(s.end > end for s in (*others, *self.ledger.but(self.event_id).get(name, ()))):
+                continue
             ask = Ask(self.direction, period, (device.capacity_w(self.direction),), others)
             most = device.flexibility(ask)
             held_w = min(most.power_w[0], max(0, -sign * most.schedule_w[0]))
             if held_w:
                 course = device.lay_out(ask, most.schedule_w, (held_w,))
                 found += self.ledger.follow(self.event_id, name, course, max(end, now), end + span)
+        return found
+
+    def let_go(self, since: datetime) -> list[Setpoint]:
+        """Nothing is held on to any more from an instant behind the last slot; the set-points."""
+        found: list[Setpoint] = []
+        for name, plan in self.parts.items():
+            since = max(since, self.period.slot_start(len(plan)))
+            until = max((s.end for s in self.ledger.follows(self.event_id, name)), default=since)
+            if until > since:
+                found += self.ledger.follow(self.event_id, name, (), since, until)
         return found
 
     def cut(self, now: datetime) -> list[Setpoint]:
