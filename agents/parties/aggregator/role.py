@@ -184,7 +184,7 @@ class AggregatorRole:
                 return
         firm_w = self.supply.useful_w() if self._obliged else self.supply.firm_w(self.up.earlier.values())
         offers: dict[str, object] = {"offered_w": firm_w} if self.answer.opts_in(firm_w) else {}
-        self.event.out.tell("cannot_meet", shortfall_w=short, **offers)
+        self.event.out.tell("cannot_meet", "", shortfall_w=short, **offers)
         self.answer.offer(firm_w, firm_w, now)
 
     def _add_storage(self, short: Plan, now: datetime) -> bool:
