@@ -4,7 +4,6 @@ climbed in their order, one at a time, until the request is covered in every slo
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from agents.negotiation.child import Child
 from agents.negotiation.hurried import hurried_members
@@ -184,8 +183,8 @@ class AggregatorRole:
             if climbed:
                 return
         firm_w = self.supply.useful_w() if self._obliged else self.supply.firm_w(self.up.earlier.values())
-        offers: dict[str, Any] = {"offered_w": firm_w} if self.answer.opts_in(firm_w) else {}
-        self.event.out.tell("cannot_meet", shortfall_w=short, **offers)
+        offers: dict[str, object] = {"offered_w": firm_w} if self.answer.opts_in(firm_w) else {}
+        self.event.out.tell("cannot_meet", "", shortfall_w=short, **offers)
         self.answer.offer(firm_w, firm_w, now)
 
     def _add_storage(self, short: Plan, now: datetime) -> bool:
