@@ -11,7 +11,7 @@ from agents.negotiation.cause import WithdrawalCause
 from agents.negotiation.child import Child
 from agents.negotiation.life import TRIES, next_life
 from agents.negotiation.negotiation import Negotiation
-from agents.negotiation.stage import ASKING, Stage
+from agents.negotiation.stage import ASKING, Stage, Timer
 from protocol import messages as m
 from protocol.errors import RejectReason
 
@@ -121,6 +121,8 @@ def refused_above(event: Negotiation, sent: m.EventMessage, reject: m.Reject, no
         else:
             reason = f"{up.edge.parent} does not know the deal any more"
             event.close("cancelled", now, release=m.Outcome.CANCELLED, reason=reason)
+    elif isinstance(sent, m.Withdraw) and reject.reason in FORGOTTEN:
+        event.timers.drop(Timer.WITHDRAW)  # nothing stands there that could be withdrawn
     elif event.outcome == "concluded" and isinstance(sent, m.Report) and reject.reason is RejectReason.UNKNOWN_AWARD:
         event.out.tell(
             "peer_lost_memory", peer=up.edge.parent, kind=sent.kind

@@ -207,3 +207,25 @@ def test_confirm_that_is_of_no_award_is_not_said_for_ever(parent: str, child: st
     confirms = [post for _, who, post in simulation.posts if who == child and "/confirm/" in post.topic]
     assert 5 < len(confirms) < 50
     assert {name for name, actor in made.actors.items() if actor.deadline is not None} == set()
+
+
+def test_withdrawal_of_what_the_parent_does_not_know_is_not_said_again() -> None:
+    """A stranger awards what is over; its refusal is refused as an earlier life's yes, so the award is withdrawn."""
+    made = world()
+    for home in made.homes:
+        made.intercepts[home.name] = silent
+    simulation, edge = made.build(), Edge("utility", "ac")
+    award = m.Award(
+        message_id="utility.award.odd", sent_at=minute(50), event_id="e1", request_id="e1.1.1", round=1, revision=1,
+        award_id="odd", accepts="odd", outcome=m.Outcome.CONCLUDED, power_w=(1, 1), confirm_by=minute(55),
+    )  # fmt: skip
+    reject = m.Reject(
+        message_id="utility.reject.odd", sent_at=minute(51), refused_id="ac.confirm.odd.1", refused_kind="confirm",
+        refused_by=m.Side.PARENT, reason=RejectReason.CONFLICT,
+    )  # fmt: skip
+    for message in (award, reject):
+        simulation.publish(message.sent_at, "utility", Post(topic(message.kind, edge), encode(message)))
+    simulation.run()
+    story = Story(simulation, made)
+    assert story.notes("closed", "utility")[-1].data["outcome"] == "no_deal"
+    assert len([post for _, who, post in simulation.posts if who == "ac" and "/withdraw/" in post.topic]) == 1

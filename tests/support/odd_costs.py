@@ -1,7 +1,8 @@
 """What each sender costs who hears it, message by message: time, journal, memory (odd_evenings.py).
 
 `python tests/support/odd_costs.py --minutes 10` (or `make fuzz MINUTES=10`) takes seeds for so long and prints what the
-costliest sender and message of each role cost; whatever a party raises is printed with its seed, and ends in exit code 1.
+costliest sender and message of each role cost; whatever a party raises is printed with its seed, and so is an evening that
+hardly ends; both end in exit code 1.
 """
 
 import argparse
@@ -29,6 +30,8 @@ from protocol.entries import encode_effects, encode_input
 
 KEPT_A_MESSAGE, KEPT_A_BYTE = 40_000, 8
 """Bytes of journal that a message costs at most: what it may set off, and what it holds itself."""
+MOST_STEPS = 100_000
+"""Of all parties in an evening: with more, somebody says something again and again that nobody can do anything about."""
 REMEMBERED, REMEMBERED_A_MESSAGE = 100_000, 2_000
 """Bytes of memory over an evening: of an honest one, and what each message adds at most."""
 
@@ -104,6 +107,9 @@ def long_fuzz(minutes: float, first: int) -> dict[str, Any]:
             worst = found.setdefault(role, dict.fromkeys(_FIGURES, 0.0) | {"messages": 0, "most_steps": 0})
             heard, steps = sum(one.messages for one in by.values()), len(evening.simulation.trace)
             worst["messages"] += heard
+            if steps > MOST_STEPS:
+                raised.append(f"{role} seed {seed}: {steps} steps in one evening")
+                print(raised[-1], file=sys.stderr, flush=True)
             if steps > worst["most_steps"]:
                 worst |= {"most_steps": steps, "most_steps_seed": seed}
             for one in by.values():
