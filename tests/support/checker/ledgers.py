@@ -194,6 +194,8 @@ def not_backed(trace: Sequence[Entry]) -> list[str]:
         )  # a watt each: shares of whole watts
         beside_w = [*back.get((parent, event_id), {}).values(), (rounded_w,) * slots]
         sums = shortfall(total(concluded, slots), total(beside_w, slots))
+        if not any(sums):
+            continue  # what is given makes up for what those take back that have withdrawn: above it nothing stands
         award, heard_at = own.get((parent, event_id), (None, None))
         over = request.interval_period.slot_start(len(request.power_w))
         if award is not None and heard_at is not None and heard_at >= over:
