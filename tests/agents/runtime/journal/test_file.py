@@ -1,6 +1,7 @@
 """A journal read from outside: beside its writer, by itself, with the settings of its parties."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,8 @@ def test_what_is_no_journal_is_said_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="is no journal"):
         list(JournalFile(tmp_path / "x").entries())
     (tmp_path / "empty").touch()
-    sqlite3.connect(tmp_path / "other").execute("CREATE TABLE something (n INTEGER)")
+    with closing(sqlite3.connect(tmp_path / "other")) as other:
+        other.execute("CREATE TABLE something (n INTEGER)")
     for name in ("empty", "other"):
         with pytest.raises(JournalError, match="is no journal"):
             list(JournalFile(tmp_path / name).entries())
