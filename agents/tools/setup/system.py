@@ -18,6 +18,7 @@ from agents.runtime.files.private import put
 from agents.runtime.files.toml_out import to_edited_toml
 from agents.settings.checked import ConfigError, checked
 from agents.settings.daemon import Role
+from agents.settings.hosts import host_mistake
 from agents.settings.scenario import Scenario
 from agents.tools.access.authority import Authority
 from agents.tools.access.broker_files import BrokerFiles
@@ -47,6 +48,9 @@ def write_system(plan: SystemPlan, scenario: Scenario, now: datetime) -> list[st
     folder = plan.folder.absolute()
     hosts = (*plan.hosts, *(one for one in HERE if one not in plan.hosts))
     tables = daemon_tables(scenario, _system_name(folder), folder, {"host": hosts[0], "port": plan.port})
+    for host in plan.hosts:
+        if mistake := host_mistake(host):
+            raise ConfigError(f"--host: {mistake}")
     if plan.port == plan.password_port:
         raise ConfigError(f"--password-port: {plan.port} is that for certificates (--port) as well: give each its own")
     _check_free(folder, [table["control"]["name"] for table in tables.values() if "control" in table])

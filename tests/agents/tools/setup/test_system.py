@@ -136,8 +136,8 @@ def test_folder_too_deep_for_control_sockets_is_refused_before_anything_is_writt
             "8893 is that for certificates (--port) as well",
         ),
         (("scenario", "split", "evening_peak", "--out", "{out}", "--start", "2020-01-01T00:00:00Z"), "is past"),
-        (("init", "{out}", "--host", "a b"), "'a b' is no name of a host"),
-        (("scenario", "split", "evening_peak", "--out", "{out}", "--host", "a/b"), "hosts[0]: "),
+        (("init", "{out}", "--host", "a b"), "--host: 'a b' is no name of a host"),
+        (("scenario", "split", "evening_peak", "--out", "{out}", "--host", "a/b"), "--host: 'a/b' is no name"),
     ],
 )
 def test_what_could_not_run_is_not_written(
