@@ -30,9 +30,9 @@ ESTABLISHED_S = 60.0
 """Who has had a name for so long gets it back when it was away; a lost connection comes again within half of that."""
 SHORT_S = 5.0
 """A connection that lasted no longer may have been taken away by somebody who cannot be seen yet."""
-THROWS = 3
+THROWS, MORE_THROWS = 3, 3
 """How often in a row a process that is not established lets itself be thrown out, where nobody can be asked (a broker
-that gives every connection of a user the same name)."""
+that gives every connection of a user the same name); and how much oftener one of two that came at once, lest both leave."""
 AGAIN_S = 0.2
 """What has to be told again is told so often at most."""
 ASKS, COMES_BACK = ".asks", ".back"
@@ -66,8 +66,9 @@ class NameGuard:
         self._held_since: float | None = None
         self._link: Link | None = None
         self._connected_at, self._throws = 0.0, 0
-        self._others = False
-        """Whether another process was heard to be here, at whatever time."""
+        self._own_id = "" if first is None else _said_in(first.payload)
+        self._other_id = ""
+        """What another process said that was heard to be here, at whatever time."""
         self._told_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -84,7 +85,7 @@ class NameGuard:
         self._where = door.where
         if not self.topic:
             return
-        if self._throws >= THROWS and self._others and not self.established:
+        if self._other_id and self._throws >= self._lets_itself_be_thrown() and not self.established:
             raise self._taken()
         if door.credentials.has_login:
             return
@@ -111,7 +112,7 @@ class NameGuard:
         own question. `beside`: under the name itself, where no word is an answer (it waited for whoever connects next);
         what comes on other topics is put there, and not acknowledged. Raises SessionTaken."""
         received_own = False
-        claimed = suspected = self._throws > 1 or (self._throws > 0 and self._others)
+        claimed = suspected = self._throws > 1 or (self._throws > 0 and self._other_id != "")
         while claimed or not received_own:
             for one in await link.received():
                 if beside is not None and one.topic != self.topic:
@@ -197,13 +198,22 @@ class NameGuard:
         except (orjson.JSONDecodeError, LookupError, TypeError):
             return NameWord(False, False, False, False)
         mine, comes_back = self._instance in message_id, message_id.endswith(COMES_BACK)
-        self._others |= online and not mine
+        if online and not mine:
+            self._other_id = message_id.removesuffix(COMES_BACK).removesuffix(ASKS)
         return NameWord(mine, online, comes_back or message_id.endswith(ASKS), comes_back)
+
+    def _lets_itself_be_thrown(self) -> int:
+        return THROWS + (MORE_THROWS if self._own_id < self._other_id else 0)
 
     def _taken(self) -> SessionTaken:
         return SessionTaken(
             f"another process is connected to {self._where} as {self._name}: stop it, or give one of them another name"
         )
+
+
+def _said_in(payload: bytes) -> str:
+    """The id of a presence of our own."""
+    return str(orjson.loads(payload)["message_id"])
 
 
 def _nothing() -> None:
