@@ -12,9 +12,13 @@ from protocol import messages as m
 
 
 def later_is_more(can_use: Usable, *power_w: int, least_pct: int = 70, mandate: bool = False) -> Story:
-    """Two cars, and a third that comes for the second slot: 12 kW, then 18 kW."""
+    """Two cars, and a third that comes for the second slot: 12 kW, then 18 kW. A mandate is carried out by who is not told
+    what can be used."""
     settings: dict[str, Any] = {"can_use": can_use, "accept_share_pct": least_pct}
-    world = World(utility={**settings, "mandate": mandate}, coordinator={**settings, "max_rerequests": 0})
+    below = Usable.EVERY_SLOT if mandate else can_use
+    world = World(
+        utility={**settings, "mandate": mandate}, coordinator={**settings, "can_use": below, "max_rerequests": 0}
+    )
     homes = [world.home(f"h{number}", "ra-1") for number in range(2)]
     second = START + timedelta(minutes=30)
     homes.append(world.home("h2", "ra-1", vehicle("ev-h2", state_at=T0, plugs_in_at=second)))
@@ -70,7 +74,7 @@ def test_moved_energy_is_bought_by_the_id_of_its_plan() -> None:
 
 @pytest.mark.parametrize("can_use", Usable)
 def test_what_a_mandate_concluded_beyond_what_is_bought_is_given_back(can_use: Usable) -> None:
-    story = later_is_more(can_use, 18_000, 18_000, mandate=True)
+    story = later_is_more(can_use, 18_000, 18_000, least_pct=60, mandate=True)
     (bought,) = bought_w(story)
     assert bought == ((12_000, 12_000) if can_use is Usable.LEVEL else (12_000, 18_000))
     awarded, delivered = story.settled_wh()

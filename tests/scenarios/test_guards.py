@@ -16,7 +16,7 @@ from agents.negotiation.stage import Stage
 from agents.parties.aggregator.role import AggregatorRole
 from agents.parties.der.actor import Der
 from broker.bus import Post
-from broker.simulation import Simulation
+from broker.simulation import Intercept, Simulation
 from protocol import messages as m
 from protocol.actor import Actor, Cancel, Decided, Issue, Measured, Received, Resumed, Send, Setpoint
 from protocol.codec import encode
@@ -258,11 +258,21 @@ def test_proposal_counts_for_no_more_than_its_contract() -> None:
     assert child.best.power_w == (1_000,)
 
 
+def _offers_but(ref: str) -> Intercept:
+    """No other offer than that to a request leaves."""
+
+    def way_out(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
+        lost = "/offer/" in post.topic and f'"request_id":"{ref}"'.encode() not in post.payload
+        return [] if lost else [(post, timedelta())]
+
+    return way_out
+
+
 def test_utility_forgets_what_was_firm_when_the_event_is_changed() -> None:
     world = World()
     world.simple("ra-1", 2)
     world.event(10_000)
-    world.intercepts["ac"] = dropping("offer", "e1.2.1")
+    world.intercepts["ac"] = _offers_but("e1.1.1")  # it is asked once more for what stood: nothing of that comes either
     simulation = world.build()
     simulation.give(T0 + 6 * MINUTE, "utility", Issue("e1", "dr", Direction.DECREASE_LOAD, START, (11_000,)))
     simulation.run()
