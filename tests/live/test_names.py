@@ -296,6 +296,7 @@ async def test_of_two_with_one_login_that_come_at_once_exactly_one_stays(tmp_pat
         done, staying = await asyncio.wait([one.running for one in two], return_when=asyncio.FIRST_COMPLETED)
         assert [type(task.exception()) for task in done] == [SessionTaken]
         survivor = next(one for one in two if one.running in staying)
+        await survivor.up()
         survivor.established()
         with pytest.raises(SessionTaken):
             await ra.start("third").running
