@@ -5,9 +5,8 @@ from collections import Counter
 from dataclasses import replace
 from random import Random
 
-from worlds import T0, World
+from worlds import World, room
 
-from agents.devices.climate import ClimateSpec
 from agents.settings.devices import DeviceSpec
 from agents.settings.parties import AggregatorSettings, DerSettings
 
@@ -63,25 +62,17 @@ def _home(home: DerSettings, random: Random, features: Counter[str]) -> DerSetti
         changes["release_s"] = random.choice([60, 900])
     if random.random() < 0.15:
         features[ROOMS] += 1
-        room = _room(f"room-{home.name}", random)
-        changes["devices"] = (room,) if random.random() < 0.4 else (*home.devices, room)
+        heated = _room(f"room-{home.name}", random)
+        changes["devices"] = (heated,) if random.random() < 0.4 else (*home.devices, heated)
     return home.model_copy(update=changes)
 
 
 def _room(resource_id: str, random: Random) -> DeviceSpec:
     """Heated, on a cold evening."""
-    return ClimateSpec(
-        resource_id=resource_id,
-        kind="climate",
-        mode="heating",
+    return room(
+        resource_id,
         rated_w=random.choice([1_500, 3_000]),
         capacity_wh_per_k=random.choice([1_500, 4_000]),
-        loss_w_per_k=150,
-        wished_c=21,
-        least_c=19,
-        most_c=23,
         room_c=random.choice([20.5, 21, 21.5]),
-        state_at=T0,
         outdoor_c=tuple(random.choice([-4.0, 0.0, 3.0, 8.0]) for _ in range(6)),
-        outdoor_at=T0,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from noted import strange_notes
 
+from agents.devices.climate import ClimateSpec
 from agents.drivers.build import build_drivers, build_feeds
 from agents.parties.der.actor import Der
 from agents.runtime.build import build_actor
@@ -65,6 +66,26 @@ def battery(resource_id: str, power_w: int = 5_000, **changes: Any) -> StorageSp
         "max_discharge_w": power_w,
     }
     return StorageSpec.model_validate(spec | changes)
+
+
+def room(resource_id: str, **changes: Any) -> ClimateSpec:
+    """A room that needs 1,000 W of a heat pump of 3 kW to stay at 21 degrees, and may be between 19 and 23."""
+    spec: dict[str, Any] = {
+        "kind": "climate",
+        "resource_id": resource_id,
+        "mode": "heating",
+        "rated_w": 3_000,
+        "capacity_wh_per_k": 3_000,
+        "loss_w_per_k": 150,
+        "wished_c": 21,
+        "least_c": 19,
+        "most_c": 23,
+        "room_c": 21,
+        "state_at": T0,
+        "outdoor_c": (1,),
+        "outdoor_at": T0,
+    }
+    return ClimateSpec.model_validate(spec | changes)
 
 
 @dataclass

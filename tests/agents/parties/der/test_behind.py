@@ -3,10 +3,9 @@
 from datetime import timedelta
 
 import pytest
-from worlds import START, T0, battery
+from worlds import START, T0, battery, room
 
 from agents.devices.catalogue import build_device
-from agents.devices.climate import ClimateSpec
 from agents.parties.der.home import Home
 from agents.parties.der.ledger import Ledger
 from agents.parties.der.reservation import Reservation
@@ -16,21 +15,7 @@ from protocol.plan import Plan
 from protocol.units import Direction
 
 SLOT = timedelta(minutes=30)
-PUMP = ClimateSpec(
-    resource_id="pump",
-    kind="climate",
-    mode="heating",
-    rated_w=3_000,
-    capacity_wh_per_k=3_000,
-    loss_w_per_k=150,
-    wished_c=21,
-    least_c=19,
-    most_c=23,
-    room_c=21,
-    state_at=T0,
-    outdoor_c=(1,),
-    outdoor_at=T0,
-)
+PUMP = room("pump")
 """It draws 1,000 W by itself."""
 
 

@@ -3,10 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
-from worlds import START, T0, battery, vehicle
+from worlds import START, T0, battery, room, vehicle
 
 from agents.devices.catalogue import build_device
-from agents.devices.climate import ClimatePhysics, ClimateSpec, temperature_c
+from agents.devices.climate import ClimatePhysics, temperature_c
 from agents.parties.der.home import Home
 from agents.parties.der.ledger import Ledger
 from agents.parties.der.reservation import Reservation
@@ -17,21 +17,7 @@ from protocol.plan import Plan
 from protocol.units import Direction
 
 HALF_HOUR, MINUTES = timedelta(minutes=30), timedelta(minutes=10)
-ROOM = ClimateSpec(
-    resource_id="room",
-    kind="climate",
-    mode="heating",
-    rated_w=3_000,
-    capacity_wh_per_k=1_500,
-    loss_w_per_k=150,
-    wished_c=21,
-    least_c=19,
-    most_c=23,
-    room_c=21,
-    state_at=T0,
-    outdoor_c=(-9,),
-    outdoor_at=T0,
-)
+ROOM = room("room", capacity_wh_per_k=1_500, outdoor_c=(-9,))
 """It needs 1,500 W to stay at 21 degrees."""
 
 
@@ -63,20 +49,20 @@ def test_course_beside_a_slot_that_was_never_led_stays_within_the_charger() -> N
 def test_room_that_gives_more_for_another_device_in_the_middle_of_an_event_stays_comfortable() -> None:
     home, ledger = made(ROOM, battery("wall", 5_000, soc_wh=6_000, reserve_wh=1_000))
     held = reserved(home, ledger, "cold", 0, (2_400,) * 4)
-    room, at = ClimatePhysics(ROOM), START
-    room.run(None, T0, START)
+    heated, at = ClimatePhysics(ROOM), START
+    heated.run(None, T0, START)
     for slot in range(2):
-        room.run(_led(held, slot), at, at + HALF_HOUR)
+        heated.run(_led(held, slot), at, at + HALF_HOUR)
         at += HALF_HOUR
     home.observe(Measured("wall", at, soc_wh=1_500))
-    home.observe(Measured("room", at, soc_wh=round(room.energy_wh)))
+    home.observe(Measured("room", at, soc_wh=round(heated.energy_wh)))
     again = looked_at_again(held, at - timedelta(seconds=1))
     assert again is not None
     assert sum(again.parts["wall"][2:]) < sum(held.parts["wall"][2:])
     for slot in range(2, 4):
-        room.run(_led(again, slot), at, at + HALF_HOUR)
+        heated.run(_led(again, slot), at, at + HALF_HOUR)
         at += HALF_HOUR
-    assert temperature_c(room.room, room.energy_wh) >= ROOM.least_c
+    assert temperature_c(heated.room, heated.energy_wh) >= ROOM.least_c
 
 
 def _led(held: Reservation, slot: int) -> int | None:
