@@ -58,6 +58,23 @@ def test_larger_deal_is_bought_at_once_where_all_are_there() -> None:
     assert [r.revision for r in story.sent("request", "utility") if isinstance(r, m.Request)] == [1, 2]
 
 
+def test_utility_that_comes_back_behind_the_start_asks_nobody_again() -> None:
+    world = World()
+    world.simple("ra-1", 4)
+    world.event(20_000, 20_000)
+    simulation = world.build()
+    at = START - 100 * SECOND
+    more = Issue("e1", "dr", Direction.DECREASE_LOAD, START, (24_000, 24_000))
+    simulation.give(at, "utility", more)
+    simulation.at(at, lambda: simulation.kill("ac", 70 * SECOND))
+    simulation.at(START - 45 * SECOND, lambda: simulation.kill("utility", 120 * SECOND))
+    simulation.run()
+    story = Story(simulation, world)
+    assert [note.data["asks_at"] < START for note in story.notes("larger_deal_missed")] == [True]
+    assert all(request.sent_at < START for request in story.sent("request", "utility"))
+    assert story.notes("closed", "utility")
+
+
 def test_what_stood_is_asked_for_where_so_much_more_is_not_there() -> None:
     story = asked_for_more(None, 0, 300, (60_000, 60_000))
     missed = story.note("larger_deal_missed", "utility").data

@@ -117,11 +117,12 @@ class UtilityRole:
         """Judge: a share of the request in every slot is bought, less is declined; under a mandate all is bought, as
         it is of reserved capacity."""
         event, asked_w = self.event, self.event.subject.asked_w
-        if event.stage is Stage.JUDGING:
+        if event.stage is Stage.JUDGING and self._can_ask_again(now):
             self._ask_once_more(now)
             return
         event.children.waiting.clear()
-        event.go(Stage.JUDGING)
+        if event.stage is not Stage.JUDGING:  # where it is, the party was away until nobody could be asked again
+            event.go(Stage.JUDGING)
         answers = event.children.taking_part()
         offered = total([answer.power_w for _, answer in answers], len(asked_w))
         met = bought_of(self.settings.can_use, offered, asked_w)
@@ -155,9 +156,12 @@ class UtilityRole:
         """Whether less would be bought in any slot than stood before more was asked, and that may be had again in time. The
         second time what may be bought at all is bought."""
         stood_w = self.stood_w
-        if stood_w is None or self.event.subject.period.start - now < LEAST_TO_ASK:
+        if stood_w is None or not self._can_ask_again(now):
             return False
         return not bought or (self.next_w is None and not covers(met_w, stood_w))
+
+    def _can_ask_again(self, now: datetime) -> bool:
+        return self.event.subject.period.start - now >= LEAST_TO_ASK
 
     def _wait_to_ask(self, offered_w: Plan, bought: bool, now: datetime) -> None:
         """Somebody may be away: after half of the time that is left all are asked once more, for what stood where the larger
