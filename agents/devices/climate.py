@@ -19,7 +19,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from agents.devices.contract import Ask, Flexibility, Segment, hours
+from agents.devices.contract import Ask, Flexibility, Ranges, Segment, hours
 from agents.devices.course import laid_out, power_at, standing
 from agents.devices.kinds import DeviceKind
 from agents.settings.contradictions import contradictions
@@ -166,20 +166,12 @@ class Room:
     ) -> tuple[float, float]:  # fmt: skip
         """The deviation at the end of a span, and the energy drawn, Wh. None: by itself."""
         drawn_wh = 0.0
-        then_k = deviation_k
-        for begins, ends, drawn_w, then_k in self.looks(deviation_k, start, end, power_w):  # noqa: B007 - the last
-            drawn_wh += drawn_w * hours(ends - begins)
-        return then_k, drawn_wh
-
-    def looks(
-        self, deviation_k: float, start: datetime, end: datetime, power_w: float | None
-    ) -> Iterator[tuple[datetime, datetime, float, float]]:
-        """From when to when it draws how many W, and the deviation then."""
         step = LOOKS if power_w is None else SLOT
         for begins, ends in pairwise((start, *self.edges(start, end, step), end)):
             drawn_w = self.own_w(deviation_k, begins) if power_w is None else power_w
             deviation_k = self.after(deviation_k, drawn_w, begins, ends - begins)
-            yield begins, ends, drawn_w, deviation_k
+            drawn_wh += drawn_w * hours(ends - begins)
+        return deviation_k, drawn_wh
 
 
 class Climate:
@@ -208,8 +200,8 @@ class Climate:
             self.spec = self.spec.model_copy(update={"room_c": room_c, "state_at": reading.at})
             self.room = Room(self.spec)
 
-    def range_w(self, ask: Ask, slot: int, schedule_w: int) -> tuple[int, int]:
-        return RoomCourse(self.room, ask, 0.0).range_w(slot)
+    def ranges_w(self, ask: Ask, schedule_w: SignedPlan) -> Ranges:
+        return RoomCourse(self.room, ask, 0.0).ranges_w()
 
     def lay_out(self, ask: Ask, schedule_w: SignedPlan, power_w: Plan) -> tuple[Segment, ...]:
         return tuple(self._within_reach(ask, segment) for segment in laid_out(ask, schedule_w, power_w))
@@ -325,16 +317,20 @@ class RoomCourse:
                 sums[slot] += (self.alone_w[piece] + self.others_w[piece]) * share
         return sums
 
-    def range_w(self, slot: int) -> tuple[int, int]:
-        """The least and the most that it draws in a slot without this event, W: it changes with the weather."""
-        deviation_k, found = self.room.deviation_k(self.room.spec.room_c), list[float]()
+    def ranges_w(self) -> Ranges:
+        """The least and the most that it draws in each slot without this event, W: it changes with the weather."""
+        deviation_k, found = (
+            self.room.deviation_k(self.room.spec.room_c),
+            [list[float]() for _ in range(self.ask.slots)],
+        )
         for piece, (start, end) in enumerate(self.cuts):
+            slot = self.slot_of[piece]
             drawn_w = self.alone_w[piece] + self.others_w[piece] if self.is_held[piece] else None
-            looks = list(self.room.looks(deviation_k, start, end, drawn_w))
-            deviation_k = looks[-1][-1]
-            if self.slot_of[piece] == slot:
-                found += [power_w for _, _, power_w, _ in looks]
-        return int(min(found)), ceil(max(found))
+            for begins, ends in pairwise((start, *self.room.edges(start, end), end)):
+                if slot is not None:
+                    found[slot].append(self.room.own_w(deviation_k, begins) if drawn_w is None else drawn_w)
+                deviation_k, _ = self.room.run(deviation_k, begins, ends, drawn_w)
+        return tuple((int(min(power_w)), ceil(max(power_w))) for power_w in found)
 
     def reach_w(self, slot: int) -> int:
         """By how much its power can change in a slot at most, W."""

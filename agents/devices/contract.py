@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from agents.settings.devices import Spec
 from protocol.actor import Measured
 from protocol.messages import IntervalPeriod, ResourceKind, Restriction
 from protocol.plan import Plan, SignedPlan
 from protocol.units import Direction
+
+Ranges: TypeAlias = tuple[tuple[int, int], ...]
+"""The least and the most of each slot, signed W."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +162,9 @@ class Convex(Protocol):
 class Ranged(Protocol):
     """A device that knows more of its schedule than the mean over a slot."""
 
-    def range_w(self, ask: Ask, slot: int, schedule_w: int) -> tuple[int, int]:
-        """The least and the most of its power at any instant of a slot without this event, signed W. `schedule_w`: its
-        mean there, computed with this ask."""
+    def ranges_w(self, ask: Ask, schedule_w: SignedPlan) -> Ranges:
+        """The least and the most of its power at any instant of each slot without this event, signed W. `schedule_w`: its
+        means there, computed with this ask."""
         ...
 
 

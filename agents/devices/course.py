@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
-from agents.devices.contract import Ask, Device, Ranged, Segment, micros, pieces
+from agents.devices.contract import Ask, Device, Ranged, Ranges, Segment, micros, pieces
 from protocol.plan import Plan, SignedPlan
 
 Reach: TypeAlias = Callable[[int], int]
@@ -90,11 +90,11 @@ def range_w(ask: Ask, slot: int, mean_w: int, own_w: tuple[int, int] | None = No
     return min(low), max(high)
 
 
-def range_of(device: Device, ask: Ask, slot: int, schedule_w: int) -> tuple[int, int]:
-    """The same of any device; one that knows no more is taken to hold its mean."""
+def ranges_of(device: Device, ask: Ask, schedule_w: SignedPlan) -> Ranges:
+    """The same of each slot and any device; one that knows no more is taken to hold its mean."""
     if isinstance(device, Ranged):
-        return device.range_w(ask, slot, schedule_w)
-    return range_w(ask, slot, schedule_w, None, 0)
+        return device.ranges_w(ask, schedule_w)
+    return tuple(range_w(ask, slot, mean_w) for slot, mean_w in enumerate(schedule_w))
 
 
 def spread(power_w: int, most_w: Sequence[int], spans_us: Sequence[int]) -> list[int]:

@@ -3,7 +3,7 @@ while there is room, and so shifts its consumption (S50)."""
 
 from functools import partial
 
-from agents.devices.contract import Ask, Flexibility, Segment, hours, overlap_s
+from agents.devices.contract import Ask, Flexibility, Ranges, Segment, hours, overlap_s
 from agents.devices.course import laid_out, range_w
 from agents.devices.flexibility import Store, extend, fill
 from agents.settings.devices import LoadSpec
@@ -35,8 +35,9 @@ class Load:
             level_wh = min(reading.soc_wh, self.spec.store_wh)
             self.spec = self.spec.model_copy(update={"level_wh": level_wh, "state_at": reading.at})
 
-    def range_w(self, ask: Ask, slot: int, schedule_w: int) -> tuple[int, int]:
-        return range_w(ask, slot, schedule_w, (self.spec.schedule_w, self.spec.schedule_w))
+    def ranges_w(self, ask: Ask, schedule_w: SignedPlan) -> Ranges:
+        own_w = (self.spec.schedule_w, self.spec.schedule_w)
+        return tuple(range_w(ask, slot, mean_w, own_w) for slot, mean_w in enumerate(schedule_w))
 
     def lay_out(self, ask: Ask, schedule_w: SignedPlan, power_w: Plan) -> tuple[Segment, ...]:
         return laid_out(ask, schedule_w, power_w, self.spec.schedule_w, partial(self._reach_w, ask.direction))

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from agents.devices.contract import Ask, Flexibility, Segment, micros, pieces
+from agents.devices.contract import Ask, Flexibility, Ranges, Segment, micros, pieces
 from agents.devices.course import spread
 from agents.devices.storage import Storage
 from agents.settings.devices import SolarSpec
@@ -89,9 +89,9 @@ class Solar:
             schedule,
         )
 
-    def range_w(self, ask: Ask, slot: int, schedule_w: int) -> tuple[int, int]:
-        power_w = [cut.reserved_w - cut.own_w for cut in self._slot(ask, slot)]
-        return min(power_w), max(power_w)
+    def ranges_w(self, ask: Ask, schedule_w: SignedPlan) -> Ranges:
+        powers_w = ([cut.reserved_w - cut.own_w for cut in self._slot(ask, slot)] for slot in range(len(schedule_w)))
+        return tuple((min(power_w), max(power_w)) for power_w in powers_w)
 
     def lay_out(self, ask: Ask, schedule_w: SignedPlan, power_w: Plan) -> tuple[Segment, ...]:
         """The panel follows its forecast within a slot, the battery gives the rest."""

@@ -4,7 +4,7 @@ evens out what stays missing (least maximum shortfall: a water level)."""
 from functools import partial
 
 from agents.devices.condition import limits
-from agents.devices.contract import Ask, Flexibility, Segment, hours, overlap_s
+from agents.devices.contract import Ask, Flexibility, Ranges, Segment, hours, overlap_s
 from agents.devices.course import laid_out, range_w
 from agents.devices.flexibility import Store, extend, fill, weighted
 from agents.settings.devices import StorageSpec
@@ -43,8 +43,8 @@ class Storage:
                 update=limits(self._rated, reading) | {"soc_wh": soc_wh, "state_at": reading.at}
             )
 
-    def range_w(self, ask: Ask, slot: int, schedule_w: int) -> tuple[int, int]:
-        return range_w(ask, slot, schedule_w, (0, 0))
+    def ranges_w(self, ask: Ask, schedule_w: SignedPlan) -> Ranges:
+        return tuple(range_w(ask, slot, mean_w, (0, 0)) for slot, mean_w in enumerate(schedule_w))
 
     def lay_out(self, ask: Ask, schedule_w: SignedPlan, power_w: Plan) -> tuple[Segment, ...]:
         return laid_out(ask, schedule_w, power_w, 0, partial(self._reach_w, ask.direction))

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from agents.devices.contract import Ask, Flexibility, Segment, nothing
+from agents.devices.contract import Ask, Flexibility, Ranges, Segment, nothing
 from agents.devices.course import laid_out, range_w, standing
 from agents.devices.flexibility import Store
 from agents.devices.pv_surplus import PvSurplus
@@ -102,9 +102,12 @@ class Vehicle:
         if present is not None:
             self.spec, self._declared = present.spec, present.declared
 
-    def range_w(self, ask: Ask, slot: int, schedule_w: int) -> tuple[int, int]:
-        steady = self._is_steady(ask, slot, schedule_w)
-        return range_w(ask, slot, schedule_w, (schedule_w, schedule_w) if steady else None, self.spec.max_charge_w)
+    def ranges_w(self, ask: Ask, schedule_w: SignedPlan) -> Ranges:
+        most_w = self.spec.max_charge_w
+        return tuple(
+            range_w(ask, slot, mean_w, (mean_w, mean_w) if self._is_steady(ask, slot, mean_w) else None, most_w)
+            for slot, mean_w in enumerate(schedule_w)
+        )
 
     def _is_steady(self, ask: Ask, slot: int, schedule_w: int) -> bool:
         """Whether it charges from one and the same surplus in all of a slot: at no other power, as its mean tells."""

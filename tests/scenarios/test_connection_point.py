@@ -99,7 +99,7 @@ def test_limits_hold_at_every_instant_of_two_events(
         }
         for slot, power_w in enumerate(answer.joint.power_w):
             ranges = {
-                name: home.device(name).range_w(asks[name], slot, part.schedule_w[slot])
+                name: home.device(name).ranges_w(asks[name], part.schedule_w)[slot]
                 for name, part in answer.parts.items()
             }
             if power_w and direction is UP:

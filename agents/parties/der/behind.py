@@ -6,8 +6,7 @@ from datetime import timedelta
 from itertools import chain
 
 from agents.devices.contract import Ask, Device, Flexibility, Segment
-from agents.devices.course import range_of
-from agents.parties.der.connection import Asks
+from agents.parties.der.connection import Asks, ranges_w
 from agents.settings.connection import ConnectionPoint
 from protocol.messages import IntervalPeriod
 from protocol.plan import zero
@@ -35,9 +34,9 @@ class Behind:
         self.ask, self.direction, start = ask, asks[0].direction, asks[0].period.start
         ahead = asks[0].period.slot_start(slots) + LOOKED_AHEAD
         self.held = [one.reserved for one in asks]
-        self.until = max((s.end for s in chain(*self.held) if start < s.end and s.start < ahead), default=start)
+        until = max((s.end for s in chain(*self.held) if start < s.end and s.start < ahead), default=start)
         self.period = IntervalPeriod(start=start, duration=SLOT)
-        self.slots = -(-(self.until - start) // SLOT)
+        self.slots = -(-(until - start) // SLOT)
         self._without_w = self._beyond_w(self.held) if self.slots else []
 
     def fits(self, parts: Mapping[str, Flexibility]) -> bool:
@@ -54,13 +53,10 @@ class Behind:
 
     def _beyond_w(self, courses: Sequence[Sequence[Segment]]) -> list[int]:
         """By how much a limit may be passed in each slot in which other events hold anything, W."""
-        ranges = []
-        for device, course in zip(self.devices, courses, strict=True):
-            ask = Ask(self.direction, self.period, zero(self.slots), tuple(course))
-            schedule_w = self.part(device, ask).schedule_w
-            ranges.append([range_of(device, ask, slot, schedule_w[slot]) for slot in range(self.slots)])
+        asks = [Ask(self.direction, self.period, zero(self.slots), tuple(course)) for course in courses]
+        schedules_w = [self.part(device, ask).schedule_w for device, ask in zip(self.devices, asks, strict=True)]
         found = []
-        for slot, devices in enumerate(zip(*ranges, strict=True)):
+        for slot, devices in enumerate(ranges_w(self.devices, asks, schedules_w)):
             start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
             base_w = self.point.base_range_w(start, end)
             low_w, high_w = (base_w[side] + sum(one[side] for one in devices) for side in (0, 1))

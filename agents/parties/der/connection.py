@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from agents.devices.contract import Ask, Device, Flexibility
-from agents.devices.course import range_of
+from agents.devices.course import ranges_of
 from agents.settings.connection import ConnectionPoint
 from protocol.messages import IntervalPeriod
-from protocol.plan import Plan
+from protocol.plan import Plan, SignedPlan
 from protocol.units import Direction
 
 Asks: TypeAlias = Callable[[Device, Plan], Ask]
@@ -36,14 +36,15 @@ def room_left_w(
 ) -> Plan:  # fmt: skip
     """The same by the devices' own schedules, as they stand in their answers."""
     asks = [ask(device, asked_w) for device in devices]
-    ranges = [
-        [
-            range_of(device, one, slot, parts[device.resource_id].schedule_w[slot])
-            for device, one in zip(devices, asks, strict=True)
-        ]
-        for slot in range(len(asked_w))
-    ]
+    ranges = ranges_w(devices, asks, [parts[device.resource_id].schedule_w for device in devices])
     return room_w(point, asks[0].direction, asks[0].period, ranges)
+
+
+def ranges_w(
+    devices: Sequence[Device], asks: Sequence[Ask], schedules_w: Sequence[SignedPlan]
+) -> list[tuple[tuple[int, int], ...]]:
+    """Per slot the least and the most of each device without the event, signed W; each as it is asked."""
+    return list(zip(*map(ranges_of, devices, asks, schedules_w), strict=True))
 
 
 def peaks_w(devices: Sequence[Device], ask: Asks, parts: Mapping[str, Flexibility]) -> Plan:

@@ -171,10 +171,10 @@ class Reservation:
         """Nothing is held on to any more from an instant behind the last slot; the set-points."""
         found: list[Setpoint] = []
         for name, plan in self.parts.items():
-            since = max(since, self.period.slot_start(len(plan)))
-            until = max((s.end for s in self.ledger.follows(self.event_id, name)), default=since)
-            if until > since:
-                found += self.ledger.follow(self.event_id, name, (), since, until)
+            start = max(since, self.period.slot_start(len(plan)))
+            until = max((s.end for s in self.ledger.follows(self.event_id, name)), default=start)
+            if until > start:
+                found += self.ledger.follow(self.event_id, name, (), start, until)
         return found
 
     def cut(self, now: datetime) -> list[Setpoint]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from agents.devices.catalogue import build_home_devices
-from agents.devices.contract import Ask, Device, Flexibility, Segment
+from agents.devices.contract import Ask, Device, Flexibility, Ranges, Segment
 from agents.devices.vehicle import Vehicle
 from agents.parties.der.actor import Der
 from agents.parties.der.home import Home
@@ -51,8 +51,8 @@ class RememberedVehicle:
     def observe(self, reading: Measured) -> None:
         self._vehicle.observe(reading)
 
-    def range_w(self, ask: Ask, slot: int, schedule_w: int) -> tuple[int, int]:
-        return self._vehicle.range_w(ask, slot, schedule_w)
+    def ranges_w(self, ask: Ask, schedule_w: SignedPlan) -> Ranges:
+        return self._vehicle.ranges_w(ask, schedule_w)
 
     def lay_out(self, ask: Ask, schedule_w: SignedPlan, power_w: Plan) -> tuple[Segment, ...]:
         return self._vehicle.lay_out(ask, schedule_w, power_w)

@@ -241,14 +241,12 @@ def test_what_it_draws_in_a_slot_lies_between_what_both_weathers_need() -> None:
     device = Climate(spec(outdoor_c=[9.0, 0.0], outdoor_at=T0))
     across = ask(DOWN, (0, 0), T0 + timedelta(minutes=15))
     schedule_w = device.flexibility(across).schedule_w
-    assert device.range_w(across, 0, schedule_w[0]) == (800, 1_400)
-    assert device.range_w(across, 1, schedule_w[1]) == (1_400, 1_400)
+    assert device.ranges_w(across, schedule_w) == ((800, 1_400), (1_400, 1_400))
 
 
 def test_beside_another_event_it_draws_what_that_one_leads_it_to() -> None:
     device, end = Climate(spec()), T0 + timedelta(minutes=30)
     held = (Segment(T0, end, -400, 1_400),)
-    low_w, high_w = device.range_w(ask(UP, (0, 0), reserved=held), 0, 1_000)
-    assert (low_w, high_w) == (1_000, 1_000)
-    low_w, high_w = device.range_w(ask(UP, (0, 0), reserved=held), 1, 1_400)
+    led, (low_w, high_w) = device.ranges_w(ask(UP, (0, 0), reserved=held), (1_000, 1_400))
+    assert led == (1_000, 1_000)
     assert 1_400 < low_w < high_w  # it makes up for what it gave
