@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import asked
 import pytest
 from memory_bus import MemoryBus
 from patient_clock import PatientClock, going
@@ -81,21 +82,7 @@ class Sleeper:
 
 
 def request(**changes: object) -> m.Request:
-    given: dict[str, object] = {
-        "message_id": "ra-1.request.1",
-        "sent_at": T0,
-        "event_id": "e1",
-        "request_id": "e1.1.1",
-        "round": 1,
-        "revision": 1,
-        "program_id": "dr",
-        "direction": Direction.DECREASE_LOAD,
-        "interval_period": m.IntervalPeriod(start=START),
-        "power_w": (3000, 3000),
-        "reply_by": START - timedelta(minutes=30),
-        "decide_by": START - timedelta(minutes=20),
-    }
-    return m.Request.model_validate(given | changes)
+    return asked.request(3_000, 3_000, **{"message_id": "ra-1.request.1"} | changes)
 
 
 def home(consent: Consent = Consent.ALWAYS) -> Der:
