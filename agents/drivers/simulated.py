@@ -3,7 +3,9 @@ are metered at the grid side."""
 
 import itertools
 import math
+from bisect import bisect_left
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Protocol
 
 from agents.devices.contract import hours
@@ -50,6 +52,8 @@ class SimulatedDriver:
         self.flows: list[tuple[datetime, datetime, float]] = []
         self.before_wh = 0.0
         """What flowed before the first of the flows: with them, the register of its meter."""
+        self.levels = [(self.now, physics.energy_wh)]
+        """What was in the store, and when: it may be asked of an instant that is past."""
 
     def set_power(self, power_w: int | None, at: datetime, until: datetime) -> None:
         kept = [(start, min(end, at), power) for start, end, power in self.orders if start < at]
@@ -63,7 +67,7 @@ class SimulatedDriver:
         energy_wh = self._register_wh(until) - self._register_wh(from_at)
         self._forget(from_at - 96 * SLOT)
         self.orders = [order for order in self.orders if order[1] > from_at - 96 * SLOT]
-        soc_wh = max(0, round(self.physics.energy_wh)) if self.stores else None
+        soc_wh = max(0, round(self._level_wh(until))) if self.stores else None
         return Measured(self.resource_id, until, soc_wh, energy_wh)
 
     def _register_wh(self, at: datetime) -> int:
@@ -73,9 +77,18 @@ class SimulatedDriver:
         )
         return math.floor(flowed_wh + 0.5 + _TINY_WH)
 
+    def _level_wh(self, at: datetime) -> float:
+        """What was in its store at an instant; of one before all that it remembers, the first that it knows."""
+        index = bisect_left(self.levels, at, key=itemgetter(0))
+        if index in (0, len(self.levels)):
+            return self.physics.energy_wh if index else self.levels[0][1]
+        (before, before_wh), (behind, behind_wh) = self.levels[index - 1 : index + 1]
+        return before_wh + (behind_wh - before_wh) * hours(at - before) / hours(behind - before)
+
     def _forget(self, before: datetime) -> None:
         self.before_wh += sum(wh for _, end, wh in self.flows if end <= before)
         self.flows = [flow for flow in self.flows if flow[1] > before]
+        self.levels = [level for level in self.levels if level[0] > before] or self.levels[-1:]
 
     def advance(self, to: datetime) -> None:
         """Let time pass until `to`."""
@@ -86,6 +99,7 @@ class SimulatedDriver:
             power = next((power for a, b, power in reversed(self.orders) if a <= self.now < b), None)
             for start, end in itertools.pairwise(sorted({self.now, turn, *self.physics.edges(self.now, turn)})):
                 self.flows.append((start, end, self.physics.run(power, start, end)))
+                self.levels.append((end, self.physics.energy_wh))
             self.now = turn
         self.orders = [order for order in self.orders if order[1] > to]
 

@@ -66,6 +66,7 @@ def remember_driver(driver: Follower, memory: str) -> None:
     store = physics.battery if isinstance(physics, SolarPhysics) else physics
     if store is not None:
         store.energy_wh = state.energy_wh  # type: ignore[misc]  # of every store but a panel's, which has none
+    driver.levels = [(driver.now, physics.energy_wh)]
     if isinstance(physics, TravellingVehicle) and state.plugs_in_at is not None and state.departs_at is not None:
         physics.restore(state.plugs_in_at, state.departs_at)
         physics.relay.restore(state.relay_ops_today, state.relay_closed, state.now)

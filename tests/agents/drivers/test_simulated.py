@@ -61,3 +61,11 @@ def test_late_charging_is_metered_just_before_the_departure() -> None:
     driver = vehicle(29_400, "late")
     driver.measure(T0, T0 + 120 * MINUTE)
     assert [read_wh(driver, first, first + 3) for first in (111, 114, 117)] == [0, 300, 300]
+
+
+def test_store_is_told_as_of_the_instant_that_is_asked_for() -> None:
+    driver = vehicle(30_000)
+    driver.set_power(-6_000, T0, T0 + 30 * MINUTE)
+    driver.measure(T0, T0 + 35 * MINUTE)  # it charges again
+    assert driver.measure(T0, T0 + 30 * MINUTE).soc_wh == 30_000 - round(3_000 / 0.95)
+    assert driver.measure(T0 + 30 * MINUTE, T0 + 35 * MINUTE).soc_wh == 30_000 - round(3_000 / 0.95) + 500
