@@ -33,6 +33,11 @@ def tells_more(reading: Measured) -> bool:
     return any(value is not None for value in told)
 
 
+def is_state(reading: Measured) -> bool:
+    """Whether a reading tells how a device is; else it tells no more than the energy of a slot, or that it was not metered."""
+    return reading.event_id is None or reading.soc_wh is not None or tells_more(reading)
+
+
 def limits(spec: VehicleSpec | StorageSpec, reading: Measured) -> dict[str, int]:
     """Its limits at the moment of a reading, W, where they are below what the settings say."""
     told = {"max_charge_w": reading.most_charge_w, "max_discharge_w": reading.most_discharge_w}

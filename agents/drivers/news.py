@@ -27,11 +27,6 @@ class News:
         """Whoever was told it is not there any more."""
         self._last = None
 
-    def state_at(self, since: datetime) -> Measured | None:
-        """What was last told, if it is of after an instant and sound."""
-        last = self._last
-        return last if last is not None and last.at >= since and last.fault is None else None
-
     def of(self, state: DeviceReading, at: datetime) -> Measured | None:
         """What is to be told of a state of an instant; None when it is no news."""
         return self._told(

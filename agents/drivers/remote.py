@@ -326,14 +326,13 @@ class RemoteDevice:
             self._answer(asked)
 
     def _answer(self, asked: Measure) -> None:
+        """Tell what has flowed. No state: that was told with the instant of which it is."""
         energy_wh, estimated = self._register.energy_wh(asked.from_at, asked.until), None
         if energy_wh is None:
             energy_wh = self._register.estimated_wh(asked.from_at, asked.until)
             estimated = None if energy_wh is None else True
-        known = self._news.state_at(self._now - self._silent_after)
-        soc_wh = None if known is None else known.soc_wh
         step_wh = None if energy_wh is None else self._step_wh
-        answer = Measured(self.resource_id, asked.until, soc_wh, energy_wh, asked.event_id, asked.slot)
+        answer = Measured(self.resource_id, asked.until, None, energy_wh, asked.event_id, asked.slot)
         self._answers.append(replace(answer, step_wh=step_wh, estimated=estimated))
         self._some.set()
 

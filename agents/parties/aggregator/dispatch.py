@@ -137,7 +137,7 @@ class Dispatching:
             slot=item.slot,
             energy_wh=item.energy_wh,
             baseline_wh=baseline,
-            soc_wh=item.soc_wh,
+            soc_wh=item.soc_wh if held is None else held.home.stored_wh(item, held.period.slot_start(item.slot)),
             state=m.EventStatus.CANCELLED if cancelled else m.EventStatus.ACTIVE,
             reading_type=m.ReadingType.ESTIMATED if item.estimated else m.ReadingType.DIRECT_READ,
         )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from agents.devices.catalogue import build_device
-from agents.devices.condition import trouble
+from agents.devices.condition import is_state, trouble
 from agents.devices.contract import Ask, Convex, Device, Flexibility, Segment, nothing
 from agents.devices.vehicle import Vehicle
 from agents.parties.der.behind import Behind
@@ -113,7 +113,9 @@ class Home:
         return self._by_id[resource_id]
 
     def observe(self, reading: Measured) -> None:
-        """Take a device's reading."""
+        """Take a device's reading, where it tells a state."""
+        if not is_state(reading):
+            return
         before = self.told.get(reading.resource_id)
         if before is None or reading.at >= before.at:
             self.told[reading.resource_id] = reading
@@ -122,6 +124,14 @@ class Home:
             self.readings[reading.resource_id] = reading
         if (device := self._by_id.get(reading.resource_id)) is not None:
             device.observe(reading)
+
+    def stored_wh(self, metered: Measured, since: datetime) -> int | None:
+        """What was in a device's store at the end of a slot that began at an instant, Wh: as its meter's answer tells it, or
+        else its newest reading since."""
+        known = self.readings.get(metered.resource_id)
+        if metered.soc_wh is not None or known is None or known.at < since:
+            return metered.soc_wh
+        return known.soc_wh
 
     def runnable(self, setpoint: Setpoint) -> Setpoint:
         """What a vehicle's charger can do of a set-point: one part of it may come before the others that it was reserved

@@ -88,7 +88,8 @@ class HomeMeter:
         until = min(value.at for value in values) if event.outcome == m.Outcome.CANCELLED else None
         found_wus = event.found_wus.get(slot)
         baseline, event.rest_wus = held.baseline_wh(values, slot, event.rest_wus, until, found_wus)
-        stored = [value.soc_wh for value in values if value.soc_wh is not None]
+        stored_wh = [held.home.stored_wh(value, event.slot_start(slot)) for value in values]
+        stored = [wh for wh in stored_wh if wh is not None]
         return m.Reading(
             slot=slot,
             energy_wh=sum(value.energy_wh or 0 for value in values),

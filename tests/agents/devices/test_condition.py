@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from worlds import T0, battery
 
-from agents.devices.condition import limits, tells_more, trouble
+from agents.devices.condition import is_state, limits, tells_more, trouble
 from protocol.actor import Measured
 
 MINUTE = timedelta(minutes=1)
@@ -42,3 +42,10 @@ def test_reading_tells_more_once_any_of_the_newer_fields_is_told() -> None:
     later = [field.name for field in fields(Measured)[6:] if field.name not in of_energy]
     assert later[0] == "plugged"
     assert all(tells_more(replace(Measured("bat", T0), **{name: 0})) for name in later)
+
+
+def test_answer_of_a_meter_is_a_state_only_where_it_tells_one() -> None:
+    assert not is_state(Measured("bat", T0, energy_wh=-50, event_id="e1", slot=3))
+    assert not is_state(Measured("bat", T0, event_id="e1", slot=3))
+    assert is_state(Measured("bat", T0, 5_000, -50, "e1", 3))
+    assert is_state(Measured("bat", T0))
