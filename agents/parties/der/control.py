@@ -114,8 +114,7 @@ class Controlled(Party):
         assert event.accepted is not None
         if event.stage is DerStage.AWARDED:
             self.afterwards.look_ahead(event, self.settings.rebound_s)
-        if event.accepted.stands_on_others():
-            self.second_look.at(event, now)  # the other event may not have moved what it reserved
+        self.second_look.when_dispatched(event, now)
         event.go(DerStage.ACTIVE)
         if dispatch.power_w and self.settings.release_s:
             self.afterwards.let_go(self.events.values(), max(now, event.slot_start(dispatch.slot)))

@@ -133,6 +133,12 @@ class Home:
             return metered.soc_wh
         return known.soc_wh
 
+    def came_after(self, resource_id: str, at: datetime) -> bool:
+        """Whether a vehicle's present stay has begun behind an instant, or not begun yet."""
+        device = self._by_id.get(resource_id)
+        stays = device.stays if isinstance(device, Vehicle) else None
+        return stays is not None and (stays.begun is None or stays.begun.at > at)
+
     def runnable(self, setpoint: Setpoint) -> Setpoint:
         """What a vehicle's charger can do of a set-point: one part of it may come before the others that it was reserved
         with, and alone lie between nothing and its least power; it is rounded to the nearer of the two."""

@@ -36,6 +36,16 @@ class SecondLook:
         if held.stands_on_others() or (raised and any(map(held.ledger.but(held.event_id).get, held.parts))):
             self.at(event, now)
 
+    def when_dispatched(self, event: DerEvent, now: datetime) -> None:
+        """An event's offer may have counted on what another event was to move, and did not; or on a vehicle that was to
+        come with so much, and has come with less, or not at all."""
+        held = event.accepted
+        if held is None:
+            return
+        offered_at = next(event.offers[basis].sent_at for basis, answer in event.answers.items() if answer is held)
+        if held.stands_on_others() or any(held.home.came_after(name, offered_at) for name in held.parts):
+            self.at(event, now)
+
     def at(self, event: DerEvent, now: datetime) -> None:
         """See what of an event's award can be kept in the slots to come."""
         held, award = event.accepted, event.award
