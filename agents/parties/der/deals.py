@@ -56,6 +56,8 @@ class HomeDeals:
             event.accepted.reserve(award.power_w)
         else:
             event.accepted.keep(event.accepted.raised(award.power_w, before.parts, now))
+            if other:  # what is left of another profile behind what was led of the one before
+                event.accepted.answer = event.accepted.answer.giving(event.accepted.parts)
         for setpoint in event.accepted.cut(now):
             self.party.effect(self.home.runnable(setpoint))
         event.timers.pop(DerTimer.VALID, None)

@@ -153,9 +153,10 @@ class Reservation:
         found: list[Setpoint] = []
         for name, plan in self.parts.items():
             end, sign = self.period.slot_start(len(plan)), self.direction.sign
-            device, period = self.home.device(name), IntervalPeriod(start=end, duration=span)
-            if not plan[-1] or now >= end + span:
+            start, until = max(end, now), end + span
+            if not plan[-1] or start >= until:
                 continue
+            device, period = self.home.device(name), IntervalPeriod(start=start, duration=until - start)
             others = self.ledger.others(self.event_id, name)
             if any(s.end > end for s in (*others, *self.ledger.but(self.event_id).get(name, ()))):
                 continue
@@ -164,7 +165,7 @@ class Reservation:
             held_w = min(most.power_w[0], max(0, -sign * most.schedule_w[0]))
             if held_w:
                 course = device.lay_out(ask, most.schedule_w, (held_w,))
-                found += self.ledger.follow(self.event_id, name, course, max(end, now), end + span)
+                found += self.ledger.follow(self.event_id, name, course, start, until)
         return found
 
     def let_go(self, since: datetime) -> list[Setpoint]:
@@ -283,9 +284,10 @@ class Reservation:
         asked_w = plan[slot] or self.answer.parts[resource_id].power_w[slot]
         own = self._course(resource_id, _only(slot, asked_w, len(plan)))
         own_wus = sum((s.own_w or 0) * micros(min(s.end, end) - s.start) for s in own if s.start < end)
-        if until is None and resource_id in found_wus:
+        if resource_id in found_wus:
             sign = self.direction.sign
-            own_wus = sign * max(sign * own_wus, sign * found_wus[resource_id])
+            found = found_wus[resource_id] * micros(end - start) // micros(self.period.duration)
+            own_wus = sign * max(sign * own_wus, sign * found)
         return own_wus + self.ledger.others_wus(self.event_id, resource_id, start, end)
 
     def _led_wus(self, value: Measured, slot: int, until: datetime | None, found_wus: Mapping[str, int]) -> int:

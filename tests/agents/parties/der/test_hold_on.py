@@ -17,18 +17,18 @@ SLOT, TURN = timedelta(minutes=30), timedelta(minutes=20)
 END = START + SLOT
 
 
-def car() -> tuple[Home, Ledger]:
-    home = Home([build_device(vehicle("car"))])
+def car(**changes: object) -> tuple[Home, Ledger]:
+    home = Home([build_device(vehicle("car", **changes))])
     home.look(T0)
     return home, Ledger()
 
 
-def reserved(home: Home, ledger: Ledger, event_id: str, slot: int) -> Reservation:
-    """3 kW of an event of one slot, so many slots behind the start."""
+def reserved(home: Home, ledger: Ledger, event_id: str, slot: int, power_w: int = 3_000) -> Reservation:
+    """So much of an event of one slot, so many slots behind the start."""
     period = m.IntervalPeriod(start=START + slot * SLOT, duration=SLOT)
-    answer = home.flexibility(Direction.DECREASE_LOAD, period, (3_000,), ledger.but(event_id))
+    answer = home.flexibility(Direction.DECREASE_LOAD, period, (power_w,), ledger.but(event_id))
     held = Reservation(event_id, Direction.DECREASE_LOAD, period, answer, home, ledger)
-    held.reserve((3_000,))
+    held.reserve((power_w,))
     return held
 
 
@@ -52,6 +52,17 @@ def test_car_that_another_event_counts_on_charges_at_once(slot: int) -> None:
     reserved(home, ledger, "later", slot)
     gave(home, held)
     assert held.hold_on(TURN, END) == []
+
+
+def test_car_whose_end_is_told_late_leaves_as_full_as_it_must() -> None:
+    """Twenty seconds behind the event it has begun to charge, and needs all of the 580 s that are left."""
+    home, ledger = car(departs_at=END + timedelta(minutes=10))
+    held = reserved(home, ledger, "e1", 0, 1_800)
+    held.follow(0, 1_800, START)
+    now = END + timedelta(seconds=20)
+    home.observe(Measured("car", now, soc_wh=29_082))
+    held_back_w = [6_000 - (setpoint.power_w or 0) for setpoint in held.hold_on(TURN, now)]
+    assert sum(held_back_w) <= 5
 
 
 def test_car_that_another_event_leads_waits_no_more() -> None:
