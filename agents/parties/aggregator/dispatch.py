@@ -10,6 +10,7 @@ from agents.negotiation.meter_step import beside
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.stage import Stage, Timer
 from agents.parties.aggregator.own_storage import OwnStorage
+from agents.parties.der.without_event import WithoutEvent
 from agents.settings.members import Members
 from protocol import messages as m
 from protocol.actor import Measure, Measured
@@ -130,7 +131,7 @@ class Dispatching:
         cancelled, baseline = self.event.outcome == m.Outcome.CANCELLED, item.energy_wh
         if held is not None:
             until = item.at if cancelled else None
-            baseline, rest_wus = held.baseline_wh((item,), item.slot, self.rests_wus.pop(name, 0), until)
+            baseline, rest_wus = WithoutEvent(held).baseline_wh((item,), item.slot, self.rests_wus.pop(name, 0), until)
             if rest_wus:
                 self.rests_wus[name] = rest_wus
         reading = m.Reading(

@@ -9,7 +9,7 @@ from agents.negotiation.rebound import Rebound
 from agents.parties.der import messages
 from agents.parties.der.event import DerEvent, DerStage, DerTimer
 from agents.parties.der.home import Home
-from agents.parties.der.reservation import WH_WUS
+from agents.parties.der.without_event import WH_WUS, WithoutEvent
 from protocol.actor import Measure, Measured
 
 
@@ -42,7 +42,7 @@ class Afterwards:
     def look_ahead(self, event: DerEvent, rebound_s: int | None) -> None:
         """Before it gives anything: what its devices would do behind the event without it, where that is to be told."""
         if rebound_s is not None and event.accepted is not None:
-            event.alone_wus = event.accepted.alone_wus(timedelta(seconds=rebound_s))
+            event.alone_wus = WithoutEvent(event.accepted).alone_wus(timedelta(seconds=rebound_s))
 
     def await_rebound(self, event: DerEvent, rebound_s: int | None) -> None:
         """The last slot is reported: wait until the devices have taken back what they do."""

@@ -16,6 +16,7 @@ from agents.parties.der.mishaps import is_under_way, mishap
 from agents.parties.der.second_look import SecondLook
 from agents.parties.der.telemetry import Telemetry, is_so_far
 from agents.parties.der.withdrawals import Withdrawals
+from agents.parties.der.without_event import WithoutEvent
 from agents.settings.daemon import Role
 from agents.settings.parties import DerSettings
 from protocol import messages as m
@@ -177,7 +178,7 @@ class Controlled(Party):
         if award is None or event.stage not in (DerStage.AWARDED, DerStage.ACTIVE):
             return
         from_slot = min(event.slot, event.slots - 1)
-        back_w = () if event.accepted is None or self.outage else event.accepted.takes_back_w(now)
+        back_w = () if event.accepted is None or self.outage else WithoutEvent(event.accepted).takes_back_w(now)
         self._release(event, now)
         self._close(event, "withdrawn", now)
         event.meter_on()

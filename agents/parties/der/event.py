@@ -126,7 +126,7 @@ class DerEvent:
     rest_wus: int = 0
     """W x microseconds of the baseline that are no whole Wh yet: the next report carries them."""
     found_wus: dict[int, dict[str, int]] = field(default_factory=dict)
-    """Per slot and device what `Reservation.found_wus` said, as of the slot's start."""
+    """Per slot and device what `WithoutEvent.found_wus` said, as of the slot's start."""
     telemetry_s: int | None = None
     """How often it is told in the slot that was dispatched last what has flowed so far, s."""
     so_far: dict[str, Measured] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from agents.negotiation.party import Party
 from agents.parties.der import messages
 from agents.parties.der.event import DerEvent, DerStage, DerTimer
 from agents.parties.der.home import Home
+from agents.parties.der.without_event import WithoutEvent
 from protocol import messages as m
 from protocol.actor import Measure, Measured
 from protocol.edges import Edge
@@ -59,7 +60,7 @@ class HomeMeter:
                 found = event.found_wus.get(slot, {})
                 if item.resource_id in found or (told is not None and told.at > event.slot_start(slot)):
                     continue
-                wus = held.found_wus(item.resource_id, slot)
+                wus = WithoutEvent(held).found_wus(item.resource_id, slot)
                 if wus is not None:
                     event.found_wus[slot] = {**found, item.resource_id: wus}
 
@@ -87,7 +88,7 @@ class HomeMeter:
         assert held is not None
         until = min(value.at for value in values) if event.outcome == m.Outcome.CANCELLED else None
         found_wus = event.found_wus.get(slot)
-        baseline, event.rest_wus = held.baseline_wh(values, slot, event.rest_wus, until, found_wus)
+        baseline, event.rest_wus = WithoutEvent(held).baseline_wh(values, slot, event.rest_wus, until, found_wus)
         stored_wh = [held.home.stored_wh(value, event.slot_start(slot)) for value in values]
         stored = [wh for wh in stored_wh if wh is not None]
         return m.Reading(

@@ -1,24 +1,18 @@
-"""What one event reserves of a home's devices: their parts, the course that follows, and the baseline they are metered
-against. The baseline is the schedule declared with the offer, with what the devices follow of other events."""
+"""What one event reserves of a home's devices: their parts, and the course that follows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from agents.devices.contract import Ask, Segment, micros
+from agents.devices.contract import Ask
 from agents.devices.course import lower
 from agents.parties.der.home import Home
 from agents.parties.der.home_flexibility import HomeFlexibility, share
 from agents.parties.der.ledger import Course, Ledger
-from protocol.actor import Measured, Setpoint
+from protocol.actor import Setpoint
 from protocol.messages import IntervalPeriod
-from protocol.plan import Plan, SignedPlan, add, excess, least, total, zero
+from protocol.plan import Plan, add, excess, least, total, zero
 from protocol.units import Direction
-
-WH_WUS = 3_600_000_000
-"""W x microseconds of a Wh."""
-STEPS = 240
-"""Into at most so many steps the rest of an event is cut, to see what a device does in it by itself."""
 
 
 class Reservation:
@@ -84,8 +78,8 @@ class Reservation:
         )
         ask = Ask(self.direction, self.period, added_w, more.held.get(name, ()))
         courses = (
-            self._course(name, before_w),
-            self._course(name, grown_w),
+            self.course(name, before_w),
+            self.course(name, grown_w),
             self.home.device(name).lay_out(ask, more.parts[name].schedule_w, added_w),
         )
         return tuple(
@@ -109,11 +103,11 @@ class Reservation:
     def declared(self, resource_id: str) -> Course:
         """The schedule that a device's part stands on, without the part."""
         some = (1,) * len(self.answer.joint.power_w)
-        return tuple(replace(segment, power_w=0) for segment in self._course(resource_id, some))
+        return tuple(replace(segment, power_w=0) for segment in self.course(resource_id, some))
 
     def lay_out(self, parts: Mapping[str, Plan]) -> None:
         """Reserve these parts of the devices, W, at least as much as is reserved of the answer."""
-        self.ledger.reserve(self.event_id, {name: self._course(name, plan) for name, plan in parts.items()})
+        self.ledger.reserve(self.event_id, {name: self.course(name, plan) for name, plan in parts.items()})
 
     def follow(self, slot: int, power_w: int, now: datetime) -> list[Setpoint]:
         """Let the devices follow a change of so many W in a slot, at most what is reserved; the set-points from now
@@ -126,20 +120,9 @@ class Reservation:
             setpoint
             for name, (part,) in parts.items()
             for setpoint in self.ledger.follow(
-                self.event_id, name, self._course(name, _only(slot, part, slots)), max(start, now), end
+                self.event_id, name, self.course(name, only(slot, part, slots)), max(start, now), end
             )
         ]
-
-    def alone_wus(self, span: timedelta) -> dict[str, int]:
-        """What the devices of which something is asked would take in a span behind the last slot without this event, from
-        their last readings, signed W x microseconds; nothing of those that other events lead."""
-        found: dict[str, int] = {}
-        for name, plan in self.parts.items():
-            end = self.period.slot_start(len(plan))
-            if any(plan) and not self.is_led(name, end + span):
-                ask = Ask(self.direction, IntervalPeriod(start=end, duration=span), zero(1))
-                found[name] = self.home.device(name).flexibility(ask).schedule_w[0] * micros(span)
-        return found
 
     def is_led(self, resource_id: str, until: datetime) -> bool:
         """Whether other events reserve or lead a device from this one's beginning on."""
@@ -183,133 +166,20 @@ class Reservation:
         led already. Returns the set-points that change."""
         found: list[Setpoint] = []
         for name, plan in self.parts.items():
-            followed, reserved = self.ledger.follows(self.event_id, name), self._course(name, plan)
+            followed, reserved = self.ledger.follows(self.event_id, name), self.course(name, plan)
             start, end = max(now, self.period.start), self.period.slot_start(len(plan))
             ahead = lower(followed, reserved, start, end)
             if ahead != lower(followed, followed, start, end):
                 found += self.ledger.follow(self.event_id, name, ahead, start, end)
         return found
 
-    def baseline_wh(
-        self,
-        values: Iterable[Measured],
-        slot: int,
-        rest_wus: int,
-        until: datetime | None = None,
-        found_wus: Mapping[str, int] | None = None,
-    ) -> tuple[int, int]:
-        """What the devices of these meter values would have taken in a slot without this event, signed Wh, + = import;
-        and what is left of it below a Wh, for the next slot (`rest_wus`: from the slot before), W x microseconds. Of a
-        device of which nothing is asked in the slot, what it took: its change is not this event's; but where its award was
-        lowered to nothing while it was led, what it was led to counts as far as its meter shows it. `until`: of the slot's
-        beginning only. `found_wus`: what `Reservation.found_wus` said of the devices."""
-        energy_wh, total_wus = 0, rest_wus
-        for value in values:
-            if self.parts[value.resource_id][slot]:
-                total_wus += self._baseline_wus(value.resource_id, slot, until, found_wus or {})
-            else:
-                energy_wh += value.energy_wh or 0
-                total_wus -= self._led_wus(value, slot, until, found_wus or {})
-        whole_wh = (2 * total_wus + WH_WUS) // (2 * WH_WUS)
-        return energy_wh + whole_wh, total_wus - whole_wh * WH_WUS
-
-    def found_wus(self, resource_id: str, slot: int) -> int | None:
-        """What a device that takes part would take in a slot without any event, from its last reading and what it has
-        followed of other events, signed W x microseconds. None where there is no other event that the declared schedule
-        stands on, or stood on before it was looked at again, or that has changed what the device does since."""
-        plan, others = self.parts[resource_id], self.ledger.others(self.event_id, resource_id)
-        if not plan[slot] or not (others or self.answer.held.get(resource_id) or self.answer.looked_at_again):
-            return None
-        start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
-        to_come = self.period.model_copy(update={"start": start})  # what was before is in the reading
-        ask = Ask(self.direction, to_come, zero(len(plan) - slot), others)
-        schedule_w = self.home.device(resource_id).flexibility(ask).schedule_w[0]
-        return schedule_w * micros(end - start) - self.ledger.others_wus(self.event_id, resource_id, start, end)
-
-    def takes_back_w(self, now: datetime) -> Plan:
-        """What the devices take back of what they gave, left to themselves from now on: how far that lies behind the
-        schedules that they declared, in the slots in which they are asked for anything, W. Of a slot that has begun, over
-        what is left of it."""
-        slots = next((len(plan) for plan in self.parts.values()), 0)
-        end = self.period.slot_start(slots)
-        if now >= end:
-            return zero(slots)
-        step = timedelta(seconds=-(-(end - now) // timedelta(seconds=STEPS)))
-        own_w = {name: self._alone_w(name, now, step, -(-(end - now) // step)) for name in self.parts}
-        found = []
-        for slot in range(slots):
-            since, until = max(now, self.period.slot_start(slot)), self.period.slot_start(slot + 1)
-            behind_wus = sum(
-                self._behind_wus(name, slot, since, until, own_w[name], now, step)
-                for name, plan in self.parts.items()
-                if plan[slot] and since < until
-            )
-            found.append(max(0, behind_wus) // micros(until - since) if since < until else 0)
-        return tuple(found)
-
-    def _alone_w(self, resource_id: str, now: datetime, step: timedelta, steps: int) -> SignedPlan:
-        """What a device does from now on without this event, signed W in each of so many steps."""
-        led = self.ledger.led(self.event_id, resource_id, now)
-        period = IntervalPeriod(start=now, duration=step)
-        ask = Ask(self.direction, period, zero(steps), (*self.ledger.others(self.event_id, resource_id), *led))
-        return self.home.device(resource_id).flexibility(ask).schedule_w
-
-    def _behind_wus(
-        self, resource_id: str, slot: int, since: datetime, until: datetime, alone_w: SignedPlan, now: datetime,
-        step: timedelta,
-    ) -> int:  # fmt: skip
-        """By how much a device lies behind its declared schedule in a span of a slot, W x microseconds."""
-        plan = self.parts[resource_id]
-        course = self._course(resource_id, _only(slot, plan[slot], len(plan)))
-        declared_wus = self.ledger.others_wus(self.event_id, resource_id, since, until) + sum(
-            (s.own_w or 0) * micros(min(s.end, until) - max(s.start, since))
-            for s in course
-            if s.start < until and s.end > since
-        )
-        alone_wus = sum(
-            power_w * micros(min(now + step * (place + 1), until) - max(now + step * place, since))
-            for place, power_w in enumerate(alone_w)
-            if now + step * place < until and now + step * (place + 1) > since
-        )
-        return self.direction.sign * (declared_wus - alone_wus)
-
-    def _baseline_wus(
-        self, resource_id: str, slot: int, until: datetime | None, found_wus: Mapping[str, int]
-    ) -> int:  # fmt: skip
-        """Of one device that takes part: its declared schedule, and what it followed of other events. The schedule may
-        stand on what another event was going to change, and did not: then what was found counts, against the child."""
-        start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
-        end = end if until is None else max(start, min(end, until))
-        plan = self.parts[resource_id]
-        asked_w = plan[slot] or self.answer.parts[resource_id].power_w[slot]
-        own = self._course(resource_id, _only(slot, asked_w, len(plan)))
-        own_wus = sum((s.own_w or 0) * micros(min(s.end, end) - s.start) for s in own if s.start < end)
-        if resource_id in found_wus:
-            sign = self.direction.sign
-            found = found_wus[resource_id] * micros(end - start) // micros(self.period.duration)
-            own_wus = sign * max(sign * own_wus, sign * found)
-        return own_wus + self.ledger.others_wus(self.event_id, resource_id, start, end)
-
-    def _led_wus(self, value: Measured, slot: int, until: datetime | None, found_wus: Mapping[str, int]) -> int:
-        """By how much a device of which nothing is asked any more was led off its declared schedule before, as far as its
-        meter shows it, signed W x microseconds."""
-        start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
-        followed = self.ledger.follows(self.event_id, value.resource_id)
-        spans = [
-            (s.power_w, min(s.end, end) - max(s.start, start)) for s in followed if s.start < end and s.end > start
-        ]
-        if not spans:
-            return 0
-        sign, led_wus = self.direction.sign, sum(power_w * micros(span) for power_w, span in spans)
-        shown_wus = (value.energy_wh or 0) * WH_WUS - self._baseline_wus(value.resource_id, slot, until, found_wus)
-        return sign * max(0, min(sign * led_wus, sign * shown_wus))
-
-    def _course(self, resource_id: str, power_w: Plan) -> tuple[Segment, ...]:
+    def course(self, resource_id: str, power_w: Plan) -> Course:
+        """The course of a device that gives so much of the answer, W."""
         held, schedule_w = self.answer.held.get(resource_id, ()), self.answer.parts[resource_id].schedule_w
         ask = Ask(self.direction, self.period, self.answer.parts[resource_id].power_w, held)
         return self.home.device(resource_id).lay_out(ask, schedule_w, power_w)
 
 
-def _only(slot: int, power_w: int, slots: int) -> Plan:
+def only(slot: int, power_w: int, slots: int) -> Plan:
     """A plan of one slot, W."""
     return (*zero(slot), power_w, *zero(slots - slot - 1))

@@ -7,6 +7,7 @@ from agents.negotiation.party import Party
 from agents.parties.der import messages
 from agents.parties.der.event import DerEvent, DerStage, DerTimer
 from agents.parties.der.home import Home
+from agents.parties.der.without_event import WithoutEvent
 from protocol import messages as m
 from protocol.actor import Measure, Measured
 
@@ -55,7 +56,7 @@ class Telemetry:
             return
         values, event.so_far = tuple(event.so_far.values()), {}
         at = min(value.at for value in values)
-        baseline_wh, _ = held.baseline_wh(values, slot, event.rest_wus, at, event.found_wus.get(slot))
+        baseline_wh, _ = WithoutEvent(held).baseline_wh(values, slot, event.rest_wus, at, event.found_wus.get(slot))
         energies_wh = sum(value.energy_wh or 0 for value in values), baseline_wh
         number = self.party.counts["sent.report"] + 1
         self.party.send(event.edge, messages.so_far(self.party.name, event.request, slot, at, energies_wh, number))

@@ -11,6 +11,7 @@ from rich.table import Table
 from agents.drivers.telling import TellingDriver
 from agents.drivers.travelling import Departed, TravellingVehicle
 from agents.parties.der.actor import Der
+from agents.parties.der.without_event import WithoutEvent
 from agents.settings.scenario import Scenario
 from agents.tools.tables import print_table
 from broker.simulation import Simulation
@@ -56,7 +57,7 @@ class Life:
         for name in (device.resource_id for device in home.home.devices):
             rest_wus = 0
             for slot, read in sorted(event.measured.items()):
-                baseline_wh, rest_wus = held.baseline_wh((read[name],), slot, rest_wus)
+                baseline_wh, rest_wus = WithoutEvent(held).baseline_wh((read[name],), slot, rest_wus)
                 change_wh = (read[name].energy_wh or 0) - baseline_wh
                 self.moved_wh[self._kinds[name], direction.value] += direction.sign * change_wh
 
