@@ -9,7 +9,7 @@ from agents.devices.course import laid_out
 from agents.devices.vehicle import Vehicle
 from agents.parties.der.home import Home
 from agents.parties.der.ledger import Ledger
-from agents.parties.der.reservation import Reservation
+from agents.parties.der.without_event import WithoutEvent
 from agents.settings.devices import VehicleSpec
 from protocol.actor import Measured, Setpoint
 
@@ -38,13 +38,13 @@ def _set_point_doubled() -> list[Patch]:
 
 
 def _baseline_made_up() -> list[Patch]:
-    baseline_wh = Reservation.baseline_wh
+    baseline_wh = WithoutEvent.baseline_wh
 
-    def higher(self: Reservation, values: Iterable[Measured], slot: int, rest_wus: int) -> tuple[int, int]:
-        baseline, rest = baseline_wh(self, values, slot, rest_wus)
-        return baseline - self.direction.sign * 500, rest
+    def higher(self: WithoutEvent, values: Iterable[Measured], *what: Any) -> tuple[int, int]:
+        baseline, rest = baseline_wh(self, values, *what)
+        return baseline - self.held.direction.sign * 500, rest
 
-    return [(Reservation, "baseline_wh", higher)]
+    return [(WithoutEvent, "baseline_wh", higher)]
 
 
 def _owner_forgotten() -> list[Patch]:
