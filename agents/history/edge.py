@@ -244,11 +244,10 @@ class EdgeHistory:
         return self.confirm.accepted if same else None
 
     def due_wh(self, slots: Iterable[int]) -> int:
-        """Due by its awards in these slots, Wh."""
+        """Due by its awards in these slots, Wh: rounded once."""
         if self.request is None:
             return 0
-        due, deal_w, period = self.due or DueEnergy(), self.deal_w, self.request.interval_period
-        return sum(due.slot_wh(deal_w, period, slot) for slot in slots)
+        return (self.due or DueEnergy()).wh(self.deal_w or (), self.request.interval_period, slots)
 
     def delivered_wh(self, direction: Direction) -> dict[int, int]:
         """By slot, Wh in the event's direction."""

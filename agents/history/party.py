@@ -49,6 +49,8 @@ class PartyHistory:
     children: dict[str, EdgeHistory] = field(default_factory=dict)
     """The edges to its children; of entries only, as notes do not tell them."""
     slots: dict[int, MeteredSlot] = field(default_factory=dict)
+    account_wh: int | None = None
+    """What was due of the deal in all, as the party told it behind the last slot: rounded once, where slots are rounded each."""
     outcome: str = ""
     reason: str = ""
     start_at: datetime | None = None
@@ -94,7 +96,7 @@ class PartyHistory:
     @property
     def awarded_wh(self) -> int:
         """Of the deal, in the slots that are summed up."""
-        return sum(slot.awarded_wh for slot in self.slots.values())
+        return self.account_wh if self.account_wh is not None else sum(slot.awarded_wh for slot in self.slots.values())
 
     @property
     def share_pct(self) -> int | None:
@@ -141,6 +143,9 @@ class PartyHistory:
         if self.stage is PartyStage.STANDBY:
             self._go(PartyStage.DELIVERING)
 
+    def _accounts(self, note: n.DeliverySummed | n.EventSettled) -> None:
+        self.account_wh = note.awarded_wh
+
     def _lost(self, note: n.ShortfallStated) -> None:
         if self.deal_w is not None:
             self.deal_w = shortfall(self.deal_w, note.shortfall_w)
@@ -176,6 +181,7 @@ class PartyHistory:
         self.role = ASKED[type(note)]
         self.rounds.append(AskedRound(note.requested_w))
         self.answers, self.offers, self.deal_w, self.own_w, self.slots = CountedAnswers(), {}, None, (), {}
+        self.account_wh = None
         self.outcome = self.reason = ""
         self._go(PartyStage.COLLECTING, "", note.reply_by)
         if isinstance(note, n.EventIssued):
@@ -310,6 +316,7 @@ TAKES: dict[type[NoteModel], Take] = {
     n.EventReduced: P._reduced,
     n.PlannedEventCancelled: P._never_issued,
     n.SlotMetered: P._metered,
+    **dict.fromkeys((n.DeliverySummed, n.EventSettled), P._accounts),
     n.EventClosed: P._closed,
 }
 """What a note changes; the others change nothing."""

@@ -99,10 +99,10 @@ def tally(links: Iterable[EdgeHistory]) -> Tally:
 
 
 def due_wh(deal_w: Plan | None, metered: Iterable[int], period: m.IntervalPeriod | None) -> int:
-    """Energy of a deal in the slots that were metered, Wh."""
+    """Energy of a deal in the slots that were metered, Wh: rounded once."""
     if deal_w is None or period is None:
         return 0
-    return sum(energy_wh((deal_w[slot],), period.duration) for slot in metered if slot < len(deal_w))
+    return energy_wh(tuple(deal_w[slot] for slot in metered if slot < len(deal_w)), period.duration)
 
 
 def missing(asked: Plan | None, available: Plan | None) -> Plan | None:

@@ -8,6 +8,7 @@ import pytest
 from played import CASES, Played, at, play
 from worlds import START, T0, Story, World, battery, vehicle
 
+from agents.history.fold import History
 from protocol.actor import Cancel
 from protocol.units import Direction
 
@@ -60,6 +61,16 @@ def test_energy_of_many_small_loads_in_short_slots_adds_up(name: str, event_wh: 
     assert played.delivered_wh("e1", "ra-1") == pytest.approx(event_wh, abs=homes / 2)
     (note,) = played.story.notes("delivered", "ra-1")
     assert note.data["awarded_wh"] == event_wh
+
+
+@pytest.mark.parametrize(("name", "event_wh"), [("minute_down", 500), ("minute_up", 500), ("quarter_down", 37_875)])
+def test_what_is_shown_of_short_slots_adds_up(name: str, event_wh: int) -> None:
+    played = case(name)
+    event = History.of(played.simulation.trace).event("e1")
+    assert {who: event.parties[who].awarded_wh for who in ("utility", "ac", "ra-1")} == dict.fromkeys(
+        ("utility", "ac", "ra-1"), event_wh
+    )
+    assert event.parties["ac"].children["ra-1"].due_wh(range(15)) == event_wh
 
 
 def test_forecast_counts_by_its_mean_over_a_slot_of_any_length() -> None:

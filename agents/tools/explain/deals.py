@@ -131,6 +131,15 @@ def endings(evidence: Evidence) -> list[Ending]:
     return list(found.values())
 
 
+def accounts(evidence: Evidence) -> dict[str, tuple[int, int]]:
+    """What each party told last of all slots: awarded, and delivered, Wh."""
+    return {
+        noted.party: (noted.note.awarded_wh, noted.note.delivered_wh)
+        for noted in evidence.noted
+        if isinstance(noted.note, n.DeliverySummed | n.EventSettled)
+    }
+
+
 def settled(evidence: Evidence) -> Settled | None:
     """The utility's account."""
     noted = of(evidence.noted, n.EventSettled)

@@ -44,7 +44,7 @@ def missing(evidence: Evidence, story: Story) -> list[MissingEnergy]:
     if top is None:
         return []
     found = _stated_wh(evidence, story, top)
-    awarded_wh, delivered = _account(evidence, story, top)
+    awarded_wh, delivered = story.account(top)
     homes = _homes_wh(evidence, story, top)
     found.update(homes)
     rest_wh = awarded_wh - delivered - sum(homes.values())
@@ -52,14 +52,6 @@ def missing(evidence: Evidence, story: Story) -> list[MissingEnergy]:
     if sum(found.values()) <= 0:
         return []
     return [MissingEnergy(top, cause, found[cause]) for cause in CAUSES if found[cause]]
-
-
-def _account(evidence: Evidence, story: Story, top: str) -> tuple[int, int]:
-    """Awarded as it stood when, and delivered, Wh."""
-    if story.settled is not None and evidence.noted_of(top, n.EventSettled):
-        return story.settled.awarded_wh, story.settled.delivered_wh
-    last = {one.slot: one for one in story.delivery if one.party == top}.values()
-    return sum(one.awarded_wh for one in last), sum(one.delivered_wh for one in last)
 
 
 def _stated_wh(evidence: Evidence, story: Story, top: str) -> Counter[str]:

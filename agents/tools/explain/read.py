@@ -5,7 +5,7 @@ from datetime import timedelta
 from agents.history.party import AGGREGATOR, ASKED, COORDINATOR, UTILITY
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, UtilitySettings
 from agents.tools.explain.climbs import climbs
-from agents.tools.explain.deals import awards, changes, delivery, endings, settled, shared
+from agents.tools.explain.deals import accounts, awards, changes, delivery, endings, settled, shared
 from agents.tools.explain.devices import devices, reached
 from agents.tools.explain.evidence import Evidence, SentEvidence
 from agents.tools.explain.missing import missing
@@ -69,7 +69,7 @@ def _fill(story: Story, evidence: Evidence, requests: list[SentEvidence]) -> Non
     slot = timedelta(seconds=story.slot_s)
     parents = [*of[UTILITY], *of[COORDINATOR], *of[AGGREGATOR]]
     story.delivery = [one for name in parents for one in delivery(evidence, name, story.start, slot)]
-    story.settled = settled(evidence)
+    story.accounts, story.settled = accounts(evidence), settled(evidence)
     story.missing = missing(evidence, story)
     story.endings = [one for one in endings(evidence) if roles[one.party] != DEVICE]
     story.troubles = troubles(evidence)

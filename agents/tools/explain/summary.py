@@ -56,9 +56,8 @@ def _came(story: Story) -> str:
     first = next((name for name in story.roles if name in noted), None)
     if first is None:
         return f"{text}; no delivery is told."
-    of_it = [one for one in story.delivery if one.party == first]
-    delivered, awarded = sum(one.delivered_wh for one in of_it), sum(one.awarded_wh for one in of_it)
-    return f"{text}; {first} counts {words.kwh(delivered)} of {words.kwh(awarded)} delivered."
+    awarded_wh, delivered_wh = story.account(first)
+    return f"{text}; {first} counts {words.kwh(delivered_wh)} of {words.kwh(awarded_wh)} delivered."
 
 
 def _missing(story: Story) -> Iterator[str]:

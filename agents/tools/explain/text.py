@@ -123,8 +123,8 @@ def _delivery(out: Console, story: Story, party: str | None) -> None:
         of_it = {one.slot: one for one in counted if one.party == name}
         silent = list(dict.fromkeys(child for one in of_it.values() for child in one.silent))
         cells = [words.kwh(of_it[slot].delivered_wh) if slot in of_it else "-" for slot in range(story.slots)]
-        total, awarded = (sum(w) for w in zip(*((o.delivered_wh, o.awarded_wh) for o in of_it.values()), strict=True))
-        of_awarded = f"{words.kwh(total)} of {words.kwh(awarded)}"
+        awarded_wh, delivered_wh = story.account(name)
+        of_awarded = f"{words.kwh(delivered_wh)} of {words.kwh(awarded_wh)}"
         table.add_row(name, *cells, of_awarded, words.names(silent, 4) if silent else "-")
     print_table(out, table)
     for text in _doubts(story, counted):

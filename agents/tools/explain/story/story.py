@@ -50,6 +50,8 @@ class Story:
     shared: list[SharedOut] = field(default_factory=list)
     changes: list[AwardChange] = field(default_factory=list)
     delivery: list[SlotDelivery] = field(default_factory=list)
+    accounts: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """What parties told behind the last slot: awarded as it stood when, and delivered, Wh, each rounded once."""
     settled: Settled | None = None
     missing: list[MissingEnergy] = field(default_factory=list)
     """What was awarded and not delivered, every Wh of it by its cause."""
@@ -58,3 +60,10 @@ class Story:
     devices: dict[str, DeviceStory] = field(default_factory=dict)
     missing_journals: list[str] = field(default_factory=list)
     """Parties of the event whose journals are not there."""
+
+    def account(self, party: str) -> tuple[int, int]:
+        """Awarded and delivered, Wh: as the party told it behind the last slot, or of the slots that are summed up so far."""
+        if party in self.accounts:
+            return self.accounts[party]
+        slots = {one.slot: one for one in self.delivery if one.party == party}.values()
+        return sum(one.awarded_wh for one in slots), sum(one.delivered_wh for one in slots)
