@@ -66,6 +66,7 @@ def test_promises_hold_over_a_thousand_seeds() -> None:
         7427,
         9017,
         9966,
+        11792,
         13424,
         14711,
         16573,
