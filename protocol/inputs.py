@@ -156,8 +156,8 @@ class Resumed:
     down_since: datetime
     """The instant of the last entry before."""
     counts_waited: bool = False
-    """Whether answers that are heard before what is due is judged count as said in time. Journals of released versions
-    have no such key: there they came too late."""
+    """Whether answers that were sent in time count although they are heard too late, as long as what is due is not
+    judged. Journals of released versions have no such key: there they came too late."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ class DeviceReading:
     """Of its energy meter since ever, at the grid side: imported less exported."""
     register_step_wh: float | None = None
     """It counts in steps of so much, Wh: the energy of a slot may be wrong by as much at either end."""
+    kept: tuple[tuple[datetime, float], ...] = ()
+    """What the register showed at earlier instants (real UTC), as the meter has kept it: of a time in which nobody heard it."""
     most_charge_w: int | None = None
     most_discharge_w: int | None = None
     """Its limits at this moment, W; 0: it cannot now."""

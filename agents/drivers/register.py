@@ -65,6 +65,17 @@ class Register:
         old = bisect_left(self._at, at - KEPT)
         del self._at[:old], self._wh[:old]
 
+    def fill(self, at: datetime, wh: float) -> None:
+        """What it showed at an instant in a gap, or before it was read first, as the meter has kept it; only what fits
+        between the readings on both sides."""
+        place = bisect_left(self._at, at)
+        if place == len(self._at) or self._at[place] == at or at < self._at[-1] - KEPT:
+            return
+        beside = [place] if place == 0 else [place - 1, place]
+        if all(abs(wh - self._wh[one]) <= MOST_JUMP_WH + MOST_W * hours(abs(at - self._at[one])) for one in beside):
+            self._at.insert(place, at)
+            self._wh.insert(place, wh)
+
     @property
     def read_at(self) -> datetime | None:
         """The instant of the last reading."""

@@ -90,6 +90,8 @@ class RemoteDevice:
         """What is to be told of slots."""
         self._owed: deque[Measure] = deque(maxlen=MOST_OWED)
         """Slots of which nothing could be told in time: the register may be read again."""
+        self._inexact: deque[Measure] = deque(maxlen=MOST_OWED)
+        """Slots of which nothing was told, or a replacement value: a meter may have kept what it showed."""
         self._some, self._ordered, self._heard = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._asked: asyncio.Queue[Measure] = asyncio.Queue()
 
@@ -292,7 +294,9 @@ class RemoteDevice:
             self._register.note(at, state.register_wh)
             step_wh = math.ceil(state.register_step_wh or 0)
             self._step_wh = step_wh if step_wh > 1 else None
+            self._fill(state)
             self._answer_late()
+            self._answer_exactly()
         self._heard.set()
 
     def _measured_at(self, state: DeviceReading) -> datetime:
@@ -328,7 +332,10 @@ class RemoteDevice:
     def _answer(self, asked: Measure) -> None:
         """Tell what has flowed. No state: that was told with the instant of which it is."""
         energy_wh, estimated = self._register.energy_wh(asked.from_at, asked.until), None
+        if asked in self._inexact:
+            self._inexact.remove(asked)
         if energy_wh is None:
+            self._inexact.append(asked)
             energy_wh = self._register.estimated_wh(asked.from_at, asked.until)
             estimated = None if energy_wh is None else True
         step_wh = None if energy_wh is None else self._step_wh
@@ -341,6 +348,18 @@ class RemoteDevice:
         while self._owed and self._is_read(self._owed[0].until):
             asked = self._owed.popleft()
             if self._register.estimated_wh(asked.from_at, asked.until) is not None:
+                self._answer(asked)
+
+    def _fill(self, state: DeviceReading) -> None:
+        """Only where the party's time is that of the world: a meter keeps its values by no other."""
+        if state.kept and self._clock is not None and self._clock.follows:
+            for at, wh in state.kept:
+                self._register.fill(at, wh)
+
+    def _answer_exactly(self) -> None:
+        """What was not known, or replaced, is known by what the meter has kept."""
+        for asked in tuple(self._inexact):
+            if self._register.energy_wh(asked.from_at, asked.until) is not None:
                 self._answer(asked)
 
     def _is_read(self, at: datetime) -> bool:

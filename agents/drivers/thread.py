@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -100,7 +101,10 @@ class DriverThread:
 
     def _push(self, device: str, state: DeviceReading) -> None:
         with self._lock:
-            waits, self._told[device] = device in self._told, state
+            waits, before = device in self._told, self._told.get(device)
+            if before is not None and before.kept and not state.kept:
+                state = replace(state, kept=before.kept)
+            self._told[device] = state
         if not waits and self._ours is not None and not self._ours.is_closed():
             self._ours.call_soon_threadsafe(self._hand_on, device)
 

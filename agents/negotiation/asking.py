@@ -214,9 +214,10 @@ class Asking:
         return asked is not None and stage is Stage.COLLECTING and self._counts(message, asked.reply_by, now)
 
     def _counts(self, message: m.Offer | m.Alternative, reply_by: datetime, now: datetime) -> bool:
-        """Whether it is in time; or whether its stage was not judged yet, as nobody was there, and it is still valid."""
+        """Whether it is in time; or whether it was sent in time and waited, as nobody was there to judge its stage, and
+        is still valid."""
         waited = self.out.counts_waited and self.timers.at.get(Timer.STAGE) == reply_by
-        return now <= reply_by or (waited and now <= message.valid_until)
+        return now <= reply_by or (waited and message.sent_at <= reply_by and now <= message.valid_until)
 
     def still_hears(self, now: datetime) -> bool:
         """Whether the stage should be over and all that waited is heard first: the parent's word may be among it."""

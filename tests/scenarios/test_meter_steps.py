@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from worlds import World
+import pytest
+from worlds import Story, World
 
 from agents.history.line import NoteLine
 from agents.history.narrate import words
@@ -110,6 +111,32 @@ def test_replacement_values_are_told_as_such_to_aggregator_and_utility() -> None
     assert account.data["values_estimated"] == 8
     line = NoteLine(datetime.min, "utility", "settled", "e1", "meter", dict(account.data))
     assert "8 of their values are replacement values" in words(line)
+
+
+@pytest.mark.parametrize("slot", [2, 7])
+def test_metered_value_takes_the_place_of_a_replacement_value_at_aggregator_and_utility(slot: int) -> None:
+    made = world()
+    made.estimating = "ra-1-h0"
+    simulation = made.build()
+    event = made.events[0]
+    period_end = event.start + (slot + 1) * timedelta(seconds=event.slot_s)
+    value = Measured(
+        made.homes[0].devices[0].resource_id, period_end, energy_wh=-1_000, event_id="e1", slot=slot, step_wh=STEP_WH
+    )
+    simulation.give(period_end + timedelta(minutes=20), "ra-1-h0", value)
+    simulation.run()
+    story = Story(simulation, made)
+    reports = [one for one in story.sent("report", "ra-1-h0") if isinstance(one, m.Report)]
+    of_slot = [one for one in reports if one.readings and one.readings[0].slot == slot]
+    assert [one.readings[0].reading_type for one in of_slot] == [m.ReadingType.ESTIMATED, m.ReadingType.DIRECT_READ]
+    assert of_slot[1].readings[0].energy_wh == -1_000
+    assert abs(of_slot[1].readings[0].baseline_wh - of_slot[0].readings[0].baseline_wh) <= 1
+    assert story.notes("message_refused") == []
+    for name in ("ra-1", "utility"):
+        told = [note.data["delivered_wh"] for note in story.notes("slot_metered", name) if note.data["slot"] == slot]
+        assert told[-1] > told[0]  # type: ignore[operator]
+    assert story.notes("settled", "utility")[-1].data["values_estimated"] == 7
+    assert len(story.notes("closed", "ra-1-h0")) == 1
 
 
 def test_what_is_known_of_meters_survives_a_clean_stop() -> None:

@@ -1,14 +1,17 @@
 """A party dies at every named point of an evening and comes back: the same deal stands."""
 
-from datetime import timedelta
+import json
+from datetime import datetime, timedelta
 
 import pytest
 from checker import violations
+from checker.stages import late_but_counted
 from spare_evening import evening as spare_evening
 from worlds import START, T0, Story, World, battery
 
+from broker.bus import Post
 from broker.node import POINTS, Crash
-from broker.simulation import Faults
+from broker.simulation import Faults, Intercept
 from protocol import messages as m
 from protocol.actor import Cancel, Issue, Resumed
 from protocol.errors import RejectReason
@@ -143,6 +146,45 @@ def test_answers_that_waited_count_for_who_comes_back_after_its_reply_by(
     assert story.notes("late_answer_recorded") == []
     assert story.settled_wh() == (22_500, pytest.approx(22_500, abs=2))
     assert violations(story.simulation.trace) == []
+
+
+def test_answers_that_waited_count_for_who_dies_again_before_it_has_heard_them() -> None:
+    """It was down all the time, though its devices were read once meanwhile."""
+    again = Crash("ra-1", "received", T0 + 6 * MINUTE, 3 * MINUTE)
+    faults = Faults(crashes=(*died("ra-1", "acknowledged", 5.0005, down_s=5 * 60).crashes, again))
+    story = evening().run(faults=faults)
+    assert len(story.simulation.crashed) == 2
+    assert story.notes("late_answer_recorded") == []
+    assert story.settled_wh() == (22_500, pytest.approx(22_500, abs=2))
+    assert violations(story.simulation.trace) == []
+
+
+def sent_after(reply_by: datetime) -> Intercept:
+    """Of a child that answers just after a deadline."""
+    at = reply_by + timedelta(seconds=1)
+
+    def changed(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
+        if not any(f"/{kind}/" in post.topic for kind in ("offer", "alternative")):
+            return [(post, timedelta())]
+        body = json.loads(post.payload)
+        waits = at - datetime.fromisoformat(body["sent_at"])
+        return [(post._replace(payload=json.dumps({**body, "sent_at": at.isoformat()}).encode()), waits)]
+
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("actor", "child", "minutes"), [("ac", "ra-2", 27), ("ra-1", "ra-1-h0", 8), ("utility", "ac", 24)]
+)
+def test_answer_that_was_sent_too_late_is_late_also_for_who_was_away(actor: str, child: str, minutes: float) -> None:
+    """It waited as the others did, but nobody could have counted it."""
+    (asked,) = evening().run().to("request", actor, child)[:1]
+    assert isinstance(asked, m.Request)
+    world = evening()
+    world.intercepts = {child: sent_after(asked.reply_by)}
+    story = world.run(faults=died(actor, "published", 5.0005, down_s=minutes * 60))
+    assert child in [note.data["child"] for note in story.notes("late_answer_recorded", actor)]
+    assert late_but_counted(story.simulation.trace) == []
 
 
 def test_coordinator_back_after_all_time_is_over_asks_nobody_again_and_tells_what_is_firm() -> None:

@@ -69,6 +69,7 @@ def test_promises_hold_over_a_thousand_seeds() -> None:
         9966,
         10334,
         10765,
+        11792,
         13424,
         14711,
         16573,

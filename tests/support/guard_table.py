@@ -152,8 +152,13 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
         ),
         Guard(
             "parent: an answer that waited and is not valid any more",
-            "(waited and now <= message.valid_until)",
-            "waited",
+            " and now <= message.valid_until)",
+            ")",
+        ),
+        Guard(
+            "parent: an answer that waited and was sent too late",
+            "message.sent_at <= reply_by and ",
+            "",
         ),
         Guard(
             "parent: a proposal of who is no aggregator",

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from agents.drivers.contract import Abilities, DeviceReading, DeviceTrouble, Push
 from agents.drivers.echonet.device import EchonetDevice
+from agents.drivers.echonet.meter import EchonetMeter
 from agents.drivers.echonet.options import EchonetOptions
 from agents.drivers.echonet.post import EchonetPost, post_at
 from agents.drivers.echonet.water_heater import EchonetWaterHeater
@@ -18,6 +19,7 @@ APART_S = 1.0
 """A device that announces much is read once for all of it."""
 OPENS_WITHIN_S = 1.0
 """What is asked while the socket opens waits so long for it."""
+MADE = {"water_heater": EchonetWaterHeater, "meter": EchonetMeter}
 T = TypeVar("T")
 
 
@@ -42,8 +44,9 @@ class EchonetDriver:
                 other = memories[options.memory]
                 raise ConfigError(f"{name}: memory {options.memory} is that of {other} already: each has its own")
             post = self._posts[name] = post_at(options.own_address())
-            made = EchonetWaterHeater if options.object == "water_heater" else EchonetDevice
-            self._devices[name] = made(options, post.node(str(options.host), options.port))
+            self._devices[name] = MADE.get(options.object, EchonetDevice)(
+                options, post.node(str(options.host), options.port)
+            )
 
     def abilities(self, device: str) -> Abilities:
         return self._devices[device].options.abilities()
@@ -71,11 +74,15 @@ class EchonetDriver:
             loop.call_soon_threadsafe(news.set)
 
         post.listen(device.node, device.options.eoj, tell)
+        if isinstance(device, EchonetMeter):
+            device.missed = tell
         try:
             while True:
                 await news.wait()
                 news.clear()
                 with suppress(DeviceTrouble):  # the next poll tells it
+                    if isinstance(device, EchonetMeter):
+                        await self._call(name, device.recall)
                     push(name, await self.read(name))
                 await asyncio.sleep(APART_S)
         finally:

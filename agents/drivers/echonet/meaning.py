@@ -1,10 +1,12 @@
 """What an object's values mean in our units. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from agents.drivers.contract import DeviceReading
 from agents.drivers.echonet import codes
 from agents.drivers.echonet.codes import signed, span, unsigned
+from agents.drivers.echonet.history import KeptCount, up_to
 from agents.drivers.echonet.options import EchonetOptions
 from agents.drivers.register import Beginnings
 
@@ -23,7 +25,10 @@ class Meaning:
         """Which registers count: charged, discharged."""
         self._unit_wh: float | None = None
         self._coefficient: int | None = None
-        self._exports = False
+        self.exports = False
+        """Whether a meter has told what it exported."""
+        self._counted: tuple[int, int] | None = None
+        """Of a meter's registers, imported and exported, as it told them last."""
         self._beginnings = Beginnings()
 
     def _since_ever(self, *registers_wh: float) -> float:
@@ -114,11 +119,20 @@ class Meaning:
     def _metered_wh(self, values: Values) -> float | None:
         imported = unsigned(values, codes.IMPORTED, 4, codes.MOST_METER)
         exported = unsigned(values, codes.EXPORTED, 4, codes.MOST_METER)
-        if imported is None or self._unit_wh is None or (exported is None and self._exports):
+        if imported is None or self._unit_wh is None or (exported is None and self.exports):
             return None
-        self._exports = exported is not None
+        self.exports = exported is not None
+        self._counted = imported, exported or 0
         step_wh = self._unit_wh * self._factor
         return self._since_ever(imported * step_wh, (exported or 0) * step_wh)
+
+    def kept_wh(self, kept: Sequence[KeptCount]) -> tuple[tuple[datetime, float], ...]:
+        """What a meter has kept, as its register showed it then, Wh; of the register that it tells of now."""
+        if self._counted is None or self._unit_wh is None:
+            return ()
+        step_wh, anew_wh = self._unit_wh * self._factor, self._beginnings.anew_wh
+        found = up_to(kept, *self._counted)
+        return tuple((one.at, (one.imported - one.exported) * step_wh + anew_wh) for one in found)
 
     def _water_heater(self, values: Values) -> DeviceReading:
         energy_wh = unsigned(values, codes.OWN_ENERGY, 4, codes.MOST)

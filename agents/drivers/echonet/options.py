@@ -3,8 +3,9 @@
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from agents.drivers.contract import Abilities
 from agents.drivers.echonet.codes import CLASSES
@@ -46,6 +47,8 @@ class EchonetOptions(BaseModel):
     """A vehicle's: how often the node is told to look which one is connected (0xCD), s."""
     lead_s: Annotated[float, Field(ge=0, le=86_400)] = 600.0
     """A water heater's: so long ahead it has to be told when it heats, s; many plan it in the evening before."""
+    zone: str = "Asia/Tokyo"
+    """A meter's: whose clocks it shows. What it has kept of each half hour is told by them."""
     poll_s: Annotated[float, Field(ge=1, le=3_600)] = 10.0
     silent_after_s: Annotated[float, Field(ge=1, le=86_400)] = 60.0
     port: Annotated[int, Field(ge=1, le=65_535)] = PORT
@@ -53,6 +56,15 @@ class EchonetOptions(BaseModel):
     bind: IPv4Address = IPv4Address("0.0.0.0")
     own_port: Annotated[int, Field(ge=1, le=65_535)] = PORT
     """Where answers come in."""
+
+    @field_validator("zone")
+    @classmethod
+    def _known(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{zone} is no time zone: write it as Asia/Tokyo") from None
+        return zone
 
     @model_validator(mode="after")
     def _given_back(self) -> Self:

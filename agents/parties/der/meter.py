@@ -69,13 +69,18 @@ class HomeMeter:
     def take(self, event: DerEvent, item: Measured, slot: int, now: datetime) -> bool:
         """Store a device's value of a slot, and report the slot when all are there; whether the last slot is reported."""
         values = event.measured.setdefault(slot, {})
+        corrects = item.resource_id in values and slot in event.readings
         values[item.resource_id] = item
         if not self._is_complete(event, slot):
             return False
+        rest_wus = event.rest_wus
         reading = event.readings[slot] = self._reading(event, slot)
+        number = 0
+        if corrects:  # a replacement value, whose place a metered one takes
+            event.rest_wus, number = rest_wus, self._next
         for parent in (event.edge.parent, *self.meter_to):
-            self._say(Edge(parent, self.party.name), event, reading, now)
-        return slot + 1 == event.slots
+            self._say(Edge(parent, self.party.name), event, reading, now, number)
+        return slot + 1 == event.slots and not corrects
 
     def _is_complete(self, event: DerEvent, slot: int) -> bool:
         """Whether all devices of the home were measured in a slot."""

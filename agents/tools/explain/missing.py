@@ -5,7 +5,9 @@ beside its meter, by what stood when; what is left then stood with nobody.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
+from typing import TypeAlias
 
 from agents.history.edge import EdgeHistory
 from agents.history.party import AGGREGATOR
@@ -17,13 +19,26 @@ from agents.tools.explain.story.story import Story
 from protocol import messages as m
 from protocol import notes as n
 from protocol.edges import ROUTES, Edge, Way
+from protocol.units import energy_wh
 
-NOT_TOLD, GAVE_LESS, TOOK_BACK = "not_told", "gave_less", "took_back"
-"""Of a home: no meter value has come; it gave less than was due; it took back what it gave, or more."""
+NOT_TOLD, NOT_COMMANDED, GAVE_LESS, TOOK_BACK = "not_told", "not_commanded", "gave_less", "took_back"
+"""Of a home: no meter value has come; its dispatch left behind the slot's start, or never; it gave less than was due; it
+took back what it gave, or more."""
 NOT_COVERED, GAVE_MORE = "not_covered", "gave_more"
 """It stood with no home: own storage was to give it, or it was not replaced yet. Others gave more than was due: below zero."""
-CAUSES = (*(cause.value for cause in WithdrawalCause), NOT_TOLD, GAVE_LESS, TOOK_BACK, NOT_COVERED, GAVE_MORE)
+CAUSES = (
+    *(cause.value for cause in WithdrawalCause),
+    NOT_TOLD,
+    NOT_COMMANDED,
+    GAVE_LESS,
+    TOOK_BACK,
+    NOT_COVERED,
+    GAVE_MORE,
+)
 """The list."""
+
+Commanded: TypeAlias = Mapping[tuple[Edge, int], datetime]
+"""When the first dispatch of a slot left on an edge."""
 
 OWN_WORDS = {
     "less metered than due": WithdrawalCause.LESS,
@@ -87,16 +102,16 @@ def _word(text: str) -> str:
 def _homes_wh(evidence: Evidence, story: Story, top: str) -> Counter[str]:
     """What the homes of all aggregators whose journals are there did not give of what was due of them, Wh. What is due of
     them beyond the deal, as it was stated to be missing and their awards stand, is not missing twice."""
-    edges, found = _edges(evidence, story), Counter[str]()
+    (edges, commanded), found = _edges(evidence, story), Counter[str]()
     metered = [edge.delivered_wh(edge.request.direction) if edge.request is not None else {} for edge in edges]
     deal_wh = {one.slot: one.awarded_wh for one in story.delivery if one.party == top}
     for slot in range(story.slots):
         due_wh = [edge.due_wh([slot]) for edge in edges]
         parts: Counter[str] = Counter()
-        for due, given in zip(due_wh, (values.get(slot) for values in metered), strict=True):
-            parts.update(_parts(due, given))
+        for edge, due, values in zip(edges, due_wh, metered, strict=True):
+            parts.update(_parts(due, values.get(slot), _uncommanded_wh(edge, slot, commanded)))
         over_wh = max(0, sum(due_wh) - deal_wh.get(slot, 0))
-        for cause in (NOT_TOLD, GAVE_LESS):
+        for cause in (NOT_TOLD, NOT_COMMANDED, GAVE_LESS):
             less_wh = min(over_wh, parts[cause])
             parts[cause] -= less_wh
             over_wh -= less_wh
@@ -104,17 +119,31 @@ def _homes_wh(evidence: Evidence, story: Story, top: str) -> Counter[str]:
     return found
 
 
-def _parts(due_wh: int, given_wh: int | None) -> Counter[str]:
+def _parts(due_wh: int, given_wh: int | None, uncommanded_wh: int) -> Counter[str]:
     """One home in one slot, Wh."""
     if given_wh is None:
         return Counter({NOT_TOLD: due_wh})
-    change_wh = due_wh - max(0, given_wh)
-    return Counter({TOOK_BACK: max(0, -given_wh), GAVE_LESS if change_wh > 0 else GAVE_MORE: change_wh})
+    change_wh, back_wh = due_wh - max(0, given_wh), max(0, -given_wh)
+    if change_wh <= 0:
+        return Counter({TOOK_BACK: back_wh, GAVE_MORE: change_wh})
+    late_wh = min(change_wh, uncommanded_wh)
+    return Counter({TOOK_BACK: back_wh, NOT_COMMANDED: late_wh, GAVE_LESS: change_wh - late_wh})
 
 
-def _edges(evidence: Evidence, story: Story) -> list[EdgeHistory]:
+def _uncommanded_wh(edge: EdgeHistory, slot: int, commanded: Commanded) -> int:
+    """What stood of a slot before its dispatch left, Wh: as the aggregator was away, for one."""
+    if edge.request is None or edge.award is None or edge.deal_w is None:
+        return 0
+    period = edge.request.interval_period
+    starts_at, over_at = period.slot_start(slot), period.slot_start(slot + 1)
+    left_at = min(commanded.get((edge.edge, slot), over_at), over_at)
+    return max(0, energy_wh(edge.deal_w[slot], left_at - max(starts_at, edge.award.sent_at)))
+
+
+def _edges(evidence: Evidence, story: Story) -> tuple[list[EdgeHistory], Commanded]:
     """Between aggregators and homes, as the aggregator's journal has them."""
     edges: dict[Edge, EdgeHistory] = {}
+    commanded: dict[tuple[Edge, int], datetime] = {}
     told: list[tuple[int, datetime, Edge, m.EventMessage]] = []
     for sent in evidence.sent.values():
         parent, child = sent.edge.parent, sent.edge.child
@@ -127,4 +156,6 @@ def _edges(evidence: Evidence, story: Story) -> list[EdgeHistory]:
             told.append((place, sent.at, sent.edge, sent.message))
     for _, at, edge, message in sorted(told, key=lambda one: one[0]):
         edges.setdefault(edge, EdgeHistory(edge)).take(message, at)
-    return list(edges.values())
+        if isinstance(message, m.Dispatch):
+            commanded.setdefault((edge, message.slot), at)
+    return list(edges.values()), commanded

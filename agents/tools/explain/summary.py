@@ -119,6 +119,9 @@ def _short(story: Story) -> str:
         open_ = [climb.party for climb in climbs if not climb.rungs]
         if open_ or not story.climbs:
             return f"Short: not known{f': {words.names(open_)} did not sum up' if open_ else ''}."
+        before = dict.fromkeys(one.party for one in story.climbs if one.rungs and not one.rungs[0].enough)
+        if before:
+            return f"Short: nobody in the last round; in an earlier one {words.names(list(before))}."
         return "Short: nobody; first offers met every request."
     noted = [
         f"{words.cause(name)}: {words.kwh(wh)}"

@@ -65,6 +65,7 @@ MISSING = {
     "less_there_than_offered": "less was there than offered",
     "device": "a device did not do its part",
     "not_told": "no meter value has come",
+    "not_commanded": "homes were commanded late, or not at all",
     "gave_less": "homes gave less than was due",
     "took_back": "homes took back what they had given",
     "not_covered": "stood with no home: own storage, or not replaced yet",

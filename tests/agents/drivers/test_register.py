@@ -97,3 +97,27 @@ def test_net_register_that_falls_little_by_little_has_not_begun_anew() -> None:
     of.note({"imported": 5_000})
     of.note({"imported": 2_500})
     assert of.times == 1
+
+
+def test_gap_is_filled_by_what_the_meter_has_kept() -> None:
+    found = register((0, 1_000), (4_000, 3_000))
+    assert found.energy_wh(T0 + 900 * S, T0 + 2_700 * S) is None
+    for second, wh in ((900, 1_400.0), (2_700, 2_300.0), (900, 9_999.0)):
+        found.fill(T0 + second * S, wh)
+    assert found.energy_wh(T0 + 900 * S, T0 + 2_700 * S) == 900
+    assert found.energy_wh(T0, T0 + 4_000 * S) == 2_000
+
+
+def test_time_before_the_first_reading_is_filled_too() -> None:
+    found = register((0, 1_000))
+    found.fill(T0 - 1_800 * S, 700.0)
+    assert found.energy_wh(T0 - 1_800 * S, T0) == 300
+
+
+def test_what_fits_to_no_reading_beside_it_fills_nothing() -> None:
+    found = register((0, 1_000), (60, 1_010))
+    found.fill(T0 + 30 * S, 1_000 + ANEW_WH)
+    found.fill(T0 + 90 * S, 1_020.0)  # behind the last reading: nobody knows whether it is of the same register
+    found.fill(T0 - KEPT - 60 * S, 900.0)
+    assert found._wh == [1_000, 1_010]
+    Register(60 * S).fill(T0, 1.0)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from played_driver import REFUSES, PlayedDriver
@@ -64,8 +64,10 @@ def _is(value: object, wanted: object) -> bool:
 
 
 @asynccontextmanager
-async def running(driver: PlayedDriver, device: RemoteDevice | None = None) -> AsyncIterator[Party]:
-    clock = Clock(datetime.fromisoformat("2026-01-14T17:00:00Z"), speed=SPEED)
+async def running(
+    driver: PlayedDriver, device: RemoteDevice | None = None, clock: Clock | None = None
+) -> AsyncIterator[Party]:
+    clock = clock or Clock(datetime.fromisoformat("2026-01-14T17:00:00Z"), speed=SPEED)
     device = device or RemoteDevice("ev", DriverThread("played", driver), capacity_wh=40_000)
     party = Party(device, driver, clock)
     async with asyncio.timeout(60):
@@ -284,3 +286,37 @@ async def test_slot_whose_end_lies_in_a_gap_is_told_late_as_a_replacement_value(
         assert late.energy_wh is not None
         assert 0 <= late.energy_wh < 600  # the rest flowed behind the slot
         assert (late.slot, late.step_wh, late.estimated) == (0, 100, True)
+
+
+async def test_slot_of_a_time_in_which_nobody_heard_the_meter_is_told_by_what_it_has_kept() -> None:
+    """At first nothing is known, or a replacement value; then what was metered."""
+    driver, meter = PlayedDriver(can=Abilities(poll_s=1)), PlayedDriver(can=Abilities(poll_s=1))
+    driver.state = replace(driver.state, register_wh=None)
+    meter.state = DeviceReading(register_wh=9_000.0, register_step_wh=100.0)
+    device = RemoteDevice("ev", DriverThread("played", driver), meter=DriverThread("meter", meter))
+    over_at = datetime.now(UTC) - timedelta(minutes=10)
+    start = over_at - timedelta(minutes=30)
+    async with running(driver, device, Clock()) as party:
+        device.measure(Measure("ev", "e1", 0, start, over_at))
+        assert (await party.until(event_id="e1")).energy_wh is None
+        assert meter.push is not None
+        meter.push("ev", replace(meter.state, kept=((start, 7_000.0), (over_at, 8_500.0))))
+        known = await party.until(event_id="e1")
+        assert (known.slot, known.energy_wh, known.step_wh, known.estimated) == (0, 1_500, 100, None)
+        assert meter.push is not None
+        meter.push("ev", replace(meter.state, kept=((start, 7_000.0), (over_at, 8_500.0))))
+        device.measure(Measure("ev", "e1", 1, over_at, over_at))
+        assert (await party.until(event_id="e1")).slot == 1  # it was told once
+
+
+async def test_values_that_are_kept_count_for_no_other_clock_than_the_world_s() -> None:
+    driver = PlayedDriver(can=Abilities(poll_s=1))
+    device = RemoteDevice("ev", DriverThread("played", driver))
+    async with running(driver, device) as party:
+        while device._register.read_at is None:
+            await asyncio.sleep(0)
+        now = party.clock.now()
+        driver.push("ev", replace(driver.state, register_wh=5_000.0, kept=((now - timedelta(minutes=30), 4_000.0),)))
+        while device._register._wh[-1] != 5_000.0:
+            await asyncio.sleep(0)
+        assert 4_000.0 not in device._register._wh

@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from checker.wire import received, refuses, sends
 from protocol import messages as m
-from protocol.actor import Entry, Note, Received, Resumed, Send
+from protocol.actor import Entry, Note, Received, Refused, Resumed, Send
 from protocol.edges import Edge
 from protocol.plan import Plan, covers
 
@@ -28,7 +29,7 @@ def late_answers(trace: Sequence[Entry], grace: timedelta = GRACE) -> list[str]:
         found += [
             f"P3: {name}: no answer to {ref} by its reply_by"
             for (name, ref), by in late.items()
-            if not any(since <= by + grace and by <= up_at for since, up_at in down[name])
+            if not any(one.since <= by + grace and by <= one.up_at for one in down[name])
         ]
         for key in late:
             del heard[key]
@@ -49,32 +50,51 @@ def late_answers(trace: Sequence[Entry], grace: timedelta = GRACE) -> list[str]:
     return found
 
 
-def downtimes(trace: Sequence[Entry]) -> dict[str, list[tuple[datetime, datetime]]]:
-    """When each party was down: from its last entry before to its first one after. Who is down again before it has heard
-    anything was down all the time."""
-    found: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
+class Downtime(NamedTuple):
+    """A time in which a party heard nothing."""
+
+    since: datetime
+    """Of its last entry before."""
+    up_at: datetime
+    """Of its first one after."""
+    judged_at: datetime
+    """When it served a deadline again: until then it hears what waited."""
+
+
+def downtimes(trace: Sequence[Entry]) -> dict[str, list[Downtime]]:
+    """When each party was down. Who is down again before it has heard anything (it reads its devices first) was down all
+    the time."""
+    found: dict[str, list[Downtime]] = defaultdict(list)
     deaf: dict[str, bool] = {}
+    hears: dict[str, bool] = {}
     for entry in trace:
+        name, times = entry.actor, found[entry.actor]
         if isinstance(entry.input, Resumed):
             since = entry.input.down_since
-            if deaf.get(entry.actor):
-                since = min(since, found[entry.actor].pop()[0])
-            found[entry.actor].append((since, entry.at))
-        deaf[entry.actor] = isinstance(entry.input, Resumed)
+            if deaf.get(name):
+                since = min(since, times.pop().since)
+            times.append(Downtime(since, entry.at, entry.at))
+            deaf[name] = hears[name] = True
+        elif hears.get(name):
+            times[-1] = times[-1]._replace(judged_at=entry.at)
+            hears[name] = entry.input is not None
+        if isinstance(entry.input, Received | Refused) or entry.input is None:
+            deaf[name] = False
     return found
 
 
 def late_but_counted(trace: Sequence[Entry]) -> list[str]:
     """P4: an award accepts only what its giver heard by the deadline that it had set; of a giver that was down over the
-    deadline, what waited for its return: it judges when it has heard that. What takes back a part of an answer in time (of any round) counts
-    whenever it comes."""
+    deadline, what was sent by then and waited for its return: it judges when it has heard that. What takes back a part
+    of an answer in time (of any round) counts whenever it comes."""
     asked: dict[tuple[Edge, str, bool], datetime] = {}
     for _, send in sends(trace):
         if isinstance(send.message, m.Request | m.Relax):
             relaxes = isinstance(send.message, m.Relax)
             asked[send.edge, send.message.request_id, relaxes] = send.message.reply_by
     down = downtimes(trace)
-    heard: dict[tuple[Edge, str, str], dict[tuple[str, bool], datetime]] = defaultdict(dict)
+    heard: dict[tuple[Edge, str, str], dict[tuple[str, bool], tuple[datetime, datetime]]] = defaultdict(dict)
+    """When each answer was heard, and sent."""
     in_time_w: dict[tuple[Edge, str, bool], list[Plan]] = defaultdict(list)
     taken_back: set[tuple[Edge, str]] = set()
     for entry, item in received(trace):
@@ -82,7 +102,7 @@ def late_but_counted(trace: Sequence[Entry]) -> list[str]:
         if isinstance(answer, m.Offer):
             answers = heard[item.edge, answer.event_id, answer.message_id]
             ref = answer.request_id, answer.basis is m.Basis.RELAXED
-            answers.setdefault(ref, entry.at)
+            answers.setdefault(ref, (entry.at, answer.sent_at))
             known_w = in_time_w[item.edge, answer.event_id, answer.basis is m.Basis.RELAXED]
             if entry.at <= asked.get((item.edge, *ref), entry.at):
                 known_w += (answer.power_w, *(answer.profiles.power_w if answer.profiles is not None else ()))
@@ -93,17 +113,20 @@ def late_but_counted(trace: Sequence[Entry]) -> list[str]:
                 in_time_w[item.edge, answer.event_id, False] += [option.power_w for option in answer.options]
             for option in answer.options:
                 options = heard[item.edge, answer.event_id, option.option_id]
-                options.setdefault((answer.request_id, False), entry.at)
+                options.setdefault((answer.request_id, False), (entry.at, answer.sent_at))
     found = []
     for entry, send in sends(trace):
         award = send.message
         if isinstance(award, m.Award) and award.outcome is m.Outcome.CONCLUDED:
             answered = heard[send.edge, award.event_id, award.accepts or ""]
             # what answered the request of the award; else what answered an earlier round of it
-            own = {key: at for key, at in answered.items() if key[0] == award.request_id}
-            ref, at = next(iter((own or answered).items()), (("", False), None))
+            own = {key: when for key, when in answered.items() if key[0] == award.request_id}
+            ref, (at, sent_at) = next(iter((own or answered).items()), (("", False), (None, None)))
             by = asked.get((send.edge, *ref))
-            waited = any(by and since <= by <= up_at and at == up_at for since, up_at in down[entry.actor])
+            waited = any(
+                by and at and sent_at and sent_at <= by and one.since <= by <= one.up_at <= at <= one.judged_at
+                for one in down[entry.actor]
+            )
             is_part = (send.edge, award.accepts or "") in taken_back
             if at is None or by is None or (at > by and not waited and not is_part):
                 found.append(f"P4: {entry.actor} accepted {award.accepts}, heard at {at}, asked by {by}")

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from played_node import BATTERY, GET, IDENTITY, INFC, PROFILE, SETC, VEHICLE, PlayedNode
+from running_nodes import Running, free_port, started
 
-from agents.drivers.contract import DeviceReading, DeviceTrouble
+from agents.drivers.contract import DeviceTrouble
 from agents.drivers.echonet import EchonetDriver, EchonetOptions
 from agents.drivers.register import ANEW_WH
 from agents.drivers.registry import driver_class
@@ -21,41 +22,10 @@ from agents.settings.checked import ConfigError
 from broker.clock import Clock
 from protocol.actor import Measured
 
-WITHIN_S = 5.0
 LATER = datetime(2030, 1, 1, tzinfo=UTC) + timedelta(hours=1)
 STORE = {0xD3: "00000000", 0xDA: "46", 0xDB: "00", 0xE2: "00001388", 0xA8: "000003E8", 0xA9: "00000064"}
 SETTINGS = {0xEB: "00000000", 0xEC: "FFFFFFFF", 0xC1: "01", 0xC2: "02"}
 CAR = {0xC7: "43", 0xD3: "00000000", 0xDA: "44", 0xDB: "00", 0xEB: "000003E8", 0xEC: "000003E8", 0xDC: "01", 0xDD: "02"}
-
-
-class Running:
-    """A driver whose socket is open, and what it has pushed."""
-
-    def __init__(self, driver: EchonetDriver, port: int) -> None:
-        self.driver, self.own = driver, ("127.0.0.1", port)
-        self.told: list[tuple[str, DeviceReading]] = []
-        self._news = asyncio.Event()
-
-    def push(self, name: str, reading: DeviceReading) -> None:
-        self.told.append((name, reading))
-        self._news.set()
-
-    async def until(self, holds: Callable[[DeviceReading], bool]) -> DeviceReading:
-        """The first reading that it has pushed of which this holds."""
-        async with asyncio.timeout(WITHIN_S):
-            while True:
-                for _, reading in self.told:
-                    if holds(reading):
-                        return reading
-                self._news.clear()
-                await self._news.wait()
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
 
 
 def options(node: PlayedNode, kind: str, folder: Path, own_port: int, **more: Any) -> EchonetOptions:
@@ -64,20 +34,6 @@ def options(node: PlayedNode, kind: str, folder: Path, own_port: int, **more: An
     if kind in ("battery", "vehicle"):
         given |= {"memory": folder / f"{kind}.json", "settles_s": 0}
     return EchonetOptions.model_validate(given | more).model_copy(update={"patience_s": patience_s})
-
-
-@asynccontextmanager
-async def started(devices: dict[str, EchonetOptions]) -> AsyncIterator[Running]:
-    """Its first reading waits for the socket."""
-    driver = EchonetDriver(devices)
-    found = Running(driver, next(iter(devices.values())).own_port)
-    task = asyncio.create_task(driver.run(found.push))
-    try:
-        await driver.read(next(iter(devices)))
-        yield found
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ import paths
 import pytest
 from hunter import hunt
 from rich.console import Console
+from worlds import World
 
 from agents.cli.app import call
 from agents.tools.explain import words
@@ -218,6 +219,16 @@ def test_what_a_tier_below_added_is_told_and_what_it_gave_less_is_told_once(tmp_
     assert "ra-hills" in short
     assert "an aggregator below" not in short
     assert "keeps its owner's reserve" in short
+
+
+def test_who_was_short_before_a_re_request_for_less_is_named() -> None:
+    world = World()
+    world.simple("ra-1", 2)
+    world.event(30_000)
+    simulation = world.build()
+    simulation.run()
+    summary = read(gather("e1", simulation.trace, {})).summary
+    assert "Short: nobody in the last round; in an earlier one ra-1." in summary
 
 
 def test_the_coordinators_journal_alone_tells_its_part(evening: Path, tmp_path: Path, capsys: Capture) -> None:

@@ -10,6 +10,8 @@ from agents.tools.explain import words
 from agents.tools.explain.evidence import gather
 from agents.tools.explain.missing import CAUSES
 from agents.tools.explain.read import read
+from broker.node import Crash
+from broker.simulation import Faults
 from protocol.actor import Cancel, Decided
 
 MINUTE = timedelta(minutes=1)
@@ -32,9 +34,11 @@ def evening(*, cars: bool = False, silent: bool = False, storage: bool = False, 
     return world
 
 
-def told(world: World, *orders: tuple[Any, str, object]) -> tuple[dict[str, int], int, list[str]]:
+def told(
+    world: World, *orders: tuple[Any, str, object], faults: Faults | None = None
+) -> tuple[dict[str, int], int, list[str]]:
     """Missing Wh by cause, what is missing of the first award, and the summary."""
-    simulation = world.build()
+    simulation = world.build(faults=faults or Faults())
     for at, name, order in orders:
         simulation.give(at, name, order)
     simulation.run()
@@ -74,6 +78,17 @@ def test_silent_meter_is_named_as_the_cause_as_long_as_it_is_not_stated() -> Non
     causes, missing_wh, _ = told(evening(silent=True))
     assert missing_wh == pytest.approx(7_500, abs=5)
     assert causes["not_told"] + causes["less_metered"] == pytest.approx(7_500, abs=5)
+
+
+@pytest.mark.parametrize("down_s", [2_400, 4_200])
+def test_homes_that_were_not_commanded_in_time_are_not_said_to_have_given_less(down_s: int) -> None:
+    """Their aggregator was away: the dispatch of a slot left late, or never."""
+    crash = Crash("ra-1", "acknowledged", START + 10 * MINUTE, timedelta(seconds=down_s))
+    causes, missing_wh, summary = told(evening(), faults=Faults(crashes=(crash,)))
+    assert causes["not_commanded"] == pytest.approx(missing_wh, abs=60)
+    assert sum(causes.values()) == pytest.approx(missing_wh, abs=3)
+    assert causes.get("gave_less", 0) <= 60  # until a dispatch arrives
+    assert any("homes were commanded late, or not at all" in line for line in summary)
 
 
 def test_nothing_is_missing_where_all_is_delivered() -> None:
