@@ -10,12 +10,12 @@ hours behind that, the room is within its limits, or no further outside than it 
 profile; not always the greatest sum, because heat leaks: what is saved early is partly gone later.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import ceil, exp
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -42,6 +42,9 @@ LEAST_TAU_H, MOST_TAU_H = 0.25, 2_000
 LEVELS = 30
 LOOKS = timedelta(minutes=5)
 """So often the device looks at its thermometer."""
+MOST_WORK = 50_000
+"""Steps of a room's course for which a greater profile is looked for (a tenth of a second); a request of many slots, or of
+many days, is answered with what was found to fit until then."""
 
 
 class ClimateSpec(Spec):
@@ -136,12 +139,10 @@ class Room:
 
     def own_w(self, deviation_k: float, at: datetime) -> float:
         """What the device draws by itself."""
-        return min(float(self.spec.rated_w), max(0.0, self.steady_w(at) - self.gain_w * deviation_k))
+        return self._draws_w(deviation_k, self.steady_w(at))
 
-    def after(self, deviation_k: float, power_w: float, start: datetime, span: timedelta) -> float:
-        """The deviation after a span at one power. Where the device cannot make up for the loss, the room runs away."""
-        end_k = (power_w - self._needed_w(start)) * self.k_per_w
-        return end_k + (deviation_k - end_k) * exp(-hours(span) / self.tau_h)
+    def _draws_w(self, deviation_k: float, steady_w: float) -> float:
+        return min(float(self.spec.rated_w), max(0.0, steady_w - self.gain_w * deviation_k))
 
     def _needed_w(self, at: datetime) -> float:
         """What would make up for the loss, if it could be drawn; below 0, where the weather does it alone."""
@@ -161,17 +162,43 @@ class Room:
                 yield at
             at += SLOT
 
+    def steps(self, start: datetime, end: datetime, by_itself: bool) -> list["RoomStep"]:
+        """What holds in a span whatever is drawn, step by step: between two looks at the thermometer, or two changes of the
+        forecast where the device is set."""
+        found = []
+        for begins, ends in pairwise((start, *self.edges(start, end, LOOKS if by_itself else SLOT), end)):
+            span_h = hours(ends - begins)
+            found.append(RoomStep(self._needed_w(begins), self.steady_w(begins), exp(-span_h / self.tau_h), span_h))
+        return found
+
+    def follow(self, deviation_k: float, steps: list["RoomStep"], power_w: float | None) -> tuple[float, float]:
+        """The deviation at the end of some steps, and the energy drawn, Wh. None: by itself. Where the device cannot make up
+        for the loss, the room runs away."""
+        drawn_wh = 0.0
+        for needed_w, steady_w, stays, span_h in steps:
+            drawn_w = self._draws_w(deviation_k, steady_w) if power_w is None else power_w
+            end_k = (drawn_w - needed_w) * self.k_per_w
+            deviation_k = end_k + (deviation_k - end_k) * stays
+            drawn_wh += drawn_w * span_h
+        return deviation_k, drawn_wh
+
     def run(
         self, deviation_k: float, start: datetime, end: datetime, power_w: float | None
     ) -> tuple[float, float]:  # fmt: skip
         """The deviation at the end of a span, and the energy drawn, Wh. None: by itself."""
-        drawn_wh = 0.0
-        step = LOOKS if power_w is None else SLOT
-        for begins, ends in pairwise((start, *self.edges(start, end, step), end)):
-            drawn_w = self.own_w(deviation_k, begins) if power_w is None else power_w
-            deviation_k = self.after(deviation_k, drawn_w, begins, ends - begins)
-            drawn_wh += drawn_w * hours(ends - begins)
-        return deviation_k, drawn_wh
+        return self.follow(deviation_k, self.steps(start, end, power_w is None), power_w)
+
+
+class RoomStep(NamedTuple):
+    """A time in which a room is as its device and the weather make it."""
+
+    needed_w: float
+    """What would make up for the loss, if it could be drawn."""
+    steady_w: float
+    """What the device can draw of it."""
+    stays: float
+    """The share of a deviation that is left at the end."""
+    span_h: float
 
 
 class Climate:
@@ -182,6 +209,8 @@ class Climate:
     def __init__(self, spec: ClimateSpec) -> None:
         self.spec = spec
         self.room = Room(spec)
+        self._last: tuple[tuple[object, ...], RoomCourse] | None = None
+        """Of the last ask: a home asks more than once, for another power."""
 
     @property
     def resource_id(self) -> str:
@@ -224,19 +253,25 @@ class Climate:
         return answer
 
     def _within(self, ask: Ask, looser_k: float) -> Flexibility:
-        course = RoomCourse(self.room, ask, looser_k)
+        course = self._course(ask, looser_k)
         reach = [0 if ask.opposed(slot) else course.reach_w(slot) for slot in range(ask.slots)]
         zeros = [0] * ask.slots
         asked = [min(want, most) for want, most in zip(ask.power_w, reach, strict=True)]
-        power_w = _raised(zeros, asked, course.broken_at)
+        power_w = _raised(zeros, asked, course)
         most = [most if want else 0 for want, most in zip(ask.power_w, reach, strict=True)]
         upper = [max(power, limit) for power, limit in zip(power_w, most, strict=True)]
-        available_w = _raised(power_w, upper, course.broken_at)
+        available_w = _raised(power_w, upper, course)
         binding = tuple(
             None if power >= want else self._binding(ask, slot, power, reach[slot])
             for slot, (power, want) in enumerate(zip(power_w, ask.power_w, strict=True))
         )
         return Flexibility(tuple(power_w), tuple(available_w), binding, course.schedule_w)
+
+    def _course(self, ask: Ask, looser_k: float) -> "RoomCourse":
+        key = (self.room, ask.direction, ask.period, ask.slots, ask.reserved, looser_k)
+        if self._last is None or self._last[0] != key:
+            self._last = key, RoomCourse(self.room, ask, looser_k)
+        return self._last[1]
 
     def _binding(self, ask: Ask, slot: int, power: int, reach: int) -> Restriction:
         if ask.opposed(slot):
@@ -272,7 +307,11 @@ class RoomCourse:
         """The own schedule without any event, by piece; where other events hold something, that which they stand on."""
         self._from = 0, room.deviation_k(room.spec.room_c)
         """The first piece that the event can change, and the deviation there."""
-        self.without_k = self._follow([0] * ask.slots)
+        self.work = 0
+        """Steps of its course so far."""
+        self._steps: dict[tuple[datetime, bool], list[RoomStep]] = {}
+        """Of each span, by its start: set, and by itself."""
+        self.without_k = list(self._follow([0] * ask.slots))
         """The deviation at the end of each span without this event."""
         first = next(piece for piece, slot in enumerate(self.slot_of) if slot is not None)
         if first:
@@ -296,17 +335,20 @@ class RoomCourse:
         slot = (start - self.ask.period.start) // self.ask.period.duration
         return slot if 0 <= slot < self.ask.slots else None
 
-    def _follow(self, power_w: Sequence[float]) -> list[float]:
+    def _follow(self, power_w: Sequence[float]) -> Iterator[float]:
         """The deviation at the end of each span, from the first piece on that the event can change."""
-        (first, deviation), found = self._from, []
+        first, deviation = self._from
         for piece, spans in enumerate(self.spans[first:], first):
             slot = self.slot_of[piece]
             change = self.others_w[piece] + (0.0 if slot is None else self.ask.direction.sign * power_w[slot])
             drawn_w = self.alone_w[piece] + change if change or self.is_held[piece] else None
             for start, end in spans:
-                deviation, _ = self.room.run(deviation, start, end, drawn_w)
-                found.append(deviation)
-        return found
+                steps = self._steps.get((start, drawn_w is None))
+                if steps is None:
+                    steps = self._steps[start, drawn_w is None] = self.room.steps(start, end, drawn_w is None)
+                self.work += len(steps)
+                deviation, _ = self.room.follow(deviation, steps, drawn_w)
+                yield deviation
 
     def _means(self) -> list[float]:
         """The mean of each slot without this event, W."""
@@ -348,24 +390,22 @@ class RoomCourse:
         return None
 
 
-def _raised(
-    lower: Sequence[int], upper: Sequence[int], broken_at: Callable[[Sequence[float]], int | None]
-) -> list[int]:
+def _raised(lower: Sequence[int], upper: Sequence[int], course: RoomCourse) -> list[int]:
     """The most even profile between two that fits: all slots are raised together until something breaks, those up to
-    there stay, the rest goes on."""
+    there stay, the rest goes on, as long as there is work for it."""
     result: list[float] = [float(power) for power in lower]
-    first = 0
-    while first < len(result) and broken_at(_at(result, upper, first, 1.0)) is not None:
+    first, most_work = 0, course.work + MOST_WORK
+    while first < len(result) and course.broken_at(_at(result, upper, first, 1.0)) is not None:
         good, bad, broken = 0.0, 1.0, len(result) - 1
         for _ in range(LEVELS):
             level = (good + bad) / 2
-            found = broken_at(_at(result, upper, first, level))
+            found = course.broken_at(_at(result, upper, first, level))
             if found is None:
                 good = level
             else:
                 bad, broken = level, found
         result = _at(result, upper, first, good)
-        if broken < first:
+        if broken < first or course.work > most_work:
             return [max(low, int(power)) for low, power in zip(lower, result, strict=True)]
         first = broken + 1
         upper = [

@@ -67,25 +67,32 @@ class Asking:
         say, parent, build = self.out.announcer.say, self.out.name, self.request_to
         program_id, reply_by, decide_by, terms, profiles = conditions
         record: RequestRecord | None = None
+        to_devices = terms.model_copy(update={"obliged": None}) if terms.obliged else terms
         for name, power_w in plans.items():
             before = children[name].request
             number = before.round + 1 if before is not None and before.revision == revision else 1
             wanted = profiles if profiles is not None and self._knows_profiles(name) else None
+            laid_down = to_devices if to_devices is not terms and self._is_device(name) else terms
             if (
                 record is None
                 or record.power_w is not power_w
                 or record.round != number
                 or record.profiles is not wanted
+                or record.terms is not laid_down
             ):  # neighbours are often alike
                 request_id = intern(f"{self.subject.event_id}.{revision}.{number}")
                 given = RequestRecord(
-                    request_id, number, revision, program_id, power_w, now, reply_by, decide_by, terms, wanted
+                    request_id, number, revision, program_id, power_w, now, reply_by, decide_by, laid_down, wanted
                 )
                 record = children.shared.one(given)
             children.renew(name, record)
             say(Edge(parent, name), now, build, name, record)
         if plans:
             self.timers.set(Timer.AGAIN, step_instant(now, reply_by, 50))
+
+    def _is_device(self, name: str) -> bool:
+        """Whether it has nobody below: what is laid down for those who ask others it need not know."""
+        return self.book is not None and self.book[name].kind == "der"
 
     def _knows_profiles(self, name: str) -> bool:
         return self.book is not None and self.book[name].profiles

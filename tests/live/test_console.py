@@ -87,6 +87,17 @@ async def test_two_runs_are_replayed_side_by_side_up_to_a_thousand_times_as_fast
     assert await serious(page) == []
     for side in (0, 1):
         assert await _drawn(page.locator(".side").nth(side)) == seen
+    for width in (1_280, 1_440):
+        await page.set_viewport_size({"width": width, "height": 900})
+        assert await page.evaluate(_SIDES) == {"beside": True, "cut": []}
+    await page.set_viewport_size({"width": 390, "height": 844})
+    assert await page.evaluate(_SIDES) == {"beside": False, "cut": []}
+
+
+_SIDES = """() => { const [one, other] = [...document.querySelectorAll('.side')].map((side) => side.getBoundingClientRect());
+  const cut = [...document.querySelectorAll('.side .scroll')].filter((part) => part.scrollWidth > part.clientWidth);
+  return { beside: one.right <= other.left && one.top === other.top, cut: cut.map((part) => part.ariaLabel) }; }"""
+"""How two runs stand, and what of them has to be moved sideways to be seen."""
 
 
 async def test_what_is_called_like_a_script_stays_text_on_every_view(room: Room) -> None:

@@ -18,6 +18,9 @@ from agents.devices.relay.choice import Choice, ending, given, stretch, weighed
 
 NOTHING, AGAIN = -1, -2
 """No choice gives or closes anything; the work space is too small."""
+MOST_WORK = 100_000
+"""Slots x slots x operations for which a choice with stand-by draw is looked for (about half a second in plain Python: 96
+slots with 9 operations); beyond them the best one of the first or the last so many slots that are asked is taken."""
 
 
 class Labels(NamedTuple):
@@ -39,14 +42,16 @@ class Labels(NamedTuple):
     """One entry a slot."""
 
 
-def states(most: int, slots: int, draws: bool) -> int:
-    """States after a slot: operations used, by slots that draw is paid for."""
-    return (min(most, slots) + 1) * (slots + 1 if draws else 1)
+def states(most: int, slots: int) -> int:
+    """States after a slot at most: operations used, and where draw is paid as long as there is work for it (MOST_WORK), by
+    slots that it is paid for."""
+    rows = min(most, slots) + 1
+    return max(rows, min(rows * (slots + 1), 2 * MOST_WORK // slots))
 
 
 def work_space(slots: int, each: int, operations: int) -> Labels:
     """Room for so many labels a state, of so many operations."""
-    size = states(operations, slots, True)
+    size = states(operations, slots)
     spans = [[0] * (2 * slots + 2) for _ in range(4)]
     labels, origin = [0] * (8 * size * each), [0] * (slots * size * each)
     return Labels(labels, [0] * (2 * size), origin, spans[0], spans[1], spans[2], spans[3], [False] * slots)
@@ -79,6 +84,8 @@ def settle(choice: Choice, work: Labels, each: int, closed: Row) -> int:
     ends_full = 1 if trim(choice, closed, last_kept if from_end else first_kept, from_end) else 0
     if known > 0 and unbeaten(choice, closed, known, work.total_ahead):
         return ends_full
+    if choice.slots * choice.slots * (min(choice.most, choice.slots) + 1) > MOST_WORK:
+        return ends_full if known > 0 else NOTHING
     return _best(choice, work, each, choice.draw_uwh, max(known, 0), closed)
 
 

@@ -32,6 +32,11 @@ _PLUG_WINDOW, _MIN_POWER = RESTRICTIONS.index(Restriction.PLUG_WINDOW), RESTRICT
 _CAPACITY, _COMMITTED = RESTRICTIONS.index(Restriction.CAPACITY), RESTRICTIONS.index(Restriction.COMMITTED)
 
 
+_ONE_BY_ONE = 96
+"""Up to so many slots are given up one after the other; of more at once half of those that miss the charger's least
+power, or a request of a week would take seconds."""
+
+
 class Desk(NamedTuple):
     """Work space for one vehicle, a row each; the answer is left in the last three."""
 
@@ -126,17 +131,31 @@ def _keep_running(spec: Car, event: EventSlots, weights: Row, desk: Desk, store:
             pour(store, event.slots, desk.firm_w, desk.most_w, weights, desk.rows, desk.profile_w)
         else:
             raise_all(store, event.slots, desk.firm_w, desk.most_w, 0.0, desk.rows, desk.profile_w)
-        worst, most_missing, net_there = -1, 0, 0
         for slot in range(event.slots):
-            power_w = desk.power_w[slot] = _whole(desk.profile_w[slot])
-            net_w = desk.line.base_w[slot] + (-power_w if event.down else power_w)
-            missing = least_w - abs(net_w)
-            if power_w != 0 and net_w != 0 and missing > 0 and missing >= most_missing:
-                worst, most_missing, net_there = slot, missing, net_w
+            desk.power_w[slot] = _whole(desk.profile_w[slot])
+        worst, lacking = _worst(event, desk, least_w)
         if worst < 0:
             return
-        desk.most_w[worst] = _below(desk.line.base_w[worst], least_w, net_there, event.down)
-        desk.given_up[worst] = True
+        for _ in range(1 if event.slots <= _ONE_BY_ONE else (lacking + 1) // 2):
+            base_w, power_w = desk.line.base_w[worst], desk.power_w[worst]
+            desk.most_w[worst] = _below(base_w, least_w, base_w + (-power_w if event.down else power_w), event.down)
+            desk.given_up[worst] = True
+            desk.power_w[worst] = 0  # until it is poured anew
+            worst, _ = _worst(event, desk, least_w)
+
+
+def _worst(event: EventSlots, desk: Desk, least_w: int) -> tuple[int, int]:
+    """The slot that misses the charger's least power by most (-1: none), and how many miss it."""
+    worst, most_missing, lacking = -1, 0, 0
+    for slot in range(event.slots):
+        power_w = desk.power_w[slot]
+        net_w = desk.line.base_w[slot] + (-power_w if event.down else power_w)
+        missing = least_w - abs(net_w)
+        if power_w != 0 and net_w != 0 and missing > 0:
+            lacking += 1
+            if missing >= most_missing:
+                worst, most_missing = slot, missing
+    return worst, lacking
 
 
 def _any_of(event: EventSlots, weights: Row) -> bool:

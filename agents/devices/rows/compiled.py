@@ -57,7 +57,7 @@ def new_desk(slots: int) -> Desk:
 
 def new_work(slots: int, each: int) -> Labels:
     """Work space for the relay's choice."""
-    size = states(MOST_OPERATIONS, slots, True)
+    size = states(MOST_OPERATIONS, slots)
     return Labels(
         np.empty(8 * size * each, dtype=np.int64), _ints(2 * size), np.empty(slots * size * each, dtype=np.int32),
         _ints(2 * slots + 2), _ints(2 * slots + 2), _ints(slots + 1), _ints(slots + 1), _bools(slots),

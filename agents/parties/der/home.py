@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from agents.devices.catalogue import build_device
@@ -28,6 +28,8 @@ from protocol.units import Direction
 
 _TRIES = 4
 """So often a home is computed for less, where what it gives comes together at one instant of a slot."""
+_MOST_SLOTS, _LONGEST = 96, timedelta(days=7)
+"""For more slots, or a longer event, one profile is offered and no other ones: each costs a home as much again."""
 
 
 class Home:
@@ -185,11 +187,14 @@ class Home:
         without a connection point finds its part of any mix again: several give whole profiles."""
         if self.troubled or not any(isinstance(device, Convex) for device in self.devices):
             return None
+        slots = len(wanted.shapes[0].weights)
+        if slots > _MOST_SLOTS or slots * period.duration > _LONGEST:
+            return None
         found = [self._in_shape(direction, period, reserved, shape, relaxed) for shape in wanted.shapes]
         first = self.devices[0]
         alone = len(self.devices) == 1 and self.connection is None
         mixable = alone and isinstance(first, Convex) and first.mixes(direction)
-        plans = tuple(total(list(parts.values()), len(wanted.shapes[0].weights)) for parts in found)
+        plans = tuple(total(list(parts.values()), slots) for parts in found)
         return HomeProfiles(OfferedProfiles(power_w=plans, mixable=mixable), tuple(found))
 
     def _in_shape(

@@ -8,16 +8,16 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from agents.history.standing import PartyStage, WhyUnknown, of_status
 from agents.negotiation.parent import ParentParty
 from agents.runtime.daemon.alerts import Alerts
+from agents.runtime.daemon.metrics_server import end, served
 from agents.runtime.journal.journal import Journal
 from agents.runtime.shell import Shell
-from agents.settings.checked import ConfigError
 from broker.mqtt import MqttBus
 from protocol.actor import Note
 
@@ -50,17 +50,11 @@ class Metrics(Collector):
 
     def serve(self, host: str, port: int) -> None:
         """Answer on http://host:port/metrics until `close`. Raises ConfigError when the port cannot be had."""
-        try:
-            self._server, _ = start_http_server(port, host, self.registry)
-        except OSError as error:
-            text = f"{port} at {host} cannot be had ({error.strerror}): give another one, or end what has it"
-            raise ConfigError(f"metrics.port: {text}") from None
+        self._server = served(self.registry, host, port)
 
     def close(self) -> None:
         """Answer no longer."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
+        end(self._server)
 
     def collect(self) -> Iterable[Metric]:
         return self._families

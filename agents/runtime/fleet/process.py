@@ -19,6 +19,7 @@ from agents.runtime.fleet.control import FLEET, FleetControl
 from agents.runtime.fleet.gateway import Gateway
 from agents.runtime.fleet.homes import Homes
 from agents.runtime.fleet.keeping import FleetJournal
+from agents.runtime.fleet.metrics import FleetMetrics
 from agents.runtime.fleet.sources import HomesSource
 from agents.runtime.intercepted import InterceptedBus
 from agents.runtime.opening import verifier_of
@@ -102,6 +103,7 @@ class Fleet:
         self.lines = [self._line(number, connections) for number in range(connections)]
         self.gateway: Gateway | None = None
         self._verifier = verifier_of(source.signing, "signing")
+        self._metrics = FleetMetrics(self.name, source.metrics)
 
     async def run(
         self,
@@ -110,7 +112,16 @@ class Fleet:
         seconds: float | None = None,
     ) -> FleetProgress:
         """Until SIGINT, SIGTERM or so many seconds; `show` hears how it stands all the while. Raises BrokerFailed,
-        LinkDenied, SessionTaken, JournalError, LeaseTaken."""
+        LinkDenied, SessionTaken, JournalError, LeaseTaken, ConfigError."""
+        self._metrics.serve()
+        try:
+            return await self._run(show, every_s, seconds)
+        finally:
+            self._metrics.close()
+
+    async def _run(
+        self, show: Callable[[FleetProgress], None], every_s: float, seconds: float | None
+    ) -> FleetProgress:  # fmt: skip
         stop, journal = asyncio.Event(), self._journal()
         if journal is not None:
             journal.start()
@@ -143,10 +154,12 @@ class Fleet:
             if dot:
                 by[way][kind] = count
         waiting = (self.gateway.waiting if self.gateway else 0) + sum(line.bus.waiting for line in self.lines)
-        alerts = credential_alerts({line.bus.name: line.bus for line in self.lines}, datetime.now(UTC))
         return FleetProgress(
-            len(self.homes), self.homes.awake, by["heard"], by["said"], waiting, "; ".join(alerts.values())
+            len(self.homes), self.homes.awake, by["heard"], by["said"], waiting, "; ".join(self._alerts().values())
         )
+
+    def _alerts(self) -> dict[str, str]:
+        return credential_alerts({line.bus.name: line.bus for line in self.lines}, datetime.now(UTC))
 
     # -- inside
 
@@ -174,8 +187,15 @@ class Fleet:
             tasks.create_task(self._rest_on(gateway))
             tasks.create_task(self._mind_the_clock(gateway))
             while True:
-                show(self.told())
+                told = self.told()
+                self._measure(told)
+                show(told)
                 await asyncio.sleep(every_s)
+
+    def _measure(self, told: FleetProgress) -> None:
+        buses = [line.bus for line in self.lines]
+        homes, messages = (told.homes, told.awake), (told.heard, told.said)
+        self._metrics.look(homes, messages, told.waiting, buses, self._alerts(), datetime.now(UTC))
 
     async def _rest_on(self, gateway: Gateway) -> None:
         while True:

@@ -16,7 +16,14 @@ from agents.runtime.journal.file import JournalFile
 from agents.runtime.journal.journal import JournalError
 from agents.settings.behaviour import Behaviour
 from agents.settings.checked import ConfigError, checked
-from agents.settings.daemon import BrokerSettings, ClockSettings, ControlSettings, JournalSettings, SigningSettings
+from agents.settings.daemon import (
+    BrokerSettings,
+    ClockSettings,
+    ControlSettings,
+    JournalSettings,
+    MetricsSettings,
+    SigningSettings,
+)
 from agents.settings.devices import Relaxation, VehicleSpec
 from agents.settings.members import Member
 from agents.settings.parties import DerSettings
@@ -46,6 +53,7 @@ class HomesSource:
     """Whose journal it is, where two of this user are kept apart by name."""
     signing: SigningSettings = field(default_factory=SigningSettings)
     """Which parents sign their awards and dispatches: no others of theirs count."""
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
     def of(self, under: str | None, count: int | None) -> "HomesSource":
         """Only the homes below one aggregator, and the first so many. Raises ConfigError."""
@@ -85,7 +93,9 @@ def load_source(
     if config.ders:
         check_simulated(config.ders, f"{found}")
         given = (config.broker, config.clock, config.journal, config.control, config.behaviours)
-        return HomesSource(name, config.ders, *given, system=config.system, signing=config.signing)
+        return HomesSource(
+            name, config.ders, *given, system=config.system, signing=config.signing, metrics=config.metrics
+        )  # fmt: skip
     if config.aggregator is not None:
         ra = config.aggregator
         origin_at = config.clock.origin_at or now
