@@ -25,8 +25,17 @@ class KeptAwards:
                 kept = KeptAward(child.request, child.award, child.accepted, child.confirmed)
                 self.children.kept[child.name] = kept
 
+    def decided(self) -> None:
+        """A change is decided: an aggregator that gives nothing to it may count on what stood, until it hears that it is
+        over."""
+        for name in self.children.kept:
+            child = self.children[name]
+            if child.opted_out and child.award is None and not self.watch.is_der(name):
+                child.bound_before = True
+        self.clear()
+
     def clear(self) -> None:
-        """The change is decided, or is about other slots."""
+        """Nothing is kept any more."""
         self.children.kept = {}
 
     def of_silent(self, missing_w: Plan) -> list[tuple[Child, Plan]]:

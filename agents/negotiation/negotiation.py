@@ -290,7 +290,7 @@ class Negotiation:
                 self._stands_again(power_w, now)
             case Bought(power_w) if self.deal_w is None:
                 self._end_asking()
-                self.kept.clear()
+                self.kept.decided()
                 self.stand_by(power_w, now)
                 self.role.bought(power_w, now)
                 self._repair_lost(power_w, now)
@@ -438,13 +438,13 @@ class Negotiation:
         that is cancelled while it is delivered the rest of the meter values is waited for."""
         stops = self.stage is Stage.DELIVERING and release is m.Outcome.CANCELLED
         self.standing.outcome = outcome
+        self.kept.decided()
         self.role.stop(now)
         if release is not None:
             self.awards.release_all(release, reason or outcome, now, metered=stops)
         for child in self.children.asked():
             self.out.clear(child.name, now)
         self.timers.clear(keep=Timer.CHASE if self.awards.unconfirmed else None)
-        self.kept.clear()
         self.go(Stage.CLOSED)
         if stops:
             self.delivery.stop(now)

@@ -229,7 +229,7 @@ class UtilityRole:
                 shares.append((child, answer, part))
         deal_w = total([part for _, _, part in shares], len(asked_w))
         event.stand_by(deal_w, now)
-        event.kept.clear()
+        event.kept.decided()
         event.awards.give(shares, now)
         event.awards.release_rest(m.Outcome.NOT_NEEDED, "covered by others", now)
         event.out.tell("event_awarded", power_w=deal_w, requested_w=asked_w)
