@@ -279,7 +279,9 @@ def test_utility_forgets_what_was_firm_when_the_event_is_changed() -> None:
     simulation.run()
     story = Story(simulation, world)
     later = [one for one in story.to("award", "utility", "ac") if one.sent_at > awarded_at]
-    assert {one.request_id for one in later} == {"e1.1.1"}  # what stood stands again, as it did; nothing of it is offered anew
+    assert {one.request_id for one in later} == {
+        "e1.1.1"
+    }  # what stood stands again, as it did; nothing of it is offered anew
     assert story.note("earlier_deal_stands", "utility").data["power_w"] == (10_000,)
 
 
