@@ -61,6 +61,10 @@ class EdgeHistory:
     """The parent took its retained request back: it is over on this edge."""
     unsure: bool = False
     """A request on its topic was taken back, which may have been that of another event."""
+    kept: m.Award | None = None
+    """What stood before the event was changed, of the same slots: it may be said again."""
+    again: str = ""
+    """The request of such an award that was said again."""
     joined_late: bool = False
     """The request that stands was said before we listened."""
 
@@ -91,7 +95,11 @@ class EdgeHistory:
         known = self.request
         if known is not None and order_of(known) >= order_of(request):
             return False
-        self.joined_late = standing
+        self.joined_late, self.again = standing, ""
+        if known is not None and _slots(known) != _slots(request):
+            self.kept = None
+        elif self.award is not None and self.award.outcome is m.Outcome.CONCLUDED:
+            self.kept = self.award
         self.request, self.relax, self.alternative, self.late = _lean(request), None, None, False
         self.award = self.confirm = self.withdraw = self.due = None  # what stood before is superseded
         self.cleared = self.unsure = self.left = False
@@ -130,6 +138,8 @@ class EdgeHistory:
 
     def _award(self, award: m.Award) -> bool:
         """The award of the request that stands; the cancellation of an earlier one says nothing about it."""
+        if self._stands_again(award):
+            self.again = award.request_id
         if not self._current(award):
             return False
         known = self.award
@@ -181,8 +191,15 @@ class EdgeHistory:
             self.slot = max(self.slot, reading.slot)
         return len(kept) > before
 
+    def _stands_again(self, award: m.Award) -> bool:
+        """Whether an award of before a change is said again, as nothing came of the change."""
+        kept, asked = self.kept, self.request
+        if kept is None or asked is None or award.award_id != kept.award_id or award.revision <= kept.revision:
+            return False
+        return award.sent_at > asked.sent_at
+
     def _current(self, message: m.EventMessage) -> bool:
-        return self.request is None or message.request_id == self.request.request_id
+        return self.request is None or message.request_id in (self.request.request_id, self.again)
 
     # -- read
 
@@ -261,3 +278,8 @@ class EdgeHistory:
 def _lean(message: M) -> M:
     """Without what a stranger may put beside it: thousands of these are kept."""
     return message.model_copy(update={"extensions": {}}) if message.extensions else message
+
+
+def _slots(request: m.Request) -> tuple[object, ...]:
+    """What a request is about: that and not how much is asked."""
+    return request.direction, request.interval_period, len(request.power_w)

@@ -21,6 +21,7 @@ WORDS = {
     "event_reduced": "asks for less, {requested_w}: the deal is cut to {power_w}",
     "larger_deal_missed": "only {offered_w} of {requested_w} would be there, where {stood_w} stood: asks for {power_w} "
     "at {asks_at}",
+    "earlier_deal_stands": "nothing comes of the change: what stood before it stands again, {power_w}",
     "settled": "delivered {delivered_wh} of {awarded_wh} awarded ({requested_wh} requested); "
     "{meters} smart meters say {metered_directly_wh}",
     "plan_sent": "plan ({plan}) of {requested_w} goes to {asked}; answer by {reply_by}",

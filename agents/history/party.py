@@ -268,7 +268,9 @@ class PartyHistory:
         self.answers.yes = sum(plan is not None for plan in self.offers.values())
         self.answers.no = len(self.offers) - self.answers.yes
 
-    def _deal(self, note: n.AwardReceived | n.EventAwarded | n.MandateStands | n.DeliveryBegins) -> None:
+    def _deal(
+        self, note: n.AwardReceived | n.EventAwarded | n.MandateStands | n.EarlierDealStands | n.DeliveryBegins
+    ) -> None:
         self.deal_w = note.power_w
         if isinstance(note, n.DeliveryBegins):
             self._go(PartyStage.DELIVERING)
@@ -306,7 +308,8 @@ TAKES: dict[type[NoteModel], Take] = {
     **dict.fromkeys((n.OffersSummed, n.SurplusSummed, n.StorageSummed, n.RelaxedOffersSummed), P._climbs),
     **dict.fromkeys((n.CanMeet, n.CannotMeet, n.AlternativeProposed, n.PlanSecured, n.PlanNotSecured), P._answers_up),
     **dict.fromkeys((n.CanMeetReceived, n.AlternativeReceived, n.AggregatorOptedOut, n.RerequestSent), P._hears),
-    **dict.fromkeys((n.AwardReceived, n.EventAwarded, n.MandateStands, n.DeliveryBegins), P._deal),
+    **dict.fromkeys((n.AwardReceived, n.EventAwarded, n.MandateStands), P._deal),
+    **dict.fromkeys((n.EarlierDealStands, n.DeliveryBegins), P._deal),
     **dict.fromkeys((n.ResidentAsked, n.DeviceOffered, n.DeviceOfferedRelaxed, n.DeviceOptedOut), P._device),
     **dict.fromkeys((n.DeviceStandingBy, n.DeviceControlled), P._device),
     **dict.fromkeys((n.AwardsSent, n.OwnStorageReplaces), P._owns),

@@ -94,8 +94,10 @@ class PartyOnWire:
 
     @property
     def _decides(self) -> bool:
-        """Whether what it awards is its deal: nobody awards it anything, or that was said before we listened."""
-        return self.above is None or (self.above.joined_late and self.above.award is None)
+        """Whether what it awards is its deal: nobody awards it anything, or that was said before we listened, or before the event
+        was changed and nobody has decided."""
+        above = self.above
+        return above is None or (above.award is None and (above.joined_late or above.kept is not None))
 
     def received(self, message: m.Message) -> None:
         """A child told it something new."""

@@ -72,6 +72,19 @@ class Awards:
         if some:
             self._start_chase(confirm_by, now)
 
+    def restore(self, child: Child, power_w: Plan, now: datetime) -> None:
+        """Nothing came of a change: the award that stood with a child before it stands again, for so much of it, W. Who had
+        confirmed it is bound to it, as long as it does not say that it has dropped it."""
+        request, award, accepted, confirmed = self.children.kept[child.name]
+        confirm_by = self._confirm_by(now)
+        self.children.put(child, None, None, None)
+        self.children.opt(child, m.Opt.IN)
+        child.request, child.accepted, child.bound_before = request, accepted, False
+        self.children.bind(child, award, confirmed)
+        self._award(child, m.Outcome.CONCLUDED, power_w, award.accepts, "", confirm_by, now, confirmed)
+        self.unconfirmed[child.name] = None
+        self._start_chase(confirm_by, now)
+
     def release(self, parts: Iterable[Released], now: datetime) -> None:
         """Tell each child that nothing (more) is asked of it."""
         confirm_by, nothing, some = self._confirm_by(now), self.subject.nothing_w, False
@@ -93,6 +106,8 @@ class Awards:
 
     def _rest(self, outcome: m.Outcome, reason: str) -> Iterator[Released]:
         for child in self.children.asked():
+            if child.name in self.children.kept:
+                continue  # what stood with it before a change may stand again
             if child.is_owed:
                 yield child, outcome, reason
             elif child.bound_before and child.award is None:

@@ -92,6 +92,15 @@ class AwardRecord(NamedTuple):
     confirm_by: datetime
 
 
+class KeptAward(NamedTuple):
+    """What stood with a child before the event was changed: it stands again where nothing comes of the change."""
+
+    request: RequestRecord
+    award: AwardRecord
+    accepted: ChildAnswer | None
+    confirmed: bool | None
+
+
 @dataclass(slots=True)
 class Child:
     """One child in one event."""

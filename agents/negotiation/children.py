@@ -8,7 +8,7 @@ from datetime import datetime
 from operator import add as plus
 from operator import sub
 
-from agents.negotiation.child import AwardRecord, Child, ChildAnswer, RelaxRecord, RequestRecord
+from agents.negotiation.child import AwardRecord, Child, ChildAnswer, KeptAward, RelaxRecord, RequestRecord
 from agents.negotiation.plans.usable import Worth
 from agents.negotiation.shared import Shared
 from agents.negotiation.stood import StoodPlan
@@ -55,6 +55,8 @@ class Children:
         """Who has withdrawn of its award, all or a part."""
         self.taking_back: dict[str, Plan] = {}
         """What those take back who give nothing any more, by their own word, W."""
+        self.kept: dict[str, KeptAward] = {}
+        """What stood before the event was changed, until the change is decided."""
 
     def __getitem__(self, name: str) -> Child:
         return self.by_name[name]
@@ -241,6 +243,7 @@ class Children:
     def leave(self, child: Child) -> None:
         """The contract of a child has ended: nothing that it answered stands, and it is not asked any more."""
         self.left[child.name] = None
+        self.kept.pop(child.name, None)
         self.waiting.pop(child.name, None)
         if child.request is not None:
             self.opt(child, m.Opt.OUT)

@@ -55,12 +55,24 @@ def _award_refused(event: Negotiation, child: Child, reject: m.Reject, now: date
     if reject.reason is RejectReason.UNKNOWN_EVENT:
         if child.awarded_w is not None:
             _forgotten(event, child, "award", now)
-        else:  # nothing is to be cancelled where nothing is known
-            event.awards.unconfirmed.pop(child.name, None)
-            event.awards.end_chase()
+        else:
+            _nothing_to_cancel(event, child)
+    elif reject.reason is RejectReason.STALE:  # it goes by a later request: what stood before is dropped there
+        if child.awarded_w is None:
+            _nothing_to_cancel(event, child)
+            return
+        cause = f"{child.name} has dropped what stood before the event was changed"
+        event.awards.forgotten(child, cause, now)
+        event.repair(cause, WithdrawalCause.REFUSED, now)
     elif reject.reason is RejectReason.CONFLICT and (number := next_life(award.revision)):
         event.awards.renumber(child, number, now)
         event.out.tell("own_memory_lost", peer=child.name, kind="award", number=number)
+
+
+def _nothing_to_cancel(event: Negotiation, child: Child) -> None:
+    """Where nothing is known nothing is to be cancelled."""
+    event.awards.unconfirmed.pop(child.name, None)
+    event.awards.end_chase()
 
 
 def _dispatch_refused(event: Negotiation, child: Child, reject: m.Reject, now: datetime) -> None:

@@ -17,6 +17,7 @@ from agents.negotiation.children import Children
 from agents.negotiation.delivery import Delivery, SlotSum
 from agents.negotiation.dispatches import Dispatches
 from agents.negotiation.grace import ReportGrace
+from agents.negotiation.kept import KeptAwards
 from agents.negotiation.out import Out
 from agents.negotiation.own import NoOwnPower, OwnPower
 from agents.negotiation.plans.baseline import BaselinePolicy, DeclaredBaseline
@@ -66,6 +67,7 @@ class Negotiation:
         grace, baseline_policy = ReportGrace.of(grace_s, book), baseline or DeclaredBaseline()
         self.delivery = Delivery(out, subject, timers, children, grace, book, baseline_policy)
         self.mending = Repair(out, subject, children, self.awards, self.own, self.delivery.watch, book)
+        self.kept = KeptAwards(out, subject, children, self.awards, self.delivery.watch)
         self.settlement = Settlement(
             out, subject, standing, self.awards, self.dispatches, self.delivery, self.own, up, tells_sources
         )
@@ -222,6 +224,7 @@ class Negotiation:
         open_still = self.stage is not Stage.CLOSED and self.deal_w is None and not self.children.awarded_count
         later_round = open_still and self.up.is_later_round(request)
         before = [child.name for child in self.children.asked() if child.is_owed or child.awarded_w is not None]
+        self.keep_what_stands(self.up.asks_the_same(request))
         self.timers.clear()
         if not later_round:
             self.role.stop(now)
@@ -235,6 +238,43 @@ class Negotiation:
         left = [child for child in map(self.children.__getitem__, before) if _not_asked_again(child, request)]
         self.awards.release([(child, m.Outcome.CANCELLED, SUPERSEDED) for child in left], now)
 
+    def keep_what_stands(self, same_slots: bool) -> None:
+        """Until a change of the event is decided; where it is about other slots, nothing."""
+        if not same_slots:
+            self.kept.clear()
+        elif self.deal_w is not None and self.stage is not Stage.CLOSED:
+            self.kept.keep()
+
+    def keeps_what_stood(self, now: datetime) -> bool:
+        """Nothing comes of a change, as the parent says no more: what stood before goes on. Whether anything did."""
+        stood_w = None if self.up is None else self.up.recall_kept()
+        if stood_w is None or not any(stood_w):
+            return False
+        self._stands_again(stood_w, now)
+        return True
+
+    def _stands_again(self, power_w: Plan, now: datetime) -> None:
+        """What stood before a change is given of what the children have answered since; of who has not answered what stood
+        with it is counted on."""
+        self._end_asking()
+        self.out.tell("earlier_deal_stands", power_w=power_w)
+        self.role.recount()
+        silent = self.kept.of_silent(shortfall(power_w, self.role.available_w()))
+        self.kept.of_others({child.name for child, _ in silent})
+        self.stand_by(power_w, now, stood=True)
+        self.role.bought(power_w, now)
+        for child, part in silent:
+            self.awards.restore(child, part, now)
+        self.kept.clear()
+        if now >= self.subject.end_at:
+            self.close(UNKNOWN, now)
+        else:
+            self._repair_lost(power_w, now)
+
+    def _repair_lost(self, power_w: Plan, now: datetime) -> None:
+        if any(shortfall(power_w, self.mending.standing_w())):
+            self.repair("lost before the award", WithdrawalCause.LOST, now)
+
     def on_relax(self, relax: m.Relax, now: datetime) -> None:
         """The parent asks to loosen. Raises RefusedMessage."""
         assert self.up is not None
@@ -246,12 +286,14 @@ class Negotiation:
         """The parent's award. Raises RefusedMessage."""
         assert self.up is not None
         match self.up.on_award(award, self.role.backs, now):
+            case Bought(power_w) if self.deal_w is None and award.award_id == self.up.kept_id:
+                self._stands_again(power_w, now)
             case Bought(power_w) if self.deal_w is None:
                 self._end_asking()
+                self.kept.decided()
                 self.stand_by(power_w, now)
                 self.role.bought(power_w, now)
-                if any(shortfall(power_w, self.mending.standing_w())):
-                    self.repair("lost before the award", WithdrawalCause.LOST, now)
+                self._repair_lost(power_w, now)
             case Bought(power_w):
                 self._changed(power_w, now)
             case EndedAbove(outcome, reason) if self.stage is not Stage.CLOSED:
@@ -265,10 +307,10 @@ class Negotiation:
             self.children.waiting.clear()
             self.timers.drop(Timer.AGAIN)
 
-    def stand_by(self, deal_w: Plan, now: datetime) -> None:
-        """A deal stands, W: wait for its first slot."""
+    def stand_by(self, deal_w: Plan, now: datetime, *, stood: bool = False) -> None:
+        """A deal stands, W: wait for its first slot. `stood`: it stood before, and all that it says is due."""
         self.standing.deal_w = deal_w
-        self.delivery.due.begin(self.subject.period, now)
+        self.delivery.due.begin(self.subject.period, min(now, self.subject.period.start) if stood else now)
         self.delivery.watch.clear()
         self.go(Stage.STANDBY)
         self.timers.set(Timer.START, self.subject.period.start)
@@ -305,6 +347,8 @@ class Negotiation:
 
     def on_withdraw(self, name: str, message: m.Withdraw, now: datetime) -> None:
         """A child can give less than its award: the rest is replaced or stated. Raises RefusedMessage."""
+        if self.kept.less(name, message):
+            return
         taken_back = self.awards.withdraw(name, message, now)
         self._note_taking_back(name, message)
         self.repair(*taken_back, now)
@@ -340,6 +384,8 @@ class Negotiation:
 
     def on_report(self, name: str, message: m.Report, now: datetime) -> None:
         """Meter values of a child. Raises RefusedMessage."""
+        if self.deal_w is None and self.stage is not Stage.CLOSED and self.kept.is_given(name, message, now):
+            self.role.given_before(now)
         was_silent = name in self.delivery.watch.silent
         if message.so_far:
             if self.settlement.so_far(name, message, now):
@@ -392,6 +438,7 @@ class Negotiation:
         that is cancelled while it is delivered the rest of the meter values is waited for."""
         stops = self.stage is Stage.DELIVERING and release is m.Outcome.CANCELLED
         self.standing.outcome = outcome
+        self.kept.decided()
         self.role.stop(now)
         if release is not None:
             self.awards.release_all(release, reason or outcome, now, metered=stops)

@@ -32,6 +32,14 @@ class EventRole(Protocol):
         """The parent bought so much, W: award it downward (S7, S35)."""
         ...
 
+    def recount(self) -> None:
+        """Take stock of all that the children have answered: what stood before a change is given of it."""
+        ...
+
+    def given_before(self, now: datetime) -> None:
+        """A child gives what stood before a change that is not decided yet."""
+        ...
+
     def backs(self, power_w: Plan) -> bool:
         """Whether so much of an answer to an earlier round can still be kept, W."""
         ...

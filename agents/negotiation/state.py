@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Generic, Literal, TypeAlias, TypeVar
 
-from agents.negotiation.child import AwardRecord, Child, ChildAnswer, RelaxRecord, RequestRecord
+from agents.negotiation.child import AwardRecord, Child, ChildAnswer, KeptAward, RelaxRecord, RequestRecord
 from agents.negotiation.children import Children
 from agents.negotiation.dispatches import Unanswered
 from agents.negotiation.negotiation import Negotiation
@@ -71,6 +71,7 @@ class ChildrenState:
     stood: dict[str, tuple[StoodPlan, ...]] = field(default_factory=dict)
     withdrawn: tuple[str, ...] = ()
     taking_back: dict[str, Plan] = field(default_factory=dict)
+    kept: dict[str, KeptAward] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class UpwardState:
     earlier: dict[str, Plan] = field(default_factory=dict)
     earlier_until: datetime | None = None
     said_again: int = 0
+    kept: SentState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +261,7 @@ def _upward(up: Upward) -> UpwardState:
         answer=SentState.of_some(up.answer),
         award=SentState.of_some(up.award),
         withdrawal=SentState.of_some(up.withdrawal),
+        kept=SentState.of_some(up.kept),
     )
 
 
@@ -267,6 +270,7 @@ def _remember_up(up: Upward, state: UpwardState) -> None:
     up.answer, up.award, up.withdrawal = message_of(state.answer), message_of(state.award), message_of(state.withdrawal)
     up.acceptable, up.answers_sent, up.superseded = state.acceptable, state.answers_sent, state.superseded
     up.earlier, up.earlier_until, up.said_again = state.earlier, state.earlier_until, state.said_again
+    up.kept = message_of(state.kept)
 
 
 def _children(children: Children) -> ChildrenState:
@@ -284,6 +288,7 @@ def _children(children: Children) -> ChildrenState:
         stood=children.stood,
         withdrawn=tuple(children.withdrawn),
         taking_back=dict(children.taking_back),
+        kept=dict(children.kept),
         names=StateColumn(asked, attrgetter("name")),
         locked=StateColumn(asked, lambda child: locked.place(child.locked)) if locked.things() else (),
         promised=StateColumn(asked, lambda child: locked.place(child.promised)) if _any_promised(asked) else (),
@@ -330,7 +335,7 @@ def _remember_children(children: Children, state: ChildrenState) -> None:
             child.promised = thing(state.locked_answers, state.promised[place])
         children.store(child, thing(state.answers, state.own[place]), thing(state.answers, state.relaxed[place]))
         children.bind(child, thing(state.awards, state.award[place]), state.confirmed[place])
-    children.taking_back = dict(state.taking_back)
+    children.taking_back, children.kept = dict(state.taking_back), dict(state.kept)
 
 
 def thing(table: Sequence[T], place: Place) -> T | None:

@@ -39,3 +39,8 @@ class Subject:
     def to_come(self, plan: Plan, now: datetime) -> Plan:
         """A plan with 0 W in the slots that are over."""
         return tuple(w if self.period.slot_start(slot + 1) > now else 0 for slot, w in enumerate(plan))
+
+    def and_past(self, plan: Plan, past: Plan, now: datetime) -> Plan:
+        """A plan, with what was in the slots that are over."""
+        over = (self.period.slot_start(slot + 1) <= now for slot in range(self.slots))
+        return tuple(was if is_over else w for w, was, is_over in zip(plan, past, over, strict=True))

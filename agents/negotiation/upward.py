@@ -4,6 +4,7 @@ confirms an award, withdraws what it cannot keep, reports what was metered."""
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from operator import gt
 from typing import Any, TypeAlias
 
 from agents.negotiation.cause import WithdrawalCause
@@ -67,6 +68,8 @@ class Upward:
         """The same of earlier rounds of this revision: it stands until a better answer is firm, and may be kept still."""
         self.earlier_until: datetime | None = None
         """Until when that is valid."""
+        self.kept: m.Award | None = None
+        """What stood before the parent changed the event: it stands again where nothing comes of the change."""
         self.answers_sent = 0
         self.said_again = 0
         """How often the parent has said to know no award of what it had awarded."""
@@ -113,6 +116,7 @@ class Upward:
     def take(self, request: m.Request) -> bool:
         """Let a newer request stand, and no answer to an earlier one but of the same revision; whether it is of that."""
         later_round, subject = self.is_later_round(request), self.subject
+        self._keep(request)
         if later_round and self.answer is not None:
             self.earlier |= self.acceptable
             self.earlier_until = min(self.earlier_until or self.answer.valid_until, self.answer.valid_until)
@@ -124,6 +128,31 @@ class Upward:
         subject.asked_w, subject.revision = request.power_w, request.revision
         self.answer, self.award, self.acceptable = None, None, {}
         return later_round
+
+    def asks_the_same(self, request: m.Request) -> bool:
+        """Whether another request is about the same slots and direction."""
+        before = self.request
+        now_asked = request.direction, request.interval_period, len(request.power_w)
+        return (before.direction, before.interval_period, len(before.power_w)) == now_asked
+
+    def _keep(self, request: m.Request) -> None:
+        """What stands is kept until a change of it is decided; where other slots are asked, nothing."""
+        if not self.asks_the_same(request):
+            self.kept = None
+        elif self.standing.deal_w is not None and self.standing.stage is not Stage.CLOSED:
+            self.kept = self.award
+
+    @property
+    def kept_id(self) -> str | None:
+        """Of the award that stood before a change."""
+        return None if self.kept is None else self.kept.award_id
+
+    def recall_kept(self) -> Plan | None:
+        """Nothing came of a change: what stood before it stands, W; None: nothing did, or the parent has decided."""
+        if self.kept is None or self.award is not None:
+            return None
+        self.award = self.kept
+        return self.kept.power_w
 
     # -- the answer (S36, S33)
 
@@ -226,13 +255,15 @@ class Upward:
     def on_award(self, award: m.Award, backs: Callable[[Plan], bool], now: datetime) -> Awarded:
         """Judge an award, confirm it, and say what follows; `backs`: whether so much of an earlier answer can be kept, W.
         Raises RefusedMessage."""
-        self._check_award(award)
+        stood = self._is_kept(award)
+        if not stood:
+            self._check_award(award)
         self.timers.drop(Timer.WITHDRAW)
         if award.outcome is not m.Outcome.CONCLUDED:
             self.award = award
             self._confirm(award, "", now)
             return EndedAbove(award.outcome, award.reason)
-        problem = self._problem(award, backs, now)
+        problem = self._kept_problem(award) if stood else self._problem(award, backs, now)
         if not problem:
             self.award = award
         self._confirm(award, problem, now)
@@ -240,6 +271,26 @@ class Upward:
             return None
         self.out.tell("award_received", "S34", power_w=award.power_w, accepts=award.accepts)
         return Bought(award.power_w)
+
+    def _is_kept(self, award: m.Award) -> bool:
+        """Whether an award says again what stood before a change, later than the change was asked. Raises RefusedMessage."""
+        kept = self.kept
+        if kept is None or award.award_id != kept.award_id or award.sent_at <= self.request.sent_at:
+            return False
+        known = max(one.revision for one in (kept, self.award) if one is not None and one.award_id == kept.award_id)
+        if award.revision <= known:
+            raise RefusedMessage(RejectReason.STALE, f"revision {award.revision} of {award.award_id} is not the latest")
+        return True
+
+    def _kept_problem(self, award: m.Award) -> str:
+        """Why what stood before a change cannot stand again; empty when it can."""
+        assert self.kept is not None
+        if self.standing.stage is Stage.CLOSED:
+            return f"the event is {self.standing.outcome}"
+        most_w = self.kept.power_w
+        if len(award.power_w) != len(most_w) or any(map(gt, award.power_w, most_w)):
+            return "the award is above what stood"
+        return ""
 
     def _check_award(self, award: m.Award) -> None:
         # the request that superseded ours may have been lost; but what was said before ours is about an earlier one

@@ -34,7 +34,10 @@ STEPS = """
 | opted_out | closed | an award says that the event is over for it: it confirms |
 | awarded | active | a dispatch for one of its slots comes: it follows it in that slot, and reports the slot when it is over |
 | awarded, active | closed | the last slot is reported; or the award is cancelled: it confirms and goes back to its own schedule; or it withdraws |
-| any | considering | a higher revision of the request: what was offered or awarded before is void |
+| any | considering | a higher revision of the request: what was offered or awarded before is void, or kept as long as nobody has decided on the change |
+
+What was awarded before a higher revision may be kept where that asks the same slots: where nothing comes of the change the
+parent may say that award again, with its next `revision`. Who has kept it confirms it, who has dropped it refuses.
 
 An award of no offer that stands, or of more than was offered, changes no stage: it is confirmed with `accepted: false`.
 """

@@ -137,3 +137,10 @@ class EventClosed(NoteModel):
 
     outcome: str
     reason: str | None = None
+
+
+@note_of("earlier_deal_stands")
+class EarlierDealStands(NoteModel):
+    """Nothing comes of a change that was asked: what stood before it stands again."""
+
+    power_w: Plan

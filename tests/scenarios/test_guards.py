@@ -273,10 +273,16 @@ def test_utility_forgets_what_was_firm_when_the_event_is_changed() -> None:
     world.simple("ra-1", 2)
     world.event(10_000)
     world.intercepts["ac"] = _offers_but("e1.1.1")  # it is asked once more for what stood: nothing of that comes either
+    awarded_at = T0 + 7 * MINUTE
     simulation = world.build()
     simulation.give(T0 + 6 * MINUTE, "utility", Issue("e1", "dr", Direction.DECREASE_LOAD, START, (11_000,)))
     simulation.run()
-    assert Story(simulation, world).notes("closed", "utility")[-1].data["outcome"] == "no_deal"
+    story = Story(simulation, world)
+    later = [one for one in story.to("award", "utility", "ac") if one.sent_at > awarded_at]
+    assert {one.request_id for one in later} == {
+        "e1.1.1"
+    }  # what stood stands again, as it did; nothing of it is offered anew
+    assert story.note("earlier_deal_stands", "utility").data["power_w"] == (10_000,)
 
 
 def test_refused_confirm_cannot_be_taken_back() -> None:

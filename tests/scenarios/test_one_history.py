@@ -10,13 +10,14 @@ import paths
 import pytest
 from hunter import plan_of
 from readers import Readers, instants, scenario_of
-from worlds import T0, World, silent
+from worlds import START, T0, World, late, silent
 
 from agents.history.standing import FIGURES, PartyStage, WhyUnknown
 from agents.runtime.files.scenario import load_scenario
 from agents.tools.run.simulate import build_simulation
 from broker.simulation import Faults, Simulation
-from protocol.actor import Decided
+from protocol.actor import Decided, Issue
+from protocol.units import Direction
 
 NEVER_KNOWN = {
     ("status", "available_w"): {WhyUnknown.NOT_NOTED},
@@ -100,6 +101,33 @@ def test_all_readers_agree_on_an_answer_that_is_taken_back_until_nothing_is_left
         assert readers.disagreements(at) == []
         seen += [found["up"].stage for _, name, found in readers.standings(at) if name == "ra-1" and "up" in found]
     assert list(dict.fromkeys(seen))[-2:] == [PartyStage.OPTED_OUT, PartyStage.CLOSED]
+
+
+@pytest.mark.parametrize(("name", "for_s"), [("utility", 10_800), ("ac", 290), ("ra-1", 290)])
+def test_all_readers_that_know_agree_on_what_stands_again_after_a_change(name: str, for_s: int) -> None:
+    world = World()
+    world.simple("ra-1", 4)
+    world.event(20_000, 20_000)
+    world.intercepts |= {f"ra-1-h{number}": late(timedelta(seconds=8)) for number in range(4)}
+    simulation = world.build()
+    changed_at = START - timedelta(seconds=300)
+    simulation.give(changed_at, "utility", Issue("e1", "dr", Direction.DECREASE_LOAD, START, (24_000, 24_000)))
+    simulation.at(changed_at + timedelta(seconds=1), lambda: simulation.kill(name, timedelta(seconds=for_s)))
+    at_each = instants(simulation)
+    next(at_each)
+    readers = Readers(scenario_of(world, simulation), simulation)
+    seen: dict[str, list[object]] = {}
+    for at in at_each:
+        readers.catch_up()
+        for _, party, found in readers.standings(at) if at > START + timedelta(minutes=10) else ():
+            for reader in ("explain", "watch"):
+                if party == "ra-1" and reader in found and at < START + timedelta(minutes=50):
+                    seen.setdefault(reader, []).append(found[reader].stage)
+    on_its_way = {WhyUnknown.ON_ITS_WAY}
+    assert {reader: set(stages) - on_its_way for reader, stages in seen.items()} == {
+        "explain": {PartyStage.DELIVERING},
+        "watch": {PartyStage.DELIVERING},
+    }
 
 
 @pytest.mark.parametrize("figure", FIGURES)

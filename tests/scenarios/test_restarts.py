@@ -90,7 +90,8 @@ def test_operator_cannot_cancel_what_is_over() -> None:
 def test_silent_child_that_may_have_sold_by_an_earlier_mandate_is_cancelled() -> None:
     world = evening(mandate=True)
     simulation = world.build(faults=died("ac", "acknowledged", 29.9, down_s=31 * 60))
-    simulation.give(T0 + 30 * MINUTE, "utility", Issue("e1", "dr", Direction.DECREASE_LOAD, START, (24_000, 24_000)))
+    other = Issue("e1", "dr", Direction.DECREASE_LOAD, START, (24_000,) * 3)  # of the same slots it would stand again
+    simulation.give(T0 + 30 * MINUTE, "utility", other)
     simulation.run()
     told = [a for a in Story(simulation, world).to("award", "utility", "ac") if isinstance(a, m.Award)]
     assert told[-1].outcome is m.Outcome.CANCELLED

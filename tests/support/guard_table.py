@@ -43,11 +43,23 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "if event is None or award.request_id in event.superseded:",
             "if event is None:",
         ),
+        Guard(
+            "der: an award of before a change that was said before it",
+            "kept if said_again and award.sent_at > event.request.sent_at else None",
+            "kept if said_again else None",
+        ),
+    ),
+    DER + "event.py": (
+        Guard(
+            "der: what was awarded before a change to other slots",
+            "kept if kept is not None and kept.asks_the_same(request) else None",
+            "kept",
+        ),
     ),
     DER + "offers.py": (
         Guard(
             "der: what was offered before an opt-out",
-            "if event.earlier:\n            event.earlier = {}\n            self.ledger.free(event.request.event_id, now)",
+            "if event.earlier or event.kept is not None:\n            event.earlier, event.kept = {}, None",
             "if False:\n            pass",
         ),
     ),
@@ -209,7 +221,21 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "lost: list[Child] = []",
         ),
     ),
+    NEGOTIATION + "kept.py": (
+        Guard(
+            "parent: a DER that takes no part in a change gives what stood",
+            "child.opted_out and self.watch.is_der(name)",
+            "False",
+        ),
+    ),
     NEGOTIATION + "upward.py": (
+        Guard(
+            "up: an award of before a change that was said before it",
+            "award.award_id != kept.award_id or award.sent_at <= self.request.sent_at",
+            "award.award_id != kept.award_id",
+        ),
+        _off("up: a known revision of an award of before a change", "award.revision <= known"),
+        Guard("up: more than stood before a change", "any(map(gt, award.power_w, most_w))", "False"),
         _off("child: another request of the same round", "key == known"),
         _off("child: an older request", "key < known"),
         _off("child: a relax about a superseded request", "relax.request_id != self.request.request_id"),

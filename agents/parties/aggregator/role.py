@@ -120,7 +120,7 @@ class AggregatorRole:
                 self._sum_up_relaxed(now)
             case Stage.RELAXING:
                 pass
-            case Stage.OFFERED | Stage.PROPOSED:
+            case Stage.OFFERED | Stage.PROPOSED if not self.event.keeps_what_stood(now):
                 self.event.close("expired", now, release=m.Outcome.NO_DEAL, reason="no answer from above")
 
     def solved(self, item: Solved, now: datetime) -> None:
@@ -210,6 +210,13 @@ class AggregatorRole:
     def taken_back(self, child: Child, now: datetime) -> None:
         """What was told upward is corrected where it does not hold any more."""
         self.answer.correct(now)
+
+    def recount(self) -> None:
+        """Its sums stand with the children."""
+
+    def given_before(self, now: datetime) -> None:
+        """What stood before goes on, here as well."""
+        self.event.keeps_what_stood(now)
 
     def backs(self, power_w: Plan) -> bool:
         """Whether so much of an answer to an earlier round can still be kept, W."""

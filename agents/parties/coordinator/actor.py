@@ -30,7 +30,7 @@ from protocol import messages as m
 from protocol.edges import Edge
 
 TRANSITIONS: Transitions = {
-    Stage.COLLECTING: (Stage.JUDGING, Stage.CLOSED),
+    Stage.COLLECTING: (Stage.JUDGING, Stage.STANDBY, Stage.CLOSED),
     Stage.JUDGING: (Stage.COLLECTING, Stage.OFFERED, Stage.PROPOSED, Stage.CLOSED),
     Stage.OFFERED: (Stage.COLLECTING, Stage.PROPOSED, Stage.STANDBY, Stage.CLOSED),
     Stage.PROPOSED: (Stage.COLLECTING, Stage.OFFERED, Stage.STANDBY, Stage.CLOSED),
@@ -39,7 +39,8 @@ TRANSITIONS: Transitions = {
     Stage.CLOSED: (Stage.COLLECTING,),
 }
 """Which stage may follow which. Back to collecting: a re-request to the aggregators, or a change from above.
-Between offered and proposed: an aggregator has taken back what it answered."""
+Between offered and proposed: an aggregator has taken back what it answered. From collecting to standby: what stood
+before a change stands again."""
 
 
 class Coordinator(BookedParty[CoordinatorSettings]):

@@ -165,7 +165,7 @@ class CoordinatorRole:
             event.out.tell("mandate_stands", power_w=self.taken.total_w())
             event.stand_by(self.taken.total_w(), now)
             event.awards.release_rest(m.Outcome.NOT_NEEDED, COVERED, now)
-        elif event.stage in (Stage.OFFERED, Stage.PROPOSED):
+        elif event.stage in (Stage.OFFERED, Stage.PROPOSED) and not event.keeps_what_stood(now):
             event.close("expired", now, release=m.Outcome.NO_DEAL, reason="no answer from the utility")
 
     # -- S4-S6
@@ -235,6 +235,14 @@ class CoordinatorRole:
         self.event.awards.release_rest(m.Outcome.NOT_NEEDED, COVERED, now)
         if any(excess(self.event.mending.standing_w(), power_w)):
             self.event.mending.reduce(power_w, now)  # by a mandate more was concluded than can be used
+
+    def recount(self) -> None:
+        """All that is firm, or was proposed, is taken."""
+        self.taken.lock(self.event.children.taking_part())
+
+    def given_before(self, now: datetime) -> None:
+        """What stood before goes on, here as well."""
+        self.event.keeps_what_stood(now)
 
     def backs(self, power_w: Plan) -> bool:
         """It plans anew for every request, and keeps no answer to an earlier one."""

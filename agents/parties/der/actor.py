@@ -66,12 +66,14 @@ class Der(Controlled):
                 raise RefusedMessage(RejectReason.STALE, f"revision {key} of the request; {known} is known")
             if now > request.reply_by:  # what stands goes on to stand
                 raise RefusedMessage(RejectReason.EXPIRED, f"heard at {now.isoformat()}, after reply_by")
-            earlier = event.standing() if event.asks_again(request) else {}
-            if not earlier:
+            earlier, kept = event.standing() if event.asks_again(request) else {}, event.kept_for(request)
+            if not earlier and kept is None:
                 self._release(event, now)
-            event.go(DerStage.CONSIDERING)
-            event = self.events[request.event_id] = self._asked_anew(event, edge, request)
-            event.earlier = earlier
+            fresh = self._asked_anew(event, edge, request)
+            if kept is not event:
+                event.go(DerStage.CONSIDERING)
+            event = self.events[request.event_id] = fresh
+            event.earlier, event.kept = earlier, kept
         else:
             event = self.events[request.event_id] = DerEvent(edge, request)
             self._make_room(now)
@@ -177,13 +179,23 @@ class Der(Controlled):
         event.timers.pop(DerTimer.VALID, None)
         event.answers.clear()
         event.offers.clear()
-        event.earlier = {}
+        event.earlier, event.kept = {}, None
 
     def _unanswered(self, event: DerEvent, now: datetime) -> None:
         self._decide(event, self.settings.stored_rule, "the stored rule", now)
 
     def _expired(self, event: DerEvent, now: datetime) -> None:
-        self._close(event, "expired", now)
+        if event.kept is not None:
+            self._stands_again(event.kept, now)
+        else:
+            self._close(event, "expired", now)
+
+    def _stands_again(self, event: DerEvent, now: datetime) -> None:
+        """Nothing came of a change: what was awarded before it stands again, as far as it is still there."""
+        assert event.award is not None
+        self.events[event.request.event_id] = event
+        self.tell("earlier_deal_stands", event.request.event_id, data={"power_w": event.award.power_w})
+        self.deals.stand_again(event, now)
 
     def _decide(self, event: DerEvent, take_part: bool, who: str, now: datetime) -> None:
         self.resident.decided(event, take_part, who)
@@ -258,6 +270,9 @@ class Der(Controlled):
     # -- S54
 
     def _on_award(self, edge: Edge, award: m.Award, now: datetime) -> None:
+        kept = self._kept_by(award)
+        if kept is not None:
+            self._stands_again(kept, now)
         event = self._though_unheard(award) or self._event(award)
         known = event.award
         if known is not None and known.award_id == award.award_id and award.revision <= known.revision:
@@ -290,6 +305,15 @@ class Der(Controlled):
             self.deals.stand_by(event, award, basis, now, other=other)
             self.second_look.when_awarded(event, now, raised=raised)
             self.second_look.without(event, self.events, now)
+
+    def _kept_by(self, award: m.Award) -> DerEvent | None:
+        """What stood before a change, where its award is said again, later than the change was asked."""
+        event = self.events.get(award.event_id)
+        kept = None if event is None else event.kept
+        if event is None or kept is None or kept.award is None or event.stage is DerStage.CLOSED:
+            return None
+        said_again = kept.award.award_id == award.award_id and award.revision > kept.award.revision
+        return kept if said_again and award.sent_at > event.request.sent_at else None
 
     def _though_unheard(self, award: m.Award) -> DerEvent | None:
         """The event that an award ends, or an offer of which it accepts, even if the request that superseded ours was

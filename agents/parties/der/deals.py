@@ -13,7 +13,7 @@ from agents.parties.der.offers import HomeOffers
 from agents.parties.der.reservation import Reservation
 from agents.parties.der.withdrawals import Withdrawals
 from protocol import messages as m
-from protocol.plan import covers, least, most, total
+from protocol.plan import covers, least, most, total, zero
 
 
 class HomeDeals:
@@ -48,7 +48,7 @@ class HomeDeals:
         """S54: note the contract and stand by for control. What an earlier award freed of the offer may be another event's
         by now: the rest of a raise is withdrawn at once. `other`: another profile than it offered first."""
         before, others = event.accepted, self.ledger.but(event.request.event_id)
-        event.accepted, event.award = event.answers[basis], award
+        event.accepted, event.award, event.kept = event.answers[basis], award, None
         most_w = event.accepted.answer.joint.power_w
         if before is None:
             event.accepted.reserve(least(award.power_w, most_w))
@@ -65,3 +65,17 @@ class HomeDeals:
             event.go(DerStage.AWARDED)
         self.party.effect(messages.standing_by(award, basis))
         self.withdrawals.rest(event, award, event.accepted, TAKEN if before is not None else GONE, now)
+
+    def stand_again(self, event: DerEvent, now: datetime) -> None:
+        """What was reserved for an award is reserved again after a change of it came to nothing; what another event has taken
+        meanwhile is withdrawn."""
+        award, held, others = event.award, event.accepted, self.ledger.but(event.request.event_id)
+        assert award is not None
+        assert held is not None
+        if held.is_beside(others, now):
+            held.keep(held.parts)
+        else:
+            held.keep(held.raised(award.power_w, {name: zero(event.slots) for name in held.parts}, now))
+        for setpoint in held.cut(now):
+            self.party.effect(self.home.runnable(setpoint))
+        self.withdrawals.rest(event, award, held, TAKEN, now)

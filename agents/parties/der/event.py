@@ -140,6 +140,8 @@ class DerEvent:
     """Own answers to this request: each change of mind corrects the one before."""
     said_again: int = 0
     """How often the parent has said to know no award of what it had awarded."""
+    kept: "DerEvent | None" = None
+    """As it was awarded before a change that is not decided: it stands again where nothing comes of the change."""
     loosened: tuple[m.Restriction, ...] = ()
     """What was asked to be loosened in this request, where more profiles than one were wanted with that."""
     terms: EventTerms = field(init=False)
@@ -200,6 +202,12 @@ class DerEvent:
         """Whether a newer request is a later round of the same revision, and nothing was awarded yet."""
         same = request.revision == self.request.revision and self.asks_the_same(request)
         return same and self.stage in (DerStage.OFFERED, DerStage.CONSIDERING)
+
+    def kept_for(self, request: m.Request) -> "DerEvent | None":
+        """What stands, or stood before a change that is not decided, and a newer request asks the same slots of."""
+        stands = self.stage in (DerStage.AWARDED, DerStage.ACTIVE)
+        kept = self if stands else self.kept if self.stage is not DerStage.CLOSED else None
+        return kept if kept is not None and kept.asks_the_same(request) else None
 
     def recall(self, ref: str | None) -> None:
         """An offer of an earlier round was accepted: it takes the place of the one on the same computation."""

@@ -81,9 +81,10 @@ class HomeOffers:
     ) -> None:  # fmt: skip
         """Take no part, and say why; `answer`: what was computed."""
         event.go(DerStage.OPTED_OUT)
-        if event.earlier:
-            event.earlier = {}
-            self.ledger.free(event.request.event_id, now)
+        if event.earlier or event.kept is not None:
+            event.earlier, event.kept = {}, None
+            for setpoint in self.ledger.free(event.request.event_id, now):
+                self.party.effect(self.home.runnable(setpoint))
         event.answers_sent += 1
         binding, request_id = answer.joint.binding if answer is not None else (), event.request.request_id
         said = messages.opt_out(

@@ -1,5 +1,6 @@
 """What a DER remembers, as frozen models with a version."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -64,6 +65,8 @@ class DerEventState:
     alone_wus: dict[str, int] = field(default_factory=dict)
     telemetry_s: int | None = None
     so_far: dict[str, Measured] = field(default_factory=dict)
+    is_kept: bool = False
+    """As it was awarded before a change that is not decided; the event as it is asked now stands before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def der_state(actor: Der) -> DerState:
     return DerState(
         memory_state(actor),
         home_state(actor.home, actor.ledger),
-        tuple(map(_event_state, actor.events.values())),
+        tuple(map(_event_state, actor.events.values())) + tuple(_kept_states(actor)),
         actor.outage,
         owners=actor.owners,
     )
@@ -101,24 +104,10 @@ def remember_der(actor: Der, state: DerState) -> None:
     actor.outage = state.outage
     actor.owner_agrees_to(state.owners)
     for one in state.events:
-        event = DerEvent(Edge(one.parent, actor.name), one.request.message())
-        answers = {basis: reserved(held, actor.home, actor.ledger) for basis, held in one.answers.items()}
-        restore(
-            event,
-            one,
-            but=("parent", "request"),
-            answers=answers,
-            earlier={
-                offer.message_id: EarlierOffer(offer, reserved(stored.reservation, actor.home, actor.ledger))
-                for stored in one.earlier
-                if isinstance(offer := stored.offer.message(), Offer)
-            },
-            offers={basis: stored.message() for basis, stored in one.offers.items()},
-            award=message_of(one.award),
-            accepted=None if one.accepted is None else answers[one.accepted],
-            withdrawal=message_of(one.withdrawal),
-            readings=one.readings or {},
-        )
+        event = _remembered(actor, one)
+        if one.is_kept:
+            actor.events[event.request.event_id].kept = event
+            continue
         if one.answers_sent is None:
             event.answers_sent = 0 if event.stage is DerStage.CONSIDERING else 1
             event.consent = _decided_before(actor, event)
@@ -126,8 +115,31 @@ def remember_der(actor: Der, state: DerState) -> None:
         if state.home.followed is None:
             _lay_out(event)
     for one in state.events:
-        if one.readings is None:
+        if one.readings is None and not one.is_kept:
             actor.meter.know_again(actor.events[one.request.message().event_id])
+
+
+def _remembered(actor: Der, one: DerEventState) -> DerEvent:
+    """An event of its state."""
+    event = DerEvent(Edge(one.parent, actor.name), one.request.message())
+    answers = {basis: reserved(held, actor.home, actor.ledger) for basis, held in one.answers.items()}
+    restore(
+        event,
+        one,
+        but=("parent", "request", "is_kept"),
+        answers=answers,
+        earlier={
+            offer.message_id: EarlierOffer(offer, reserved(stored.reservation, actor.home, actor.ledger))
+            for stored in one.earlier
+            if isinstance(offer := stored.offer.message(), Offer)
+        },
+        offers={basis: stored.message() for basis, stored in one.offers.items()},
+        award=message_of(one.award),
+        accepted=None if one.accepted is None else answers[one.accepted],
+        withdrawal=message_of(one.withdrawal),
+        readings=one.readings or {},
+    )
+    return event
 
 
 def _lay_out(event: DerEvent) -> None:
@@ -151,7 +163,14 @@ def _decided_before(actor: Der, event: DerEvent) -> bool | None:
     return sent.opt is m.Opt.IN or sent.opt_reason is not m.OptReason.OVERRIDE_STATUS
 
 
-def _event_state(event: DerEvent) -> DerEventState:
+def _kept_states(actor: Der) -> Iterator[DerEventState]:
+    """Of what stood before changes that are not decided."""
+    for event in actor.events.values():
+        if event.kept is not None:
+            yield _event_state(event.kept, is_kept=True)
+
+
+def _event_state(event: DerEvent, *, is_kept: bool = False) -> DerEventState:
     accepted = [basis for basis, held in event.answers.items() if held is event.accepted]
     return state_of(
         DerEventState,
@@ -167,4 +186,5 @@ def _event_state(event: DerEvent) -> DerEventState:
         award=SentState.of_some(event.award),
         accepted=accepted[0] if accepted else None,
         withdrawal=SentState.of_some(event.withdrawal),
+        is_kept=is_kept,
     )

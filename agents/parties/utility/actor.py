@@ -28,13 +28,14 @@ from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 
 TRANSITIONS: Transitions = {
-    Stage.COLLECTING: (Stage.JUDGING, Stage.CLOSED),
+    Stage.COLLECTING: (Stage.JUDGING, Stage.STANDBY, Stage.CLOSED),
     Stage.JUDGING: (Stage.STANDBY, Stage.CLOSED, Stage.COLLECTING),
     Stage.STANDBY: (Stage.DELIVERING, Stage.COLLECTING, Stage.CLOSED),
     Stage.DELIVERING: (Stage.COLLECTING, Stage.CLOSED),
     Stage.CLOSED: (Stage.COLLECTING,),
 }
-"""Which stage may follow which. Back to collecting: the operator changed the event."""
+"""Which stage may follow which. Back to collecting: the operator changed the event. From collecting to standby: what stood
+before a change stands again."""
 
 
 class Utility(ParentParty):
@@ -77,6 +78,8 @@ class Utility(ParentParty):
     def _ordered(self, item: Issue | Cancel, now: datetime) -> None:
         if isinstance(item, Cancel):
             self._cancel(item, now)
+        elif item.event_id in self.events and _role(self.events[item.event_id]).may_reduce(item, now):
+            _role(self.events[item.event_id]).change(item, now)
         elif item.start <= now or not any(item.power_w):
             reason = "the first slot has begun" if item.start <= now else "no power is asked"
             self.tell("order_refused", item.event_id, data={"reason": reason})

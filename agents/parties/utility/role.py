@@ -1,5 +1,6 @@
 """What the utility decides in one event: it asks, judges the answers, awards, settles."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from agents.negotiation.asking import Conditions
@@ -9,6 +10,7 @@ from agents.negotiation.plans.acceptance import Judged
 from agents.negotiation.plans.usable import bought_of, judged_by, left_of
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import Stage, Timer
+from agents.negotiation.standing import UNKNOWN
 from agents.negotiation.subject import Subject
 from agents.parties.utility.meters import SmartMeters
 from agents.settings.parties import UtilitySettings
@@ -68,6 +70,7 @@ class UtilityRole:
             self._reduce(issue, now)
             return
         self.stood_w, self.next_w = self._stands(issue), None
+        event.keep_what_stands(self.stood_w is not None)
         _set(event.subject, issue, event.subject.revision + 1)
         self.program_id = issue.program_id
         self._ask_anew(now)
@@ -81,6 +84,11 @@ class UtilityRole:
         """Whether a change asks for no more in the same slots, while a deal stands."""
         event, stands = self.event, self.event.stage in (Stage.STANDBY, Stage.DELIVERING)
         return stands and self._asks_the_same(issue) and covers(event.subject.asked_w, issue.power_w)
+
+    def may_reduce(self, issue: Issue, now: datetime) -> bool:
+        """Whether a change of an event under way asks for no more in its slots: what is to come is cut."""
+        begun = self.event.subject.period.start <= now < self.event.subject.end_at
+        return begun and self._keeps_deal(issue) and any(self.event.subject.to_come(issue.power_w, now))
 
     def _asks_the_same(self, issue: Issue) -> bool:
         """Whether a change is about the same slots."""
@@ -101,10 +109,11 @@ class UtilityRole:
         """A change to less is cut from what stands: nobody is asked anew."""
         event = self.event
         assert event.deal_w is not None
-        _set(event.subject, issue, event.subject.revision + 1)
-        left_w = least(event.deal_w, issue.power_w)
+        asked_w = event.subject.and_past(issue.power_w, event.subject.asked_w, now)
+        left_w = event.subject.and_past(least(event.deal_w, issue.power_w), event.deal_w, now)
+        _set(event.subject, replace(issue, power_w=asked_w), event.subject.revision + 1)
         event.change_deal(left_w, now)
-        event.out.tell("event_reduced", power_w=left_w, requested_w=issue.power_w)
+        event.out.tell("event_reduced", power_w=left_w, requested_w=asked_w)
         event.mending.reduce(left_w, now)
 
     def answered(self, child: Child, now: datetime) -> None:
@@ -143,6 +152,8 @@ class UtilityRole:
         if self._falls_behind(met, bought, now):
             self._wait_to_ask(met, bought, now)
             return
+        if not bought and self._gives_what_stood(now):
+            return
         self.stood_w = None
         if self.settings.obliged and any(short := shortfall(asked_w, met)):
             event.out.tell("obliged_short", requested_w=asked_w, secured_w=met, shortfall_w=short)
@@ -159,6 +170,29 @@ class UtilityRole:
         if stood_w is None or not self._can_ask_again(now):
             return False
         return not bought or (self.next_w is None and not covers(met_w, stood_w))
+
+    def _gives_what_stood(self, now: datetime) -> bool:
+        """Nothing came of a change: what stood before it stands again. Whether anything did."""
+        event, stood_w = self.event, self.stood_w
+        stood = [(event.children[name], kept) for name, kept in event.children.kept.items()]
+        if stood_w is None:
+            return False
+        left = least(stood_w, total([kept.award.power_w for _, kept in stood], event.subject.slots))
+        if not any(left):
+            return False
+        event.out.tell("earlier_deal_stands", power_w=left)
+        self.stood_w = None
+        event.stand_by(left, now, stood=True)
+        for child, kept in stood:
+            part = least(kept.award.power_w, left)
+            if any(part):
+                left = shortfall(left, part)
+                event.awards.restore(child, part, now)
+        event.kept.clear()
+        event.awards.release_rest(m.Outcome.NOT_NEEDED, "what stood before stands again", now)
+        if now >= event.subject.end_at:
+            event.close(UNKNOWN, now)
+        return True
 
     def _can_ask_again(self, now: datetime) -> bool:
         return self.event.subject.period.start - now >= LEAST_TO_ASK
@@ -195,12 +229,20 @@ class UtilityRole:
                 shares.append((child, answer, part))
         deal_w = total([part for _, _, part in shares], len(asked_w))
         event.stand_by(deal_w, now)
+        event.kept.decided()
         event.awards.give(shares, now)
         event.awards.release_rest(m.Outcome.NOT_NEEDED, "covered by others", now)
         event.out.tell("event_awarded", power_w=deal_w, requested_w=asked_w)
 
     def bought(self, power_w: Plan, now: datetime) -> None:
         """Nobody is above it who could buy."""
+
+    def recount(self) -> None:
+        """Nobody is above it: it awards by what it has judged."""
+
+    def given_before(self, now: datetime) -> None:
+        """The change comes too late: what stood goes on."""
+        self._gives_what_stood(now)
 
     def backs(self, power_w: Plan) -> bool:
         """It answers nobody."""

@@ -10,7 +10,7 @@ from highspy import HighsModelStatus
 from agents.negotiation.plans.coalition.program import quiet
 from checker.wire import refuses, sends
 from protocol import messages as m
-from protocol.actor import Entry, Note, Received, Send
+from protocol.actor import Effect, Entry, Note, Received, Send
 from protocol.edges import Edge
 from protocol.plan import Plan, add, covers, least, scaled, shortfall, total
 
@@ -98,10 +98,18 @@ def unanswered(trace: Sequence[Entry]) -> list[str]:
         for effect in entry.effects:
             if isinstance(effect, Send) and isinstance(effect.message, m.Award):
                 answered[effect.edge, effect.message.request_id] = True
+            elif stands_again(effect):
+                for key in answered:
+                    answered[key] |= key[0].parent == entry.actor and key[1].startswith(f"{effect.event_id}.")
             elif isinstance(effect, Send) and isinstance(effect.message, m.Request):
                 for key in answered:
                     answered[key] |= key[0] == effect.edge and key[1] != effect.message.request_id
     return [f"P1: {edge}: an answer to {request} got no answer" for (edge, request), ok in answered.items() if not ok]
+
+
+def stands_again(effect: Effect) -> TypeGuard[Note]:
+    """Whether a party says that what stood before a change stands again: nobody is asked for more."""
+    return isinstance(effect, Note) and effect.name == "earlier_deal_stands"
 
 
 Standing = dict[tuple[str, str], dict[str, m.Award]]
@@ -113,10 +121,11 @@ def last_awards(trace: Sequence[Entry]) -> tuple[Standing, dict[tuple[str, str],
     given: Standing = defaultdict(dict)
     offered: dict[tuple[str, str], m.Award] = {}
     own: dict[tuple[str, str], tuple[m.Award, datetime]] = {}
+    kept: dict[tuple[str, str], tuple[m.Award, datetime]] = {}
     newest = Newest()
     for entry in trace:
-        if (superseded := newest.hear(entry)) is not None:
-            own.pop(superseded, None)
+        if (superseded := newest.hear(entry)) is not None and superseded in own:
+            kept[superseded] = own.pop(superseded)
         if isinstance(entry.input, Received) and isinstance(entry.input.message, m.Award):
             offered[entry.actor, entry.input.message.award_id] = entry.input.message
         elif isinstance(entry.input, Received) and isinstance(entry.input.message, m.Confirm):
@@ -131,6 +140,8 @@ def last_awards(trace: Sequence[Entry]) -> tuple[Standing, dict[tuple[str, str],
                 award = offered.get((entry.actor, message.award_id))
                 if award is not None and award.revision == message.revision:
                     own[entry.actor, message.event_id] = (award, entry.at)
+            elif stands_again(effect) and (entry.actor, effect.event_id) in kept:
+                own.setdefault((entry.actor, effect.event_id), kept[entry.actor, effect.event_id])
     return given, own
 
 
@@ -234,11 +245,15 @@ def awarded_too_early(trace: Sequence[Entry]) -> list[str]:
     """Nobody but the utility awards before it was awarded itself, or was told that it may conclude."""
     newest = Newest()
     bought: dict[tuple[str, str], None] = {}
+    kept: dict[tuple[str, str], None] = {}
     found = []
     for entry in trace:
-        if (superseded := newest.hear(entry)) is not None:
-            bought.pop(superseded, None)
+        if (superseded := newest.hear(entry)) is not None and superseded in bought:
+            del bought[superseded]
+            kept[superseded] = None
         for effect in entry.effects:
+            if stands_again(effect) and (entry.actor, effect.event_id) in kept:
+                bought[entry.actor, effect.event_id] = None
             message = effect.message if isinstance(effect, Send) else None
             at = (entry.actor, message.event_id) if isinstance(message, m.EventMessage) else None
             if at is None or at not in newest.requests:
@@ -356,8 +371,9 @@ def _first_awards(trace: Sequence[Entry], actor: str, event_id: str, count: int)
     """What the first so many children are told to deliver."""
     shares: dict[Edge, Plan] = {}
     for entry in trace:
+        more = not any(map(stands_again, entry.effects))  # else who is silent is told what stood with it behind them
         for effect in entry.effects if entry.actor == actor else ():
-            if isinstance(effect, Send) and isinstance(effect.message, m.Award):
+            if isinstance(effect, Send) and isinstance(effect.message, m.Award) and (more or len(shares) < count):
                 award = effect.message
                 if award.event_id == event_id and award.outcome is m.Outcome.CONCLUDED:
                     shares.setdefault(effect.edge, award.power_w)
