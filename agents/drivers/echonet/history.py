@@ -26,7 +26,7 @@ def clock_of(values: Mapping[int, bytes], zone: ZoneInfo) -> datetime | None:
     if len(day) != 4 or len(minute) != 2:
         return None
     try:
-        return datetime(int.from_bytes(day[:2], "big"), day[2], day[3], *minute, tzinfo=zone)
+        return datetime(int.from_bytes(day[:2], "big"), day[2], day[3], minute[0], minute[1], tzinfo=zone)
     except ValueError:
         return None
 
