@@ -36,6 +36,6 @@ class TellingDriver(SimulatedDriver):
         if self.vehicle is None:
             return told
         plugged, limited = self.vehicle.is_plugged(until), self.vehicle.settings.relay_ops_a_day is not None
-        soc_wh = max(0, round(self.vehicle.energy_wh)) if plugged else None
+        soc_wh = told.soc_wh if plugged else None
         operations = self.vehicle.relay.today(until) if limited else None
         return replace(told, soc_wh=soc_wh, plugged=plugged, relay_ops_today=operations)

@@ -35,6 +35,15 @@ def test_it_drives_away_with_what_it_has_and_comes_back_with_less() -> None:
     assert car()[0].measure(back, back).soc_wh == 20_500
 
 
+def test_what_was_in_it_is_told_of_the_instant_that_is_asked_for() -> None:
+    driver, _ = car()
+    back = T0 + timedelta(hours=23.5)
+    driver.measure(T0, back + HOUR)  # it has charged for an hour
+    assert driver.measure(back, back).soc_wh == 20_500
+    assert driver.measure(back, back + HOUR / 2).soc_wh == 20_500 + 2_850
+    assert driver.measure(T0, back - HOUR).soc_wh is None
+
+
 def test_every_stay_follows_the_sun_of_its_hours() -> None:
     plant = SolarSpec(
         kind="solar",
