@@ -35,7 +35,9 @@ class TellingDriver(SimulatedDriver):
         self._told_at = max(self._told_at, until)
         if self.vehicle is None:
             return told
-        plugged, limited = self.vehicle.is_plugged(until), self.vehicle.settings.relay_ops_a_day is not None
-        soc_wh = told.soc_wh if plugged else None
+        limited, gone = self.vehicle.settings.relay_ops_a_day is not None, self.vehicle.departures
+        # of a stay that is over when it is asked for, the plan tells
+        plugged = None if gone and until < gone[-1].at else self.vehicle.is_plugged(until)
+        soc_wh = None if plugged is False else told.soc_wh
         operations = self.vehicle.relay.today(until) if limited else None
         return replace(told, soc_wh=soc_wh, plugged=plugged, relay_ops_today=operations)

@@ -44,6 +44,15 @@ def test_what_was_in_it_is_told_of_the_instant_that_is_asked_for() -> None:
     assert driver.measure(T0, back - HOUR).soc_wh is None
 
 
+def test_slot_before_a_departure_that_is_metered_behind_it_sends_no_car_away() -> None:
+    driver, _ = car()
+    departs = T0 + 14 * HOUR
+    driver.advance(departs + HOUR)
+    before = driver.measure(departs - HOUR, departs - timedelta(seconds=1))
+    assert (before.plugged, before.soc_wh) == (None, 30_000)
+    assert driver.measure(departs - HOUR, departs).plugged is False
+
+
 def test_every_stay_follows_the_sun_of_its_hours() -> None:
     plant = SolarSpec(
         kind="solar",
