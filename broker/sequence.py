@@ -14,6 +14,8 @@ LONGEST_START, LONGEST_COUNT = 32, 15
 """Characters of a number's two parts: beyond them it is none of ours."""
 MOST_MISSING = 10**6
 """More than so many at once no queue held: whoever says so has counted wrongly."""
+BOTH_WAYS = "dr/reject/"
+"""Both ends of an edge send there and hear it; whose number is whose is known by what only one of them sends."""
 _COUNT = re.compile(r"[0-9]+\Z").match
 
 
@@ -48,6 +50,8 @@ class Gaps:
             return
         on_edges, received = self._known.setdefault(edge.parent, {}), int(count)
         known = on_edges.get(edge.child)
+        if topic.startswith(BOTH_WAYS) and (known is None or known[0] != start):
+            return  # our own word, of which we hear no other kind: its number says nothing
         if known is not None and known[0] == start:
             missing = received - known[1] - 1
             if 0 < missing <= MOST_MISSING:

@@ -70,7 +70,11 @@ def _is_given(error: OSError, arguments: Sequence[str]) -> bool:
 
 def _sentence(error: Exception) -> str:
     from cyclopts import CycloptsError
+    from cyclopts.exceptions import UnusedCliTokensError
 
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        command = " ".join(("gridpact", *(error.command_chain or ())))
+        return f'"{error.unused_tokens[0]}" is a word too many: {command} --help tells what it takes'
     return str(error).splitlines()[0] if isinstance(error, CycloptsError) else str(error)
 
 

@@ -44,3 +44,20 @@ def test_start_of_any_length_is_not_kept() -> None:
 @given(st.lists(st.text(max_size=40) | st.integers().map(lambda n: f"a.{n}"), max_size=20))
 def test_whatever_is_heard_the_loss_is_a_figure(numbers: list[str]) -> None:
     assert 0 <= received(*numbers) <= 20 * MOST_MISSING
+
+
+def test_own_refusals_that_come_back_are_no_loss() -> None:
+    """Both ends of an edge send refusals on the same topic; of the other posts of ours we hear none."""
+    gaps, ours, theirs = Gaps(), Numbers(), Numbers()
+    theirs._start = "other"  # another process
+    refusal = "dr/reject/ra-1/hems-1"
+    for topic, sender in (
+        (TOPIC, theirs), (refusal, ours), ("", ours), ("", ours), (refusal, ours), (refusal, theirs), (TOPIC, theirs),
+    ):  # fmt: skip
+        number = sender.next(EDGE)
+        if topic:
+            gaps.hear(topic, EDGE, number)
+    assert gaps.lost == 0
+    theirs.next(EDGE)
+    gaps.hear(refusal, EDGE, theirs.next(EDGE))
+    assert (gaps.lost, gaps.last_topic) == (1, refusal)

@@ -48,6 +48,8 @@ class Installed:
         self._threads: dict[str, DriverThread] = drivers.threads()
         self._meters = drivers.meters()
         self._socket = (config.control.dir or runtime_dir()) / f"{process_name(config)}.sock"
+        if not self._specs:
+            raise ConfigError(f"{where}: there is no device here: give the file of a home's daemon")
         if not self._threads:
             raise ConfigError(f'{where}: all devices are simulated: name a driver, as in driver = "ocpp"')
 

@@ -104,3 +104,13 @@ def test_misspelt_word_is_told_what_it_may_have_meant(
 def test_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["--version"]) == 0
     assert capsys.readouterr().out.strip() == version("gridpact")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [(["contract", "add", "ra-1", "h5"], "gridpact contract add"), (["doctor", "a"], "gridpact doctor")],
+)
+def test_word_too_many_is_one_sentence(capsys: pytest.CaptureFixture[str], arguments: list[str], command: str) -> None:
+    assert call(arguments) == 2
+    told = capsys.readouterr().err
+    assert told == f'gridpact: "{arguments[-1]}" is a word too many: {command} --help tells what it takes\n'

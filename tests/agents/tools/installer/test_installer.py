@@ -190,6 +190,12 @@ def test_file_with_simulated_devices_only_is_one_sentence(tmp_path: Path, capsys
     assert "all devices are simulated: name a driver" in capsys.readouterr().err
 
 
+def test_file_without_homes_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "ac.toml").write_text('[utility]\nchildren = ["ac"]\n')
+    assert call(["devices", "read", "--config", str(tmp_path / "ac.toml")]) == 2
+    assert "there is no device here: give the file of a home's daemon" in capsys.readouterr().err
+
+
 async def test_devices_of_a_daemon_that_runs_are_left_to_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     node = await opened()
     gone = asyncio.Event()
