@@ -102,5 +102,7 @@ def check_clock(given: ClockSettings, where: str) -> None:
     except OverflowError:
         year = None
     if year is None or not FIRST_YEAR <= year <= LAST_YEAR:
+        if given.origin_at is None and given.speed == 1:
+            raise ConfigError(f"{where}: this machine's clock shows the year {year}: set it")
         text = "outside of the calendar" if year is None else f"in the year {year}"
         raise ConfigError(f"{where}: {given.speed:g} times as fast since anchor_at, it is {text} now")

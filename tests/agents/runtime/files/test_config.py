@@ -1,12 +1,14 @@
 """A daemon's configuration: every mistake is one sentence with file and key."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from agents.runtime.files.config import journal_folders, journal_path, journals_of_others, load_config
+from agents.runtime.files.config import check_clock, journal_folders, journal_path, journals_of_others, load_config
 from agents.settings.checked import ConfigError
-from agents.settings.daemon import Role
+from agents.settings.daemon import ClockSettings, Role
+from broker.clock import Clock
 
 UTILITY = '[utility]\nchildren = ["ac"]\n'
 HOME = """
@@ -138,3 +140,9 @@ def test_bytes_that_are_no_text_are_said(tmp_path: Path) -> None:
     path.write_bytes(b'name = "\xff"')
     with pytest.raises(ConfigError, match="byte 8 is not UTF-8"):
         load_config(path, Role.UTILITY)
+
+
+def test_machine_whose_clock_is_far_off_is_told_to_set_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Clock, "now", lambda _: datetime(2216, 1, 1, tzinfo=UTC))
+    with pytest.raises(ConfigError, match="home.toml: clock: this machine's clock shows the year 2216: set it"):
+        check_clock(ClockSettings(), "home.toml: clock")
