@@ -144,5 +144,5 @@ def test_bytes_that_are_no_text_are_said(tmp_path: Path) -> None:
 
 def test_machine_whose_clock_is_far_off_is_told_to_set_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Clock, "now", lambda _: datetime(2216, 1, 1, tzinfo=UTC))
-    with pytest.raises(ConfigError, match="home.toml: clock: this machine's clock shows the year 2216: set it"):
+    with pytest.raises(ConfigError, match=r"clock: this machine's clock shows the year 2216: set it"):
         check_clock(ClockSettings(), "home.toml: clock")
