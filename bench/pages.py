@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -32,18 +33,24 @@ PASSWORD, USER = "a-long-password", "op"
 GIVES_WAY = 15
 FLUID_S = 0.1
 """Between two frames: more a person sees."""
-FRAMES = """() => { window.longest = 0; let before = performance.now(); const frame = (now) => {
-  window.longest = Math.max(window.longest, now - before); before = now; requestAnimationFrame(frame); }; requestAnimationFrame(frame); }"""
+FRAMES = """() => { window.longest = window.task = 0; let before = performance.now(); const frame = (now) => {
+  window.longest = Math.max(window.longest, now - before); before = now; requestAnimationFrame(frame); }; requestAnimationFrame(frame);
+  new PerformanceObserver((list) => list.getEntries().forEach((one) => { window.task = Math.max(window.task, one.duration); }))
+    .observe({ type: "longtask" }); }"""
+STAGES = {"asking": "offers_summed", "relaxing": "relaxed_offers_summed", "awarding": "all_confirmed"}
+"""At the aggregator, and the note that ends each; the first one begins with the operator's order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """One negotiation, and the page beside it."""
 
-    seconds: float
+    stages_s: dict[str, float]
     page_s: tuple[float, ...] = ()
     """What each request for the event's page took while homes answered."""
     longest_frame_s: float | None = None
+    longest_task_s: float | None = None
+    """Of the page's own work; 0 where none took 50 ms."""
     console_cpu_s: float = 0.0
     aggregator_cpu_s: float = 0.0
     """From the order to the last confirmation."""
@@ -56,17 +63,26 @@ async def negotiated(homes: int, with_console: bool) -> Seen:
         if viewer is not None:
             await viewer.come_in()
         aggregator = agents.started["ra-1"]
-        began, cpu_before = time.perf_counter(), aggregator.cpu_s()
+        cpu_before, ended = aggregator.cpu_s(), [time.perf_counter()]
         await ask(agents.folder / "control" / "utility.sock", {"do": "issue", "event": order(homes)})
         looking = asyncio.create_task(viewer.look("e1")) if viewer is not None else None
         async with asyncio.timeout(WITHIN_S):
-            await aggregator.told("all_confirmed")
-        seconds, cpu_took_s = time.perf_counter() - began, aggregator.cpu_s() - cpu_before
+            for note in STAGES.values():
+                await aggregator.told(note)
+                ended.append(time.perf_counter())
+        stages_s, cpu_took_s = _spans(ended), aggregator.cpu_s() - cpu_before
         if viewer is None or looking is None:
-            return Seen(seconds, aggregator_cpu_s=cpu_took_s)
+            return Seen(stages_s, aggregator_cpu_s=cpu_took_s)
         looking.cancel()
         await asyncio.wait((looking,))
-        return Seen(seconds, tuple(viewer.took_s), await viewer.longest_frame_s(), cpu_s(viewer.pid), cpu_took_s)
+        frame_s, task_s = await viewer.longest_s("longest"), await viewer.longest_s("task")
+        return Seen(stages_s, tuple(viewer.took_s), frame_s, task_s, cpu_s(viewer.pid), cpu_took_s)
+
+
+def _spans(ended: list[float]) -> dict[str, float]:
+    """What each stage took, and all of them."""
+    took_s = [end - began for began, end in pairwise(ended)]
+    return dict(zip(STAGES, took_s, strict=True)) | {"stages": sum(took_s)}
 
 
 class Viewer:
@@ -98,9 +114,9 @@ class Viewer:
                 self.took_s.append(time.perf_counter() - began)
             await asyncio.sleep(0.2)
 
-    async def longest_frame_s(self) -> float | None:
-        """Between two frames of the page, since it was opened."""
-        return None if self._page is None else float(await self._page.evaluate("window.longest")) / 1_000
+    async def longest_s(self, what: str) -> float | None:
+        """The longest pause between two frames of the page since it was opened, or the longest task of its own."""
+        return None if self._page is None else float(await self._page.evaluate(f"window.{what}")) / 1_000
 
     def _connection(self) -> http.client.HTTPConnection:
         parts = urlsplit(self.where)
@@ -186,18 +202,28 @@ async def rows(quick: bool) -> list[Row]:
     for _ in range(rounds):
         without.append(await negotiated(homes, with_console=False))
         with_console.append(await negotiated(homes, with_console=True))
-    pairs = [(ours.seconds, theirs.seconds) for ours, theirs in zip(with_console, without, strict=True)]
-    found = [row("pages, stages", homes, pairs, "s", "the same without a console and a browser")]
+    found = []
+    for stage in ("stages", *STAGES):
+        pairs = [
+            (ours.stages_s[stage], theirs.stages_s[stage]) for ours, theirs in zip(with_console, without, strict=True)
+        ]
+        found.append(row(f"pages, {stage}", homes, pairs, "s", "the same without a console and a browser"))
     pairs = [
         (ours.aggregator_cpu_s, theirs.aggregator_cpu_s) for ours, theirs in zip(with_console, without, strict=True)
     ]
     found.append(
         row("pages, aggregator's processor time", homes, pairs, "s", "the same without a console and a browser")
     )
-    found.append(alone("pages, event's page", homes, [median(one.page_s) for one in with_console], "s"))
-    found.append(alone("pages, slowest page", homes, [max(one.page_s) for one in with_console], "s"))
+    asked = [
+        one.page_s for one in with_console if one.page_s
+    ]  # none: the console knew nothing of the event before its end
+    if asked:
+        found.append(alone("pages, event's page", homes, [median(page_s) for page_s in asked], "s"))
+        found.append(alone("pages, slowest page", homes, [max(page_s) for page_s in asked], "s"))
     frames = [one.longest_frame_s for one in with_console if one.longest_frame_s is not None]
     if frames:
         found.append(alone("pages, longest frame", homes, frames, "s", FLUID_S))
+        tasks = [one.longest_task_s or 0.0 for one in with_console]
+        found.append(alone("pages, longest task of the page", homes, tasks, "s", FLUID_S))
     found.append(alone("pages, console's processor time", homes, [one.console_cpu_s for one in with_console], "s"))
     return found

@@ -131,9 +131,9 @@ class Simulation:
         """From now on this is made of what a party says; None: nothing."""
         self._intercepts[party] = intercept
 
-    def run(self, until: datetime | None = None) -> None:
-        """Until nothing is left to do, or until an instant."""
-        for _ in range(MAX_STEPS):
+    def run(self, until: datetime | None = None, most_steps: int = MAX_STEPS) -> None:
+        """Until nothing is left to do, or until an instant. Raises RuntimeError after so many steps."""
+        for _ in range(most_steps):
             self.steps += 1
             if not self._queue or (until is not None and self._queue[0][0] > until):
                 self.now = max(self.now, until) if until is not None else self.now
@@ -141,7 +141,7 @@ class Simulation:
             instant, _, action = heapq.heappop(self._queue)
             self.now = max(self.now, instant)
             action()
-        raise RuntimeError(f"more than {MAX_STEPS} steps: some actor spins")
+        raise RuntimeError(f"more than {most_steps} steps: some actor spins")
 
     @property
     def retained(self) -> Mapping[str, Post]:

@@ -22,6 +22,9 @@ from protocol.units import step_instant
 
 REPEATS = 4
 """How often an unconfirmed award is sent again until `confirm_by`, and a cancellation at most."""
+SECOND = timedelta(seconds=1)
+"""Behind `confirm_by` nothing is sent again sooner, unless slots are shorter than that: an award that was made just before the
+event's start had a moment to be confirmed in, and who is silent would be told its cancellation a million times."""
 
 SUPERSEDED = "superseded by a later request"
 
@@ -256,10 +259,11 @@ class Awards:
             cause = "unconfirmed until confirm_by"
             self.out.tell("award_lost", child=child.name, cause=cause, power_w=child.awarded_w)
             self._cancel(child, cause, now)
-        following = now + self.chase_every
         if now < self.confirm_by:
-            self.timers.set(Timer.CHASE, min(following, self.confirm_by))
-        elif following < self.subject.end_at:
+            self.timers.set(Timer.CHASE, min(now + self.chase_every, self.confirm_by))
+            return bool(lost)
+        following = now + max(self.chase_every, min(SECOND, self.subject.period.duration / 4 / REPEATS))
+        if following < self.subject.end_at:
             self.timers.set(Timer.CHASE, following)
         return bool(lost)
 
@@ -281,15 +285,18 @@ class Awards:
         """Take a confirm; None when nothing follows from it. A confirm of an older revision is answered with the
         newest, but for one that was refused. Raises RefusedMessage."""
         child, award = self.standing(name, message.award_id)
-        if award.revision < message.revision < MOST:  # it knows a later one, of which nothing stands here
+        refused = child.confirmed is False and award.outcome is m.Outcome.CONCLUDED
+        if (
+            award.revision < message.revision < MOST and not refused
+        ):  # it knows a later one, of which nothing stands here
             self.renumber(child, message.revision + 1, now)
             self.out.tell("own_memory_lost", peer=child.name, kind="award", number=message.revision + 1)
             return None
         if message.revision != award.revision:
-            if child.confirmed is not False or award.outcome is not m.Outcome.CONCLUDED:  # what was refused is over
+            if not refused:  # what was refused is over
                 self.send_again(child, now)
             return None
-        if child.confirmed is False and award.outcome is m.Outcome.CONCLUDED:
+        if refused:
             raise RefusedMessage(RejectReason.CONFLICT, f"{message.award_id} was refused before: that is final")
         self.unconfirmed.pop(child.name, None)
         if award.outcome is not m.Outcome.CONCLUDED:

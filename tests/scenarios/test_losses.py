@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from checker import violations
 from spare_evening import evening, flowed_wh
-from worlds import START, T0, Story, World
+from worlds import START, T0, Story, World, dropping
 
 from agents.runtime.behaviour import Intercept
 from broker.bus import Post
@@ -108,3 +108,14 @@ def test_withdrawals_under_a_mandate_are_never_sold(tiers: int, direction: Direc
 @pytest.mark.parametrize("minutes", [25, 13, 5, 0.5])
 def test_withdrawal_before_the_first_slot_is_made_up_for(minutes: float, tiers: int, direction: Direction) -> None:
     check(played(evening(tiers, direction), nth("none", 0, lambda post: []), -minutes * MINUTE))
+
+
+def test_home_that_dies_behind_an_award_of_the_last_moment_is_told_once_a_second() -> None:
+    """Its award had less than a second to be confirmed in; a quarter of that stood between two cancellations."""
+    world = World()
+    world.simple("ra-1", 2)
+    world.event(9_000, issue_at=START - timedelta(seconds=2))
+    world.intercepts["ra-1-h0"] = dropping("confirm", "e1.1.1")
+    story = world.run()
+    told = [post for _, _, post in story.simulation.posts if post.topic == "dr/award/ra-1/ra-1-h0"]
+    assert 100 < len(told) < 2_000

@@ -26,6 +26,8 @@ ROLES = ("der", "aggregator", "coordinator", "utility")
 TOLD, LIES = 40, 100
 """Odd messages in an evening; others that stand beside or instead of what their senders say."""
 LATEST_S = 12_000
+MOST_STEPS = 400_000
+"""Of the world in an evening: two parties that answer each other for ever would fill the memory before its end."""
 
 
 @dataclass(slots=True)
@@ -115,7 +117,7 @@ def odd_evening(seed: int, role: str) -> Evening:
             (random.uniform(300, 3_000), random.uniform(300, 3_600), random.uniform(3_600, LATEST_S))
         )
         simulation.at(T0 + timedelta(seconds=round(seconds)), _tell(simulation, odd, random, targets, told))
-    simulation.run()
+    simulation.run(most_steps=MOST_STEPS)
     return Evening(world, simulation, targets, told)
 
 

@@ -1,0 +1,92 @@
+"""What one odd but valid request may cost a device: of a week, of a month, of 336 slots. Counted, not timed."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from worlds import LOOSENS, START, T0, battery, room, vehicle
+
+from agents.devices.climate import MOST_WORK, Climate, RoomCourse
+from agents.devices.contract import Ask
+from agents.devices.relay import labels
+from agents.devices.rows import answers
+from agents.devices.storage import Storage
+from agents.devices.vehicle import Vehicle
+from agents.parties.der.home import Home
+from protocol.messages import IntervalPeriod, WantedProfile, WantedProfiles
+from protocol.units import Direction
+
+MONTH = IntervalPeriod(start=START, duration=timedelta(days=1))
+WEEK = IntervalPeriod(start=START, duration=timedelta(minutes=30))
+STAYS = {"departs_at": T0 + timedelta(days=30)}
+WEEKLY = tuple(10**11 if slot % 2 else 3_000 for slot in range(336))
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
+    """How often a car's profile is made, and the labels of its relay are taken a slot on."""
+    counted = {"profiles": 0, "slots": 0}
+
+    def counting(name: str, of: Any, key: str) -> None:
+        whole = getattr(of, name)
+
+        def count(*given: Any) -> Any:
+            counted[key] += 1
+            return whole(*given)
+
+        monkeypatch.setattr(of, name, count)
+
+    counting("raise_all", answers, "profiles")
+    counting("_step", labels, "slots")
+    yield counted
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+@pytest.mark.parametrize(("period", "slots"), [(MONTH, 31), (WEEK, 336)])
+def test_room_gives_what_was_found_to_fit_until_its_work_was_done(
+    direction: Direction, period: IntervalPeriod, slots: int
+) -> None:
+    outdoor_c = tuple((hour * 7) % 11 for hour in range(48))
+    device = Climate(room("r", outdoor_c=outdoor_c, outdoor_repeats=True))
+    ask = Ask(direction, period, tuple(10**11 if slot % 2 else 0 for slot in range(slots)))
+    given = device.flexibility(ask)
+    assert device._last is not None
+    assert device._last[1].work < 3 * MOST_WORK
+    assert any(given.power_w)
+    assert RoomCourse(device.room, ask, 0.0).broken_at(given.power_w) is None
+
+
+def test_charger_gives_up_slots_by_halves_where_there_are_many(steps: dict[str, int]) -> None:
+    device = Vehicle(vehicle("v", min_power_w=1_400, **LOOSENS, **STAYS))
+    given = device.flexibility(Ask(Direction.DECREASE_LOAD, WEEK, WEEKLY))
+    assert steps["profiles"] < 40
+    assert any(given.power_w)
+    assert all(
+        power == 0 or abs(base - power) >= 1_400 or power == base
+        for power, base in zip(given.power_w, given.schedule_w, strict=True)
+    )
+
+
+def test_relay_is_closed_in_one_stretch_where_there_are_many_slots(steps: dict[str, int]) -> None:
+    car = vehicle("v", relay_ops_left=20, standby_w=50, soc_wh=20_000, **LOOSENS, **STAYS)
+    given = Vehicle(car).flexibility(Ask(Direction.DECREASE_LOAD, WEEK, WEEKLY))
+    assert steps["slots"] <= 2 * 336  # only as if stand-by cost nothing
+    assert any(given.power_w)
+
+
+def test_work_space_of_a_relay_beside_other_events_is_small() -> None:
+    """336 operations, by 337 slots with draw, by 336 slots: 76 million places of a list."""
+    space = labels.work_space(336, 2, 336)
+    assert len(space.origin) + len(space.labels) < 500_000
+
+
+def test_home_tells_no_other_profiles_for_very_many_slots() -> None:
+    home = Home((Storage(battery("b")),))
+
+    def told(slots: int, period: IntervalPeriod) -> bool:
+        wanted = WantedProfiles(shapes=(WantedProfile(even=False, weights=(1,) * slots),))
+        return home.profiles(Direction.DECREASE_LOAD, period, {}, wanted) is not None
+
+    assert [told(96, WEEK), told(97, WEEK), told(7, MONTH), told(8, MONTH)] == [True, False, True, False]
