@@ -126,6 +126,7 @@ NONE_TO_DISPATCH = "slot {slot}: {power_w} is due; no DER of its own to dispatch
 """Aggregators below act on their own awards, own storage has its set-points."""
 BESIDE = {
     "values_missing": "; {values_missing} of their values are missing",
+    "values_impossible": "; {values_impossible} of their values cannot be, and are not counted",
     "values_estimated": "; {values_estimated} of their values are replacement values",
     "meters_step_wh": "; they count in steps: up to {meters_step_wh} more or less",
     "estimated": "; {estimated} of those reported are replacement values",

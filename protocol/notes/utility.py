@@ -77,6 +77,8 @@ class EventSettled(NoteModel):
     storage_wh: int | None = None
     values_missing: int | None = None
     """Of the meters' values that were asked for, where the utility asks."""
+    values_impossible: int | None = None
+    """Of the meters' values: those that cannot be, and are not counted."""
     values_estimated: int | None = None
     """Of the meters' values: those that are replacement values."""
     meters_step_wh: int | None = None

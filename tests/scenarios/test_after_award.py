@@ -1,5 +1,6 @@
 """After the award: what is lost on the way is said again, what comes late corrects, who gives less is noticed and mended."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -98,6 +99,17 @@ def lost(*numbers: int, kind: str) -> Callable[[str, Post], list[tuple[Post, tim
         return [(post, timedelta())]
 
     return way
+
+
+def metering(wh: int) -> Callable[[str, Post], list[tuple[Post, timedelta]]]:
+    """Its meter tells this for every slot."""
+
+    def way_out(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
+        if "/report/" in post.topic:
+            post = post._replace(payload=re.sub(rb'"energy_wh":-?\d+', b'"energy_wh":%d' % wh, post.payload))
+        return [(post, timedelta())]
+
+    return way_out
 
 
 def dropping_slot(slot: int) -> Callable[[str, Post], list[tuple[Post, timedelta]]]:
@@ -589,6 +601,17 @@ def test_meter_value_that_the_utility_misses_is_asked_for(reports: tuple[int, ..
     assert told["metered_directly_wh"] == told["delivered_wh"] == 10_000
     assert "values_missing" not in told
     assert violations(story.simulation.trace) == []
+
+
+@pytest.mark.parametrize("wh", [10**9, 12_345_678, -12_345_678])
+def test_register_value_of_a_smart_meter_is_told_by_the_utility_and_not_counted(wh: int) -> None:
+    world = World()
+    world.simple("ra-1", 2)
+    world.event(5_000, 5_000)
+    world.intercepts["ra-1-h0"] = metering(wh)
+    told = settled(world.run())
+    assert (told["values_impossible"], told["metered_directly_wh"]) == (2, 2_500)
+    assert "2 of their values cannot be" in words(NoteLine(T0, "utility", "settled", "", "e1", told))
 
 
 def test_meter_value_that_never_comes_is_told_to_be_missing() -> None:

@@ -100,8 +100,9 @@ def test_home_without_the_grid_drops_what_stood_and_others_are_asked() -> None:
     world = standing()
     assert world.simulation is not None
     world.simulation.give(BEFORE + 2 * SECOND, "ra-1-h0", Outage(True))
-    story = down(world, "utility", HOURS, since_s=3)
-    assert account(story) == (18_000, 18_000)
+    story = down(world, "ac", HOURS, since_s=3)
+    assert account(story)[1] == 18_000
+    assert any(note.data["shortfall_w"] == (2_000, 2_000) for note in story.notes("shortfall_stated", "ra-1"))
     again = [one for one in story.to("award", "ra-1", "ra-1-h0") if one.sent_at > BEFORE and one.kind == "award"]
     assert [one.power_w for one in again if isinstance(one, m.Award) and any(one.power_w)] == []
 

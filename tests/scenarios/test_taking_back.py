@@ -165,6 +165,21 @@ def test_no_more_stands_than_is_given_however_many_drop_out_one_after_the_other(
     assert violations(story.simulation.trace) == []
 
 
+def test_what_a_leaver_takes_back_that_hears_of_no_cancellation_is_none_of_the_event() -> None:
+    world = evening(2)
+    world.intercepts["ra-1"] = lambda sender, post: (
+        []
+        if post.topic == "dr/award/ra-1/ra-1-h0" and b'"outcome":"cancelled"' in post.payload
+        else [(post, timedelta())]
+    )
+    simulation = world.build()
+    simulation.give(START + 10 * MINUTE, "ra-1-h0", Decided("e1", False))
+    simulation.give(START + 10 * MINUTE + timedelta(seconds=1), "utility", Cancel("e1"))
+    simulation.run()
+    account = Story(simulation, world).notes("settled", "utility")[-1].data
+    assert account["delivered_wh"] == pytest.approx(2_633, abs=10)  # of its whole slot nothing counts
+
+
 @pytest.mark.parametrize(("minutes", "delivered_wh"), [(10, 3_000), (30, 9_000), (40, 12_000)])
 @pytest.mark.parametrize("tiers", [2, 3])
 def test_what_is_taken_back_behind_a_cancellation_is_none_of_the_event(

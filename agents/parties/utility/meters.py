@@ -1,6 +1,7 @@
 """The smart meters that report to the utility directly (meter 13): their values stand beside what the coordinators report,
 and are never added to it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from agents.negotiation.delivery import check_slot
@@ -9,10 +10,15 @@ from agents.negotiation.out import Out
 from agents.negotiation.subject import Subject
 from protocol import messages as m
 from protocol.edges import Edge
+from protocol.plan import energy_wh
 from protocol.rules import delivered_wh
 
 MOST_ASKED = 4
 """Of a meter so many missing values are asked for at once, the newest of them."""
+
+TIMES_ASKED, LEAST_DOUBTED_WH = 10, 100_000
+"""A value of a slot of more than so many times what all are asked for in the largest slot, and of more than that in Wh, cannot
+be: a register instead of a slot's energy, say."""
 
 OWN = "/"
 """Between a party and its resource, in the name of a meter that is no home's."""
@@ -92,18 +98,27 @@ class SmartMeters:
 
     @property
     def delivered_wh(self) -> int:
-        """In all, as the smart meters themselves say, Wh."""
-        return sum(sum(slots.values()) for slots in self.by_slot.values())
+        """In all, as the smart meters themselves say, Wh; what cannot be is not counted."""
+        return sum(map(self._possible_wh, self.by_slot.values()))
+
+    def _possible_wh(self, slots: Mapping[int, int]) -> int:
+        return sum(wh for wh in slots.values() if self._can_be(wh))
+
+    def _can_be(self, wh: int) -> bool:
+        most_wh = max(energy_wh((power_w,), self.subject.period.duration) for power_w in self.subject.asked_w)
+        return abs(wh) <= max(TIMES_ASKED * most_wh, LEAST_DOUBTED_WH)
 
     def told(self, last: int) -> dict[str, object]:
         """What more there is for the utility's account: `storage_wh` is what the aggregators' own storage has delivered, where
         such a meter has told anything, `values_missing` counts those of the meters that have, where any is missing;
-        `values_estimated` those that stand in for others, `meters_step_wh` is by how much the steps of the meters may be off."""
-        own = [sum(slots.values()) for name, slots in self.by_slot.items() if OWN in name]
+        `values_impossible` those that are not counted, `values_estimated` those that stand in for others, `meters_step_wh` is by how much the steps of the meters may be off."""
+        own = [self._possible_wh(slots) for name, slots in self.by_slot.items() if OWN in name]
         more: dict[str, object] = {"storage_wh": sum(own)} if own else {}
         homes = [self.by_slot[name] for name in self.requests]
         if missing := sum(slot not in values for values in homes for slot in range(last + 1)):
             more["values_missing"] = missing
+        if impossible := sum(not self._can_be(wh) for slots in self.by_slot.values() for wh in slots.values()):
+            more["values_impossible"] = impossible
         if estimated := sum(map(len, self.estimated.values())):
             more["values_estimated"] = estimated
         if step_wh := sum(self.steps_wh.values()):

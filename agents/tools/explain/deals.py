@@ -149,6 +149,7 @@ def settled(evidence: Evidence) -> Settled | None:
     found = Settled(last.requested_wh, last.awarded_wh, last.delivered_wh, last.metered_directly_wh, last.meters)
     found.step_wh, found.meters_step_wh = last.step_wh or 0, last.meters_step_wh or 0
     found.values_missing, found.values_estimated = last.values_missing or 0, last.values_estimated or 0
+    found.values_impossible = last.values_impossible or 0
     back = [one.note for one in of(evidence.noted, n.ReboundMetered) if one.party == noted[-1].party]
     if back:
         found.taken_back_wh, found.taken_within_s = back[-1].taken_back_wh, back[-1].within_s

@@ -135,7 +135,12 @@ def _delivery(out: Console, story: Story, party: str | None) -> None:
             f", up to {words.kwh(story.settled.meters_step_wh)} more or less" if story.settled.meters_step_wh else ""
         )
         out.print(f"  {story.settled.meters} smart meters that report to the utility directly say {direct}{steps}.")
-        for number, what in ((story.settled.values_missing, "missing"), (story.settled.values_estimated, "estimated")):
+        doubted = {
+            "missing": story.settled.values_missing,
+            "impossible and not counted": story.settled.values_impossible,
+            "estimated": story.settled.values_estimated,
+        }
+        for what, number in doubted.items():
             if number:
                 out.print(f"  Of their values {number} {'is' if number == 1 else 'are'} {what}.")
     if story.settled is not None and story.settled.taken_back_wh is not None and party is None:

@@ -89,6 +89,8 @@ class Settled:
     """`metered_directly_wh` likewise."""
     values_missing: int = 0
     """Of the smart meters' values: those that never came."""
+    values_impossible: int = 0
+    """Those that cannot be, and are not counted."""
     values_estimated: int = 0
     """Those that are replacement values."""
 
