@@ -7,7 +7,7 @@ from enum import StrEnum
 from agents.negotiation.plans.baseline import BaselinePolicy, counted_wh
 from protocol import messages as m
 from protocol.rules import delivered_wh
-from protocol.units import Direction
+from protocol.units import MAX_ENERGY_WH, Direction
 
 
 class Taking(StrEnum):
@@ -55,13 +55,24 @@ class Readings:
         """All of one slot as one reading; its baseline is that of a policy."""
         have = self.of(slot)
         earlier = [self.of(before) for before in range(slot)]
+        metered_wh = sum(reading.energy_wh for reading in have.values())
+        energy_wh, baseline_wh = _sayable(metered_wh, counted_wh(baseline, period, slot, have, earlier))
         return m.Reading(
             slot=slot,
-            energy_wh=sum(reading.energy_wh for reading in have.values()),
-            baseline_wh=counted_wh(baseline, period, slot, have, earlier),
+            energy_wh=energy_wh,
+            baseline_wh=baseline_wh,
             state=state,
             reading_type=m.ReadingType.SUMMED,
         )
+
+
+def _sayable(energy_wh: int, baseline_wh: int) -> tuple[int, int]:
+    """Both within what a message can say, with the same difference as far as that goes: registers that nobody can have are
+    no reason to say nothing of the others."""
+    change_wh = max(-2 * MAX_ENERGY_WH, min(2 * MAX_ENERGY_WH, energy_wh - baseline_wh))
+    least_wh, most_wh = max(-MAX_ENERGY_WH, -MAX_ENERGY_WH + change_wh), min(MAX_ENERGY_WH, MAX_ENERGY_WH + change_wh)
+    energy_wh = max(least_wh, min(most_wh, energy_wh))
+    return energy_wh, energy_wh - change_wh
 
 
 def change_wh(direction: Direction, readings: Mapping[str, m.Reading]) -> int:

@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from agents.negotiation.plans.baseline import DeclaredBaseline
 from agents.negotiation.readings import Readings, Taking, change_wh
 from protocol import messages as m
 from protocol.rules import report_id, report_revision
-from protocol.units import Direction
+from protocol.units import MAX_ENERGY_WH, Direction
 
 
 def reading(slot: int, energy_wh: int, baseline_wh: int = 0) -> m.Reading:
@@ -45,6 +47,17 @@ def test_sum_of_a_slot_has_the_baseline_of_the_policy() -> None:
     readings.take("b", reading(0, 200, 300), 1, summed=False)
     whole = readings.summed(0, m.EventStatus.ACTIVE, DeclaredBaseline(), PERIOD)
     assert (whole.energy_wh, whole.baseline_wh, whole.reading_type) == (-300, 400, m.ReadingType.SUMMED)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_sum_of_registers_that_nobody_can_have_is_said_with_the_same_difference(sign: int) -> None:
+    readings = Readings()
+    readings.take("a", reading(0, sign * MAX_ENERGY_WH, sign * (MAX_ENERGY_WH - 300)), 1, summed=False)
+    readings.take("b", reading(0, sign * MAX_ENERGY_WH, sign * MAX_ENERGY_WH), 1, summed=False)
+    readings.take("c", reading(0, -500, 100), 1, summed=False)
+    whole = readings.summed(0, m.EventStatus.ACTIVE, DeclaredBaseline(), PERIOD)
+    assert max(abs(whole.energy_wh), abs(whole.baseline_wh)) == MAX_ENERGY_WH
+    assert whole.energy_wh - whole.baseline_wh == sign * 300 - 600
 
 
 def test_first_reports_have_the_ids_of_the_first_release_and_later_ones_are_above_them() -> None:
