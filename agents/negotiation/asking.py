@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from sys import intern
 from typing import NamedTuple, TypeAlias
 
@@ -21,6 +22,11 @@ from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan, covers, zero
 from protocol.units import step_instant
+
+LAST_ASKED = timedelta(seconds=15)
+"""Nobody is asked once more when less than this is left: an answer would come too late."""
+MIDDLE = 2.5
+"""What is left of the time when a device is asked once more is above its 2.5th part, unless it is asked with others later."""
 
 MissingOf: TypeAlias = Callable[[Child, Plan], Plan]
 
@@ -115,16 +121,30 @@ class Asking:
         self.timers.set(Timer.AGAIN, step_instant(now, common.reply_by, 50))
 
     def again(self, stage: Stage, now: datetime) -> None:
-        """Half of the time is over: the wire may have lost the question or the answer of those who are silent."""
-        for name in self.children.waiting:
-            child = self.children[name]
-            asked, relax = child.request, child.relax
-            if asked is None:
+        """Half of the time is over: the wire may have lost the question or the answer of those who are silent. Who asks
+        others itself answers late: it is asked again each time when half of what is left is over, and no device with it."""
+        silent = [self.children[name] for name in self.children.waiting]
+        late = [child for child in silent if not self._is_device(child.name)]
+        for child in silent:
+            question = self._question(child, stage)
+            if question is None:
                 continue
-            if stage is not Stage.RELAXING and now <= asked.reply_by:
-                self.out.say(name, now, self.request_to, name, asked)
-            elif stage is Stage.RELAXING and relax is not None and now <= relax.reply_by:
-                self.out.say(name, now, self.relax_to, name, asked, relax)
+            sent_at, reply_by, build = question
+            left = reply_by - now
+            if left < timedelta(0) or (late and child not in late and left < (reply_by - sent_at) / MIDDLE):
+                continue
+            self.out.say(child.name, now, build)
+            if child in late and left > 2 * LAST_ASKED:
+                self.timers.set(Timer.AGAIN, now + left / 2)
+
+    def _question(self, child: Child, stage: Stage) -> tuple[datetime, datetime, Callable[[], m.Message]] | None:
+        """What a child is asked in a stage: since when, until when, and the message."""
+        asked, relax = child.request, child.relax
+        if asked is None or (stage is Stage.RELAXING and relax is None):
+            return None
+        if stage is Stage.RELAXING and relax is not None:
+            return relax.sent_at, relax.reply_by, partial(self.relax_to, child.name, asked, relax)
+        return asked.sent_at, asked.reply_by, partial(self.request_to, child.name, asked)
 
     def ask_in_new_life(self, child: Child, *, issues: bool, now: datetime) -> int:
         """Ask a child once more, with a number above those of earlier lives of ours: a later round, or of who issues the

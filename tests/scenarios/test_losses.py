@@ -60,6 +60,27 @@ def test_message_that_is_lost_costs_nothing(kind: str, number: int, tiers: int, 
     check(played(evening(tiers, direction, answers_dispatch=True), nth(kind, number, lambda post: [])))
 
 
+def first(edge: str, count: int, *kinds: str) -> Intercept:
+    """The first messages of these kinds on an edge, so many of each, are lost."""
+    topics = {f"dr/{kind}/{edge}": count for kind in kinds}
+
+    def out(sender: str, post: Post) -> Way:
+        kept = next((topic for topic in topics if post.topic.startswith(topic) and topics[topic]), None)
+        if kept is None:
+            return [(post, timedelta())]
+        topics[kept] -= 1
+        return []
+
+    return out
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("edge", ["utility/ac", "ac/ra-up", "ra-up/ra-1"])
+@pytest.mark.parametrize("kinds", [("offer", "alternative"), ("request",)])
+def test_answer_of_who_answers_late_is_asked_for_until_it_comes(kinds: tuple[str, ...], edge: str, count: int) -> None:
+    check(played(evening(3, Direction.DECREASE_LOAD, answers_dispatch=True), first(edge, count, *kinds)))
+
+
 @pytest.mark.parametrize(("tiers", "direction"), WORLDS)
 @pytest.mark.parametrize("twice", [False, True])
 @pytest.mark.parametrize("kind", ["offer", "award", "confirm", "dispatch", "report"])

@@ -80,8 +80,9 @@ def awards_sent(kept: list[StoredStep]) -> dict[str, Plan]:
     return {send.edge.child: send.message.power_w for send in sends if isinstance(send.message, Award)}
 
 
-NEWER = ("earlier", "earlier_until", "locked", "locked_answers", "set_aside", "before_w", "loosened")
-"""Keys of the state that the first release did not have: what is locked of an earlier round, and what was loosened."""
+NEWER = ("earlier", "earlier_until", "locked", "locked_answers", "set_aside", "before_w", "loosened", "again")
+"""Keys of the state that the first release did not have: what is locked of an earlier round, and what was loosened; nor did
+it ask anybody a third time."""
 
 
 def as_first_released(memory: bytes) -> object:
