@@ -284,7 +284,8 @@ def owners_not_spared(trace: Sequence[Entry]) -> list[str]:
 
 
 def withdrawn_but_standing(trace: Sequence[Entry]) -> list[str]:
-    """A withdrawal that was heard is answered: what stands afterwards is no more than what was left."""
+    """A withdrawal that was heard is answered: what stands afterwards is no more than what was left, or is of a later award."""
+    newest: dict[tuple[Edge, str], str] = {}
     left: dict[tuple[Edge, str], Plan] = {}
     stands: dict[tuple[Edge, str], Plan] = {}
     for entry in trace:
@@ -294,6 +295,10 @@ def withdrawn_but_standing(trace: Sequence[Entry]) -> list[str]:
         for effect in entry.effects:
             if isinstance(effect, Send) and isinstance(effect.message, m.Award):
                 stands[effect.edge, effect.message.award_id] = effect.message.power_w
+                before = newest.get((effect.edge, effect.message.event_id), effect.message.award_id)
+                newest[effect.edge, effect.message.event_id] = effect.message.award_id
+                if before != effect.message.award_id:
+                    left.pop((effect.edge, before), None)
     return [
         f"P1: {edge}: {award_id} stands with {stands[edge, award_id]} after a withdrawal to {power_w}"
         for (edge, award_id), power_w in left.items()
