@@ -285,24 +285,19 @@ def owners_not_spared(trace: Sequence[Entry]) -> list[str]:
 
 def withdrawn_but_standing(trace: Sequence[Entry]) -> list[str]:
     """A withdrawal that was heard is answered: what stands afterwards is no more than what was left, or is of a later award."""
-    newest: dict[tuple[Edge, str], str] = {}
+    newest: dict[tuple[Edge, str], m.Award] = {}
     left: dict[tuple[Edge, str], Plan] = {}
-    stands: dict[tuple[Edge, str], Plan] = {}
     for entry in trace:
         heard = entry.input if isinstance(entry.input, Received) else None
         if heard is not None and isinstance(heard.message, m.Withdraw) and not refuses(entry):
             left[heard.edge, heard.message.award_id] = heard.message.power_w
         for effect in entry.effects:
             if isinstance(effect, Send) and isinstance(effect.message, m.Award):
-                stands[effect.edge, effect.message.award_id] = effect.message.power_w
-                before = newest.get((effect.edge, effect.message.event_id), effect.message.award_id)
-                newest[effect.edge, effect.message.event_id] = effect.message.award_id
-                if before != effect.message.award_id:
-                    left.pop((effect.edge, before), None)
+                newest[effect.edge, effect.message.event_id] = effect.message
     return [
-        f"P1: {edge}: {award_id} stands with {stands[edge, award_id]} after a withdrawal to {power_w}"
-        for (edge, award_id), power_w in left.items()
-        if not covers(power_w, stands.get((edge, award_id), power_w))
+        f"P1: {edge}: {award.award_id} stands with {award.power_w} after a withdrawal to {power_w}"
+        for (edge, _), award in newest.items()
+        if (power_w := left.get((edge, award.award_id))) is not None and not covers(power_w, award.power_w)
     ]
 
 
