@@ -12,8 +12,8 @@ from worlds import T0, vehicle
 
 from agents.history.standing import PartyStage
 from agents.negotiation.cause import GONE, OUTAGE, TAKEN, UNPLUGGED, cause_of
-from agents.pages.home import tongue
-from agents.pages.home.tongue import EN, JA, NAMES, Tongue
+from agents.pages.home import english, japanese, tongue
+from agents.pages.home.tongue import Tongue
 from agents.pages.home.view import OPEN, HomeDevice, HomeEvent, HomeLimit, home_limits
 from agents.pages.web.figures import Clockface
 from agents.settings.limits import LIMITS
@@ -48,21 +48,21 @@ def device(**more: Any) -> HomeDevice:
 
 
 def test_both_languages_say_all_with_the_same_figures() -> None:
-    assert EN.keys() == JA.keys()
-    assert NAMES["en"].keys() == NAMES["ja"].keys()
-    for key in EN:
-        assert set(FIELD.findall(EN[key])) == set(FIELD.findall(JA[key])), key
+    assert english.PHRASES.keys() == japanese.PHRASES.keys()
+    assert english.NAMES.keys() == japanese.NAMES.keys()
+    for key in english.PHRASES:
+        assert set(FIELD.findall(english.PHRASES[key])) == set(FIELD.findall(japanese.PHRASES[key])), key
 
 
 @pytest.mark.parametrize("words", [m.Restriction, m.OptReason, (*OPEN, PartyStage.CLOSED), OUTCOMES, CAUSES])
 def test_each_word_that_a_home_can_meet_is_said_in_both_languages(words: Iterable[str]) -> None:
     for word in words:
-        assert str(word) in NAMES["en"], word
+        assert str(word) in english.NAMES, word
         assert not LATIN.search(Tongue("ja").name(word)), word
 
 
 def test_no_japanese_phrase_is_english() -> None:
-    for key, text in JA.items():
+    for key, text in japanese.PHRASES.items():
         left = FIELD.sub("", text)
         assert NOT_ASCII.search(left), key
         assert not [word for word in LATIN.findall(left) if word not in ("UTC",)], key
@@ -79,7 +79,7 @@ def test_each_phrase_is_said_somewhere() -> None:
         f"wrong_{key}" for key in re.findall(r'UnsayableForm\([^\n]*"(\w+)"[,)]', told)
     }
     made |= {f"agreed_{way}" for way in ("decrease", "increase")}
-    for key in EN:
+    for key in english.PHRASES:
         assert f'"{key}"' in told or f"'{key}'" in told or key in made, key
 
 
