@@ -70,7 +70,7 @@ class ForeseeingHome(Home):
     @property
     def is_usual(self) -> bool:
         """Whether the vehicle is counted on, and what is known of it is its energy, or stands in its stays."""
-        told = self._told(self.vehicle)
+        told = self.told.get(self.vehicle.resource_id)
         known = self.vehicle.stays is not None or told is None or not tells_more(told)
         return not self.troubled and known
 
