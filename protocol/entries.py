@@ -110,6 +110,8 @@ def _fields(item: object) -> Json:
         del fields["settings"]
     if isinstance(item, a.Resumed) and not item.counts_waited:
         del fields["counts_waited"]
+    if isinstance(item, a.Issue) and not item.asks_again:
+        del fields["asks_again"]
     return fields
 
 

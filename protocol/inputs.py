@@ -139,6 +139,9 @@ class Issue:
     start: datetime
     power_w: tuple[int, ...]
     slot_s: int = 1800
+    asks_again: bool = False
+    """Whether the same in the same slots is asked for once more where less of it stands. Journals of released versions
+    have no such key: there it was taken for a change to less, and nobody was asked."""
 
 
 @dataclass(frozen=True, slots=True)

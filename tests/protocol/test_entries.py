@@ -36,6 +36,7 @@ def test_every_step_of_a_run_survives_as_bytes() -> None:
         a.Refused(Edge("ra", "der"), "offer", RejectReason.MALFORMED, "no JSON", None),
         a.Decided("e1", False),
         a.Issue("e1", "dr", Direction.INCREASE_LOAD, START, (1, 2), 900),
+        a.Issue("e1", "dr", Direction.INCREASE_LOAD, START, (1, 2), 900, asks_again=True),
         a.Cancel("e1", "not needed"),
         a.Resumed(T0),
         a.Resumed(T0, counts_waited=True),

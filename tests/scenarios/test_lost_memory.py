@@ -7,6 +7,7 @@ import pytest
 from checker import physics, violations
 from worlds import START, T0, Story, World, battery, silent
 
+from agents.runtime.daemon.alerts import Alerts
 from broker.bus import Post
 from broker.node import Crash
 from broker.simulation import Faults
@@ -29,6 +30,7 @@ EDGES = {
 MS = 1 / 60_000
 STAGES = {"asked": 5 + 80 * MS, "answered": 5 + 130 * MS, "bought": 12, "delivering": 62, "last slot": 95}
 """In minutes of the evening: all is asked and bought within a second of minute 5, the slots begin at minute 60."""
+STANDBY = {"half an hour before": 30, "two minutes before": 58, "second slot": 92}
 COPIES = {"deleted": -1, "before the request": 4.9999, "before the answers": 5.0005}
 """Until which minute the journal knows."""
 
@@ -68,10 +70,14 @@ def others_word(story: Story, actor: str) -> list[str]:
     return [one for one in found if not one.startswith(own)]
 
 
-def told(story: Story) -> bool:
-    """Whether anybody's alert would stand."""
-    refused = [note for note in story.notes("message_refused") if note.data["reason"] == "unknown_event"]
-    return bool(refused or story.notes("peer_lost_memory") or story.notes("own_memory_lost"))
+def told(story: Story, actor: str | None = None) -> bool:
+    """Whether an alert would stand in anybody's daemon, or in that of one party."""
+    alerts = Alerts({}, {}, None)
+    for _, who, note in story.simulation.notes:
+        if actor in (None, who):
+            alerts.note(who, note)
+    alerts.look()
+    return "memory_lost" in alerts.active
 
 
 @pytest.mark.parametrize("mandate", [False, True])
@@ -97,6 +103,15 @@ def test_loss_in_mid_event_is_told_and_ends_alike_on_both_sides(actor: str, stag
     settled = [note.data["delivered_wh"] for note in story.notes("settled", "utility")]
     stated = [note.data["shortfall_w"] for note in story.notes("shortfall_stated", "utility")]
     assert settled in ([], [20_000]) or stated, "what is not delivered is stated"
+
+
+@pytest.mark.parametrize("copy", COPIES)
+@pytest.mark.parametrize("actor", ROLES)
+def test_daemon_whose_journal_was_lost_has_an_alert_of_its_own(actor: str, copy: str) -> None:
+    bought = {stage: STAGES[stage] for stage in ("bought", "delivering", "last slot")}
+    for stage, at in (bought | STANDBY).items():
+        story = loses(actor, at, COPIES[copy])
+        assert told(story, actor), stage
 
 
 @pytest.mark.parametrize("mandate", [False, True])
@@ -165,6 +180,43 @@ def test_operator_asks_again_after_a_coordinator_has_lost_its_journal() -> None:
     more = Issue("e1", "dr", Direction.DECREASE_LOAD, START, (20_001, 20_001))
     story = loses("ac", STAGES["bought"], COPIES["deleted"], orders=((14, again), (16, more)))
     assert story.notes("settled", "utility")[-1].data["delivered_wh"] == pytest.approx(20_000, abs=5)
+
+
+def homes_lose_all(lost: int, again: Issue) -> Story:
+    """So many of six homes lose their journals half an hour before the event; the operator orders a minute later."""
+    made = world()
+    names = [home.name for home in made.homes][:lost]
+    crashes = tuple(Crash(name, "acknowledged", minute(30), timedelta(seconds=5), minute(-1)) for name in names)
+    simulation = made.build(faults=Faults(crashes=crashes))
+    for name in names:
+        parent = name.rpartition("-")[0]
+        simulation.publish(minute(30), "stranger", Post(topic("dispatch", Edge(parent, name)), b"{"))
+    simulation.give(minute(31), "utility", again)
+    simulation.run()
+    assert len(simulation.crashed) == lost
+    return Story(simulation, made)
+
+
+@pytest.mark.parametrize("lost", [1, 6])
+def test_homes_that_lost_their_journals_are_asked_again_and_give_the_whole(lost: int) -> None:
+    again = Issue("e1", "dr", Direction.DECREASE_LOAD, START, (20_000, 20_000), asks_again=True)
+    story = homes_lose_all(lost, again)
+    assert [note.data["power_w"] for note in story.notes("event_reduced")] == []
+    assert story.note("settled", "utility").data["delivered_wh"] == 20_000
+    assert physics.violations(story.world.homes, story.simulation) == []
+
+
+def test_same_order_of_an_older_journal_asks_nobody_again() -> None:
+    again = Issue("e1", "dr", Direction.DECREASE_LOAD, START, (20_000, 20_000))
+    story = homes_lose_all(6, again)
+    assert [note.data["power_w"] for note in story.notes("event_reduced")] == [(0, 0)]
+
+
+def test_same_order_of_a_whole_deal_leaves_it() -> None:
+    again = Issue("e1", "dr", Direction.DECREASE_LOAD, START, (20_000, 20_000), asks_again=True)
+    story = homes_lose_all(0, again)
+    assert {request.revision for request in story.sent("request", "utility") if isinstance(request, m.Request)} == {1}
+    assert story.note("settled", "utility").data["delivered_wh"] == 20_000
 
 
 def test_peer_that_refuses_for_ever_is_not_asked_for_ever() -> None:

@@ -83,7 +83,15 @@ class UtilityRole:
     def _keeps_deal(self, issue: Issue) -> bool:
         """Whether a change asks for no more in the same slots, while a deal stands."""
         event, stands = self.event, self.event.stage in (Stage.STANDBY, Stage.DELIVERING)
-        return stands and self._asks_the_same(issue) and covers(event.subject.asked_w, issue.power_w)
+        if not (stands and self._asks_the_same(issue) and covers(event.subject.asked_w, issue.power_w)):
+            return False
+        return not self._is_asked_again(issue)
+
+    def _is_asked_again(self, issue: Issue) -> bool:
+        """Whether the same is asked for as before, of which less stands by now (who gave it has lost its memory, say)."""
+        event, asked_w = self.event, self.event.subject.asked_w
+        short = event.deal_w is not None and not covers(event.deal_w, asked_w)
+        return issue.asks_again and short and event.stage is Stage.STANDBY and issue.power_w == asked_w
 
     def may_reduce(self, issue: Issue, now: datetime) -> bool:
         """Whether a change of an event under way asks for no more in its slots: what is to come is cut."""

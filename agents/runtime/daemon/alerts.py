@@ -88,6 +88,10 @@ class Alerts:
                 )
             case "message_refused" if note.data.get("reason") == RejectReason.UNKNOWN_EVENT:
                 text = f"a peer speaks of {note.event_id} on {note.data['edge']}, which this journal does not know: is it the one that was written last?"
+            case "message_refused" if (
+                note.data.get("kind") == "report" and note.data["reason"] == RejectReason.UNKNOWN_AWARD
+            ):
+                text = f"a report of {note.event_id} on {note.data['edge']} is of an award that this journal does not know: is it an older copy?"
             case _:
                 return
         self._until["memory_lost"] = (time.monotonic() + TOLD_FOR_S, f"{who}: {text}")

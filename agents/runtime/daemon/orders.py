@@ -44,7 +44,8 @@ class PartyOrders:
         for mistake in mistakes(event.model_copy(update={"issue_at": issue_at}), path=("event",)):
             raise CommandRefusal(str(mistake))
         given = event.event_id, event.program_id, event.direction, event.start, event.power_w, event.slot_s
-        await utility.give(Issue(*given))
+        known = isinstance(utility.actor, Utility) and event.event_id in utility.actor.events
+        await utility.give(Issue(*given, asks_again=known))
 
     def _of(self, party: str) -> Shell:
         shell = self.shells.get(party)

@@ -199,7 +199,8 @@ async def test_strangers_numbers_leave_the_figures_readable(digits: int) -> None
 
 def test_every_metric_of_the_page_exists() -> None:
     page = (paths.DOCS / "operations.md").read_text()
-    code = (paths.ROOT / "agents" / "runtime" / "daemon" / "metrics.py").read_text()
+    runtime = paths.ROOT / "agents" / "runtime"
+    code = "".join((runtime / room / "metrics.py").read_text() for room in ("daemon", "fleet"))
     named = {part.split("{")[0].removesuffix("_total") for part in page.split("`") if part.startswith("gridpact_")}
     assert len(named) >= 9
     assert [name for name in named if f'"{name}"' not in code] == []
@@ -277,6 +278,11 @@ async def test_key_that_others_may_read_is_an_alert_until_it_is_closed(tmp_path:
         ),
         ("own_memory_lost", {"peer": "ac", "kind": "offer", "number": 21}, "ac knows more of e1 than this journal"),
         ("message_refused", {"edge": "ra-1/h", "reason": "unknown_event"}, "a peer speaks of e1 on ra-1/h"),
+        (
+            "message_refused",
+            {"edge": "ra-1/h", "kind": "report", "reason": "unknown_award"},
+            "a report of e1 on ra-1/h is of an award that this journal does not know",
+        ),
     ],
 )
 def test_lost_memory_stands_as_an_alert(name: str, data: dict[str, object], words: str) -> None:
@@ -286,8 +292,9 @@ def test_lost_memory_stands_as_an_alert(name: str, data: dict[str, object], word
     assert alerts.active["memory_lost"].startswith(f"ra-1: {words}")
 
 
-def test_other_refusals_are_no_alert() -> None:
+@pytest.mark.parametrize(("kind", "reason"), [("report", "stale"), ("confirm", "unknown_award")])
+def test_other_refusals_are_no_alert(kind: str, reason: str) -> None:
     alerts = Alerts({}, {}, None)
-    alerts.note("ra-1", Note("message_refused", "e1", data={"edge": "ra-1/h", "reason": "stale"}))
+    alerts.note("ra-1", Note("message_refused", "e1", data={"edge": "ra-1/h", "kind": kind, "reason": reason}))
     alerts.look()
     assert alerts.active == {}

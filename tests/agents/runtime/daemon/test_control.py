@@ -31,7 +31,7 @@ from agents.settings.plan import WEEKDAYS, OwnersPlan, WeeklyDeparture
 from broker.bus import Arrival
 from broker.clock import Clock
 from protocol import messages as m
-from protocol.actor import Note
+from protocol.actor import Cancel, Issue, Note
 from protocol.codec import encode, to_json
 from protocol.units import Direction
 
@@ -105,6 +105,21 @@ async def test_an_operator_issues_an_event_and_cancels_it(path: Path) -> None:
         while (post := await bus.posts.get()).topic != "dr/award/utility/ac":
             pass
     assert orjson.loads(post.payload)["outcome"] == "cancelled"
+
+
+async def test_same_order_of_a_known_event_asks_again(path: Path) -> None:
+    given = []
+
+    class Told(Utility):
+        def _ordered(self, item: Issue | Cancel, now: datetime) -> None:
+            given.append(item)
+            super()._ordered(item, now)
+
+    shell = Shell(Told(UtilitySettings(children=("ac",))), MemoryBus(), Clock(T0, datetime.now(UTC)))
+    async with serving(path, shell), asyncio.timeout(5):
+        for _ in range(2):
+            await ask(path, {"do": "issue", "event": EVENT})
+    assert [item.asks_again for item in given if isinstance(item, Issue)] == [False, True]
 
 
 def not_needed(home: str) -> m.Award:

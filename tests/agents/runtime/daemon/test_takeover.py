@@ -1,17 +1,24 @@
 """What the doctor says of a journal that the next start is to take over, and what to do where it cannot."""
 
+import re
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from released import BEFORE, FIXTURES, OPEN, unpacked, versions, without_snapshots
+from released import BEFORE, FIXTURES, OPEN, journal_of, shells, unpacked, versions, without_snapshots
 
 from agents.runtime.daemon import takeover as module
 from agents.runtime.daemon.findings import Verdict
 from agents.runtime.daemon.takeover import takeover
 from agents.runtime.journal.file import JournalFile
 from broker.stepper import Diverged, Stepper
+from protocol import entries
+from protocol.actor import Cancel, Issue
+from protocol.units import Direction
+
+HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize("stage", OPEN)
@@ -46,6 +53,34 @@ def test_entry_of_other_rules_is_named_with_what_to_do(tmp_path: Path, monkeypat
         "entry 1 cannot be taken again: ra-1 sets off other effects than it did: run the gridpact that wrote it and stop it cleanly"
         in found.text
     )
+
+
+def without_slots(fields: dict[str, object]) -> Cancel:
+    """As a program reads an order that knows fewer of its keys."""
+    return Cancel(**fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("known", [None, without_slots])
+async def test_input_that_only_a_newer_gridpact_knows_is_refused_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: object
+) -> None:
+    """A kind of input that this program does not know, or a key of one."""
+    path = next(one for one in unpacked(FIXTURES / versions()[0] / "standby", tmp_path) if one.stem == "utility")
+    journal = journal_of(path)
+    journal.start()
+    (shell,) = shells(journal)
+    last_at = shell.fold()
+    assert last_at is not None
+    issue = Issue("e2", "dr", Direction.DECREASE_LOAD, last_at + HOUR, (1_000,))
+    shell.past.store(shell.stepper.take(issue, last_at))
+    await journal.close()
+    if known is None:
+        monkeypatch.delitem(entries._INPUTS, "issue")
+    else:
+        monkeypatch.setitem(entries._INPUTS, "issue", known)
+    found = takeover(JournalFile(path))
+    assert found.verdict is Verdict.FAULT
+    assert re.fullmatch(rf"{path}: entry \d+ is no step: .*: run the gridpact that wrote it .*", found.text)
 
 
 def test_state_of_a_later_version_is_passed_over_where_the_entries_are_there(tmp_path: Path) -> None:
