@@ -38,6 +38,11 @@ class EchonetDevice:
         if options.identity is not None:
             node.identity = bytes.fromhex(options.identity)
 
+    @property
+    def is_held(self) -> bool:
+        """It follows us, or what an earlier life has told it."""
+        return self._memory is not None and self._memory.is_kept
+
     async def read(self) -> DeviceReading:
         """Raises DeviceTrouble."""
         async with self.node.serial:
