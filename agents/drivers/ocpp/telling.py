@@ -120,9 +120,9 @@ class Telling:
         answer = await self._ask(self._setting(connector, profile))
         return str(answer.status)
 
-    async def clear(self, connector: int) -> None:
+    async def clear(self, connector: int, *, lasting: bool = False) -> None:
         """Raises DeviceTrouble."""
-        await self._ask(self._clearing(PROFILE_ID + connector))
+        await self._ask(self._clearing((LASTING_ID if lasting else PROFILE_ID) + connector))
 
     async def _ask(self, asked: Any) -> Any:
         """Raises DeviceTrouble."""
