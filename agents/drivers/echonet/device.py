@@ -17,7 +17,7 @@ from agents.drivers.echonet.relays import SeenRelay
 from agents.drivers.echonet.setting import Writes, touched, writes_for
 
 LOOKS = 3
-GIVEN_BACK = (b"\x41", b"\x42", b"\x43", b"\x44", b"\x46")
+GIVEN_BACK = (b"\x41", b"\x42", b"\x43", b"\x44", b"\x46", b"\x47")
 """Modes that can be set; out of any other one it is given back as standby."""
 
 
