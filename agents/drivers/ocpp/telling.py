@@ -132,8 +132,8 @@ class Telling:
             raise DeviceTrouble(f"charger {self.id} does not answer {type(asked).__name__}") from None
         except (OCPPError, UnknownCallErrorCodeError, ValidationError) as error:
             raise RefusedCall(f"charger {self.id}: {type(asked).__name__}: {error}") from None
-        except ConnectionClosed as error:
-            raise DeviceTrouble(f"charger {self.id}: {type(asked).__name__}: {error}") from None
+        except ConnectionClosed:
+            raise DeviceTrouble(f"charger {self.id} has hung up before it answered {type(asked).__name__}") from None
 
 
 def now_text() -> str:
