@@ -105,7 +105,7 @@ def _short(value: object, most: int) -> str:
 def read(*device: str, config: Path, seconds: float = 15.0, json: Json = False) -> int:
     """Show what the real devices of a daemon's file say, and their meters; the daemon must not run.
 
-    Exit code 1 when one says nothing, or is faulty.
+    Exit code 1 when one says nothing, is faulty, or was not given back by an earlier run.
 
     Parameters
     ----------
@@ -132,7 +132,9 @@ def read(*device: str, config: Path, seconds: float = 15.0, json: Json = False) 
         for one in asked:
             table.add_row(*words.as_row(one))
         print_table(table_console(), table)
-    return Exit.OK if all(one.reading is not None and not one.reading.fault for one in asked) else Exit.NEGATIVE
+        sys.stdout.writelines(f"{one.name}: {one.held}\n" for one in asked if one.held)
+    sound = all(one.reading is not None and not one.reading.fault and not one.held for one in asked)
+    return Exit.OK if sound else Exit.NEGATIVE
 
 
 async def _read(installed: "Installed", device: tuple[str, ...], seconds: float) -> "list[AskedDevice]":

@@ -7,7 +7,7 @@ which they call in. It runs on an event loop and a thread of its own: whatever i
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -114,4 +114,13 @@ class DeviceDriver(Protocol):
     async def release(self, device: str) -> None:
         """Let it do again what it did before the first `set_power`. Comes also after a start of ours, and repeatedly:
         without anything left over of us it changes nothing. Raises DeviceTrouble."""
+        ...
+
+
+@runtime_checkable
+class HoldingDriver(Protocol):
+    """A driver that knows, also of an earlier life, whether a device is still to be given back. None has to be one."""
+
+    def is_held(self, device: str) -> bool:
+        """Whether what it did before the first `set_power` is remembered, and was not given back yet."""
         ...

@@ -8,6 +8,8 @@ from agents.devices.contract import hours
 
 KEPT = timedelta(hours=49)
 """A slot lasts a day at most; it may be asked for late."""
+METER_STEP = timedelta(minutes=30)
+"""Between two values that a meter has kept: what flowed meanwhile is metered as one, and nobody will know it closer."""
 
 ANEW_WH = 1e9
 """Put on top each time a register begins anew: who reads it sees that it is another one, and that nothing is known across."""
@@ -48,6 +50,8 @@ class Register:
         self._most_gap = most_gap
         self._at: list[datetime] = []
         self._wh: list[float] = []
+        self._kept: set[datetime] = set()
+        """Those instants that the meter has kept."""
 
     def note(self, at: datetime, wh: float) -> None:
         """A reading. One that jumps back in time is left out; where the register jumps it was exchanged or begins anew,
@@ -57,12 +61,14 @@ class Register:
         if self._at and abs(wh - self._wh[-1]) > MOST_JUMP_WH + MOST_W * hours(at - self._at[-1]):
             self._at.clear()
             self._wh.clear()
+            self._kept.clear()
         if len(self._wh) > 1 and self._wh[-2] == self._wh[-1] == wh:
             self._at[-1] = at  # of a register that stands still the first and the last reading tell all
             return
         self._at.append(at)
         self._wh.append(wh)
         old = bisect_left(self._at, at - KEPT)
+        self._kept.difference_update(self._at[:old])
         del self._at[:old], self._wh[:old]
 
     def fill(self, at: datetime, wh: float) -> None:
@@ -75,6 +81,7 @@ class Register:
         if all(abs(wh - self._wh[one]) <= MOST_JUMP_WH + MOST_W * hours(abs(at - self._at[one])) for one in beside):
             self._at.insert(place, at)
             self._wh.insert(place, wh)
+            self._kept.add(at)
 
     @property
     def read_at(self) -> datetime | None:
@@ -89,11 +96,12 @@ class Register:
 
     def estimated_wh(self, from_at: datetime, until: datetime) -> int | None:
         """The same where an end lies in a gap: what flowed over all of that is known, and is shared out evenly. None where the
-        register does not stand on both sides of it, or it is longer than the span."""
-        first, last = self._value(from_at, until - from_at), self._value(until, until - from_at)
+        register does not stand on both sides of it, or it is longer than the span, and than what a meter keeps as one."""
+        first, last = (self._value(at, until - from_at, METER_STEP) for at in (from_at, until))
         return None if first is None or last is None else round(last) - round(first)
 
-    def _value(self, at: datetime, most_gap: timedelta) -> float | None:
+    def _value(self, at: datetime, most_gap: timedelta, beside_kept: timedelta = timedelta(0)) -> float | None:
+        """`beside_kept`: a gap with a kept value at an end may be so long as well."""
         after = bisect_left(self._at, at)
         before = bisect_right(self._at, at) - 1
         if before < 0 or after == len(self._at):
@@ -101,6 +109,6 @@ class Register:
         if self._wh[before] == self._wh[after]:
             return self._wh[before]
         gap = self._at[after] - self._at[before]
-        if gap > most_gap:
+        if gap > most_gap and (gap > beside_kept or self._kept.isdisjoint((self._at[before], self._at[after]))):
             return None
         return self._wh[before] + (self._wh[after] - self._wh[before]) * ((at - self._at[before]) / gap)

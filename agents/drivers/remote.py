@@ -90,8 +90,8 @@ class RemoteDevice:
         """What is to be told of slots."""
         self._owed: deque[Measure] = deque(maxlen=MOST_OWED)
         """Slots of which nothing could be told in time: the register may be read again."""
-        self._inexact: deque[Measure] = deque(maxlen=MOST_OWED)
-        """Slots of which nothing was told, or a replacement value: a meter may have kept what it showed."""
+        self._inexact: deque[tuple[Measure, int | None]] = deque(maxlen=MOST_OWED)
+        """Slots of which nothing was told, or a replacement value (Wh): a meter may have kept what it showed."""
         self._some, self._ordered, self._heard = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._asked: asyncio.Queue[Measure] = asyncio.Queue()
 
@@ -296,7 +296,7 @@ class RemoteDevice:
             self._step_wh = step_wh if step_wh > 1 else None
             self._fill(state)
             self._answer_late()
-            self._answer_exactly()
+            self._answer_better()
         self._heard.set()
 
     def _measured_at(self, state: DeviceReading) -> datetime:
@@ -332,12 +332,11 @@ class RemoteDevice:
     def _answer(self, asked: Measure) -> None:
         """Tell what has flowed. No state: that was told with the instant of which it is."""
         energy_wh, estimated = self._register.energy_wh(asked.from_at, asked.until), None
-        if asked in self._inexact:
-            self._inexact.remove(asked)
+        self._inexact = deque((one for one in self._inexact if one[0] != asked), MOST_OWED)
         if energy_wh is None:
-            self._inexact.append(asked)
             energy_wh = self._register.estimated_wh(asked.from_at, asked.until)
             estimated = None if energy_wh is None else True
+            self._inexact.append((asked, energy_wh))
         step_wh = None if energy_wh is None else self._step_wh
         answer = Measured(self.resource_id, asked.until, None, energy_wh, asked.event_id, asked.slot)
         self._answers.append(replace(answer, step_wh=step_wh, estimated=estimated))
@@ -356,10 +355,11 @@ class RemoteDevice:
             for at, wh in state.kept:
                 self._register.fill(at, wh)
 
-    def _answer_exactly(self) -> None:
-        """What was not known, or replaced, is known by what the meter has kept."""
-        for asked in tuple(self._inexact):
-            if self._register.energy_wh(asked.from_at, asked.until) is not None:
+    def _answer_better(self) -> None:
+        """What was not known, or replaced, is known by what the meter has kept, or replaced by what lies nearer."""
+        for asked, told_wh in tuple(self._inexact):
+            span = asked.from_at, asked.until
+            if self._register.energy_wh(*span) is not None or self._register.estimated_wh(*span) not in (None, told_wh):
                 self._answer(asked)
 
     def _is_read(self, at: datetime) -> bool:

@@ -189,8 +189,11 @@ async def test_next_life_gives_back_what_the_first_one_found(broker: Broker) -> 
     async with asyncio.timeout(90), heard(broker.port, "box/set") as said:
         await killed_while_it_holds(options(broker.port))
         await say(broker.port, "box/mode", "now", "-r")  # as we had set it
-        async with running(options(broker.port)) as (driver, _):
+        async with running(options(broker.port)) as (driver, told):
+            await told.get()
+            assert driver.is_held("box")
             await driver.release("box")
+            assert not driver.is_held("box")
             assert [await next_said(said) for _ in range(3)] == ["1234", "back to pv", "back to pv"]
             await driver.set_power("box", 1, soon())
             await driver.release("box")

@@ -15,6 +15,7 @@ const client = new RPCClient({
 });
 let transaction = old ? undefined : 'tx-1';
 let seqNo = 0;
+let limited;
 
 client.on('strictValidationFailure', ({ error }) => {
     console.log(JSON.stringify(['invalid', String(error)]));
@@ -57,12 +58,14 @@ handle('SetVariables', ({ setVariableData }) => ({
     setVariableResult: setVariableData.map(({ component, variable }) => ({ attributeStatus: 'Accepted', component, variable })),
 }));
 handle('SetChargingProfile', (params) => {
+    limited = old ? params.csChargingProfiles.chargingProfileId : params.chargingProfile.id;
     const schedule = old ? params.csChargingProfiles.chargingSchedule : params.chargingProfile.chargingSchedule[0];
     const { limit, setpoint } = schedule.chargingSchedulePeriod[0];
     setImmediate(() => meter(setpoint ?? limit * 230));
     return accepted();
 });
-handle('ClearChargingProfile', () => {
+handle('ClearChargingProfile', ({ id, chargingProfileId }) => {
+    if (limited !== (id ?? chargingProfileId)) return { status: 'Unknown' };
     setTimeout(() => client.close(), 100);
     return accepted();
 });

@@ -10,6 +10,8 @@ from typing import Any
 from played_charger import PlayedCharger
 from websockets.exceptions import WebSocketException
 
+from agents.drivers.ocpp.limit import PROFILE_ID
+
 VOLTS, LEAST_A = 230, 6.0
 SAMPLE_S, AGAIN_S = 0.1, 0.1
 
@@ -152,7 +154,9 @@ class ChargingCharger:
             self.limits_after_boot_a.append(amps)
         return {"status": "Accepted"}
 
-    def _clear(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _clear(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        if body["id"] != PROFILE_ID + 1:
+            return {"status": "Unknown"}
         self._flow()
         self._limit = None
         self.cleared += 1

@@ -8,6 +8,8 @@ from typing import Any
 from charging_physics import LEAST_A, VOLTS, ChargingCharger
 from played_charger2 import PlayedCharger2
 
+from agents.drivers.ocpp.limit import PROFILE_ID
+
 NEEDS = {
     "v2xChargingParameters": {
         "minChargePower": 0,
@@ -93,6 +95,8 @@ class BothWaysCharger(ChargingCharger):
         return {"status": "Accepted"}
 
     def _clear(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        if body["chargingProfileId"] != PROFILE_ID + 1:
+            return {"status": "Unknown"}
         self._flow()
         self._setpoint = None
         self.cleared += 1

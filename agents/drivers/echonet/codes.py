@@ -38,6 +38,7 @@ MODES = {
     0x44: "standby",
     0x45: "test",
     0x46: "automatic",
+    0x47: "idle",
     0x48: "restart",
     0x49: "recalculating its capacity",
 }

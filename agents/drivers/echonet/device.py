@@ -17,7 +17,7 @@ from agents.drivers.echonet.relays import SeenRelay
 from agents.drivers.echonet.setting import Writes, touched, writes_for
 
 LOOKS = 3
-GIVEN_BACK = (b"\x41", b"\x42", b"\x43", b"\x44", b"\x46")
+GIVEN_BACK = (b"\x41", b"\x42", b"\x43", b"\x44", b"\x46", b"\x47")
 """Modes that can be set; out of any other one it is given back as standby."""
 
 
@@ -37,6 +37,11 @@ class EchonetDevice:
             self._relays = SeenRelay(memory.with_name(memory.name + ".relay"))
         if options.identity is not None:
             node.identity = bytes.fromhex(options.identity)
+
+    @property
+    def is_held(self) -> bool:
+        """It follows us, or what an earlier life has told it."""
+        return self._memory is not None and self._memory.is_kept
 
     async def read(self) -> DeviceReading:
         """Raises DeviceTrouble."""

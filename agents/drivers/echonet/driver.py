@@ -51,6 +51,9 @@ class EchonetDriver:
     def abilities(self, device: str) -> Abilities:
         return self._devices[device].options.abilities()
 
+    def is_held(self, device: str) -> bool:
+        return self._devices[device].is_held
+
     async def run(self, push: Push) -> None:
         posts, joined = list(dict.fromkeys(self._posts.values())), []
         try:

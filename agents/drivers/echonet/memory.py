@@ -14,6 +14,11 @@ class FoundValues:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether something is to be given back, also where it cannot be read."""
+        return self._path.exists()
+
     def load(self) -> dict[int, bytes] | None:
         """None: the device is its own. Raises DeviceTrouble."""
         try:

@@ -9,7 +9,7 @@ from broker.private import put_whole
 
 CLOSED = (0x41, 0x42, 0x43)
 """Modes in which it is closed: (rapid) charging, discharging."""
-OPEN = (0x40, 0x44)
+OPEN = (0x40, 0x44, 0x47)
 
 
 class SeenRelay:

@@ -143,6 +143,11 @@ class MqttDevice:
 
     # -- what it says
 
+    @property
+    def is_held(self) -> bool:
+        """It follows us, or an earlier life has not cleared its mark at the broker."""
+        return self._found is not None
+
     async def read(self) -> DeviceReading:
         """Raises DeviceTrouble."""
         if not self._ready.is_set():

@@ -21,6 +21,9 @@ class MqttDriver:
     def abilities(self, device: str) -> Abilities:
         return self._devices[device].options.abilities()
 
+    def is_held(self, device: str) -> bool:
+        return self._devices[device].is_held
+
     async def run(self, push: Push) -> None:
         async with asyncio.TaskGroup() as tasks:
             for name, device in self._devices.items():

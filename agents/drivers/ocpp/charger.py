@@ -103,6 +103,8 @@ class Charger:
             if is_new:
                 with suppress(DeviceTrouble):  # what it does not send then is missed in its readings
                     await session.settle()
+                with suppress(DeviceTrouble):  # then it stays, as if it had never called in since
+                    await self._clear_safe(session)
             await self._wait(AGAIN_AFTER_S if self._untold else None)
 
     async def _tell_safe(self, session: ChargerSession) -> None:
@@ -112,6 +114,11 @@ class Charger:
             limit = limit_of(site.safe_w((self.name, number)), options, options.phases, now, now + timedelta(seconds=1))
             if limit is not None:
                 await session.limit(number, replace(limit.by_clock(self._clock.behind_s), lasting=True))
+
+    async def _clear_safe(self, session: ChargerSession) -> None:
+        """The share of a site that a connector is no part of any more: nothing else would ever take it away."""
+        for number in self.connectors.keys() - self._sites.keys():
+            await session.clear(number, lasting=True)
 
     async def _wait(self, most_s: float | None) -> None:
         """For something to tell."""

@@ -34,8 +34,8 @@ class ChargerSession(Protocol):
         """Set a limit or a set-point. Raises DeviceTrouble."""
         ...
 
-    async def clear(self, connector: int) -> None:
-        """Take our limit away; without one nothing changes. Raises DeviceTrouble."""
+    async def clear(self, connector: int, *, lasting: bool = False) -> None:
+        """Take our limit away, or the one without an end; without one nothing changes. Raises DeviceTrouble."""
         ...
 
 

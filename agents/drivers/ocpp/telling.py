@@ -120,9 +120,9 @@ class Telling:
         answer = await self._ask(self._setting(connector, profile))
         return str(answer.status)
 
-    async def clear(self, connector: int) -> None:
+    async def clear(self, connector: int, *, lasting: bool = False) -> None:
         """Raises DeviceTrouble."""
-        await self._ask(self._clearing(PROFILE_ID + connector))
+        await self._ask(self._clearing((LASTING_ID if lasting else PROFILE_ID) + connector))
 
     async def _ask(self, asked: Any) -> Any:
         """Raises DeviceTrouble."""
@@ -132,8 +132,8 @@ class Telling:
             raise DeviceTrouble(f"charger {self.id} does not answer {type(asked).__name__}") from None
         except (OCPPError, UnknownCallErrorCodeError, ValidationError) as error:
             raise RefusedCall(f"charger {self.id}: {type(asked).__name__}: {error}") from None
-        except ConnectionClosed as error:
-            raise DeviceTrouble(f"charger {self.id}: {type(asked).__name__}: {error}") from None
+        except ConnectionClosed:
+            raise DeviceTrouble(f"charger {self.id} has hung up before it answered {type(asked).__name__}") from None
 
 
 def now_text() -> str:

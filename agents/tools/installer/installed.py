@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from agents.drivers.contract import DeviceReading, DeviceTrouble
+from agents.drivers.contract import DeviceReading, DeviceTrouble, HoldingDriver
 from agents.drivers.registry import METERS, Drivers, devices_of
 from agents.drivers.remote import ANSWER_WITHIN_S
 from agents.drivers.roughly import rough_w
@@ -34,6 +34,8 @@ class AskedDevice:
     trouble: str
     of_meter: bool = False
     """It is of the meter that the device has beside it."""
+    held: str = ""
+    """An earlier run has not given it back: one sentence, with what gives it back; empty: nobody knows of any."""
 
 
 class Installed:
@@ -100,12 +102,22 @@ class Installed:
         while True:
             try:
                 state = await _answer(thread, lambda: thread.driver.read(name))
-                return AskedDevice(name, driver, state, "", of_meter)
+                return AskedDevice(name, driver, state, "", of_meter, "" if of_meter else self._held(name))
             except DeviceTrouble as told:
                 trouble = str(told)
             if asyncio.get_running_loop().time() >= ends_at:
-                return AskedDevice(name, driver, None, trouble, of_meter)
+                return AskedDevice(name, driver, None, trouble, of_meter, "" if of_meter else self._held(name))
             await asyncio.sleep(ASKS_S)
+
+    def _held(self, name: str) -> str:
+        driver = self._threads[name].driver
+        if not isinstance(driver, HoldingDriver) or not driver.is_held(name):
+            return ""
+        if driver.abilities(name).gives_back:
+            text = "an earlier run has taken it over and not given it back itself, its broker may have:"
+            return f"{text} the daemon's next start does, and the end of the next gridpact devices set"
+        text = "an earlier run, which was killed, has not given it back, and it may still do what it was told then:"
+        return f"{text} gridpact watchdog --once --config {self._where} gives it back, the daemon's next start too"
 
     def allowed(self, name: str, power_w: int) -> None:
         """Raises ConfigError for a power that the device's settings do not allow."""
@@ -143,9 +155,16 @@ class Installed:
                 last = await self.read(name, 0)
                 tell(last)
         finally:
-            await self._call(name, lambda: thread.driver.release(name))
+            await self._give_back(name)
         state = None if last is None else last.reading
         return state is not None and follows(state, power_w)
+
+    async def _give_back(self, name: str) -> None:
+        try:
+            await self._call(name, lambda: self._threads[name].driver.release(name))
+        except DeviceTrouble as told:
+            held = self._held(name)
+            raise DeviceTrouble(f"{told}" + (f"; {held}" if held else "")) from None
 
     async def _call(self, name: str, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:

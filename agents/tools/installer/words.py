@@ -37,7 +37,7 @@ def as_json(asked: AskedDevice) -> Mapping[str, Any]:
     state = asked.reading
     found = {} if state is None else {key: getattr(state, key) for key in state.__dataclass_fields__}
     of = {"device": asked.name, "of_meter": asked.of_meter, "driver": asked.driver}
-    return {**of, "trouble": asked.trouble or None, "reading": found or None}
+    return {**of, "trouble": asked.trouble or None, "held": asked.held or None, "reading": found or None}
 
 
 def line(asked: AskedDevice) -> str:

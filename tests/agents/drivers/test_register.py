@@ -71,6 +71,40 @@ def test_gap_that_swallows_a_slot_is_not_guessed() -> None:
     assert register((0, 5_000_000), (800, 5_000_800), (1_000, 0)).estimated_wh(T0, T0 + 900 * S) is None  # exchanged
 
 
+def kept_register(*kept: tuple[float, float]) -> Register:
+    """Heard until minute 5 and from minute 75 on."""
+    found = register((0, 0), (300, 100), (4_500, 5_000))
+    for minute, wh in kept:
+        found.fill(T0 + 60 * minute * S, wh)
+    return found
+
+
+def quarters(found: Register) -> list[int | None]:
+    spans = [(T0 + 60 * minute * S, T0 + 60 * (minute + 15) * S) for minute in range(0, 75, 15)]
+    assert all(found.energy_wh(*span) is None for span in spans[:4])
+    return [found.estimated_wh(*span) for span in spans]
+
+
+def test_half_hour_that_a_meter_has_kept_is_shared_out_among_the_slots_in_it() -> None:
+    found = kept_register((30, 1_100), (60, 4_000))
+    assert quarters(found) == [500, 600, 1_450, 1_450, 1_000]  # 1,100 Wh, 2,900 Wh and 1,000 Wh are metered
+    assert found.energy_wh(T0 + 1_800 * S, T0 + 3_600 * S) == 2_900
+
+
+def test_slot_in_a_gap_longer_than_a_half_hour_is_not_guessed_even_beside_a_kept_value() -> None:
+    assert quarters(kept_register((30, 1_100))) == [500, 600, None, None, None]
+    assert quarters(kept_register()) == [None] * 5
+    heard_only = register((0, 0), (300, 100), (2_000, 1_100))
+    assert heard_only.estimated_wh(T0 + 600 * S, T0 + 1_500 * S) is None
+
+
+def test_half_hour_of_a_register_that_was_exchanged_is_shared_out_no_more() -> None:
+    found = kept_register((30, 1_100), (60, 4_000))
+    found.note(T0 + 4_600 * S, 9_000_000)
+    assert found.estimated_wh(T0 + 1_800 * S, T0 + 2_700 * S) is None
+    assert not found._kept
+
+
 def test_each_of_two_registers_that_begins_anew_is_counted_and_both_at_once_are_one() -> None:
     of = Beginnings(rough_wh=100)
     for imported, exported in ((9_000, 500), (9_100, 450), (9_200, 0), (0, 10), (10, 20)):

@@ -309,6 +309,29 @@ async def test_slot_of_a_time_in_which_nobody_heard_the_meter_is_told_by_what_it
         assert (await party.until(event_id="e1")).slot == 1  # it was told once
 
 
+async def test_slots_shorter_than_a_half_hour_that_nobody_heard_are_told_as_its_even_parts() -> None:
+    driver, meter = PlayedDriver(can=Abilities(poll_s=1)), PlayedDriver(can=Abilities(poll_s=1))
+    driver.state = replace(driver.state, register_wh=None)
+    meter.state = DeviceReading(register_wh=9_000.0)
+    device = RemoteDevice("ev", DriverThread("played", driver), meter=DriverThread("meter", meter))
+    over_at = datetime.now(UTC) - timedelta(minutes=10)
+    quarter = timedelta(minutes=15)
+    async with running(driver, device, Clock()) as party:
+        for slot in (0, 1):
+            begins_at = over_at - (2 - slot) * quarter
+            device.measure(Measure("ev", "e1", slot, begins_at, begins_at + quarter))
+            assert (await party.until(event_id="e1")).energy_wh is None
+        assert meter.push is not None
+        state = replace(meter.state, kept=((over_at - 2 * quarter, 7_000.0), (over_at, 8_500.0)))
+        meter.push("ev", state)
+        told = [await party.until(event_id="e1") for _ in range(2)]
+        assert [(one.slot, one.energy_wh, one.estimated) for one in told] == [(0, 750, True), (1, 750, True)]
+        nearer = (over_at - quarter, 7_100.0)
+        meter.push("ev", replace(state, kept=(*state.kept, nearer)))
+        told = [await party.until(event_id="e1") for _ in range(2)]
+        assert [(one.slot, one.energy_wh, one.estimated) for one in told] == [(0, 100, None), (1, 1_400, None)]
+
+
 async def test_values_that_are_kept_count_for_no_other_clock_than_the_world_s() -> None:
     driver = PlayedDriver(can=Abilities(poll_s=1))
     device = RemoteDevice("ev", DriverThread("played", driver))

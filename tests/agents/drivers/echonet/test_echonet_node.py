@@ -100,6 +100,17 @@ async def test_device_found_in_a_mode_that_cannot_be_set_is_given_back_as_standb
         assert node.objects[BATTERY][0xDA] == b"\x44"
 
 
+async def test_vehicle_charger_that_was_found_idle_is_idle_again(tmp_path: Path) -> None:
+    node = await PlayedNode.open({VEHICLE: {**CAR, 0xDA: "47"}})
+    node.can_set(VEHICLE, 0xDA, 0xEB, 0xEC, 0xDC, 0xDD)
+    async with started({"ev": options(node, "vehicle", tmp_path, free_port())}) as found:
+        await found.driver.set_power("ev", 2_000, LATER)
+        assert node.objects[VEHICLE][0xDA] == b"\x42"
+        await found.driver.release("ev")
+        assert node.objects[VEHICLE][0xDA] == b"\x47"
+    node.close()
+
+
 async def test_file_of_what_was_found_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     async with storing(tmp_path) as (found, node):
         (tmp_path / "battery.json").write_text("{")

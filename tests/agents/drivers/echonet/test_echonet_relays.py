@@ -6,13 +6,15 @@ from pathlib import Path
 from agents.drivers.echonet.relays import SeenRelay
 
 TODAY, TOMORROW = date(2026, 1, 14), date(2026, 1, 15)
-CHARGING, DISCHARGING, STANDBY, UNKNOWN = 0x42, 0x43, 0x44, 0x49
+CHARGING, DISCHARGING, STANDBY, IDLE, UNKNOWN = 0x42, 0x43, 0x44, 0x47, 0x49
 
 
 def test_openings_and_closings_are_counted_by_the_day() -> None:
     count = SeenRelay()
-    seen = [count.note(mode, TODAY) for mode in (STANDBY, CHARGING, CHARGING, DISCHARGING, STANDBY, CHARGING)]
+    seen = [count.note(mode, TODAY) for mode in (IDLE, CHARGING, CHARGING, DISCHARGING, STANDBY, CHARGING)]
     assert seen == [0, 1, 1, 1, 2, 3]
+    assert [count.note(mode, TODAY) for mode in (IDLE, STANDBY)] == [4, 4]
+    assert count.note(CHARGING, TODAY) == 5
     assert count.note(CHARGING, TOMORROW) == 0
     assert count.note(STANDBY, TOMORROW) == 1
 

@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ocpp_central import soon
+from ocpp_central import running, soon
 from played_charger import PlayedCharger
 
 from agents.drivers.contract import DeviceTrouble
 from agents.drivers.ocpp import OcppDriver, OcppOptions
+from agents.drivers.ocpp.limit import LASTING_ID
 from agents.drivers.ocpp.site import Want, granted
 from agents.settings.checked import ConfigError, checked
 
@@ -86,6 +87,16 @@ async def test_safe_share_has_no_end_and_lies_below_what_is_told_later() -> None
         limit = (await chargers[0].was_called("SetChargingProfile", 2))["csChargingProfiles"]
         assert limit["stackLevel"] > safe["stackLevel"]
         assert limit["chargingProfileId"] != safe["chargingProfileId"]
+
+
+@pytest.mark.live
+async def test_safe_share_of_a_site_that_it_is_no_part_of_any_more_is_taken_away() -> None:
+    """It has no end: left by an earlier configuration it would hold for ever."""
+    async with running() as found:
+        charger = await PlayedCharger.open(found.url)
+        await charger.boot()
+        assert await charger.was_called("ClearChargingProfile") == {"id": LASTING_ID + 1}
+        await charger.close()
 
 
 @pytest.mark.live

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -141,7 +142,44 @@ async def test_device_that_refuses_is_one_sentence(tmp_path: Path, capsys: pytes
     node.refuses = {0xDA}
     command = ["devices", "set", "ev", "-3000", "--config", home_of(node, tmp_path), "--lasts", "1"]
     assert await asyncio.to_thread(call, command) == 1
-    assert "refuses" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "refuses" in told
+    assert "gridpact watchdog --once --config" in told  # nor is it given back
+    node.close()
+
+
+async def killed_while_it_tries(config: str, node: PlayedNode) -> None:
+    """`gridpact devices set`, ended by the system in the middle of its minute."""
+    command = ("-m", "agents.cli", "devices", "set", "ev", "-3000", "--config", config)
+    process = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        assert (await process.stdout.readline()).startswith(b"before: ")
+        assert (await process.stdout.readline()).startswith(b"ev: ")
+    process.kill()
+    await process.wait()
+    assert node.objects[VEHICLE][0xDA] == b"\x43"
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_device_that_a_killed_run_still_holds_is_told_with_what_gives_it_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], answers: bool
+) -> None:
+    node = await opened()
+    config = home_of(node, tmp_path)
+    await killed_while_it_tries(config, node)
+    node.swallows = 0 if answers else 1_000
+    read = ["devices", "read", "--config", config, "--seconds", "0"]
+    assert await asyncio.to_thread(call, read) == 1
+    said = capsys.readouterr().out
+    assert f"gridpact watchdog --once --config {config} gives it back" in said
+    assert "ev: an earlier run, which was killed, has not given it back" in said
+    node.swallows = 0
+    assert await asyncio.to_thread(call, ["watchdog", "--once", "--config", config]) == 0
+    assert node.objects[VEHICLE][0xDA] == b"\x44"
+    capsys.readouterr()
+    assert await asyncio.to_thread(call, read) == 0
+    assert "earlier run" not in capsys.readouterr().out
     node.close()
 
 
