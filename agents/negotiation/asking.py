@@ -146,6 +146,14 @@ class Asking:
             return relax.sent_at, relax.reply_by, partial(self.relax_to, child.name, asked, relax)
         return asked.sent_at, asked.reply_by, partial(self.request_to, child.name, asked)
 
+    def doubt(self, now: datetime) -> None:
+        """A process comes back when all time to answer is over. Whoever is silent may have been awarded something that
+        this journal, an older copy, does not know: where it stays silent it hears that nothing stands."""
+        for name in self.children.waiting:
+            child = self.children[name]
+            if child.request is not None and child.request.reply_by < now and child.award is None:
+                child.bound_before = True
+
     def ask_in_new_life(self, child: Child, *, issues: bool, now: datetime) -> int:
         """Ask a child once more, with a number above those of earlier lives of ours: a later round, or of who issues the
         event a later revision of it. The number; 0 where that was tried often enough."""

@@ -134,6 +134,8 @@ class Negotiation:
         closed as unknown until reports settle it."""
         if self.stage in ASKING:
             self.asking.again(self.stage, now)
+            if self.up is None and self.out.counts_waited:
+                self.asking.doubt(now)
         self.awards.resumed(now)
         if self.up is not None:
             self.up.resumed()

@@ -182,6 +182,32 @@ def test_operator_asks_again_after_a_coordinator_has_lost_its_journal() -> None:
     assert story.notes("settled", "utility")[-1].data["delivered_wh"] == pytest.approx(20_000, abs=5)
 
 
+@pytest.mark.parametrize("at", [STANDBY["two minutes before"], STAGES["delivering"], STANDBY["second slot"]])
+def test_utility_restored_from_before_the_answers_ends_what_it_does_not_know_at_once(at: float) -> None:
+    """Nobody gives for the whole of a slot what nobody has bought, by its own journal."""
+    story = loses("utility", at, COPIES["before the answers"])
+    back_at = minute(at) + timedelta(seconds=5)
+    told_at = [when for when, who, note in story.simulation.notes if (who, note.name) == ("utility", "own_memory_lost")]
+    assert back_at < told_at[0] < back_at + timedelta(seconds=1)
+    assert others_word(story, "utility") == []
+    outcomes = {note.data["outcome"] for note in story.notes("closed") if note.data["outcome"] != "no_deal"}
+    assert outcomes == {"cancelled"}
+
+
+def test_utility_that_comes_back_late_calls_off_with_who_is_silent_and_chases_nobody() -> None:
+    made = world()
+    made.intercepts["ac"] = silent
+    crash = Crash("utility", "acknowledged", minute(5.5), timedelta(minutes=45))
+    simulation = made.build(faults=Faults(crashes=(crash,)))
+    simulation.publish(minute(5.5), "stranger", Post(topic("report", Edge("utility", "ac")), b"{"))
+    simulation.run()
+    story = Story(simulation, made)
+    awards = [award for award in story.sent("award", "utility") if isinstance(award, m.Award)]
+    assert {award.outcome for award in awards} == {m.Outcome.CANCELLED}
+    assert len(awards) < 5
+    assert all(actor.deadline is None for actor in made.actors.values())
+
+
 def homes_lose_all(lost: int, again: Issue) -> Story:
     """So many of six homes lose their journals half an hour before the event; the operator orders a minute later."""
     made = world()
