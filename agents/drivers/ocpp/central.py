@@ -175,7 +175,9 @@ class Central:
         if before is not None:
             before.transport.abort()  # it has connected anew: nobody is there any more that would say goodbye
         options, charger = self._options[name], self._chargers[name]
-        shared = None if options.upstream is None else SharedConnection(connection, options.upstream)
+        shared = (
+            None if options.upstream is None else SharedConnection(connection, options.upstream, charger.limits_lost)
+        )
         sharing = None if shared is None else asyncio.create_task(shared.run())
         line = connection if shared is None else shared
         session: ChargerSession = VERSIONS[version](name, line, charger, options.sample_s, options.stack_level)

@@ -52,6 +52,8 @@ class Charger:
         """Connectors whose limit the charger has to be told again."""
         self._is_new = False
         """It has connected or started, and was told nothing since."""
+        self._lost = False
+        """Limits of ours may be gone from it."""
         self._session: ChargerSession | None = None
         self._some = asyncio.Event()
         self._push: Told = lambda name, reading: None
@@ -92,7 +94,8 @@ class Charger:
         while True:
             self._some.clear()
             is_new, self._is_new = self._is_new, False
-            if is_new:
+            lost, self._lost = is_new or self._lost, False
+            if lost:
                 self._untold = set(self._holds)
                 for one in self.connectors.values():
                     one.obedience.tell(None, time.monotonic())
@@ -148,6 +151,11 @@ class Charger:
     def booted(self) -> None:
         self._clock.start()
         self._is_new = True
+        self._some.set()
+
+    def limits_lost(self) -> None:
+        """Somebody else has changed limits in it: what holds is said again."""
+        self._lost = True
         self._some.set()
 
     def status(self, connector: int, status: str, error: str) -> None:

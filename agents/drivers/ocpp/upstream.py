@@ -3,6 +3,7 @@ what the backend calls goes to the charger. Where the backend is away, or slow, 
 
 import asyncio
 import json
+from collections.abc import Callable
 from contextlib import suppress
 
 from ocpp.messages import MessageType
@@ -14,6 +15,8 @@ from agents.drivers.ocpp.session import QUIET
 
 ANSWERS_WITHIN_S, PAUSE_S = 5.0, 5.0
 """For the backend: a charger waits longer."""
+LIMITS = ("SetChargingProfile", "ClearChargingProfile")
+"""Calls of the backend that may take limits of ours away, or put its own in their place."""
 MOST_OPEN = 100
 """Calls that are open at a time; what is above is answered by us alone."""
 
@@ -21,9 +24,10 @@ MOST_OPEN = 100
 class SharedConnection:
     """What a session takes for the charger's connection."""
 
-    def __init__(self, connection: ServerConnection, url: str) -> None:
+    def __init__(self, connection: ServerConnection, url: str, changed: Callable[[], None]) -> None:
+        """`changed`: called when the charger has answered a call of the backend that changes limits."""
         assert connection.request is not None
-        self._connection, self._url = connection, url
+        self._connection, self._url, self._changed = connection, url, changed
         self._password = connection.request.headers.get("Authorization")
         self._backend: ClientConnection | None = None
         self._open: dict[str, str | None] = {}
@@ -32,6 +36,8 @@ class SharedConnection:
         """Those that it has answered before we did."""
         self._theirs: set[str] = set()
         """Calls of the backend that the charger has to answer."""
+        self._of_limits: set[str] = set()
+        """Those of them that change limits."""
         self._late_ones: set[asyncio.Task[None]] = set()
 
     # -- for the session
@@ -45,6 +51,9 @@ class SharedConnection:
             if kind is not None and kind != MessageType.Call and number in self._theirs:
                 self._theirs.discard(number)
                 await self._pass_on(said)
+                if number in self._of_limits:
+                    self._of_limits.discard(number)
+                    self._changed()
                 continue
             if kind == MessageType.Call and self._backend is not None and len(self._open) < MOST_OPEN:
                 self._open[number] = None
@@ -89,6 +98,8 @@ class SharedConnection:
         kind, number = _head(text)
         if kind == MessageType.Call:
             self._theirs.add(number)
+            if _action(text) in LIMITS:
+                self._of_limits.add(number)
         elif kind is not None and number in self._open:
             if self._open.pop(number) is None:
                 self._answered.add(number)
@@ -122,3 +133,8 @@ def _head(text: str | bytes) -> tuple[int | None, str]:
     except (ValueError, TypeError):
         return None, ""
     return (kind, str(number)) if isinstance(kind, int) else (None, "")
+
+
+def _action(text: str) -> str:
+    """What a call is called."""
+    return str((*json.loads(text), "", "")[2])

@@ -1,17 +1,20 @@
 """Which driver a device has, by the name in its settings."""
 
+import ast
 import json
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from packages import forget, put
+from paths import ROOT
 from worlds import T0, battery, vehicle
 
 from agents.drivers.build import build_drivers
 from agents.drivers.mqtt import MqttDriver, MqttOptions
-from agents.drivers.registry import Drivers, driver_class
+from agents.drivers.registry import GROUP, SHIPPED, SIMULATED, Drivers, driver_class
 from agents.runtime.files.config import load_config
 from agents.runtime.files.scenario import load_scenario
 from agents.runtime.fleet.sources import load_source
@@ -149,3 +152,18 @@ def test_file_with_an_unknown_driver_is_refused_and_fleets_and_scenarios_only_si
     scenario.write_text(shipped.replace('kind = "vehicle"', 'kind = "vehicle"\ndriver = "mqtt"', 1))
     with pytest.raises(ConfigError, match="driver: devices are simulated here"):
         load_scenario(scenario)
+
+
+def test_shipped_drivers_are_entry_points_of_the_distribution() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["entry-points"][GROUP] == dict(SHIPPED)
+    assert {"ocpp", "echonet"} <= project["optional-dependencies"].keys()
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED.keys() - {SIMULATED}))
+def test_driver_of_real_devices_knows_nothing_of_negotiation(name: str) -> None:
+    files = list((ROOT / "agents" / "drivers" / name).rglob("*.py"))
+    trees = [ast.walk(ast.parse(path.read_text())) for path in files]
+    known = {node.module for tree in trees for node in tree if isinstance(node, ast.ImportFrom)}
+    assert len(files) > 3
+    assert not [one for one in known if one and one.startswith(("agents.negotiation", "agents.parties"))]

@@ -88,6 +88,34 @@ async def test_what_the_backend_calls_is_answered_by_the_charger() -> None:
         await charger.close()
 
 
+@pytest.mark.parametrize("call", ["ClearChargingProfile", "SetChargingProfile"])
+async def test_limits_that_the_backend_may_have_taken_away_are_said_again(call: str) -> None:
+    more = {"site": "yard", "site_w": 9_200, "unit": "W"}
+    async with backend() as (vendor, url), running(upstream=url, **more) as found:
+        charger = await PlayedCharger.open(found.url)
+        async with asyncio.timeout(WITHIN_S):
+            await vendor.there.wait()
+        await charger.boot()
+        await charger.be("Charging")
+        await charger.begin()
+        await charger.was_called("TriggerMessage", 2)  # nothing else is to be told
+        await found.driver.set_power("ev", 2_300, soon())
+        before = len(limits(charger))
+        assert vendor.connection is not None
+        await vendor.connection.send(json.dumps([2, "theirs", call, {"connectorId": 0}]))
+        async with asyncio.timeout(WITHIN_S):
+            while [one for one in limits(charger)[before:] if one] != [9_200, 2_300]:
+                await asyncio.sleep(0)
+        assert vendor.results == [[3, "theirs", {"status": "Accepted"}]]
+        await charger.close()
+
+
+def limits(charger: PlayedCharger) -> list[float | None]:
+    """Those that it was told; None: by its backend."""
+    told = [body.get("csChargingProfiles") for name, body in charger.called if name == "SetChargingProfile"]
+    return [None if one is None else one["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] for one in told]
+
+
 async def test_charger_goes_on_when_its_backend_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agents.drivers.ocpp.upstream.ANSWERS_WITHIN_S", 0.1)
     async with backend() as (vendor, url), running(upstream=url) as found:
