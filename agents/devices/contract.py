@@ -6,7 +6,7 @@ of the schedule.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -48,25 +48,42 @@ class Ask:
     """What a watt is worth in each slot: the profile with the greatest sum of weight x power is wanted. Without them it is
     the most even one."""
 
+    _by_slot: list[list[Segment]] | None = field(default=None, init=False, repr=False, compare=False)
+    """What other events hold, by slot: of two events of 336 slots each of them would else be looked at for each slot."""
+
     @property
     def slots(self) -> int:
         return len(self.power_w)
 
     def opposed(self, slot: int) -> bool:
         """Whether another event holds the opposite direction in a slot: nothing is offered there."""
-        start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
         sign = self.direction.sign
-        return any(s.start < end and s.end > start and s.power_w * sign < 0 for s in self.reserved)
+        return any(s.power_w * sign < 0 for s in self.within(slot))
 
     def reserved_w(self, slot: int) -> int:
         """Signed W that other events hold over a slot (their energy in it, spread)."""
         start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
-        return round(sum(s.power_w * overlap_s(s, start, end) for s in self.reserved) / (end - start).total_seconds())
+        return round(
+            sum(s.power_w * overlap_s(s, start, end) for s in self.within(slot)) / (end - start).total_seconds()
+        )
 
     def within(self, slot: int) -> list[Segment]:
         """What other events hold in some part of a slot."""
-        start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
-        return [s for s in self.reserved if s.start < end and s.end > start]
+        if not self.reserved:
+            return []
+        if self._by_slot is None:
+            object.__setattr__(self, "_by_slot", self._sorted())
+        assert self._by_slot is not None
+        return self._by_slot[slot]
+
+    def _sorted(self) -> list[list[Segment]]:
+        found: list[list[Segment]] = [[] for _ in range(self.slots)]
+        first_at, length = self.period.start, self.period.duration
+        for segment in self.reserved:
+            first, end = (segment.start - first_at) // length, -((first_at - segment.end) // length)
+            for slot in range(max(0, first), min(self.slots, end)):
+                found[slot].append(segment)
+        return found
 
     def mean_w(self, slot: int, reach_w: Callable[[int], int]) -> int:
         """The mean over a slot, W, rounded down, of what a device can reach where other events hold so many signed W;
@@ -96,6 +113,18 @@ def micros(span: timedelta) -> int:
 def overlap_s(segment: Segment, start: datetime, end: datetime) -> float:
     """Seconds for which a segment lies within start and end."""
     return max(0.0, (min(segment.end, end) - max(segment.start, start)).total_seconds())
+
+
+def held_wh(
+    segments: Sequence[Segment], since: datetime, instants: Iterable[datetime], wh: Callable[[Segment, float], float]
+) -> Iterator[list[float]]:
+    """What segments come to from an instant until each of others, one after the other in their order; `wh`: of one of them in
+    so many seconds. Who holds many is asked for each once, and for the rest where an instant cuts it."""
+    whole = [(one, wh(one, overlap_s(one, since, one.end))) for one in segments]
+    for at in instants:
+        yield [
+            all_wh if one.end <= at else wh(one, overlap_s(one, since, at)) for one, all_wh in whole if one.start < at
+        ]
 
 
 @dataclass(frozen=True, slots=True)

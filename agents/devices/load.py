@@ -1,9 +1,10 @@
 """A flexible load with a tank (water heater, heat pump): it draws less from the grid while the tank lasts, or more
 while there is room, and so shifts its consumption (S50)."""
 
+from collections.abc import Iterator
 from functools import partial
 
-from agents.devices.contract import Ask, Flexibility, Ranges, Segment, hours, overlap_s
+from agents.devices.contract import Ask, Flexibility, Ranges, Segment, held_wh, hours, overlap_s
 from agents.devices.course import laid_out, range_w
 from agents.devices.flexibility import Store, extend, fill
 from agents.settings.devices import LoadSpec
@@ -52,7 +53,7 @@ class Load:
             else float(ask.mean_w(slot, lambda other_w: self._reach_w(ask.direction, spec.schedule_w + other_w)))
             for slot in range(ask.slots)
         )
-        store = Store(reach, reach, slot_h, slot_h, tuple(self._room_wh(ask, slot + 1) for slot in range(ask.slots)))
+        store = Store(reach, reach, slot_h, slot_h, tuple(self._room_wh(ask)))
         power_w = tuple(int(power + 1e-6) for power in fill(store, ask.power_w))
         most = tuple(max(p, int(r) if want else 0) for p, r, want in zip(power_w, reach, ask.power_w, strict=True))
         available = tuple(int(power + 1e-6) for power in extend(store, power_w, most))
@@ -66,15 +67,17 @@ class Load:
         """By how much it can change its power in a direction from a course of so many W."""
         return course_w if direction is Direction.DECREASE_LOAD else self.spec.rated_w - course_w
 
-    def _room_wh(self, ask: Ask, boundary: int) -> float:
-        """What the tank can give (or take up) until a slot's boundary. What other events hold until then has moved its
+    def _room_wh(self, ask: Ask) -> Iterator[float]:
+        """What the tank can give (or take up) until the end of each slot. What other events hold until then has moved its
         level; what they hold after the event in the same direction has to remain."""
         spec, sign = self.spec, ask.direction.sign
-        at, end = ask.period.slot_start(boundary), ask.period.slot_start(ask.slots)
-        level_wh = spec.level_wh + sum(s.power_w * overlap_s(s, spec.state_at, at) / 3600 for s in ask.reserved)
+        ends = [ask.period.slot_start(slot + 1) for slot in range(ask.slots)]
+        end = ends[-1]
         owed_wh = sum(max(0, sign * s.power_w) * overlap_s(s, end, max(end, s.end)) / 3600 for s in ask.reserved)
-        room = level_wh - spec.least_wh if ask.direction is Direction.DECREASE_LOAD else spec.store_wh - level_wh
-        return room - owed_wh
+        for held in held_wh(ask.reserved, spec.state_at, ends, lambda s, span_s: s.power_w * span_s / 3600):
+            level_wh = spec.level_wh + sum(held)
+            down = ask.direction is Direction.DECREASE_LOAD
+            yield (level_wh - spec.least_wh if down else spec.store_wh - level_wh) - owed_wh
 
     def _binding(self, slot: int, power: int, reach: float, ask: Ask, down: bool) -> Restriction:
         if ask.opposed(slot):

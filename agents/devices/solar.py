@@ -118,7 +118,7 @@ class Solar:
     def _slot(self, ask: Ask, slot: int) -> list[_Cut]:
         """A slot, cut where the forecast or what other events hold changes."""
         start, end = ask.period.slot_start(slot), ask.period.slot_start(slot + 1)
-        return list(self._cuts(ask.reserved, start, end, down=ask.direction is Direction.DECREASE_LOAD))
+        return list(self._cuts(ask.within(slot), start, end, down=ask.direction is Direction.DECREASE_LOAD))
 
     def _cuts(self, reserved: Sequence[Segment], start: datetime, end: datetime, *, down: bool) -> Iterator[_Cut]:
         for begins, ends in pieces((*reserved, *self._forecast(start, end)), start, end):

@@ -1,10 +1,11 @@
 """A stationary battery (80): idle by itself, gives and takes down to its reserve. As the aggregator's own storage it
 evens out what stays missing (least maximum shortfall: a water level)."""
 
+from collections.abc import Iterator
 from functools import partial
 
 from agents.devices.condition import limits
-from agents.devices.contract import Ask, Flexibility, Ranges, Segment, hours, overlap_s
+from agents.devices.contract import Ask, Flexibility, Ranges, Segment, held_wh, hours
 from agents.devices.course import laid_out, range_w
 from agents.devices.flexibility import Store, extend, fill, weighted
 from agents.settings.devices import StorageSpec
@@ -80,28 +81,25 @@ class Storage:
         spec, slot_h = self.spec, hours(ask.period.duration)
         eta_c, eta_d = spec.charge_efficiency_pct / 100, spec.discharge_efficiency_pct / 100
         down = ask.direction is Direction.DECREASE_LOAD
-        reach, room = [], []
-        for slot in range(ask.slots):
-            reach.append(0.0 if ask.opposed(slot) else float(ask.mean_w(slot, partial(self._reach_w, ask.direction))))
-            energy = self._energy_wh(ask, slot + 1)
-            room.append(energy - spec.reserve_wh if down else spec.capacity_wh - energy)
-        reach_w = tuple(reach)
+        reach_w = tuple(
+            0.0 if ask.opposed(slot) else float(ask.mean_w(slot, partial(self._reach_w, ask.direction)))
+            for slot in range(ask.slots)
+        )
+        room = [energy - spec.reserve_wh if down else spec.capacity_wh - energy for energy in self._energy_wh(ask)]
         if down:
             later = self._owed_after(ask, down)
             return Store((0.0,) * ask.slots, reach_w, eta_c * slot_h, slot_h / eta_d, tuple(r - later for r in room))
         later = self._owed_after(ask, down)
         return Store(reach_w, reach_w, eta_c * slot_h, eta_c * slot_h, tuple(r - later for r in room))
 
-    def _energy_wh(self, ask: Ask, boundary: int) -> float:
-        """Energy at a slot's boundary with what other events hold until then."""
-        return self.spec.soc_wh + self._reserved_wh(ask, until=boundary)
+    def _energy_wh(self, ask: Ask) -> Iterator[float]:
+        """Energy at the end of each slot with what other events hold until then."""
+        ends = [ask.period.slot_start(slot + 1) for slot in range(ask.slots)]
+        for held in held_wh(ask.reserved, self.spec.state_at, ends, self._held_wh):
+            yield self.spec.soc_wh + sum(held)
 
-    def _reserved_wh(self, ask: Ask, until: int) -> float:
-        end, total = ask.period.slot_start(until), 0.0
-        for segment in ask.reserved:
-            span_h = overlap_s(segment, self.spec.state_at, end) / 3600
-            total += self._moved(segment.power_w) * span_h
-        return total
+    def _held_wh(self, segment: Segment, span_s: float) -> float:
+        return self._moved(segment.power_w) * (span_s / 3600)
 
     def _moved(self, power_w: int) -> float:
         spec = self.spec

@@ -85,6 +85,8 @@ class Repair:
             return missing_w
         wanted = tuple(-(-power * 100 // pct) for power in missing_w)
         more = least(excess(answer.power_w, awarded_w), wanted)
+        if not any(more):
+            return missing_w  # of many children most have nothing over where it is missing
         given = allowed(add(awarded_w, more), answer.power_w, self._least_w(child), self.subject.direction)
         more = excess(given, awarded_w)
         if not any(more):
@@ -141,7 +143,7 @@ class Repair:
         for child, awarded_w in reversed(self.children.awarded()):
             pct = self.watch.pct(child.name)
             less = least(awarded_w, _to_cut(awarded_w, over, pct, ends))
-            if child.accepted is not None:
+            if child.accepted is not None and any(less):
                 offered_w, direction = child.accepted.power_w, self.subject.direction
                 left = allowed(shortfall(awarded_w, less), offered_w, self._least_w(child), direction, up=True)
                 less = excess(awarded_w, left)

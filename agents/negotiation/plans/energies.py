@@ -4,6 +4,9 @@ only give there, and the others elsewhere. A guess of what each could do; what i
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
+
+from agents.negotiation.plans.shares import Watts
 from protocol.plan import Plan, add, covers, shortfall, total
 
 
@@ -42,28 +45,30 @@ def better_by_energies(
     left_w = shortfall(asked_w, total(planned.values(), len(asked_w)))
     if sum(left_w) >= sum(shortfall(asked_w, could_w)):
         return dict(parts)
-    return {name: add(plan, _of(left_w, parts, name)) for name, plan in planned.items()}
+    rest = _in_proportion(left_w, parts)
+    return {name: add(plan, rest[name]) for name, plan in planned.items()}
 
 
-def _of(left_w: Plan, parts: Mapping[str, Plan], name: str) -> Plan:
-    """A part of what is left in each slot as large as its part of the request; the last one takes what does not divide."""
-    found, names = [], list(parts)
-    for slot, power in enumerate(left_w):
-        whole = sum(plan[slot] for plan in parts.values()) or 1
-        shares = {one: power * parts[one][slot] // whole for one in names}
-        shares[names[-1]] += power - sum(shares.values())
-        found.append(shares[name])
-    return tuple(found)
+def _in_proportion(left_w: Plan, parts: Mapping[str, Plan]) -> dict[str, Plan]:
+    """Of what is left in each slot as large a part as each has of the request; the last one takes what does not divide."""
+    slots = []
+    for power, row in zip(left_w, zip(*parts.values(), strict=True), strict=True):
+        whole = sum(row) or 1
+        shares = [power * part // whole for part in row]
+        shares[-1] += power - sum(shares)
+        slots.append(shares)
+    return dict(zip(parts, zip(*slots, strict=True), strict=True))
 
 
 def level_filled(missing_w: Plan, caps: Plan, energy: int) -> Plan:
     """So much (W x slots) where the most is missing, down to one level, none above its cap."""
+    missing, most_w = np.array(missing_w, dtype=np.int64), np.array(caps, dtype=np.int64)
 
-    def down_to(level: int) -> Plan:
-        return tuple(min(cap, max(0, missing - level)) for cap, missing in zip(caps, missing_w, strict=True))
+    def down_to(level: int) -> Watts:
+        return np.minimum(most_w, np.maximum(missing - level, 0))
 
     low, high = 0, max(missing_w, default=0)
     while low < high:
         level = (low + high) // 2
-        low, high = (low, level) if sum(down_to(level)) <= energy else (level + 1, high)
-    return down_to(low)
+        low, high = (low, level) if int(down_to(level).sum()) <= energy else (level + 1, high)
+    return tuple(down_to(low).tolist())

@@ -100,16 +100,14 @@ def allowed_w(power_w: int, offered_w: int, least_w: int, direction: Direction, 
     """The next smaller (or `up`, larger) power that one member can be given of what it offered, W."""
     if not least_w:
         return power_w
-    one = np.array([power_w], dtype=np.int64)
-    caps, least = np.array([offered_w], dtype=np.int64), np.array([least_w], dtype=np.int64)
-    bounds = Bounds(caps, least, whole=direction is Direction.DECREASE_LOAD)
-    return int((bounds.above(one) if up else bounds.below(one))[0])
+    return allowed((power_w,), (offered_w,), least_w, direction, up=up)[0]
 
 
 def allowed(power_w: Plan, offered_w: Plan, least_w: int, direction: Direction, *, up: bool = False) -> Plan:
     """The same of a plan."""
     if not least_w:
         return power_w
-    return tuple(
-        allowed_w(power, offered, least_w, direction, up=up) for power, offered in zip(power_w, offered_w, strict=True)
-    )
+    powers, caps = np.array(power_w, dtype=np.int64), np.array(offered_w, dtype=np.int64)
+    bounds = Bounds(caps, np.full(len(caps), least_w, dtype=np.int64), whole=direction is Direction.DECREASE_LOAD)
+    found: Plan = tuple((bounds.above(powers) if up else bounds.below(powers)).tolist())
+    return found

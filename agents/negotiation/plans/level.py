@@ -9,6 +9,8 @@ STEPS = 1_000
 def levelled(parts: Sequence[tuple[int, int, int]], over_w: int) -> list[int]:
     """How much less is asked of each, W, so that `over_w` less comes of it; in the order of the parts. A part: what is
     awarded, what is offered, W, and how much of its award is expected, percent."""
+    if not over_w:
+        return [0] * len(parts)
     low, high = 0, STEPS
     while low < high:  # the highest level at which enough is taken
         level = (low + high + 1) // 2

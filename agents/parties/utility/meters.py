@@ -1,7 +1,7 @@
 """The smart meters that report to the utility directly (meter 13): their values stand beside what the coordinators report,
 and are never added to it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from agents.negotiation.delivery import check_slot
@@ -99,25 +99,27 @@ class SmartMeters:
     @property
     def delivered_wh(self) -> int:
         """In all, as the smart meters themselves say, Wh; what cannot be is not counted."""
-        return sum(map(self._possible_wh, self.by_slot.values()))
+        return self._possible_wh(self.by_slot.values())
 
-    def _possible_wh(self, slots: Mapping[int, int]) -> int:
-        return sum(wh for wh in slots.values() if self._can_be(wh))
+    def _possible_wh(self, meters: Iterable[Mapping[int, int]]) -> int:
+        most_wh = self._most_wh()
+        return sum(wh for slots in meters for wh in slots.values() if abs(wh) <= most_wh)
 
-    def _can_be(self, wh: int) -> bool:
-        most_wh = max(energy_wh((power_w,), self.subject.period.duration) for power_w in self.subject.asked_w)
-        return abs(wh) <= max(TIMES_ASKED * most_wh, LEAST_DOUBTED_WH)
+    def _most_wh(self) -> int:
+        """More than that no value can be. Of many values it is computed once: it looks at every slot."""
+        most_wh = energy_wh((max(self.subject.asked_w),), self.subject.period.duration)
+        return max(TIMES_ASKED * most_wh, LEAST_DOUBTED_WH)
 
     def told(self, last: int) -> dict[str, object]:
         """What more there is for the utility's account: `storage_wh` is what the aggregators' own storage has delivered, where
         such a meter has told anything, `values_missing` counts those of the meters that have, where any is missing;
         `values_impossible` those that are not counted, `values_estimated` those that stand in for others, `meters_step_wh` is by how much the steps of the meters may be off."""
-        own = [self._possible_wh(slots) for name, slots in self.by_slot.items() if OWN in name]
-        more: dict[str, object] = {"storage_wh": sum(own)} if own else {}
+        own, most_wh = [slots for name, slots in self.by_slot.items() if OWN in name], self._most_wh()
+        more: dict[str, object] = {"storage_wh": self._possible_wh(own)} if own else {}
         homes = [self.by_slot[name] for name in self.requests]
         if missing := sum(slot not in values for values in homes for slot in range(last + 1)):
             more["values_missing"] = missing
-        if impossible := sum(not self._can_be(wh) for slots in self.by_slot.values() for wh in slots.values()):
+        if impossible := sum(abs(wh) > most_wh for slots in self.by_slot.values() for wh in slots.values()):
             more["values_impossible"] = impossible
         if estimated := sum(map(len, self.estimated.values())):
             more["values_estimated"] = estimated

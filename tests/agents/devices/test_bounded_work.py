@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 from worlds import LOOSENS, START, T0, battery, room, vehicle
 
+from agents.devices import contract, load
+from agents.devices.catalogue import build_device
 from agents.devices.climate import MOST_WORK, Climate, RoomCourse
-from agents.devices.contract import Ask
+from agents.devices.contract import Ask, Segment
 from agents.devices.relay import labels
 from agents.devices.rows import answers
 from agents.devices.storage import Storage
 from agents.devices.vehicle import Vehicle
 from agents.parties.der.home import Home
+from agents.settings.devices import LoadSpec, SolarSpec, StorageSpec
 from protocol.messages import IntervalPeriod, WantedProfile, WantedProfiles
 from protocol.units import Direction
 
@@ -90,3 +93,39 @@ def test_home_tells_no_other_profiles_for_very_many_slots() -> None:
         return home.profiles(Direction.DECREASE_LOAD, period, {}, wanted) is not None
 
     assert [told(96, WEEK), told(97, WEEK), told(7, MONTH), told(8, MONTH)] == [True, False, True, False]
+
+
+SUN = SolarSpec(kind="solar", resource_id="s", forecast_w=(2_000,) * 48, forecast_at=T0, export_limit_w=1_000)
+TANK = LoadSpec(
+    kind="load", resource_id="t", rated_w=2_000, schedule_w=500, store_wh=4_000, level_wh=2_000, state_at=T0
+)
+
+
+@pytest.mark.parametrize("spec", [battery("b"), TANK, SUN], ids=lambda spec: spec.kind)
+def test_what_another_long_event_holds_is_looked_at_slot_by_slot(
+    spec: StorageSpec | LoadSpec | SolarSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both of 336 slots: what each slot asks was once compared with all that is held."""
+    held = tuple(Segment(WEEK.slot_start(slot), WEEK.slot_start(slot + 1), slot % 3 * 100) for slot in range(336))
+    looked, plain = [0], contract.overlap_s
+
+    def counting(*given: Any) -> float:
+        looked[0] += 1
+        return plain(*given)
+
+    for module in (contract, load):
+        monkeypatch.setattr(module, "overlap_s", counting)
+    given = build_device(spec).flexibility(Ask(Direction.DECREASE_LOAD, WEEK, WEEKLY, held))
+    assert looked[0] < 10 * 336
+    assert len(given.power_w) == 336
+
+
+def test_what_others_hold_is_found_in_each_slot_that_it_touches() -> None:
+    """At the edges, across slots, beyond both ends and without any length."""
+    minutes = [(-90, -30), (-30, 0), (0, 30), (15, 45), (30, 30), (45, 45), (60, 300), (-60, 500), (120, 150), (90, 91)]
+    at = [(WEEK.start + timedelta(minutes=begins), WEEK.start + timedelta(minutes=ends)) for begins, ends in minutes]
+    held = tuple(Segment(start, end, 100 * number) for number, (start, end) in enumerate(at))
+    ask = Ask(Direction.INCREASE_LOAD, WEEK, (1,) * 4, held)
+    for slot in range(4):
+        start, end = WEEK.slot_start(slot), WEEK.slot_start(slot + 1)
+        assert ask.within(slot) == [one for one in held if one.start < end and one.end > start]

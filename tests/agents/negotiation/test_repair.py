@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from agents.negotiation import repair as repair_module
 from agents.negotiation.awards import Awards
 from agents.negotiation.child import AwardRecord, ChildAnswer, RequestRecord
 from agents.negotiation.children import Children
@@ -57,3 +58,19 @@ def test_deal_of_nothing_cuts_also_those_of_whom_nothing_is_expected(gives_pct: 
     made = repair(**gives_pct)
     made.reduce((0,), START)
     assert [made.children[name].awarded_w for name in "ab"] == [(0,), (0,)]
+
+
+def test_children_that_have_nothing_over_where_it_is_missing_are_passed_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What each of many could run at was once looked for at every withdrawal of one of them."""
+
+    def not_looked_for(*given: object, **more: object) -> tuple[int, ...]:
+        raise AssertionError("looked for")
+
+    monkeypatch.setattr(repair_module, "allowed", not_looked_for)
+    made = repair(a=100, b=100)
+    assert made.replace((1_000,), "odd", START) == (1_000,)
+    for name in "ab":
+        made.children.spare[name] = None
+    assert made.replace((1_000,), "odd", START) == (1_000,)
+    made.reduce((8_000,), START)
+    assert made.standing_w() == (8_000,)

@@ -1,5 +1,7 @@
 """Who gives where, by energy and slots that each could probably give."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,3 +40,23 @@ def test_as_much_is_asked_for_as_before(asked_w: Plan, could_w: dict[str, Plan])
     found = better_by_energies(asked_w, parts, members)
     assert total(found.values(), 3) == asked_w
     assert min(min(plan) for plan in found.values()) >= 0
+
+
+def test_rest_is_shared_out_once_for_all_members() -> None:
+    """For each member it was once shared out among all anew."""
+    looked = [0]
+
+    class Seen(tuple[int, ...]):
+        def __getitem__(self, at: Any) -> Any:
+            looked[0] += 1
+            return super().__getitem__(at)
+
+    names = [f"m{number}" for number in range(50)]
+    members = {name: ProbableEnergy((6_000, 0) if name < "m3" else (3_000, 3_000), 6_000) for name in names}
+    leave = sum(name < "m3" for name in names)
+    parts = {name: Seen((3_000, 3_000)) for name in names}
+    asked_w = (6_000 * leave, 6_000 * (50 - leave) + 5_000)
+    found = better_by_energies(asked_w, parts, members)
+    assert total(found.values(), 2) == asked_w
+    assert found["m0"] == (6_000, 100)
+    assert looked[0] < 50 * 2 * 4

@@ -1,10 +1,13 @@
 """Shares that devices can run at: nobody's lies between nothing and its least power, and the sum stays the same."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.negotiation.plans import least_power
 from agents.negotiation.plans.apportion import Candidate, ProportionalSharing, apportion
 from agents.negotiation.plans.least_power import Bounds, allowed, moved
 from agents.negotiation.plans.request_values import FairValues, MemberCapability, MeritOrderValues, runnable
@@ -83,3 +86,16 @@ def test_power_of_one_member_goes_to_the_next_that_it_can_run_at(
 ) -> None:
     assert allowed((power_w,), (3_680,), 1_380, direction, up=up) == (given_w,)
     assert allowed((power_w,), (3_680,), 0, direction, up=up) == (power_w,)
+
+
+def test_plan_of_one_member_is_looked_at_in_all_slots_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    class Counted(Bounds):
+        def __init__(self, *given: Any, **more: Any) -> None:
+            made.append(1)
+            super().__init__(*given, **more)
+
+    monkeypatch.setattr(least_power, "Bounds", Counted)
+    assert allowed((500, 2_000) * 168, (3_000,) * 336, 1_400, Direction.INCREASE_LOAD) == (0, 2_000) * 168
+    assert len(made) == 1

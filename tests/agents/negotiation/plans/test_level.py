@@ -1,5 +1,7 @@
 """What is taken from those who were raised most."""
 
+from collections.abc import Iterator
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,3 +36,11 @@ def test_who_gives_all_of_its_offer_is_cut_before_who_gives_half() -> None:
 
 def test_who_gives_half_of_what_is_due_is_cut_by_twice_as_much() -> None:
     assert levelled([(4_000, 4_000, 50)], 1_000) == [2_000]
+
+
+def test_level_is_not_searched_for_where_nothing_is_too_much() -> None:
+    class Unread(list[tuple[int, int, int]]):
+        def __iter__(self) -> Iterator[tuple[int, int, int]]:
+            raise AssertionError("read")
+
+    assert levelled(Unread([(500, 1_000, 100), (900, 900, 100)]), 0) == [0, 0]
