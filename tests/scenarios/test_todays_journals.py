@@ -48,8 +48,8 @@ class Process:
 
     def __init__(self, path: Path, settings: Any, role: str) -> None:
         self.settings, key = settings, KEYS[role]
-        given = (settings,) if key == "ders" else settings
-        self.journal = Journal(path, configuration=PartiesConfig(**{key: given}).as_bytes())
+        given: dict[str, Any] = {key: (settings,) if key == "ders" else settings}
+        self.journal = Journal(path, configuration=PartiesConfig(**given).as_bytes())
         self.journal.start()
 
     def folded(self) -> Shell:
