@@ -16,13 +16,16 @@ from protocol.plan import Plan
 
 MOST_GUESSED = 400
 """Members: more are not planned one by one."""
+MOST_ENTRIES = 1_000_000
+"""Of the program, which has members x slots x slots of them: that of 100 members and 96 slots takes some ten seconds, one of
+400 and 336 would not end in time for anything, and take gigabytes."""
 
 
 def wanted_plans(problem: CoalitionProblem) -> dict[str, Plan]:
-    """By member the profile that is wanted of it, W; nobody's where they are too many."""
+    """By member the profile that is wanted of it, W; nobody's where they, or the slots, are too many."""
     slots = [slot for slot, power in enumerate(problem.asked_w) if power]
     members = problem.members
-    if not slots or not members or len(members) > MOST_GUESSED:
+    if not slots or not members or len(members) > MOST_GUESSED or len(members) * len(slots) ** 2 > MOST_ENTRIES:
         return {}
     asked = np.array([problem.asked_w[slot] for slot in slots], dtype=np.float64)
     given = np.array([problem.given_w[slot] for slot in slots], dtype=np.float64)

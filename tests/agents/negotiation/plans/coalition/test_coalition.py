@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.negotiation.plans.coalition import master
+from agents.negotiation.plans.coalition import guess, master
 from agents.negotiation.plans.coalition.bound import ToldProfiles, least_bound
 from agents.negotiation.plans.coalition.guess import wanted_plans
 from agents.negotiation.plans.coalition.master import best_mix
@@ -251,3 +251,19 @@ def test_level_request_wants_its_middle_and_another_one_its_own_shape() -> None:
     assert [shape.weights for shape in first_wanted((5, 5, 0, 5, 5))][3] == (500, 1_000, 0, 1_000, 500)
     assert [shape.weights for shape in first_wanted((5, 10))][3] == (500, 1_000)
     assert len(first_wanted((5, 5))) == 3
+
+
+@pytest.mark.parametrize(("members", "slots"), [(400, 51), (100, 101), (9, 336)])
+def test_members_are_not_planned_one_by_one_over_very_many_slots(
+    members: int, slots: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program would have tens of millions of entries."""
+
+    def built(*given: object) -> None:
+        raise AssertionError("built")
+
+    monkeypatch.setattr(guess, "level_program", built)
+    some = tuple(MemberProfiles(f"m{number}", ((500,) * slots, (400,) * slots), True) for number in range(members))
+    assert wanted_plans(CoalitionProblem((1_000,) * slots, (0,) * slots, some)) == {}
+    with pytest.raises(AssertionError, match="built"):
+        wanted_plans(CoalitionProblem((1_000,) * (slots - 1), (0,) * (slots - 1), some[: members * 98 // 100]))
