@@ -286,9 +286,7 @@ class Awards:
         newest, but for one that was refused. Raises RefusedMessage."""
         child, award = self.standing(name, message.award_id)
         refused = child.confirmed is False and award.outcome is m.Outcome.CONCLUDED
-        if (
-            award.revision < message.revision < MOST and not refused
-        ):  # it knows a later one, of which nothing stands here
+        if award.revision < message.revision < MOST and not refused:  # of what it knows nothing stands here
             self.renumber(child, message.revision + 1, now)
             self.out.tell("own_memory_lost", peer=child.name, kind="award", number=message.revision + 1)
             return None

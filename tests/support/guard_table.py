@@ -191,10 +191,14 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
         ),
         Guard(
             "parent: a confirm of an older revision",
-            "if message.revision != award.revision:\n            if child",
-            "if False:\n            if child",
+            "if message.revision != award.revision:\n            if not refused",
+            "if False:\n            if not refused",
         ),
-        _off("parent: a refused confirm is final", "child.confirmed is False and award.outcome is m.Outcome.CONCLUDED"),
+        Guard(
+            "parent: a refused confirm is final",
+            "refused = child.confirmed is False and award.outcome is m.Outcome.CONCLUDED",
+            "refused = False",
+        ),
         Guard(
             "parent: what was withdrawn is not asked again",
             "if child.accepted is not None:  # what it cannot give any more is not asked of it again",
