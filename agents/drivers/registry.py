@@ -107,6 +107,15 @@ class Placed(Protocol):
         ...
 
 
+@runtime_checkable
+class OfMeter(Protocol):
+    """Options whose defaults are others for a meter, lest it and its device are taken for one."""
+
+    def of_meter(self, device: str) -> BaseModel:
+        """The same for the meter of a device."""
+        ...
+
+
 class Drivers:
     """All drivers of real devices in one process, one object for each that is named."""
 
@@ -131,7 +140,8 @@ class Drivers:
         yield spec.driver, options_of(spec.driver, spec.options, where, self._folder)
         meter = spec.meter
         if meter is not None:
-            yield _meter(meter.driver), options_of(meter.driver, meter.options, f"{where}: meter", self._folder)
+            read_by = options_of(meter.driver, meter.options, f"{where}: meter", self._folder)
+            yield _meter(meter.driver), read_by.of_meter(spec.resource_id) if isinstance(read_by, OfMeter) else read_by
         self._of[spec.resource_id] = spec.driver, None if meter is None else _meter(meter.driver), capacity_wh(spec)
 
     def _begun(self, driver: str, options: dict[str, BaseModel]) -> DriverThread:

@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from chaos_path import system
-from charging_physics import ChargingCharger
 from physical_node import PhysicalNode
 from worlds import T0, vehicle
 
@@ -128,8 +127,15 @@ class ChargerEvening(system.System):
             await asyncio.sleep(0.05)
 
 
+class Living(Protocol):
+    """What is played beside the evening."""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+
+
 @asynccontextmanager
-async def playing(chargers: Iterable[ChargingCharger], nodes: Iterable[PhysicalNode] = ()) -> AsyncIterator[None]:
+async def playing(chargers: Iterable[Living], nodes: Iterable[PhysicalNode] = ()) -> AsyncIterator[None]:
     """While those live."""
     tasks = [asyncio.create_task(charger.run()) for charger in chargers]
     try:

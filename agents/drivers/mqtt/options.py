@@ -88,7 +88,7 @@ class MqttOptions(Options):
 
     broker: BrokerSettings = BrokerSettings()
     client_id: str | None = None
-    """By default `gridpact-` and the device's name."""
+    """By default `gridpact-` and the device's name; behind that of a meter `.meter`."""
     power: Quantity | None = None
     imported: Quantity | None = None
     """A register that only grows; with `exported` the difference counts."""
@@ -144,6 +144,10 @@ class MqttOptions(Options):
     def placed(self, folder: Path) -> "MqttOptions":
         """The same with paths that begin at a folder."""
         return self.model_copy(update={"broker": placed(self.broker, folder)})
+
+    def of_meter(self, device: str) -> "MqttOptions":
+        """The same for the meter of a device: of two connections of one name at a broker each ends the other."""
+        return self if self.client_id else self.model_copy(update={"client_id": f"gridpact-{device}.meter"})
 
     def abilities(self) -> Abilities:
         """As the adapter takes them."""

@@ -129,6 +129,15 @@ def test_battery_of_a_plant_has_no_driver_of_its_own() -> None:
         Drivers([home(plant)], Path(), "x")
 
 
+def test_mqtt_meter_does_not_share_its_device_s_connection() -> None:
+    for given, expected in (({}, "gridpact-ev.meter"), ({"client_id": "reader"}, "reader")):
+        meter = {"driver": "mqtt", "options": MQTT | given}
+        drivers = Drivers([home(vehicle("ev", driver="mqtt", options=MQTT, meter=meter))], Path(), "x")
+        of = {name: thread.driver for name, thread in (drivers.meters() | {"own": drivers.threads()["ev"]}).items()}
+        names = {name: driver._devices["ev"]._client_id for name, driver in of.items()}  # type: ignore[attr-defined]
+        assert names == {"ev": expected, "own": "gridpact-ev"}
+
+
 def test_how_a_device_is_reached_stands_in_no_journal() -> None:
     plain, real = home(vehicle("ev")), home(vehicle("ev", driver="mqtt", options=MQTT, meter={"driver": "mqtt"}))
     assert PartiesConfig(ders=(real,)).as_bytes() == PartiesConfig(ders=(plain,)).as_bytes()
