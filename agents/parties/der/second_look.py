@@ -68,10 +68,11 @@ def looked_at_again(held: Reservation, now: datetime) -> Reservation | None:
     if first == slots:
         return None
     found = _found(held, first, now)
-    if found.joint.power_w == _given_w(held) and _schedules(found) == _schedules(held.answer):
+    given = {name: part.power_w for name, part in found.parts.items()}
+    if given == held.parts and _schedules(found) == _schedules(held.answer):
         return None
     renewed = Reservation(held.event_id, held.direction, held.period, found, held.home, held.ledger)
-    renewed.keep({name: part.power_w for name, part in found.parts.items()})
+    renewed.keep(given)
     return renewed
 
 

@@ -9,7 +9,7 @@ from worlds import START, T0, battery, vehicle
 from agents.parties.der.actor import Der
 from agents.settings.parties import DerSettings
 from protocol import messages as m
-from protocol.actor import Effect, Received, Send
+from protocol.actor import Effect, Received, Send, Setpoint
 from protocol.codec import encode
 from protocol.edges import Edge
 from protocol.plan import Plan
@@ -162,3 +162,29 @@ def test_what_was_loosened_is_looked_at_again_by_what_was_loosened() -> None:
     assert without.power_w < offer.power_w < FULL
     assert given_up(hears(der, award(offer, offer.power_w))) == []
     assert given_up(hears(der, award(charge, None))) == [without.power_w]
+
+
+def test_other_device_gives_what_the_one_that_was_not_charged_cannot() -> None:
+    """The home gives as much as it said: nothing is withdrawn, but it is not the empty battery that is told to."""
+    spare = battery("spare", 5_000, soc_wh=9_000)
+    empty = battery("wall", 5_000, soc_wh=2_000, reserve_wh=2_000, capacity_wh=9_000)
+    der = Der(DerSettings(name="h", parent="ra", devices=(empty, spare)))
+    charge, give = asks(der, "charge"), asks(der, "give")
+    hears(der, award(charge, FULL))
+    assert given_up(hears(der, award(give, FULL))) == []
+    assert given_up(hears(der, award(charge, None, 2))) == []
+    commanded = m.Dispatch(
+        message_id="give.dispatch",
+        sent_at=GIVEN,
+        event_id="give",
+        request_id=give.request_id,
+        round=1,
+        revision=1,
+        award_id="give.award",
+        slot=0,
+        valid_for_s=1_800,
+        power_w=-FULL[0],
+    )
+    effects = der.receive(Received(EDGE, commanded, encode(commanded)), GIVEN - timedelta(minutes=1))
+    told = {one.resource_id: one.power_w for one in effects if isinstance(one, Setpoint)}
+    assert told == {"spare": -FULL[0]}
