@@ -30,6 +30,9 @@ class DeviceReading:
     """At the grid side, signed, + = import."""
     register_wh: float | None = None
     """Of its energy meter since ever, at the grid side: imported less exported."""
+    register_age_s: float | None = None
+    """How long ago the oldest part of it was said, s of real time, where it is put together of what is said one by one. Behind a
+    silence a part that was said before it is waited for. None: it is as old as all the rest."""
     register_step_wh: float | None = None
     """It counts in steps of so much, Wh: the energy of a slot may be wrong by as much at either end."""
     kept: tuple[tuple[datetime, float], ...] = ()

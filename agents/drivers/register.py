@@ -42,6 +42,33 @@ class Beginnings:
         return self.times * ANEW_WH
 
 
+class Parts:
+    """Whether what a register shows is a reading, where it is put together of parts that are said one by one. Without a silence
+    before it, it is: a part that is not said again stands still. Behind one each part is waited for, as it may have moved
+    meanwhile; one that is not said for as long as a silence takes, while others are, stands still as well."""
+
+    def __init__(self, silent_after: timedelta) -> None:
+        self._silent_after = silent_after
+        self._heard_at: datetime | None = None
+        self._silent_since: datetime | None = None
+        """While a part is waited for."""
+        self._again_at: datetime | None = None
+        """When the first one was said behind the silence."""
+
+    def are_known(self, at: datetime, oldest_at: datetime) -> bool:
+        """At an instant at which something was said; `oldest_at`: when the part was said that is longest ago."""
+        if self._heard_at is not None and at - self._heard_at > self._silent_after:
+            self._silent_since, self._again_at = self._heard_at, at
+        self._heard_at = at if self._heard_at is None else max(at, self._heard_at)
+        if self._silent_since is None or self._again_at is None:
+            return True
+        # nothing was said in the silence: half of it leaves room for ages that are not quite exact
+        is_new = oldest_at - self._silent_since > self._silent_after / 2
+        if is_new or at - self._again_at >= self._silent_after:
+            self._silent_since = self._again_at = None
+        return self._silent_since is None
+
+
 class Register:
     """Readings of one register by their instants. What it did not tell is not made up."""
 

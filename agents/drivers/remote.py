@@ -18,7 +18,7 @@ import structlog
 from agents.drivers.contract import DeviceReading, DeviceTrouble
 from agents.drivers.news import News
 from agents.drivers.orders import Limiter, Orders, PowerOrder
-from agents.drivers.register import Register
+from agents.drivers.register import Parts, Register
 from agents.drivers.thread import DriverThread
 from broker.clock import Clock
 from protocol.actor import Measure, Measured
@@ -73,7 +73,7 @@ class RemoteDevice:
         self._thread, self._meter = thread, meter or thread
         self._silent_after = timedelta(seconds=self.abilities.silent_after_s)
         self._news = News(resource_id, capacity_wh)
-        self._register = Register(self._silent_after)
+        self._register, self._parts = Register(self._silent_after), Parts(self._silent_after)
         self._limiter = Limiter(self.abilities)
         self._clock: Clock | None = None
         self._begun_at: datetime | None = None
@@ -290,7 +290,9 @@ class RemoteDevice:
         self._note(self._measured_at(state), state)
 
     def _note(self, at: datetime, state: DeviceReading) -> None:
-        if state.register_wh is not None:
+        age_s = state.age_s if state.register_age_s is None else state.register_age_s
+        oldest_at = self._instant(age_s)
+        if state.register_wh is not None and self._parts.are_known(at, oldest_at):
             self._register.note(at, state.register_wh)
             step_wh = math.ceil(state.register_step_wh or 0)
             self._step_wh = step_wh if step_wh > 1 else None
@@ -300,8 +302,12 @@ class RemoteDevice:
         self._heard.set()
 
     def _measured_at(self, state: DeviceReading) -> datetime:
+        return self._instant(state.age_s)
+
+    def _instant(self, age_s: float) -> datetime:
+        """Of what is so old in real time."""
         assert self._clock is not None
-        return self._now - timedelta(seconds=state.age_s * self._clock.speed)
+        return self._now - timedelta(seconds=age_s * self._clock.speed)
 
     def _tell(self, news: Measured | None) -> None:
         if news is not None:

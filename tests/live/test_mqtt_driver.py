@@ -111,6 +111,37 @@ async def test_register_that_begins_anew_is_told_as_another_one(broker: Broker) 
             pass
 
 
+async def test_register_of_two_topics_is_as_old_as_the_older_one(broker: Broker) -> None:
+    both = {"exported": {"topic": "box/out", "unit": "Wh"}, "alive": "box/alive"}
+    for topic, payload in (("box/state", STATE), ("box/out", "1200"), ("box/alive", "online")):
+        await say(broker.port, topic, payload, "-r")
+    async with running(options(broker.port, **both)) as (driver, told):
+        await told.get()
+
+        async def read() -> tuple[float, float]:
+            """How old its last sign of life is, and its register."""
+            state = await driver.read("box")
+            assert state.register_age_s is not None
+            return state.age_s, state.register_age_s
+
+        async def until_its_register_is_older(is_older: bool) -> None:
+            while True:
+                age_s, register_age_s = await read()
+                if (register_age_s > age_s) is is_older:
+                    return
+                await asyncio.sleep(0)
+
+        await say(broker.port, "box/alive", "online")
+        await until_its_register_is_older(True)
+        await say(broker.port, "box/out", "1300")
+        while (state := await told.get()).register_wh != 3_700:
+            pass
+        assert state.register_age_s is not None
+        assert state.register_age_s > state.age_s  # the other one was not said
+        await say(broker.port, "box/state", STATE)
+        await until_its_register_is_older(False)
+
+
 async def test_device_that_says_offline_is_faulty(broker: Broker) -> None:
     await say(broker.port, "box/alive", "offline", "-r")
     async with running(options(broker.port, alive="box/alive")) as (_, told):

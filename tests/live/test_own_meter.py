@@ -46,7 +46,7 @@ class OwnMeterEvening(ChargerEvening):
         super().__init__(folder, HOMES, max_discharge_w=OWN_W, asked_w=len(HOMES) * 2 * OWN_W)
         (folder / "house").mkdir()
         self.house = system.BrokerProcess(folder / "house", {})
-        self.chargers = {home: MeteredCharger(home, self.house.port, SPEED, one_topic=home != SOUND) for home in HOMES}
+        self.chargers = {home: MeteredCharger(home, self.house.port, SPEED, one_topic=home == LATE) for home in HOMES}
 
     def _settings(self, name: str) -> dict[str, Any]:
         found = super()._settings(name)

@@ -50,6 +50,8 @@ class MqttDevice:
         self._echo = f"{self._marker}/echo/{uuid4().hex}"
         self._entrance = Entrance(address_of(options.broker).named(name))
         self._payloads: dict[str, bytes] = {}
+        self._said_at: dict[str, float] = {}
+        """When something was last said on a topic, monotonic s."""
         self._beginnings = Beginnings(ROUGH_WH, MOST_LEFT)
         self._alive_at: float | None = None
         """When it last showed that it is there, monotonic s."""
@@ -137,9 +139,11 @@ class MqttDevice:
             return
         known = self._payloads.get(topic) == payload
         self._payloads[topic] = payload
-        shows = topic == self.options.alive if self.options.alive is not None else True
-        if shows and not (heard.retained and known):  # what was retained comes again with each connection of ours
-            self._alive_at = time.monotonic()
+        if heard.retained and known:  # what was retained comes again with each connection of ours
+            return
+        self._said_at[topic] = time.monotonic()
+        if self.options.alive in (None, topic):
+            self._alive_at = self._said_at[topic]
 
     # -- what it says
 
@@ -160,11 +164,14 @@ class MqttDevice:
         assert self._alive_at is not None
         if self.options.alive is not None and self._payloads.get(self.options.alive) == OFFLINE:
             return DeviceReading(fault="said to be offline")
-        state = state_of(self.options, self._payloads, time.monotonic() - self._alive_at)
+        now = time.monotonic()
+        state = state_of(self.options, self._payloads, now - self._alive_at)
         self._beginnings.note(growing_wh(self.options, self._payloads))
         if state.register_wh is None:
             return state
-        return replace(state, register_wh=state.register_wh + self._beginnings.anew_wh)
+        oldest_at = min(self._said_at[topic] for topic in self.options.register_topics())
+        register_wh = state.register_wh + self._beginnings.anew_wh
+        return replace(state, register_wh=register_wh, register_age_s=now - oldest_at)
 
     def _away(self) -> DeviceTrouble:
         return DeviceTrouble(f"its broker at {self._entrance.address.where} is not reached: {self._failure}")

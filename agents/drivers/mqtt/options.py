@@ -164,6 +164,10 @@ class MqttOptions(Options):
             gives_back=True,
         )
 
+    def register_topics(self) -> tuple[str, ...]:
+        """Those on which its registers are."""
+        return tuple(place.topic for place in (self.imported, self.exported) if place is not None)
+
     def topics(self) -> tuple[str, ...]:
         """All on which the device is heard."""
         places = (self.power, self.imported, self.exported, self.soc, self.plugged, self.fault, self.found)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from agents.drivers.register import ANEW_WH, KEPT, Beginnings, Register
+from agents.drivers.register import ANEW_WH, KEPT, Beginnings, Parts, Register
 
 T0 = datetime(2026, 1, 14, 17, tzinfo=UTC)
 S = timedelta(seconds=1)
@@ -155,3 +155,38 @@ def test_what_fits_to_no_reading_beside_it_fills_nothing() -> None:
     found.fill(T0 - KEPT - 60 * S, 900.0)
     assert found._wh == [1_000, 1_010]
     Register(60 * S).fill(T0, 1.0)
+
+
+def known(parts: Parts, *said: tuple[float, float]) -> list[bool]:
+    """Of each: when something was said, and when the oldest part was."""
+    return [parts.are_known(T0 + at * S, T0 + oldest * S) for at, oldest in said]
+
+
+def test_part_that_was_said_before_a_silence_is_waited_for() -> None:
+    parts = Parts(60 * S)
+    assert known(parts, (0, -1), (10, 9)) == [True, True]
+    assert known(parts, (100, 9), (101, 9), (102, 100), (103, 102)) == [False, False, True, True]
+
+
+def test_part_that_is_not_said_again_stands_still_where_there_was_no_silence() -> None:
+    assert known(Parts(60 * S), *((at, 0) for at in range(0, 600, 60))) == [True] * 10
+
+
+def test_part_that_is_not_said_behind_a_silence_stands_still_after_as_long_again() -> None:
+    parts = Parts(60 * S)
+    known(parts, (0, 0))
+    assert known(parts, (100, 0), (130, 0), (159, 0), (160, 0), (200, 0)) == [False, False, False, True, True]
+    assert known(parts, (300, 0), (301, 300)) == [False, True]  # behind the next silence it is waited for again
+
+
+def test_silence_while_a_part_is_waited_for_begins_the_wait_again() -> None:
+    parts = Parts(60 * S)
+    known(parts, (0, 0))
+    assert known(parts, (100, 0), (200, 0), (201, 100), (259, 100), (260, 100)) == [False, False, False, False, True]
+
+
+def test_silence_that_is_read_again_and_again_ends_nothing() -> None:
+    parts = Parts(60 * S)
+    known(parts, (0, 0))
+    assert known(parts, (100, 0), (100, 0), (100, 0), (99.9, 0)) == [False] * 4
+    assert known(parts, (100.1, 99.9)) == [True]  # ages are not quite exact

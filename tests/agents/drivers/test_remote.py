@@ -288,6 +288,25 @@ async def test_slot_whose_end_lies_in_a_gap_is_told_late_as_a_replacement_value(
         assert (late.slot, late.step_wh, late.estimated) == (0, 100, True)
 
 
+def test_register_of_which_a_part_is_older_than_a_silence_is_no_reading_yet() -> None:
+    device = RemoteDevice("ev", DriverThread("played", PlayedDriver(can=Abilities(silent_after_s=60))))
+    begun_at = datetime.fromisoformat("2026-01-14T16:00:00Z")
+
+    def hear(at_s: float, register_wh: float, oldest_s: float) -> None:
+        at = begun_at + timedelta(seconds=at_s)
+        device._clock = Clock(at, datetime.now(UTC), 1.0)
+        device._hear_meter(DeviceReading(register_wh=register_wh, register_age_s=at_s - oldest_s))
+
+    def flowed_wh() -> int | None:
+        return device._register.estimated_wh(begun_at + timedelta(seconds=10), begun_at + timedelta(seconds=310))
+
+    hear(0, 1_000, 0)
+    hear(310, 1_600, 0)  # imported alone: exported is as it was before the silence
+    assert flowed_wh() is None
+    hear(311, 1_000, 310)
+    assert flowed_wh() == 0
+
+
 async def test_slot_of_a_time_in_which_nobody_heard_the_meter_is_told_by_what_it_has_kept() -> None:
     """At first nothing is known, or a replacement value; then what was metered."""
     driver, meter = PlayedDriver(can=Abilities(poll_s=1)), PlayedDriver(can=Abilities(poll_s=1))
