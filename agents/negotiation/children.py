@@ -213,7 +213,9 @@ class Children:
             profiles=profiles,
             offered_w=answer.offered_w or answer.power_w,
         )
+        before = child.best
         child.set_aside, child.owed = False, True
+        self._count(before, child.best)
         self.put(child, mixed, None, child.locked)
 
     def mix_loosened(self, child: Child, power_w: Plan) -> None:

@@ -29,6 +29,7 @@ def test_promises_hold_over_a_thousand_seeds() -> None:
         1068,
         1095,
         1152,
+        1245,
         1363,
         1364,
         1464,
