@@ -97,13 +97,14 @@ def test_id_is_the_same_once_the_name_was_taken_out_and_put_back(ref: str) -> No
 def test_mix_of_a_child_whose_newer_answer_was_set_aside_is_counted_once() -> None:
     world = World()
     world.simple("ra-1", 3)
-    world.event(24_000)
+    world.event(6_000)
     world.run()
     aggregator = world.actors["ra-1"]
     assert isinstance(aggregator, Aggregator)
     (event,) = aggregator.events.values()
     children, child = event.children, event.children.asked()[0]
     assert child.own is not None
+    assert child.relaxed is None
     children.set_aside(child)
     children.mix(child, tuple(power // 2 for power in child.own.power_w))
     assert children.offered_w == total([answer.power_w for _, answer in children.taking_part()], event.subject.slots)
