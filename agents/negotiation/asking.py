@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from sys import intern
 from typing import NamedTuple, TypeAlias
 
@@ -124,27 +123,22 @@ class Asking:
         """Half of the time is over: the wire may have lost the question or the answer of those who are silent. Who asks
         others itself answers late: it is asked again each time when half of what is left is over, and no device with it."""
         silent = [self.children[name] for name in self.children.waiting]
-        late = [child for child in silent if not self._is_device(child.name)]
+        late = {child.name for child in silent if not self._is_device(child.name)}
         for child in silent:
-            question = self._question(child, stage)
-            if question is None:
+            asked = child.request
+            question = child.relax if stage is Stage.RELAXING else asked
+            if asked is None or question is None:
                 continue
-            sent_at, reply_by, build = question
-            left = reply_by - now
-            if left < timedelta(0) or (late and child not in late and left < (reply_by - sent_at) / MIDDLE):
+            left, is_late = question.reply_by - now, child.name in late
+            too_late = bool(late) and not is_late and left < (question.reply_by - question.sent_at) / MIDDLE
+            if left < timedelta(0) or too_late:
                 continue
-            self.out.say(child.name, now, build)
-            if child in late and left > 2 * LAST_ASKED:
+            if isinstance(question, RelaxRecord):
+                self.out.say(child.name, now, self.relax_to, child.name, asked, question)
+            else:
+                self.out.say(child.name, now, self.request_to, child.name, asked)
+            if is_late and left > 2 * LAST_ASKED:
                 self.timers.set(Timer.AGAIN, now + left / 2)
-
-    def _question(self, child: Child, stage: Stage) -> tuple[datetime, datetime, Callable[[], m.Message]] | None:
-        """What a child is asked in a stage: since when, until when, and the message."""
-        asked, relax = child.request, child.relax
-        if asked is None or (stage is Stage.RELAXING and relax is None):
-            return None
-        if stage is Stage.RELAXING and relax is not None:
-            return relax.sent_at, relax.reply_by, partial(self.relax_to, child.name, asked, relax)
-        return asked.sent_at, asked.reply_by, partial(self.request_to, child.name, asked)
 
     def doubt(self, now: datetime) -> None:
         """A process comes back when all time to answer is over. Whoever is silent may have been awarded something that

@@ -1,9 +1,11 @@
 """What a party remembers, as a versioned form: whoever reads it at any instant decides as if nothing had happened."""
 
+from datetime import timedelta
+
 import paths
 import pytest
 from hunter import plan_of, run
-from worlds import LOOSENS, World
+from worlds import LOOSENS, T0, World
 
 from agents.drivers.build import build_drivers
 from agents.drivers.state import driver_memory, remember_driver
@@ -15,6 +17,7 @@ from agents.runtime.build import build_actor
 from agents.runtime.files.scenario import load_scenario
 from agents.settings.parties import PartySettings
 from agents.tools.run.simulate import build_simulation
+from broker.bus import Post
 from broker.stepper import Stepper
 from protocol import remembered
 from protocol.actor import Entry, Send
@@ -77,6 +80,30 @@ def test_party_reborn_amid_messages_that_are_still_to_be_sent_sends_them(monkeyp
     live_through(world.aggregators[0], entries)
     kinds = {effect.message.kind for entry in entries for effect in entry.effects if isinstance(effect, Send)}
     assert kinds >= {"request", "relax", "award", "dispatch"}
+
+
+def test_party_reborn_while_it_asks_silent_ones_again_asks_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All first requests to the members are lost: at half of the time seven are asked again, two in a step."""
+    monkeypatch.setattr(announcer, "SLICE", 2)
+    world = World()
+    world.simple("ra-1", 7, vehicle_changes=LOOSENS)
+    world.event(60_000)
+    simulation = world.build()
+    simulation.run(until=T0)
+    heard: set[str] = set()
+
+    def lost_once(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
+        first = post.topic.startswith(("dr/request/ra-1/", "dr/relax/ra-1/")) and post.topic not in heard
+        heard.add(post.topic)
+        return [] if first else [(post, timedelta())]
+
+    for name in simulation.nodes:
+        simulation.intercept(name, lost_once)
+    simulation.run()
+    entries = [entry for entry in simulation.trace if entry.actor == "ra-1"]
+    live_through(world.aggregators[0], entries)
+    asked = [effect.message.message_id for entry in entries for effect in entry.effects if isinstance(effect, Send)]
+    assert sum(asked.count(one) == 2 for one in set(asked)) >= 14
 
 
 def test_memory_written_in_small_pieces_is_that_of_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
