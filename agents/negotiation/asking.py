@@ -77,7 +77,7 @@ class Asking:
             before = children[name].request
             number = before.round + 1 if before is not None and before.revision == revision else 1
             wanted = profiles if profiles is not None and self._knows_profiles(name) else None
-            laid_down = to_devices if to_devices is not terms and self._is_device(name) else terms
+            laid_down = to_devices if to_devices is not terms and self._is_der(name) else terms
             if (
                 record is None
                 or record.power_w is not power_w
@@ -95,9 +95,9 @@ class Asking:
         if plans:
             self.timers.set(Timer.AGAIN, step_instant(now, reply_by, 50))
 
-    def _is_device(self, name: str) -> bool:
+    def _is_der(self, name: str) -> bool:
         """Whether it has nobody below: what is laid down for those who ask others it need not know."""
-        return self.book is not None and self.book[name].kind == "der"
+        return self.book is not None and self.book.is_der(name)
 
     def _knows_profiles(self, name: str) -> bool:
         return self.book is not None and self.book[name].profiles
@@ -123,7 +123,7 @@ class Asking:
         """Half of the time is over: the wire may have lost the question or the answer of those who are silent. Who asks
         others itself answers late: it is asked again each time when half of what is left is over, and no device with it."""
         silent = [self.children[name] for name in self.children.waiting]
-        late = {child.name for child in silent if not self._is_device(child.name)}
+        late = {child.name for child in silent if not self._is_der(child.name)}
         for child in silent:
             asked = child.request
             question = child.relax if stage is Stage.RELAXING else asked

@@ -215,8 +215,8 @@ class Children:
         )
         before = child.best
         child.set_aside, child.owed = False, True
+        child.own, child.relaxed = mixed, None
         self._count(before, child.best)
-        self.put(child, mixed, None, child.locked)
 
     def mix_loosened(self, child: Child, power_w: Plan) -> None:
         """The same of all that it offers with what its owner loosens, W."""

@@ -232,7 +232,7 @@ class DeliveryWatch:
 
     def is_der(self, name: str) -> bool:
         """Whether a child is one by its contract."""
-        return self.book is not None and name in self.book and self.book[name].kind == "der"
+        return self.book is not None and self.book.is_der(name)
 
     def _expect(self, name: str, slot: int, due_wh: int, given_wh: int, silent: bool) -> None:
         pct = max(0, min(100, given_wh * 100 // due_wh)) if due_wh else 100

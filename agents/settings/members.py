@@ -122,6 +122,10 @@ class Members(BaseModel):
     def __len__(self) -> int:
         return len(self.members)
 
+    def is_der(self, name: str) -> bool:
+        """Whether a party is one by its contract: it has nobody below."""
+        return name in self and self[name].kind == "der"
+
     @cached_property
     def by_name(self) -> Mapping[str, Member]:
         """The contracts by party, in their order."""

@@ -92,7 +92,7 @@ class Dispatching:
             self.event.dispatches.give_anew(child, awarded_w, slot, now)
 
     def _dispatches(self, child: Child) -> bool:
-        return self.book[child.name].kind == "der"
+        return self.book.is_der(child.name)
 
     def _command_storage(self, slot: int, now: datetime) -> None:
         own = self.storage.committed_w
