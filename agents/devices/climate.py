@@ -230,7 +230,7 @@ class Climate:
             self.room = Room(self.spec)
 
     def ranges_w(self, ask: Ask, schedule_w: SignedPlan) -> Ranges:
-        return RoomCourse(self.room, ask, 0.0).ranges_w()
+        return self._course(ask, 0.0).ranges_w()
 
     def lay_out(self, ask: Ask, schedule_w: SignedPlan, power_w: Plan) -> tuple[Segment, ...]:
         return tuple(self._within_reach(ask, segment) for segment in laid_out(ask, schedule_w, power_w))
