@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from protocol.messages import MAX_REVISION, Option, Request
+from protocol.messages import MAX_REVISION, IntervalPeriod, Option, Request
 from protocol.plan import Plan, least, share_pct
 from protocol.units import Direction
 
@@ -10,6 +10,11 @@ from protocol.units import Direction
 def order_of(request: Request) -> tuple[int, int]:
     """Orders the requests of an edge: a change of the event comes after all rounds before it."""
     return request.revision, request.round
+
+
+def slots_of(request: Request) -> tuple[Direction, IntervalPeriod, int]:
+    """What a request is about, whatever it asks there: direction, first slot and length, number of slots."""
+    return request.direction, request.interval_period, len(request.power_w)
 
 
 def worth(power_w: Plan, asked_w: Plan) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from agents.negotiation.stood import DueEnergy
 from protocol import messages as m
 from protocol.edges import Edge
 from protocol.plan import Plan, least
-from protocol.rules import best_option, delivered_wh, order_of
+from protocol.rules import best_option, delivered_wh, order_of, slots_of
 from protocol.units import Direction
 
 M = TypeVar("M", bound=m.Message)
@@ -96,7 +96,7 @@ class EdgeHistory:
         if known is not None and order_of(known) >= order_of(request):
             return False
         self.joined_late, self.again = standing, ""
-        if known is not None and _slots(known) != _slots(request):
+        if known is not None and slots_of(known) != slots_of(request):
             self.kept = None
         elif self.award is not None and self.award.outcome is m.Outcome.CONCLUDED:
             self.kept = self.award
@@ -278,8 +278,3 @@ class EdgeHistory:
 def _lean(message: M) -> M:
     """Without what a stranger may put beside it: thousands of these are kept."""
     return message.model_copy(update={"extensions": {}}) if message.extensions else message
-
-
-def _slots(request: m.Request) -> tuple[object, ...]:
-    """What a request is about: that and not how much is asked."""
-    return request.direction, request.interval_period, len(request.power_w)

@@ -18,7 +18,7 @@ from protocol import messages as m
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan
-from protocol.rules import order_of
+from protocol.rules import order_of, slots_of
 from protocol.units import step_instant
 
 HOP_PCT = 25
@@ -131,9 +131,7 @@ class Upward:
 
     def asks_the_same(self, request: m.Request) -> bool:
         """Whether another request is about the same slots and direction."""
-        before = self.request
-        now_asked = request.direction, request.interval_period, len(request.power_w)
-        return (before.direction, before.interval_period, len(before.power_w)) == now_asked
+        return slots_of(self.request) == slots_of(request)
 
     def _keep(self, request: m.Request) -> None:
         """What stands is kept until a change of it is decided; where other slots are asked, nothing."""

@@ -17,6 +17,7 @@ from protocol import messages as m
 from protocol.actor import Measured
 from protocol.edges import Edge
 from protocol.plan import Plan
+from protocol.rules import slots_of
 
 
 class DerStage(StrEnum):
@@ -232,9 +233,7 @@ class DerEvent:
 
     def asks_the_same(self, request: m.Request) -> bool:
         """Whether another request is about the same slots and direction: what was decided about this one stands."""
-        known = self.request
-        before = known.direction, known.interval_period, len(known.power_w)
-        return before == (request.direction, request.interval_period, len(request.power_w))
+        return slots_of(self.request) == slots_of(request)
 
     @property
     def decides_until(self) -> datetime | None:
