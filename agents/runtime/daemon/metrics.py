@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from agents.history.standing import PartyStage, WhyUnknown, of_status
 from agents.negotiation.parent import ParentParty
 from agents.runtime.daemon.alerts import Alerts
-from agents.runtime.daemon.metrics_server import end, served
+from agents.runtime.daemon.metrics_server import end, on_the_wire, served
 from agents.runtime.journal.journal import Journal
 from agents.runtime.shell import Shell
 from broker.mqtt import MqttBus
@@ -156,17 +156,7 @@ class Metrics(Collector):
         return power, delivered
 
     def _wire(self) -> Iterable[Metric]:
-        alerts = GaugeMetricFamily("gridpact_alert", "1 while an alert stands", labels=["alert"])
-        for name in self._alerts.active:
-            alerts.add_metric([name], 1)
-        gaps = CounterMetricFamily("gridpact_sequence_gaps", "Messages that never came, by their numbers")
-        gaps.add_metric([], sum(bus.gaps.lost for bus in self._buses.values()))
-        yield from (alerts, gaps)
-        ends = [at for bus in self._buses.values() if (at := bus.entrance.expires_at) is not None]
-        if ends:
-            left = GaugeMetricFamily("gridpact_certificate_expires_seconds", "Until the first of our certificates ends")
-            left.add_metric([], (min(ends) - datetime.now(UTC)).total_seconds())
-            yield left
+        yield from on_the_wire(self._alerts.active, self._buses.values(), datetime.now(UTC))
         if self._journal is not None:
             figures = self._journal.figures
             entries = CounterMetricFamily("gridpact_journal_entries", "Entries made durable")

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from agents.runtime.daemon.metrics_server import end, served
+from agents.runtime.daemon.metrics_server import end, on_the_wire, served
 from agents.settings.daemon import MetricsSettings
 from broker.mqtt import MqttBus
 
@@ -34,6 +34,11 @@ class FleetMetrics(Collector):
     def close(self) -> None:
         """Answer no longer."""
         end(self._server)
+
+    @property
+    def is_served(self) -> bool:
+        """Whether anybody can ask for it."""
+        return self._server is not None
 
     def collect(self) -> Iterable[Metric]:
         return self._families
@@ -62,17 +67,4 @@ class FleetMetrics(Collector):
         at_broker = sum(bus.waiting for bus in buses)
         depth.add_metric([self._name, "inbox"], waiting - at_broker)
         depth.add_metric([self._name, "broker"], at_broker)
-        standing = GaugeMetricFamily("gridpact_alert", "1 while an alert stands", labels=["alert"])
-        for alert in alerts:
-            standing.add_metric([alert], 1)
-        gaps = CounterMetricFamily("gridpact_sequence_gaps", "Messages that never came, by their numbers")
-        gaps.add_metric([], sum(bus.gaps.lost for bus in buses))
-        self._families = [counts, number, depth, standing, gaps, *_certificates(buses, now)]
-
-
-def _certificates(buses: Collection[MqttBus], now: datetime) -> Iterable[Metric]:
-    ends = [at for bus in buses if (at := bus.entrance.expires_at) is not None]
-    if ends:
-        left = GaugeMetricFamily("gridpact_certificate_expires_seconds", "Until the first of our certificates ends")
-        left.add_metric([], (min(ends) - now).total_seconds())
-        yield left
+        self._families = [counts, number, depth, *on_the_wire(alerts, buses, now)]

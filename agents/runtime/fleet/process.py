@@ -188,7 +188,8 @@ class Fleet:
             tasks.create_task(self._mind_the_clock(gateway))
             while True:
                 told = self.told()
-                self._measure(told)
+                if self._metrics.is_served:
+                    self._measure(told)
                 show(told)
                 await asyncio.sleep(every_s)
 

@@ -197,10 +197,14 @@ async def test_strangers_numbers_leave_the_figures_readable(digits: int) -> None
     assert "gridpact_sequence_gaps_total 0.0" in generate_latest(metrics.registry).decode()
 
 
-def test_every_metric_of_the_page_exists() -> None:
-    page = (paths.DOCS / "operations.md").read_text()
+def code_of(*rooms: str) -> str:
+    """What takes the figures of a daemon, or of a fleet."""
     runtime = paths.ROOT / "agents" / "runtime"
-    code = "".join((runtime / room / "metrics.py").read_text() for room in ("daemon", "fleet"))
+    return "".join(path.read_text() for room in rooms for path in sorted((runtime / room).glob("metrics*.py")))
+
+
+def test_every_metric_of_the_page_exists() -> None:
+    page, code = (paths.DOCS / "operations.md").read_text(), code_of("daemon", "fleet")
     named = {part.split("{")[0].removesuffix("_total") for part in page.split("`") if part.startswith("gridpact_")}
     assert len(named) >= 9
     assert [name for name in named if f'"{name}"' not in code] == []
@@ -226,7 +230,7 @@ async def test_events_under_way_have_their_power_among_the_figures() -> None:
 def test_every_metric_of_the_board_exists() -> None:
     folder = paths.ROOT / "deploy" / "grafana"
     board = orjson.loads((folder / "dashboards" / "gridpact.json").read_bytes())
-    code = (paths.ROOT / "agents" / "runtime" / "daemon" / "metrics.py").read_text()
+    code = code_of("daemon")
     targets = [target for panel in board["panels"] for target in panel["targets"]]
     named = {name for target in targets for name in re.findall(r"gridpact_\w+", target["expr"])}
     assert len(named) >= 10

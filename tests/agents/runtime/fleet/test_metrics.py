@@ -6,47 +6,24 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from one_vehicle import HOME
 from worlds import vehicle
 
 from agents.runtime.fleet.process import Fleet
 from agents.runtime.fleet.sources import load_source
 from agents.settings.checked import ConfigError
 from broker.address import Address
-
-FILE = """
-[metrics]
-port = {port}
-
-[[ders]]
-name = "h-1"
-parent = "ra-1"
-
-[[ders.devices]]
-kind = "storage"
-resource_id = "wall"
-capacity_wh = 10000
-soc_wh = 5000
-state_at = 2026-01-14T17:00:00Z
-max_charge_w = 3000
-max_discharge_w = 3000
-"""
-
-
-@pytest.fixture
-def port() -> int:
-    """A port that nobody has."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as found:
-        number = found.getsockname()[1]
-    return number
+from broker.mosquitto import free_port
 
 
 def fleet(tmp_path: Path, port: int) -> Fleet:
-    (tmp_path / "homes.toml").write_text(FILE.format(port=port))
+    (tmp_path / "homes.toml").write_text(f"[metrics]\nport = {port}\n{HOME}")
     at = vehicle("ev").state_at
     return Fleet(load_source(tmp_path / "homes.toml", at), Address())
 
 
-def test_figures_of_all_homes_stand_under_the_name_of_the_fleet(tmp_path: Path, port: int) -> None:
+def test_figures_of_all_homes_stand_under_the_name_of_the_fleet(tmp_path: Path) -> None:
+    port = free_port()
     made = fleet(tmp_path, port)
     made._metrics.serve()
     try:
