@@ -107,14 +107,18 @@ def test_home_without_the_grid_drops_what_stood_and_others_are_asked() -> None:
     assert [one.power_w for one in again if isinstance(one, m.Award) and any(one.power_w)] == []
 
 
-def test_less_that_is_asked_of_a_running_event_is_cut_from_the_slots_to_come() -> None:
+def changed(power_w: tuple[int, int], minutes: int) -> Story:
+    """20 kW in two slots; so many minutes behind the start something else is asked in them, W."""
     world = World()
     world.simple("ra-1", 4)
     world.event(20_000, 20_000)
-    simulation = world.build()
-    less = Issue("e1", "dr", Direction.DECREASE_LOAD, START, (8_000, 12_000))
-    simulation.give(START + timedelta(minutes=40), "utility", less)
-    story = told(world)
+    issue = Issue("e1", "dr", Direction.DECREASE_LOAD, START, power_w)
+    world.build().give(START + timedelta(minutes=minutes), "utility", issue)
+    return told(world)
+
+
+def test_less_that_is_asked_of_a_running_event_is_cut_from_the_slots_to_come() -> None:
+    story = changed((8_000, 12_000), 40)
     assert story.note("event_reduced", "utility").data["power_w"] == (20_000, 12_000)
     awarded_wh, delivered_wh = account(story)
     assert awarded_wh == 10_000 + (20_000 + 2 * 12_000) // 6
@@ -122,13 +126,7 @@ def test_less_that_is_asked_of_a_running_event_is_cut_from_the_slots_to_come() -
 
 
 def test_more_that_is_asked_of_a_running_event_is_refused_in_words() -> None:
-    world = World()
-    world.simple("ra-1", 4)
-    world.event(20_000, 20_000)
-    simulation = world.build()
-    more = Issue("e1", "dr", Direction.DECREASE_LOAD, START, (20_000, 21_000))
-    simulation.give(START + timedelta(minutes=10), "utility", more)
-    story = told(world)
+    story = changed((20_000, 21_000), 10)
     assert story.note("order_refused", "utility").data["reason"] == "the first slot has begun"
     assert account(story) == (20_000, 20_000)
 
