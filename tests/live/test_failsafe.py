@@ -7,17 +7,17 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from charger_evening import START, ChargerEvening, awards, playing, reported_wh
+from charger_evening import MeteredEvening, awards, playing, reported_wh
 from enduring_chargers import EnduringBothWaysCharger, EnduringCharger
 from paths import ROOT
 from physical_node import PhysicalNode
 from played_node import VEHICLE
-from worlds import T0, battery
+from worlds import battery
 
 from broker.mosquitto import free_port
 from protocol.actor import Note
@@ -31,10 +31,10 @@ MOST_W, LEAST_W, OFFLINE_S = 3_000, 1_380, 3
 NODE, CHARGING, DISCHARGING = "127.0.0.2", b"\x42", b"\x43"
 
 
-class FailsafeEvening(ChargerEvening):
+class FailsafeEvening(MeteredEvening):
     """A home that charges less, and two that feed back."""
 
-    slot_s = SLOT_S
+    slot_s, slots = SLOT_S, SLOTS
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, HOMES, max_discharge_w=0, asked_w=5 * MOST_W)
@@ -51,17 +51,9 @@ class FailsafeEvening(ChargerEvening):
 
     def _settings(self, name: str) -> dict[str, Any]:
         found = super()._settings(name)
-        if name == "utility":
-            (event,) = found["utility"].events
-            events = (event.model_copy(update={"power_w": event.power_w[:1] * SLOTS}),)
-            found["utility"] = found["utility"].model_copy(
-                update={"events": events, "meters": HOMES, "asks_meters": True}
-            )
-        elif name == "ra-1":
+        if name == "ra-1":
             own = battery("own", 50_000, capacity_wh=100_000, soc_wh=80_000)
             found["aggregator"] = found["aggregator"].model_copy(update={"storage": (own,)})
-        elif name == "homes":
-            found["ders"] = tuple(one.model_copy(update={"meter_to": ("utility",)}) for one in found["ders"])
         return found
 
     def driven_by(self, home: str) -> dict[str, Any]:
@@ -72,11 +64,6 @@ class FailsafeEvening(ChargerEvening):
         options = {"charge_point": home, "port": self.port, "sample_s": 1, "silent_after_s": 400, "follows_within_s": 2}
         both = {"discharges": True, "offline_s": OFFLINE_S, "memory": str(self.folder / "needs")}
         return {"driver": "ocpp", "options": options | (both if home == "ocpp21" else {})}
-
-    def begins_at(self, slot: int) -> datetime:
-        """When a slot begins, in real time."""
-        at: datetime = self.anchor_at + (START - T0 + timedelta(seconds=slot * SLOT_S)) / SPEED
-        return at
 
     async def kill_homes(self) -> None:
         """All at once, as by a power cut of the gateway."""

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from charger_evening import ChargerEvening, awards, noted, playing, reported_wh, withdrawals
+from charger_evening import MeteredEvening, awards, noted, playing, reported_wh, withdrawals
 from charging_physics import ChargingCharger
 from charging_physics2 import BothWaysCharger, OneWayCharger
 from physical_node import PhysicalNode
@@ -81,7 +81,7 @@ def fault_of(home: str) -> str:
     return home.partition("-")[2]
 
 
-class FaultsEvening(ChargerEvening):
+class FaultsEvening(MeteredEvening):
     """A home for each."""
 
     slot_s = SLOT_S
@@ -107,10 +107,6 @@ class FaultsEvening(ChargerEvening):
         if name == "ra-1":
             own = battery("own", 200_000, capacity_wh=400_000, soc_wh=300_000)
             found["aggregator"] = found["aggregator"].model_copy(update={"storage": (own,)})
-        elif name == "utility":
-            found["utility"] = found["utility"].model_copy(update={"meters": HOMES, "asks_meters": True})
-        elif name == "homes":
-            found["ders"] = tuple(one.model_copy(update={"meter_to": ("utility",)}) for one in found["ders"])
         return found
 
     def driven_by(self, home: str) -> dict[str, Any]:

@@ -4,16 +4,14 @@ utility. Two of them are silent over the end of the first slot: one speaks again
 import asyncio
 import io
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chaos_path import system
-from charger_evening import SPEED, START, ChargerEvening, awards, playing, withdrawals
+from charger_evening import SPEED, MeteredEvening, awards, playing, withdrawals
 from metered_charger import OWN_W, MeteredCharger
 from rich.console import Console
-from worlds import T0
 
 from agents.tools.explain.read import read
 from agents.tools.explain.sources import JournalSources
@@ -37,10 +35,10 @@ OFF_WH = 60
 """Until a set-point is taken the rest of a slot flows as before."""
 
 
-class OwnMeterEvening(ChargerEvening):
+class OwnMeterEvening(MeteredEvening):
     """Three homes that feed back."""
 
-    slot_s = SLOT_S
+    slot_s, slots = SLOT_S, SLOTS
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, HOMES, max_discharge_w=OWN_W, asked_w=len(HOMES) * 2 * OWN_W)
@@ -48,25 +46,8 @@ class OwnMeterEvening(ChargerEvening):
         self.house = system.BrokerProcess(folder / "house", {})
         self.chargers = {home: MeteredCharger(home, self.house.port, SPEED, one_topic=home == LATE) for home in HOMES}
 
-    def _settings(self, name: str) -> dict[str, Any]:
-        found = super()._settings(name)
-        if name == "utility":
-            (event,) = found["utility"].events
-            events = (event.model_copy(update={"power_w": event.power_w[:1] * SLOTS}),)
-            found["utility"] = found["utility"].model_copy(
-                update={"events": events, "meters": HOMES, "asks_meters": True}
-            )
-        elif name == "homes":
-            found["ders"] = tuple(one.model_copy(update={"meter_to": ("utility",)}) for one in found["ders"])
-        return found
-
     def driven_by(self, home: str) -> dict[str, Any]:
         return self.chargers[home].driven_by()
-
-    def begins_at(self, slot: int) -> datetime:
-        """When a slot begins, in real time."""
-        at: datetime = self.anchor_at + (START - T0 + timedelta(seconds=slot * SLOT_S)) / SPEED
-        return at
 
     def flowed_wh(self, home: str) -> list[float]:
         """In each slot."""

@@ -4,7 +4,7 @@ import asyncio
 import tomllib
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,7 +33,7 @@ ENDS_MINUTES = 12 + 2 * SLOT_S / 60 + 5
 class ChargerEvening(system.System):
     """Homes, each with a charger that charges at 3 kW by itself."""
 
-    slot_s = SLOT_S
+    slot_s, slots = SLOT_S, 2
 
     def __init__(self, folder: Path, names: Sequence[str], max_discharge_w: int, asked_w: int = 12_000) -> None:
         super().__init__(folder, homes=len(names), speed=SPEED)
@@ -67,7 +67,7 @@ class ChargerEvening(system.System):
             case "utility":
                 event = EventSettings(
                     event_id="e1", issue_at=T0 + timedelta(minutes=2), direction=Direction.DECREASE_LOAD, start=START,
-                    slot_s=self.slot_s, power_w=(self._asked_w,) * 2,
+                    slot_s=self.slot_s, power_w=(self._asked_w,) * self.slots,
                 )  # fmt: skip
                 return {"utility": UtilitySettings(children=("ac",), events=(event,), reply_pct=80, report_grace_s=240)}
             case "ra-1":
@@ -121,10 +121,28 @@ class ChargerEvening(system.System):
                     device |= driver
             path.write_text(to_toml(tables))
 
+    def begins_at(self, slot: int) -> datetime:
+        """When a slot begins, in real time."""
+        at: datetime = self.anchor_at + (START - T0 + timedelta(seconds=slot * self.slot_s)) / SPEED
+        return at
+
     async def notes(self, name: str, note: str, times: int = 1) -> None:
         """Return when a daemon has told so many notes of a name."""
         while sum(line.get("event") == note for line in self.daemons[name].lines) < times:
             await asyncio.sleep(0.05)
+
+
+class MeteredEvening(ChargerEvening):
+    """The utility hears the meters of all homes itself, and asks for what is missing."""
+
+    def _settings(self, name: str) -> dict[str, Any]:
+        found = super()._settings(name)
+        if name == "utility":
+            changes = {"meters": tuple(self.names), "asks_meters": True}
+            found["utility"] = found["utility"].model_copy(update=changes)
+        elif name == "homes":
+            found["ders"] = tuple(one.model_copy(update={"meter_to": ("utility",)}) for one in found["ders"])
+        return found
 
 
 class Living(Protocol):
