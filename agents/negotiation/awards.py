@@ -93,6 +93,7 @@ class Awards:
         confirm_by, nothing, some = self._confirm_by(now), self.subject.nothing_w, False
         for child, outcome, reason in parts:
             stood = child.bound_before or child.awarded_w is not None or self._is_cancelled(child)
+            stood = stood or child.name in self.unconfirmed  # it may not have heard of its cancellation
             child.bound_before = False
             self.unconfirmed.pop(child.name, None)
             self._award(child, outcome, nothing, None, reason, confirm_by, now)
@@ -277,9 +278,18 @@ class Awards:
         """The child and its award of that id. Raises RefusedMessage where none stands."""
         child = self.children.by_name.get(name)
         award = child.award if child is not None else None
-        if child is None or award is None or award_id != self.award_id(child.name, award):
-            raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award {award_id} stands with {name}")
-        return child, award
+        if child is not None and award is not None:
+            stands = self.award_id(name, award)
+            if award_id == stands:
+                return child, award
+            if child.awarded_w is not None and self._is_earlier(award_id, name, award):
+                raise RefusedMessage(RejectReason.STALE, f"{award_id} is superseded by {stands}")
+        raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award {award_id} stands with {name}")
+
+    def _is_earlier(self, award_id: str, name: str, award: AwardRecord) -> bool:
+        """Whether an id is that of an award of an earlier request than `award`, of which a child may not have heard yet."""
+        said, latest = _order(award_id.removesuffix(f".{self.out.name}.{name}")), _order(award.request_id)
+        return said is not None and latest is not None and said < latest
 
     def confirm(self, name: str, message: m.Confirm, now: datetime) -> Bound | None:
         """Take a confirm; None when nothing follows from it. A confirm of an older revision is answered with the
@@ -350,3 +360,11 @@ class Awards:
 
 BOUND = Bound()
 """A child has confirmed."""
+
+
+def _order(request_id: str) -> tuple[int, int] | None:
+    """Orders the requests of an event by their ids: revision, round. None: it is no such id."""
+    match request_id.rsplit(".", 2):
+        case [_, revision, round_] if revision.isdecimal() and round_.isdecimal():
+            return int(revision), int(round_)
+    return None

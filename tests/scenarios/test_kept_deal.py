@@ -10,6 +10,7 @@ from worlds import START, Story, World, late, vehicle
 
 from agents.parties.memory import memory_of, remember
 from agents.settings.members import Member
+from broker.bus import Post
 from broker.simulation import Simulation
 from protocol import messages as m
 from protocol.actor import Issue, Outage
@@ -105,6 +106,40 @@ def test_home_without_the_grid_drops_what_stood_and_others_are_asked() -> None:
     assert any(note.data["shortfall_w"] == (2_000, 2_000) for note in story.notes("shortfall_stated", "ra-1"))
     again = [one for one in story.to("award", "ra-1", "ra-1-h0") if one.sent_at > BEFORE and one.kind == "award"]
     assert [one.power_w for one in again if isinstance(one, m.Award) and any(one.power_w)] == []
+
+
+def award_of_the_change(lost_for_s: int, late_s: int) -> World:
+    """The coordinator's award of the change to ra-1 is lost for so long behind the change, and then comes late. ra-1 goes
+    back to what stood, and takes back 2 of 20 kW of it 232 s behind the change."""
+    world = standing()
+    simulation = world.simulation
+    assert simulation is not None
+
+    def way_out(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
+        if "/award/" not in post.topic or b'"request_id":"e1.2.1"' not in post.payload:
+            return [(post, timedelta())]
+        return [] if simulation.now < BEFORE + lost_for_s * SECOND else [(post, late_s * SECOND)]
+
+    simulation.intercept("ac", way_out)
+    simulation.give(BEFORE + 200 * SECOND, "ra-1-h0", Outage(True))
+    return world
+
+
+def test_withdrawal_of_what_a_later_award_has_replaced_ends_nothing() -> None:
+    story = down(award_of_the_change(lost_for_s=220, late_s=5), "ac", 220, since_s=10)
+    withdrawals = [one.award_id for one in story.to("withdraw", "ra-1", "ra-1") if isinstance(one, m.Withdraw)]
+    assert withdrawals[0].startswith("e1.1.1.")
+    assert account(story) == (18_000, 18_000)
+    assert story.notes("peer_lost_memory") == []
+
+
+def test_cancellation_that_was_not_heard_is_said_again_behind_a_late_answer() -> None:
+    story = told(award_of_the_change(lost_for_s=250, late_s=0))
+    *_, last = story.to("award", "ac", "ra-1")
+    assert isinstance(last, m.Award)
+    assert (last.outcome, last.reason) == (m.Outcome.NOT_NEEDED, "too late to be counted")
+    assert story.to("confirm", "ra-1", "ra-1")[-1].sent_at > last.sent_at
+    assert account(story) == (0, 0)
 
 
 def changed(power_w: tuple[int, int], minutes: int) -> Story:

@@ -206,8 +206,18 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
         ),
         Guard(
             "parent: a message about an award that does not stand",
-            "if child is None or award is None or award_id != self.award_id(child.name, award):",
-            "if child is None or award is None:",
+            "if award_id == stands:",
+            "if True:",
+        ),
+        Guard(
+            "parent: a withdrawal of what a later award has replaced is no lost memory",
+            "if child.awarded_w is not None and self._is_earlier(award_id, name, award):",
+            "if False:",
+        ),
+        Guard(
+            "parent: a cancellation that was not heard is said again",
+            "stood = stood or child.name in self.unconfirmed",
+            "stood = stood",
         ),
         Guard(
             "parent: a withdrawal of what was not awarded",

@@ -29,6 +29,7 @@ WHERE = (
     "tests/agents/parties",
     "tests/agents/negotiation",
     "tests/scenarios/test_decisions_kept.py",
+    "tests/scenarios/test_kept_deal.py",
     "tests/scenarios/test_firm_offers.py",
     "tests/scenarios/test_surplus_rung.py",
     "tests/scenarios/test_patent_steps.py",
