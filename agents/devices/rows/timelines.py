@@ -190,8 +190,9 @@ def _between(
 def _piece(
     owner: Car, gain_w: float, reserved: Commitments, energy: float, alone_wh: float, start_us: int, end_us: int
 ) -> tuple[float, float, float, float]:
-    """`_between` for a time in which nothing changes. Where another event holds power, its course counts; where that is
-    not known, the set-point stands on the schedule without any event. Else it charges up what is missing."""
+    """`_between` for a time in which nothing changes. Where another event holds it, if only at its schedule, its course
+    counts; where that is not known, the set-point stands on the schedule without any event. Else it charges up what is
+    missing."""
     power_w, course = reserved_w(reserved, start_us), course_w(reserved, start_us)
     away = start_us < max(owner.plugs_in_us, owner.state_us) or start_us >= owner.departs_us
     if away and power_w == 0:
@@ -201,7 +202,7 @@ def _piece(
     if not away:
         gained_wh, alone_drawn_wh, _ = _charged(owner, gain_w, reserved, alone_wh, start_us, end_us)
         alone_wh += gained_wh
-    if power_w == 0:
+    if power_w == 0 and course == UNKNOWN_W:
         gained_wh, drawn_wh, closed_h = _charged(owner, gain_w, reserved, energy, start_us, end_us)
         return energy + gained_wh, drawn_wh, closed_h, alone_wh
     grid_w = float(course) if course != UNKNOWN_W else alone_drawn_wh / span_h + power_w
@@ -287,7 +288,7 @@ def _cut(
         until_us, power_w = next_edge(reserved, at_us, spec.departs_us), reserved_w(reserved, at_us)
         moved_wh, _, _, alone_wh = _piece(owner, gain_w, reserved, 0.0, alone_wh, at_us, until_us)
         pieces.hours[count], pieces.moved_wh[count] = hours(until_us - at_us), moved_wh
-        pieces.reserved[count] = power_w != 0
+        pieces.reserved[count] = power_w != 0 or course_w(reserved, at_us) != UNKNOWN_W
         at_us, count = until_us, count + 1
     return count
 

@@ -63,14 +63,13 @@ class SecondLook:
 
 def looked_at_again(held: Reservation, now: datetime) -> Reservation | None:
     """What is reserved, as far as the devices can give it, standing on what they do by themselves now; None: that is as it
-    was. What is dispatched already is led as it was, and then by the devices that led it as long as they all together can."""
+    was. What is dispatched already is led as it was."""
     first, slots = _first_ahead(held, now), len(_given_w(held))
     if first == slots:
         return None
     found = _found(held, first, now)
     given = {name: part.power_w for name, part in found.parts.items()}
-    same = found.joint.power_w == _given_w(held) if first else given == held.parts
-    if same and _schedules(found) == _schedules(held.answer):
+    if given == held.parts and _schedules(found) == _schedules(held.answer):
         return None
     renewed = Reservation(held.event_id, held.direction, held.period, found, held.home, held.ledger)
     renewed.keep(given)

@@ -202,3 +202,19 @@ def test_a_newer_reading_counts_and_an_older_one_does_not() -> None:
 @pytest.mark.parametrize(("direction", "most_w"), [(UP, 6_000), (DOWN, 12_000)])
 def test_the_book_of_members_gets_the_most_that_it_could_ever_change(direction: Any, most_w: int) -> None:
     assert Vehicle(vehicle("ev")).capacity_w(direction) == most_w
+
+
+def test_what_is_held_at_its_schedule_makes_nothing_up_for_what_was_led_before() -> None:
+    """1 kWh above the reserve, 600 Wh of it led in the slot before: it would charge them again in the next one, but is held
+    at its schedule, which is idle."""
+    led = Segment(START - SLOT, START, -1_200, 0)
+    held = tuple(Segment(START + i * SLOT, START + (i + 1) * SLOT, 0, 0) for i in range(2))
+    given = answer(ask(6_000, 6_000, reserved=(led, *held)), reserve_wh=29_000)
+    assert given.schedule_w == (0, 0)
+    assert given.power_w == (400, 400)
+    assert answer(ask(6_000, 6_000, reserved=(led,)), reserve_wh=29_000).schedule_w == (1_200, 0)
+
+
+def test_two_events_that_cancel_out_lead_a_vehicle_at_the_schedule_that_they_stand_on() -> None:
+    both = (Segment(START, START + SLOT, -2_000, 0), Segment(START, START + SLOT, 2_000, 0))
+    assert answer(ask(0, 0, reserved=both), soc_wh=29_000, state_at=START).schedule_w == (0, 2_000)
