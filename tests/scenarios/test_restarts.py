@@ -230,3 +230,31 @@ def test_homes_that_are_commanded_late_by_our_own_fault_are_not_taken_for_ones_t
     assert story.notes("replaced") == []
     away_wh = 9_000 * down_s // 3_600
     assert story.settled_wh() == (3_000, pytest.approx(3_000 - away_wh, abs=10))
+
+
+@pytest.mark.parametrize(
+    ("since_min", "cancelled_min", "metered_wh"),
+    [
+        (5, 10, [(0, 1_000)]),
+        (5, 40, [(0, 2_000), (1, -1_500)]),
+        (-0.5, 10, [(0, 1_000)]),
+        (-0.5, 40, [(0, 2_000), (1, -1_500)]),
+    ],
+)
+def test_home_that_was_away_meters_what_is_cancelled_slot_by_slot(
+    since_min: float, cancelled_min: int, metered_wh: list[tuple[int, int]]
+) -> None:
+    """It comes back five minutes after the cancellation, which waits for it, and has given 4 kW by its set-point of the first
+    slot; then it charges what it gave."""
+    world = World()
+    world.simple("ra-1", 1)
+    world.event(4_000, 4_000)
+    simulation = world.build()
+    down = (cancelled_min - since_min + 5) * MINUTE
+    simulation.at(START + since_min * MINUTE, lambda: simulation.kill("ra-1-h0", down))
+    simulation.give(START + cancelled_min * MINUTE, "utility", Cancel("e1"))
+    simulation.run()
+    reports = [one for one in Story(simulation, world).sent("report", "ra-1-h0") if isinstance(one, m.Report)]
+    told = {reading.slot: -reading.energy_wh for report in reports for reading in report.readings}
+    assert sorted(told.items()) == metered_wh
+    assert violations(simulation.trace) == []

@@ -177,7 +177,7 @@ class Controlled(Party):
         award = event.award
         if award is None or event.stage not in (DerStage.AWARDED, DerStage.ACTIVE):
             return
-        from_slot = min(event.slot, event.slots - 1)
+        from_slot = min(event.slot_at(now), event.slots - 1)
         back_w = () if event.accepted is None or self.outage else WithoutEvent(event.accepted).takes_back_w(now)
         self._release(event, now)
         self._close(event, "withdrawn", now)

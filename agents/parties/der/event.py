@@ -167,6 +167,11 @@ class DerEvent:
         if self.slot < self.slots:
             self.timers[DerTimer.SLOT] = self.slot_start(self.slot + 1)
 
+    def slot_at(self, now: datetime) -> int:
+        """The first slot that is not over; the number of slots behind the last one. Who was away over the end of a slot has
+        not asked for its meter values yet."""
+        return next((slot for slot in range(self.slot, self.slots) if now < self.slot_start(slot + 1)), self.slots)
+
     @property
     def offered_w(self) -> dict[m.Basis, Plan]:
         """The offers that stand, W."""

@@ -32,18 +32,25 @@ class HomeMeter:
             event.timers[DerTimer.SLOT] = event.slot_start(event.slot + 1)
 
     def cancelled(self, event: DerEvent, now: datetime) -> None:
-        """The event is cancelled in a slot: what flowed until now is of the settlement."""
-        start = event.slot_start(event.slot)
-        if event.stage is DerStage.ACTIVE and event.slot < event.slots and start < now:
-            self._ask(event, start, now)
+        """The event is cancelled: what flowed until now is of the settlement."""
+        if event.stage in (DerStage.AWARDED, DerStage.ACTIVE):
+            self._until(event, now)
 
     def cancelled_behind(self, event: DerEvent, now: datetime) -> None:
         """The same of an event that it has withdrawn from, and that is metered to the end."""
-        start = event.slot_start(event.slot)
-        if event.timers.pop(DerTimer.SLOT, None) is not None:
+        if DerTimer.SLOT in event.timers:
             event.outcome = m.Outcome.CANCELLED
-            if start < now:
-                self._ask(event, start, now)
+            self._until(event, now)
+            event.timers.pop(DerTimer.SLOT, None)
+
+    def _until(self, event: DerEvent, now: datetime) -> None:
+        """The slots that are over, and the present one as far as it is."""
+        over = event.slot_at(now)
+        while event.slot < over:
+            self.slot_over(event, now)
+        start = event.slot_start(event.slot)
+        if event.slot < event.slots and start < now:
+            self._ask(event, start, now)
 
     def _ask(self, event: DerEvent, start: datetime, end: datetime) -> None:
         for device in self.home.devices:
