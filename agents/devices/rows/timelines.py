@@ -209,7 +209,9 @@ def _piece(
     grid_w = max(-float(owner.agreed_discharge_w), min(float(owner.agreed_charge_w), grid_w))
     moved_w = grid_w * (owner.charge_pct / 100) if grid_w > 0 else grid_w / (owner.discharge_pct / 100)
     closed_h = span_h if grid_w else 0.0
-    return energy + span_h * moved_w - closed_h * owner.standby_w, span_h * grid_w, closed_h, alone_wh
+    if start_us >= owner.state_us:  # what flowed before the newest reading is in it
+        energy += span_h * moved_w - closed_h * owner.standby_w
+    return energy, span_h * grid_w, closed_h, alone_wh
 
 
 def _charged(

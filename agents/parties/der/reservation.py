@@ -8,7 +8,7 @@ from agents.devices.contract import Ask
 from agents.devices.course import lower
 from agents.parties.der.home import Home
 from agents.parties.der.home_flexibility import HomeFlexibility, share
-from agents.parties.der.ledger import Course, Ledger
+from agents.parties.der.ledger import Course, Ledger, clipped
 from protocol.actor import Setpoint
 from protocol.messages import IntervalPeriod
 from protocol.plan import Plan, add, excess, least, total, zero
@@ -56,7 +56,8 @@ class Reservation:
 
     def raised(self, power_w: Plan, parts: Mapping[str, Plan], now: datetime) -> dict[str, Plan]:
         """The parts of so much of the answer, W, where other events may have taken what was freed of it: what is reserved
-        already (`parts`), and of the rest what the devices can add to all that is reserved now, in the slots to come."""
+        already (`parts`), and of the rest what the devices can add to all that is reserved now, in the slots to come, on the
+        schedules that they are led on: newer ones would make up for what this event took."""
         slots = len(power_w)
         before_w = total(list(parts.values()), slots)
         kept = share(least(power_w, before_w), parts)
@@ -65,7 +66,9 @@ class Reservation:
         )
         if not any(more_w):
             return kept
-        more = self.home.flexibility(self.direction, self.period, more_w, self.ledger.but(""))
+        beside = self.ledger.but("")
+        beside |= {name: beside.get(name, ()) + clipped(self.declared(name), now) for name in kept}
+        more = self.home.flexibility(self.direction, self.period, more_w, beside)
         return {name: self._added(name, plan, more) for name, plan in kept.items()}
 
     def _added(self, name: str, before_w: Plan, more: HomeFlexibility) -> Plan:

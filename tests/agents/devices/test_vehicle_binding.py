@@ -218,3 +218,10 @@ def test_what_is_held_at_its_schedule_makes_nothing_up_for_what_was_led_before()
 def test_two_events_that_cancel_out_lead_a_vehicle_at_the_schedule_that_they_stand_on() -> None:
     both = (Segment(START, START + SLOT, -2_000, 0), Segment(START, START + SLOT, 2_000, 0))
     assert answer(ask(0, 0, reserved=both), soc_wh=29_000, state_at=START).schedule_w == (0, 2_000)
+
+
+def test_what_another_event_led_before_the_newest_reading_is_in_it() -> None:
+    led, read_at = Segment(START, START + SLOT, -2_000, 0), START + SLOT
+    given = answer(ask(0, 6_000, reserved=(led,)), state_at=read_at, soc_wh=29_000, reserve_wh=28_000)
+    assert given.power_w == (0, 4_000)  # it charges 1 kWh by itself, and has 1 kWh above its reserve
+    assert given.schedule_w == (-2_000, 2_000)

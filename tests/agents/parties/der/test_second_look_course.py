@@ -17,6 +17,7 @@ from protocol.plan import Plan
 from protocol.units import Direction
 
 HALF_HOUR, MINUTES = timedelta(minutes=30), timedelta(minutes=10)
+LOSSLESS = {"charge_efficiency_pct": 100, "discharge_efficiency_pct": 100}
 ROOM = room("room", capacity_wh_per_k=1_500, outdoor_c=(-9,))
 """It needs 1,500 W to stay at 21 degrees."""
 
@@ -63,6 +64,20 @@ def test_room_that_gives_more_for_another_device_in_the_middle_of_an_event_stays
         heated.run(_led(again, slot), at, at + HALF_HOUR)
         at += HALF_HOUR
     assert temperature_c(heated.room, heated.energy_wh) >= ROOM.least_c
+
+
+def test_raise_in_the_middle_of_an_event_counts_on_no_charging_that_it_holds_up() -> None:
+    """A car without losses needs 28 of its 30 kWh when it leaves ten minutes behind the event, and charges 1 kWh by then: 3 kWh
+    may be missing at the end of the event, and 2,600 Wh are taken by two slots of four."""
+    car = vehicle("car", departs_at=START + timedelta(minutes=130), departure_soc_wh=28_000, **LOSSLESS)
+    home, ledger = made(car)
+    held = reserved(home, ledger, "e1", 0, (1_500,) * 4)
+    held.answer = held.answer.giving({"car": (2_600, 0, 2_600, 1_400)})
+    held.reserve((2_600, 0, 2_600, 0))
+    in_the_third = START + 2 * HALF_HOUR
+    home.observe(Measured("car", in_the_third, soc_wh=28_700))
+    raised = held.raised((2_600, 0, 2_600, 1_400), held.parts, in_the_third + timedelta(seconds=5))
+    assert raised == {"car": (2_600, 0, 2_600, 800)}
 
 
 def _led(held: Reservation, slot: int) -> int | None:
