@@ -23,8 +23,9 @@ from protocol.units import step_instant
 REPEATS = 4
 """How often an unconfirmed award is sent again until `confirm_by`, and a cancellation at most."""
 SECOND = timedelta(seconds=1)
-"""Behind `confirm_by` nothing is sent again sooner, unless slots are shorter than that: an award that was made just before the
-event's start had a moment to be confirmed in, and who is silent would be told its cancellation a million times."""
+"""Behind `confirm_by` nothing is sent again sooner, unless slots are shorter than that, and each time later than the time
+before, up to a quarter of a slot: an award that was made just before the event's start had a moment to be confirmed in, and
+who is silent would be told its cancellation a million times."""
 
 SUPERSEDED = "superseded by a later request"
 
@@ -246,8 +247,8 @@ class Awards:
 
     def chase(self, now: datetime) -> bool:
         """Send again what is unconfirmed; whether an award was lost by that. At `confirm_by` an award counts as lost
-        and its cancellation is chased in its stead, until the event is over. What was cut is not lost: who has confirmed
-        more is bound to that until it hears of it."""
+        and its cancellation is chased in its stead, less and less often, until the event is over. What was cut is not lost:
+        who has confirmed more is bound to that until it hears of it."""
         if not self.unconfirmed or self.confirm_by is None:
             return False
         children = [self.children[name] for name in self.unconfirmed]
@@ -263,7 +264,9 @@ class Awards:
         if now < self.confirm_by:
             self.timers.set(Timer.CHASE, min(now + self.chase_every, self.confirm_by))
             return bool(lost)
-        following = now + max(self.chase_every, min(SECOND, self.subject.period.duration / 4 / REPEATS))
+        slot = self.subject.period.duration
+        every = max(self.chase_every, min(SECOND, slot / 4 / REPEATS))
+        following, self.chase_every = now + every, max(every, min(2 * every, slot / REPEATS))
         if following < self.subject.end_at:
             self.timers.set(Timer.CHASE, following)
         return bool(lost)

@@ -101,10 +101,12 @@ def _forgotten(event: Negotiation, child: Child, kind: str, now: datetime) -> No
 
 
 def came_online(event: Negotiation, name: str, now: datetime) -> None:
-    """A child's process has connected: it is told the award that it has confirmed once more. Who knows it confirms it
-    again, who has lost its memory says so now, and not when it is to deliver."""
+    """A child's process has connected: it is told once more what it has not confirmed, and the award that it has. Who knows
+    that confirms it again, who has lost its memory says so now, and not when it is to deliver."""
     child = event.children.by_name.get(name)
-    if child is not None and child.confirmed and child.awarded_w is not None and now < event.subject.end_at:
+    if child is None or now >= event.subject.end_at:
+        return
+    if name in event.awards.unconfirmed or (child.confirmed and child.awarded_w is not None):
         event.awards.send_again(child, now)
 
 

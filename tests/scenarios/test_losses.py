@@ -10,7 +10,9 @@ from worlds import START, T0, Story, World, dropping
 
 from agents.runtime.behaviour import Intercept
 from broker.bus import Post
+from protocol import messages as m
 from protocol.actor import Decided
+from protocol.codec import encode
 from protocol.units import Direction
 
 MINUTE = timedelta(minutes=1)
@@ -131,12 +133,28 @@ def test_withdrawal_before_the_first_slot_is_made_up_for(minutes: float, tiers: 
     check(played(evening(tiers, direction), nth("none", 0, lambda post: []), -minutes * MINUTE))
 
 
-def test_home_that_dies_behind_an_award_of_the_last_moment_is_told_once_a_second() -> None:
-    """Its award had less than a second to be confirmed in; a quarter of that stood between two cancellations."""
+def cancellations(story: Story) -> list[Post]:
+    return [post for _, _, post in story.simulation.posts if post.topic == "dr/award/ra-1/ra-1-h0"]
+
+
+def unconfirmed() -> World:
+    """An award had less than a second to be confirmed in; a quarter of that stood between two cancellations."""
     world = World()
     world.simple("ra-1", 2)
     world.event(9_000, issue_at=START - timedelta(seconds=2))
     world.intercepts["ra-1-h0"] = dropping("confirm", "e1.1.1")
-    story = world.run()
-    told = [post for _, _, post in story.simulation.posts if post.topic == "dr/award/ra-1/ra-1-h0"]
-    assert 100 < len(told) < 2_000
+    return world
+
+
+def test_home_that_dies_behind_an_award_of_the_last_moment_is_told_less_and_less_often() -> None:
+    assert 10 < len(cancellations(unconfirmed().run())) < 30
+
+
+def test_home_that_comes_back_is_told_at_once_what_it_has_not_confirmed() -> None:
+    world, back = unconfirmed(), START + 20 * MINUTE
+    simulation = world.build()
+    presence = encode(m.Presence(message_id="ra-1-h0.presence.2", sent_at=back, online=True))
+    simulation.publish(back, "ra-1-h0", Post("dr/presence/ra-1/ra-1-h0", presence, retain=True))
+    simulation.run()
+    told = [at for at, _, post in simulation.posts if post.topic == "dr/award/ra-1/ra-1-h0"]
+    assert any(back <= at < back + MINUTE / 60 for at in told)
