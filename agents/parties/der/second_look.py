@@ -90,19 +90,22 @@ def _first_ahead(held: Reservation, now: datetime) -> int:
 
 def _found(held: Reservation, first: int, now: datetime) -> HomeFlexibility:
     """What stands of the slots before the first one, and what the devices can give of the award from it on, beside what
-    other events have led them to, and reserve from now on. What has begun is told by the schedule that it began with, and
-    what can be given is computed on that one too: a newer one would make up for what this event took."""
+    other events have led them to, and reserve from now on. A device that has begun is told by the schedule that it began
+    with, and what it can give is computed on that one too: a newer one would make up for what this event took."""
     start, others, given_w = held.period.slot_start(first), held.ledger.but(held.event_id), _given_w(held)
-    beside = {name: _beside(held, name, others.get(name, ()), start, now) for name in held.parts}
-    if first:
-        beside = {name: course + clipped(held.declared(name), start) for name, course in beside.items()}
+    begun = {name for name, plan in held.parts.items() if any(plan[:first])}
+    beside = {
+        name: _beside(held, name, others.get(name, ()), start, now)
+        + (clipped(held.declared(name), start) if name in begun else ())
+        for name in held.parts
+    }
     period, before = held.period.model_copy(update={"start": start}), held.answer
     newer = held.home.flexibility(held.direction, period, given_w[first:], beside, before.loosened)
     parts = {
         name: replace(
             part,
             power_w=held.parts[name][:first] + newer.parts[name].power_w,
-            schedule_w=part.schedule_w if first else newer.parts[name].schedule_w,
+            schedule_w=part.schedule_w if name in begun else part.schedule_w[:first] + newer.parts[name].schedule_w,
         )
         for name, part in before.parts.items()
     }

@@ -66,6 +66,22 @@ def test_room_that_gives_more_for_another_device_in_the_middle_of_an_event_stays
     assert temperature_c(heated.room, heated.energy_wh) >= ROOM.least_c
 
 
+def test_car_that_comes_to_charge_in_the_middle_of_an_event_is_not_led_to_less_for_more_load() -> None:
+    """The battery is full behind the first slot; the car has no part in it, and charges at all that it can now."""
+    car, wall = vehicle("car", **LOSSLESS), battery("wall", 5_000, soc_wh=15_000, **LOSSLESS)
+    home, ledger = made(car, wall)
+    more, period = Direction.INCREASE_LOAD, m.IntervalPeriod(start=START, duration=HALF_HOUR)
+    answer = home.flexibility(more, period, (5_000, 5_000), {})
+    held = Reservation("sunny", more, period, answer.giving({"car": (0, 0), "wall": (5_000, 5_000)}), home, ledger)
+    held.reserve((5_000, 5_000))
+    held.follow(0, 5_000, START)
+    home.observe(Measured("wall", START + MINUTES, soc_wh=19_000))
+    home.observe(Measured("car", START + MINUTES, soc_wh=18_000))
+    again = looked_at_again(held, START + MINUTES)
+    assert again is not None
+    assert again.parts["car"] == (0, 0)
+
+
 def test_raise_in_the_middle_of_an_event_counts_on_no_charging_that_it_holds_up() -> None:
     """A car without losses needs 28 of its 30 kWh when it leaves ten minutes behind the event, and charges 1 kWh by then: 3 kWh
     may be missing at the end of the event, and 2,600 Wh are taken by two slots of four."""
