@@ -101,12 +101,13 @@ def _forgotten(event: Negotiation, child: Child, kind: str, now: datetime) -> No
 
 
 def came_online(event: Negotiation, name: str, now: datetime) -> None:
-    """A child's process has connected: it is told once more what it has not confirmed, and the award that it has. Who knows
-    that confirms it again, who has lost its memory says so now, and not when it is to deliver."""
+    """A child's process has connected: it is told its award once more, or that it is cancelled. Who knows that confirms it
+    again, who has lost its memory says so now, and not when it is to deliver."""
     child = event.children.by_name.get(name)
-    if child is None or now >= event.subject.end_at:
+    if child is None or child.award is None or now >= event.subject.end_at:
         return
-    if name in event.awards.unconfirmed or (child.confirmed and child.awarded_w is not None):
+    cancelled = child.award.outcome is m.Outcome.CANCELLED
+    if cancelled or name in event.awards.unconfirmed or (child.confirmed and child.awarded_w is not None):
         event.awards.send_again(child, now)
 
 

@@ -107,9 +107,18 @@ class Settlement:
         told that it is cancelled. Who may not know is told again."""
         assert child.award is not None
         cancelled = child.award.outcome is m.Outcome.CANCELLED
-        if not cancelled or child.name in self.awards.unconfirmed:
+        if not cancelled or child.name in self.awards.unconfirmed or self._goes_on(child, message):
             self.awards.send_again(child, now)
         return cancelled and message.request_id == child.award.request_id
+
+    def _goes_on(self, child: Child, message: m.Report) -> bool:
+        """Whether a child delivers in a slot that began behind its cancellation: it has lost the memory of that."""
+        assert child.award is not None
+        cancelled_at, start = child.award.sent_at, self.subject.period.slot_start
+        return child.name not in self.delivery.children.withdrawn and any(
+            reading.state is not m.EventStatus.CANCELLED and start(reading.slot) > cancelled_at
+            for reading in message.readings
+        )
 
     def take(self, name: str, reading: m.Reading, revision: int, now: datetime) -> Iterator[SlotSum]:
         """A meter value of a child or an own device; every slot that is complete by it."""

@@ -12,7 +12,7 @@ from broker.bus import Post
 from broker.node import Crash
 from broker.simulation import Faults
 from protocol import messages as m
-from protocol.actor import Issue
+from protocol.actor import Cancel, Issue
 from protocol.codec import encode
 from protocol.edges import Edge, topic
 from protocol.errors import RejectReason
@@ -307,3 +307,38 @@ def test_withdrawal_of_what_the_parent_does_not_know_is_not_said_again() -> None
     story = Story(simulation, made)
     assert story.notes("closed", "utility")[-1].data["outcome"] == "no_deal"
     assert len([post for _, who, post in simulation.posts if who == "ac" and "/withdraw/" in post.topic]) == 1
+
+
+@pytest.mark.parametrize("child", ["ra-1", "ra-1-h0"])
+def test_child_that_comes_back_hears_that_its_event_is_cancelled(child: str) -> None:
+    story = forgets_the_cancellation(child, lost_until=T0)
+    assert [one for one in story.to("report", child, child) if one.sent_at > START] == []
+    assert story.notes("closed", child)[-1].data["outcome"] == "cancelled"
+
+
+def test_home_that_delivers_what_was_cancelled_hears_it_again_at_its_first_report() -> None:
+    story = forgets_the_cancellation("ra-1-h0", lost_until=START)
+    at, home = START + timedelta(minutes=30), "ra-1-h0"
+    reported = [one.sent_at - at for one in story.to("report", home, home) if one.sent_at > START]
+    assert reported
+    assert max(reported) < timedelta(seconds=1)
+    assert story.notes("closed", home)[-1].data["outcome"] == "cancelled"
+
+
+def forgets_the_cancellation(child: str, lost_until: datetime) -> Story:
+    """The deal is cancelled ten minutes before its start, and three minutes later a child is restored from a copy in which it
+    stands; what its parent says of awards then is lost until an instant."""
+    made, dies = world(), START - timedelta(minutes=7)
+    crash = Crash(child, "acknowledged", dies, timedelta(seconds=5), minute(30))
+    simulation = made.build(faults=Faults(crashes=(crash,)))
+
+    def way_out(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
+        lost = post.topic.startswith("dr/award/") and dies <= simulation.now < lost_until
+        return [] if lost else [(post, timedelta())]
+
+    simulation.intercept("ac" if child == "ra-1" else "ra-1", way_out)
+    simulation.give(START - timedelta(minutes=10), "utility", Cancel("e1"))
+    kind, edge = EDGES[child]
+    simulation.publish(dies, "stranger", Post(topic(kind, edge), b"{"))
+    simulation.run()
+    return Story(simulation, made)

@@ -189,7 +189,8 @@ def broken(world: World, simulation: Simulation) -> list[str]:
     promises = violations(simulation.trace, lossless=not simulation.faults.loss_pct)
     lost = {crash.actor for _, crash in simulation.crashed if crash.knows_until is not None}
     if lost:  # of what a party has forgotten it says another word under the same id, and its ledgers begin anew
-        own = tuple(f"P3: {name}" for name in lost)
+        unheard = ("P10",) if simulation.faults.loss_pct else ()  # that it is back, and what of its deals is cancelled
+        own = tuple(f"{promise}: {name}" for name in lost for promise in ("P3", *unheard))
         promises = [one for one in promises if one.startswith(("P3:", "P10:")) and not one.startswith(own)]
     rooms = comfort.violations(world.homes, simulation.trace)
     return [*promises, *physics.violations(world.homes, simulation), *rooms, *waiting]
