@@ -1,26 +1,22 @@
-"""All that travels: one frozen model a kind (design.md section 5).
+"""All that travels: one frozen model a kind (design.md section 5). Here stand the kinds of an event's deal and delivery.
 
 Fields hold whole W and Wh and aware UTC instants; plans are magnitudes in the event's direction unless the name
 says `signed` or the docstring says otherwise. Unknown fields are refused except under `extensions`.
 """
 
 from operator import gt
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, FailFast, Field, model_validator
+from pydantic import FailFast, Field, model_validator
 
-from protocol.errors import RejectReason
+from protocol.asides import *
+from protocol.message import *
 from protocol.parts import *
 from protocol.units import (
-    MAX_POWER_W,
     MAX_SLOTS,
-    REF,
-    STEM,
     Direction,
     Instant,
-    Key,
     Name,
-    PowerW,
     Ref,
     SignedEnergyWh,
     SignedPowerW,
@@ -30,65 +26,6 @@ from protocol.units import (
     check_span,
 )
 from protocol.words import *
-
-
-def _at_most(entries: int) -> BeforeValidator:
-    """Look at the length before the entries."""
-
-    def short(value: Any) -> Any:
-        if isinstance(value, dict) and len(value) > entries:
-            raise ValueError(f"at most {entries} entries")
-        return value
-
-    return BeforeValidator(short)
-
-
-class Message(WireModel):
-    """What every message carries."""
-
-    kind: ClassVar[str]
-    later: ClassVar[tuple[str, ...]] = ()
-    """Fields that came after the first release: they are left out while they are None."""
-    version: Literal["1.0"] = VERSION
-    """Of the messages."""
-    message_id: Ref
-    """Unique for its sender; a repeat has the same id and the same body."""
-    sent_at: Instant
-    """When it was said."""
-    extensions: Extensions = Field(default_factory=dict)
-    """Entries of anybody's own; who does not know one passes over it."""
-
-
-class EventMessage(Message):
-    """What every message about an event carries."""
-
-    event_id: Name
-    """The event, the same for all who take part."""
-    request_id: Stem
-    """The request on this edge that it belongs to."""
-    round: Annotated[int, Field(ge=1, le=MAX_ROUND)]
-    """1 for the request, n + 1 for a re-request."""
-    revision: Annotated[int, Field(ge=1, le=MAX_REVISION)]
-    """Of a request: of the event as its issuer changed it. Else: of this answer. The higher one is the truth."""
-
-    def under(self, message_id: str, power_w: tuple[int, ...] | None = None, **refs: str) -> Self:
-        """The same message under another id and other references, with another plan, W: to each of a crowd it differs
-        in nothing else. These are looked at, the rest was when this one was made: it takes less than half of the time.
-        What a kind asks of its fields together has to hold by itself. Raises ValueError."""
-        refs["message_id"] = message_id
-        for name, ref in refs.items():
-            if _REFS.get(name, STEM).match(ref) is None or name not in self.__dict__:
-                raise ValueError(f"{name} {ref!r} is no reference")
-        own: dict[str, object] = self.__dict__ | refs
-        if power_w is not None:
-            if len(power_w) != len(self.__dict__["power_w"]) or min(power_w) < 0 or max(power_w) > MAX_POWER_W:
-                raise ValueError(f"power_w {power_w!r} is no plan like that of {self.message_id}")
-            own["power_w"] = power_w
-        return made(type(self), own, self.__pydantic_fields_set__)
-
-
-_REFS = {"message_id": REF, "accepts": REF}
-"""All other references of a message are stems."""
 
 
 class Request(EventMessage):
@@ -316,135 +253,3 @@ class Withdraw(EventMessage):
     """What it still gives, all slots, W."""
     cause: Text
     """For people."""
-
-
-class Reject(Message):
-    """A refusal. Never answered by another one."""
-
-    kind: ClassVar[str] = "reject"
-    refused_id: Ref | None = None
-    """The message_id that was refused, where it could be read."""
-    refused_kind: Key
-    """Its kind."""
-    refused_by: Side
-    """Which end of the edge refuses."""
-    reason: RejectReason
-    """For machines."""
-    text: Text = ""
-    """For people."""
-
-
-class Presence(Message):
-    """Online or, as the last will, offline."""
-
-    kind: ClassVar[str] = "presence"
-    online: bool
-    """Whether it is there."""
-    software: Text = ""
-    """Name and version of what runs there."""
-    capability: Annotated[dict[Key, Whole], Field(max_length=MAX_CAPABILITY), _at_most(MAX_CAPABILITY)] = Field(
-        default_factory=dict
-    )
-    """Summary: e.g. resources, increase_load_w, decrease_load_w."""
-
-
-Many = Annotated[int, Field(ge=0, le=10**6)]
-MaybePlanW = Annotated[tuple[PowerW, ...] | None, Field(min_length=1, max_length=MAX_SLOTS)]
-
-
-class Progress(Message):
-    """Where a party that asks others stands in one event: for who comes late and has not heard what was said before. It
-    binds nobody, and no party goes by it."""
-
-    kind: ClassVar[str] = "progress"
-    party: Name
-    """Who tells it."""
-    event_id: Name
-    """The event, the same for all who take part."""
-    parent: Name | None = None
-    """Who asks the party; none: nobody does."""
-    direction: Direction
-    """Which way the load is asked to change."""
-    interval_period: IntervalPeriod
-    """Where the slots lie."""
-    stage: Key
-    """Where it stands: `collecting`, `relaxing`, `judging`, `offered`, `proposed`, `standby`, `delivering`, `closed`; later
-    releases may know others."""
-    outcome: Key = ""
-    """How it ended, when it is closed: `concluded`, `no_deal`, `cancelled` ..."""
-    round: Annotated[int, Field(ge=1, le=MAX_ROUND)] = 1
-    """Of what it asks at present."""
-    requested_w: PlanW
-    """What is asked of it (of one that nobody asks: what it asks for), W per slot."""
-    available_w: MaybePlanW = None
-    """What it can count on of that; none: not known yet."""
-    secured_w: MaybePlanW = None
-    """The deal that stands, less what was stated to be lost; none: there is none."""
-    delivered_wh: SignedEnergyWh = 0
-    """In the event's direction, of the slots that are summed up."""
-    metered: Annotated[int, Field(ge=0, le=MAX_SLOTS)] = 0
-    """How many slots that are."""
-    asked: Many = 0
-    """How many children were asked."""
-    yes: Many = 0
-    """How many of them give something."""
-    no: Many = 0
-    """How many have opted out."""
-    waiting: Many = 0
-    """How many have not answered, or not yet."""
-    awards: Many = 0
-    """How many hold an award."""
-    confirmed: Many = 0
-    """How many of them have confirmed it."""
-    valid_until: Instant
-    """Afterwards it says nothing."""
-
-    @model_validator(mode="after")
-    def _alike(self) -> Self:
-        slots = len(self.requested_w)
-        if any(plan is not None and len(plan) != slots for plan in (self.available_w, self.secured_w)):
-            raise ValueError("available_w and secured_w need one entry a slot")
-        if self.metered > slots:
-            raise ValueError("no more slots are metered than there are")
-        check_span(self.interval_period.start, self.interval_period.duration * slots)
-        return self
-
-
-class Capability(Message):
-    """What a child could probably give over the next day; it binds nobody."""
-
-    kind: ClassVar[str] = "capability"
-    interval_period: IntervalPeriod
-    """Where the slots lie."""
-    increase_load: PowerBand
-    """What it could take more."""
-    decrease_load: PowerBand
-    """What it could take less, or give back."""
-    notice_s: RunS = 0
-    """How long before its first slot it has to be awarded."""
-    least_run_s: RunS = 0
-    """For how long it has to be used at least."""
-    most_run_s: RunS | None = None
-    """For how long it can be used at most; None: as the energy allows."""
-    calls_left: Annotated[int, Field(ge=0, le=10**6)] | None = None
-    """How many events it still takes part in; None: any number."""
-    told_by: Annotated[int, Field(ge=0, le=10**6)] = 1
-    """So many of the parties that are counted have told it themselves ..."""
-    counted: Annotated[int, Field(ge=1, le=10**6)] = 1
-    """... of so many; for the others their contracts stand."""
-    valid_until: Instant
-    """Afterwards it says nothing."""
-
-    @model_validator(mode="after")
-    def _alike(self) -> Self:
-        slots = len(self.increase_load.p50_w)
-        if len(self.decrease_load.p50_w) != slots:
-            raise ValueError("both directions need the same number of slots")
-        if self.told_by > self.counted:
-            raise ValueError("told_by is at most counted")
-        check_span(self.interval_period.start, self.interval_period.duration * slots)
-        return self
-
-    def band(self, direction: Direction) -> PowerBand:
-        """In one direction."""
-        return self.increase_load if direction is Direction.INCREASE_LOAD else self.decrease_load

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from types import ModuleType
 
-from protocol import bounds, errors, messages, parts, units, words
+from protocol import asides, bounds, errors, message, messages, parts, units, words
 
 
 def text_of(owner: type, name: str) -> str:
@@ -30,7 +30,7 @@ def class_of(name: str) -> type:
 
 @cache
 def _texts() -> Mapping[str, Mapping[str, str]]:
-    modules = messages, parts, words, errors, units, bounds
+    modules = messages, message, asides, parts, words, errors, units, bounds
     return {name: texts for module in modules for name, texts in _classes(module)}
 
 
