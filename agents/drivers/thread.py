@@ -15,6 +15,8 @@ from agents.drivers.contract import DeviceDriver, DeviceReading, DeviceTrouble
 T = TypeVar("T")
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 END_WITHIN_S = 2.0
+ANSWER_WITHIN_S = 10.0
+"""A driver that has not answered after so long is left alone, s of real time."""
 
 log = structlog.get_logger("gridpact.drivers")
 
@@ -75,6 +77,13 @@ class DriverThread:
             raise
         except Exception as error:  # noqa: BLE001 - a driver's fault is no fault of the party's
             raise DeviceTrouble(in_words(error)) from None
+
+    async def usual_answer(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The same within the usual time. Raises DeviceTrouble, also where it has not answered by then."""
+        try:
+            return await self.answer(make, ANSWER_WITHIN_S)
+        except TimeoutError:
+            raise DeviceTrouble(f"the driver has not answered within {ANSWER_WITHIN_S:.0f} s") from None
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)

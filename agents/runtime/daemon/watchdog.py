@@ -12,8 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from agents.drivers.registry import Drivers
-from agents.drivers.remote import ANSWER_WITHIN_S
-from agents.drivers.thread import in_words
+from agents.drivers.thread import ANSWER_WITHIN_S, in_words
 from agents.runtime.daemon.daemon import process_name
 from agents.runtime.daemon.sockets import runtime_dir
 from agents.settings.checked import ConfigError

@@ -10,9 +10,8 @@ from typing import Any, TypeVar
 
 from agents.drivers.contract import DeviceReading, DeviceTrouble, HoldingDriver
 from agents.drivers.registry import METERS, Drivers, devices_of
-from agents.drivers.remote import ANSWER_WITHIN_S
 from agents.drivers.roughly import rough_w
-from agents.drivers.thread import DriverThread
+from agents.drivers.thread import ANSWER_WITHIN_S, DriverThread
 from agents.runtime.daemon.daemon import process_name
 from agents.runtime.daemon.sockets import runtime_dir
 from agents.settings.checked import ConfigError

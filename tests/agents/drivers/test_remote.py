@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from played_driver import REFUSES, PlayedDriver
 
-from agents.drivers import remote, thread
+from agents.drivers import commanding, remote, thread
 from agents.drivers.contract import Abilities, DeviceReading
 from agents.drivers.orders import PowerOrder
 from agents.drivers.remote import RemoteDevice
@@ -25,9 +25,9 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "ANSWER_WITHIN_S", 0.1)
-    monkeypatch.setattr(remote, "LEAVE_WITHIN_S", 0.1)
-    monkeypatch.setattr(remote, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(thread, "ANSWER_WITHIN_S", 0.1)
+    monkeypatch.setattr(commanding, "LEAVE_WITHIN_S", 0.1)
+    monkeypatch.setattr(commanding, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(thread, "END_WITHIN_S", 0.1)
 
 
@@ -243,7 +243,7 @@ async def test_meter_of_its_own_counts_instead_of_the_device() -> None:
     device = RemoteDevice("ev", DriverThread("played", driver), meter=DriverThread("meter", meter))
     async with running(driver, device) as party:
         await party.until(soc_wh=20_000)
-        while device._register.read_at is None:
+        while device._slots.register.read_at is None:
             await asyncio.sleep(0)
         start = party.clock.now()
         driver.state = replace(driver.state, soc_wh=21_000)
@@ -272,7 +272,7 @@ async def test_slot_whose_end_lies_in_a_gap_is_told_late_as_a_replacement_value(
     meter.state = DeviceReading(register_wh=7_000.0, register_step_wh=100.0)
     device = RemoteDevice("ev", DriverThread("played", driver), meter=DriverThread("meter", meter))
     async with running(driver, device) as party:
-        while device._register.read_at is None:
+        while device._slots.register.read_at is None:
             await asyncio.sleep(0)
         start = party.clock.now()
         while party.clock.now() < start + timedelta(minutes=5):
@@ -296,11 +296,11 @@ def test_register_of_which_a_part_is_older_than_a_silence_is_no_reading_yet() ->
 
     def hear(at_s: float, register_wh: float, oldest_s: float) -> None:
         at = begun_at + timedelta(seconds=at_s)
-        device._clock = Clock(at, datetime.now(UTC), 1.0)
+        device._time.clock = Clock(at, datetime.now(UTC), 1.0)
         device._hear_meter(DeviceReading(register_wh=register_wh, register_age_s=at_s - oldest_s))
 
     def flowed_wh() -> int | None:
-        return device._register.estimated_wh(begun_at + timedelta(seconds=10), begun_at + timedelta(seconds=310))
+        return device._slots.register.estimated_wh(begun_at + timedelta(seconds=10), begun_at + timedelta(seconds=310))
 
     hear(0, 1_000, 0)
     hear(310, 1_600, 0)  # imported alone: exported is as it was before the silence
@@ -357,10 +357,10 @@ async def test_values_that_are_kept_count_for_no_other_clock_than_the_world_s() 
     driver = PlayedDriver(can=Abilities(poll_s=1))
     device = RemoteDevice("ev", DriverThread("played", driver))
     async with running(driver, device) as party:
-        while device._register.read_at is None:
+        while device._slots.register.read_at is None:
             await asyncio.sleep(0)
         now = party.clock.now()
         driver.push("ev", replace(driver.state, register_wh=5_000.0, kept=((now - timedelta(minutes=30), 4_000.0),)))
-        while device._register._wh[-1] != 5_000.0:
+        while device._slots.register._wh[-1] != 5_000.0:
             await asyncio.sleep(0)
-        assert 4_000.0 not in device._register._wh
+        assert 4_000.0 not in device._slots.register._wh
