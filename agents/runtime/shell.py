@@ -7,23 +7,23 @@ the last process ended.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-
-import structlog
 
 from agents.drivers.registry import SIMULATED
 from agents.drivers.remote import RemoteDevice
-from agents.parties.der.actor import Der
+from agents.runtime.beginning import Beginning
 from agents.runtime.clock_watch import Suspension
 from agents.runtime.foretelling import foretell
 from agents.runtime.hearing import Hearing
+from agents.runtime.inbox import Inbox, Waiting, nothing
 from agents.runtime.intake import Intake
-from agents.runtime.journal.journal import Journal, Mark
+from agents.runtime.journal.journal import Journal
 from agents.runtime.journal.segments import PartyState
 from agents.runtime.net import Net, caught_by
 from agents.runtime.outgoing import Job, Listener, Outgoing
 from agents.runtime.past import Past
+from agents.runtime.questions import in_full, open_questions
 from agents.runtime.recounting import Recounting
 from agents.runtime.skew import Skew
 from agents.runtime.solver import Solver
@@ -35,12 +35,10 @@ from broker.stepper import Stepper
 from protocol.actor import (
     Actor,
     Driver,
-    Effect,
     Entry,
     Feed,
     Measure,
     Question,
-    Reanchored,
     Received,
     Resumed,
     Setpoint,
@@ -48,9 +46,6 @@ from protocol.actor import (
     Taken,
 )
 
-log = structlog.get_logger("gridpact")
-
-INBOX = 2_000
 BATCH = 256
 """Inputs that are taken as of one instant: what is due in between waits for as long as they take, some 10 ms, and no
 longer than a turn (agents/runtime/turn.py)."""
@@ -82,21 +77,24 @@ class Shell:
         self.stepper = Stepper(actor, drivers, feeds, self.remote, solves=False)
         self.solver = Solver(lambda: self.actor, self._solved)
         self.outgoing = Outgoing(
-            {actor.name: bus}, clock, self._drive, tell, journal, self._words, self._measure, self.solver.want
+            {actor.name: bus},
+            clock,
+            self._drive,
+            tell,
+            journal,
+            lambda question: in_full(question, self.actor),
+            self._measure,
+            self.solver.want,
         )
         self._journal, self._build, self._bus = journal, build, bus
         self.past = Past(self.stepper, journal, self.remote, self.outgoing.questions, clock.now())
         self._hearing = Hearing()
+        self._beginning = Beginning(self.stepper, journal, self.past, self._hearing, clock)
         self._suspension = Suspension(clock)
-        self._folded = False
-        self._last_at: datetime | None = None
-        """Of the last step that a fold took again."""
         self.net = Net()
         self.intake = Intake(actor.name, lambda event: self.actor.knows(event), journal, self.net, clock.speed)
         self.turn, self._reading = Turn(), Turn()
-        self._inbox: asyncio.Queue[tuple[Taken | None, Callable[[], None]]] = asyncio.Queue(INBOX)
-        self._left: list[tuple[Taken | None, Callable[[], None]]] = []
-        """What an earlier turn had no time for."""
+        self._inbox = Inbox()
 
     @property
     def actor(self) -> Actor:
@@ -113,7 +111,7 @@ class Shell:
 
     async def run(self) -> None:
         """Until cancelled. Raises what the actor raises, and JournalError."""
-        first = list(self._first_jobs())
+        first = list(self._beginning.jobs())
         for job in first:
             await self.outgoing.put(job)
         try:
@@ -131,35 +129,11 @@ class Shell:
         except BaseExceptionGroup as group:
             raise first_error(group) from group
 
-    # -- the start
-
-    def _first_jobs(self) -> Iterable[Job]:
-        """Where the last process ended: its memory, what may not have left, and what is to be said again."""
-        now = self.clock.now()
-        last_at = self.fold()
-        if self._journal is not None and last_at is not None:
-            name = self.actor.name
-            log.info("journal_taken_over", party=name, text=self.past.taken_over)
-            redo: list[tuple[str, Mark, Effect]] = []
-            for mark, effect in self._journal.undone(name):
-                if isinstance(effect, Setpoint) and effect.until <= now:
-                    self._journal.sent(name, mark)
-                else:
-                    redo.append((name, mark, effect))
-            yield Job(redo=redo)
-            if last_at > now:  # the clock was ahead, and is right by now
-                yield Job(self.past.store(self.stepper.take(Reanchored(now), last_at)))
-            yield Job(
-                self.past.store(self.stepper.take(Resumed(min(last_at, now), counts_waited=True), now, due=False))
-            )
-            self._hearing.begin()
-        yield Job(self.past.store(self.stepper.begin(now)))
+    # -- what it knows
 
     def fold(self) -> datetime | None:
         """Take all steps of the journal again, once; the instant of the last one. Raises JournalError."""
-        if not self._folded:
-            self._last_at, self._folded = self.past.fold(), True
-        return self._last_at
+        return self._beginning.fold()
 
     def keep_snapshot(self) -> None:
         """Store what the party knows now."""
@@ -194,12 +168,12 @@ class Shell:
             device.measure(asked)
 
     async def _solved(self, found: Solved) -> None:
-        await self._inbox.put((found, _nothing))
+        await self._inbox.queue.put((found, nothing))
 
     @property
     def idle(self) -> bool:
         """Whether nothing is under way."""
-        return self._inbox.empty() and not self._left and self.outgoing.idle and not self.past.failed
+        return not self._inbox and self.outgoing.idle and not self.past.failed
 
     @property
     def is_quiet(self) -> bool:
@@ -219,7 +193,7 @@ class Shell:
         """An input from this side: an operator's order, a resident's decision, the clock set back. Returns when it is
         durable and what it set off has been handed over."""
         done = asyncio.get_running_loop().create_future()
-        await self._inbox.put((item, lambda: None if done.done() else done.set_result(None)))
+        await self._inbox.queue.put((item, lambda: None if done.done() else done.set_result(None)))
         await done
 
     async def clock_was_set(self, since: datetime | None = None) -> None:
@@ -228,19 +202,20 @@ class Shell:
         self.intake.skew = Skew()
         away = since is not None and not self._hearing.on
         self._hearing.begin()
-        await self._inbox.put((Resumed(since, counts_waited=True) if away and since is not None else None, _nothing))
+        item = Resumed(since, counts_waited=True) if away and since is not None else None
+        await self._inbox.queue.put((item, nothing))
 
-    def _was_suspended(self, now: datetime) -> list[tuple[Taken | None, Callable[[], None]]]:
+    def _was_suspended(self, now: datetime) -> list[Waiting]:
         """A machine that wakes up has heard nothing meanwhile: as after a start, what waited comes before what is due."""
         since = self._suspension.since(now)
         if since is None:
             return []
         self._hearing.begin()
-        return [(Resumed(since, counts_waited=True), _nothing)]
+        return [(Resumed(since, counts_waited=True), nothing)]
 
     async def deliver(self, arrivals: Sequence[Arrival]) -> None:
         """What the bus hands over. Waits while the inbox is full."""
-        now, inbox = self.clock.now(), self._inbox
+        now, inbox = self.clock.now(), self._inbox.queue
         self._reading.begin()
         for arrival in arrivals:
             if self._reading.is_over:
@@ -267,7 +242,8 @@ class Shell:
             self.turn.begin()
             for place, (item, _) in enumerate(batch):
                 if place and self.turn.is_over:
-                    batch, self._left = batch[:place], batch[place:]
+                    self._inbox.leave(batch[place:])
+                    batch = batch[:place]
                     break
                 try:
                     taken = self.stepper.take(item, now, due=due)
@@ -289,39 +265,33 @@ class Shell:
                 self.recounting.moved()
             await asyncio.sleep(0)  # one step that is due after the other would let nothing leave and nothing come in
 
-    async def _next(self) -> list[tuple[Taken | None, Callable[[], None]]]:
+    async def _next(self) -> list[Waiting]:
         """The next inputs; a None when the deadline has come (or may have moved)."""
-        if (waited := await self._hearing.next(self._inbox)) is not None:
-            left, self._left = self._left, []
-            return [*left, waited, *self._at_hand(BATCH - 1)]
+        inbox = self._inbox
+        if (waited := await self._hearing.next(inbox.queue)) is not None:
+            return [*inbox.left(), waited, *inbox.at_hand(BATCH - 1)]
         deadline = self.stepper.deadline
         wait_s = None if deadline is None else self.clock.real_seconds_until(deadline)
         if wait_s == 0:
-            return [(None, _nothing)]
-        batch, self._left = self._left, []
-        if not batch and self._inbox.empty():
+            return [(None, nothing)]
+        batch = inbox.left()
+        if not batch and inbox.queue.empty():
             snapshot_due = self.past.snapshot_due and (wait_s is None or wait_s > 2 * QUIET_S)
             try:
                 async with asyncio.timeout(QUIET_S if snapshot_due else wait_s):
-                    batch.append(await self._inbox.get())
+                    batch.append(await inbox.queue.get())
             except TimeoutError:
                 if snapshot_due:
                     self.past.keep()
-                return [(None, _nothing)]
-        return batch + self._at_hand(BATCH - len(batch))
-
-    def _at_hand(self, most: int) -> list[tuple[Taken | None, Callable[[], None]]]:
-        found: list[tuple[Taken | None, Callable[[], None]]] = []
-        while len(found) < most and not self._inbox.empty():
-            found.append(self._inbox.get_nowait())
-        return found
+                return [(None, nothing)]
+        return batch + inbox.at_hand(BATCH - len(batch))
 
     # -- telling
 
     @property
     def inbox(self) -> int:
         """Inputs that wait."""
-        return self._inbox.qsize() + len(self._left)
+        return len(self._inbox)
 
     @property
     def open_events(self) -> int:
@@ -335,10 +305,6 @@ class Shell:
 
     def status(self) -> dict[str, object]:
         """The actor's own words, and what stands around it."""
-        questions = [
-            {"event_id": question.event_id, "text": self._words(question), "answer_by": question.answer_by}
-            for question in self._open_questions()
-        ]
         surroundings = {
             "inbox": self.inbox,
             "not_done": self.outgoing.waiting,
@@ -346,24 +312,10 @@ class Shell:
             "own_faults": self.net.caught,
             **self.intake.counts,
         }
+        questions = open_questions(self.questions, self.actor, self.clock.now())
         found = {**self.actor.status(), "deadline": self.actor.deadline, "questions": questions, "shell": surroundings}
         return found | self._devices() if self.stepper.drivers or self.remote else found
 
     def _devices(self) -> dict[str, object]:
         simulated = {name: {"driver": SIMULATED} for name in self.stepper.drivers}
         return {"devices": simulated | {name: device.status() for name, device in self.remote.items()}}
-
-    def _words(self, question: Question) -> str:
-        """What the resident is asked, as things stand; the journal has the short form of it."""
-        full = self.actor.question(question.event_id) if isinstance(self.actor, Der) else None
-        return full or question.text
-
-    def _open_questions(self) -> list[Question]:
-        now = self.clock.now()
-        for name in [name for name, asked in self.questions.items() if asked.answer_by <= now]:
-            del self.questions[name]
-        return list(self.questions.values())
-
-
-def _nothing() -> None:
-    """There is nothing to acknowledge."""

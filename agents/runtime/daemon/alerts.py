@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 import structlog
 
 from agents.runtime.credentials import credential_alerts
+from agents.runtime.inbox import INBOX
 from agents.runtime.journal.journal import Journal
 from agents.runtime.outgoing import AHEAD
-from agents.runtime.shell import INBOX, Shell
+from agents.runtime.shell import Shell
 from broker.mqtt import MAX_OUTGOING, MqttBus
 from protocol.actor import Note
 from protocol.errors import RejectReason

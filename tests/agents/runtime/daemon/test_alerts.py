@@ -17,8 +17,9 @@ from worlds import T0, World
 from agents.parties.utility.actor import Utility
 from agents.runtime.daemon.alerts import STUCK_S, Alerts
 from agents.runtime.daemon.metrics import Metrics
+from agents.runtime.inbox import INBOX
 from agents.runtime.journal.journal import Journal
-from agents.runtime.shell import INBOX, Shell
+from agents.runtime.shell import Shell
 from agents.runtime.skew import LAST, Skew
 from agents.settings.parties import UtilitySettings
 from broker.bus import Post
@@ -138,7 +139,7 @@ def test_queue_that_fills_is_an_alert() -> None:
     wire = bus()
     full = shell(wire)
     for _ in range(INBOX * 8 // 10):
-        full._inbox.put_nowait((Cancel("e"), lambda: None))
+        full._inbox.queue.put_nowait((Cancel("e"), lambda: None))
     alerts = Alerts({"utility": full}, {}, None)
     alerts.look()
     assert alerts.active == {"queue_full": "utility: 1600 of at most 2000 in its queue inbox"}
