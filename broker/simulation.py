@@ -1,20 +1,20 @@
 """The simulated carrier: the same actors and the same bytes, in virtual time, with seeded faults.
 
-One heap of (instant, order of scheduling). Randomness comes from one seeded generator here and nowhere else, so a
-seed is a run. A node has what a process has: a journal that loses what is not yet durable (broker/node.py), and a
-session at the broker that keeps what was not acknowledged.
+A node has what a process has: a journal that loses what is not yet durable (broker/node.py), and a session at the
+broker that keeps what was not acknowledged. Time passes in broker/agenda.py, chance has its word in broker/chance.py.
 """
 
-import heapq
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from random import Random
 
+from broker.agenda import MAX_STEPS, Agenda
 from broker.bus import Post
+from broker.chance import Chance, Faults
 from broker.node import Crash, Died, Node, Pending
+from broker.simulated_broker import Intercept, SimulatedBroker
 from protocol.actor import (
     Actor,
     Clear,
@@ -32,29 +32,8 @@ from protocol.actor import (
     heard,
 )
 from protocol.codec import encode
-from protocol.edges import ROUTES, Edge, hearers, parse_topic, topic
-from protocol.errors import RefusedMessage
+from protocol.edges import Edge, parse_topic, topic
 from protocol.messages import Presence
-
-MAX_STEPS = 50_000_000
-"""More steps than any run needs: an actor that spins is a bug and stops the run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Faults:
-    """What happens to messages on their way and to the parties."""
-
-    delay_ms: tuple[int, int] = (1, 50)
-    """Drawn evenly; different delays reorder."""
-    loss_pct: int = 0
-    repeat_pct: int = 0
-    commit_ms: tuple[int, int] = (0, 0)
-    """How long a journal takes to make entries durable; what was taken meanwhile is committed with them."""
-    crashes: tuple[Crash, ...] = ()
-
-
-Intercept = Callable[[str, Post], Iterable[tuple[Post, timedelta]]]
-"""What a misbehaving party makes of its own post: none, others, later."""
 
 
 @dataclass(slots=True)
@@ -83,40 +62,45 @@ class Simulation:
         tell: Callable[[datetime, str, Note], None] | None = None,
     ) -> None:
         """`tell` hears every note as it comes; then neither notes nor posts are kept."""
-        self.now = start_at
+        self.agenda = Agenda(start_at)
         self.trace: list[Entry] = []
         """The journals of all parties, in the order of their commits."""
-        self.posts: list[tuple[datetime, str, Post]] = []
-        """Everything that was published: instant, sender, post."""
         self.notes: list[tuple[datetime, str, Note]] = []
         self.crashed: list[tuple[datetime, Crash]] = []
         self.faults = faults or Faults()
         self._crashes: dict[str, list[Crash]] = defaultdict(list)
         for crash in sorted(self.faults.crashes, key=lambda crash: crash.from_at):
             self._crashes[crash.actor].append(crash)
-        self._random = Random(seed)
+        self._chance = Chance(self.faults, seed)
         self._decide = decide
         self._keep_trace = keep_trace
         self._tell = tell
-        self.steps = 0
-        """What was done so far."""
-        self._queue: list[tuple[datetime, int, Callable[[], object]]] = []
         self._foretelling = 0
-        """So many entries of the queue only tell what a party could give."""
-        self._order = 0
-        self._retained: dict[str, Post] = {}
+        """So many entries of the agenda only tell what a party could give."""
         self._nodes: dict[str, Node] = {}
-        self._intercepts: dict[str, Intercept | None] = {}
+        self._broker = SimulatedBroker(self.agenda, self._chance, self._nodes, self._deliver, keeps_posts=tell is None)
         for party in parties:
-            self._intercepts[party.actor.name] = party.intercept
+            self._broker.intercepts[party.actor.name] = party.intercept
             self.at(party.joins_at or start_at, partial(self._join, party))
 
     # -- the script
 
+    @property
+    def now(self) -> datetime:
+        return self.agenda.now
+
+    @property
+    def steps(self) -> int:
+        """What was done so far."""
+        return self.agenda.steps
+
     def at(self, instant: datetime, action: Callable[[], object]) -> None:
         """Do something at an instant of the run."""
-        self._order += 1
-        heapq.heappush(self._queue, (instant, self._order, action))
+        self.agenda.at(instant, action)
+
+    def run(self, until: datetime | None = None, most_steps: int = MAX_STEPS) -> None:
+        """Until nothing is left to do, or until an instant. Raises RuntimeError after so many steps."""
+        self.agenda.run(until, most_steps)
 
     def give(self, instant: datetime, actor: str, item: Input) -> None:
         """Give an actor an input at an instant: an operator's order, a resident's decision. Who gave it repeats it
@@ -125,28 +109,21 @@ class Simulation:
 
     def publish(self, instant: datetime, sender: str, post: Post) -> None:
         """Publish raw bytes at an instant, as a foreign client would."""
-        self.at(instant, lambda: self._publish(sender, post))
+        self.at(instant, lambda: self._broker.publish(sender, post))
 
     def intercept(self, party: str, intercept: Intercept | None) -> None:
         """From now on this is made of what a party says; None: nothing."""
-        self._intercepts[party] = intercept
-
-    def run(self, until: datetime | None = None, most_steps: int = MAX_STEPS) -> None:
-        """Until nothing is left to do, or until an instant. Raises RuntimeError after so many steps."""
-        for _ in range(most_steps):
-            self.steps += 1
-            if not self._queue or (until is not None and self._queue[0][0] > until):
-                self.now = max(self.now, until) if until is not None else self.now
-                return
-            instant, _, action = heapq.heappop(self._queue)
-            self.now = max(self.now, instant)
-            action()
-        raise RuntimeError(f"more than {most_steps} steps: some actor spins")
+        self._broker.intercepts[party] = intercept
 
     @property
     def retained(self) -> Mapping[str, Post]:
         """What stands at the broker, by topic."""
-        return self._retained
+        return self._broker.retained
+
+    @property
+    def posts(self) -> list[tuple[datetime, str, Post]]:
+        """Everything that was published: instant, sender, post."""
+        return self._broker.posts
 
     @property
     def nodes(self) -> Mapping[str, Node]:
@@ -177,17 +154,18 @@ class Simulation:
         actor = node.stepper.actor
         if not isinstance(actor, Foretells) or actor.capability_every_s is None:
             return
-        goes_on = len(self._queue) > self._foretelling
+        goes_on = len(self.agenda.queue) > self._foretelling
         if node.up and (told := node.stepper.capability(self.now)) is not None:
             for parent in actor.parents():
-                self._publish(node.name, Post(topic(told.kind, Edge(parent, node.name)), encode(told), retain=True))
+                self._broker.publish(
+                    node.name, Post(topic(told.kind, Edge(parent, node.name)), encode(told), retain=True)
+                )
         if goes_on:
             self._foretell_at(self.now + timedelta(seconds=actor.capability_every_s), node)
 
     def _subscribe(self, node: Node) -> None:
-        for post in list(self._retained.values()):
-            if node.name in hearers(*parse_topic(post.topic)):
-                self._deliver(node.name, post)
+        for post in self._broker.standing(node.name):
+            self._deliver(node.name, post)
 
     def _hand_over(self, node: Node, pending: Pending) -> None:
         node.session.append(pending)
@@ -213,13 +191,12 @@ class Simulation:
         self._schedule_commit(node)
 
     def _schedule_commit(self, node: Node) -> None:
-        low, high = self.faults.commit_ms
-        if high == 0:
+        if self.faults.commit_ms[1] == 0:
             self._commit(node)
         elif not node.committing:
             node.committing = True
-            delay = timedelta(milliseconds=self._random.randint(low, high))
-            self.at(self.now + delay, partial(self._in_life, node, node.life, partial(self._commit, node)))
+            at = self.now + self._chance.commit()
+            self.at(at, partial(self._in_life, node, node.life, partial(self._commit, node)))
 
     def _commit(self, node: Node) -> None:
         node.committing = False
@@ -303,7 +280,7 @@ class Simulation:
     def _tell_presence(self, node: Node) -> None:
         for parent in node.stepper.actor.parents():
             online = Presence(message_id=f"{node.name}.presence.{node.life}.online", sent_at=self.now, online=True)
-            self._publish(node.name, Post(topic("presence", Edge(parent, node.name)), encode(online)))
+            self._broker.publish(node.name, Post(topic("presence", Edge(parent, node.name)), encode(online)))
 
     def _resume(self, node: Node, undone: list[tuple[int, int, Effect]]) -> None:
         for number, place, effect in undone:
@@ -314,20 +291,15 @@ class Simulation:
             self._keep(node, node.stepper.take(Resumed(node.last_at, counts_waited=True), self.now, due=False))
         self._keep(node, node.stepper.begin(self.now))
 
-    # -- effects and the wire
+    # -- effects
 
     def _do(self, node: Node, effect: Effect) -> None:
         name = node.name
         match effect:
-            case Send(edge, message):
-                kind = message.kind
-                post = Post(topic(kind, edge), encode(message), retain=ROUTES[kind].retained)
-                intercept = self._intercepts[name]
-                posts = [(post, timedelta())] if intercept is None else intercept(name, post)
-                for changed, delay in posts:
-                    self.at(self.now + delay, partial(self._publish, name, changed))
-            case Clear(edge):
-                self.at(self.now, partial(self._retained.pop, topic("request", edge), None))
+            case Send():
+                self._broker.send(name, effect)
+            case Clear():
+                self._broker.clear(effect)
             case Setpoint(resource_id, power_w, at, until):
                 node.stepper.drivers[resource_id].set_power(power_w, at, until)
             case Question():
@@ -338,29 +310,6 @@ class Simulation:
                 self._tell(self.now, name, effect)
             case Note():
                 self.notes.append((self.now, name, effect))
-
-    def _publish(self, sender: str, post: Post) -> None:
-        if self._tell is None:
-            self.posts.append((self.now, sender, post))
-        if post.retain:
-            self._retained[post.topic] = post
-        try:
-            kind, edge = parse_topic(post.topic)
-        except RefusedMessage:
-            return
-        for name in hearers(kind, edge):
-            if name in self._nodes:
-                for _ in range(self._copies()):
-                    self.at(self.now + self._delay(), partial(self._deliver, name, post))
-
-    def _copies(self) -> int:
-        if self._random.randrange(100) < self.faults.loss_pct:
-            return 0
-        return 2 if self._random.randrange(100) < self.faults.repeat_pct else 1
-
-    def _delay(self) -> timedelta:
-        low, high = self.faults.delay_ms
-        return timedelta(milliseconds=self._random.randint(low, high))
 
     def _deliver(self, name: str, post: Post) -> None:
         self._hand_over(self._nodes[name], Pending(heard(*parse_topic(post.topic), post.payload)))

@@ -107,7 +107,7 @@ def simulate(
     from agents.tools.run.board import Board
     from agents.tools.run.simulate import simulate as simulated
     from agents.tools.run.view import View
-    from broker.simulation import Faults
+    from broker.chance import Faults
 
     for name, share in (("--loss-pct", loss_pct), ("--repeat-pct", repeat_pct)):
         if not 0 <= share <= 100:

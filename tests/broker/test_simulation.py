@@ -7,8 +7,9 @@ import pytest
 from worlds import World
 
 from broker.bus import Post
+from broker.chance import Faults
 from broker.recording import Recording, transcript
-from broker.simulation import Faults, SimulatedParty, Simulation
+from broker.simulation import SimulatedParty, Simulation
 from protocol import messages as m
 from protocol.actor import Clear, Effect, Input, Received, Refused, Send
 from protocol.edges import Edge

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from worlds import START, T0, World
 
-from broker.simulation import Faults
+from broker.chance import Faults
 from protocol import actor as a
 from protocol.codec import decode
 from protocol.edges import Edge

@@ -17,7 +17,8 @@ from agents.negotiation.sources import told as sources_told
 from agents.parties.der.actor import Der
 from agents.settings.parties import EventSettings
 from broker.bus import Post
-from broker.simulation import Faults, Simulation
+from broker.chance import Faults
+from broker.simulation import Simulation
 from protocol import messages as m
 from protocol.actor import Cancel, Decided, Driver, Measured, Received
 from protocol.codec import encode

@@ -8,8 +8,8 @@ from checker import violations
 from worlds import T0, Story, World, battery, vehicle
 
 from agents.parties.memory import memory_of
+from broker.chance import Faults
 from broker.node import Crash
-from broker.simulation import Faults
 from broker.stepper import Stepper
 from protocol import messages as m
 from protocol.actor import Foreseen, Received

@@ -13,8 +13,8 @@ from agents.parties.der.actor import Der
 from agents.parties.der.state import DER, der_state, remember_der
 from agents.settings.devices import VehicleSpec
 from agents.settings.plan import WEEKDAYS, OwnersPlan, WeeklyDeparture
+from broker.chance import Faults
 from broker.node import Crash
-from broker.simulation import Faults
 from protocol import messages as m
 from protocol.actor import Measured
 from protocol.messages import IntervalPeriod

@@ -11,7 +11,7 @@ from agents.negotiation.parent import ParentParty
 from agents.parties.der.actor import Der
 from agents.parties.memory import memory_of, remember
 from agents.runtime.build import build_actor
-from broker.simulation import Intercept
+from broker.simulated_broker import Intercept
 from protocol import messages as m
 from protocol.actor import Decided, Issue
 from protocol.units import Direction

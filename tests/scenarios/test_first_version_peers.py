@@ -17,7 +17,7 @@ from worlds import LOOSENS, Story, World, battery, vehicle
 from agents.settings.members import Member
 from agents.settings.parties import PATENT_LADDER, Rung
 from broker.bus import Post
-from broker.simulation import Intercept
+from broker.simulated_broker import Intercept
 from protocol.codec import decode
 from protocol.edges import ROUTES, Way, parse_topic
 from protocol.errors import RejectReason

@@ -16,7 +16,8 @@ from agents.negotiation.stage import Stage
 from agents.parties.aggregator.role import AggregatorRole
 from agents.parties.der.actor import Der
 from broker.bus import Post
-from broker.simulation import Intercept, Simulation
+from broker.simulated_broker import Intercept
+from broker.simulation import Simulation
 from protocol import messages as m
 from protocol.actor import Actor, Cancel, Decided, Issue, Measured, Received, Resumed, Send, Setpoint
 from protocol.codec import encode

@@ -9,7 +9,8 @@ from worlds import LOOSENS, START, T0, World, battery
 
 from agents.settings.members import Member
 from broker.bus import Post
-from broker.simulation import Intercept, Simulation
+from broker.simulated_broker import Intercept
+from broker.simulation import Simulation
 from protocol import messages as m
 from protocol.actor import Received, Send
 from protocol.codec import decode, encode

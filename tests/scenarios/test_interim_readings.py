@@ -17,7 +17,7 @@ from agents.negotiation.parent import ParentParty
 from agents.parties.memory import memory_of, remember
 from agents.runtime.build import build_actor
 from broker.bus import Post
-from broker.simulation import Faults
+from broker.chance import Faults
 from broker.stepper import Stepper
 from protocol import messages as m
 from protocol.actor import Cancel, Decided, Driver, Measured, Received

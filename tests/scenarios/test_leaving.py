@@ -12,7 +12,7 @@ from agents.settings.connection import ConnectionPoint
 from agents.settings.devices import DeviceSpec
 from agents.settings.members import Member
 from agents.settings.parties import PATENT_LADDER, PlanMode, Rung
-from broker.simulation import Faults
+from broker.chance import Faults
 from protocol.units import Direction
 
 PLAN = (Rung.PLAN, *PATENT_LADDER)

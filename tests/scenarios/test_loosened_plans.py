@@ -13,7 +13,7 @@ from agents.parties.memory import memory_of, remember
 from agents.runtime.build import build_actor
 from agents.settings.learned import Learned
 from agents.settings.parties import PATENT_LADDER, Rung
-from broker.simulation import Faults
+from broker.chance import Faults
 from protocol import messages as m
 
 PLAN = (Rung.PLAN, *PATENT_LADDER)

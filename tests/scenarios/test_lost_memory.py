@@ -9,8 +9,8 @@ from worlds import START, T0, Story, World, battery, silent
 
 from agents.runtime.daemon.alerts import Alerts
 from broker.bus import Post
+from broker.chance import Faults
 from broker.node import Crash
-from broker.simulation import Faults
 from protocol import messages as m
 from protocol.actor import Cancel, Issue
 from protocol.codec import encode

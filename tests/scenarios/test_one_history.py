@@ -15,7 +15,8 @@ from worlds import START, T0, World, late, silent
 from agents.history.standing import FIGURES, PartyStage, WhyUnknown
 from agents.runtime.files.scenario import load_scenario
 from agents.tools.run.simulate import build_simulation
-from broker.simulation import Faults, Simulation
+from broker.chance import Faults
+from broker.simulation import Simulation
 from protocol.actor import Decided, Issue
 from protocol.units import Direction
 

@@ -11,7 +11,7 @@ from agents.parties.aggregator.actor import Aggregator
 from agents.parties.memory import memory_of, remember
 from agents.runtime.build import build_actor
 from agents.settings.parties import PATENT_LADDER, AggregatorSettings, Rung
-from broker.simulation import Faults
+from broker.chance import Faults
 from broker.stepper import Stepper
 from protocol import messages as m
 from protocol.actor import Solve, Solved

@@ -9,7 +9,8 @@ from worlds import START, T0, Story, World, battery, late, silent, thrice
 from agents.settings.members import Member
 from agents.settings.parties import Consent
 from broker.bus import Post
-from broker.simulation import Faults, Intercept
+from broker.chance import Faults
+from broker.simulated_broker import Intercept
 from protocol import messages as m
 from protocol.actor import Cancel, Decided, Issue, Received
 from protocol.codec import decode, encode

@@ -10,8 +10,9 @@ from spare_evening import evening as spare_evening
 from worlds import START, T0, Story, World, battery
 
 from broker.bus import Post
+from broker.chance import Faults
 from broker.node import POINTS, Crash
-from broker.simulation import Faults, Intercept
+from broker.simulated_broker import Intercept
 from protocol import messages as m
 from protocol.actor import Cancel, Issue, Resumed
 from protocol.errors import RejectReason

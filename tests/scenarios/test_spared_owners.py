@@ -10,7 +10,7 @@ from worlds import LOOSENS, T0, Story, World, vehicle
 from agents.parties.coordinator.actor import Coordinator
 from agents.parties.memory import memory_of, remember
 from agents.settings.parties import CoordinatorSettings
-from broker.simulation import Faults
+from broker.chance import Faults
 from protocol import messages as m
 
 SLOTS = 2

@@ -10,7 +10,7 @@ from worlds import START, Story, World
 
 from agents.drivers.build import build_drivers
 from agents.runtime.build import build_actor
-from broker.simulation import Intercept
+from broker.simulated_broker import Intercept
 from broker.stepper import Stepper, again
 from protocol import messages as m
 from protocol.actor import Actor, Cancel, Decided, Driver, Effect, Send

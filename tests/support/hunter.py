@@ -30,8 +30,9 @@ from worlds import START, T0, World, battery
 
 from agents.settings.parties import PATENT_LADDER, Rung
 from broker.bus import Post
+from broker.chance import Faults
 from broker.node import POINTS, Crash
-from broker.simulation import Faults, Simulation
+from broker.simulation import Simulation
 from protocol.actor import Cancel, Input, Issue
 from protocol.edges import ROUTES, Edge, topic
 from protocol.units import Direction

@@ -17,8 +17,8 @@ from agents.settings.connection import ConnectionPoint
 from agents.settings.devices import DeviceSpec, LoadSpec, SolarSpec, VehicleSpec
 from agents.settings.parties import PATENT_LADDER, Consent, DerSettings, EventSettings, Rung
 from agents.settings.plan import WEEKDAYS
+from broker.chance import Faults
 from broker.node import POINTS, Crash
-from broker.simulation import Faults
 from protocol.actor import Cancel, Decided, Input
 from protocol.units import Direction
 

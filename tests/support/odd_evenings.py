@@ -16,7 +16,8 @@ from agents.settings.devices import LoadSpec, SolarSpec
 from agents.settings.members import Member
 from agents.settings.parties import Consent
 from broker.bus import Post
-from broker.simulation import Faults, Simulation
+from broker.chance import Faults
+from broker.simulation import Simulation
 from protocol.actor import Actor, Decided, Input, Question
 from protocol.codec import decode, encode
 from protocol.errors import RefusedMessage

@@ -27,12 +27,12 @@ MOMENT = timedelta(microseconds=1)
 
 def instants(simulation: Simulation) -> Iterator[datetime]:
     """Run to the end; stands still behind each instant, and before the next one that is a second away or more."""
-    queue = simulation._queue
+    queue = simulation.agenda.queue
     while queue:
         at = queue[0][0]
         while queue and queue[0][0] == at:
             _, _, action = heapq.heappop(queue)
-            simulation.now = at
+            simulation.agenda.now = at
             action()
         yield at
         if queue and queue[0][0] - at > timedelta(seconds=1):

@@ -10,8 +10,8 @@ from agents.runtime.files.scenario import load_scenario
 from agents.settings.daemon import PartiesConfig
 from agents.settings.scenario import Scenario
 from agents.tools.run.simulate import build_simulation, keep_journals
+from broker.chance import Faults
 from broker.recording_file import Header, RecordedMessage, RecordingWriter
-from broker.simulation import Faults
 
 SHIPPED = paths.EVENINGS
 

@@ -24,7 +24,9 @@ from agents.settings.parties import (
     UtilitySettings,
 )
 from broker.bus import Post
-from broker.simulation import Faults, Intercept, SimulatedParty, Simulation
+from broker.chance import Faults
+from broker.simulated_broker import Intercept
+from broker.simulation import SimulatedParty, Simulation
 from protocol.actor import Actor, Note
 from protocol.messages import EventMessage, Message
 from protocol.units import Direction

@@ -17,7 +17,8 @@ from agents.settings.parties import DerSettings
 from agents.settings.scenario import Scenario
 from agents.tools.run.life import LONG, Life, show
 from agents.tools.run.view import View
-from broker.simulation import Faults, SimulatedParty, Simulation
+from broker.chance import Faults
+from broker.simulation import SimulatedParty, Simulation
 from protocol.actor import Entry, Note
 
 HOMES = "homes"

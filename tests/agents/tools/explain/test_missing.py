@@ -10,8 +10,8 @@ from agents.tools.explain import words
 from agents.tools.explain.evidence import gather
 from agents.tools.explain.missing import CAUSES
 from agents.tools.explain.read import read
+from broker.chance import Faults
 from broker.node import Crash
-from broker.simulation import Faults
 from protocol.actor import Cancel, Decided
 
 MINUTE = timedelta(minutes=1)

@@ -14,7 +14,7 @@ from agents.runtime.files.scenario import build_scenario
 from agents.settings.scenario import Scenario
 from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.verify import verify
-from broker.simulation import Faults
+from broker.chance import Faults
 
 CROSSING = """
 [scenario]
