@@ -14,7 +14,8 @@ from live_system import LiveSystem, deals
 from worlds import vehicle
 
 from agents.cli.app import call
-from agents.runtime.files.scenario import build_scenario, contract
+from agents.runtime.files.derived_contracts import contract
+from agents.runtime.files.scenario import build_scenario
 from agents.runtime.files.toml import read_toml
 from agents.runtime.fleet.process import Fleet
 from agents.runtime.fleet.sources import HomesSource, as_stored, load_source
