@@ -37,17 +37,6 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "der: an older revision of an award",
             "known is not None and known.award_id == award.award_id and award.revision <= known.revision",
         ),
-        _off("der: an award said before its request", "award.sent_at <= event.request.sent_at"),
-        Guard(
-            "der: an award of a superseded request",
-            "if event is None or award.request_id in event.superseded:",
-            "if event is None:",
-        ),
-        Guard(
-            "der: an award of before a change that was said before it",
-            "kept if said_again and award.sent_at > event.request.sent_at else None",
-            "kept if said_again else None",
-        ),
     ),
     DER + "event.py": (
         Guard(
@@ -79,6 +68,17 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "if len(award.power_w) != len(terms.power_w):",
         ),
         _off("der: an award after valid_until", "first and now > terms.valid_until"),
+        _off("der: an award said before its request", "award.sent_at <= event.request.sent_at"),
+        Guard(
+            "der: an award of a superseded request",
+            "if event is None or award.request_id in event.superseded:",
+            "if event is None:",
+        ),
+        Guard(
+            "der: an award of before a change that was said before it",
+            "kept if said_again and award.sent_at > event.request.sent_at else None",
+            "kept if said_again else None",
+        ),
     ),
     DER + "control.py": (
         Guard(

@@ -16,7 +16,7 @@ from agents.negotiation.life import TRIES, next_life
 from agents.negotiation.lost_memory import FORGOTTEN, is_of_no_award
 from agents.parties.der import messages
 from agents.parties.der.capability import home_capability
-from agents.parties.der.checks import award_problem, keeps_firm, relax_refusal, relaxed_ask_w
+from agents.parties.der.checks import award_problem, keeps_firm, kept_by, relax_refusal, relaxed_ask_w, though_unheard
 from agents.parties.der.control import Controlled
 from agents.parties.der.deals import HomeDeals
 from agents.parties.der.event import DerEvent, DerStage, DerTimer
@@ -270,10 +270,10 @@ class Der(Controlled):
     # -- S54
 
     def _on_award(self, edge: Edge, award: m.Award, now: datetime) -> None:
-        kept = self._kept_by(award)
+        kept = kept_by(self.events.get(award.event_id), award)
         if kept is not None:
             self._stands_again(kept, now)
-        event = self._though_unheard(award) or self._event(award)
+        event = though_unheard(self.events.get(award.event_id), award) or self._event(award)
         known = event.award
         if known is not None and known.award_id == award.award_id and award.revision <= known.revision:
             raise RefusedMessage(RejectReason.STALE, f"revision {award.revision}; {known.revision} is known")
@@ -305,27 +305,6 @@ class Der(Controlled):
             self.deals.stand_by(event, award, basis, now, other=other)
             self.second_look.when_awarded(event, now, raised=raised)
             self.second_look.without(event, self.events, now)
-
-    def _kept_by(self, award: m.Award) -> DerEvent | None:
-        """What stood before a change, where its award is said again, later than the change was asked."""
-        event = self.events.get(award.event_id)
-        kept = None if event is None else event.kept
-        if event is None or kept is None or kept.award is None or event.stage is DerStage.CLOSED:
-            return None
-        said_again = kept.award.award_id == award.award_id and award.revision > kept.award.revision
-        return kept if said_again and award.sent_at > event.request.sent_at else None
-
-    def _though_unheard(self, award: m.Award) -> DerEvent | None:
-        """The event that an award ends, or an offer of which it accepts, even if the request that superseded ours was
-        lost on its way."""
-        event = self.events.get(award.event_id)
-        if event is None or award.request_id in event.superseded:
-            return None
-        if award.sent_at <= event.request.sent_at:
-            return None  # said before our request: it is about an earlier one that never came
-        ends = award.outcome is not m.Outcome.CONCLUDED
-        newer = award.round > event.request.round
-        return event if ends or (newer and award.accepts in event.standing()) else None
 
     def _confirm(self, event: DerEvent, award: m.Award, problem: str, now: datetime) -> None:
         self.send(event.edge, messages.confirm(self.name, award, problem, now))

@@ -1,9 +1,9 @@
-"""What a DER looks at before it answers: may it loosen, can it keep an award. State in, verdict out."""
+"""What a DER looks at before it answers: may it loosen, which event is an award about, can it keep it. State in, verdict out."""
 
 from collections.abc import Mapping
 from datetime import datetime
 
-from agents.parties.der.event import DerStage
+from agents.parties.der.event import DerEvent, DerStage
 from agents.parties.der.messages import offer_id
 from agents.parties.der.terms import EventTerms
 from protocol import messages as m
@@ -54,3 +54,24 @@ def award_problem(
     if first and now > terms.valid_until:
         return "the offer has expired"
     return ""
+
+
+def kept_by(event: DerEvent | None, award: m.Award) -> DerEvent | None:
+    """What stood before a change, where its award is said again, later than the change was asked."""
+    kept = None if event is None else event.kept
+    if event is None or kept is None or kept.award is None or event.stage is DerStage.CLOSED:
+        return None
+    said_again = kept.award.award_id == award.award_id and award.revision > kept.award.revision
+    return kept if said_again and award.sent_at > event.request.sent_at else None
+
+
+def though_unheard(event: DerEvent | None, award: m.Award) -> DerEvent | None:
+    """The event that an award ends, or an offer of which it accepts, even if the request that superseded ours was
+    lost on its way."""
+    if event is None or award.request_id in event.superseded:
+        return None
+    if award.sent_at <= event.request.sent_at:
+        return None  # said before our request: it is about an earlier one that never came
+    ends = award.outcome is not m.Outcome.CONCLUDED
+    newer = award.round > event.request.round
+    return event if ends or (newer and award.accepts in event.standing()) else None
