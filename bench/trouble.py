@@ -19,8 +19,6 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-import highspy
-
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -35,8 +33,10 @@ from agents.tools.run.simulate import build_simulation
 from agents.tools.study.runs import whole_scenario
 from agents.tools.study.study import spaced
 from agents.tools.study.variants import VARIANTS, StudyBooks, sized, with_surplus, with_variant
+from bench.hindsight import Fate, hindsight_wh
 from broker.bus import Post
-from broker.simulation import Faults, Simulation
+from broker.chance import Faults
+from broker.simulation import Simulation
 from protocol.actor import Decided, Driver, Measured
 from protocol.plan import Plan, shortfall
 
@@ -57,14 +57,6 @@ class Trouble(StrEnum):
     SILENT = "a fifth dies"
     """Nothing leaves it and nothing reaches it; its devices go on by themselves when their dispatch has run out."""
     WEAK = "all give 0-80 %"
-
-
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What a home does from an instant on: so much of what is due."""
-
-    gives_pct: int = 100
-    from_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,37 +205,6 @@ def _flowed(simulation: Simulation, scenario: Scenario) -> tuple[int, ...]:
                 own_wh = alone[resource].measure(start, start + slot).energy_wh or 0
                 found[index] += own_wh - (driver.measure(start, start + slot).energy_wh or 0)
     return tuple(found)
-
-
-def hindsight_wh(
-    deal_w: Plan, offers: Mapping[str, Plan], fates: Mapping[str, Fate], event: EventSettings, storage_wh: float
-) -> int:
-    """The most that can be delivered of a deal from the second slot on, Wh: every offer may be used in full, as far as its
-    home still gives it, and `storage_wh` in each slot of own storage."""
-    model, hours = highspy.Highs(), event.slot_s / 3600
-    model.silent()
-    total: Any = 0.0
-    for slot in range(1, len(deal_w)):
-        parts = [
-            model.addVariable(0, plan[slot] * hours * _gives(fates.get(home, Fate()), event, slot))
-            for home, plan in offers.items()
-        ]
-        parts.append(model.addVariable(0, storage_wh))
-        sum_wh = sum(parts[1:], parts[0])
-        model.addConstr(sum_wh <= deal_w[slot] * hours)
-        total = sum_wh if slot == 1 else total + sum_wh
-    if len(deal_w) < 2:
-        return 0
-    model.maximize(total)
-    return round(model.getInfo().objective_function_value)
-
-
-def _gives(fate: Fate, event: EventSettings, slot: int) -> float:
-    """The share of its offer that a home can give in a slot."""
-    length = timedelta(seconds=event.slot_s)
-    begins = event.start + length * slot
-    before = 1.0 if fate.from_at is None else max(0.0, min(1.0, (fate.from_at - begins) / length))
-    return fate.gives_pct / 100 if fate.from_at is None else before + (1 - before) * fate.gives_pct / 100
 
 
 def scenarios(

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agents.settings.parties import EventSettings
-from bench.trouble import Delivered, Fate, Trouble, delivered, hindsight_wh, rows
+from bench.hindsight import Fate, hindsight_wh
+from bench.trouble import Delivered, Trouble, delivered, rows
 
 START = datetime(2026, 1, 14, 18, tzinfo=UTC)
 
