@@ -5,21 +5,21 @@ reported it, or when its grace is over, with what is there; the number of silent
 for in the grace; what comes later corrects the sum.
 """
 
-from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from agents.negotiation.child import Child
 from agents.negotiation.children import Children
+from agents.negotiation.delivered_sources import DeliveredSources
 from agents.negotiation.grace import ReportGrace
 from agents.negotiation.out import Out
+from agents.negotiation.owed_readings import OwedReadings
 from agents.negotiation.plans.baseline import BaselinePolicy
-from agents.negotiation.readings import Readings, Taking, change_wh
+from agents.negotiation.readings import Readings, Taking, change_wh, is_estimated
 from agents.negotiation.rebound import Rebound
 from agents.negotiation.rebound import told as rebound_told
-from agents.negotiation.sources import FourSums, SourceSum
 from agents.negotiation.stage import Timer
-from agents.negotiation.stood import DueEnergy, stood_wh
+from agents.negotiation.stood import DueEnergy
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
 from agents.negotiation.watch import DeliveryWatch
@@ -77,13 +77,9 @@ class Delivery:
         """Slots whose sum is another one than the one that was told."""
         self.impossible: dict[str, None] = {}
         """Whose reading of the next slot is none that can be."""
-        self.missing: dict[str, None] = {}
-        """Children that may still owe a reading of the slot: not all are searched at each report."""
+        self.owed = OwedReadings(subject, children, self.readings)
+        self.sources = DeliveredSources(subject, children, self.readings, self.watch)
         self.delivered_wh = 0
-        self.untold_wh: dict[int, dict[str, int]] = {}
-        """By slot, what was due by the awards that stood in it of who had told nothing when it was summed up, Wh."""
-        self.told_by: dict[str, dict[str, FourSums]] = {}
-        """By child: where an aggregator says that its sums are known from."""
         self.rebounds: dict[str, Rebound] = {}
         """By child: what was taken back behind the event."""
         self.stopped_at: datetime | None = None
@@ -93,8 +89,10 @@ class Delivery:
         """The first slot begins."""
         self.slot = 0
         self.readings.clear()
-        self.corrected, self.impossible, self.missing, self.untold_wh = {}, {}, {}, {}
-        self.delivered_wh, self.stopped_at, self.told_by, self.rebounds = 0, None, {}, {}
+        self.owed.clear()
+        self.sources.clear()
+        self.corrected, self.impossible, self.rebounds = {}, {}, {}
+        self.delivered_wh, self.stopped_at = 0, None
         self.watch.steps_wh = {}
         self._await()
 
@@ -140,19 +138,7 @@ class Delivery:
         following, last = now + self.grace.between_asking, self.timers.at.get(Timer.REPORT)
         if last is not None and following < last:
             self.timers.set(Timer.ASK, following)
-        have = self.readings.of(self.slot)
-        heard = have.keys() | self.impossible.keys()
-        owed = [(child, awarded_w) for child, awarded_w in self.children.awarded() if child.name not in heard]
-        return owed + [(self.children[name], self.subject.nothing_w) for name in self._meters_on() if name not in heard]
-
-    def _meters_on(self) -> list[str]:
-        """Whose meters go on without an award, in the order of the book: they told the slot before, or withdrew in this
-        one."""
-        told = self.readings.of(self.slot - 1)
-        known = [
-            self.children[name] for name in self.children.by_name if name in told or name in self.children.withdrawn
-        ]
-        return [child.name for child in known if child.awarded_w is None and child.award is not None]
+        return self.owed.of(self.slot, self.impossible)
 
     def take(self, name: str, reading: m.Reading, revision: int, now: datetime) -> bool:
         """Store a reading; a repeat replaces itself, a later one corrects. Whether it counts for a slot that is still
@@ -210,7 +196,7 @@ class Delivery:
         if self.slot > self.last_slot or not self._is_over(now):
             return False
         have = self.readings.of(self.slot)
-        return all(name in have for name in own) and not self._owes(have)
+        return all(name in have for name in own) and not self.owed.any_of(self.slot)
 
     def _is_over(self, now: datetime) -> bool:
         """Whether the slot has ended; the first one of a cancelled event counts as open for all of its grace, as nobody
@@ -219,38 +205,17 @@ class Delivery:
             return self.slot > 0
         return now >= self.subject.period.slot_start(self.slot + 1)
 
-    def _owes(self, have: Mapping[str, m.Reading]) -> bool:
-        """Whether a child has not reported the slot that is awarded, or whose meter has gone on after it withdrew."""
-        before = self.readings.of(self.slot - 1)
-        while self.missing:
-            name = next(reversed(self.missing))
-            owes = self.children[name].awarded_w is not None or name in before or self._left_in_slot(name)
-            if name not in have and owes:
-                return True
-            del self.missing[name]
-        self.missing = {child.name: None for child, _ in self.children.awarded() if child.name not in have}
-        known = self.children.by_name
-        left = (name for name in self.children.withdrawn if self._left_in_slot(name))
-        self.missing |= {name: None for name in (*before, *left) if name not in have and name in known}
-        return bool(self.missing)
-
-    def _left_in_slot(self, name: str) -> bool:
-        """Whether a child has withdrawn in the slot that is summed up next, of what was due in it until then."""
-        start, slot = self.subject.period.slot_start(self.slot), self.slot
-        pieces = self.children.stood.get(name, ()) if name in self.children.withdrawn else ()
-        return any(until > start and plan[slot] for until, plan in pieces if slot < len(plan))
-
     def sum_up(self, deal_w: Plan | None, settling: bool) -> SlotSum:
         """Sum the next slot up and note it. `settling`: the event ended while nobody was there, no timer is set."""
         slot = self.slot
         reading = self._summed(slot)
         self.delivered_wh += self._note(reading, deal_w)
         last = slot == self.last_slot
-        if untold := self._untold_wh(slot):
-            self.untold_wh[slot] = untold
+        self.sources.sum_up(slot, self.stopped_at if last else None)
         doubt = self.watch.judge(slot, self.readings, self.impossible)
         self.slot += 1
-        self.impossible, self.missing = {}, {}
+        self.impossible = {}
+        self.owed.clear()
         self.timers.drop(Timer.ASK)
         if self.stopped_at is not None and not last:
             self.timers.set(Timer.REPORT, self.stopped_at + self.grace.whole)
@@ -282,48 +247,16 @@ class Delivery:
             if Timer.REBOUND not in self.timers.at:
                 self.timers.set(Timer.REBOUND, now + self.grace.between_asking)
 
-    def by_source(self, name: str, own: Container[str]) -> dict[str, SourceSum]:
-        """Where what was delivered is known from: of the party itself (its DERs and own devices, `own`), and of each
-        aggregator below, as that has told it."""
-        found: dict[str, SourceSum] = {}
-
-        def count(child: str, source: str, wh: int) -> None:
-            whose = name if child in own or self.watch.is_der(child) else child
-            if whose not in self.told_by:
-                found[whose] = found.get(whose, SourceSum()).plus(SourceSum(**{source: wh}))
-
-        for slot in range(min(self.slot, self.last_slot + 1)):
-            have = self.readings.of(slot)
-            for child, reading in have.items():
-                source = "storage_wh" if child in own else "estimated_wh" if _is_estimated(reading) else "meters_wh"
-                count(child, source, self._delivered_wh(reading))
-            for child, due_wh in self.untold_wh.get(slot, {}).items():
-                if child not in have:
-                    count(child, "missing_wh", due_wh)
-        for sums in self.told_by.values():
-            found |= {whose: SourceSum(*four) for whose, four in sums.items()}
-        return dict(sorted(found.items()))
-
-    def _untold_wh(self, slot: int) -> dict[str, int]:
-        """What was due in a slot of who has told nothing of it, by the awards that stood in it, Wh."""
-        have, children, period = self.readings.of(slot), self.children, self.subject.period
-        start, found = period.slot_start(slot), {}
-        for name in (*(child.name for child, _ in children.awarded()), *children.withdrawn):
-            if name in have or name in found:
-                continue
-            pieces = [one for one in children.stood.get(name, ()) if one[0] > start]
-            plan = children[name].awarded_w or self.subject.nothing_w
-            until = self.stopped_at if self.stopped_at is not None and slot == self.last_slot else None
-            if due_wh := stood_wh(pieces, plan, period, slot, until):
-                found[name] = due_wh
-        return found
+    @property
+    def summed_slots(self) -> range:
+        """The slots that are summed up."""
+        return range(min(self.slot, self.last_slot + 1))
 
     @property
     def change_wh(self) -> int:
         """By how much the load has changed in all against what each child declared, Wh in the event's direction: what
         flowed, whatever the programme counts as delivered."""
-        slots = range(min(self.slot, self.last_slot + 1))
-        return sum(change_wh(self.subject.direction, self.readings.of(slot)) for slot in slots)
+        return sum(change_wh(self.subject.direction, self.readings.of(slot)) for slot in self.summed_slots)
 
     def summed(self, slot: int) -> m.Reading | None:
         """The newest sum of a slot, None while it is open."""
@@ -342,7 +275,7 @@ class Delivery:
         """Note the sum of a slot; returns what was delivered in it, Wh."""
         slot, delivered = reading.slot, self._delivered_wh(reading)
         have = self.readings.of(slot)
-        changed, estimated = change_wh(self.subject.direction, have), sum(map(_is_estimated, have.values()))
+        changed, estimated = change_wh(self.subject.direction, have), sum(map(is_estimated, have.values()))
         more = {"estimated": estimated, "step_wh": self.step_wh(slot)}
         self.out.tell(
             "slot_metered",
@@ -356,7 +289,3 @@ class Delivery:
             **{key: value for key, value in more.items() if value},
         )
         return delivered
-
-
-def _is_estimated(reading: m.Reading) -> bool:
-    return reading.reading_type is m.ReadingType.ESTIMATED

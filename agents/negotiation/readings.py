@@ -78,3 +78,8 @@ def _sayable(energy_wh: int, baseline_wh: int) -> tuple[int, int]:
 def change_wh(direction: Direction, readings: Mapping[str, m.Reading]) -> int:
     """By how much the load has changed against what each child declared, Wh in the event's direction."""
     return sum(delivered_wh(direction, reading.energy_wh, reading.baseline_wh) for reading in readings.values())
+
+
+def is_estimated(reading: m.Reading) -> bool:
+    """Whether a reading says of itself that it is no metered value."""
+    return reading.reading_type is m.ReadingType.ESTIMATED

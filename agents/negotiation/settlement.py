@@ -73,7 +73,7 @@ class Settlement:
         if not message.readings:
             self.delivery.rebound(name, message, now)
         if not self.delivery.watch.is_der(name) and (sources := told(message.extensions)):
-            self.delivery.told_by[name] = sources
+            self.delivery.sources.told_by[name] = sources
         if message.readings:
             self.delivery.counts_in(name, meter_step.told(message.extensions))
         if message.slot is not None:
@@ -237,11 +237,11 @@ class Settlement:
 
     def by_source(self) -> dict[str, SourceSum]:
         """Where what was delivered is known from, by aggregator."""
-        return self.delivery.by_source(self.out.name, self.own.resource_ids)
+        return self.delivery.sources.by_source(self.out.name, self.own.resource_ids, self.delivery.summed_slots)
 
     def _sources(self, slot: int) -> dict[str, Any]:
         """With the last sum it is told where all of them are known from, where that is wanted here or was told below."""
-        wanted = self.tells_sources or self.delivery.told_by
+        wanted = self.tells_sources or self.delivery.sources.told_by
         return extension(self.by_source()) if wanted and slot == self.delivery.last_slot else {}
 
     def note(self, delivered_wh: int) -> None:

@@ -215,7 +215,9 @@ def _delivery(event: Negotiation) -> DeliveryState:
         revisions=delivery.readings.revisions,
         corrected=tuple(delivery.corrected),
         impossible=tuple(delivery.impossible),
-        missing=tuple(delivery.missing),
+        missing=tuple(delivery.owed.missing),
+        told_by=delivery.sources.told_by,
+        untold_wh=delivery.sources.untold_wh,
         gives_pct=delivery.watch.gives_pct,
         typical_pct=delivery.watch.typical_pct,
         steps_wh=delivery.watch.steps_wh,
@@ -239,10 +241,10 @@ def _remember_delivery(event: Negotiation, state: FirstDeliveryState | DeliveryS
     delivery.slot, delivery.delivered_wh, delivery.stopped_at = state.slot, state.delivered_wh, state.stopped_at
     delivery.readings.by_slot, delivery.readings.revisions = state.readings, state.revisions
     delivery.corrected, delivery.impossible = dict.fromkeys(state.corrected), dict.fromkeys(state.impossible)
-    delivery.missing = dict.fromkeys(state.missing)
+    delivery.owed.missing = dict.fromkeys(state.missing)
     delivery.watch.gives_pct, event.dispatches.unanswered = state.gives_pct, state.unanswered
-    delivery.untold_wh = {slot: dict(found) for slot, found in state.untold_wh.items()}
-    delivery.told_by, delivery.rebounds = state.told_by, dict(state.rebounds)
+    delivery.sources.untold_wh = {slot: dict(found) for slot, found in state.untold_wh.items()}
+    delivery.sources.told_by, delivery.rebounds = state.told_by, dict(state.rebounds)
     delivery.watch.provisional = dict(state.provisional)
     delivery.watch.silent, delivery.watch.late = dict(state.silent), dict.fromkeys(state.late)
     delivery.watch.stated = dict.fromkeys(state.stated)

@@ -286,7 +286,7 @@ class UtilityRole:
         more = self.meters.told(delivery.last_slot)
         if step_wh := delivery.step_wh():
             more["step_wh"] = step_wh
-        if delivery.told_by:
+        if delivery.sources.told_by:
             more["sources"] = {name: tuple(sums) for name, sums in event.settlement.by_source().items()}
         event.out.tell(
             "settled",
