@@ -8,12 +8,10 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 
 from agents.negotiation.child import AwardRecord, Child, ChildAnswer, KeptAward, RelaxRecord, RequestRecord
 from agents.negotiation.children import Children
-from agents.negotiation.dispatches import Unanswered
+from agents.negotiation.delivery_state import DeliveryState, FirstDeliveryState, delivery_state, remember_delivery
 from agents.negotiation.negotiation import Negotiation
-from agents.negotiation.rebound import Rebound
-from agents.negotiation.sources import FourSums
 from agents.negotiation.stage import Stage, Timer
-from agents.negotiation.stood import DueEnergy, StoodPlan
+from agents.negotiation.stood import StoodPlan
 from agents.negotiation.upward import Upward
 from protocol import messages as m
 from protocol.plan import Plan
@@ -113,53 +111,6 @@ class UpwardState:
 
 
 @dataclass(frozen=True, slots=True)
-class FirstDeliveryState:
-    """Of `Delivery` in 0.1.0."""
-
-    slot: int
-    readings: dict[int, dict[str, m.Reading]]
-    missing: tuple[str, ...]
-    delivered_wh: int
-    version: Literal[1] = 1
-
-    def today(self) -> "DeliveryState":
-        """The same in the form of today."""
-        return DeliveryState(self.slot, self.readings, {}, (), (), self.missing, {}, {}, self.delivered_wh, None)
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryState:
-    """Of `Delivery`, its `DeliveryWatch`, and the dispatches that are not answered."""
-
-    slot: int
-    readings: dict[int, dict[str, m.Reading]]
-    revisions: dict[int, dict[str, int]]
-    corrected: tuple[int, ...]
-    impossible: tuple[str, ...]
-    missing: tuple[str, ...]
-    gives_pct: dict[str, int]
-    unanswered: dict[str, Unanswered]
-    delivered_wh: int
-    stopped_at: datetime | None
-    version: Literal[2] = 2
-    typical_pct: int = 100
-    told_by: dict[str, dict[str, FourSums]] = field(default_factory=dict)
-    rebounds: dict[str, Rebound] = field(default_factory=dict)
-    ended_ws: dict[int, int] = field(default_factory=dict)
-    """W x seconds by slot of deals that do not stand any more."""
-    since_at: datetime | None = None
-    """Since when the present deal stands, where not since before all slots."""
-    steps_wh: dict[str, int] = field(default_factory=dict)
-    owed_wh: dict[str, int] = field(default_factory=dict)
-    provisional: dict[str, tuple[int, int]] = field(default_factory=dict)
-    silent: dict[str, int] = field(default_factory=dict)
-    late: tuple[str, ...] = ()
-    stated: tuple[str, ...] = ()
-    early: dict[str, int] = field(default_factory=dict)
-    untold_wh: dict[int, dict[str, int]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class NegotiationState:
     """Of `Negotiation`, but for its role."""
 
@@ -188,7 +139,7 @@ def negotiation_state(event: Negotiation) -> NegotiationState:
         asking=state_of(AskingState, event.asking),
         awards=state_of(AwardsState, event.awards, unconfirmed=tuple(event.awards.unconfirmed)),
         up=None if event.up is None else _upward(event.up),
-        delivery=_delivery(event),
+        delivery=delivery_state(event.delivery, event.dispatches),
     )
 
 
@@ -201,57 +152,9 @@ def remember(event: Negotiation, state: NegotiationState) -> None:
     _remember_children(event.children, state.children)
     restore(event.asking, state.asking)
     restore(event.awards, state.awards, unconfirmed=dict.fromkeys(state.awards.unconfirmed))
-    _remember_delivery(event, state.delivery)
+    remember_delivery(event.delivery, event.dispatches, state.delivery)
     if event.up is not None and state.up is not None:
         _remember_up(event.up, state.up)
-
-
-def _delivery(event: Negotiation) -> DeliveryState:
-    delivery = event.delivery
-    return state_of(
-        DeliveryState,
-        delivery,
-        readings=delivery.readings.by_slot,
-        revisions=delivery.readings.revisions,
-        corrected=tuple(delivery.corrected),
-        impossible=tuple(delivery.impossible),
-        missing=tuple(delivery.owed.missing),
-        told_by=delivery.sources.told_by,
-        untold_wh=delivery.sources.untold_wh,
-        gives_pct=delivery.watch.gives_pct,
-        typical_pct=delivery.watch.typical_pct,
-        steps_wh=delivery.watch.steps_wh,
-        owed_wh=delivery.watch.owed_wh,
-        unanswered=event.dispatches.unanswered,
-        provisional=dict(delivery.watch.provisional),
-        silent=dict(delivery.watch.silent),
-        late=tuple(delivery.watch.late),
-        stated=tuple(delivery.watch.stated),
-        early=dict(event.dispatches.early),
-        ended_ws=dict(delivery.due.ended_ws),
-        since_at=delivery.due.since_at,
-    )
-
-
-def _remember_delivery(event: Negotiation, state: FirstDeliveryState | DeliveryState) -> None:
-    delivery = event.delivery
-    if isinstance(state, FirstDeliveryState):
-        state = state.today()
-        delivery.ask_later(state.slot)
-    delivery.slot, delivery.delivered_wh, delivery.stopped_at = state.slot, state.delivered_wh, state.stopped_at
-    delivery.readings.by_slot, delivery.readings.revisions = state.readings, state.revisions
-    delivery.corrected, delivery.impossible = dict.fromkeys(state.corrected), dict.fromkeys(state.impossible)
-    delivery.owed.missing = dict.fromkeys(state.missing)
-    delivery.watch.gives_pct, event.dispatches.unanswered = state.gives_pct, state.unanswered
-    delivery.sources.untold_wh = {slot: dict(found) for slot, found in state.untold_wh.items()}
-    delivery.sources.told_by, delivery.rebounds = state.told_by, dict(state.rebounds)
-    delivery.watch.provisional = dict(state.provisional)
-    delivery.watch.silent, delivery.watch.late = dict(state.silent), dict.fromkeys(state.late)
-    delivery.watch.stated = dict.fromkeys(state.stated)
-    event.dispatches.early = dict(state.early)
-    delivery.due = DueEnergy(dict(state.ended_ws), state.since_at)
-    delivery.watch.typical_pct, delivery.watch.judged_slots = state.typical_pct, state.slot
-    delivery.watch.steps_wh, delivery.watch.owed_wh = state.steps_wh, state.owed_wh
 
 
 def _upward(up: Upward) -> UpwardState:
