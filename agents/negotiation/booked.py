@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeAlias
 from agents.negotiation.children import at_most
 from agents.negotiation.conduct import Conduct
 from agents.negotiation.learning import Learning
+from agents.negotiation.leaving import leave
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.parent import ParentParty
 from agents.negotiation.plans.capability import probable
@@ -137,7 +138,7 @@ class BookedParty(ParentParty, Generic[S]):
             if self.learning is not None:
                 self.learning.conduct.forget(name)
             for event in list(self.events.values()):
-                event.leave(name, now)
+                leave(event, name, now)
 
     def change(self, contracts: Contracts, settings: Mapping[str, object] | None = None) -> None:
         """Let these contracts and settings hold from now on."""

@@ -8,9 +8,8 @@ coordinator and aggregator do differently is in their `EventRole`.
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from agents.negotiation import taking_back
 from agents.negotiation.asking import Asking, Conditions, MissingOf
-from agents.negotiation.awards import SUPERSEDED, Awards
+from agents.negotiation.awards import Awards
 from agents.negotiation.cause import WithdrawalCause
 from agents.negotiation.child import Child, RelaxRecord
 from agents.negotiation.children import Children
@@ -25,17 +24,15 @@ from agents.negotiation.rebound import summed
 from agents.negotiation.repair import Repair
 from agents.negotiation.role import EventRole
 from agents.negotiation.settlement import Settlement
-from agents.negotiation.stage import ANSWERED, ASKING, OPTED_OUT, Stage, Timer
+from agents.negotiation.stage import ASKING, OPTED_OUT, Stage, Timer
 from agents.negotiation.standing import UNKNOWN, EventStanding
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
-from agents.negotiation.upward import Bought, EndedAbove, Upward
+from agents.negotiation.upward import Upward
 from agents.settings.members import Members
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import Plan, add, least, shortfall
-
-CONTRACT_ENDED = "its contract has ended"
 
 
 class Negotiation:
@@ -180,9 +177,9 @@ class Negotiation:
         self.asking.take(child, message)
         self.role.answered(child, now)
         if not self.children.waiting and self.standing.stage in ASKING and not self.asking.still_hears(now):
-            self._end_stage(now)
+            self.end_stage(now)
 
-    def _end_stage(self, now: datetime) -> None:
+    def end_stage(self, now: datetime) -> None:
         """All have answered."""
         self.timers.drop(Timer.STAGE)
         self.role.all_in(now)
@@ -195,50 +192,9 @@ class Negotiation:
         if self.stage not in ASKING:
             self.role.taken_back(child, now)
         elif self.asking.complete:
-            self._end_stage(now)
+            self.end_stage(now)
 
-    def leave(self, name: str, now: datetime) -> None:
-        """The contract of a child has ended: it takes back what it answered and was awarded, and hears so."""
-        child = self.children.by_name.get(name)
-        if child is None or self.stage is Stage.CLOSED or name in self.children.left:
-            return
-        was_waited_for, awarded_w = name in self.children.waiting, child.awarded_w
-        concerned = child.request is not None and not child.opted_out
-        self.children.leave(child)
-        if not concerned:
-            return
-        self.out.tell("member_left", child=name, power_w=awarded_w or self.subject.nothing_w)
-        self.awards.release([(child, m.Outcome.CANCELLED, CONTRACT_ENDED)], now)
-        self.out.clear(name, now)
-        if self.stage not in ASKING:
-            self.role.taken_back(child, now)
-        elif was_waited_for and self.asking.complete:
-            self._end_stage(now)
-        if awarded_w is not None:
-            self.repair(CONTRACT_ENDED, WithdrawalCause.LEFT, now)
-
-    # -- the request from above
-
-    def on_request(self, request: m.Request, now: datetime) -> None:
-        """A later request for this event: a re-request, or a change from above. Raises RefusedMessage."""
-        assert self.up is not None
-        self.up.check(request)
-        open_still = self.stage is not Stage.CLOSED and self.deal_w is None and not self.children.awarded_count
-        later_round = open_still and self.up.is_later_round(request)
-        before = [child.name for child in self.children.asked() if child.is_owed or child.awarded_w is not None]
-        self.keep_what_stands(self.up.asks_the_same(request))
-        self.timers.clear()
-        if not later_round:
-            self.role.stop(now)
-        self.asking.supersede(later_round)
-        if not self.up.take(request):
-            self.asking.before_w = {}
-        self.standing.begin_anew()
-        self.role.begin(now)
-        if later_round:
-            return  # what was firm stays so, also with those who are not asked again
-        left = [child for child in map(self.children.__getitem__, before) if _not_asked_again(child, request)]
-        self.awards.release([(child, m.Outcome.CANCELLED, SUPERSEDED) for child in left], now)
+    # -- what stands
 
     def keep_what_stands(self, same_slots: bool) -> None:
         """Until a change of the event is decided; where it is about other slots, nothing."""
@@ -247,68 +203,6 @@ class Negotiation:
         elif self.deal_w is not None and self.stage is not Stage.CLOSED:
             self.kept.keep()
 
-    def keeps_what_stood(self, now: datetime) -> bool:
-        """Nothing comes of a change, as the parent says no more: what stood before goes on. Whether anything did."""
-        stood_w = None if self.up is None else self.up.recall_kept()
-        if stood_w is None or not any(stood_w):
-            return False
-        self._stands_again(stood_w, now)
-        return True
-
-    def _stands_again(self, power_w: Plan, now: datetime) -> None:
-        """What stood before a change is given of what the children have answered since; of who has not answered what stood
-        with it is counted on."""
-        self._end_asking()
-        self.out.tell("earlier_deal_stands", power_w=power_w)
-        self.role.recount()
-        silent = self.kept.of_silent(shortfall(power_w, self.role.available_w()))
-        self.kept.of_others({child.name for child, _ in silent})
-        self.stand_by(power_w, now, stood=True)
-        self.role.bought(power_w, now)
-        for child, part in silent:
-            self.awards.restore(child, part, now)
-        self.kept.clear()
-        if now >= self.subject.end_at:
-            self.close(UNKNOWN, now)
-        else:
-            self._repair_lost(power_w, now)
-
-    def _repair_lost(self, power_w: Plan, now: datetime) -> None:
-        if any(shortfall(power_w, self.mending.standing_w())):
-            self.repair("lost before the award", WithdrawalCause.LOST, now)
-
-    def on_relax(self, relax: m.Relax, now: datetime) -> None:
-        """The parent asks to loosen. Raises RefusedMessage."""
-        assert self.up is not None
-        self.up.check_relax(relax)
-        if self.stage in ANSWERED and self.up.acceptable and now <= relax.reply_by:
-            self.role.relax_asked(relax, now)
-
-    def on_award(self, award: m.Award, now: datetime) -> None:
-        """The parent's award. Raises RefusedMessage."""
-        assert self.up is not None
-        match self.up.on_award(award, self.role.backs, now):
-            case Bought(power_w) if self.deal_w is None and award.award_id == self.up.kept_id:
-                self._stands_again(power_w, now)
-            case Bought(power_w) if self.deal_w is None:
-                self._end_asking()
-                self.kept.decided()
-                self.stand_by(power_w, now)
-                self.role.bought(power_w, now)
-                self._repair_lost(power_w, now)
-            case Bought(power_w):
-                self._changed(power_w, now)
-            case EndedAbove(outcome, reason) if self.stage is not Stage.CLOSED:
-                if self.stage is Stage.DELIVERING and self.up.has_withdrawn_all(reason):
-                    return  # what it gave before is metered to the end, as at a home
-                self.close(outcome, now, release=outcome, reason=reason)
-
-    def _end_asking(self) -> None:
-        """What was firm before was bought: nobody is waited for any more."""
-        if self.stage in ASKING:
-            self.children.waiting.clear()
-            self.timers.drop(Timer.AGAIN)
-
     def stand_by(self, deal_w: Plan, now: datetime, *, stood: bool = False) -> None:
         """A deal stands, W: wait for its first slot. `stood`: it stood before, and all that it says is due."""
         self.standing.deal_w = deal_w
@@ -316,17 +210,6 @@ class Negotiation:
         self.delivery.watch.clear()
         self.go(Stage.STANDBY)
         self.timers.set(Timer.START, self.subject.period.start)
-
-    def _changed(self, deal_w: Plan, now: datetime) -> None:
-        """The parent changed a standing award: less is given back, more is looked for."""
-        before_w = self.deal_w
-        assert before_w is not None
-        self.change_deal(deal_w, now)
-        if any(shortfall(deal_w, before_w)):
-            self.repair("the parent raised the award", WithdrawalCause.RAISED, now)
-        else:
-            self.mending.reduce(deal_w, now)
-            self.role.mended(now)
 
     def change_deal(self, deal_w: Plan, now: datetime) -> None:
         """Another deal stands from now on, W: what stood is due until now."""
@@ -352,17 +235,8 @@ class Negotiation:
         if self.kept.less(name, message):
             return
         taken_back = self.awards.withdraw(name, message, now)
-        self._note_taking_back(name, message)
+        self.mending.note_taking_back(name, message)
         self.repair(*taken_back, now)
-
-    def _note_taking_back(self, name: str, message: m.Withdraw) -> None:
-        """A home that gives nothing any more says what its devices will take back by themselves: that is missing, too."""
-        book, slots = self.asking.book, self.subject.slots
-        if self.children[name].awarded_w is None and book is not None and self.delivery.watch.is_der(name):
-            back_w = taking_back.told(message, slots, book[name].swing_w)
-            if back_w:
-                self.children.taking_back[name] = back_w
-                self.out.tell("taking_back", child=name, power_w=back_w)
 
     def repair(self, text: str, cause: WithdrawalCause, now: datetime) -> None:
         """Replace what was lost in the slots that are not over; state what cannot be replaced (above in a word), but for
@@ -467,8 +341,3 @@ class Negotiation:
             **self.children.count(),
             **({"taken_back_wh": summed(rebounds.values()).taken_back_wh} if rebounds else {}),
         }
-
-
-def _not_asked_again(child: Child, request: m.Request) -> bool:
-    """Whether a child that was promised or awarded something is not part of what is asked now."""
-    return child.owed or (child.request is not None and child.request.revision != request.revision)

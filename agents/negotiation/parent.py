@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import ClassVar
 
+from agents.negotiation import from_above
 from agents.negotiation.announcer import Announcer
 from agents.negotiation.lost_memory import came_online, refused_above, refused_below
 from agents.negotiation.negotiation import Negotiation
@@ -142,7 +143,7 @@ class ParentParty(Party):
         if now > request.reply_by:
             raise RefusedMessage(RejectReason.EXPIRED, f"heard at {now.isoformat()}, after reply_by")
         if request.event_id in self.events:
-            self._event(request).on_request(request, now)
+            from_above.on_request(self._event(request), request, now)
             return
         if sum(event.stage is not Stage.CLOSED for event in self.events.values()) >= self.MOST_OPEN:
             raise RefusedMessage(RejectReason.OVERLOAD, f"{self.MOST_OPEN} events are open")
@@ -151,10 +152,10 @@ class ParentParty(Party):
         self._make_room()
 
     def _on_relax(self, edge: Edge, relax: m.Relax, now: datetime) -> None:
-        self._event(relax).on_relax(relax, now)
+        from_above.on_relax(self._event(relax), relax, now)
 
     def _on_award(self, edge: Edge, award: m.Award, now: datetime) -> None:
-        self._event(award).on_award(award, now)
+        from_above.on_award(self._event(award), award, now)
 
     def _on_dispatch(self, edge: Edge, dispatch: m.Dispatch, now: datetime) -> None:
         """A party with children acts on its award; a dispatch from above is noted and changes nothing. Of a slot that is

@@ -3,6 +3,7 @@ own power; a smaller deal is cut from what stands."""
 
 from datetime import datetime
 
+from agents.negotiation import taking_back
 from agents.negotiation.awards import Awards
 from agents.negotiation.child import Child
 from agents.negotiation.children import Children
@@ -13,6 +14,7 @@ from agents.negotiation.plans.level import levelled
 from agents.negotiation.subject import Subject
 from agents.negotiation.watch import DeliveryWatch
 from agents.settings.members import Members
+from protocol import messages as m
 from protocol.plan import Plan, add, excess, least, scaled, shortfall, total
 
 WORTH_PCT = 20
@@ -58,6 +60,14 @@ class Repair:
     def _taken_back_w(self) -> Plan:
         slots = self.subject.slots
         return total((plan for plan in self.children.taking_back.values() if len(plan) == slots), slots)
+
+    def note_taking_back(self, name: str, message: m.Withdraw) -> None:
+        """A home that gives nothing any more says what its devices will take back by themselves: that is missing, too."""
+        if self.children[name].awarded_w is None and self.book is not None and self.watch.is_der(name):
+            back_w = taking_back.told(message, self.subject.slots, self.book[name].swing_w)
+            if back_w:
+                self.children.taking_back[name] = back_w
+                self.out.tell("taking_back", child=name, power_w=back_w)
 
     def replace(self, missing_w: Plan, cause: str, now: datetime) -> Plan:
         """Replace what is missing, W; returns what still is. The offer of who holds an award stays usable after its

@@ -321,10 +321,10 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "event.stage is Stage.CLOSED and not",
         ),
     ),
-    NEGOTIATION + "negotiation.py": (
+    NEGOTIATION + "from_above.py": (
         Guard(
             "parent: a deal that fell short before the award is repaired",
-            "if any(shortfall(power_w, self.mending.standing_w())):",
+            "if any(shortfall(power_w, event.mending.standing_w())):",
             "if False:",
         ),
     ),

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from agents.negotiation.child import Child
+from agents.negotiation.from_above import keeps_what_stood
 from agents.negotiation.hurried import hurried_members
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.policies import Policies
@@ -120,7 +121,7 @@ class AggregatorRole:
                 self._sum_up_relaxed(now)
             case Stage.RELAXING:
                 pass
-            case Stage.OFFERED | Stage.PROPOSED if not self.event.keeps_what_stood(now):
+            case Stage.OFFERED | Stage.PROPOSED if not keeps_what_stood(self.event, now):
                 self.event.close("expired", now, release=m.Outcome.NO_DEAL, reason="no answer from above")
 
     def solved(self, item: Solved, now: datetime) -> None:
@@ -216,7 +217,7 @@ class AggregatorRole:
 
     def given_before(self, now: datetime) -> None:
         """What stood before goes on, here as well."""
-        self.event.keeps_what_stood(now)
+        keeps_what_stood(self.event, now)
 
     def backs(self, power_w: Plan) -> bool:
         """Whether so much of an answer to an earlier round can still be kept, W."""

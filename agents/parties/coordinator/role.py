@@ -6,6 +6,7 @@ from datetime import datetime
 
 from agents.negotiation.asking import Conditions
 from agents.negotiation.child import Child, ChildAnswer
+from agents.negotiation.from_above import keeps_what_stood
 from agents.negotiation.hurried import hurried_members, tell_too_slow
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.plans.alternative import alternatives
@@ -165,7 +166,7 @@ class CoordinatorRole:
             event.out.tell("mandate_stands", power_w=self.taken.total_w())
             event.stand_by(self.taken.total_w(), now)
             event.awards.release_rest(m.Outcome.NOT_NEEDED, COVERED, now)
-        elif event.stage in (Stage.OFFERED, Stage.PROPOSED) and not event.keeps_what_stood(now):
+        elif event.stage in (Stage.OFFERED, Stage.PROPOSED) and not keeps_what_stood(event, now):
             event.close("expired", now, release=m.Outcome.NO_DEAL, reason="no answer from the utility")
 
     # -- S4-S6
@@ -242,7 +243,7 @@ class CoordinatorRole:
 
     def given_before(self, now: datetime) -> None:
         """What stood before goes on, here as well."""
-        self.event.keeps_what_stood(now)
+        keeps_what_stood(self.event, now)
 
     def backs(self, power_w: Plan) -> bool:
         """It plans anew for every request, and keeps no answer to an earlier one."""

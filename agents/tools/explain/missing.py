@@ -12,7 +12,7 @@ from typing import TypeAlias
 from agents.history.edge import EdgeHistory
 from agents.history.party import AGGREGATOR
 from agents.negotiation.cause import WithdrawalCause, cause_of
-from agents.negotiation.negotiation import CONTRACT_ENDED
+from agents.negotiation.leaving import CONTRACT_ENDED
 from agents.tools.explain.evidence import Evidence
 from agents.tools.explain.story.deal import MissingEnergy
 from agents.tools.explain.story.story import Story
