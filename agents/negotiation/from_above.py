@@ -81,7 +81,7 @@ def on_award(event: Negotiation, award: m.Award, now: datetime) -> None:
     """The parent's award. Raises RefusedMessage."""
     assert event.up is not None
     match event.up.on_award(award, event.role.backs, now):
-        case Bought(power_w) if event.deal_w is None and award.award_id == event.up.kept_id:
+        case Bought(power_w) if event.deal_w is None and award.award_id == event.up.kept.award_id:
             _stands_again(event, power_w, now)
         case Bought(power_w) if event.deal_w is None:
             _end_asking(event)
@@ -92,7 +92,7 @@ def on_award(event: Negotiation, award: m.Award, now: datetime) -> None:
         case Bought(power_w):
             _changed(event, power_w, now)
         case EndedAbove(outcome, reason) if event.stage is not Stage.CLOSED:
-            if event.stage is Stage.DELIVERING and event.up.has_withdrawn_all(reason):
+            if event.stage is Stage.DELIVERING and event.up.withdrawal.is_of_all(reason):
                 return  # what it gave before is metered to the end, as at a home
             event.close(outcome, now, release=outcome, reason=reason)
 

@@ -118,7 +118,7 @@ class Negotiation:
                     if self.settlement.chase(now):
                         self.repair("unanswered dispatch", WithdrawalCause.UNANSWERED, now)
                 case Timer.WITHDRAW if self.up is not None:
-                    self.up.withdraw_again(now)
+                    self.up.withdrawal.again(now)
                 case _:
                     self.role.rang(timer, now)
 

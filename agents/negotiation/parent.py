@@ -131,7 +131,7 @@ class ParentParty(Party):
     def _recall(self, said: m.EventMessage) -> None:
         event = self.events.get(said.event_id)
         if event is not None and event.up is not None and isinstance(said, m.Withdraw):
-            event.up.recall(said)
+            event.up.withdrawal.recall(said)
 
     # -- from above
 

@@ -165,17 +165,18 @@ def _upward(up: Upward) -> UpwardState:
         request=SentState.of(up.request),
         answer=SentState.of_some(up.answer),
         award=SentState.of_some(up.award),
-        withdrawal=SentState.of_some(up.withdrawal),
-        kept=SentState.of_some(up.kept),
+        withdrawal=SentState.of_some(up.withdrawal.said),
+        kept=SentState.of_some(up.kept.award),
     )
 
 
 def _remember_up(up: Upward, state: UpwardState) -> None:
     up.request = state.request.message()
-    up.answer, up.award, up.withdrawal = message_of(state.answer), message_of(state.award), message_of(state.withdrawal)
+    up.answer, up.award = message_of(state.answer), message_of(state.award)
+    up.withdrawal.said = message_of(state.withdrawal)
     up.acceptable, up.answers_sent, up.superseded = state.acceptable, state.answers_sent, state.superseded
     up.earlier, up.earlier_until, up.said_again = state.earlier, state.earlier_until, state.said_again
-    up.kept = message_of(state.kept)
+    up.kept.award = message_of(state.kept)
 
 
 def _children(children: Children) -> ChildrenState:

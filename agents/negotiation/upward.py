@@ -4,16 +4,17 @@ confirms an award, withdraws what it cannot keep, reports what was metered."""
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from operator import gt
 from typing import Any, TypeAlias
 
 from agents.negotiation.cause import WithdrawalCause
 from agents.negotiation.children import same_slots
+from agents.negotiation.kept_above import KeptAbove
 from agents.negotiation.out import Out
 from agents.negotiation.stage import ANSWERED, Stage, Timer
 from agents.negotiation.standing import EventStanding
 from agents.negotiation.subject import Subject
 from agents.negotiation.timers import Timers
+from agents.negotiation.upward_withdrawal import UpwardWithdrawal
 from protocol import messages as m
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
@@ -24,9 +25,6 @@ from protocol.units import step_instant
 HOP_PCT = 25
 """Each tier keeps a quarter of the time between the last decision above it and the first slot for its own last
 decision, so that deadlines nest over any number of tiers."""
-
-WITHDRAW_REPEATS = 10
-"""How often a withdrawal that is not answered is sent in the length of a slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +66,13 @@ class Upward:
         """The same of earlier rounds of this revision: it stands until a better answer is firm, and may be kept still."""
         self.earlier_until: datetime | None = None
         """Until when that is valid."""
-        self.kept: m.Award | None = None
-        """What stood before the parent changed the event: it stands again where nothing comes of the change."""
+        self.kept = KeptAbove(standing)
         self.answers_sent = 0
         self.said_again = 0
         """How often the parent has said to know no award of what it had awarded."""
         self.superseded: list[str] = []
         """Earlier requests of this event."""
-        self.withdrawal: m.Withdraw | None = None
+        self.withdrawal = UpwardWithdrawal(out, timers, self.subject, edge)
 
     # -- the request
 
@@ -116,7 +113,7 @@ class Upward:
     def take(self, request: m.Request) -> bool:
         """Let a newer request stand, and no answer to an earlier one but of the same revision; whether it is of that."""
         later_round, subject = self.is_later_round(request), self.subject
-        self._keep(request)
+        self.kept.at_change(self.asks_the_same(request), self.award)
         if later_round and self.answer is not None:
             self.earlier |= self.acceptable
             self.earlier_until = min(self.earlier_until or self.answer.valid_until, self.answer.valid_until)
@@ -133,24 +130,12 @@ class Upward:
         """Whether another request is about the same slots and direction."""
         return slots_of(self.request) == slots_of(request)
 
-    def _keep(self, request: m.Request) -> None:
-        """What stands is kept until a change of it is decided; where other slots are asked, nothing."""
-        if not self.asks_the_same(request):
-            self.kept = None
-        elif self.standing.deal_w is not None and self.standing.stage is not Stage.CLOSED:
-            self.kept = self.award
-
-    @property
-    def kept_id(self) -> str | None:
-        """Of the award that stood before a change."""
-        return None if self.kept is None else self.kept.award_id
-
     def recall_kept(self) -> Plan | None:
         """Nothing came of a change: what stood before it stands, W; None: nothing did, or the parent has decided."""
-        if self.kept is None or self.award is not None:
+        if self.kept.award is None or self.award is not None:
             return None
-        self.award = self.kept
-        return self.kept.power_w
+        self.award = self.kept.award
+        return self.award.power_w
 
     # -- the answer (S36, S33)
 
@@ -253,7 +238,7 @@ class Upward:
     def on_award(self, award: m.Award, backs: Callable[[Plan], bool], now: datetime) -> Awarded:
         """Judge an award, confirm it, and say what follows; `backs`: whether so much of an earlier answer can be kept, W.
         Raises RefusedMessage."""
-        stood = self._is_kept(award)
+        stood = self.kept.is_said_again(award, self.request, self.award)
         if not stood:
             self._check_award(award)
         self.timers.drop(Timer.WITHDRAW)
@@ -261,7 +246,7 @@ class Upward:
             self.award = award
             self._confirm(award, "", now)
             return EndedAbove(award.outcome, award.reason)
-        problem = self._kept_problem(award) if stood else self._problem(award, backs, now)
+        problem = self.kept.problem(award) if stood else self._problem(award, backs, now)
         if not problem:
             self.award = award
         self._confirm(award, problem, now)
@@ -269,26 +254,6 @@ class Upward:
             return None
         self.out.tell("award_received", "S34", power_w=award.power_w, accepts=award.accepts)
         return Bought(award.power_w)
-
-    def _is_kept(self, award: m.Award) -> bool:
-        """Whether an award says again what stood before a change, later than the change was asked. Raises RefusedMessage."""
-        kept = self.kept
-        if kept is None or award.award_id != kept.award_id or award.sent_at <= self.request.sent_at:
-            return False
-        known = max(one.revision for one in (kept, self.award) if one is not None and one.award_id == kept.award_id)
-        if award.revision <= known:
-            raise RefusedMessage(RejectReason.STALE, f"revision {award.revision} of {award.award_id} is not the latest")
-        return True
-
-    def _kept_problem(self, award: m.Award) -> str:
-        """Why what stood before a change cannot stand again; empty when it can."""
-        assert self.kept is not None
-        if self.standing.stage is Stage.CLOSED:
-            return f"the event is {self.standing.outcome}"
-        most_w = self.kept.power_w
-        if len(award.power_w) != len(most_w) or any(map(gt, award.power_w, most_w)):
-            return "the award is above what stood"
-        return ""
 
     def _check_award(self, award: m.Award) -> None:
         # the request that superseded ours may have been lost; but what was said before ours is about an earlier one
@@ -343,44 +308,16 @@ class Upward:
         if self.award is None:
             return  # concluded by mandate, and the parent has not bought it yet: nothing of its is lost
         slot = next(index for index, power in enumerate(missing_w) if power)
-        self.withdrawal = m.Withdraw(
-            **self._answer_ids("withdraw", now),
-            award_id=self.award.award_id,
-            from_slot=slot,
-            power_w=deal_w,
-            cause=cause,
-        )
-        self.withdraw_again(now)
+        self._withdraw(self.award.award_id, slot, deal_w, cause, now)
 
     def withdraw_unknown(self, refusal: m.Confirm, now: datetime) -> int:
-        """Withdraw an award that an earlier life of ours has confirmed and this one knows nothing of."""
-        self.withdrawal = m.Withdraw(
-            **self._answer_ids("withdraw", now),
-            award_id=refusal.award_id,
-            from_slot=0,
-            power_w=self.subject.nothing_w,
-            cause=WithdrawalCause.FORGOTTEN,
-        )
-        self.withdraw_again(now)
-        return self.withdrawal.revision
+        """Withdraw an award that an earlier life of ours has confirmed and this one knows nothing of; under which number."""
+        self._withdraw(refusal.award_id, 0, self.subject.nothing_w, WithdrawalCause.FORGOTTEN, now)
+        return self.answers_sent
 
-    def withdraw_again(self, now: datetime) -> None:
-        """Send it until the parent's next award answers it, or the event is over."""
-        assert self.withdrawal is not None
-        self.out.send(self.edge, self.withdrawal)
-        again = now + self.subject.period.duration / WITHDRAW_REPEATS
-        if again < self.subject.end_at:
-            self.timers.set(Timer.WITHDRAW, again)
-
-    def has_withdrawn_all(self, reason: str) -> bool:
-        """Whether an award of nothing with that reason answers a withdrawal of all that stood, and is no order to end."""
-        said = self.withdrawal
-        return said is not None and not any(said.power_w) and reason == said.cause
-
-    def recall(self, said: m.Withdraw) -> None:
-        """A withdrawal was said in another body than it is made in now."""
-        if self.withdrawal is not None and self.withdrawal.message_id == said.message_id:
-            self.withdrawal = said
+    def _withdraw(self, award_id: str, slot: int, left_w: Plan, cause: WithdrawalCause, now: datetime) -> None:
+        ids = self._answer_ids("withdraw", now)
+        self.withdrawal.say(m.Withdraw(**ids, award_id=award_id, from_slot=slot, power_w=left_w, cause=cause), now)
 
     def resumed(self) -> None:
         """The process was started again: what awaits a decision is sent again."""

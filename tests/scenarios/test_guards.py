@@ -581,7 +581,7 @@ def test_what_a_mandate_concluded_is_not_withdrawn_from_who_has_not_bought_it() 
     assert event.up is not None
     event.up.award = None
     event.up.withdraw((1,), (0,), "x", T0 + 6 * MINUTE)
-    assert event.up.withdrawal is None
+    assert event.up.withdrawal.said is None
 
 
 def test_earlier_answer_that_is_not_backed_any_more_is_refused() -> None:

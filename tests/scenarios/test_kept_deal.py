@@ -240,5 +240,5 @@ def test_what_is_kept_is_remembered_with_the_state() -> None:
         remember(fresh, memory_of(actor))
         assert memory_of(fresh) == memory_of(actor)
         event = fresh.events["e1"]
-        assert (event.kept.award if child == "ra-1-h0" else event.up.kept) == awards[child]
+        assert (event.kept.award if child == "ra-1-h0" else event.up.kept.award) == awards[child]
         assert child == "ra-1-h0" or event.children.kept == actor.events["e1"].children.kept != {}  # type: ignore[attr-defined]

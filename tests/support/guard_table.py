@@ -242,14 +242,16 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "False",
         ),
     ),
-    NEGOTIATION + "upward.py": (
+    NEGOTIATION + "kept_above.py": (
         Guard(
             "up: an award of before a change that was said before it",
-            "award.award_id != kept.award_id or award.sent_at <= self.request.sent_at",
+            "award.award_id != kept.award_id or award.sent_at <= request.sent_at",
             "award.award_id != kept.award_id",
         ),
         _off("up: a known revision of an award of before a change", "award.revision <= known"),
         Guard("up: more than stood before a change", "any(map(gt, award.power_w, most_w))", "False"),
+    ),
+    NEGOTIATION + "upward.py": (
         _off("child: another request of the same round", "key == known"),
         _off("child: an older request", "key < known"),
         _off("child: a relax about a superseded request", "relax.request_id != self.request.request_id"),
