@@ -4,12 +4,10 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from operator import gt
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
-from agents.negotiation.cause import WithdrawalCause, cause_of
 from agents.negotiation.child import AwardRecord, Child, ChildAnswer, in_full
-from agents.negotiation.children import Children, same_slots
-from agents.negotiation.life import MOST
+from agents.negotiation.children import Children
 from agents.negotiation.out import Out
 from agents.negotiation.stage import Timer
 from agents.negotiation.subject import Subject
@@ -17,7 +15,7 @@ from agents.negotiation.template import Template
 from agents.negotiation.timers import Timers
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import Plan, least
+from protocol.plan import Plan
 from protocol.units import step_instant
 
 REPEATS = 4
@@ -31,20 +29,6 @@ SUPERSEDED = "superseded by a later request"
 
 Released: TypeAlias = tuple[Child, m.Outcome, str]
 """Of whom nothing (more) is asked, how it ended for it, and why."""
-
-
-class TakenBack(NamedTuple):
-    """A child gives less than its award: who and why, for us, and the word for those above."""
-
-    text: str
-    cause: WithdrawalCause
-
-
-class Bound(NamedTuple):
-    """A child has confirmed its award, or refused it."""
-
-    refused: str = ""
-    """Who refused it and why; empty: it is bound now."""
 
 
 class Awards:
@@ -172,6 +156,16 @@ class Awards:
         nothing, confirm_by = self.subject.nothing_w, self._confirm_by(now)
         self._award(child, m.Outcome.CANCELLED, nothing, None, cause, confirm_by, now, confirmed=False)
 
+    def cut(self, child: Child, left_w: Plan, cause: str, now: datetime) -> None:
+        """A child gives no more than this of its award, W: so much stands with it; where that is nothing, it is cancelled."""
+        award, confirm_by = child.award, self._confirm_by(now)
+        assert award is not None
+        if any(left_w):
+            concluded, accepts = m.Outcome.CONCLUDED, award.accepts
+            self._award(child, concluded, left_w, accepts, cause, confirm_by, now, child.confirmed)
+        else:
+            self._award(child, m.Outcome.CANCELLED, left_w, None, cause, confirm_by, now, confirmed=False)
+
     def forgotten(self, child: Child, cause: str, now: datetime) -> None:
         """A child does not know its award any more: it is cancelled, and the child is not asked for more."""
         self.out.tell("award_lost", child=child.name, cause=cause, power_w=child.awarded_w)
@@ -277,72 +271,6 @@ class Awards:
             self.unconfirmed.clear()  # its table is as large as it ever was
             self.timers.drop(Timer.CHASE)
 
-    def standing(self, name: str, award_id: str) -> tuple[Child, AwardRecord]:
-        """The child and its award of that id. Raises RefusedMessage where none stands."""
-        child = self.children.by_name.get(name)
-        award = child.award if child is not None else None
-        if child is not None and award is not None:
-            stands = self.award_id(name, award)
-            if award_id == stands:
-                return child, award
-            if child.awarded_w is not None and self._is_earlier(award_id, name, award):
-                raise RefusedMessage(RejectReason.STALE, f"{award_id} is superseded by {stands}")
-        raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award {award_id} stands with {name}")
-
-    def _is_earlier(self, award_id: str, name: str, award: AwardRecord) -> bool:
-        """Whether an id is that of an award of an earlier request than `award`, of which a child may not have heard yet."""
-        said, latest = _order(award_id.removesuffix(f".{self.out.name}.{name}")), _order(award.request_id)
-        return said is not None and latest is not None and said < latest
-
-    def confirm(self, name: str, message: m.Confirm, now: datetime) -> Bound | None:
-        """Take a confirm; None when nothing follows from it. A confirm of an older revision is answered with the
-        newest, but for one that was refused. Raises RefusedMessage."""
-        child, award = self.standing(name, message.award_id)
-        refused = child.confirmed is False and award.outcome is m.Outcome.CONCLUDED
-        if award.revision < message.revision < MOST and not refused:  # of what it knows nothing stands here
-            self.renumber(child, message.revision + 1, now)
-            self.out.tell("own_memory_lost", peer=child.name, kind="award", number=message.revision + 1)
-            return None
-        if message.revision != award.revision:
-            if not refused:  # what was refused is over
-                self.send_again(child, now)
-            return None
-        if refused:
-            raise RefusedMessage(RejectReason.CONFLICT, f"{message.award_id} was refused before: that is final")
-        self.unconfirmed.pop(child.name, None)
-        if award.outcome is not m.Outcome.CONCLUDED:
-            return None
-        if message.accepted and child.confirmed is None:
-            child.confirmed = True  # what stands is the same
-        else:
-            self.children.bind(child, award, message.accepted)
-        if not message.accepted:
-            self.out.tell("award_refused", child=child.name, cause=message.reason)
-            return Bound(f"{child.name}: {message.reason}")
-        if not self.unconfirmed:
-            awarded_w = self.children.awarded_w or self.subject.nothing_w
-            self.out.tell("all_confirmed", children=self.children.awarded_count, power_w=awarded_w)
-        return BOUND
-
-    def withdraw(self, name: str, message: m.Withdraw, now: datetime) -> TakenBack:
-        """A child can give less than its award; returns who and why. Raises RefusedMessage."""
-        child, award = self.standing(name, message.award_id)
-        if child.awarded_w is None:
-            raise RefusedMessage(RejectReason.UNKNOWN_AWARD, f"no award {message.award_id} stands with {name}")
-        same_slots(message.power_w, self.subject.slots)
-        left = least(message.power_w, award.power_w)
-        if child.accepted is not None:  # what it cannot give any more is not asked of it again
-            child.accepted = child.accepted._replace(power_w=least(message.power_w, child.accepted.power_w))
-        self.children.withdrawn[child.name] = None
-        self.out.tell("withdrawn", child=child.name, cause=message.cause, power_w=left, awarded_w=award.power_w)
-        confirm_by = self._confirm_by(now)
-        if any(left):
-            concluded, accepts, confirmed = m.Outcome.CONCLUDED, award.accepts, child.confirmed
-            self._award(child, concluded, left, accepts, message.cause, confirm_by, now, confirmed)
-        else:
-            self._award(child, m.Outcome.CANCELLED, left, None, message.cause, confirm_by, now, confirmed=False)
-        return TakenBack(f"{child.name}: {message.cause}", cause_of(message.cause))
-
     def reports(self, name: str) -> Child:
         """The child that meter values come from. Raises RefusedMessage where it never was awarded anything."""
         child = self.children.by_name.get(name)
@@ -359,15 +287,3 @@ class Awards:
         if self.unconfirmed and self.out.counts_waited and self.confirm_by is not None and self.confirm_by < until:
             self.confirm_by = until
             self.timers.set(Timer.CHASE, until)
-
-
-BOUND = Bound()
-"""A child has confirmed."""
-
-
-def _order(request_id: str) -> tuple[int, int] | None:
-    """Orders the requests of an event by their ids: revision, round. None: it is no such id."""
-    match request_id.rsplit(".", 2):
-        case [_, revision, round_] if revision.isdecimal() and round_.isdecimal():
-            return int(revision), int(round_)
-    return None

@@ -1,6 +1,6 @@
 """One event at a parent: the frame that holds its parts and decides what follows from what they return.
 
-The parts: `EventStanding` (how far it is), `Asking` (requests and answers), `Awards` (and their confirmation), `Repair` (what
+The parts: `EventStanding` (how far it is), `Asking` (requests and answers), `Awards` and `AwardAnswers` (their confirmation), `Repair` (what
 is lost is replaced), `Upward` (the parent above, where there is one), `Settlement` (meter values). What utility,
 coordinator and aggregator do differently is in their `EventRole`.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from agents.negotiation.asking import Asking, Conditions, MissingOf
+from agents.negotiation.award_answers import AwardAnswers
 from agents.negotiation.awards import Awards
 from agents.negotiation.cause import WithdrawalCause
 from agents.negotiation.child import Child, RelaxRecord
@@ -60,6 +61,7 @@ class Negotiation:
         self.standing, self.up, self.own = standing, up, own or NoOwnPower(subject)
         self.asking = Asking(out, subject, timers, children, book)
         self.awards = Awards(out, subject, timers, children)
+        self.award_answers = AwardAnswers(out, subject, children, self.awards)
         self.dispatches = Dispatches(out, subject, timers, self.awards, book)
         grace, baseline_policy = ReportGrace.of(grace_s, book), baseline or DeclaredBaseline()
         self.delivery = Delivery(out, subject, timers, children, grace, book, baseline_policy)
@@ -221,7 +223,7 @@ class Negotiation:
 
     def on_confirm(self, name: str, message: m.Confirm, now: datetime) -> None:
         """A child's confirm. Raises RefusedMessage."""
-        bound = self.awards.confirm(name, message, now)
+        bound = self.award_answers.confirm(name, message, now)
         if bound is None:
             return
         if bound.refused:
@@ -234,7 +236,7 @@ class Negotiation:
         """A child can give less than its award: the rest is replaced or stated. Raises RefusedMessage."""
         if self.kept.less(name, message):
             return
-        taken_back = self.awards.withdraw(name, message, now)
+        taken_back = self.award_answers.withdraw(name, message, now)
         self.mending.note_taking_back(name, message)
         self.repair(*taken_back, now)
 

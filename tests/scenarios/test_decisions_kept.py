@@ -131,7 +131,7 @@ def test_withdrawal_under_a_mandate_is_not_sold_as_secured() -> None:
     assert isinstance(role, CoordinatorRole)
     before = role.taken.total_w()
     child = event.children["ra-1"]
-    event.awards.withdraw(
+    event.award_answers.withdraw(
         "ra-1",
         m.Withdraw(
             message_id="w",

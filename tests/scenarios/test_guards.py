@@ -148,7 +148,7 @@ def test_confirm_of_an_older_revision_binds_nobody() -> None:
     child = event.children["ra-1-h0"]
     for power_w in ((1_000,), child.accepted.power_w):  # it is bound to less until it confirms the more
         event.awards.give([(child, child.accepted, power_w)], T0 + 6 * MINUTE)
-    assert event.awards.confirm("ra-1-h0", confirm, T0 + 6 * MINUTE) is None
+    assert event.award_answers.confirm("ra-1-h0", confirm, T0 + 6 * MINUTE) is None
     assert child.confirmed is None
     assert "ra-1-h0" in event.awards.unconfirmed
 
@@ -292,9 +292,11 @@ def test_refused_confirm_cannot_be_taken_back() -> None:
     award_id = event.awards.award_id(child.name, child.award)
     head = {"sent_at": T0, "event_id": "e1", "request_id": "e1.1.1", "round": 1, "revision": child.award.revision}
     refused = m.Confirm(**head, message_id="no", award_id=award_id, accepted=False, reason="x")
-    event.awards.confirm(child.name, refused, T0 + 6 * MINUTE)
+    event.award_answers.confirm(child.name, refused, T0 + 6 * MINUTE)
     with pytest.raises(RefusedMessage, match="final"):
-        event.awards.confirm(child.name, m.Confirm(**head, message_id="yes", award_id=award_id, accepted=True), T0)
+        event.award_answers.confirm(
+            child.name, m.Confirm(**head, message_id="yes", award_id=award_id, accepted=True), T0
+        )
     assert child.awarded_w is None
 
 
@@ -517,7 +519,7 @@ def test_withdrawal_of_what_is_not_awarded_any_more_is_refused() -> None:
     head = {"message_id": "odd", "sent_at": T0, "event_id": "e1", "request_id": "e1.1.1", "round": 1, "revision": 1}
     odd = m.Withdraw(**head, award_id=award_id, from_slot=0, power_w=(0,), cause="x")
     with pytest.raises(RefusedMessage, match="no award"):
-        event.awards.withdraw(child.name, odd, T0 + 6 * MINUTE)
+        event.award_answers.withdraw(child.name, odd, T0 + 6 * MINUTE)
 
 
 def test_award_that_nobody_confirms_is_lost() -> None:

@@ -190,6 +190,23 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "if False:",
         ),
         Guard(
+            "parent: a cancellation that was not heard is said again",
+            "stood = stood or child.name in self.unconfirmed",
+            "stood = stood",
+        ),
+        Guard(
+            "parent: a report of who was never awarded anything",
+            "if child is None or child.award is None:",
+            "if child is None:",
+        ),
+        Guard(
+            "parent: an award that nobody confirms is lost at confirm_by",
+            "lost = [child for child in children if over and child.awarded_w is not None and not child.confirmed]",
+            "lost: list[Child] = []",
+        ),
+    ),
+    NEGOTIATION + "award_answers.py": (
+        Guard(
             "parent: a confirm of an older revision",
             "if message.revision != award.revision:\n            if not refused",
             "if False:\n            if not refused",
@@ -215,24 +232,9 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "if False:",
         ),
         Guard(
-            "parent: a cancellation that was not heard is said again",
-            "stood = stood or child.name in self.unconfirmed",
-            "stood = stood",
-        ),
-        Guard(
             "parent: a withdrawal of what was not awarded",
             "if child.awarded_w is None:\n            raise RefusedMessage(RejectReason.UNKNOWN_AWARD",
             "if False:\n            raise RefusedMessage(RejectReason.UNKNOWN_AWARD",
-        ),
-        Guard(
-            "parent: a report of who was never awarded anything",
-            "if child is None or child.award is None:",
-            "if child is None:",
-        ),
-        Guard(
-            "parent: an award that nobody confirms is lost at confirm_by",
-            "lost = [child for child in children if over and child.awarded_w is not None and not child.confirmed]",
-            "lost: list[Child] = []",
         ),
     ),
     NEGOTIATION + "kept.py": (
