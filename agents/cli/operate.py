@@ -10,6 +10,7 @@ from typing import Any
 
 from agents.cli.instants import start_of
 from agents.cli.running import parties, the_utility
+from agents.history.fold import History
 from agents.history.line import NoteLine
 from agents.history.narrate import SlotCounts, line
 from agents.runtime.daemon.client import ask, converse
@@ -60,7 +61,7 @@ async def request(control: Path | None, wanted: WantedRequest, json: bool) -> in
         "power_w": wanted.power_w,
     }
     _check(event)
-    return await _watched(path, {"do": "issue", "event": event}, event_id, json)
+    return await _watched(path, str(utility["name"]), {"do": "issue", "event": event}, event_id, json)
 
 
 async def dry_run(control: Path | None, wanted: WantedRequest, json: bool) -> int:
@@ -104,17 +105,17 @@ def _could(one: dict[str, Any], asked_w: tuple[int, ...]) -> str:
 
 async def cancel(control: Path | None, event_id: str, json: bool) -> int:
     """Cancel an event and watch until it has ended."""
-    path, _ = await the_utility(control)
-    code = await _watched(path, {"do": "cancel", "event_id": event_id}, event_id, json)
+    path, utility = await the_utility(control)
+    code = await _watched(path, str(utility["name"]), {"do": "cancel", "event_id": event_id}, event_id, json)
     return Exit.OK if code == Exit.NEGATIVE else code
 
 
-async def _watched(path: Path, command: dict[str, object], event_id: str, json: bool) -> int:
+async def _watched(path: Path, utility: str, command: dict[str, object], event_id: str, json: bool) -> int:
     """Watch first, so that nothing is missed; then order; then show until the event has ended."""
     async with aclosing(_converse(path, {"do": "watch"})) as notes:
         await anext(notes)
         await ask(path, command)
-        slots = SlotCounts()
+        slots, history = SlotCounts(), History()
         async for note in notes:
             told = NoteLine.read(note)
             if told is None or told.event_id != event_id:
@@ -123,8 +124,9 @@ async def _watched(path: Path, command: dict[str, object], event_id: str, json: 
             print(text, flush=True)
             if told.name == "order_refused":
                 raise CommandRefusal(f"{event_id}: {told.data.get('reason')}")
-            if told.name == "closed":
-                return Exit.OK if told.data.get("outcome") == "concluded" else Exit.NEGATIVE
+            history.take_note(told.party, told)
+            if told.name == "closed" and told.party == utility:
+                return Exit.OK if history.event(event_id).party(utility).ending == "concluded" else Exit.NEGATIVE
     raise CommandRefusal(f"{path}: the daemon ended the conversation")
 
 

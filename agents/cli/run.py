@@ -68,10 +68,10 @@ def up(
         summary = asyncio.run(Up(loaded, view, protocol=protocol, control=control, journals=empty(journals)).run())
     except AgentDied as error:
         return mistake(str(error), Exit.FAULT)
-    return _verdict(summary)
+    return exit_of(summary)
 
 
-def _verdict(summary: Mapping[str, object]) -> Exit:
+def exit_of(summary: Mapping[str, object]) -> Exit:
     """A deal that stands when its run is stopped is a deal; nothing is known of one that was to come."""
     if summary["deal"] or summary["stands"]:
         return Exit.OK
@@ -116,4 +116,4 @@ def simulate(
     view = View(Board(loaded), json=json, verbose=verbose)
     faults = Faults(loss_pct=loss_pct, repeat_pct=repeat_pct)
     summary = simulated(loaded, loaded.seed if seed is None else seed, view, faults, empty(journals))
-    return _verdict(summary)
+    return exit_of(summary)

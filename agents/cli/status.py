@@ -8,7 +8,7 @@ from rich.table import Table
 
 from agents.cli.running import parties
 from agents.drivers.names import SIMULATED
-from agents.history.standing import WhyUnknown, of_status
+from agents.history.standing import WhyUnknown, ending, of_status
 from agents.runtime.exits import Exit
 from agents.tools.tables import print_table, table_console
 from protocol.kilowatts import kilowatts
@@ -34,7 +34,7 @@ async def show(control: Path | None, json: bool) -> int:
         asked = ", ".join(str(question["event_id"]) for question in party.get("questions", []))
         ends = ((party.get("deadline") or "")[11:19], asked)
         for event in party.get("events", []):
-            table.add_row(str(party["name"]), str(party["role"]), event["event_id"], *_stands(event), *ends)
+            table.add_row(str(party["name"]), str(party["role"]), event["event_id"], *stage_and_deal(event), *ends)
         if not party.get("events"):
             table.add_row(str(party["name"]), str(party["role"]), "", "idle", "-", "-", *ends)
     if len(idle) > MOST_IDLE:
@@ -59,9 +59,9 @@ def real_devices(found: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _stands(event: dict[str, Any]) -> tuple[str, str, str]:
+def stage_and_deal(event: dict[str, Any]) -> tuple[str, str, str]:
     """Stage or outcome, what is requested, the deal that stands."""
     standing = of_status(event)
-    word = str(event.get("outcome") or standing.stage).replace("_", " ")
+    word = str(ending(event.get("outcome") or "", event.get("deal_w")) or standing.stage).replace("_", " ")
     secured_w = None if isinstance(standing.secured_w, WhyUnknown) else standing.secured_w
     return word, kilowatts(event.get("requested_w")), kilowatts(secured_w)

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from agents.history.edge import EdgeHistory
 from agents.history.rounds import AskedRound, ClimbedRung, CountedAnswers, MeteredSlot
-from agents.history.standing import EnergyOr, PartyStage, PlanOr, StageOr, Standing, WhyUnknown, capped, secured
+from agents.history.standing import EnergyOr, PartyStage, PlanOr, StageOr, Standing, WhyUnknown, capped, ending, secured
 from agents.negotiation.plans.alternative import alternatives
 from protocol import messages as m
 from protocol import notes as n
@@ -87,6 +87,16 @@ class PartyHistory:
     def secured_w(self) -> Plan | None:
         """The deal that stands, less what was stated to be lost."""
         return secured(self.deal_w, self.outcome)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether a deal stood, and nothing of it is left."""
+        return self.deal_w is not None and not any(self.deal_w)
+
+    @property
+    def ending(self) -> str:
+        """The outcome as it is told; empty while the event is open."""
+        return ending(self.outcome, self.deal_w)
 
     @property
     def delivered_wh(self) -> int:

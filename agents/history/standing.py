@@ -81,6 +81,8 @@ FIGURES = ("stage", "available_w", "secured_w", "delivered_wh")
 
 GOOD_ENDS = frozenset({"concluded", "completed_unknown", "completed"})
 """Outcomes after which a deal has stood; after the others nothing does."""
+LOST = "lost"
+"""How an event is told whose deal was concluded, and of which nothing is left: its parties call that `concluded`."""
 OF_DERS = {"awarded": PartyStage.STANDBY, "active": PartyStage.DELIVERING}
 """What an actor of a DER calls its stages."""
 
@@ -98,6 +100,11 @@ BEFORE_THE_DEAL = (
 def secured(deal_w: Plan | None, outcome: str | None) -> Plan | None:
     """The deal that stands; None when there is none, or the event ended without one."""
     return deal_w if deal_w is not None and any(deal_w) and (not outcome or outcome in GOOD_ENDS) else None
+
+
+def ending(outcome: str, deal_w: Plan | None) -> str:
+    """An outcome as it is told: `lost` where nothing is left of the deal that was concluded."""
+    return LOST if outcome == "concluded" and deal_w is not None and not any(deal_w) else outcome
 
 
 def capped(available_w: Plan | None, requested_w: Plan | None) -> Plan | None:

@@ -4,7 +4,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agents.history.edge import EdgeHistory, Reply
-from agents.history.standing import PartyStage, PlanOr, StageOr, Standing, WhyUnknown, capped, secured, stage_word
+from agents.history.standing import (
+    LOST,
+    PartyStage,
+    PlanOr,
+    StageOr,
+    Standing,
+    WhyUnknown,
+    capped,
+    ending,
+    secured,
+    stage_word,
+)
 from agents.history.tally import Tally, tally
 from protocol import messages as m
 from protocol.rules import order_of
@@ -204,7 +215,11 @@ class PartyOnWire:
         deal_w = self.above.deal_w if self.above is not None else found.given_w
         left = self.above.left if self.above is not None else bool(found.awards["left"])
         if deal_w is not None or left:
-            return m.Outcome.CONCLUDED.value
+            return m.Outcome.CONCLUDED.value if left else ending(m.Outcome.CONCLUDED.value, deal_w)
+        if (
+            self.above is None and found.awards["cancelled"]
+        ):  # it did not cancel the event: those were awarded something, and gave it back
+            return LOST
         unknown = found.joined_late or (self.above is not None and self.above.joined_late and self.above.award is None)
         return "" if unknown else m.Outcome.NO_DEAL.value
 

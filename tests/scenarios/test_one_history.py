@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import paths
 import pytest
@@ -12,9 +13,16 @@ from hunter import plan_of
 from readers import Readers, instants, scenario_of
 from worlds import START, T0, World, late, silent
 
-from agents.history.standing import FIGURES, PartyStage, WhyUnknown
+from agents.cli.run import exit_of
+from agents.cli.status import stage_and_deal
+from agents.history.standing import FIGURES, LOST, PartyStage, WhyUnknown
+from agents.runtime.exits import Exit
 from agents.runtime.files.scenario import load_scenario
+from agents.tools.explain.read import read
+from agents.tools.run.life import Life
 from agents.tools.run.simulate import build_simulation
+from agents.tools.run.view import verdict
+from agents.tools.watch.row import row_of
 from broker.chance import Faults
 from broker.simulation import Simulation
 from protocol.actor import Decided, Issue
@@ -148,3 +156,34 @@ def test_reader_that_says_something_else_is_noticed(figure: str, monkeypatch: py
     told = compared(readers, instants(simulation))
     assert told
     assert all(f" ac {figure}: " in line for line in told)
+
+
+def test_all_readers_say_that_a_deal_was_lost_again() -> None:
+    world = World()
+    world.simple("ra-1", 1)
+    world.event(4_000, 4_000)
+    simulation = world.build(keep_trace=True)
+    simulation.give(START - timedelta(minutes=5), "ra-1-h0", Decided("e1", False))
+    at_each = instants(simulation)
+    next(at_each)
+    readers = Readers(scenario_of(world, simulation), simulation)
+    for at in at_each:
+        readers.catch_up()
+        assert readers.disagreements(at, ("watch",)) == []  # from the wire it is over once nothing stands
+    summary = readers.board.summary()
+    assert (summary["deal"], summary["stands"], summary["lost"]) == (False, False, True)
+    assert verdict(summary) == "a deal was concluded and lost again: nothing of it stood"
+    assert summary["events"][0]["outcome"] == LOST
+    assert exit_of(summary) is Exit.NEGATIVE
+    _, utility = next(iter(readers.picture.events["e1"].in_order()))
+    assert row_of(utility, "e1", 0, simulation.now).outcome == LOST
+    events: Any = simulation.actor("utility").status()["events"]
+    assert [stage_and_deal(event)[0] for event in events] == [LOST]
+    story = read(readers.evidence["e1"])
+    assert story.outcome == LOST
+    assert "Outcome: a deal was concluded and lost again; nothing of it stood." in story.summary
+    life = Life(readers.scenario)
+    for _, who, note in simulation.notes:
+        if who == "utility":
+            life.tell(simulation.now, who, note)
+    assert (life.summary()["outcomes"], life.summary()["deal"], life.summary()["lost"]) == ({LOST: 1}, False, True)

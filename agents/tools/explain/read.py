@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from agents.history.party import AGGREGATOR, ASKED, COORDINATOR, UTILITY
+from agents.history.standing import ending
 from agents.settings.parties import AggregatorSettings, CoordinatorSettings, UtilitySettings
 from agents.tools.explain.climbs import climbs
 from agents.tools.explain.deals import accounts, awards, changes, delivery, endings, settled, shared
@@ -192,9 +193,11 @@ def _requested_w(evidence: Evidence, slots: int) -> Plan:
 def _outcome(story: Story, evidence: Evidence) -> None:
     """Of the highest party that tells how it ended, and the deal that stands."""
     by_party = {ending.party: ending for ending in story.endings}
-    ending = next((by_party[name] for name in story.roles if name in by_party), None)
-    if ending is not None:
-        story.outcome, story.reason = ending.outcome, ending.reason
+    told = next((by_party[name] for name in story.roles if name in by_party), None)
+    if told is not None:
+        story.outcome, story.reason = told.outcome, told.reason
     tops, slots = _tops(evidence), len(story.requested_w)
     standing = [one.power_w for one in story.awards if one.parent in tops and not one.superseded]
     story.deal_w = total((plan for plan in standing if len(plan) == slots), slots)
+    if any(one.parent in tops for one in story.awards):
+        story.outcome = ending(story.outcome, story.deal_w)

@@ -4,6 +4,7 @@ wrong."""
 from collections import Counter
 from collections.abc import Iterator
 
+from agents.history.standing import LOST
 from agents.tools.explain import words
 from agents.tools.explain.answers import BELOW
 from agents.tools.explain.story.climb import ClimbStory
@@ -47,6 +48,8 @@ def _asked(story: Story) -> str:
 def _came(story: Story) -> str:
     outcome = (story.outcome or "not known to have ended").replace("_", " ")
     reason = f" ({story.reason})" if story.reason else ""
+    if story.outcome == LOST:
+        return f"Outcome: a deal was concluded and lost again{reason}; nothing of it stood."
     if not any(story.deal_w):
         return f"Outcome: {outcome}{reason}; nothing stands."
     text = f"Outcome: {outcome}{reason}; {words.kw(story.deal_w)} awarded"

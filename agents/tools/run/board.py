@@ -10,6 +10,7 @@ from typing import Any
 from agents.history.fold import EventHistory, History
 from agents.history.line import NoteLine
 from agents.history.party import PartyHistory
+from agents.history.standing import LOST
 from agents.settings.daemon import Role
 from agents.settings.scenario import Scenario
 
@@ -48,9 +49,11 @@ class Board:
 
     def summary(self, stopped: bool = False) -> dict[str, Any]:
         """The end of the story: JSON types only. `stopped`: by the user, before its end."""
+        endings = {row.ending for row in self.rows() if self.roles[row.name] is Role.UTILITY}
         return {
             "scenario": self.scenario.name,
-            "deal": any(self.roles[row.name] is Role.UTILITY and row.outcome == "concluded" for row in self.rows()),
+            "deal": "concluded" in endings,
+            "lost": LOST in endings,
             "stands": self.history.stands(),
             "stopped": stopped,
             "events": [self._event(event) for event in self.history.events.values()],
@@ -61,7 +64,7 @@ class Board:
         order, top = list(self.roles), event.top
         return {
             "event_id": event.event_id,
-            "outcome": None if top is None else top.outcome or top.stage,
+            "outcome": None if top is None else top.ending or top.stage,
             "parties": [
                 self._party(row) for row in sorted(event.parties.values(), key=lambda row: order.index(row.name))
             ],
@@ -72,7 +75,7 @@ class Board:
         noted: dict[str, Any] = {
             "party": row.name,
             "role": role.value,
-            "outcome": row.outcome or row.stage,
+            "outcome": row.ending or row.stage,
             "steps": row.steps,
             "requested_w": row.requested_w or None,
             "deal_w": row.deal_w,

@@ -10,6 +10,8 @@ from rich.table import Table
 
 from agents.drivers.telling import TellingDriver
 from agents.drivers.travelling import Departed, TravellingVehicle
+from agents.history.fold import History
+from agents.history.standing import LOST
 from agents.parties.der.actor import Der
 from agents.parties.der.without_event import WithoutEvent
 from agents.settings.scenario import Scenario
@@ -29,6 +31,8 @@ class Life:
         self.scenario = scenario
         self.outcomes: Counter[str] = Counter()
         """Of the utility's events."""
+        self._open = History()
+        """Of the utility, until they end."""
         self.told_wh: Counter[str] = Counter()
         """`awarded` and `delivered`, as the utility tells it."""
         self.moved_wh: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -39,8 +43,11 @@ class Life:
     def tell(self, at: datetime, who: str, note: Note) -> None:
         """Take a note."""
         if who == self.scenario.utility.name:
+            if note.name == "event_issued" or note.event_id in self._open.events:
+                self._open.take_note(who, note)
             if note.name == "closed":
-                self.outcomes[str(note.data["outcome"])] += 1
+                event = self._open.events.pop(note.event_id, None)
+                self.outcomes[event.parties[who].ending if event is not None else str(note.data["outcome"])] += 1
             elif note.name == "settled":
                 self.told_wh["awarded"] += _whole(note.data["awarded_wh"])
                 self.told_wh["delivered"] += _whole(note.data["delivered_wh"])
@@ -75,6 +82,7 @@ class Life:
         return {
             "scenario": self.scenario.name,
             "deal": concluded > 0,
+            "lost": self.outcomes[LOST] > 0,
             "stands": False,
             "stopped": False,
             "events": events,

@@ -15,7 +15,7 @@ from rich.text import Text
 from agents.history.line import NoteLine
 from agents.history.narrate import line, worth_a_line
 from agents.history.party import AGGREGATOR, PartyHistory
-from agents.history.standing import WhyUnknown
+from agents.history.standing import LOST, WhyUnknown
 from agents.tools.run.board import Board
 from agents.tools.tables import print_table, table_console, whole
 from protocol.codec import to_json
@@ -104,7 +104,9 @@ def verdict(summary: Mapping[str, Any]) -> str:
         return "a deal was concluded"
     if summary["stopped"]:
         return "stopped; a deal stands" if summary["stands"] else "stopped; no deal stands"
-    return "a deal stands" if summary["stands"] else "no deal was concluded"
+    if summary["stands"]:
+        return "a deal stands"
+    return "a deal was concluded and lost again: nothing of it stood" if summary["lost"] else "no deal was concluded"
 
 
 def ladder_table(rows: list[PartyHistory], now: datetime) -> Table:
@@ -117,7 +119,11 @@ def ladder_table(rows: list[PartyHistory], now: datetime) -> Table:
         asked = row.answers
         counts = [asked.asked, asked.yes, asked.no, asked.silent] if row.role == AGGREGATOR else [""] * 4
         stage = row.stage_at(now)
-        rung = row.outcome or row.doing or (row.stage if isinstance(stage, WhyUnknown) else stage)
+        rung = (
+            row.ending
+            or (LOST if row.is_lost else row.doing)
+            or (row.stage if isinstance(stage, WhyUnknown) else stage)
+        )
         available = row.available_w
         table.add_row(
             row.name,

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from agents.history.edge import Reply
 from agents.history.narrate import slot_of
-from agents.history.standing import PartyStage, StageOr, Standing, WhyUnknown, stage_word
+from agents.history.standing import PartyStage, StageOr, Standing, WhyUnknown, ending, stage_word
 from agents.history.tally import Tally, due_wh, missing
 from agents.history.wire import HAS_ANSWERED, PartyOnWire
 from protocol import messages as m
@@ -23,7 +23,7 @@ class WatchRow:
     """Levels below the event's first party."""
     stage: StageOr
     outcome: str
-    """When closed: concluded, not_needed, no_deal, cancelled, or empty where the wire did not tell."""
+    """When closed: concluded, lost (concluded, and nothing of it left), not_needed, no_deal, cancelled, or empty where the wire did not tell."""
     round: int
     direction: Direction | None
     start: datetime | None
@@ -136,7 +136,7 @@ def _row_told(party: PartyOnWire, told: m.Progress, depth: int, now: datetime, s
         party=told.party,
         depth=depth,
         stage=stage,
-        outcome=told.outcome,
+        outcome=ending(told.outcome, told.secured_w or ()),
         round=told.round,
         direction=told.direction,
         start=period.start,
