@@ -15,6 +15,8 @@ from protocol.units import Direction
 ORDER = (UTILITY, COORDINATOR, AGGREGATOR, DER)
 FUNNEL = ("asked", "answered", "usable", "awarded", "confirmed", "delivered")
 DEFAULT_SLOT_S = 1800
+NOT_WANTED = ("cancelled", "not_needed")
+"""Outcomes after which nothing is short."""
 ALTERNATIVE = "alternative"
 """The rung on which an aggregator proposes another plan than it was asked for."""
 
@@ -94,15 +96,48 @@ class EventView:
         return found if isinstance(found, tuple) else None
 
     @property
+    def awarded_w(self) -> Plan | None:
+        """What stands of the deal; nothing in all slots where it was lost again."""
+        return zero(self.slots) if self.top.is_lost else self.secured_w
+
+    @property
+    def no_award(self) -> str:
+        """Why nothing is awarded, in words."""
+        if self.top.is_lost:
+            return "lost again"
+        return (self.top.outcome or "not yet").replace("_", " ")
+
+    @property
     def shortfall_w(self) -> Plan | None:
-        """Of the deal, or of what is available while there is none yet."""
-        found = self.secured_w or self.available_w
-        return None if found is None or len(found) != self.slots else shortfall(self.requested_w, found)
+        """Of the deal, or of what is available while there is none yet; None: not known, or nothing is wanted any more."""
+        found = self.awarded_w or self.available_w
+        over = self.top.outcome in NOT_WANTED
+        return None if over or found is None or len(found) != self.slots else shortfall(self.requested_w, found)
 
     @property
     def delivered_wh(self) -> dict[int, int]:
-        """By slot, as the top counts it."""
-        return {slot: metered.delivered_wh for slot, metered in self.top.slots.items()}
+        """By slot of which any meter told, as the top counts it."""
+        return self.metered_wh(self.top)
+
+    def metered_wh(self, party: PartyHistory) -> dict[int, int]:
+        """What a party counts as delivered, by slot of which any meter below it told, as far as it is known here."""
+        below = self._aggregators if party.role != AGGREGATOR else ()
+        found: dict[int, int] = {}
+        for slot, summed in party.slots.items():
+            concerned = [one.slots[slot] for one in below if slot in one.slots]
+            told = [one.reported for one in concerned if one.reported or one.silent]
+            if summed.reported and (any(told) or not told):
+                found[slot] = summed.delivered_wh
+        return found
+
+    @property
+    def untold(self) -> int:
+        """Values of slots that are over, which those who answer for devices were to tell, and have not."""
+        return sum(slot.silent for party in self._aggregators or [self.top] for slot in party.slots.values())
+
+    @property
+    def _aggregators(self) -> list[PartyHistory]:
+        return [row.party for row in self.rows if row.party.role == AGGREGATOR]
 
     @property
     def due_wh(self) -> int:
@@ -156,11 +191,14 @@ def passed(edge: EdgeHistory, step: str) -> bool:
         case "usable":
             return edge.reply in (Reply.YES, Reply.ALTERNATIVE)
         case "awarded":
-            return edge.award is not None and edge.award.outcome is m.Outcome.CONCLUDED
+            concluded = edge.award is not None and edge.award.outcome is m.Outcome.CONCLUDED
+            return concluded and (edge.withdraw is None or any(edge.deal_w or ()))
         case "confirmed":
             return passed(edge, "awarded") and edge.confirmed is True
         case "delivered":
-            return passed(edge, "awarded") and bool(edge.readings)
+            asked = edge.request
+            given = edge.delivered_wh(asked.direction) if asked is not None else {}
+            return passed(edge, "awarded") and sum(given.values()) > 0
     return False
 
 

@@ -21,6 +21,7 @@ from agents.pages.console.seeing import event_of
 from agents.pages.web.accounts import PageSession
 from agents.pages.web.site import clockface
 from agents.settings.members import Member
+from protocol.plan import zero
 
 if TYPE_CHECKING:
     from agents.pages.console.app import Console
@@ -108,20 +109,21 @@ async def deals(console: "Console", request: Request, session: PageSession) -> R
 
 
 async def deals_csv(console: "Console", request: Request, session: PageSession) -> Response:
-    """The same as a table for others."""
+    """The same as a table for others; what is not known is empty."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     head = ("event_id", "party", "role", "direction", "start", "slots", "slot_s", "requested_wh", "awarded_wh",
-            "delivered_wh", "due_wh", "stage", "outcome")  # fmt: skip
+            "delivered_wh", "due_wh", "stage", "outcome", "slots_metered")  # fmt: skip
     writer.writerow(head)
     for view in console.state.views():
         for row in view.rows:
             party = row.party
             start = view.start.isoformat() if view.start is not None else ""
+            told, closed = view.metered_wh(party), bool(party.outcome)
             line = (
                 view.event_id, party.name, party.role, view.direction or "", start, view.slots, view.slot_s,
-                view.total_wh(party.requested_w), view.total_wh(party.secured_w) or 0, party.delivered_wh,
-                party.awarded_wh, row.standing.stage, party.outcome,
+                view.total_wh(party.requested_w), view.total_wh(party.secured_w or (zero(view.slots) if closed else None)),
+                sum(told.values()) if told else None, party.awarded_wh, row.standing.stage, party.ending, len(told),
             )  # fmt: skip
             writer.writerow([_cell(value) for value in line])
     name = "attachment; filename=gridpact-deals.csv"
@@ -145,11 +147,10 @@ def _has(line: MessageLine, text: str) -> bool:
     return not text or text in line.edge.child.lower() or text in line.edge.parent.lower() or text in line.message.kind
 
 
-def _settled(view: EventView) -> tuple[EventView, int | None, int, int]:
-    """Awarded, delivered, and due of the slots that were metered, Wh."""
-    due = view.due_wh
-    awarded = view.total_wh(view.secured_w)
-    return view, awarded, sum(view.delivered_wh.values()), due
+def _settled(view: EventView) -> tuple[EventView, int | None, int | None, int]:
+    """Awarded, delivered, and due of the slots that are over, Wh; None: there is none, or no meter told."""
+    told = view.delivered_wh
+    return view, view.total_wh(view.awarded_w), sum(told.values()) if told else None, view.due_wh
 
 
 def _cell(value: object) -> object:

@@ -31,7 +31,7 @@ def columns(view: EventView) -> tuple[SlotColumn, ...]:
         found.append(_column(view, name, parts.get(name, none)))
     found.append(_column(view, "as alternative", view.proposed_w or none))
     found.append(_column(view, "available", view.available_w or none))
-    found.append(_column(view, "awarded", view.secured_w or none))
+    found.append(_column(view, "awarded", view.awarded_w or none))
     found.append(_delivered(view))
     short = _column(view, "short", view.shortfall_w or none)
     found.append(replace(short, warned=frozenset(slot for slot, power_w in enumerate(short.power_w) if power_w)))

@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from protocol.kilowatts import kilo, kilowatt_hours, kilowatts
 from protocol.plan import Plan
 
+NOTHING = "–"
+"""What is not known, or is not there."""
+
 
 def zone_of(name: str | None) -> tzinfo:
     """The zone of that name; UTC where there is none."""
@@ -30,14 +33,14 @@ class Clockface:
     def time(self, at: datetime | None) -> str:
         """`18:30`; in an hour that comes twice with its offset."""
         if at is None:
-            return "-"
+            return NOTHING
         local = at.astimezone(self.zone)
         return f"{local:%H:%M}{self._twice(local)}"
 
     def exact(self, at: datetime | None) -> str:
         """`18:30:05`."""
         if at is None:
-            return "-"
+            return NOTHING
         local = at.astimezone(self.zone)
         return f"{local:%H:%M:%S}{self._twice(local)}"
 
@@ -46,7 +49,7 @@ class Clockface:
 
     def full(self, at: datetime | None) -> str:
         """`2026-01-14 18:30`."""
-        return "-" if at is None else f"{self.day(at):%Y-%m-%d} {self.time(at)}"
+        return NOTHING if at is None else f"{self.day(at):%Y-%m-%d} {self.time(at)}"
 
     def stamp(self, text: str) -> str:
         """An instant of a log, to the second."""
@@ -103,16 +106,16 @@ def kw(power_w: int) -> str:
 
 def plan(power_w: Sequence[int] | None) -> str:
     """A value a slot with the unit."""
-    return kilowatts(power_w)
+    return NOTHING if power_w is None else kilowatts(power_w)
 
 
 def peak(power_w: Plan | None) -> str:
     """`24 kW`: the greatest value of a plan, for where there is little room."""
-    return "-" if power_w is None else kilowatts(max(power_w, default=0))
+    return NOTHING if power_w is None else kilowatts(max(power_w, default=0))
 
 
 def kwh(energy_wh: int | None) -> str:
-    return "-" if energy_wh is None else kilowatt_hours(energy_wh)
+    return NOTHING if energy_wh is None else kilowatt_hours(energy_wh)
 
 
 def words(value: Any) -> str:
@@ -120,9 +123,9 @@ def words(value: Any) -> str:
     return str(value).replace("_", " ")
 
 
-def pct(part: int, whole: int) -> str:
-    """`94 %`, rounded down; nothing of nothing is `-`."""
-    return "-" if not whole else f"{part * 100 // whole} %"
+def pct(part: int | None, whole: int) -> str:
+    """`94 %`, rounded down; of nothing there is none."""
+    return NOTHING if part is None or not whole else f"{part * 100 // whole} %"
 
 
 LIMITS = {

@@ -1,40 +1,16 @@
 """What the slots to come will probably bring, by what parents expect of their members."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
+from told_chronicle import mute, told
 from worlds import START, World
 
 from agents.pages.chronicle import Chronicle
 from agents.pages.console.event_view import EventView, view
 from agents.pages.console.projection import Doubt, ProjectedSlot, doubts, projection
 from agents.pages.console.slot_table import columns
-from agents.settings.members import Member
-from agents.settings.parties import CoordinatorSettings, UtilitySettings
 
 SLOT = timedelta(minutes=30)
-
-
-def mute(sender: str, post: Any) -> list[Any]:
-    """Its meter is not heard."""
-    return [] if post.topic.startswith("dr/report/") else [(post, timedelta())]
-
-
-def told(world: World, until: datetime) -> Chronicle:
-    """What the journals of parents tell until an instant."""
-    simulation = world.build(keep_trace=True)
-    simulation.run()
-    homes = {home.name for home in world.homes}
-    chronicle = Chronicle()
-    chronicle.know(
-        [
-            UtilitySettings(children=("ac",)),
-            CoordinatorSettings(name="ac", members=(Member(name="ra-1", kind="aggregator"),)),
-            *world.aggregators,
-        ]
-    )
-    chronicle.take_all(one for one in simulation.trace if one.at <= until and one.actor not in homes)
-    return chronicle
 
 
 def seen(chronicle: Chronicle, now: datetime) -> tuple[EventView, tuple[Doubt, ...], tuple[ProjectedSlot, ...]]:

@@ -49,6 +49,7 @@ def test_countdown_is_told_in_minutes_and_seconds() -> None:
 
 def test_share_of_nothing_is_no_figure() -> None:
     assert pct(1, 3) == "33 %"
-    assert pct(0, 0) == "-"
-    assert peak(None) == "-"
+    assert pct(0, 0) == "–"
+    assert pct(None, 3) == "–"
+    assert peak(None) == "–"
     assert peak((1_000, 2_500)) == "2.5 kW"
