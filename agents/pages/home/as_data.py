@@ -4,7 +4,7 @@ of each language."""
 from datetime import datetime
 from typing import Any
 
-from agents.pages.home.pay import promised
+from agents.pages.home.pay import earned, promised
 from agents.pages.home.tongue import LANGUAGES, Tongue
 from agents.pages.home.view import HomeDevice, HomeEvent
 from agents.pages.web.figures import Clockface
@@ -67,7 +67,8 @@ def event_json(one: HomeEvent, payment: Payment | None) -> dict[str, Any]:
     return {
         "event_id": one.event_id, "direction": one.request.direction, "start": one.start, "end": one.end,
         "slot_s": one.slot_s, "asked_w": one.request.power_w, "offered_w": one.offered_w, "awarded_w": one.deal_w,
-        "stage": one.stage, "outcome": one.outcome or None, "answer_by": one.answer_by, "delivered_wh": one.done_wh,
+        "stage": one.stage, "outcome": one.outcome or None, "answer_by": one.answer_by,
+        "delivered_wh": one.done_wh if one.delivered else None,
         "estimated_slots": one.estimated,
-        "earns": promised(one, payment), "binding": one.binding, "reason": one.reason or None,
+        "earns": None if one.final else promised(one, payment), "earned": earned(one, payment), "binding": one.binding, "reason": one.reason or None,
     }  # fmt: skip

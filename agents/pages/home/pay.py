@@ -8,8 +8,8 @@ from agents.pages.home.view import HomeEvent
 from agents.settings.parties import Payment
 
 MILLI = 1_000
-LEFT = ("withdrawn",)
-"""Outcomes of a deal that the home did not keep to the end."""
+CUT_SHORT = ("withdrawn", "cancelled")
+"""Outcomes of a deal that did not run to its end."""
 
 
 def in_money(milli: int, currency: str) -> str:
@@ -25,16 +25,20 @@ def promised(event: HomeEvent, payment: Payment | None) -> str | None:
 
 
 def earned_milli(event: HomeEvent, payment: Payment) -> int | None:
-    """What an event has earned so far, thousandths; None where it is not paid by itself. An event that the home left
-    earns by the event nothing that is known here."""
-    if not event.deal_w and not event.done_wh:
+    """What an event has earned so far, thousandths; None where it is not paid by itself. An event that did not
+    run to its end earns by the event nothing that is known here."""
+    if not _begun(event):
         return 0
-    if payment.per == "event" and event.outcome in LEFT:
+    if payment.per == "event" and event.outcome in CUT_SHORT:
         return None
     return _milli(event.done_wh, payment)
 
 
 def earned(event: HomeEvent, payment: Payment | None) -> str | None:
+    """What is shown of an event that is over; None: nothing is known, or the home had no part in it."""
+    by_energy = payment is None or payment.per == "kwh"
+    if not _begun(event) or (by_energy and not event.delivered):
+        return None
     if payment is None:
         return event.money(event.done_wh)
     milli = earned_milli(event, payment)
@@ -69,6 +73,11 @@ def leaving_costs(payment: Payment | None) -> str | None:
     if payment is None or payment.leaving_costs_milli is None:
         return None
     return in_money(payment.leaving_costs_milli, payment.currency) if payment.leaving_costs_milli else ""
+
+
+def _begun(event: HomeEvent) -> bool:
+    """Whether there is anything that it can have earned."""
+    return bool(event.delivered) or event.outcome == "completed"
 
 
 def _milli(energy_wh: int, payment: Payment) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any
 from agents.negotiation.cause import WithdrawalCause
 from agents.pages.home import english, japanese
 from agents.pages.home.pay import given_up, in_money, leaving_costs, promised
-from agents.pages.home.view import HomeDevice, HomeEvent, HomeLimit
+from agents.pages.home.view import TAKES_PART, HomeDevice, HomeEvent, HomeLimit
 from agents.pages.web.figures import Clockface, CountdownWords
 from agents.settings.parties import Payment
 from protocol.kilowatts import kilowatt_hours, kilowatts
@@ -99,6 +99,14 @@ class Tongue:
         if event.outcome == "withdrawn" and event.left_because not in ("", WithdrawalCause.RESIDENT):
             return self.text("ended_early", why=self.name(event.left_because))
         return self.name(event.outcome or event.stage)
+
+    def known(self, event: HomeEvent) -> str:
+        """How far it is known what an event has brought; empty: its home had no part in it."""
+        if event.delivered:
+            return self.text("final" if event.final else "provisional")
+        if event.outcome == "completed":
+            return self.text("not_metered")
+        return self.text("provisional") if event.stage in TAKES_PART else ""
 
     def estimated(self, event: HomeEvent) -> str:
         """How many of the values that tell what was delivered are replacement values; empty: none."""

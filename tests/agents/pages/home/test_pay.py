@@ -50,7 +50,19 @@ def test_each_way_of_being_paid_has_its_own_sum() -> None:
 
 def test_nothing_is_told_to_be_earned_by_the_event_by_who_left_it_or_was_not_in_it() -> None:
     assert earned(event(outcome="withdrawn"), PER_EVENT) is None
-    assert earned(event(deal_w=None, delivered={}), PER_EVENT) == "0.00 EUR"
+    assert earned(event(outcome="cancelled"), PER_EVENT) is None
+    assert earned(event(deal_w=None, delivered={}), PER_EVENT) is None
+
+
+@pytest.mark.parametrize("payment", [PER_KWH, PER_EVENT, PER_MONTH, None])
+def test_nothing_is_told_to_be_earned_where_no_meter_has_told_anything(payment: Payment | None) -> None:
+    terms = m.Terms(price_milli_per_kwh=100, currency="EUR")
+    for outcome in ("", "cancelled", "withdrawn", "not_needed"):
+        assert earned(event(terms, outcome=outcome, delivered={}), payment) is None
+    assert earned(event(terms, outcome="completed", delivered={}), payment) == (
+        "1.50 EUR" if payment is PER_EVENT else None
+    )
+    assert of_month([event(delivered={})], PER_EVENT, T0, UTC) == "0.00 EUR"  # it is agreed, and has not begun
 
 
 def test_leaving_gives_up_what_is_to_come_and_costs_what_the_contract_says() -> None:
