@@ -103,7 +103,7 @@ def console(
     found = Console(state, accounts, Audit(desk.audit or path.with_name("audit.jsonl")), tuple(recordings or ()))
     told = lambda where: print(f"the console is at {where}", flush=True)
     os.nice(GIVES_WAY)
-    asyncio.run(serve(found.app(served.hosts, served.tls), served, told))
+    asyncio.run(serve(found.app(served.hosts, served.tls), served, told, state.changes.end))
     return Exit.OK
 
 
@@ -175,7 +175,7 @@ def home(
     assistant = HomeAssistant(state, where) if where is not None else None
     found = HomePage(state, accounts, Audit(desk.audit or path.with_name(f"{party}-log.jsonl")), assistant)
     told = lambda where: print(f"the page of {party} is at {where}", flush=True)
-    asyncio.run(serve(found.app(served.hosts, served.tls), served, told))
+    asyncio.run(serve(found.app(served.hosts, served.tls), served, told, state.changes.end))
     return Exit.OK
 
 
@@ -229,7 +229,7 @@ def _change_user(path: Path, name: str, role: tuple[str, ...], remove: bool) -> 
     accounts = Accounts(path)
     if remove:
         accounts.remove(name)
-        print(f"{name}: may not log in any more; who is logged in stays so until the page is started again")
+        print(f"{name}: may not log in any more, and is logged out at the next click")
         return Exit.OK
     try:
         roles = tuple(PageRole(one) for one in role)

@@ -160,4 +160,4 @@ def _cell(value: object) -> object:
 
 def _number(request: Request) -> int:
     text = request.query_params.get("page", "1")
-    return int(text) if text.isdigit() and len(text) < 8 else 1
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 1

@@ -1,6 +1,7 @@
 """Recordings and journals seen again, with a slider: the same views, over what was known at an instant."""
 
 import asyncio
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from agents.pages.console.app import Console
 
 MOST_ENTRIES = 2_000_000
+SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{0,9})?")
 
 
 @dataclass(slots=True)
@@ -113,7 +115,7 @@ async def replay(console: "Console", request: Request, session: PageSession) -> 
         if first is None:
             first = one
             longest = (one.end - one.begin).total_seconds()
-            seconds = min(float(given), longest) if given.replace(".", "", 1).isdigit() else longest
+            seconds = min(float(given), longest) if SECONDS.fullmatch(given) else longest
         instant = one.begin + timedelta(seconds=seconds)
         told = one.at(instant)
         events = [found for event in told.history.events.values() if (found := view(event, instant)) is not None]

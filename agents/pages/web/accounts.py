@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from threading import Lock
 
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -20,6 +21,8 @@ SESSION_S = 12 * 3600.0
 IDLE_S = 2 * 3600.0
 TRIES, TRIES_WITHIN_S = 5, 60.0
 """More wrong passwords of one name in that time are not looked at."""
+MOST_NAMES = 1_000
+"""Of which tries are noted; beyond that those of before are let go."""
 SHORTEST = 10
 """Of a password."""
 COST, BLOCK, PARALLEL = 2**14, 8, 1
@@ -60,7 +63,10 @@ class Accounts:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._wrong: dict[str, list[float]] = {}
+        self._tries: dict[str, list[float]] = {}
+        """By name, those that were wrong or are looked at."""
+        self._counting = Lock()
+        self._seen: tuple[object, dict[str, PageUser]] | None = None
 
     def users(self) -> dict[str, PageUser]:
         """Raises ConfigError."""
@@ -71,6 +77,18 @@ class Accounts:
                 f"{self.path}: is no file of users: {error.errors(include_url=False)[0]['msg']}"
             ) from None
         return {user.name: user for user in found.users}
+
+    def knows(self, session: "PageSession") -> bool:
+        """Whether a session's user is there yet, with the roles and the password of the login."""
+        try:
+            stat = self.path.stat()
+            state = stat.st_ino, stat.st_size, stat.st_mtime_ns
+            if self._seen is None or self._seen[0] != state:
+                self._seen = state, self.users()
+        except (OSError, ConfigError):
+            return False
+        user = self._seen[1].get(session.user)
+        return user is not None and user.hash == session.proof and frozenset(user.roles) == session.roles
 
     def put(self, name: str, roles: tuple[PageRole, ...], password: str) -> None:
         """A new user, or another password. Raises ConfigError."""
@@ -97,21 +115,28 @@ class Accounts:
         put(self.path, orjson.dumps(users.model_dump(mode="json"), option=orjson.OPT_INDENT_2) + b"\n", PRIVATE)
 
     def login(self, name: str, password: str) -> PageUser | None:
-        """The user with that password; None for a wrong one, and for everyone of that name after too many."""
-        now = time.monotonic()
-        tries = [at for at in self._wrong.get(name, ()) if at > now - TRIES_WITHIN_S]
-        if len(tries) >= TRIES:
+        """The user with that password; None for a wrong one, and for everyone of that name after too many. May run in
+        several threads."""
+        if not self._counts(name):
             return None
         user = self.users().get(name)
         salt = base64.b64decode(user.salt) if user is not None else bytes(16)
         given = base64.b64encode(_hash(password, salt)).decode()  # of nobody, too: it takes as long
         if user is not None and hmac.compare_digest(given, user.hash):
-            self._wrong.pop(name, None)
+            self._tries.pop(name, None)
             return user
-        if len(self._wrong) > 1_000:
-            self._wrong.clear()
-        self._wrong[name] = [*tries, now]
         return None
+
+    def _counts(self, name: str) -> bool:
+        """Count a try before it is looked at, so that many at once are no way around; whether it may be looked at."""
+        with self._counting:
+            after = time.monotonic() - TRIES_WITHIN_S
+            if len(self._tries) > MOST_NAMES:
+                self._tries = {other: made for other, made in self._tries.items() if made[-1] > after}
+            made = [at for at in self._tries.get(name, ()) if at > after]
+            if len(made) < TRIES:
+                self._tries[name] = [*made, time.monotonic()]
+            return len(made) < TRIES
 
 
 @dataclass(slots=True)
@@ -120,6 +145,8 @@ class PageSession:
 
     user: str
     roles: frozenset[PageRole]
+    proof: str = ""
+    """The hash of the password of its login."""
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     began_s: float = field(default_factory=lambda: time.monotonic())
     used_s: float = field(default_factory=lambda: time.monotonic())
@@ -150,10 +177,10 @@ class Sessions:
         self._longest_s, self._idle_s = longest_s, idle_s
         self._known: dict[str, PageSession] = {}
 
-    def begin(self, user: str, roles: frozenset[PageRole]) -> str:
+    def begin(self, user: str, roles: frozenset[PageRole], proof: str = "") -> str:
         """The token of a new session."""
         token = secrets.token_urlsafe(32)
-        self._known[token] = PageSession(user, roles)
+        self._known[token] = PageSession(user, roles, proof)
         while len(self._known) > self.MOST:
             del self._known[next(iter(self._known))]
         return token

@@ -32,7 +32,7 @@ class PageDoor:
             return self._show(request, 403, wanted, True)
         self.audit.log(user.name, "login")
         answer = RedirectResponse(wanted, 303)
-        token = self.sessions.begin(user.name, frozenset(user.roles))
+        token = self.sessions.begin(user.name, frozenset(user.roles), user.hash)
         answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=self.tls, path="/")
         return answer
 
@@ -48,5 +48,9 @@ class PageDoor:
         return answer
 
     def session(self, request: Request, role: PageRole) -> PageSession | None:
-        """Whose request it is; None: a stranger's. Raises NotAllowed."""
+        """Whose request it is; None: a stranger's, or of a user who was taken out or changed. Raises NotAllowed."""
+        token = request.cookies.get(COOKIE)
+        known = self.sessions.find(token)
+        if known is not None and not self.accounts.knows(known):
+            self.sessions.end(token)
         return signed_in(self.sessions, request, role)

@@ -67,8 +67,10 @@ def _loops(host: str) -> bool:
         return host == "localhost"
 
 
-async def serve(app: ASGIApp, served: Served, ready: Callable[[str], None]) -> None:
-    """Until SIGTERM or SIGINT. `ready` is told the address. Raises ConfigError."""
+async def serve(
+    app: ASGIApp, served: Served, ready: Callable[[str], None], ending: Callable[[], None] = lambda: None
+) -> None:
+    """Until SIGTERM or SIGINT. `ready` is told the address; `ending` has what is streamed end. Raises ConfigError."""
     check_served(served)
     listening = _listening(served)
     config = uvicorn.Config(
@@ -89,6 +91,7 @@ async def serve(app: ASGIApp, served: Served, ready: Callable[[str], None]) -> N
             await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
         finally:
+            ending()
             server.should_exit = True
             await running
 

@@ -39,8 +39,13 @@ class Changes:
     """Tells all open pages that something is other than before."""
 
     def __init__(self) -> None:
-        self.number = 0
+        self.number, self._over = 0, False
         self._event = asyncio.Event()
+
+    def end(self) -> None:
+        """Nothing more is told: open streams end by themselves."""
+        self._over = True
+        self.tell()
 
     def tell(self) -> None:
         self.number += 1
@@ -50,7 +55,7 @@ class Changes:
     async def stream(self) -> AsyncIterator[bytes]:
         """Server-sent events: the number of each change."""
         seen = -1
-        while True:
+        while not self._over:
             event = self._event
             if seen != self.number:
                 seen = self.number

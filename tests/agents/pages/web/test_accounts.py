@@ -1,6 +1,7 @@
 """Who may log in, and for how long."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,23 @@ def test_draft_is_taken_once() -> None:
     key = session.draft({"stop": ["e1"]})
     assert session.drafts.pop(key, None) == {"stop": ["e1"]}
     assert session.drafts.pop(key, None) is None
+
+
+def test_many_tries_at_once_are_no_way_around_the_limit(accounts: Accounts) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        wrong = list(threads.map(lambda _: accounts.login("anna", "wrong"), range(8)))
+    assert wrong == [None] * 8
+    assert accounts.login("anna", PASSWORD) is None
+    assert len(accounts._tries["anna"]) == module.TRIES
+
+
+def test_tries_at_other_names_do_not_open_one_that_is_closed(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_hash", lambda password, salt: b"wrong")
+    for _ in range(module.TRIES):
+        accounts.login("anna", "wrong")
+    for number in range(module.MOST_NAMES + 10):
+        accounts.login(f"other-{number}", "wrong")
+    monkeypatch.undo()
+    assert accounts.login("anna", PASSWORD) is None
