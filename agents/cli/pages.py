@@ -21,6 +21,7 @@ from agents.settings.mistakes import ConfigError
 if TYPE_CHECKING:
     from agents.pages.web.accounts import Accounts
     from agents.pages.web.serve import Served
+    from broker.address import Address
 
 
 console_app = App(name="console")
@@ -126,6 +127,34 @@ class PushOptions:
 NOWHERE = PushOptions()
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class AssistantOptions:
+    """The household's own broker."""
+
+    home_assistant: Annotated[
+        Path | None,
+        option(
+            "A file with the table [broker] of the household's own broker: the home appears in Home Assistant by itself."
+        ),
+    ] = None
+    forget: Annotated[
+        bool,
+        flag("Serve nothing: take back at that broker all by which the home appears there. For a home that leaves."),
+    ] = False
+
+    def address(self) -> "Address | None":
+        """Raises ConfigError."""
+        if self.home_assistant is not None:
+            return Connection(broker=self.home_assistant).address()
+        if self.forget:
+            raise ConfigError("--forget: name the household's broker with --home-assistant FILE")
+        return None
+
+
+ALONE = AssistantOptions()
+
+
 @home_app.default
 def home(
     party: str,
@@ -135,7 +164,7 @@ def home(
     control: Control = None,
     choices: Path | None = None,
     push: PushOptions = NOWHERE,
-    home_assistant: Path | None = None,
+    assistant: AssistantOptions = ALONE,
     port: Port = 8322,
     desk: DeskOptions = USUAL,
 ) -> int:
@@ -149,8 +178,6 @@ def home(
         Where its journal lies; by default where daemons keep them.
     choices
         Where the resident's choices are kept; by default beside the users.
-    home_assistant
-        A file with the table [broker] of the household's own broker: the home appears in Home Assistant by itself.
     port
         Where it listens.
     """
@@ -158,7 +185,7 @@ def home(
 
     with _needs_pages():
         from agents.pages.home.app import HomePage
-        from agents.pages.home.home_assistant import HomeAssistant
+        from agents.pages.home.home_assistant import HomeAssistant, forget
         from agents.pages.home.mail import load_mail
         from agents.pages.home.state import ResidentState
         from agents.pages.web.audit import Audit
@@ -166,16 +193,21 @@ def home(
 
         served = desk.served(port)
     push.check()
+    where = assistant.address()
+    if where is not None and assistant.forget:
+        print(
+            f"{party}: {asyncio.run(forget(party, where))} topics are taken back; nothing of it is shown there any more"
+        )
+        return Exit.OK
     path = desk.users or _users(HOME)
     accounts = _accounts(path, "gridpact home user NAME")
     kept = choices or path.with_name(f"{party}-choices.json")
     mail = load_mail(push.mail) if push.mail else None
     state = ResidentState(party, journals or journal_folders(), control or runtime_dir(), kept, push.webhook, mail)
-    where = Connection(broker=home_assistant).address() if home_assistant is not None else None
-    assistant = HomeAssistant(state, where) if where is not None else None
-    found = HomePage(state, accounts, Audit(desk.audit or path.with_name(f"{party}-log.jsonl")), assistant)
-    told = lambda where: print(f"the page of {party} is at {where}", flush=True)
-    asyncio.run(serve(found.app(served.hosts, served.tls), served, told, state.changes.end))
+    told = HomeAssistant(state, where) if where is not None else None
+    found = HomePage(state, accounts, Audit(desk.audit or path.with_name(f"{party}-log.jsonl")), told)
+    ready = lambda where: print(f"the page of {party} is at {where}", flush=True)
+    asyncio.run(serve(found.app(served.hosts, served.tls), served, ready, state.changes.end))
     return Exit.OK
 
 

@@ -17,8 +17,9 @@ from resident_page import PARTIES, at, issue, limits, resident, until
 from worlds import T0
 
 from agents.pages.home.choices import Choices, load_told
-from agents.pages.home.home_assistant import HomeAssistant
+from agents.pages.home.home_assistant import HomeAssistant, forget
 from agents.pages.home.state import ResidentState
+from agents.runtime.daemon.commands import CommandRefusal
 from broker.bus import Arrival, Post
 from broker.mosquitto import Broker
 from broker.mqtt import MqttBus
@@ -191,12 +192,16 @@ async def test_home_appears_in_home_assistant_and_is_told_from_there(system: Pag
 
     theirs = MqttBus(system.address, "their-assistant", ("homeassistant/#", "gridpact/home/#"), whole=True)
     running = [asyncio.create_task(one) for one in (home.run(), assistant.run(), theirs.run(hear))]
+    availability = "gridpact/home/hems-1/availability"
     try:
         await until(lambda: "homeassistant/sensor/gridpact_hems-1/power_ev-1/config" in heard)
         configs = [orjson.loads(body) for topic, body in heard.items() if topic.startswith("homeassistant/")]
         assert len({config["unique_id"] for config in configs}) == len(configs)
         assert {config["device"]["identifiers"][0] for config in configs} == {"gridpact_hems-1"}
-        assert heard["gridpact/home/hems-1/availability"] == b"online"
+        await until(lambda: heard[availability] == b"online")
+        async with system.away("hems-1"), system.unreachable():
+            await until(lambda: heard[availability] == b"offline")  # nobody there would follow a button
+        await until(lambda: heard[availability] == b"online")
         await issue(system, "e1")
         await until(lambda: b'"e1"' in heard.get("gridpact/home/hems-1/event", b""))
         state = orjson.loads(heard["gridpact/home/hems-1/state"])
@@ -214,3 +219,45 @@ async def test_home_appears_in_home_assistant_and_is_told_from_there(system: Pag
         for task in running:
             task.cancel()
         await asyncio.wait(running)
+
+
+async def test_what_makes_a_home_appear_is_retained_and_goes_with_its_device_and_with_the_home(
+    system: PageSystem, tmp_path: Path
+) -> None:
+    stands: dict[str, bytes] = {}
+
+    async def hear(arrivals: Sequence[Arrival]) -> None:
+        for arrival in arrivals:
+            arrival.acknowledge()
+            if not arrival.topic.endswith("/forgets"):
+                stands[arrival.topic] = arrival.payload
+            if not arrival.payload:
+                stands.pop(arrival.topic, None)
+
+    gone = "homeassistant/sensor/gridpact_hems-1/power_sold-car/config"
+    theirs = MqttBus(system.address, "their-assistant", ("homeassistant/#", "gridpact/home/#"), whole=True)
+    hearing = asyncio.create_task(theirs.run(hear))
+    other = "homeassistant/sensor/gridpact_hems-2/event/config"
+    for topic in (gone, other):
+        await theirs.publish(Post(topic, b"{}", True))
+    await until(lambda: {gone, other} <= stands.keys())
+    home = ResidentState("hems-1", [system.journals], system.control, tmp_path / "choices.json")
+    assistant = HomeAssistant(home, system.address)
+    running = [asyncio.create_task(one) for one in (home.run(), assistant.run())]
+    try:
+        await until(lambda: gone not in stands and "homeassistant/sensor/gridpact_hems-1/power_ev-1/config" in stands)
+        await until(lambda: stands["gridpact/home/hems-1/availability"] == b"online")
+        with pytest.raises(CommandRefusal, match="the page of hems-1 runs"):
+            await forget("hems-1", system.address)
+        assert gone not in stands
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
+    await until(lambda: stands["gridpact/home/hems-1/availability"] == b"offline")
+    retained = {topic for topic in stands if "hems-1" in topic}
+    assert await forget("hems-1", system.address) == len(retained)
+    await until(lambda: stands.keys() == {other})
+    assert await forget("hems-1", system.address) == 0
+    hearing.cancel()
+    await asyncio.wait((hearing,))

@@ -8,7 +8,7 @@ from agents.pages.web.figures import kw
 from protocol.plan import Plan
 
 WIDTH, HEIGHT = 560, 260
-LEFT, RIGHT, TOP, BOTTOM = 50, 10, 26, 30
+LEFT, RIGHT, TOP, BOTTOM = 50, 10, 34, 30
 GAP = 0.12
 """Between the bars, of a slot."""
 
