@@ -50,7 +50,7 @@ class HomeOrders:
         said = limits_said(device, fields)
         limits = choices.limits.get(device.resource_id, {}) | said
         leaves, text = dict(choices.leaves), fields.get("leaves", "")
-        if text and device.departs_at is not None and text != viewer.clock.time(device.departs_at):
+        if text and device.departs_at is not None and text != viewer.clock.time(device.departs_at)[:5]:
             leaves[device.resource_id] = self._next(text, viewer)
         now = self.state.now()
         leaves = {name: at for name, at in leaves.items() if at > now}

@@ -31,6 +31,8 @@ class PageDoor:
             self.audit.log(name, "login refused", address=request.client.host if request.client else "")
             return self._show(request, 403, wanted, True)
         self.audit.log(user.name, "login")
+        if wanted == "/" and user.roles == (PageRole.SUPPORT,):
+            wanted = "/support"  # all that there is for them
         answer = RedirectResponse(wanted, 303)
         token = self.sessions.begin(user.name, frozenset(user.roles), user.hash)
         answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=self.tls, path="/")

@@ -94,6 +94,13 @@ async def test_user_who_is_taken_out_or_changed_is_out_at_once(console: Console)
         assert (await client.ask("GET", "/deals")).status == 303
 
 
+async def test_who_has_the_role_support_alone_comes_to_what_is_theirs(console: Console) -> None:
+    client = PageClient(console.app(frozenset({"localhost"})))
+    assert (await client.log_in("support", PASSWORD)).headers["location"] == "/support"
+    page = (await client.ask("GET", "/support")).text
+    assert ('href="/support"' in page, 'href="/fleet"' in page) == (True, False)
+
+
 @pytest.mark.parametrize("path", ["/fleet?page=²", "/fleet?page=-1", "/deals?page=99999999999", "/fleet?page=٣"])
 async def test_page_that_is_no_number_is_the_first(console: Console, path: str) -> None:
     client = await entered(console, "viewer")
