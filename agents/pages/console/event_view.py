@@ -233,6 +233,8 @@ def _row(event: EventHistory, party: PartyHistory, above: dict[str, str], now: d
 def _waits(event: EventHistory, party: PartyHistory, parent: str, now: datetime) -> tuple[str, datetime | None]:
     """What a party waits for, and until when."""
     stage = party.stage_at(now)
+    if party.is_lost:
+        return "", None
     if party.reply_by is not None and stage in (PartyStage.COLLECTING, PartyStage.RELAXING, PartyStage.CONSIDERING):
         return "answers", party.reply_by
     edge = event.parties[parent].children.get(party.name) if parent in event.parties else None

@@ -40,6 +40,7 @@ def test_deal_of_which_nothing_is_left_is_told_as_lost_and_short() -> None:
         assert found.open is (minutes < 0)
         assert (found.no_award, found.top.is_lost, found.secured_w) == ("lost again", True, None)
         assert found.shortfall_w == (8_000, 8_000)
+        assert {(row.next, row.until) for row in found.rows} == {("", None)}
         by_name = {one.name: one for one in columns(found)}
         assert by_name["awarded"].power_w == (0, 0)
         assert by_name["short"].warned == {0, 1}
