@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from agents.history.line import NoteLine
+from agents.negotiation.cause import WithdrawalCause
 from agents.settings.roles import Role
 from protocol.kilowatts import kilowatt_hours, kilowatts
 
@@ -228,6 +229,8 @@ class SlotCounts:
         return known
 
 
+CAUSES = frozenset(WithdrawalCause)
+"""Causes that are a name; the others are somebody's own words."""
 PLANS = ("requested_w", "power_w", "asked_w")
 """Keys with a value a slot."""
 
@@ -254,4 +257,5 @@ def figure(key: str, value: Any, slots: int = 0) -> str:
     if isinstance(value, list | tuple):
         named = [str(item) for item in dict.fromkeys(value) if item is not None]
         return ", ".join(named) or "nothing"
-    return str(value).replace("_", " ") if key in ("direction", "plan", "outcome") else str(value)
+    is_name = key in ("direction", "plan", "outcome") or (key == "cause" and str(value) in CAUSES)
+    return str(value).replace("_", " ") if is_name else str(value)

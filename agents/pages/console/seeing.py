@@ -62,6 +62,7 @@ async def now(console: "Console", request: Request, session: PageSession) -> Res
         "now", request, session, title="Now", events=open_, charts={one.event_id: chart(one, clock) for one in open_},
         closed=[one for one in views if not one.open][:RECENT],
         decisions=open_decisions(open_, state.chronicle, state.sockets), said=said, unknown=unknown,
+        known=state.sockets.time.known,
     )  # fmt: skip
 
 

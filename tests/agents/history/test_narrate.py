@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from agents.history.line import NoteLine
-from agents.history.narrate import WORDS, SlotCounts, line, words
+from agents.history.narrate import WORDS, SlotCounts, figure, line, words
 from agents.runtime.files.scenario import load_scenario
 from agents.tools.run.simulate import build_simulation
 from protocol.codec import to_json
@@ -86,3 +86,8 @@ def test_slots_are_counted_by_the_plans_of_the_last_events() -> None:
         assert counts.of(NoteLine(AT, "x", "can_meet", f"e{number}", "S36", {"power_w": [1, 2]})) == 2
     assert counts.of(NoteLine(AT, "x", "dispatched", f"e{SlotCounts.MOST_EVENTS}", "", {"slot": 0, "power_w": 5})) == 2
     assert counts.of(NoteLine(AT, "x", "dispatched", "e0", "", {"slot": 0, "power_w": 5})) == 0
+
+
+def test_cause_that_is_a_name_is_told_in_words_and_somebodys_own_words_as_they_are() -> None:
+    told = {cause: figure("cause", cause) for cause in ("contract_ended", "my_own words")}
+    assert told == {"contract_ended": "contract ended", "my_own words": "my_own words"}

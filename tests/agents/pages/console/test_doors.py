@@ -1,6 +1,8 @@
 """Who comes through which door of the console: every view and every order of it, by role, token and origin."""
 
 import re
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -105,6 +107,13 @@ async def test_who_has_the_role_support_alone_comes_to_what_is_theirs(console: C
 async def test_page_that_is_no_number_is_the_first(console: Console, path: str) -> None:
     client = await entered(console, "viewer")
     assert (await client.ask("GET", path)).status == 200
+
+
+async def test_console_does_not_say_what_time_it_is_where_nobody_tells_it(console: Console) -> None:
+    client = await entered(console, "viewer")
+    assert "No daemon answers here" in (await client.ask("GET", "/")).text
+    console.state.sockets.time.hear(datetime.now(UTC), time.monotonic())
+    assert "It is " in (await client.ask("GET", "/")).text
 
 
 async def test_stream_ends_with_the_page(console: Console) -> None:
