@@ -7,6 +7,7 @@ What comes in is acknowledged by whoever takes it (paho's manual acknowledgement
 import asyncio
 import logging
 import socket
+import threading
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
@@ -54,25 +55,48 @@ class AiomqttLink:
         self._some = asyncio.Event()
         self._lost = asyncio.Event()
         self._failure: Exception | None = None
-        self._open = False
+        self._open = self._given_up = False
+        self._opening = threading.Lock()
 
     async def open(self) -> None:
-        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        ended = asyncio.Event()
+        self._watch(asyncio.get_running_loop(), ended)
+        try:
+            await answered(self._client.__aenter__(), ended)
+            self._open = True
+        except (aiomqtt.MqttError, OSError) as error:
+            raise not_made(error, getattr(getattr(error, "rc", None), "value", None)) from None
+        finally:
+            if not self._open:
+                self._give_up()
+        self._do(self._listen())
+
+    def _watch(self, loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+        """Hear of a connection that has ended, and keep one that comes too late out of the loop: the library connects
+        in a thread, which nobody can stop."""
         paho = self._client._client
-        told = paho.on_disconnect
+        told, taken = paho.on_disconnect, paho.on_socket_open
+        assert told is not None
+        assert taken is not None
 
         def disconnected(*given: Any) -> None:
             loop.call_soon_threadsafe(ended.set)
-            assert told is not None
             told(*given)
 
-        paho.on_disconnect = disconnected
-        try:
-            await answered(self._client.__aenter__(), ended)
-        except (aiomqtt.MqttError, OSError) as error:
-            raise not_made(error, getattr(getattr(error, "rc", None), "value", None)) from None
-        self._open = True
-        self._do(self._listen())
+        def opened(client: Any, userdata: Any, connected: Any) -> None:
+            with self._opening:
+                if self._given_up:
+                    connected.close()
+                    raise ConnectionAbortedError("nobody waits for it any more")
+                taken(client, userdata, connected)
+
+        paho.on_disconnect, paho.on_socket_open = disconnected, opened
+
+    def _give_up(self) -> None:
+        """Close what was opened: aiomqtt leaves a connection in the loop whose making was cancelled."""
+        with self._opening:
+            self._given_up = True
+        asyncio.get_running_loop().call_soon(self._client._client._sock_close)
 
     async def subscribe(self, topic: str, qos: int) -> None:
         answered, lost = asyncio.create_task(self._subscribe(topic, qos)), asyncio.create_task(self._lost.wait())

@@ -61,6 +61,8 @@ async def answered(connecting: Coroutine[Any, Any, object], ended: asyncio.Event
         for task in (answer, end):
             task.cancel()
         await asyncio.wait((answer, end))
+        if not answer.cancelled():
+            answer.exception()  # when we are cancelled in the moment of a refusal nobody else looks at it
 
 
 @dataclass(frozen=True, slots=True)
