@@ -115,6 +115,12 @@ class RecordingWriter:
         with self._told():
             self._file.close()
 
+    def take_back(self) -> None:
+        """Delete what holds no line but its header."""
+        if not self.lines:
+            for path in self.paths:
+                path.unlink(missing_ok=True)
+
     def _begin(self) -> BinaryIO:
         part = len(self.paths) + 1
         path = part_path(self._first, part)

@@ -64,7 +64,9 @@ class RecordingOptions:
         return Recorder(address, writer, changed), writer
 
     def _settings(self) -> tuple[dict[str, Any], ...]:
-        import orjson
+        if self.scenario is None and not self.config:
+            return ()
+        import orjson  # with what reads files: as long as all the rest, for nothing where none is named
 
         from agents.runtime.files.config import any_config
         from agents.runtime.files.scenario import load_scenario
@@ -102,7 +104,11 @@ def record(
         if value is not None and value <= 0:
             raise ConfigError(f"{name}: has to be above 0")
     recorder, writer = options.recorder(out, connection.address())
-    counter = asyncio.run(_shown(recorder, seconds, json))
+    try:
+        counter = asyncio.run(_shown(recorder, seconds, json))
+    except RuntimeError:  # BrokerFailed, LinkDenied and the like: the same command works once that is mended
+        writer.take_back()
+        raise
     if json:
         sys.stdout.buffer.write(to_json({**counter.as_json(), "files": [str(path) for path in writer.paths]}) + b"\n")
     else:

@@ -148,6 +148,19 @@ async def test_wrong_password_is_said_in_a_sentence(tmp_path: Path) -> None:
             await Recording(tmp_path / "r.jsonl", Address("127.0.0.1", port, "5", "recorder", "wrong")).running
 
 
+async def test_file_that_nothing_came_into_is_not_in_the_way(tmp_path: Path) -> None:
+    out = tmp_path / "r.jsonl"
+    async with guarded_broker(tmp_path) as port, asyncio.timeout(40):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "agents.cli", "record", "--out", str(out), "--port", str(port),
+            stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, told = await process.communicate()
+    assert process.returncode == 3
+    assert b"check user and password" in told
+    assert not out.exists()
+
+
 async def test_command_records_without_names_into_parts_and_ends_at_sigterm(broker: Broker, tmp_path: Path) -> None:
     out = tmp_path / "r.jsonl"
     process = await asyncio.create_subprocess_exec(
