@@ -56,9 +56,12 @@ def _bytes(path: Path) -> bytes:
 
 def _first_line(path: Path) -> str:
     try:
-        return _bytes(path).decode().splitlines()[0]
+        first = _bytes(path).decode("utf-8-sig").splitlines()[0]  # editors of Windows write a mark before it
     except (UnicodeDecodeError, IndexError):
-        raise CredentialsError(f"{path}: has no first line with a password") from None
+        first = ""
+    if not first:
+        raise CredentialsError(f"{path}: has no first line with a password")
+    return first
 
 
 def _context(address: Address, ca: Path) -> ssl.SSLContext:

@@ -19,7 +19,7 @@ from agents.tools.access.bundle import write_bundle, write_pair
 from agents.tools.access.certificates import utc_now
 from broker.address import Address
 from broker.bus import Arrival, Post
-from broker.credentials import CredentialsError
+from broker.credentials import CredentialsError, read_credentials
 from broker.link import LinkDenied
 from broker.mosquitto import free_port, private_broker
 from broker.mqtt import MqttBus
@@ -207,6 +207,25 @@ async def test_file_that_cannot_be_used_is_told(tmp_path: Path, spoil: Callable[
     spoil(hardened.bundle("hems-1-1"))
     with pytest.raises(CredentialsError, match=reason):
         await bus_of(hardened.address("hems-1-1"), ("5", False)).run(take)
+
+
+@pytest.mark.parametrize(
+    ("held", "password"),
+    [
+        (b"secret\n", "secret"), (b"secret", "secret"), (b"secret\r\nof watch\r\n", "secret"),
+        (b"\xef\xbb\xbfsecret\r\n", "secret"), (b"two words \n", "two words "),
+    ],
+)  # fmt: skip
+def test_password_is_the_first_line_whatever_editor_wrote_it(tmp_path: Path, held: bytes, password: str) -> None:
+    (tmp_path / "password").write_bytes(held)
+    assert read_credentials(Address(username="watch", password_file=tmp_path / "password")).password == password
+
+
+@pytest.mark.parametrize("held", [b"", b"\n", b"\xef\xbb\xbf\r\nsecret", b"\xff\xfe"])
+def test_password_file_without_a_password_is_told(tmp_path: Path, held: bytes) -> None:
+    (tmp_path / "password").write_bytes(held)
+    with pytest.raises(CredentialsError, match="password: has no first line with a password"):
+        read_credentials(Address(username="watch", password_file=tmp_path / "password"))
 
 
 @asynccontextmanager
