@@ -14,16 +14,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from agents.runtime.credentials import RENEW_WITHIN
-from agents.runtime.files.private import PRIVATE, content, put
+from agents.runtime.files.pair import put_pair
+from agents.runtime.files.private import content, put
 from agents.settings.checked import ConfigError
-from broker.address import earlier
 from broker.bus import Post
 from broker.mqtt import MqttBus
 
 REQUEST, CERTIFICATE = "gridpact/ca/request", "gridpact/ca/certificate"
 """Topics, with the party's name behind them: to the authority, and back."""
+REFUSED = b"refused: "
+"""What the authority answers begins with this where it gives no certificate; the reason stands behind it."""
 ROOTS = "gridpact/ca/roots"
 """Where the authority tells everybody which roots are trusted."""
+LONGEST_REASON = 300
 LOOK_S = 3600.0
 ASK_AGAIN_S = 15.0
 """Where another root signs, a question that was lost while the broker or the authority was away is asked again."""
@@ -88,13 +91,12 @@ class Renewal:
         assert address.certificate is not None
         assert address.key is not None
         try:
+            if payload.startswith(REFUSED):
+                raise ValueError(refusal_of(payload))
             found = x509.load_pem_x509_certificate(payload)
             if found.public_key() != self._key.public_key():
                 raise ValueError("it is not for the key that was asked for")
-            for path in (address.key, address.certificate):  # who is started behind this may need the old ones
-                put(earlier(path), content(path), PRIVATE)
-            put(address.key, _pem(self._key), PRIVATE)
-            put(address.certificate, payload)
+            put_pair(address.certificate, address.key, payload, _pem(self._key))
             self._key = ec.generate_private_key(ec.SECP256R1())
         except (ValueError, ConfigError) as error:
             log.warning("certificate_not_renewed", party=self._bus.name, text=f"{error}")
@@ -124,6 +126,12 @@ def _signed(cross: x509.Certificate, issuer: x509.Certificate) -> bool:
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True
+
+
+def refusal_of(payload: bytes) -> str:
+    """The authority's reason, fit for a log and a terminal."""
+    text = payload[:LONGEST_REASON].decode(errors="replace")
+    return "".join(one if one.isprintable() else " " for one in text)
 
 
 def signing_request(name: str, key: ec.EllipticCurvePrivateKey) -> bytes:

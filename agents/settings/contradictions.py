@@ -267,6 +267,10 @@ def _parents_of(party: PartySettings) -> tuple[str, ...]:
 def _host(settings: BrokerSettings | MetricsSettings) -> Iterator[Mistake]:
     if mistake := host_mistake(settings.host):
         yield Mistake("host", mistake)
+    if isinstance(settings, BrokerSettings):
+        for number, (host, _) in enumerate(settings.places()):
+            if mistake := host_mistake(host):
+                yield Mistake(f"addresses[{number}]", mistake)
 
 
 def resources(home: DerSettings) -> list[str]:

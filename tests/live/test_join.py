@@ -9,6 +9,7 @@ import pytest
 from hardened import Hardened, hardened_files, running
 
 from agents.cli.app import call
+from agents.tools.access.certificates import utc_now
 from agents.tools.access.joining import PREFIX, read_code
 from agents.tools.access.plan import save_plan
 from agents.tools.access.serve import AuthorityService
@@ -94,6 +95,26 @@ async def test_code_that_is_not_good_any_more_spoils_no_bundle_that_is_there(
     assert await asyncio.to_thread(call, ["join", new, "--out", str(out)]) == 3
     assert "is not reached: Connection refused" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+async def test_device_that_was_cut_off_joins_again_at_once_and_hears_why_it_is_refused(
+    hardened: Hardened, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "device"
+    async with asyncio.timeout(WITHIN_S), running(hardened) as broker:
+        service = AuthorityService(hardened.files.folder, hardened.address("authority"), lambda text: None)
+        serving = asyncio.create_task(service.run())
+        code = invited(broker, capsys)
+        for _ in range(2):
+            assert await joined(code, out) == 0
+            assert (out / "party.crt").exists()
+            assert not (out / "password").exists()
+        hardened.authority.revoke(NAME, utc_now())
+        capsys.readouterr()
+        assert await joined(code, out) == 0
+        assert f"the authority says: refused: {NAME}: is revoked: enrol it anew" in capsys.readouterr().err
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
 
 
 async def test_device_goes_on_with_its_password_where_the_authority_does_not_answer(

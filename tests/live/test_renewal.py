@@ -122,7 +122,32 @@ async def test_revoked_party_that_is_still_connected_is_not_renewed(hardened: Ha
     assert (folder / "party.crt").read_bytes() == before
 
 
-@pytest.mark.parametrize("answer", [b"", b"no certificate", "of another key"])
+async def test_refusal_is_answered_with_its_reason_and_so_often_only(hardened: Hardened) -> None:
+    hardened.bundle("hems-1-1")
+    answers: asyncio.Queue[bytes] = asyncio.Queue()
+    bus = MqttBus(hardened.address("hems-1-1"), "hems-1-1", ())
+    bus.hear_beside("gridpact/ca/certificate/hems-1-1", answers.put_nowait)
+
+    async def nothing(arrivals: object) -> None: ...
+
+    async with asyncio.timeout(WITHIN_S), running(hardened), answering(hardened) as words:
+        task = asyncio.create_task(bus.run(nothing))
+        for _ in range(5):
+            await bus.publish(Post("gridpact/ca/request/hems-1-1", b"no request"))
+        said = [await words.get() for _ in range(4)]
+        given = [await answers.get() for _ in range(3)]
+        hardened.bundle("hems-1-2", valid=timedelta(days=20))
+        async with party(hardened, "hems-1-2", ("5", False)):
+            assert await words.get() == "hems-1-2: renewed"
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert given == [b"refused: hems-1-1: sent no certificate request (PEM)"] * 3
+    assert answers.empty()
+    assert said[:3] == ["refused: hems-1-1: sent no certificate request (PEM)"] * 3
+    assert said[3].startswith("hems-1-1: asks more than once in 60 s")
+
+
+@pytest.mark.parametrize("answer", [b"", b"no certificate", b"refused: \x1b[31mno\xff", "of another key"])
 def test_answer_that_is_not_for_our_key_changes_no_file(hardened: Hardened, answer: bytes | str) -> None:
     folder = hardened.bundle("hems-1-1")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}

@@ -33,12 +33,23 @@ def read_root(folder: Path) -> Pair:
         raise ConfigError(f"{folder}: holds no authority (ca.crt, ca.key): make one with 'gridpact ca init'")
     try:
         certificate = x509.load_pem_x509_certificate(content(folder / "ca.crt"))
-        key = serialization.load_pem_private_key(content(folder / "ca.key"), None)
-    except (ValueError, TypeError):
-        raise ConfigError(f"{folder}: ca.crt and ca.key are no authority (PEM)") from None
+    except ValueError:
+        raise ConfigError(f"{folder}/ca.crt: is no certificate (PEM)") from None
+    pair = Pair(certificate, read_key(folder / "ca.key"))
+    if pair.key.public_key() != certificate.public_key():
+        raise ConfigError(f"{folder}: ca.key is not the key of ca.crt")
+    return pair
+
+
+def read_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """A key of ours. Raises ConfigError."""
+    try:
+        key = serialization.load_pem_private_key(content(path), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ConfigError(f"{path}: is no key (PEM)") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ConfigError(f"{folder}/ca.key: is no elliptic-curve key")
-    return Pair(certificate, key)
+        raise ConfigError(f"{path}: is no elliptic-curve key")
+    return key
 
 
 class Authority:
@@ -104,7 +115,7 @@ class Authority:
             raise ConfigError(f"{name}: asks for a key that is not P-256")
         if not found.is_signature_valid or [one.value for one in names] != [name]:
             raise ConfigError(f"{name}: asks in another name, or without having the key")
-        own, revoked = [one for one in self.clients() if common_name(one) == name], self.revoked()
+        own, revoked = list(self.clients(name)), self.revoked()
         if own and all(one.serial_number in revoked for one in own):
             raise ConfigError(f"{name}: is revoked: enrol it anew")
         certificate = made.for_client(self._pair, name, key, now)
@@ -122,17 +133,19 @@ class Authority:
     def _write_down(self, certificate: x509.Certificate, name: str) -> None:
         put(self.folder / "issued" / f"{name}-{certificate.serial_number:x}.crt", pem(certificate))
 
-    def issued(self) -> Iterator[x509.Certificate]:
-        """Every certificate that was given out. Raises ConfigError."""
-        for path in sorted((self.folder / "issued").glob("*.crt")):
+    def issued(self, name: str = "") -> Iterator[x509.Certificate]:
+        """Every certificate that was given out, or those whose file begins with a name. Raises ConfigError."""
+        for path in sorted((self.folder / "issued").glob(f"{name}*.crt")):
             try:
                 yield x509.load_pem_x509_certificate(content(path))
             except ValueError:
                 raise ConfigError(f"{path}: is no certificate (PEM)") from None
 
-    def clients(self) -> Iterator[x509.Certificate]:
-        """Those of parties."""
-        return (one for one in self.issued() if is_for_clients(one))
+    def clients(self, name: str | None = None) -> Iterator[x509.Certificate]:
+        """Those of parties, or of one: not all are read then, as often as one of thousands asks for another root's."""
+        if name is None:
+            return (one for one in self.issued() if is_for_clients(one))
+        return (one for one in self.issued(f"{name}-") if is_for_clients(one) and common_name(one) == name)
 
     def revoked(self) -> dict[int, datetime]:
         """Serial -> since when. Raises ConfigError."""

@@ -8,8 +8,9 @@ from cryptography import x509
 from agents.runtime.credentials import RENEW_WITHIN
 from agents.runtime.files.private import PRIVATE, SHARED, content, put
 from agents.settings.checked import ConfigError
-from agents.tools.access.authority import Authority
+from agents.tools.access.authority import Authority, read_key
 from agents.tools.access.books import Books, read_books
+from agents.tools.access.certificates import as_in_certificate
 from agents.tools.access.passwords import Passwords
 from agents.tools.access.plan import AccessPlan
 from agents.tools.access.rules import HEAD, access_list
@@ -52,7 +53,7 @@ class BrokerFiles:
             if not path.exists() or content(path) != wanted:
                 put(path, wanted, PRIVATE if name == ACCESS else SHARED)
                 changed.append(name)
-        if self._needs_certificate(now):
+        if self.certificate_trouble(now):
             pair = self.authority.server(self.plan.hosts, now)
             put(self.folder / KEY, pair.key_pem, PRIVATE)
             put(self.folder / CERTIFICATE, pair.certificate_pem)
@@ -69,15 +70,29 @@ class BrokerFiles:
         except ValueError:
             raise ConfigError(f"{self.folder / CERTIFICATE}: is no certificate (PEM)") from None
 
-    def _needs_certificate(self, now: datetime) -> bool:
+    def certificate_trouble(self, now: datetime) -> str:
+        """Why the broker needs a new certificate; empty: it does not. Raises ConfigError."""
         if not (self.folder / CERTIFICATE).exists() or not (self.folder / KEY).exists():
-            return True
+            return f"{CERTIFICATE} or {KEY} is missing"
         found = self.server_certificate()
-        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        given = {str(name.value) for name in names}
+        if read_key(self.folder / KEY).public_key() != found.public_key():
+            return f"{KEY} is not the key of {CERTIFICATE}"
         if found.issuer != self.authority.root.certificate.subject:
-            return True
-        return given != set(self.plan.hosts) or found.not_valid_after_utc - now < RENEW_WITHIN
+            return "the broker's own is not of the root that signs"
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        if {str(name.value) for name in names} != {as_in_certificate(host) for host in self.plan.hosts}:
+            return f"the broker's own is not for {', '.join(self.plan.hosts)}"
+        ends_at = found.not_valid_after_utc
+        return f"the broker's own ends on {ends_at:%Y-%m-%d}" if ends_at - now < RENEW_WITHIN else ""
+
+    def open_to_others(self) -> tuple[Path, ...]:
+        """Secrets that others on this machine may read; a group may be the broker's."""
+        own = [(self.folder / name, 0o007) for name in (KEY, PASSWORDS, ACCESS)]
+        return tuple(
+            path
+            for path, others in (*own, (self.plan.ca / "ca.key", 0o077))
+            if path.exists() and path.stat().st_mode & others
+        )
 
     def _conf(self) -> str:
         tuned = [line for line in configuration().splitlines() if line and not line.startswith(("#", *OWN))]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from agents.runtime.files.pair import put_pair
 from agents.runtime.files.private import PRIVATE, put
 from agents.runtime.files.toml_out import to_toml
 from agents.tools.access.certificates import Pair
@@ -35,7 +36,5 @@ def write_bundle(
 
 
 def write_pair(folder: Path, pair: Pair) -> None:
-    """A certificate and its key. A daemon that looks in between finds two that do not match, and goes on with what it
-    has. Raises ConfigError."""
-    put(folder / "party.key", pair.key_pem, PRIVATE)
-    put(folder / "party.crt", pair.certificate_pem)
+    """A certificate and its key. Raises ConfigError."""
+    put_pair(folder / "party.crt", folder / "party.key", pair.certificate_pem, pair.key_pem)

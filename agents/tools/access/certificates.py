@@ -119,6 +119,7 @@ def _issued(
     valid: timedelta,
 ) -> x509.Certificate:
     of_issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
+    valid = min(valid, issuer.certificate.not_valid_after_utc - now)  # it opens nothing behind its root's end
     builder = (
         _builder(_name(name), issuer.certificate.subject, key, now, valid)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -147,6 +148,11 @@ def _builder(
 
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def as_in_certificate(host: str) -> str:
+    """How a certificate writes a host: addresses in their shortest form."""
+    return str(_host(host).value)
 
 
 def _host(host: str) -> x509.GeneralName:

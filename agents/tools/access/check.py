@@ -13,6 +13,7 @@ from agents.runtime.files.private import content
 from agents.settings.checked import ConfigError
 from agents.tools.access.broker_files import ACCESS, CA, BrokerFiles
 from agents.tools.access.bundle import write_bundle
+from agents.tools.access.lifetimes import VALID
 from agents.tools.access.rules import differing, mark_of
 from broker.address import Address
 from broker.credentials import Credentials, read_credentials
@@ -37,6 +38,9 @@ def check_files(files: BrokerFiles, now: datetime) -> Iterator[Finding]:
                 name, Verdict.FAULT, f"{path}: {_difference(name, found, wanted)}: run 'gridpact broker update'"
             )
     yield from _certificates(files, now)
+    yield from (
+        Finding("secrets", Verdict.FAULT, f"{path}: others may read it: chmod 600") for path in files.open_to_others()
+    )
     strangers = [name for name in files.passwords.users if name not in files.users()]
     if strangers:
         text = f"{strangers[0]} has a password and stands in no book: run 'gridpact broker update'"
@@ -56,13 +60,18 @@ def _difference(name: str, found: bytes, wanted: bytes) -> str:
 
 def _certificates(files: BrokerFiles, now: datetime) -> Iterator[Finding]:
     try:
-        ends_at = files.server_certificate().not_valid_after_utc
+        trouble, ends_at = files.certificate_trouble(now), files.server_certificate().not_valid_after_utc
     except ConfigError as error:
         yield Finding("certificate", Verdict.FAULT, str(error))
     else:
-        due = ends_at - now < RENEW_WITHIN
-        text = f"the broker's own ends on {ends_at:%Y-%m-%d}" + (": run 'gridpact broker update'" if due else "")
-        yield Finding("certificate", Verdict.WARNING if due else Verdict.OK, text)
+        soon = timedelta() < ends_at - now < RENEW_WITHIN
+        verdict = Verdict.OK if not trouble else Verdict.WARNING if soon else Verdict.FAULT
+        text = f"{trouble}: run 'gridpact broker update'" if trouble else f"the broker's own ends on {ends_at:%Y-%m-%d}"
+        yield Finding("certificate", verdict, text)
+    root_ends_at = files.authority.root.certificate.not_valid_after_utc
+    if root_ends_at - now < VALID:
+        text = f"that of the authority ends on {root_ends_at:%Y-%m-%d}, and all others with it: 'gridpact ca roll'"
+        yield Finding("certificate", Verdict.WARNING, text)
     standing = files.authority.standing(now)
     for name in standing:
         if name not in files.users():

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import Field, StringConstraints
 
-from agents.runtime.renewal import CERTIFICATE, REQUEST, signing_request
+from agents.runtime.renewal import CERTIFICATE, REFUSED, REQUEST, refusal_of, signing_request
 from agents.settings.checked import ConfigError, checked
 from agents.settings.parties import Settings
 from agents.tools.access.bundle import write_bundle
@@ -118,6 +118,8 @@ async def join(code: JoinCode, out: Path, within_s: float) -> Joined:
         answer = await _asked(address, code.n, signing_request(code.n, key), within_s)
     except TimeoutError:
         return Joined(files, f"the authority did not answer within {within_s:g} s: does 'gridpact ca serve' run?")
+    if answer.startswith(REFUSED):
+        return Joined(files, f"the authority says: {refusal_of(answer)}")
     try:
         certificate = x509.load_pem_x509_certificate(answer)
     except ValueError:

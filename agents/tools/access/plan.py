@@ -1,5 +1,6 @@
 """What a broker's files are made from, kept beside them as `access.toml`."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ from agents.runtime.files.toml import read_toml
 from agents.runtime.files.toml_out import to_toml
 from agents.settings.checked import ConfigError, checked
 from agents.settings.contradictions import contradictions
+from agents.settings.hosts import host_mistake
 from agents.settings.mistakes import Mistake
 from agents.settings.parties import Settings
 from protocol.units import Name
@@ -41,7 +43,7 @@ class AccessPlan(Settings):
     doctors: tuple[Name, ...] = ("doctor",)
     authority: Name = "authority"
     """The user as whom `gridpact ca serve` answers requests for certificates."""
-    run_as: str | None = None
+    run_as: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$")] | None = None
     """The account that a broker started by root takes on; its package's own by default."""
 
     def others(self) -> tuple[str, ...]:
@@ -50,7 +52,15 @@ class AccessPlan(Settings):
 
 
 @contradictions.register(AccessPlan)
-def _ports(plan: AccessPlan) -> Iterator[Mistake]:
+def _impossible(plan: AccessPlan) -> Iterator[Mistake]:
+    for number, host in enumerate(plan.hosts):
+        if mistake := host_mistake(host):
+            yield Mistake(f"hosts[{number}]", mistake)
+    if plan.bind and (mistake := host_mistake(plan.bind)):
+        yield Mistake("bind", mistake)
+    for name, count in Counter(plan.others()).items():
+        if count > 1:
+            yield Mistake("", f"{name} has two parts among readers, doctors, gateways and authority: give each a name")
     if plan.port == plan.password_port:
         yield Mistake("password_port", f"{plan.port} is that for certificates (port) as well: give each its own")
 

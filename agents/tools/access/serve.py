@@ -9,8 +9,9 @@ from pathlib import Path
 from cryptography import x509
 
 from agents.runtime.files.members import MembersError
-from agents.runtime.files.private import PRIVATE, content, put
-from agents.runtime.renewal import CERTIFICATE, REQUEST, ROOTS
+from agents.runtime.files.pair import put_pair
+from agents.runtime.files.private import content, put
+from agents.runtime.renewal import CERTIFICATE, LONGEST_REASON, REFUSED, REQUEST, ROOTS
 from agents.settings.checked import ConfigError
 from agents.tools.access.authority import Authority
 from agents.tools.access.broker_files import BrokerFiles
@@ -22,8 +23,8 @@ from broker.bus import Arrival, Post
 from broker.mqtt import MqttBus
 
 LOOK_S = 5.0
-AGAIN_AFTER_S = 60.0
-"""A party is answered at most so often: each answer is a file."""
+AT_ONCE, AGAIN_AFTER_S = 3.0, 60.0
+"""A party is answered so often at once (a device that joins may be cut off, and join again), then once in this time."""
 
 
 class AuthorityService:
@@ -32,7 +33,10 @@ class AuthorityService:
     def __init__(self, folder: Path, address: Address, tell: Callable[[str], None]) -> None:
         """Raises ConfigError."""
         self._folder, self._tell = folder, tell
-        self._answered: dict[str, float] = {}
+        self._left: dict[str, tuple[float, float]] = {}
+        """By party: how often it may ask now, and at which instant that was so."""
+        self._unheard: set[str] = set()
+        """Parties that have been told about since they asked too often."""
         self._told = b""
         """The roots that the broker has been told since we connected: one that starts anew may keep nothing."""
         name = load_plan(folder).authority
@@ -69,8 +73,7 @@ class AuthorityService:
         own = x509.load_pem_x509_certificate(content(certificate))
         if own.issuer != authority.root.certificate.subject:
             pair = authority.client(self.bus.name, utc_now())
-            put(key, pair.key_pem, PRIVATE)
-            put(certificate, pair.certificate_pem)
+            put_pair(certificate, key, pair.certificate_pem, pair.key_pem)
 
     def _connected(self, connected: bool) -> None:
         self._told = b""
@@ -79,21 +82,37 @@ class AuthorityService:
     async def _deliver(self, arrivals: Sequence[Arrival]) -> None:
         for arrival in arrivals:
             name = arrival.topic.rpartition("/")[2]
-            try:
-                answer = self._answer(name, arrival.payload)
-            except (ConfigError, MembersError) as error:
-                self._tell(f"refused: {error}")
-            else:
-                await self.bus.publish(Post(f"{CERTIFICATE}/{name}", answer))
-                self._tell(f"{name}: renewed")
+            if self._is_heard(name):
+                await self.bus.publish(Post(f"{CERTIFICATE}/{name}", self._answer(name, arrival.payload)))
             arrival.acknowledge()
 
+    def _is_heard(self, name: str) -> bool:
+        """Whether a party may ask once more: what it asks reads the books, and an answer is a file."""
+        now = time.monotonic()
+        left, since = self._left.get(name, (AT_ONCE, now))
+        left = min(AT_ONCE, left + (now - since) / AGAIN_AFTER_S)
+        self._left[name] = max(0.0, left - 1), now
+        if left >= 1:
+            self._unheard.discard(name)
+            return True
+        if name not in self._unheard:
+            self._unheard.add(name)
+            self._tell(f"{name}: asks more than once in {AGAIN_AFTER_S:.0f} s, and is not answered until it asks less")
+        return False
+
     def _answer(self, name: str, request: bytes) -> bytes:
-        files = BrokerFiles(self._folder, load_plan(self._folder))
-        if name not in files.users():
-            raise ConfigError(f"{name}: stands in no book")
-        if time.monotonic() - self._answered.get(name, -AGAIN_AFTER_S) < AGAIN_AFTER_S:
-            raise ConfigError(f"{name}: was answered less than {AGAIN_AFTER_S:.0f} s ago")
-        answer = files.authority.certify(name, request, utc_now())
-        self._answered[name] = time.monotonic()
+        """A certificate, or why there is none."""
+        try:
+            files = BrokerFiles(self._folder, load_plan(self._folder))
+        except (ConfigError, MembersError) as error:  # of ours: no party's to read
+            self._tell(f"{name}: not answered: {error}")
+            return REFUSED + b"the authority has trouble with its own files"
+        try:
+            if name not in files.users():
+                raise ConfigError(f"{name}: stands in no book")
+            answer = files.authority.certify(name, request, utc_now())
+        except ConfigError as error:
+            self._tell(f"refused: {error}")
+            return REFUSED + f"{error}".encode()[:LONGEST_REASON]
+        self._tell(f"{name}: renewed")
         return answer

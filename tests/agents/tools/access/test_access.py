@@ -17,16 +17,22 @@ from hardened import hardened_files
 
 from agents.cli.app import call
 from agents.cli.broker import _reload
+from agents.runtime.daemon.findings import Verdict
+from agents.runtime.files.private import put
 from agents.settings.checked import ConfigError
 from agents.tools.access.authority import Authority
 from agents.tools.access.books import Books, read_books
 from agents.tools.access.broker_files import BrokerFiles
+from agents.tools.access.bundle import write_pair
 from agents.tools.access.certificates import common_name, utc_now
+from agents.tools.access.check import check_files
 from agents.tools.access.passwords import Passwords
 from agents.tools.access.plan import AccessPlan, load_plan, save_plan
+from agents.tools.access.roots import begin, switch
 from agents.tools.access.rules import access_list, mark_of
 from broker.address import Address
-from broker.credentials import read_credentials
+from broker.credentials import CredentialsError, read_credentials
+from broker.entrance import Entrance
 
 AGGREGATOR = """
 [aggregator]
@@ -201,6 +207,78 @@ def test_certificate_of_the_broker_is_renewed_before_its_end_and_for_another_nam
     assert moved.write(utc_now()) == ("server.crt",)
 
 
+def test_certificate_of_the_broker_stays_where_an_address_is_written_in_another_way(tmp_path: Path) -> None:
+    files = hardened_files(tmp_path, hosts=("FE80::0:1", "localhost")).files
+    assert files.write(utc_now()) == ()
+
+
+def test_key_that_is_not_the_brokers_is_made_anew(tmp_path: Path) -> None:
+    files = hardened_files(tmp_path).files
+    (files.folder / "server.key").write_bytes(files.authority.client("ra-1", utc_now()).key_pem)
+    assert [one.text for one in check_files(files, utc_now()) if one.check == "certificate"] == [
+        "server.key is not the key of server.crt: run 'gridpact broker update'"
+    ]
+    assert files.write(utc_now()) == ("server.crt",)
+    assert {one.verdict for one in check_files(files, utc_now())} == {Verdict.OK}
+
+
+@pytest.mark.parametrize("secret", ["mosquitto/server.key", "mosquitto/passwords", "mosquitto/access", "ca/ca.key"])
+def test_secret_that_others_may_read_is_a_fault(tmp_path: Path, secret: str) -> None:
+    files = hardened_files(tmp_path).files
+    (tmp_path / secret).chmod(0o644)
+    faults = [one for one in check_files(files, utc_now()) if one.verdict is Verdict.FAULT]
+    assert [(one.check, one.text) for one in faults] == [
+        ("secrets", f"{tmp_path / secret}: others may read it: chmod 600")
+    ]
+
+
+def test_certificate_of_another_name_or_root_is_told_until_it_is_made_anew(tmp_path: Path) -> None:
+    files = hardened_files(tmp_path).files
+    moved = BrokerFiles(files.folder, files.plan.model_copy(update={"hosts": ("broker.example",)}))
+    assert moved.certificate_trouble(utc_now()) == "the broker's own is not for broker.example"
+    begin(files.plan.ca, utc_now())
+    switch(files.plan.ca)
+    rolled = BrokerFiles(files.folder, files.plan)
+    assert rolled.certificate_trouble(utc_now()) == "the broker's own is not of the root that signs"
+    rolled.write(utc_now())
+    assert rolled.certificate_trouble(utc_now()) == ""
+
+
+def test_no_certificate_is_good_for_longer_than_its_root_whose_end_is_told_a_year_before(tmp_path: Path) -> None:
+    files = hardened_files(tmp_path).files
+    root_ends_at = files.authority.root.certificate.not_valid_after_utc
+    late = root_ends_at - timedelta(days=200)
+    assert files.authority.client("ra-1", late).certificate.not_valid_after_utc == root_ends_at
+    files.write(late)
+    warned = [one.text for one in check_files(files, late) if one.verdict is Verdict.WARNING]
+    assert warned == [
+        f"that of the authority ends on {root_ends_at:%Y-%m-%d}, and all others with it: 'gridpact ca roll'"
+    ]
+
+
+def test_renewal_that_is_cut_off_leaves_a_way_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hardened = hardened_files(tmp_path)
+    folder = hardened.bundle("ra-1", valid=timedelta(days=20))
+    old = {name: (folder / name).read_bytes() for name in ("party.crt", "party.key")}
+
+    def cut_off(path: Path, content: bytes, mode: int = 0) -> None:
+        if path.name == "party.crt":
+            raise KeyboardInterrupt
+        put(path, content, mode)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("agents.runtime.files.pair.put", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            write_pair(folder, hardened.authority.client("ra-1", utc_now()))
+    with pytest.raises(CredentialsError, match="is not the key of the certificate"):
+        read_credentials(hardened.address("ra-1"))
+    door = Entrance(hardened.address("ra-1")).next()
+    assert door.credentials.expires_at is not None
+    write_pair(folder, hardened.authority.client("ra-1", utc_now()))
+    read_credentials(hardened.address("ra-1"))
+    assert {name: (folder / f"{name}.before").read_bytes() for name in old} == old
+
+
 def test_who_leaves_the_books_loses_its_password(tmp_path: Path) -> None:
     files = hardened_files(tmp_path).files
     files.passwords.give("nobody")
@@ -219,7 +297,7 @@ def test_what_root_writes_belongs_to_the_folders_owner(tmp_path: Path) -> None:
     assert (found.st_uid, found.st_gid) == (4321, 4321)
 
 
-@pytest.mark.parametrize("host", ["bröker", "a b", ""])
+@pytest.mark.parametrize("host", ["bröker", "a b", "", "localhost:8883", "a..b", "."])
 def test_host_that_no_certificate_can_name_is_a_sentence(
     tmp_path: Path, host: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -256,6 +334,10 @@ def test_renewal_leaves_who_has_time_and_keeps_the_old_certificate_good(
         (("broker", "init", "new", "--book", "{book}", "--ca", "{ca}", "--password-port", "8883"),
          "password_port: 8883 is that for certificates (port) as well"),
         (("broker", "init", "new", "--book", "{book}", "--ca", "{ca}", "--reader", "a b"), "'a b' is no name: 1 to 64"),
+        (("broker", "init", "new", "--book", "{book}", "--ca", "{ca}", "--bind", "::1\nallow_anonymous true"),
+         "bind: '::1\\nallow_anonymous true' is no name of a host"),
+        (("broker", "init", "new", "--book", "{book}", "--ca", "{ca}", "--gateway", "watch=ra-1"),
+         "watch has two parts among readers, doctors, gateways and authority"),
         (("broker", "init", "new", "--book", "{book}", "--ca", "nowhere"), "holds no authority (ca.crt, ca.key)"),
         (("ca", "renew", "{ca}", "--bundles", "nowhere"), "--bundles: nowhere: is no folder"),
         (("ca", "list", "nowhere"), "make one with 'gridpact ca init'"),
