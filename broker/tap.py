@@ -1,4 +1,5 @@
-"""A connection that hears everything and says nothing: no presence, and by default no session that outlives it."""
+"""A connection that hears everything and says nothing of itself: no presence, and by default no session that outlives
+it."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,5 +1,6 @@
 """The options by which every command that speaks MQTT is told where the broker is, and as whom to come."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -71,3 +72,18 @@ class Connection:
 
 
 DEFAULT = Connection()
+
+
+def warn_of_secrets(address: "Address") -> None:
+    """What a daemon tells as alerts, on stderr before a command begins: a certificate that ends soon, open secrets."""
+    from datetime import UTC, datetime
+
+    from agents.runtime.credentials import secret_alerts
+    from broker.credentials import CredentialsError, read_credentials
+
+    try:
+        ends_at = read_credentials(address).expires_at
+    except CredentialsError:  # told where it is needed
+        return
+    for text in secret_alerts(address, ends_at, datetime.now(UTC)).values():
+        print(f"gridpact: {text}", file=sys.stderr)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from agents.cli.arguments import Seconds, flag, option
-from agents.cli.connection import DEFAULT, Connection
+from agents.cli.connection import DEFAULT, Connection, warn_of_secrets
 from agents.cli.silence import silent
 from agents.runtime.exits import Exit
 from agents.runtime.software import software
@@ -103,7 +103,9 @@ def record(
     for name, value in (("--rotate-mb", options.rotate_mb), ("--seconds", seconds)):
         if value is not None and value <= 0:
             raise ConfigError(f"{name}: has to be above 0")
-    recorder, writer = options.recorder(out, connection.address())
+    address = connection.address()
+    warn_of_secrets(address)
+    recorder, writer = options.recorder(out, address)
     try:
         counter = asyncio.run(_shown(recorder, seconds, json))
     except RuntimeError:  # BrokerFailed, LinkDenied and the like: the same command works once that is mended

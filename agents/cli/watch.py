@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from agents.cli.arguments import Seconds, Speed
-from agents.cli.connection import DEFAULT, Connection
+from agents.cli.connection import DEFAULT, Connection, warn_of_secrets
 from agents.cli.silence import silent
 from agents.runtime.exits import Exit
 from agents.settings.mistakes import ConfigError
@@ -47,6 +47,7 @@ def watch(
         if value is not None and value <= 0:
             raise ConfigError(f"{name}: has to be above 0")
     address = connection.address()
+    warn_of_secrets(address)
     return asyncio.run(watch_broker(address, speed, ONCE_S if once and seconds is None else seconds, once, json))
 
 

@@ -40,7 +40,8 @@ class Renewal:
     def __init__(self, bus: MqttBus) -> None:
         self._bus, self._key = bus, ec.generate_private_key(ec.SECP256R1())
         """The key that is asked for until it has a certificate; never one that is in use."""
-        bus.hear_beside(f"{CERTIFICATE}/{bus.name}", self.take)
+        self._name = _named(bus)
+        bus.hear_beside(f"{CERTIFICATE}/{self._name}", self.take)
         bus.hear_beside(ROOTS, self.take_roots)
         self._other_root = False
         """Our certificate is not one of the root that signs now."""
@@ -56,12 +57,12 @@ class Renewal:
             if ends_soon or self._other_root:
                 await self.ask()
             with suppress(TimeoutError):
-                async with asyncio.timeout(ASK_AGAIN_S if self._other_root else LOOK_S):
+                async with asyncio.timeout(ASK_AGAIN_S if self._other_root or ends_at is None else LOOK_S):
                     await self._look.wait()
 
     async def ask(self) -> None:
         """Send a request that is signed with a new key; the same one, where the answer may be on its way."""
-        await self._bus.publish(Post(f"{REQUEST}/{self._bus.name}", signing_request(self._bus.name, self._key)))
+        await self._bus.publish(Post(f"{REQUEST}/{self._name}", signing_request(self._name, self._key)))
 
     def take_roots(self, payload: bytes) -> None:
         """Which roots the authority tells to be trusted: a new one counts when one that we trust has signed it, and ours
@@ -103,6 +104,16 @@ class Renewal:
         else:
             self._other_root = False
             log.info("certificate_renewed", party=self._bus.name, until=found.not_valid_after_utc)
+
+
+def _named(bus: MqttBus) -> str:
+    """As whom the broker knows us: by our certificate, which a connection that only hears is not named like."""
+    try:
+        assert bus.address.certificate is not None
+        found = x509.load_pem_x509_certificate(content(bus.address.certificate))
+        return str(found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+    except (ValueError, IndexError):  # ConfigError is one: what cannot be read is told where it is needed
+        return bus.name
 
 
 def trusted_roots(ours: Sequence[x509.Certificate], told: Sequence[x509.Certificate]) -> list[x509.Certificate]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from agents.runtime.credentials import run_renewed
 from agents.runtime.signals import signals
 from broker.bus import Arrival
 from broker.mqtt import Address
@@ -65,7 +66,7 @@ class Recorder:
     async def _until(
         self, stop: asyncio.Event, tell: Callable[[Counter], None], every_s: float, seconds: float | None
     ) -> None:
-        listening = asyncio.create_task(self._bus.run(self._deliver))
+        listening = asyncio.create_task(run_renewed(self._bus, self._deliver))
         writing = asyncio.create_task(self._write_on())
         try:
             unreached = f"no broker answers at {self._address.where}: check the address"

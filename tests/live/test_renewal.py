@@ -4,11 +4,12 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -18,16 +19,22 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from hardened import Hardened, hardened_files, running
 
+from agents.pages.console.presence import PresenceTap
 from agents.runtime.credentials import renewals
 from agents.tools.access.certificates import Pair, utc_now
 from agents.tools.access.plan import save_plan
 from agents.tools.access.serve import AuthorityService
+from agents.tools.record import Recorder
+from agents.tools.watch.live import Watch
+from agents.tools.watch.picture import Picture
+from agents.tools.watch.shows import Lines
 from broker.address import Address
 from broker.bus import Post
 from broker.credentials import read_credentials
 from broker.entrance import Entrance
 from broker.mqtt import MqttBus
 from broker.probe import Probe
+from broker.recording_file import Header, RecordingWriter
 
 WAYS = pytest.mark.parametrize("way", [("5", False), ("5", True), ("3.1.1", False)], ids=["5", "5-crowd", "3.1.1"])
 WITHIN_S = 20
@@ -95,6 +102,41 @@ async def test_certificate_that_ends_soon_is_renewed_and_taken_up(
     assert (folder / "party.key.before").read_bytes() == old_key
     assert (folder / "party.key").stat().st_mode & 0o777 == 0o600
     read_credentials(hardened.address("hems-1-1"))  # they belong together
+
+
+def watching(address: Address, folder: Path) -> Coroutine[Any, Any, object]:
+    picture = Picture()
+    return Watch(address, picture).run(Lines(picture, json=False, write=lambda line: None))
+
+
+def recording(address: Address, folder: Path) -> Coroutine[Any, Any, object]:
+    writer = RecordingWriter(folder / "r.jsonl", Header("bus", "gridpact", utc_now()))
+    return Recorder(address, writer, lambda line: line).run(lambda counter: None, 1)
+
+
+def console(address: Address, folder: Path) -> Coroutine[Any, Any, object]:
+    return PresenceTap(address, lambda: None).run()
+
+
+@pytest.mark.parametrize("reader", [watching, recording, console])
+async def test_reader_renews_its_certificate_too(
+    hardened: Hardened,
+    reader: Callable[[Address, Path], Coroutine[Any, Any, object]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agents.runtime.renewal.ASK_AGAIN_S", 0.05)
+    folder = hardened.bundle("watch", valid=timedelta(days=20))
+    async with asyncio.timeout(WITHIN_S), running(hardened), answering(hardened) as words:
+        task = asyncio.create_task(reader(hardened.address("watch"), tmp_path))
+        assert await words.get() == "watch: renewed"
+        while (ends_at := read_credentials(hardened.address("watch")).expires_at) is not None:
+            if ends_at > utc_now() + timedelta(days=300):
+                break
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert (folder / "party.crt.before").exists()
 
 
 async def test_certificate_that_has_time_is_left(hardened: Hardened) -> None:

@@ -1,9 +1,11 @@
-"""Who is online, by what retained presence and last wills on the broker say. The connection publishes nothing."""
+"""Who is online, by what retained presence and last wills on the broker say. The connection asks for its
+own next certificate, where its ends soon, and publishes nothing else."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from agents.runtime.credentials import run_renewed
 from agents.tools.watch.presence import Roll
 from broker.address import Address
 from broker.bus import Arrival
@@ -26,7 +28,7 @@ class PresenceTap:
 
     async def run(self) -> None:
         """Until cancelled. Raises LinkDenied."""
-        await self._bus.run(self._deliver)
+        await run_renewed(self._bus, self._deliver)
 
     @property
     def online(self) -> dict[str, bool]:

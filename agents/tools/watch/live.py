@@ -1,10 +1,12 @@
-"""Listens to a broker and keeps a show going. Read-only: the connection publishes nothing."""
+"""Listens to a broker and keeps a show going. Read-only: the connection asks for its own next certificate, where its ends
+soon, and publishes nothing else."""
 
 import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from agents.runtime.credentials import run_renewed
 from agents.runtime.signals import signals
 from agents.tools.watch.keys import key
 from agents.tools.watch.picture import Picture
@@ -37,7 +39,7 @@ class Watch:
     async def run(self, show: Show, seconds: float | None = None) -> Surroundings:
         """Until q or Ctrl-C is pressed, for so many seconds, or until cancelled; how things are then. Raises BrokerFailed."""
         self._show = show
-        listening = asyncio.create_task(self._bus.run(self._deliver))
+        listening = asyncio.create_task(run_renewed(self._bus, self._deliver))
         try:
             unreached = f"no broker answers at {self._address.where}: check --port ('gridpact up' prints its own)"
             await reached(listening, self._first, self._bus, unreached)
