@@ -11,10 +11,11 @@ profile; not always the greatest sum, because heat leaks: what is saved early is
 """
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-from math import ceil, exp
+from math import ceil, exp, inf
 from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
@@ -189,6 +190,21 @@ class Room:
         return self.follow(deviation_k, self.steps(start, end, power_w is None), power_w)
 
 
+class Begin(NamedTuple):
+    """Where a room's course begins."""
+
+    piece: int
+    span: int
+    """The first one of the piece."""
+    deviation_k: float
+    work: int
+    """Steps of its course up to there."""
+
+
+MOST_RAISED = 32
+"""Profiles that a course remembers."""
+
+
 class RoomStep(NamedTuple):
     """A time in which a room is as its device and the weather make it."""
 
@@ -209,8 +225,8 @@ class Climate:
     def __init__(self, spec: ClimateSpec) -> None:
         self.spec = spec
         self.room = Room(spec)
-        self._last: tuple[tuple[object, ...], RoomCourse] | None = None
-        """Of the last ask: a home asks more than once, for another power."""
+        self._last: tuple[tuple[object, ...], dict[float, RoomCourse]] = ((), {})
+        """Of the last ask, by how much looser the room is: a home asks more than once, for another power."""
 
     @property
     def resource_id(self) -> str:
@@ -257,10 +273,10 @@ class Climate:
         reach = [0 if ask.opposed(slot) else course.reach_w(slot) for slot in range(ask.slots)]
         zeros = [0] * ask.slots
         asked = [min(want, most) for want, most in zip(ask.power_w, reach, strict=True)]
-        power_w = _raised(zeros, asked, course)
+        power_w = course.raised(zeros, asked)
         most = [most if want else 0 for want, most in zip(ask.power_w, reach, strict=True)]
         upper = [max(power, limit) for power, limit in zip(power_w, most, strict=True)]
-        available_w = _raised(power_w, upper, course)
+        available_w = course.raised(power_w, upper)
         binding = tuple(
             None if power >= want else self._binding(ask, slot, power, reach[slot])
             for slot, (power, want) in enumerate(zip(power_w, ask.power_w, strict=True))
@@ -268,10 +284,14 @@ class Climate:
         return Flexibility(tuple(power_w), tuple(available_w), binding, course.schedule_w)
 
     def _course(self, ask: Ask, looser_k: float) -> "RoomCourse":
-        key = (self.room, ask.direction, ask.period, ask.slots, ask.reserved, looser_k)
-        if self._last is None or self._last[0] != key:
-            self._last = key, RoomCourse(self.room, ask, looser_k)
-        return self._last[1]
+        key = (self.room, ask.direction, ask.period, ask.slots, ask.reserved)
+        if self._last[0] != key:
+            self._last = key, {}
+        courses = self._last[1]
+        if looser_k not in courses:
+            known = next(iter(courses.values()), None)
+            courses[looser_k] = RoomCourse(self.room, ask, looser_k) if known is None else known.held_to(looser_k)
+        return courses[looser_k]
 
     def _binding(self, ask: Ask, slot: int, power: int, reach: int) -> Restriction:
         if ask.opposed(slot):
@@ -286,8 +306,6 @@ class RoomCourse:
 
     def __init__(self, room: Room, ask: Ask, looser_k: float) -> None:
         self.room, self.ask = room, ask
-        low, high = room.limits_k
-        self.low_k, self.high_k = low - looser_k + MARGIN_K, high + looser_k - MARGIN_K
         start, end = ask.period.start, ask.period.slot_start(ask.slots)
         last = max([end, *(s.end for s in ask.reserved)])
         looks = LOOKS_AFTERWARDS if room.is_weak(last, last + AFTERWARDS) else 0
@@ -305,21 +323,40 @@ class RoomCourse:
         self.others_w = [sum(s.power_w for s in segments) for segments in held]
         self.alone_w = self._alone()
         """The own schedule without any event, by piece; where other events hold something, that which they stand on."""
-        self._from = 0, room.deviation_k(room.spec.room_c)
-        """The first piece that the event can change, and the deviation there."""
+        self._from = Begin(0, 0, room.deviation_k(room.spec.room_c), 0)
+        """The first piece that the event can change, or that a search has not settled yet."""
         self.work = 0
         """Steps of its course so far."""
-        self._steps: dict[tuple[datetime, bool], list[RoomStep]] = {}
-        """Of each span, by its start: set, and by itself."""
+        count = sum(map(len, self.spans))
+        self._set: list[list[RoomStep] | None] = [None] * count
+        self._by_itself: list[list[RoomStep] | None] = [None] * count
+        """The steps of each span as soon as it was followed, where the device is set, and where it goes by itself."""
         self.without_k = list(self._follow([0] * ask.slots))
         """The deviation at the end of each span without this event."""
         first = next(piece for piece, slot in enumerate(self.slot_of) if slot is not None)
         if first:
             before = sum(len(spans) for spans in self.spans[:first])
-            self._from = first, self.without_k[before - 1]
+            self._from = Begin(first, before, self.without_k[before - 1], 0)
             self.without_k = self.without_k[before:]
-        self._pieces = [piece for piece, spans in enumerate(self.spans) if piece >= first for _ in spans]
+        self._hold(looser_k)
         self.schedule_w = tuple(round(power) for power in self._means())
+
+    def held_to(self, looser_k: float) -> "RoomCourse":
+        """The same where the room's limits are looser: all that it does is the same."""
+        found = copy(self)
+        found._hold(looser_k)
+        return found
+
+    def _hold(self, looser_k: float) -> None:
+        low, high = self.room.limits_k
+        low_k, high_k = low - looser_k + MARGIN_K, high + looser_k - MARGIN_K
+        pieces = [piece for piece, spans in enumerate(self.spans) if piece >= self._from.piece for _ in spans]
+        self._limits = [(-inf, inf, None)] * self._from.span + [
+            (min(low_k, without) - 1e-9, max(high_k, without) + 1e-9, self.slot_of[piece])
+            for without, piece in zip(self.without_k, pieces, strict=True)
+        ]
+        """Of each span what it may not pass, and whose slot it is."""
+        self._raised: dict[tuple[tuple[int, ...], tuple[int, ...]], list[int]] = {}
 
     def _alone(self) -> list[float]:
         deviation, found = self.room.deviation_k(self.room.spec.room_c), []
@@ -335,19 +372,31 @@ class RoomCourse:
         slot = (start - self.ask.period.start) // self.ask.period.duration
         return slot if 0 <= slot < self.ask.slots else None
 
-    def _follow(self, power_w: Sequence[float]) -> Iterator[float]:
-        """The deviation at the end of each span, from the first piece on that the event can change."""
-        first, deviation = self._from
-        for piece, spans in enumerate(self.spans[first:], first):
+    def _follow(self, power_w: Sequence[float], until: int | None = None) -> Iterator[float]:
+        """The deviation at the end of each span, from the first piece on that the event can change (up to a piece). A
+        course is followed hundreds of times for one ask: no function is called for a step where the device is set."""
+        first, number, deviation, work = self._from
+        self.work += work
+        sign, k_per_w = self.ask.direction.sign, self.room.k_per_w
+        gain_w, rated_w = self.room.gain_w, float(self.room.spec.rated_w)
+        for piece, spans in enumerate(self.spans[first:until], first):
             slot = self.slot_of[piece]
-            change = self.others_w[piece] + (0.0 if slot is None else self.ask.direction.sign * power_w[slot])
+            change = self.others_w[piece] + (0.0 if slot is None else sign * power_w[slot])
             drawn_w = self.alone_w[piece] + change if change or self.is_held[piece] else None
+            known = self._by_itself if drawn_w is None else self._set
             for start, end in spans:
-                steps = self._steps.get((start, drawn_w is None))
+                steps = known[number]
                 if steps is None:
-                    steps = self._steps[start, drawn_w is None] = self.room.steps(start, end, drawn_w is None)
+                    steps = known[number] = self.room.steps(start, end, drawn_w is None)
+                number += 1
                 self.work += len(steps)
-                deviation, _ = self.room.follow(deviation, steps, drawn_w)
+                for needed_w, steady_w, stays, _ in steps:  # as Room.follow
+                    power = drawn_w
+                    if power is None:  # as Room._draws_w
+                        power = steady_w - gain_w * deviation
+                        power = 0.0 if power <= 0.0 else min(rated_w, power)
+                    end_k = (power - needed_w) * k_per_w
+                    deviation = end_k + (deviation - end_k) * stays
                 yield deviation
 
     def _means(self) -> list[float]:
@@ -383,11 +432,36 @@ class RoomCourse:
 
     def broken_at(self, power_w: Sequence[float]) -> int | None:
         """The last slot before the first limit that a change breaks; None: it breaks none."""
-        for number, deviation in enumerate(self._follow(power_w)):
-            without, slot = self.without_k[number], self.slot_of[self._pieces[number]]
-            if deviation < min(self.low_k, without) - 1e-9 or deviation > max(self.high_k, without) + 1e-9:
+        for number, deviation in enumerate(self._follow(power_w), self._from.span):
+            low_k, high_k, slot = self._limits[number]
+            if deviation < low_k or deviation > high_k:
                 return self.ask.slots - 1 if slot is None else slot
         return None
+
+    def settle(self, power_w: Sequence[float], slot: int) -> None:
+        """Begin all further courses at a slot: the power before it stays. Its work is counted as if it were done."""
+        piece, work = self.slot_of.index(slot), self.work
+        span, deviation = self._from.span, self._from.deviation_k
+        for deviation in self._follow(power_w, piece):
+            low_k, high_k, _ = self._limits[span]
+            span += 1
+            if deviation < low_k or deviation > high_k:  # it is told at each course
+                break
+        else:
+            self._from = Begin(piece, span, deviation, self.work - work)
+        self.work = work
+
+    def raised(self, lower: Sequence[int], upper: Sequence[int]) -> list[int]:
+        """The most even profile between two that fits; looked for once: a home asks again and again what leaves it the same
+        room."""
+        key = tuple(lower), tuple(upper)
+        if key not in self._raised:
+            if len(self._raised) == MOST_RAISED:
+                self._raised.clear()
+            begin = self._from
+            self._raised[key] = _raised(lower, upper, self)
+            self._from = begin
+        return self._raised[key]
 
 
 def _raised(lower: Sequence[int], upper: Sequence[int], course: RoomCourse) -> list[int]:
@@ -408,6 +482,8 @@ def _raised(lower: Sequence[int], upper: Sequence[int], course: RoomCourse) -> l
         if broken < first or course.work > most_work:
             return [max(low, int(power)) for low, power in zip(lower, result, strict=True)]
         first = broken + 1
+        if first < len(result):
+            course.settle(result, first)
         upper = [
             min(limit, int(power)) if slot < first else limit
             for slot, (limit, power) in enumerate(zip(upper, result, strict=True))

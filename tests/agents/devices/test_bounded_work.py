@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from worlds import LOOSENS, START, T0, battery, room, vehicle
 
-from agents.devices import contract, load
+from agents.devices import climate, contract, load
 from agents.devices.catalogue import build_device
 from agents.devices.climate import MOST_WORK, Climate, RoomCourse
 from agents.devices.contract import Ask, Segment
@@ -16,6 +16,7 @@ from agents.devices.rows import answers
 from agents.devices.storage import Storage
 from agents.devices.vehicle import Vehicle
 from agents.parties.der.home import Home
+from agents.settings.connection import ConnectionPoint
 from agents.settings.devices import LoadSpec, SolarSpec, StorageSpec
 from protocol.messages import IntervalPeriod, WantedProfile, WantedProfiles
 from protocol.units import Direction
@@ -55,10 +56,53 @@ def test_room_gives_what_was_found_to_fit_until_its_work_was_done(
     device = Climate(room("r", outdoor_c=outdoor_c, outdoor_repeats=True))
     ask = Ask(direction, period, tuple(10**11 if slot % 2 else 0 for slot in range(slots)))
     given = device.flexibility(ask)
-    assert device._last is not None
-    assert device._last[1].work < 3 * MOST_WORK
+    assert device._last[1][0.0].work < 3 * MOST_WORK
     assert any(given.power_w)
     assert RoomCourse(device.room, ask, 0.0).broken_at(given.power_w) is None
+
+
+HELD = tuple(Segment(START + timedelta(hours=h), START + timedelta(hours=h + 1), h % 3 * 200 - 200) for h in range(9))
+
+
+def course_of(direction: Direction, looser_k: float = 0.0) -> RoomCourse:
+    """Of a day in half hours, beside other events."""
+    outdoor_c = tuple((hour * 7) % 11 for hour in range(48))
+    device = Climate(room("r", outdoor_c=outdoor_c, outdoor_repeats=True))
+    return RoomCourse(device.room, Ask(direction, WEEK, (10**11,) * 48, HELD), looser_k)
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+def test_course_with_looser_limits_is_that_of_a_room_with_them(direction: Direction) -> None:
+    known, fresh = course_of(direction).held_to(1.0), course_of(direction, 1.0)
+    asked = [900 if slot % 5 else 0 for slot in range(48)]
+    assert known.raised([0] * 48, asked) == fresh.raised([0] * 48, asked)
+    assert known.schedule_w == fresh.schedule_w
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+@pytest.mark.parametrize("slot", [1, 7, 20, 47])
+def test_course_that_is_settled_up_to_a_slot_breaks_where_the_whole_one_does(direction: Direction, slot: int) -> None:
+    whole, settled = course_of(direction), course_of(direction)
+    settled.settle([20.0] * 48, slot)
+    for power_w in (0, 20, 100, 400, 900, 3_000):
+        asked, before = [20.0] * slot + [float(power_w)] * (48 - slot), (whole.work, settled.work)
+        assert settled.broken_at(asked) == whole.broken_at(asked)
+        assert settled.work - before[1] == whole.work - before[0]
+
+
+def test_home_behind_a_connection_point_looks_once_for_what_a_room_can_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked, plain = [0], climate._raised
+
+    def counting(*given: Any) -> list[int]:
+        looked[0] += 1
+        return plain(*given)
+
+    monkeypatch.setattr(climate, "_raised", counting)
+    specs = (battery("b"), vehicle("v", **LOOSENS), SUN, TANK, room("r"))
+    point = ConnectionPoint(import_limit_w=6_000, export_limit_w=3_000, base_load_w=(500,))
+    home = Home([build_device(spec) for spec in specs], connection=point)
+    home.flexibility(Direction.INCREASE_LOAD, MONTH, (10**11,) * 31, {})
+    assert looked[0] == 2  # what is asked, and what it could give at most
 
 
 def test_charger_gives_up_slots_by_halves_where_there_are_many(steps: dict[str, int]) -> None:
