@@ -20,7 +20,7 @@ OURS = {
     "UNKNOWN_CA": "our certificate is not from an authority that the broker knows",
     "CERTIFICATE_REQUIRED": "it wants a certificate of ours: name certificate and key",
     "UNSUPPORTED_CERTIFICATE": "our certificate is not one for clients",
-    "BAD_CERTIFICATE": "it does not accept our certificate",
+    "BAD_CERTIFICATE": "it does not accept our certificate: it may not be valid yet, by the broker's clock",
     "CERTIFICATE_UNKNOWN": "it does not accept our certificate",
     "DECRYPT_ERROR": "it does not accept our certificate",
     "HANDSHAKE_FAILURE": "it wants a certificate of ours, or has no cipher in common with us",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ca_app = App(name="ca")
 Flag = Parameter(negative=())
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 RELOAD = "tell the running broker: systemctl reload mosquitto (SIGHUP)"
 
 
@@ -268,12 +269,19 @@ def _with_certificate(files: "BrokerFiles", name: str, out: Path, valid: timedel
 def _invite(files: "BrokerFiles", name: str, qr: Path | None) -> int:
     """Print the code of a party that is to join by itself."""
     from agents.tools.access.joining import JoinCode, code_of, save_qr, show_qr  # pictures take a while to import
+    from agents.tools.access.plan import FILE
 
     port = _password_port(files)
     ca = base64.b64encode(files.authority.certificate_der).decode()
     text = code_of(
         JoinCode(n=name, h=files.plan.hosts[0], p=port, c=files.plan.port, w=_new_password(files, name), a=ca)
     )
+    if files.plan.hosts[0] in LOOPBACK:
+        print(
+            f"only a device on this machine finds {files.plan.hosts[0]}: name the broker first in hosts of {FILE}, "
+            "then 'gridpact broker update'",
+            file=sys.stderr,
+        )
     if qr is not None:
         save_qr(text, qr)
     elif sys.stdout.isatty():

@@ -33,6 +33,7 @@ def invited(hardened: Hardened, capsys: pytest.CaptureFixture[str], *more: str) 
     """The code of a home; the running broker knows its password."""
     assert call(["enrol", NAME, "--broker", str(hardened.files.folder), "--code", *more]) == 0
     told = capsys.readouterr()
+    assert "only a device on this machine finds 127.0.0.1" in told.err
     assert "systemctl reload mosquitto" in told.err
     if hardened.broker is not None:
         os.kill(hardened.broker.pid, signal.SIGHUP)

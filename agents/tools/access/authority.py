@@ -29,6 +29,10 @@ NEXT, LAST = "next", "last"
 
 def read_root(folder: Path) -> Pair:
     """A root's certificate and key. Raises ConfigError."""
+    if (folder / NEXT).exists() and (folder / LAST).exists():
+        raise ConfigError(
+            f"{folder}: an exchange of its root was cut off: go on with 'gridpact ca roll {folder} switch'"
+        )
     if not (folder / "ca.crt").exists():
         raise ConfigError(f"{folder}: holds no authority (ca.crt, ca.key): make one with 'gridpact ca init'")
     try:

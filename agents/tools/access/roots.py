@@ -39,10 +39,12 @@ def switch(folder: Path) -> None:
     """Let the new root sign. Raises ConfigError."""
     if not (folder / NEXT).exists():
         raise ConfigError(f"{folder}: there is no new root yet: begin with 'gridpact ca roll {folder} begin'")
-    (folder / LAST).mkdir(mode=0o700)
-    for name in FILES:
-        (folder / name).rename(folder / LAST / name)
-        (folder / NEXT / name).rename(folder / name)
+    (folder / LAST).mkdir(mode=0o700, exist_ok=True)
+    for name in FILES:  # one that was cut off goes on where it was
+        if not (folder / LAST / name).exists():
+            (folder / name).rename(folder / LAST / name)
+        if (folder / NEXT / name).exists():
+            (folder / NEXT / name).rename(folder / name)
     (folder / NEXT).rmdir()
 
 

@@ -244,6 +244,32 @@ def test_certificate_of_another_name_or_root_is_told_until_it_is_made_anew(tmp_p
     assert rolled.certificate_trouble(utc_now()) == ""
 
 
+@pytest.mark.parametrize("moves", range(6))
+def test_exchange_of_the_root_that_was_cut_off_goes_on(
+    tmp_path: Path, moves: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ca = hardened_files(tmp_path).files.plan.ca
+    begin(ca, utc_now())
+    fresh, whole, left = (ca / "next" / "ca.crt").read_bytes(), Path.rename, [moves]
+
+    def cut_off(path: Path, target: Path) -> Path:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return whole(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            switch(ca)
+    with pytest.raises(ConfigError, match="was cut off: go on with 'gridpact ca roll"):
+        Authority(ca)
+    switch(ca)
+    rolled = Authority(ca)
+    assert rolled.root.certificate_pem == fresh
+    assert len(rolled.others) == 1
+
+
 def test_no_certificate_is_good_for_longer_than_its_root_whose_end_is_told_a_year_before(tmp_path: Path) -> None:
     files = hardened_files(tmp_path).files
     root_ends_at = files.authority.root.certificate.not_valid_after_utc
