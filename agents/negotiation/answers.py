@@ -53,7 +53,7 @@ class ChildAnswers:
         child.revisions = children.shared.one(revisions)
         children.opt(child, offer.opt)
         if child.opted_out:
-            child.promised = None
+            child.promised = ()
             children.put(child, None, None, None)
             child.owed = False
             return False

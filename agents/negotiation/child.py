@@ -112,8 +112,8 @@ class Child:
     relaxed: ChildAnswer | None = None
     locked: ChildAnswer | None = None
     """What was firm in an earlier round of this revision: it stands until a better one is firm."""
-    promised: ChildAnswer | None = None
-    """What counted when an earlier round was answered above: that answer may be awarded still."""
+    promised: tuple[ChildAnswer | None, ...] = ()
+    """What counted when earlier rounds were answered above, the newest last: each of those answers may be awarded still."""
     set_aside: bool = False
     """What it answered of its own makes the sum worse: what is locked counts in its place."""
     revisions: tuple[int, int, int] = (0, 0, 0)
@@ -186,10 +186,9 @@ class Child:
         awarded_w, accepted = self.awarded_w, self.accepted
         return awarded_w is not None and accepted is not None and any(map(gt, accepted.power_w, awarded_w))
 
-    @property
-    def backing(self) -> ChildAnswer | None:
-        """What backs an answer to an earlier round."""
-        return self.promised or self.locked
+    def backing(self, number: int) -> ChildAnswer | None:
+        """What backs the answer of that number to earlier rounds."""
+        return (self.promised[number] if number < len(self.promised) else None) or self.locked
 
     @property
     def unrelaxed(self) -> ChildAnswer | None:

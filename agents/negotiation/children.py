@@ -3,7 +3,7 @@
 Answers are kept in the members' order, never in order of arrival, so that live and simulated decide the same.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import add as plus
 from operator import sub
@@ -88,14 +88,16 @@ class Children:
             power_w = least(child.locked.power_w, child.request.power_w)
             self.lock(child, child.locked._replace(power_w=power_w, alternative=False))
 
-    def recall(self, child: Child) -> None:
-        """Count what backs an answer to an earlier round, and nothing newer."""
-        self.put(child, None, None, child.backing)
+    def recall(self, child: Child, number: int) -> None:
+        """Count what backs the answer of that number to earlier rounds, and nothing newer."""
+        self.put(child, None, None, child.backing(number))
 
-    def promise(self) -> None:
-        """What counts now was told above, and may be awarded in later rounds still."""
+    def promise(self, kept: Sequence[int], answers: Mapping[str, ChildAnswer] | None = None) -> None:
+        """What counts now, or these answers, was told above, and may be awarded in later rounds still, as may what was promised
+        before of these numbers."""
         for child in self.asked():
-            child.promised = child.best
+            before, newest = child.promised, child.best if answers is None else answers.get(child.name)
+            child.promised = (*(before[n] if n < len(before) else None for n in kept), newest)
 
     def set_aside(self, child: Child) -> None:
         """Count what is locked with a child in place of its own newer answer; it may be asked to loosen all the same."""
@@ -175,7 +177,7 @@ class Children:
     def forget_answers(self) -> None:
         """What was offered to an earlier request is not counted in a later one."""
         for child in self.by_name.values():
-            child.promised = None
+            child.promised = ()
             self.put(child, None, None, None)
 
     def with_spare(self) -> Iterator[tuple[Child, Plan]]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Generic, Literal, TypeAlias, TypeVar
 
-from agents.negotiation.child import AwardRecord, Child, ChildAnswer, KeptAward, RelaxRecord, RequestRecord
+from agents.negotiation.child import AwardRecord, ChildAnswer, KeptAward, RelaxRecord, RequestRecord
 from agents.negotiation.children import Children
 from agents.negotiation.delivery_state import DeliveryState, FirstDeliveryState, delivery_state, remember_delivery
 from agents.negotiation.negotiation import Negotiation
@@ -61,7 +61,7 @@ class ChildrenState:
     locked: Sequence[Place] = ()
     """In a table of its own; empty: of nobody."""
     locked_answers: tuple[ChildAnswer, ...] = ()
-    promised: Sequence[Place] = ()
+    promised: Sequence[tuple[Place, ...]] = ()
     """In the table of what is locked; empty: of nobody."""
     set_aside: Sequence[bool] = ()
     """Empty: nobody's."""
@@ -105,6 +105,7 @@ class UpwardState:
     withdrawal: SentState | None
     version: Literal[1] = 1
     earlier: dict[str, Plan] = field(default_factory=dict)
+    earlier_most: dict[str, Plan] = field(default_factory=dict)
     earlier_until: datetime | None = None
     said_again: int = 0
     kept: SentState | None = None
@@ -176,6 +177,7 @@ def _remember_up(up: Upward, state: UpwardState) -> None:
     up.withdrawal.said = message_of(state.withdrawal)
     up.acceptable, up.answers_sent, up.superseded = state.acceptable, state.answers_sent, state.superseded
     up.earlier, up.earlier_until, up.said_again = state.earlier, state.earlier_until, state.said_again
+    up.earlier_most = state.earlier_most
     up.kept.award = message_of(state.kept)
 
 
@@ -185,9 +187,7 @@ def _children(children: Children) -> ChildrenState:
     own, relaxed, accepted = map(attrgetter, ("own", "relaxed", "accepted"))
     answers: StateTable[ChildAnswer] = StateTable(read(child) for read in (own, relaxed, accepted) for child in asked)
     awards = StateTable(child.award for child in asked)
-    locked: StateTable[ChildAnswer] = StateTable(
-        read(child) for read in map(attrgetter, ("locked", "promised")) for child in asked
-    )
+    locked: StateTable[ChildAnswer] = StateTable(one for child in asked for one in (child.locked, *child.promised))
     return ChildrenState(
         waiting=tuple(children.waiting),
         left=tuple(children.left),
@@ -197,7 +197,9 @@ def _children(children: Children) -> ChildrenState:
         kept=dict(children.kept),
         names=StateColumn(asked, attrgetter("name")),
         locked=StateColumn(asked, lambda child: locked.place(child.locked)) if locked.things() else (),
-        promised=StateColumn(asked, lambda child: locked.place(child.promised)) if _any_promised(asked) else (),
+        promised=StateColumn(asked, lambda child: tuple(map(locked.place, child.promised)))
+        if any(child.promised for child in asked)
+        else (),
         requests=requests.things(),
         relaxes=relaxes.things(),
         answers=answers.things(),
@@ -218,10 +220,6 @@ def _children(children: Children) -> ChildrenState:
     )
 
 
-def _any_promised(asked: Iterable[Child]) -> bool:
-    return any(child.promised is not None for child in asked)
-
-
 def _remember_children(children: Children, state: ChildrenState) -> None:
     children.waiting, children.left = dict.fromkeys(state.waiting), dict.fromkeys(state.left)
     children.stood, children.withdrawn = state.stood, dict.fromkeys(state.withdrawn)
@@ -237,8 +235,8 @@ def _remember_children(children: Children, state: ChildrenState) -> None:
         child.set_aside = bool(state.set_aside) and state.set_aside[place]
         if state.locked:
             children.lock(child, thing(state.locked_answers, state.locked[place]))
-        if state.promised:
-            child.promised = thing(state.locked_answers, state.promised[place])
+        places = state.promised[place] if state.promised else ()
+        child.promised = tuple(thing(state.locked_answers, one) for one in places)
         children.store(child, thing(state.answers, state.own[place]), thing(state.answers, state.relaxed[place]))
         children.bind(child, thing(state.awards, state.award[place]), state.confirmed[place])
     children.taking_back, children.kept = dict(state.taking_back), dict(state.kept)

@@ -64,6 +64,8 @@ class Upward:
         """What an award may accept: offers by message_id, options by option_id, W."""
         self.earlier: dict[str, Plan] = {}
         """The same of earlier rounds of this revision: it stands until a better answer is firm, and may be kept still."""
+        self.earlier_most: dict[str, Plan] = {}
+        """By those of them that told profiles: the most in each slot of these, W."""
         self.earlier_until: datetime | None = None
         """Until when that is valid."""
         self.kept = KeptAbove(standing)
@@ -116,9 +118,11 @@ class Upward:
         self.kept.at_change(self.asks_the_same(request), self.award)
         if later_round and self.answer is not None:
             self.earlier |= self.acceptable
+            if isinstance(self.answer, m.Offer) and self.answer.profiles is not None:
+                self.earlier_most[self.answer.message_id] = _most(self.answer)
             self.earlier_until = min(self.earlier_until or self.answer.valid_until, self.answer.valid_until)
         elif not later_round:
-            self.earlier, self.earlier_until = {}, None
+            self.earlier, self.earlier_most, self.earlier_until = {}, {}, None
         self.superseded.append(self.request.request_id)
         self.request = request
         subject.direction, subject.period = request.direction, request.interval_period
@@ -272,7 +276,7 @@ class Upward:
         """Why an award of something cannot stand; empty when it can."""
         stage, deal_w, ref = self.standing.stage, self.standing.deal_w, award.accepts or ""
         of_earlier = ref in self.earlier and ref not in self.acceptable
-        offered = self.earlier[ref] if of_earlier else self.acceptable.get(ref)
+        offered = self.earlier_most.get(ref, self.earlier[ref]) if of_earlier else self.acceptable.get(ref)
         answered_until = None if self.answer is None else self.answer.valid_until
         valid_until = self.earlier_until if of_earlier else answered_until
         if offered is not None and isinstance(self.answer, m.Offer) and self.answer.message_id == ref:

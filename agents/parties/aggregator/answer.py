@@ -40,6 +40,7 @@ class UpwardAnswer:
             basis = m.Basis.RELAXED
             self.climb.end_for_above()
         profiles = self._profiles() if basis is m.Basis.OWN else None
+        self.coalition.shown = None if profiles is None else self.up.request.profiles
         self.up.offer(power_w, available_w, now, basis, self._resources(power_w), profiles)
         if not any(power_w) and profiles is None and basis is m.Basis.OWN and not self.settings.relax_from_above:
             self.supply.storage.free(now)

@@ -49,8 +49,8 @@ class OwnStorage:
         """Added to the available power (S26), W."""
         self.before_w: Plan | None = None
         """What it added in an earlier round of this revision, W: reserved until its rung is climbed again."""
-        self.promised_w: Plan | None = None
-        """What it added when an earlier round was answered above, W: it adds no less, as that may be awarded still."""
+        self.promised_w: tuple[Plan, ...] = ()
+        """What it added when earlier rounds were answered above, W: it adds no less, as each may be awarded still."""
         self.committed_w: Plan | None = None
         """Its part of the deal, W."""
         self.held: Reservation | None = None
@@ -74,7 +74,8 @@ class OwnStorage:
     def offer(self, short_w: Plan) -> Plan:
         """Reserve as much of the shortfall as it can give, with the least maximum shortfall; returns it, W."""
         subject, yard = self.subject, self.yard
-        short_w = most(short_w, self.promised_w or subject.nothing_w)
+        for promised_w in self.promised_w:
+            short_w = most(short_w, promised_w)
         answer = self._flexibility(short_w)
         firm_w = least(self.before_w or subject.nothing_w, short_w)
         if not covers(answer.joint.power_w, firm_w):
@@ -148,7 +149,7 @@ class OwnStorage:
     def commit(self, power_w: Plan) -> None:
         """Its part of the deal, at most what it offered, W."""
         self.committed_w = self.offered_w = power_w
-        self.promised_w = None
+        self.promised_w = ()
         if self.held is not None:
             self.held.reserve(power_w)
 
@@ -174,7 +175,8 @@ class OwnStorage:
     def free(self, now: datetime, metered_still: bool = False) -> None:
         """Nothing is reserved for this event any more; devices return to their schedule, or to what other events hold.
         `metered_still`: a meter value is still to come."""
-        self.offered_w = self.before_w = self.promised_w = self.committed_w = None
+        self.offered_w = self.before_w = self.committed_w = None
+        self.promised_w = ()
         self.held = self.held if metered_still else None
         for setpoint in self.yard.ledger.free(self.subject.event_id, now):
             self.out.effect(setpoint)

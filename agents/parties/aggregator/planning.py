@@ -67,6 +67,8 @@ class Coalition:
         """What a watt more would be worth in each slot by the last plan."""
         self.loosens = self.loosened = False
         """Whether what owners loosen is planned with, and whether such a plan was taken."""
+        self.shown: m.WantedProfiles | None = None
+        """The shapes in which the last answer above told what all give."""
 
     def begin(self, asked_w: Plan, above: m.WantedProfiles | None = None) -> m.WantedProfiles | None:
         """A request begins: what is wanted of the members with it; `above`: what the parent wants."""
@@ -90,6 +92,19 @@ class Coalition:
         return tuple(
             total([*self._in_shape(shape).values(), self.beside_w()], len(shape.weights)) for shape in wanted.shapes
         )
+
+    def shown_before(self) -> list[Mapping[str, ChildAnswer]]:
+        """What each member gives in each shape that the last answer above told: any of these may be awarded still."""
+        shapes = () if self.shown is None else self.shown.shapes
+        self.shown = None
+        return [
+            {
+                name: best._replace(power_w=power_w, offered_w=best.offered_w or best.power_w)
+                for name, power_w in self._in_shape(shape).items()
+                if (best := self.children[name].best) is not None
+            }
+            for shape in shapes
+        ]
 
     def _in_shape(self, shape: m.WantedProfile) -> Mapping[str, Plan]:
         """What each member gives in a shape, W."""

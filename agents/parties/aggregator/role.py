@@ -77,9 +77,9 @@ class AggregatorRole:
         """S20: a request plan (or a re-request) has come; S21: a value per DER; S22: send it."""
         event, request = self.event, self.up.request
         if self.up.earlier and Rung.PLAN in self.settings.ladder:
-            self.supply.promise()
+            self.supply.promise(self.coalition.shown_before())
         elif not self.up.earlier:
-            self.storage.promised_w = None
+            self.storage.promised_w = ()
         self.storage.lock()
         self.climb.begin(self.settings.ladder, now)
         event.out.tell(

@@ -28,7 +28,7 @@ from agents.parties.state import (
 )
 from agents.settings.members import Member
 from agents.settings.parties import Rung
-from protocol.messages import OptionBasis
+from protocol.messages import OptionBasis, WantedProfiles
 from protocol.plan import Plan
 from protocol.remembered import StateForm, restore, state_of
 
@@ -61,6 +61,7 @@ class CoalitionState:
     worths: tuple[int, ...] = ()
     loosens: bool = False
     loosened: bool = False
+    shown: WantedProfiles | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class OwnStorageState:
     held: ReservedState | None
     version: Literal[1] = 1
     before_w: Plan | None = None
-    promised_w: Plan | None = None
+    promised_w: tuple[Plan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def storage() -> OwnStorage:
 def test_what_an_earlier_answer_was_given_with_stays_offered_though_less_is_missing() -> None:
     own = storage()
     assert own.offer((3_000, 3_000)) == (3_000, 3_000)
-    own.promised_w = own.locked_w()
+    own.promised_w = (own.locked_w(),)
     own.lock()
     assert own.offer((1_000, 4_000)) == (3_000, 4_000)
     assert own.locked_w() == (3_000, 4_000)
@@ -33,8 +33,8 @@ def test_what_an_earlier_answer_was_given_with_stays_offered_though_less_is_miss
 def test_nothing_is_kept_for_an_answer_once_the_deal_is_made() -> None:
     own = storage()
     own.offer((3_000, 3_000))
-    own.promised_w = own.locked_w()
+    own.promised_w = (own.locked_w(),)
     own.commit((500, 0))
     assert own.offer((1_000, 0)) == (1_000, 0)
     own.free(T0)
-    assert own.promised_w is None
+    assert own.promised_w == ()

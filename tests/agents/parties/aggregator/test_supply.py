@@ -38,17 +38,33 @@ def supply_of(locked_w: Plan, counted_w: Plan) -> Supply:
 def test_first_answer_is_promised_though_a_question_before_had_brought_more_in_a_slot() -> None:
     supply = supply_of(locked_w=(2_000, 7_000), counted_w=(5_000, 5_000))
     supply.promise()
-    promised = supply.children["h-1"].promised
+    (promised,) = supply.children["h-1"].promised
     assert promised is not None
     assert promised.power_w == (5_000, 5_000)
-    assert supply.storage.promised_w == (1_000, 1_000)
+    assert supply.storage.promised_w == ((1_000, 1_000),)
     assert supply.backs((6_000, 6_000))
 
 
-def test_later_answer_that_does_not_cover_what_was_promised_takes_no_place_of_it() -> None:
+def test_each_of_two_answers_is_backed_where_none_covers_the_other() -> None:
     supply = supply_of(locked_w=(2_000, 7_000), counted_w=(5_000, 5_000))
     supply.promise()
     child = supply.children["h-1"]
     supply.children.put(child, answer((8_000, 1_000))._replace(offered_w=(8_000, 1_000)), None, child.locked)
     supply.promise()
-    assert supply.children["h-1"].promised == answer((5_000, 5_000))._replace(offered_w=(5_000, 5_000))
+    supply.children.put(child, answer((0, 0)), None, None)
+    assert [supply.backs(power_w) for power_w in ((6_000, 6_000), (9_000, 2_000), (9_000, 6_000))] == [
+        True,
+        True,
+        False,
+    ]
+    supply.recall((9_000, 2_000))
+    assert supply.available_w() == (9_000, 2_000)
+
+
+def test_answer_that_covers_all_before_it_takes_their_place() -> None:
+    supply = supply_of(locked_w=(2_000, 7_000), counted_w=(5_000, 5_000))
+    child = supply.children["h-1"]
+    for power_w in ((5_000, 5_000), (8_000, 1_000), (8_000, 6_000), (7_000, 6_000)):
+        supply.children.put(child, answer(power_w)._replace(offered_w=power_w), None, child.locked)
+        supply.promise()
+    assert [one and one.power_w for one in child.promised] == [(8_000, 6_000)]
