@@ -11,7 +11,7 @@ something for costs a little: so as few of them as it takes are disturbed, and n
 The floats differ by machine: nobody decides by them without having checked what came of it in whole watts.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.negotiation.plans.coalition.profiles import WHOLE, CoalitionProblem, MemberProfiles
-from agents.negotiation.plans.coalition.program import MOST_LEVEL, Floats, level_program
+from agents.negotiation.plans.coalition.program import MOST_LEVEL, Floats, MixAsk, level_program
+from agents.negotiation.plans.coalition.whole import whole_profiles
 from protocol.messages import MAX_WEIGHT
 
 Whole = NDArray[np.int64]
@@ -28,12 +29,8 @@ PASSES = 60
 GAP = 1e-3
 FINE_GAP = 2e-4
 """Where it is to be known who is disturbed."""
-FEW_CELLS = 9_600
-"""Members x slots, up to which those who give whole profiles only are chosen by a mixed-integer program."""
-MOST_NODES = 100
-"""Of that program: a plan hangs on no clock."""
-TRIES, WHOLE_TRIES = 40, 4
-"""So many owners are tried to be left out, one after the other; where some give whole profiles only, each try takes longer."""
+TRIES = 40
+"""So many owners are tried to be left out, one after the other."""
 SPARED = 0.02
 """What disturbing everybody costs, of all the energy that is asked: next to nothing where it can be met ..."""
 SPARED_SHORT = 0.05
@@ -54,19 +51,6 @@ class _Found(NamedTuple):
     """Members x profiles."""
     worth: Floats
     """By slot that is asked for, of a share more to the level."""
-
-
-class _Ask(NamedTuple):
-    """What a mix is found for."""
-
-    asked: Floats
-    """W, by slot that is asked for."""
-    base: Floats
-    """What is given already, in shares of that."""
-    costs: Floats
-    """Members x profiles: what giving all of one costs."""
-    most_level: float
-    gap: float
 
 
 def best_mix(problem: CoalitionProblem) -> CoalitionMix:
@@ -101,14 +85,14 @@ def _found(
 ) -> _Found:  # fmt: skip
     loosened = _loosened(problem.members, table.shape[1])
     if not loosened.any():
-        return _mixed(table, _Ask(asked, given, np.zeros(table.shape[:2]), MOST_LEVEL, GAP), mixable)
+        return _mixed(table, MixAsk(asked, given, np.zeros(table.shape[:2]), MOST_LEVEL, GAP), mixable)
     enough = 1.0 + len(table) / float(asked.min())  # what each gives is rounded down to whole watts
     lately = np.array([1.0 + member.lately / 1_000 for member in problem.members])
     costs = loosened * lately[:, None] / len(table)
-    ask = _Ask(asked, given, costs * SPARED, enough, FINE_GAP)
+    ask = MixAsk(asked, given, costs * SPARED, enough, FINE_GAP)
+    if _level(table, _mixed(table, ask, mixable, quickly=True).parts, given) < 1.0:
+        ask = ask._replace(costs=costs * SPARED_SHORT)
     found = _mixed(table, ask, mixable)
-    if _level(table, found.parts, given) < 1.0:
-        found = _mixed(table, ask._replace(costs=costs * SPARED_SHORT), mixable)
     spare = _spared if len(table) <= GROUPS else _spared_of_many
     return spare(table, ask, mixable, loosened, found)
 
@@ -120,38 +104,45 @@ def _without(table: Floats, loosened: NDArray[np.bool_], spared: NDArray[np.bool
 
 
 def _spared(
-    table: Floats, ask: _Ask, mixable: NDArray[np.bool_], loosened: NDArray[np.bool_], found: _Found
+    table: Floats, ask: MixAsk, mixable: NDArray[np.bool_], loosened: NDArray[np.bool_], found: _Found
 ) -> _Found:  # fmt: skip
-    """The same with fewer owners disturbed: one after the other is left out, those who give the least of it first, where as
-    much is met without."""
-    part, costs = (found.parts * loosened).sum(axis=1), ask.costs.sum(axis=1)
+    """The same with fewer owners disturbed: one after the other is left out, those who give the least of it first, where the
+    level is as high without, and no more energy is missing than disturbing that owner costs."""
+    part, costs = (found.parts * loosened).sum(axis=1), ask.costs.max(axis=1)
     spared = part == 0
-    tries = TRIES if mixable.all() else WHOLE_TRIES
-    for member in np.lexsort((-costs, part)).tolist()[int(spared.sum()) :][:tries]:
+    for member in np.lexsort((-costs, part)).tolist()[int(spared.sum()) :][:TRIES]:
         if spared[member]:
             continue
         spared[member] = True
-        other = _mixed(_without(table, loosened, spared), ask, mixable)
-        level = min(1.0, _level(table, found.parts, ask.base))
-        if _level(table, _in_millionths(other.parts) / WHOLE, ask.base) < level - 1e-9:
+        other = _mixed(_without(table, loosened, spared), ask, mixable, quickly=True)
+        level, energy = _met(table, found.parts, ask)
+        other_level, other_energy = _met(table, _in_millionths(other.parts) / WHOLE, ask)
+        if other_level < level - 1e-9 or other_energy < energy - costs[member]:
             spared[member] = False
         else:
             found = other
     return found
 
 
+def _met(table: Floats, parts: Floats, ask: MixAsk) -> tuple[float, float]:
+    """The level, and the energy as a share of all that is asked; neither above 1."""
+    shares = np.minimum(1.0, ask.base + np.einsum("mps,mp->s", table, parts))
+    return float(shares.min()), float(shares @ ask.asked / ask.asked.sum())
+
+
 def _spared_of_many(
-    table: Floats, ask: _Ask, mixable: NDArray[np.bool_], loosened: NDArray[np.bool_], found: _Found
+    table: Floats, ask: MixAsk, mixable: NDArray[np.bool_], loosened: NDArray[np.bool_], found: _Found
 ) -> _Found:  # fmt: skip
     """Of a crowd, of whom a group's mix takes a part each, as many in whole as come to as much."""
-    part, level = (found.parts * loosened).sum(axis=1), min(1.0, _level(table, found.parts, ask.base))
+    part, (level, energy) = (found.parts * loosened).sum(axis=1), _met(table, found.parts, ask)
     gains = ((table * loosened[:, :, None]).max(axis=(1, 2)) - (table * ~loosened[:, :, None]).max(axis=(1, 2))) * part
     order, count, few = np.lexsort((-gains, -part)), part.sum(), found
     for more in (1.02, 1.1, 1.3):
         chosen = np.zeros(len(table), dtype=bool)
         chosen[order[: int(count * more) + 1]] = True
         few = _mixed(_without(table, loosened, ~chosen), ask, mixable)
-        if _level(table, few.parts, ask.base) >= level * (1 - GAP):
+        few_level, few_energy = _met(table, few.parts, ask)
+        if few_level >= level * (1 - GAP) and few_energy >= energy - SPARED_SHORT / 10:
             break
     return few
 
@@ -168,9 +159,10 @@ def _level(table: Floats, parts: Floats, given: Floats) -> float:
     return float((given + np.einsum("mps,mp->s", table, parts)).min())
 
 
-def _mixed(table: Floats, ask: _Ask, mixable: NDArray[np.bool_]) -> _Found:
+def _mixed(table: Floats, ask: MixAsk, mixable: NDArray[np.bool_], *, quickly: bool = False) -> _Found:
+    """`quickly`: one of many that are tried, near the best one where some give whole profiles only."""
     found = _planned(table, ask)
-    return found if mixable.all() else _held_to_whole(table, ask, mixable, found)
+    return found if mixable.all() else _held_to_whole(table, ask, mixable, found, quickly=quickly)
 
 
 def _as_weights(worth: Floats, slots: Sequence[int], of: int) -> tuple[int, ...]:
@@ -195,7 +187,7 @@ def _table(profiles: Sequence[Sequence[Sequence[int]]], slots: Sequence[int]) ->
 # -- the linear program
 
 
-def _planned(table: Floats, ask: _Ask) -> _Found:
+def _planned(table: Floats, ask: MixAsk) -> _Found:
     """The best mix beside what is given already."""
     members = len(table)
     alike = np.lexsort((-table.sum(axis=(1, 2)), (table.max(axis=1) > 0).sum(axis=1)))
@@ -213,7 +205,7 @@ def _planned(table: Floats, ask: _Ask) -> _Found:
 class _Master:
     """The program of the groups, with the profiles that it knows so far."""
 
-    def __init__(self, table: Floats, ask: _Ask, group_of: Whole, groups: int) -> None:
+    def __init__(self, table: Floats, ask: MixAsk, group_of: Whole, groups: int) -> None:
         self.table, self.group_of, self.groups = table, group_of, groups
         self.costs, self.gap = ask.costs, ask.gap
         self.slots = table.shape[2]
@@ -286,13 +278,13 @@ class _Master:
 # -- whole profiles
 
 
-def _held_to_whole(table: Floats, ask: _Ask, mixable: NDArray[np.bool_], found: _Found) -> _Found:
+def _held_to_whole(
+    table: Floats, ask: MixAsk, mixable: NDArray[np.bool_], found: _Found, *, quickly: bool
+) -> _Found:  # fmt: skip
     """Let those who give whole profiles only give one each, or nothing, and plan the others around them."""
     whole = np.flatnonzero(~mixable)
-    few = len(table) * len(ask.asked) <= FEW_CELLS
-    chosen = _by_integer_program(table, ask, whole) if few else _in_proportion(table, found.parts, whole)
     parts = np.zeros_like(found.parts)
-    for member, profile in chosen:
+    for member, profile in whole_profiles(table, ask, whole, found.parts, quickly=quickly):
         parts[member, profile] = 1.0
     base = ask.base + np.einsum("mps,mp->s", table[whole], parts[whole])
     others = np.flatnonzero(mixable)
@@ -300,39 +292,3 @@ def _held_to_whole(table: Floats, ask: _Ask, mixable: NDArray[np.bool_], found: 
         around = _planned(table[others], ask._replace(base=base, costs=ask.costs[others]))
         parts[others] = around.parts
     return _Found(parts, found.worth)
-
-
-def _in_proportion(table: Floats, parts: Floats, whole: Whole) -> Iterator[tuple[int, int]]:
-    """One profile a member, so that of members that are alike as many give each as the mix says."""
-    owed = np.zeros(parts.shape[1])
-    for member in whole[np.lexsort(parts[whole].T)].tolist():
-        owed += parts[member]
-        profile = int(owed.argmax())
-        if owed[profile] >= 0.5:
-            owed[profile] -= 1.0
-            yield member, profile
-
-
-def _by_integer_program(table: Floats, ask: _Ask, whole: Whole) -> Iterator[tuple[int, int]]:
-    """The same as a mixed-integer program over all members."""
-    import highspy
-
-    members, profiles, slots = table.shape
-    highs = level_program(ask.asked, ask.base, members, ask.most_level)
-    highs.setOptionValue("mip_rel_gap", ask.gap)
-    highs.setOptionValue("mip_max_nodes", MOST_NODES)
-    rows = np.arange(2 * slots, dtype=np.int32)
-    for member in range(members):
-        for profile in range(profiles):
-            value = np.concatenate((table[member, profile], table[member, profile], [1.0]))
-            cost = -float(ask.costs[member, profile])
-            highs.addCol(cost, 0.0, 1.0, len(value), np.append(rows, np.int32(2 * slots + member)), value)
-    first = 1 + slots
-    for member in whole.tolist():
-        for profile in range(profiles):
-            highs.changeColIntegrality(first + member * profiles + profile, highspy.HighsVarType.kInteger)
-    highs.run()
-    given = np.array(highs.getSolution().col_value)[first:].reshape(members, profiles)
-    for member in whole.tolist():
-        if given[member].max(initial=0.0) > 0.5:
-            yield member, int(given[member].argmax())

@@ -1,7 +1,7 @@
 """The linear program that all plans over members and slots have in common: the level, the least share of what is asked over
 all slots, and then the energy, as they follow from what is given."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,19 @@ Floats = NDArray[np.float64]
 LEVEL_WORTH = 10.0
 """What a level of 1 is worth, where all the energy that is asked is worth 1."""
 MOST_LEVEL = 10.0
+
+
+class MixAsk(NamedTuple):
+    """What a mix is found for."""
+
+    asked: Floats
+    """W, by slot that is asked for."""
+    base: Floats
+    """What is given already, in shares of that."""
+    costs: Floats
+    """Members x profiles: what giving all of one costs."""
+    most_level: float
+    gap: float
 
 
 def quiet() -> Any:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.negotiation.plans.coalition import guess, master
+from agents.negotiation.plans.coalition import guess, master, whole
 from agents.negotiation.plans.coalition.bound import ToldProfiles, least_bound
 from agents.negotiation.plans.coalition.guess import wanted_plans
 from agents.negotiation.plans.coalition.master import best_mix
@@ -99,11 +99,31 @@ def test_whole_profiles_of_a_hundred_homes_are_within_one_percent_of_every_mix()
 
 
 def test_whole_profiles_of_a_crowd_are_given_in_the_proportions_of_the_mix(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(master, "FEW_CELLS", 0)
+    monkeypatch.setattr(whole, "FEW_CELLS", 0)
     random = Random(8)
     asked_w = tuple(random.randint(700, 1_300) * 1_000 for _ in range(SLOTS))
     problem = CoalitionProblem(asked_w, (0,) * SLOTS, fleet(random, 1_000, mixable=0.3))
     assert level(given_w(problem), asked_w) >= 0.98 * exact_level(problem)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_program_that_holds_one_after_the_other_is_near_the_mixed_integer_one(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = Random(seed)
+    members = fleet(random, random.randint(4, 20), mixable=0.3)
+    asked_w = tuple(random.randint(5, 13) * 150 * len(members) for _ in range(SLOTS))
+    problem = CoalitionProblem(asked_w, (0,) * SLOTS, members)
+    exact = met(problem)
+    monkeypatch.setattr(whole, "FEW_SLOTS", 0)
+    monkeypatch.setattr(whole, "SMALL", 0)
+    assert met(problem) >= 0.97 * exact
+
+
+def met(problem: CoalitionProblem) -> float:
+    """What a mix is worth: its level before its energy."""
+    plan, asked_w = given_w(problem), problem.asked_w
+    return 10 * level(plan, asked_w) + sum(map(min, plan, asked_w)) / sum(asked_w)
 
 
 def test_slot_that_is_not_asked_for_counts_for_nothing() -> None:
@@ -214,6 +234,15 @@ def test_nobody_is_disturbed_for_what_is_met_without() -> None:
     most = exact_level(CoalitionProblem((30_000,) * SLOTS, (0,) * SLOTS, some))
     asked_w = (int(30_000 * most * 0.98),) * SLOTS
     assert disturbed(CoalitionProblem(asked_w, (0,) * SLOTS, tuple(owned(one, 1.5) for one in some))) == []
+
+
+def test_who_adds_much_in_other_slots_than_those_that_bind_is_disturbed_though_the_level_is_no_higher() -> None:
+    early = MemberProfiles("early", ((500,) + (0,) * 5, (400,) + (0,) * 5), True)
+    late = MemberProfiles("late", ((0, *(500,) * 5), (0, *(400,) * 5), (0, *(3_000,) * 5)), True, 1)
+    few = MemberProfiles("few", ((0, 10, 0, 0, 0, 0), (0, 9, 0, 0, 0, 0), (0, 20, 0, 0, 0, 0)), True, 1)
+    problem = CoalitionProblem((3_000,) * SLOTS, (0,) * SLOTS, (early, late, few))
+    assert disturbed(problem) == ["late"]
+    assert given_w(problem) == (500, *(3_000,) * 5)
 
 
 def test_few_who_add_much_are_disturbed_in_the_place_of_many() -> None:
