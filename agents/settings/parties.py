@@ -151,6 +151,9 @@ class AggregatorSettings(Settings):
     )
     alternative_basis: OptionBasis | None = None
     """Which sum the alternative stands on: offers (S24), storage (S26), relaxed (S30); none takes the last one."""
+    can_use: Usable = Usable.EVERY_SLOT
+    """What its parents can use, as their settings say: with `energy` a plan over members and slots has the most of it, in
+    whichever slots, and where that is all that is asked, an alternative (S32) follows with no owner asked."""
     request_values: PolicyName = "fair"
     """S21: how much each member is asked for: fair (by capacity), merit_order, or a policy that is installed."""
     over_request: bool = True

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from agents.negotiation.plans.acceptance import Judged
 from agents.settings.parties import Usable
-from protocol.plan import Plan, excess, least, share_pct, shortfall
+from protocol.plan import Plan, covers, excess, least, share_pct, shortfall
 from protocol.rules import worth
 
 Worth: TypeAlias = Callable[[Plan, Plan], tuple[int, int]]
@@ -26,6 +26,11 @@ def _level(power_w: Plan, asked_w: Plan) -> tuple[int, int]:
 
 def _energy(power_w: Plan, asked_w: Plan) -> tuple[int, int]:
     return min(sum(power_w), sum(asked_w)), share_pct(power_w, asked_w)
+
+
+def is_met(usable: Usable, power_w: Plan, asked_w: Plan) -> bool:
+    """Whether so much is all that can be used of what is asked, W."""
+    return sum(power_w) >= sum(asked_w) if usable is Usable.ENERGY else covers(power_w, asked_w)
 
 
 def bought_of(usable: Usable, power_w: Plan, left_w: Plan) -> Plan:

@@ -17,6 +17,7 @@ from agents.negotiation.children import CAN_RELAX, Children
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.out import Out
 from agents.negotiation.plans.capability import summed_up
+from agents.negotiation.plans.usable import worth_of
 from agents.negotiation.policies import Policies, PoliciesInForce
 from agents.negotiation.stage import Stage, Transitions
 from agents.negotiation.standing import EventStanding
@@ -114,7 +115,7 @@ class Aggregator(BookedParty[AggregatorSettings]):
             out,
             up.subject,
             timers,
-            Children(tuple(book.by_name), book.claims, can_relax),
+            Children(tuple(book.by_name), book.claims, can_relax, by=worth_of(settings.can_use)),
             standing,
             settings.report_grace_s,
             partial(

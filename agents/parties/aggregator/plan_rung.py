@@ -6,6 +6,7 @@ from typing import Any
 
 from agents.negotiation.asking import Conditions
 from agents.negotiation.negotiation import Negotiation
+from agents.negotiation.plans.usable import is_met
 from agents.negotiation.stage import Stage
 from agents.negotiation.upward import Upward
 from agents.parties.aggregator.climb import Climb
@@ -89,7 +90,8 @@ class PlanRung:
         members, question = len(item.parts), coalition.asked
         event.out.tell("plan_found", available_w=available, members=members, question=question, **proof)
         short = self.supply.missing_w()
-        return not (any(short) and self._ask_for_profiles(item, short, now)) and self._end()
+        enough = is_met(self.settings.can_use, available, subject.asked_w)
+        return not (any(short) and not enough and self._ask_for_profiles(item, short, now)) and self._end()
 
     def _ask_for_profiles(self, plan: Solved, short: Plan, now: datetime) -> bool:
         """Ask for better profiles, and for what the plan wants now, in a round of its own; whether anybody is asked."""

@@ -16,8 +16,6 @@ from functools import partial
 from agents.negotiation.child import Child, ChildAnswer
 from agents.negotiation.children import Children
 from agents.negotiation.plans.coalition.bound import LevelBound, ToldProfiles, least_bound
-from agents.negotiation.plans.coalition.guess import wanted_plans
-from agents.negotiation.plans.coalition.master import best_mix
 from agents.negotiation.plans.coalition.profiles import (
     CoalitionProblem,
     MemberProfiles,
@@ -27,11 +25,13 @@ from agents.negotiation.plans.coalition.profiles import (
     next_wanted,
     problem_with,
 )
+from agents.negotiation.plans.coalition.use import best_mix_of, wanted_plans_of
+from agents.negotiation.plans.usable import worth_of
 from agents.settings.members import Members
+from agents.settings.parties import Usable
 from protocol import messages as m
 from protocol.actor import Solve, Solved
 from protocol.plan import Plan, add, covers, scaled, shortfall, total
-from protocol.rules import worth
 from protocol.units import Direction
 
 NEARLY_PCT = 97
@@ -42,13 +42,20 @@ class Coalition:
     """What the members of one event can give, and the plans made of it."""
 
     def __init__(
-        self, children: Children, book: Members, beside_w: Callable[[], Plan], lately: Callable[[str], int]
+        self,
+        children: Children,
+        book: Members,
+        beside_w: Callable[[], Plan],
+        lately: Callable[[str], int],
+        can_use: Usable = Usable.EVERY_SLOT,
     ) -> None:
         """`beside_w`: what own storage gives; `lately`: how much more it counts to disturb a member's owner, thousandths."""
         self.children = children
         self.book = book
         self.beside_w = beside_w
         self.lately = lately
+        self.can_use = can_use
+        self.by = worth_of(can_use if can_use is Usable.ENERGY else Usable.EVERY_SLOT)
         self.number = 0
         """Of the last question for a plan."""
         self.waits = False
@@ -178,11 +185,11 @@ class Coalition:
         if not self.waits or asked.number != self.number:
             return None
         members, given_w = self._parted(len(asked_w))
-        problem = CoalitionProblem(asked_w, given_w, members)
+        problem, can_use = CoalitionProblem(asked_w, given_w, members), self.can_use
 
         def solve() -> Solved:
-            found = best_mix(problem)
-            wanted = wanted_plans(problem) if asks_again else {}
+            found = best_mix_of(can_use, problem)
+            wanted = wanted_plans_of(can_use, problem) if asks_again else {}
             return Solved(asked.event_id, asked.number, found.parts, found.weights, wanted)
 
         return solve
@@ -207,10 +214,10 @@ class Coalition:
         now_w = add(self.children.offered_w or nothing, self.beside_w())
         then_w = add(given_w, total(plans.values(), len(asked_w)))
         if self.loosens:
-            if worth(scaled(then_w, 100, NEARLY_PCT), asked_w) < worth(now_w, asked_w):
+            if self.by(scaled(then_w, 100, NEARLY_PCT), asked_w) < self.by(now_w, asked_w):
                 return "it meets less than all that was loosened"
             self._take_loosened(members, solved.parts, plans)
-        elif worth(then_w, asked_w) > worth(now_w, asked_w):
+        elif self.by(then_w, asked_w) > self.by(now_w, asked_w):
             self.counts = True
             for name, power_w in plans.items():
                 self.children.mix(self.children[name], power_w)
@@ -273,7 +280,7 @@ class Coalition:
         for child in loosened:
             before_w = self.children.offered_w
             self.children.store(child, child.own, relaxed[child.name])
-            if worth(self.children.offered_w, asked_w) <= worth(before_w, asked_w):
+            if self.by(self.children.offered_w, asked_w) <= self.by(before_w, asked_w):
                 self.children.store(child, child.own, None)
 
 

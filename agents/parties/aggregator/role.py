@@ -9,6 +9,7 @@ from agents.negotiation.child import Child
 from agents.negotiation.from_above import keeps_what_stood
 from agents.negotiation.hurried import hurried_members
 from agents.negotiation.negotiation import Negotiation
+from agents.negotiation.plans.usable import is_met
 from agents.negotiation.policies import Policies
 from agents.negotiation.stage import ASKING, Stage, Timer
 from agents.negotiation.upward import Upward
@@ -52,7 +53,7 @@ class AggregatorRole:
         self.climb = climb = Climb(up.request.sent_at)
         self.storage_lessened = storage_lessened
         spared = partial(self._spared, loosened_lately)
-        self.coalition = coalition = Coalition(event.children, book, storage.available_w, spared)
+        self.coalition = coalition = Coalition(event.children, book, storage.available_w, spared, settings.can_use)
         self.supply = supply = Supply(event.subject, event.children, storage)
         self.requests = requests(event)
         self.surplus = SurplusRung(book, up, event, climb, supply, settings.relax_pct)
@@ -175,9 +176,10 @@ class AggregatorRole:
                 case Rung.PLAN:
                     climbed = self.planning.ask(now)
                 case Rung.OWN_STORAGE:
-                    climbed = self._add_storage(short, now)
+                    climbed = not self._is_enough() and self._add_storage(short, now)
                 case Rung.RELAX:
-                    climbed = not self.up.request.terms.spares_owners and self.relaxing.ask(short, now)
+                    spares = self.up.request.terms.spares_owners or self._is_enough()
+                    climbed = not spares and self.relaxing.ask(short, now)
                 case Rung.ALTERNATIVE:
                     left = short if self._obliged else self.answer.propose(now)
                     climbed, short = left is None, left or short
@@ -187,6 +189,11 @@ class AggregatorRole:
         offers: dict[str, object] = {"offered_w": firm_w} if self.answer.opts_in(firm_w) else {}
         self.event.out.tell("cannot_meet", "", shortfall_w=short, **offers)
         self.answer.offer(firm_w, firm_w, now)
+
+    def _is_enough(self) -> bool:
+        """Whether what is missing in some slots is there in others, and can be used so in an alternative."""
+        proposes = Rung.ALTERNATIVE in self.settings.ladder and not self._obliged
+        return proposes and is_met(self.settings.can_use, self.supply.available_w(), self.asked_w)
 
     def _add_storage(self, short: Plan, now: datetime) -> bool:
         """S26: own storage adds what it can to the available power (claim 2), where there is some; S27 judges."""
