@@ -5,6 +5,7 @@ from operator import gt
 
 from agents.negotiation.child import Child, ChildAnswer, RequestRecord, in_short
 from agents.negotiation.children import Children, at_most, same_slots
+from agents.negotiation.over import told
 from protocol import messages as m
 from protocol.errors import RefusedMessage, RejectReason
 from protocol.plan import add
@@ -89,7 +90,7 @@ class ChildAnswers:
         answer = ChildAnswer(
             in_short(best.option_id, child.name),
             power_w,
-            power_w,
+            told(alternative, power_w, most_w),
             m.Basis.OWN,
             alternative.valid_until,
             alternative=True,

@@ -10,6 +10,7 @@ from agents.negotiation.cause import WithdrawalCause
 from agents.negotiation.children import same_slots
 from agents.negotiation.kept_above import KeptAbove
 from agents.negotiation.out import Out
+from agents.negotiation.over import extension
 from agents.negotiation.stage import ANSWERED, Stage, Timer
 from agents.negotiation.standing import EventStanding
 from agents.negotiation.subject import Subject
@@ -177,12 +178,13 @@ class Upward:
             power_w = self.first_w()
             self.offer(power_w, power_w, now, m.Basis.RELAXED, resources)
 
-    def propose(self, options: tuple[m.Option, ...], now: datetime) -> None:
-        """S33: propose the plans that can be met instead."""
+    def propose(self, options: tuple[m.Option, ...], now: datetime, available_w: Plan = ()) -> None:
+        """S33: propose the plans that can be met instead; `available_w`: what there is in all, where that is told, W."""
         options = tuple(map(self._distinct, options))
         self.acceptable |= {option.option_id: option.power_w for option in options}
-        until = self.decide_by
-        self._send(m.Alternative(**self._answer_ids("alternative", now), options=options, valid_until=until))
+        until, ids = self.decide_by, self._answer_ids("alternative", now)
+        beside = extension(available_w, options) if available_w else {}
+        self._send(m.Alternative(**ids, options=options, valid_until=until, extensions=beside))
         self.standing.go(Stage.PROPOSED, until)
 
     def _distinct(self, option: m.Option) -> m.Option:

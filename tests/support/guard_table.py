@@ -406,6 +406,13 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
             "capped = plan",
         ),
     ),
+    NEGOTIATION + "over.py": (
+        Guard(
+            "parent: what is over beside an alternative counts for no more than the contract",
+            "return most(power_w, tuple(min(power, most_w) for power in plan))",
+            "return most(power_w, plan)",
+        ),
+    ),
     NEGOTIATION + "rebound.py": (
         Guard(
             "parent: a rebound beyond the contract",

@@ -80,7 +80,7 @@ class UpwardAnswer:
             return shortfall(asked_w, firm)
         told = {o.shape.value: o.power_w for o in options}
         self.event.out.tell("alternative_proposed", "S33", requested_w=asked_w, options=told, basis=basis)
-        self.up.propose(options, now)
+        self.up.propose(options, now, self.supply.could_w() if Rung.PLAN in self.settings.ladder else ())
         return None
 
     def correct(self, now: datetime) -> None:

@@ -6,7 +6,7 @@ from agents.negotiation.child import ChildAnswer
 from agents.negotiation.children import Children
 from agents.negotiation.subject import Subject
 from agents.parties.aggregator.own_storage import OwnStorage
-from protocol.plan import Plan, add, covers, least, shortfall, total
+from protocol.plan import Plan, add, covers, least, most, shortfall, total
 from protocol.rules import best_plan
 
 
@@ -30,9 +30,13 @@ class Supply:
         return shortfall(self.subject.asked_w, self.available_w())
 
     def most_w(self) -> Plan:
-        """What it could give at most: what the DERs could, and its own storage on top, W."""
-        most = total([answer.available_w for _, answer in self.children.taking_part()], self.subject.slots)
-        return tuple(max(a, b) for a, b in zip(add(most, self.storage.most_w()), self.subject.asked_w, strict=True))
+        """What it could give at most where it can meet what is asked, W."""
+        return most(self.could_w(), self.subject.asked_w)
+
+    def could_w(self) -> Plan:
+        """What the DERs could give at most, and its own storage on top, W."""
+        could = total([answer.available_w for _, answer in self.children.taking_part()], self.subject.slots)
+        return add(could, self.storage.most_w())
 
     def firm_w(self, earlier: Iterable[Plan]) -> Plan:
         """What an earlier round promised, of what is asked now, as far as it can still be kept, W."""

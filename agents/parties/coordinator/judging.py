@@ -52,9 +52,10 @@ class Judging:
                 again[child.name] = reduced(answer.power_w, self.settings.margin_pct)
         found_w = add(taken.total_w(), total(again.values(), slots))
         missing = left_of(self.settings.can_use, self.event.subject.asked_w, found_w)
-        more = share_residual(missing, surplus) if may_ask_again and any(missing) else {}
+        beside = taken.beside(one for one in proposed if one[0].name in again)
+        more = share_residual(missing, surplus | beside) if may_ask_again and any(missing) else {}
         for name, extra in more.items():
-            again[name] = add(taken.by_name[name], extra)
+            again[name] = add(again.get(name) or taken.by_name[name], extra)
         return Revised({name: power_w for name, power_w in again.items() if any(power_w)}, missing)
 
     def spared(self) -> Revised:
@@ -68,8 +69,10 @@ class Judging:
         missing = left_of(
             self.settings.can_use, self.event.subject.asked_w, add(taken.total_w(), total(proposed.values(), slots))
         )
-        more = share_residual(missing, taken.surplus(firm)) if any(missing) else {}
-        again = {name: add(taken.by_name[name], extra) for name, extra in more.items()}
+        beside = taken.beside(one for one in answers if one[1].alternative)
+        more = share_residual(missing, taken.surplus(firm) | beside) if any(missing) else {}
+        proposed |= {name: add(proposed[name], extra) for name, extra in more.items() if name in proposed}
+        again = {name: add(taken.by_name[name], extra) for name, extra in more.items() if name not in proposed}
         rest_w = shortfall(missing, total(more.values(), slots))
         others = proposed or {name: plan for name, plan in taken.by_name.items() if name not in again}
         for name, part in split_by_scale(rest_w, {name: sum(plan) for name, plan in others.items()}).items():

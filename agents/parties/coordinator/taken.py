@@ -52,6 +52,12 @@ class TakenPlans:
         open_ones = [(child, answer) for child, answer in firm if child.award is None]
         return {child.name: excess(answer.available_w, self.by_name[child.name]) for child, answer in open_ones}
 
+    def beside(self, proposed: Answered) -> dict[str, Plan]:
+        """What those that cannot meet their request have over what they propose, in other slots, W."""
+        return {
+            child.name: excess(answer.available_w, answer.power_w) for child, answer in proposed if child.award is None
+        }
+
     def cut(self, child: Child) -> bool:
         """What is not there any more is not wanted of a child; whether anything was."""
         if (wanted := self.by_name.pop(child.name, None)) is None:
