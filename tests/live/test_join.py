@@ -6,13 +6,12 @@ import signal
 from pathlib import Path
 
 import pytest
-from hardened import Hardened, hardened_files, running
+from hardened import Hardened, answering, hardened_files, running
 
 from agents.cli.app import call
 from agents.tools.access.certificates import utc_now
 from agents.tools.access.joining import PREFIX, read_code
 from agents.tools.access.plan import save_plan
-from agents.tools.access.serve import AuthorityService
 from broker.address import Address
 from broker.credentials import read_credentials
 from broker.entrance import Entrance
@@ -56,9 +55,7 @@ async def test_code_becomes_a_certificate_whose_key_was_made_by_the_device(
     hardened: Hardened, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "device"
-    async with asyncio.timeout(WITHIN_S), running(hardened) as broker:
-        service = AuthorityService(hardened.files.folder, hardened.address("authority"), lambda text: None)
-        serving = asyncio.create_task(service.run())
+    async with asyncio.timeout(WITHIN_S), running(hardened) as broker, answering(hardened):
         code = invited(broker, capsys)
         assert await joined(code, out) == 0
         bundle = Address(
@@ -69,8 +66,6 @@ async def test_code_becomes_a_certificate_whose_key_was_made_by_the_device(
             key=out / "party.key",
         )
         assert await asyncio.to_thread(let_in, bundle)
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
     assert sorted(path.name for path in out.iterdir()) == ["broker.toml", "ca.crt", "party.crt", "party.key"]
     assert read_credentials(bundle).expires_at is not None
     assert (out / "party.key").stat().st_mode & 0o777 == 0o600
@@ -102,9 +97,7 @@ async def test_device_that_was_cut_off_joins_again_at_once_and_hears_why_it_is_r
     hardened: Hardened, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "device"
-    async with asyncio.timeout(WITHIN_S), running(hardened) as broker:
-        service = AuthorityService(hardened.files.folder, hardened.address("authority"), lambda text: None)
-        serving = asyncio.create_task(service.run())
+    async with asyncio.timeout(WITHIN_S), running(hardened) as broker, answering(hardened):
         code = invited(broker, capsys)
         for _ in range(2):
             assert await joined(code, out) == 0
@@ -114,8 +107,6 @@ async def test_device_that_was_cut_off_joins_again_at_once_and_hears_why_it_is_r
         capsys.readouterr()
         assert await joined(code, out) == 0
         assert f"the authority says: refused: {NAME}: is revoked: enrol it anew" in capsys.readouterr().err
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
 
 
 async def test_device_goes_on_with_its_password_where_the_authority_does_not_answer(

@@ -17,13 +17,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from hardened import Hardened, hardened_files, running
+from hardened import Hardened, answering, hardened_files, running
 
 from agents.pages.console.presence import PresenceTap
 from agents.runtime.credentials import renewals
 from agents.tools.access.certificates import Pair, utc_now
 from agents.tools.access.plan import save_plan
-from agents.tools.access.serve import AuthorityService
 from agents.tools.record import Recorder
 from agents.tools.watch.live import Watch
 from agents.tools.watch.picture import Picture
@@ -46,18 +45,6 @@ def hardened(tmp_path: Path) -> Hardened:
     save_plan(found.files.folder, found.files.plan)
     found.bundle("authority")
     return found
-
-
-@asynccontextmanager
-async def answering(hardened: Hardened) -> AsyncIterator[asyncio.Queue[str]]:
-    """The authority's words."""
-    words: asyncio.Queue[str] = asyncio.Queue()
-    service = AuthorityService(hardened.files.folder, hardened.address("authority"), words.put_nowait)
-    task = asyncio.create_task(service.run())
-    assert (await words.get()).startswith("answers at ")
-    yield words
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager

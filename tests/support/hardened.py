@@ -1,5 +1,6 @@
 """A Mosquitto with certificates, passwords and an access list, from the files that `gridpact broker init` makes."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from agents.tools.access.bundle import write_bundle
 from agents.tools.access.certificates import Pair, utc_now
 from agents.tools.access.lifetimes import VALID
 from agents.tools.access.plan import AccessPlan
+from agents.tools.access.serve import AuthorityService
 from broker.address import Address
 from broker.mosquitto import Broker, free_port, started_broker
 
@@ -80,3 +82,15 @@ async def running(hardened: Hardened) -> AsyncIterator[Hardened]:
         conf.write_text(f"{conf.read_text()}user root\n")
     async with started_broker(conf, hardened.files.plan.port) as broker:
         yield Hardened(hardened.folder, hardened.files, broker)
+
+
+@asynccontextmanager
+async def answering(hardened: Hardened) -> AsyncIterator[asyncio.Queue[str]]:
+    """The authority answers on the running broker; its words."""
+    words: asyncio.Queue[str] = asyncio.Queue()
+    service = AuthorityService(hardened.files.folder, hardened.address("authority"), words.put_nowait)
+    task = asyncio.create_task(service.run())
+    assert (await words.get()).startswith("answers at ")
+    yield words
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
