@@ -180,5 +180,5 @@ async def acknowledge(console: "Console", request: Request, session: PageSession
         raise Mistaken("this alert is not known any more")
     console.audit.log(session.user, "acknowledge", alert=alert.key, text=alert.text)
     alert.acknowledged_by, alert.acknowledged_at = session.user, datetime.now(UTC)
-    console.state.changes.tell()
+    console.state.changes.notify()
     return RedirectResponse("/alerts", 303)

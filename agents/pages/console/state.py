@@ -53,7 +53,7 @@ class ConsoleState:
         self.follower, self.sockets = JournalFollower(folders), Sockets(control)
         self.alerts: dict[str, ShownAlert] = {}
         self._looking = asyncio.Lock()
-        self.presence = PresenceTap(broker, self.changes.tell) if broker is not None else None
+        self.presence = PresenceTap(broker, self.changes.notify) if broker is not None else None
 
     def now(self) -> datetime:
         """What time it is in the system."""
@@ -74,7 +74,7 @@ class ConsoleState:
     async def _keep_looking(self) -> None:
         while True:
             if await self.look():
-                self.changes.tell()
+                self.changes.notify()
             await asyncio.sleep(LOOK_S)
 
     async def known(self, event_id: str) -> bool:

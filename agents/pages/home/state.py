@@ -80,7 +80,7 @@ class ResidentState:
         self.choices = choices
         self._tried.clear()
         self._keep_told()
-        self.changes.tell()
+        self.changes.notify()
 
     def events(self) -> list[HomeEvent]:
         known = self.sockets.party(self.name)
@@ -119,7 +119,7 @@ class ResidentState:
     async def _keep_looking(self) -> None:
         while True:
             if await self.look():
-                self.changes.tell()
+                self.changes.notify()
             await self.keep_limits()
             await self.follow_choices()
             await asyncio.sleep(LOOK_S)
@@ -145,7 +145,7 @@ class ResidentState:
         """The resident's answer; where the event stands then. Raises CommandRefusal."""
         told = await self._order({"do": "decide", "event_id": event_id, "take_part": take_part, "party": self.name})
         await self.look(at_once=True)
-        self.changes.tell()
+        self.changes.notify()
         return str(told["after"])
 
     async def stay_at_home(self, resource_id: str) -> None:
@@ -181,7 +181,7 @@ class ResidentState:
             await self.look(at_once=True)
         except CommandRefusal as refusal:
             log.warning("not_limited", what=what, text=str(refusal))
-        self.changes.tell()
+        self.changes.notify()
 
     async def _order(self, command: dict[str, object]) -> dict[str, Any]:
         known = self.sockets.party(self.name)

@@ -45,9 +45,9 @@ class Changes:
     def end(self) -> None:
         """Nothing more is told: open streams end by themselves."""
         self._over = True
-        self.tell()
+        self.notify()
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         self.number += 1
         self._event.set()
         self._event = asyncio.Event()

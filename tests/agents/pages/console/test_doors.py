@@ -117,7 +117,7 @@ async def test_console_does_not_say_what_time_it_is_where_nobody_tells_it(consol
 
 
 async def test_stream_ends_with_the_page(console: Console) -> None:
-    console.state.changes.tell()
+    console.state.changes.notify()
     stream = console.state.changes.stream()
     assert await anext(stream) == b"event: changed\ndata: 1\n\n"
     console.state.changes.end()
