@@ -71,7 +71,7 @@ async def test_plan_is_computed_beside_the_loop_and_stands_in_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[threading.Thread] = []
-    monkeypatch.setattr(planning, "best_mix", noting(planning.best_mix, threads))
+    monkeypatch.setattr(planning, "best_mix_of", noting(planning.best_mix_of, threads))
     journal = Journal(tmp_path / "ra-1.journal")
     journal.start()
     bus = MemoryBus()
