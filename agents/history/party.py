@@ -7,7 +7,18 @@ from typing import Any, TypeAlias
 
 from agents.history.edge import EdgeHistory
 from agents.history.rounds import AskedRound, ClimbedRung, CountedAnswers, MeteredSlot
-from agents.history.standing import EnergyOr, PartyStage, PlanOr, StageOr, Standing, WhyUnknown, capped, ending, secured
+from agents.history.standing import (
+    EnergyOr,
+    PartyStage,
+    PlanOr,
+    StageOr,
+    Standing,
+    WhyUnknown,
+    capped,
+    ending,
+    is_given_back,
+    secured,
+)
 from agents.negotiation.plans.alternative import alternatives
 from protocol import messages as m
 from protocol import notes as n
@@ -91,7 +102,7 @@ class PartyHistory:
     @property
     def is_lost(self) -> bool:
         """Whether a deal stood, and nothing of it is left."""
-        return self.deal_w is not None and not any(self.deal_w)
+        return is_given_back(self.deal_w)
 
     @property
     def ending(self) -> str:

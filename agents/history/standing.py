@@ -104,7 +104,12 @@ def secured(deal_w: Plan | None, outcome: str | None) -> Plan | None:
 
 def ending(outcome: str, deal_w: Plan | None) -> str:
     """An outcome as it is told: `lost` where nothing is left of the deal that was concluded."""
-    return LOST if outcome == "concluded" and deal_w is not None and not any(deal_w) else outcome
+    return LOST if outcome == "concluded" and is_given_back(deal_w) else outcome
+
+
+def is_given_back(deal_w: Plan | None) -> bool:
+    """Whether a deal stood, and nothing of it is left."""
+    return deal_w is not None and not any(deal_w)
 
 
 def capped(available_w: Plan | None, requested_w: Plan | None) -> Plan | None:

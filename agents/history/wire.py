@@ -216,10 +216,8 @@ class PartyOnWire:
         left = self.above.left if self.above is not None else bool(found.awards["left"])
         if deal_w is not None or left:
             return m.Outcome.CONCLUDED.value if left else ending(m.Outcome.CONCLUDED.value, deal_w)
-        if (
-            self.above is None and found.awards["cancelled"]
-        ):  # it did not cancel the event: those were awarded something, and gave it back
-            return LOST
+        if self.above is None and found.awards["cancelled"]:
+            return LOST  # it did not cancel the event: those were awarded something, and gave it back
         unknown = found.joined_late or (self.above is not None and self.above.joined_late and self.above.award is None)
         return "" if unknown else m.Outcome.NO_DEAL.value
 
