@@ -120,11 +120,19 @@ def is_of_no_award(sent: m.EventMessage, reject: m.Reject) -> bool:
     return isinstance(sent, m.Confirm) and not sent.accepted and reject.reason is RejectReason.UNKNOWN_AWARD
 
 
+def ends_withdrawal(sent: m.EventMessage, reject: m.Reject) -> bool:
+    """Whether a parent has heard a withdrawal and takes none of it, however often it is said: all that it does not take
+    for good, but what it has had no time for."""
+    return isinstance(sent, m.Withdraw) and reject.reason is not RejectReason.OVERLOAD
+
+
 def refused_above(event: Negotiation, sent: m.EventMessage, reject: m.Reject, now: datetime) -> None:
     """The parent refuses what we said last of a kind."""
     up = event.up
     if up is None or sent.request_id != up.request.request_id or is_of_no_award(sent, reject):
         return
+    if ends_withdrawal(sent, reject):
+        event.timers.drop(Timer.WITHDRAW)
     if reject.reason is RejectReason.CONFLICT:
         _said_otherwise(event, sent, now)
     elif event.stage is not Stage.CLOSED and reject.reason in FORGOTTEN:
@@ -136,8 +144,6 @@ def refused_above(event: Negotiation, sent: m.EventMessage, reject: m.Reject, no
         else:
             reason = f"{up.edge.parent} does not know the deal any more"
             event.close("cancelled", now, release=m.Outcome.CANCELLED, reason=reason)
-    elif isinstance(sent, m.Withdraw) and reject.reason in FORGOTTEN:
-        event.timers.drop(Timer.WITHDRAW)  # nothing stands there that could be withdrawn
     elif event.outcome == "concluded" and isinstance(sent, m.Report) and reject.reason is RejectReason.UNKNOWN_AWARD:
         event.out.tell(
             "peer_lost_memory", peer=up.edge.parent, kind=sent.kind

@@ -287,9 +287,15 @@ def test_confirm_that_is_of_no_award_is_not_said_for_ever(parent: str, child: st
     assert {name for name, actor in made.actors.items() if actor.deadline is not None} == set()
 
 
-def test_withdrawal_of_what_the_parent_does_not_know_is_not_said_again() -> None:
+@pytest.mark.parametrize("reason", [RejectReason.UNKNOWN_AWARD, RejectReason.WRONG_SLOTS, RejectReason.STALE])
+def test_withdrawal_of_what_the_parent_does_not_know_is_not_said_again(reason: RejectReason) -> None:
     """A stranger awards what is over; its refusal is refused as an earlier life's yes, so the award is withdrawn."""
     made = world()
+
+    def refuse_so(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
+        return [(post._replace(payload=post.payload.replace(b'"unknown_award"', f'"{reason}"'.encode())), timedelta())]
+
+    made.intercepts["utility"] = refuse_so
     for home in made.homes:
         made.intercepts[home.name] = silent
     simulation, edge = made.build(), Edge("utility", "ac")

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from agents.negotiation.cause import OUTAGE, OVERRIDE
 from agents.negotiation.life import TRIES, next_life
-from agents.negotiation.lost_memory import FORGOTTEN, is_of_no_award
+from agents.negotiation.lost_memory import FORGOTTEN, ends_withdrawal, is_of_no_award
 from agents.parties.der import messages
 from agents.parties.der.capability import home_capability
 from agents.parties.der.checks import award_problem, keeps_firm, kept_by, relax_refusal, relaxed_ask_w, though_unheard
@@ -243,8 +243,8 @@ class Der(Controlled):
             return
         if is_of_no_award(sent, reject):
             return
-        if isinstance(sent, m.Withdraw) and reject.reason in FORGOTTEN:
-            event.timers.pop(DerTimer.WITHDRAW, None)  # it is not said again to who knows of no award
+        if ends_withdrawal(sent, reject):
+            event.timers.pop(DerTimer.WITHDRAW, None)
         number = 0
         if reject.reason in FORGOTTEN and event.stage is not DerStage.CLOSED:
             self.tell("peer_lost_memory", sent.event_id, data={"peer": edge.parent, "kind": sent.kind})

@@ -17,6 +17,7 @@ from protocol import messages as m
 from protocol.actor import Effect, Measured, Received, Send, Setpoint
 from protocol.codec import encode
 from protocol.edges import Edge
+from protocol.errors import RejectReason
 
 EDGE = Edge("ra", "h")
 SLOT = timedelta(minutes=30)
@@ -112,6 +113,24 @@ def test_withdrawal_of_a_part_is_said_again_until_the_next_award() -> None:
     assert sent(list(asked.der.wake(due)), m.Withdraw) == [said]
     assert sent(asked.award("e1", 3_000), m.Withdraw) == []
     assert asked.der.deadline == START + SLOT
+
+
+@pytest.mark.parametrize("reason", [RejectReason.WRONG_SLOTS, RejectReason.UNKNOWN_PARTY, RejectReason.OVERLOAD])
+def test_withdrawal_that_the_parent_takes_for_none_is_not_said_again(reason: RejectReason) -> None:
+    asked = Asked(vehicle("ev", reserve_wh=0))
+    asked.ask("e1", 6_000)
+    asked.award("e1", 2_000)
+    asked.ask("e2", 3_000)
+    asked.award("e2", 3_000)
+    (said,) = sent(asked.award("e1", 6_000), m.Withdraw)
+    asked.hear(
+        m.Reject(
+            message_id="ra.reject.1", sent_at=LATER, refused_id=said.message_id, refused_kind="withdraw",
+            refused_by=m.Side.PARENT, reason=reason,
+        )
+    )  # fmt: skip
+    again = sent(list(asked.der.wake(LATER + SLOT / 10)), m.Withdraw)
+    assert again == ([said] if reason is RejectReason.OVERLOAD else [])
 
 
 def test_lower_award_after_a_raise_is_kept() -> None:
