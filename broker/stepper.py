@@ -105,8 +105,8 @@ class Stepper:
             if self._unmoved > MOST_UNMOVED:
                 raise RuntimeError(f"{self.actor.name} was woken at {now} and its deadline {deadline} did not move")
             deadline = self.actor.deadline if item is not None else None
-        if isinstance(item, Received) and isinstance(self.actor, Foresees):
-            steps += self._foresee(self.actor, item, now)
+        if isinstance(item, Received) and isinstance(item.message, Capability | Request):
+            steps += self._foresee(item, now)
         if item is not None:
             steps += self._step(item, self.actor.receive(item, now), now)
         return steps
@@ -115,9 +115,11 @@ class Stepper:
         for item in feed.inputs(self.actor, now):
             yield from self._step(item, self.actor.receive(item, now), now)
 
-    def _foresee(self, actor: Foresees, item: Received, now: datetime) -> list[Entry]:
+    def _foresee(self, item: Received, now: datetime) -> list[Entry]:
         """Remember what a child could give; before a request the actor is given what all of them could."""
-        message = item.message
+        actor, message = self.actor, item.message
+        if not isinstance(actor, Foresees):
+            return []
         if isinstance(message, Capability) and actor.hears_capability(item.edge):
             known = self.told.get(item.edge.child)
             if known is None or known.sent_at <= message.sent_at:

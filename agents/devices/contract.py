@@ -8,8 +8,9 @@ of the schedule.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import pairwise
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 from agents.settings.devices import Spec
 from protocol.actor import Measured
@@ -195,6 +196,22 @@ class Ranged(Protocol):
         """The least and the most of its power at any instant of each slot without this event, signed W. `schedule_w`: its
         means there, computed with this ask."""
         ...
+
+
+@cache
+def _keeps(kind: type, contract: type) -> bool:
+    """Found once for each class: it takes as long as a device's whole answer to an easy question."""
+    return issubclass(kind, contract)
+
+
+def is_convex(device: Device) -> TypeGuard[Convex]:
+    """Whether a device says which of its profiles may be mixed."""
+    return _keeps(type(device), Convex)
+
+
+def is_ranged(device: Device) -> TypeGuard[Ranged]:
+    """Whether a device knows more of its schedule than means."""
+    return _keeps(type(device), Ranged)
 
 
 def hours(span: timedelta) -> float:

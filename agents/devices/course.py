@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
-from agents.devices.contract import Ask, Device, Ranged, Ranges, Segment, micros, pieces
+from agents.devices.contract import Ask, Device, Ranges, Segment, is_ranged, micros, pieces
 from protocol.plan import Plan, SignedPlan
 
 Reach: TypeAlias = Callable[[int], int]
@@ -92,7 +92,7 @@ def range_w(ask: Ask, slot: int, mean_w: int, own_w: tuple[int, int] | None = No
 
 def ranges_of(device: Device, ask: Ask, schedule_w: SignedPlan) -> Ranges:
     """The same of each slot and any device; one that knows no more is taken to hold its mean."""
-    if isinstance(device, Ranged):
+    if is_ranged(device):
         return device.ranges_w(ask, schedule_w)
     return tuple(range_w(ask, slot, mean_w) for slot, mean_w in enumerate(schedule_w))
 

@@ -275,7 +275,7 @@ def _power_w(answer: ChildAnswer | None) -> Plan | None:
 
 def at_most(plan: Plan, most_w: int | None) -> Plan:
     """A plan, with so much in a slot at most, W."""
-    return plan if most_w is None or max(plan) <= most_w else tuple(min(power, most_w) for power in plan)
+    return plan if most_w is None or max(plan) <= most_w else tuple([min(power, most_w) for power in plan])
 
 
 def same_slots(plan: Plan, slots: int) -> None:

@@ -28,6 +28,8 @@ REFUSED_BURST, REFUSED_A_SECOND = 200.0, 0.5
 MOST_KEPT = 5_000
 STRANGERS = "(strangers)"
 """All who stand in no book."""
+NONE_REFUSED: Counter[str] = Counter()
+"""One for a whole crowd, never counted in: a counter each takes as much as the rest of an account."""
 
 log = structlog.get_logger("gridpact.senders")
 
@@ -41,7 +43,7 @@ class SenderAccount:
     filled_at: float = 0.0
     messages: int = 0
     unheard: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=lambda: NONE_REFUSED)
     """By reason."""
     since: datetime | None = None
     """In quarantine since; None: it is not."""
@@ -107,7 +109,7 @@ class Senders:
         """Charge a message that was refused."""
         account = self._account(child)
         self._fill(account)
-        account.refused[reason] += 1
+        account.refused = account.refused + Counter((reason,))
         account.refusals_left -= 1
         if account.refusals_left < 0 and account.since is None:
             self._shut(child, account, f"refused more than {account.refused.total() - 1} times, last as {reason}")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from agents.devices.contract import Ask, Convex, Device, Flexibility, Segment, nothing
+from agents.devices.contract import Ask, Device, Flexibility, Segment, is_convex, nothing
 from agents.devices.vehicle import Vehicle
 from agents.parties.der.behind import Behind
 from agents.parties.der.connection import Asks, peaks_w, room_left_w
@@ -86,7 +86,7 @@ class Home(HomeDevices):
     ) -> HomeProfiles | None:
         """What else it could give, in the shapes that are wanted; None: no more than one profile. Only a single device
         without a connection point finds its part of any mix again: several give whole profiles."""
-        if self.troubled or not any(isinstance(device, Convex) for device in self.devices):
+        if self.troubled or not any(map(is_convex, self.devices)):
             return None
         slots = len(wanted.shapes[0].weights)
         if slots > _MOST_SLOTS or slots * period.duration > _LONGEST:
@@ -94,7 +94,7 @@ class Home(HomeDevices):
         found = [self._in_shape(direction, period, reserved, shape, relaxed) for shape in wanted.shapes]
         first = self.devices[0]
         alone = len(self.devices) == 1 and self.connection is None
-        mixable = alone and isinstance(first, Convex) and first.mixes(direction)
+        mixable = alone and is_convex(first) and first.mixes(direction)
         plans = tuple(total(list(parts.values()), slots) for parts in found)
         return HomeProfiles(OfferedProfiles(power_w=plans, mixable=mixable), tuple(found))
 
