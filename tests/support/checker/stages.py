@@ -22,6 +22,7 @@ def late_answers(trace: Sequence[Entry], grace: timedelta = GRACE) -> list[str]:
     """P3, P6: a request that is heard in time and stands is answered by its reply_by."""
     heard: dict[tuple[str, str], m.Request] = {}
     answered: dict[tuple[str, str], None] = {}
+    newest: dict[tuple[str, str], tuple[int, int]] = {}
     down = downtimes(trace)
     found = []
     for entry in trace:
@@ -35,6 +36,8 @@ def late_answers(trace: Sequence[Entry], grace: timedelta = GRACE) -> list[str]:
             del heard[key]
         message = entry.input.message if isinstance(entry.input, Received) else None
         refused = refuses(entry)
+        if isinstance(message, m.Request) and not refused and _is_superseded(entry.actor, message, newest):
+            message = None  # the wire has repeated it
         if isinstance(message, m.Request | m.Award) and not refused:  # an earlier request is superseded or over
             for key in [key for key in heard if key[0] == entry.actor and heard[key].event_id == message.event_id]:
                 del heard[key]
@@ -48,6 +51,13 @@ def late_answers(trace: Sequence[Entry], grace: timedelta = GRACE) -> list[str]:
                 answered[entry.actor, effect.message.request_id] = None
                 heard.pop((entry.actor, effect.message.request_id), None)
     return found
+
+
+def _is_superseded(name: str, request: m.Request, newest: dict[tuple[str, str], tuple[int, int]]) -> bool:
+    """Whether a party has heard a later request of the event; else this is the newest from now on."""
+    key, order = (name, request.event_id), (request.revision, request.round)
+    newest[key] = max(order, newest.get(key, order))
+    return order < newest[key]
 
 
 class Downtime(NamedTuple):
