@@ -100,10 +100,12 @@ class TrialDevice:
             return
         before = len(self.posts)
         try:
+            if known != payload:
+                raise RefusedMessage(m.RejectReason.CONFLICT, "another body under a known id")
             getattr(self, f"on_{message.kind}")(message)
+            self.answers[message.message_id] = payload, self.posts[before:]
         except RefusedMessage as refusal:
             self.refuse(message.kind, message.message_id, refusal)
-        self.answers[message.message_id] = payload, self.posts[before:]
 
     def passes(self, now: datetime) -> None:
         """Come to an instant: power flows, slots begin and end."""
@@ -180,6 +182,7 @@ class TrialDevice:
             raise RefusedMessage(m.RejectReason.STALE, "a later award is known")
         offer = deal.offers.get(award.accepts or "")
         kept = offer is not None and covers(offer.power_w, award.power_w)
+        kept = kept and (deal.award is not None or self.is_valid(offer))
         if award.outcome is not m.Outcome.CONCLUDED:
             self.ends(deal)
             deal.award, kept = award, True
@@ -187,6 +190,9 @@ class TrialDevice:
         elif kept:
             deal.award = award
         self.confirm(deal, award, kept)
+
+    def is_valid(self, offer: m.Offer | None) -> bool:
+        return offer is not None and self.now <= offer.valid_until
 
     def ends(self, deal: Deal) -> None:
         """The award is cancelled: control ends, and what flowed in the slot under way is told."""
@@ -254,7 +260,8 @@ class TrialDevice:
                 )
 
     def reading(self, deal: Deal, slot: int, energy_wh: float, baseline_wh: float) -> m.Reading:
-        state = m.EventStatus.ACTIVE
+        last = slot + 1 == len(deal.request.power_w)
+        state = m.EventStatus.COMPLETED if last else m.EventStatus.ACTIVE
         return m.Reading(slot=slot, energy_wh=round(energy_wh), baseline_wh=round(baseline_wh), state=state)
 
     def report(self, deal: Deal, reading: m.Reading) -> None:
@@ -332,9 +339,10 @@ class VirtualBench:
 
     async def kill_device(self) -> None:
         assert self.device is not None
-        topic, payload, _, _ = self.device.will()
+        topic, payload, _, retained = self.device.will()
         self.device = None
-        self._stand(topic, payload)
+        if retained:
+            self._stand(topic, payload)
         self._waiting.append(Overheard(self._now, topic, payload))
 
     async def start_device(self) -> None:

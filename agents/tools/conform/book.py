@@ -33,6 +33,8 @@ class TrialBook:
     """By message id."""
     awards: dict[str, m.Award] = field(default_factory=dict)
     """The last one of each award id."""
+    awarded: list[m.Award] = field(default_factory=list)
+    """All of them."""
     confirms: dict[str, m.Confirm] = field(default_factory=dict)
     """The last one of each award id."""
     bodies: dict[str, bytes] = field(default_factory=dict)
@@ -49,6 +51,7 @@ class TrialBook:
                 self.relaxes[message.request_id] = message
             case m.Award():
                 self.awards[message.award_id] = message
+                self.awarded.append(message)
             case m.Reject():
                 self.rejects.add(message.message_id)
 

@@ -56,8 +56,9 @@ class Composer:
         }
         model, fields = kinds[step.say](step, now)
         number = next(self._numbers)
+        new_id = f"{self.profile.parent}.{step.say}.{self.prefix}.{number}"
         head = {
-            "message_id": f"{self.profile.parent}.{step.say}.{self.prefix}.{number}",
+            "message_id": new_id if step.id_of is None else self.labelled(step.id_of).message.message_id,
             "sent_at": now + timedelta(seconds=step.sent_in_s),
         }
         try:
@@ -161,10 +162,15 @@ class Composer:
             "text": "a trial: nothing has to be done about it",
         }
 
-    def _offer(self, label: str | None) -> tuple[m.Offer, m.Request]:
+    def offer(self, label: str | None) -> m.Offer:
+        """The offer that a label is of. Raises ConfigError."""
         offer = self.labelled(label).message
         if not isinstance(offer, m.Offer):
             raise ConfigError(f"procedure {self.procedure}: a step is about {label!r}, which is no offer")
+        return offer
+
+    def _offer(self, label: str | None) -> tuple[m.Offer, m.Request]:
+        offer = self.offer(label)
         return offer, self.book.requests[offer.request_id]
 
 

@@ -9,6 +9,7 @@ from agents.tools.conform.looks import looks
 from agents.tools.conform.outcome import Outcomes
 from agents.tools.conform.power import TrialMeter
 from agents.tools.conform.profile import DeviceFeature, DeviceProfile
+from agents.tools.conform.strictly import faults
 from protocol.codec import decode_body
 from protocol.edges import ROUTES, Way, place_of
 from protocol.errors import RefusedMessage
@@ -51,7 +52,8 @@ class TrialEars:
         self.book.hear(heard)
 
     def read(self, overheard: Overheard) -> tuple[Heard | None, str]:
-        """What the device said, and why it is no message where it is none; None for what is not the device's."""
+        """What the device said, and why it is no message where it is none, or none to other parsers than ours; None for what
+        is not the device's."""
         at, where, payload, qos = overheard.at, overheard.topic, overheard.payload, overheard.qos
         place = place_of(where)
         if place is None:
@@ -63,4 +65,6 @@ class TrialEars:
             message = decode_body(kind, payload)
         except RefusedMessage as refusal:
             return Heard(at, where, payload, kind, None, qos), refusal.text
-        return (None if message.message_id in self.book.rejects else Heard(at, where, payload, kind, message, qos)), ""
+        if message.message_id in self.book.rejects:
+            return None, ""
+        return Heard(at, where, payload, kind, message, qos), faults(payload)

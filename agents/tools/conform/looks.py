@@ -27,20 +27,23 @@ class Look(NamedTuple):
 
 
 def looks(heard: Heard, book: TrialBook, profile: DeviceProfile, fault: str) -> Iterator[Look]:
-    """All that a message shows; `fault`: why it is no message of ours. The book does not have it yet."""
+    """All that a message shows; `fault`: why it is no message of ours, or not to everybody. The book does not have it yet."""
     yield from _wire(heard, book, profile, fault)
     match heard.message:
         case m.Offer() as offer:
             yield from _offer(offer, book, profile)
+        case m.Confirm() as confirm:
+            yield from _confirm(confirm, book)
         case m.Report() as report:
             yield from _report(heard, report, book, profile)
         case m.Reject() as reject:
+            yield Look("wire.side", reject.refused_by is m.Side.CHILD, f"a reject that {reject.refused_by} has said")
             told = f"it refused {reject.refused_id}, a reject"
             yield Look("wire.rejects", reject.refused_kind != "reject" and reject.refused_id not in book.rejects, told)
 
 
 def _wire(heard: Heard, book: TrialBook, profile: DeviceProfile, fault: str) -> Iterator[Look]:
-    yield Look("wire.schema", heard.message is not None, f"{heard.topic}: {fault}")
+    yield Look("wire.schema", heard.message is not None and not fault, f"{heard.topic}: {fault}")
     yield Look("wire.qos", heard.qos == 1, f"{heard.topic}: QoS {heard.qos}")
     up = heard.kind in ROUTES and ROUTES[heard.kind].way is not Way.DOWN and heard.kind != NOT_A_DEVICES
     own = heard.topic == f"dr/{heard.kind}/{profile.parent}/{profile.name}"
@@ -122,6 +125,14 @@ def _sold_once(offer: m.Offer, request: m.Request, book: TrialBook, profile: Dev
             yield Look("offer.sold_once", power_w + max(held) <= most_w, told)
 
 
+def _confirm(confirm: m.Confirm, book: TrialBook) -> Iterator[Look]:
+    said = [one for one in book.awarded if (one.award_id, one.revision) == (confirm.award_id, confirm.revision)]
+    if said:
+        named = confirm.event_id, confirm.request_id, confirm.round
+        told = f"{confirm.event_id}, {confirm.request_id}, round {confirm.round} under {confirm.award_id}"
+        yield Look("award.names", any(named == (one.event_id, one.request_id, one.round) for one in said), told)
+
+
 def _report(heard: Heard, report: m.Report, book: TrialBook, profile: DeviceProfile) -> Iterator[Look]:
     request = book.request_of(report.event_id)
     if request is None:
@@ -131,7 +142,14 @@ def _report(heard: Heard, report: m.Report, book: TrialBook, profile: DeviceProf
     known = report.resource_id in (*profile.resources, profile.name)
     within = all(slot < len(request.power_w) for slot in slots)
     yield Look("report.names", known and within, f"{report.resource_id}, slots {slots} of {len(request.power_w)}")
+    named = book.requests.get(report.request_id)
+    same = named is not None and (named.event_id, named.round) == (report.event_id, report.round)
+    yield Look("report.names", same, f"{report.request_id}, round {report.round} in {report.event_id}")
     for reading in report.readings:
+        last = reading.slot + 1 == len(request.power_w)
+        state = m.EventStatus.COMPLETED if last else m.EventStatus.ACTIVE
+        told = f"slot {reading.slot} of {len(request.power_w)}: {reading.state}"
+        yield Look("report.state", reading.state in (state, m.EventStatus.CANCELLED), told)
         end = request.interval_period.slot_start(reading.slot + 1)
         cut = reading.state is m.EventStatus.CANCELLED
         told = f"slot {reading.slot} ends at {end.isoformat()}"

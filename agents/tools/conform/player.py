@@ -16,6 +16,7 @@ from agents.tools.conform.procedure import (
     BrokerStep,
     DeviceStep,
     HearStep,
+    LapseStep,
     PowerStep,
     Procedure,
     QuietStep,
@@ -29,6 +30,9 @@ from agents.tools.conform.profile import DeviceProfile
 from protocol import messages as m
 from protocol.codec import encode
 from protocol.edges import Edge, topic
+
+BEHIND = timedelta(seconds=1)
+"""A device's clock and ours may differ by so much."""
 
 
 class _GoNoFurther(Exception):
@@ -68,11 +72,12 @@ class TrialPlayer:
     def _lacks(self, procedure: Procedure) -> str | None:
         """Why a procedure cannot be played."""
         one_way = not self.profile.most_w(self.profile.other)
-        there = {*self.bench.has, *self.profile.features, *(["one_way"] if one_way else [])}
+        there = {*self.bench.has, *self.profile.features, "one_way" if one_way else "two_way"}
         why = {
             "open": "the access list keeps others out",
             "process": "the command that starts the device was not given",
             "one_way": "the device serves both directions",
+            "two_way": "the device serves one direction only",
         }
         lacking = [need for need in procedure.needs if need not in there]
         return None if not lacking else why.get(lacking[0], f"the profile does not have the feature {lacking[0]}")
@@ -105,6 +110,8 @@ class TrialPlayer:
             case WaitStep():
                 period = self._composer.event(step.wait, step.slot).interval_period
                 await self.ears.until(period.slot_start(step.slot) + period.duration * step.pct / 100)
+            case LapseStep():
+                await self._lapse(step)
             case PowerStep():
                 self._composer.event(step.power, step.slot)
                 await self._judge.power(step, self._composer.of_event(step.power))
@@ -117,9 +124,20 @@ class TrialPlayer:
             case DeviceStep():
                 await self.bench.start_device()
 
+    async def _lapse(self, step: LapseStep) -> None:
+        offer = self._composer.offer(step.lapse)
+        over_at = offer.valid_until + BEHIND
+        if over_at > self.bench.now() + timedelta(seconds=step.within_s):
+            told = f"the offer is valid until {offer.valid_until.isoformat()}"
+            self.outcomes.leave_out([step.rule], told)
+            raise _GoNoFurther(told)
+        await self.ears.until(over_at)
+
     # -- say
 
     async def _say(self, step: SayStep) -> None:
+        if step.from_ is not None and "open" not in self.bench.has:
+            return  # the access list keeps others out
         message = self._composer.message(step, self.bench.now())
         where = topic(step.say, Edge(step.from_ or self.profile.parent, self.profile.name))
         said = Uttered(message, where, encode(message), self.bench.now(), len(self.book.heard))
@@ -168,7 +186,11 @@ class TrialPlayer:
         said = None if step.to is None else self._composer.labelled(step.to)
         since = self._quiet_from if said is None else said.mark
 
+        before = None if step.same_as is None else self._composer.labelled(step.same_as)
+
         def wanted(heard: Heard) -> bool:
+            if before is not None and step.hear == "report" and heard.payload == before.payload:
+                return False  # a repeat of the device's own: what is asked for is a later one
             return heard.kind == step.hear and heard.message is not None and is_about(heard.message, said)
 
         found = await self.ears.first(wanted, since, self._by(step, said))
@@ -187,9 +209,8 @@ class TrialPlayer:
             self.outcomes.look(step.otherwise or step.rule, holds, told)
             if not holds:
                 raise _GoNoFurther(told)
-        if step.same_as is not None:
-            before = self._composer.labelled(step.same_as).message
-            holds, told = same_word(before, found.message)
+        if before is not None:
+            holds, told = same_word(before.message, found.message)
             self.outcomes.look(step.rule, holds, told)
 
     def _by(self, step: HearStep, said: Uttered | None) -> datetime:

@@ -50,6 +50,8 @@ class SayStep(_Step):
     round: int = 1
     revision: int = 1
     outcome: Literal["concluded", "not_needed", "no_deal", "cancelled"] = "concluded"
+    id_of: Label | None = None
+    """Its `message_id` is the one that this was said under."""
     fields: dict[str, Any] = Field(default_factory=dict)
     """Of the message itself, as they are."""
 
@@ -106,6 +108,16 @@ class WaitStep(_Step):
     pct: Percent = 0
 
 
+class LapseStep(_Step):
+    """Wait until an offer is not valid any more; the procedure ends where that takes too long."""
+
+    lapse: Label
+    """The offer."""
+    within_s: Annotated[float, Field(gt=0, le=600)]
+    rule: str
+    """What then cannot be looked at."""
+
+
 class PowerStep(_Step):
     """What flowed in a slot has to be as dispatched: by the reports, and by the meter where there is one."""
 
@@ -143,7 +155,9 @@ class DeviceStep(_Step):
     device: Literal["kill", "start"]
 
 
-STEPS = (SayStep, AgainStep, RawStep, HearStep, QuietStep, WaitStep, PowerStep, StandsStep, BrokerStep, DeviceStep)
+STEPS = (
+    SayStep, AgainStep, RawStep, HearStep, QuietStep, WaitStep, LapseStep, PowerStep, StandsStep, BrokerStep, DeviceStep,
+)  # fmt: skip
 VERBS: dict[str, type[_Step]] = {next(iter(step.model_fields)): step for step in STEPS}
 """By the key that a step begins with."""
 
@@ -162,6 +176,7 @@ TrialStep: TypeAlias = Annotated[
     | Annotated[HearStep, Tag("hear")]
     | Annotated[QuietStep, Tag("quiet")]
     | Annotated[WaitStep, Tag("wait")]
+    | Annotated[LapseStep, Tag("lapse")]
     | Annotated[PowerStep, Tag("power")]
     | Annotated[StandsStep, Tag("stands")]
     | Annotated[BrokerStep, Tag("broker")]
@@ -171,7 +186,8 @@ TrialStep: TypeAlias = Annotated[
 
 
 Needs: TypeAlias = tuple[
-    Literal["relax", "presence", "capability", "answers_dispatch", "meter", "open", "process", "one_way"], ...
+    Literal["relax", "presence", "capability", "answers_dispatch", "meter", "open", "process", "one_way", "two_way"],
+    ...,
 ]
 
 
@@ -183,7 +199,7 @@ class Procedure(Settings):
     """What happens, for people."""
     needs: Needs = ()
     """Features of the device; `open`: no access list keeps others out; `process`: the command of the device is known;
-    `one_way`: it gives power in one direction only."""
+    `one_way`: it gives power in one direction only, `two_way`: in both."""
     shows: tuple[str, ...] = ()
     """Rules that are looked at with every message, and that it gives an occasion to break."""
     steps: Annotated[tuple[TrialStep, ...], Field(min_length=1)]

@@ -83,6 +83,22 @@ class TellsPowerAsText(Saying):
         body["power_w"] = [str(power_w) for power_w in body["power_w"]]
 
 
+@wrong("offer", "wire.schema")
+class TellsUnixTimeAsText(Saying):
+    """Ours reads it; by the schema it is no instant."""
+
+    def change(self, body: dict[str, Any]) -> None:
+        body["sent_at"] = str(int(self.now.timestamp()))
+
+
+@wrong("offer", "wire.schema")
+class WritesAKeyTwice(Shifting):
+    """Which of both counts is every parser's own."""
+
+    def change(self, post: Post) -> Post:
+        return post[0], post[1].replace(b'"opt":', b'"opt": "opt_out", "opt":'), 1, post[3]
+
+
 @wrong("offer", "wire.topic")
 class PublishesAsSomebodyElse(Shifting):
     def change(self, post: Post) -> Post:
@@ -256,7 +272,7 @@ class NeverLooksAtReplyBy(TrialDevice):
         super().on_request(until)
 
 
-@wrong("rerequest", "offer.again")
+@wrong("rerequest", "offer.again", "award.names")
 class AnswersOneRoundOnly(TrialDevice):
     def on_request(self, request: m.Request) -> None:
         if request.event_id in self.deals:
@@ -537,6 +553,141 @@ class TellsWhatWasYesterday(Saying):
 
     def change(self, body: dict[str, Any]) -> None:
         body["valid_until"] = (self.now - timedelta(hours=1)).isoformat()
+
+
+@wrong("will", "presence.will")
+class DoesNotRetainItsWill(TrialDevice):
+    """Who comes later takes it for present."""
+
+    def will(self) -> Post:
+        topic, payload, qos, _ = super().will()
+        return topic, payload, qos, False
+
+
+@wrong("cancelled", "power.only_awarded")
+class TakesACancelledAwardOnceMore(TrialDevice):
+    """It remembers no revision: the award of before comes again, and stands again."""
+
+    def on_award(self, award: m.Award) -> None:
+        deal = self.deal(award)
+        deal.award, deal.done = award.model_copy(update={"revision": 0}), False
+        super().on_award(award)
+
+    def hears(self, topic: str, payload: bytes, now: Any) -> None:
+        if topic.startswith("dr/award/"):
+            self.answers.clear()
+        super().hears(topic, payload, now)
+
+
+@wrong("power", "report.in_time")
+class BeginsAnewWhenItIsAskedAgain(TrialDevice):
+    """The request that stands at the broker comes with every reconnect."""
+
+    def hears(self, topic: str, payload: bytes, now: Any) -> None:
+        if topic.startswith("dr/request/"):
+            self.deals.clear()
+            self.answers.clear()
+        super().hears(topic, payload, now)
+
+
+@wrong("power", "power.only_awarded")
+class ObeysAnyParentsDispatch(TrialDevice):
+    def hears(self, topic: str, payload: bytes, now: Any) -> None:
+        if topic.startswith("dr/dispatch/"):
+            topic = f"dr/dispatch/{PROFILE.parent}/{PROFILE.name}"
+        super().hears(topic, payload, now)
+
+
+@wrong("expired", "power.only_awarded")
+class FollowsBeforeItIsAwarded(TrialDevice):
+    """Its own offer is deal enough."""
+
+    def due(self) -> Any:
+        begins = [deal.at(slot) for deal in self.deals.values() for slot in range(len(deal.request.power_w) + 1)]
+        return min((at for at in begins if at > self.looked_at), default=None)
+
+    def on_dispatch(self, dispatch: m.Dispatch) -> None:
+        self.follow(self.deal(dispatch), dispatch)
+
+
+@wrong("expired", "award.expired")
+class TakesAnAwardForALapsedOffer(TrialDevice):
+    def is_valid(self, offer: m.Offer | None) -> bool:
+        return True
+
+
+@wrong("award", "wire.conflict")
+class TakesAnotherBodyUnderAKnownId(TrialDevice):
+    def hears(self, topic: str, payload: bytes, now: Any) -> None:
+        self.answers = {known: said for known, said in self.answers.items() if said[0] == payload}
+        super().hears(topic, payload, now)
+
+
+@wrong("unknown_offer", "award.unknown_event")
+class IsSilentAboutWhatItHasForgotten(TrialDevice):
+    def on_award(self, award: m.Award) -> None:
+        if award.event_id in self.deals:
+            super().on_award(award)
+
+
+@wrong("award", "award.names")
+class ConfirmsWithoutTheRequest(Saying):
+    kind = "confirm"
+
+    def change(self, body: dict[str, Any]) -> None:
+        body["request_id"] = body["event_id"]
+
+
+@wrong("power", "report.names")
+class ReportsUnderItsOwnRequest(Saying):
+    kind = "report"
+
+    def change(self, body: dict[str, Any]) -> None:
+        body |= {"request_id": "mine", "round": 1}
+
+
+@wrong("power", "report.state")
+class IsActiveForEver(Saying):
+    kind = "report"
+
+    def change(self, body: dict[str, Any]) -> None:
+        for reading in body["readings"]:
+            reading["state"] = "active"
+
+
+@wrong("garbage", "wire.side")
+class RefusesInItsParentsName(Saying):
+    """Its parent takes that for its own word, and never hears of it."""
+
+    kind = "reject"
+
+    def change(self, body: dict[str, Any]) -> None:
+        body["refused_by"] = "parent"
+
+
+class TwoWays(TrialDevice):
+    """It charges, too."""
+
+    def free_w(self, request: m.Request) -> tuple[int, ...]:
+        return (
+            super().free_w(request)
+            if request.direction is m.Direction.DECREASE_LOAD
+            else (LIMIT_W,) * len(request.power_w)
+        )
+
+
+class DischargesWhenItShouldCharge(TwoWays):
+    def follow(self, deal: Deal, dispatch: m.Dispatch) -> None:
+        super().follow(deal, dispatch.model_copy(update={"power_w": -abs(dispatch.power_w)}))
+
+
+@pytest.mark.parametrize(
+    ("make", "broken"), [(TwoWays, []), (DischargesWhenItShouldCharge, ["power.follows"])], ids=["right", "wrong"]
+)
+async def test_both_directions_of_a_device_are_tried(make: type[TrialDevice], broken: list[str]) -> None:
+    both = PROFILE.model_copy(update={"increase_load_w": LIMIT_W})
+    outcomes = await TrialPlayer(both, VirtualBench(make), "trial").play(procedures())
+    assert outcomes.states(RuleState.BROKEN) == broken, [outcomes.of[rule].told for rule in broken]
 
 
 @pytest.mark.parametrize("name", WRONG)
