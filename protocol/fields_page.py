@@ -18,9 +18,10 @@ of one length, deadlines that nest) stands in the [README](README.md#what-no-sch
 
 A required field has to be there. An optional one may be left out: then its default counts. Any other field makes the
 message `malformed`; what is your own stands under `extensions`. **W** are whole watts, **Wh** whole watt-hours; an instant is
-RFC 3339 with an offset, best UTC (`2026-01-14T09:00:00Z`), a duration ISO 8601 (`PT30M`). A **name** is
-`[A-Za-z0-9_-]{1,64}`, an **id** `[A-Za-z0-9_.:-]{1,300}`, a **short id** the same of at most 210 characters (other ids are
-made of it), a **line** a text without control characters.
+RFC 3339 with an offset, best UTC (`2026-01-14T09:00:00Z`), in the years 2000 to 2199; a duration is ISO 8601, of which an
+aggregator writes hours, minutes and seconds (`PT30M`, `PT1H30M`, `PT24H`). A **name** is `[A-Za-z0-9_-]{1,64}`, an **id**
+`[A-Za-z0-9_.:-]{1,300}`, a **short id** the same of at most 210 characters (other ids are made of it), a **line** a text
+without control characters.
 """
 WAYS = {
     Way.DOWN: "down, to the device",
