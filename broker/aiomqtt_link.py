@@ -98,8 +98,11 @@ class AiomqttLink:
             self._given_up = True
         asyncio.get_running_loop().call_soon(self._client._client._sock_close)
 
-    async def subscribe(self, topic: str, qos: int) -> None:
-        answered, lost = asyncio.create_task(self._subscribe(topic, qos)), asyncio.create_task(self._lost.wait())
+    async def subscribe(self, topic: str, qos: int, *, others_only: bool = False) -> None:
+        answered, lost = (
+            asyncio.create_task(self._subscribe(topic, qos, others_only)),
+            asyncio.create_task(self._lost.wait()),
+        )
         try:
             await asyncio.wait((answered, lost), return_when=asyncio.FIRST_COMPLETED)
             if not answered.done():  # aiomqtt would wait for an answer that cannot come any more
@@ -111,9 +114,9 @@ class AiomqttLink:
             answered.cancel()
             lost.cancel()
 
-    async def _subscribe(self, topic: str, qos: int) -> None:
+    async def _subscribe(self, topic: str, qos: int, others_only: bool) -> None:
         if self._v5:
-            options = SubscribeOptions(qos=qos, retainHandling=0)
+            options = SubscribeOptions(qos=qos, noLocal=others_only, retainHandling=0)
             await self._client.subscribe(topic, options=options, timeout=ANSWER_WITHIN_S)
         else:
             await self._client.subscribe(topic, qos=qos, timeout=ANSWER_WITHIN_S)

@@ -102,10 +102,10 @@ class GmqttLink:
         self._connection._protocol._hard_reader._limit = math.inf  # beyond it, it pauses, and resumes what we paused
         self.window = min(500, self._numbers._max - 1)
 
-    async def subscribe(self, topic: str, qos: int) -> None:
+    async def subscribe(self, topic: str, qos: int, *, others_only: bool = False) -> None:
         self._asking = True
         self._read_on()
-        self._client.subscribe(topic, qos=qos)
+        self._client.subscribe(topic, qos=qos, no_local=self._v5 and others_only)
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 await self._answers.get()

@@ -115,9 +115,9 @@ class Link(Protocol):
         """Connect."""
         ...
 
-    async def subscribe(self, topic: str, qos: int) -> None:
+    async def subscribe(self, topic: str, qos: int, *, others_only: bool = False) -> None:
         """Return when the broker has answered. Standing messages are sent at each subscription: repeats are
-        harmless."""
+        harmless. `others_only`: not what we publish ourselves, where the protocol has a word for that (MQTT 5)."""
         ...
 
     def publish(self, post: Post, number: str, acknowledged: Callable[[], None]) -> None:

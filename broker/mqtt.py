@@ -27,7 +27,7 @@ from broker.names import NameGuard, SessionTaken
 from broker.refusal import explained
 from broker.sequence import LONGEST_COUNT, Gaps, Numbers
 from protocol.codec import MAX_PAYLOAD_BYTES
-from protocol.edges import BESIDE, QOS, ROOT, ROUTES, place_of
+from protocol.edges import BESIDE, QOS, ROOT, ROUTES, Way, place_of
 
 __all__ = ["MAX_OUTGOING", "Address", "LibraryUnfit", "MqttBus", "PayloadTooLarge", "SessionTaken"]
 
@@ -43,6 +43,8 @@ log = structlog.get_logger("gridpact.mqtt")
 
 RETAINED_TAKEN = tuple(f"{ROOT}/{kind}/" for kind, route in (ROUTES | BESIDE).items() if route.retained)
 """Retained messages on other topics are planted or stale, and ignored."""
+SHARED = tuple(f"{ROOT}/{kind}/" for kind, route in ROUTES.items() if route.way is Way.EITHER)
+"""Both ends write these: of what we say there ourselves we need not hear."""
 DROPPED = "$SYS/broker/publish/messages/dropped"
 
 
@@ -176,7 +178,7 @@ class MqttBus:
     async def _connected(self, link: Link, deliver: Deliver, come: list[Incoming]) -> None:
         self._connections += 1
         for topic in (*filter(None, (self._guard.topic,)), *self.filters, *self._beside):
-            await link.subscribe(topic, QOS)
+            await link.subscribe(topic, QOS, others_only=topic.startswith(SHARED))
         if self.watch_broker:
             await link.subscribe(DROPPED, 0)
         # no task group: it forgets that it was cancelled when a task fails in the same moment

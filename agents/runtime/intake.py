@@ -14,7 +14,7 @@ from broker.bus import Arrival
 from protocol.actor import Input, Received, Refused
 from protocol.edges import ROUTES, parse_topic
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.messages import Presence
+from protocol.messages import Presence, Reject, Side
 
 
 class Intake:
@@ -54,6 +54,9 @@ class Intake:
         self.skew.hear(item, now, self._speed, arrival.retained)
         if arrival.retained and isinstance(item.message, Presence):
             return None  # it was told before: only who connects now is told its awards again
+        mine = Side.PARENT if edge.parent == self._name else Side.CHILD
+        if isinstance(item.message, Reject) and item.message.refused_by is mine:
+            return None  # our own word, which MQTT 3.1.1 gives back to us: nothing follows from it
         return None if self._archived(item) else self._net.refusal(item) or item
 
     def _archived(self, received: Received) -> bool:

@@ -48,6 +48,8 @@ class SenderAccount:
     since: datetime | None = None
     """In quarantine since; None: it is not."""
     why: str = ""
+    told: bool = False
+    """Whether it has heard that it is."""
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -74,7 +76,7 @@ class Senders:
         self.party = party
         self._known, self._elapsed, self._kept = known, elapsed, kept
         self.accounts = {
-            name: SenderAccount(filled_at=elapsed(), since=one.since, why=one.why)
+            name: SenderAccount(filled_at=elapsed(), since=one.since, why=one.why, told=True)
             for name, one in (kept.kept() if kept is not None else {}).items()
         }
         self._speed = max(1.0, speed)
@@ -84,13 +86,18 @@ class Senders:
         """Charge a message of so many bytes. None: take it; empty: pass over it in silence; else why it is refused, once."""
         account = self._account(child)
         if account.since is not None:
+            if not account.told:
+                account.told = True
+                return f"in quarantine: {account.why}"
             account.unheard += 1
             return ""
         self._fill(account)
         account.messages += 1
         account.tokens -= 1 + size // BYTES_A_TOKEN
         if account.tokens < 0:
-            return self._shut(child, account, f"more than {A_SECOND:.0f} messages a second")
+            self._shut(child, account, f"more than {A_SECOND:.0f} messages a second")
+            account.told = True
+            return f"in quarantine: {account.why}"
         return None
 
     def charge(self, steps: Iterable[Entry]) -> None:
@@ -164,7 +171,7 @@ class Senders:
         account.tokens = min(BURST, account.tokens + past_s * A_SECOND)
         account.refusals_left = min(REFUSED_BURST, account.refusals_left + past_s * REFUSED_A_SECOND)
 
-    def _shut(self, child: str, account: SenderAccount, why: str) -> str:
+    def _shut(self, child: str, account: SenderAccount, why: str) -> None:
         account.since, account.why = datetime.now(UTC), why
         sender = self._name(child)
         if self._kept is not None:
@@ -173,7 +180,6 @@ class Senders:
             "sender_quarantined", party=self.party, sender=sender, why=why,
             text=f"{sender} is not heard any more ({why}) until 'gridpact quarantine --release {sender}'",
         )  # fmt: skip
-        return f"in quarantine: {why}"
 
 
 def is_child(actor: Actor, name: str) -> bool:

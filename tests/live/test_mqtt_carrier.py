@@ -34,7 +34,7 @@ WAYS = pytest.mark.parametrize(
     ids=["5", "3.1.1", "5-crowd", "3.1.1-crowd"],
 )
 
-FILTERS = ("dr/offer/ra/+", "dr/request/+/ra")
+FILTERS = ("dr/offer/ra/+", "dr/request/+/ra", "dr/reject/ra/+")
 
 
 class Listener:
@@ -83,6 +83,17 @@ async def test_what_is_published_arrives_in_order(broker: Broker, way: Way) -> N
             await ra.bus.publish(Post("dr/offer/ra/der", b"%d" % number))
         heard = [int((await ra.heard.get()).payload) for _ in range(300)]
     assert heard == list(range(300))
+
+
+@WAYS
+async def test_own_refusals_come_back_from_mqtt_3_1_1_alone(broker: Broker, way: Way) -> None:
+    async with listening(broker, way=way) as ra, listening(broker, "other", way) as other:
+        await ra.bus.publish(Post("dr/reject/ra/der", b"own"))
+        own = (await other.heard.get()).payload  # the broker has it
+        await other.bus.publish(Post("dr/reject/ra/der", b"a child's"))
+        heard = [(await ra.heard.get()).payload for _ in range(1 if way[0] == "5" else 2)]
+    assert own == b"own"
+    assert heard == ([b"a child's"] if way[0] == "5" else [b"own", b"a child's"])
 
 
 @WAYS
@@ -311,7 +322,7 @@ class Breaking:
 
     async def open(self) -> None: ...
 
-    async def subscribe(self, topic: str, qos: int) -> None: ...
+    async def subscribe(self, topic: str, qos: int, *, others_only: bool = False) -> None: ...
 
     def publish(self, post: Post, number: str, acknowledged: Callable[[], None]) -> None: ...
 

@@ -99,6 +99,9 @@ def test_refusals_have_a_budget_of_their_own() -> None:
     found.refuse("a", "stale")
     assert found.quarantined["a"].why == "refused more than 200 times, last as stale"
     assert dict(found.accounts["a"].refused) == {"malformed": 200, "stale": 1}
+    told = "in quarantine: refused more than 200 times, last as stale"
+    assert [found.heard("a", 100) for _ in range(3)] == [told, "", ""]
+    assert found.accounts["a"].unheard == 2
 
 
 def test_strangers_share_one_budget() -> None:
@@ -251,7 +254,7 @@ async def running(folder: Path) -> AsyncIterator[Parent]:
 async def test_garbage_without_end_costs_a_bounded_journal(parent: Parent) -> None:
     await parent.hears("offer", "ra-1", b"{", times=2_000)
     await parent.journal.all_durable()
-    assert parent.journal.length == REFUSED_BURST + 1
+    assert parent.journal.length == REFUSED_BURST + 2  # the last one says that nothing more is heard
     assert parent.shell.intake.senders is not None
     account = parent.shell.intake.senders.accounts["ra-1"]
     assert account.since is not None
@@ -276,6 +279,18 @@ async def test_last_refusal_says_that_nothing_more_is_heard(parent: Parent) -> N
     await parent.hears("offer", "ra-1", b"{}")
     reject = orjson.loads((await parent.bus.posts.get()).payload)
     assert (reject["reason"], reject["text"]) == ("overload", "in quarantine: more than 5 messages a second")
+
+
+async def test_own_refusal_that_comes_back_is_no_input(parent: Parent) -> None:
+    """MQTT 3.1.1 gives us what we say on a topic that we hear."""
+    await parent.hears("offer", "ra-1", b"{")
+    said = (await parent.bus.posts.get()).payload
+    assert orjson.loads(said)["refused_by"] == "parent"
+    await parent.hears("reject", "ra-1", said, times=20)
+    await parent.hears("offer", "ra-2", b"{")
+    assert (await parent.bus.posts.get()).topic == "dr/reject/ac/ra-2"
+    await parent.journal.all_durable()
+    assert parent.journal.length == 2
 
 
 async def test_operator_sees_alert_metric_and_account_and_releases(
