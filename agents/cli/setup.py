@@ -85,6 +85,7 @@ def split(
         The same for parties with a password.
     """
     from agents.cli.instants import start_of
+    from agents.runtime.files.included import included
     from agents.runtime.files.scenario import build_scenario, find_scenario
     from agents.runtime.files.toml import read_toml
     from agents.tools.access.certificates import utc_now
@@ -97,7 +98,9 @@ def split(
     by = by_whole_days(start_at, now) if start is None else start_of(start, now) - start_at
     if start_at + by < now - timedelta(minutes=1):
         raise ConfigError(f"--start: {start_at + by:%Y-%m-%dT%H:%MZ} is past: its events would be over")
-    there = build_scenario(moved(tables, by), str(found), found.parent)
+    later = moved(tables, by)
+    later["utility"] = included(later.get("utility", {}), found.parent, f"{found}: utility", by)
+    there = build_scenario(later, str(found), found.parent)
     return _written(SystemPlan(out, port, password_port, host), there, now)
 
 

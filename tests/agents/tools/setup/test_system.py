@@ -103,6 +103,16 @@ def test_split_scenario_begins_when_it_is_told_to(tmp_path: Path) -> None:
     assert [event["issue_at"] for event in events] == [datetime(2027, 3, 1, 12, 5, tzinfo=UTC)]
 
 
+def test_forecast_of_a_split_scenario_moves_with_it(tmp_path: Path) -> None:
+    out = tmp_path / "noon"
+    assert call(["scenario", "split", "midday_surplus", "--out", str(out), "--start", "2027-03-01T00:20:00Z"]) == 0
+    events = read_toml(out / "utility-utility.toml")["utility"]["events"]
+    assert [(event["event_id"], event["start"]) for event in events] == [
+        ("forecast-20270301-0230", datetime(2027, 3, 1, 2, 30, tzinfo=UTC)),
+        ("forecast-20270301-0430", datetime(2027, 3, 1, 4, 30, tzinfo=UTC)),
+    ]
+
+
 def test_split_scenario_keeps_its_time_of_the_day() -> None:
     start_at = datetime(2026, 1, 14, 17, 0, tzinfo=UTC)
     there = start_at + by_whole_days(start_at, NOW)
