@@ -59,6 +59,8 @@ class Probe:
             properties.ReceiveMaximum = 1
         try:
             self.client.connect(door.host, door.port, clean_start=True if self._v5 else 3, properties=properties)
+        except TimeoutError:  # its text is a place in the library
+            raise LinkLost("it says nothing") from None
         except OSError as error:
             raise LinkLost(error.strerror or str(error)) from None
         self.client.loop_start()

@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 
 from agents.cli.arguments import Seconds, within
 from agents.cli.connection import DEFAULT, Connection
+from agents.cli.silence import silent
 from agents.runtime.exits import Exit
 from agents.settings.mistakes import ConfigError
 from agents.tools.access.lifetimes import VALID
@@ -168,6 +169,7 @@ def signing_key(path: Path, /) -> int:
 
 
 @ca_app.command
+@silent()
 def serve(folder: Path, /, *, connection: Connection = DEFAULT) -> int:
     """Answer the requests by which daemons renew their certificates, until Ctrl-C (or SIGTERM).
 

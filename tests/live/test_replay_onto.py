@@ -24,7 +24,7 @@ from agents.tools.replay.onto import Onto
 from agents.tools.replay.source import RecordingSource
 from agents.tools.replay.wire import on_the_wire
 from broker.clock import Clock
-from broker.mosquitto import Broker, private_broker
+from broker.mosquitto import Broker, BrokerFailed, free_port, private_broker
 from broker.mqtt import Address
 from broker.stepper import no_collection
 
@@ -145,3 +145,9 @@ async def test_party_that_is_not_there_is_one_sentence(run: Path, broker: Broker
     onto = Onto(on_the_wire(RecordingSource(run).lines()), "ra-1")
     with pytest.raises(ConfigError, match="ra-1 did not come online"):
         await onto.play(Address(port=broker.port), 0, 0.5, None)
+
+
+async def test_broker_that_is_not_there_is_one_sentence_with_its_reason(run: Path) -> None:
+    onto = Onto(on_the_wire(RecordingSource(run).lines()), "ra-1")
+    with pytest.raises(BrokerFailed, match=r"was not reached within 1\.5 s: .*refused"):
+        await onto.play(Address(port=free_port()), 0, 1.5, None)

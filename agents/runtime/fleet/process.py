@@ -143,6 +143,8 @@ class Fleet:
         failure = None if serving.cancelled() else serving.exception()
         if failure is not None:
             raise first_error(failure)
+        if not all(line.connected.is_set() for line in self.lines) and not stop.is_set():
+            raise BrokerFailed(self._unreached())
         return self.told()
 
     def told(self) -> FleetProgress:
@@ -274,7 +276,12 @@ class Fleet:
                 for line in self.lines:
                     await line.connected.wait()
         except TimeoutError:
-            raise BrokerFailed(f"the broker at {self.address.where} was not reached within {within_s} s") from None
+            raise BrokerFailed(self._unreached(f" within {within_s} s")) from None
+
+    def _unreached(self, within: str = "") -> str:
+        """That a line has never been connected, and why."""
+        last = next((f": {why}" for line in self.lines if (why := line.bus.entrance.failure)), "")
+        return f"the broker at {self.address.where} was not reached{within}{last}"
 
     def _journal(self) -> FleetJournal | None:
         if self.journal_path is None:

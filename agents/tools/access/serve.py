@@ -39,6 +39,8 @@ class AuthorityService:
         """Parties that have been told about since they asked too often."""
         self._told = b""
         """The roots that the broker has been told since we connected: one that starts anew may keep nothing."""
+        self._reached, self._told_last = False, ""
+        """Whether the broker ever was reached, and what was said last of that."""
         name = load_plan(folder).authority
         self.bus = MqttBus(address, name, (f"{REQUEST}/+",), on_connected=self._connected)
 
@@ -76,8 +78,12 @@ class AuthorityService:
             put_pair(certificate, key, pair.certificate_pem, pair.key_pem)
 
     def _connected(self, connected: bool) -> None:
+        """Said once each time: the carrier tells of each attempt."""
         self._told = b""
-        self._tell(f"{'answers' if connected else 'has lost the broker'} at {self.bus.address.where}")
+        now = "answers" if connected else "has lost the broker" if self._reached else "does not reach the broker"
+        if now != self._told_last:
+            self._tell(f"{now} at {self.bus.address.where}" + ("" if connected else f": {self.bus.entrance.failure}"))
+        self._reached, self._told_last = self._reached or connected, now
 
     async def _deliver(self, arrivals: Sequence[Arrival]) -> None:
         for arrival in arrivals:

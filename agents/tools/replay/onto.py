@@ -21,6 +21,7 @@ from agents.tools.replay.wire import WireMessage
 from broker.bus import Arrival, Post
 from broker.clock import Clock
 from broker.faults import first_error
+from broker.mosquitto import BrokerFailed
 from broker.mqtt import Address, MqttBus
 from protocol import messages as m
 from protocol.edges import ROUTES, Edge, Way, topic
@@ -69,7 +70,7 @@ class Onto:
         """Until the party has said all that it said then, or `grace_s` after the last recorded message.
 
         Without a clock it is real time, and all instants are moved to now. Raises ConfigError when the party does not
-        come online, or when the broker is not reached.
+        come online, BrokerFailed when the broker is not reached.
         """
         listener = Listener(self.under_test, self._then)
         others = {edge.other(self.under_test): edge for edge in self._edges}
@@ -87,7 +88,7 @@ class Onto:
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [tasks.create_task(bus.run(partial(deliver, name))) for name, bus in buses.items()]
-                await self._all_there(address, connected.values(), listener, online_within_s)
+                await self._all_there(address, buses.values(), connected.values(), listener, online_within_s)
                 by = timedelta() if clock is not None else _whole(datetime.now(UTC) - self.origin_at)
                 clock = clock or Clock()
                 actors = self.actors(by)
@@ -109,18 +110,27 @@ class Onto:
         return MqttBus(address, name, filters, on_connected=_setter(up), session_expiry_s=0)
 
     async def _all_there(
-        self, address: Address, connected: Iterable[asyncio.Event], listener: Listener, within_s: float
+        self,
+        address: Address,
+        buses: Iterable[MqttBus],
+        connected: Iterable[asyncio.Event],
+        listener: Listener,
+        within_s: float,
     ) -> None:
         where = f"at {address.where}"
-        missing = f"the broker {where} was not reached within {within_s:g} s"
+        reached = False
         try:
             async with asyncio.timeout(within_s):
                 for up in connected:
                     await up.wait()
-                missing = f"{self.under_test} did not come online {where} within {within_s:g} s"
+                reached = True
                 await listener.online.wait()
         except TimeoutError:
-            raise ConfigError(missing) from None
+            if reached:
+                text = f"{self.under_test} did not come online {where} within {within_s:g} s"
+                raise ConfigError(text) from None
+            last = next((f": {why}" for bus in buses if (why := bus.entrance.failure)), "")
+            raise BrokerFailed(f"the broker {where} was not reached within {within_s:g} s{last}") from None
 
     async def _until_sent(
         self, actors: Iterable[RecordedParent | Scripted], listener: Listener, within_s: float

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from memory_bus import MemoryBus
 from worlds import vehicle
 
@@ -14,6 +15,7 @@ from agents.runtime.journal.files import archive_of
 from agents.settings.daemon import JournalSettings
 from agents.settings.parties import DerSettings
 from broker.address import Address
+from broker.mosquitto import BrokerFailed, free_port
 
 
 def test_trouble_with_its_credentials_is_told_with_how_it_stands() -> None:
@@ -38,3 +40,11 @@ async def test_archive_of_a_fleet_goes_after_the_days_that_its_file_says(tmp_pat
     await fleet._rest(Gateway(fleet.homes, {"h-1": MemoryBus()}, fleet.clock, journal))
     await journal.close()
     assert list(archive_of(path).iterdir()) == [new]
+
+
+async def test_fleet_that_never_reached_its_broker_says_so_and_why() -> None:
+    home = DerSettings(name="h-1", parent="ra-1", devices=(vehicle("ev-1"),))
+    port = free_port()
+    fleet = Fleet(HomesSource("fleet", (home,)), Address(port=port), control=None)
+    with pytest.raises(BrokerFailed, match=f"^the broker at 127.0.0.1:{port} was not reached: .*refused"):
+        await fleet.run(seconds=1.5)
