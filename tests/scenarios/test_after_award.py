@@ -396,6 +396,17 @@ def test_homes_that_all_give_less_are_kept_and_raised_and_the_rest_is_stated() -
     assert violations(simulation.trace) == []
 
 
+def test_who_gives_a_tenth_of_its_award_is_asked_for_all_that_it_offered_where_nobody_else_has_any() -> None:
+    world = WeakWorld()
+    world.simple("ra-1", 10)
+    world.event(*[24_000] * 4)
+    doubtful(world)
+    world.pcts = dict.fromkeys((f"ra-1-h{i}" for i in range(10)), 10)
+    story = world.run()
+    slots = [one["delivered_wh"] for one in told_by(story, "slot_metered", "ra-1")]
+    assert slots == [pytest.approx(wh, abs=20) for wh in (1_200, 3_000, 3_000, 3_000)]
+
+
 def test_own_storage_fills_what_a_weak_home_leaves() -> None:
     world = WeakWorld()
     homes = [world.home(f"ra-1-h{i}", "ra-1") for i in range(4)]
