@@ -1,10 +1,10 @@
 """The operator's side of the control sockets: an event is issued, changed, cancelled, or only asked about."""
 
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from agents.cli.running import parties, the_utility
 from agents.history.fold import History
 from agents.history.line import NoteLine
 from agents.history.narrate import SlotCounts, line
+from agents.negotiation.stage import Stage
 from agents.runtime.daemon.client import ask, converse
 from agents.runtime.daemon.refusal import CommandRefusal
 from agents.runtime.daemon.sockets import runtime_dir
@@ -54,7 +55,7 @@ async def request(control: Path | None, wanted: WantedRequest, json: bool) -> in
     event = {
         "event_id": event_id,
         "program_id": wanted.program_id,
-        "issue_at": now,
+        "issue_at": min(now, start - timedelta(seconds=1)) if _is_under_way(utility, event_id) else now,
         "direction": wanted.direction,
         "start": start,
         "slot_s": wanted.slot_s,
@@ -62,6 +63,11 @@ async def request(control: Path | None, wanted: WantedRequest, json: bool) -> in
     }
     _check(event)
     return await _watched(path, str(utility["name"]), {"do": "issue", "event": event}, event_id, json)
+
+
+def _is_under_way(utility: Mapping[str, Any], event_id: str) -> bool:
+    """Whether an event has begun: less may be asked of it still, in the slots that it has."""
+    return any(one["event_id"] == event_id and one["stage"] == Stage.DELIVERING for one in utility["events"])
 
 
 async def dry_run(control: Path | None, wanted: WantedRequest, json: bool) -> int:

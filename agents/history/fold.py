@@ -59,7 +59,10 @@ class History:
         return found
 
     def take_note(self, party: str, note: Note | NoteLine) -> None:
-        """A note of an actor, of a journal, or of a log line; one that this version does not know changes nothing."""
+        """A note of an actor, of a journal, or of a log line; one that this version does not know changes nothing, and an
+        order that is refused makes no event."""
+        if note.name == "order_refused" and note.event_id not in self.events:
+            return
         if note.event_id and (model := read_note(note.name, note.step, note.data)) is not None:
             self.event(note.event_id).party(party).take(model)
 

@@ -68,6 +68,7 @@ class ChildAnswers:
             by_aggregator = any(resource.kind is m.ResourceKind.AGGREGATE for resource in offer.resources)
             sent = self._with_profiles(sent, offer.profiles, most_w)._replace(alone=by_aggregator)
         answer = children.shared.known(sent) or self._shared_answer(sent)
+        self._unlock(child, child.relaxed if relaxed else child.own, answer)
         if relaxed:
             children.store(child, child.own, answer)
         else:
@@ -95,9 +96,16 @@ class ChildAnswers:
             alternative.valid_until,
             alternative=True,
         )
+        self._unlock(child, child.own, answer)
         self.children.store(child, answer, None)
         self.children.opt(child, m.Opt.IN)
         child.owed = True
+
+    def _unlock(self, child: Child, before: ChildAnswer | None, answer: ChildAnswer) -> None:
+        """Who gives less now than it has answered to the same question has lost what it counted on: what was firm in an
+        earlier round may have stood on that, and an award of it would be refused."""
+        if child.locked is not None and before is not None and any(map(gt, before.power_w, answer.power_w)):
+            self.children.lock(child, None)
 
     def _relaxable(self, offer: m.Offer) -> bool:
         return any(resource.relaxable and resource.kind in self.children.can_relax for resource in offer.resources)

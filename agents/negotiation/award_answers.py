@@ -80,11 +80,22 @@ class AwardAnswers:
             self.children.bind(child, award, message.accepted)
         if not message.accepted:
             self.out.tell("award_refused", child=child.name, cause=message.reason)
+            self._award_newest(child, award, now)
             return Bound(f"{child.name}: {message.reason}")
         if not self.awards.unconfirmed:
             awarded_w = self.children.awarded_w or self.subject.nothing_w
             self.out.tell("all_confirmed", children=self.children.awarded_count, power_w=awarded_w)
         return BOUND
+
+    def _award_newest(self, child: Child, refused: AwardRecord, now: datetime) -> None:
+        """What was firm in an earlier round does not stand with a child any more: what it has answered since does."""
+        newest = child.newest
+        if child.locked is None or newest is None or child.accepted != child.locked:
+            return
+        self.children.lock(child, None)
+        power_w = least(newest.power_w, refused.power_w)
+        if any(power_w):
+            self.awards.give([(child, newest, power_w)], now)
 
     def withdraw(self, name: str, message: m.Withdraw, now: datetime) -> TakenBack:
         """A child can give less than its award; returns who and why. Raises RefusedMessage."""

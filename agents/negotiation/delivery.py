@@ -156,10 +156,13 @@ class Delivery:
             if reading.slot == self.slot:
                 self.impossible[name] = None
             return False
+        is_first = name not in self.readings.of(reading.slot)
         match self.readings.take(name, reading, revision, summed=reading.slot < self.slot):
             case Taking.OPEN:
                 return True
             case Taking.CORRECTS:
+                if is_first:
+                    self.watch.came_late(name, self.slot - reading.slot)
                 self.out.tell("late_report_counted", child=name, slot=reading.slot)
                 self.corrected[reading.slot] = None
                 if Timer.CORRECT not in self.timers.at:

@@ -58,6 +58,7 @@ class DeliveryState:
     stated: tuple[str, ...] = ()
     early: dict[str, int] = field(default_factory=dict)
     untold_wh: dict[int, dict[str, int]] = field(default_factory=dict)
+    slow: dict[str, int] = field(default_factory=dict)
 
 
 def delivery_state(delivery: Delivery, dispatches: Dispatches) -> DeliveryState:
@@ -81,6 +82,7 @@ def delivery_state(delivery: Delivery, dispatches: Dispatches) -> DeliveryState:
         silent=dict(delivery.watch.silent),
         late=tuple(delivery.watch.late),
         stated=tuple(delivery.watch.stated),
+        slow=dict(delivery.watch.slow),
         early=dict(dispatches.early),
         ended_ws=dict(delivery.due.ended_ws),
         since_at=delivery.due.since_at,
@@ -101,7 +103,7 @@ def remember_delivery(delivery: Delivery, dispatches: Dispatches, state: FirstDe
     delivery.sources.told_by, delivery.rebounds = state.told_by, dict(state.rebounds)
     delivery.watch.provisional = dict(state.provisional)
     delivery.watch.silent, delivery.watch.late = dict(state.silent), dict.fromkeys(state.late)
-    delivery.watch.stated = dict.fromkeys(state.stated)
+    delivery.watch.stated, delivery.watch.slow = dict.fromkeys(state.stated), dict(state.slow)
     dispatches.early = dict(state.early)
     delivery.due = DueEnergy(dict(state.ended_ws), state.since_at)
     delivery.watch.typical_pct, delivery.watch.judged_slots = state.typical_pct, state.slot

@@ -17,9 +17,6 @@ from agents.settings.members import Members
 from protocol import messages as m
 from protocol.plan import Plan, add, excess, least, scaled, shortfall, total
 
-WORTH_PCT = 20
-"""Who gives less than this of its award is not asked for more."""
-
 
 class Repair:
     """Keeps what stands with the children and the party itself as large as the deal."""
@@ -83,7 +80,7 @@ class Repair:
                 missing = self._raise(child, awarded_w, missing, cause, now)
         missing = shortfall(missing, self.own.add(missing, now))
         for child, awarded_w in sorted(doubtful, key=lambda one: -self.watch.pct(one[0].name)):
-            if any(missing) and self.watch.pct(child.name) >= WORTH_PCT:
+            if any(missing) and self.watch.pct(child.name):
                 missing = self._raise(child, awarded_w, missing, cause, now)
         return missing
 
@@ -143,12 +140,15 @@ class Repair:
         return self.book[child.name].least_w if self.book is not None and child.name in self.book else 0
 
     def reduce(self, deal_w: Plan, now: datetime) -> None:
-        """Cut what stands to a smaller deal, W: own power first, then the last members. Who gives less than its award is
-        cut by so much more: only what is expected of it stands."""
+        """Cut what stands to a smaller deal, W: own power first, then the last members, but of an event under way all of
+        them. Who gives less than its award is cut by so much more: only what is expected of it stands."""
         own = least(excess(self.standing_w(), deal_w), self.own.power_w())
         if any(own):
             self.own.cut(own)
         over = shortfall(self.standing_w(), deal_w)
+        if any(over) and now > self.subject.period.start:
+            self._lower(self.subject.to_come(over, now), now)
+            over = shortfall(self.standing_w(), deal_w)
         ends = tuple(not deal and bool(less) for deal, less in zip(deal_w, over, strict=True))
         for child, awarded_w in reversed(self.children.awarded()):
             pct = self.watch.pct(child.name)

@@ -15,7 +15,7 @@ from agents.negotiation.out import Out
 from agents.negotiation.own import OwnPower
 from agents.negotiation.rebound import Rebound, summed
 from agents.negotiation.sources import SourceSum, extension, told
-from agents.negotiation.stage import Stage
+from agents.negotiation.stage import Stage, Timer
 from agents.negotiation.standing import EventStanding
 from agents.negotiation.subject import Subject
 from agents.negotiation.upward import Upward
@@ -95,6 +95,9 @@ class Settlement:
         of_award = message.request_id == child.award.request_id
         if not message.so_far or self.standing.stage is not Stage.DELIVERING or not watch.is_der(name) or not of_award:
             return False
+        commands_at = self.delivery.timers.at.get(Timer.DISPATCH)
+        if commands_at is not None and commands_at <= now:
+            return False  # nobody is commanded in the slot yet, as the process was down
         assert message.slot is not None
         if message.slot >= self.subject.slots:
             raise RefusedMessage(RejectReason.WRONG_SLOTS, f"slot {message.slot} of {self.subject.slots}")
@@ -167,12 +170,12 @@ class Settlement:
     def correct(self, now: datetime) -> Correction:
         """Slots whose meter values came late are told again, as corrected."""
         delivery = self.delivery
-        newest = delivery.slot - 1 in delivery.corrected
+        corrected = bool(delivery.corrected)
         sums = delivery.correct(self.standing.deal_w)
         for reading in sums if self.up is not None else ():
             self.report_again(reading, now)
         over = self.standing.stage is Stage.CLOSED and delivery.slot > delivery.last_slot
-        return Correction(newest and delivery.judge_late(), bool(sums) and over)
+        return Correction(corrected and delivery.judge_late(), bool(sums) and over)
 
     def on_dispatch(self, dispatch: m.Dispatch, now: datetime) -> None:
         """A parent that misses the report of a slot says its dispatch again: it is answered with the newest one."""

@@ -55,6 +55,8 @@ class DeliveryWatch:
         """Of whom less was expected when a shortfall was stated: it may be missing upward already."""
         self.late: dict[str, None] = {}
         """Who has answered one late, and delivers: it is not given up for that again."""
+        self.slow: dict[str, int] = {}
+        """Whose last value came so many slots late: it may come as late again."""
         self.provisional: dict[str, tuple[int, int]] = {}
         """Of whom something else is expected by what it told inside a slot: in which, and how often that has changed."""
 
@@ -64,7 +66,7 @@ class DeliveryWatch:
         self.typical_pct, self.judged_slots = 100, 0
         self.owed_wh.clear()
         self.provisional.clear()
-        self.silent, self.late, self.stated = {}, {}, {}
+        self.silent, self.late, self.stated, self.slow = {}, {}, {}, {}
         self.children.stood.clear()
 
     def pct(self, name: str) -> int:
@@ -131,9 +133,9 @@ class DeliveryWatch:
             newer = self.provisional.get(child.name, (slot, 0))[0] > slot  # it has told of the next slot already
             if due_wh is None:
                 self.owed_wh.pop(child.name, None)
-            elif child.name not in impossible and not newer:
-                self._judge(child.name, slot, due_wh, have.get(child.name))
-                if self.is_der(child.name):
+            elif child.name not in impossible and not newer and not self._comes_later(child.name, slot, readings):
+                known = self._judge(child.name, slot, due_wh, have.get(child.name))
+                if known and self.is_der(child.name):
                     gave_pct.append(self.gives_pct.get(child.name, 100))
         if len(gave_pct) >= LEAST_JUDGED:
             self.typical_pct = int(median_low(gave_pct))
@@ -156,6 +158,8 @@ class DeliveryWatch:
         stood = [one for one in self.children.stood.get(name, ()) if one[0] > self.subject.period.slot_start(slot)]
         due_wh = stood_wh(stood, awarded_w, self.subject.period, slot, at - FOLLOWS_WITHIN)
         given_wh = delivered_wh(self.subject.direction, energy_wh_, baseline_wh)
+        if given_wh < due_wh and self._was_left_to_itself(name, awarded_w, slot):
+            return False
         pct = max(0, min(100, given_wh * 100 // due_wh)) if due_wh > ROUNDED_WH else 100
         if pct >= ENOUGH_PCT or given_wh >= due_wh - ROUNDED_WH - self.step_wh(name):
             pct = 100
@@ -182,16 +186,33 @@ class DeliveryWatch:
         return in_slot and now - at <= within and at - begins >= 2 * FOLLOWS_WITHIN
 
     def judge_late(self, slot: int, readings: Readings) -> bool:
-        """Whether something else is expected of a child by what it told late of the slot that was summed up last: an
-        aggregator is counted on again, a DER as far as its value shows; but where a shortfall was stated meanwhile, it is
-        judged by its next slot: what was withdrawn upward is not wanted of it any more."""
+        """Whether something else is expected of a child by what it told late of the slot that was summed up last, or of the
+        newest that it can have told: an aggregator is counted on again, a DER as far as its value shows; but where a shortfall
+        was stated meanwhile, it is judged by its next slot: what was withdrawn upward is not wanted of it any more."""
         have, before = readings.of(slot), dict(self.gives_pct)
+        for name in [name for name in self.gives_pct if name not in have and self.slow.get(name, 1) > 1]:
+            late = slot + 1 - self.slow[name]
+            if name in readings.of(late) and name not in self.stated and self._comes_later(name, slot, readings):
+                self._judge_again(name, late, readings.of(late)[name])
         for name in [name for name in self.gives_pct if name in have]:
             if not self.is_der(name):
                 self._heard(name, slot)
             elif name not in self.provisional and name not in self.stated and not self.step_wh(name):
                 self._judge_again(name, slot, have[name])
         return self.gives_pct != before
+
+    def came_late(self, name: str, slots: int) -> None:
+        """The first value of a slot comes behind its sum, so many slots late."""
+        if self.is_der(name):
+            self.slow[name] = slots
+
+    def _comes_later(self, name: str, slot: int, readings: Readings) -> bool:
+        """Whether a DER without a value of a slot is no later with it than it was before."""
+        late = self.slow.get(name)
+        if late is not None and name in readings.of(slot):
+            del self.slow[name]
+            return False
+        return late is not None and (slot < late or name in readings.of(slot - late))
 
     def shortfall_stated(self) -> None:
         """What could not be replaced is missing upward from now on."""
@@ -205,15 +226,25 @@ class DeliveryWatch:
             given_wh = delivered_wh(self.subject.direction, reading.energy_wh, reading.baseline_wh)
             self._expect(name, slot, due_wh, given_wh, silent=False)
 
-    def _judge(self, name: str, slot: int, due_wh: int, reading: m.Reading | None) -> None:
+    def _judge(self, name: str, slot: int, due_wh: int, reading: m.Reading | None) -> bool:
+        """What is expected of a child by its value of a slot; whether it shows anything."""
         if reading is None:
             self.late.pop(name, None)
             self._expect(name, slot, due_wh, 0, silent=True)
         elif self.is_der(name):
             given_wh = delivered_wh(self.subject.direction, reading.energy_wh, reading.baseline_wh)
+            if given_wh < due_wh and self._was_left_to_itself(name, self.children[name].awarded_w or (), slot):
+                return False
             self._expect(name, slot, due_wh, given_wh, silent=False)
         elif name in self.gives_pct:
             self._heard(name, slot)
+        return True
+
+    def _was_left_to_itself(self, name: str, awarded_w: Plan, slot: int) -> bool:
+        """Whether nothing was due of a DER in a part of a slot, behind others in which it gave: its devices took that back
+        meanwhile, by no fault of its own, and its meter tells both together."""
+        start, stood = self.subject.period.slot_start(slot), self.children.stood.get(name, ())
+        return any(awarded_w[:slot]) and any(not plan[slot] for until, plan in stood if until > start)
 
     def _heard(self, name: str, slot: int) -> None:
         del self.gives_pct[name]

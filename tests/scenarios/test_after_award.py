@@ -332,6 +332,49 @@ def test_home_whose_value_comes_late_is_counted_on_again_at_once() -> None:
     assert violations(simulation.trace) == []
 
 
+@pytest.mark.parametrize(("minutes", "replaced_slots"), [(10, 1), (25, 1), (40, 2)])
+def test_home_whose_values_always_come_late_is_replaced_until_its_first_value_comes(
+    minutes: int, replaced_slots: int
+) -> None:
+    world = World()
+    world.simple("ra-1", 4)
+    world.event(*[12_000] * 5)
+    doubtful(world)
+    world.intercepts["ra-1-h0"] = lambda _, post: [
+        (post, minutes * MINUTE if "/report/" in post.topic else timedelta())
+    ]
+    simulation = world.build()
+    simulation.run()
+    story = Story(simulation, world)
+    assert len(story.notes("gives_less", "ra-1")) == len(story.notes("gives_again", "ra-1")) == 1
+    slots = {one["slot"]: one["delivered_wh"] for one in told_by(story, "slot_metered", "utility")}
+    more = [slot for slot, wh in slots.items() if wh > 6_010]
+    assert more == list(range(1, 1 + replaced_slots))
+    assert settled(story)["delivered_wh"] == flowed_wh(simulation, world, world.events[0])
+    assert violations(simulation.trace) == []
+
+
+@pytest.mark.parametrize("minutes", [10, 40])
+def test_home_that_dies_is_noticed_though_its_values_had_come_late(minutes: int) -> None:
+    def slow(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
+        if "/report/" not in post.topic:
+            return [(post, timedelta())]
+        return [] if dead else [(post, minutes * MINUTE)]
+
+    dead: list[bool] = []
+    world = World()
+    world.simple("ra-1", 4)
+    world.event(*[12_000] * 8)
+    doubtful(world)
+    world.intercepts["ra-1-h0"] = slow
+    simulation = world.build()
+    simulation.at(START + 105 * MINUTE, lambda: dead.append(True))
+    simulation.run()
+    first, second = (int(str(note.data["slot"])) for note in Story(simulation, world).notes("gives_less", "ra-1"))
+    late = -(-minutes // 30)
+    assert (first, second) == (0, 3 + late)
+
+
 def test_only_the_silent_meter_under_a_lower_aggregator_is_missing() -> None:
     def mute(sender: str, post: Post) -> list[tuple[Post, timedelta]]:
         return [] if "/report/" in post.topic else [(post, timedelta())]
@@ -394,6 +437,17 @@ def test_homes_that_all_give_less_are_kept_and_raised_and_the_rest_is_stated() -
     assert stated.data["cause"] == "less metered than due"
     assert story.notes("shortfall_stated", "ac")
     assert violations(simulation.trace) == []
+
+
+def test_who_gives_a_tenth_of_its_award_is_asked_for_all_that_it_offered_where_nobody_else_has_any() -> None:
+    world = WeakWorld()
+    world.simple("ra-1", 10)
+    world.event(*[24_000] * 4)
+    doubtful(world)
+    world.pcts = dict.fromkeys((f"ra-1-h{i}" for i in range(10)), 10)
+    story = world.run()
+    slots = [one["delivered_wh"] for one in told_by(story, "slot_metered", "ra-1")]
+    assert slots == [pytest.approx(wh, abs=20) for wh in (1_200, 3_000, 3_000, 3_000)]
 
 
 def test_own_storage_fills_what_a_weak_home_leaves() -> None:

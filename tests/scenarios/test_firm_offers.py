@@ -186,3 +186,25 @@ def test_what_is_locked_is_remembered_over_a_clean_stop() -> None:
     assert up.earlier == {"ra-2.offer.e1.1.1.1": (18_000,)}
     assert isinstance(home, Der)
     assert set(home.events["e1"].earlier) == {"ra-2-h0.offer.own.e1.1.1"}
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+@pytest.mark.parametrize("seconds", [0.22, 0.25, 0.3, 0.31])
+def test_aggregator_that_loses_a_home_in_a_later_round_is_held_to_what_is_left(
+    seconds: float, direction: Direction
+) -> None:
+    """In the first round it could give 16,667 W, in the second it is asked for 21,334 W; without the home it has 16 or 18 kW."""
+    empty = {"soc_wh": 12_000, "departure_soc_wh": 11_000, "charging": "late"}
+    world = World(utility={"accept_share_pct": 50}, coordinator={"plan": "by_scale"})
+    for name, count in (("ra-0", 2), ("ra-1", 4), ("ra-2", 5)):
+        changes = empty if direction is Direction.INCREASE_LOAD else {}
+        world.simple(name, count, scale_w=20_000, vehicle_changes=changes)
+    world.event(50_000, 50_000, direction=direction)
+    simulation = world.build()
+    simulation.give(T0 + timedelta(minutes=5, seconds=seconds), "ra-1-h0", Decided("e1", take_part=False))
+    simulation.run()
+    story = Story(simulation, world)
+    awarded_wh, delivered_wh = story.settled_wh()
+    assert awarded_wh >= 50_000 - 6_000
+    assert delivered_wh == pytest.approx(awarded_wh, abs=20)
+    assert violations(simulation.trace) == []

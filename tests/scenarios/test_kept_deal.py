@@ -142,26 +142,46 @@ def test_cancellation_that_was_not_heard_is_said_again_behind_a_late_answer() ->
     assert account(story) == (0, 0)
 
 
-def changed(power_w: tuple[int, int], minutes: int) -> Story:
-    """20 kW in two slots; so many minutes behind the start something else is asked in them, W."""
+def changed(power_w: tuple[int, int], seconds: float, tiers: bool = False) -> Story:
+    """20 kW in two slots; so many seconds behind the start something else is asked in them, W."""
     world = World()
-    world.simple("ra-1", 4)
+    if tiers:
+        for name in ("low-1", "low-2"):
+            homes = [world.home(f"{name}-h{i}", name, vehicle(f"ev-{name}-{i}")) for i in range(2)]
+            world.aggregator(name, homes, parent="ra-1")
+        low = [
+            Member(name=f"low-{i}", kind="aggregator", increase_load_w=12_000, decrease_load_w=12_000) for i in (1, 2)
+        ]
+        world.aggregator("ra-1", members=low, scale_w=24_000)
+    else:
+        world.simple("ra-1", 4)
     world.event(20_000, 20_000)
     issue = Issue("e1", "dr", Direction.DECREASE_LOAD, START, power_w)
-    world.build().give(START + timedelta(minutes=minutes), "utility", issue)
+    world.build().give(START + timedelta(seconds=seconds), "utility", issue)
     return told(world)
 
 
-def test_less_that_is_asked_of_a_running_event_is_cut_from_the_slots_to_come() -> None:
-    story = changed((8_000, 12_000), 40)
-    assert story.note("event_reduced", "utility").data["power_w"] == (20_000, 12_000)
-    awarded_wh, delivered_wh = account(story)
-    assert awarded_wh == 10_000 + (20_000 + 2 * 12_000) // 6
-    assert awarded_wh - 5_000 // 6 - 1 <= delivered_wh <= awarded_wh  # a car that is let go takes back what it gave
+@pytest.mark.parametrize("tiers", [False, True])
+@pytest.mark.parametrize(
+    ("seconds", "awarded_wh"),
+    [(600, 2 * 20_000 // 6 // 2 + 2 * 8_000 // 6 + 6_000), (2_400, 10_000 + (20_000 + 2 * 12_000) // 6)],
+)
+def test_less_that_is_asked_of_a_running_event_is_cut_from_the_slots_to_come(
+    seconds: int, awarded_wh: int, tiers: bool
+) -> None:
+    """And from everybody: a car that is left with no part would charge again what it gave."""
+    story = changed((8_000, 12_000), seconds, tiers)
+    assert story.note("event_reduced", "utility").data["power_w"] == (20_000 if seconds > 1_800 else 8_000, 12_000)
+    assert account(story) == (pytest.approx(awarded_wh, abs=1), pytest.approx(awarded_wh, abs=8))
+    given_wh = 0
+    for home in story.world.homes:
+        (driver,) = story.simulation.nodes[home.name].stepper.drivers.values()
+        given_wh -= driver.measure(START, START + timedelta(hours=1)).energy_wh or 0
+    assert given_wh == account(story)[1]
 
 
 def test_more_that_is_asked_of_a_running_event_is_refused_in_words() -> None:
-    story = changed((20_000, 21_000), 10)
+    story = changed((20_000, 21_000), 600)
     assert story.note("order_refused", "utility").data["reason"] == "the first slot has begun"
     assert account(story) == (20_000, 20_000)
 

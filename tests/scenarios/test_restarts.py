@@ -1,6 +1,7 @@
 """A party dies at every named point of an evening and comes back: the same deal stands."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -231,6 +232,28 @@ def test_homes_that_are_commanded_late_by_our_own_fault_are_not_taken_for_ones_t
     assert story.notes("replaced") == []
     away_wh = 9_000 * down_s // 3_600
     assert story.settled_wh() == (3_000, pytest.approx(3_000 - away_wh, abs=10))
+
+
+@pytest.mark.parametrize("telemetry_s", [None, 120])
+def test_what_homes_take_back_until_they_are_commanded_late_is_not_taken_for_giving_less(
+    telemetry_s: int | None,
+) -> None:
+    """Their aggregator is away from before the second slot until five minutes into it: raised for what they charged again
+    until then, they would give too much in the third."""
+    world = World()
+    world.simple("ra-1", 4)
+    asks = {"reliability_pct": 50, "telemetry_s": telemetry_s}
+    members = tuple(replace(member, **asks) for member in world.aggregators[0].members)
+    world.aggregators = [world.aggregators[0].model_copy(update={"members": members})]
+    world.event(10_000, 10_000, 10_000)
+    simulation = world.build()
+    simulation.at(START + 28 * MINUTE, lambda: simulation.kill("ra-1", 7 * MINUTE))
+    simulation.run()
+    story = Story(simulation, world)
+    assert [story.notes(name, "ra-1") for name in ("gives_less", "gives_so_far", "replaced")] == [[], [], []]
+    slots = {note.data["slot"]: int(note.data["delivered_wh"]) for note in story.notes("slot_metered", "utility")}
+    assert (slots[0], slots[2]) == (5_000, 5_000)
+    assert slots[1] < 5_000 * 25 // 30
 
 
 @pytest.mark.parametrize(

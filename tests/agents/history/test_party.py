@@ -170,3 +170,13 @@ def test_note_that_is_not_known_changes_nothing() -> None:
     found = History()
     found.take_note("x", Note("sung", "e", "S99", {"songs": 3}))
     assert found.events == {}
+
+
+def test_order_that_is_refused_makes_no_event() -> None:
+    found = History()
+    found.take_note("utility", Note("order_refused", "nope", "", {"reason": "no open event of that id"}))
+    assert found.events == {}
+    issued = {"direction": "decrease_load", "requested_w": (5,), "start": START, "reply_by": AT, "revision": 1}
+    found.take_note("utility", Note("event_issued", "e1", "", issued))
+    found.take_note("utility", Note("order_refused", "e1", "", {"reason": "the first slot has begun"}))
+    assert list(found.events) == ["e1"]

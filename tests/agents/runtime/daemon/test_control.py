@@ -12,7 +12,7 @@ import orjson
 import pytest
 from asked import request
 from memory_bus import MemoryBus
-from worlds import START, T0, vehicle
+from worlds import START, T0, World, vehicle
 
 from agents.cli import operate, resident
 from agents.drivers.build import build_drivers, build_feeds
@@ -342,6 +342,26 @@ async def test_request_that_cannot_be_meant_is_refused_by_its_option(
             await operate.request(path.parent, wanted, json=True)
     assert str(caught.value).startswith(sentence)
     assert shell.status()["events"] == []
+
+
+async def test_less_may_be_requested_of_an_event_under_way(path: Path) -> None:
+    """The one before it begins when it did; what is no such event has to begin later."""
+    world = World()
+    world.simple("ra-1", 4)
+    world.event(20_000, 20_000)
+    simulation = world.build()
+    simulation.run(until=START + timedelta(minutes=10))
+    clock = Clock(START + timedelta(minutes=10), datetime.now(UTC))
+    shell = Shell(simulation.actor("utility"), MemoryBus(), clock)
+    less = replace(WANTED, start=START.isoformat(), power_w=(20_000, 8_000), event_id="e1")
+    async with serving(path, shell), asyncio.timeout(10):
+        with pytest.raises(ConfigError, match="is not after the utility's now"):
+            await operate.request(path.parent, replace(less, event_id="e2"), json=True)
+        watching = asyncio.create_task(operate.request(path.parent, less, json=True))
+        while shell.status()["events"][0]["requested_w"] != [20_000, 8_000]:  # type: ignore[index]
+            await asyncio.sleep(0)
+        watching.cancel()
+        await asyncio.wait([watching])
 
 
 async def test_only_a_utility_issues_events(path: Path) -> None:
