@@ -134,7 +134,8 @@ class Der(Controlled):
 
     def capability(self, told: Mapping[str, m.Capability], now: datetime) -> m.Capability:
         """What it could probably give over the next day."""
-        return home_capability(self.settings, self.home, self.ledger, now, self.capability_every_s or 0)
+        settings = self.settings.model_copy(update={"consent": Consent.NEVER}) if self.outage else self.settings
+        return home_capability(settings, self.home, self.ledger, now, self.capability_every_s or 0)
 
     def _decided(self, item: Decided, now: datetime) -> None:
         """An answer, or a change of mind: a no before the award takes the offer back, a no behind it withdraws; a late
