@@ -2,6 +2,7 @@
 
 Each file beside this one (`one_course/`) was played wrongly by the first release."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -145,6 +146,33 @@ def test_no_set_point_lies_between_nothing_and_the_least_power() -> None:
     played = case("least_power_award")
     assert never_below_least(played, 1_380)
     assert played.delivered_wh("e1", "ra-1") == 5_000
+
+
+@pytest.mark.parametrize("battery_w", [300, 1_000, 5_000])
+@pytest.mark.parametrize("asked_w", [1_000, 1_500, 2_500, 4_000, 7_000])
+@pytest.mark.parametrize("direction", Direction)
+def test_home_whose_charger_cannot_run_at_its_rest_gives_it_otherwise_or_back(
+    direction: Direction, asked_w: int, battery_w: int
+) -> None:
+    world = World(utility={"accept_share_pct": 0}, coordinator={"accept_share_pct": 0})
+    homes = [
+        world.home(
+            f"h{i}", "ra-1", battery(f"b{i}", battery_w),
+            vehicle(f"ev-{i}", soc_wh=20_000, departure_soc_wh=30_000, min_power_w=1_380, max_charge_w=3_680),
+        )
+        for i in range(2)
+    ]  # fmt: skip
+    world.aggregator("ra-1", homes, capacity_w=9_000)
+    world.aggregators = [
+        ra.model_copy(update={"members": tuple(replace(member, reliability_pct=50) for member in ra.members)})
+        for ra in world.aggregators
+    ]
+    world.event(asked_w, asked_w, direction=direction)
+    played = Played(world.run().simulation)
+    assert never_below_least(played, 1_380)
+    awarded_wh, delivered_wh = played.story.settled_wh()
+    assert delivered_wh == pytest.approx(awarded_wh, abs=4)
+    assert awarded_wh
 
 
 @pytest.mark.parametrize("direction", Direction)
