@@ -210,3 +210,20 @@ def test_own_storage_that_counts_on_an_event_that_is_cancelled_is_stated_at_once
     assert moment - cancelled_at < timedelta(seconds=1)
     assert (note.event_id, note.data["shortfall_w"]) == ("give", (3_000,))
     assert story.settled_wh() == (500, 500)
+
+
+@pytest.mark.parametrize("minutes", [-50, -40, -20, 0, 20])
+def test_later_event_on_a_car_that_is_full_in_mid_slot_takes_nothing_of_the_earlier_one(minutes: int) -> None:
+    """By itself it is full at 19:27, in the second slot of the first event; the second event begins somewhere around it."""
+    world = World(utility={"accept_share_pct": 0}, coordinator={"accept_share_pct": 0})
+    car = vehicle("ev", soc_wh=16_000, reserve_wh=4_000, departs_at=T0 + timedelta(hours=5))
+    world.aggregator("ra-1", [world.home("h", "ra-1", car)], capacity_w=12_000)
+    world.event(1_500, 1_500, event_id="first", direction=Direction.INCREASE_LOAD, slot_s=3_600)
+    start = START + timedelta(minutes=120 + minutes)
+    world.event(
+        1_500, 1_500, event_id="second", direction=Direction.INCREASE_LOAD, slot_s=3_600, start=start,
+        issue_at=T0 + timedelta(minutes=10),
+    )  # fmt: skip
+    played = Played(world.run().simulation)
+    for note in played.story.notes("settled", "utility"):
+        assert note.data["delivered_wh"] == pytest.approx(note.data["awarded_wh"], abs=5), note.event_id

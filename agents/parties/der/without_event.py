@@ -2,6 +2,7 @@
 what they take back. The baseline is the schedule declared with the offer, with what the devices follow of other events."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from agents.devices.contract import Ask, micros
@@ -64,6 +65,10 @@ class WithoutEvent:
         if not plan[slot] or not (others or self.held.answer.held.get(resource_id) or self.held.answer.looked_at_again):
             return None
         start, end = self.held.period.slot_start(slot), self.held.period.slot_start(slot + 1)
+        above = self.held.ledger.above(self.held.event_id, resource_id)
+        others = tuple(  # what stands on this event's schedule is of no course that there is without it
+            replace(s, own_w=None) if s in above and start <= s.start < end else s for s in others
+        )
         to_come = self.held.period.model_copy(update={"start": start})  # what was before is in the reading
         ask = Ask(self.held.direction, to_come, zero(len(plan) - slot), others)
         schedule_w = self.held.home.device(resource_id).flexibility(ask).schedule_w[0]
