@@ -322,7 +322,8 @@ class RoomCourse:
         self.is_held = [bool(segments) for segments in held]
         self.others_w = [sum(s.power_w for s in segments) for segments in held]
         self.alone_w = self._alone()
-        """The own schedule without any event, by piece; where other events hold something, that which they stand on."""
+        """The own schedule without any event or, where that leaves less to change, beside what the others hold, by piece;
+        where they hold something, that which they stand on."""
         self._from = Begin(0, 0, room.deviation_k(room.spec.room_c), 0)
         """The first piece that the event can change, or that a search has not settled yet."""
         self.work = 0
@@ -359,12 +360,25 @@ class RoomCourse:
         self._raised: dict[tuple[tuple[int, ...], tuple[int, ...]], list[int]] = {}
 
     def _alone(self) -> list[float]:
-        deviation, found = self.room.deviation_k(self.room.spec.room_c), []
+        begins_k = self.room.deviation_k(self.room.spec.room_c)
+        deviation, beside_k, least = begins_k, begins_k, self.ask.direction is Direction.DECREASE_LOAD
+        found = []
         for piece, (start, end) in enumerate(self.cuts):
             deviation, drawn_wh = self.room.run(deviation, start, end, None)
-            course_w = power_at(self.ask.reserved, start)
-            by_itself_w = drawn_wh / hours(end - start)
-            found.append(by_itself_w if course_w is None else float(course_w - self.others_w[piece]))
+            own_w, course_w = drawn_wh / hours(end - start), power_at(self.ask.reserved, start)
+            if not self.ask.reserved:
+                found.append(own_w)
+                continue
+            after_k, drawn_wh = self.room.run(beside_k, start, end, None)
+            beside_w = drawn_wh / hours(end - start)
+            if course_w is None:  # what it takes back of another event is not sold, nor what that has taken already
+                own_w = min(own_w, beside_w) if least else max(own_w, beside_w)
+            else:
+                own_w = float(course_w - self.others_w[piece])
+            if self.is_held[piece]:
+                after_k, _ = self.room.run(beside_k, start, end, own_w + self.others_w[piece])
+            beside_k = after_k
+            found.append(own_w)
         return found
 
     def _slot(self, piece: int) -> int | None:

@@ -53,7 +53,7 @@ class Vehicle:
         """At its newest reading; of a vehicle with a plan in the present stay, or in the last one."""
         self._declared = self.spec
         self.stays = Stays(spec) if spec.lives_on else None
-        self._now = _LONG_AGO
+        self.looked_at = _LONG_AGO
         self._last: tuple[tuple[Car, EventSlots, tuple[Segment, ...]], OwnSchedules] | None = None
         """Of the last ask: a home asks more than once, for another power."""
 
@@ -79,7 +79,7 @@ class Vehicle:
 
     def look(self, now: datetime) -> None:
         """It is so late."""
-        self._now = now
+        self.looked_at = now
 
     def observe(self, reading: Measured) -> None:
         if self.stays is not None:
@@ -163,7 +163,7 @@ class Vehicle:
         if self.stays is None:
             return self._answer(Stay(self.spec, self._declared), ask)
         start, end = ask.period.slot_start(0), ask.period.slot_start(ask.slots)
-        there = [stay for stay in self._known(self.stays, self._now) if stay.overlap(start, end)]
+        there = [stay for stay in self._known(self.stays, self.looked_at) if stay.overlap(start, end)]
         if not there:
             return nothing(ask, Restriction.PLUG_WINDOW)
         chosen = max(there, key=lambda stay: stay.overlap(start, end))

@@ -123,10 +123,10 @@ class VehiclePhysics:
         self.discharge_w = max([spec.max_discharge_w, *limits]) if spec.max_discharge_w else 0
 
     def edges(self, start: datetime, end: datetime) -> list[datetime]:
-        turns = (self.spec.plugs_in_at, self.spec.departs_at, self.latest_at, self._turns_at(start))
+        turns = (self.spec.plugs_in_at, self.spec.departs_at, self.latest_at, self.turns_at(start))
         return [at for at in turns if start < at < end] + self.sun_edges(start, end)
 
-    def _turns_at(self, now: datetime) -> datetime:
+    def turns_at(self, now: datetime) -> datetime:
         """When it will stop charging by itself, or begin to: its meter runs before that, or after it, not evenly."""
         spec = self.spec
         gain = spec.max_charge_w * spec.charge_efficiency_pct / 100 - spec.standby_w

@@ -113,7 +113,8 @@ class TravellingVehicle(VehiclePhysics):
             self._ahead.append(next(self._journeys))
         coming = {at for one in self._ahead for at in (one.departs_at, one.back_at)}
         put_off = self.latest_at - self.spec.departs_at
-        coming |= {one.departs_at + put_off for one in self._ahead} | {self.spec.plugs_in_at, self.departs_at}
+        coming |= {one.departs_at + put_off for one in self._ahead}
+        coming |= {self.spec.plugs_in_at, self.departs_at, self.turns_at(start)}
         return [at for at in coming if start < at < end] + self.sun_edges(start, end)
 
     def run(self, power_w: int | None, start: datetime, end: datetime) -> float:

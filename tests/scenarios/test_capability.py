@@ -7,16 +7,20 @@ import pytest
 from checker import violations
 from worlds import T0, Story, World, battery, vehicle
 
+from agents.parties.der.actor import Der
 from agents.parties.memory import memory_of
+from agents.settings.parties import DerSettings
 from broker.chance import Faults
 from broker.node import Crash
 from broker.stepper import Stepper
 from protocol import messages as m
-from protocol.actor import Foreseen, Received
+from protocol.actor import Foreseen, Measured, Outage, Received
 from protocol.units import Direction
 
 EVERY = {"capability_every_s": 600}
 AWAY = {"plugs_in_at": T0 + timedelta(hours=5)}
+
+HOUR = timedelta(hours=1)
 
 
 def three_homes(*telling: str, **aggregator: Any) -> World:
@@ -158,3 +162,31 @@ def test_fold_of_a_coordinators_journal_plans_the_same() -> None:
     for entry in node.journal:
         again.fold(entry)
     assert memory_of(again.actor) == memory_of(node.stepper.actor)
+
+
+def able_w(home: Der, hours: int) -> tuple[int, int]:
+    """What a home tells that it can probably give in the slot so many hours after the start, less and more load."""
+    told, slot = home.capability({}, T0 + timedelta(hours=hours)), 1
+    return told.decrease_load.p50_w[slot], told.increase_load.p50_w[slot]
+
+
+def test_what_is_not_counted_on_is_not_told_as_what_a_home_could_give() -> None:
+    home = Der(DerSettings(name="h", parent="ra-1", devices=(battery("b", state_valid_s=7_200),)))
+    assert able_w(home, 1) == (0, 0)  # it was never read
+    home.receive(Measured("b", T0, 15_000), T0)
+    assert able_w(home, 1) == (5_000, 5_000)
+    assert able_w(home, 3) == (0, 0)
+    home.receive(Measured("b", T0 + HOUR, 15_000, fault="broken"), T0 + HOUR)
+    assert able_w(home, 1) == (0, 0)
+    home.receive(Measured("b", T0 + 2 * HOUR, 15_000), T0 + 2 * HOUR)
+    assert able_w(home, 2) == (5_000, 5_000)
+    home.receive(Outage(True), T0 + 2 * HOUR)
+    assert able_w(home, 2) == (0, 0)
+
+
+def test_telling_leaves_no_trace_in_what_a_home_knows() -> None:
+    home = Der(DerSettings(name="h", parent="ra-1", devices=(battery("b", state_valid_s=7_200),)))
+    home.receive(Measured("b", T0, 15_000), T0)
+    before = memory_of(home), dict(home.home.troubled)
+    home.capability({}, T0 + 5 * HOUR)
+    assert (memory_of(home), home.home.troubled) == before

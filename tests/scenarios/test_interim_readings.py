@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from checker import violations
-from worlds import START, Story, World, battery
+from worlds import START, T0, Story, World, battery
 
 from agents.drivers.build import build_drivers
 from agents.history.line import NoteLine
@@ -16,6 +16,7 @@ from agents.history.narrate import words
 from agents.negotiation.parent import ParentParty
 from agents.parties.memory import memory_of, remember
 from agents.runtime.build import build_actor
+from agents.settings.devices import SolarSpec
 from broker.bus import Post
 from broker.chance import Faults
 from broker.stepper import Stepper
@@ -23,6 +24,7 @@ from protocol import messages as m
 from protocol.actor import Cancel, Decided, Driver, Measured, Received
 from protocol.codec import decode_body, encode
 from protocol.entries import encode_effects
+from protocol.units import Direction
 
 MINUTE = timedelta(minutes=1)
 
@@ -264,3 +266,38 @@ def test_what_cannot_be_changes_nothing(changed: dict[str, Any]) -> None:
     story = Story(simulation, world)
     assert story.notes("gives_so_far") == []
     assert delivered(story) == (10_000, 10_000)
+
+
+def sunny(*forecast_w: int) -> World:
+    """A plant whose slots of an hour get brighter (or darker) in their middle is asked to curtail, and tells of it."""
+    world = World()
+    plant = SolarSpec(
+        kind="solar", resource_id="pv", forecast_w=forecast_w, forecast_at=T0, export_limit_w=9_000, forecast_repeats=True
+    )  # fmt: skip
+    home = world.home("h", "ra-1", plant)
+    world.aggregator("ra-1", [home], capacity_w=6_000, scale_w=6_000)
+    world.aggregators = [
+        one.model_copy(update={"members": tuple(replace(member, telemetry_s=60) for member in one.members)})
+        for one in world.aggregators
+    ]
+    world.event(3_000, 3_000, direction=Direction.INCREASE_LOAD, slot_s=3_600)
+    return world
+
+
+@pytest.mark.parametrize("forecast_w", [(1_000, 5_000), (0, 6_000), (5_000, 1_000), (3_000, 3_000)])
+def test_plant_in_whose_slot_it_gets_brighter_is_not_taken_for_one_that_gives_less(forecast_w: tuple[int, int]) -> None:
+    story = played(sunny(*forecast_w))
+    assert delivered(story) == (6_000, 6_000)
+    assert [story.notes(name) for name in ("gives_so_far", "gives_less", "shortfall_stated")] == [[], [], []]
+
+
+def test_what_is_found_of_a_whole_slot_is_not_of_its_dark_half_as_of_the_bright_one() -> None:
+    world = sunny(1_000, 5_000)
+    world.event(
+        1_000, event_id="e0", issue_at=T0 + MINUTE, start=START - 30 * MINUTE, direction=Direction.INCREASE_LOAD
+    )
+    story = played(world)
+    assert story.notes("gives_so_far") == []
+    assert {note.event_id: note.data["delivered_wh"] for note in story.notes("settled", "utility")} == {
+        "e0": 500, "e1": 6_000,
+    }  # fmt: skip

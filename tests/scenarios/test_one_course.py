@@ -2,6 +2,7 @@
 
 Each file beside this one (`one_course/`) was played wrongly by the first release."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -147,6 +148,33 @@ def test_no_set_point_lies_between_nothing_and_the_least_power() -> None:
     assert played.delivered_wh("e1", "ra-1") == 5_000
 
 
+@pytest.mark.parametrize("battery_w", [300, 1_000, 5_000])
+@pytest.mark.parametrize("asked_w", [1_000, 1_500, 2_500, 4_000, 7_000])
+@pytest.mark.parametrize("direction", Direction)
+def test_home_whose_charger_cannot_run_at_its_rest_gives_it_otherwise_or_back(
+    direction: Direction, asked_w: int, battery_w: int
+) -> None:
+    world = World(utility={"accept_share_pct": 0}, coordinator={"accept_share_pct": 0})
+    homes = [
+        world.home(
+            f"h{i}", "ra-1", battery(f"b{i}", battery_w),
+            vehicle(f"ev-{i}", soc_wh=20_000, departure_soc_wh=30_000, min_power_w=1_380, max_charge_w=3_680),
+        )
+        for i in range(2)
+    ]  # fmt: skip
+    world.aggregator("ra-1", homes, capacity_w=9_000)
+    world.aggregators = [
+        ra.model_copy(update={"members": tuple(replace(member, reliability_pct=50) for member in ra.members)})
+        for ra in world.aggregators
+    ]
+    world.event(asked_w, asked_w, direction=direction)
+    played = Played(world.run().simulation)
+    assert never_below_least(played, 1_380)
+    awarded_wh, delivered_wh = played.story.settled_wh()
+    assert delivered_wh == pytest.approx(awarded_wh, abs=4)
+    assert awarded_wh
+
+
 @pytest.mark.parametrize("direction", Direction)
 def test_no_set_point_is_below_the_least_power_when_the_contract_does_not_name_it(direction: Direction) -> None:
     """A parent without the contract's `least_w` cuts offers to any power; the home rounds what its charger cannot do."""
@@ -182,3 +210,20 @@ def test_own_storage_that_counts_on_an_event_that_is_cancelled_is_stated_at_once
     assert moment - cancelled_at < timedelta(seconds=1)
     assert (note.event_id, note.data["shortfall_w"]) == ("give", (3_000,))
     assert story.settled_wh() == (500, 500)
+
+
+@pytest.mark.parametrize("minutes", [-50, -40, -20, 0, 20])
+def test_later_event_on_a_car_that_is_full_in_mid_slot_takes_nothing_of_the_earlier_one(minutes: int) -> None:
+    """By itself it is full at 19:27, in the second slot of the first event; the second event begins somewhere around it."""
+    world = World(utility={"accept_share_pct": 0}, coordinator={"accept_share_pct": 0})
+    car = vehicle("ev", soc_wh=16_000, reserve_wh=4_000, departs_at=T0 + timedelta(hours=5))
+    world.aggregator("ra-1", [world.home("h", "ra-1", car)], capacity_w=12_000)
+    world.event(1_500, 1_500, event_id="first", direction=Direction.INCREASE_LOAD, slot_s=3_600)
+    start = START + timedelta(minutes=120 + minutes)
+    world.event(
+        1_500, 1_500, event_id="second", direction=Direction.INCREASE_LOAD, slot_s=3_600, start=start,
+        issue_at=T0 + timedelta(minutes=10),
+    )  # fmt: skip
+    played = Played(world.run().simulation)
+    for note in played.story.notes("settled", "utility"):
+        assert note.data["delivered_wh"] == pytest.approx(note.data["awarded_wh"], abs=5), note.event_id

@@ -147,9 +147,10 @@ class Aggregator(BookedParty[AggregatorSettings]):
                 event.repair("own storage has less than it counted on", WithdrawalCause.GONE, now)
 
     def _measured(self, item: Measured, now: datetime) -> None:
-        if item.event_id is None:
-            self.own_storage.observe(item)
-            return
-        event = self.events.get(item.event_id)
+        self.own_storage.observe(item, now)
+        for one in list(self.events.values()) if item.fault is not None else ():
+            if isinstance(one.role, AggregatorRole):
+                one.role.own_fails(item, now)
+        event = self.events.get(item.event_id or "")
         if event is not None and isinstance(event.role, AggregatorRole):
             event.role.dispatching.measured(item, now)

@@ -16,7 +16,7 @@ from agents.parties.der.second_look import looked_at_again
 from agents.settings.connection import ConnectionPoint
 from agents.settings.devices import StorageSpec
 from protocol.actor import Measured
-from protocol.plan import Plan, add, covers, least, most, shortfall
+from protocol.plan import Plan, add, covers, least, most, shortfall, total
 
 
 class StorageYard:
@@ -31,9 +31,10 @@ class StorageYard:
         """The yard of these devices, behind a connection point."""
         return cls([build_device(spec) for spec in specs], connection)
 
-    def observe(self, reading: Measured) -> None:
+    def observe(self, reading: Measured, now: datetime) -> None:
         """Take a device's reading."""
         self.home.observe(reading)
+        self.home.look(now)
 
 
 class OwnStorage:
@@ -70,6 +71,27 @@ class OwnStorage:
     def available_w(self) -> Plan:
         """What it added to the available power, W."""
         return self.offered_w or self.subject.nothing_w
+
+    def look(self, now: datetime) -> None:
+        """It is so late: devices that have a fault, or whose state is too old, add nothing, and it is said why."""
+        self.yard.home.look(now)
+        for resource_id, why in self.yard.home.troubled.items():
+            self.out.tell("device_not_counted_on", "S50", resource_id=resource_id, why=why)
+
+    def fails(self, resource_id: str, now: datetime) -> bool:
+        """A device that gives something in the slot that goes on fails: it is released, and nothing more of it is counted
+        on. Whether it is such a one: before, it may yet be mended."""
+        subject, held, end = self.subject, self.held, self.subject.period.slot_start(self.subject.slots)
+        part_w = held.parts.get(resource_id) if held is not None and self.committed_w is not None else None
+        if part_w is None or held is None or not subject.period.start <= now < end:
+            return False
+        if not part_w[(now - subject.period.start) // subject.period.duration]:
+            return False
+        held.keep({**held.parts, resource_id: shortfall(part_w, subject.to_come(part_w, now))})
+        self.committed_w = self.offered_w = total(list(held.parts.values()), subject.slots)
+        for setpoint in self.yard.ledger.follow(subject.event_id, resource_id, (), now, end):
+            self.out.effect(setpoint)
+        return True
 
     def offer(self, short_w: Plan) -> Plan:
         """Reserve as much of the shortfall as it can give, with the least maximum shortfall; returns it, W."""
@@ -127,6 +149,7 @@ class OwnStorage:
         """Take over what was lost elsewhere, on top of its part of the deal; returns what it took, W."""
         if not self or not self.in_ladder or not any(missing_w):
             return self.subject.nothing_w
+        self.yard.home.look(now)
         added = self._add(missing_w)
         if any(added):
             self.out.tell("own_storage_replaces", "S26", storage_w=added)

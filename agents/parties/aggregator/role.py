@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
+from agents.negotiation.cause import WithdrawalCause
 from agents.negotiation.child import Child
 from agents.negotiation.from_above import keeps_what_stood
 from agents.negotiation.hurried import hurried_members
@@ -27,7 +28,7 @@ from agents.parties.aggregator.surplus import SurplusRung
 from agents.settings.members import Members
 from agents.settings.parties import AggregatorSettings, Rung
 from protocol import messages as m
-from protocol.actor import Solved
+from protocol.actor import Measured, Solved
 from protocol.plan import Plan, add, covers, shortfall
 
 
@@ -199,6 +200,7 @@ class AggregatorRole:
         """S26: own storage adds what it can to the available power (claim 2), where there is some; S27 judges."""
         if not self.storage:
             return False
+        self.storage.look(now)
         added = self.storage.offer(short)
         self.event.out.tell("own_storage_added", "S26", shortfall_w=short, storage_w=added)
         self._sum_up("storage_summed", "S27", m.OptionBasis.STORAGE, now)
@@ -258,6 +260,11 @@ class AggregatorRole:
         """Own storage gives its new part at once, also in the slot under way."""
         self.dispatching.storage_follows(now)
         self.storage_lessened(now)
+
+    def own_fails(self, reading: Measured, now: datetime) -> None:
+        """A device of its own storage fails in mid-event: it is released, and what it was to give replaced, or stated."""
+        if self.storage.fails(reading.resource_id, now):
+            self.event.repair(f"{reading.resource_id}: {reading.fault}", WithdrawalCause.DEVICE, now)
 
     def finished(self, delivered_wh: int, now: datetime) -> None:
         """Note what was delivered beside what was awarded, Wh."""

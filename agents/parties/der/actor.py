@@ -30,7 +30,7 @@ from protocol import messages as m
 from protocol.actor import Decided, Outage, Reconfigured
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import covers
+from protocol.plan import covers, most
 from protocol.rules import order_of
 
 RESIDENT = "the resident"
@@ -134,7 +134,8 @@ class Der(Controlled):
 
     def capability(self, told: Mapping[str, m.Capability], now: datetime) -> m.Capability:
         """What it could probably give over the next day."""
-        return home_capability(self.settings, self.home, self.ledger, now, self.capability_every_s or 0)
+        settings = self.settings.model_copy(update={"consent": Consent.NEVER}) if self.outage else self.settings
+        return home_capability(settings, self.home, self.ledger, now, self.capability_every_s or 0)
 
     def _decided(self, item: Decided, now: datetime) -> None:
         """An answer, or a change of mind: a no before the award takes the offer back, a no behind it withdraws; a late
@@ -290,6 +291,8 @@ class Der(Controlled):
             return
         accepted = event.standing().get(award.accepts or "")
         accepted_w = None if accepted is None else event.most_w(accepted)
+        if accepted_w is not None and event.accepted is not None and known is not None:
+            accepted_w = most(accepted_w, known.power_w)  # what stands may be a mix with earlier offers
         mixed = [] if accepted is None else event.mixed_with(accepted)
         problem = award_problem(
             event.stage, event.outcome, event.terms, accepted_w, award, now, first=event.award is None

@@ -20,6 +20,11 @@ NOTHING: Plan = zero(DAY_SLOTS)
 def bands(home: Home, ledger: Ledger, now: datetime) -> Mapping[Direction, PowerBand]:
     """In both directions: each slot by itself, and the most energy of one use. What hangs on a forecast of the sun is not
     sure."""
+    with home.seen_at(now):
+        return _bands(home, ledger, now)
+
+
+def _bands(home: Home, ledger: Ledger, now: datetime) -> Mapping[Direction, PowerBand]:
     period, held = day_from(now), ledger.but("")
 
     def given(direction: Direction, first: int, slots: int) -> HomeFlexibility:

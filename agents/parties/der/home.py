@@ -40,12 +40,13 @@ class Home(HomeDevices):
         self.relax_others = relax_others
         self.connection = connection
         super().__init__(devices)
-        self._least_w = {one.resource_id: one.spec.min_power_w for one in self.devices if isinstance(one, Vehicle)}
+        self.least_w = {one.resource_id: one.spec.min_power_w for one in self.devices if isinstance(one, Vehicle)}
+        """Below which a charger cannot run, by device."""
 
     def runnable(self, setpoint: Setpoint) -> Setpoint:
         """What a vehicle's charger can do of a set-point: one part of it may come before the others that it was reserved
         with, and alone lie between nothing and its least power; it is rounded to the nearer of the two."""
-        power_w, least_w = setpoint.power_w, self._least_w.get(setpoint.resource_id, 0)
+        power_w, least_w = setpoint.power_w, self.least_w.get(setpoint.resource_id, 0)
         if power_w is None or abs(power_w) >= least_w or not power_w:
             return setpoint
         nearest_w = least_w if 2 * abs(power_w) >= least_w else 0

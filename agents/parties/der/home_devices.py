@@ -1,6 +1,7 @@
 """What is known of a home's devices: their states, their faults, what their owners plan for them and let them do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -83,6 +84,19 @@ class HomeDevices:
         for device in self.devices:
             if isinstance(device, Vehicle):
                 device.look(now)
+
+    @contextmanager
+    def seen_at(self, now: datetime) -> Iterator[None]:
+        """The same for a while between two steps, of which no journal knows: nothing of it stays."""
+        troubled = self.troubled
+        looked_at = [(device, device.looked_at) for device in self.devices if isinstance(device, Vehicle)]
+        HomeDevices.look(self, now)
+        try:
+            yield
+        finally:
+            self.troubled = troubled
+            for vehicle, at in looked_at:
+                vehicle.look(at)
 
     def device(self, resource_id: str) -> Device:
         """One of them."""

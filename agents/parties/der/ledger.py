@@ -86,6 +86,13 @@ class Ledger:
             for segment in parts.get(resource_id, ())
         )
 
+    def above(self, event_id: str, resource_id: str) -> Course:
+        """What a resource follows of those events that it followed later: they stand on this one's schedule, where it has
+        one."""
+        known = list(self._followed)
+        later = known[known.index(event_id) + 1 :] if event_id in self._followed else []
+        return tuple(segment for other in later for segment in self.follows(other, resource_id))
+
     def others_wus(self, event_id: str, resource_id: str, start: datetime, end: datetime) -> int:
         """What a resource followed of all other events between two instants, signed W x microseconds."""
         return sum(

@@ -8,6 +8,7 @@ from agents.devices.contract import Ask
 from agents.devices.course import lower
 from agents.parties.der.home import Home
 from agents.parties.der.home_flexibility import HomeFlexibility, share
+from agents.parties.der.least_parts import runnable_parts
 from agents.parties.der.ledger import Course, Ledger, clipped
 from protocol.actor import Setpoint
 from protocol.messages import IntervalPeriod
@@ -36,8 +37,10 @@ class Reservation:
         self.parts: Mapping[str, Plan] = {}
 
     def reserve(self, power_w: Plan) -> None:
-        """Reserve so much of the answer, W; the parts follow. Raises ValueError above the answer."""
-        self.keep(self.answer.apportion(power_w))
+        """Reserve so much of the answer, W, or less where no charger can run at it; the parts follow. Raises ValueError above
+        the answer."""
+        parts = self.answer.apportion(power_w)
+        self.keep(runnable_parts(parts, self.answer, self.home.least_w, self.direction))
 
     def keep(self, parts: Mapping[str, Plan]) -> None:
         """Reserve these parts of the answer, W."""

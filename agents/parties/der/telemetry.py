@@ -3,13 +3,18 @@ is metered and told at its end as if nothing had been told before."""
 
 from datetime import datetime, timedelta
 
+from agents.devices.contract import micros
 from agents.negotiation.party import Party
 from agents.parties.der import messages
 from agents.parties.der.event import DerEvent, DerStage, DerTimer
 from agents.parties.der.home import Home
+from agents.parties.der.reservation import Reservation, only
 from agents.parties.der.without_event import WithoutEvent
 from protocol import messages as m
 from protocol.actor import Measure, Measured
+
+ENOUGH_PCT = 95
+"""Of an even power: a parent takes so much for all that is due."""
 
 
 class Telemetry:
@@ -56,10 +61,28 @@ class Telemetry:
             return
         values, event.so_far = tuple(event.so_far.values()), {}
         at = min(value.at for value in values)
+        if _comes_later(held, slot, at):
+            return
         baseline_wh, _ = WithoutEvent(held).baseline_wh(values, slot, event.rest_wus, at, event.found_wus.get(slot))
         energies_wh = sum(value.energy_wh or 0 for value in values), baseline_wh
         number = self.party.counts["sent.report"] + 1
         self.party.send(event.edge, messages.so_far(self.party.name, event.request, slot, at, energies_wh, number))
+
+
+def _comes_later(held: Reservation, slot: int, at: datetime) -> bool:
+    """Whether by their courses the devices give less until an instant of a slot than an even power would have, and make up
+    for it in the rest (a plant in whose slot it gets brighter): who is told what has flowed would take it for all."""
+    start, end, sign = held.period.slot_start(slot), held.period.slot_start(slot + 1), held.direction.sign
+    course = [
+        segment for name, plan in held.parts.items() for segment in held.course(name, only(slot, plan[slot], len(plan)))
+    ]
+    even_w = sum(plan[slot] for plan in held.parts.values())
+
+    def is_short(until: datetime) -> bool:
+        given_wus = sum(sign * s.power_w * micros(min(s.end, until) - s.start) for s in course if s.start < until)
+        return given_wus * 100 < even_w * micros(until - start) * ENOUGH_PCT
+
+    return is_short(at) and not is_short(end)
 
 
 def behind(event: DerEvent, slot: int) -> int:

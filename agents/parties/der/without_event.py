@@ -2,6 +2,7 @@
 what they take back. The baseline is the schedule declared with the offer, with what the devices follow of other events."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from agents.devices.contract import Ask, micros
@@ -64,6 +65,10 @@ class WithoutEvent:
         if not plan[slot] or not (others or self.held.answer.held.get(resource_id) or self.held.answer.looked_at_again):
             return None
         start, end = self.held.period.slot_start(slot), self.held.period.slot_start(slot + 1)
+        above = self.held.ledger.above(self.held.event_id, resource_id)
+        others = tuple(  # what stands on this event's schedule is of no course that there is without it
+            replace(s, own_w=None) if s in above and start <= s.start < end else s for s in others
+        )
         to_come = self.held.period.model_copy(update={"start": start})  # what was before is in the reading
         ask = Ask(self.held.direction, to_come, zero(len(plan) - slot), others)
         schedule_w = self.held.home.device(resource_id).flexibility(ask).schedule_w[0]
@@ -130,12 +135,16 @@ class WithoutEvent:
         plan = self.held.parts[resource_id]
         asked_w = plan[slot] or self.held.answer.parts[resource_id].power_w[slot]
         own = self.held.course(resource_id, only(slot, asked_w, len(plan)))
-        own_wus = sum((s.own_w or 0) * micros(min(s.end, end) - s.start) for s in own if s.start < end)
-        if resource_id in found_wus:
-            sign = self.held.direction.sign
-            found = found_wus[resource_id] * micros(end - start) // micros(self.held.period.duration)
-            own_wus = sign * max(sign * own_wus, sign * found)
-        return own_wus + self.held.ledger.others_wus(self.held.event_id, resource_id, start, end)
+
+        def own_wus(until: datetime) -> int:
+            return sum((s.own_w or 0) * micros(min(s.end, until) - s.start) for s in own if s.start < until)
+
+        total_wus = own_wus(end)
+        if resource_id in found_wus:  # what it says of the whole slot is not of one half as of the other
+            sign, duration = self.held.direction.sign, self.held.period.duration
+            less_wus = max(0, sign * (found_wus[resource_id] - own_wus(start + duration)))
+            total_wus += sign * (less_wus * micros(end - start) // micros(duration))
+        return total_wus + self.held.ledger.others_wus(self.held.event_id, resource_id, start, end)
 
     def _led_wus(self, value: Measured, slot: int, until: datetime | None, found_wus: Mapping[str, int]) -> int:
         """By how much a device of which nothing is asked any more was led off its declared schedule before, as far as its

@@ -44,6 +44,12 @@ def test_what_was_in_it_is_told_of_the_instant_that_is_asked_for() -> None:
     assert driver.measure(T0, back - HOUR).soc_wh is None
 
 
+def test_slots_of_events_that_do_not_align_tell_what_flowed_when() -> None:
+    driver, _ = car(soc_wh=24_300)  # it charges for an hour
+    driver.measure(T0 + 3 * HOUR, T0 + 4 * HOUR)
+    assert [driver.measure(T0 + n * HOUR, T0 + (n + 1) * HOUR).energy_wh for n in range(3)] == [6_000, 0, 0]
+
+
 def test_slot_before_a_departure_that_is_metered_behind_it_sends_no_car_away() -> None:
     driver, _ = car()
     departs = T0 + 14 * HOUR

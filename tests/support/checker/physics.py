@@ -48,7 +48,7 @@ def violations(
 
 def left_short(spec: DeviceSpec, driver: object) -> str:
     """Whether a vehicle left with less than its owner agreed to, though it would have had it without us."""
-    if not isinstance(spec, VehicleSpec) or spec.plan is not None or not isinstance(driver, SimulatedDriver):
+    if not isinstance(spec, VehicleSpec) or spec.lives_on or not isinstance(driver, SimulatedDriver):
         return ""
     assert isinstance(driver.physics, VehiclePhysics)
     alone = VehiclePhysics(spec)

@@ -3,15 +3,20 @@
 from datetime import timedelta
 
 import pytest
+from asked import request
 from checker import violations
 from worlds import START, T0, World, battery, vehicle
 
 from agents.devices.catalogue import build_device
+from agents.parties.der.actor import Der
 from agents.parties.der.home import Home
 from agents.settings.connection import ConnectionPoint
 from agents.settings.devices import DeviceSpec, LoadSpec
-from agents.settings.parties import PATENT_LADDER, Rung
+from agents.settings.parties import PATENT_LADDER, DerSettings, Rung
 from protocol import messages as m
+from protocol.actor import Received, Send
+from protocol.codec import encode
+from protocol.edges import Edge
 from protocol.messages import IntervalPeriod, WantedProfile, WantedProfiles
 from protocol.plan import Plan, covers, total
 from protocol.units import Direction
@@ -113,3 +118,38 @@ def test_profile_of_several_devices_that_is_awarded_is_given_device_by_device(
     offers = {offer.message_id: offer for offer in story.sent("offer") if isinstance(offer, m.Offer)}
     assert any(not covers(offers[award.accepts or ""].power_w, award.power_w) for award in awards)
     assert story.sent("withdraw") == []
+
+
+def test_award_that_is_cut_from_a_mix_with_an_earlier_round_is_no_raise() -> None:
+    """The mix is more than the offer of the newest round in its first slots, and so is what is left of it."""
+    der = Der(DerSettings(name="h", parent="ra", devices=(CAR,)))
+
+    def hear(message: m.Message) -> list[m.Message]:
+        effects = der.receive(Received(Edge("ra", "h"), message, encode(message)), T0 + timedelta(minutes=1))
+        return [effect.message for effect in effects if isinstance(effect, Send)]
+
+    def ask(round_: int, *asked_w: int) -> m.Offer:
+        shapes = WantedProfiles(shapes=(WantedProfile(weights=tuple(min(1, w) for w in asked_w)),))
+        (offer,) = hear(
+            request(*asked_w, message_id=f"r.{round_}", request_id=f"e1.{round_}", round=round_, profiles=shapes)
+        )
+        assert isinstance(offer, m.Offer)
+        return offer
+
+    def award(revision: int, *power_w: int) -> m.Confirm:
+        (confirm,) = hear(
+            m.Award(
+                message_id=f"award.{revision}", sent_at=T0, event_id="e1", request_id="e1.2", round=2, revision=revision,
+                award_id="a.e1", accepts=second.message_id, outcome=m.Outcome.CONCLUDED, power_w=power_w,
+                confirm_by=START - timedelta(minutes=10),
+            )
+        )  # fmt: skip
+        assert isinstance(confirm, m.Confirm)
+        return confirm
+
+    first, second = ask(1, 4_000, 0), ask(2, 0, 4_000)
+    assert not covers(second.power_w, (1_000, 0))
+    mix = tuple((a + b) // 2 for a, b in zip(first.power_w, second.power_w, strict=True))
+    assert award(1, *mix).accepted
+    assert award(2, mix[0] - 100, mix[1]).accepted
+    assert not award(3, mix[0] + 5_000, mix[1]).accepted
