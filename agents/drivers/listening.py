@@ -9,6 +9,8 @@ HINTS = {
     errno.EADDRNOTAVAIL: "is that an address of this machine?",
     errno.EACCES: "ports below 1024 are for the administrator: take another one",
 }
+OF_NO_ADDRESS = "could not bind on any address"
+"""What Python says from 3.13 on, without a number."""
 
 
 def cannot_listen(host: str, port: int, error: OSError) -> str:
@@ -17,7 +19,7 @@ def cannot_listen(host: str, port: int, error: OSError) -> str:
         return f"{error.filename} cannot be read: {error.strerror}"
     if isinstance(error, ssl.SSLError):
         return f"its certificate or key cannot be used: {error.reason or error}"
-    known = error.errno in errno.errorcode
-    said = os.strerror(error.errno) if known and error.errno is not None else error.strerror or str(error)
-    hint = HINTS.get(error.errno or 0, "")
+    number = errno.EADDRNOTAVAIL if OF_NO_ADDRESS in str(error) else error.errno or 0
+    said = os.strerror(number) if number in errno.errorcode else error.strerror or str(error)
+    hint = HINTS.get(number, "")
     return f"{host}:{port}: {said}" + (f": {hint}" if hint else "")
