@@ -204,6 +204,28 @@ def test_aggregators_below_one_tell_what_all_their_members_give_in_each_shape() 
     assert story.sent("withdraw") == []
 
 
+def test_three_tiers_with_opposite_shapes_give_nearly_what_one_could() -> None:
+    """What stays gave evenly at first, and gives far more late: its parent asks it for that, not for its even offer."""
+    world = World(coordinator={"max_rerequests": 0, "accept_share_pct": 1}, utility={"accept_share_pct": 1})
+    for number, changes in (("1", LEAVES), ("2", STAYS)):
+        low, mid = f"low-{number}", f"mid-{number}"
+        homes = [world.home(f"{low}-{n}", low, car(f"ev-{low}-{n}", **changes)) for n in range(4)]
+        world.aggregator(low, homes, parent=mid, ladder=PLAN, over_request=False)
+        below = Member(name=low, kind="aggregator", increase_load_w=24_000, decrease_load_w=24_000, profiles=True)
+        world.aggregator(mid, members=[below], scale_w=24_000, parent="ra-1", ladder=PLAN, over_request=False)
+    mids = [
+        Member(name=name, kind="aggregator", increase_load_w=24_000, decrease_load_w=24_000, profiles=True)
+        for name in ("mid-1", "mid-2")
+    ]
+    world.aggregator("ra-1", members=mids, scale_w=48_000, ladder=PLAN, over_request=False)
+    world.event(*[11_000] * SLOTS)
+    story = world.run()
+    assert violations(story.simulation.trace) == []
+    given_w = deal_w(story)
+    assert isinstance(given_w, tuple)
+    assert min(given_w) >= 10_600
+
+
 def test_without_that_each_of_them_is_short_by_itself() -> None:
     assert deal_w(tree(11_000).run()) is None
 
