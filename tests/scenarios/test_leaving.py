@@ -164,6 +164,22 @@ def test_by_scale_they_cannot_meet_it_and_each_says_which_slots_bind_it() -> Non
     assert set(last["slots"]) <= set(range(SLOTS // 2, SLOTS))
 
 
+def test_by_scale_one_gives_early_for_the_other_and_that_one_late() -> None:
+    """Who is short late says that it has more early: who gave there as well is asked for as much energy more late."""
+    world = World(utility={"accept_share_pct": 1})
+    for name, changes in (("ra-1", LEAVES), ("ra-2", STAYS)):
+        fleet(world, name, {name[-1]: changes}, 4)
+    book = tuple(
+        Member(name=name, kind="aggregator", increase_load_w=24_000, decrease_load_w=24_000, profiles=True)
+        for name in ("ra-1", "ra-2")
+    )
+    world.coordinator = {"max_rerequests": 2, "members": book}
+    world.event(*[11_000] * SLOTS)
+    story = world.run()
+    assert deal_w(story) == (11_000,) * SLOTS
+    told(story, 11_000)
+
+
 def test_aggregators_below_one_are_asked_by_what_they_could_give() -> None:
     world = World(coordinator={"max_rerequests": 1})
     for name, changes in (("low-1", LEAVES), ("low-2", STAYS)):
