@@ -20,6 +20,8 @@ from protocol.units import Direction
 M = TypeVar("M", bound=m.Message)
 MOST_RESOURCES = 16
 """Reports of more resources than this on one edge are not kept: an edge has one, or one a device."""
+MOST_EARLIER = 16
+"""Relaxed offers to earlier requests that are kept by their ids: an event has a few rounds."""
 
 
 class Reply(StrEnum):
@@ -44,6 +46,8 @@ class EdgeHistory:
     request: m.Request | None = None
     relax: m.Relax | None = None
     offers: dict[m.Basis, m.Offer] = field(default_factory=dict)
+    relaxed_before: tuple[str, ...] = ()
+    """Relaxed offers to earlier requests: one that was locked may be awarded still."""
     alternative: m.Alternative | None = None
     late: bool = False
     award: m.Award | None = None
@@ -96,6 +100,8 @@ class EdgeHistory:
         if known is not None and order_of(known) >= order_of(request):
             return False
         self.joined_late, self.again = standing, ""
+        if (relaxed := self.offers.get(m.Basis.RELAXED)) is not None:
+            self.relaxed_before = (*self.relaxed_before, relaxed.message_id)[-MOST_EARLIER:]
         if known is not None and slots_of(known) != slots_of(request):
             self.kept = None
         elif self.award is not None and self.award.outcome is m.Outcome.CONCLUDED:
@@ -246,11 +252,12 @@ class EdgeHistory:
 
     @property
     def loosens(self) -> bool:
-        """Whether the deal stands on a relaxed offer."""
+        """Whether the deal stands on a relaxed offer, to this request or an earlier one."""
+        if self.deal_w is None or self.award is None:
+            return False
         relaxed = self.offers.get(m.Basis.RELAXED)
-        return self.deal_w is not None and self.award is not None and relaxed is not None and (
-            self.award.accepts == relaxed.message_id
-        )  # fmt: skip
+        now = relaxed is not None and self.award.accepts == relaxed.message_id
+        return now or self.award.accepts in self.relaxed_before
 
     @property
     def confirmed(self) -> bool | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import reduce
 from sys import intern
 from typing import NamedTuple, TypeAlias
 
@@ -19,7 +20,7 @@ from agents.settings.members import Members
 from protocol import messages as m
 from protocol.edges import Edge
 from protocol.errors import RefusedMessage, RejectReason
-from protocol.plan import Plan, covers, zero
+from protocol.plan import Plan, covers, most, zero
 from protocol.units import step_instant
 
 LAST_ASKED = timedelta(seconds=15)
@@ -172,7 +173,7 @@ class Asking:
         self.before_w = {}
         for child in self.children.asked():
             if child.best is not None:
-                self.before_w[child.name] = child.best.available_w
+                self.before_w[child.name] = reduce(most, child.best.profiles, child.best.available_w)
             elif child.opted_out:
                 self.before_w[child.name] = zero(self.subject.slots)
         if not later_round:

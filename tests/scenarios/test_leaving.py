@@ -164,6 +164,22 @@ def test_by_scale_they_cannot_meet_it_and_each_says_which_slots_bind_it() -> Non
     assert set(last["slots"]) <= set(range(SLOTS // 2, SLOTS))
 
 
+def test_by_scale_one_gives_early_for_the_other_and_that_one_late() -> None:
+    """Who is short late says that it has more early: who gave there as well is asked for as much energy more late."""
+    world = World(utility={"accept_share_pct": 1})
+    for name, changes in (("ra-1", LEAVES), ("ra-2", STAYS)):
+        fleet(world, name, {name[-1]: changes}, 4)
+    book = tuple(
+        Member(name=name, kind="aggregator", increase_load_w=24_000, decrease_load_w=24_000, profiles=True)
+        for name in ("ra-1", "ra-2")
+    )
+    world.coordinator = {"max_rerequests": 2, "members": book}
+    world.event(*[11_000] * SLOTS)
+    story = world.run()
+    assert deal_w(story) == (11_000,) * SLOTS
+    told(story, 11_000)
+
+
 def test_aggregators_below_one_are_asked_by_what_they_could_give() -> None:
     world = World(coordinator={"max_rerequests": 1})
     for name, changes in (("low-1", LEAVES), ("low-2", STAYS)):
@@ -202,6 +218,28 @@ def test_aggregators_below_one_tell_what_all_their_members_give_in_each_shape() 
     awarded_wh, delivered_wh = story.settled_wh()
     assert delivered_wh == pytest.approx(awarded_wh, abs=SLOTS * 8)
     assert story.sent("withdraw") == []
+
+
+def test_three_tiers_with_opposite_shapes_give_nearly_what_one_could() -> None:
+    """What stays gave evenly at first, and gives far more late: its parent asks it for that, not for its even offer."""
+    world = World(coordinator={"max_rerequests": 0, "accept_share_pct": 1}, utility={"accept_share_pct": 1})
+    for number, changes in (("1", LEAVES), ("2", STAYS)):
+        low, mid = f"low-{number}", f"mid-{number}"
+        homes = [world.home(f"{low}-{n}", low, car(f"ev-{low}-{n}", **changes)) for n in range(4)]
+        world.aggregator(low, homes, parent=mid, ladder=PLAN, over_request=False)
+        below = Member(name=low, kind="aggregator", increase_load_w=24_000, decrease_load_w=24_000, profiles=True)
+        world.aggregator(mid, members=[below], scale_w=24_000, parent="ra-1", ladder=PLAN, over_request=False)
+    mids = [
+        Member(name=name, kind="aggregator", increase_load_w=24_000, decrease_load_w=24_000, profiles=True)
+        for name in ("mid-1", "mid-2")
+    ]
+    world.aggregator("ra-1", members=mids, scale_w=48_000, ladder=PLAN, over_request=False)
+    world.event(*[11_000] * SLOTS)
+    story = world.run()
+    assert violations(story.simulation.trace) == []
+    given_w = deal_w(story)
+    assert isinstance(given_w, tuple)
+    assert min(given_w) >= 10_600
 
 
 def test_without_that_each_of_them_is_short_by_itself() -> None:

@@ -260,9 +260,10 @@ class Coalition:
 
     @staticmethod
     def _is_best(child: Child) -> bool:
-        """Whether a member told its best profiles in the shapes that were wanted last."""
-        asked, own = child.request, child.own
-        return asked is not None and asked.profiles is not None and own is not None and own.mixable
+        """Whether a member told its best profiles in the shapes that were wanted last: who was not heard since may give by a
+        plan what it told before."""
+        asked, own, (answered, *_) = child.request, child.own, child.revisions
+        return asked is not None and asked.profiles is not None and own is not None and own.mixable and bool(answered)
 
     def missing_of(self, child: Child, short_w: Plan) -> Plan:
         """What one member is told of what is missing, where it gives something else than it offered last: so that what it

@@ -8,11 +8,12 @@ from agents.negotiation.child import Child, ChildAnswer
 from agents.negotiation.negotiation import Negotiation
 from agents.negotiation.plans.acceptance import Judged
 from agents.negotiation.plans.request_values import split_by_scale
-from agents.negotiation.plans.residual import reduced, share_residual
+from agents.negotiation.plans.residual import exchanged, reduced, share_residual
 from agents.negotiation.plans.usable import judged_by, left_of
 from agents.negotiation.policies import Policies
 from agents.negotiation.upward import Upward
-from agents.parties.coordinator.taken import TakenPlans
+from agents.parties.coordinator.taken import Answered, TakenPlans
+from agents.settings.members import Members
 from agents.settings.parties import CoordinatorSettings
 from protocol.plan import Plan, add, share_pct, shortfall, total, zero
 
@@ -28,9 +29,16 @@ class Judging:
     """The judgement of all answers of a round."""
 
     def __init__(
-        self, settings: CoordinatorSettings, policies: Policies, up: Upward, event: Negotiation, taken: TakenPlans
+        self,
+        settings: CoordinatorSettings,
+        policies: Policies,
+        book: Members,
+        up: Upward,
+        event: Negotiation,
+        taken: TakenPlans,
     ) -> None:
-        self.settings, self.policies, self.up, self.event, self.taken = settings, policies, up, event, taken
+        self.settings, self.policies, self.book = settings, policies, book
+        self.up, self.event, self.taken = up, event, taken
 
     def judge(self, may_ask_again: bool, now: datetime) -> Revised:
         """Lock the firm offers, judge the alternatives, plan what is missing anew."""
@@ -56,6 +64,9 @@ class Judging:
         more = share_residual(missing, surplus | beside) if may_ask_again and any(missing) else {}
         for name, extra in more.items():
             again[name] = add(again.get(name) or taken.by_name[name], extra)
+        if may_ask_again:
+            left_w = shortfall(missing, total(more.values(), slots))
+            again |= self._exchanged(left_w, surplus | beside, more, taken.by_name | again, firm)
         return Revised({name: power_w for name, power_w in again.items() if any(power_w)}, missing)
 
     def spared(self) -> Revised:
@@ -74,11 +85,26 @@ class Judging:
         proposed |= {name: add(proposed[name], extra) for name, extra in more.items() if name in proposed}
         again = {name: add(taken.by_name[name], extra) for name, extra in more.items() if name not in proposed}
         rest_w = shortfall(missing, total(more.values(), slots))
+        parts = taken.by_name | proposed | again
+        changed = self._exchanged(rest_w, taken.surplus(firm) | beside, more, parts, firm)
+        rest_w = shortfall(rest_w, shortfall(total({**parts, **changed}.values(), slots), total(parts.values(), slots)))
+        proposed |= {name: plan for name, plan in changed.items() if name in proposed}
+        again |= {name: plan for name, plan in changed.items() if name not in proposed}
         others = proposed or {name: plan for name, plan in taken.by_name.items() if name not in again}
         for name, part in split_by_scale(rest_w, {name: sum(plan) for name, plan in others.items()}).items():
             if name in proposed or any(part):
                 again[name] = add(others[name], part)
         return Revised({name: power_w for name, power_w in again.items() if any(power_w)}, missing)
+
+    def _exchanged(
+        self, missing_w: Plan, over: Mapping[str, Plan], more: Mapping[str, Plan], parts: Mapping[str, Plan], firm: Answered
+    ) -> Mapping[str, Plan]:  # fmt: skip
+        """What those with something over in other slots than the missing ones can take over of what firm ones were to give
+        there, so that these give it where it is missing; of those only who plan over slots."""
+        book, nothing = self.book.by_name, self.event.subject.nothing_w
+        left = {name: shortfall(plan, more.get(name, nothing)) for name, plan in over.items() if book[name].profiles}
+        takers = [child.name for child, _ in firm if child.award is None and any(parts.get(child.name, ()))]
+        return exchanged(missing_w, {name: plan for name, plan in left.items() if name in parts}, parts, takers)
 
     def _accept(self, child: Child, answer: ChildAnswer, over: Plan, now: datetime) -> Plan:
         """An alternative is taken, and concluded at once under a mandate. Returns what others have over beside what

@@ -54,7 +54,7 @@ class CoordinatorRole:
         self.counted_on_pct = counted_on_pct
         self.event = event
         self.taken = TakenPlans(event, settings.can_use)
-        self.judging = Judging(settings, policies, up, event, self.taken)
+        self.judging = Judging(settings, policies, book, up, event, self.taken)
         self.rerequests_left = 0
         self.sparing = False
         """Whether no owner was asked to loosen anything in this round."""

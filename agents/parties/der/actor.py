@@ -299,7 +299,7 @@ class Der(Controlled):
         )  # fmt: skip
         self._confirm(event, award, problem, now)
         if accepted is not None and not problem:
-            event.recall(award.accepts)
+            event.recall(accepted)
             basis = accepted.offer.basis
             other = not covers(event.answers[basis].answer.joint.power_w, award.power_w)
             if other:

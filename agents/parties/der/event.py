@@ -145,6 +145,9 @@ class DerEvent:
     """As it was awarded before a change that is not decided: it stands again where nothing comes of the change."""
     loosened: tuple[m.Restriction, ...] = ()
     """What was asked to be loosened in this request, where more profiles than one were wanted with that."""
+    raisable_w: Plan = ()
+    """The most that may be awarded in each slot of what it was awarded first, W: that may be a mix with offers of earlier
+    rounds, which do not stand any more. Empty where it told no profiles."""
     terms: EventTerms = field(init=False)
 
     def __post_init__(self) -> None:
@@ -192,7 +195,7 @@ class DerEvent:
         if accepted.offer.profiles is None:
             return accepted.offer.power_w
         plans = [one.most_w for one in self.mixed_with(accepted)]
-        return tuple(map(max, zip(*plans, strict=True)))
+        return tuple(map(max, zip(*plans, self.raisable_w or plans[0], strict=True)))
 
     def mixed_with(self, accepted: EarlierOffer) -> list[EarlierOffer]:
         """What stands that may be mixed with an offer."""
@@ -215,9 +218,11 @@ class DerEvent:
         kept = self if stands else self.kept if self.stage is not DerStage.CLOSED else None
         return kept if kept is not None and kept.asks_the_same(request) else None
 
-    def recall(self, ref: str | None) -> None:
-        """An offer of an earlier round was accepted: it takes the place of the one on the same computation."""
-        earlier = self.earlier.get(ref or "")
+    def recall(self, accepted: EarlierOffer) -> None:
+        """An offer was accepted: one of an earlier round takes the place of the one on the same computation."""
+        if accepted.offer.profiles is not None:
+            self.raisable_w = self.most_w(accepted)
+        earlier = self.earlier.get(accepted.offer.message_id)
         if earlier is not None:
             basis = earlier.offer.basis
             self.offers[basis], self.answers[basis] = earlier.offer, earlier.reservation

@@ -22,6 +22,7 @@ from protocol import messages as m
 from protocol.actor import Measured
 from protocol.edges import Edge
 from protocol.messages import Basis, Offer, Reading, Restriction
+from protocol.plan import Plan
 from protocol.remembered import SentState, StateForm, message_of, restore, state_of
 
 
@@ -61,6 +62,7 @@ class DerEventState:
     earlier: tuple[EarlierOfferState, ...] = ()
     found_wus: dict[int, dict[str, int]] = field(default_factory=dict)
     loosened: tuple[Restriction, ...] = ()
+    raisable_w: Plan = ()
     said_again: int = 0
     alone_wus: dict[str, int] = field(default_factory=dict)
     telemetry_s: int | None = None

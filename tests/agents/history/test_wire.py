@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agents.history.edge import EdgeHistory
+from agents.history.edge import MOST_EARLIER, EdgeHistory
 from agents.history.standing import PartyStage, WhyUnknown
 from agents.history.wire import PartyOnWire
 from protocol import messages as m
@@ -97,6 +97,16 @@ def test_what_was_taken_back_is_no_part_of_the_deal_until_the_next_award() -> No
     )
     assert edge(request(), offer(), award(), back).deal_w == (90, 30)
     assert edge(request(), offer(), award(), back, award(revision=2)).deal_w == (90, 80)
+
+
+def test_award_of_a_relaxed_offer_to_an_earlier_request_loosens() -> None:
+    relaxed = offer().model_copy(update={"message_id": "x", "basis": m.Basis.RELAXED, "revision": 2})
+    stands = award().model_copy(update={"accepts": "x", "request_id": "e.1.2"})
+    own = offer().model_copy(update={"request_id": "e.1.2"})
+    assert edge(request(), offer(), relaxed, request(2), own, stands).loosens
+    assert not edge(request(), offer(), relaxed, request(2), own, stands.model_copy(update={"accepts": "o"})).loosens
+    many = [one for n in range(2, 40) for one in (request(n), relaxed.model_copy(update={"request_id": f"e.1.{n}"}))]
+    assert len(edge(request(), *many).relaxed_before) <= MOST_EARLIER
 
 
 def test_message_of_this_moment_may_not_have_arrived() -> None:

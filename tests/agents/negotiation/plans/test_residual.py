@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.negotiation.plans.residual import reduced, residual, share_residual
+from agents.negotiation.plans.residual import exchanged, reduced, residual, share_residual
 from protocol.plan import Plan, add, covers, least, shortfall, total
 
 watts = st.integers(0, 1000)
@@ -18,6 +18,31 @@ def test_the_residual_is_what_is_missing_and_never_grows_with_more_locked(
     assert left == shortfall(asked, total(locked, 3))
     assert covers(asked, left)
     assert covers(left, residual(asked, [*locked, more]))
+
+
+def test_who_is_short_late_gives_early_for_one_who_gives_late_in_its_place() -> None:
+    parts = {"early": (14, 14, 0, 0), "late": (14, 14, 14, 14)}
+    found = exchanged((0, 0, 14, 14), {"early": (14, 14, 0, 0)}, parts, ["late"])
+    assert found == {"early": (28, 28, 0, 0), "late": (0, 0, 28, 28)}
+
+
+def test_who_gives_nothing_in_the_missing_slots_is_asked_for_nothing_there() -> None:
+    parts = {"early": (14, 0, 0), "other": (14, 14, 0)}
+    assert exchanged((0, 0, 9), {"early": (14, 14, 0)}, parts, ["other"]) == {}
+
+
+@given(plans, st.dictionaries(names, plans), st.dictionaries(names, plans))
+def test_nothing_is_lost_by_an_exchange(missing: Plan, over: dict[str, Plan], parts: dict[str, Plan]) -> None:
+    givers = {name: plan for name, plan in over.items() if name in parts}
+    after = parts | exchanged(missing, givers, parts, parts)
+    before_w, after_w = total(parts.values(), 3), total(after.values(), 3)
+    assert covers(add(after_w, tuple(3 * len(parts) ** 2 if lacks else 0 for lacks in missing)), before_w)
+    assert all(a == b for a, b, lacks in zip(after_w, before_w, missing, strict=True) if not lacks)
+    assert covers(missing, shortfall(after_w, before_w))
+    for name, plan in after.items():
+        least_w = parts[name] if name in givers and sum(plan) > sum(parts[name]) else (0, 0, 0)
+        assert covers(plan, least_w)
+        assert sum(plan) <= sum(parts[name]) + sum(givers.get(name, (0,)))
 
 
 @given(plans, st.dictionaries(names, plans))
