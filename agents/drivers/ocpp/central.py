@@ -104,9 +104,9 @@ class Central:
             max_size=MOST_BYTES,
             compression=None,
             logger=QUIET,
-        ) as server:
+        ):
             self._closed = ""
-            await server.serve_forever()
+            await asyncio.Event().wait()  # Python 3.13's serve_forever() waits for chargers that nobody has told to go
 
     def _tls(self) -> ssl.SSLContext | None:
         at = self._listening

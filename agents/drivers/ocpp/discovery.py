@@ -59,10 +59,8 @@ async def hear_chargers(host: str, port: int, found: dict[str, FoundCharger]) ->
                     await connection.send(json.dumps(answer))
 
     offered = [Subprotocol(version) for version in VERSIONS]
-    async with serve(
-        served, host, port, subprotocols=offered, max_size=MOST_BYTES, compression=None, logger=QUIET
-    ) as server:
-        await server.serve_forever()
+    async with serve(served, host, port, subprotocols=offered, max_size=MOST_BYTES, compression=None, logger=QUIET):
+        await asyncio.Event().wait()  # as in central.py
 
 
 def _answer(one: FoundCharger, text: str | bytes) -> list[Any] | None:
