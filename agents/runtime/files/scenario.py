@@ -63,7 +63,7 @@ def build_scenario(data: dict[str, Any], where: str, folder: Path = Path(), loss
     coordinator = checked(CoordinatorSettings, coordinator_given, f"{where}: coordinator")
     chosen(coordinator, f"{where}: coordinator")
     metered: list[DerSettings | AggregatorSettings] = [*homes, *aggregators]
-    meters = tuple(one.name for one in metered if utility_name in one.meter_to)
+    meters = tuple(dict.fromkeys(one.name for one in metered if utility_name in one.meter_to))
     utility = _utility(file, {"children": (coordinator.name,), "meters": meters}, where, folder)
     _check_names(utility, coordinator, aggregators, homes, where)
     scenario = Scenario(

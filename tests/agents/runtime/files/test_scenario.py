@@ -95,6 +95,7 @@ def _refusal(data: dict[str, Any], path: str, value: Any) -> str:
         ("homes.0.name", "hems", "homes[0].name: needs {n}, as there are 3 of them"),
         ("homes.1.parent", "ra-9", "homes: hems-b has the parent ra-9, which is no aggregator"),
         ("homes.1.name", "ra-1", "ra-1: 2 parties have this name"),
+        ("homes.1.name", "hems-1", "hems-1: 2 parties have this name"),
         ("homes.1.behaviour", "odd", "homes[1].behaviour: input should be 'normal', 'silent'"),
         ("aggregators.0.ladder", ["jump"], "aggregators[0]: ladder[0]: input should be"),
         ("utility.events.0.power_w", [], "utility: events[0].power_w: "),
