@@ -11,6 +11,7 @@ import node
 import paths
 import pytest
 
+from agents.settings.checked import ConfigError
 from agents.tools.conform.outcome import RuleState
 from agents.tools.conform.profile import DeviceProfile, load_profile
 from agents.tools.conform.told import as_json, junit, page
@@ -139,3 +140,12 @@ def test_trial_is_told_for_people_and_machines(trials: Mapping[str, TrialReport 
     assert 'failures="0"' in junit(report)
     assert "| device | hems-42 (device_paho) |" in page(report)
     assert "| way in | TLS, certificates and an access list |" in page(report)
+
+
+async def test_device_that_ends_before_it_says_anything_is_one_sentence_and_no_verdict() -> None:
+    profile = load_profile(EXAMPLE).model_copy(update={"starts_within_s": 2.0})
+    plan = TrialPlan(profile, ("sh", "-c", "echo there is no module paho; exit 3"))
+    with pytest.raises(
+        ConfigError, match=r"sh: the device ended by itself with code 3: there is no module paho, before"
+    ):
+        await run_trial(plan, lambda door: None, lambda text: None)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+from agents.settings.checked import ConfigError
 from agents.tools.conform.bench import Overheard
 from agents.tools.conform.broker import LOOKS, WATCH, TrialBroker
 from agents.tools.conform.maker import DeviceProgram
@@ -12,12 +13,14 @@ from broker.address import Address
 from broker.bus import Arrival, Post
 from broker.mosquitto import BrokerFailed
 from broker.mqtt import MqttBus
-from protocol.edges import ROOT
+from protocol.edges import ROOT, ROUTES, Way
 
 TAKES_S = 15.0
 """How long the broker may take to acknowledge what is said."""
 STANDS_S = 0.5
 """What stands at the broker comes so soon behind the subscription."""
+OF_DEVICES = tuple(f"{ROOT}/{kind}/" for kind, route in ROUTES.items() if route.way is Way.UP)
+"""How topics begin on which devices say something."""
 
 
 class LiveBench:
@@ -31,6 +34,7 @@ class LiveBench:
         self._parent = MqttBus(broker.door.parent, parent, (), session_expiry_s=0)
         self._heard: asyncio.Queue[Overheard] = asyncio.Queue()
         self._hears = asyncio.Event()
+        self._device_spoke = False
         there = {"open": is_open, "process": device is not None}
         self.has = frozenset(name for name, has in there.items() if has)
 
@@ -102,6 +106,10 @@ class LiveBench:
     async def revive_device(self) -> None:
         if self._device is not None and self._device.has_ended:
             await self._device.kill()
+            if not self._device_spoke:  # nothing can be tried of it
+                raise ConfigError(
+                    f"{self._device.command[0]}: {self._device.how_it_ended}, before it had said anything"
+                )
             await self._device.start()
 
     def _reader(self, name: str, address: Address, connected: asyncio.Event) -> MqttBus:
@@ -114,6 +122,7 @@ class LiveBench:
     async def _hear(self, arrivals: Sequence[Arrival]) -> None:
         for arrival in arrivals:
             arrival.acknowledge()
+            self._device_spoke = self._device_spoke or arrival.topic.startswith(OF_DEVICES)
             self._heard.put_nowait(_overheard(arrival))
 
     @asynccontextmanager

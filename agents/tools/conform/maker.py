@@ -89,6 +89,11 @@ class DeviceProgram:
         """Whether it has ended by itself."""
         return self._process is not None and self._process.returncode is not None
 
+    @property
+    def how_it_ended(self) -> str:
+        """The last time by itself, with what it said last, in one line."""
+        return " ".join(one.strip() for one in self.troubles[-1 - len(self.last_words) :]).rstrip(":")
+
     async def _read(self, output: asyncio.StreamReader) -> None:
         """Read on, so that a full pipe never stops it."""
         while chunk := await output.read(64 * 1024):
