@@ -72,9 +72,9 @@ class Reservation:
         beside = self.ledger.but("")
         beside |= {name: beside.get(name, ()) + clipped(self.declared(name), now) for name in kept}
         more = self.home.flexibility(self.direction, self.period, more_w, beside)
-        return {name: self._added(name, plan, more) for name, plan in kept.items()}
+        return {name: self._added(name, plan, more, now) for name, plan in kept.items()}
 
-    def _added(self, name: str, before_w: Plan, more: HomeFlexibility) -> Plan:
+    def _added(self, name: str, before_w: Plan, more: HomeFlexibility, now: datetime) -> Plan:
         """A device's part with what it can add, W; where a slot's course would not be even, nothing is added: it would be
         spread over the slot in another way than it was computed. Neither where the part was rounded as it lies between nothing
         and the least power: what it adds was computed beside less than it has."""
@@ -92,9 +92,21 @@ class Reservation:
             grown
             if all(len(self._powers_w(course, slot)) <= 1 for course in courses)
             and self._leads_to(courses[0], slot, had)
+            and (had or self._stands_alike(name, courses[1], slot, now))
             else had
             for slot, (had, grown) in enumerate(zip(before_w, grown_w, strict=True))
         )
+
+    def _stands_alike(self, name: str, course: Course, slot: int, now: datetime) -> bool:
+        """Whether a part in a slot that had none leaves what other events hold there on the schedule on which it stands: by
+        the earliest event's all are led, and those of later ones count with what the earlier slots took. Before the slot
+        begins both are looked at again."""
+        start, end = self.period.slot_start(slot), self.period.slot_start(slot + 1)
+        if start > now:
+            return True
+        own = {s.own_w for s in course if start <= s.start < end}
+        others = self.ledger.but(self.event_id).get(name, ())
+        return all(s.own_w is None or s.own_w in own for s in others if s.start < end and s.end > start)
 
     def _powers_w(self, course: Course, slot: int) -> set[int]:
         """At which powers a course begins its pieces in a slot, signed W: one, where it is even; none, where nothing is led."""

@@ -228,3 +228,28 @@ def test_found_schedule_is_remembered() -> None:
     again = Der(asked.der.settings)
     remember_der(again, der_state(asked.der))
     assert again.events["e2"].found_wus == asked.der.events["e2"].found_wus == {0: {"ev": 0}}
+
+
+def test_raise_in_a_slot_under_way_leaves_another_event_on_its_schedule() -> None:
+    """The car charges in the second slot what the first has taken, and the later event stands on that: a kilowatt more of
+    the first event would have led it from 3 kW to -4 kW."""
+    asked = Asked(vehicle("ev", reserve_wh=0))
+    asked.ask("e1", 6_000, 6_000)
+    asked.award("e1", 6_000, 0)
+    assert asked.ask("e2", 3_000, start_min=30) == (3_000,)
+    asked.award("e2", 3_000)
+    asked.now = START - timedelta(minutes=1)
+    asked.dispatch("e1", 6_000)
+    asked.now = START + timedelta(minutes=29)
+    assert setpoints(asked.hear(dispatch_of("e2", 0, 1, 3_000))) == [(3_000, START + SLOT, START + 2 * SLOT)]
+    asked.now = START + timedelta(minutes=40)
+    (withdrawal,) = sent(asked.award("e1", 6_000, 1_000), m.Withdraw)
+    assert (withdrawal.power_w, withdrawal.cause) == ((6_000, 0), TAKEN)
+    assert setpoints(asked.hear(dispatch_of("e1", 1, 2, 1_000))) == []
+
+
+def dispatch_of(event_id: str, slot: int, revision: int, power_w: int) -> m.Dispatch:
+    return m.Dispatch(
+        message_id=f"dispatch.{event_id}.{slot}.{revision}", sent_at=T0, event_id=event_id, request_id=event_id, round=1,
+        revision=revision, award_id=f"a.{event_id}", slot=slot, power_w=-power_w, valid_for_s=3_600,
+    )  # fmt: skip
