@@ -91,12 +91,16 @@ class Upward:
         return step_instant(self.request.decide_by, self.subject.period.start, HOP_PCT)
 
     def check(self, request: m.Request) -> None:
-        """Whether a request is newer than the one known. Raises RefusedMessage."""
+        """Whether a request is newer than the one known, and of the same slots where it is of the same revision: those who
+        are not asked again would answer to others. Raises RefusedMessage."""
         key, known = order_of(request), order_of(self.request)
         if key == known:
             raise RefusedMessage(RejectReason.CONFLICT, f"{request.request_id} stands with another id")
         if key < known:
             raise RefusedMessage(RejectReason.STALE, f"revision {key} of the request; {known} is known")
+        if request.revision == self.request.revision and not self.asks_the_same(request):
+            text = f"round {request.round} of revision {request.revision} is about other slots, or the other direction"
+            raise RefusedMessage(RejectReason.WRONG_SLOTS, text)
 
     def check_relax(self, relax: m.Relax) -> None:
         """Whether a relax is about the request known. Raises RefusedMessage."""

@@ -15,7 +15,7 @@ from protocol import messages as m
 from protocol.actor import Received, Send
 from protocol.codec import decode, encode
 from protocol.edges import Edge, topic
-from protocol.units import MAX_ENERGY_WH, MAX_POWER_W
+from protocol.units import MAX_ENERGY_WH, MAX_POWER_W, Direction
 
 Change = Callable[[Any], Iterable[m.Message]]
 
@@ -155,6 +155,21 @@ def test_relax_of_other_slots_is_refused(relax_from_above: bool, slots: int) -> 
     world.intercepts = {"ra-1": saying("relax", lambda relax: [relax.model_copy(update={"shortfall_w": (9,) * slots})])}
     story = world.run()
     assert m.RejectReason.WRONG_SLOTS in rejects(story.simulation, "sub-1")
+
+
+@pytest.mark.parametrize("change", [{"power_w": (9_000,)}, {"direction": Direction.INCREASE_LOAD}])
+def test_later_round_of_the_same_revision_in_other_slots_is_refused(change: dict[str, Any]) -> None:
+    """Whom it would not ask again has answered in the slots before."""
+    world = evening(3)
+
+    def twice(request: m.Request) -> list[m.Request]:
+        ids = {"message_id": "odd", "request_id": "e1.1.21", "round": 21}
+        return [request, request.model_copy(update=ids | change)]
+
+    world.intercepts = {"ac": saying("request", twice)}
+    story = world.run()
+    assert set(rejects(story.simulation, "ra-1")) == {m.RejectReason.WRONG_SLOTS}
+    assert story.notes("closed", "ra-1")[-1].data["outcome"] == "concluded"
 
 
 def test_award_that_comes_while_it_relaxes_for_above_is_answered() -> None:
