@@ -157,20 +157,31 @@ def shaped(wanted: RecordedRequest) -> RecordedRequest:
     return replace(wanted, shape=tuple(share * random.uniform(0.3, 1) for share in wanted.shape))
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_events(parser: argparse.ArgumentParser) -> None:
+    """The recordings, and which of the events."""
     parser.add_argument("sessions", type=Path)
     parser.add_argument("requests", type=Path)
-    parser.add_argument("--more-load", action="store_true")
-    parser.add_argument("--shaped", action="store_true")
-    parser.add_argument("--join", type=int, default=1)
     parser.add_argument("--third", action="store_true")
     parser.add_argument("--but-third", action="store_true")
     parser.add_argument("--events", type=int)
-    given = parser.parse_args()
+
+
+def chosen(given: argparse.Namespace) -> list[RecordedRequest]:
+    """All recorded events, or a third of them, or the others."""
     events = list(read_wanted(given.requests).values())
     if given.third or given.but_third:
         events = [one for number, one in enumerate(events) if (number % 3 == 2) is given.third]
+    return events
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_events(parser)
+    parser.add_argument("--more-load", action="store_true")
+    parser.add_argument("--shaped", action="store_true")
+    parser.add_argument("--join", type=int, default=1)
+    given = parser.parse_args()
+    events = chosen(given)
     events = joined(events, given.join)
     if given.shaped:
         events = [shaped(one) for one in events]

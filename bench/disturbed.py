@@ -20,13 +20,14 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from agents.runtime.files.from_csv import GivesNothing, Plugged, RecordedRequest, Session
-from agents.runtime.files.recorded import read_sessions, read_wanted
+from agents.runtime.files.recorded import read_sessions
 from agents.settings.scenario import Scenario
 from agents.tools.run.simulate import build_simulation
 from agents.tools.study.remembered import Memory
 from agents.tools.study.runs import secured, whole_scenario
 from agents.tools.study.study import spaced
 from agents.tools.study.variants import VARIANTS, StudyBooks, sized, with_plan, with_variant
+from bench.coalition import add_events, chosen
 from bench.fewest import Fewest, fewest_disturbed
 from protocol.plan import Plan, energy_wh
 
@@ -102,19 +103,12 @@ def told(rows: list[Disturbed]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sessions", type=Path)
-    parser.add_argument("requests", type=Path)
+    add_events(parser)
     parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--third", action="store_true")
-    parser.add_argument("--but-third", action="store_true")
-    parser.add_argument("--events", type=int)
     parser.add_argument("--size", type=int, nargs="+", default=(100, 150))
     parser.add_argument("--each", action="store_true", help="a line for every fleet, too")
     given = parser.parse_args()
-    events = list(read_wanted(given.requests).values())
-    if given.third or given.but_third:
-        events = [one for number, one in enumerate(events) if (number % 3 == 2) is given.third]
-    events = spaced(events[:: given.every], given.events)
+    events = spaced(chosen(given)[:: given.every], given.events)
     sessions, found = read_sessions(given.sessions), list[Disturbed]()
     for wanted in events:
         for one in fleets(sessions, wanted, tuple(given.size)):

@@ -20,14 +20,14 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from agents.runtime.files.from_csv import GivesNothing, Plugged
-from agents.runtime.files.recorded import read_sessions, read_wanted
+from agents.runtime.files.recorded import read_sessions
 from agents.settings.scenario import Scenario
 from agents.tools.study.optimum import Means, optimum
 from agents.tools.study.remembered import Memory
 from agents.tools.study.runs import whole_scenario
 from agents.tools.study.study import spaced
 from agents.tools.study.variants import VARIANTS, StudyBooks, sized, with_plan, with_variant
-from bench.coalition import shaped
+from bench.coalition import add_events, chosen, shaped
 from bench.disturbed import deal
 from protocol.plan import energy_wh
 from protocol.units import Direction
@@ -60,19 +60,12 @@ def told(rows: list[Secured]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sessions", type=Path)
-    parser.add_argument("requests", type=Path)
-    parser.add_argument("--third", action="store_true")
-    parser.add_argument("--but-third", action="store_true")
-    parser.add_argument("--events", type=int)
+    add_events(parser)
     parser.add_argument("--size", type=int, nargs="+", default=(100, 150))
     parser.add_argument("--shaped", action="store_true")
     parser.add_argument("--more-load", action="store_true")
     given = parser.parse_args()
-    events = list(read_wanted(given.requests).values())
-    if given.third or given.but_third:
-        events = [one for number, one in enumerate(events) if (number % 3 == 2) is given.third]
-    events = spaced(events, given.events)
+    events = spaced(chosen(given), given.events)
     if given.shaped:
         events = [shaped(one) for one in events]
     direction = Direction.INCREASE_LOAD if given.more_load else Direction.DECREASE_LOAD

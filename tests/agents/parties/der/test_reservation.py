@@ -1,6 +1,7 @@
 """What an event reserves of a home when its award is raised again, though another event has taken of what was freed; and the
 baseline of an event that was declared beside another one."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -52,10 +53,10 @@ class Asked:
             )
         )  # fmt: skip
 
-    def dispatch(self, event_id: str, power_w: int) -> list[Setpoint]:
+    def dispatch(self, event_id: str, power_w: int, slot: int = 0, revision: int = 1) -> list[Setpoint]:
         dispatch = m.Dispatch(
-            message_id=f"dispatch.{event_id}", sent_at=T0, event_id=event_id, request_id=event_id, round=1, revision=1,
-            award_id=f"a.{event_id}", slot=0, power_w=-power_w, valid_for_s=3_600,
+            message_id=f"dispatch.{event_id}.{slot}", sent_at=T0, event_id=event_id, request_id=event_id, round=1,
+            revision=revision, award_id=f"a.{event_id}", slot=slot, power_w=-power_w, valid_for_s=3_600,
         )  # fmt: skip
         return [effect for effect in self.hear(dispatch) if isinstance(effect, Setpoint)]
 
@@ -144,7 +145,7 @@ def test_lower_award_after_a_raise_is_kept() -> None:
     assert [setpoint.power_w for setpoint in asked.dispatch("e1", 1_000)] == [-1_000]
 
 
-def setpoints(effects: list[Effect]) -> list[tuple[int | None, datetime, datetime]]:
+def setpoints(effects: Iterable[Effect]) -> list[tuple[int | None, datetime, datetime]]:
     return [(one.power_w, one.at, one.until) for one in effects if isinstance(one, Setpoint)]
 
 
@@ -241,15 +242,8 @@ def test_raise_in_a_slot_under_way_leaves_another_event_on_its_schedule() -> Non
     asked.now = START - timedelta(minutes=1)
     asked.dispatch("e1", 6_000)
     asked.now = START + timedelta(minutes=29)
-    assert setpoints(asked.hear(dispatch_of("e2", 0, 1, 3_000))) == [(3_000, START + SLOT, START + 2 * SLOT)]
+    assert setpoints(asked.dispatch("e2", 3_000)) == [(3_000, START + SLOT, START + 2 * SLOT)]
     asked.now = START + timedelta(minutes=40)
     (withdrawal,) = sent(asked.award("e1", 6_000, 1_000), m.Withdraw)
     assert (withdrawal.power_w, withdrawal.cause) == ((6_000, 0), TAKEN)
-    assert setpoints(asked.hear(dispatch_of("e1", 1, 2, 1_000))) == []
-
-
-def dispatch_of(event_id: str, slot: int, revision: int, power_w: int) -> m.Dispatch:
-    return m.Dispatch(
-        message_id=f"dispatch.{event_id}.{slot}.{revision}", sent_at=T0, event_id=event_id, request_id=event_id, round=1,
-        revision=revision, award_id=f"a.{event_id}", slot=slot, power_w=-power_w, valid_for_s=3_600,
-    )  # fmt: skip
+    assert asked.dispatch("e1", 1_000, slot=1, revision=2) == []
