@@ -6,6 +6,7 @@ shut us out: the last ones that were let in are used again, after a start those 
 """
 
 import time
+from collections.abc import Iterable
 from datetime import datetime
 
 from broker.address import Address
@@ -135,3 +136,9 @@ class Entrance:
             else:
                 found.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
         return tuple(found)
+
+
+def unreached(address: Address, entrances: Iterable[Entrance], within: str) -> str:
+    """That a broker was not reached, with the first reason that is known; `within`: in which time, in words, or empty."""
+    last = next((f": {one.failure}" for one in entrances if one.failure), "")
+    return f"the broker at {address.where} was not reached{within}{last}"

@@ -109,13 +109,8 @@ class Upward:
         same_slots(relax.shortfall_w, self.subject.slots)
 
     def is_later_round(self, request: m.Request) -> bool:
-        """Whether a newer request asks once more in the same revision and slots."""
-        before = self.request
-        return (before.revision, before.interval_period, len(before.power_w)) == (
-            request.revision,
-            request.interval_period,
-            len(request.power_w),
-        )
+        """Whether a newer request, which was checked, asks once more in the same revision, and so in the same slots."""
+        return self.request.revision == request.revision
 
     def take(self, request: m.Request) -> bool:
         """Let a newer request stand, and no answer to an earlier one but of the same revision; whether it is of that."""

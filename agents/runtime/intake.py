@@ -54,8 +54,7 @@ class Intake:
         self.skew.hear(item, now, self._speed, arrival.retained)
         if arrival.retained and isinstance(item.message, Presence):
             return None  # it was told before: only who connects now is told its awards again
-        mine = Side.PARENT if edge.parent == self._name else Side.CHILD
-        if isinstance(item.message, Reject) and item.message.refused_by is mine:
+        if isinstance(item.message, Reject) and (item.message.refused_by is Side.PARENT) is (edge.parent == self._name):
             return None  # our own word, which MQTT 3.1.1 gives back to us: nothing follows from it
         return None if self._archived(item) else self._net.refusal(item) or item
 

@@ -85,20 +85,18 @@ class Senders:
     def heard(self, child: str, size: int) -> str | None:
         """Charge a message of so many bytes. None: take it; empty: pass over it in silence; else why it is refused, once."""
         account = self._account(child)
-        if account.since is not None:
-            if not account.told:
-                account.told = True
-                return f"in quarantine: {account.why}"
+        if account.since is None:
+            self._fill(account)
+            account.messages += 1
+            account.tokens -= 1 + size // BYTES_A_TOKEN
+            if account.tokens >= 0:
+                return None
+            self._shut(child, account, f"more than {A_SECOND:.0f} messages a second")
+        if account.told:
             account.unheard += 1
             return ""
-        self._fill(account)
-        account.messages += 1
-        account.tokens -= 1 + size // BYTES_A_TOKEN
-        if account.tokens < 0:
-            self._shut(child, account, f"more than {A_SECOND:.0f} messages a second")
-            account.told = True
-            return f"in quarantine: {account.why}"
-        return None
+        account.told = True
+        return f"in quarantine: {account.why}"
 
     def charge(self, steps: Iterable[Entry]) -> None:
         """Charge the messages of children that these steps have refused; bytes that were none are charged when they come."""

@@ -17,6 +17,7 @@ from agents.settings.behaviour import Behaviour
 from agents.settings.daemon import DaemonConfig
 from broker.bus import Bus, Post
 from broker.clock import Clock
+from broker.entrance import unreached
 from broker.mqtt import MqttBus
 from broker.names import WITHOUT_PARENT
 from protocol.actor import Actor
@@ -55,10 +56,8 @@ class Connections:
                 for party in parties:
                     await party.connected.wait()
         except TimeoutError:
-            text = f"the broker at {address_of(broker).where} was not reached within {broker.connect_within_s} s"
-            if last := next((bus.entrance.failure for bus in self.buses.values() if bus.entrance.failure), ""):
-                text += f": {last}"
-            raise BrokerUnreachable(text) from None
+            entrances, within = (bus.entrance for bus in self.buses.values()), f" within {broker.connect_within_s} s"
+            raise BrokerUnreachable(unreached(address_of(broker), entrances, within)) from None
 
     def way_out(self, name: str, clock: Clock) -> Bus:
         """Of what a party says: through a demonstrated misbehaviour, and signed, where that is configured."""

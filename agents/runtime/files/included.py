@@ -15,7 +15,8 @@ from agents.settings.forecast import ForecastSettings
 def included(table: Mapping[str, Any], folder: Path, where: str, by: timedelta = timedelta()) -> dict[str, Any]:
     """A role's table with `members_file` and `forecast` replaced by what stands in their files.
 
-    Paths are relative to `folder`; `where` names the table; `by`: how much later the forecast's slots lie. Raises ConfigError, MembersError.
+    Paths are relative to `folder`; `where` names the table; `by`: how much later the forecast's slots lie. Raises
+    ConfigError, MembersError.
     """
     found = dict(table)
     if "members_file" in found:

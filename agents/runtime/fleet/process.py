@@ -30,6 +30,7 @@ from agents.settings.checked import ConfigError
 from agents.settings.daemon import PartiesConfig
 from broker.bus import Arrival, Bus, Post
 from broker.clock import Clock
+from broker.entrance import unreached
 from broker.faults import first_error
 from broker.mosquitto import BrokerFailed
 from broker.mqtt import SESSION_EXPIRY_S, Address, MqttBus
@@ -280,8 +281,7 @@ class Fleet:
 
     def _unreached(self, within: str = "") -> str:
         """That a line has never been connected, and why."""
-        last = next((f": {why}" for line in self.lines if (why := line.bus.entrance.failure)), "")
-        return f"the broker at {self.address.where} was not reached{within}{last}"
+        return unreached(self.address, (line.bus.entrance for line in self.lines), within)
 
     def _journal(self) -> FleetJournal | None:
         if self.journal_path is None:

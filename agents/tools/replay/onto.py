@@ -20,6 +20,7 @@ from agents.tools.replay.scripted import Scripted
 from agents.tools.replay.wire import WireMessage
 from broker.bus import Arrival, Post
 from broker.clock import Clock
+from broker.entrance import unreached
 from broker.faults import first_error
 from broker.mosquitto import BrokerFailed
 from broker.mqtt import Address, MqttBus
@@ -117,7 +118,6 @@ class Onto:
         listener: Listener,
         within_s: float,
     ) -> None:
-        where = f"at {address.where}"
         reached = False
         try:
             async with asyncio.timeout(within_s):
@@ -126,11 +126,10 @@ class Onto:
                 reached = True
                 await listener.online.wait()
         except TimeoutError:
+            within = f" within {within_s:g} s"
             if reached:
-                text = f"{self.under_test} did not come online {where} within {within_s:g} s"
-                raise ConfigError(text) from None
-            last = next((f": {why}" for bus in buses if (why := bus.entrance.failure)), "")
-            raise BrokerFailed(f"the broker {where} was not reached within {within_s:g} s{last}") from None
+                raise ConfigError(f"{self.under_test} did not come online at {address.where}{within}") from None
+            raise BrokerFailed(unreached(address, (bus.entrance for bus in buses), within)) from None
 
     async def _until_sent(
         self, actors: Iterable[RecordedParent | Scripted], listener: Listener, within_s: float
